@@ -1,0 +1,344 @@
+"""The one loop that takes samples from a reader into the store: probe, media, commit, account.
+
+`catalog pull`, `triptych import` and every interchange reader feed it. Candidates are taken in the reader's order;
+media is probed, hashed and written by a few threads; rows are committed in batches of 10,000 or 60 seconds. A batch
+commits its events first and then its samples, both under the dataset's fence, so that ids stay unique under any mix of
+writers and a process killed anywhere can simply be run again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from ..errors import DamagedError, TriptychError
+from ..shards.events import DUPLICATE, Run, event_row
+from ..shards.media import MediaError, StoredMedia
+from ..shards.query import quote, scan
+from ..shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA, sample_id
+from ..shards.store import FenceConflict, Store
+from ..shards.tables import EVENTS
+from .known import KnownIds, fence_name
+from .raw import Blob, Candidate, CandidateStream, Rejection
+
+BATCH_ROWS = 10_000
+BATCH_SECONDS = 60.0
+_THREADS = 2
+_IN_FLIGHT = 64
+_ATTEMPTS = 20
+
+_FIELDS = frozenset(COLUMNS) - {"id", "dataset", "config", "split", "pulled_at", *MEDIA_KINDS, "more_media"}
+
+
+@dataclass(slots=True)
+class IngestOptions:
+    """How candidates are taken.
+
+    Attributes:
+        defaults: Columns that every sample of the dataset shares (panel, task, language, license ...).
+        limit: Stop once the store holds this many samples of the selection; None takes everything.
+        held: Samples of the selection that the store holds already.
+        link: Name media where it lies instead of copying it.
+        on_conflict: `reject` or `update` when a known id comes with other content.
+        compare: What makes two rows of one id equal: `content` or `row` (see known.py).
+        progress: Called with the account after every candidate batch.
+    """
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    limit: int | None = None
+    held: int = 0
+    link: bool = False
+    on_conflict: str = "reject"
+    compare: str = "content"
+    progress: Callable[[Run], None] | None = None
+
+
+@dataclass(slots=True)
+class _Pending:
+    candidate: Candidate
+    id: str
+    future: Future[list[StoredMedia]]
+    is_new: bool
+
+
+class Ingest:
+    """Takes one stream of candidates of one dataset into the store."""
+
+    def __init__(self, store: Store, run: Run, options: IngestOptions) -> None:
+        self.store = store
+        self.run = run
+        self.options = options
+        self.updated = 0
+        self.reached = False
+        self._known = KnownIds(store, run.dataset, compare=options.compare)
+        self._known.read()
+        self._ledger = _read_ledger(store, run.dataset)
+        self._withdrawn = _read_withdrawn(store, run.dataset)
+        self._pending: deque[_Pending] = deque()
+        self._rows: list[dict[str, Any]] = []
+        self._wheres: list[str] = []
+        self._events: list[dict[str, Any]] = []
+        self._seen: set[int] = set()
+        self._new = 0
+        self._batch_started = time.monotonic()
+
+    def take(self, stream: CandidateStream) -> None:
+        """Take candidates until the stream ends or the limit is reached; whatever was read is committed."""
+        store_media = ThreadPoolExecutor(_THREADS, thread_name_prefix="media")
+        try:
+            with store_media:
+                self._take(stream, store_media)
+        except TriptychError:
+            self._drain()
+            self._commit()
+            raise
+        finally:
+            self._known.close()
+        self._commit()
+
+    def _take(self, stream: CandidateStream, pool: ThreadPoolExecutor) -> None:
+        if self._is_full():
+            self.reached = True
+            return
+        for item in stream:
+            if isinstance(item, Rejection):
+                self._drain()
+                self._reject(item.candidate, item.reason, item.detail, item.uri)
+                if item.damaged:
+                    self.run.details.setdefault("damaged", []).append(f"{item.uri or item.candidate}: {item.detail}")
+            elif item.settled:
+                self.run.account.drop(DUPLICATE)
+            else:
+                self._submit(item, pool)
+            while self._pending and (len(self._pending) >= _IN_FLIGHT or self._is_full()):
+                self._finish_one()
+            if self._is_full():
+                self.reached = True
+                return
+            self._commit_if_due()
+        self._drain()
+
+    def _is_full(self) -> bool:
+        return self.options.limit is not None and self.options.held + self._new >= self.options.limit
+
+    def _submit(self, candidate: Candidate, pool: ThreadPoolExecutor) -> None:
+        identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
+        if identity in self._withdrawn:
+            self._reject(identity, "withdrawn", "removed on request; `store remove` left a tombstone", candidate.uri)
+            return
+        is_new = hash(identity) not in self._seen and identity not in self._known
+        self._new += is_new
+        self._seen.add(hash(identity))
+        self._pending.append(_Pending(candidate, identity, pool.submit(self._store_media, candidate), is_new))
+
+    def _store_media(self, candidate: Candidate) -> list[StoredMedia]:
+        return [self._store_blob(kind, blob) for kind, blob in candidate.media]
+
+    def _store_blob(self, kind: str, blob: Blob) -> StoredMedia:
+        expected = kind if kind in MEDIA_KINDS else None
+        if blob.data is not None:
+            return self.store.media.put(blob.data, kind=expected)
+        if blob.path is None:
+            raise MediaError("missing_media", f"{blob.name}: there is no such file")
+        if self.options.link and not blob.temporary:
+            return self.store.media.link(blob.path, kind=expected)
+        return self.store.media.put_file(blob.path, kind=expected, move=blob.temporary)
+
+    def _finish_one(self) -> None:
+        pending = self._pending.popleft()
+        try:
+            media = pending.future.result()
+        except MediaError as error:
+            self._new -= pending.is_new
+            where = pending.candidate.where
+            self._reject(pending.id, error.reason, f"{where}: {error.detail}" if where else error.detail,
+                         pending.candidate.uri)  # fmt: skip
+            return
+        self._rows.append(self._row(pending, media))
+        self._wheres.append(pending.candidate.where)
+
+    def _drain(self) -> None:
+        while self._pending:
+            self._finish_one()
+
+    def _row(self, pending: _Pending, media: list[StoredMedia]) -> dict[str, Any]:
+        candidate = pending.candidate
+        unknown = candidate.fields.keys() - _FIELDS
+        if unknown:
+            raise DamagedError(f"{candidate.where}: the reader gave fields that no sample has: {sorted(unknown)}.")
+        row: dict[str, Any] = {**self.options.defaults, **candidate.fields}
+        row.update(_media_columns(media))
+        row["modality"] = row.get("modality") or _modality(row)
+        row["panel"] = row.get("panel") or PANEL_OF_MODALITY.get(row["modality"])
+        extra = {**(self.options.defaults.get("extra") or {}), **(candidate.fields.get("extra") or {})}
+        row["extra"] = sorted((key, value) for key, value in extra.items() if value is not None) or None
+        row.update(
+            id=pending.id,
+            dataset=self.run.dataset,
+            config=candidate.config,
+            split=candidate.split,
+            source=candidate.uri,
+            revision=candidate.revision,
+            pulled_at=datetime.now(UTC),
+        )
+        return row
+
+    def _reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
+        self.run.account.drop(reason)
+        key = hash((candidate, reason))
+        if key not in self._ledger:
+            self._ledger.add(key)
+            self._events.append(event_row(self.run, candidate, reason, detail, uri=uri))
+
+    def _commit_if_due(self) -> None:
+        full = len(self._rows) >= BATCH_ROWS or len(self._events) >= BATCH_ROWS
+        if full or time.monotonic() - self._batch_started > BATCH_SECONDS:
+            self._drain()
+            self._commit()
+
+    def _commit(self) -> None:
+        rows = pa.Table.from_pylist(self._rows, schema=SCHEMA) if self._rows else None
+        if rows is not None:
+            self._commit_rows(rows)
+        elif self._events:
+            with self.store.dataset_lock(self.run.dataset, "commit a batch"):
+                self._write_events()
+            self.store.refresh()
+        self._rows, self._wheres = [], []
+        self._batch_started = time.monotonic()
+        if self.options.progress:
+            self.options.progress(self.run)
+
+    def _commit_rows(self, rows: pa.Table) -> None:
+        fence = fence_name(self.run.dataset)
+        contents = self._known.hash_rows(rows)
+        with self.store.dataset_lock(self.run.dataset, "commit a batch"):
+            for _ in range(_ATTEMPTS):
+                table = self.store.table("samples")
+                if self.store.fence_number("samples", fence, table=table) != self._known.number:
+                    self._known.read()
+                chosen = self._classify(contents)
+                self._write_events()
+                number = self._known.number + 1
+                try:
+                    self._write_samples(rows, chosen, table, (fence, number))
+                except FenceConflict:
+                    continue
+                self._settle(chosen, contents, number)
+                break
+            else:
+                raise DamagedError(f"{self.run.dataset}: no commit went through in {_ATTEMPTS} attempts.")
+        self.store.refresh()
+
+    def _classify(self, contents: list[int]) -> _Chosen:
+        """Which rows of the batch are new, changed, duplicate or in conflict; nothing is counted yet."""
+        chosen = _Chosen()
+        batch: dict[str, int] = {}
+        for index, row in enumerate(self._rows):
+            identity, content = row["id"], contents[index]
+            held = batch.get(identity, self._known.content_of(identity))
+            if held is None:
+                batch[identity] = content
+                chosen.new.append(index)
+            elif held == content:
+                chosen.duplicates.append(index)
+            elif self.options.on_conflict == "update" and identity not in batch:
+                batch[identity] = content
+                chosen.updates.append(index)
+            else:
+                chosen.conflicts.append(index)
+        for index in chosen.conflicts:
+            self._conflict(index)
+        return chosen
+
+    def _conflict(self, index: int) -> None:
+        """Queue the event of a conflict once; it is counted when the batch is settled."""
+        identity = self._rows[index]["id"]
+        key = hash((identity, "id_conflict"))
+        if key not in self._ledger:
+            self._ledger.add(key)
+            detail = f"{self._wheres[index]}: this id is stored with other media or text".lstrip(": ")
+            self._events.append(
+                event_row(self.run, identity, "id_conflict", detail, uri=self._rows[index]["source"] or "")
+            )
+
+    def _write_events(self) -> None:
+        if self._events:
+            fence = fence_name(self.run.dataset)
+            number = self.store.fence_number("events", fence) + 1
+            rows = pa.Table.from_pylist(self._events, schema=EVENTS)
+            self.store.append("events", rows, fence=(fence, number))
+            self._events = []
+
+    def _write_samples(self, rows: pa.Table, chosen: _Chosen, table: Any, fence: tuple[str, int]) -> None:
+        if chosen.updates:
+            taken = rows.take(sorted([*chosen.new, *chosen.updates]))
+            self.store.upsert("samples", self.run.dataset, taken, fence=fence)
+        elif chosen.new:
+            taken = rows if len(chosen.new) == len(rows) else rows.take(chosen.new)
+            self.store.append("samples", taken, table=table, fence=fence)
+
+    def _settle(self, chosen: _Chosen, contents: list[int], number: int) -> None:
+        """Count the batch; from here on it is in the store."""
+        written = [*chosen.new, *chosen.updates]
+        self.run.account.keep(len(written))
+        self.run.account.drop(DUPLICATE, len(chosen.duplicates))
+        self.run.account.drop("id_conflict", len(chosen.conflicts))
+        self.updated += len(chosen.updates)
+        number = number if written else number - 1
+        self._known.add([self._rows[i]["id"] for i in written], [contents[i] for i in written], number=number)
+
+
+@dataclass(slots=True)
+class _Chosen:
+    new: list[int] = field(default_factory=list)
+    updates: list[int] = field(default_factory=list)
+    duplicates: list[int] = field(default_factory=list)
+    conflicts: list[int] = field(default_factory=list)
+
+
+def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:
+    """The first of each kind into its own column, the others into `more_media`, in tag order."""
+    columns: dict[str, Any] = {}
+    more = []
+    for item in media:
+        if item.kind not in columns:
+            columns[item.kind] = item.fields
+        else:
+            fields = {key: item.fields.get(key) for key in ("path", "sha256", "duration")}
+            more.append({"kind": item.kind, **fields})
+    if more:
+        columns["more_media"] = more
+    return columns
+
+
+def _modality(row: Mapping[str, Any]) -> str:
+    if row.get("video"):
+        return "mixed" if row.get("audio") else "video"
+    return "audio" if row.get("audio") else "text"
+
+
+def _read_ledger(store: Store, dataset: str) -> set[int]:
+    """Hashes of the (candidate, reason) pairs that the ledger of pulls holds already."""
+    rows = _read_events(store, f"dataset = {quote(dataset)} AND stage IN ('pull', 'import')")
+    return {hash(row) for row in rows}
+
+
+def _read_withdrawn(store: Store, dataset: str) -> set[str]:
+    rows = _read_events(store, f"dataset = {quote(dataset)} AND stage = 'remove'")
+    return {candidate for candidate, _ in rows}
+
+
+def _read_events(store: Store, where: str) -> list[tuple[str, str]]:
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        sql = f"SELECT candidate, reason FROM ({scan(store, 'events')}) WHERE {where}"
+        return [(str(candidate), str(reason)) for candidate, reason in connection.execute(sql).fetchall()]

@@ -1,0 +1,111 @@
+"""What a dataset's table already holds, small enough for memory: 16 bytes a row.
+
+For every stored id two 64-bit numbers: the hash of the id and the hash of the row's content. Candidates are compared
+with those, so that a known id with other content is told from a duplicate without reading the table again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from ..shards.query import quote, scan
+from ..shards.store import Store
+
+_MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
+_CONTENT = (
+    "text, translation, question, answer, reasoning, choices, captions, labels, messages, chosen, rejected, "
+    "start_s, end_s"
+)
+COMPARED = {
+    "content": f"{_CONTENT}, {_MEDIA}",
+    "row": (
+        f"{_CONTENT}, {_MEDIA}, panel, modality, task, language, target_language, speaker, "
+        "words, phones, extra::VARCHAR, license"
+    ),
+}
+"""`content`: the same media and text (pulls). `row`: every column that the user's file decides (imports)."""
+
+_MERGE_AT = 1_000_000
+
+
+class KnownIds:
+    """The ids of one dataset, with what their rows hold."""
+
+    def __init__(self, store: Store, dataset: str, *, compare: str = "content") -> None:
+        import duckdb
+
+        self._store = store
+        self._dataset = dataset
+        self._columns = COMPARED[compare]
+        self._connection = duckdb.connect(":memory:")
+        self._keys = np.empty(0, dtype=np.int64)
+        self._contents = np.empty(0, dtype=np.uint64)
+        self._recent: dict[int, int] = {}
+        self.number = -1
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __contains__(self, sample: str) -> bool:
+        return self.content_of(sample) is not None
+
+    def __len__(self) -> int:
+        return len(self._keys) + len(self._recent)
+
+    def content_of(self, sample: str) -> int | None:
+        """The content hash stored for an id, or None."""
+        key = hash(sample)
+        found = self._recent.get(key)
+        if found is not None:
+            return found
+        position = int(np.searchsorted(self._keys, key))
+        if position < len(self._keys) and self._keys[position] == key:
+            return int(self._contents[position])
+        return None
+
+    def read(self) -> None:
+        """Read the table anew; `number` is then the fence number that this knowledge belongs to."""
+        table = self._store.table("samples")
+        self.number = self._store.fence_number("samples", fence_name(self._dataset), table=table)
+        sql = scan(self._store, "samples", version=table.version())
+        relation = self._connection.sql(
+            f"SELECT id, hash({self._columns}) AS content FROM ({sql}) WHERE dataset = {quote(self._dataset)}"
+        )
+        keys: list[np.ndarray] = []
+        contents: list[np.ndarray] = []
+        for batch in relation.to_arrow_reader(100_000):
+            keys.append(np.fromiter(map(hash, batch.column("id").to_pylist()), dtype=np.int64, count=len(batch)))
+            contents.append(batch.column("content").to_numpy(zero_copy_only=False).astype(np.uint64))
+        self._recent = {}
+        self._settle(keys, contents)
+
+    def hash_rows(self, rows: pa.Table) -> list[int]:
+        """The content hash of every row of a candidate batch."""
+        self._connection.register("batch", rows)
+        result = self._connection.execute(f"SELECT hash({self._columns}) FROM batch").fetchall()
+        self._connection.unregister("batch")
+        return [int(row[0]) for row in result]
+
+    def add(self, ids: Sequence[str], contents: Sequence[int], *, number: int) -> None:
+        """Remember rows just committed under fence `number`."""
+        self._recent.update(zip(map(hash, ids), contents, strict=True))
+        self.number = number
+        if len(self._recent) > _MERGE_AT:
+            keys = np.fromiter(self._recent.keys(), dtype=np.int64, count=len(self._recent))
+            values = np.fromiter(self._recent.values(), dtype=np.uint64, count=len(self._recent))
+            self._recent = {}
+            self._settle([self._keys, keys], [self._contents, values])
+
+    def _settle(self, keys: Iterable[np.ndarray], contents: Iterable[np.ndarray]) -> None:
+        all_keys = np.concatenate([np.empty(0, dtype=np.int64), *keys])
+        all_contents = np.concatenate([np.empty(0, dtype=np.uint64), *contents])
+        order = np.argsort(all_keys, kind="stable")
+        self._keys, self._contents = all_keys[order], all_contents[order]
+
+
+def fence_name(dataset: str) -> str:
+    """The application of the Delta transactions that make a dataset's commits exclusive."""
+    return f"pull:{dataset}"

@@ -1,0 +1,158 @@
+"""Raw files on their way from a source to a reader, and what a reader makes of them.
+
+A source yields `RawFile`s (and a `Rejection` for a member it refuses); a reader turns them into `Candidate`s (and
+`Rejection`s); `ingest` takes those into the store. Nothing here touches the store.
+
+A `RawFile` from an archive is valid only until the next one is asked for: read it, or take its `blob()`, at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import DamagedError
+
+IN_MEMORY_BYTES = 32 * 1024 * 1024
+"""A blob larger than this is spooled to a file, so that memory stays flat whatever an archive holds."""
+
+TEXT_BYTES = 1024 * 1024 * 1024
+"""A text file larger than this is not read whole."""
+
+
+@dataclass(slots=True)
+class Blob:
+    """The bytes of one media file: in memory, or on disk.
+
+    `temporary` files belong to whoever holds the blob and are moved, not copied.
+    """
+
+    name: str
+    data: bytes | None = None
+    path: Path | None = None
+    temporary: bool = False
+
+    @property
+    def size(self) -> int:
+        if self.data is not None:
+            return len(self.data)
+        assert self.path is not None
+        return self.path.stat().st_size
+
+
+@dataclass(slots=True)
+class RawFile:
+    """One file as a source hands it over.
+
+    Attributes:
+        name: POSIX path inside the source, normalised; never absolute, never climbing out.
+        uri: Where it came from, for people: `https://host/a.tar.gz!LibriSpeech/x.flac`.
+        revision: The pinned revision or checksum of what it came from.
+        size: Bytes, where the source knows it.
+        opener: Opens the bytes for reading. Archive members are not seekable.
+        path: Set where the bytes lie in a file of their own on this machine.
+        split: The corpus split, where the source already knows it.
+        config: The corpus configuration, where the source already knows it.
+        spool: Folder for blobs too large for memory.
+    """
+
+    name: str
+    uri: str
+    revision: str
+    size: int | None
+    opener: Callable[[], BinaryIO]
+    path: Path | None = None
+    split: str | None = None
+    config: str | None = None
+    spool: Path | None = None
+
+    def open(self) -> BinaryIO:
+        return self.opener()
+
+    def read(self) -> bytes:
+        """The whole file as bytes; for transcripts and tables, not for media."""
+        if self.size is not None and self.size > TEXT_BYTES:
+            raise DamagedError(f"{self.uri}: {self.size:,} bytes is too large for a text file.")
+        with self.open() as file:
+            return file.read()
+
+    def blob(self) -> Blob:
+        """The media bytes, to be kept beyond the next file."""
+        if self.path is not None:
+            return Blob(self.name, path=self.path)
+        if self.size is not None and self.size <= IN_MEMORY_BYTES:
+            return Blob(self.name, data=self.read())
+        if self.spool is None:
+            raise DamagedError(f"{self.uri}: no spool folder for a member of {self.size} bytes.")
+        self.spool.mkdir(parents=True, exist_ok=True)
+        import tempfile
+
+        with self.open() as file, tempfile.NamedTemporaryFile(dir=self.spool, prefix="spool-", delete=False) as out:
+            shutil.copyfileobj(file, out, 1024 * 1024)
+        return Blob(self.name, path=Path(out.name), temporary=True)
+
+
+@dataclass(slots=True)
+class Rejection:
+    """A candidate that is not kept, and why. `reason` is a code (`snake_case`), `detail` is for people.
+
+    `damaged` marks a fault of the whole source (a truncated archive): what follows it could not be read.
+    """
+
+    candidate: str
+    reason: str
+    detail: str
+    uri: str = ""
+    damaged: bool = False
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One sample before its media is probed.
+
+    Attributes:
+        source_id: Unique within dataset, config and split.
+        split, config: The corpus's own.
+        fields: Columns of the sample schema; columns left out are null, unknown keys are an error.
+        media: Pairs of kind (`audio`, `video`, `image`) and blob, in tag order.
+        uri, revision: Go to the columns `source` and `revision`.
+        where: For messages: the file and row this came from.
+        settled: True where the reader knows that the store holds this very row; it is counted, not read again.
+    """
+
+    source_id: str
+    split: str | None
+    fields: dict[str, Any] = field(default_factory=dict)
+    media: list[tuple[str, Blob]] = field(default_factory=list)
+    config: str | None = None
+    uri: str = ""
+    revision: str = ""
+    where: str = ""
+    settled: bool = False
+
+
+RawStream = Iterable[RawFile | Rejection]
+CandidateStream = Iterator[Candidate | Rejection]
+
+
+@dataclass(slots=True)
+class ReadContext:
+    """What a reader may know of the pull it works for.
+
+    Attributes:
+        dataset: Name of the dataset.
+        options: The reader's own options, from the card or the command line.
+        wants: Whether a split was asked for; a reader skips the others without reading their media.
+        settled: Given ids and a revision, whether the store holds every one of them at that revision.
+    """
+
+    dataset: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    wants: Callable[[str | None], bool] = lambda split: True
+    settled: Callable[[list[str], str], bool] = lambda ids, revision: False
+
+
+Reader = Callable[[RawStream, ReadContext], CandidateStream]

@@ -1,0 +1,61 @@
+"""The errors a user can meet, each with the exit code of the commands.
+
+Exit codes: 0 done; 1 problems were found and printed; 2 wrong usage; 3 the network, a gate or a missing login;
+4 damaged data or store. A message names the file, row, column and value; `hint` is the next command to type.
+"""
+
+from __future__ import annotations
+
+
+class TriptychError(Exception):
+    """Base of every error that is the user's to act on.
+
+    `hint` is the next thing to type or do; the command line prints it on a line of its own.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ProblemsFound(TriptychError):
+    """The work was done and found problems in the data."""
+
+    exit_code = 1
+
+
+class UsageError(TriptychError):
+    """A wrong option, name or file: nothing was done."""
+
+    exit_code = 2
+
+
+class NetworkError(TriptychError):
+    """A host could not be reached, or kept failing after bounded retries."""
+
+    exit_code = 3
+
+
+class GateError(NetworkError):
+    """The data is behind a licence form or a login that has not been passed."""
+
+    exit_code = 3
+
+
+class DamagedError(TriptychError):
+    """Data or store are not what they say: checksum, truncation, an account that does not balance."""
+
+    exit_code = 4
+
+
+class StoreReadOnly(UsageError):
+    """The store is on a read-only mount, or its folders are not ours to write."""
+
+    def __init__(self, root: object) -> None:
+        super().__init__(
+            f"The store {root} cannot be written by this user (read-only mount or permissions).",
+            hint="reading and querying still work; to write, choose another store with --store PATH",
+        )

@@ -1,0 +1,115 @@
+"""Annotations: later facts about samples, laid over what the corpus said.
+
+A known key stands in for the typed column of that name; an unknown key appears in `extra`. What the corpus said stays
+in the table and can be read as `samples_as_pulled`. The latest annotation of a key wins.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from ..errors import UsageError
+from .sample import COLUMNS, SCHEMA
+from .tables import duckdb_type
+
+TEXT_KEYS = (
+    "text", "translation", "language", "target_language", "speaker", "task",
+    "question", "answer", "reasoning", "chosen", "rejected",
+)  # fmt: skip
+JSON_KEYS = ("choices", "captions", "labels", "messages", "words", "phones")
+NUMBER_KEYS = ("start_s", "end_s")
+KNOWN_KEYS = (*TEXT_KEYS, *JSON_KEYS, *NUMBER_KEYS)
+ASSIGNED_SPLIT = "assigned_split"
+
+REMEASURED_KEYS = ("text", "language", "start_s", "end_s", "captions")
+"""A later value of these makes the stored measurements of a sample stale."""
+
+
+def samples_sql(*, annotated: bool) -> str:
+    """SELECT over `samples_as_pulled` (and `annotations`): every column of the sample and `assigned_split`."""
+    if not annotated:
+        return f"SELECT *, CAST(NULL AS VARCHAR) AS {ASSIGNED_SPLIT} FROM samples_as_pulled"
+    known = ", ".join(f"'{key}'" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
+    picks = ", ".join(f"max(value) FILTER (key = '{key}') AS \"{key}\"" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
+    columns = ", ".join(_column(name) for name in COLUMNS)
+    return f"""
+        WITH latest AS (
+            SELECT dataset, id, key, arg_max(value, time) AS value FROM annotations GROUP BY dataset, id, key
+        ), wide AS (
+            SELECT dataset, id, {picks},
+                   map_from_entries(list((key, value) ORDER BY key) FILTER (key NOT IN ({known}))) AS extra
+            FROM latest GROUP BY dataset, id
+        )
+        SELECT {columns}, w.{ASSIGNED_SPLIT} AS {ASSIGNED_SPLIT}
+        FROM samples_as_pulled s LEFT JOIN wide w ON s.dataset = w.dataset AND s.id = w.id
+    """
+
+
+def _column(name: str) -> str:
+    if name == "extra":
+        return "CASE WHEN w.extra IS NULL THEN s.extra ELSE map_concat(coalesce(s.extra, MAP {}), w.extra) END AS extra"
+    if name not in KNOWN_KEYS:
+        return f's."{name}"'
+    if name in TEXT_KEYS:
+        return f'coalesce(w."{name}", s."{name}") AS "{name}"'
+    type_ = duckdb_type(SCHEMA.field(name).type)
+    value = f'CAST(w."{name}" AS JSON)' if name in JSON_KEYS else f'w."{name}"'
+    return f'coalesce(CAST({value} AS {type_}), s."{name}") AS "{name}"'
+
+
+def check_value(key: str, value: str, *, where: str) -> str:
+    """Return `value` if it fits `key`; known keys are typed, so that a bad one fails here and not in every query."""
+    if key in NUMBER_KEYS:
+        try:
+            float(value)
+        except ValueError:
+            raise UsageError(f"{where}: {key} must be a number of seconds, got {value!r}.") from None
+    if key in JSON_KEYS:
+        _check_json(key, value, where)
+    if key in ("id", "dataset", "audio", "video", "image", "split"):
+        hint = "assign a split with the key assigned_split" if key == "split" else "import the corrected data instead"
+        raise UsageError(f"{where}: {key!r} is what the corpus said and cannot be annotated.", hint=hint)
+    return value
+
+
+def _check_json(key: str, value: str, where: str) -> None:
+    shape = {"words": _is_alignment, "phones": _is_alignment, "messages": _is_conversation}.get(key, _is_string_list)
+    try:
+        parsed = json.loads(value)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{where}: {key} must be JSON ({error.msg} at column {error.colno}), got {value!r}.") from None
+    if not shape(parsed):
+        example = {
+            "words": '[{"text": "hello", "start_s": 0.1, "end_s": 0.5}]',
+            "phones": '[{"text": "h", "start_s": 0.1, "end_s": 0.2}]',
+            "messages": '[{"role": "user", "content": "hello"}]',
+        }.get(key, '["one", "two"]')
+        raise UsageError(f"{where}: {key} has the wrong shape: {value!r}.", hint=f"for example {example}")
+
+
+def _is_string_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_alignment(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, dict)
+        and set(item) == {"text", "start_s", "end_s"}
+        and isinstance(item["text"], str)
+        and all(isinstance(item[side], int | float) for side in ("start_s", "end_s"))
+        for item in value
+    )
+
+
+def _is_conversation(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, dict) and set(item) == {"role", "content"} and all(isinstance(v, str) for v in item.values())
+        for item in value
+    )
+
+
+def annotation_row(sample: str, dataset: str, key: str, value: str, producer: str, time: datetime) -> dict[str, Any]:
+    """One row of the annotations table."""
+    return {"id": sample, "dataset": dataset, "key": key, "value": value, "producer": producer, "time": time}

@@ -1,0 +1,121 @@
+"""The account: per run and stage, `candidates = kept + dropped, by reason`.
+
+Counts go into one row of the table `runs`; single `events` are written only for candidates that were not kept, one a
+candidate, stage and reason however often a run meets it again, so that a pull killed and resumed leaves the same
+ledger as one that ran through. A stage whose sums do not balance fails.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import DamagedError
+from .lock import user
+from .store import Store, run_details
+from .tables import RUNS
+
+DUPLICATE = "duplicate"
+
+
+@dataclass(slots=True)
+class Account:
+    """Where every candidate of one stage went.
+
+    `dropped` maps a reason to a count; `duplicate` is a reason that leaves no event, because the sample is stored.
+    """
+
+    candidates: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, count: int = 1) -> None:
+        self.candidates += count
+        self.kept += count
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        if count:
+            self.candidates += count
+            self.dropped[reason] += count
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Counts by reason without the duplicates."""
+        return {reason: count for reason, count in sorted(self.dropped.items()) if reason != DUPLICATE}
+
+    def check_balance(self, *, stage: str) -> None:
+        """Raises DamagedError where the sums do not balance: a candidate was lost silently."""
+        total = self.kept + sum(self.dropped.values())
+        if total != self.candidates:
+            raise DamagedError(
+                f"{stage}: {self.candidates} candidates, but {self.kept} kept + "
+                f"{sum(self.dropped.values())} dropped = {total}: the account does not balance."
+            )
+
+
+@dataclass(slots=True)
+class Run:
+    """One invocation that touched the store, for one dataset (or all) and stage."""
+
+    stage: str
+    dataset: str
+    command: str
+    options: Mapping[str, Any]
+    run_id: str = field(default_factory=lambda: new_run_id())
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    account: Account = field(default_factory=Account)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def finish(self, store: Store, *, status: str = "ok") -> None:
+        """Check the balance, write the row of `runs`, refresh `store.duckdb`."""
+        import pyarrow as pa
+
+        from .. import __version__
+
+        self.account.check_balance(stage=self.stage)
+        row = {
+            "run_id": self.run_id,
+            "dataset": self.dataset,
+            "stage": self.stage,
+            "command": self.command,
+            "status": status,
+            "started_at": self.started_at,
+            "finished_at": datetime.now(UTC),
+            "candidates": self.account.candidates,
+            "kept": self.account.kept,
+            "dropped": sorted(self.account.dropped.items()),
+            "options": run_details(self.options),
+            "details": run_details(self.details),
+            "versions": sorted(store.versions().items()),
+            "software": f"triptych {__version__}",
+            "user": user(),
+            "host": socket.gethostname(),
+        }
+        store.append("runs", pa.Table.from_pylist([row], schema=RUNS))
+        store.refresh()
+
+
+def new_run_id() -> str:
+    """Sortable by time and unique: `20261121T101500-3f9a2c`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def event_row(
+    run: Run, candidate: str, reason: str, detail: str, *, uri: str = "", stage: str | None = None
+) -> dict[str, Any]:
+    """One row of the table `events`."""
+    return {
+        "dataset": run.dataset,
+        "run_id": run.run_id,
+        "stage": stage or run.stage,
+        "candidate": candidate,
+        "reason": reason,
+        "detail": detail,
+        "uri": uri,
+        "time": datetime.now(UTC),
+    }

@@ -1,0 +1,88 @@
+"""Locks of a store that say who holds them.
+
+A lock is an advisory `flock` on a small file (local disks, NFSv4, Lustre). The file names user, host, process, job and
+purpose, so that whoever waits can be told for whom.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import StoreReadOnly, TriptychError
+
+log = logging.getLogger("triptych")
+
+_TELL_AFTER_S = 2.0
+_JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, purpose: str, timeout_s: float = 3600.0) -> Iterator[None]:
+    """Hold the lock at `path`; whoever waits longer than two seconds is told who holds it.
+
+    Raises:
+        TriptychError: Not free within `timeout_s`.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except (PermissionError, OSError) as error:
+        raise StoreReadOnly(path.parent) from error
+    try:
+        _acquire(handle, path, purpose, timeout_s)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, holder(purpose).encode(), 0)
+        yield
+        os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _acquire(handle: int, path: Path, purpose: str, timeout_s: float) -> None:
+    started = time.monotonic()
+    told = False
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            waited = time.monotonic() - started
+        if not told and waited > _TELL_AFTER_S:
+            log.warning("waiting for %s to %s: held by %s", path, purpose, read_holder(path))
+            told = True
+        if waited > timeout_s:
+            raise TriptychError(
+                f"{path} was not free within {timeout_s:.0f} s: held by {read_holder(path)}.",
+                hint="end that process, or wait for it and run the same command again",
+            )
+        time.sleep(0.02)
+
+
+def holder(purpose: str) -> str:
+    """One line that says who holds a lock and why."""
+    job = next((f" job {os.environ[name]}" for name in _JOB_VARIABLES if name in os.environ), "")
+    return f"{user()}@{socket.gethostname()} process {os.getpid()}{job}: {purpose}"
+
+
+def read_holder(path: Path) -> str:
+    """What the lock file says, or that it says nothing."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip() or "a process that left no name"
+    except OSError:
+        return "a process that left no name"
+
+
+def user() -> str:
+    """The login name, or the number where the machine has no name for it (containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

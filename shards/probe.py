@@ -1,0 +1,190 @@
+"""Reading what a media file says of itself, by its header: soundfile first, then PyAV.
+
+Nothing is decoded here; the checks of `validators` do that. FFmpeg is held to plain containers, so that a playlist in
+disguise cannot make it open other files or hosts.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONTAINERS = (
+    "3g2,3gp,aac,ac3,aiff,amr,ape,asf,au,avi,bmp_pipe,caf,eac3,flac,flv,gif,jpeg_pipe,m4a,matroska,mj2,mov,mp3,mp4,"
+    "mpeg,mpegts,mpegvideo,ogg,png_pipe,rm,tiff_pipe,tta,w64,wav,webm,webp_pipe,wv"
+)
+"""FFmpeg demuxers that read one file and nothing else."""
+
+AV_OPTIONS = {"format_whitelist": CONTAINERS}
+
+_EXTENSION_OF_SOUNDFILE = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
+_EXTENSION_OF_CONTAINER = {
+    "mov,mp4,m4a,3gp,3g2,mj2": "mp4",
+    "matroska,webm": "mkv",
+    "mpegts": "ts",
+    "mpegvideo": "mpg",
+    "mpeg": "mpg",
+    "aac": "aac",
+    "asf": "asf",
+}
+_CODEC_NAMES = {"mp3float": "mp3", "mpeg_layer_iii": "mp3", "libopus": "opus", "libvorbis": "vorbis"}
+_PCM_NAMES = {"pcm_s16le": "pcm_16", "pcm_s16be": "pcm_16", "pcm_u8": "pcm_u8", "pcm_s24le": "pcm_24"}
+
+
+class MediaError(Exception):
+    """A file that cannot be taken as media; `reason` is the code that goes to the ledger."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Probe:
+    """What the header declares: the kind, the extension to store it under, the fields of the sample's struct."""
+
+    kind: str
+    extension: str
+    fields: dict[str, Any]
+
+
+def probe(source: bytes | Path, *, kind: str | None = None) -> Probe:
+    """Probe bytes or a file; `kind` is what the caller expects it to be, None if anything will do.
+
+    Raises:
+        MediaError: `not_media`, `empty_media`, `no_audio_stream`, `no_video_stream` or `not_an_image`.
+    """
+    head = source[:16] if isinstance(source, bytes) else _head(source)
+    if not head:
+        raise MediaError("empty_media", "the file is empty (0 bytes)")
+    found = None if _is_container_of_ffmpeg(head) else _probe_sound(source)
+    if found is None:
+        found = _probe_container(source, kind=kind)
+    return _expect(found, kind)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except OSError as error:
+        raise MediaError("missing_media", f"{path}: {error.strerror}") from error
+
+
+def _is_container_of_ffmpeg(head: bytes) -> bool:
+    return (
+        head[4:8] == b"ftyp"
+        or head[:3] == b"ID3"
+        or (head[0] == 0xFF and len(head) > 1 and head[1] & 0xE0 == 0xE0)  # MPEG audio: libsndfile guesses its length
+        or head[:4] in (b"\x1aE\xdf\xa3", b"\x89PNG", b"GIF8")
+        or head[:3] == b"\xff\xd8\xff"
+        or (head[:4] == b"RIFF" and head[8:12] in (b"AVI ", b"WEBP"))
+    )
+
+
+def _probe_sound(source: bytes | Path) -> Probe | None:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as sound:
+            frames, rate, channels = int(sound.frames), int(sound.samplerate), int(sound.channels)
+            container, subtype = str(sound.format), str(sound.subtype)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        return None
+    if container in ("MP3", "MPEG"):
+        return None
+    if frames <= 0:
+        raise MediaError("empty_media", f"the {container} header declares no samples")
+    extension = _EXTENSION_OF_SOUNDFILE.get(container, container.lower())
+    if subtype == "OPUS":
+        extension = "opus"
+    codec = "flac" if container == "FLAC" else subtype.lower()
+    return _sound(extension, _CODEC_NAMES.get(codec, codec), rate, channels, frames, frames / rate)
+
+
+def _sound(extension: str, codec: str, rate: int, channels: int, frames: int | None, duration: float | None) -> Probe:
+    fields = {
+        "codec": codec,
+        "sample_rate": rate,
+        "channels": channels,
+        "frames": frames,
+        "duration": duration,
+    }
+    return Probe("audio", extension, fields)
+
+
+def _probe_container(source: bytes | Path, *, kind: str | None) -> Probe:
+    import av
+
+    try:
+        file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
+        with av.open(file, mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
+            return _describe(container)
+    except (av.error.FFmpegError, ValueError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise MediaError("not_media", f"neither soundfile nor FFmpeg can read it ({why})") from error
+
+
+def _describe(container: Any) -> Probe:
+    name = container.format.name
+    moving = [stream for stream in container.streams.video if not stream.disposition & 0x400]  # not a cover picture
+    sounds = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
+    if moving and (name.endswith("_pipe") or name == "gif"):
+        size = {"width": moving[0].codec_context.width, "height": moving[0].codec_context.height}
+        extension = {"jpeg_pipe": "jpg"}.get(name, name.removesuffix("_pipe"))
+        return Probe("image", extension, size)
+    if moving:
+        return _describe_video(container, moving[0], has_audio=bool(sounds))
+    if sounds:
+        return _describe_audio(container, sounds[0])
+    raise MediaError("not_media", f"a {name} file without an audio or video stream")
+
+
+def _seconds(container: Any, stream: Any) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None:
+        return float(container.duration) / 1_000_000
+    return None
+
+
+def _describe_video(container: Any, stream: Any, *, has_audio: bool) -> Probe:
+    name = container.format.name
+    extension = _EXTENSION_OF_CONTAINER.get(name, name.split(",")[0])
+    if name == "matroska,webm" and stream.codec_context.name in ("vp8", "vp9", "av1", "libdav1d"):
+        extension = "webm"
+    fps = stream.average_rate
+    fields = {
+        "codec": stream.codec_context.name,
+        "width": stream.codec_context.width,
+        "height": stream.codec_context.height,
+        "fps": float(fps) if fps else None,
+        "frames": stream.frames or None,
+        "duration": _seconds(container, stream),
+        "has_audio": has_audio,
+    }
+    return Probe("video", extension, fields)
+
+
+def _describe_audio(container: Any, stream: Any) -> Probe:
+    name = container.format.name
+    codec = stream.codec_context.name
+    extension = "m4a" if name.startswith("mov,") else _EXTENSION_OF_CONTAINER.get(name, name.split(",")[0])
+    duration = _seconds(container, stream)
+    rate = stream.codec_context.sample_rate
+    if duration is not None and duration <= 0:
+        raise MediaError("empty_media", f"the {name} header declares no samples")
+    frames = round(duration * rate) if duration is not None else None
+    codec = _PCM_NAMES.get(codec, _CODEC_NAMES.get(codec, codec))
+    return _sound(extension, codec, rate, stream.codec_context.channels, frames, duration)
+
+
+def _expect(found: Probe, kind: str | None) -> Probe:
+    if kind is None or found.kind == kind:
+        return found
+    reason = {"audio": "no_audio_stream", "video": "no_video_stream", "image": "not_an_image"}[kind]
+    hint = f"; map its column to {found.kind!r}" if found.kind == "video" else ""
+    raise MediaError(reason, f"expected {kind}, but the file is {found.kind}{hint}")

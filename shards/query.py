@@ -1,0 +1,220 @@
+"""Reading a store with DuckDB: the only reader of table files, the views, and the sandbox for user SQL.
+
+Our own queries run in an in-memory DuckDB and never open `store.duckdb`, which any open handle would block. That file
+is generated for people who use the plain duckdb client.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DamagedError, UsageError
+from .annotations import samples_sql
+from .store import TABLE_NAMES, Store
+from .tables import duckdb_type
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+
+def scan(store: Store, table: str, *, version: int | None = None, root: Path | None = None) -> str:
+    """SQL that reads the live files of a table, as of `version` or now; columns in the order of the schema.
+
+    `root` stands in for the store's own path, for views that another machine will open.
+    """
+    delta = store.table(table, version=version)
+    fields = _fields(delta)
+    files = sorted(delta.file_uris())
+    if not files:
+        columns = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in fields)
+        return f"SELECT {columns} WHERE false"
+    if root is not None:
+        files = [str(root / Path(file).relative_to(store.root)) for file in files]
+    columns = ", ".join(f'"{name}"' for name, _ in fields)
+    listed = ", ".join(quote(file) for file in files)
+    return (
+        f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning=true, "
+        f"hive_types={{'dataset': VARCHAR}}, union_by_name=true)"
+    )
+
+
+def _fields(delta: Any) -> list[tuple[str, pa.DataType]]:
+    import pyarrow as pa
+
+    schema = pa.schema(delta.schema().to_arrow())
+    return [(field.name, field.type) for field in schema]
+
+
+def view_statements(store: Store, *, at: str | None = None, root: Path | None = None) -> list[str]:
+    """`CREATE VIEW` statements for every table; `samples` has the annotations laid over it."""
+    versions = versions_at(store, at) if at else {}
+    statements = []
+    for name in TABLE_NAMES:
+        sql = scan(store, name, version=versions.get(name), root=root)
+        if name == "runs" and at:
+            sql = f"SELECT * FROM ({sql}) WHERE finished_at <= {quote(str(versions['_time']))}::TIMESTAMPTZ"
+        statements.append(f"CREATE VIEW {'samples_as_pulled' if name == 'samples' else name} AS {sql}")
+    annotated = bool(store.table("annotations", version=versions.get("annotations")).file_uris())
+    statements.append(f"CREATE VIEW samples AS {samples_sql(annotated=annotated)}")
+    return statements
+
+
+@contextmanager
+def connect(store: Store, *, at: str | None = None, sandbox: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB with the views of the store; `sandbox` shuts everything else out."""
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for statement in view_statements(store, at=at):
+            connection.execute(statement)
+        if sandbox:
+            close_sandbox(connection, store.root)
+        yield connection
+
+
+def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """From here on the connection reads files under the store and nothing else, for good."""
+    connection.execute(f"SET allowed_directories = [{quote(str(root))}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
+    """The result of one SELECT over the store's views as an Arrow table.
+
+    Raises:
+        UsageError: Not one SELECT, or DuckDB refuses it.
+    """
+    import duckdb
+
+    check_one_select(sql)
+    with connect(store, at=at, sandbox=True) as connection:
+        try:
+            return connection.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise _explain(error, store) from error
+
+
+def check_one_select(sql: str) -> None:
+    """User SQL is one SELECT; anything that writes, attaches or configures is refused before it runs."""
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise UsageError(f"The SQL does not parse: {_first_line(error)}") from error
+    if len(statements) != 1:
+        raise UsageError(f"query takes one statement, got {len(statements)}.")
+    if statements[0].type != duckdb.StatementType.SELECT:
+        raise UsageError(
+            f"query takes a SELECT, not {statements[0].type.name}.",
+            hint="the plain duckdb client opens a copy for anything else: duckdb store.duckdb",
+        )
+
+
+def check_where(expression: str) -> str:
+    """A `--where` is one boolean expression over the columns of `samples`, without table functions or subqueries."""
+    import json
+
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        row = connection.execute("SELECT json_serialize_sql($1)", [f"SELECT {expression}"]).fetchone()
+    tree = json.loads(row[0]) if row else {"error": True}
+    if tree.get("error") or len(tree.get("statements", [])) != 1:
+        raise UsageError(
+            f"--where {expression!r} is not one expression: {tree.get('error_message', 'it does not parse')}",
+            hint="""for example --where "language = 'zh' AND audio.duration < 30" """.strip(),
+        )
+    node = tree["statements"][0]["node"]
+    if node.get("type") != "SELECT_NODE" or not _is_bare_expression(node):
+        raise UsageError(
+            f"--where {expression!r} may hold one expression only, no subquery and no table function.",
+            hint="select the ids with `triptych query` and annotate them, then filter on the annotation",
+        )
+    return expression
+
+
+def _is_bare_expression(node: dict[str, Any]) -> bool:
+    clauses = ("modifiers", "group_expressions", "where_clause", "having", "qualify", "sample")
+    return (
+        node["from_table"].get("type") == "EMPTY"
+        and len(node["select_list"]) == 1
+        and not node["select_list"][0].get("alias")
+        and not any(node.get(clause) for clause in clauses)
+        and not _contains_subquery(node["select_list"])
+    )
+
+
+def _contains_subquery(tree: Any) -> bool:
+    if isinstance(tree, dict):
+        return tree.get("class") == "SUBQUERY" or any(_contains_subquery(value) for value in tree.values())
+    if isinstance(tree, list):
+        return any(_contains_subquery(value) for value in tree)
+    return False
+
+
+def _explain(error: Exception, store: Store) -> Exception:
+    text = _first_line(error)
+    if "No files found" in text or "Could not open" in text or "corrupt" in text.lower():
+        return DamagedError(f"A table file of {store.root} cannot be read: {text}")
+    hint = "tables: samples, checks, verdicts, annotations, events, runs (docs/store.md lists their columns)"
+    return UsageError(f"DuckDB: {text}", hint=hint)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n\n")[0]
+
+
+def versions_at(store: Store, at: str) -> dict[str, Any]:
+    """Table versions as of a run id or a UTC time (ISO 8601), from the rows of `runs`."""
+    import duckdb
+
+    runs = scan(store, "runs")
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        if _is_time(at):
+            where = f"finished_at <= {quote(at)}::TIMESTAMPTZ ORDER BY finished_at DESC LIMIT 1"
+        else:
+            where = f"run_id = {quote(at)} ORDER BY finished_at DESC LIMIT 1"
+        row = connection.execute(f"SELECT versions, finished_at::VARCHAR FROM ({runs}) WHERE {where}").fetchone()
+    if row is None:
+        raise UsageError(
+            f"--at {at!r} names no run of this store, and no time at or after its first run.",
+            hint='list them: triptych query "select run_id, finished_at, command from runs order by finished_at"',
+        )
+    return {**row[0], "_time": row[1]}
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return bool(re.match(r"\d{4}-", text))
+
+
+def write_views(store: Store, target: Path, *, root: Path | None = None) -> Path:
+    """Write the views into a DuckDB file under a temporary name and rename it to `target`."""
+    import duckdb
+
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    with duckdb.connect(str(scratch)) as connection:
+        for statement in view_statements(store, root=root):
+            connection.execute(statement)
+    scratch.rename(target)
+    return target
+
+
+def quote(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,252 @@
+"""The store: a directory of Delta tables, media and exports.
+
+    STORE/samples checks verdicts annotations events runs   Delta tables, partitioned by dataset
+    STORE/media/ab/cd/<sha256>.<ext>                        content-addressed media
+    STORE/exports/<name>/v<N>/                              published versions
+    STORE/partial/                                          unfinished downloads
+    STORE/store.duckdb                                      generated views for the plain duckdb client
+
+Delta appends never conflict by themselves, so every batch that must be unique carries an application transaction (a
+fence): the second writer of the same number fails and has to look again. All table writes go through this file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DamagedError, StoreReadOnly, UsageError
+from .lock import locked
+from .media import MediaStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+DEFAULT_STORE = Path("store")
+STORE_VARIABLE = "TRIPTYCH_STORE"
+TABLE_NAMES = ("samples", "checks", "verdicts", "annotations", "events", "runs")
+
+
+class FenceConflict(Exception):
+    """Another writer committed this transaction number first: read again and retry."""
+
+
+class Store:
+    """An existing store. `Store.open` never creates, `Store.create` creates or opens."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.media = MediaStore(root)
+
+    @classmethod
+    def open(cls, path: Path | str | None = None) -> Store:
+        """Open the store at `path`, else `TRIPTYCH_STORE`, else `./store`.
+
+        Raises:
+            UsageError: There is no store there.
+        """
+        root = resolve(path)
+        if not (root / "samples" / "_delta_log").is_dir():
+            raise UsageError(
+                f"There is no store at {root}.",
+                hint="name another with --store PATH or TRIPTYCH_STORE, or make one: triptych catalog pull NAME",
+            )
+        return cls(root)
+
+    @classmethod
+    def create(cls, path: Path | str | None = None) -> Store:
+        """Open the store at `path`, and make it first where it is missing."""
+        root = resolve(path)
+        if all((root / name / "_delta_log").is_dir() for name in TABLE_NAMES):
+            return cls(root)
+        if root.exists() and not root.is_dir():
+            raise UsageError(f"{root} is a file, not a folder.", hint="choose another with --store PATH")
+        if root.is_dir() and not (root / ".lock").exists() and any(root.iterdir()):
+            raise UsageError(
+                f"{root} holds other files and is not a store.", hint="choose an empty or new folder with --store PATH"
+            )
+        store = cls(root)
+        store._make()
+        return store
+
+    def _make(self) -> None:
+        from deltalake import DeltaTable
+
+        from .tables import TABLES
+
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreReadOnly(self.root) from error
+        with self.lock("make the store"):
+            _test_file_system(self.root)
+            for name, schema in TABLES.items():
+                DeltaTable.create(str(self.root / name), schema, partition_by=["dataset"], mode="ignore")
+        self.refresh()
+
+    @contextlib.contextmanager
+    def lock(self, purpose: str) -> Iterator[None]:
+        """The lock of the whole store, for work that lasts milliseconds."""
+        with locked(self.root / ".lock", purpose=purpose):
+            yield
+
+    @contextlib.contextmanager
+    def dataset_lock(self, dataset: str, purpose: str) -> Iterator[None]:
+        """The lock of one dataset's tables: one committer, validator or compactor at a time."""
+        with locked(self.root / ".locks" / f"{dataset}.lock", purpose=purpose):
+            yield
+
+    def table(self, name: str, *, version: int | None = None) -> DeltaTable:
+        """The Delta table `name`, as of `version` or now."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        try:
+            return DeltaTable(str(self.root / name), version=version)
+        except TableNotFoundError as error:
+            raise DamagedError(f"{self.root / name} is not a Delta table any more.") from error
+        except DeltaError as error:
+            raise DamagedError(f"{self.root / name}: {error}") from error
+
+    def versions(self) -> dict[str, int]:
+        """The current version of every table but `runs`, whose rows carry it."""
+        return {name: self.table(name).version() for name in TABLE_NAMES if name != "runs"}
+
+    def append(
+        self,
+        name: str,
+        rows: pa.Table,
+        *,
+        table: DeltaTable | None = None,
+        fence: tuple[str, int] | None = None,
+        merge_schema: bool = False,
+    ) -> None:
+        """Append rows in one commit; `fence` is (application, number) and makes the commit exclusive.
+
+        Raises:
+            FenceConflict: Another writer holds that number already.
+        """
+        from deltalake import write_deltalake
+
+        with _delta_errors(self.root / name):
+            write_deltalake(
+                table if table is not None else str(self.root / name),
+                rows,
+                mode="append",
+                schema_mode="merge" if merge_schema else None,
+                commit_properties=_commit_properties(fence),
+            )
+
+    def replace_dataset(self, name: str, dataset: str, rows: pa.Table, *, merge_schema: bool = False) -> None:
+        """Replace one dataset's rows of a table in one commit."""
+        from deltalake import write_deltalake
+
+        with _delta_errors(self.root / name):
+            write_deltalake(
+                str(self.root / name),
+                rows,
+                mode="overwrite",
+                predicate=f"dataset = '{dataset}'",
+                schema_mode="merge" if merge_schema else None,
+            )
+
+    def upsert(self, name: str, dataset: str, rows: pa.Table, *, fence: tuple[str, int]) -> None:
+        """Replace the rows whose id is in `rows` and add the others, in one commit."""
+        with _delta_errors(self.root / name):
+            (
+                self.table(name)
+                .merge(
+                    rows,
+                    predicate=f"target.dataset = '{dataset}' AND target.id = source.id",
+                    source_alias="source",
+                    target_alias="target",
+                    commit_properties=_commit_properties(fence),
+                )
+                .when_matched_update_all()
+                .when_not_matched_insert_all()
+                .execute()
+            )
+
+    def fence_number(self, name: str, application: str, *, table: DeltaTable | None = None) -> int:
+        """The last transaction number of an application in a table; 0 before the first."""
+        number = (table if table is not None else self.table(name)).transaction_version(application)
+        return int(number) if number is not None else 0
+
+    def datasets(self) -> list[str]:
+        """Names of the datasets that have samples."""
+        from .query import connect
+
+        with connect(self) as connection:
+            rows = connection.execute("SELECT DISTINCT dataset FROM samples ORDER BY 1").fetchall()
+        return [str(row[0]) for row in rows]
+
+    def refresh(self, *, out: Path | None = None, root: Path | None = None) -> Path:
+        """Write `store.duckdb` anew: under a temporary name, then renamed under the store's lock."""
+        from .query import write_views
+
+        target = out or self.root / "store.duckdb"
+        with self.lock("refresh store.duckdb"):
+            return write_views(self, target, root=root)
+
+
+def resolve(path: Path | str | None) -> Path:
+    """The absolute path of the store that a command means."""
+    chosen = path or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    return Path(chosen).expanduser().absolute()
+
+
+def _commit_properties(fence: tuple[str, int] | None) -> Any:
+    from deltalake import CommitProperties, Transaction
+
+    if fence is None:
+        return None
+    return CommitProperties(app_transactions=[Transaction(fence[0], fence[1])])
+
+
+@contextlib.contextmanager
+def _delta_errors(path: Path) -> Iterator[None]:
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    try:
+        yield
+    except CommitFailedError as error:
+        raise FenceConflict(str(error)) from error
+    except OSError as error:
+        if _is_denied(error):
+            raise StoreReadOnly(path.parent) from error
+        raise
+    except DeltaError as error:
+        raise DamagedError(f"{path}: the commit failed: {error}") from error
+
+
+def _is_denied(error: OSError) -> bool:
+    text = str(error).lower()
+    return isinstance(error, PermissionError) or "permission denied" in text or "read-only" in text
+
+
+def _test_file_system(root: Path) -> None:
+    """Hard links and renames must work here; explain where they do not (object-store mounts)."""
+    first, second = root / f".probe-{os.getpid()}", root / f".probe-{os.getpid()}-link"
+    try:
+        first.write_bytes(b"x")
+        os.link(first, second)
+        second.rename(first)
+    except OSError as error:
+        raise UsageError(
+            f"{root} is on a file system without hard links or renames ({error.strerror}).",
+            hint="put the store on a local disk, NFSv4 or Lustre; object stores are for mirrors and pushes",
+        ) from error
+    finally:
+        for path in (first, second):
+            path.unlink(missing_ok=True)
+
+
+def run_details(value: Mapping[str, Any]) -> str:
+    """JSON text for the columns `options` and `details` of a run: sorted, so that equal means equal."""
+    import json
+
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
