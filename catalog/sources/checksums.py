@@ -1,0 +1,74 @@
+"""What a file must be (`Expected`) and what the bytes that passed are (`Sums`), compared in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import DamagedError
+
+READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Size in bytes and checksums (hexadecimal) a file must have; None where unknown."""
+
+    size: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Size in bytes and checksums (hexadecimal) of a file; `md5` only where it was asked for."""
+
+    size: int
+    sha256: str
+    md5: str | None = None
+
+
+class Sums:
+    """Running size and checksums. SHA-256 is always taken, because it becomes the revision; MD5 only where expected."""
+
+    def __init__(self, expected: Expected) -> None:
+        self.expected = expected
+        self.size = 0
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False) if expected.md5 else None
+
+    def update(self, data: bytes | memoryview) -> None:
+        self.size += len(data)
+        self._sha256.update(data)
+        if self._md5 is not None:
+            self._md5.update(data)
+
+    def update_from(self, path: Path) -> None:
+        """Add all bytes of a file."""
+        with path.open("rb", buffering=0) as file:
+            while data := file.read(READ_BYTES):
+                self.update(data)
+
+    def measured(self) -> Measured:
+        md5 = self._md5.hexdigest() if self._md5 is not None else None
+        return Measured(self.size, self._sha256.hexdigest(), md5)
+
+
+def check(measured: Measured, expected: Expected, what: str) -> None:
+    """Compare a file with what it must be.
+
+    Raises:
+        DamagedError: Names both values of the first difference.
+    """
+    pairs = (
+        ("bytes", measured.size, expected.size),
+        ("SHA-256", measured.sha256, expected.sha256 and expected.sha256.lower()),
+        ("MD5", measured.md5, expected.md5 and expected.md5.lower()),
+    )
+    for kind, found, wanted in pairs:
+        if wanted is not None and found is not None and found != wanted:
+            raise DamagedError(
+                f"{what}: {kind} is {found}, expected {wanted}. The bad file was deleted.",
+                hint="Run the same command again. If it repeats, the host serves another file: try another --source.",
+            )

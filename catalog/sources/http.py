@@ -1,0 +1,366 @@
+"""The one HTTP layer: every byte from a host comes through a `Fetcher`.
+
+It promises bounded retries (429, 5xx, refused or dropped connections, timeouts; see `retry`), redirects that never
+lead from https to http and never carry a token to another host, bodies exactly as they lie on the host, and errors
+that name the URL: `NotFound` (try the next source), `GateError` (accept terms or log in), `NetworkError` (the rest).
+A web page where data is expected is an error, never data.
+
+It never writes a file; `partial`, `growing` and `ranges` do, over this.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+from ...errors import GateError, NetworkError
+from .retry import Patience, Retry, retry_after_seconds
+
+if TYPE_CHECKING:
+    import httpx2
+
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 10
+READ_LIMIT = 64 * 1024 * 1024
+SNIFFED_BYTES = 64
+CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+
+
+class NotFound(NetworkError):
+    """The host does not have this file; another source may."""
+
+
+class BodyDropped(NetworkError):
+    """The connection ended before the body did; the caller resumes by range."""
+
+
+class RangeRefused(NetworkError):
+    """The host answered 416: the range asked for lies outside the file as it is now."""
+
+
+class RemoteChanged(NetworkError):
+    """The file on the host is no longer the one that reading began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait for a connection, and for the next bytes."""
+
+    connect: float = 15.0
+    read: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What a host says of a file. `url` is the one asked for; `size` is of the whole file, in bytes."""
+
+    url: str
+    size: int | None
+    etag: str | None
+    accepts_ranges: bool
+    last_modified: str | None
+
+
+class Reply:
+    """One open response with its body still to be read.
+
+    Attributes:
+        remote: The whole file's facts.
+        status: 200, or 206 for a range.
+        start: Offset of the body's first byte in the file; None where the host did not say it readably.
+    """
+
+    def __init__(self, url: str, response: httpx2.Response) -> None:
+        self._response = response
+        self.url = url
+        self.status = response.status_code
+        self.start: int | None = 0
+        size = _number(response.headers.get("content-length"))
+        if self.status == 206:
+            self.start, size = _content_range(response.headers.get("content-range", ""))
+        headers = response.headers
+        self.remote = Remote(
+            url=url,
+            size=size,
+            etag=headers.get("etag"),
+            accepts_ranges=self.status == 206 or headers.get("accept-ranges", "").lower() == "bytes",
+            last_modified=headers.get("last-modified"),
+        )
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it comes, in pieces of at most 64 KiB, never decoded: a `.tar.gz` stays one.
+
+        Raises:
+            BodyDropped: The connection ended too early.
+            NetworkError: The body is a web page.
+        """
+        pieces = self._pieces()
+        first = b""
+        for piece in pieces:
+            first += piece
+            if self.start != 0 or len(first) >= SNIFFED_BYTES:
+                break
+        if self.start == 0 and looks_like_html(first):
+            self.close()
+            _refuse_page(self.url)
+        if first:
+            yield first
+        yield from pieces
+
+    def _pieces(self) -> Iterator[bytes]:
+        import httpx2
+
+        got = 0
+        try:
+            for piece in self._response.iter_raw():
+                got += len(piece)
+                yield piece
+        except httpx2.TransportError as error:
+            raise BodyDropped(f"{self.url}: the connection ended after {got:,} bytes ({_words(error)}).") from error
+
+    def close(self) -> None:
+        self._response.close()
+
+    def __enter__(self) -> Reply:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Fetcher:
+    """Opens URLs. One per command is enough; it may be used from several threads.
+
+    Args:
+        tokens: Bearer tokens by host (`huggingface.co`, `127.0.0.1:8000`); each is sent to that host only.
+        retry: Limits of patience.
+        timeouts: Limits of one wait.
+        gate_hint: What to do about a 401 or 403, where the caller knows more than this layer.
+        sleep, clock: For tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: Mapping[str, str] | None = None,
+        retry: Retry | None = None,
+        timeouts: Timeouts | None = None,
+        gate_hint: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tokens = {host.lower(): token for host, token in (tokens or {}).items()}
+        self._retry = retry or Retry()
+        self._timeouts = timeouts or Timeouts()
+        self._gate_hint = gate_hint
+        self._sleep = sleep
+        self._clock = clock
+        self._making_client = threading.Lock()
+        self._client: httpx2.Client | None = None
+
+    def patience(self) -> Patience:
+        """A fresh allowance of retries for one piece of work."""
+        return Patience(self._retry, sleep=self._sleep, clock=self._clock)
+
+    def head(self, url: str) -> Remote:
+        """What the host says of a file, without its body."""
+        patience = self.patience()
+        try:
+            with self._ask("HEAD", url, {}, patience) as reply:
+                if reply.remote.size is not None:
+                    return reply.remote
+        except (GateError, _MethodRefused):
+            # Some hosts answer HEAD with 403 or 405 and GET with the file; the GET below decides.
+            pass
+        with self.open(url, start=0, end=0, patience=patience) as reply:
+            return reply.remote
+
+    def open(
+        self,
+        url: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        if_range: str | None = None,
+        patience: Patience | None = None,
+    ) -> Reply:
+        """Open a URL, or a range of it (`end` included), and leave its body to be read.
+
+        A host may answer a range with the whole file: look at `status` and `start`.
+
+        Raises:
+            NotFound, GateError, RangeRefused, NetworkError
+        """
+        headers = {}
+        if start is not None:
+            headers["Range"] = f"bytes={start}-{'' if end is None else end}"
+            if if_range:
+                headers["If-Range"] = if_range
+        return self._ask("GET", url, headers, patience or self.patience())
+
+    def read(self, url: str, *, limit: int = READ_LIMIT) -> bytes:
+        """The whole of a small document.
+
+        Raises:
+            NetworkError: Also where it holds more than `limit` bytes.
+        """
+        patience = self.patience()
+        while True:
+            body = bytearray()
+            try:
+                with self.open(url, patience=patience) as reply:
+                    for chunk in reply.chunks():
+                        body += chunk
+                        if len(body) > limit:
+                            raise NetworkError(f"{url}: more than {limit:,} bytes.", hint="Check the URL.")
+                return bytes(body)
+            except BodyDropped as error:
+                patience.failed(url, error.message)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def __enter__(self) -> Fetcher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], patience: Patience) -> Reply:
+        import httpx2
+
+        while True:
+            try:
+                response = self._follow(method, url, headers)
+            except httpx2.TransportError as error:
+                if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, httpx2.UnsupportedProtocol):
+                    raise NetworkError(f"{url}: {_words(error)}", hint="Check the URL, or try --mirror.") from error
+                patience.failed(url, _words(error))
+                continue
+            patience.answered()
+            if response.status_code not in RETRIED:
+                break
+            wait = retry_after_seconds(response.headers.get("retry-after"))
+            response.close()
+            patience.failed(url, f"the host answered {response.status_code}", retry_after=wait)
+        return self._judge(url, method, response)
+
+    def _follow(self, method: str, url: str, headers: Mapping[str, str]) -> httpx2.Response:
+        import httpx2
+
+        client = self._connected()
+        here = url
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                request = client.build_request(method, here, headers={**headers, **self._authorization(here, url)})
+            except httpx2.InvalidURL as error:
+                raise NetworkError(f"{here}: not a URL: {error}", hint="Check the URL.") from error
+            response = client.send(request, stream=True)
+            target = response.headers.get("location")
+            if response.status_code not in REDIRECTS or not target:
+                return response
+            response.close()
+            here = _redirected(here, target)
+        raise NetworkError(f"{url}: more than {MAX_REDIRECTS} redirects.", hint="Check the URL in a browser.")
+
+    def _authorization(self, here: str, asked: str) -> dict[str, str]:
+        """The token for a hop: to its own host only, and in the clear only where the caller's own URL is so."""
+        target, first = urlsplit(here), urlsplit(asked)
+        token = self._tokens.get(target.netloc.lower())
+        own = target.scheme == "https" or (target.scheme, target.netloc) == (first.scheme, first.netloc)
+        return {"Authorization": f"Bearer {token}"} if token and own else {}
+
+    def _judge(self, url: str, method: str, response: httpx2.Response) -> Reply:
+        status = response.status_code
+        if status in (200, 206):
+            if response.headers.get("content-type", "").lower().startswith("text/html"):
+                response.close()
+                _refuse_page(url)
+            return Reply(url, response)
+        response.close()
+        if status in (401, 403):
+            raise GateError(f"{url}: the host answered {status}: access is not granted.", hint=self._gate(url))
+        if status in (404, 410):
+            raise NotFound(f"{url}: the host answered {status}: no such file.", hint="Check the URL, or try --source.")
+        if status == 416:
+            raise RangeRefused(f"{url}: the host refused the range.", hint="Run the same command again.")
+        if method == "HEAD" and status in (405, 501):
+            raise _MethodRefused(f"{url}: the host answers no HEAD.")
+        raise NetworkError(f"{url}: the host answered {status}.", hint="Check the URL, or try another --source.")
+
+    def _gate(self, url: str) -> str:
+        if self._gate_hint:
+            return self._gate_hint
+        if (urlsplit(url).hostname or "").endswith("huggingface.co"):
+            return "Accept the terms on the dataset's page, then `hf auth login` or set HF_TOKEN."
+        return "Open it in a browser, accept its terms or log in, download it there and pass it with --from PATH."
+
+    def _connected(self) -> httpx2.Client:
+        import httpx2
+
+        with self._making_client:
+            if self._client is not None:
+                return self._client
+            timeout = httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect)
+            # `identity`: a range and a checksum are of the file's own bytes. Loopback never goes through a proxy.
+            headers = {"Accept-Encoding": "identity", "User-Agent": "triptych"}
+            direct: dict[str, httpx2.BaseTransport | None] = {"all://127.0.0.1": None, "all://localhost": None}
+            self._client = httpx2.Client(timeout=timeout, headers=headers, mounts=direct)
+            return self._client
+
+
+class _MethodRefused(NetworkError):
+    """The host answers no HEAD."""
+
+
+def looks_like_html(head: bytes) -> bool:
+    """Whether bytes begin like a web page."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:14].lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def same_etag(one: str, other: str) -> bool:
+    """Equality of two ETags, a weak one counting as its strong twin."""
+    return one.removeprefix("W/") == other.removeprefix("W/")
+
+
+def _refuse_page(url: str) -> NoReturn:
+    raise NetworkError(
+        f"{url}: the host sent a web page where a data file was expected; nothing was stored.",
+        hint="Open it in a browser: it may ask for a login or terms. Then pass the file with --from PATH.",
+    )
+
+
+def _redirected(here: str, target: str) -> str:
+    there = urljoin(here, target)
+    scheme = urlsplit(there).scheme
+    if scheme not in ("http", "https") or (urlsplit(here).scheme == "https" and scheme == "http"):
+        raise NetworkError(f"{here}: refused a redirect to {there}.", hint="Redirects may not leave https.")
+    return there
+
+
+def _content_range(value: str) -> tuple[int | None, int | None]:
+    match = CONTENT_RANGE.fullmatch(value.strip())
+    if match is None:
+        return None, None
+    return _number(match[1]), _number(match[3])
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")

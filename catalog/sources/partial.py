@@ -1,0 +1,376 @@
+"""Unfinished downloads, kept so that no byte is fetched twice, and `download`, which finishes one.
+
+One folder for each URL, named by its hash, under the store's `partial/`:
+
+    data          the prefix: exactly the first bytes of the file on the host, nothing after them
+    state.json    url, etag, size and last_modified of the file the prefix belongs to; sha256 and md5 once it is whole
+    lock          held by the one process that writes; `holder.json` says who that is
+    <name>        the whole file: checked, then renamed from `data`
+
+A prefix grows only by a 206 whose range starts where it ends and whose ETag (or size, where there is none) is the one
+in `state.json`. Anything else starts over. `data` is emptied before `state.json` names another file, so a process
+killed at any point leaves a prefix that belongs to its state.
+"""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from ...errors import DamagedError, UsageError
+from .checksums import Expected, Measured, Sums, check
+from .http import BodyDropped, Fetcher, RangeRefused, Remote, Reply, same_etag
+from .retry import Patience
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are here and the bytes there will be, where known."""
+
+Notice = Callable[[str], None]
+"""Called with one sentence for the user."""
+
+SPACE_LEFT = 64 * 1024 * 1024
+"""A download leaves at least so many bytes free."""
+
+
+class NoSpace(UsageError):
+    """The disk has no room for the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which file a prefix belongs to; `sha256` and `md5` stand only once the whole of it was checked."""
+
+    url: str
+    etag: str | None = None
+    size: int | None = None
+    last_modified: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A whole, checked file. `fetched` counts the bytes that came over the network in this run."""
+
+    path: Path
+    size: int
+    sha256: str
+    etag: str | None
+    fetched: int
+
+
+class PartialFile:
+    """One URL's folder. Everything but `locked` is to be called with the lock held."""
+
+    def __init__(self, partial: Path, url: str, *, name: str | None = None) -> None:
+        self.url = url
+        self.folder = partial / hashlib.sha256(url.encode()).hexdigest()[:32]
+        self.data = self.folder / "data"
+        self.final = self.folder / (name or file_name(url))
+        self._state_path = self.folder / "state.json"
+        self._holder_path = self.folder / "holder.json"
+        self._state: State | None = None
+
+    @contextmanager
+    def locked(self, on_wait: Notice | None = None) -> Iterator[None]:
+        """Hold the folder; who waits is told for whom."""
+        from filelock import FileLock, Timeout
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "lock"
+        # Touched first, so that its mode follows the umask and a team mate can lock it too.
+        path.touch()
+        lock = FileLock(path, mode=path.stat().st_mode & 0o777, thread_local=False, poll_interval=0.1)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if on_wait is not None:
+                on_wait(f"{self.url} is being downloaded by {self._holder()}; waiting for it.")
+            lock.acquire()
+        try:
+            _replace(self._holder_path, {"user": _user(), "host": socket.gethostname(), "process": os.getpid()})
+            self._state = None
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def state(self) -> State:
+        if self._state is None:
+            self._state = _read_state(self._state_path, self.url)
+        return self._state
+
+    @property
+    def length(self) -> int:
+        """Bytes of the prefix."""
+        return self.data.stat().st_size if self.data.exists() else 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether the prefix is as long as the file it belongs to."""
+        return self.state.size is not None and self.length == self.state.size
+
+    def finished(self, expected: Expected) -> Downloaded | None:
+        """The whole file, where it is here already and is the expected one; one that is not is deleted."""
+        if not self.final.is_file():
+            return None
+        state, size = self.state, self.final.stat().st_size
+        if state.sha256 is None or state.size != size or (expected.md5 and state.md5 is None):
+            sums = Sums(expected)
+            sums.update_from(self.final)
+            measured = sums.measured()
+            self._write(State(self.url, state.etag, measured.size, state.last_modified, measured.sha256, measured.md5))
+        else:
+            measured = Measured(size, state.sha256, state.md5)
+        try:
+            check(measured, expected, str(self.final))
+        except DamagedError:
+            # What is expected has changed since (a corrected card): the file is fetched again.
+            self.discard()
+            return None
+        return Downloaded(self.final, measured.size, measured.sha256, self.state.etag, 0)
+
+    def connect(self, fetcher: Fetcher, patience: Patience) -> Reply:
+        """A reply that continues the prefix, or one of the whole file (`start` is 0), for which the caller must `begin`."""
+        length, state = self.length, self.state
+        if length and (state.etag or state.size is not None):
+            try:
+                reply = fetcher.open(self.url, start=length, if_range=_strong(state.etag), patience=patience)
+            except RangeRefused:
+                return fetcher.open(self.url, patience=patience)
+            if reply.status == 200 or self.continues(reply, length):
+                return reply
+            reply.close()
+        return fetcher.open(self.url, patience=patience)
+
+    def continues(self, reply: Reply, start: int) -> bool:
+        """Whether a reply is of the same file as the prefix, from `start` on."""
+        state, remote = self.state, reply.remote
+        if reply.status != 206 or reply.start != start:
+            return False
+        if state.size is not None and remote.size is not None and state.size != remote.size:
+            return False
+        if state.etag and remote.etag:
+            return same_etag(state.etag, remote.etag)
+        if state.last_modified and remote.last_modified and state.last_modified != remote.last_modified:
+            return False
+        return state.size is not None and state.size == remote.size
+
+    def begin(self, remote: Remote) -> None:
+        """Drop what is here; the prefix to come belongs to this file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.data.open("wb").close()
+        self._write(State(self.url, remote.etag, remote.size, remote.last_modified))
+
+    def appending(self) -> BinaryIO:
+        """The prefix opened to grow; unbuffered, so that a killed process leaves what it had."""
+        return self.data.open("ab", buffering=0)
+
+    def finish(self, sums: Sums, fetched: int) -> Downloaded:
+        """Check the whole file and give it its name.
+
+        Raises:
+            DamagedError: Size or checksum differ; the file is deleted.
+        """
+        measured = sums.measured()
+        try:
+            check(measured, sums.expected, self.url)
+        except DamagedError:
+            self.discard()
+            raise
+        state = self.state
+        self._write(State(self.url, state.etag, measured.size, state.last_modified, measured.sha256, measured.md5))
+        self.data.replace(self.final)
+        return Downloaded(self.final, measured.size, measured.sha256, state.etag, fetched)
+
+    def discard(self) -> None:
+        """Delete prefix, state and whole file. The lock stays: deleting a held lock would let two processes in."""
+        for path in (self.data, self.final, self._state_path):
+            path.unlink(missing_ok=True)
+        self._state = None
+
+    def _write(self, state: State) -> None:
+        _replace(self._state_path, asdict(state))
+        self._state = state
+
+    def _holder(self) -> str:
+        try:
+            holder = json.loads(self._holder_path.read_text())
+            return f"{holder['user']}@{holder['host']} (process {holder['process']})"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another process"
+
+
+def download(
+    fetcher: Fetcher,
+    url: str,
+    partial: Path,
+    *,
+    expected: Expected | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+    on_wait: Notice | None = None,
+    on_restart: Notice | None = None,
+) -> Downloaded:
+    """Bring a whole file, or what is missing of it, and check it.
+
+    Args:
+        partial: The store's folder for downloads.
+        expected: Size and checksums the file must have.
+        name: File name to end with; by default the last part of the URL's path.
+        on_wait: Told when another process is downloading the same URL; its file is used afterwards.
+        on_restart: Told when a prefix could not be continued.
+
+    Raises:
+        DamagedError: The file is not the expected one.
+        NoSpace: The disk has no room for it.
+        NetworkError: See `http`.
+    """
+    target, expected = PartialFile(partial, url, name=name), expected or Expected()
+    with target.locked(on_wait):
+        done = target.finished(expected)
+        return done or _Download(fetcher, target, expected, progress, on_restart).run()
+
+
+class _Download:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        target: PartialFile,
+        expected: Expected,
+        progress: Progress | None,
+        on_restart: Notice | None,
+    ) -> None:
+        self._fetcher = fetcher
+        self._target = target
+        self._expected = expected
+        self._progress = progress
+        self._on_restart = on_restart
+        self._patience = fetcher.patience()
+        self._sums = Sums(expected)
+        self._fetched = 0
+
+    def run(self) -> Downloaded:
+        if self._target.length:
+            self._sums.update_from(self._target.data)
+        while not self._target.whole:
+            try:
+                with self._target.connect(self._fetcher, self._patience) as reply:
+                    self._take(reply)
+                break
+            except BodyDropped as error:
+                self._patience.failed(self._target.url, error.message)
+        return self._target.finish(self._sums, self._fetched)
+
+    def _take(self, reply: Reply) -> None:
+        target, remote = self._target, reply.remote
+        check_offer(remote, self._expected)
+        if reply.start == 0:
+            self._start_over(remote)
+        check_space(target.folder, (remote.size or 0) - target.length, target.url)
+        with target.appending() as out, no_space_named(target):
+            for chunk in reply.chunks():
+                write_whole(out, chunk)
+                self._sums.update(chunk)
+                self._fetched += len(chunk)
+                self._patience.received(len(chunk))
+                if self._progress is not None:
+                    self._progress(self._sums.size, remote.size)
+        if remote.size is not None and self._sums.size < remote.size:
+            raise BodyDropped(f"{target.url}: the body ended at {self._sums.size:,} of {remote.size:,} bytes.")
+
+    def _start_over(self, remote: Remote) -> None:
+        if self._target.length and self._on_restart is not None:
+            self._on_restart(restart_notice(self._target.url, self._target.length))
+        self._target.begin(remote)
+        self._sums = Sums(self._expected)
+
+
+def restart_notice(url: str, length: int) -> str:
+    return f"{url}: the {length:,} bytes that were here cannot be continued (changed, or no ranges); starting over."
+
+
+def check_offer(remote: Remote, expected: Expected) -> None:
+    """Refuse a file of the wrong size before its first byte is fetched."""
+    if expected.size is not None and remote.size is not None and remote.size != expected.size:
+        raise DamagedError(
+            f"{remote.url}: the host offers {remote.size:,} bytes, expected {expected.size:,}.",
+            hint="The host serves another file than the card describes: try another --source.",
+        )
+
+
+def check_space(folder: Path, needed: int, what: str) -> None:
+    """Raise `NoSpace` unless `needed` more bytes fit where `folder` lies."""
+    free = shutil.disk_usage(folder).free
+    if needed > 0 and needed + SPACE_LEFT > free:
+        raise NoSpace(
+            f"{what}: needs {needed:,} more bytes in {folder}, but only {free:,} are free.",
+            hint="Make room, or choose a store on another disk with --store.",
+        )
+
+
+@contextmanager
+def no_space_named(target: PartialFile) -> Iterator[None]:
+    """Turn a disk that fills up while writing into `NoSpace`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NoSpace(
+            f"{target.url}: the disk is full ({target.folder}); what was fetched is kept.",
+            hint="Make room and run the same command again; it continues.",
+        ) from error
+
+
+def write_whole(out: BinaryIO, data: bytes | memoryview) -> None:
+    """Write all of `data`: an unbuffered write may take less."""
+    view = memoryview(data)
+    while view:
+        view = view[out.write(view) :]
+
+
+def file_name(url: str) -> str:
+    """A safe file name for a URL: the last part of its path."""
+    last = unquote(urlsplit(url).path).rsplit("/", 1)[-1]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-128:].lstrip(".")
+    return f"file-{name}" if name in ("", "data", "state.json", "lock", "holder.json") else name
+
+
+def _strong(etag: str | None) -> str | None:
+    """An ETag that `If-Range` may carry: weak ones may not (RFC 9110, 13.1.5)."""
+    return None if etag is None or etag.startswith("W/") else etag
+
+
+def _read_state(path: Path, url: str) -> State:
+    try:
+        return State(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        # Missing or unreadable: the prefix has no name, so it is not continued.
+        return State(url)
+
+
+def _replace(path: Path, document: dict[str, object]) -> None:
+    written = path.with_suffix(".tmp")
+    written.write_text(json.dumps(document, indent=1))
+    written.replace(path)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a user without a name.
+        return str(os.getuid())

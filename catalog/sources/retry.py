@@ -1,0 +1,121 @@
+"""How long to be patient with a host: exponential backoff with jitter, `Retry-After`, and an end to it.
+
+A `Retry` states the limits, a `Patience` spends them on one piece of work (one download, one request). Patience runs
+out when too many attempts fail in a row, or when too much time passes without a single byte; bytes that arrive
+restore it, so a long download over a poor line goes on as long as it moves.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ...errors import NetworkError
+
+PROGRESS_BYTES = 1024 * 1024
+"""So many bytes count as progress that restores all attempts; less would let a host drip for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The limits of patience, in attempts and seconds.
+
+    Attributes:
+        attempts: Failures in a row before giving up.
+        connect_attempts: The same for a host that has not answered at all yet.
+        base: First delay; each further one doubles.
+        longest: Longest delay between two attempts, also where the host asks for a longer one.
+        total: Longest time without a byte, over all attempts.
+    """
+
+    attempts: int = 8
+    connect_attempts: int = 4
+    base: float = 0.5
+    longest: float = 60.0
+    total: float = 300.0
+
+
+def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds a `Retry-After` header asks for (RFC 9110, 10.2.3: seconds or a date); None where it says nothing."""
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+
+
+class Patience:
+    """What is left of a `Retry` for one piece of work."""
+
+    def __init__(
+        self,
+        retry: Retry,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._retry = retry
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter
+        self._answered = False
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._received = 0
+
+    def answered(self) -> None:
+        """The host answered something: it exists, so it is worth all attempts."""
+        self._answered = True
+
+    def received(self, count: int) -> None:
+        """So many bytes arrived."""
+        self._failing_since = None
+        self._received += count
+        if self._received >= PROGRESS_BYTES:
+            self._received = 0
+            self._failures = 0
+
+    def failed(self, url: str, cause: str, *, retry_after: float | None = None) -> None:
+        """Sleep until the next attempt is due.
+
+        Raises:
+            NetworkError: Patience has run out.
+        """
+        now = self._clock()
+        if self._failing_since is None:
+            self._failing_since = now
+        self._failures += 1
+        elapsed = now - self._failing_since
+        delay = self._delay(retry_after)
+        allowed = self._retry.attempts if self._answered else self._retry.connect_attempts
+        if self._failures >= allowed or elapsed + delay > self._retry.total:
+            raise NetworkError(
+                f"{url}: gave up after {self._failures} attempts in {elapsed:.0f} s: {cause}",
+                hint=_hint(retry_after, self._retry.longest),
+            )
+        self._sleep(delay)
+
+    def _delay(self, retry_after: float | None) -> float:
+        if retry_after is not None:
+            # Never earlier than asked; a little later, so that a cluster's jobs do not all come back at once.
+            return min(retry_after, self._retry.longest) * (1 + 0.1 * self._jitter())
+        delay = min(self._retry.base * 2.0 ** min(self._failures - 1, 30), self._retry.longest)
+        return delay * (0.5 + 0.5 * self._jitter())
+
+
+def _hint(retry_after: float | None, longest: float) -> str:
+    if retry_after is not None and retry_after > longest:
+        return f"The host asks to wait {retry_after:.0f} s. Run the same command again then; it continues."
+    return "Check the connection and run the same command again; it continues. Offline: --mirror or --from PATH."
