@@ -91,17 +91,16 @@ class Ingest:
 
     def take(self, stream: CandidateStream) -> None:
         """Take candidates until the stream ends or the limit is reached; whatever was read is committed."""
-        store_media = ThreadPoolExecutor(_THREADS, thread_name_prefix="media")
         try:
-            with store_media:
-                self._take(stream, store_media)
+            with ThreadPoolExecutor(_THREADS, thread_name_prefix="media") as pool:
+                self._take(stream, pool)
+            self._commit()
         except TriptychError:
             self._drain()
             self._commit()
             raise
         finally:
             self._known.close()
-        self._commit()
 
     def _take(self, stream: CandidateStream, pool: ThreadPoolExecutor) -> None:
         if self._is_full():

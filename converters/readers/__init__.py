@@ -1,0 +1,32 @@
+"""Readers turn one raw layout into samples; this is the list of them.
+
+A reader is a function `read(files, context)` (see `converters.raw.Reader`). Cards name readers by these keys.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ...errors import UsageError
+from ..raw import Reader
+
+READERS: dict[str, str] = {
+    "columns": "columns",
+    "folder": "folder",
+    "sidecar": "sidecar",
+    "table": "table",
+    "transcripts": "transcripts",
+}
+"""Name on the card -> module of this package."""
+
+
+def get_reader(name: str) -> Reader:
+    """The reader of that name; its module is imported only now.
+
+    Raises:
+        UsageError: There is no such reader.
+    """
+    if name not in READERS:
+        raise UsageError(f"There is no reader {name!r}. Readers: {', '.join(READERS)}.")
+    reader: Reader = import_module(f"{__name__}.{READERS[name]}").read
+    return reader

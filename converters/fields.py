@@ -1,0 +1,100 @@
+"""Which column of a user's table is which field of a sample.
+
+A map given by the user goes first; then a column named like a field; then the common names below, in their order. A
+column that maps to nothing is kept in `extra`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+from ..errors import UsageError
+from ..shards.sample import COLUMNS, MEDIA_KINDS
+
+MEDIA = "media"
+"""A path whose kind the probe decides."""
+
+COMMON_NAMES: dict[str, tuple[str, ...]] = {
+    "id": ("utt_id", "utterance_id", "sample_id", "segment_id", "uid", "key", "name"),
+    "audio": ("audios", "audio_path", "audio_filepath", "audio_file", "audio_filename", "wav", "wav_path", "wav_filename"),
+    "video": ("videos", "video_path", "video_filepath", "video_file", "video_filename"),
+    "image": ("images", "image_path", "image_file"),
+    MEDIA: ("path", "file", "filepath", "file_path", "filename", "file_name"),
+    "text": ("sentence", "transcript", "transcription", "caption", "normalized_text", "txt", "utterance"),
+    "translation": ("translated_text", "target_text"),
+    "language": ("lang", "locale", "language_id"),
+    "target_language": ("target_lang", "tgt_lang"),
+    "speaker": ("speaker_id", "spk", "spk_id", "client_id"),
+    "split": ("subset", "partition"),
+    "labels": ("label", "class", "category", "emotion"),
+    "captions": (),
+    "start_s": ("start", "start_time", "begin", "begin_time"),
+    "end_s": ("end", "end_time"),
+    "reasoning": ("rationale", "cot", "think"),
+    "license": ("licence",),
+}  # fmt: skip
+
+NOT_FROM_A_COLUMN = frozenset({"dataset", "panel", "more_media", "source", "revision", "pulled_at", "extra"})
+FIELDS = tuple(name for name in COLUMNS if name not in NOT_FROM_A_COLUMN) + (MEDIA,)
+LIST_FIELDS = ("choices", "captions", "labels")
+JSON_FIELDS = ("messages", "words", "phones")
+NUMBER_FIELDS = ("start_s", "end_s")
+
+
+def resolve_columns(columns: Sequence[str], given: Mapping[str, str], *, table: str) -> dict[str, str]:
+    """Map of column -> field for a table with these columns.
+
+    `given` maps columns to fields as `--map column=field` says.
+
+    Raises:
+        UsageError: A map names a column or field that does not exist, or two columns map to one field.
+    """
+    mapped: dict[str, str] = {}
+    for column, field in given.items():
+        _check_column(column, columns, table)
+        check_field(field, where="--map")
+        if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA):
+            raise UsageError(f"--map: two columns map to the field {field!r}.")
+        mapped[column] = field
+    taken = set(mapped.values())
+    by_lower = {column.lower(): column for column in reversed(columns)}
+    for field in FIELDS:
+        if field in taken:
+            continue
+        for name in (field, *COMMON_NAMES.get(field, ())):
+            column = by_lower.get(name)
+            if column is not None and column not in mapped:
+                mapped[column] = field
+                taken.add(field)
+                break
+    return mapped
+
+
+def check_field(field: str, *, where: str) -> None:
+    """Raises UsageError where `field` is no field that a column or option may fill."""
+    if field not in FIELDS:
+        near = difflib.get_close_matches(field, FIELDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else None
+        raise UsageError(f"{where}: {field!r} is no field of a sample. Fields: {', '.join(FIELDS)}.", hint=hint)
+
+
+def _check_column(column: str, columns: Sequence[str], table: str) -> None:
+    if column not in columns:
+        near = difflib.get_close_matches(column, columns, n=1)
+        hint = f"did you mean --map {near[0]}=...?" if near else None
+        raise UsageError(f"--map: {table} has no column {column!r}. Columns: {', '.join(columns)}.", hint=hint)
+
+
+def require_media(columns: Sequence[str], mapped: Mapping[str, str], *, table: str) -> None:
+    """Raises UsageError, with the map to try, where no column gives media."""
+    if any(field in (*MEDIA_KINDS, MEDIA) for field in mapped.values()):
+        return
+    free = [column for column in columns if column not in mapped] or list(columns)
+    guess = next((c for c in free if any(part in c.lower() for part in ("audio", "wav", "sound", "file", "path"))), None)
+    guess = guess or next((c for c in free if "video" in c.lower()), free[0] if free else "COLUMN")
+    kind = "video" if "video" in guess.lower() else "audio"
+    raise UsageError(
+        f"{table}: no column gives media. Columns: {', '.join(columns)}.",
+        hint=f"say which one: --map {guess}={kind}  (for rows without media: --set modality=text)",
+    )

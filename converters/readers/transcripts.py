@@ -1,0 +1,112 @@
+"""Reader of trees with transcript files: LibriSpeech, AISHELL and their kin.
+
+Options (on the card):
+    media        path template of the media files, for example `{split}/{speaker}/{chapter}/{id}.flac`
+    transcripts  path template of the transcript files, for example `{split}/{speaker}/{chapter}/*.trans.txt`
+    unspaced     true where the corpus puts spaces between Chinese words: they go, the raw line stays in `extra`
+
+A transcript file has one line an utterance: the id, white space, the text (UTF-8). Transcripts may come before or
+after their media, in an archive read as a stream; media whose line has not come yet waits, on disk once it is much.
+Parts of a path that are no sample column go to `extra`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...shards.sample import COLUMNS
+from ...shards.text import join_unspaced
+from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from .paths import match
+from .waiting import WaitingMedia
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates in the order in which both their media and their text have come."""
+    yield from _Transcripts(context).read(files)
+
+
+class _Transcripts:
+    def __init__(self, context: ReadContext) -> None:
+        self.context = context
+        self.media_template = str(context.options["media"])
+        self.text_template = str(context.options["transcripts"])
+        self.unspaced = bool(context.options.get("unspaced", False))
+        self.per_split = "{split}" in self.text_template
+        self.lines: dict[str, tuple[str, str]] = {}
+        self.waiting = WaitingMedia()
+
+    def read(self, files: RawStream) -> CandidateStream:
+        intact = True
+        for file in files:
+            if isinstance(file, Rejection):
+                intact &= not file.damaged
+                yield file
+            elif (parts := match(self.text_template, file.name)) is not None:
+                yield from self._take_transcript(file, parts)
+            elif (parts := match(self.media_template, file.name)) is not None:
+                yield from self._take_media(file, parts)
+        yield from self._leftovers(intact=intact)
+
+    def _take_transcript(self, file: RawFile, parts: dict[str, str]) -> CandidateStream:
+        if self.per_split and not self.context.wants(parts.get("split")):
+            return
+        for number, raw in enumerate(file.read().split(b"\n"), start=1):
+            where = f"{file.uri}:{number}"
+            try:
+                line = raw.decode("utf-8").strip()
+            except UnicodeDecodeError as error:
+                yield Rejection(where, "not_utf8", f"line {number}, byte {error.start}: {raw[:40]!r}", file.uri)
+                continue
+            if line:
+                identity, _, text = line.partition(" ") if " " in line else line.partition("\t")
+                self.lines[identity] = (text.strip(), where)
+        for identity in [name for name in self.waiting.names() if name in self.lines]:
+            yield self._complete(self.waiting.release(identity))
+
+    def _take_media(self, file: RawFile, parts: dict[str, str]) -> CandidateStream:
+        split = parts.pop("split", None) or file.split
+        if not self.context.wants(split):
+            return
+        identity = parts.pop("id")
+        candidate = Candidate(
+            source_id=identity,
+            split=split,
+            config=file.config,
+            fields=_fields(parts),
+            media=[(str(self.context.options.get("kind", "audio")), file.blob())],
+            uri=file.uri,
+            revision=file.revision,
+            where=file.uri,
+        )
+        if identity in self.lines:
+            yield self._complete(candidate)
+        else:
+            self.waiting.hold(identity, candidate, spool=file.spool)
+
+    def _complete(self, candidate: Candidate) -> Candidate:
+        text, _ = self.lines.pop(candidate.source_id)
+        if self.unspaced:
+            candidate.fields.setdefault("extra", {})["raw_text"] = text
+            text = join_unspaced(text)
+        candidate.fields["text"] = text
+        return candidate
+
+    def _leftovers(self, *, intact: bool) -> Iterator[Rejection]:
+        """Media without a line, and lines without media; after a damaged archive nobody knows what was to come."""
+        if not intact:
+            return
+        for candidate in self.waiting.rest():
+            yield Rejection(
+                candidate.source_id, "no_transcript", "no transcript line has this id", candidate.uri
+            )
+        if self.per_split or self.context.options.get("_whole_corpus"):
+            for identity, (_, where) in self.lines.items():
+                yield Rejection(identity, "no_media", "a transcript line, but no media file has this id", where)
+
+
+def _fields(parts: dict[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: value for name, value in parts.items() if name in COLUMNS}
+    extra = {name: value for name, value in parts.items() if name not in COLUMNS}
+    return {**fields, "extra": extra} if extra else fields

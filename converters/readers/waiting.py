@@ -1,0 +1,56 @@
+"""Media that waits for its text: in memory while it is little, spooled to disk once it is much."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..raw import Blob, Candidate
+
+WAITING_BYTES = 128 * 1024 * 1024
+
+
+class WaitingMedia:
+    """Candidates by name, in the order in which they came."""
+
+    def __init__(self, *, limit: int = WAITING_BYTES) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._waiting: dict[str, Candidate] = {}
+
+    def names(self) -> list[str]:
+        return list(self._waiting)
+
+    def hold(self, name: str, candidate: Candidate, *, spool: Path | None) -> None:
+        """Keep a candidate; past the limit its bytes go to a file under `spool`."""
+        for index, (kind, blob) in enumerate(candidate.media):
+            if blob.data is None:
+                continue
+            if self._bytes + len(blob.data) > self._limit and spool is not None:
+                candidate.media[index] = (kind, _spooled(blob, spool))
+            else:
+                self._bytes += len(blob.data)
+        self._waiting[name] = candidate
+
+    def release(self, name: str) -> Candidate:
+        candidate = self._waiting.pop(name)
+        self._bytes -= sum(len(blob.data) for _, blob in candidate.media if blob.data is not None)
+        return candidate
+
+    def rest(self) -> Iterator[Candidate]:
+        """What still waits; temporary files of these are removed."""
+        for candidate in self._waiting.values():
+            for _, blob in candidate.media:
+                if blob.temporary and blob.path is not None:
+                    blob.path.unlink(missing_ok=True)
+            yield candidate
+        self._waiting.clear()
+
+
+def _spooled(blob: Blob, spool: Path) -> Blob:
+    assert blob.data is not None
+    spool.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=spool, prefix="waiting-", delete=False) as out:
+        out.write(blob.data)
+    return Blob(blob.name, path=Path(out.name), temporary=True)
