@@ -203,7 +203,7 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
     """espeak-ng in its initial state, handing audio and events to `receive`; unloaded at the end."""
     import _ctypes
 
-    library, data = _installed()
+    library, data = find_espeak()
     espeak = ctypes.CDLL(library)
     espeak.espeak_Synth.argtypes = (
         ctypes.c_char_p,
@@ -233,8 +233,8 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
 _INSTALL = "pip install 'triptych[demo]'"
 
 
-def _installed() -> tuple[str, str]:
-    """The paths of the espeak-ng library and of its voices."""
+def find_espeak() -> tuple[str, str]:
+    """The paths of the espeak-ng library and of its voices; UsageError where the package is missing."""
     try:
         import espeakng_loader
     except ImportError as error:
