@@ -143,7 +143,7 @@ class PartialFile:
         return Downloaded(self.final, measured.size, measured.sha256, self.state.etag, 0)
 
     def connect(self, fetcher: Fetcher, patience: Patience) -> Reply:
-        """A reply that continues the prefix, or one of the whole file (`start` is 0), for which the caller must `begin`."""
+        """A reply that continues the prefix, or one of the whole file: `start` is 0, and the caller must `begin`."""
         length, state = self.length, self.state
         if length and (state.etag or state.size is not None):
             try:
