@@ -1,7 +1,7 @@
 """The `synthetic` source: corpora made on the spot, of any size, from a seed; no network, exact transcripts.
 
 Three kinds: `speech` (espeak-ng sentences in five languages, with word and phone times), `video` (a moving shape and
-its caption) and `av` (a moving shape and a voice that speaks about it). A sample is a media file, followed by a sidecar:
+its caption) and `av` (a moving shape and a voice that speaks about it). A sample is a media file, then a sidecar:
 
     train/speech-000012.flac    16 kHz mono FLAC; `video` and `av` are MP4, H.264 and AAC
     train/speech-000012.json    a JSON object of sample columns, read by the `sidecar` reader
