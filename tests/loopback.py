@@ -252,7 +252,8 @@ class _Handler(BaseHTTPRequestHandler):
             if delay:
                 time.sleep(delay)
             piece = data[offset : offset + PIECE]
-            self.wfile.write(piece)
+            # Counted first: a client that has read the last byte must find it counted.
             self._record.sent += len(piece)
+            self.wfile.write(piece)
         if len(data) < announced:
             self.close_connection = True
