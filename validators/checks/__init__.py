@@ -1,0 +1,191 @@
+"""Checks measure one sample; they decide nothing (`rules` does).
+
+`measure` gives one row of the `checks` table: every figure in a typed, nullable column, null where it does not apply.
+Times are seconds, rates Hz. The levels and silences are those of the sample's span, everything else is the file's.
+Bad data is a measurement, never an exception: a decoder's failure is `audio_error = "media/ab/cd/x.flac: message"`.
+A new check is one function here and its columns in `COLUMNS`; raise `REVISION` when a figure changes its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from . import audio, image, text, video
+
+REVISION = "1"
+"""Of the set of checks; rows measured under another revision are measured again."""
+
+COLUMNS: dict[str, pa.DataType] = {
+    "missing_media": pa.list_(pa.string()),
+    "clip_s": pa.float64(),
+    "audio_from": pa.string(),
+    "audio_error": pa.string(),
+    "audio_codec": pa.string(),
+    "audio_sample_rate": pa.int32(),
+    "audio_channels": pa.int32(),
+    "audio_declared_duration": pa.float64(),
+    "audio_decoded_frames": pa.int64(),
+    "audio_decoded_duration": pa.float64(),
+    "peak_dbfs": pa.float64(),
+    "rms_dbfs": pa.float64(),
+    "dc_offset": pa.float64(),
+    "clipped_share": pa.float64(),
+    "non_finite": pa.int64(),
+    "silence_ratio": pa.float64(),
+    "leading_silence_s": pa.float64(),
+    "trailing_silence_s": pa.float64(),
+    "video_error": pa.string(),
+    "video_codec": pa.string(),
+    "video_declared_duration": pa.float64(),
+    "video_decoded_frames": pa.int64(),
+    "video_corrupt_frames": pa.int64(),
+    "video_decoded_duration": pa.float64(),
+    "video_fps": pa.float64(),
+    "video_width": pa.int32(),
+    "video_height": pa.int32(),
+    "video_has_audio": pa.bool_(),
+    "video_audio_error": pa.string(),
+    "image_error": pa.string(),
+    "image_width": pa.int32(),
+    "image_height": pa.int32(),
+    "more_media_error": pa.string(),
+    "empty_text": pa.bool_(),
+    "characters": pa.int64(),
+    "words": pa.int64(),
+    "characters_per_second": pa.float64(),
+    "control_characters": pa.int64(),
+    "replacement_characters": pa.int64(),
+}
+"""The measurements, in the order of the table.
+
+`clip_s` is the length of the sample: its span, else the decoded sound, else the decoded film. `audio_from` tells where
+the measured sound lies: in the `audio` file, or inside the `video` file of a sample without one.
+"""
+
+CHECKS_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("dataset", pa.string()),
+        ("revision", pa.string()),
+        ("measured_at", pa.timestamp("us", tz="UTC")),
+        *COLUMNS.items(),
+    ]
+)
+
+_NAMES = tuple(CHECKS_SCHEMA.names)
+
+INPUT_COLUMNS = (
+    "id", "dataset", "modality", "text", "language", "start_s", "end_s", "audio", "video", "image", "more_media",
+)  # fmt: skip
+"""The sample columns that `measure` reads."""
+
+
+class _Files:
+    """The media files of one sample: where they lie, which are gone, and what is said of the others."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.missing: list[str] = []
+
+    def measure(self, path: str, check: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+        """The check's columns with the file's name before its errors; nothing where the file is gone."""
+        try:
+            row = check(self.root / path)
+        except (FileNotFoundError, NotADirectoryError):
+            if path not in self.missing:
+                self.missing.append(path)
+            return {}
+        for key in [key for key, value in row.items() if value and key.endswith("_error")]:
+            row[key] = f"{path}: {row[key]}"
+        return row
+
+
+def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
+    """Measure one sample.
+
+    Args:
+        row: The sample columns `INPUT_COLUMNS`, structs as mappings; absent ones count as null.
+        root: The store, which relative media paths start from.
+
+    Returns:
+        One row of `CHECKS_SCHEMA`.
+    """
+    files = _Files(root)
+    found: dict[str, Any] = dict.fromkeys(_NAMES)
+    found.update(id=row.get("id"), dataset=row.get("dataset"), revision=REVISION, measured_at=datetime.now(UTC))
+    span = (row.get("start_s"), row.get("end_s"))
+    found.update(_sound_and_film(_path(row, "audio"), _path(row, "video"), span, files))
+    picture = _path(row, "image")
+    if picture is not None:
+        found.update(files.measure(picture, image.measure))
+    found["more_media_error"] = _further(row.get("more_media") or (), files)
+    found["clip_s"] = _clip_seconds(span, found)
+    found.update(text.measure(row.get("text"), clip_s=found["clip_s"]))
+    found["missing_media"] = files.missing or None
+    return found
+
+
+def _path(row: Mapping[str, Any], kind: str) -> str | None:
+    return (row.get(kind) or {}).get("path")
+
+
+Span = tuple[float | None, float | None]
+
+
+def _sound_and_film(sound: str | None, film: str | None, span: Span, files: _Files) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if film is not None:
+        found.update(files.measure(film, video.measure))
+    if sound is not None:
+        found.update(files.measure(sound, lambda path: _sound(path, span)), audio_from="audio")
+    if film is not None and found.get("video_has_audio"):
+        inside = files.measure(film, lambda path: _sound(path, span))
+        found["video_audio_error"] = inside.get("audio_error")
+        if sound is None:
+            found.update(inside, audio_from="video")
+    return found
+
+
+def _sound(path: Path, span: Span) -> dict[str, Any]:
+    scan = audio.scan(path)
+    return {"audio_error": scan.error, **audio.measure(scan, start_s=span[0], end_s=span[1])}
+
+
+def _further(media: Any, files: _Files) -> str | None:
+    """The first failure among the media beyond the first of each kind."""
+    for item in media:
+        check = _FURTHER.get(item.get("kind"))
+        if check is None or item.get("path") is None:
+            continue
+        row = files.measure(item["path"], check)
+        errors = [value for key, value in row.items() if key.endswith("_error") and value]
+        if errors:
+            return str(errors[0])
+    return None
+
+
+_FURTHER: dict[str | None, Callable[[Path], dict[str, Any]]] = {
+    "audio": lambda path: {"audio_error": audio.scan(path).error},
+    "video": video.measure,
+    "image": image.measure,
+}
+
+
+def _clip_seconds(span: Span, found: Mapping[str, Any]) -> float | None:
+    decoded: float | None = found["audio_decoded_duration"]
+    if decoded is None:
+        decoded = found["video_decoded_duration"]
+    start, end = span
+    if start is None and end is None:
+        return decoded
+    if end is None:
+        end = decoded
+    return None if end is None else end - (start or 0.0)
+
+
+__all__ = ["CHECKS_SCHEMA", "COLUMNS", "INPUT_COLUMNS", "REVISION", "measure"]

@@ -1,0 +1,29 @@
+"""Measuring an image: it decodes, and its width and height in pixels as decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...shards.probe import AV_OPTIONS
+
+
+def measure(path: Path) -> dict[str, Any]:
+    """The columns of an image, or `image_error`.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: There is no such file.
+    """
+    import av
+
+    path.stat()
+    try:
+        with av.open(str(path), mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
+            if not container.streams.video:
+                return {"image_error": "no image stream"}
+            frame = next(iter(container.decode(video=0)), None)
+            if frame is None:
+                return {"image_error": "no picture could be decoded"}
+            return {"image_width": frame.width, "image_height": frame.height}
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        return {"image_error": getattr(error, "strerror", None) or str(error)}
