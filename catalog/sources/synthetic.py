@@ -179,7 +179,7 @@ class SyntheticSource:
         sentence = make_sentence(language, chance)
         spoken = _speak(sentence.text, sentence.words, language, chance)
         columns = {"panel": "S1", "modality": "audio", "task": "asr", "text": sentence.text, **spoken.columns}
-        return _flac(spoken.pcm), columns, spoken.facts
+        return encode_flac(spoken.pcm), columns, spoken.facts
 
     def _make_video(self, chance: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
         scene = testvideo.draw_scene(chance)
@@ -225,7 +225,7 @@ def _speak(text: str, words: Sequence[str], language: str, chance: random.Random
     rate = WORDS_A_MINUTE.get(language, 160) + chance.randint(-15, 15)
     pitch = chance.randint(40, 60)
     speech = espeak.speak(text, voice, words=words, rate=rate, pitch=pitch)
-    pcm = _at_16_khz(speech.pcm, gain=chance.uniform(0.5, 0.9))
+    pcm = to_16_khz(speech.pcm, gain=chance.uniform(0.5, 0.9))
     columns = {
         "language": language,
         "speaker": voice,
@@ -239,7 +239,8 @@ def _times(timed: espeak.Timed) -> dict[str, Any]:
     return {"text": timed.text, "start_s": round(timed.start_s, 5), "end_s": round(timed.end_s, 5)}
 
 
-def _at_16_khz(pcm: npt.NDArray[np.int16], *, gain: float) -> npt.NDArray[np.int16]:
+def to_16_khz(pcm: npt.NDArray[np.int16], *, gain: float) -> npt.NDArray[np.int16]:
+    """Speech of espeak-ng, resampled to `SAMPLE_RATE` and scaled by `gain`."""
     import numpy as np
     import soxr
 
@@ -248,7 +249,8 @@ def _at_16_khz(pcm: npt.NDArray[np.int16], *, gain: float) -> npt.NDArray[np.int
     return rounded
 
 
-def _flac(pcm: npt.NDArray[np.int16]) -> bytes:
+def encode_flac(pcm: npt.NDArray[np.int16]) -> bytes:
+    """int16 mono samples at `SAMPLE_RATE` as a FLAC file."""
     import soundfile
 
     file = io.BytesIO()
