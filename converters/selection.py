@@ -1,0 +1,192 @@
+"""Which samples an export takes, as SQL: datasets, splits and roles, the user's expression, verdicts.
+
+Creates the view `prepared` (see views/base.py) with two more columns: `outcome` (null: has a row; `filtered`: was not
+asked for; else the reason why it has none) and `held_out`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from ..shards.query import check_where, quote
+from .views.base import LANGUAGE_SQL, TASK_SQL, View, ViewOptions
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROLES = ("train", "validation", "test")
+HELD_OUT = ("validation", "test")
+_GUESSED_ROLES = {"train": ("train*",), "validation": ("dev*", "val*"), "test": ("test*", "eval*")}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to take. `splits` are the corpus's names, roles or globs; an assigned split goes before the corpus's."""
+
+    datasets: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    where: str | None = None
+    include_rejected: bool = False
+
+
+@dataclass(slots=True)
+class CorpusFacts:
+    """What cards said of the datasets at their last pull: the role of every split, and upper-case corpora."""
+
+    roles: dict[str, dict[str, str]] = field(default_factory=dict)
+    upper: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, connection: duckdb.DuckDBPyConnection) -> CorpusFacts:
+        rows = connection.execute(
+            "SELECT dataset, arg_max(details, finished_at) FROM runs WHERE stage = 'pull' GROUP BY dataset ORDER BY 1"
+        ).fetchall()
+        facts = cls()
+        for dataset, details in rows:
+            corpus = json.loads(details).get("corpus", {})
+            facts.roles[dataset] = corpus.get("roles", {})
+            if corpus.get("case") == "upper":
+                facts.upper.append(dataset)
+        return facts
+
+    def role_sql(self) -> str:
+        """The role of `effective_split`; a split called by a role's name has that role, others are guessed by name."""
+        known = " ".join(
+            f"WHEN dataset = {quote(dataset)} AND effective_split = {quote(split)} THEN {quote(role)}"
+            for dataset, roles in self.roles.items()
+            for split, role in roles.items()
+        )
+        guessed = " ".join(
+            f"WHEN {' OR '.join(f'lower(effective_split) GLOB {quote(glob)}' for glob in globs)} THEN {quote(role)}"
+            for role, globs in _GUESSED_ROLES.items()
+        )
+        return f"CASE {known} {guessed} END"
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection,
+    selection: Selection,
+    view: View,
+    options: ViewOptions,
+    *,
+    facts: CorpusFacts,
+    media_root: str,
+) -> None:
+    """Create `chosen` (samples with split, role and verdict) and `prepared` over it.
+
+    The tables `derived` (id, audio_path, reason) and `missing` (path) must exist; they may be empty.
+    """
+    upper = f"dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
+    connection.execute(f"""
+        CREATE OR REPLACE VIEW prepared AS
+        SELECT *, CASE WHEN filtered THEN 'filtered'
+                       WHEN verdict = 'reject' AND NOT {selection.include_rejected} THEN 'rejected'
+                       WHEN has_missing THEN 'missing_media'
+                       WHEN derived_reason IS NOT NULL THEN derived_reason
+                       ELSE {view.skip_sql(options)} END AS outcome
+        FROM (
+            SELECT c.*, d.reason AS derived_reason, {upper} AS upper,
+                   {_paths("image", media_root)} AS image_paths,
+                   {_paths("video", media_root)} AS video_paths,
+                   {_paths("audio", media_root)} AS audio_paths,
+                   {_missing_sql(connection)} AS has_missing
+            FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id
+        )
+    """)
+
+
+def choose(connection: duckdb.DuckDBPyConnection, selection: Selection, *, facts: CorpusFacts) -> None:
+    """Create the view `chosen`: the samples of the selected datasets, with what the selection says of each."""
+    wanted = _datasets_sql(selection.datasets)
+    split = _splits_sql(selection.splits)
+    where = f"({check_where(selection.where)}\n)" if selection.where else "true"
+    connection.execute(f"""
+        CREATE OR REPLACE VIEW chosen AS
+        SELECT *, NOT coalesce(({split}) AND {where}, false) AS filtered,
+               role IN ('validation', 'test') AS held_out
+        FROM (
+            SELECT *, {facts.role_sql()} AS role
+            FROM (
+                SELECT s.*, v.verdict, coalesce(s.assigned_split, s.split) AS effective_split,
+                       {TASK_SQL} AS effective_task,
+                       {LANGUAGE_SQL.format(column="s.language")} AS base_language
+                FROM samples s LEFT JOIN verdicts v ON s.dataset = v.dataset AND s.id = v.id
+                WHERE {wanted}
+            )
+        )
+    """)
+    if selection.splits:
+        _require_split(connection, selection.splits)
+
+
+def _datasets_sql(datasets: Sequence[str]) -> str:
+    return f"s.dataset IN ({', '.join(map(quote, datasets))})" if datasets else "true"
+
+
+def _splits_sql(splits: Sequence[str]) -> str:
+    if not splits:
+        return "true"
+    tests = []
+    for split in splits:
+        tests.append(f"effective_split GLOB {quote(split)}")
+        if split in ROLES:
+            tests.append(f"role = {quote(split)}")
+    return " OR ".join(tests)
+
+
+def _require_split(connection: duckdb.DuckDBPyConnection, splits: Sequence[str]) -> None:
+    for split in splits:
+        row = connection.execute(f"SELECT 1 FROM chosen WHERE {_splits_sql([split])} LIMIT 1").fetchone()
+        if row is None:
+            known = connection.execute("SELECT DISTINCT effective_split FROM chosen ORDER BY 1").fetchall()
+            raise UsageError(
+                f"--split {split!r} matches no sample. Splits here: {', '.join(str(r[0]) for r in known) or 'none'}; "
+                f"roles: {', '.join(ROLES)}."
+            )
+
+
+def _paths(kind: str, media_root: str) -> str:
+    """Final paths of one kind in tag order, or NULL; a derived file stands in for the sound it was cut from."""
+    own = f"c.{kind}.path"
+    if kind == "audio":
+        own = f"coalesce(d.audio_path, {own})"
+    first = f"CASE WHEN {own} IS NULL THEN NULL ELSE [{_final(own, media_root)}] END"
+    final = _final("m.path", media_root)
+    more = f"[{final} for m in c.more_media if m.kind = '{kind}']"
+    return f"CASE WHEN c.more_media IS NULL THEN {first} ELSE nullif(list_concat({first}, {more}), []) END"
+
+
+def _final(path: str, media_root: str) -> str:
+    return f"CASE WHEN starts_with({path}, '/') THEN {path} ELSE {quote(media_root.rstrip('/') + '/')} || {path} END"
+
+
+def _missing_sql(connection: duckdb.DuckDBPyConnection) -> str:
+    row = connection.execute("SELECT count(*) FROM missing").fetchone()
+    if row is None or not row[0]:
+        return "false"
+    held = "(SELECT path FROM missing)"
+    return (
+        f"coalesce(c.audio.path IN {held}, false) OR coalesce(c.video.path IN {held}, false) OR "
+        f"coalesce(c.image.path IN {held}, false) OR "
+        f"len([m for m in coalesce(c.more_media, []) if list_contains((SELECT list(path) FROM missing), m.path)]) > 0"
+    )
+
+
+def count_outcomes(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Counts by outcome; the key `written` counts samples that have a row."""
+    rows = connection.execute("SELECT coalesce(outcome, 'written'), count(*) FROM prepared GROUP BY 1").fetchall()
+    return {str(outcome): int(count) for outcome, count in rows}
+
+
+def describe(selection: Selection) -> dict[str, Any]:
+    """The selection as the manifest holds it."""
+    return {
+        "datasets": list(selection.datasets),
+        "splits": list(selection.splits),
+        "where": selection.where,
+        "include_rejected": selection.include_rejected,
+    }

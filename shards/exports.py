@@ -1,0 +1,373 @@
+"""Published versions of views: found, listed, verified, compared, moved.
+
+    STORE/exports/<name>/v<N>/   data.jsonl, data.parquet, manifest.json, NOTICE
+    STORE/exports/<name>/.keys/<key>   the version that an export with this identity made
+
+A version is immutable. `relocate` writes the same rows for another media root beside it (`v<N>-<8 hex digits>`), `pack`
+copies a version with just the media it names. `content_sha256` is the sum of `data.jsonl` with the media root replaced
+by `$MEDIA`, so it is equal wherever the same rows are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DamagedError, UsageError
+from .query import quote
+from .store import Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
+_VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
+_CHUNK = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One published version; `label` is `v3`, or `v3-1a2b3c4d` for a relocated one."""
+
+    name: str
+    label: str
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.label}"
+
+    @property
+    def number(self) -> int:
+        return _number(self.label)
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.jsonl"
+
+
+def _number(label: str) -> int:
+    match = _VERSION.fullmatch(label)
+    assert match is not None
+    return int(match[1])
+
+
+def names(store: Store) -> list[str]:
+    """Names of the exports that have at least one version."""
+    root = store.root / "exports"
+    return sorted(path.name for path in root.iterdir() if path.is_dir() and labels(store, path.name)) if root.is_dir() else []
+
+
+def labels(store: Store, name: str) -> list[str]:
+    """The published versions of an export, oldest first, relocated ones behind their original."""
+    root = store.root / "exports" / name
+    if not root.is_dir():
+        return []
+    found = [path.name for path in root.iterdir() if _VERSION.fullmatch(path.name)]
+    return sorted(found, key=lambda label: (_number(label), label))
+
+
+def load(store: Store, name: str, label: str) -> Version:
+    """One version with its manifest.
+
+    Raises:
+        DamagedError: The manifest is missing or no JSON.
+    """
+    path = store.root / "exports" / name / label
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{path / 'manifest.json'}: {error}") from error
+    return Version(name, label, path, manifest)
+
+
+def find(store: Store, reference: str) -> Version:
+    """`NAME@vN`, or `NAME` for its latest original version.
+
+    Raises:
+        UsageError: There is no such export or version; the message lists what there is.
+    """
+    name, _, label = reference.partition("@")
+    known = labels(store, name)
+    if not known:
+        raise UsageError(f"{store.root} has no export {name!r}. Exports: {', '.join(names(store)) or 'none yet'}.")
+    if not label:
+        label = [each for each in known if "-" not in each][-1]
+    if label not in known:
+        raise UsageError(f"{name} has no version {label!r}. Versions: {', '.join(known)}.")
+    return load(store, name, label)
+
+
+def all_versions(store: Store) -> Iterator[Version]:
+    """Every version of every export."""
+    for name in names(store):
+        for label in labels(store, name):
+            yield load(store, name, label)
+
+
+# ---- identity
+
+
+def remembered(store: Store, name: str, key: str) -> Version | None:
+    """The version that this identity made before, if it is still there and not withdrawn."""
+    path = store.root / "exports" / name / ".keys" / key
+    if not path.is_file():
+        return None
+    label = path.read_text(encoding="ascii").strip()
+    if label not in labels(store, name):
+        return None
+    version = load(store, name, label)
+    return None if version.manifest.get("withdrawn") else version
+
+
+def remember(store: Store, name: str, key: str, label: str) -> None:
+    """Note that identity `key` gives version `label`."""
+    folder = store.root / "exports" / name / ".keys"
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f".{key}.{os.getpid()}"
+    scratch.write_text(label + "\n", encoding="ascii")
+    scratch.rename(folder / key)
+
+
+def publish(store: Store, name: str, scratch: Path) -> str:
+    """Rename a finished folder to the next free version; who loses the race for a number takes the next."""
+    number = max((_number(label) for label in labels(store, name)), default=0) + 1
+    while True:
+        try:
+            scratch.rename(scratch.parent / f"v{number}")
+        except OSError:
+            if not (scratch.parent / f"v{number}").exists():
+                raise
+            number += 1
+        else:
+            return f"v{number}"
+
+
+# ---- files
+
+
+def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
+    """The rows of `parquet` as JSON Lines, in order, with the same columns."""
+    connection.execute(
+        f"COPY (SELECT * FROM read_parquet({quote(str(parquet))})) TO {quote(str(jsonl))} (FORMAT json)"
+    )
+
+
+def sums(path: Path, *, media_root: str | None = None) -> dict[str, Any]:
+    """Bytes and SHA-256 of a file, and with a media root the sum with that root replaced by `$MEDIA`; one pass."""
+    plain, neutral = hashlib.sha256(), hashlib.sha256()
+    root = _json_root(media_root) if media_root else b""
+    carry = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            plain.update(chunk)
+            if root:
+                carry += chunk
+                end = carry.rfind(b"\n") + 1
+                neutral.update(carry[:end].replace(root, b'"$MEDIA/'))
+                carry = carry[end:]
+    result: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": plain.hexdigest()}
+    if root:
+        neutral.update(carry.replace(root, b'"$MEDIA/'))
+        result["content_sha256"] = neutral.hexdigest()
+    return result
+
+
+def _json_root(media_root: str) -> bytes:
+    """The opening of a JSON string that starts with the media root."""
+    return json.dumps(media_root.rstrip("/") + "/", ensure_ascii=False)[:-1].encode()
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8")
+
+
+# ---- looking after versions
+
+
+def verify(version: Version) -> list[str]:
+    """What is wrong with a version: changed files, media that is gone. Empty when all is well."""
+    problems = []
+    for name, expected in version.manifest["files"].items():
+        path = version.path / name
+        if not path.is_file():
+            problems.append(f"{path}: missing")
+        elif (found := sums(path)["sha256"]) != expected["sha256"]:
+            problems.append(f"{path}: changed since it was published (SHA-256 {found}, expected {expected['sha256']})")
+    if not problems:
+        problems += [f"{path}: named in the export, but not there" for path in media_paths(version) if not _exists(path)]
+    return problems
+
+
+def media_paths(version: Version) -> list[str]:
+    """Every media path that a version names, once each, sorted."""
+    import duckdb
+
+    parquet = version.path / "data.parquet"
+    with duckdb.connect(":memory:") as connection:
+        columns = _media_columns(connection, parquet)
+        if not columns:
+            return []
+        parts = [
+            f"SELECT {f'unnest({name})' if is_list else name} AS path FROM read_parquet({quote(str(parquet))})"
+            for name, is_list in columns.items()
+        ]
+        rows = connection.execute(
+            f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _media_columns(connection: duckdb.DuckDBPyConnection, parquet: Path) -> dict[str, bool]:
+    rows = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quote(str(parquet))})").fetchall()
+    return {str(row[0]): str(row[1]).endswith("[]") for row in rows if row[0] in MEDIA_COLUMNS}
+
+
+def _exists(path: str) -> bool:
+    return Path(path).is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Ids that only one of two versions has, and ids whose rows differ apart from the media root."""
+
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+
+
+def diff(old: Version, new: Version) -> Difference:
+    """What `new` has that `old` has not, and the other way round."""
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        for alias, version in (("old", old), ("new", new)):
+            select = _select_with_root(connection, version, "$MEDIA")
+            connection.execute(f"CREATE VIEW {alias}_rows AS SELECT id, to_json(r)::VARCHAR AS line FROM ({select}) r")
+
+        def ids(sql: str) -> list[str]:
+            return [str(row[0]) for row in connection.execute(sql).fetchall()]
+
+        return Difference(
+            added=ids("SELECT id FROM new_rows WHERE id NOT IN (SELECT id FROM old_rows) ORDER BY 1"),
+            removed=ids("SELECT id FROM old_rows WHERE id NOT IN (SELECT id FROM new_rows) ORDER BY 1"),
+            changed=ids("SELECT o.id FROM old_rows o JOIN new_rows n USING (id) WHERE o.line <> n.line ORDER BY 1"),
+        )
+
+
+def which(store: Store, file: Path) -> list[Version]:
+    """The versions that hold this very file, wherever it was copied to."""
+    if not file.is_file():
+        raise UsageError(f"{file}: there is no such file.")
+    found = sums(file)["sha256"]
+    return [
+        version
+        for version in all_versions(store)
+        if any(entry["sha256"] == found for entry in version.manifest["files"].values())
+    ]
+
+
+def relocate(store: Store, version: Version, media_root: str) -> Version:
+    """Write the same version for another media root beside it; an existing one is returned."""
+    if not media_root.startswith("/"):
+        raise UsageError(f"--media-root {media_root!r} must be an absolute path.")
+    label = f"v{version.number}-{hashlib.sha256(media_root.encode()).hexdigest()[:8]}"
+    target = version.path.parent / label
+    if not target.exists():
+        scratch = version.path.parent / f".{label}.{os.getpid()}"
+        manifest = version.manifest | {"media_root": media_root, "relocated_from": version.reference}
+        _write_copy(version, scratch, media_root, manifest)
+        try:
+            scratch.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+            shutil.rmtree(scratch)
+    return load(store, version.name, label)
+
+
+def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[str, Any]:
+    """Copy a version and just the media it names into the new folder `to`; paths point into it, or under `media_root`.
+
+    Returns the manifest of the pack; `media` counts files and bytes.
+    """
+    to = to.expanduser().absolute()
+    if to.exists() and any(to.iterdir()):
+        raise UsageError(f"{to} is not empty.", hint="pack into a new folder: --to DIR")
+    root = version.manifest["media_root"]
+    outside = [path for path in media_paths(version) if not path.startswith(root.rstrip("/") + "/")]
+    if outside:
+        raise UsageError(
+            f"{len(outside)} media files lie outside {root} (linked, not copied), the first is {outside[0]}.",
+            hint="import or pull them without --link, export again, then pack",
+        )
+    files, size = 0, 0
+    for path in media_paths(version):
+        target = to / os.path.relpath(path, root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(path, target)
+        except FileNotFoundError as error:
+            raise DamagedError(f"{path}: named in {version.reference}, but not there.") from error
+        files, size = files + 1, size + target.stat().st_size
+    where = media_root or str(to)
+    manifest = version.manifest | {"media_root": where, "packed_from": version.reference}
+    manifest["media"] = {"files": files, "bytes": size}
+    return _write_copy(version, to, where, manifest)
+
+
+def _write_copy(version: Version, folder: Path, media_root: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    import duckdb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(":memory:") as connection:
+        select = _select_with_root(connection, version, media_root)
+        parquet = folder / "data.parquet"
+        connection.execute(f"COPY ({select}) TO {quote(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+        write_jsonl(connection, parquet, folder / "data.jsonl")
+    shutil.copyfile(version.path / "NOTICE", folder / "NOTICE")
+    files, content = data_files(folder, media_root)
+    if content != version.manifest["content_sha256"]:
+        raise DamagedError(f"{version.reference}: the copy under {media_root} holds other rows than the original.")
+    manifest = manifest | {"files": files}
+    write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
+    """Sums of the files of a version, and the content sum of its rows."""
+    entries = {}
+    content = ""
+    for name in ("data.jsonl", "data.parquet", "NOTICE"):
+        entry = sums(folder / name, media_root=media_root if name == "data.jsonl" else None)
+        content = entry.pop("content_sha256", content)
+        entries[name] = entry
+    return entries, content
+
+
+def _select_with_root(connection: duckdb.DuckDBPyConnection, version: Version, media_root: str) -> str:
+    parquet = version.path / "data.parquet"
+    old, new = version.manifest["media_root"].rstrip("/") + "/", media_root.rstrip("/") + "/"
+
+    def moved(path: str) -> str:
+        return (
+            f"CASE WHEN starts_with({path}, {quote(old)}) THEN {quote(new)} || substr({path}, {len(old) + 1}) "
+            f"ELSE {path} END"
+        )
+
+    replaced = []
+    for name, is_list in _media_columns(connection, parquet).items():
+        if is_list:
+            replaced.append(f"list_transform({name}, lambda p: {moved('p')}) AS {name}")
+        else:
+            replaced.append(f"{moved(name)} AS {name}")
+    replace = f" REPLACE ({', '.join(replaced)})" if replaced else ""
+    return f"SELECT *{replace} FROM read_parquet({quote(str(parquet))})"
