@@ -1,0 +1,105 @@
+"""The zip format as a list of entries, read from a file that can seek: its directory stands at its end.
+
+A zip cut short has lost that directory, so nothing of it can be read; every member has a checksum, so one damaged
+member is found by itself and the others are still read.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, BinaryIO
+
+from .inflate import PIECE_BYTES
+from .limits import ArchiveFault, Limits
+
+READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+UTF8_NAME = 0x800
+ENCRYPTED = 0x1
+UNIX = 3
+
+
+class ZipEntry:
+    """One member.
+
+    Attributes:
+        name, kind, size: As of a tar's entry.
+        packed: Bytes it takes in the archive.
+        refused: Reason and detail, where it cannot be read at all.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> None:
+        self.name = _name(info)
+        self.kind = _kind(info)
+        self.size = info.file_size
+        self.packed = info.compress_size
+        self.refused = _refused(info, limits)
+        self._archive = archive
+        self._info = info
+        self._file: IO[bytes] | None = None
+
+    def take(self) -> bytes:
+        """The next bytes, `b""` at the end.
+
+        Raises:
+            ArchiveFault: Damaged; the checksum is held against the bytes at their end.
+        """
+        try:
+            if self._file is None:
+                self._file = self._archive.open(self._info)
+            return self._file.read(PIECE_BYTES)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+            raise ArchiveFault("corrupt_member", f"its bytes are damaged ({error})") from error
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def zip_entries(file: BinaryIO, limits: Limits) -> Iterator[ZipEntry]:
+    """The members in the order of the directory, folders left out.
+
+    Raises:
+        ArchiveFault: The directory is missing or damaged.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
+        reason = "truncated_archive" if "not a zip file" in str(error) else "corrupt_archive"
+        raise ArchiveFault(reason, f"the directory at its end is missing or damaged ({error})") from error
+    with archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                yield ZipEntry(archive, info, limits)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name in UTF-8 where the bytes are that, whatever the flag says; some tools forget to set it."""
+    # `zipfile` cuts a name at a null byte; what stood before it may look innocent.
+    name = info.orig_filename
+    if not info.flag_bits & UTF8_NAME:
+        try:
+            name = name.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            name = info.orig_filename
+    # Zips made on Windows by old tools separate folders by backslashes.
+    return name.replace("\\", "/")
+
+
+def _kind(info: zipfile.ZipInfo) -> str:
+    mode = info.external_attr >> 16 if info.create_system == UNIX else 0
+    if stat.S_ISLNK(mode):
+        return "link"
+    return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "special"
+
+
+def _refused(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
+    if info.flag_bits & ENCRYPTED:
+        return "encrypted", "it is encrypted"
+    if info.compress_type not in READABLE:
+        return "unsupported_compression", f"it is packed by method {info.compress_type}"
+    if info.file_size > limits.ratio_grace and info.file_size > limits.ratio * max(info.compress_size, 1):
+        return "inflation_bomb", f"{info.compress_size:,} bytes inflate to {info.file_size:,}"
+    return None
