@@ -11,7 +11,9 @@ Never opens an audio device or the network. Needs the package `espeakng-loader`,
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 22050
 NOISE_SEED = 1
 STRESS_MARKS = str.maketrans("", "", "ˈˌ")
+INSTALL = "pip install 'triptych[demo]'"
 PUNCTUATION = ".,;:!?¿¡…()\"“”„«»。，、；：！？"
 
 # From the public header speak_lib.h.
@@ -204,6 +207,8 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
     import _ctypes
 
     library, data = find_espeak()
+    if _is_loaded(library):
+        warnings.warn("espeak-ng is loaded elsewhere in this process: speech may differ from run to run", stacklevel=5)
     espeak = ctypes.CDLL(library)
     espeak.espeak_Synth.argtypes = (
         ctypes.c_char_p,
@@ -221,7 +226,7 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
             _SYNCHRONOUS, 0, data.encode(), _PHONEME_EVENTS | _IPA_NAMES | _DONT_EXIT
         )
         if started != SAMPLE_RATE:
-            raise UsageError(f"espeak-ng did not start with the voices in {data}.", hint=_INSTALL)
+            raise UsageError(f"espeak-ng did not start with the voices in {data}.", hint=INSTALL)
         espeak.espeak_ng_SetRandSeed(ctypes.c_long(NOISE_SEED))  # otherwise it is the time of day
         espeak.espeak_SetSynthCallback(callback)
         yield espeak
@@ -230,7 +235,18 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
         _ctypes.dlclose(espeak._handle)
 
 
-_INSTALL = "pip install 'triptych[demo]'"
+def _is_loaded(library: str) -> bool:
+    """Whether someone holds the library, so that loading it would not start it anew."""
+    import _ctypes
+
+    try:
+        held = ctypes.CDLL(library, mode=os.RTLD_NOLOAD)
+    except OSError:
+        return False
+    _ctypes.dlclose(held._handle)
+    return True
+
+
 
 
 def find_espeak() -> tuple[str, str]:
@@ -240,6 +256,6 @@ def find_espeak() -> tuple[str, str]:
     except ImportError as error:
         raise UsageError(
             "the synthetic source speaks with espeak-ng, and the package 'espeakng-loader' is not installed.",
-            hint=_INSTALL,
+            hint=INSTALL,
         ) from error
     return str(espeakng_loader.get_library_path()), str(espeakng_loader.get_data_path())

@@ -55,11 +55,14 @@ MOTIONS: Mapping[str, str] = {
     "shrink": "becomes smaller and smaller",
 }
 VIDEO_CODECS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
-    ("libx264", "yuv420p", {"preset": "veryfast", "crf": "23", "threads": "1", "flags": "+bitexact"}),
+    ("libx264", "yuv420p", {"preset": "veryfast", "crf": "23", "mbtree": "0", "threads": "1", "flags": "+bitexact"}),
     ("libopenh264", "yuv420p", {"threads": "1", "flags": "+bitexact"}),
     ("mpeg4", "yuv420p", {"qscale": "4", "threads": "1", "flags": "+bitexact"}),
 )
-"""Encoders in order of preference, each with its pixel format and options; the first one found is used."""
+"""Encoders in order of preference, each with its pixel format and options; the first one found is used.
+
+x264's macroblock tree is off because with it the first frame depends on memory that was never written.
+"""
 
 
 @dataclass(frozen=True, slots=True)
