@@ -159,10 +159,9 @@ def _timed_words(spans: Sequence[tuple[str, int, int]], marks: Sequence[_Mark], 
 
 
 def _timed_phones(marks: Sequence[_Mark], total: int) -> list[Timed]:
-    """Times of the phones; each lasts until the next event that moves time on."""
+    """Times of the phones; each lasts until the next event, so that it ends where its word does."""
     timed = []
-    sounding = [mark for mark in marks if mark.position is None]
-    for mark, after in zip(sounding, [*sounding[1:], _Mark(total, None, "")], strict=True):
+    for mark, after in zip(marks, [*marks[1:], _Mark(total, None, "")], strict=True):
         if mark.phone and after.sample > mark.sample:
             timed.append(Timed(mark.phone, mark.sample / SAMPLE_RATE, after.sample / SAMPLE_RATE))
     return timed

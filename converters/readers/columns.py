@@ -1,8 +1,7 @@
 """Reader of Parquet files with the media in a column, as the hub stores audio and video datasets.
 
-Options (on the card):
-    columns   sample field -> column; `audio`, `video` and `image` columns are structs {bytes, path}
-    id        the field `id` is required among `columns`
+Options (on the card): sample field -> column; `id` is required, and `audio`, `video` and `image` columns are structs
+{bytes, path}.
 
 Every other column goes to `extra` as text. Row groups whose rows the store holds at the same revision are not read
 again: only their id column is fetched.
@@ -39,7 +38,7 @@ def _read_file(file: RawFile, context: ReadContext) -> CandidateStream:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = dict(context.options["columns"])
+    columns = {field: column for field, column in context.options.items() if not field.startswith("_")}
     with file.open() as handle:
         try:
             parquet = pq.ParquetFile(handle)
@@ -66,7 +65,7 @@ def _check_columns(parquet: pq.ParquetFile, columns: Mapping[str, str], file: Ra
             hint="the dataset changed its layout: pin the revision on the card, or fix its `columns`",
         )
     if "id" not in columns:
-        raise UsageError(f"{file.uri}: `columns` must say which column is the id.")
+        raise UsageError(f"{file.uri}: `columns` on the card must say which column is the id.")
 
 
 def _read_ids(parquet: pq.ParquetFile, group: int, column: str) -> list[Any]:
@@ -111,7 +110,7 @@ def _candidate(record: dict[str, Any], row: int, columns: Mapping[str, str], fil
 
 def _typed(field: str, value: Any) -> Any:
     if field not in COLUMNS:
-        raise UsageError(f"`columns` maps to {field!r}, which is no field of a sample.")
+        raise UsageError(f"`columns` on the card maps to {field!r}, which is no field of a sample.")
     if isinstance(value, list | float):
         return without_nan(value)
     return as_text(value)

@@ -1,0 +1,59 @@
+"""The catalog: our cards, and the user's in `~/.config/triptych/cards` or `--cards DIR`, which go first."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from ..errors import UsageError
+from .card import Card, check_card, read_card
+
+
+def card_folders(extra: Sequence[Path] = ()) -> list[Path]:
+    """Where cards are looked for, in order."""
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+    return [*extra, config / "triptych" / "cards", Path(str(resources.files("triptych.catalog.cards")))]
+
+
+def card_paths(extra: Sequence[Path] = ()) -> dict[str, Path]:
+    """Name -> file of every card; the first folder that has a name wins."""
+    for folder in extra:
+        if not folder.is_dir():
+            raise UsageError(f"--cards {folder}: there is no such folder.")
+    found: dict[str, Path] = {}
+    for folder in card_folders(extra):
+        for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def get_card(name: str, *, extra: Sequence[Path] = ()) -> Card:
+    """The card of that name.
+
+    Raises:
+        UsageError: There is none; the nearest names are suggested.
+    """
+    paths = card_paths(extra)
+    if name not in paths:
+        near = difflib.get_close_matches(name, paths, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "list them: triptych catalog list"
+        raise UsageError(f"There is no card {name!r}.", hint=hint)
+    return read_card(paths[name])
+
+
+def all_cards(*, extra: Sequence[Path] = ()) -> list[Card]:
+    """Every card, by name."""
+    return [read_card(path) for path in card_paths(extra).values()]
+
+
+def lint(paths: Sequence[Path], *, extra: Sequence[Path] = ()) -> dict[Path, list[str]]:
+    """Problems by card file; folders stand for the cards in them, no paths for the whole catalog."""
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder.")
+        files.extend(sorted(path.glob("*.yaml")) if path.is_dir() else [path])
+    return {path: check_card(path)[0] for path in files or card_paths(extra).values()}

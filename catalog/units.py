@@ -1,0 +1,306 @@
+"""What a pull reads, in order: units of raw files, each from a host, a mirror, a folder or a generator.
+
+A unit is what is opened at once: one archive, the Parquet files of one split, one unpacked tree. Building units
+touches at most a listing; their bytes come when `files()` is read. `fingerprint` says whether the same unit was read
+to its end before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from ..converters.raw import RawFile, RawStream
+from ..errors import UsageError
+from .card import Card, SourceCard
+from .mirror import Mirror
+from .sources.archive import members
+from .sources.checksums import Expected, Sums, check
+from .sources.growing import GrowingFile
+from .sources.http import Fetcher, NotFound
+from .sources.hub import hub_files
+from .sources.partial import PartialFile, download
+from .sources.ranges import RangeFile
+from .sources.synthetic import SyntheticSource
+from .sources.tree import tree
+
+log = logging.getLogger("triptych")
+
+VERIFY_FIRST_BYTES = 512 * 1024 * 1024
+"""A local file up to this size is verified before any of it is read, also when only some samples are wanted."""
+
+
+@dataclass(slots=True)
+class Unit:
+    """One thing to open.
+
+    Attributes:
+        splits: The corpus splits that it holds.
+        place: For people: the URL, path or generator.
+        files: Opens it; may be called once.
+        fingerprint: Equal for the same content, as far as that can be told without reading it.
+        bytes: Size, where known without reading.
+        local: Whether it lies on this machine.
+        spent: Deletes what was downloaded for it.
+    """
+
+    splits: tuple[str, ...]
+    place: str
+    files: Callable[[], RawStream]
+    fingerprint: str
+    bytes: int | None = None
+    local: bool = False
+    spent: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True)
+class Access:
+    """How a pull reaches its sources.
+
+    Attributes:
+        fetcher: The HTTP layer.
+        partial: The store's folder for downloads.
+        mirror: Answers for the hosts, where given.
+        whole: Everything is wanted, so archives are verified before they are read.
+        progress: Told the bytes read so far of a file and its size.
+        notices: What the user must be told (fallbacks, restarted downloads).
+    """
+
+    fetcher: Fetcher
+    partial: Path
+    mirror: Mirror | None = None
+    whole: bool = True
+    progress: Callable[[int, int | None], None] | None = None
+    notices: list[str] = field(default_factory=list)
+
+    def notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+            log.warning(text)
+
+    @property
+    def spool(self) -> Path:
+        return self.partial / "tmp"
+
+
+def units_of(source: SourceCard, card: Card, splits: Sequence[str], access: Access) -> list[Unit]:
+    """The units of a source that hold the wanted splits, in the card's order.
+
+    Raises:
+        NotFound, NetworkError, GateError: The source cannot be reached.
+    """
+    if source.synthetic is not None:
+        return [_synthetic(source, splits)]
+    if source.archive is not None:
+        return _archives(source, splits, access)
+    return [unit for split in splits if split in source.files for unit in [_hub_split(source, split, access)]]
+
+
+def unit_from(path: Path, source: SourceCard, splits: Sequence[str], access: Access) -> Unit:
+    """One unit of files that the user already has: the archive itself, or the unpacked tree.
+
+    Raises:
+        UsageError: There is nothing at `path`.
+    """
+    path = path.expanduser().absolute()
+    if path.is_dir():
+        fingerprint = _tree_fingerprint(path)
+
+        def walk() -> RawStream:
+            return tree(path, uri=path.as_uri(), revision="local tree", spool=access.spool, nested=source.nested)
+
+        return Unit(tuple(splits), str(path), walk, fingerprint, local=True)
+    if not path.is_file():
+        raise UsageError(f"--from {path}: there is no such file or folder.")
+    if source.reader_name == "columns":
+        split = splits[0] if len(splits) == 1 else None
+        return Unit(tuple(splits), str(path), lambda: [_local_file(path, path.as_uri(), "local file", split)],
+                    _file_fingerprint(path), path.stat().st_size, local=True)  # fmt: skip
+    return _local_archive(path, path.as_uri(), source, tuple(splits), Expected(), access)
+
+
+def _synthetic(source: SourceCard, splits: Sequence[str]) -> Unit:
+    languages = {"languages": source.languages} if source.languages else {}
+    made = SyntheticSource(kind=str(source.synthetic), seed=source.seed, count=source.count, **languages)
+    wanted = frozenset(splits)
+    return Unit(
+        tuple(splits),
+        f"synthetic:{source.synthetic}?seed={source.seed}",
+        lambda: made.files(wants=lambda split: split in wanted),
+        f"{made.revision}:{source.count}",
+        local=True,
+    )
+
+
+# ---- archives
+
+
+def _archives(source: SourceCard, splits: Sequence[str], access: Access) -> list[Unit]:
+    template = str(source.archive)
+    if "{split}" not in template:
+        return [_archive(source, template, tuple(splits), access)]
+    return [_archive(source, template.replace("{split}", split), (split,), access) for split in splits]
+
+
+def _archive(source: SourceCard, url: str, splits: tuple[str, ...], access: Access) -> Unit:
+    expected = Expected(sha256=source.sum_of("sha256", splits[0]), md5=source.sum_of("md5", splits[0]))
+    where: Path | str = url
+    if access.mirror is not None:
+        where = access.mirror.locate(url)
+        stand_in = access.mirror.sha256(url)
+        expected = Expected(sha256=stand_in) if stand_in else expected
+    if isinstance(where, Path):
+        return _local_archive(where, url, source, splits, expected, access)
+    return _remote_archive(where, url, source, splits, expected, access)
+
+
+def _local_archive(
+    path: Path, uri: str, source: SourceCard, splits: tuple[str, ...], expected: Expected, access: Access
+) -> Unit:
+    size = path.stat().st_size
+
+    def files() -> RawStream:
+        if access.whole or size <= VERIFY_FIRST_BYTES:
+            revision = _verified(path, expected)
+        else:
+            revision = f"size:{size} (prefix)"
+        with path.open("rb") as stream:
+            yield from _members(stream, path.name, uri, revision, source, access)
+
+    return Unit(splits, uri, files, _file_fingerprint(path), size, local=True)
+
+
+def _remote_archive(
+    url: str, uri: str, source: SourceCard, splits: tuple[str, ...], expected: Expected, access: Access
+) -> Unit:
+    name = uri.rsplit("/", 1)[-1]
+
+    def whole() -> RawStream:
+        done = download(
+            access.fetcher, url, access.partial, expected=expected, progress=access.progress,
+            on_wait=access.notice, on_restart=access.notice,
+        )  # fmt: skip
+        with done.path.open("rb") as stream:
+            yield from _members(stream, name, uri, f"sha256:{done.sha256}", source, access)
+
+    def prefix() -> RawStream:
+        with GrowingFile(
+            access.fetcher, url, access.partial, expected=expected, progress=access.progress,
+            on_wait=access.notice, on_restart=access.notice,
+        ) as stream:  # fmt: skip
+            revision = f"etag:{stream.etag} (prefix)" if stream.etag else f"size:{stream.size} (prefix)"
+            yield from _members(stream, name, uri, revision, source, access)
+
+    def spent() -> None:
+        target = PartialFile(access.partial, url)
+        with target.locked():
+            target.discard()
+
+    files = whole if access.whole else prefix
+    fingerprint = expected.sha256 or expected.md5 or url
+    return Unit(splits, uri, files, fingerprint, local=False, spent=spent)
+
+
+def _members(
+    stream: BinaryIO, name: str, uri: str, revision: str, source: SourceCard, access: Access
+) -> RawStream:
+    split = None
+    for item in members(
+        stream, name=name, uri=uri, revision=revision, spool=access.spool, nested=source.nested
+    ):
+        if isinstance(item, RawFile):
+            item.split = split
+        yield item
+
+
+def _verified(path: Path, expected: Expected) -> str:
+    """The SHA-256 of a local file as its revision, checked against what is expected; read once."""
+    sums = Sums(expected)
+    sums.update_from(path)
+    measured = sums.measured()
+    check(measured, expected, str(path))
+    return f"sha256:{measured.sha256}"
+
+
+# ---- hub
+
+
+def _hub_split(source: SourceCard, split: str, access: Access) -> Unit:
+    repo, revision, pattern = str(source.hub), str(source.revision), source.files[split]
+    if access.mirror is None:
+        urls = hub_files(repo, revision, pattern)
+        place = f"hub:{repo}@{revision[:12]}/{pattern}"
+        return Unit((split,), place, lambda: _remote_files(urls, revision, split, access), f"{repo}@{revision}")
+    urls, found_at = _mirrored_hub(access.mirror, repo, revision, pattern)
+    if found_at != revision:
+        access.notice(
+            f"the mirror has {repo} at {found_at}, not at the pinned revision {revision[:12]}; it is verified by "
+            "mirror.yaml where that has a sum"
+        )
+    files = [(url, access.mirror.locate(url), access.mirror.sha256(url)) for url in urls]
+    paths = [where for _, where, _ in files if isinstance(where, Path)]
+    fingerprint = "+".join(_file_fingerprint(path) for path in paths) or f"{repo}@{found_at}"
+    size = sum(path.stat().st_size for path in paths) if paths else None
+    place = f"{access.mirror.name}: {repo}@{found_at}/{pattern}"
+    return Unit((split,), place, lambda: _mirrored_files(files, found_at, split, access), fingerprint, size,
+                local=bool(paths))  # fmt: skip
+
+
+def _mirrored_hub(mirror: Mirror, repo: str, revision: str, pattern: str) -> tuple[list[str], str]:
+    for candidate in (revision, "main"):
+        urls = mirror.glob(f"https://huggingface.co/datasets/{repo}/resolve/{candidate}/{pattern}")
+        if urls:
+            return urls, candidate
+    raise NotFound(
+        f"the mirror {mirror.name} has no file {pattern} of {repo}, neither at {revision[:12]} nor at main.",
+        hint="copy it there, or choose another --source",
+    )
+
+
+def _mirrored_files(
+    files: list[tuple[str, Path | str, str | None]], revision: str, split: str, access: Access
+) -> Iterator[RawFile]:
+    for url, where, sha256 in files:
+        if isinstance(where, Path):
+            found = _verified(where, Expected(sha256=sha256)) if sha256 else None
+            yield _local_file(where, url, f"{revision} ({found})" if found else revision, split)
+        else:
+            yield _remote_file(where, url, f"{revision} (sha256:{sha256})" if sha256 else revision, split, access)
+
+
+def _remote_files(urls: list[str], revision: str, split: str, access: Access) -> Iterator[RawFile]:
+    for url in urls:
+        yield _remote_file(url, url, revision, split, access)
+
+
+def _remote_file(where: str, uri: str, revision: str, split: str, access: Access) -> RawFile:
+    def opener() -> BinaryIO:
+        return RangeFile(access.fetcher, where)  # type: ignore[return-value]
+
+    return RawFile(uri.rsplit("/", 1)[-1], uri, revision, None, opener, split=split)
+
+
+def _local_file(path: Path, uri: str, revision: str, split: str | None) -> RawFile:
+    return RawFile(path.name, uri, revision, path.stat().st_size, lambda: path.open("rb"), path=path, split=split)
+
+
+# ---- fingerprints
+
+
+def _file_fingerprint(path: Path) -> str:
+    stat = path.stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def _tree_fingerprint(root: Path) -> str:
+    """Names, sizes and times of every file below a folder, as one sum; no file is opened."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="replace"))
+    return f"tree:{digest.hexdigest()[:16]}"
