@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -43,7 +44,7 @@ def samples(source: SyntheticSource) -> Iterator[tuple[bytes, dict[str, Any]]]:
 
 
 def decoded(media: bytes, kind: str) -> list[np.ndarray[Any, Any]]:
-    with av.open(io.BytesIO(media)) as container:
+    with av.open(io.BytesIO(media), "r") as container:
         if kind == "video":
             return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         return [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
@@ -174,11 +175,12 @@ def test_every_word_sounds_and_the_rest_is_silent(spoken: list[tuple[bytes, dict
             assert loudness(pcm, rate, [word])[0] > inside / 20, word
 
 
-def test_phones_lie_within_the_words(spoken: list[tuple[bytes, dict[str, Any]]]) -> None:
+def test_every_phone_lies_within_a_word(spoken: list[tuple[bytes, dict[str, Any]]]) -> None:
     for _, columns in spoken:
         for phone in columns["phones"]:
-            middle = (phone["start_s"] + phone["end_s"]) / 2
-            assert any(word["start_s"] <= middle <= word["end_s"] for word in columns["words"]), phone
+            assert any(
+                word["start_s"] <= phone["start_s"] and phone["end_s"] <= word["end_s"] for word in columns["words"]
+            ), phone
 
 
 def test_word_times_follow_the_rate_of_speech() -> None:
@@ -190,8 +192,8 @@ def test_word_times_follow_the_rate_of_speech() -> None:
         assert [word.text for word in speech.words] == split_words(text)
         sold, before = speech.words[2], speech.words[3]
         assert before.start_s - sold.end_s > 0.05, "the comma is a pause"
-        gap = speech.pcm[round((sold.end_s + 0.02) * SAMPLE_RATE) : round((before.start_s - 0.02) * SAMPLE_RATE)]
-        assert np.abs(gap.astype(int)).max() < 100
+        gap = speech.pcm[round((sold.end_s + 0.04) * SAMPLE_RATE) : round((before.start_s - 0.04) * SAMPLE_RATE)]
+        assert np.abs(gap.astype(int)).max() < 0.03 * np.abs(speech.pcm.astype(int)).max()
 
 
 def test_words_that_are_spoken_as_one_have_no_times_rather_than_wrong_ones() -> None:
@@ -305,7 +307,7 @@ def test_pairs_come_in_any_order(order: tuple[int, ...]) -> None:
     assert found == {"a": ("one", "audio", b"A"), "b": ("two", "video", b"B")}
 
 
-def test_media_from_a_stream_is_kept_until_its_sidecar_comes(tmp_path: Path) -> None:
+def test_media_from_a_stream_is_kept_until_its_sidecar_comes() -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, data in (("x/a.flac", b"sound"), ("x/b.flac", b"noise"), ("x/b.json", b"{}"), ("x/a.json", b"{}")):
@@ -318,7 +320,7 @@ def test_media_from_a_stream_is_kept_until_its_sidecar_comes(tmp_path: Path) -> 
             for member in tar:
                 opened = tar.extractfile(member)
                 assert opened is not None
-                yield RawFile(member.name, member.name, "", member.size, lambda opened=opened: opened, spool=tmp_path)
+                yield RawFile(member.name, member.name, "", member.size, partial(cast, BinaryIO, opened))
 
     kept = [one for one in sidecar.read(members(), ReadContext("demo")) if isinstance(one, Candidate)]
     assert [(one.source_id, one.media[0][1].data) for one in kept] == [("x/b", b"noise"), ("x/a", b"sound")]

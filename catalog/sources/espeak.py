@@ -80,7 +80,8 @@ class Speech:
         pcm: int16 mono samples at `SAMPLE_RATE`, ending with a short pause.
         words: One entry for each word, in order and without overlap; None where espeak-ng did not report every word
             on its own (it speaks some pairs, such as `很好`, as one).
-        phones: IPA as espeak-ng names it, without stress marks; pauses are left out.
+        phones: IPA as espeak-ng names it, without stress marks; pauses are left out, and so is the rare phone that
+            espeak-ng blends wholly into the one before it and that has no time of its own (an `l` after a vowel).
     """
 
     pcm: npt.NDArray[np.int16]
