@@ -1,0 +1,159 @@
+"""Validators of the formats that consumers read: what is wrong with a row, and what the consumer would do about it.
+
+`validate_file` reads a file as the consumer would and yields findings; `summarise_file` counts them. `sql_rules` gives
+the rules that need no more than a row as DuckDB expressions, for a whole export at once; a test holds the two equal.
+A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sql_rules`, and its line in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...errors import UsageError
+from . import msswift, unified
+from .findings import Finding, Problem, Severity, Summary, finding
+from .reading import read_rows
+
+DETECT_FROM_ROWS = 100
+"""How many rows the task of a file is told from, where none is given."""
+
+
+class RowValidator(Protocol):
+    """Validates the rows of one file, in order."""
+
+    def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
+        """The findings of one row."""
+
+
+class Format(Protocol):
+    """What the module of a format holds."""
+
+    TASKS: tuple[str, ...]
+    PROBLEMS: dict[str, Problem]
+
+    def Rows(self, *, task: str | None = None, files: bool = True) -> RowValidator: ...
+    def detect_task(self, rows: Collection[Mapping[str, Any]]) -> str | None: ...
+    def sql_rules(
+        self, task: str | None = None, *, columns: Collection[str] = ...
+    ) -> list[tuple[str, Severity, str]]: ...
+
+
+FORMATS: dict[str, Any] = {"unified": unified, "msswift": msswift}
+
+
+def validate_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Iterator[Finding]:
+    """Every finding of a file: JSON lines, a JSON array or Parquet.
+
+    Args:
+        path: The file; read as a stream.
+        format: A key of `FORMATS`.
+        task: A task of the format (`sft`, `grpo`); told from the first rows if None.
+        files: Whether the media files named must exist.
+
+    Raises:
+        UsageError: Unknown format or task, no such file, or a suffix that is not read.
+    """
+    for _, findings in _examine(path, _format(format, task), task, files, Summary(format, task)):
+        yield from findings
+
+
+def summarise_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Summary:
+    """The findings of a file in numbers, with the first of every code; otherwise as `validate_file`."""
+    summary = Summary(format, task)
+    for number, findings in _examine(path, _format(format, task), task, files, summary):
+        summary.add(findings, is_row=number is not None)
+    return summary
+
+
+def sql_rules(
+    format: str, task: str | None = None, *, columns: Collection[str] | None = None
+) -> list[tuple[str, Severity, str]]:
+    """Code, severity and boolean DuckDB expression of every rule that one row of typed columns decides.
+
+    Whether files exist and ids repeat is not among them (`DUPLICATE_IDS_SQL` tells the latter). `columns` are those of
+    the relation, by default all that the format knows.
+    """
+    module = _format(format, task)
+    rules: list[tuple[str, Severity, str]] = (
+        module.sql_rules(task) if columns is None else module.sql_rules(task, columns=columns)
+    )
+    return rules
+
+
+DUPLICATE_IDS_SQL = "SELECT id, count(*) AS rows FROM {relation} GROUP BY id HAVING count(*) > 1"
+
+
+def _format(name: str, task: str | None) -> Any:
+    if name not in FORMATS:
+        raise UsageError(f"Unknown format {name!r}.", hint="one of: " + ", ".join(FORMATS))
+    if task is not None and task not in FORMATS[name].TASKS:
+        known = ", ".join(FORMATS[name].TASKS) or "none"
+        raise UsageError(f"The format {name!r} has no task {task!r}.", hint=f"its tasks: {known}")
+    return FORMATS[name]
+
+
+def _examine(
+    path: Path, module: Any, task: str | None, files: bool, summary: Summary
+) -> Iterator[tuple[int | None, list[Finding]]]:
+    """Every row's number and findings; at the end, without a number, those of the whole file."""
+    rows = read_rows(path)
+    if task is None:
+        first = list(itertools.islice(rows, DETECT_FROM_ROWS))
+        task = module.detect_task([row for _, row in first if not isinstance(row, Finding)])
+        summary.task, summary.task_detected = task, task is not None
+        rows = itertools.chain(first, rows)
+    validator: RowValidator = module.Rows(task=task, files=files)
+    ids = _Ids()
+    for number, row in rows:
+        if isinstance(row, Finding):
+            yield number, [row]
+            continue
+        ids.add(number, row.get("id"))
+        yield number, list(validator.check(number, row))
+    repeated = ids.repeated(path, module.PROBLEMS)
+    if repeated:
+        yield None, repeated
+
+
+class _Ids:
+    """Finds repeated ids in 16 bytes a row; the ids themselves are read again only where some repeat."""
+
+    def __init__(self) -> None:
+        self.hashes = array("q")
+        self.numbers = array("q")
+
+    def add(self, number: int, value: Any) -> None:
+        if isinstance(value, str):
+            self.hashes.append(hash(value))
+            self.numbers.append(number)
+
+    def repeated(self, path: Path, problems: Mapping[str, Problem]) -> list[Finding]:
+        """One finding for every row whose id an earlier row has."""
+        import numpy as np
+
+        hashes = np.frombuffer(self.hashes, np.int64) if self.hashes else np.empty(0, np.int64)
+        order = np.argsort(hashes, kind="stable")
+        again = hashes[order][1:] == hashes[order][:-1]
+        if not again.any():
+            return []
+        suspects = {self.numbers[i] for i in order[1:][again]} | {self.numbers[i] for i in order[:-1][again]}
+        first: dict[str, int] = {}
+        findings = []
+        for number, row in read_rows(path):
+            if number not in suspects or isinstance(row, Finding):
+                continue
+            seen = first.setdefault(row["id"], number)
+            if seen != number:
+                detail = f"first in row {seen}"
+                findings.append(finding(problems, "duplicate_id", number, detail=detail, column="id", value=row["id"]))
+        return findings
+
+
+__all__ = [
+    "DUPLICATE_IDS_SQL", "FORMATS", "Finding", "Format", "Problem", "RowValidator", "Severity", "Summary",
+    "sql_rules", "summarise_file", "validate_file",
+]  # fmt: skip

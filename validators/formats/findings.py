@@ -1,0 +1,104 @@
+"""What a format's validator says of one row, and of a whole file.
+
+A `Finding` names the row, the column, the value, what is wrong and what the consumer would do about it; `stage` is the
+consumer's own stage at which it would. A `Problem` is the constant half of a finding: every format lists its own in one
+table, so that the row-wise and the vectorised validator speak of the same things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+SHOWN_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that can be wrong with a row of a format.
+
+    Attributes:
+        stage: Where the consumer meets it, in the consumer's terms.
+        severity: `error` where the row or the file is lost, `warning` where it is used otherwise than it reads.
+        what: What is wrong.
+        consequence: What the consumer does.
+    """
+
+    stage: str
+    severity: Severity
+    what: str
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem of one row. `row` counts from 1: the line of a JSONL file, else the element; 0 is the whole file."""
+
+    row: int
+    stage: str
+    severity: Severity
+    code: str
+    message: str
+    column: str | None = None
+    value: str | None = None
+
+
+def finding(
+    problems: Mapping[str, Problem],
+    code: str,
+    row: int,
+    *,
+    detail: str = "",
+    column: str | None = None,
+    value: Any = None,
+) -> Finding:
+    """The finding of a problem at a row; `detail` goes between what is wrong and what the consumer does."""
+    problem = problems[code]
+    what = f"{problem.what}: {detail}" if detail else problem.what
+    message = f"{what}; {problem.consequence}" if problem.consequence else what
+    return Finding(row, problem.stage, problem.severity, code, message, column, None if value is None else shown(value))
+
+
+def shown(value: Any) -> str:
+    """A value as it may be printed: on one line and short."""
+    text = value if isinstance(value, str) else repr(value)
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+
+
+@dataclass(slots=True)
+class Summary:
+    """A validated file in numbers, with the first findings of every code."""
+
+    format: str
+    task: str | None
+    task_detected: bool = False
+    rows: int = 0
+    rows_with_errors: int = 0
+    errors: int = 0
+    warnings: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: list[Finding] = field(default_factory=list)
+    examples_per_code: int = 20
+
+    @property
+    def passed(self) -> bool:
+        """Whether no finding is an error."""
+        return self.errors == 0
+
+    def add(self, findings: Iterable[Finding], *, is_row: bool = True) -> None:
+        """Take in the findings of one row, or those of the file."""
+        self.rows += is_row
+        failed = False
+        for item in findings:
+            self.counts[item.code] = self.counts.get(item.code, 0) + 1
+            if self.counts[item.code] <= self.examples_per_code:
+                self.examples.append(item)
+            if item.severity == "error":
+                self.errors, failed = self.errors + 1, True
+            else:
+                self.warnings += 1
+        self.rows_with_errors += failed and is_row

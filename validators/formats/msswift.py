@@ -1,0 +1,258 @@
+"""The MS-SWIFT custom dataset format (`messages`, `images`, `videos`, `audios`), as ms-swift 4.6 treats it.
+
+Three stages decide whether a row is used, and their failures differ; every finding names its stage:
+
+* S0, loading the file and mapping columns: the whole dataset fails, or a column is silently not mapped.
+* S1, row preprocessing: the row is deleted, with a log line for the first ten, or with none.
+* S2, encoding: the row is deleted, or under `lazy_tokenize` (the default for multimodal models) replaced by another
+  row at random; media that no tag or no list names is misplaced or lost without an error.
+* rollout: what GRPO needs beyond a row that encodes.
+
+`Rows` takes rows as JSON gives them, in any of the spellings ms-swift maps to `messages`; `sql_rules` takes the typed
+columns of our own exports. Where both apply they agree. Rules that read other rows of the file (`key_collision`,
+`mixed_preference`) or the file system are the row-wise validator's alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from .findings import Finding, Severity, finding
+from .msswift_rows import (
+    ASSISTANT_ROLES,
+    KINDS,
+    PROBLEMS,
+    SYSTEM_ROLES,
+    TAG_ANY_CASE,
+    TOOL_ROLES,
+    USER_ROLES,
+    Conversation,
+    Media,
+    mapped_columns,
+    media_of,
+    read_conversation,
+    target_of,
+)
+from .unified import is_file
+
+TASKS = ("sft", "grpo", "dpo")
+
+# Turns as letters: s(ystem), u(ser), a(ssistant), t(ool), x for what ms-swift does not know.
+TURN_RULES = {
+    "no_turns": "^s?$",
+    "system_not_first": ".s",
+    "alternation": "ut|tu|^s?t",
+}
+TASK_TURN_RULES = {
+    "sft": {"last_not_assistant": "[ut]$"},
+    "grpo": {"ends_in_assistant": "ua+$|ta+$", "no_user_turn": "^s?a+$"},
+    "dpo": {},
+}
+_PRETRAINING = "^s?a+$"
+
+
+class Rows:
+    """Validates the rows of one file in order; remembers which columns the file has."""
+
+    def __init__(self, *, task: str | None = None, files: bool = True) -> None:
+        self.task = task or "sft"
+        self.files = files
+        self.columns: dict[str, int] = {}
+        self.without_rejected = 0
+
+    def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
+        """The findings of one row."""
+        yield from self._columns(number, row)
+        conversation = read_conversation(row)
+        for code, detail, value in conversation.problems:
+            yield finding(PROBLEMS, code, number, detail=detail, column="messages", value=value)
+        if conversation.turns is not None:
+            yield from self._turns(number, conversation)
+            yield from self._rejected(number, row, conversation)
+        media, problems = media_of(row)
+        for code, column, value in problems:
+            yield finding(PROBLEMS, code, number, column=column, value=value)
+        if conversation.turns is not None:
+            yield from _tags(number, conversation, media)
+        yield from self._paths(number, conversation, media)
+        if self.task == "grpo" and row.get("solution") in (None, ""):
+            yield finding(PROBLEMS, "missing_solution", number, column="solution")
+
+    def _columns(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
+        """Columns are the file's: two rows that spell one target differently collide as well."""
+        for column in row:
+            if column in self.columns:
+                continue
+            target = target_of(column, self.columns.keys() | row.keys())
+            others = [other for other in self.columns if target and target_of(other, row) == target]
+            self.columns[column] = number
+            if others:
+                detail = f"{column!r} (row {number}) and {others[0]!r} (row {self.columns[others[0]]}) mean {target!r}"
+                yield finding(PROBLEMS, "key_collision", number, detail=detail, column=column)
+        if "rejected_response" not in row and not self.without_rejected:
+            self.without_rejected = number
+            if "rejected_response" in self.columns:
+                yield finding(PROBLEMS, "mixed_preference", number, column="rejected_response")
+        elif self.columns.get("rejected_response") == number and 0 < self.without_rejected < number:
+            yield finding(PROBLEMS, "mixed_preference", self.without_rejected, column="rejected_response")
+
+    def _turns(self, number: int, conversation: Conversation) -> Iterator[Finding]:
+        if not conversation.letters:
+            return
+        for code, pattern in {**TURN_RULES, **TASK_TURN_RULES[self.task]}.items():
+            if re.search(pattern, conversation.letters):
+                roles = " ".join(conversation.roles)
+                yield finding(PROBLEMS, code, number, column="messages", value=roles)
+
+    def _rejected(self, number: int, row: Mapping[str, Any], conversation: Conversation) -> Iterator[Finding]:
+        if "rejected_response" in row:
+            rejected = row["rejected_response"]
+            if rejected is None:
+                yield finding(PROBLEMS, "rejected_null", number, column="rejected_response")
+            elif conversation.contents and rejected == conversation.contents[-1]:
+                yield finding(PROBLEMS, "rejected_equals_answer", number, column="rejected_response", value=rejected)
+        named = [key for key in row if key.startswith("rejected_") and row[key] is not None]
+        if "rejected_messages" in named and "rejected_response" not in named:
+            for kind in KINDS:
+                if row.get(kind) and f"rejected_{kind}" not in named:
+                    yield finding(PROBLEMS, "rejected_without_media", number, column=f"rejected_{kind}")
+        if self.task == "dpo" and not named and "rejected_response" not in row:
+            yield finding(PROBLEMS, "missing_rejected", number)
+
+    def _paths(self, number: int, conversation: Conversation, media: Mapping[str, Media]) -> Iterator[Finding]:
+        for kind in KINDS:
+            for path in [*media[kind].paths, *conversation.media[kind]]:
+                code = path_problem(path)
+                if code is not None:
+                    yield finding(PROBLEMS, code, number, column=kind, value=path)
+                if self.files and code != "unsupported_uri" and is_local(path) and not is_file(path):
+                    yield finding(PROBLEMS, "missing_file", number, column=kind, value=path)
+
+
+def _tags(number: int, conversation: Conversation, media: Mapping[str, Media]) -> Iterator[Finding]:
+    joined = "\n".join(conversation.texts)
+    for kind in KINDS:
+        tag = f"<{kind[:-1]}>"
+        tags = joined.count(tag)
+        items = media[kind].count + len(conversation.media[kind])
+        detail = f"{tags} {tag} for {items} {kind}"
+        if tags < items:
+            yield finding(PROBLEMS, "media_without_tag", number, detail=detail, column=kind)
+        elif tags > items:
+            yield finding(PROBLEMS, "tag_without_media", number, detail=detail, column=kind)
+        for role, code in (("s", "tag_in_system"), ("a", "tag_in_assistant")):
+            if role == "a" and re.search(_PRETRAINING, conversation.letters):
+                continue
+            spoken = zip(conversation.letters, conversation.texts, strict=True)
+            if any(letter == role and tag in text for letter, text in spoken):
+                yield finding(PROBLEMS, code, number, detail=tag, column="messages")
+        if len(re.findall(TAG_ANY_CASE[kind], joined)) > tags:
+            yield finding(PROBLEMS, "tag_case", number, detail=f"not {tag}", column="messages")
+        if media[kind].count and conversation.media[kind]:
+            yield finding(PROBLEMS, "content_media_conflict", number, column=kind)
+
+
+def is_local(path: str) -> bool:
+    """Whether ms-swift would look for a file: no address, no inline data, not taken for base64 by its length."""
+    return not (path.startswith(("http", "data:")) or len(path) > 2000)
+
+
+def path_problem(path: str) -> str | None:
+    """`unsupported_uri`, `relative_path` or nothing."""
+    if not is_local(path) or path.startswith("/"):
+        return None
+    return "unsupported_uri" if re.match(_URI, path) else "relative_path"
+
+
+_URI = "^[A-Za-z][A-Za-z0-9+.-]*://"
+
+
+def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
+    """What most of these rows look like: preference pairs, prompts with a solution, or conversations to learn."""
+    preference = sum(any(key.startswith("rejected_") for key in row) for row in rows)
+    prompts = sum(row.get("solution") is not None or read_conversation(row).letters.endswith("u") for row in rows)
+    if 2 * preference > len(rows):
+        return "dpo"
+    return "grpo" if 2 * prompts > len(rows) else "sft"
+
+
+def sql_rules(
+    task: str | None = None, *, columns: Collection[str] = ("id", "messages", *KINDS, "solution")
+) -> list[tuple[str, Severity, str]]:
+    """Boolean DuckDB expressions over `messages STRUCT(role, content)[]` and `images, videos, audios VARCHAR[]`.
+
+    Args:
+        task: One of `TASKS`; SFT if None.
+        columns: The columns the relation has; the others count as null.
+    """
+    task = task or "sft"
+    turns = {**TURN_RULES, **TASK_TURN_RULES[task]}
+    has_turns = "len(messages) > 0"
+    rules = {
+        "empty_messages": "coalesce(len(messages), 0) = 0",
+        "message_keys": "len([1 FOR m IN messages IF m IS NULL]) > 0",
+        "unknown_role": f"len([1 FOR m IN messages IF m IS NOT NULL AND {_letter_sql('m')} = 'x']) > 0",
+        "null_content": "len([1 FOR m IN messages IF m IS NOT NULL AND m.content IS NULL]) > 0",
+        **{code: f"{has_turns} AND regexp_matches({_LETTERS}, '{pattern}')" for code, pattern in turns.items()},
+        **_tag_sql(columns),
+        **_path_sql(columns),
+    }
+    if task == "grpo":
+        rules["missing_solution"] = "coalesce(solution, '') = ''" if "solution" in columns else "true"
+    if task == "dpo" and "rejected_response" not in columns:
+        rules["missing_rejected"] = has_turns
+    return [(code, PROBLEMS[code].severity, f"coalesce({sql}, false)") for code, sql in rules.items()]
+
+
+def _letter_sql(message: str) -> str:
+    roles = (("s", SYSTEM_ROLES), ("u", USER_ROLES), ("a", ASSISTANT_ROLES), ("t", TOOL_ROLES))
+    cases = " ".join(
+        f"WHEN {message}.role IN ({', '.join(repr(name) for name in sorted(names))}) THEN '{letter}'"
+        for letter, names in roles
+    )
+    return f"CASE {cases} ELSE 'x' END"
+
+
+_LETTERS = f"array_to_string([{_letter_sql('m')} FOR m IN messages], '')"
+_TEXT = "array_to_string([coalesce(m.content, '') FOR m IN messages], chr(10))"
+
+
+def _tag_sql(columns: Collection[str]) -> dict[str, str]:
+    missing, extra, in_system, in_assistant, cased = [], [], [], [], []
+    for kind in KINDS:
+        tag = f"<{kind[:-1]}>"
+        tags = f"(length({_TEXT}) - length(replace({_TEXT}, '{tag}', ''))) // {len(tag)}"
+        items = f"coalesce(len([1 FOR path IN {kind} IF path IS NOT NULL]), 0)" if kind in columns else "0"
+        missing.append(f"{tags} < {items}")
+        extra.append(f"{tags} > {items}")
+        spoken = f"len([1 FOR m IN messages IF {{}} AND contains(m.content, '{tag}')]) > 0"
+        in_system.append(spoken.format(f"{_letter_sql('m')} = 's'"))
+        in_assistant.append(spoken.format(f"{_letter_sql('m')} = 'a'"))
+        cased.append(f"len(regexp_extract_all({_TEXT}, '{TAG_ANY_CASE[kind]}')) > {tags}")
+    has_turns = "len(messages) > 0"
+    return {
+        "media_without_tag": f"{has_turns} AND ({' OR '.join(missing)})",
+        "tag_without_media": f"{has_turns} AND ({' OR '.join(extra)})",
+        "tag_in_system": " OR ".join(in_system),
+        "tag_in_assistant": f"NOT regexp_matches({_LETTERS}, '{_PRETRAINING}') AND ({' OR '.join(in_assistant)})",
+        "tag_case": f"{has_turns} AND ({' OR '.join(cased)})",
+    }
+
+
+def _path_sql(columns: Collection[str]) -> dict[str, str]:
+    kinds = [kind for kind in KINDS if kind in columns]
+    local = "NOT (starts_with(p, 'http') OR starts_with(p, 'data:') OR length(p) > 2000 OR starts_with(p, '/'))"
+    conditions = {
+        "null_media": "p IS NULL",
+        "relative_path": f"{local} AND NOT regexp_matches(p, '{_URI}')",
+        "unsupported_uri": f"{local} AND regexp_matches(p, '{_URI}')",
+    }
+    return {
+        code: " OR ".join(f"coalesce(len([1 FOR p IN {kind} IF {condition}]), 0) > 0" for kind in kinds) or "false"
+        for code, condition in conditions.items()
+    }
+
+
+__all__ = ["PROBLEMS", "TASKS", "Rows", "detect_task", "mapped_columns", "sql_rules"]

@@ -1,0 +1,102 @@
+"""The unified format: one JSON object a row with `id`, `modality`, `text`, `audio`, `video`.
+
+`id` is unique. `modality` is audio, video, mixed or text and agrees with the media present: an audio row has `audio`
+and no `video`; a video row `video` and no `audio`; a mixed row `video`, and `audio` unless the sound lies inside the
+video; a text row has neither, but `text`. Absent keys and nulls are the same. Paths are absolute and exist. Further
+keys are the user's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .findings import Finding, Problem, finding
+
+TASKS: tuple[str, ...] = ()
+MODALITIES = ("audio", "video", "mixed", "text")
+_TEXTS = ("id", "modality", "text", "audio", "video")
+
+PROBLEMS = {
+    "missing_id": Problem("row", "error", "no id", "the row cannot be named, joined or excluded"),
+    "duplicate_id": Problem("file", "error", "the id is there more than once", "rows overwrite each other"),
+    "unknown_modality": Problem("row", "error", f"modality is none of {', '.join(MODALITIES)}", "no panel takes it"),
+    "modality_mismatch": Problem("row", "error", "the modality disagrees with the media", "the wrong panel takes it"),
+    "missing_text": Problem("row", "error", "a text row without text", "the row is empty"),
+    "empty_text": Problem("row", "warning", "the text is blank", ""),
+    "wrong_type": Problem("row", "error", "not a text", "the column has no one type"),
+    "missing_file": Problem("row", "error", "no such file", "the row fails when it is read"),
+    "relative_path": Problem("row", "warning", "not an absolute path", "it is looked up from wherever the reader runs"),
+}
+
+
+class Rows:
+    """Validates rows one by one."""
+
+    def __init__(self, *, task: str | None = None, files: bool = True) -> None:
+        self.files = files
+
+    def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
+        """The findings of one row."""
+        for column in _TEXTS:
+            if row.get(column) is not None and not isinstance(row[column], str):
+                yield finding(PROBLEMS, "wrong_type", number, column=column, value=row[column])
+        if row.get("id") in (None, ""):
+            yield finding(PROBLEMS, "missing_id", number, column="id")
+        yield from self._modality(number, row)
+        if isinstance(row.get("text"), str) and not row["text"].strip(" \t\r\n"):
+            yield finding(PROBLEMS, "empty_text", number, column="text")
+        for column in ("audio", "video"):
+            if isinstance(row.get(column), str):
+                yield from self._path(number, column, row[column])
+
+    def _modality(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
+        modality = row.get("modality")
+        if modality not in MODALITIES:
+            yield finding(PROBLEMS, "unknown_modality", number, column="modality", value=modality)
+            return
+        audio, video = row.get("audio") is not None, row.get("video") is not None
+        agrees = {"audio": audio and not video, "video": video and not audio, "mixed": video}
+        if not agrees.get(modality, not (audio or video)):
+            has = " and ".join(name for name, there in (("audio", audio), ("video", video)) if there) or "no media"
+            yield finding(PROBLEMS, "modality_mismatch", number, detail=f"{modality} with {has}", column="modality")
+        if modality == "text" and row.get("text") is None:
+            yield finding(PROBLEMS, "missing_text", number, column="text")
+
+    def _path(self, number: int, column: str, path: str) -> Iterator[Finding]:
+        if not path.startswith("/"):
+            yield finding(PROBLEMS, "relative_path", number, column=column, value=path)
+        if self.files and not is_file(path):
+            yield finding(PROBLEMS, "missing_file", number, column=column, value=path)
+
+
+def is_file(path: str) -> bool:
+    """Whether the path names a file; a text that cannot be a path does not."""
+    try:
+        return Path(path).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def detect_task(rows: Collection[Mapping[str, Any]]) -> str | None:
+    """The format knows no tasks."""
+    return None
+
+
+def sql_rules(task: str | None = None, *, columns: Collection[str] = _TEXTS) -> list[tuple[str, str, str]]:
+    """The same over a relation of text columns; file existence and duplicate ids are left to the caller."""
+    column = {name: name if name in columns else "NULL::VARCHAR" for name in _TEXTS}
+    audio, video = f"({column['audio']} IS NOT NULL)", f"({column['video']} IS NOT NULL)"
+    text, modality = column["text"], column["modality"]
+    relative = " OR ".join(f"NOT starts_with({column[kind]}, '/')" for kind in ("audio", "video"))
+    expressions = {
+        "missing_id": f"coalesce({column['id']}, '') = ''",
+        "unknown_modality": f"coalesce({modality}, '') NOT IN {MODALITIES}",
+        "modality_mismatch": f"CASE {modality} WHEN 'audio' THEN NOT {audio} OR {video} WHEN 'video' THEN NOT {video}"
+        f" OR {audio} WHEN 'mixed' THEN NOT {video} WHEN 'text' THEN {audio} OR {video} END",
+        "missing_text": f"{modality} = 'text' AND {text} IS NULL",
+        "empty_text": f"trim({text}, ' ' || chr(9) || chr(13) || chr(10)) = ''",
+        "relative_path": relative,
+    }
+    return [(code, PROBLEMS[code].severity, f"coalesce({sql}, false)") for code, sql in expressions.items()]
