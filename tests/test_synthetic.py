@@ -25,6 +25,7 @@ from triptych.catalog.sources.synthetic import LANGUAGES, SyntheticSource
 from triptych.catalog.sources.testvideo import MOTIONS, SHAPES, Scene, draw_frame, encode_scene
 from triptych.converters.raw import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import sidecar
+from triptych.converters.readers.waiting import WaitingMedia
 from triptych.errors import UsageError
 from triptych.shards.sample import SCHEMA, sample_id
 
@@ -327,14 +328,16 @@ def test_media_from_a_stream_is_kept_until_its_sidecar_comes() -> None:
 
 
 def test_media_beyond_the_limit_waits_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sidecar, "HELD_BYTES", 5)
-    files = [raw("a.wav", b"AAAA"), raw("b.wav", b"BBBB"), raw("b.json", "{}")]
+    monkeypatch.setitem(WaitingMedia.__init__.__kwdefaults__ or {}, "limit", 5)
+    files = [raw("a.wav", b"AAAA"), raw("b.wav", b"BBBB"), raw("c.wav", b"CCCC")]
+    files += [raw("c.json", "[]"), raw("b.json", "{}")]
     for file in files:
         file.spool = tmp_path
     kept, rejected = read(*files)
     blob = kept[0].media[0][1]
     assert blob.temporary and blob.path is not None and blob.path.read_bytes() == b"BBBB"
-    assert [one.reason for one in rejected] == ["no_sidecar"]
+    assert [one.reason for one in rejected] == ["bad_sidecar", "no_sidecar"]
+    assert list(tmp_path.iterdir()) == [blob.path], "what is rejected leaves nothing behind"
 
 
 def test_what_has_no_other_half_is_rejected_at_the_end() -> None:

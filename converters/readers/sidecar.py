@@ -20,13 +20,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 
 from ...shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA, sample_id
-from ..raw import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from .values import as_text
+from .waiting import WaitingMedia
 
 KIND_OF_SUFFIX: Mapping[str, str] = {
     **dict.fromkeys((".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma"), "audio"),
@@ -36,23 +38,11 @@ KIND_OF_SUFFIX: Mapping[str, str] = {
 SETTABLE = frozenset(COLUMNS) - {
     "id", "dataset", "config", "split", "source", "revision", "pulled_at", "extra", "more_media", *MEDIA_KINDS
 }
-"""Columns that a sidecar may fill; the others are facts about the file or about the pull."""
-
-HELD_BYTES = 256 * 1024 * 1024
-"""Media that waits for its sidecar is kept in memory up to this size, and spooled beyond it."""
+"""Columns that a sidecar may fill; the others are facts of the file or of the pull."""
 
 
 class BadSidecar(ValueError):
     """A sidecar that is not a JSON object of sample columns; the message says where."""
-
-
-@dataclass(slots=True)
-class _Media:
-    """A media file that was read, or one whose row the store holds already (then there is no blob)."""
-
-    file: RawFile
-    kind: str
-    blob: Blob | None
 
 
 @dataclass(slots=True)
@@ -62,56 +52,66 @@ class _Sidecar:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _Unpaired:
     """What has come without its other half, by folder and stem."""
 
-    media: dict[str, _Media] = field(default_factory=dict)
+    media: WaitingMedia = field(default_factory=WaitingMedia)
+    media_names: dict[str, str] = field(default_factory=dict)
     sidecars: dict[str, _Sidecar] = field(default_factory=dict)
-    held_bytes: int = 0
 
 
 def read(files: RawStream, context: ReadContext) -> CandidateStream:
     """Pair media files with their sidecars; see the module's text for the format."""
-    waiting = _Waiting()
+    unpaired = _Unpaired()
     for file in files:
         if isinstance(file, Rejection):
             yield file
         elif file.split is None or context.wants(file.split):
-            yield from _take(file, waiting, context)
-    yield from _reject_unpaired(waiting)
+            yield from _take(file, unpaired, context)
+    for stem, candidate in zip(unpaired.media.names(), list(unpaired.media.rest()), strict=True):
+        yield _rejection(candidate, "no_sidecar", f"{candidate.where}: there is no {stem}.json.")
+    for stem, sidecar in unpaired.sidecars.items():
+        detail = f"{sidecar.file.name}: there is no audio, video or image file {stem}.*"
+        yield Rejection(_default_id(sidecar.file), "no_media", detail, uri=sidecar.file.uri)
 
 
-def _take(file: RawFile, waiting: _Waiting, context: ReadContext) -> Iterator[Candidate | Rejection]:
+def _take(file: RawFile, unpaired: _Unpaired, context: ReadContext) -> Iterator[Candidate | Rejection]:
     path = PurePosixPath(file.name)
     stem, suffix = str(path.with_suffix("")), path.suffix.lower()
     if suffix == ".json":
-        media = waiting.media.pop(stem, None)
-        if media is None:
-            waiting.sidecars[stem] = _Sidecar(file, _parse(file))
-        elif media.blob is None:
-            yield _settled(media)
+        if stem not in unpaired.media_names:
+            unpaired.sidecars[stem] = _Sidecar(file, _parse(file))
+            return
+        del unpaired.media_names[stem]
+        candidate = unpaired.media.release(stem)
+        if candidate.settled:
+            yield candidate
         else:
-            waiting.held_bytes -= len(media.blob.data or b"")
-            yield from _pair(media, _Sidecar(file, _parse(file)), context)
+            yield from _pair(candidate, _Sidecar(file, _parse(file)), context)
     elif kind := KIND_OF_SUFFIX.get(suffix):
-        sidecar = waiting.sidecars.pop(stem, None)
-        if stem in waiting.media:
-            yield _unpaired(file, "no_sidecar", f"{waiting.media[stem].file.name} has the same sidecar already")
-        elif sidecar:
-            yield from _pair(_Media(file, kind, file.blob()), sidecar, context)
+        if first := unpaired.media_names.get(stem):
+            detail = f"{file.name}: {first} has the same sidecar already."
+            yield Rejection(_default_id(file), "no_sidecar", detail, uri=file.uri)
+        elif sidecar := unpaired.sidecars.pop(stem, None):
+            yield from _pair(_media_candidate(file, kind, settled=False), sidecar, context)
         else:
-            waiting.media[stem] = _hold(file, kind, waiting, context)
+            candidate = _media_candidate(file, kind, settled=_is_settled(file, context))
+            unpaired.media.hold(stem, candidate, spool=file.spool)
+            unpaired.media_names[stem] = file.name
 
 
-def _hold(file: RawFile, kind: str, waiting: _Waiting, context: ReadContext) -> _Media:
-    """Keep the media until its sidecar comes; nothing is read for a row that the store holds."""
-    if _is_settled(file, context):
-        return _Media(file, kind, None)
-    blob = file.blob()
-    if blob.data is not None and waiting.held_bytes + len(blob.data) > HELD_BYTES and file.spool is not None:
-        blob = _spooled(blob, file.spool)
-    waiting.held_bytes += len(blob.data or b"")
-    return _Media(file, kind, blob)
+def _media_candidate(file: RawFile, kind: str, *, settled: bool) -> Candidate:
+    """The media file as a candidate without fields; nothing is read for a row that the store holds."""
+    return Candidate(
+        source_id=_default_id(file),
+        split=file.split,
+        config=file.config,
+        media=[] if settled else [(kind, file.blob())],
+        uri=file.uri,
+        revision=file.revision,
+        where=file.name,
+        settled=settled,
+    )
 
 
 def _is_settled(file: RawFile, context: ReadContext) -> bool:
@@ -120,53 +120,30 @@ def _is_settled(file: RawFile, context: ReadContext) -> bool:
     return context.settled([sample_id(context.dataset, file.config, file.split, _default_id(file))], file.revision)
 
 
-def _settled(media: _Media) -> Candidate:
-    file = media.file
-    return Candidate(
-        source_id=_default_id(file),
-        split=file.split,
-        config=file.config,
-        uri=file.uri,
-        revision=file.revision,
-        where=file.name,
-        settled=True,
-    )
-
-
-def _pair(media: _Media, sidecar: _Sidecar, context: ReadContext) -> Iterator[Candidate | Rejection]:
-    assert media.blob is not None
+def _pair(candidate: Candidate, sidecar: _Sidecar, context: ReadContext) -> Iterator[Candidate | Rejection]:
     try:
-        candidate = _candidate(media, media.blob, sidecar)
+        _describe(candidate, sidecar)
     except BadSidecar as problem:
-        _discard(media.blob)
-        yield Rejection(_default_id(media.file), "bad_sidecar", str(problem), uri=sidecar.file.uri)
+        _discard(candidate)
+        yield _rejection(candidate, "bad_sidecar", str(problem))
         return
     if context.wants(candidate.split):
         yield candidate
     else:
-        _discard(media.blob)
+        _discard(candidate)
 
 
-def _candidate(media: _Media, blob: Blob, sidecar: _Sidecar) -> Candidate:
+def _describe(candidate: Candidate, sidecar: _Sidecar) -> None:
+    """Fill the candidate from its sidecar."""
     if isinstance(sidecar.content, BadSidecar):
         raise sidecar.content
-    content = dict(sidecar.content)
-    name = sidecar.file.name
-    source_id = _text_of(content, "source_id", name) or _default_id(media.file)
-    split = media.file.split or _text_of(content, "split", name)
-    config = media.file.config or _text_of(content, "config", name)
-    for key in ("source_id", "split", "config"):
-        content.pop(key, None)
-    return Candidate(
-        source_id=source_id,
-        split=split,
-        config=config,
-        fields=_fields(content, name),
-        media=[(media.kind, blob)],
-        uri=media.file.uri,
-        revision=media.file.revision,
-        where=name,
-    )
+    name, content = sidecar.file.name, dict(sidecar.content)
+    source_id, split, config = (_text_of(content.pop(key, None), key, name) for key in ("source_id", "split", "config"))
+    candidate.fields = _fields(content, name)
+    candidate.source_id = source_id or candidate.source_id
+    candidate.split = candidate.split or split
+    candidate.config = candidate.config or config
+    candidate.where = name
 
 
 def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -182,7 +159,8 @@ def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise BadSidecar(f"{name}: 'extra' is {_excerpt(given)}, expected an object.")
     unknown = {key: value for key, value in content.items() if key not in SETTABLE and key != "extra"}
-    if extra := {key: _as_string(value) for key, value in {**given, **unknown}.items() if value is not None}:
+    texts = {key: as_text(value) for key, value in {**given, **unknown}.items()}
+    if extra := {key: text for key, text in texts.items() if text is not None}:
         fields["extra"] = extra
     return fields
 
@@ -201,9 +179,8 @@ def _parse(file: RawFile) -> dict[str, Any] | BadSidecar:
     return content
 
 
-def _text_of(content: Mapping[str, Any], key: str, name: str) -> str | None:
-    value = content.get(key)
-    if value is None or isinstance(value, str):
+def _text_of(value: Any, key: str, name: str) -> str | None:
+    if isinstance(value, str | None):
         return value or None
     if key == "source_id" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -216,36 +193,16 @@ def _default_id(file: RawFile) -> str:
     return stem.removeprefix(f"{file.split}/") if file.split else stem
 
 
-def _as_string(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _excerpt(value: Any) -> str:
     written = json.dumps(value, ensure_ascii=False)
     return written if len(written) <= 60 else written[:57] + "..."
 
 
-def _spooled(blob: Blob, folder: Path) -> Blob:
-    import tempfile
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="spool-", delete=False) as out:
-        out.write(blob.data or b"")
-    return Blob(blob.name, path=Path(out.name), temporary=True)
+def _rejection(candidate: Candidate, reason: str, detail: str) -> Rejection:
+    return Rejection(candidate.source_id, reason, detail, uri=candidate.uri)
 
 
-def _discard(blob: Blob | None) -> None:
-    if blob is not None and blob.temporary and blob.path is not None:
-        blob.path.unlink(missing_ok=True)
-
-
-def _reject_unpaired(waiting: _Waiting) -> Iterator[Rejection]:
-    for stem, media in waiting.media.items():
-        _discard(media.blob)
-        yield _unpaired(media.file, "no_sidecar", f"there is no {stem}.json")
-    for stem, sidecar in waiting.sidecars.items():
-        yield _unpaired(sidecar.file, "no_media", f"there is no audio, video or image file {stem}.*")
-
-
-def _unpaired(file: RawFile, reason: str, detail: str) -> Rejection:
-    return Rejection(_default_id(file), reason, f"{file.name}: {detail}.", uri=file.uri)
+def _discard(candidate: Candidate) -> None:
+    for _, blob in candidate.media:
+        if blob.temporary and blob.path is not None:
+            blob.path.unlink(missing_ok=True)
