@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
 from .annotations import samples_sql
-from .store import TABLE_NAMES, Store
+from .store import TABLE_NAMES, Store, quote
 from .tables import duckdb_type
 
 if TYPE_CHECKING:
@@ -214,7 +214,3 @@ def write_views(store: Store, target: Path, *, root: Path | None = None) -> Path
     scratch.rename(target)
     return target
 
-
-def quote(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +171,15 @@ class Store:
                 .execute()
             )
 
+    def delete(self, name: str, dataset: str, ids: Sequence[str], *, fence: tuple[str, int] | None = None) -> None:
+        """Delete one dataset's rows with these ids, in one commit."""
+        if ids:
+            listed = ", ".join(quote(identity) for identity in ids)
+            with _delta_errors(self.root / name):
+                self.table(name).delete(
+                    f"dataset = '{dataset}' AND id IN ({listed})", commit_properties=_commit_properties(fence)
+                )
+
     def fence_number(self, name: str, application: str, *, table: DeltaTable | None = None) -> int:
         """The last transaction number of an application in a table; 0 before the first."""
         number = (table if table is not None else self.table(name)).transaction_version(application)
@@ -191,6 +200,11 @@ class Store:
         target = out or self.root / "store.duckdb"
         with self.lock("refresh store.duckdb"):
             return write_views(self, target, root=root)
+
+
+def quote(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def resolve(path: Path | str | None) -> Path:

@@ -1,0 +1,257 @@
+"""`triptych validate`: measure what was not measured yet, then decide over everything measured.
+
+Measurements are kept; a second run measures only new samples and those whose text was corrected since, so trying other
+rules takes seconds. Rejected samples stay in the store, marked, and reach no export unless asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ..errors import ProblemsFound, UsageError
+from ..shards.annotations import REMEASURED_KEYS
+from ..shards.engine import Rows, map_parts
+from ..shards.events import Run
+from ..shards.lock import locked
+from ..shards.query import connect, quote
+from ..shards.store import Store
+from ..shards.tables import EVENTS, VERDICTS
+from . import checks
+from .rules import RuleSet, decide, joined_sql, load_rules
+
+if TYPE_CHECKING:
+    import duckdb
+
+PART_ROWS = 32
+COMMIT_ROWS = 10_000
+
+
+@dataclass(slots=True)
+class DatasetResult:
+    """What validation found in one dataset.
+
+    Attributes:
+        measured: Samples measured in this run; the others had been measured before.
+        verdicts: keep, warn and reject -> count.
+        reasons: (reason, level) -> count; a sample may have several reasons.
+    """
+
+    dataset: str
+    run_id: str
+    measured: int
+    verdicts: dict[str, int] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        return sum(self.verdicts.values())
+
+    @property
+    def rejected(self) -> int:
+        return self.verdicts.get("reject", 0)
+
+
+def validate(
+    store: Store,
+    datasets: Sequence[str] = (),
+    *,
+    rules_file: Path | None = None,
+    workers: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[DatasetResult]:
+    """Measure and decide, dataset by dataset.
+
+    Args:
+        rules_file: Levels and thresholds that override the package's rules.
+        progress: Called with dataset, samples measured and samples to measure.
+
+    Raises:
+        UsageError: The store has no such dataset.
+        ProblemsFound: The store holds no samples.
+    """
+    rules = load_rules(rules_file)
+    known = store.datasets()
+    if not known:
+        raise ProblemsFound(f"The store {store.root} holds no samples.", hint="triptych catalog pull NAME")
+    for dataset in datasets:
+        if dataset not in known:
+            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.")
+    return [_validate(store, name, rules, workers, progress) for name in datasets or known]
+
+
+def _validate(
+    store: Store,
+    dataset: str,
+    rules: RuleSet,
+    workers: int | None,
+    progress: Callable[[str, int, int], None] | None,
+) -> DatasetResult:
+    with locked(store.root / ".locks" / f"{dataset}.validate.lock", purpose=f"validate {dataset}"):
+        run = Run("validate", dataset, "validate", {"rule_set": rules.hash, "checks": checks.REVISION})
+        measured = _measure(store, dataset, workers, progress)
+        with connect(store) as connection:
+            if measured or not _is_decided(connection, dataset, rules):
+                _decide(store, connection, dataset, rules)
+        with connect(store) as connection:
+            result = _result(connection, dataset, rules, run.run_id, measured)
+            _account(connection, dataset, rules, run)
+            _write_events(store, connection, dataset, rules, run)
+        run.details = {"measured": measured}
+        run.finish(store)
+    return result
+
+
+# ---- measuring
+
+
+def _measure(
+    store: Store, dataset: str, workers: int | None, progress: Callable[[str, int, int], None] | None
+) -> int:
+    with connect(store) as connection:
+        total = _find_unmeasured(connection, dataset)
+        if not total:
+            return 0
+        stale = [str(row[0]) for row in connection.execute("SELECT id FROM unmeasured WHERE stale").fetchall()]
+        store.delete("checks", dataset, stale)
+        done = 0
+        pending: Rows = []
+        measure = partial(measure_rows, root=str(store.root))
+        for rows in map_parts(measure, _parts(connection), workers=workers):
+            pending += rows
+            done += len(rows)
+            if progress:
+                progress(dataset, done, total)
+            if len(pending) >= COMMIT_ROWS:
+                _commit(store, pending)
+                pending = []
+        _commit(store, pending)
+    return done
+
+
+def measure_rows(rows: Rows, *, root: str) -> Rows:
+    """Measure a part of the samples; runs in a worker process."""
+    return [checks.measure(row, root=Path(root)) for row in rows]
+
+
+def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int:
+    """The table `unmeasured`: new samples, and those whose row, text or span changed since they were measured."""
+    keys = ", ".join(map(quote, REMEASURED_KEYS))
+    connection.execute(f"""
+        CREATE TABLE unmeasured AS
+        SELECT s.id, c.id IS NOT NULL AS stale
+        FROM samples_as_pulled s
+        LEFT JOIN checks c ON c.dataset = s.dataset AND c.id = s.id AND c.revision = {quote(checks.REVISION)}
+        LEFT JOIN (SELECT id, max(time) AS corrected_at FROM annotations
+                   WHERE dataset = {quote(dataset)} AND key IN ({keys}) GROUP BY id) a ON a.id = s.id
+        WHERE s.dataset = {quote(dataset)}
+          AND (c.id IS NULL OR c.measured_at < s.pulled_at OR c.measured_at < a.corrected_at)
+    """)
+    row = connection.execute("SELECT count(*) FROM unmeasured").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _parts(connection: duckdb.DuckDBPyConnection) -> Iterator[Rows]:
+    columns = ", ".join(f"s.{name}" for name in checks.INPUT_COLUMNS)
+    reader = connection.sql(
+        f"SELECT {columns} FROM samples s SEMI JOIN unmeasured u ON s.id = u.id"
+    ).to_arrow_reader(PART_ROWS * 32)
+    for batch in reader:
+        for start in range(0, len(batch), PART_ROWS):
+            yield batch.slice(start, PART_ROWS).to_pylist()
+
+
+def _commit(store: Store, rows: Rows) -> None:
+    if rows:
+        store.append("checks", pa.Table.from_pylist(rows, schema=checks.CHECKS_SCHEMA), merge_schema=True)
+
+
+# ---- deciding
+
+
+def _is_decided(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> bool:
+    """Whether every sample has a verdict of these very rules."""
+    row = connection.execute(
+        f"SELECT count(*) = count(v.id) FROM samples_as_pulled s LEFT JOIN verdicts v ON v.dataset = s.dataset "
+        f"AND v.id = s.id AND v.rule_set = {quote(rules.hash)} WHERE s.dataset = {quote(dataset)}"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _decide(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> None:
+    one = f"(SELECT * FROM {{}} WHERE dataset = {quote(dataset)})"
+    measured = f"(SELECT * FROM checks WHERE dataset = {quote(dataset)} AND revision = {quote(checks.REVISION)})"
+    verdicts = decide(connection, rules, relation=joined_sql(one.format("samples"), measured))
+    judged = pa.array([datetime.now(UTC)] * len(verdicts), pa.timestamp("us", tz="UTC"))
+    store.replace_dataset("verdicts", dataset, verdicts.append_column("judged_at", judged).select(VERDICTS.names))
+
+
+# ---- telling
+
+
+def _result(
+    connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, run_id: str, measured: int
+) -> DatasetResult:
+    where = f"WHERE dataset = {quote(dataset)}"
+    verdicts = connection.execute(f"SELECT verdict, count(*) FROM verdicts {where} GROUP BY 1").fetchall()
+    reasons = connection.execute(
+        f"SELECT reason, count(*) FROM (SELECT unnest(reasons) AS reason FROM verdicts {where}) GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall()
+    levels = {rule.code: rule.level for rule in rules.rules}
+    return DatasetResult(
+        dataset,
+        run_id,
+        measured,
+        {str(verdict): int(count) for verdict, count in verdicts},
+        {(str(reason), levels[str(reason)]): int(count) for reason, count in reasons},
+    )
+
+
+def _first_reject_sql(rules: RuleSet) -> str:
+    rejecting = ", ".join(map(quote, rules.codes("reject")))
+    return f"list_filter(reasons, lambda r: r IN ({rejecting}))[1]"
+
+
+def _account(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, run: Run) -> None:
+    rows = connection.execute(
+        f"SELECT CASE WHEN verdict = 'reject' THEN {_first_reject_sql(rules)} END AS reason, count(*) "
+        f"FROM verdicts WHERE dataset = {quote(dataset)} GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    for reason, count in rows:
+        if reason is None:
+            run.account.keep(int(count))
+        else:
+            run.account.drop(str(reason), int(count))
+
+
+def _write_events(
+    store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, run: Run
+) -> None:
+    """One event a rejected sample and reason; what an earlier run said is not repeated."""
+    reader = connection.sql(f"""
+        SELECT dataset, {quote(run.run_id)} AS run_id, 'validate' AS stage, id AS candidate, reason,
+               array_to_string(reasons, ', ') AS detail, '' AS uri, now() AS time
+        FROM (SELECT *, {_first_reject_sql(rules)} AS reason FROM verdicts
+              WHERE dataset = {quote(dataset)} AND verdict = 'reject') v
+        WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.stage = 'validate' AND e.dataset = v.dataset
+                          AND e.candidate = v.id AND e.reason = v.reason)
+    """).to_arrow_reader(100_000)
+    for batch in reader:
+        if len(batch):
+            store.append("events", pa.Table.from_batches([batch]).select(EVENTS.names).cast(EVENTS))
+
+
+def rejected_rows(store: Store, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
+    """Some rejected samples with their reasons, for tables and reports."""
+    with connect(store) as connection:
+        rows: list[dict[str, Any]] = connection.sql(
+            f"SELECT id, reasons FROM verdicts WHERE dataset = {quote(dataset)} AND verdict = 'reject' "
+            f"ORDER BY id LIMIT {limit}"
+        ).to_arrow_table().to_pylist()
+    return rows
