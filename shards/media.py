@@ -126,10 +126,15 @@ class MediaStore:
 
 
 def _holds(target: Path, size: int) -> bool:
+    """Whether the file is there; its time is renewed, so that `store gc` lets it be until its row is committed."""
     try:
-        return target.stat().st_size == size
+        if target.stat().st_size != size:
+            return False
+        with contextlib.suppress(PermissionError):
+            os.utime(target)
     except FileNotFoundError:
         return False
+    return True
 
 
 def _hash_file(path: Path) -> tuple[str, int]:

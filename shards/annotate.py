@@ -1,0 +1,118 @@
+"""Writing annotations: one by one, or from a CSV with the columns id, key, value."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ..errors import UsageError
+from .annotations import annotation_row, check_value
+from .events import Run
+from .lock import user
+from .query import connect
+from .store import Store
+from .tables import ALL_DATASETS, ANNOTATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One later fact; `where` names the file and line it came from, for messages."""
+
+    id: str
+    key: str
+    value: str
+    where: str = "annotate"
+
+
+def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str | None = None) -> int:
+    """Write annotations in one commit a call; all of them or, where one does not fit, none.
+
+    Args:
+        producer: Who says so: `user:NAME` by default, or the program and version that made them.
+
+    Raises:
+        UsageError: No such sample, or a value that does not fit its key; the message names the line.
+    """
+    import pyarrow as pa
+
+    datasets = _datasets_of(store, annotations)
+    now = datetime.now(UTC)
+    rows = []
+    for index, item in enumerate(annotations):
+        check_value(item.key, item.value, where=item.where)
+        # The latest wins: within one call a later line is later by a microsecond.
+        time = now + timedelta(microseconds=index)
+        rows.append(
+            annotation_row(item.id, datasets[item.id], item.key, item.value, producer or f"user:{user()}", time)
+        )
+    run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)})
+    if rows:
+        store.append("annotations", pa.Table.from_pylist(rows, schema=ANNOTATIONS))
+    run.account.keep(len(rows))
+    run.finish(store)
+    return len(rows)
+
+
+def _one_dataset(datasets: Iterable[str]) -> str:
+    names = set(datasets)
+    return names.pop() if len(names) == 1 else ALL_DATASETS
+
+
+def _datasets_of(store: Store, annotations: Sequence[Annotation]) -> dict[str, str]:
+    """The dataset of every annotated sample; unknown ids are an error."""
+    import pyarrow as pa
+
+    wanted = pa.table({"id": pa.array(sorted({item.id for item in annotations}), pa.string())})
+    with connect(store) as connection:
+        connection.register("wanted", wanted)
+        rows = connection.execute("SELECT s.id, s.dataset FROM samples_as_pulled s SEMI JOIN wanted USING (id)").fetchall()
+    found = {str(identity): str(dataset) for identity, dataset in rows}
+    for item in annotations:
+        if item.id not in found:
+            raise UsageError(f"{item.where}: the store has no sample {item.id!r}.", hint=near_ids(store, item.id))
+    return found
+
+
+def near_ids(store: Store, identity: str) -> str | None:
+    """A hint with stored ids that look like this one."""
+    with connect(store) as connection:
+        tail = identity.rsplit("/", 1)[-1]
+        rows = connection.execute(
+            "SELECT id FROM samples_as_pulled WHERE id LIKE '%' || $1 || '%' OR dataset = split_part($2, '/', 1) LIMIT 5000",
+            [tail, identity],
+        ).fetchall()
+    near = difflib.get_close_matches(identity, [str(row[0]) for row in rows], n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else 'list ids: triptych query "select id from samples limit 10"'
+
+
+def read_annotations(path: Path) -> list[Annotation]:
+    """Annotations from a CSV with the columns id, key, value.
+
+    Raises:
+        UsageError: The file or a row is not of that shape; the message names the line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = {"id", "key", "value"} - set(reader.fieldnames or [])
+            if missing:
+                raise UsageError(
+                    f"{path}: the column(s) {', '.join(sorted(missing))} are missing; it has {', '.join(reader.fieldnames or [])}.",
+                    hint="the first line is: id,key,value",
+                )
+            return [_row(row, f"{path}:{reader.line_num}") for row in reader]
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file.") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _row(row: dict[str | None, str | None], where: str) -> Annotation:
+    identity, key, value = (row.get(name) for name in ("id", "key", "value"))
+    if not identity or not key or value is None:
+        raise UsageError(f"{where}: id, key and value must be there, got {identity!r}, {key!r}, {value!r}.")
+    return Annotation(identity, key, value, where)

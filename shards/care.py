@@ -1,0 +1,173 @@
+"""Looking after a store: status, compaction, garbage collection.
+
+Nothing here loses data that something names: old table versions stay until `store remove --purge`, and media goes only
+when no table file on disk (of any version) and no export names it and it is older than seven days.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import exports
+from .events import Run
+from .lock import read_holder
+from .query import connect, quote
+from .store import TABLE_NAMES, Store
+from .tables import ALL_DATASETS
+
+SMALL_FILE_BYTES = 64 * 1024 * 1024
+SMALL_FILES = 8
+"""A partition with more small files than this is compacted after a pull."""
+
+KEEP_DAYS = 7.0
+
+
+@dataclass(slots=True)
+class DatasetStatus:
+    """What the store holds of one dataset; `hours` is the declared length of its clips."""
+
+    dataset: str
+    samples: int
+    hours: float
+    verdicts: dict[str, int]
+    splits: dict[str, int]
+
+
+@dataclass(slots=True)
+class StoreStatus:
+    """A store at a glance; sizes are bytes."""
+
+    root: Path
+    datasets: list[DatasetStatus]
+    media_files: int
+    media_bytes: int
+    table_files: dict[str, int]
+    partial_bytes: int
+    exports: list[str]
+    held_by: list[str]
+
+
+def status(store: Store) -> StoreStatus:
+    """What is in the store, and who is at work in it."""
+    with connect(store) as connection:
+        rows = connection.execute("""
+            SELECT dataset, count(*), sum(coalesce(audio.duration, video.duration, 0)) / 3600
+            FROM samples_as_pulled GROUP BY 1 ORDER BY 1""").fetchall()
+        verdicts = connection.execute("SELECT dataset, verdict, count(*) FROM verdicts GROUP BY ALL").fetchall()
+        splits = connection.execute(
+            "SELECT dataset, coalesce(split, 'all'), count(*) FROM samples_as_pulled GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    media = [path.stat() for path in store.media.files()]
+    return StoreStatus(
+        store.root,
+        [
+            DatasetStatus(
+                str(name),
+                int(count),
+                float(hours),
+                {str(verdict): int(n) for dataset, verdict, n in verdicts if dataset == name},
+                {str(split): int(n) for dataset, split, n in splits if dataset == name},
+            )
+            for name, count, hours in rows
+        ],
+        len(media),
+        sum(entry.st_size for entry in media),
+        {name: len(store.table(name).file_uris()) for name in TABLE_NAMES},
+        sum(path.stat().st_size for path in (store.root / "partial").rglob("*") if path.is_file()),
+        [version.reference for version in exports.all_versions(store)],
+        list(_holders(store)),
+    )
+
+
+def _holders(store: Store) -> Iterator[str]:
+    for path in [store.root / ".lock", *sorted((store.root / ".locks").glob("*.lock"))]:
+        if path.is_file() and path.stat().st_size:
+            yield f"{path.relative_to(store.root)}: {read_holder(path)}"
+
+
+def compact(store: Store, dataset: str, *, force: bool = False) -> int:
+    """Join the small files of a dataset's partitions; returns how many files went.
+
+    Without `force` only tables whose partition has more than eight files under 64 MB are touched.
+    """
+    removed = 0
+    for name in TABLE_NAMES:
+        if force or _small_files(store, name, dataset) > SMALL_FILES:
+            with store.dataset_lock(dataset, "compact"):
+                metrics = store.table(name).optimize.compact(partition_filters=[("dataset", "=", dataset)])
+            removed += int(metrics["numFilesRemoved"])
+    if removed:
+        store.refresh()
+    return removed
+
+
+def _small_files(store: Store, table: str, dataset: str) -> int:
+    part = f"/dataset={dataset}/"
+    files = [uri for uri in store.table(table).file_uris() if part in uri]
+    return sum(os.path.getsize(file) < SMALL_FILE_BYTES for file in files)
+
+
+@dataclass(slots=True)
+class Garbage:
+    """Media that nothing names any more."""
+
+    files: list[Path] = field(default_factory=list)
+    bytes: int = 0
+    kept_young: int = 0
+
+
+def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run: bool = False) -> Garbage:
+    """Remove media that no table file, of any version, and no export names, and that is old enough."""
+    named = _named_media(store)
+    before = time.time() - older_than_days * 86_400
+    garbage = Garbage()
+    for path in store.media.files():
+        if path.relative_to(store.root).as_posix() in named:
+            continue
+        entry = path.stat()
+        if entry.st_mtime > before:
+            garbage.kept_young += 1
+            continue
+        garbage.files.append(path)
+        garbage.bytes += entry.st_size
+    if not dry_run:
+        for path in garbage.files:
+            path.unlink(missing_ok=True)
+        store.media.sweep_scratch()
+        _sweep_cuts(store)
+        run = Run("gc", ALL_DATASETS, "store gc", {"older_than_days": older_than_days})
+        run.details = {"files": len(garbage.files), "bytes": garbage.bytes}
+        run.finish(store)
+    return garbage
+
+
+def _named_media(store: Store) -> set[str]:
+    """Store-relative paths that any file of the samples table on disk names, or any export."""
+    import duckdb
+
+    named: set[str] = set()
+    files = [str(path) for path in (store.root / "samples").rglob("*.parquet")]
+    with duckdb.connect(":memory:") as connection:
+        for file in files:
+            rows = connection.execute(
+                "SELECT unnest(list_concat([audio.path, video.path, image.path], "
+                f"[m.path for m in coalesce(more_media, [])])) FROM read_parquet({quote(file)})"
+            ).fetchall()
+            named.update(str(row[0]) for row in rows if row[0])
+    for version in exports.all_versions(store):
+        if version.manifest.get("withdrawn"):
+            continue
+        root = version.manifest["media_root"].rstrip("/") + "/"
+        named.update(path.removeprefix(root) for path in exports.media_paths(version))
+    return named
+
+
+def _sweep_cuts(store: Store) -> None:
+    for link in (store.root / "media" / "cuts").glob("??/*"):
+        if link.is_symlink() and not link.exists():
+            link.unlink()
+

@@ -1,0 +1,59 @@
+"""`triptych explain ID`: one sample's life from all tables and exports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import UsageError
+from . import exports
+from .annotate import near_ids
+from .query import connect, quote
+from .store import Store
+
+
+def explain(store: Store, identity: str) -> dict[str, Any]:
+    """Everything the store knows of one sample or candidate, as plain values.
+
+    Keys: `sample` (the row, None where it was never kept), `annotations`, `checks`, `verdict`, `events`, `exports`.
+
+    Raises:
+        UsageError: No table and no event knows this id.
+    """
+    with connect(store) as connection:
+
+        def rows(sql: str) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist(maps_as_pydicts="lossy")
+            return [{key: value for key, value in row.items() if value is not None} for row in found]
+
+        mine = f"id = {quote(identity)}"
+        sample = rows(f"SELECT * FROM samples WHERE {mine}")
+        life = {
+            "id": identity,
+            "sample": sample[0] if sample else None,
+            "annotations": rows(f"SELECT key, value, producer, time FROM annotations WHERE {mine} ORDER BY time"),
+            "checks": rows(f"SELECT * EXCLUDE (id, dataset) FROM checks WHERE {mine}"),
+            "verdict": rows(f"SELECT verdict, reasons, rule_set, judged_at FROM verdicts WHERE {mine}"),
+            "events": rows(
+                "SELECT time, stage, reason, detail, uri, run_id FROM events "
+                f"WHERE candidate = {quote(identity)} ORDER BY time"
+            ),
+        }
+    if life["sample"] is None and not life["events"]:
+        raise UsageError(f"The store {store.root} knows nothing of {identity!r}.", hint=near_ids(store, identity))
+    life["exports"] = _exports(store, identity)
+    return life
+
+
+def _exports(store: Store, identity: str) -> list[str]:
+    """The versions that hold the sample."""
+    import duckdb
+
+    found = []
+    with duckdb.connect(":memory:") as connection:
+        for version in exports.all_versions(store):
+            parquet = version.path / "data.parquet"
+            if parquet.is_file() and connection.execute(
+                f"SELECT 1 FROM read_parquet({quote(str(parquet))}) WHERE id = {quote(identity)} LIMIT 1"
+            ).fetchone():
+                found.append(version.reference)
+    return found

@@ -1,0 +1,162 @@
+"""Withdrawing samples: consent or licence taken back.
+
+`remove` deletes rows from the current tables and leaves a tombstone for each, so that the next pull does not bring
+them back; exports that used them are named. With `purge` the old table versions go too, media that no one else names,
+partial downloads and the data of those exports (their manifests stay, marked withdrawn); a receipt says what went.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from . import exports
+from .care import collect_garbage
+from .events import Run, event_row
+from .query import check_where, connect, quote
+from .store import Store
+from .tables import EVENTS
+
+_CHUNK = 20_000
+
+
+@dataclass(slots=True)
+class Removal:
+    """What was (or would be) withdrawn, and which exports hold it."""
+
+    samples: dict[str, int] = field(default_factory=dict)
+    exports: dict[str, int] = field(default_factory=dict)
+    purged: dict[str, int] = field(default_factory=dict)
+    receipt: Path | None = None
+
+
+def remove(
+    store: Store,
+    *,
+    dataset: str | None = None,
+    where: str | None = None,
+    purge: bool = False,
+    dry_run: bool = False,
+    reason: str = "withdrawn",
+) -> Removal:
+    """Withdraw a whole dataset, or the samples that an expression selects.
+
+    Raises:
+        UsageError: Neither or an unknown dataset, or the expression selects nothing.
+    """
+    if dataset is None and where is None:
+        raise UsageError("store remove takes a DATASET, or --where EXPRESSION, or both.")
+    ids = _select(store, dataset, where)
+    if not ids:
+        raise UsageError("No sample is selected.", hint='look first: triptych query "select dataset, count(*) from samples group by 1"')
+    result = Removal({name: len(group) for name, group in ids.items()}, _using_exports(store, ids))
+    if dry_run:
+        return result
+    asked = {"dataset": dataset, "where": where, "purge": purge, "reason": reason}
+    for name, group in ids.items():
+        _remove_dataset(store, name, group, asked, reason)
+    if purge:
+        result.purged = _purge(store, ids, list(result.exports))
+    result.receipt = _write_receipt(store, result, asked)
+    store.refresh()
+    return result
+
+
+def _select(store: Store, dataset: str | None, where: str | None) -> dict[str, list[str]]:
+    if dataset is not None and dataset not in store.datasets():
+        raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(store.datasets()) or 'none'}.")
+    condition = f"({check_where(where)}\n)" if where else "true"
+    if dataset is not None:
+        condition += f" AND dataset = {quote(dataset)}"
+    with connect(store) as connection:
+        rows = connection.execute(f"SELECT dataset, id FROM samples WHERE {condition} ORDER BY ALL").fetchall()
+    found: dict[str, list[str]] = {}
+    for name, identity in rows:
+        found.setdefault(str(name), []).append(str(identity))
+    return found
+
+
+def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
+    """Reference of every version that holds any of the samples -> how many."""
+    import duckdb
+    import pyarrow as pa
+
+    wanted = pa.table({"id": pa.array([identity for group in ids.values() for identity in group], pa.string())})
+    used: dict[str, int] = {}
+    with duckdb.connect(":memory:") as connection:
+        connection.register("wanted", wanted)
+        for version in exports.all_versions(store):
+            parquet = version.path / "data.parquet"
+            if version.manifest.get("withdrawn") or not parquet.is_file():
+                continue
+            row = connection.execute(
+                f"SELECT count(*) FROM read_parquet({quote(str(parquet))}) SEMI JOIN wanted USING (id)"
+            ).fetchone()
+            if row and row[0]:
+                used[version.reference] = int(row[0])
+    return used
+
+
+def _remove_dataset(store: Store, dataset: str, ids: list[str], asked: dict[str, Any], reason: str) -> None:
+    """Tombstones first: killed in between, the next pull brings nothing back."""
+    import pyarrow as pa
+
+    run = Run("remove", dataset, "store remove", asked)
+    with store.dataset_lock(dataset, "remove samples"):
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            events = [event_row(run, identity, reason, "withdrawn by `store remove`") for identity in chunk]
+            store.append("events", pa.Table.from_pylist(events, schema=EVENTS))
+            fence = f"pull:{dataset}"
+            store.delete("samples", dataset, chunk, fence=(fence, store.fence_number("samples", fence) + 1))
+            for name in ("checks", "verdicts", "annotations"):
+                store.delete(name, dataset, chunk)
+    run.account.drop(reason, len(ids))
+    run.finish(store)
+
+
+def _purge(store: Store, ids: dict[str, list[str]], references: list[str]) -> dict[str, int]:
+    """Old table versions, exports' data, then media that nothing names any more, then partial downloads."""
+    purged = {"table_files": 0, "exports": 0, "media_files": 0, "media_bytes": 0, "partial_bytes": 0}
+    for name in ("samples", "checks", "verdicts", "annotations"):
+        gone = store.table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        purged["table_files"] += len(gone)
+    for reference in references:
+        _withdraw(exports.find(store, reference))
+        purged["exports"] += 1
+    garbage = collect_garbage(store, older_than_days=0)
+    purged["media_files"], purged["media_bytes"] = len(garbage.files), garbage.bytes
+    for path in (store.root / "partial").glob("*"):
+        if path.is_dir() and path.name != "tmp":
+            purged["partial_bytes"] += sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+            shutil.rmtree(path)
+    return purged
+
+
+def _withdraw(version: exports.Version) -> None:
+    for name in version.manifest["files"]:
+        if name != "NOTICE":
+            (version.path / name).unlink(missing_ok=True)
+    scratch = version.path / ".manifest.json"
+    exports.write_json(scratch, version.manifest | {"withdrawn": datetime.now(UTC).isoformat(timespec="seconds")})
+    scratch.rename(version.path / "manifest.json")
+
+
+def _write_receipt(store: Store, removal: Removal, asked: dict[str, Any]) -> Path:
+    folder = store.root / "receipts"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"remove-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
+    document = {
+        "asked": asked,
+        "samples": removal.samples,
+        "exports": removal.exports,
+        "purged": removal.purged,
+        "at": datetime.now(UTC).isoformat(),
+    }
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
