@@ -8,7 +8,9 @@ A member that is refused is a `Rejection` (`unsafe_path`, `link`, `special_file`
 `corrupt_member`, `unsupported_compression`) and reading goes on. An archive that cannot be read further ends with one
 that is `damaged` (`truncated_archive`, `corrupt_archive`, `inflation_bomb`, `too_many_members`, `archive_too_large`,
 `nested_too_deep`, `not_an_archive`) and says how far it got; all whole members before it have been handed over
-(behind damaged gzip data, up to the 256 KiB last inflated are lost). Directories and macOS's `._` files are left out.
+(before damaged packed data, up to the 256 KiB last inflated are lost). Directories and macOS's `._` files are left
+out. gzip's own checksum stands at its end: bytes altered without breaking the format are known only then, so a
+`corrupt_archive` speaks against all members, where the archive has no checksum from elsewhere.
 
 A nested archive is read in place, its members named beside it: `wav/S0150.tar.gz` with `train/x.wav` gives
 `wav/train/x.wav`. After the last member the stream is read to its end, where it may check its own sum.
