@@ -27,7 +27,7 @@ from triptych.converters.raw import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import sidecar
 from triptych.converters.readers.waiting import WaitingMedia
 from triptych.errors import UsageError
-from triptych.shards.sample import SCHEMA, sample_id
+from triptych.shards.sample import SCHEMA
 
 pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'triptych[demo]'")
 
@@ -395,18 +395,6 @@ def test_split_and_config_come_from_the_sidecar_where_the_source_knows_none() ->
     kept, _ = read(*files)
     assert (kept[0].split, kept[0].config, kept[0].source_id) == ("dev", "clean", "a")
     assert read(*files, context=ReadContext("demo", wants=lambda split: split == "train")) == ([], [])
-
-
-def test_rows_that_the_store_holds_are_settled_without_reading_them() -> None:
-    def unreadable() -> io.BytesIO:
-        raise AssertionError("this file was read")
-
-    known = sample_id("demo", None, "train", "a")
-    context = ReadContext("demo", settled=lambda ids, revision: ids == [known] and revision == "r1")
-    files = [RawFile(f"train/a.{end}", "test:a", "r1", 1, unreadable, split="train") for end in ("flac", "json")]
-    kept, rejected = read(*files, raw("train/b.wav", b"B"), raw("train/b.json", "{}"), context=context)
-    assert not rejected
-    assert [(one.source_id, one.settled) for one in kept] == [("a", True), ("b", False)]
 
 
 def test_rejections_of_the_source_pass_through() -> None:

@@ -25,7 +25,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA, sample_id
+from ...shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
 from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .values import as_text
 from .waiting import WaitingMedia
@@ -84,40 +84,29 @@ def _take(file: RawFile, unpaired: _Unpaired, context: ReadContext) -> Iterator[
             return
         del unpaired.media_names[stem]
         candidate = unpaired.media.release(stem)
-        if candidate.settled:
-            yield candidate
-        else:
-            yield from _pair(candidate, _Sidecar(file, _parse(file)), context)
+        yield from _pair(candidate, _Sidecar(file, _parse(file)), context)
     elif kind := KIND_OF_SUFFIX.get(suffix):
         if first := unpaired.media_names.get(stem):
             detail = f"{file.name}: {first} has the same sidecar already."
             yield Rejection(_default_id(file), "no_sidecar", detail, uri=file.uri)
         elif sidecar := unpaired.sidecars.pop(stem, None):
-            yield from _pair(_media_candidate(file, kind, settled=False), sidecar, context)
+            yield from _pair(_media_candidate(file, kind), sidecar, context)
         else:
-            candidate = _media_candidate(file, kind, settled=_is_settled(file, context))
-            unpaired.media.hold(stem, candidate, spool=file.spool)
+            unpaired.media.hold(stem, _media_candidate(file, kind), spool=file.spool)
             unpaired.media_names[stem] = file.name
 
 
-def _media_candidate(file: RawFile, kind: str, *, settled: bool) -> Candidate:
-    """The media file as a candidate without fields; nothing is read for a row that the store holds."""
+def _media_candidate(file: RawFile, kind: str) -> Candidate:
+    """The media file as a candidate without fields."""
     return Candidate(
         source_id=_default_id(file),
         split=file.split,
         config=file.config,
-        media=[] if settled else [(kind, file.blob())],
+        media=[(kind, file.blob())],
         uri=file.uri,
         revision=file.revision,
         where=file.name,
-        settled=settled,
     )
-
-
-def _is_settled(file: RawFile, context: ReadContext) -> bool:
-    if not file.revision:
-        return False
-    return context.settled([sample_id(context.dataset, file.config, file.split, _default_id(file))], file.revision)
 
 
 def _pair(candidate: Candidate, sidecar: _Sidecar, context: ReadContext) -> Iterator[Candidate | Rejection]:
