@@ -139,11 +139,11 @@ def draw_frame(scene: Scene, progress: float, width: int, height: int) -> npt.ND
     import numpy as np
 
     x, y, size = _place(scene.motion, progress, width, height)
-    picture = np.empty((height, width, 3), dtype=np.uint8)
-    picture[:] = BACKGROUNDS[scene.background]
+    plain = bytearray(bytes(BACKGROUNDS[scene.background]) * (width * height))
+    picture = np.frombuffer(plain, dtype=np.uint8).reshape(height, width, 3)
     top, bottom = max(floor(y - size * REACH), 0), min(ceil(y + size * REACH), height)
     left, right = max(floor(x - size * REACH), 0), min(ceil(x + size * REACH), width)
-    rows, columns = np.mgrid[top:bottom, left:right].astype(np.float64)
+    rows, columns = np.ogrid[top:bottom, left:right]
     distance = _distance(scene.shape, (columns - x) / size, (rows - y) / size) * size
     cover = np.clip(0.5 - distance, 0.0, 1.0)[..., None]  # one pixel of smooth edge
     ground = picture[top:bottom, left:right].astype(np.float64)
