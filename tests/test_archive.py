@@ -15,15 +15,15 @@ import tarfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from triptych.catalog.sources import archive as archive_module
-from triptych.catalog.sources.archive import members
+from triptych.catalog.sources.archive import ByteStream, members
 from triptych.catalog.sources.checksums import Expected
 from triptych.catalog.sources.growing import GrowingFile
 from triptych.catalog.sources.http import Fetcher
@@ -79,13 +79,13 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def opened(data: bytes | BinaryIO, **options: Any) -> Iterator[RawFile | Rejection]:
+def opened(data: bytes | ByteStream, **options: Any) -> Generator[RawFile | Rejection, None, None]:
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
-    given = {"name": "a.tar.gz", "uri": "https://h/a.tar.gz", "revision": "sha256:1", **options}
+    given: dict[str, Any] = {"name": "a.tar.gz", "uri": "https://h/a.tar.gz", "revision": "sha256:1", **options}
     return members(stream, **given)
 
 
-def read(data: bytes | BinaryIO, **options: Any) -> tuple[list[tuple[str, bytes]], list[Rejection]]:
+def read(data: bytes | ByteStream, **options: Any) -> tuple[list[tuple[str, bytes]], list[Rejection]]:
     """All members with their bytes, and all rejections."""
     good, bad = [], []
     for item in opened(data, **options):
@@ -491,6 +491,12 @@ def test_a_header_that_lies_about_a_size_ends_in_truncation() -> None:
     assert good == [] and bad.reason == "truncated_archive"
 
 
+def test_a_zip_member_without_a_name_is_refused() -> None:
+    data = zip_of({"a.wav": b"1", "b.wav": b"2"}).replace(b"a.wav", b"\0.wav")
+    good, (bad,) = read(data)
+    assert good == [("b.wav", b"2")] and bad.reason == "unsafe_path"
+
+
 def test_damaged_zips() -> None:
     data = bytearray(zip_of(CORPUS, zipfile.ZIP_STORED))
     good, (bad,) = read(bytes(data[:-100_000]))
@@ -595,7 +601,8 @@ def test_a_streams_own_error_passes_unchanged() -> None:
         names = []
         with pytest.raises(NetworkError, match="gave up"):
             for item in opened(Broken(data)):
-                names.append(item.name)
+                assert isinstance(item, RawFile)
+                names += [item.name]
         assert 0 < len(names) < len(CORPUS)
 
 
@@ -686,9 +693,12 @@ def test_archives_in_a_folder_are_read_in_place(tmp_path: Path) -> None:
     (tmp_path / "r/wav").mkdir(parents=True)
     (tmp_path / "r/wav/S0150.tar.gz").write_bytes(gzip.compress(tar_of({"train/S0150/x.wav": b"1"})))
     (one,) = tree(tmp_path / "r", revision="r", uri="u", nested=("*.tar.gz",))
-    assert (one.name, one.uri) == ("wav/train/S0150/x.wav", "u/wav/S0150.tar.gz!train/S0150/x.wav")
+    assert isinstance(one, RawFile) and (one.name, one.uri) == (
+        "wav/train/S0150/x.wav",
+        "u/wav/S0150.tar.gz!train/S0150/x.wav",
+    )
     (one,) = tree(tmp_path / "r", revision="r")
-    assert one.name == "wav/S0150.tar.gz"
+    assert isinstance(one, RawFile) and one.name == "wav/S0150.tar.gz"
 
 
 def test_a_missing_folder_is_wrong_usage(tmp_path: Path) -> None:

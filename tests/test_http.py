@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from triptych.catalog.sources import partial as partial_module
 from triptych.catalog.sources.checksums import Expected
 from triptych.catalog.sources.growing import GrowingFile
 from triptych.catalog.sources.http import Fetcher, NotFound, RemoteChanged, Timeouts
@@ -369,7 +368,7 @@ def test_no_space_is_said_before_the_first_byte(
     class Full:
         free = 1000
 
-    monkeypatch.setattr(partial_module.shutil, "disk_usage", lambda path: Full)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Full)
     with pytest.raises(NoSpace, match=r"needs 300,000 more bytes .* only 1,000 are free") as caught:
         download(fetcher, server.url(FILE), partial)
     assert "--store" in (caught.value.hint or "")

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from ...converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
 from .inflate import MAGIC, PIECE_BYTES, Inflated, Pieces
@@ -43,8 +43,15 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 
 
+class ByteStream(Protocol):
+    """What `members` needs of a stream; an open file and a `GrowingFile` have it."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def seekable(self) -> bool: ...
+
+
 def members(
-    stream: BinaryIO,
+    stream: ByteStream,
     *,
     name: str,
     uri: str,
@@ -54,8 +61,8 @@ def members(
     nested: Sequence[str] = NESTED,
     wants: Callable[[str], bool] | None = None,
     prefix: str = "",
-) -> Iterator[RawFile | Rejection]:
-    """The files of an archive, in order.
+) -> Generator[RawFile | Rejection, None, None]:
+    """The files of an archive, in order. Close it when leaving early: that ends its threads.
 
     Args:
         stream: The archive's bytes from its start. A zip in a stream that cannot seek is first copied to `spool`.
@@ -70,7 +77,8 @@ def members(
     """
     tally = Tally()
     reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, tally)
-    yield from reading.archive(Pieces.of(stream, tally), stream, _Place(name, uri, prefix, 1))
+    file = cast("BinaryIO", stream)
+    yield from reading.archive(Pieces.of(file, tally), file, _Place(name, uri, prefix, 1))
 
 
 @dataclass(frozen=True, slots=True)

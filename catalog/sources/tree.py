@@ -8,7 +8,7 @@ Nothing outside the folder is read: links that lead out are `Rejection`s (`link`
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def tree(
     limits: Limits | None = None,
     nested: Sequence[str] = (),
     wants: Callable[[str], bool] | None = None,
-) -> Iterator[RawFile | Rejection]:
+) -> Generator[RawFile | Rejection, None, None]:
     """The files of a folder, sorted by path part by part.
 
     Args:

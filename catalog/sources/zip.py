@@ -6,7 +6,9 @@ member is found by itself and the others are still read.
 
 from __future__ import annotations
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +18,20 @@ from .inflate import PIECE_BYTES
 from .limits import ArchiveFault, Limits
 
 READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    RuntimeError,
+)
+"""What `zipfile` raises over damaged bytes; it was made for whole ones."""
+
 UTF8_NAME = 0x800
 ENCRYPTED = 0x1
 UNIX = 3
@@ -50,7 +66,7 @@ class ZipEntry:
             if self._file is None:
                 self._file = self._archive.open(self._info)
             return self._file.read(PIECE_BYTES)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+        except DAMAGE as error:
             raise ArchiveFault("corrupt_member", f"its bytes are damaged ({error})") from error
 
     def close(self) -> None:
@@ -66,13 +82,14 @@ def zip_entries(file: BinaryIO, limits: Limits) -> Iterator[ZipEntry]:
     """
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
+    except DAMAGE as error:
         reason = "truncated_archive" if "not a zip file" in str(error) else "corrupt_archive"
         raise ArchiveFault(reason, f"the directory at its end is missing or damaged ({error})") from error
     with archive:
         for info in archive.infolist():
-            if not info.is_dir():
-                yield ZipEntry(archive, info, limits)
+            entry = ZipEntry(archive, info, limits)
+            if not entry.name.endswith("/"):
+                yield entry
 
 
 def _name(info: zipfile.ZipInfo) -> str:
