@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from triptych.catalog.sources.checksums import Expected
 from triptych.catalog.sources.growing import GrowingFile
-from triptych.catalog.sources.http import Fetcher, NotFound, RemoteChanged, Timeouts
+from triptych.catalog.sources.http import Fetcher, NotFound, RemoteChanged, Timeouts, _redirected
 from triptych.catalog.sources.partial import NoSpace, PartialFile, download, file_name
 from triptych.catalog.sources.ranges import RangeFile, RangesIgnored
 from triptych.catalog.sources.retry import Patience, Retry, retry_after_seconds
@@ -224,6 +224,13 @@ def test_a_redirect_may_not_leave_http(server: Loopback, fetcher: Fetcher) -> No
         fetcher.read(server.url("/out"))
 
 
+def test_a_redirect_may_leave_http_for_https_but_never_https_for_http() -> None:
+    assert _redirected("http://h/a", "https://h/b") == "https://h/b"
+    assert _redirected("https://h/a/b", "../c") == "https://h/c"
+    with pytest.raises(NetworkError, match="refused a redirect to http://h/b"):
+        _redirected("https://h/a", "http://h/b")
+
+
 def test_a_document_larger_than_its_limit_is_refused(server: Loopback, fetcher: Fetcher) -> None:
     with pytest.raises(NetworkError, match="more than"):
         fetcher.read(server.url(FILE), limit=1000)
@@ -332,6 +339,7 @@ def test_a_wrong_checksum_is_damage_and_leaves_nothing(
         download(fetcher, server.url(FILE), partial, expected=wrong)
     found, wanted = (SHA256, wrong.sha256) if wrong.sha256 else (MD5, wrong.md5)
     assert found in caught.value.message and str(wanted) in caught.value.message and caught.value.exit_code == 4
+    assert "deleted" in caught.value.message
     assert sorted(path.name for path in folder_of(partial, server.url(FILE)).iterdir()) == ["holder.json", "lock"]
 
 

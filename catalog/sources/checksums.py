@@ -55,8 +55,12 @@ class Sums:
         return Measured(self.size, self._sha256.hexdigest(), md5)
 
 
-def check(measured: Measured, expected: Expected, what: str) -> None:
+def check(measured: Measured, expected: Expected, what: str, *, consequence: str = "") -> None:
     """Compare a file with what it must be.
+
+    Args:
+        what: The file or URL, for the message.
+        consequence: A sentence on what became of the file, for the message.
 
     Raises:
         DamagedError: Names both values of the first difference.
@@ -69,6 +73,6 @@ def check(measured: Measured, expected: Expected, what: str) -> None:
     for kind, found, wanted in pairs:
         if wanted is not None and found is not None and found != wanted:
             raise DamagedError(
-                f"{what}: {kind} is {found}, expected {wanted}. The bad file was deleted.",
-                hint="Run the same command again. If it repeats, the host serves another file: try another --source.",
+                f"{what}: {kind} is {found}, expected {wanted}. {consequence}".rstrip(),
+                hint="Fetch the file again. If it repeats, it is another file than the one described: try --source.",
             )

@@ -204,7 +204,7 @@ class GrowingFile(io.RawIOBase):
     def _fetch(self) -> bool:
         """Take one piece from the network; False at the end of the file."""
         while True:
-            if self._owed is None and self._target.whole:
+            if self._owed is None and self._stored == self.size:
                 return self._finish()
             try:
                 if self._body is None:

@@ -186,7 +186,7 @@ class PartialFile:
         """
         measured = sums.measured()
         try:
-            check(measured, sums.expected, self.url)
+            check(measured, sums.expected, self.url, consequence="What was downloaded has been deleted.")
         except DamagedError:
             self.discard()
             raise
