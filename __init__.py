@@ -1,3 +1,53 @@
-"""Triptych: audio and video datasets, from a name in a catalog to a trainer-ready view."""
+"""Triptych: audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view.
+
+    import triptych
+
+    triptych.pull("librispeech", samples=1000)
+    triptych.validate()
+    triptych.export("msswift", task="grpo")
+    triptych.query("select speaker, count(*) from samples group by 1")
+
+Every function takes `store=PATH`; without it `TRIPTYCH_STORE`, else `./store` is used. Importing this package loads
+nothing heavy; the functions load what they need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import DamagedError, GateError, NetworkError, ProblemsFound, TriptychError, UsageError
+
+if TYPE_CHECKING:
+    from .api import annotate, explain, export, import_data, open_export, pull, query, validate, validate_file
 
 __version__ = "0.1.0"
+
+_FUNCTIONS = frozenset(
+    {"annotate", "explain", "export", "import_data", "open_export", "pull", "query", "validate", "validate_file"}
+)
+
+__all__ = [
+    "DamagedError",
+    "GateError",
+    "NetworkError",
+    "ProblemsFound",
+    "TriptychError",
+    "UsageError",
+    "annotate",
+    "explain",
+    "export",
+    "import_data",
+    "open_export",
+    "pull",
+    "query",
+    "validate",
+    "validate_file",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        from . import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

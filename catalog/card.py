@@ -222,7 +222,9 @@ def _load(path: Path) -> tuple[Any, dict[tuple[Any, ...], int]]:
         text = path.read_text(encoding="utf-8")
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise UsageError(f"{path}:{event.start_mark.line + 1}: anchors and aliases are not allowed in a card.")
+                mark = event.start_mark
+                line = mark.line + 1 if mark else 1
+                raise UsageError(f"{path}:{line}: anchors and aliases are not allowed in a card.")
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
         lines: dict[tuple[Any, ...], int] = {}
         _note_lines(node, (), lines, path)

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..shards.query import quote, scan
-from ..shards.store import Store
+from ..shards.query import scan
+from ..shards.store import Store, quote
 
 if TYPE_CHECKING:
     from .units import Unit

@@ -6,17 +6,17 @@ used and then kept; a unit that was read to its end before is not opened again, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..converters.ingest import Ingest, IngestOptions
-from ..converters.raw import CandidateStream, ReadContext, Rejection
+from ..converters.raw import Candidate, ReadContext, Rejection
 from ..converters.readers import get_reader
-from ..errors import DamagedError, GateError, NetworkError, UsageError
+from ..errors import GateError, NetworkError, UsageError
 from ..shards.events import Account, Run
-from ..shards.query import connect, quote
-from ..shards.store import Store, resolve
+from ..shards.query import connect, first_row
+from ..shards.store import Store, quote, resolve
 from .card import SOURCE_KINDS, Card, SourceCard
 from .history import History, read_history
 from .mirror import Mirror
@@ -35,6 +35,7 @@ class PullResult:
         account: Where this run's candidates went.
         damaged: Faults of whole files (truncated archives); the good rows before them are stored.
         complete: The number asked for is reached, or every unit was read to its end.
+        reached: The number asked for is reached.
     """
 
     dataset: str
@@ -45,6 +46,7 @@ class PullResult:
     damaged: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     complete: bool = True
+    reached: bool = False
 
 
 @dataclass(slots=True)
@@ -173,10 +175,12 @@ class _Pull:
         ended: list[Unit] = []
         ingest = Ingest(self.store, run, self._ingest_options())
         status = "incomplete"
+        candidates = self._candidates(source, open_units, run, ended)
         try:
-            ingest.take(self._candidates(source, open_units, run, ended))
+            ingest.take(candidates)
             status = "ok" if not run.details.get("damaged") else "damaged"
         finally:
+            candidates.close()
             run.details["exhausted"] = {split: unit.fingerprint for unit in ended for split in unit.splits}
             if status == "ok" or run.account.candidates:
                 run.finish(self.store, status=status)
@@ -192,6 +196,7 @@ class _Pull:
             run.details.get("damaged", []),
             self.access.notices,
             complete=ingest.reached or len(ended) == len(open_units),
+            reached=ingest.reached,
         )
 
     def _run(self, source: SourceCard) -> Run:
@@ -219,7 +224,9 @@ class _Pull:
             progress=self.options.on_samples,
         )
 
-    def _candidates(self, source: SourceCard, units: list[Unit], run: Run, ended: list[Unit]) -> CandidateStream:
+    def _candidates(
+        self, source: SourceCard, units: list[Unit], run: Run, ended: list[Unit]
+    ) -> Generator[Candidate | Rejection, None, None]:
         reader = get_reader(source.reader_name)
         asked_all = not self.options.splits
         context = ReadContext(
@@ -270,9 +277,7 @@ def _sources(card: Card, options: PullOptions, history: History) -> list[SourceC
     return sticky or card.sources
 
 
-def _units(
-    card: Card, source: SourceCard, splits: tuple[str, ...], options: PullOptions, access: Access
-) -> list[Unit]:
+def _units(card: Card, source: SourceCard, splits: tuple[str, ...], options: PullOptions, access: Access) -> list[Unit]:
     if options.from_path is not None:
         return [unit_from(options.from_path, source, splits, access)]
     if card.gate is not None:
@@ -298,17 +303,18 @@ def _held(store: Store, dataset: str, splits: Sequence[str] | None) -> int:
     if splits is not None:
         where += f" AND split IN ({', '.join(map(quote, splits))})"
     with connect(store) as connection:
-        row = connection.execute(f"SELECT count(*) FROM samples_as_pulled WHERE {where}").fetchone()
+        row = first_row(connection, f"SELECT count(*) FROM samples_as_pulled WHERE {where}")
     return int(row[0]) if row else 0
 
 
 def _settled(store: Store, dataset: str, ids: list[str], revision: str) -> bool:
     """Whether the store holds every one of these ids at this revision."""
     with connect(store) as connection:
-        row = connection.execute(
+        row = first_row(
+            connection,
             "SELECT count(*) FROM samples_as_pulled WHERE dataset = $1 AND revision = $2 AND list_contains($3, id)",
             [dataset, revision, ids],
-        ).fetchone()
+        )
     return bool(row and row[0] == len(set(ids)))
 
 
@@ -324,15 +330,4 @@ def _tokens(card: Card, options: PullOptions) -> dict[str, str]:
     return hub_tokens()
 
 
-def check_result(result: PullResult) -> None:
-    """Raise what a finished pull has to say by its exit code.
-
-    Raises:
-        DamagedError: An archive was truncated or corrupt.
-    """
-    if result.damaged:
-        raise DamagedError(f"{result.dataset}: {'; '.join(result.damaged)}. The good rows before it are stored.")
-
-
-__all__ = ["PullOptions", "PullPlan", "PullResult", "check_result", "plan", "pull"]
-
+__all__ = ["PullOptions", "PullPlan", "PullResult", "plan", "pull"]

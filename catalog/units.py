@@ -12,9 +12,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from ..converters.raw import RawFile, RawStream
+from ..converters.raw import RawFile, RawStream, Rejection
 from ..errors import UsageError
 from .card import Card, SourceCard
 from .mirror import Mirror
@@ -25,7 +25,7 @@ from .sources.http import Fetcher, NotFound
 from .sources.hub import hub_files
 from .sources.partial import PartialFile, download
 from .sources.ranges import RangeFile
-from .sources.synthetic import SyntheticSource
+from .sources.synthetic import LANGUAGES, SyntheticSource
 from .sources.tree import tree
 
 log = logging.getLogger("triptych")
@@ -124,8 +124,8 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], access: Acc
 
 
 def _synthetic(source: SourceCard, splits: Sequence[str]) -> Unit:
-    languages = {"languages": source.languages} if source.languages else {}
-    made = SyntheticSource(kind=str(source.synthetic), seed=source.seed, count=source.count, **languages)
+    languages = tuple(source.languages) or LANGUAGES
+    made = SyntheticSource(kind=str(source.synthetic), seed=source.seed, count=source.count, languages=languages)
     wanted = frozenset(splits)
     return Unit(
         tuple(splits),
@@ -193,7 +193,11 @@ def _remote_archive(
             on_wait=access.notice, on_restart=access.notice,
         ) as stream:  # fmt: skip
             revision = f"etag:{stream.etag} (prefix)" if stream.etag else f"size:{stream.size} (prefix)"
-            yield from _members(stream, name, uri, revision, source, access)
+            for item in _members(stream, name, uri, revision, source, access):
+                if isinstance(item, Rejection) and item.damaged:
+                    # Otherwise every later run would replay the damaged prefix.
+                    stream.discard()
+                yield item
 
     def spent() -> None:
         target = PartialFile(access.partial, url)
@@ -206,15 +210,10 @@ def _remote_archive(
 
 
 def _members(
-    stream: BinaryIO, name: str, uri: str, revision: str, source: SourceCard, access: Access
+    stream: BinaryIO | GrowingFile, name: str, uri: str, revision: str, source: SourceCard, access: Access
 ) -> RawStream:
-    split = None
-    for item in members(
-        stream, name=name, uri=uri, revision=revision, spool=access.spool, nested=source.nested
-    ):
-        if isinstance(item, RawFile):
-            item.split = split
-        yield item
+    binary = cast("BinaryIO", stream)
+    return members(binary, name=name, uri=uri, revision=revision, spool=access.spool, nested=source.nested)
 
 
 def _verified(path: Path, expected: Expected) -> str:
@@ -279,7 +278,7 @@ def _remote_files(urls: list[str], revision: str, split: str, access: Access) ->
 
 def _remote_file(where: str, uri: str, revision: str, split: str, access: Access) -> RawFile:
     def opener() -> BinaryIO:
-        return RangeFile(access.fetcher, where)  # type: ignore[return-value]
+        return cast("BinaryIO", RangeFile(access.fetcher, where))
 
     return RawFile(uri.rsplit("/", 1)[-1], uri, revision, None, opener, split=split)
 

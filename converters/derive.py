@@ -19,7 +19,9 @@ from ..shards.store import Store
 if TYPE_CHECKING:
     import duckdb
 
-DERIVED = pa.schema([("dataset", pa.string()), ("id", pa.string()), ("audio_path", pa.string()), ("reason", pa.string())])
+DERIVED = pa.schema(
+    [("dataset", pa.string()), ("id", pa.string()), ("audio_path", pa.string()), ("reason", pa.string())]
+)
 _THREADS = 2
 _BATCH = 1024
 
@@ -32,7 +34,9 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     missing = _missing_paths(store, connection)
     connection.register("missing_arrow", pa.table({"path": pa.array(missing, pa.string())}))
     connection.execute("CREATE OR REPLACE TABLE missing AS SELECT * FROM missing_arrow")
-    connection.execute("CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)")
+    connection.execute(
+        "CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)"
+    )
     rows = connection.cursor().execute(
         "SELECT dataset, id, start_s, end_s, audio, video, image IS NOT NULL, more_media IS NOT NULL FROM chosen "
         f"WHERE NOT filtered AND ({_HAS_SPAN} OR {_NEEDS_SOUND})"
@@ -65,7 +69,9 @@ def _missing_paths(store: Store, connection: duckdb.DuckDBPyConnection) -> list[
     """Media paths of the chosen samples that are not there."""
     parts = [f"SELECT {kind}.path AS path FROM chosen WHERE NOT filtered" for kind in ("audio", "video", "image")]
     parts.append("SELECT m.path FROM (SELECT unnest(more_media) AS m FROM chosen WHERE NOT filtered)")
-    rows = connection.cursor().execute(f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL")
+    rows = connection.cursor().execute(
+        f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL"
+    )
     return sorted(path for path in _first_column(rows) if not _is_file(store.root, path))
 
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DamagedError, ProblemsFound, UsageError
 from ..shards import exports
 from ..shards.events import Run
-from ..shards.query import close_sandbox, connect, quote
+from ..shards.query import close_sandbox, connect, first_row
 from ..shards.sample import check_name
-from ..shards.store import Store
+from ..shards.store import Store, quote
 from ..shards.tables import ALL_DATASETS
 from ..validators.formats import sql_rules
 from .derive import derive_media
@@ -246,7 +246,7 @@ def _render(connection: duckdb.DuckDBPyConnection, request: _Request, folder: Pa
 
 def _used_columns(connection: duckdb.DuckDBPyConnection, request: _Request, select: str) -> list[str]:
     counts = ", ".join(f"count({column})" for column in request.view.media_columns)
-    row = connection.execute(f"SELECT {counts} FROM ({select})").fetchone() or ()
+    row = first_row(connection, f"SELECT {counts} FROM ({select})") or ()
     return [column for column, count in zip(request.view.media_columns, row, strict=True) if count]
 
 
@@ -260,10 +260,11 @@ def _witness_sql(connection: duckdb.DuckDBPyConnection, select: str, used: list[
     open_columns = list(used)
     while open_columns:
         filled = " + ".join(f"({column} IS NOT NULL)::INT" for column in open_columns)
-        row = connection.execute(
+        row = first_row(
+            connection,
             f"SELECT id, {', '.join(f'{column} IS NOT NULL' for column in open_columns)} FROM ({select}) "
-            f"ORDER BY {filled} DESC, {order} LIMIT 1"
-        ).fetchone()
+            f"ORDER BY {filled} DESC, {order} LIMIT 1",
+        )
         assert row is not None
         ids.append(str(row[0]))
         open_columns = [column for column, has in zip(open_columns, row[1:], strict=True) if not has]
@@ -274,9 +275,9 @@ def _refuse_leaks(connection: duckdb.DuckDBPyConnection, request: _Request) -> N
     leak = request.view.leak_sql(request.options)
     if leak is None:
         return
-    row = connection.execute(
-        f"SELECT count(*), min(id) FROM prepared WHERE outcome IS NULL AND coalesce({leak}, false)"
-    ).fetchone()
+    row = first_row(
+        connection, f"SELECT count(*), min(id) FROM prepared WHERE outcome IS NULL AND coalesce({leak}, false)"
+    )
     if row and row[0]:
         raise ProblemsFound(
             f"The user template puts the answer into the user turn of {row[0]:,} rows, the first is {row[1]}: "
@@ -295,7 +296,7 @@ def _check_rows(connection: duckdb.DuckDBPyConnection, request: _Request, folder
         if severity == "error"
     ]
     counts = ", ".join(f"count(*) FILTER (WHERE {expression})" for _, expression in rules)
-    row = connection.execute(f"SELECT {counts} FROM read_parquet({parquet})").fetchone() if rules else ()
+    row = first_row(connection, f"SELECT {counts} FROM read_parquet({parquet})") if rules else ()
     broken = [f"{count} rows: {code}" for (code, _), count in zip(rules, row or (), strict=True) if count]
     if broken:
         raise DamagedError(f"The view {request.view.name} made rows that its consumer refuses: {'; '.join(broken)}.")
@@ -319,7 +320,8 @@ def _write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run)
     reader = connection.sql(f"""
         SELECT dataset, {columns} FROM (
             SELECT dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, id AS candidate, outcome AS reason,
-                   'has no row in ' || {quote(run.details["export"])} AS detail, {quote(run.command)} AS uri, now() AS time
+                   'has no row in ' || {quote(run.details["export"])} AS detail,
+                   {quote(run.command)} AS uri, now() AS time
             FROM prepared WHERE outcome IS NOT NULL AND outcome <> 'filtered'
         ) p WHERE NOT EXISTS (
             SELECT 1 FROM events e WHERE e.stage = 'export' AND e.dataset = p.dataset
@@ -343,10 +345,11 @@ def _manifest(
 ) -> dict[str, Any]:
     from .. import __version__
 
-    row = connection.execute(
+    row = first_row(
+        connection,
         "SELECT count(*) FILTER (WHERE held_out), count(*) FILTER (WHERE verdict IS NULL), "
-        "count(*) FILTER (WHERE verdict = 'reject') FROM prepared WHERE outcome IS NULL"
-    ).fetchone() or (0, 0, 0)
+        "count(*) FILTER (WHERE verdict = 'reject') FROM prepared WHERE outcome IS NULL",
+    ) or (0, 0, 0)
     return {
         "name": request.name,
         "note": note,

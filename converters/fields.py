@@ -17,7 +17,7 @@ MEDIA = "media"
 
 COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "id": ("utt_id", "utterance_id", "sample_id", "segment_id", "uid", "key", "name"),
-    "audio": ("audios", "audio_path", "audio_filepath", "audio_file", "audio_filename", "wav", "wav_path", "wav_filename"),
+    "audio": ("audios", "audio_path", "audio_filepath", "audio_file", "wav", "wav_path", "wav_filename"),
     "video": ("videos", "video_path", "video_filepath", "video_file", "video_filename"),
     "image": ("images", "image_path", "image_file"),
     MEDIA: ("path", "file", "filepath", "file_path", "filename", "file_name"),
@@ -36,7 +36,7 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 NOT_FROM_A_COLUMN = frozenset({"dataset", "panel", "more_media", "source", "revision", "pulled_at", "extra"})
-FIELDS = tuple(name for name in COLUMNS if name not in NOT_FROM_A_COLUMN) + (MEDIA,)
+FIELDS = (*(name for name in COLUMNS if name not in NOT_FROM_A_COLUMN), MEDIA)
 LIST_FIELDS = ("choices", "captions", "labels")
 JSON_FIELDS = ("messages", "words", "phones")
 NUMBER_FIELDS = ("start_s", "end_s")
@@ -91,10 +91,18 @@ def require_media(columns: Sequence[str], mapped: Mapping[str, str], *, table: s
     if any(field in (*MEDIA_KINDS, MEDIA) for field in mapped.values()):
         return
     free = [column for column in columns if column not in mapped] or list(columns)
-    guess = next((c for c in free if any(part in c.lower() for part in ("audio", "wav", "sound", "file", "path"))), None)
-    guess = guess or next((c for c in free if "video" in c.lower()), free[0] if free else "COLUMN")
-    kind = "video" if "video" in guess.lower() else "audio"
+    column = _likely_media(free)
+    kind = "video" if "video" in column.lower() else "audio"
     raise UsageError(
         f"{table}: no column gives media. Columns: {', '.join(columns)}.",
-        hint=f"say which one: --map {guess}={kind}  (for rows without media: --set modality=text)",
+        hint=f"say which one: --map {column}={kind}  (for rows without media: --set modality=text)",
     )
+
+
+def _likely_media(columns: Sequence[str]) -> str:
+    """The column to propose: one that is called like media, else the first."""
+    for part in ("audio", "wav", "sound", "video", "file", "path"):
+        for column in columns:
+            if part in column.lower():
+                return column
+    return columns[0] if columns else "COLUMN"

@@ -73,9 +73,7 @@ def import_data(
     ingest = Ingest(
         store,
         run,
-        IngestOptions(
-            defaults=defaults, link=link, on_conflict=on_conflict, compare="row", progress=progress
-        ),
+        IngestOptions(defaults=defaults, link=link, on_conflict=on_conflict, compare="row", progress=progress),
     )
     context = ReadContext(name, options)
     reader = get_reader("folder" if format == "folder" else "table")

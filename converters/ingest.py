@@ -21,9 +21,9 @@ import pyarrow as pa
 from ..errors import DamagedError, TriptychError
 from ..shards.events import DUPLICATE, Run, event_row
 from ..shards.media import MediaError, StoredMedia
-from ..shards.query import quote, scan
+from ..shards.query import scan
 from ..shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA, sample_id
-from ..shards.store import FenceConflict, Store
+from ..shards.store import FenceConflict, Store, quote
 from ..shards.tables import EVENTS
 from .known import KnownIds, fence_name
 from .raw import Blob, Candidate, CandidateStream, Rejection

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..shards.query import check_where, quote
+from ..shards.query import check_where, first_row
+from ..shards.store import quote
 from .views.base import LANGUAGE_SQL, TASK_SQL, View, ViewOptions
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _splits_sql(splits: Sequence[str]) -> str:
 
 def _require_split(connection: duckdb.DuckDBPyConnection, splits: Sequence[str]) -> None:
     for split in splits:
-        row = connection.execute(f"SELECT 1 FROM chosen WHERE {_splits_sql([split])} LIMIT 1").fetchone()
+        row = first_row(connection, f"SELECT 1 FROM chosen WHERE {_splits_sql([split])} LIMIT 1")
         if row is None:
             known = connection.execute("SELECT DISTINCT effective_split FROM chosen ORDER BY 1").fetchall()
             raise UsageError(
@@ -165,7 +166,7 @@ def _final(path: str, media_root: str) -> str:
 
 
 def _missing_sql(connection: duckdb.DuckDBPyConnection) -> str:
-    row = connection.execute("SELECT count(*) FROM missing").fetchone()
+    row = first_row(connection, "SELECT count(*) FROM missing")
     if row is None or not row[0]:
         return "false"
     held = "(SELECT path FROM missing)"

@@ -69,7 +69,9 @@ def _datasets_of(store: Store, annotations: Sequence[Annotation]) -> dict[str, s
     wanted = pa.table({"id": pa.array(sorted({item.id for item in annotations}), pa.string())})
     with connect(store) as connection:
         connection.register("wanted", wanted)
-        rows = connection.execute("SELECT s.id, s.dataset FROM samples_as_pulled s SEMI JOIN wanted USING (id)").fetchall()
+        rows = connection.execute(
+            "SELECT s.id, s.dataset FROM samples_as_pulled s SEMI JOIN wanted USING (id)"
+        ).fetchall()
     found = {str(identity): str(dataset) for identity, dataset in rows}
     for item in annotations:
         if item.id not in found:
@@ -82,11 +84,14 @@ def near_ids(store: Store, identity: str) -> str | None:
     with connect(store) as connection:
         tail = identity.rsplit("/", 1)[-1]
         rows = connection.execute(
-            "SELECT id FROM samples_as_pulled WHERE id LIKE '%' || $1 || '%' OR dataset = split_part($2, '/', 1) LIMIT 5000",
+            "SELECT id FROM samples_as_pulled "
+            "WHERE id LIKE '%' || $1 || '%' OR dataset = split_part($2, '/', 1) LIMIT 5000",
             [tail, identity],
         ).fetchall()
     near = difflib.get_close_matches(identity, [str(row[0]) for row in rows], n=2, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else 'list ids: triptych query "select id from samples limit 10"'
+    return (
+        f"did you mean {' or '.join(near)}?" if near else 'list ids: triptych query "select id from samples limit 10"'
+    )
 
 
 def read_annotations(path: Path) -> list[Annotation]:
@@ -101,7 +106,7 @@ def read_annotations(path: Path) -> list[Annotation]:
             missing = {"id", "key", "value"} - set(reader.fieldnames or [])
             if missing:
                 raise UsageError(
-                    f"{path}: the column(s) {', '.join(sorted(missing))} are missing; it has {', '.join(reader.fieldnames or [])}.",
+                    f"{path}: no column {' or '.join(sorted(missing))}; it has {', '.join(reader.fieldnames or [])}.",
                     hint="the first line is: id,key,value",
                 )
             return [_row(row, f"{path}:{reader.line_num}") for row in reader]

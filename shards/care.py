@@ -6,7 +6,6 @@ when no table file on disk (of any version) and no export names it and it is old
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from pathlib import Path
 from . import exports
 from .events import Run
 from .lock import read_holder
-from .query import connect, quote
-from .store import TABLE_NAMES, Store
+from .query import connect
+from .store import TABLE_NAMES, Store, quote
 from .tables import ALL_DATASETS
 
 SMALL_FILE_BYTES = 64 * 1024 * 1024
@@ -108,7 +107,7 @@ def compact(store: Store, dataset: str, *, force: bool = False) -> int:
 def _small_files(store: Store, table: str, dataset: str) -> int:
     part = f"/dataset={dataset}/"
     files = [uri for uri in store.table(table).file_uris() if part in uri]
-    return sum(os.path.getsize(file) < SMALL_FILE_BYTES for file in files)
+    return sum(Path(file).stat().st_size < SMALL_FILE_BYTES for file in files)
 
 
 @dataclass(slots=True)
@@ -170,4 +169,3 @@ def _sweep_cuts(store: Store) -> None:
     for link in (store.root / "media" / "cuts").glob("??/*"):
         if link.is_symlink() and not link.exists():
             link.unlink()
-

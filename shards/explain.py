@@ -7,8 +7,8 @@ from typing import Any
 from ..errors import UsageError
 from . import exports
 from .annotate import near_ids
-from .query import connect, quote
-from .store import Store
+from .query import connect, first_row
+from .store import Store, quote
 
 
 def explain(store: Store, identity: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def explain(store: Store, identity: str) -> dict[str, Any]:
 
         mine = f"id = {quote(identity)}"
         sample = rows(f"SELECT * FROM samples WHERE {mine}")
-        life = {
+        life: dict[str, Any] = {
             "id": identity,
             "sample": sample[0] if sample else None,
             "annotations": rows(f"SELECT key, value, producer, time FROM annotations WHERE {mine} ORDER BY time"),
@@ -52,8 +52,8 @@ def _exports(store: Store, identity: str) -> list[str]:
     with duckdb.connect(":memory:") as connection:
         for version in exports.all_versions(store):
             parquet = version.path / "data.parquet"
-            if parquet.is_file() and connection.execute(
-                f"SELECT 1 FROM read_parquet({quote(str(parquet))}) WHERE id = {quote(identity)} LIMIT 1"
-            ).fetchone():
+            if parquet.is_file() and first_row(
+                connection, f"SELECT 1 FROM read_parquet({quote(str(parquet))}) WHERE id = {quote(identity)} LIMIT 1"
+            ):
                 found.append(version.reference)
     return found

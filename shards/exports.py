@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
-from .query import quote
-from .store import Store
+from .store import Store, quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,7 +62,11 @@ def _number(label: str) -> int:
 def names(store: Store) -> list[str]:
     """Names of the exports that have at least one version."""
     root = store.root / "exports"
-    return sorted(path.name for path in root.iterdir() if path.is_dir() and labels(store, path.name)) if root.is_dir() else []
+    return (
+        sorted(path.name for path in root.iterdir() if path.is_dir() and labels(store, path.name))
+        if root.is_dir()
+        else []
+    )
 
 
 def labels(store: Store, name: str) -> list[str]:
@@ -156,9 +159,7 @@ def publish(store: Store, name: str, scratch: Path) -> str:
 
 def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
     """The rows of `parquet` as JSON Lines, in order, with the same columns."""
-    connection.execute(
-        f"COPY (SELECT * FROM read_parquet({quote(str(parquet))})) TO {quote(str(jsonl))} (FORMAT json)"
-    )
+    connection.execute(f"COPY (SELECT * FROM read_parquet({quote(str(parquet))})) TO {quote(str(jsonl))} (FORMAT json)")
 
 
 def sums(path: Path, *, media_root: str | None = None) -> dict[str, Any]:
@@ -203,7 +204,9 @@ def verify(version: Version) -> list[str]:
         elif (found := sums(path)["sha256"]) != expected["sha256"]:
             problems.append(f"{path}: changed since it was published (SHA-256 {found}, expected {expected['sha256']})")
     if not problems:
-        problems += [f"{path}: named in the export, but not there" for path in media_paths(version) if not _exists(path)]
+        problems += [
+            f"{path}: named in the export, but not there" for path in media_paths(version) if not _exists(path)
+        ]
     return problems
 
 

@@ -127,8 +127,8 @@ def check_where(expression: str) -> str:
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
-        row = connection.execute("SELECT json_serialize_sql($1)", [f"SELECT {expression}"]).fetchone()
-    tree = json.loads(row[0]) if row else {"error": True}
+        row = first_row(connection, "SELECT json_serialize_sql($1)", [f"SELECT {expression}"])
+    tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree.get("error") or len(tree.get("statements", [])) != 1:
         raise UsageError(
             f"--where {expression!r} is not one expression: {tree.get('error_message', 'it does not parse')}",
@@ -185,7 +185,7 @@ def versions_at(store: Store, at: str) -> dict[str, Any]:
             where = f"finished_at <= {quote(at)}::TIMESTAMPTZ ORDER BY finished_at DESC LIMIT 1"
         else:
             where = f"run_id = {quote(at)} ORDER BY finished_at DESC LIMIT 1"
-        row = connection.execute(f"SELECT versions, finished_at::VARCHAR FROM ({runs}) WHERE {where}").fetchone()
+        row = first_row(connection, f"SELECT versions, finished_at::VARCHAR FROM ({runs}) WHERE {where}")
     if row is None:
         raise UsageError(
             f"--at {at!r} names no run of this store, and no time at or after its first run.",
@@ -202,6 +202,12 @@ def _is_time(text: str) -> bool:
     return bool(re.match(r"\d{4}-", text))
 
 
+def first_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = None) -> tuple[Any, ...] | None:
+    """The first row of a result, or None. The result is read to its end: an open one blocks the connection."""
+    rows = connection.execute(sql, parameters).fetchall()
+    return tuple(rows[0]) if rows else None
+
+
 def write_views(store: Store, target: Path, *, root: Path | None = None) -> Path:
     """Write the views into a DuckDB file under a temporary name and rename it to `target`."""
     import duckdb
@@ -213,4 +219,3 @@ def write_views(store: Store, target: Path, *, root: Path | None = None) -> Path
             connection.execute(statement)
     scratch.rename(target)
     return target
-

@@ -18,8 +18,8 @@ from ..errors import UsageError
 from . import exports
 from .care import collect_garbage
 from .events import Run, event_row
-from .query import check_where, connect, quote
-from .store import Store
+from .query import check_where, connect, first_row
+from .store import Store, quote
 from .tables import EVENTS
 
 _CHUNK = 20_000
@@ -53,7 +53,10 @@ def remove(
         raise UsageError("store remove takes a DATASET, or --where EXPRESSION, or both.")
     ids = _select(store, dataset, where)
     if not ids:
-        raise UsageError("No sample is selected.", hint='look first: triptych query "select dataset, count(*) from samples group by 1"')
+        raise UsageError(
+            "No sample is selected.",
+            hint='look first: triptych query "select dataset, count(*) from samples group by 1"',
+        )
     result = Removal({name: len(group) for name, group in ids.items()}, _using_exports(store, ids))
     if dry_run:
         return result
@@ -94,9 +97,9 @@ def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
             parquet = version.path / "data.parquet"
             if version.manifest.get("withdrawn") or not parquet.is_file():
                 continue
-            row = connection.execute(
-                f"SELECT count(*) FROM read_parquet({quote(str(parquet))}) SEMI JOIN wanted USING (id)"
-            ).fetchone()
+            row = first_row(
+                connection, f"SELECT count(*) FROM read_parquet({quote(str(parquet))}) SEMI JOIN wanted USING (id)"
+            )
             if row and row[0]:
                 used[version.reference] = int(row[0])
     return used

@@ -108,7 +108,7 @@ def check_name(name: str, *, what: str) -> str:
         return name
     suggestion = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64] or "my-data"
     raise UsageError(
-        f"{what} {name!r} is not a valid name: use lower-case letters, digits, '.', '_' and '-', at most 64 characters.",
+        f"{what} {name!r} is no valid name: use lower-case letters, digits, '.', '_' and '-', at most 64 of them.",
         hint=f"try {suggestion!r}",
     )
 

@@ -20,8 +20,8 @@ from ..shards.annotations import REMEASURED_KEYS
 from ..shards.engine import Rows, map_parts
 from ..shards.events import Run
 from ..shards.lock import locked
-from ..shards.query import connect, quote
-from ..shards.store import Store
+from ..shards.query import connect, first_row
+from ..shards.store import Store, quote
 from ..shards.tables import EVENTS, VERDICTS
 from . import checks
 from .rules import RuleSet, decide, joined_sql, load_rules
@@ -111,9 +111,7 @@ def _validate(
 # ---- measuring
 
 
-def _measure(
-    store: Store, dataset: str, workers: int | None, progress: Callable[[str, int, int], None] | None
-) -> int:
+def _measure(store: Store, dataset: str, workers: int | None, progress: Callable[[str, int, int], None] | None) -> int:
     with connect(store) as connection:
         total = _find_unmeasured(connection, dataset)
         if not total:
@@ -153,15 +151,15 @@ def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int
         WHERE s.dataset = {quote(dataset)}
           AND (c.id IS NULL OR c.measured_at < s.pulled_at OR c.measured_at < a.corrected_at)
     """)
-    row = connection.execute("SELECT count(*) FROM unmeasured").fetchone()
+    row = first_row(connection, "SELECT count(*) FROM unmeasured")
     return int(row[0]) if row else 0
 
 
 def _parts(connection: duckdb.DuckDBPyConnection) -> Iterator[Rows]:
     columns = ", ".join(f"s.{name}" for name in checks.INPUT_COLUMNS)
-    reader = connection.sql(
-        f"SELECT {columns} FROM samples s SEMI JOIN unmeasured u ON s.id = u.id"
-    ).to_arrow_reader(PART_ROWS * 32)
+    reader = connection.sql(f"SELECT {columns} FROM samples s SEMI JOIN unmeasured u ON s.id = u.id").to_arrow_reader(
+        PART_ROWS * 32
+    )
     for batch in reader:
         for start in range(0, len(batch), PART_ROWS):
             yield batch.slice(start, PART_ROWS).to_pylist()
@@ -177,10 +175,11 @@ def _commit(store: Store, rows: Rows) -> None:
 
 def _is_decided(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> bool:
     """Whether every sample has a verdict of these very rules."""
-    row = connection.execute(
+    row = first_row(
+        connection,
         f"SELECT count(*) = count(v.id) FROM samples_as_pulled s LEFT JOIN verdicts v ON v.dataset = s.dataset "
-        f"AND v.id = s.id AND v.rule_set = {quote(rules.hash)} WHERE s.dataset = {quote(dataset)}"
-    ).fetchone()
+        f"AND v.id = s.id AND v.rule_set = {quote(rules.hash)} WHERE s.dataset = {quote(dataset)}",
+    )
     return bool(row and row[0])
 
 
@@ -201,7 +200,8 @@ def _result(
     where = f"WHERE dataset = {quote(dataset)}"
     verdicts = connection.execute(f"SELECT verdict, count(*) FROM verdicts {where} GROUP BY 1").fetchall()
     reasons = connection.execute(
-        f"SELECT reason, count(*) FROM (SELECT unnest(reasons) AS reason FROM verdicts {where}) GROUP BY 1 ORDER BY 2 DESC, 1"
+        f"SELECT reason, count(*) FROM (SELECT unnest(reasons) AS reason FROM verdicts {where}) "
+        "GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     levels = {rule.code: rule.level for rule in rules.rules}
     return DatasetResult(
@@ -230,9 +230,7 @@ def _account(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet
             run.account.drop(str(reason), int(count))
 
 
-def _write_events(
-    store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, run: Run
-) -> None:
+def _write_events(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, run: Run) -> None:
     """One event a rejected sample and reason; what an earlier run said is not repeated."""
     reader = connection.sql(f"""
         SELECT dataset, {quote(run.run_id)} AS run_id, 'validate' AS stage, id AS candidate, reason,
@@ -250,8 +248,12 @@ def _write_events(
 def rejected_rows(store: Store, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
     """Some rejected samples with their reasons, for tables and reports."""
     with connect(store) as connection:
-        rows: list[dict[str, Any]] = connection.sql(
-            f"SELECT id, reasons FROM verdicts WHERE dataset = {quote(dataset)} AND verdict = 'reject' "
-            f"ORDER BY id LIMIT {limit}"
-        ).to_arrow_table().to_pylist()
+        rows: list[dict[str, Any]] = (
+            connection.sql(
+                f"SELECT id, reasons FROM verdicts WHERE dataset = {quote(dataset)} AND verdict = 'reject' "
+                f"ORDER BY id LIMIT {limit}"
+            )
+            .to_arrow_table()
+            .to_pylist()
+        )
     return rows

@@ -30,7 +30,7 @@ SAMPLE_RATE = 22050
 NOISE_SEED = 1
 STRESS_MARKS = str.maketrans("", "", "ˈˌ")
 INSTALL = "pip install 'triptych[demo]'"
-PUNCTUATION = ".,;:!?¿¡…()\"“”„«»。，、；：！？"
+PUNCTUATION = '.,;:!?¿¡…()"“”„«»。，、；：！？'
 
 # From the public header speak_lib.h.
 _SYNCHRONOUS = 2
@@ -222,9 +222,7 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
     )
     callback = _SynthCallback(receive)
     try:
-        started = espeak.espeak_Initialize(
-            _SYNCHRONOUS, 0, data.encode(), _PHONEME_EVENTS | _IPA_NAMES | _DONT_EXIT
-        )
+        started = espeak.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _PHONEME_EVENTS | _IPA_NAMES | _DONT_EXIT)
         if started != SAMPLE_RATE:
             raise UsageError(f"espeak-ng did not start with the voices in {data}.", hint=INSTALL)
         espeak.espeak_ng_SetRandSeed(ctypes.c_long(NOISE_SEED))  # otherwise it is the time of day
@@ -245,8 +243,6 @@ def _is_loaded(library: str) -> bool:
         return False
     _ctypes.dlclose(held._handle)
     return True
-
-
 
 
 def find_espeak() -> tuple[str, str]:

@@ -12,10 +12,40 @@ from pathlib import PurePosixPath
 from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 
 AUDIO = frozenset(
-    "wav flac mp3 ogg oga opus m4a m4b aac aif aiff aifc au snd caf wma w64 rf64 amr ac3 ape wv tta mka sph nist voc".split()
+    [
+        "wav",
+        "flac",
+        "mp3",
+        "ogg",
+        "oga",
+        "opus",
+        "m4a",
+        "m4b",
+        "aac",
+        "aif",
+        "aiff",
+        "aifc",
+        "au",
+        "snd",
+        "caf",
+        "wma",
+        "w64",
+        "rf64",
+        "amr",
+        "ac3",
+        "ape",
+        "wv",
+        "tta",
+        "mka",
+        "sph",
+        "nist",
+        "voc",
+    ]
 )
-VIDEO = frozenset("mp4 m4v mov mkv webm avi flv wmv mpg mpeg ts 3gp 3g2 ogv asf".split())
-IMAGE = frozenset("jpg jpeg png webp bmp gif tif tiff".split())
+VIDEO = frozenset(
+    ["mp4", "m4v", "mov", "mkv", "webm", "avi", "flv", "wmv", "mpg", "mpeg", "ts", "3gp", "3g2", "ogv", "asf"]
+)
+IMAGE = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"])
 MEDIA_EXTENSIONS = AUDIO | VIDEO | IMAGE
 
 

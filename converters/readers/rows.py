@@ -97,7 +97,9 @@ def _json_line(raw: bytes, path: Path, number: int) -> Row | Rejection:
     try:
         value = json.loads(raw.decode("utf-8"), parse_constant=_null)
     except json.JSONDecodeError as error:
-        return Rejection(f"{path.name}:{number}", "bad_json", f"line {number}, column {error.colno}: {error.msg}", where)
+        return Rejection(
+            f"{path.name}:{number}", "bad_json", f"line {number}, column {error.colno}: {error.msg}", where
+        )
     except (UnicodeDecodeError, RecursionError) as error:
         return Rejection(f"{path.name}:{number}", "bad_json", f"line {number}: {error}", where)
     return _record(value, where, f"{path.name}:{number}")

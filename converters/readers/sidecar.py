@@ -36,7 +36,16 @@ KIND_OF_SUFFIX: Mapping[str, str] = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"), "image"),
 }
 SETTABLE = frozenset(COLUMNS) - {
-    "id", "dataset", "config", "split", "source", "revision", "pulled_at", "extra", "more_media", *MEDIA_KINDS
+    "id",
+    "dataset",
+    "config",
+    "split",
+    "source",
+    "revision",
+    "pulled_at",
+    "extra",
+    "more_media",
+    *MEDIA_KINDS,
 }
 """Columns that a sidecar may fill; the others are facts of the file or of the pull."""
 

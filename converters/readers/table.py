@@ -91,10 +91,8 @@ class _Maker:
         config = fields.pop("config", None)
         if extra:
             fields["extra"] = extra
-        media.sort(key=lambda item: (MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1))
-        return Candidate(
-            str(identity), split, fields, media, config, self.file.uri, self.file.revision, row.where
-        )
+        media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
+        return Candidate(str(identity), split, fields, media, config, self.file.uri, self.file.revision, row.where)
 
     def _blobs(self, column: str, value: Any) -> Iterator[Blob]:
         if value is None or value == []:

@@ -98,9 +98,7 @@ class _Transcripts:
         if not intact:
             return
         for candidate in self.waiting.rest():
-            yield Rejection(
-                candidate.source_id, "no_transcript", "no transcript line has this id", candidate.uri
-            )
+            yield Rejection(candidate.source_id, "no_transcript", "no transcript line has this id", candidate.uri)
         if self.per_split or self.context.options.get("_whole_corpus"):
             for identity, (_, where) in self.lines.items():
                 yield Rejection(identity, "no_media", "a transcript line, but no media file has this id", where)

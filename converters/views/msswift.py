@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...shards.query import quote
+from ...shards.store import quote
 from .base import MEDIA_PATHS, Skip, ViewOptions
 from .prompts import (
     NEVER_AN_ANSWER,
@@ -40,9 +40,9 @@ class MsSwift:
     revision = "1"
     order = "hash"
     text = "clean"
-    tasks = ("sft", "grpo")
+    tasks: tuple[str, ...] = ("sft", "grpo")
     format = "msswift"
-    media_columns = ("images", "videos", "audios")
+    media_columns: tuple[str, ...] = ("images", "videos", "audios")
     keeps_empty_columns = False
 
     def skip_sql(self, options: ViewOptions) -> str:
@@ -75,7 +75,9 @@ class MsSwift:
         ]
         if grpo:
             last = f"messages[len(messages)].content"  # noqa: F541
-            columns.append(f"CASE WHEN coalesce(len(messages), 0) > 0 THEN {last} ELSE {answer_sql(options)} END AS solution")
+            columns.append(
+                f"CASE WHEN coalesce(len(messages), 0) > 0 THEN {last} ELSE {answer_sql(options)} END AS solution"
+            )
             columns += ["effective_task AS task", "language"]
         return ", ".join(columns)
 
@@ -200,7 +202,7 @@ def _tag_mismatch_sql() -> str:
 
 
 def _held_sql(*, system: str | None, drop_last: bool) -> str:
-    """An existing conversation: tags before its first user turn where it has none, the system turn, the last dropped."""
+    """An existing conversation, with tags before its first user turn where it has none, and the system turn."""
     counts = _tag_counts_sql()
     none = " AND ".join(f"{count} = 0" for count in counts.values())
     tags = " || ".join(f"repeat('{TAG_OF[name]}', coalesce(len({name}), 0))" for name in MEDIA_PATHS)

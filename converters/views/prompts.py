@@ -12,12 +12,23 @@ from typing import Any
 import yaml
 
 from ...errors import UsageError
-from ...shards.query import quote
+from ...shards.store import quote
 from .base import LANGUAGE_SQL, ViewOptions, language_of, text_of, text_sql
 
 TAG_FIELD = "modality_tag"
 TEXT_FIELDS = ("text", "translation", "question", "answer", "reasoning")
-PLAIN_FIELDS = ("id", "dataset", "config", "split", "panel", "modality", "task", "language", "target_language", "speaker")
+PLAIN_FIELDS = (
+    "id",
+    "dataset",
+    "config",
+    "split",
+    "panel",
+    "modality",
+    "task",
+    "language",
+    "target_language",
+    "speaker",
+)
 LIST_FIELDS = ("choices", "captions", "labels")
 TEMPLATE_FIELDS = (TAG_FIELD, "prompt", *TEXT_FIELDS, *LIST_FIELDS, *PLAIN_FIELDS)
 

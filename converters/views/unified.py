@@ -22,7 +22,7 @@ class Unified:
     text = "raw"
     tasks: tuple[str, ...] = ()
     format = "unified"
-    media_columns = ("audio", "video")
+    media_columns: tuple[str, ...] = ("audio", "video")
     keeps_empty_columns = True
 
     def skip_sql(self, options: ViewOptions) -> str:

@@ -1,0 +1,178 @@
+"""The functions behind the commands, with the same options: what scripts and notebooks call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .shards.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .catalog.pull import PullResult
+    from .converters.export import ExportResult
+    from .converters.importing import ImportResult
+    from .shards.events import Run
+    from .trainers.reading import ExportReader
+    from .validators.formats.findings import Summary
+    from .validators.validate import DatasetResult
+
+PathLike = str | Path
+
+
+def pull(
+    name: str,
+    *,
+    store: PathLike | None = None,
+    samples: int | None = None,
+    split: str | Sequence[str] = (),
+    source: str | None = None,
+    from_path: PathLike | None = None,
+    mirror: str | None = None,
+    link: bool = False,
+    keep_raw: bool = False,
+    cards: Sequence[Path] = (),
+    on_samples: Callable[[Run], None] | None = None,
+    on_bytes: Callable[[int, int | None], None] | None = None,
+) -> PullResult:
+    """Pull a dataset of the catalog into the store, which is made where it is missing.
+
+    Args:
+        samples: Stop once the store holds this many samples of the selection; None takes all.
+        split: Names or roles (`train`, `validation`, `test`) of splits; all by default, in the card's order.
+        source: `hub`, `archive` or `synthetic`; the card's first that can be reached by default.
+        from_path: Files that are here already: the archive, or the unpacked tree in the corpus's own layout.
+        mirror: Folder or base URL that answers for the original hosts (`<mirror>/<host>/<path>`).
+        link: Name local media where it lies instead of copying it.
+        keep_raw: Keep downloads that were read to their end.
+
+    Raises:
+        UsageError, GateError, NetworkError, DamagedError
+    """
+    from .catalog.pull import PullOptions
+    from .catalog.pull import pull as pull_dataset
+    from .shards.care import compact
+
+    options = PullOptions(
+        samples=samples,
+        splits=_tuple(split),
+        source=source,
+        from_path=Path(from_path) if from_path else None,
+        mirror=mirror,
+        link=link,
+        keep_raw=keep_raw,
+        cards=tuple(cards),
+        on_samples=on_samples,
+        on_bytes=on_bytes,
+    )
+    place = Store.create(store)
+    result = pull_dataset(name, store=place, options=options)
+    if result.account.kept:
+        compact(place, name)
+    return result
+
+
+def import_data(
+    format: str,
+    path: PathLike,
+    *,
+    name: str,
+    store: PathLike | None = None,
+    columns: Mapping[str, str] | None = None,
+    values: Mapping[str, str] | None = None,
+    id_column: str | None = None,
+    media_dir: PathLike | None = None,
+    link: bool = False,
+    on_conflict: str = "reject",
+    progress: Callable[[Run], None] | None = None,
+) -> ImportResult:
+    """Import your own table or folder as the dataset `name`; see `converters.importing.import_data`."""
+    from .converters.importing import import_data as import_into
+    from .shards.care import compact
+
+    place = Store.create(store)
+    result = import_into(
+        format,
+        path,
+        name=name,
+        store=place,
+        columns=columns,
+        values=values,
+        id_column=id_column,
+        media_dir=media_dir,
+        link=link,
+        on_conflict=on_conflict,
+        progress=progress,
+    )
+    compact(place, name)
+    return result
+
+
+def validate(
+    *datasets: str,
+    store: PathLike | None = None,
+    rules: PathLike | None = None,
+    workers: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[DatasetResult]:
+    """Measure what was not measured yet and decide over everything; see `validators.validate.validate`."""
+    from .validators.validate import validate as validate_store
+
+    rules_file = Path(rules) if rules else None
+    return validate_store(Store.open(store), datasets, rules_file=rules_file, workers=workers, progress=progress)
+
+
+def validate_file(format: str, path: PathLike, *, task: str | None = None) -> Summary:
+    """Validate an export or a hand-made file (`unified`, `msswift`) by its consumer's rules."""
+    from .validators.formats import summarise_file
+
+    return summarise_file(Path(path), format, task=task)
+
+
+def export(
+    view: str, *, store: PathLike | None = None, dataset: str | Sequence[str] = (), split: str | Sequence[str] = (),
+    **options: Any,
+) -> ExportResult:  # fmt: skip
+    """Publish one version of a view, or return the one that the same request made before.
+
+    `options` are those of `converters.export.export`: task, where, order, text, name, note, media_root, system,
+    user_template, allow_answer_in_prompt, include_rejected, seed.
+    """
+    from .converters.export import export as export_view
+
+    return export_view(view, store=Store.open(store), datasets=_tuple(dataset), splits=_tuple(split), **options)
+
+
+def query(sql: str, *, store: PathLike | None = None, at: str | None = None) -> pa.Table:
+    """One SELECT over the store, as an Arrow table; `at` is a run id or a UTC time."""
+    from .shards.query import query as query_store
+
+    return query_store(Store.open(store), sql, at=at)
+
+
+def annotate(id: str, key: str, value: str, *, store: PathLike | None = None, producer: str | None = None) -> None:
+    """Lay one later fact over a sample: a corrected text, an assigned split, a review."""
+    from .shards.annotate import Annotation
+    from .shards.annotate import annotate as annotate_store
+
+    annotate_store(Store.open(store), [Annotation(id, key, value)], producer=producer)
+
+
+def explain(id: str, *, store: PathLike | None = None) -> dict[str, Any]:
+    """Where one sample came from and what became of it."""
+    from .shards.explain import explain as explain_sample
+
+    return explain_sample(Store.open(store), id)
+
+
+def open_export(reference: str, *, store: PathLike | None = None) -> ExportReader:
+    """A published version for a trainer: `NAME` or `NAME@vN`."""
+    from .trainers.reading import ExportReader
+
+    return ExportReader.open(reference, store=Store.open(store))
+
+
+def _tuple(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -1,0 +1,1 @@
+"""The commands, a file a subject; every one is a few lines over a function of the API."""

@@ -1,0 +1,259 @@
+"""`triptych import`, `validate`, `validate-file`, `annotate`, `explain`, `query`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ProblemsFound, UsageError
+from . import output
+from .options import JsonOption, StoreOption, pairs
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..converters.importing import ImportResult
+    from ..shards.events import Run
+    from ..validators.formats.findings import Summary
+    from ..validators.validate import DatasetResult
+
+SHOWN_ROWS = 100
+
+
+def import_(
+    format: Annotated[str, typer.Argument(help="csv, json, jsonl, parquet or folder.")],
+    path: Annotated[Path, typer.Argument(help="The table, or the folder of media.")],
+    name: Annotated[str, typer.Option(help="The dataset's name in the store.")],
+    map: Annotated[list[str] | None, typer.Option(help="column=field, as often as needed.")] = None,
+    set: Annotated[list[str] | None, typer.Option(help="field=value for every row.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="The column that identifies a row.")] = None,
+    media_dir: Annotated[Path | None, typer.Option(help="Where relative media paths start.")] = None,
+    link: Annotated[bool, typer.Option(help="Name media where it lies; copy nothing.")] = False,
+    on_conflict: Annotated[str, typer.Option(help="reject or update rows that changed.")] = "reject",
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Your own data, without a card: a table of paths and texts, or a folder of media."""
+    from ..api import import_data
+
+    columns, values = pairs(map, option="--map"), pairs(set, option="--set")
+    with output.progress(f"import {name}", total=None, unit="rows") as tell:
+
+        def progress(run: Run) -> None:
+            tell(run.account.candidates, None)
+
+        result = import_data(
+            format, path, name=name, store=store, columns=columns, values=values, id_column=id_column,
+            media_dir=media_dir, link=link, on_conflict=on_conflict, progress=progress,
+        )  # fmt: skip
+    output.emit(result, as_json=json, show=lambda: _show_import(result))
+    if result.account.rejected:
+        raise typer.Exit(ProblemsFound.exit_code)
+
+
+def _show_import(result: ImportResult) -> None:
+    account = result.account
+    dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
+    updated = f" ({result.updated:,} updated)" if result.updated else ""
+    output.say(f"{result.dataset}: {account.kept:,} stored of {account.candidates:,} rows{updated}" +
+               (f": {dropped}" if dropped else ""))  # fmt: skip
+    for line in result.notes:
+        output.say(f"  - {line}")
+    if account.dropped.get("id_conflict"):
+        output.say("  rows that changed since were left as they are; to take them: --on-conflict update")
+    if account.rejected:
+        where = f"dataset = '{result.dataset}' and stage = 'import'"
+        output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
+
+
+def validate(
+    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; all without.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="A file of your own levels and thresholds.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page about it into this folder.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; the number of cores without.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run checks and rules; exit 1 if anything is rejected."""
+    from ..api import validate as validate_store
+
+    with output.progress("validate", total=None, unit="samples") as tell:
+        results = validate_store(
+            *(datasets or ()), store=store, rules=rules, workers=workers,
+            progress=lambda dataset, done, total: tell(done, total),
+        )  # fmt: skip
+    if report is not None:
+        from ..shards.store import Store
+        from ..validators.report import report_store
+
+        page = report_store(Store.open(store), results, report)
+        output.note(f"report: {page}")
+    output.emit(results, as_json=json, show=lambda: _show_validation(results))
+    if any(result.rejected for result in results):
+        raise typer.Exit(ProblemsFound.exit_code)
+
+
+def _show_validation(results: list[DatasetResult]) -> None:
+    rows = [
+        [r.dataset, r.samples, r.verdicts.get("keep", 0), r.verdicts.get("warn", 0), r.rejected, r.measured]
+        for r in results
+    ]
+    output.table(["dataset", "samples", "keep", "warn", "reject", "measured now"], rows)
+    reasons = [
+        [result.dataset, reason, level, count]
+        for result in results
+        for (reason, level), count in result.reasons.items()
+    ]
+    if reasons:
+        output.say()
+        output.table(["dataset", "reason", "level", "samples"], reasons)
+    if any(result.rejected for result in results):
+        output.say("\nrejected samples stay in the store and reach no export; see one: triptych explain ID")
+        output.say("list them: triptych query \"select id, reasons from verdicts where verdict = 'reject'\"")
+
+
+def validate_file(
+    format: Annotated[str, typer.Argument(help="unified or msswift.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet.")],
+    task: Annotated[str | None, typer.Option(help="sft or grpo; told from the rows without.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check an export or a hand-made file by its consumer's rules; exit 1 if the consumer would lose a row."""
+    from ..api import validate_file as validate_data_file
+
+    summary = validate_data_file(format, file, task=task)
+    output.emit(summary, as_json=json, show=lambda: _show_summary(file, summary))
+    if not summary.passed:
+        raise typer.Exit(ProblemsFound.exit_code)
+
+
+def _show_summary(file: Path, summary: Summary) -> None:
+    if summary.examples:
+        rows = [
+            [f.row, f.severity, f.stage, f.code, f.column or "", f.value or "", f.message] for f in summary.examples
+        ]
+        output.table(["row", "severity", "stage", "code", "column", "value", "message"], rows)
+        output.say()
+    task = f" {summary.task}" if summary.task else ""
+    output.say(
+        f"{file}: {summary.rows:,} rows of {summary.format}{task}, "
+        f"{summary.errors:,} errors in {summary.rows_with_errors:,} rows, {summary.warnings:,} warnings"
+    )
+
+
+def annotate(
+    id: Annotated[str | None, typer.Argument(help="A sample's id.")] = None,
+    key: Annotated[str | None, typer.Argument(help="text, assigned_split, words, or a key of your own.")] = None,
+    value: Annotated[str | None, typer.Argument(help="The value; lists and alignments as JSON.")] = None,
+    from_file: Annotated[Path | None, typer.Option("--from", help="A CSV with the columns id, key, value.")] = None,
+    producer: Annotated[str | None, typer.Option(help="Who says so; you, without.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """A later fact about a sample: a corrected text, a split, a review. What the corpus said stays."""
+    from ..shards.annotate import Annotation, read_annotations
+    from ..shards.annotate import annotate as annotate_store
+    from ..shards.store import Store
+
+    if (from_file is None) == (id is None):
+        raise UsageError("annotate takes ID KEY VALUE, or --from FILE.csv.")
+    if from_file is not None:
+        rows = read_annotations(from_file)
+    elif id is None or key is None or value is None:
+        raise UsageError("annotate takes ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
+    else:
+        rows = [Annotation(id, key, value)]
+    count = annotate_store(Store.open(store), rows, producer=producer)
+    output.emit({"annotations": count}, as_json=json, show=lambda: output.say(f"{count:,} annotations written"))
+
+
+def explain(
+    id: Annotated[str, typer.Argument(help="A sample's id, or a rejected candidate.")],
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Where one sample came from and what became of it."""
+    from ..api import explain as explain_sample
+
+    life = explain_sample(id, store=store)
+    output.emit(life, as_json=json, show=lambda: _show_life(life))
+
+
+def _show_life(life: dict[str, Any]) -> None:
+    output.say(life["id"])
+    if life["sample"] is None:
+        output.say("  not stored")
+    for key, value in (life["sample"] or {}).items():
+        if key != "id":
+            output.say(f"  {key:<14} {output.cell(value) if not isinstance(value, float | int) else value}")
+    for event in life["events"]:
+        output.say(f"  {event['stage']}: {event['reason']} ({event.get('detail', '')}), run {event['run_id']}")
+    for item in life["annotations"]:
+        output.say(f"  annotated {item['key']} = {item['value']} by {item['producer']}")
+    for verdict in life["verdict"]:
+        reasons = f" ({', '.join(verdict['reasons'])})" if verdict["reasons"] else ""
+        output.say(f"  verdict        {verdict['verdict']}{reasons}")
+    for checks in life["checks"]:
+        measured = {key: value for key, value in checks.items() if key not in ("revision", "measured_at")}
+        for key, value in measured.items():
+            output.say(f"  measured {key} = {round(value, 4) if isinstance(value, float) else value}")
+    if life["exports"]:
+        output.say(f"  in exports     {', '.join(life['exports'])}")
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over samples, checks, verdicts, annotations, events, runs.")],
+    format: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    at: Annotated[str | None, typer.Option(help="As of a run id, or a UTC time such as 2026-11-21T10:00:00Z.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """DuckDB over the store."""
+    from ..api import query as query_store
+
+    form = "json" if json else format
+    if form not in ("table", "csv", "json", "parquet"):
+        raise UsageError(f"--format takes table, csv, json or parquet, not {format!r}.")
+    if form == "parquet" and sys.stdout.isatty():
+        raise UsageError(
+            "Parquet is no text: send it to a file.", hint="triptych query ... --format parquet > out.parquet"
+        )
+    _write_result(query_store(sql, store=store, at=at), form)
+
+
+def _write_result(result: pa.Table, form: str) -> None:
+    if form == "json":
+        output.emit(result.to_pylist(maps_as_pydicts="lossy"), as_json=True, show=lambda: None)
+    elif form == "table":
+        rows = [list(row.values()) for row in result.slice(0, SHOWN_ROWS).to_pylist(maps_as_pydicts="lossy")]
+        output.table(result.column_names, rows)
+        if result.num_rows > SHOWN_ROWS:
+            output.say(
+                f"... {result.num_rows - SHOWN_ROWS:,} more rows; all of them with --format csv, json or parquet"
+            )
+    elif form == "csv":
+        _write_csv(result)
+    else:
+        import pyarrow.parquet as pq
+
+        pq.write_table(result, sys.stdout.buffer)
+
+
+def _write_csv(result: pa.Table) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(result.column_names)
+    for batch in result.to_batches(max_chunksize=10_000):
+        for row in batch.to_pylist(maps_as_pydicts="lossy"):
+            writer.writerow([_csv_cell(value) for value in row.values()])
+
+
+def _csv_cell(value: Any) -> Any:
+    return value if isinstance(value, str | int | float) else output.cell(value)
+
+
+__all__ = ["annotate", "explain", "import_", "query", "validate", "validate_file"]

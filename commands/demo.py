@@ -1,0 +1,70 @@
+"""`triptych demo`: the whole main job on the synthetic datasets, with no network and no service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import output
+from .options import JsonOption
+
+DATASETS = ("demo-speech", "demo-video", "demo-av")
+DEMO_STORE = Path("demo-store")
+SQL = (
+    "select dataset, modality, count(*) as samples, round(sum(coalesce(audio.duration, video.duration)), 1) as seconds "
+    "from samples group by all order by all"
+)
+
+
+def demo(
+    samples: Annotated[int, typer.Option(min=1, help="Samples of each dataset.")] = 12,
+    store: Annotated[Path | None, typer.Option("--store", help="./demo-store by default.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """The whole main job on made-up speech and video: pull, validate, export, query."""
+    from .. import api
+
+    place = (store or DEMO_STORE).absolute()
+    pulled = {name: api.pull(name, store=place, samples=samples) for name in DATASETS}
+    if not json:
+        for name, result in pulled.items():
+            output.say(f"pull      {name}: {result.stored} samples")
+    validated = api.validate(store=place)
+    if not json:
+        for found in validated:
+            output.say(f"validate  {found.dataset}: {found.verdicts}")
+    exports = [
+        api.export("unified", store=place),
+        api.export("msswift", store=place, task="sft", split="train"),
+        api.export("msswift", store=place, task="grpo", split="train"),
+    ]
+    if not json:
+        for export in exports:
+            output.say(f"export    {export.version.reference}: {export.counts['written']} rows")
+    rows = api.query(SQL, store=place)
+    document: dict[str, Any] = {
+        "store": place,
+        "samples": {name: result.stored for name, result in pulled.items()},
+        "validated": validated,
+        "exports": {export.version.reference: export.version.data for export in exports},
+        "query": rows.to_pylist(),
+    }
+    output.emit(document, as_json=json, show=lambda: _close(place, exports, rows))
+
+
+def _close(place: Path, exports: list[Any], rows: Any) -> None:
+    output.say()
+    output.table(rows.column_names, [list(row.values()) for row in rows.to_pylist()])
+    output.say(f"\nEverything is in {place}:")
+    for result in exports:
+        output.say(f"  {result.version.data}")
+    output.say(f"  {place / 'store.duckdb'}  (for the plain duckdb client)")
+    flag = f" --store {place}"
+    output.say("\nWhat to type next:")
+    output.say(f"  head -n 1 {exports[2].version.data}")
+    output.say(f'  triptych query "select id, text from samples limit 5"{flag}')
+    output.say(f"  triptych store status{flag}")
+    output.say("  triptych catalog list")
+    output.say("  triptych catalog pull librispeech --samples 100    # real speech, from the network")

@@ -1,0 +1,256 @@
+"""`triptych export` and `triptych exports`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DamagedError, ProblemsFound, UsageError
+from . import output
+from .options import JsonOption, StoreOption, listed
+
+if TYPE_CHECKING:
+    from ..converters.export import ExportResult
+    from ..shards.exports import Difference, Version
+
+app = typer.Typer(no_args_is_help=True, help="The published versions of exports.")
+
+ReferenceArgument = Annotated[
+    str, typer.Argument(metavar="NAME[@vN]", help="An export; its latest version without @vN.")
+]
+
+
+def export(
+    view: Annotated[str, typer.Argument(help="unified or msswift.")],
+    task: Annotated[str | None, typer.Option(help="sft or grpo, for msswift.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Datasets; all without.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Names, roles (train, validation, test) or globs.")] = None,
+    where: Annotated[str | None, typer.Option(help="One SQL expression over the columns of samples.")] = None,
+    order: Annotated[str | None, typer.Option(help="hash or id; the view's own without.")] = None,
+    text: Annotated[str | None, typer.Option(help="raw or clean; the view's own without.")] = None,
+    name: Annotated[str | None, typer.Option(help="The export's name; by view and task without.")] = None,
+    note: Annotated[str | None, typer.Option(help="Kept in the manifest.")] = None,
+    media_root: Annotated[str | None, typer.Option(help="What media paths start with; the store without.")] = None,
+    system: Annotated[str | None, typer.Option(help="System message before every conversation.")] = None,
+    user_template: Annotated[
+        str | None, typer.Option(help='The user turn, e.g. "{modality_tag}{question} Answer briefly."')
+    ] = None,
+    allow_answer_in_prompt: Annotated[
+        bool, typer.Option("--allow-answer-in-prompt", help="Publish even where the user turn holds the answer.")
+    ] = False,
+    include_rejected: Annotated[bool, typer.Option("--include-rejected", help="Take rejected samples too.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the hash order.")] = 0,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Publish one version of a view; the same request again returns the same version."""
+    from ..api import export as export_view
+
+    result = export_view(
+        view, store=store, dataset=listed(dataset), split=listed(split), task=task, where=where, order=order,
+        text=text, name=name, note=note, media_root=media_root, system=system, user_template=user_template,
+        allow_answer_in_prompt=allow_answer_in_prompt, include_rejected=include_rejected, seed=seed,
+    )  # fmt: skip
+    for warning in result.warnings:
+        output.note(f"warning: {warning}")
+    output.emit(_document(result), as_json=json, show=lambda: _show_result(result))
+
+
+def _document(result: ExportResult) -> dict[str, Any]:
+    return {
+        "export": result.version.reference,
+        "path": result.version.path,
+        "data": result.version.data,
+        "reused": result.reused,
+        "counts": result.counts,
+        "warnings": result.warnings,
+        "next": result.next_command,
+        "content_sha256": result.version.manifest["content_sha256"],
+    }
+
+
+def _show_result(result: ExportResult) -> None:
+    counts = dict(result.counts)
+    written = counts.pop("written")
+    others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
+    state = "unchanged" if result.reused else "published"
+    output.say(f"{result.version.reference} {state}: {written:,} rows{others}")
+    for path in sorted(result.version.manifest["files"]):
+        output.say(f"  {result.version.path / path}")
+    if result.next_command:
+        output.say(f"train: {result.next_command}")
+
+
+@app.command("list")
+def list_(store: StoreOption = None, json: JsonOption = False) -> None:
+    """Every version of every export."""
+    from ..shards.exports import all_versions
+    from ..shards.store import Store
+
+    versions = list(all_versions(Store.open(store)))
+    document = [_row(version) for version in versions]
+    rows = [list(row.values()) for row in document]
+    columns = ["export", "rows", "datasets", "created", "note", "withdrawn"]
+    output.emit(document, as_json=json, show=lambda: output.table(columns, rows))
+
+
+def _row(version: Version) -> dict[str, Any]:
+    manifest = version.manifest
+    return {
+        "export": version.reference,
+        "rows": manifest["rows"],
+        "datasets": ", ".join(manifest["datasets"]),
+        "created_at": manifest["created_at"],
+        "note": manifest.get("note"),
+        "withdrawn": manifest.get("withdrawn"),
+    }
+
+
+@app.command()
+def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+    """The manifest of one version."""
+    version = _find(reference, store)
+
+    def show_manifest() -> None:
+        for key, value in version.manifest.items():
+            if key != "sql":
+                output.say(f"{key:<18} {output.cell(value) if not isinstance(value, int) else value}")
+
+    output.emit(version.manifest, as_json=json, show=show_manifest)
+
+
+@app.command()
+def path(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+    """One line: the path of data.jsonl, for scripts."""
+    version = _find(reference, store)
+    output.emit({"path": version.data}, as_json=json, show=lambda: output.say(str(version.data)))
+
+
+@app.command()
+def verify(
+    references: Annotated[list[str] | None, typer.Argument(metavar="NAME[@vN]", help="All versions without.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Whether files and media are what was published; exit 4 if not."""
+    from ..shards import exports
+    from ..shards.store import Store
+
+    opened = Store.open(store)
+    chosen = [exports.find(opened, reference) for reference in references or ()] or list(exports.all_versions(opened))
+    found = {v.reference: exports.verify(v) for v in chosen if not v.manifest.get("withdrawn")}
+
+    def show_problems() -> None:
+        for reference, problems in found.items():
+            output.say(f"{reference}: {'ok' if not problems else f'{len(problems)} problems'}")
+            for problem in problems[:20]:
+                output.say(f"  {problem}")
+
+    output.emit(found, as_json=json, show=show_problems)
+    if any(found.values()):
+        raise typer.Exit(DamagedError.exit_code)
+
+
+@app.command()
+def diff(
+    old: Annotated[str, typer.Argument(metavar="A", help="NAME[@vN]; alone it is compared with the version before.")],
+    new: Annotated[str | None, typer.Argument(metavar="B")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rows that came, went or changed from A to B; exit 1 if there are any."""
+    from ..shards import exports
+
+    first = _find(old, store)
+    if new is None:
+        first, second = _before(first, store), first
+    else:
+        second = _find(new, store)
+    found = exports.diff(first, second)
+    output.emit(found, as_json=json, show=lambda: _show_difference(first, second, found))
+    if found.added or found.removed or found.changed:
+        raise typer.Exit(ProblemsFound.exit_code)
+
+
+def _before(version: Version, store: Path | None) -> Version:
+    from ..shards import exports
+    from ..shards.store import Store
+
+    opened = Store.open(store)
+    earlier = [label for label in exports.labels(opened, version.name) if "-" not in label]
+    position = earlier.index(f"v{version.number}")
+    if position == 0:
+        raise UsageError(f"{version.reference} is the first version: name another to compare with.")
+    return exports.load(opened, version.name, earlier[position - 1])
+
+
+def _show_difference(first: Version, second: Version, found: Difference) -> None:
+    output.say(
+        f"{first.reference} -> {second.reference}: {len(found.added):,} added, {len(found.removed):,} removed, "
+        f"{len(found.changed):,} changed"
+    )
+    for mark, ids in (("+", found.added), ("-", found.removed), ("~", found.changed)):
+        for identity in ids[:20]:
+            output.say(f"  {mark} {identity}")
+        if len(ids) > 20:
+            output.say(f"  {mark} ... {len(ids) - 20:,} more (--json lists all)")
+
+
+@app.command()
+def which(
+    file: Annotated[Path, typer.Argument(help="A copied data file.")],
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The export that a copied file came from, by its content."""
+    from ..shards import exports
+    from ..shards.store import Store
+
+    found = [version.reference for version in exports.which(Store.open(store), file)]
+    if not found:
+        raise ProblemsFound(f"{file} is no file of any version in this store, or it was changed since.")
+    output.emit(found, as_json=json, show=lambda: output.say("\n".join(found)))
+
+
+@app.command()
+def relocate(
+    reference: ReferenceArgument,
+    media_root: Annotated[str, typer.Option(help="Absolute path that media paths shall start with.")],
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The same version for another media root, written beside it."""
+    from ..shards import exports
+    from ..shards.store import Store
+
+    opened = Store.open(store)
+    version = exports.relocate(opened, exports.find(opened, reference), media_root)
+    document = {"export": version.reference, "path": version.path}
+    output.emit(document, as_json=json, show=lambda: output.say(f"{version.reference}\n  {version.data}"))
+
+
+@app.command()
+def pack(
+    reference: ReferenceArgument,
+    to: Annotated[Path, typer.Option(help="A new folder.")],
+    media_root: Annotated[str | None, typer.Option(help="Where the folder will lie in the end.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Copy a version with just the media it names."""
+    from ..shards import exports
+
+    manifest = exports.pack(_find(reference, store), to, media_root=media_root)
+    media = manifest["media"]
+    document = {"to": to, "media": media, "rows": manifest["rows"]}
+    said = f"{to}: {manifest['rows']:,} rows, {media['files']:,} media files, {output.size(media['bytes'])}"
+    output.emit(document, as_json=json, show=lambda: output.say(said))
+
+
+def _find(reference: str, store: Path | None) -> Version:
+    from ..shards.exports import find
+    from ..shards.store import Store
+
+    return find(Store.open(store), reference)

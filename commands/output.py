@@ -1,0 +1,164 @@
+"""What commands print: one JSON document or readable tables on stdout, progress and logs on stderr.
+
+Text from data never reaches a terminal raw: control characters are shown as escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from ..errors import TriptychError
+
+RIGHT_ALIGNED = (int, float)
+WIDE = 200
+"""Columns to assume where the output is no terminal, so that ids are not cut."""
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: dataclasses, paths, times, counters and tuples included."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {" ".join(key) if isinstance(key, tuple) else str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and value != value:
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def emit(document: Any, *, as_json: bool, show: Callable[[], None]) -> None:
+    """Print the one JSON document, or let `show` print for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2) + "\n")
+    else:
+        show()
+
+
+def say(text: str = "") -> None:
+    """A line for people on stdout."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def note(text: str) -> None:
+    """A line on stderr: progress, warnings."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def printable(text: str) -> str:
+    """Text with control characters as escapes; line breaks stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+    """A table on stdout, as wide as the terminal, or as wide as it must be where there is none."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left")
+    for index, name in enumerate(columns):
+        numeric = all(isinstance(row[index], RIGHT_ALIGNED) or row[index] is None for row in rows) and bool(rows)
+        grid.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(printable(cell(value))) for value in row))
+    width = None if sys.stdout.isatty() else max(WIDE, _needed(columns, rows))
+    Console(file=sys.stdout, width=width, highlight=False).print(grid)
+
+
+def _needed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    widths = [max([len(name), *(len(cell(row[i])) * 2 for row in rows)]) for i, name in enumerate(columns)]
+    return sum(widths) + 4 * len(widths)
+
+
+def cell(value: Any) -> str:
+    """A value as a table shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, str):
+        return value
+    return json.dumps(plain(value), ensure_ascii=False)
+
+
+def size(count: int | None) -> str:
+    """Bytes for people."""
+    if count is None:
+        return "unknown"
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError("unreachable")
+
+
+def report_error(error: TriptychError, *, as_json: bool) -> None:
+    """An error for people on stderr, or as the one JSON document on stdout."""
+    if as_json:
+        document = {"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}}
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        return
+    note(f"error: {error.message}")
+    if error.hint:
+        note(f"  next: {error.hint}")
+
+
+def _tell_nobody(done: int, of: int | None) -> None:
+    """Progress where nobody watches."""
+
+
+@contextmanager
+def progress(description: str, *, total: int | None, unit: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar with rate and time left on a terminal; nothing elsewhere.
+
+    Yields a function that is told the amount done so far and, where it becomes known, the total.
+    """
+    if not sys.stderr.isatty():
+        yield _tell_nobody
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    if unit == "bytes":
+        amount = [DownloadColumn(), TransferSpeedColumn()]
+    else:
+        amount = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}")]
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn(),
+        console=Console(file=sys.stderr), transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(description, total=total, rate="")
+
+        def tell(done: int, of: int | None) -> None:
+            speed = bar.tasks[task].speed
+            rate = f"{speed:,.0f} {unit}/s" if speed else ""
+            if of is not None:
+                bar.update(task, total=of)
+            bar.update(task, completed=done, rate=rate)
+
+        yield tell

@@ -1,0 +1,138 @@
+"""`triptych store`: init, status, compact, gc, refresh, remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from . import output
+from .options import JsonOption, StoreOption
+
+if TYPE_CHECKING:
+    from ..shards.care import StoreStatus
+    from ..shards.removal import Removal
+
+app = typer.Typer(no_args_is_help=True, help="Care of the store.")
+
+
+@app.command()
+def init(store: StoreOption = None, json: JsonOption = False) -> None:
+    """Make an empty store."""
+    from ..shards.store import Store
+
+    made = Store.create(store)
+    output.emit({"store": made.root}, as_json=json, show=lambda: output.say(f"store: {made.root}"))
+
+
+@app.command()
+def status(store: StoreOption = None, json: JsonOption = False) -> None:
+    """What is in the store, and who is at work in it."""
+    from ..shards.care import status as store_status
+    from ..shards.store import Store
+
+    found = store_status(Store.open(store))
+    output.emit(found, as_json=json, show=lambda: _show_status(found))
+
+
+def _show_status(found: StoreStatus) -> None:
+    output.say(f"store: {found.root}")
+    rows = [
+        [d.dataset, d.samples, d.hours, *(d.verdicts.get(v, 0) for v in ("keep", "warn", "reject")),
+         ", ".join(f"{split} {count:,}" for split, count in d.splits.items())]
+        for d in found.datasets
+    ]  # fmt: skip
+    output.table(["dataset", "samples", "hours", "keep", "warn", "reject", "splits"], rows)
+    output.say(f"\nmedia: {found.media_files:,} files, {output.size(found.media_bytes)}")
+    output.say(f"tables: {', '.join(f'{name} {count}' for name, count in found.table_files.items())} files")
+    output.say(f"unfinished downloads: {output.size(found.partial_bytes)}")
+    output.say(f"exports: {', '.join(found.exports) or 'none'}")
+    for holder in found.held_by:
+        output.say(f"locked: {holder}")
+
+
+@app.command()
+def compact(
+    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; all without.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Join small table files, so that queries read fewer."""
+    from ..shards.care import compact as compact_dataset
+    from ..shards.store import Store
+
+    opened = Store.open(store)
+    known = opened.datasets()
+    for dataset in datasets or ():
+        if dataset not in known:
+            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
+    removed = {dataset: compact_dataset(opened, dataset, force=True) for dataset in datasets or known}
+    total = sum(removed.values())
+    output.emit(removed, as_json=json, show=lambda: output.say(f"{total:,} small files joined"))
+
+
+@app.command()
+def gc(
+    older_than_days: Annotated[float, typer.Option(min=0, help="Younger files stay.")] = 7.0,
+    dry_run: Annotated[bool, typer.Option(help="Say what would go, and stop.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove media that no row of any version and no export names."""
+    from ..shards.care import collect_garbage
+    from ..shards.store import Store
+
+    found = collect_garbage(Store.open(store), older_than_days=older_than_days, dry_run=dry_run)
+    verb = "would go" if dry_run else "removed"
+    said = f"{len(found.files):,} files, {output.size(found.bytes)} {verb}; {found.kept_young:,} unnamed but young"
+    output.emit(found, as_json=json, show=lambda: output.say(said))
+
+
+@app.command()
+def refresh(
+    root: Annotated[Path | None, typer.Option(help="Path of the store as another machine sees it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the file; STORE/store.duckdb without.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write store.duckdb anew, for the plain duckdb client."""
+    from ..shards.store import Store
+
+    if root is not None and out is None:
+        raise UsageError("--root is for a file that goes elsewhere: say where with --out FILE.")
+    path = Store.open(store).refresh(root=root, out=out.absolute() if out else None)
+    output.emit({"path": path}, as_json=json, show=lambda: output.say(str(path)))
+
+
+@app.command()
+def remove(
+    dataset: Annotated[str | None, typer.Argument(help="A dataset; with --where some of it.")] = None,
+    where: Annotated[str | None, typer.Option(help="One SQL expression, e.g. \"speaker = '123'\".")] = None,
+    purge: Annotated[bool, typer.Option("--purge", help="Also old versions, media, and the data of exports.")] = False,
+    reason: Annotated[str, typer.Option(help="Kept in the tombstones and the receipt.")] = "withdrawn",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and stop.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Withdraw samples; the next pull does not bring them back."""
+    from ..shards.removal import remove as remove_samples
+    from ..shards.store import Store
+
+    removal = remove_samples(
+        Store.open(store), dataset=dataset, where=where, purge=purge, dry_run=dry_run, reason=reason
+    )
+    output.emit(removal, as_json=json, show=lambda: _show_removal(removal, dry_run=dry_run))
+
+
+def _show_removal(removal: Removal, *, dry_run: bool) -> None:
+    verb = "would be removed" if dry_run else "removed"
+    for dataset, count in removal.samples.items():
+        output.say(f"{dataset}: {count:,} samples {verb}")
+    for reference, count in removal.exports.items():
+        output.say(f"  {reference} holds {count:,} of them")
+    for what, count in removal.purged.items():
+        output.say(f"  purged {what}: {count:,}")
+    if removal.receipt:
+        output.say(f"receipt: {removal.receipt}")

@@ -1,0 +1,69 @@
+"""Trainers read published, verified versions of exports, and nothing else.
+
+A reader names the version and its content sum, so that a training run can record what it was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DamagedError, UsageError
+from ..shards import exports
+from ..shards.store import Store
+
+if TYPE_CHECKING:
+    import datasets
+
+BATCH_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReader:
+    """Rows of one version, in its order."""
+
+    version: exports.Version
+
+    @classmethod
+    def open(cls, reference: str, *, store: Store, verify: bool = True) -> ExportReader:
+        """Open `NAME` (its latest version) or `NAME@vN`.
+
+        Args:
+            verify: Check files and media first; a changed or incomplete export is refused.
+
+        Raises:
+            UsageError: No such version, or it was withdrawn.
+            DamagedError: The version is not what was published.
+        """
+        version = exports.find(store, reference)
+        if version.manifest.get("withdrawn"):
+            raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}.")
+        problems = exports.verify(version) if verify else []
+        if problems:
+            more = f" and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+            raise DamagedError(f"{version.reference}: {problems[0]}{more}", hint="publish it again: triptych export")
+        return cls(version)
+
+    def __len__(self) -> int:
+        return int(self.version.manifest["rows"])
+
+    @property
+    def content_sha256(self) -> str:
+        """The sum of the rows, equal wherever the same rows are."""
+        return str(self.version.manifest["content_sha256"])
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Rows as dictionaries, without their null columns; read batch by batch."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.version.path / "data.parquet") as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                for row in batch.to_pylist():
+                    yield {name: value for name, value in row.items() if value is not None}
+
+    def dataset(self) -> datasets.Dataset:
+        """The rows as a Hugging Face dataset, typed, without decoding media."""
+        import datasets
+
+        return datasets.Dataset.from_parquet(str(self.version.path / "data.parquet"))
