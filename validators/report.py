@@ -77,7 +77,8 @@ def collect(
     ).fetchall()
     reasons: dict[str, dict[str, int]] = {}
     for dataset, reason, rows in connection.execute(
-        f"SELECT dataset, unnest(reasons) AS reason, count(*) FROM {verdicts} GROUP BY ALL ORDER BY 3 DESC, 2"
+        f"SELECT dataset, reason, count(*) FROM (SELECT dataset, unnest(reasons) AS reason FROM {verdicts})"
+        " GROUP BY ALL ORDER BY 3 DESC, 2"
     ).fetchall():
         reasons.setdefault(dataset, {})[reason] = rows
     lengths, hours = _lengths(connection, measured)
@@ -178,7 +179,8 @@ def _overview(datasets: Sequence[DatasetSummary]) -> str:
     foot = f"<tfoot><tr><th scope=row>all</th>{_numbers(total)}</tr></tfoot>" if len(datasets) > 1 else ""
     return (
         "<section><table><thead><tr><th scope=col>dataset<th scope=col>samples<th scope=col>hours<th scope=col>keep"
-        f"<th scope=col>warn<th scope=col>reject<th scope=col></tr></thead><tbody>{rows}</tbody>{foot}</table></section>"
+        "<th scope=col>warn<th scope=col>reject<th scope=col></tr></thead>"
+        f"<tbody>{rows}</tbody>{foot}</table></section>"
     )
 
 
@@ -200,8 +202,8 @@ def _suite(suite: SuiteResult, directory: Path) -> str:
         link = f"<p><a href='{escape(href, quote=True)}'>Data Docs of Great Expectations</a></p>"
     return (
         f"<section><h2>The whole table</h2><p>{number(suite.rows)} rows.</p><table><thead><tr><th scope=col>expectation"
-        f"<th scope=col>outcome<th scope=col>rows<th scope=col>first ids</tr></thead><tbody>{rows}</tbody></table>{link}"
-        "</section>"
+        "<th scope=col>outcome<th scope=col>rows<th scope=col>first ids</tr></thead>"
+        f"<tbody>{rows}</tbody></table>{link}</section>"
     )
 
 

@@ -12,7 +12,8 @@ body{margin:0;background:#f6f7f9;color:var(--ink);font:15px/1.5 system-ui,-apple
 main{max-width:1080px;margin:0 auto;padding:32px 20px 80px}
 h1{font-size:26px;margin:0}h2{font-size:19px;margin:0 0 12px}
 header p{margin:4px 0 20px;color:var(--soft)}
-section{background:#fff;border:1px solid var(--line);border-radius:10px;padding:20px 22px;margin:0 0 18px;overflow-x:auto}
+section{background:#fff;border:1px solid var(--line);border-radius:10px;padding:20px 22px}
+section{margin:0 0 18px;overflow-x:auto}
 table{border-collapse:collapse;width:100%}
 th,td{padding:7px 10px;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);font-weight:400}
 thead th{color:var(--soft);font-size:13px}
@@ -69,7 +70,7 @@ def histogram(counts: Sequence[int], edges: Sequence[float], *, label: str) -> s
                 if count
                 else ""
             )
-            + f"<text x={x + 3} y={bottom + 14}>{edges[place]:g}{' s' if place == 0 else '+' if last else ''}</text></g>"
+            + f"<text x={x + 3} y={bottom + 14}>{edges[place]:g}{'+' if last else ''}</text></g>"
         )
     width = wide * len(counts)
     return (

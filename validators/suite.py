@@ -31,7 +31,9 @@ EXPECTATIONS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "every sample has an id": ("reject", "ExpectColumnValuesToNotBeNull", {"column": "id"}),
     "ids are unique": ("reject", "ExpectColumnValuesToBeUnique", {"column": "id"}),
     "every sample has a dataset": ("reject", "ExpectColumnValuesToNotBeNull", {"column": "dataset"}),
-    "dataset names are well formed": ("reject", "ExpectColumnValuesToMatchRegex", {"column": "dataset", "regex": _NAME}),
+    "dataset names are well formed": (
+        "reject", "ExpectColumnValuesToMatchRegex", {"column": "dataset", "regex": _NAME},
+    ),
     "split names are well formed": ("warn", "ExpectColumnValuesToMatchRegex", {"column": "split", "regex": _NAME}),
     "every sample has a modality": ("reject", "ExpectColumnValuesToNotBeNull", {"column": "modality"}),
     "modalities are known": (
@@ -108,6 +110,7 @@ def run_suite(frame: pd.DataFrame, *, docs: Path | None = None) -> SuiteResult:
 def build_docs(context: Any, definition: Any, frame: pd.DataFrame, directory: Path) -> Path:
     """Write the Data Docs of one validation into a folder and return their start page."""
     import great_expectations as gx
+    from great_expectations.checkpoint.actions import UpdateDataDocsAction
 
     directory.mkdir(parents=True, exist_ok=True)
     site = {
@@ -116,7 +119,7 @@ def build_docs(context: Any, definition: Any, frame: pd.DataFrame, directory: Pa
         "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(directory.resolve())},
     }
     context.add_data_docs_site(site_name="triptych", site_config=site)
-    action = gx.checkpoint.UpdateDataDocsAction(name="data docs", site_names=["triptych"])
+    action = UpdateDataDocsAction(name="data docs", site_names=["triptych"])
     checkpoint = gx.Checkpoint(name="samples", validation_definitions=[definition], actions=[action])
     context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
     return directory / "index.html"
@@ -125,9 +128,10 @@ def build_docs(context: Any, definition: Any, frame: pd.DataFrame, directory: Pa
 def _context() -> tuple[Any, Any]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     context.delete_data_docs_site("local_site")
     asset = context.data_sources.add_pandas("triptych").add_dataframe_asset("samples")
     suite = gx.ExpectationSuite(name="samples")
