@@ -165,9 +165,9 @@ class MsSwift:
     def train_command(self, data: Path, options: ViewOptions) -> str | None:
         dataset = shlex.quote(str(data))
         if options.task == "sft":
-            return f"swift sft --model {_MODEL['audio']} --dataset {dataset} --train_type lora --strict true"
+            return f"swift sft --model {_MODEL['audio']} --dataset {dataset} --tuner_type lora --strict true"
         return (
-            f"swift rlhf --rlhf_type grpo --model {_MODEL['audio']} --dataset {dataset} --train_type lora "
+            f"swift rlhf --rlhf_type grpo --model {_MODEL['audio']} --dataset {dataset} --tuner_type lora "
             "--external_plugins REWARD.py --reward_funcs REWARD"
         )
 
