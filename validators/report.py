@@ -193,7 +193,7 @@ def _suite(suite: SuiteResult, directory: Path) -> str:
     rows = "".join(
         f"<tr class={'ok' if item.passed else item.level}><th scope=row>{escape(item.name)}"
         f"<td>{'holds' if item.passed else escape(item.level)}<td>{number(item.offending_rows)}"
-        f"<td class=ids>{escape(', '.join(str(name) for name in dict.fromkeys(item.offending_ids)))}</tr>"
+        f"<td class=ids>{escape(_first(item.offending_ids))}</tr>"
         for item in suite.expectations
     )
     link = ""
@@ -205,6 +205,10 @@ def _suite(suite: SuiteResult, directory: Path) -> str:
         "<th scope=col>outcome<th scope=col>rows<th scope=col>first ids</tr></thead>"
         f"<tbody>{rows}</tbody></table>{link}</section>"
     )
+
+
+def _first(ids: Sequence[str | None]) -> str:
+    return ", ".join(list(dict.fromkeys(map(str, ids)))[:EXAMPLES])
 
 
 def _dataset(place: int, item: DatasetSummary, levels: Mapping[str, str], why: Mapping[str, str]) -> str:

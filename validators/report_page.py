@@ -29,7 +29,8 @@ details{margin-top:4px}summary{cursor:pointer;color:#24589f}
 ul{margin:6px 0;padding-left:18px}li{margin:3px 0;overflow-wrap:anywhere}
 svg{display:block;max-width:100%;height:auto}
 svg text{fill:var(--soft);font:11px system-ui,sans-serif}
-.chart{margin:0 0 14px}
+.chart{margin:0 0 14px}.note{margin:0;color:var(--soft);font-size:13px}
+tbody th{white-space:nowrap}
 @media print{body{background:#fff}section{break-inside:avoid}}
 """
 
@@ -74,6 +75,7 @@ def histogram(counts: Sequence[int], edges: Sequence[float], *, label: str) -> s
         )
     width = wide * len(counts)
     return (
+        "<p class=note>Samples by length in seconds</p>"
         f"<svg class=chart viewBox='0 0 {width} 150' width={width} height=150 role=img"
         f" aria-label='{escape(label, quote=True)}'><line x1=0 x2={width} y1={bottom} y2={bottom} stroke='#c9d0da'/>"
         f"{''.join(parts)}</svg>"
