@@ -89,7 +89,7 @@ def validate(
         from ..shards.store import Store
         from ..validators.report import report_store
 
-        page = report_store(Store.open(store), results, report)
+        page = report_store(Store.open(store), report, rules_file=rules)
         output.note(f"report: {page}")
     output.emit(results, as_json=json, show=lambda: _show_validation(results))
     if any(result.rejected for result in results):

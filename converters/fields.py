@@ -63,9 +63,9 @@ def resolve_columns(columns: Sequence[str], given: Mapping[str, str], *, table: 
         if field in taken:
             continue
         for name in (field, *COMMON_NAMES.get(field, ())):
-            column = by_lower.get(name)
-            if column is not None and column not in mapped:
-                mapped[column] = field
+            named = by_lower.get(name)
+            if named is not None and named not in mapped:
+                mapped[named] = field
                 taken.add(field)
                 break
     return mapped

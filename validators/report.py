@@ -17,10 +17,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..shards.query import connect
+from ..shards.store import Store
 from .checks import COLUMNS
 from .report_page import STYLE, histogram, number, share_bar
-from .rules import RuleSet
-from .suite import SuiteResult
+from .rules import RuleSet, joined_sql, load_rules
+from .suite import SuiteResult, frame_sql, run_suite
 
 if TYPE_CHECKING:
     import duckdb
@@ -247,3 +249,13 @@ def _value(value: Any) -> str:
         return f"{value:.4g}"
     text = str(value)
     return text if len(text) <= 200 else text[:199] + "…"
+
+
+def report_store(store: Store, directory: Path, *, rules_file: Path | None = None) -> Path:
+    """Report on everything in a store that was validated by these rules: the page, and the Data Docs beside it."""
+    rules = load_rules(rules_file)
+    with connect(store) as connection:
+        summaries = collect(connection, rules, measured=joined_sql())
+        frame = connection.sql(frame_sql()).df()
+    suite = run_suite(frame, docs=directory / "data_docs")
+    return write_report(directory, summaries, rules, suite=suite, title=f"Validation of {store.root.name}")
