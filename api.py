@@ -51,7 +51,7 @@ def pull(
     Raises:
         UsageError, GateError, NetworkError, DamagedError
     """
-    from .catalog.pull import PullOptions
+    from .catalog.pull import PullOptions, check_request
     from .catalog.pull import pull as pull_dataset
     from .shards.care import compact
 
@@ -67,6 +67,7 @@ def pull(
         on_samples=on_samples,
         on_bytes=on_bytes,
     )
+    check_request(name, options)
     place = Store.create(store)
     result = pull_dataset(name, store=place, options=options)
     if result.account.kept:
@@ -89,9 +90,11 @@ def import_data(
     progress: Callable[[Run], None] | None = None,
 ) -> ImportResult:
     """Import your own table or folder as the dataset `name`; see `converters.importing.import_data`."""
+    from .converters.importing import check_request
     from .converters.importing import import_data as import_into
     from .shards.care import compact
 
+    check_request(format, path, name=name, on_conflict=on_conflict)
     place = Store.create(store)
     result = import_into(
         format,

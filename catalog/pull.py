@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from ..converters.ingest import Ingest, IngestOptions
-from ..converters.raw import Candidate, ReadContext, Rejection
+from ..converters.raw import Candidate, Checkpoint, ReadContext, Rejection
 from ..converters.readers import get_reader
 from ..errors import GateError, NetworkError, UsageError
 from ..shards.events import Account, Run
@@ -95,7 +96,8 @@ def pull(name: str, *, store: Store, options: PullOptions | None = None) -> Pull
         UsageError: No such card, split or source.
         GateError: The data is behind a form or login; nothing was done.
         NetworkError: No source could be reached, or one was lost midway (what came is stored).
-        DamagedError: A checksum does not agree; nothing of that file was stored.
+        DamagedError: A checksum does not agree. Of a file read whole nothing was stored; rows of a prefix that were
+            stored before the sum could be known say so in their revision.
     """
     options = options or PullOptions()
     card = get_card(name, extra=options.cards)
@@ -111,9 +113,19 @@ def pull(name: str, *, store: Store, options: PullOptions | None = None) -> Pull
             store.root / "partial",
             _mirror(options.mirror, fetcher),
             whole=options.samples is None,
+            asked=bool(options.splits),
             progress=options.on_bytes,
         )
         return _from_first_source(_Pull(store, card, splits, options, access, history, held))
+
+
+def check_request(name: str, options: PullOptions) -> None:
+    """Raises UsageError where the card, a split or the source does not exist: before a store is made for it."""
+    card = get_card(name, extra=options.cards)
+    _splits(card, options.splits)
+    _sources(card, options, History())
+    if options.from_path is not None and not options.from_path.expanduser().exists():
+        raise UsageError(f"--from {options.from_path}: there is no such file or folder.")
 
 
 def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
@@ -126,14 +138,32 @@ def plan(name: str, *, store_path: Path | str | None = None, options: PullOption
     history = read_history(store, card.name) if store else History()
     held = _held(store, card.name, splits if options.splits else None) if store else 0
     with Fetcher(tokens=_tokens(card, options)) as fetcher:
-        access = Access(fetcher, root / "partial", _mirror(options.mirror, fetcher))
-        source = _sources(card, options, history)[0]
-        units = _units(card, source, splits, options, access)
+        access = Access(fetcher, root / "partial", _mirror(options.mirror, fetcher), asked=bool(options.splits))
+        source, units = _first_units(card, splits, options, history, access)
         planned = [_planned(unit, history, fetcher) for unit in units]
     notes = list(access.notices)
     if options.samples is not None and source.kind == "archive":
         notes.append("an archive is read as a stream and left once the number is reached")
     return PullPlan(card.name, source.kind, held, options.samples, planned, notes)
+
+
+def _first_units(
+    card: Card, splits: tuple[str, ...], options: PullOptions, history: History, access: Access
+) -> tuple[SourceCard, list[Unit]]:
+    """The first source that can be reached, and what it holds of the splits."""
+    sources = _sources(card, options, history)
+    for source, following in pairwise(sources):
+        try:
+            return source, _units(card, source, splits, options, access)
+        except GateError:
+            raise
+        except NetworkError as error:
+            access.notice(_fallback(source, error, following))
+    return sources[-1], _units(card, sources[-1], splits, options, access)
+
+
+def _fallback(source: SourceCard, error: NetworkError, following: SourceCard) -> str:
+    return f"{source.kind} {source.place}: {error.message} Trying {following.kind} instead."
 
 
 def _planned(unit: Unit, history: History, fetcher: Fetcher) -> PlannedUnit:
@@ -171,6 +201,7 @@ class _Pull:
         open_units = [unit for unit in units if not self.history.is_exhausted(unit)]
         if not open_units:
             return PullResult(self.card.name, None, self.held, Account(), notices=self.access.notices)
+        open_units[0].prepare()
         run = self._run(source)
         ended: list[Unit] = []
         ingest = Ingest(self.store, run, self._ingest_options())
@@ -226,7 +257,7 @@ class _Pull:
 
     def _candidates(
         self, source: SourceCard, units: list[Unit], run: Run, ended: list[Unit]
-    ) -> Generator[Candidate | Rejection, None, None]:
+    ) -> Generator[Candidate | Rejection | Checkpoint, None, None]:
         reader = get_reader(source.reader_name)
         asked_all = not self.options.splits
         context = ReadContext(
@@ -240,6 +271,7 @@ class _Pull:
             for item in reader(unit.files(), context):
                 damaged |= isinstance(item, Rejection) and item.damaged
                 yield item
+            yield Checkpoint()
             if not damaged:
                 ended.append(unit)
 
@@ -257,7 +289,7 @@ def _from_first_source(pull: _Pull) -> PullResult:
             if position + 1 == len(sources) or _held(pull.store, pull.card.name, None) != before:
                 raise
             following = sources[position + 1]
-            pull.access.notice(f"{source.kind} {source.place}: {error.message} Trying {following.kind} instead.")
+            pull.access.notice(_fallback(source, error, following))
     raise UsageError(f"the card {pull.card.name} has no source to try.")
 
 
@@ -280,9 +312,22 @@ def _sources(card: Card, options: PullOptions, history: History) -> list[SourceC
 def _units(card: Card, source: SourceCard, splits: tuple[str, ...], options: PullOptions, access: Access) -> list[Unit]:
     if options.from_path is not None:
         return [unit_from(options.from_path, source, splits, access)]
-    if card.gate is not None:
-        raise GateError(f"{card.name}: {card.gate.accept}", hint=f"at {card.gate.where}, then pull with --from PATH")
+    if options.mirror is None:
+        _check_gate(card, source)
     return units_of(source, card, splits, access)
+
+
+def _check_gate(card: Card, source: SourceCard) -> None:
+    """Raises GateError where the data is behind a form and no token is here that could have passed it."""
+    if card.gate is None:
+        return
+    said = f"{card.name} is gated: {card.gate.accept}"
+    if source.kind != "hub":
+        raise GateError(said, hint=f"at {card.gate.where}; then pull what you got with --from PATH")
+    from .sources.hub import hub_tokens
+
+    if not hub_tokens():
+        raise GateError(said, hint=f"at {card.gate.where}; then: hf auth login, or set {card.gate.token or 'HF_TOKEN'}")
 
 
 def _splits(card: Card, asked: Sequence[str]) -> tuple[str, ...]:
@@ -330,4 +375,4 @@ def _tokens(card: Card, options: PullOptions) -> dict[str, str]:
     return hub_tokens()
 
 
-__all__ = ["PullOptions", "PullPlan", "PullResult", "plan", "pull"]
+__all__ = ["PullOptions", "PullPlan", "PullResult", "check_request", "plan", "pull"]

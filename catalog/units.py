@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO, cast
 
 from ..converters.raw import RawFile, RawStream, Rejection
-from ..errors import UsageError
+from ..errors import TriptychError, UsageError
 from .card import Card, SourceCard
 from .mirror import Mirror
 from .sources.archive import members
@@ -23,8 +25,8 @@ from .sources.checksums import Expected, Sums, check
 from .sources.growing import GrowingFile
 from .sources.http import Fetcher, NotFound
 from .sources.hub import hub_files
-from .sources.partial import PartialFile, download
-from .sources.ranges import RangeFile
+from .sources.partial import Downloaded, PartialFile, download
+from .sources.ranges import RangeFile, RangesIgnored
 from .sources.synthetic import LANGUAGES, SyntheticSource
 from .sources.tree import tree
 
@@ -45,6 +47,7 @@ class Unit:
         fingerprint: Equal for the same content, as far as that can be told without reading it.
         bytes: Size, where known without reading.
         local: Whether it lies on this machine.
+        prepare: Starts what may run beside the set-up of the pull (the sum of a local archive).
         spent: Deletes what was downloaded for it.
     """
 
@@ -54,7 +57,8 @@ class Unit:
     fingerprint: str
     bytes: int | None = None
     local: bool = False
-    spent: Callable[[], None] = lambda: None
+    prepare: Callable[[], None] = field(default=lambda: None)
+    spent: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Access:
         partial: The store's folder for downloads.
         mirror: Answers for the hosts, where given.
         whole: Everything is wanted, so archives are verified before they are read.
+        asked: Splits were named; else those that a mirror of a subset lacks are passed over.
         progress: Told the bytes read so far of a file and its size.
         notices: What the user must be told (fallbacks, restarted downloads).
     """
@@ -74,6 +79,7 @@ class Access:
     partial: Path
     mirror: Mirror | None = None
     whole: bool = True
+    asked: bool = False
     progress: Callable[[int, int | None], None] | None = None
     notices: list[str] = field(default_factory=list)
 
@@ -95,9 +101,24 @@ def units_of(source: SourceCard, card: Card, splits: Sequence[str], access: Acce
     """
     if source.synthetic is not None:
         return [_synthetic(source, splits)]
-    if source.archive is not None:
-        return _archives(source, splits, access)
-    return [unit for split in splits if split in source.files for unit in [_hub_split(source, split, access)]]
+    if source.archive is not None and "{split}" not in source.archive:
+        return [_archive(source, source.archive, tuple(splits), access)]
+    units: list[Unit] = []
+    lacking: dict[str, NotFound] = {}
+    for split in splits:
+        if source.hub is not None and split not in source.files:
+            continue
+        try:
+            units.append(_hub_split(source, split, access) if source.hub else _archive_split(source, split, access))
+        except NotFound as error:
+            if access.asked or access.mirror is None or not access.mirror.subset:
+                raise
+            lacking[split] = error
+    if lacking and not units:
+        raise next(iter(lacking.values()))
+    if lacking:
+        access.notice(f"the mirror holds a subset; passed over: {', '.join(lacking)}")
+    return units
 
 
 def unit_from(path: Path, source: SourceCard, splits: Sequence[str], access: Access) -> Unit:
@@ -117,8 +138,9 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], access: Acc
     if not path.is_file():
         raise UsageError(f"--from {path}: there is no such file or folder.")
     if source.reader_name == "columns":
-        split = splits[0] if len(splits) == 1 else None
-        return Unit(tuple(splits), str(path), lambda: [_local_file(path, path.as_uri(), "local file", split)],
+        if len(splits) != 1:
+            raise UsageError(f"--from {path}: which split is it? Add --split, one of {', '.join(splits)}.")
+        return Unit(tuple(splits), str(path), lambda: [_local_file(path, path.as_uri(), "local file", splits[0])],
                     _file_fingerprint(path), path.stat().st_size, local=True)  # fmt: skip
     return _local_archive(path, path.as_uri(), source, tuple(splits), Expected(), access)
 
@@ -139,11 +161,12 @@ def _synthetic(source: SourceCard, splits: Sequence[str]) -> Unit:
 # ---- archives
 
 
-def _archives(source: SourceCard, splits: Sequence[str], access: Access) -> list[Unit]:
-    template = str(source.archive)
-    if "{split}" not in template:
-        return [_archive(source, template, tuple(splits), access)]
-    return [_archive(source, template.replace("{split}", split), (split,), access) for split in splits]
+def _archive_split(source: SourceCard, split: str, access: Access) -> Unit:
+    url = str(source.archive).replace("{split}", split)
+    mirror = access.mirror
+    if mirror is not None and mirror.subset and not access.asked and not mirror.has(url):
+        raise NotFound(f"the mirror {mirror.name} has no {url}.", hint="copy it there, or choose another --source")
+    return _archive(source, url, (split,), access)
 
 
 def _archive(source: SourceCard, url: str, splits: tuple[str, ...], access: Access) -> Unit:
@@ -162,16 +185,15 @@ def _local_archive(
     path: Path, uri: str, source: SourceCard, splits: tuple[str, ...], expected: Expected, access: Access
 ) -> Unit:
     size = path.stat().st_size
+    verification = _Verification(path, expected) if access.whole or size <= VERIFY_FIRST_BYTES else None
 
     def files() -> RawStream:
-        if access.whole or size <= VERIFY_FIRST_BYTES:
-            revision = _verified(path, expected)
-        else:
-            revision = f"size:{size} (prefix)"
+        revision = verification.revision() if verification else f"size:{size} (prefix)"
         with path.open("rb") as stream:
             yield from _members(stream, path.name, uri, revision, source, access)
 
-    return Unit(splits, uri, files, _file_fingerprint(path), size, local=True)
+    prepare = verification.start if verification else _nothing
+    return Unit(splits, uri, files, _file_fingerprint(path), size, local=True, prepare=prepare)
 
 
 def _remote_archive(
@@ -180,11 +202,8 @@ def _remote_archive(
     name = uri.rsplit("/", 1)[-1]
 
     def whole() -> RawStream:
-        done = download(
-            access.fetcher, url, access.partial, expected=expected, progress=access.progress,
-            on_wait=access.notice, on_restart=access.notice,
-        )  # fmt: skip
-        with done.path.open("rb") as stream:
+        opened, done = _fetch(url, expected, access)
+        with opened as stream:
             yield from _members(stream, name, uri, f"sha256:{done.sha256}", source, access)
 
     def prefix() -> RawStream:
@@ -199,14 +218,9 @@ def _remote_archive(
                     stream.discard()
                 yield item
 
-    def spent() -> None:
-        target = PartialFile(access.partial, url)
-        with target.locked():
-            target.discard()
-
     files = whole if access.whole else prefix
     fingerprint = expected.sha256 or expected.md5 or url
-    return Unit(splits, uri, files, fingerprint, local=False, spent=spent)
+    return Unit(splits, uri, files, fingerprint, local=False, spent=lambda: _spend([url], access))
 
 
 def _members(
@@ -214,6 +228,40 @@ def _members(
 ) -> RawStream:
     binary = cast("BinaryIO", stream)
     return members(binary, name=name, uri=uri, revision=revision, spool=access.spool, nested=source.nested)
+
+
+def _nothing() -> None:
+    """For units that have nothing to prepare."""
+
+
+class _Verification:
+    """The sum of a local file, taken in a thread of its own from `start` on; reading waits for it."""
+
+    def __init__(self, path: Path, expected: Expected) -> None:
+        self._path = path
+        self._expected = expected
+        self._running: Future[str] | None = None
+
+    def start(self) -> None:
+        if self._running is None:
+            self._running = Future()
+            Thread(target=self._take, args=(self._running,), daemon=True, name="verify").start()
+
+    def revision(self) -> str:
+        """The sum as a revision.
+
+        Raises:
+            DamagedError: It is not the expected one.
+        """
+        self.start()
+        assert self._running is not None
+        return self._running.result()
+
+    def _take(self, running: Future[str]) -> None:
+        try:
+            running.set_result(_verified(self._path, self._expected))
+        except (TriptychError, OSError) as error:
+            running.set_exception(error)
 
 
 def _verified(path: Path, expected: Expected) -> str:
@@ -233,7 +281,8 @@ def _hub_split(source: SourceCard, split: str, access: Access) -> Unit:
     if access.mirror is None:
         urls = hub_files(repo, revision, pattern)
         place = f"hub:{repo}@{revision[:12]}/{pattern}"
-        return Unit((split,), place, lambda: _remote_files(urls, revision, split, access), f"{repo}@{revision}")
+        return Unit((split,), place, lambda: _remote_files(urls, revision, split, access), f"{repo}@{revision}",
+                    spent=lambda: _spend(urls, access))  # fmt: skip
     urls, found_at = _mirrored_hub(access.mirror, repo, revision, pattern)
     if found_at != revision:
         access.notice(
@@ -244,9 +293,10 @@ def _hub_split(source: SourceCard, split: str, access: Access) -> Unit:
     paths = [where for _, where, _ in files if isinstance(where, Path)]
     fingerprint = "+".join(_file_fingerprint(path) for path in paths) or f"{repo}@{found_at}"
     size = sum(path.stat().st_size for path in paths) if paths else None
+    remote = [where for _, where, _ in files if isinstance(where, str)]
     place = f"{access.mirror.name}: {repo}@{found_at}/{pattern}"
     return Unit((split,), place, lambda: _mirrored_files(files, found_at, split, access), fingerprint, size,
-                local=bool(paths))  # fmt: skip
+                local=bool(paths), spent=lambda: _spend(remote, access))  # fmt: skip
 
 
 def _mirrored_hub(mirror: Mirror, repo: str, revision: str, pattern: str) -> tuple[list[str], str]:
@@ -267,8 +317,11 @@ def _mirrored_files(
         if isinstance(where, Path):
             found = _verified(where, Expected(sha256=sha256)) if sha256 else None
             yield _local_file(where, url, f"{revision} ({found})" if found else revision, split)
+        elif sha256 and access.whole:
+            # Everything is wanted, so the file can be verified before any of it is read.
+            yield _whole_file(where, url, f"{revision} (sha256:{sha256})", split, Expected(sha256=sha256), access)
         else:
-            yield _remote_file(where, url, f"{revision} (sha256:{sha256})" if sha256 else revision, split, access)
+            yield _remote_file(where, url, revision, split, access)
 
 
 def _remote_files(urls: list[str], revision: str, split: str, access: Access) -> Iterator[RawFile]:
@@ -277,10 +330,50 @@ def _remote_files(urls: list[str], revision: str, split: str, access: Access) ->
 
 
 def _remote_file(where: str, uri: str, revision: str, split: str, access: Access) -> RawFile:
+    """A file read by ranges, or fetched whole where its host ignores them."""
+
     def opener() -> BinaryIO:
-        return cast("BinaryIO", RangeFile(access.fetcher, where))
+        try:
+            file = RangeFile(access.fetcher, where)
+            file.seek(max(0, file.size - 8))
+            file.read(8)
+            file.seek(0)
+        except RangesIgnored as error:
+            access.notice(f"{error.message} It is fetched first.")
+            return _fetch(where, Expected(), access)[0]
+        return cast("BinaryIO", file)
 
     return RawFile(uri.rsplit("/", 1)[-1], uri, revision, None, opener, split=split)
+
+
+def _whole_file(where: str, uri: str, revision: str, split: str, expected: Expected, access: Access) -> RawFile:
+    def opener() -> BinaryIO:
+        return _fetch(where, expected, access)[0]
+
+    return RawFile(uri.rsplit("/", 1)[-1], uri, revision, None, opener, split=split)
+
+
+def _fetch(url: str, expected: Expected, access: Access) -> tuple[BinaryIO, Downloaded]:
+    """A file brought here whole and checked, open for reading."""
+    while True:
+        done = download(
+            access.fetcher, url, access.partial, expected=expected, progress=access.progress,
+            on_wait=access.notice, on_restart=access.notice,
+        )  # fmt: skip
+        try:
+            return done.path.open("rb"), done
+        except FileNotFoundError:
+            # Another pull read the same download to its end and deleted it: it is fetched again.
+            continue
+
+
+def _spend(urls: Sequence[str], access: Access) -> None:
+    """Delete what was downloaded for these URLs, where something was."""
+    for url in urls:
+        target = PartialFile(access.partial, url)
+        if target.folder.is_dir():
+            with target.locked():
+                target.discard()
 
 
 def _local_file(path: Path, uri: str, revision: str, split: str | None) -> RawFile:

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..shards.sample import COLUMNS, MEDIA_KINDS
 
 MEDIA = "media"
-"""A path whose kind the probe decides."""
+"""A path whose kind the probe decides; beside a column of known kind, names such as `file` are but names."""
 
 COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "id": ("utt_id", "utterance_id", "sample_id", "segment_id", "uid", "key", "name"),
@@ -60,7 +60,7 @@ def resolve_columns(columns: Sequence[str], given: Mapping[str, str], *, table: 
     taken = set(mapped.values())
     by_lower = {column.lower(): column for column in reversed(columns)}
     for field in FIELDS:
-        if field in taken:
+        if field in taken or (field == MEDIA and taken.intersection(MEDIA_KINDS)):
             continue
         for name in (field, *COMMON_NAMES.get(field, ())):
             named = by_lower.get(name)

@@ -58,16 +58,9 @@ def import_data(
         UsageError: No such file, format, column or field.
     """
     path = Path(path).expanduser().absolute()
-    check_name(name, what="dataset")
+    check_request(format, path, name=name, on_conflict=on_conflict)
     defaults = _defaults(values or {})
     options = _reader_options(format, columns, id_column, media_dir, defaults)
-    if on_conflict not in ("reject", "update"):
-        raise UsageError(f"--on-conflict takes 'reject' or 'update', not {on_conflict!r}.")
-    if not path.exists():
-        raise UsageError(f"{path}: there is no such file or folder.")
-    if (format == "folder") != path.is_dir():
-        kind = "folder" if format == "folder" else "file"
-        raise UsageError(f"{path} is not a {kind}: `import {format}` reads a {kind}.")
     run = Run("import", name, f"import {format}", {"path": str(path), "set": dict(values or {}), "link": link})
     store.media.sweep_scratch()
     ingest = Ingest(
@@ -79,7 +72,24 @@ def import_data(
     reader = get_reader("folder" if format == "folder" else "table")
     ingest.take(reader(_files(format, path, defaults), context))
     run.finish(store)
+    if not run.account.candidates:
+        options["notes"].append(f"{path} holds no {'media' if format == 'folder' else 'rows'}: nothing was imported")
     return ImportResult(name, run.run_id, run.account, ingest.updated, list(options["notes"]))
+
+
+def check_request(format: str, path: str | Path, *, name: str, on_conflict: str = "reject") -> None:
+    """Raises UsageError where nothing could come of an import: before a store is made for it."""
+    path = Path(path).expanduser().absolute()
+    check_name(name, what="dataset")
+    if format not in FORMATS:
+        raise UsageError(f"import reads {', '.join(FORMATS)}; not {format!r}.")
+    if on_conflict not in ("reject", "update"):
+        raise UsageError(f"--on-conflict takes 'reject' or 'update', not {on_conflict!r}.")
+    if not path.exists():
+        raise UsageError(f"{path}: there is no such file or folder.")
+    if (format == "folder") != path.is_dir():
+        kind = "folder" if format == "folder" else "file"
+        raise UsageError(f"{path} is not a {kind}: `import {format}` reads a {kind}.")
 
 
 def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
@@ -105,8 +115,6 @@ def _reader_options(
     media_dir: str | Path | None,
     defaults: Mapping[str, Any],
 ) -> dict[str, Any]:
-    if format not in FORMATS:
-        raise UsageError(f"import reads {', '.join(FORMATS)}; not {format!r}.")
     if format == "folder" and (columns or id_column):
         raise UsageError("import folder has no columns to map: --map and --id-column are for tables.")
     if media_dir is not None and not Path(media_dir).is_dir():

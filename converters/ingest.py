@@ -3,14 +3,15 @@
 `catalog pull`, `triptych import` and every interchange reader feed it. Candidates are taken in the reader's order;
 media is probed, hashed and written by a few threads; rows are committed in batches of 10,000 or 60 seconds. A batch
 commits its events first and then its samples, both under the dataset's fence, so that ids stay unique under any mix of
-writers and a process killed anywhere can simply be run again.
+writers and a process killed anywhere can simply be run again. Rows of a file that turns out to be another one than
+its checksum says are not committed.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,13 +27,16 @@ from ..shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA, sam
 from ..shards.store import FenceConflict, Store, quote
 from ..shards.tables import EVENTS
 from .known import KnownIds, fence_name
-from .raw import Blob, Candidate, CandidateStream, Rejection
+from .raw import Blob, Candidate, Checkpoint, Rejection
 
 BATCH_ROWS = 10_000
 BATCH_SECONDS = 60.0
 _THREADS = 2
 _IN_FLIGHT = 64
 _ATTEMPTS = 20
+
+_UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
+_TOMBSTONE = "removed on request; `store remove` left a tombstone"
 
 _FIELDS = frozenset(COLUMNS) - {"id", "dataset", "config", "split", "pulled_at", *MEDIA_KINDS, "more_media"}
 
@@ -65,7 +69,7 @@ class _Pending:
     candidate: Candidate
     id: str
     future: Future[list[StoredMedia]]
-    is_new: bool
+    may_be_new: bool
 
 
 class Ingest:
@@ -79,35 +83,50 @@ class Ingest:
         self.reached = False
         self._known = KnownIds(store, run.dataset, compare=options.compare)
         self._known.read()
+        self._ledger_number = store.fence_number("events", fence_name(run.dataset))
         self._ledger = _read_ledger(store, run.dataset)
         self._withdrawn = _read_withdrawn(store, run.dataset)
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
         self._events: list[dict[str, Any]] = []
-        self._seen: set[int] = set()
+        self._fresh: set[int] = set()
+        self._updates: set[int] = set()
         self._new = 0
+        self._promised = 0
         self._batch_started = time.monotonic()
 
-    def take(self, stream: CandidateStream) -> None:
-        """Take candidates until the stream ends or the limit is reached; whatever was read is committed."""
+    def take(self, stream: Iterable[Candidate | Rejection | Checkpoint]) -> None:
+        """Take candidates until the stream ends or the limit is reached; whatever was read is committed.
+
+        Raises:
+            DamagedError: From the stream; rows since the last checkpoint that were not committed yet are left out.
+        """
         try:
             with ThreadPoolExecutor(_THREADS, thread_name_prefix="media") as pool:
                 self._take(stream, pool)
             self._commit()
-        except TriptychError:
+        except DamagedError:
+            self._drain()
+            self._rows, self._wheres = [], []
+            self._commit()
+            raise
+        except (TriptychError, KeyboardInterrupt):
             self._drain()
             self._commit()
             raise
         finally:
             self._known.close()
 
-    def _take(self, stream: CandidateStream, pool: ThreadPoolExecutor) -> None:
+    def _take(self, stream: Iterable[Candidate | Rejection | Checkpoint], pool: ThreadPoolExecutor) -> None:
         if self._is_full():
             self.reached = True
             return
         for item in stream:
-            if isinstance(item, Rejection):
+            if isinstance(item, Checkpoint):
+                self._drain()
+                self._commit()
+            elif isinstance(item, Rejection):
                 self._drain()
                 self._reject(item.candidate, item.reason, item.detail, item.uri)
                 if item.damaged:
@@ -125,17 +144,18 @@ class Ingest:
         self._drain()
 
     def _is_full(self) -> bool:
-        return self.options.limit is not None and self.options.held + self._new >= self.options.limit
+        """Whether the limit is reached, if all media on its way is good; what is on its way is finished first."""
+        limit = self.options.limit
+        return limit is not None and self.options.held + self._new + self._promised >= limit
 
     def _submit(self, candidate: Candidate, pool: ThreadPoolExecutor) -> None:
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
         if identity in self._withdrawn:
-            self._reject(identity, "withdrawn", "removed on request; `store remove` left a tombstone", candidate.uri)
+            self._reject(identity, "withdrawn", _TOMBSTONE, candidate.uri)
             return
-        is_new = hash(identity) not in self._seen and identity not in self._known
-        self._new += is_new
-        self._seen.add(hash(identity))
-        self._pending.append(_Pending(candidate, identity, pool.submit(self._store_media, candidate), is_new))
+        may_be_new = hash(identity) not in self._fresh and identity not in self._known
+        self._promised += may_be_new
+        self._pending.append(_Pending(candidate, identity, pool.submit(self._store_media, candidate), may_be_new))
 
     def _store_media(self, candidate: Candidate) -> list[StoredMedia]:
         return [self._store_blob(kind, blob) for kind, blob in candidate.media]
@@ -152,14 +172,17 @@ class Ingest:
 
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
+        self._promised -= pending.may_be_new
         try:
             media = pending.future.result()
         except MediaError as error:
-            self._new -= pending.is_new
             where = pending.candidate.where
             self._reject(pending.id, error.reason, f"{where}: {error.detail}" if where else error.detail,
                          pending.candidate.uri)  # fmt: skip
             return
+        if pending.may_be_new and hash(pending.id) not in self._fresh:
+            self._new += 1
+            self._fresh.add(hash(pending.id))
         self._rows.append(self._row(pending, media))
         self._wheres.append(pending.candidate.where)
 
@@ -191,6 +214,10 @@ class Ingest:
 
     def _reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
         self.run.account.drop(reason)
+        self._note(candidate, reason, detail, uri)
+
+    def _note(self, candidate: str, reason: str, detail: str, uri: str) -> None:
+        """Queue the event of a candidate that is not kept, once a candidate and reason."""
         key = hash((candidate, reason))
         if key not in self._ledger:
             self._ledger.add(key)
@@ -203,17 +230,37 @@ class Ingest:
             self._commit()
 
     def _commit(self) -> None:
-        rows = pa.Table.from_pylist(self._rows, schema=SCHEMA) if self._rows else None
-        if rows is not None:
+        rows = self._table()
+        if rows.num_rows:
             self._commit_rows(rows)
         elif self._events:
             with self.store.dataset_lock(self.run.dataset, "commit a batch"):
                 self._write_events()
             self.store.refresh()
         self._rows, self._wheres = [], []
+        self._fresh.clear()
         self._batch_started = time.monotonic()
         if self.options.progress:
             self.options.progress(self.run)
+
+    def _table(self) -> pa.Table:
+        """The rows of the batch; one whose values do not fit the schema is rejected, not the batch."""
+        try:
+            return pa.Table.from_pylist(self._rows, schema=SCHEMA)
+        except _UNFIT:
+            pass
+        rows, wheres = self._rows, self._wheres
+        self._rows, self._wheres = [], []
+        for row, where in zip(rows, wheres, strict=True):
+            try:
+                pa.Table.from_pylist([row], schema=SCHEMA)
+            except _UNFIT as error:
+                identity, uri = (_writable(str(row[name] or "")) for name in ("id", "source"))
+                self._reject(identity, "bad_value", _writable(f"{where}: {error}".lstrip(": ")), uri)
+            else:
+                self._rows.append(row)
+                self._wheres.append(where)
+        return pa.Table.from_pylist(self._rows, schema=SCHEMA)
 
     def _commit_rows(self, rows: pa.Table) -> None:
         fence = fence_name(self.run.dataset)
@@ -223,6 +270,7 @@ class Ingest:
                 table = self.store.table("samples")
                 if self.store.fence_number("samples", fence, table=table) != self._known.number:
                     self._known.read()
+                    self._withdrawn = _read_withdrawn(self.store, self.run.dataset)
                 chosen = self._classify(contents)
                 self._write_events()
                 number = self._known.number + 1
@@ -243,37 +291,44 @@ class Ingest:
         for index, row in enumerate(self._rows):
             identity, content = row["id"], contents[index]
             held = batch.get(identity, self._known.content_of(identity))
-            if held is None:
+            if identity in self._withdrawn:
+                chosen.withdrawn.append(index)
+            elif held is None:
                 batch[identity] = content
                 chosen.new.append(index)
             elif held == content:
                 chosen.duplicates.append(index)
-            elif self.options.on_conflict == "update" and identity not in batch:
+            elif self._may_update(identity) and identity not in batch:
                 batch[identity] = content
                 chosen.updates.append(index)
             else:
                 chosen.conflicts.append(index)
         for index in chosen.conflicts:
-            self._conflict(index)
+            detail = f"{self._wheres[index]}: this id is stored with other media or text".lstrip(": ")
+            self._note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
+        for index in chosen.withdrawn:
+            self._note(self._rows[index]["id"], "withdrawn", _TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
-    def _conflict(self, index: int) -> None:
-        """Queue the event of a conflict once; it is counted when the batch is settled."""
-        identity = self._rows[index]["id"]
-        key = hash((identity, "id_conflict"))
-        if key not in self._ledger:
-            self._ledger.add(key)
-            detail = f"{self._wheres[index]}: this id is stored with other media or text".lstrip(": ")
-            self._events.append(
-                event_row(self.run, identity, "id_conflict", detail, uri=self._rows[index]["source"] or "")
-            )
+    def _may_update(self, identity: str) -> bool:
+        """One update a row and run: which of two rows of one file wins must not hang on the size of a batch."""
+        return self.options.on_conflict == "update" and hash(identity) not in self._updates
 
     def _write_events(self) -> None:
+        """Append the queued events but those that another writer of this dataset wrote meanwhile."""
+        if not self._events:
+            return
+        fence = fence_name(self.run.dataset)
+        number = self.store.fence_number("events", fence)
+        if number != self._ledger_number:
+            written = _read_ledger(self.store, self.run.dataset)
+            self._events = [e for e in self._events if hash((e["candidate"], e["reason"])) not in written]
+            self._ledger |= written
+            self._ledger_number = number
         if self._events:
-            fence = fence_name(self.run.dataset)
-            number = self.store.fence_number("events", fence) + 1
             rows = pa.Table.from_pylist(self._events, schema=EVENTS)
-            self.store.append("events", rows, fence=(fence, number))
+            self.store.append("events", rows, fence=(fence, number + 1))
+            self._ledger_number = number + 1
             self._events = []
 
     def _write_samples(self, rows: pa.Table, chosen: _Chosen, table: Any, fence: tuple[str, int]) -> None:
@@ -290,7 +345,10 @@ class Ingest:
         self.run.account.keep(len(written))
         self.run.account.drop(DUPLICATE, len(chosen.duplicates))
         self.run.account.drop("id_conflict", len(chosen.conflicts))
+        self.run.account.drop("withdrawn", len(chosen.withdrawn))
         self.updated += len(chosen.updates)
+        if self.options.on_conflict == "update":
+            self._updates.update(hash(self._rows[index]["id"]) for index in written)
         number = number if written else number - 1
         self._known.add([self._rows[i]["id"] for i in written], [contents[i] for i in written], number=number)
 
@@ -301,6 +359,12 @@ class _Chosen:
     updates: list[int] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
     conflicts: list[int] = field(default_factory=list)
+    withdrawn: list[int] = field(default_factory=list)
+
+
+def _writable(text: str) -> str:
+    """Text that a table can hold: halves of surrogate pairs become question marks."""
+    return text.encode("utf-8", errors="replace").decode()
 
 
 def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:

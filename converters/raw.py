@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import DamagedError
+from ..shards.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
 """A blob larger than this is spooled to a file, so that memory stays flat whatever an archive holds."""
@@ -87,12 +88,10 @@ class RawFile:
             return Blob(self.name, data=self.read())
         if self.spool is None:
             raise DamagedError(f"{self.uri}: no spool folder for a member of {self.size} bytes.")
-        self.spool.mkdir(parents=True, exist_ok=True)
-        import tempfile
-
-        with self.open() as file, tempfile.NamedTemporaryFile(dir=self.spool, prefix="spool-", delete=False) as out:
+        path = scratch_path(self.spool)
+        with self.open() as file, path.open("xb") as out:
             shutil.copyfileobj(file, out, 1024 * 1024)
-        return Blob(self.name, path=Path(out.name), temporary=True)
+        return Blob(self.name, path=path, temporary=True)
 
 
 @dataclass(slots=True)
@@ -132,6 +131,11 @@ class Candidate:
     revision: str = ""
     where: str = ""
     settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What came before is whole and may be committed: a source's unit was read to its end and its sums agree."""
 
 
 RawStream = Iterable[RawFile | Rejection]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from . import exports
 from .events import Run
-from .lock import read_holder
+from .lock import is_held, read_holder
 from .query import connect
-from .store import TABLE_NAMES, Store, quote
+from .store import TABLE_NAMES, FenceConflict, Store, quote
 from .tables import ALL_DATASETS
 
 SMALL_FILE_BYTES = 64 * 1024 * 1024
@@ -84,7 +84,7 @@ def status(store: Store) -> StoreStatus:
 
 def _holders(store: Store) -> Iterator[str]:
     for path in [store.root / ".lock", *sorted((store.root / ".locks").glob("*.lock"))]:
-        if path.is_file() and path.stat().st_size:
+        if is_held(path):
             yield f"{path.relative_to(store.root)}: {read_holder(path)}"
 
 
@@ -96,12 +96,19 @@ def compact(store: Store, dataset: str, *, force: bool = False) -> int:
     removed = 0
     for name in TABLE_NAMES:
         if force or _small_files(store, name, dataset) > SMALL_FILES:
-            with store.dataset_lock(dataset, "compact"):
-                metrics = store.table(name).optimize.compact(partition_filters=[("dataset", "=", dataset)])
-            removed += int(metrics["numFilesRemoved"])
+            removed += _compact_table(store, name, dataset)
     if removed:
         store.refresh()
     return removed
+
+
+def _compact_table(store: Store, name: str, dataset: str) -> int:
+    """Files that went; none where another writer was first: the next pull tries again."""
+    with store.dataset_lock(dataset, "compact"):
+        try:
+            return store.compact(name, dataset)
+        except FenceConflict:
+            return 0
 
 
 def _small_files(store: Store, table: str, dataset: str) -> int:

@@ -7,6 +7,7 @@ purpose, so that whoever waits can be told for whom.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import getpass
 import logging
@@ -34,14 +35,18 @@ def locked(path: Path, *, purpose: str, timeout_s: float = 3600.0) -> Iterator[N
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except (PermissionError, OSError) as error:
-        raise StoreReadOnly(path.parent) from error
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StoreReadOnly(path.parent) from error
+        raise
     try:
         _acquire(handle, path, purpose, timeout_s)
         os.ftruncate(handle, 0)
         os.pwrite(handle, holder(purpose).encode(), 0)
-        yield
-        os.ftruncate(handle, 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 
@@ -64,6 +69,21 @@ def _acquire(handle: int, path: Path, purpose: str, timeout_s: float) -> None:
                 hint="end that process, or wait for it and run the same command again",
             )
         time.sleep(0.02)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock at this moment; a file that a killed one left says nothing."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def holder(purpose: str) -> str:

@@ -82,8 +82,7 @@ class MediaStore:
 
     def new_scratch(self) -> Path:
         """A fresh temporary path on the store's own file system, named so that leftovers can be told apart."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        return self.scratch / f"{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
+        return scratch_path(self.scratch)
 
     def sweep_scratch(self) -> int:
         """Remove the temporary files that dead processes of this host left; return how many."""
@@ -123,6 +122,15 @@ class MediaStore:
 
     def _stored(self, found: Probe, digest: str, size: int, path: str) -> StoredMedia:
         return StoredMedia(found.kind, {"path": path, "sha256": digest, "bytes": size, **found.fields})
+
+
+def scratch_path(folder: Path) -> Path:
+    """A fresh path in a folder for temporary files; its name says which process of which host made it.
+
+    Files made so follow the umask, because they may be moved into the store, where a team must read them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
 
 
 def _holds(target: Path, size: int) -> bool:

@@ -7,6 +7,7 @@ disguise cannot make it open other files or hosts.
 from __future__ import annotations
 
 import io
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def probe(source: bytes | Path, *, kind: str | None = None) -> Probe:
     """Probe bytes or a file; `kind` is what the caller expects it to be, None if anything will do.
 
     Raises:
-        MediaError: `not_media`, `empty_media`, `no_audio_stream`, `no_video_stream` or `not_an_image`.
+        MediaError: `missing_media`, `not_media`, `empty_media`, `no_audio_stream`, `no_video_stream` or `not_an_image`.
     """
     head = source[:16] if isinstance(source, bytes) else _head(source)
     if not head:
@@ -68,6 +69,8 @@ def probe(source: bytes | Path, *, kind: str | None = None) -> Probe:
 
 def _head(path: Path) -> bytes:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MediaError("missing_media", f"{path}: not a file")
         with path.open("rb") as file:
             return file.read(16)
     except OSError as error:

@@ -50,7 +50,7 @@ class Store:
             UsageError: There is no store there.
         """
         root = resolve(path)
-        if not (root / "samples" / "_delta_log").is_dir():
+        if not _has_table(root, "samples"):
             raise UsageError(
                 f"There is no store at {root}.",
                 hint="name another with --store PATH or TRIPTYCH_STORE, or make one: triptych catalog pull NAME",
@@ -61,7 +61,7 @@ class Store:
     def create(cls, path: Path | str | None = None) -> Store:
         """Open the store at `path`, and make it first where it is missing."""
         root = resolve(path)
-        if all((root / name / "_delta_log").is_dir() for name in TABLE_NAMES):
+        if all(_has_table(root, name) for name in TABLE_NAMES):
             return cls(root)
         if root.exists() and not root.is_dir():
             raise UsageError(f"{root} is a file, not a folder.", hint="choose another with --store PATH")
@@ -180,6 +180,12 @@ class Store:
                     f"dataset = '{dataset}' AND id IN ({listed})", commit_properties=_commit_properties(fence)
                 )
 
+    def compact(self, name: str, dataset: str) -> int:
+        """Join one dataset's small files of a table in one commit; returns how many went."""
+        with _delta_errors(self.root / name):
+            metrics = self.table(name).optimize.compact(partition_filters=[("dataset", "=", dataset)])
+        return int(metrics["numFilesRemoved"])
+
     def fence_number(self, name: str, application: str, *, table: DeltaTable | None = None) -> int:
         """The last transaction number of an application in a table; 0 before the first."""
         number = (table if table is not None else self.table(name)).transaction_version(application)
@@ -199,7 +205,14 @@ class Store:
 
         target = out or self.root / "store.duckdb"
         with self.lock("refresh store.duckdb"):
+            for left in target.parent.glob(f".{target.name}.*"):
+                left.unlink(missing_ok=True)
             return write_views(self, target, root=root)
+
+
+def _has_table(root: Path, name: str) -> bool:
+    """Whether a table has a first commit; a process killed while it made the store may have left but a folder."""
+    return any((root / name / "_delta_log").glob("*.json"))
 
 
 def quote(text: str) -> str:

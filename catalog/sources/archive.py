@@ -19,7 +19,6 @@ A nested archive is read in place, its members named beside it: `wav/S0150.tar.g
 from __future__ import annotations
 
 import io
-import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from ...converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
+from ...shards.media import scratch_path
 from .inflate import MAGIC, PIECE_BYTES, Inflated, Pieces
 from .limits import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
 from .tar import BLOCK, entries, is_tar
@@ -312,10 +312,8 @@ class _Reading:
             path.unlink(missing_ok=True)
 
     def _spool_path(self) -> Path:
-        # Not by `tempfile`: its files shut out the team, and this one may be moved into the store.
         assert self.spool is not None
-        self.spool.mkdir(parents=True, exist_ok=True)
-        return self.spool / f"spool-{uuid.uuid4().hex}"
+        return scratch_path(self.spool)
 
     def _count(self, position: int) -> None:
         self.tally.members += 1

@@ -52,7 +52,7 @@ def _read_file(file: RawFile, context: ReadContext) -> CandidateStream:
                 else:
                     yield from _read_group(parquet, group, row, columns, file)
                 row += len(ids)
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             yield Rejection(file.name, "corrupt_parquet", str(error).splitlines()[0], file.uri, damaged=True)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 
+from ...errors import DamagedError
 from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 
 AUDIO = frozenset(
@@ -77,6 +78,9 @@ def _candidates(media: list[RawFile], texts: dict[str, RawFile]) -> CandidateStr
         if stem in texts:
             try:
                 fields["text"] = texts[stem].read().decode("utf-8-sig").strip() or None
+            except DamagedError as error:
+                yield Rejection(file.name, "too_large", error.message, texts[stem].uri)
+                continue
             except UnicodeDecodeError as error:
                 yield Rejection(file.name, "not_utf8", f"{texts[stem].uri}: byte {error.start}", texts[stem].uri)
                 continue

@@ -14,10 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.sample import MEDIA_KINDS
+from ..fields import COMMON_NAMES, MEDIA
 from ..raw import Rejection
 from .values import without_nan
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024
+PARQUET_ROWS = 100
+"""Few at a time: rows may hold media."""
+
+_MEDIA_STRUCT = {"bytes", "path", "array", "sampling_rate"}
 
 
 @dataclass(slots=True)
@@ -56,6 +62,8 @@ def read_csv(path: Path, *, delimiter: str | None = None) -> Rows:
 def _header(reader: Any, path: Path) -> list[str]:
     try:
         header = [name.strip() for name in next(reader)]
+        if any(_is_not_utf8(name) for name in header):
+            raise UsageError(f"{path}: line 1: not UTF-8.", hint=f"iconv -f UTF-16 -t UTF-8 {path} (or another -f)")
     except StopIteration:
         raise UsageError(f"{path} is empty: a CSV starts with a line of column names.") from None
     except csv.Error as error:
@@ -78,10 +86,14 @@ def _csv_row(header: list[str], cells: list[str], path: Path, line: int) -> Row 
         detail = f"line {line}: {len(cells)} cells, but the header has {len(header)} columns"
         return Rejection(f"{path.name}:{line}", "bad_row", detail, where)
     for name, cell in zip(header, cells, strict=True):
-        if not cell.isascii() and any("\udc80" <= letter <= "\udcff" for letter in cell):
+        if _is_not_utf8(cell):
             detail = f"line {line}, column {name!r}: not UTF-8; convert the file first, for example with iconv"
             return Rejection(f"{path.name}:{line}", "not_utf8", detail, where)
     return Row({name: cell or None for name, cell in zip(header, cells, strict=True)}, where)
+
+
+def _is_not_utf8(text: str) -> bool:
+    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
 def read_jsonl(path: Path) -> Rows:
@@ -100,7 +112,9 @@ def _json_line(raw: bytes, path: Path, number: int) -> Row | Rejection:
         return Rejection(
             f"{path.name}:{number}", "bad_json", f"line {number}, column {error.colno}: {error.msg}", where
         )
-    except (UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        return Rejection(f"{path.name}:{number}", "not_utf8", f"line {number}, byte {error.start}", where)
+    except (ValueError, RecursionError) as error:
         return Rejection(f"{path.name}:{number}", "bad_json", f"line {number}: {error}", where)
     return _record(value, where, f"{path.name}:{number}")
 
@@ -114,7 +128,7 @@ def read_json(path: Path) -> Rows:
         if error.msg == "Extra data":
             hint = f"this looks like JSON Lines: triptych import jsonl {path}"
         raise UsageError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}.", hint=hint) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}.") from error
     for number, (key, value) in enumerate(_records(document), start=1):
         where = f"{path}:record {number}"
@@ -131,7 +145,7 @@ def _records(document: Any) -> Iterator[tuple[str | None, Any]]:
     if isinstance(document, dict) and document:
         values = list(document.values())
         lists = [value for value in values if isinstance(value, list) and value and isinstance(value[0], dict)]
-        if all(isinstance(value, dict) for value in values) and not _is_media_struct(values[0]):
+        if all(isinstance(value, dict) for value in values) and not _has_media(document):
             yield from document.items()
             return
         if len(lists) == 1 and not any(isinstance(v, str) for k, v in document.items() if k in ("audio", "path", "id")):
@@ -140,8 +154,10 @@ def _records(document: Any) -> Iterator[tuple[str | None, Any]]:
     yield None, document
 
 
-def _is_media_struct(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) <= {"bytes", "path", "array", "sampling_rate"} and bool(value)
+def _has_media(record: dict[str, Any]) -> bool:
+    """Whether an object is one record, whose media is an object of bytes and path, rather than records by id."""
+    media = {name for kind in (*MEDIA_KINDS, MEDIA) for name in (kind, *COMMON_NAMES.get(kind, ()))}
+    return any(key.lower() in media and set(value) <= _MEDIA_STRUCT for key, value in record.items())
 
 
 def _record(value: Any, where: str, name: str) -> Row | Rejection:
@@ -157,15 +173,19 @@ def read_parquet(path: Path) -> Rows:
 
     try:
         parquet = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path} is not a Parquet file: {error}") from error
     number = 0
     with parquet:
-        for batch in parquet.iter_batches(batch_size=1000):
-            for values in batch.to_pylist(maps_as_pydicts="lossy"):
-                cleaned = {name: without_nan(value) if value != "" else None for name, value in values.items()}
-                yield Row(cleaned, f"{path}#row={number}")
-                number += 1
+        try:
+            for batch in parquet.iter_batches(batch_size=PARQUET_ROWS):
+                for values in batch.to_pylist(maps_as_pydicts="lossy"):
+                    cleaned = {name: without_nan(value) if value != "" else None for name, value in values.items()}
+                    yield Row(cleaned, f"{path}#row={number}")
+                    number += 1
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            where = f"{path}#row={number}"
+            yield Rejection(where, "corrupt_parquet", f"{where}: {error}", where, damaged=True)
 
 
 def _null(_: str) -> None:

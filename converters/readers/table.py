@@ -7,6 +7,7 @@ Relative media paths start at `media_dir`, else at the table's own folder.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
@@ -49,8 +50,9 @@ def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
 
 
 class _BadCell(Exception):
-    def __init__(self, column: str, value: Any, expected: str) -> None:
+    def __init__(self, column: str, value: Any, expected: str, *, reason: str = "bad_value") -> None:
         super().__init__(f"column {column!r}: expected {expected}, got {str(value)[:80]!r}")
+        self.reason = reason
 
 
 class _Maker:
@@ -70,7 +72,7 @@ class _Maker:
         try:
             return self._candidate(row)
         except _BadCell as error:
-            return Rejection(row.where, "bad_value", f"{row.where}: {error}", row.where)
+            return Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
 
     def _candidate(self, row: Row) -> Candidate | Rejection:
         fields: dict[str, Any] = {}
@@ -86,6 +88,7 @@ class _Maker:
                 media.extend((field, blob) for blob in self._blobs(column, value))
             else:
                 fields[field] = _typed(field, column, value)
+        _check_span(fields)
         identity = fields.pop("id", None) or row.key or self._made_id(media)
         split = _split(fields.pop("split", None))
         config = fields.pop("config", None)
@@ -107,9 +110,7 @@ class _Maker:
         elif isinstance(value, dict) and isinstance(value.get("path"), str):
             yield from self._blobs(column, value["path"])
         elif isinstance(value, str):
-            if "://" in value:
-                raise _BadCell(column, value, "a path on this machine (download the file first)")
-            yield Blob(value, path=self.folder / Path(value).expanduser())
+            yield Blob(value, path=self.folder / _path(column, value))
         else:
             raise _BadCell(column, value, "a path")
 
@@ -121,6 +122,28 @@ class _Maker:
             name = path.with_suffix("").as_posix().lstrip("/") if path.name else name
         self.made[name] = self.made.get(name, 0) + 1
         return name if self.made[name] == 1 else f"{name}#{self.made[name]}"
+
+
+def _path(column: str, value: str) -> Path:
+    """The path that a cell names; nothing else that a cell can hold is followed or run."""
+    if "://" in value:
+        raise _BadCell(column, value, "a path on this machine (download the file first)", reason="remote_media")
+    if value.rstrip().endswith("|"):
+        raise _BadCell(column, value, "a path, not a command", reason="executable_entry")
+    if "\0" in value:
+        raise _BadCell(column, value, "a path without null bytes")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise _BadCell(column, value, "a path; the home of that user is not known here") from None
+
+
+def _check_span(fields: Mapping[str, Any]) -> None:
+    start, end = fields.get("start_s"), fields.get("end_s")
+    if start is not None and start < 0:
+        raise _BadCell("start_s", start, "a start at 0 seconds or later")
+    if end is not None and end <= (start or 0):
+        raise _BadCell("end_s", end, f"an end after the start at {start or 0} seconds")
 
 
 def _split(value: Any) -> str | None:
@@ -149,7 +172,9 @@ def _number(column: str, value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         raise _BadCell(column, value, "a number of seconds") from None
-    return None if number != number else number
+    if math.isinf(number):
+        raise _BadCell(column, value, "a finite number of seconds")
+    return None if math.isnan(number) else number
 
 
 def _strings(column: str, value: Any) -> list[str] | None:
@@ -164,11 +189,19 @@ def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]] | N
     keys = ("role", "content") if field == "messages" else ("text", "start_s", "end_s")
     if not isinstance(value, list) or not all(isinstance(item, dict) and set(keys) <= set(item) for item in value):
         raise _BadCell(column, value, f"a list of objects with {', '.join(keys)}")
-    return [{key: item[key] for key in keys} for item in value]
+    return [{key: _member(key, item[key], column) for key in keys} for item in value]
+
+
+def _member(key: str, value: Any, column: str) -> Any:
+    if key in NUMBER_FIELDS:
+        return _number(column, value)
+    if not isinstance(value, str):
+        raise _BadCell(column, value, f"text for {key!r}")
+    return value
 
 
 def _parse(column: str, value: str) -> Any:
     try:
         return json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         raise _BadCell(column, value, "JSON") from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...shards.media import scratch_path
 from ..raw import Blob, Candidate
 
 WAITING_BYTES = 128 * 1024 * 1024
@@ -50,7 +50,6 @@ class WaitingMedia:
 
 def _spooled(blob: Blob, spool: Path) -> Blob:
     assert blob.data is not None
-    spool.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=spool, prefix="waiting-", delete=False) as out:
-        out.write(blob.data)
-    return Blob(blob.name, path=Path(out.name), temporary=True)
+    path = scratch_path(spool)
+    path.write_bytes(blob.data)
+    return Blob(blob.name, path=path, temporary=True)
