@@ -6,6 +6,7 @@ with those, so that a known id with other content is told from a duplicate witho
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -61,7 +62,8 @@ class KnownIds:
         found = self._recent.get(key)
         if found is not None:
             return found
-        position = int(np.searchsorted(self._keys, key))
+        # bisect, not searchsorted: for one key numpy's set-up costs more than the search.
+        position = bisect_left(self._keys, key)
         if position < len(self._keys) and self._keys[position] == key:
             return int(self._contents[position])
         return None
