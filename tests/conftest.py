@@ -1,0 +1,60 @@
+"""Fixtures of many tests: the real media beside the repository, and a fresh store."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from triptych.shards.store import Store
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not: for loopback, hub and stores
+
+DATA = Path(__file__).parents[1].parent / "shared/data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with `media/` and `mirror/`."""
+    if not (DATA / "media" / "MANIFEST.yaml").is_file():
+        pytest.skip(f"needs the real media in {DATA}")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No setting of the machine reaches a test."""
+    for name in ("TRIPTYCH_STORE", "TRIPTYCH_MIRROR", "HF_ENDPOINT", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
+    yield
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store.create(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def tone() -> Callable[..., bytes]:
+    """FLAC or WAV bytes of a tone; another `pitch` (Hz) or `seconds` gives other bytes."""
+    import io
+
+    made: dict[tuple[Any, ...], bytes] = {}
+
+    def make(pitch: float = 440.0, *, seconds: float = 0.1, rate: int = 8000, format: str = "FLAC") -> bytes:
+        key = (pitch, seconds, rate, format)
+        if key not in made:
+            time = np.arange(round(seconds * rate)) / rate
+            file = io.BytesIO()
+            soundfile.write(file, 0.3 * np.sin(2 * math.pi * pitch * time), rate, format=format)
+            made[key] = file.getvalue()
+        return made[key]
+
+    return make

@@ -1,0 +1,87 @@
+"""What tests ask of a store: its rows, its files, its balance; and the command line as a real process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import triptych
+from triptych.shards.store import Store
+
+MAIN = "import sys; from triptych.cli import main; sys.argv[0] = 'triptych'; main()"
+
+
+def select(store: Store | Path, sql: str) -> list[dict[str, Any]]:
+    """Rows of a query as dictionaries."""
+    root = store.root if isinstance(store, Store) else store
+    rows: list[dict[str, Any]] = triptych.query(sql, store=root).to_pylist(maps_as_pydicts="lossy")
+    return rows
+
+
+def one(store: Store | Path, sql: str) -> Any:
+    """The only value of a query."""
+    [row] = select(store, sql)
+    [value] = row.values()
+    return value
+
+
+def check_accounts(store: Store | Path) -> None:
+    """Every run balances; ids are unique; an event stands once for a candidate, stage and reason."""
+    for run in select(store, "select run_id, stage, candidates, kept, dropped from runs"):
+        assert run["candidates"] == run["kept"] + sum((run["dropped"] or {}).values()), run
+    assert select(store, "select id from samples group by id having count(*) > 1") == []
+    doubled = "select dataset, candidate, stage, reason from events group by all having count(*) > 1"
+    assert select(store, doubled) == []
+
+
+def media_files(root: Path) -> dict[str, str]:
+    """Store-relative path -> SHA-256 of its bytes."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((root / "media").rglob("*"))
+        if path.is_file()
+    }
+
+
+def check_media(store: Store | Path) -> None:
+    """Every file has the bytes that its name says, and every path that a row names is there."""
+    root = store.root if isinstance(store, Store) else store
+    files = media_files(root)
+    assert all(Path(path).stem == digest for path, digest in files.items())
+    kinds = ("audio", "video", "image")
+    sql = " union all ".join(f"select {k}.path p, {k}.sha256 s from samples where {k} is not null" for k in kinds)
+    for row in select(root, sql):
+        assert (root / row["p"]).is_file() or Path(row["p"]).is_file()
+        assert Path(row["p"]).is_absolute() or files[row["p"]] == row["s"]
+
+
+def leftovers(root: Path) -> list[str]:
+    """Temporary files, of media and of tables."""
+    scratch = [path for path in (root / "partial" / "tmp").rglob("*") if path.is_file()]
+    return [str(path) for path in (*scratch, *root.glob(".store.duckdb.*"))]
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """Arguments of `subprocess` for a `triptych` command."""
+    return [sys.executable, "-c", MAIN, *map(str, arguments)]
+
+
+def cli(
+    *arguments: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `triptych` as a process of its own."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=120, cwd=cwd, env={**os.environ, **(env or {})}
+    )
+
+
+def cli_json(*arguments: str | Path, env: dict[str, str] | None = None) -> Any:
+    """The document that a `triptych ... --json` prints; it must exit 0."""
+    done = cli(*arguments, "--json", env=env)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return json.loads(done.stdout)
