@@ -128,7 +128,7 @@ class Garbage:
 
 def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run: bool = False) -> Garbage:
     """Remove media that no table file, of any version, and no export names, and that is old enough."""
-    named = _named_media(store)
+    named = named_media(store)
     before = time.time() - older_than_days * 86_400
     garbage = Garbage()
     for path in store.media.files():
@@ -144,14 +144,14 @@ def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run
         for path in garbage.files:
             path.unlink(missing_ok=True)
         store.media.sweep_scratch()
-        _sweep_cuts(store)
+        sweep_cuts(store)
         run = Run("gc", ALL_DATASETS, "store gc", {"older_than_days": older_than_days})
         run.details = {"files": len(garbage.files), "bytes": garbage.bytes}
         run.finish(store)
     return garbage
 
 
-def _named_media(store: Store) -> set[str]:
+def named_media(store: Store) -> set[str]:
     """Store-relative paths that any file of the samples table on disk names, or any export."""
     import duckdb
 
@@ -172,7 +172,7 @@ def _named_media(store: Store) -> set[str]:
     return named
 
 
-def _sweep_cuts(store: Store) -> None:
+def sweep_cuts(store: Store) -> None:
     for link in (store.root / "media" / "cuts").glob("??/*"):
         if link.is_symlink() and not link.exists():
             link.unlink()

@@ -3,12 +3,15 @@
 `remove` deletes rows from the current tables and leaves a tombstone for each, so that the next pull does not bring
 them back; exports that used them are named. With `purge` the old table versions go too, media that no one else names,
 partial downloads and the data of those exports (their manifests stay, marked withdrawn); a receipt says what went.
+What was removed before without `purge` can be purged later: `remove DATASET --purge`. Media that nothing named before
+is left alone: another pull may be about to name it.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any
 
 from ..errors import UsageError
 from . import exports
-from .care import collect_garbage
+from .care import named_media, sweep_cuts
 from .events import Run, event_row
 from .query import check_where, connect, first_row
 from .store import Store, quote
@@ -52,27 +55,31 @@ def remove(
     if dataset is None and where is None:
         raise UsageError("store remove takes a DATASET, or --where EXPRESSION, or both.")
     ids = _select(store, dataset, where)
+    if purge and where is None and dataset is not None:
+        ids.setdefault(dataset, [])
     if not ids:
         raise UsageError(
             "No sample is selected.",
             hint='look first: triptych query "select dataset, count(*) from samples group by 1"',
         )
-    result = Removal({name: len(group) for name, group in ids.items()}, _using_exports(store, ids))
+    withdrawn = ids if not purge else _with_tombstones(store, ids)
+    result = Removal({name: len(group) for name, group in ids.items()}, _using_exports(store, withdrawn))
     if dry_run:
         return result
     asked = {"dataset": dataset, "where": where, "purge": purge, "reason": reason}
     for name, group in ids.items():
         _remove_dataset(store, name, group, asked, reason)
     if purge:
-        result.purged = _purge(store, ids, list(result.exports))
+        result.purged = _purge(store, list(ids), list(result.exports))
     result.receipt = _write_receipt(store, result, asked)
     store.refresh()
     return result
 
 
 def _select(store: Store, dataset: str | None, where: str | None) -> dict[str, list[str]]:
-    if dataset is not None and dataset not in store.datasets():
-        raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(store.datasets()) or 'none'}.")
+    known = _known_datasets(store)
+    if dataset is not None and dataset not in known:
+        raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
     condition = f"({check_where(where)}\n)" if where else "true"
     if dataset is not None:
         condition += f" AND dataset = {quote(dataset)}"
@@ -81,6 +88,28 @@ def _select(store: Store, dataset: str | None, where: str | None) -> dict[str, l
     found: dict[str, list[str]] = {}
     for name, identity in rows:
         found.setdefault(str(name), []).append(str(identity))
+    return found
+
+
+def _known_datasets(store: Store) -> list[str]:
+    """Datasets that have samples, or had some that were removed."""
+    with connect(store) as connection:
+        rows = connection.execute(
+            "SELECT dataset FROM samples_as_pulled UNION SELECT dataset FROM events WHERE stage = 'remove' ORDER BY 1"
+        ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _with_tombstones(store: Store, ids: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The ids and, of the same datasets, those that were removed earlier: exports may still hold them."""
+    listed = ", ".join(map(quote, ids))
+    with connect(store) as connection:
+        rows = connection.execute(
+            f"SELECT dataset, candidate FROM events WHERE stage = 'remove' AND dataset IN ({listed})"
+        ).fetchall()
+    found = {name: list(group) for name, group in ids.items()}
+    for name, identity in rows:
+        found[str(name)].append(str(identity))
     return found
 
 
@@ -123,22 +152,40 @@ def _remove_dataset(store: Store, dataset: str, ids: list[str], asked: dict[str,
     run.finish(store)
 
 
-def _purge(store: Store, ids: dict[str, list[str]], references: list[str]) -> dict[str, int]:
-    """Old table versions, exports' data, then media that nothing names any more, then partial downloads."""
+def _purge(store: Store, datasets: list[str], references: list[str]) -> dict[str, int]:
+    """Old table versions, exports' data, then media that only these named, then partial downloads."""
+    started = time.time()
     purged = {"table_files": 0, "exports": 0, "media_files": 0, "media_bytes": 0, "partial_bytes": 0}
+    named = named_media(store)
     for name in ("samples", "checks", "verdicts", "annotations"):
-        gone = store.table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
-        purged["table_files"] += len(gone)
+        purged["table_files"] += store.vacuum(name)
+    for dataset in datasets:
+        purged["table_files"] += _remove_strays(store, dataset)
     for reference in references:
         _withdraw(exports.find(store, reference))
         purged["exports"] += 1
-    garbage = collect_garbage(store, older_than_days=0)
-    purged["media_files"], purged["media_bytes"] = len(garbage.files), garbage.bytes
-    for path in (store.root / "partial").glob("*"):
-        if path.is_dir() and path.name != "tmp":
-            purged["partial_bytes"] += sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
-            shutil.rmtree(path)
+    for path in sorted(named - named_media(store)):
+        file = store.root / path
+        if not Path(path).is_absolute() and file.is_file() and file.stat().st_mtime < started:
+            purged["media_files"] += 1
+            purged["media_bytes"] += file.stat().st_size
+            file.unlink()
+    sweep_cuts(store)
+    for folder in (store.root / "partial").glob("*"):
+        if folder.is_dir() and folder.name != store.media.scratch.name:
+            purged["partial_bytes"] += sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            shutil.rmtree(folder)
     return purged
+
+
+def _remove_strays(store: Store, dataset: str) -> int:
+    """Delete sample files that no version names: a process killed between its write and its commit left them."""
+    with store.dataset_lock(dataset, "purge"):
+        tracked = {Path(uri) for uri in store.table("samples").file_uris()}
+        strays = set((store.root / "samples" / f"dataset={dataset}").glob("*.parquet")) - tracked
+        for path in strays:
+            path.unlink()
+    return len(strays)
 
 
 def _withdraw(version: exports.Version) -> None:

@@ -186,6 +186,12 @@ class Store:
             metrics = self.table(name).optimize.compact(partition_filters=[("dataset", "=", dataset)])
         return int(metrics["numFilesRemoved"])
 
+    def vacuum(self, name: str) -> int:
+        """Delete the files of a table that only its old versions name; returns how many."""
+        with _delta_errors(self.root / name):
+            gone = self.table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        return len(gone)
+
     def fence_number(self, name: str, application: str, *, table: DeltaTable | None = None) -> int:
         """The last transaction number of an application in a table; 0 before the first."""
         number = (table if table is not None else self.table(name)).transaction_version(application)

@@ -7,13 +7,30 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import triptych
+from triptych.converters.ingest import Ingest, IngestOptions
+from triptych.converters.raw import Blob, Candidate, Rejection
+from triptych.shards.events import Run
 from triptych.shards.store import Store
 
 MAIN = "import sys; from triptych.cli import main; sys.argv[0] = 'triptych'; main()"
+
+
+def ingest(store: Store, dataset: str, candidates: Iterable[Candidate | Rejection], **options: Any) -> Run:
+    """Take candidates as a pull does."""
+    run = Run("pull", dataset, "test", {})
+    Ingest(store, run, IngestOptions(**options)).take(iter(candidates))
+    run.finish(store)
+    return run
+
+
+def clip(name: str, data: bytes, **fields: Any) -> Candidate:
+    """A candidate with these bytes as its audio."""
+    return Candidate(name, "train", dict(fields), [("audio", Blob(name, data=data))], uri=f"test:{name}")
 
 
 def select(store: Store | Path, sql: str) -> list[dict[str, Any]]:

@@ -17,27 +17,14 @@ from pathlib import Path
 import duckdb
 import pytest
 import triptych
-from stores import check_accounts, check_media, cli, leftovers, one, select
-from triptych.converters.ingest import Ingest, IngestOptions
+from stores import check_accounts, check_media, cli, clip, ingest, leftovers, one, select
 from triptych.converters.raw import Blob, Candidate
 from triptych.errors import TriptychError, UsageError
 from triptych.shards import lock
-from triptych.shards.events import Run
 from triptych.shards.lock import is_held, locked, read_holder
 from triptych.shards.store import TABLE_NAMES, FenceConflict, Store
 
 Tone = Callable[..., bytes]
-
-
-def ingest(store: Store, dataset: str, candidates: list[Candidate], **options: object) -> Run:
-    run = Run("pull", dataset, "test", {})
-    Ingest(store, run, IngestOptions(**options)).take(iter(candidates))  # type: ignore[arg-type]
-    run.finish(store)
-    return run
-
-
-def clip(name: str, data: bytes, **fields: str) -> Candidate:
-    return Candidate(name, "train", dict(fields), [("audio", Blob(name, data=data))], uri=f"test:{name}")
 
 
 # ---- making and opening
