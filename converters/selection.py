@@ -1,20 +1,21 @@
 """Which samples an export takes, as SQL: datasets, splits and roles, the user's expression, verdicts.
 
-Creates the view `prepared` (see views/base.py) with two more columns: `outcome` (null: has a row; `filtered`: was not
-asked for; else the reason why it has none) and `held_out`.
+Creates the view `prepared` (see views/base.py) of the samples that were asked for, with two more columns: `outcome`
+(null: has a row; else the reason why it has none) and `held_out`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..shards.query import check_where, first_row
+from ..shards.query import first_line, first_row
 from ..shards.store import quote
-from .views.base import LANGUAGE_SQL, TASK_SQL, View, ViewOptions
+from .views.base import LANGUAGE_SQL, MACROS, TASK_SQL, View, ViewOptions, ViewSql
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,9 +43,12 @@ class CorpusFacts:
     upper: list[str] = field(default_factory=list)
 
     @classmethod
-    def read(cls, connection: duckdb.DuckDBPyConnection) -> CorpusFacts:
+    def read(cls, connection: duckdb.DuckDBPyConnection, datasets: Sequence[str] = ()) -> CorpusFacts:
+        """Of these datasets; of all without."""
+        wanted = f" AND dataset IN ({', '.join(map(quote, datasets))})" if datasets else ""
         rows = connection.execute(
-            "SELECT dataset, arg_max(details, finished_at) FROM runs WHERE stage = 'pull' GROUP BY dataset ORDER BY 1"
+            "SELECT dataset, arg_max(details, finished_at) FROM runs "
+            f"WHERE stage = 'pull'{wanted} GROUP BY dataset ORDER BY 1"
         ).fetchall()
         facts = cls()
         for dataset, details in rows:
@@ -76,36 +80,43 @@ def prepare(
     *,
     facts: CorpusFacts,
     media_root: str,
-) -> None:
-    """Create `chosen` (samples with split, role and verdict) and `prepared` over it.
+) -> ViewSql:
+    """Create `prepared` over `chosen`; returns the view's expressions over it.
 
     The tables `derived` (id, audio_path, reason) and `missing` (path) must exist; they may be empty.
     """
-    upper = f"dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
+    row = first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1")
+    sql = view.sql(options, conversations=row is not None)
+    upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
+    for macro in MACROS:
+        connection.execute(macro)
+    relation = f"""
+        SELECT c.*, d.reason AS derived_reason, {upper} AS upper,
+               {_paths("image", media_root)} AS image_paths,
+               {_paths("video", media_root)} AS video_paths,
+               {_paths("audio", media_root)} AS audio_paths,
+               {_missing_sql(connection)} AS has_missing
+        FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id"""
+    for layer in sql.layers:
+        added = ", ".join(f"{expression} AS {name}" for name, expression in layer.items())
+        relation = f"SELECT *, {added} FROM ({relation})"
     connection.execute(f"""
         CREATE OR REPLACE VIEW prepared AS
-        SELECT *, CASE WHEN filtered THEN 'filtered'
-                       WHEN verdict = 'reject' AND NOT {selection.include_rejected} THEN 'rejected'
+        SELECT *, CASE WHEN verdict = 'reject' AND NOT {selection.include_rejected} THEN 'rejected'
                        WHEN has_missing THEN 'missing_media'
                        WHEN derived_reason IS NOT NULL THEN derived_reason
-                       ELSE {view.skip_sql(options)} END AS outcome
-        FROM (
-            SELECT c.*, d.reason AS derived_reason, {upper} AS upper,
-                   {_paths("image", media_root)} AS image_paths,
-                   {_paths("video", media_root)} AS video_paths,
-                   {_paths("audio", media_root)} AS audio_paths,
-                   {_missing_sql(connection)} AS has_missing
-            FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id
-        )
+                       ELSE {sql.skip} END AS outcome
+        FROM ({relation}) WHERE NOT filtered
     """)
+    return sql
 
 
 def choose(connection: duckdb.DuckDBPyConnection, selection: Selection, *, facts: CorpusFacts) -> None:
     """Create the view `chosen`: the samples of the selected datasets, with what the selection says of each."""
     wanted = _datasets_sql(selection.datasets)
     split = _splits_sql(selection.splits)
-    where = f"({check_where(selection.where)}\n)" if selection.where else "true"
-    connection.execute(f"""
+    where = f"({selection.where}\n)" if selection.where else "true"
+    sql = f"""
         CREATE OR REPLACE VIEW chosen AS
         SELECT *, NOT coalesce(({split}) AND {where}, false) AS filtered,
                role IN ('validation', 'test') AS held_out
@@ -119,9 +130,37 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: Selection, *, facts
                 WHERE {wanted}
             )
         )
-    """)
+    """
+    with _explaining(selection.where):
+        connection.execute(sql)
+        if selection.where:
+            connection.execute("SELECT count(*) FROM chosen WHERE filtered").fetchall()
     if selection.splits:
         _require_split(connection, selection.splits)
+
+
+@contextmanager
+def _explaining(where: str | None) -> Iterator[None]:
+    """Errors of the user's own expression are the user's to mend."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        if where is None:
+            raise
+        raise UsageError(
+            f"--where {where!r}: {first_line(error)}",
+            hint='columns: triptych query "describe samples"',
+        ) from error
+
+
+def definitions(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The statements that define `chosen` and `prepared`, for the manifest."""
+    rows = connection.execute(
+        "SELECT sql FROM duckdb_views() WHERE view_name IN ('chosen', 'prepared') ORDER BY view_name"
+    ).fetchall()
+    return [*MACROS, *(str(row[0]).strip() for row in rows)]
 
 
 def _datasets_sql(datasets: Sequence[str]) -> str:
@@ -175,12 +214,6 @@ def _missing_sql(connection: duckdb.DuckDBPyConnection) -> str:
         f"coalesce(c.image.path IN {held}, false) OR "
         f"len([m for m in coalesce(c.more_media, []) if list_contains((SELECT list(path) FROM missing), m.path)]) > 0"
     )
-
-
-def count_outcomes(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Counts by outcome; the key `written` counts samples that have a row."""
-    rows = connection.execute("SELECT coalesce(outcome, 'written'), count(*) FROM prepared GROUP BY 1").fetchall()
-    return {str(outcome): int(count) for outcome, count in rows}
 
 
 def describe(selection: Selection) -> dict[str, Any]:

@@ -140,18 +140,20 @@ def remember(store: Store, name: str, key: str, label: str) -> None:
     scratch.rename(folder / key)
 
 
-def publish(store: Store, name: str, scratch: Path) -> str:
+def publish(store: Store, name: str, finished: Path) -> str:
     """Rename a finished folder to the next free version; who loses the race for a number takes the next."""
+    folder = store.root / "exports" / name
     number = max((_number(label) for label in labels(store, name)), default=0) + 1
     while True:
+        target = folder / f"v{number}"
         try:
-            scratch.rename(scratch.parent / f"v{number}")
+            finished.rename(target)
         except OSError:
-            if not (scratch.parent / f"v{number}").exists():
+            if not target.exists():
                 raise
             number += 1
         else:
-            return f"v{number}"
+            return target.name
 
 
 # ---- files

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def scan(store: Store, table: str, *, version: int | None = None, root: Path | None = None) -> str:
     """SQL that reads the live files of a table, as of `version` or now; columns in the order of the schema.
 
-    `root` stands in for the store's own path, for views that another machine will open.
+    `root` stands in for the store's own path, for views that another machine will open. A view can be made only where
+    its files are, so the path is a variable with `root` as its default; `write_views` sets it to where they are now.
     """
     delta = store.table(table, version=version)
     fields = _fields(delta)
@@ -35,10 +36,11 @@ def scan(store: Store, table: str, *, version: int | None = None, root: Path | N
     if not files:
         columns = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in fields)
         return f"SELECT {columns} WHERE false"
-    if root is not None:
-        files = [str(root / Path(file).relative_to(store.root)) for file in files]
-    columns = ", ".join(f'"{name}"' for name, _ in fields)
     listed = ", ".join(quote(file) for file in files)
+    if root is not None:
+        place = f"coalesce(getvariable('store_root'), {quote(str(root))})"
+        listed = ", ".join(f"{place} || {quote('/' + str(Path(file).relative_to(store.root)))}" for file in files)
+    columns = ", ".join(f'"{name}"' for name, _ in fields)
     return (
         f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning=true, "
         f"hive_types={{'dataset': VARCHAR}}, union_by_name=true)"
@@ -110,7 +112,7 @@ def check_one_select(sql: str) -> None:
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
-        raise UsageError(f"The SQL does not parse: {_first_line(error)}") from error
+        raise UsageError(f"The SQL does not parse: {first_line(error)}") from error
     if len(statements) != 1:
         raise UsageError(f"query takes one statement, got {len(statements)}.")
     if statements[0].type != duckdb.StatementType.SELECT:
@@ -163,14 +165,15 @@ def _contains_subquery(tree: Any) -> bool:
 
 
 def _explain(error: Exception, store: Store) -> Exception:
-    text = _first_line(error)
+    text = first_line(error)
     if "No files found" in text or "Could not open" in text or "corrupt" in text.lower():
         return DamagedError(f"A table file of {store.root} cannot be read: {text}")
     hint = "tables: samples, checks, verdicts, annotations, events, runs (docs/store.md lists their columns)"
     return UsageError(f"DuckDB: {text}", hint=hint)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What DuckDB says, without the piece of SQL under it."""
     return str(error).strip().split("\n\n")[0]
 
 
@@ -215,6 +218,7 @@ def write_views(store: Store, target: Path, *, root: Path | None = None) -> Path
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     scratch.unlink(missing_ok=True)
     with duckdb.connect(str(scratch)) as connection:
+        connection.execute(f"SET VARIABLE store_root = {quote(str(store.root))}")
         for statement in view_statements(store, root=root):
             connection.execute(statement)
     scratch.rename(target)

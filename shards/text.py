@@ -38,6 +38,11 @@ def clean(text: str, *, upper: bool = False) -> str:
     return _lower(text) if upper else text
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text holds nothing but white space."""
+    return not _SPACES.sub("", text)
+
+
 def _lower(text: str) -> str:
     """Letter by letter, as the SQL form does: no final sigma, no letter that turns into two."""
     return text.lower() if text.isascii() else "".join(letter.lower()[0] for letter in text)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...errors import UsageError
-from .base import Skip, View, ViewOptions
+from .base import Skip, View, ViewOptions, ViewSql
 from .msswift import MsSwift
 from .unified import Unified
 
-__all__ = ["VIEWS", "Skip", "View", "ViewOptions", "get_view"]
+__all__ = ["VIEWS", "Skip", "View", "ViewOptions", "ViewSql", "get_view"]
 
 VIEWS: dict[str, View] = {view.name: view for view in (Unified(), MsSwift())}
 

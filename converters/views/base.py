@@ -1,6 +1,6 @@
 """What a view is: a pure function from samples to the rows of a consumer's format.
 
-A view says its rows twice: as a DuckDB expression over the relation `prepared` (a million rows in seconds, memory
+A view says its rows twice: as DuckDB expressions over the relation `prepared` (a million rows in seconds, memory
 flat), and as a plain function of one sample for tests and readers of the code; a test holds the two equal.
 
 `prepared` has every column of the sample plus:
@@ -8,19 +8,30 @@ flat), and as a plain function of one sample for tests and readers of the code; 
     effective_task                          the task, or what modality and fields suggest where there is none
     base_language                           `zh` of `zh-HK`
     upper                                   whether the corpus writes upper case throughout
+and the columns that the view itself adds, each computed once a sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import UsageError
-from ...shards.text import clean, clean_sql
+from ...shards.text import SPACE, clean, clean_sql, is_blank
 
 MEDIA_PATHS = ("image_paths", "video_paths", "audio_paths")
+
+_ODD = "regexp_matches(t, '[^ -~]|  |<| [,.?!]|^ | $')"
+_LOWER = "lambda x: CASE WHEN upper THEN lower(x) ELSE x END"
+MACROS = (
+    # A text of plain ASCII words skips the regular expressions; the list of one spells the long expression once.
+    f"CREATE OR REPLACE TEMP MACRO clean_text(t, upper) AS CASE WHEN {_ODD} "
+    f"THEN list_transform([{clean_sql('t')}], {_LOWER})[1] WHEN upper THEN lower(t) ELSE t END",
+    f"CREATE OR REPLACE TEMP MACRO not_blank(t) AS CASE WHEN regexp_matches(t, '[^{SPACE[1:]}') THEN t END",
+)
+"""What the SQL of views is written in: `clean_text(t, upper)`, and `not_blank(t)`, which is null for a blank text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,23 @@ class Skip:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ViewSql:
+    """A view as DuckDB expressions.
+
+    Attributes:
+        layers: Columns that the view adds to `prepared`, by name; each layer over the ones before, each computed once.
+        skip: A reason code where a sample has no row, NULL where it has one.
+        select: The select list over `prepared`.
+        leak: A boolean: the answer stands in the user turn; None where that cannot be.
+    """
+
+    layers: Sequence[Mapping[str, str]]
+    skip: str
+    select: str
+    leak: str | None = None
+
+
 class View(Protocol):
     """One consumer's format."""
 
@@ -61,14 +89,8 @@ class View(Protocol):
     media_columns: tuple[str, ...]
     keeps_empty_columns: bool
 
-    def skip_sql(self, options: ViewOptions) -> str:
-        """A reason code where a sample has no row, NULL where it has one."""
-
-    def select_sql(self, options: ViewOptions) -> str:
-        """The select list over `prepared`."""
-
-    def leak_sql(self, options: ViewOptions) -> str | None:
-        """A boolean expression: the answer stands in the user turn; None where that cannot be."""
+    def sql(self, options: ViewOptions, *, conversations: bool) -> ViewSql:
+        """The rows as SQL; `conversations` says whether any sample has `messages` of its own."""
 
     def row(self, sample: Mapping[str, Any], options: ViewOptions) -> dict[str, Any] | Skip:
         """The row of one prepared sample, without its null columns."""
@@ -93,15 +115,9 @@ def check_task(view: View, task: str | None) -> str | None:
     return task
 
 
-def text_sql(column: str, options: ViewOptions) -> str:
-    """A text column as the options want it; clean texts of plain ASCII words skip the regular expressions."""
-    if options.text == "raw":
-        return column
-    odd = f"regexp_matches({column}, '[^ -~]|  |<| [,.?!]|^ | $')"
-    return (
-        f"CASE WHEN {odd} THEN {clean_sql(column, upper_when='upper')} "
-        f"WHEN upper THEN lower({column}) ELSE {column} END"
-    )
+def text_sql(text: str, options: ViewOptions) -> str:
+    """A SQL text as the options want it."""
+    return text if options.text == "raw" else f"clean_text({text}, upper)"
 
 
 def text_of(value: str | None, sample: Mapping[str, Any], options: ViewOptions) -> str | None:
@@ -109,6 +125,23 @@ def text_of(value: str | None, sample: Mapping[str, Any], options: ViewOptions) 
     if value is None or options.text == "raw":
         return value
     return clean(value, upper=bool(sample.get("upper")))
+
+
+def first_text_sql(candidates: Sequence[str]) -> str:
+    """The first of several SQL texts that is not blank; the last one may be."""
+    *others, last = candidates
+    return f"coalesce({', '.join([*(f'not_blank({text})' for text in others), last])})"
+
+
+def first_text_of(candidates: Iterable[str | None], sample: Mapping[str, Any], options: ViewOptions) -> str | None:
+    """The first of several texts that is not blank, as the options want it; None where all are blank."""
+    found = next((text for text in candidates if text is not None and not is_blank(text)), None)
+    return text_of(found, sample, options)
+
+
+def joined(values: Sequence[str | None] | None) -> str | None:
+    """A list field as one text, as `array_to_string` gives it."""
+    return None if values is None else ", ".join(value for value in values if value is not None)
 
 
 def language_of(language: str | None) -> str:

@@ -13,7 +13,16 @@ import yaml
 
 from ...errors import UsageError
 from ...shards.store import quote
-from .base import LANGUAGE_SQL, ViewOptions, language_of, text_of, text_sql
+from .base import (
+    LANGUAGE_SQL,
+    ViewOptions,
+    first_text_of,
+    first_text_sql,
+    joined,
+    language_of,
+    text_of,
+    text_sql,
+)
 
 TAG_FIELD = "modality_tag"
 TEXT_FIELDS = ("text", "translation", "question", "answer", "reasoning")
@@ -94,10 +103,10 @@ def _prompt_field_sql(name: str, options: ViewOptions) -> str:
     if name == "target":
         return _target_sql()
     if name == "choices":
-        listed = "list_aggregate(list_transform(choices, lambda c: chr(10) || '- ' || c), 'string_agg', '')"
+        listed = "array_to_string([chr(10) || '- ' || c FOR c IN choices], '')"
         intro = _document()["choices"]
         head = f"CASE base_language WHEN 'zh' THEN {quote(intro['zh'])} ELSE {quote(intro['en'])} END"
-        return f"CASE WHEN coalesce(len(choices), 0) = 0 THEN '' ELSE {head} || {listed} END"
+        return f"CASE WHEN {listed} = '' THEN '' ELSE {head} || {listed} END"
     return f"coalesce({field_sql(name, options)}, '')"
 
 
@@ -119,17 +128,16 @@ def field_sql(name: str, options: ViewOptions) -> str:
     return "effective_task" if name == "task" else f'"{name}"'
 
 
-def answer_sql(options: ViewOptions) -> str:
-    """What the assistant says; NULL where the sample has no answer for its task."""
-    cases = []
-    for task, entry in task_prompts().items():
-        candidates = ", ".join(f"nullif({_answer_field_sql(name, options)}, '')" for name in entry.answer)
-        cases.append(f"WHEN {quote(task)} THEN coalesce({candidates})")
+def answer_sql() -> str:
+    """What the assistant says, as the corpus has it; NULL or blank where the sample has no answer for its task."""
+    cases = (
+        f"WHEN {quote(task)} THEN {first_text_sql([_ANSWER_SQL.get(name, name) for name in entry.answer])}"
+        for task, entry in task_prompts().items()
+    )
     return f"CASE effective_task {' '.join(cases)} END"
 
 
-def _answer_field_sql(name: str, options: ViewOptions) -> str:
-    return text_sql("captions[1]", options) if name == "captions" else field_sql(name, options)
+_ANSWER_SQL = {"captions": "captions[1]", "labels": "array_to_string(labels, ', ')"}
 
 
 def fill_sql(template: str, field: Callable[[str], str]) -> str:
@@ -161,8 +169,8 @@ def _prompt_field_of(name: str, sample: Mapping[str, Any], options: ViewOptions)
         target = sample.get("target_language")
         return str(names.get(language_of(target), target or ""))
     if name == "choices":
-        choices = sample.get("choices") or []
-        return _document()["choices"][language] + "".join(f"\n- {choice}" for choice in choices) if choices else ""
+        listed = "".join(f"\n- {choice}" for choice in sample.get("choices") or [] if choice is not None)
+        return _document()["choices"][language] + listed if listed else ""
     return field_of(name, sample, options) or ""
 
 
@@ -171,8 +179,7 @@ def field_of(name: str, sample: Mapping[str, Any], options: ViewOptions) -> str 
     if name in TEXT_FIELDS:
         return text_of(sample.get(name), sample, options)
     if name in LIST_FIELDS:
-        values = sample.get(name)
-        return text_of(", ".join(values), sample, options) if values is not None else None
+        return text_of(joined(sample.get(name)), sample, options)
     value = sample["effective_task"] if name == "task" else sample.get(name)
     return None if value is None else str(value)
 
@@ -180,15 +187,14 @@ def field_of(name: str, sample: Mapping[str, Any], options: ViewOptions) -> str 
 def answer_of(sample: Mapping[str, Any], options: ViewOptions) -> str | None:
     """The same as `answer_sql` for one sample."""
     entry = task_prompts().get(sample["effective_task"])
-    for name in entry.answer if entry else ():
-        if name == "captions":
-            captions = sample.get("captions")
-            value = text_of(captions[0], sample, options) if captions else None
-        else:
-            value = field_of(name, sample, options)
-        if value:
-            return value
-    return None
+    return first_text_of((_answer_field_of(name, sample) for name in entry.answer), sample, options) if entry else None
+
+
+def _answer_field_of(name: str, sample: Mapping[str, Any]) -> str | None:
+    value = sample.get(name)
+    if name == "captions":
+        return value[0] if value else None
+    return joined(value) if name == "labels" else value
 
 
 def fill(template: str, field: Callable[[str], str | None]) -> str:

@@ -1,16 +1,17 @@
 """Unified rows: `id, text, audio, video, modality`, one JSON object a line.
 
-`text` is the transcript or the description: the text, else the first caption, the answer, the labels, the translation.
+`text` is the transcript or the description: the text, else the first caption, the answer, the labels, the translation,
+the last turn of a conversation; the first of these that is not blank.
 All five keys stand in every row; a medium that a sample does not have is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .base import Skip, ViewOptions, text_of, text_sql
+from .base import Skip, ViewOptions, ViewSql, first_text_of, first_text_sql, joined, text_sql
 
 
 class Unified:
@@ -25,22 +26,22 @@ class Unified:
     media_columns: tuple[str, ...] = ("audio", "video")
     keeps_empty_columns = True
 
-    def skip_sql(self, options: ViewOptions) -> str:
-        return (
+    def sql(self, options: ViewOptions, *, conversations: bool) -> ViewSql:
+        candidates = ["text", "captions[1]", "answer", "array_to_string(labels, ', ')", "translation"]
+        if conversations:
+            candidates.append("messages[len(messages)].content")
+        skip = (
             "CASE WHEN len(audio_paths) > 1 OR len(video_paths) > 1 THEN 'more_than_one_medium' "
             "WHEN image_paths IS NOT NULL THEN 'image_unsupported' "
-            "WHEN modality <> 'text' AND audio_paths IS NULL AND video_paths IS NULL THEN 'no_media' END"
+            "WHEN modality IS DISTINCT FROM 'text' AND audio_paths IS NULL AND video_paths IS NULL THEN 'no_media' "
+            "WHEN modality = 'text' AND description IS NULL THEN 'no_text' END"
         )
-
-    def select_sql(self, options: ViewOptions) -> str:
-        text = (
-            "coalesce(text, captions[1], answer, nullif(array_to_string(labels, ', '), ''), translation, "
-            "messages[len(messages)].content)"
-        )
-        return f"id, {text_sql(text, options)} AS text, audio_paths[1] AS audio, video_paths[1] AS video, modality"
-
-    def leak_sql(self, options: ViewOptions) -> str | None:
-        return None
+        select = "id, description AS text, audio_paths[1] AS audio, video_paths[1] AS video, modality"
+        layers = [
+            {"written": first_text_sql(candidates)},
+            {"description": f"not_blank({text_sql('written', options)})"},
+        ]
+        return ViewSql(layers, skip, select)
 
     def row(self, sample: Mapping[str, Any], options: ViewOptions) -> dict[str, Any] | Skip:
         audios, videos = sample.get("audio_paths") or [], sample.get("video_paths") or []
@@ -50,9 +51,12 @@ class Unified:
             return Skip("image_unsupported")
         if sample.get("modality") != "text" and not audios and not videos:
             return Skip("no_media")
+        text = first_text_of(_candidates(sample), sample, options)
+        if sample.get("modality") == "text" and text is None:
+            return Skip("no_text")
         return {
             "id": sample["id"],
-            "text": text_of(_text(sample), sample, options),
+            "text": text,
             "audio": audios[0] if audios else None,
             "video": videos[0] if videos else None,
             "modality": sample.get("modality"),
@@ -62,14 +66,11 @@ class Unified:
         return None
 
 
-def _text(sample: Mapping[str, Any]) -> str | None:
-    captions, labels, messages = sample.get("captions"), sample.get("labels"), sample.get("messages")
-    candidates = (
-        sample.get("text"),
-        captions[0] if captions else None,
-        sample.get("answer"),
-        ", ".join(labels) if labels else None,
-        sample.get("translation"),
-        messages[-1]["content"] if messages else None,
-    )
-    return next((value for value in candidates if value is not None), None)
+def _candidates(sample: Mapping[str, Any]) -> Iterator[str | None]:
+    captions, messages = sample.get("captions"), sample.get("messages")
+    yield sample.get("text")
+    yield captions[0] if captions else None
+    yield sample.get("answer")
+    yield joined(sample.get("labels"))
+    yield sample.get("translation")
+    yield messages[-1]["content"] if messages else None

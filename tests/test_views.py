@@ -1,0 +1,344 @@
+"""Views: the rows of every format, exactly, and the SQL form equal to the plain function of one sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from triptych.converters.selection import CorpusFacts, Selection, choose, prepare
+from triptych.converters.views import VIEWS, Skip, ViewOptions, get_view
+from triptych.converters.views.base import effective_task
+from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template, task_prompts
+from triptych.errors import UsageError
+from triptych.shards.sample import SCHEMA
+from triptych.shards.text import clean, clean_sql, is_blank
+
+ROOT = "/root of media"
+UPPER = "upper-corpus"
+TAGS = {"images": "<image>", "videos": "<video>", "audios": "<audio>"}
+
+
+def media(name: str) -> dict[str, Any]:
+    return {"path": f"media/{name}", "sha256": name}
+
+
+def sample(**fields: Any) -> dict[str, Any]:
+    """A sample with one sound, unless the fields say otherwise."""
+    made = {"id": "d/train/1", "dataset": "d", "split": "train", "modality": "audio", "audio": media("a.flac")}
+    return made | fields
+
+
+def rows_by_sql(
+    samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions
+) -> dict[str, dict[str, Any] | Skip]:
+    """What the SQL form says of every sample, by id, without null columns."""
+    table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
+    with duckdb.connect(":memory:") as connection:
+        connection.register("held", table)
+        connection.execute("CREATE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
+        connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR)")
+        connection.execute("CREATE TABLE missing (path VARCHAR)")
+        connection.execute("CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)")
+        facts = CorpusFacts(upper=[UPPER])
+        choose(connection, Selection(), facts=facts)
+        sql = prepare(connection, Selection(), get_view(view), options, facts=facts, media_root=ROOT)
+        made = connection.sql(f"SELECT outcome, {sql.select} FROM prepared").to_arrow_table().to_pylist()
+    found: dict[str, dict[str, Any] | Skip] = {}
+    for each in made:
+        outcome = each.pop("outcome")
+        row = {key: value for key, value in each.items() if value is not None}
+        found[each["id"]] = Skip(outcome) if outcome else row
+    return found
+
+
+def prepared(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample as the plain function takes it."""
+    row = dict.fromkeys(SCHEMA.names) | dict(sample)
+    for kind in ("image", "video", "audio"):
+        paths = [row[kind]["path"]] if row[kind] else []
+        paths += [each["path"] for each in row["more_media"] or [] if each["kind"] == kind]
+        row[f"{kind}_paths"] = [path if path.startswith("/") else f"{ROOT}/{path}" for path in paths] or None
+    return row | {"effective_task": effective_task(row), "upper": row["dataset"] == UPPER}
+
+
+def row_by_function(sample: Mapping[str, Any], view: str, options: ViewOptions) -> dict[str, Any] | Skip:
+    made = get_view(view).row(prepared(sample), options)
+    return made if isinstance(made, Skip) else {key: value for key, value in made.items() if value is not None}
+
+
+def row(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> dict[str, Any]:
+    """The row of one sample, said the same by both forms."""
+    chosen = ViewOptions(**({"task": "sft"} if view == "msswift" else {}) | options)
+    made = rows_by_sql([sample], view, chosen)[sample["id"]]
+    assert made == row_by_function(sample, view, chosen)
+    assert isinstance(made, dict), made
+    return made
+
+
+def reason(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> str:
+    """Why one sample has no row, said the same by both forms."""
+    chosen = ViewOptions(**({"task": "sft"} if view == "msswift" else {}) | options)
+    made = rows_by_sql([sample], view, chosen)[sample["id"]]
+    assert made == row_by_function(sample, view, chosen)
+    assert isinstance(made, Skip), made
+    return made.reason
+
+
+def user(content: str) -> dict[str, str]:
+    return {"role": "user", "content": content}
+
+
+def assistant(content: str) -> dict[str, str]:
+    return {"role": "assistant", "content": content}
+
+
+# ---- golden rows
+
+VIDEO = sample(modality="video", audio=None, video=media("v.mp4"))
+MIXED = sample(modality="mixed", video=media("v.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        ("<audio>Transcribe the speech.", sample(task="asr", language="en", text="hello")),
+        ("<audio>Transcribe the speech.", sample(text="hello")),
+        ("<audio>Transcribe the speech.", sample(task="asr", language="xx", text="hello")),
+        ("<audio>请将这段语音转写为文字。", sample(task="asr", language="zh-HK", text="hello")),
+        ("<audio>请将这段语音转写为文字。", sample(task="asr", language="cmn_Hans", text="hello")),
+        ("<video>Describe the video.", VIDEO | {"text": "hello"}),
+        ("<video>请描述这段视频。", VIDEO | {"text": "hello", "language": "zh", "task": "captioning"}),
+        ("<video><audio>Describe what you see and hear.", MIXED | {"text": "hello"}),
+        ("<audio>Describe the sound.", sample(task="aac", captions=["hello", "other"])),
+        ("<audio>Translate the speech into German.", sample(task="s2tt", target_language="de", translation="hello")),
+        (
+            "<audio>请将这段语音翻译成英语。",
+            sample(task="s2tt", language="zh", target_language="en", translation="hello"),
+        ),
+        ("<audio>What emotion does the speaker express?", sample(task="ser", labels=["hello"])),
+        ("<audio>Who speaks?", sample(question="Who speaks?", answer="hello")),
+        (
+            "<audio>Who speaks?\nChoose one of these options:\n- hello\n- nobody",
+            sample(question="Who speaks?", choices=["hello", "nobody"], answer="hello"),
+        ),
+    ],
+)
+def test_sft_asks_for_the_task_and_the_assistant_answers(asked: str, fields: dict[str, Any]) -> None:
+    assert row(fields)["messages"] == [user(asked), assistant("hello")]
+
+
+def test_an_sft_row_has_just_the_columns_that_ms_swift_reads() -> None:
+    assert row(sample(text="hello", language="en")) == {
+        "id": "d/train/1",
+        "messages": [user("<audio>Transcribe the speech."), assistant("hello")],
+        "audios": [f"{ROOT}/media/a.flac"],
+    }
+
+
+def test_grpo_ends_in_the_user_turn_and_carries_the_answer_beside_it() -> None:
+    assert row(sample(task="asr", text="hello", language="en"), task="grpo") == {
+        "id": "d/train/1",
+        "messages": [user("<audio>Transcribe the speech.")],
+        "audios": [f"{ROOT}/media/a.flac"],
+        "solution": "hello",
+        "task": "asr",
+        "language": "en",
+    }
+
+
+def test_grpo_takes_the_last_answer_of_a_conversation() -> None:
+    turns = [user("Who?"), assistant("Ann."), user("Where?"), assistant("Here.")]
+    made = row(sample(messages=turns), task="grpo")
+    assert made["messages"] == [user("<audio>Who?"), assistant("Ann."), user("Where?")]
+    assert made["solution"] == "Here."
+
+
+def test_a_conversation_keeps_its_own_tags_where_there_are_as_many_as_media() -> None:
+    turns = [user("Hear this: <audio>"), assistant("Yes.")]
+    assert row(sample(messages=turns))["messages"] == turns
+    assert reason(sample(messages=[user("<audio><audio>"), assistant("Yes.")])) == "tag_mismatch"
+    assert reason(sample(messages=[user("Hm"), assistant("<audio>")])) == "tag_mismatch"
+
+
+def test_the_system_prompt_stands_first_unless_the_conversation_has_one() -> None:
+    assert row(sample(text="x"), system="Be brief.")["messages"][0] == {"role": "system", "content": "Be brief."}
+    own = [{"role": "system", "content": "Own."}, user("Who?"), assistant("Ann.")]
+    assert row(sample(messages=own), system="Be brief.")["messages"][0]["content"] == "Own."
+    held = row(sample(messages=own[1:]), system="Be brief.")["messages"]
+    assert [turn["role"] for turn in held] == ["system", "user", "assistant"]
+
+
+def test_the_user_template_places_fields_and_tags() -> None:
+    made = sample(text="x", question="Who?", answer="Ann", speaker="7", language="en")
+    assert row(made, user_template="{question} {modality_tag} ({speaker}) {{}}")["messages"][0] == user(
+        "Who? <audio> (7) {}"
+    )
+    assert row(made, user_template="Say: {question}")["messages"][0] == user("<audio>Say: Who?")
+    assert row(made, user_template="{modality_tag}{prompt} Please.")["messages"][0] == user("<audio>Who? Please.")
+
+
+@pytest.mark.parametrize("template", ["{nosuch}", "{", "}", "{text!r}", "{text:>9}", "{}", "{0}", "{text.x}"])
+def test_a_template_that_cannot_be_filled_is_refused_with_what_can(template: str) -> None:
+    with pytest.raises(UsageError):
+        check_template(template)
+
+
+def test_every_template_field_can_be_filled() -> None:
+    template = "".join(f"[{{{name}}}]" for name in TEMPLATE_FIELDS)
+    assert row(sample(text="x"), user_template=template, allow_answer_in_prompt=True)["messages"][0]["role"] == "user"
+
+
+@pytest.mark.parametrize(
+    ("expected", "fields"),
+    [
+        ("no_media", sample(audio=None, text="x")),
+        ("no_answer", sample(task="asr")),
+        ("no_answer", sample(task="asr", text=" \n\t　")),
+        ("no_prompt", sample(task="diarization", text="x")),
+        ("no_prompt", sample(messages=[{"role": "system", "content": "x"}])),
+        ("no_prompt", sample(modality="text", audio=None, task="qa", answer="x")),
+        ("no_answer", sample(messages=[user("x")])),
+        ("no_answer", sample(messages=[user("x"), assistant(" ")])),
+        ("tag_mismatch", sample(text="an <audio> in a transcript")),
+        ("tag_mismatch", sample(question="<video>?", answer="x")),
+    ],
+)
+@pytest.mark.parametrize("task", ["sft", "grpo"])
+def test_a_sample_without_a_row_has_a_reason(expected: str, fields: dict[str, Any], task: str) -> None:
+    assert reason(fields, task=task) == expected
+
+
+def test_unified_rows_have_five_keys() -> None:
+    assert row(sample(text="HELLO"), view="unified", text="raw") == {
+        "id": "d/train/1", "text": "HELLO", "audio": f"{ROOT}/media/a.flac", "modality": "audio",
+    }  # fmt: skip
+    assert row(MIXED | {"captions": ["seen", "other"]}, view="unified")["text"] == "seen"
+    assert row(sample(text=" ", labels=["a", "b"]), view="unified")["text"] == "a, b"
+    assert reason(sample(image=media("i.png")), view="unified") == "image_unsupported"
+    more = [{"kind": "audio", "path": "media/b.flac"}]
+    assert reason(sample(more_media=more), view="unified") == "more_than_one_medium"
+
+
+def test_a_linked_file_keeps_its_own_path() -> None:
+    assert row(sample(text="x", audio={"path": "/elsewhere/a.wav"}))["audios"] == ["/elsewhere/a.wav"]
+
+
+# ---- text
+
+
+@pytest.mark.parametrize(
+    ("raw", "upper", "expected"),
+    [
+        ("THERE'S IRON THEY SAY", True, "there's iron they say"),
+        ("THE BBC SAYS", False, "THE BBC SAYS"),
+        ("甚至 出现 交易 几乎 停滞 的 情况", False, "甚至出现交易几乎停滞的情况"),
+        ("他 说 OK 吗", False, "他说 OK 吗"),
+        ("AS IN <COMMA> SO <PERIOD>", True, "as in, so."),
+        ("WHO <QUESTIONMARK> ME <EXCLAMATIONPOINT>", True, "who? me!"),
+        ("  a \t b\u3000c\n", False, "a b c"),
+        ("", False, ""),
+    ],
+)
+def test_clean_undoes_the_habits_of_a_corpus(raw: str, upper: bool, expected: str) -> None:
+    assert clean(raw, upper=upper) == expected
+    dataset = UPPER if upper else "d"
+    if expected:
+        assert row(sample(text=raw, dataset=dataset, task="asr"))["messages"][-1]["content"] == expected
+        assert row(sample(text=raw, dataset=dataset), text="raw")["messages"][-1]["content"] == raw
+
+
+PIECES = st.sampled_from(
+    ["<COMMA>", "<PERIOD>", "<audio>", "<video>", "<AUDIO>", "{text}", "{", "}}", "'", '"', "\\", "\\n", ";--", "$1",
+     "%s", " ", "  ", "\t", "\n", "\u3000", "\x85", "\x1b[31m", "\x00", "\x7f", "你", "好", "。", "カ", "A", "Ü",
+     "İ", "ß", "Σ", "ǅ", "hello", "WORLD", ".", ",", "?", "\U0001f600", "\u200b", "\u202e", "é", "e\u0301", "한"]
+)  # fmt: skip
+LETTERS = st.characters(codec="utf-8")
+TEXTS = st.lists(PIECES | LETTERS, max_size=8).map("".join)
+
+
+@settings(max_examples=80, deadline=None)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=60))
+def test_clean_as_sql_equals_clean_as_a_function(texts: list[str]) -> None:
+    with duckdb.connect(":memory:") as connection:
+        connection.register("held", pa.table({"t": texts, "n": range(len(texts))}))
+        for upper in (False, True):
+            sql = clean_sql("t", upper_when=str(upper))
+            made = [found[0] for found in connection.execute(f"SELECT {sql} FROM held ORDER BY n").fetchall()]
+            assert made == [clean(text, upper=upper) for text in texts]
+
+
+@given(TEXTS)
+def test_clean_of_clean_is_clean_and_loses_no_text(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
+    assert is_blank(clean(text)) == is_blank(text)
+
+
+# ---- the two forms are one
+
+MAYBE = st.none() | TEXTS
+LISTS = st.none() | st.lists(TEXTS, max_size=3)
+TASKS = st.sampled_from([None, "", "nosuch", *task_prompts()])
+LANGUAGES = st.sampled_from([None, "", "en", "EN-us", "zh", "zh-HK", "zh_CN", "cmn", "de", "fr", "ja", "yue", "x'y"])
+ROLES = st.sampled_from(["user", "assistant", "user", "assistant", "system", "tool"])
+MESSAGES = st.lists(st.fixed_dictionaries({"role": ROLES, "content": TEXTS}), max_size=4)
+MEDIUM = st.none() | st.just(media("m")) | st.just({"path": "/linked/file"})
+MORE = st.lists(
+    st.fixed_dictionaries({"kind": st.sampled_from(["audio", "video", "image"]), "path": st.just("media/x")})
+)
+SAMPLES = st.fixed_dictionaries(
+    {
+        "dataset": st.sampled_from(["d", UPPER]),
+        "modality": st.sampled_from(["audio", "video", "mixed", "text"]),
+        "task": TASKS, "language": LANGUAGES, "target_language": LANGUAGES, "speaker": MAYBE,
+        "text": MAYBE, "translation": MAYBE, "question": MAYBE, "answer": MAYBE, "reasoning": MAYBE,
+        "choices": LISTS, "captions": LISTS, "labels": LISTS,
+        "messages": st.none() | st.none() | MESSAGES,
+        "audio": MEDIUM, "video": MEDIUM, "image": st.none() | MEDIUM, "more_media": st.none() | MORE,
+    }
+)  # fmt: skip
+TEMPLATES = st.sampled_from(
+    [None, None, "{modality_tag}{prompt}", "{question}{choices}", "é {{{text}}} '{speaker}' {labels} {task}", "plain"]
+)
+OPTIONS = st.tuples(st.sampled_from(["raw", "clean"]), st.sampled_from([None, 'It\'s {a} "system"\n']), TEMPLATES)
+
+
+def _view_options() -> Iterator[tuple[str, str | None]]:
+    for name, view in VIEWS.items():
+        for task in view.tasks or (None,):
+            yield name, task
+
+
+@pytest.mark.parametrize(("view", "task"), list(_view_options()))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(samples=st.lists(SAMPLES, min_size=1, max_size=30), options=OPTIONS)
+def test_sql_rows_equal_the_plain_function_of_one_sample(
+    view: str, task: str | None, samples: list[dict[str, Any]], options: tuple[str, str | None, str | None]
+) -> None:
+    text, system, template = options
+    chosen = ViewOptions(task, text, *((system, template) if task else (None, None)))
+    for number, each in enumerate(samples):
+        each |= {"id": f"{each['dataset']}/train/{number}", "split": "train", "pulled_at": datetime.now(UTC)}
+    by_sql = rows_by_sql(samples, view, chosen)
+    assert len(by_sql) == len(samples)
+    for each in samples:
+        made = row_by_function(each, view, chosen)
+        assert by_sql[each["id"]] == made
+        if view == "msswift" and isinstance(made, dict):
+            check_promises(made, task)
+
+
+def check_promises(made: dict[str, Any], task: str | None) -> None:
+    """As many tags as media, no empty list, no assistant turn at the end of a GRPO row; it is JSON."""
+    turns = "".join(turn["content"] for turn in made["messages"])
+    assert {column: turns.count(tag) for column, tag in TAGS.items()} == {k: len(made.get(k, [])) for k in TAGS}
+    assert all(made[column] for column in TAGS if column in made)
+    assert made["messages"][-1]["role"] == "assistant" or task == "grpo"
+    assert task != "grpo" or not is_blank(made["solution"])
+    assert json.loads(json.dumps(made)) == made
