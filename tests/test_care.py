@@ -69,13 +69,13 @@ def test_compaction_joins_files_and_changes_no_row(store: Store, tone: Tone) -> 
 
 
 def test_compaction_beside_a_writer_loses_nothing(store: Store, tone: Tone) -> None:
-    errors: list[BaseException] = []
+    errors: list[Exception] = []
 
     def write(dataset: str) -> None:
         try:
             for n in range(5):
                 ingest(store, dataset, [clip(f"{n}", tone(300 + n))])
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001
             errors.append(error)
 
     threads = [threading.Thread(target=write, args=(name,)) for name in ("d", "e")]
@@ -232,7 +232,7 @@ def test_purge_takes_rows_that_a_killed_writer_left_uncommitted(spoken: Store) -
 
 
 def test_removal_of_nothing_says_so(spoken: Store) -> None:
-    with pytest.raises(UsageError, match="no dataset 'nope'. Datasets: d, e"):
+    with pytest.raises(UsageError, match=r"no dataset 'nope'\. Datasets: d, e"):
         remove(spoken, dataset="nope")
     with pytest.raises(UsageError, match="No sample is selected"):
         remove(spoken, where="speaker = 'nobody'")

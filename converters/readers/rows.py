@@ -162,7 +162,7 @@ def _has_media(record: dict[str, Any]) -> bool:
 
 def _record(value: Any, where: str, name: str) -> Row | Rejection:
     if not isinstance(value, dict):
-        return Rejection(name, "not_an_object", f"expected an object, got {json.dumps(value)[:80]}", where)
+        return Rejection(name, "not_an_object", f"{where}: expected an object, got {json.dumps(value)[:80]}", where)
     return Row({str(column): cell if cell != "" else None for column, cell in value.items()}, where)
 
 
