@@ -7,16 +7,16 @@ damaged data or store. Heavy imports happen inside the commands, so that `--help
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 import sys
-from collections.abc import Callable
 
 import typer
 
 from . import __version__
 from .commands import catalog, data, demo, export, output, store
-from .errors import DamagedError, TriptychError
+from .errors import DamagedError, TriptychError, UsageError
 
 app = typer.Typer(
     name="triptych",
@@ -53,37 +53,80 @@ def root(
 
 def main() -> None:
     """The command `triptych`."""
-    _run(app)
+    sys.exit(_run(app, "triptych"))
 
 
 def catalog_main() -> None:
     """The command `catalog`: `catalog pull librispeech` is `triptych catalog pull librispeech`."""
-    _run(catalog.app)
+    sys.exit(_run(catalog.app, "catalog"))
 
 
-def _run(command: Callable[[], None]) -> None:
+def _run(application: typer.Typer, name: str) -> int:
     """Run a command; every error the user can act on becomes a message and its exit code."""
+    _speak_utf8()
     _log_to_stderr()
-    as_json = "--json" in sys.argv
     try:
-        command()
-    except TriptychError as error:
-        output.report_error(error, as_json=as_json)
-        sys.exit(error.exit_code)
+        try:
+            code = _invoke(application, name)
+        except TriptychError as error:
+            code = _report(error)
+        except OSError as error:
+            code = _report(_of_the_system(error))
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except KeyboardInterrupt:
         output.note("stopped; run the same command again to go on where it was")
-        sys.exit(130)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        return 130
+
+
+def _invoke(application: typer.Typer, name: str) -> int:
+    """What Typer's own main does, but errors stay errors, and so do a broken pipe and Ctrl-C."""
+    if any(not _is_utf8(argument) for argument in sys.argv):
+        raise UsageError("The command line holds bytes that are not UTF-8.")
+    command = typer.main.get_command(application)
+    try:
+        with command.make_context(name, sys.argv[1:]) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    except Exception as error:
+        # A usage error; its class has moved between versions of Typer, its methods have not.
+        if not hasattr(error, "format_message"):
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        failure = DamagedError(f"{where}{error.strerror}.", hint="free space or fix permissions, then run it again")
-        output.report_error(failure, as_json=as_json)
-        sys.exit(failure.exit_code)
+        if "--json" not in sys.argv:
+            error.show()  # type: ignore[attr-defined]
+            return int(error.exit_code)  # type: ignore[attr-defined]
+        message = error.format_message() or "a command is missing."
+        raise UsageError(message, hint=f"{name} --help") from error
+    return 0
+
+
+def _report(error: TriptychError) -> int:
+    output.report_error(error, as_json="--json" in sys.argv)
+    return error.exit_code
+
+
+def _of_the_system(error: OSError) -> TriptychError:
+    """Errors of disks and permissions are the user's to mend; others are ours."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        raise error
+    where = f"{error.filename}: " if error.filename else ""
+    return DamagedError(f"{where}{error.strerror}.", hint="free space or fix permissions, then run it again")
+
+
+def _is_utf8(text: str) -> bool:
+    return text == text.encode(errors="replace").decode(errors="replace")
+
+
+def _speak_utf8() -> None:
+    """Output is UTF-8 whatever the locale says; what is no text at all is shown as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _log_to_stderr() -> None:

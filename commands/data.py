@@ -192,7 +192,7 @@ def _show_life(life: dict[str, Any]) -> None:
     for event in life["events"]:
         output.say(f"  {event['stage']}: {event['reason']} ({event.get('detail', '')}), run {event['run_id']}")
     for item in life["annotations"]:
-        output.say(f"  annotated {item['key']} = {item['value']} by {item['producer']}")
+        output.say(f"  annotated {item['key']} = {output.cell(item['value'])} by {item['producer']}")
     for verdict in life["verdict"]:
         reasons = f" ({', '.join(verdict['reasons'])})" if verdict["reasons"] else ""
         output.say(f"  verdict        {verdict['verdict']}{reasons}")

@@ -124,7 +124,9 @@ def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOpti
 @app.command()
 def path(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
     """One line: the path of data.jsonl, for scripts."""
-    version = _find(reference, store)
+    from ..shards.exports import require_data
+
+    version = require_data(_find(reference, store))
     output.emit({"path": version.data}, as_json=json, show=lambda: output.say(str(version.data)))
 
 
@@ -139,12 +141,23 @@ def verify(
     from ..shards.store import Store
 
     opened = Store.open(store)
-    chosen = [exports.find(opened, reference) for reference in references or ()] or list(exports.all_versions(opened))
-    found = {v.reference: exports.verify(v) for v in chosen if not v.manifest.get("withdrawn")}
+    every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
+    found: dict[str, list[str]] = {}
+    withdrawn = set()
+    for reference in references or every:
+        try:
+            version = exports.find(opened, reference)
+        except DamagedError as error:
+            found[reference] = [error.message]
+            continue
+        found[version.reference] = exports.verify(version)
+        if version.manifest.get("withdrawn"):
+            withdrawn.add(version.reference)
 
     def show_problems() -> None:
         for reference, problems in found.items():
-            output.say(f"{reference}: {'ok' if not problems else f'{len(problems)} problems'}")
+            fine = "withdrawn" if reference in withdrawn else "ok"
+            output.say(f"{reference}: {f'{len(problems)} problems' if problems else fine}")
             for problem in problems[:20]:
                 output.say(f"  {problem}")
 
@@ -222,11 +235,11 @@ def relocate(
     json: JsonOption = False,
 ) -> None:
     """The same version for another media root, written beside it."""
-    from ..shards import exports
+    from ..shards import copies, exports
     from ..shards.store import Store
 
     opened = Store.open(store)
-    version = exports.relocate(opened, exports.find(opened, reference), media_root)
+    version = copies.relocate(opened, exports.find(opened, reference), media_root)
     document = {"export": version.reference, "path": version.path}
     output.emit(document, as_json=json, show=lambda: output.say(f"{version.reference}\n  {version.data}"))
 
@@ -240,9 +253,9 @@ def pack(
     json: JsonOption = False,
 ) -> None:
     """Copy a version with just the media it names."""
-    from ..shards import exports
+    from ..shards import copies
 
-    manifest = exports.pack(_find(reference, store), to, media_root=media_root)
+    manifest = copies.pack(_find(reference, store), to, media_root=media_root)
     media = manifest["media"]
     document = {"to": to, "media": media, "rows": manifest["rows"]}
     said = f"{to}: {manifest['rows']:,} rows, {media['files']:,} media files, {output.size(media['bytes'])}"

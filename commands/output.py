@@ -6,18 +6,24 @@ Text from data never reaches a terminal raw: control characters are shown as esc
 from __future__ import annotations
 
 import json
+import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ..errors import TriptychError
 
-RIGHT_ALIGNED = (int, float)
+RIGHT_ALIGNED = (int, float, Decimal)
 WIDE = 200
 """Columns to assume where the output is no terminal, so that ids are not cut."""
+
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""DEL, C1 controls, line separators, what turns the direction of text around, halves of letters."""
 
 
 def plain(value: Any) -> Any:
@@ -30,7 +36,9 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, float) and value != value:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
@@ -38,9 +46,19 @@ def plain(value: Any) -> Any:
 def emit(document: Any, *, as_json: bool, show: Callable[[], None]) -> None:
     """Print the one JSON document, or let `show` print for people."""
     if as_json:
-        sys.stdout.write(json.dumps(plain(document), ensure_ascii=False, indent=2) + "\n")
+        _write_json(document)
     else:
         show()
+
+
+def _write_json(document: Any) -> None:
+    """JSON that a terminal can be shown: what is not printable is an escape there too."""
+    text = json.dumps(plain(document), ensure_ascii=False, indent=2)
+    sys.stdout.write(_UNPRINTABLE.sub(_escape, text) + "\n")
+
+
+def _escape(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
 
 
 def say(text: str = "") -> None:
@@ -90,10 +108,12 @@ def cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, Decimal):
+        return cell(plain(value))
     if isinstance(value, float):
         return f"{value:,.2f}"
     if isinstance(value, str):
-        return value
+        return value.replace("\r", "\\r").replace("\n", "\\n")
     return json.dumps(plain(value), ensure_ascii=False)
 
 
@@ -113,7 +133,7 @@ def report_error(error: TriptychError, *, as_json: bool) -> None:
     """An error for people on stderr, or as the one JSON document on stdout."""
     if as_json:
         document = {"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        _write_json(document)
         return
     note(f"error: {error.message}")
     if error.hint:

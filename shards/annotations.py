@@ -7,6 +7,7 @@ in the table and can be read as `samples_as_pulled`. The latest annotation of a 
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from typing import Any
 
@@ -61,25 +62,35 @@ def _column(name: str) -> str:
 
 def check_value(key: str, value: str, *, where: str) -> str:
     """Return `value` if it fits `key`; known keys are typed, so that a bad one fails here and not in every query."""
+    if not key:
+        raise UsageError(f"{where}: an annotation needs a key.", hint='triptych annotate ID text "the corrected text"')
     if key in NUMBER_KEYS:
-        try:
-            float(value)
-        except ValueError:
-            raise UsageError(f"{where}: {key} must be a number of seconds, got {value!r}.") from None
+        _check_seconds(key, value, where)
     if key in JSON_KEYS:
         _check_json(key, value, where)
-    if key in ("id", "dataset", "audio", "video", "image", "split"):
+    if key in COLUMNS and key not in KNOWN_KEYS:
         hint = "assign a split with the key assigned_split" if key == "split" else "import the corrected data instead"
         raise UsageError(f"{where}: {key!r} is what the corpus said and cannot be annotated.", hint=hint)
     return value
 
 
+def _check_seconds(key: str, value: str, where: str) -> None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0 and value.isascii() and "_" not in value):
+        raise UsageError(f"{where}: {key} must be a number of seconds, got {value!r}.")
+
+
 def _check_json(key: str, value: str, where: str) -> None:
     shape = {"words": _is_alignment, "phones": _is_alignment, "messages": _is_conversation}.get(key, _is_string_list)
     try:
-        parsed = json.loads(value)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{where}: {key} must be JSON ({error.msg} at column {error.colno}), got {value!r}.") from None
+        parsed = json.loads(value, parse_constant=_refuse_constant)
+        # DuckDB reads it in every query from now on; half a letter is JSON to Python and not to DuckDB.
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: {key} must be JSON ({error}), got {value!r}.") from None
     if not shape(parsed):
         example = {
             "words": '[{"text": "hello", "start_s": 0.1, "end_s": 0.5}]',
@@ -87,6 +98,10 @@ def _check_json(key: str, value: str, where: str) -> None:
             "messages": '[{"role": "user", "content": "hello"}]',
         }.get(key, '["one", "two"]')
         raise UsageError(f"{where}: {key} has the wrong shape: {value!r}.", hint=f"for example {example}")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _is_string_list(value: Any) -> bool:
@@ -98,9 +113,13 @@ def _is_alignment(value: Any) -> bool:
         isinstance(item, dict)
         and set(item) == {"text", "start_s", "end_s"}
         and isinstance(item["text"], str)
-        and all(isinstance(item[side], int | float) for side in ("start_s", "end_s"))
+        and all(_is_seconds(item[side]) for side in ("start_s", "end_s"))
         for item in value
     )
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
 def _is_conversation(value: Any) -> bool:

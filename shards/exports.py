@@ -1,10 +1,9 @@
-"""Published versions of views: found, listed, verified, compared, moved.
+"""Published versions of views: found, listed, verified, compared.
 
     STORE/exports/<name>/v<N>/   data.jsonl, data.parquet, manifest.json, NOTICE
     STORE/exports/<name>/.keys/<key>   the version that an export with this identity made
 
-A version is immutable. `relocate` writes the same rows for another media root beside it (`v<N>-<8 hex digits>`), `pack`
-copies a version with just the media it names. `content_sha256` is the sum of `data.jsonl` with the media root replaced
+A version is immutable; copies of it for other places are made in `copies.py`. `content_sha256` is the sum of `data.jsonl` with the media root replaced
 by `$MEDIA`, so it is equal wherever the same rows are.
 """
 
@@ -14,13 +13,13 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
+from .sample import NAME
 from .store import Store, quote
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
 _CHUNK = 4 * 1024 * 1024
+_NEEDED = ("rows", "counts", "datasets", "media_root", "created_at", "run_id", "files", "content_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,16 @@ def load(store: Store, name: str, label: str) -> Version:
     """One version with its manifest.
 
     Raises:
-        DamagedError: The manifest is missing or no JSON.
+        DamagedError: The manifest is missing, no JSON or not what `export` writes.
     """
     path = store.root / "exports" / name / label
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DamagedError(f"{path / 'manifest.json'}: {error}") from error
+    lacking = [key for key in _NEEDED if key not in manifest] if isinstance(manifest, dict) else list(_NEEDED)
+    if lacking:
+        raise DamagedError(f"{path / 'manifest.json'}: no {', '.join(lacking)} in it.")
     return Version(name, label, path, manifest)
 
 
@@ -99,11 +102,11 @@ def find(store: Store, reference: str) -> Version:
         UsageError: There is no such export or version; the message lists what there is.
     """
     name, _, label = reference.partition("@")
-    known = labels(store, name)
+    known = labels(store, name) if NAME.fullmatch(name) else []
     if not known:
         raise UsageError(f"{store.root} has no export {name!r}. Exports: {', '.join(names(store)) or 'none yet'}.")
     if not label:
-        label = [each for each in known if "-" not in each][-1]
+        label = next((each for each in reversed(known) if "-" not in each), known[-1])
     if label not in known:
         raise UsageError(f"{name} has no version {label!r}. Versions: {', '.join(known)}.")
     return load(store, name, label)
@@ -114,6 +117,21 @@ def all_versions(store: Store) -> Iterator[Version]:
     for name in names(store):
         for label in labels(store, name):
             yield load(store, name, label)
+
+
+def require_data(version: Version) -> Version:
+    """The version itself, if its rows are still there.
+
+    Raises:
+        UsageError: It was withdrawn.
+        DamagedError: `data.parquet` or `data.jsonl` is gone.
+    """
+    if version.manifest.get("withdrawn"):
+        raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
+    for name in ("data.jsonl", "data.parquet"):
+        if not (version.path / name).is_file():
+            raise DamagedError(f"{version.path / name}: missing.", hint=f"triptych exports verify {version.reference}")
+    return version
 
 
 # ---- identity
@@ -197,7 +215,9 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def verify(version: Version) -> list[str]:
-    """What is wrong with a version: changed files, media that is gone. Empty when all is well."""
+    """What is wrong with a version: changed files, media that is gone. Empty when all is well, or it was withdrawn."""
+    if version.manifest.get("withdrawn"):
+        return []
     problems = []
     for name, expected in version.manifest["files"].items():
         path = version.path / name
@@ -250,13 +270,16 @@ class Difference:
 
 
 def diff(old: Version, new: Version) -> Difference:
-    """What `new` has that `old` has not, and the other way round."""
+    """What `new` has that `old` has not, and the other way round; a column of nulls is as good as none."""
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
         for alias, version in (("old", old), ("new", new)):
-            select = _select_with_root(connection, version, "$MEDIA")
-            connection.execute(f"CREATE VIEW {alias}_rows AS SELECT id, to_json(r)::VARCHAR AS line FROM ({select}) r")
+            select = rows_under(connection, require_data(version), "$MEDIA")
+            connection.execute(
+                f"CREATE VIEW {alias}_rows AS SELECT id, json_merge_patch('{{}}', to_json(r))::VARCHAR AS line "
+                f"FROM ({select}) r"
+            )
 
         def ids(sql: str) -> list[str]:
             return [str(row[0]) for row in connection.execute(sql).fetchall()]
@@ -280,73 +303,6 @@ def which(store: Store, file: Path) -> list[Version]:
     ]
 
 
-def relocate(store: Store, version: Version, media_root: str) -> Version:
-    """Write the same version for another media root beside it; an existing one is returned."""
-    if not media_root.startswith("/"):
-        raise UsageError(f"--media-root {media_root!r} must be an absolute path.")
-    label = f"v{version.number}-{hashlib.sha256(media_root.encode()).hexdigest()[:8]}"
-    target = version.path.parent / label
-    if not target.exists():
-        scratch = version.path.parent / f".{label}.{os.getpid()}"
-        manifest = version.manifest | {"media_root": media_root, "relocated_from": version.reference}
-        _write_copy(version, scratch, media_root, manifest)
-        try:
-            scratch.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
-            shutil.rmtree(scratch)
-    return load(store, version.name, label)
-
-
-def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[str, Any]:
-    """Copy a version and just the media it names into the new folder `to`; paths point into it, or under `media_root`.
-
-    Returns the manifest of the pack; `media` counts files and bytes.
-    """
-    to = to.expanduser().absolute()
-    if to.exists() and any(to.iterdir()):
-        raise UsageError(f"{to} is not empty.", hint="pack into a new folder: --to DIR")
-    root = version.manifest["media_root"]
-    outside = [path for path in media_paths(version) if not path.startswith(root.rstrip("/") + "/")]
-    if outside:
-        raise UsageError(
-            f"{len(outside)} media files lie outside {root} (linked, not copied), the first is {outside[0]}.",
-            hint="import or pull them without --link, export again, then pack",
-        )
-    files, size = 0, 0
-    for path in media_paths(version):
-        target = to / os.path.relpath(path, root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copyfile(path, target)
-        except FileNotFoundError as error:
-            raise DamagedError(f"{path}: named in {version.reference}, but not there.") from error
-        files, size = files + 1, size + target.stat().st_size
-    where = media_root or str(to)
-    manifest = version.manifest | {"media_root": where, "packed_from": version.reference}
-    manifest["media"] = {"files": files, "bytes": size}
-    return _write_copy(version, to, where, manifest)
-
-
-def _write_copy(version: Version, folder: Path, media_root: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    import duckdb
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(":memory:") as connection:
-        select = _select_with_root(connection, version, media_root)
-        parquet = folder / "data.parquet"
-        connection.execute(f"COPY ({select}) TO {quote(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
-        write_jsonl(connection, parquet, folder / "data.jsonl")
-    shutil.copyfile(version.path / "NOTICE", folder / "NOTICE")
-    files, content = data_files(folder, media_root)
-    if content != version.manifest["content_sha256"]:
-        raise DamagedError(f"{version.reference}: the copy under {media_root} holds other rows than the original.")
-    manifest = manifest | {"files": files}
-    write_json(folder / "manifest.json", manifest)
-    return manifest
-
-
 def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
     """Sums of the files of a version, and the content sum of its rows."""
     entries = {}
@@ -358,7 +314,8 @@ def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
     return entries, content
 
 
-def _select_with_root(connection: duckdb.DuckDBPyConnection, version: Version, media_root: str) -> str:
+def rows_under(connection: duckdb.DuckDBPyConnection, version: Version, media_root: str) -> str:
+    """SELECT of a version's rows with their media under another root."""
     parquet = version.path / "data.parquet"
     old, new = version.manifest["media_root"].rstrip("/") + "/", media_root.rstrip("/") + "/"
 

@@ -6,6 +6,7 @@ is generated for people who use the plain duckdb client.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -100,9 +101,19 @@ def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
     check_one_select(sql)
     with connect(store, at=at, sandbox=True) as connection:
         try:
-            return connection.sql(sql).to_arrow_table()
+            table: pa.Table = connection.sql(sql).to_arrow_table()
         except duckdb.Error as error:
             raise _explain(error, store) from error
+    return table.rename_columns(_unique(table.column_names))
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Column names as `CREATE TABLE` would give them: `a, a` is `a, a_1`."""
+    found: list[str] = []
+    for name in names:
+        candidates = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
+        found.append(next(each for each in candidates if each not in found))
+    return found
 
 
 def check_one_select(sql: str) -> None:
@@ -123,13 +134,18 @@ def check_one_select(sql: str) -> None:
 
 
 def check_where(expression: str) -> str:
-    """A `--where` is one boolean expression over the columns of `samples`, without table functions or subqueries."""
+    """A `--where` is one boolean expression over the columns of `samples`: no table function, no subquery, and nothing
+    that answers otherwise when it is asked again."""
     import json
 
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
         row = first_row(connection, "SELECT json_serialize_sql($1)", [f"SELECT {expression}"])
+        moody = connection.execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() "
+            "WHERE function_type IN ('scalar', 'macro') AND stability <> 'CONSISTENT'"
+        ).fetchall()
     tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree.get("error") or len(tree.get("statements", [])) != 1:
         raise UsageError(
@@ -141,6 +157,11 @@ def check_where(expression: str) -> str:
         raise UsageError(
             f"--where {expression!r} may hold one expression only, no subquery and no table function.",
             hint="select the ids with `triptych query` and annotate them, then filter on the annotation",
+        )
+    for function in sorted(_functions(node["select_list"]) & {str(name) for (name,) in moody}):
+        raise UsageError(
+            f"--where {expression!r}: {function} answers otherwise every time, so nobody could say what was taken.",
+            hint="for a part of the samples that stays: hash(id) % 10 = 0",
         )
     return expression
 
@@ -162,6 +183,16 @@ def _contains_subquery(tree: Any) -> bool:
     if isinstance(tree, list):
         return any(_contains_subquery(value) for value in tree)
     return False
+
+
+def _functions(tree: Any) -> set[str]:
+    """Names of the functions in an expression, in lower case."""
+    if isinstance(tree, list):
+        return set().union(*map(_functions, tree))
+    if not isinstance(tree, dict):
+        return set()
+    own = {str(tree[key]).lower() for key in ("function_name",) if tree.get(key)}
+    return own.union(*map(_functions, tree.values()))
 
 
 def _explain(error: Exception, store: Store) -> Exception:
