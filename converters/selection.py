@@ -212,7 +212,7 @@ def _missing_sql(connection: duckdb.DuckDBPyConnection) -> str:
     return (
         f"coalesce(c.audio.path IN {held}, false) OR coalesce(c.video.path IN {held}, false) OR "
         f"coalesce(c.image.path IN {held}, false) OR "
-        f"len([m for m in coalesce(c.more_media, []) if list_contains((SELECT list(path) FROM missing), m.path)]) > 0"
+        "coalesce(list_has_any([m.path FOR m IN c.more_media], (SELECT list(path) FROM missing)), false)"
     )
 
 

@@ -3,8 +3,8 @@
     STORE/exports/<name>/v<N>/   data.jsonl, data.parquet, manifest.json, NOTICE
     STORE/exports/<name>/.keys/<key>   the version that an export with this identity made
 
-A version is immutable; copies of it for other places are made in `copies.py`. `content_sha256` is the sum of `data.jsonl` with the media root replaced
-by `$MEDIA`, so it is equal wherever the same rows are.
+A version is immutable; copies of it for other places are made in `copies.py`. `content_sha256` is the sum of
+`data.jsonl` with the media root replaced by `$MEDIA`, so it is equal wherever the same rows are.
 """
 
 from __future__ import annotations
