@@ -7,11 +7,16 @@ order and come back in order, with a few in flight, so memory stays flat.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from itertools import chain, islice
 from typing import Any
 
 Rows = list[dict[str, Any]]
+PARTS_IN_FLIGHT = 3
+"""For each worker: one at work, the others waiting, so that none idles."""
+
 INLINE_PARTS = 2
 """Up to this many parts are worked off in this process: starting workers would take longer."""
 
@@ -28,10 +33,21 @@ def map_parts(function: Callable[[Rows], Rows], parts: Iterable[Rows], *, worker
     if workers == 1 or len(head) <= INLINE_PARTS:
         yield from map(function, chain(head, parts))
         return
-    from joblib import Parallel, delayed
+    # loky's processes need no guarded main module and are used again by the next call.
+    from loky import get_reusable_executor
 
-    parallel = Parallel(n_jobs=workers, return_as="generator", pre_dispatch="3*n_jobs", batch_size=1, max_nbytes=None)
-    yield from parallel(delayed(function)(part) for part in chain(head, parts))
+    executor = get_reusable_executor(max_workers=workers, timeout=30)
+    running: deque[Future[Rows]] = deque()
+    try:
+        for part in chain(head, parts):
+            running.append(executor.submit(function, part))
+            if len(running) >= PARTS_IN_FLIGHT * workers:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        for future in running:
+            future.cancel()
 
 
 def available_cores() -> int:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pytest
 import soundfile
 import yaml
-from triptych.validators.checks import CHECKS_SCHEMA, COLUMNS, REVISION, measure
+from triptych.validators.checks import COLUMNS, REVISION, measure
 from triptych.validators.checks.riff import declared_frames
+from triptych.validators.checks.schema import CHECKS_SCHEMA
 
 MEDIA = Path(__file__).parents[1].parent / "shared/data/media"
 RATE = 16000
@@ -166,7 +167,7 @@ def test_a_missing_file_is_a_measurement(tmp_path: Path) -> None:
     found = measure(row, root=tmp_path)
     assert found["missing_media"] == ["media/gone.flac", "media/other.wav"]
     assert found["audio_error"] is found["video_error"] is None
-    assert found["words"] == 1
+    assert found["word_count"] == 1
 
 
 def test_further_media_are_decoded_too(tmp_path: Path) -> None:
@@ -244,12 +245,12 @@ def test_an_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("hello big world", {"characters": 13, "words": 3, "empty_text": False}),
-        ("你好 世界", {"characters": 4, "words": 2}),
-        (" \n\t", {"characters": 0, "words": 0, "empty_text": True}),
+        ("hello big world", {"characters": 13, "word_count": 3, "empty_text": False}),
+        ("你好 世界", {"characters": 4, "word_count": 2}),
+        (" \n\t", {"characters": 0, "word_count": 0, "empty_text": True}),
         ("a\x00b\x1b\tc\n", {"control_characters": 2}),
         ("caf\ufffd\ufffd", {"replacement_characters": 2, "characters": 5}),
-        (None, {"characters": None, "empty_text": None, "words": None}),
+        (None, {"characters": None, "empty_text": None, "word_count": None}),
     ],
 )
 def test_text(text: str | None, expected: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from triptych.shards.sample import SCHEMA
-from triptych.validators.checks import CHECKS_SCHEMA
+from triptych.validators.checks.schema import CHECKS_SCHEMA
 from triptych.validators.report import EDGES, DatasetSummary, collect, write_report
 from triptych.validators.rules import decide, joined_sql, load_rules
 from triptych.validators.suite import EXPECTATIONS, SUITE_COLUMNS, SuiteResult, frame_sql, run_suite

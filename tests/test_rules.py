@@ -12,7 +12,8 @@ import pytest
 import soundfile
 from triptych.errors import UsageError
 from triptych.shards.sample import SCHEMA
-from triptych.validators.checks import CHECKS_SCHEMA, measure
+from triptych.validators.checks import measure
+from triptych.validators.checks.schema import CHECKS_SCHEMA
 from triptych.validators.rules import RULES_FILE, VERDICTS_SCHEMA, RuleSet, decide, joined_sql, load_rules
 
 GOOD: dict[str, Any] = {

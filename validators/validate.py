@@ -24,6 +24,7 @@ from ..shards.query import connect, first_row
 from ..shards.store import Store, quote
 from ..shards.tables import EVENTS, VERDICTS
 from . import checks
+from .checks.schema import CHECKS_SCHEMA
 from .rules import RuleSet, decide, joined_sql, load_rules
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _measure(store: Store, dataset: str, workers: int | None, progress: Callable
         store.delete("checks", dataset, stale)
         done = 0
         pending: Rows = []
-        measure = partial(measure_rows, root=str(store.root))
+        measure = partial(checks.measure_rows, root=str(store.root))
         for rows in map_parts(measure, _parts(connection), workers=workers):
             pending += rows
             done += len(rows)
@@ -131,11 +132,6 @@ def _measure(store: Store, dataset: str, workers: int | None, progress: Callable
                 pending = []
         _commit(store, pending)
     return done
-
-
-def measure_rows(rows: Rows, *, root: str) -> Rows:
-    """Measure a part of the samples; runs in a worker process."""
-    return [checks.measure(row, root=Path(root)) for row in rows]
 
 
 def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int:
@@ -167,7 +163,7 @@ def _parts(connection: duckdb.DuckDBPyConnection) -> Iterator[Rows]:
 
 def _commit(store: Store, rows: Rows) -> None:
     if rows:
-        store.append("checks", pa.Table.from_pylist(rows, schema=checks.CHECKS_SCHEMA), merge_schema=True)
+        store.append("checks", pa.Table.from_pylist(rows, schema=CHECKS_SCHEMA), merge_schema=True)
 
 
 # ---- deciding

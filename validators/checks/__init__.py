@@ -13,76 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from . import audio, image, text, video
+from .columns import COLUMNS, INPUT_COLUMNS, NAMES
+
+__all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "REVISION", "measure", "measure_rows"]
 
 REVISION = "1"
 """Of the set of checks; rows measured under another revision are measured again."""
-
-COLUMNS: dict[str, pa.DataType] = {
-    "missing_media": pa.list_(pa.string()),
-    "clip_s": pa.float64(),
-    "audio_from": pa.string(),
-    "audio_error": pa.string(),
-    "audio_codec": pa.string(),
-    "audio_sample_rate": pa.int32(),
-    "audio_channels": pa.int32(),
-    "audio_declared_duration": pa.float64(),
-    "audio_decoded_frames": pa.int64(),
-    "audio_decoded_duration": pa.float64(),
-    "peak_dbfs": pa.float64(),
-    "rms_dbfs": pa.float64(),
-    "dc_offset": pa.float64(),
-    "clipped_share": pa.float64(),
-    "non_finite": pa.int64(),
-    "silence_ratio": pa.float64(),
-    "leading_silence_s": pa.float64(),
-    "trailing_silence_s": pa.float64(),
-    "video_error": pa.string(),
-    "video_codec": pa.string(),
-    "video_declared_duration": pa.float64(),
-    "video_decoded_frames": pa.int64(),
-    "video_corrupt_frames": pa.int64(),
-    "video_decoded_duration": pa.float64(),
-    "video_fps": pa.float64(),
-    "video_width": pa.int32(),
-    "video_height": pa.int32(),
-    "video_has_audio": pa.bool_(),
-    "video_audio_error": pa.string(),
-    "image_error": pa.string(),
-    "image_width": pa.int32(),
-    "image_height": pa.int32(),
-    "more_media_error": pa.string(),
-    "empty_text": pa.bool_(),
-    "characters": pa.int64(),
-    "words": pa.int64(),
-    "characters_per_second": pa.float64(),
-    "control_characters": pa.int64(),
-    "replacement_characters": pa.int64(),
-}
-"""The measurements, in the order of the table.
-
-`clip_s` is the length of the sample: its span, else the decoded sound, else the decoded film. `audio_from` tells where
-the measured sound lies: in the `audio` file, or inside the `video` file of a sample without one.
-"""
-
-CHECKS_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("dataset", pa.string()),
-        ("revision", pa.string()),
-        ("measured_at", pa.timestamp("us", tz="UTC")),
-        *COLUMNS.items(),
-    ]
-)
-
-_NAMES = tuple(CHECKS_SCHEMA.names)
-
-INPUT_COLUMNS = (
-    "id", "dataset", "modality", "text", "language", "start_s", "end_s", "audio", "video", "image", "more_media",
-)  # fmt: skip
-"""The sample columns that `measure` reads."""
 
 
 class _Files:
@@ -113,10 +50,10 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
         root: The store, which relative media paths start from.
 
     Returns:
-        One row of `CHECKS_SCHEMA`.
+        One row of the `checks` table (`schema.CHECKS_SCHEMA`).
     """
     files = _Files(root)
-    found: dict[str, Any] = dict.fromkeys(_NAMES)
+    found: dict[str, Any] = dict.fromkeys(NAMES)
     found.update(id=row.get("id"), dataset=row.get("dataset"), revision=REVISION, measured_at=datetime.now(UTC))
     span = (row.get("start_s"), row.get("end_s"))
     found.update(_sound_and_film(_path(row, "audio"), _path(row, "video"), span, files))
@@ -128,6 +65,11 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
     found.update(text.measure(row.get("text"), clip_s=found["clip_s"]))
     found["missing_media"] = files.missing or None
     return found
+
+
+def measure_rows(rows: list[dict[str, Any]], *, root: str) -> list[dict[str, Any]]:
+    """Measure a part of the samples; this is what worker processes run."""
+    return [measure(row, root=Path(root)) for row in rows]
 
 
 def _path(row: Mapping[str, Any], kind: str) -> str | None:

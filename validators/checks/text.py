@@ -1,7 +1,7 @@
 """Measuring text: lengths, speed against the clip, and characters that no transcript should hold.
 
 * `characters` counts code points that are not white space, so that scripts with and without spaces compare.
-* `words` counts the pieces between white space; for scripts without spaces it means little.
+* `word_count` counts the pieces between white space; for scripts without spaces it means little.
 * `characters_per_second` = characters / the clip's length in seconds; null where either is unknown or zero long.
 * `control_characters` counts Unicode category Cc but tab, line feed and carriage return.
 * `replacement_characters` counts U+FFFD, what a decoder leaves where bytes were not in the encoding it was told.
@@ -25,7 +25,7 @@ def measure(text: str | None, *, clip_s: float | None) -> dict[str, Any]:
     return {
         "empty_text": not pieces,
         "characters": characters,
-        "words": len(pieces),
+        "word_count": len(pieces),
         "characters_per_second": characters / clip_s if clip_s and clip_s > 0 else None,
         "control_characters": len(_CONTROL.findall(text)),
         "replacement_characters": text.count(REPLACEMENT),
