@@ -130,7 +130,7 @@ class Ingest:
                 self._drain()
                 self._reject(item.candidate, item.reason, item.detail, item.uri)
                 if item.damaged:
-                    self.run.details.setdefault("damaged", []).append(f"{item.uri or item.candidate}: {item.detail}")
+                    self.run.details.setdefault("damaged", []).append(_fault(item))
             elif item.settled:
                 self.run.account.drop(DUPLICATE)
             else:
@@ -360,6 +360,13 @@ class _Chosen:
     duplicates: list[int] = field(default_factory=list)
     conflicts: list[int] = field(default_factory=list)
     withdrawn: list[int] = field(default_factory=list)
+
+
+def _fault(item: Rejection) -> str:
+    """What is wrong with a whole file, with its name once."""
+    place = item.uri or item.candidate
+    said = item.detail if item.detail.startswith(place) else f"{place}: {item.detail}"
+    return said.rstrip(".")
 
 
 def _writable(text: str) -> str:
