@@ -1,0 +1,117 @@
+"""A million MS-SWIFT rows: Triptych's rendering beside two engines and a loop, and the whole publish.
+
+python -m benchmarks.export [--work DIR] [--rounds N] [--rows 1000000] [--media N]
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from .report import Requirement, Section, at_least, at_most, parser, publish, workplace
+from .timing import LIMIT, OURS, PART, PEER, TRIPTYCH, Contestant, Figures, compete, driver, module, run, tell
+
+PROMPT = "Transcribe the speech."
+DUCKDB_NAME = "DuckDB: COPY (SELECT ...) TO (FORMAT json)"
+ORDERED_NAME = "DuckDB: the same in hash order"
+POLARS_NAME = "Polars: scan_parquet ... sink_ndjson"
+LOOP_NAME = "loop of json.dumps"
+JSONL_NAME = "triptych, JSON Lines from data.parquet"
+RENDER_NAME = "triptych, render and write"
+PUBLISH_NAME = "triptych export msswift --task sft"
+SETTING = (
+    "{rows:,} rows of speech, {size:,.0f} bytes each as JSON, from one store that names {media:,} media paths. Engines "
+    "and the loop read the store's own Parquet files and write the same rows, unordered where not said otherwise; "
+    "their seconds are those of the statement itself, without starting Python. Ours: `render and write` is the "
+    "exporter's stage from prepared rows to data.parquet in hash order and data.jsonl, clocked inside a publish; "
+    "`JSON Lines` is the last part of it. The last row is the whole command from start to end: selection, a look at "
+    "every media path, rendering, the format's own rules over every row, sums of all files, manifest, account."
+)
+
+
+def main() -> int:
+    made = parser("A million MS-SWIFT rows.")
+    made.add_argument("--rows", type=int, default=1_000_000)
+    made.add_argument("--media", type=int, help="media paths that the rows name; one a row without")
+    options = made.parse_args()
+    media = options.media or options.rows
+    with workplace(options.work) as work:
+        store = get_store(work, options.rows, media)
+        figures = compete(_contestants(work, store), rounds=options.rounds)
+        clocked = figures[RENDER_NAME]
+        jsonl = Figures(Contestant(JSONL_NAME, PART, clocked.contestant.command, clock="write_jsonl"), clocked.runs)
+        rate = options.rows / figures[RENDER_NAME].median
+        size = float(figures[DUCKDB_NAME].said("bytes"))
+        section = Section(
+            "export",
+            "JSON Lines of MS-SWIFT rows",
+            SETTING.format(rows=options.rows, size=size / options.rows, media=media),
+            [*list(figures.values())[:-1], jsonl, figures[PUBLISH_NAME]],
+            _requirements(figures, rate, options.rows),
+            baseline=DUCKDB_NAME,
+            work=(options.rows, "rows"),
+            notes=_notes(figures),
+        )
+    return publish(section)
+
+
+def get_store(work: Path, rows: int, media: int) -> Path:
+    """A store with so many rows, made where it is missing."""
+    store = work / f"store-rows-{rows}-{media}"
+    if not store.is_dir():
+        tell(f"making a store of {rows:,} rows ...")
+        scratch = work / f"{store.name}.tmp"
+        shutil.rmtree(scratch, ignore_errors=True)
+        run(module("rows", scratch, "--rows", rows, "--media", media, "--languages", 1))
+        scratch.rename(store)
+    return store
+
+
+def _contestants(work: Path, store: Path) -> list[Contestant]:
+    listing, out = work / "rows-files.txt", work / "export-out.jsonl"
+    run(driver("list_files", store, listing))
+    for line in listing.read_text(encoding="utf-8").splitlines():
+        Path(line).read_bytes()
+
+    def engine(name: str, role: str, which: str) -> Contestant:
+        command = driver("with_engine", which, listing, out, store, PROMPT)
+        return Contestant(name, role, command, {}, lambda: None, lambda: out.unlink(), clock="seconds")
+
+    def unpublished() -> None:
+        shutil.rmtree(store / "exports", ignore_errors=True)
+
+    clocked = driver("our_publishing", store)
+    whole = [TRIPTYCH, "export", "msswift", "--task", "sft", "--store", str(store), "--json"]
+    return [
+        engine(DUCKDB_NAME, LIMIT, "duckdb"),
+        engine(POLARS_NAME, LIMIT, "polars"),
+        engine(ORDERED_NAME, LIMIT, "duckdb-ordered"),
+        engine(LOOP_NAME, PEER, "json"),
+        Contestant(RENDER_NAME, OURS, clocked, {}, unpublished, unpublished, clock="render"),
+        Contestant(PUBLISH_NAME, OURS, whole, {}, unpublished, unpublished),
+    ]
+
+
+def _requirements(figures: dict[str, Figures], rate: float, rows: int) -> list[Requirement]:
+    fastest = min((figures[DUCKDB_NAME], figures[POLARS_NAME]), key=lambda each: each.median)
+    whole = figures[PUBLISH_NAME]
+    return [
+        at_least("render and write, as a part of the faster engine's rate", rate * fastest.median / rows, 0.8),
+        at_least("render and write", rate, 500_000, " rows/s"),
+        at_most("peak memory of the publish", whole.peak_mb, 1000, " MB"),
+        at_most("the whole publish", whole.median, 15, " s"),
+    ]
+
+
+def _notes(figures: dict[str, Figures]) -> list[str]:
+    steps = figures[RENDER_NAME].said("steps")
+    listed = ", ".join(f"{name} {seconds:.2f}" for name, seconds in sorted(steps.items(), key=lambda each: -each[1]))
+    return [
+        f"Seconds of the publish by step, last round (`write_jsonl` is part of `render`): {listed}.",
+        "Media: 64 real clips; the other paths are hard links to them, so that every one exists.",
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
