@@ -24,7 +24,7 @@ from triptych.validators.validate import PART_ROWS
 def parts(store: Store) -> Iterator[Rows]:
     """The samples in parts, with the columns that measuring reads."""
     with connect(store) as connection:
-        reader = connection.sql(f"SELECT {', '.join(checks.INPUT_COLUMNS)} FROM samples").to_arrow_reader(PART_ROWS * 32)
+        reader = connection.sql(f"SELECT {', '.join(INPUT_COLUMNS)} FROM samples").to_arrow_reader(PART_ROWS * 32)
         for batch in reader:
             for start in range(0, len(batch), PART_ROWS):
                 yield batch.slice(start, PART_ROWS).to_pylist()
@@ -34,7 +34,7 @@ def main() -> None:
     started = time.perf_counter()
     store = Store.open(Path(sys.argv[1]))
     rows, seconds, errors = 0, 0.0, 0
-    for part in map_parts(partial(checks.measure_rows, root=str(store.root)), parts(store), workers=int(sys.argv[2])):
+    for part in map_parts(partial(measure_rows, root=str(store.root)), parts(store), workers=int(sys.argv[2])):
         rows += len(part)
         seconds += sum(row["audio_decoded_duration"] for row in part)
         errors += sum(row["audio_error"] is not None for row in part)
