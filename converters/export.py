@@ -129,9 +129,9 @@ def _key(store: Store, request: Request, facts: CorpusFacts) -> str:
 
 
 def _files(store: Store, table: str, datasets: Sequence[str]) -> list[str]:
-    uris = [os.path.relpath(uri, store.root) for uri in store.table(table).file_uris()]
-    parts = [f"/dataset={dataset}/" for dataset in datasets]
-    return sorted(uri for uri in uris if not parts or any(part in uri for part in parts))
+    files = (file.relative_to(store.root) for file in store.live_files(table))
+    wanted = {f"dataset={dataset}" for dataset in datasets}
+    return sorted(str(file) for file in files if not wanted or file.parent.name in wanted)
 
 
 def _publish(

@@ -75,7 +75,7 @@ def status(store: Store) -> StoreStatus:
         ],
         len(media),
         sum(entry.st_size for entry in media),
-        {name: len(store.table(name).file_uris()) for name in TABLE_NAMES},
+        {name: len(store.live_files(name)) for name in TABLE_NAMES},
         sum(path.stat().st_size for path in (store.root / "partial").rglob("*") if path.is_file()),
         [version.reference for version in exports.all_versions(store)],
         list(_holders(store)),
@@ -112,9 +112,8 @@ def _compact_table(store: Store, name: str, dataset: str) -> int:
 
 
 def _small_files(store: Store, table: str, dataset: str) -> int:
-    part = f"/dataset={dataset}/"
-    files = [uri for uri in store.table(table).file_uris() if part in uri]
-    return sum(Path(file).stat().st_size < SMALL_FILE_BYTES for file in files)
+    files = [file for file in store.live_files(table) if file.parent.name == f"dataset={dataset}"]
+    return sum(file.stat().st_size < SMALL_FILE_BYTES for file in files)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
 from .annotations import samples_sql
-from .store import TABLE_NAMES, Store, quote
+from .store import TABLE_NAMES, Store, live_files, quote
 from .tables import duckdb_type
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def scan(store: Store, table: str, *, version: int | None = None, root: Path | N
     """
     delta = store.table(table, version=version)
     fields = _fields(delta)
-    files = sorted(delta.file_uris())
+    files = [str(file) for file in live_files(delta)]
     if not files:
         columns = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in fields)
         return f"SELECT {columns} WHERE false"
@@ -64,7 +64,7 @@ def view_statements(store: Store, *, at: str | None = None, root: Path | None = 
         if name == "runs" and at:
             sql = f"SELECT * FROM ({sql}) WHERE finished_at <= {quote(str(versions['_time']))}::TIMESTAMPTZ"
         statements.append(f"CREATE VIEW {'samples_as_pulled' if name == 'samples' else name} AS {sql}")
-    annotated = bool(store.table("annotations", version=versions.get("annotations")).file_uris())
+    annotated = bool(store.live_files("annotations", version=versions.get("annotations")))
     statements.append(f"CREATE VIEW samples AS {samples_sql(annotated=annotated)}")
     return statements
 

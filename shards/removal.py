@@ -181,7 +181,7 @@ def _purge(store: Store, datasets: list[str], references: list[str]) -> dict[str
 def _remove_strays(store: Store, dataset: str) -> int:
     """Delete sample files that no version names: a process killed between its write and its commit left them."""
     with store.dataset_lock(dataset, "purge"):
-        tracked = {Path(uri) for uri in store.table("samples").file_uris()}
+        tracked = set(store.live_files("samples"))
         strays = set((store.root / "samples" / f"dataset={dataset}").glob("*.parquet")) - tracked
         for path in strays:
             path.unlink()

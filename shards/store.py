@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from ..errors import DamagedError, StoreReadOnly, UsageError
 from .lock import locked
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = Path("store")
 STORE_VARIABLE = "TRIPTYCH_STORE"
+_UNUSABLE = frozenset("%?[]^|\\")
+"""What the Delta library or DuckDB takes for something else in a path."""
+
 TABLE_NAMES = ("samples", "checks", "verdicts", "annotations", "events", "runs")
 
 
@@ -68,6 +72,11 @@ class Store:
         if root.is_dir() and not (root / ".lock").exists() and any(root.iterdir()):
             raise UsageError(
                 f"{root} holds other files and is not a store.", hint="choose an empty or new folder with --store PATH"
+            )
+        if odd := sorted(set(str(root)) & _UNUSABLE):
+            raise UsageError(
+                f"{root}: a store cannot lie under a path with {' or '.join(odd)} in it.",
+                hint="choose another with --store PATH",
             )
         store = cls(root)
         store._make()
@@ -111,6 +120,10 @@ class Store:
             raise DamagedError(f"{self.root / name} is not a Delta table any more.") from error
         except DeltaError as error:
             raise DamagedError(f"{self.root / name}: {error}") from error
+
+    def live_files(self, name: str, *, version: int | None = None) -> list[Path]:
+        """The data files that a version of a table consists of, sorted."""
+        return live_files(self.table(name, version=version))
 
     def versions(self) -> dict[str, int]:
         """The current version of every table but `runs`, whose rows carry it."""
@@ -219,6 +232,11 @@ class Store:
 def _has_table(root: Path, name: str) -> bool:
     """Whether a table has a first commit; a process killed while it made the store may have left but a folder."""
     return any((root / name / "_delta_log").glob("*.json"))
+
+
+def live_files(table: DeltaTable) -> list[Path]:
+    """The files of a table as paths: Delta names them by URI, where a space is `%20`."""
+    return sorted(Path(unquote(uri)) for uri in table.file_uris())
 
 
 def quote(text: str) -> str:
