@@ -159,6 +159,11 @@ class Card(_Model):
                 raise ValueError(f"source {source.place}: `files` names the unknown split(s) {', '.join(unknown)}")
         return self
 
+    def speaks(self, language: str) -> bool:
+        """Whether the dataset has a language; `zh` stands for all of its variants too."""
+        wanted = language.lower()
+        return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}-") for tag in self.languages)
+
     def defaults(self) -> dict[str, Any]:
         """The columns that every sample of the dataset shares."""
         language = self.languages[0] if len(self.languages) == 1 else None
@@ -245,6 +250,8 @@ def _note_lines(node: yaml.Node | None, here: tuple[Any, ...], lines: dict[tuple
     lines.setdefault(here, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise UsageError(f"{path}:{key.start_mark.line + 1}: a key must be text.")
             place = (*here, key.value)
             if place in lines:
                 raise UsageError(f"{path}:{key.start_mark.line + 1}: the key {key.value!r} stands twice.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Sequence
 from importlib import resources
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .card import Card, check_card, read_card
+
+log = logging.getLogger("triptych")
 
 
 def card_folders(extra: Sequence[Path] = ()) -> list[Path]:
@@ -45,8 +48,15 @@ def get_card(name: str, *, extra: Sequence[Path] = ()) -> Card:
 
 
 def all_cards(*, extra: Sequence[Path] = ()) -> list[Card]:
-    """Every card, by name."""
-    return [read_card(path) for path in card_paths(extra).values()]
+    """Every card, by name; one with problems is told of and left out."""
+    cards = []
+    for path in card_paths(extra).values():
+        problems, card = check_card(path)
+        if card is not None:
+            cards.append(card)
+        for problem in problems:
+            log.warning("%s", problem)
+    return cards
 
 
 def lint(paths: Sequence[Path], *, extra: Sequence[Path] = ()) -> dict[Path, list[str]]:

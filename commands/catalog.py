@@ -38,7 +38,7 @@ def list_cards(
         for card in all_cards(extra=cards or ())
         if (panel is None or card.panel == panel.upper())
         and (task is None or task in card.tasks)
-        and (language is None or language in card.languages)
+        and (language is None or card.speaks(language))
         and (gated is None or (card.gate is not None) == gated)
     ]
     rows = [
