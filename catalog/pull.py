@@ -209,6 +209,8 @@ class _Pull:
         candidates = self._candidates(source, open_units, run, ended)
         try:
             ingest.take(candidates)
+            if self.options.from_path is not None and not run.account.candidates:
+                raise self._nothing_there(source)
             status = "ok" if not run.details.get("damaged") else "damaged"
         finally:
             candidates.close()
@@ -245,6 +247,15 @@ class _Pull:
             "corpus": {"roles": dict(self.card.splits), "case": self.card.case},
         }
         return run
+
+    def _nothing_there(self, source: SourceCard) -> UsageError:
+        layout = source.reader_options.get("media")
+        expected = f"files like {layout}" if layout else f"what the reader {source.reader_name!r} reads"
+        return UsageError(
+            f"--from {self.options.from_path}: nothing there is of {self.card.name} "
+            f"({', '.join(self.splits)}): expected {expected}.",
+            hint="give the archive as it was downloaded, or the folder it was unpacked into",
+        )
 
     def _ingest_options(self) -> IngestOptions:
         return IngestOptions(

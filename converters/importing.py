@@ -87,7 +87,7 @@ def check_request(format: str, path: str | Path, *, name: str, on_conflict: str 
         raise UsageError(f"--on-conflict takes 'reject' or 'update', not {on_conflict!r}.")
     if not path.exists():
         raise UsageError(f"{path}: there is no such file or folder.")
-    if (format == "folder") != path.is_dir():
+    if not (path.is_dir() if format == "folder" else path.is_file()):
         kind = "folder" if format == "folder" else "file"
         raise UsageError(f"{path} is not a {kind}: `import {format}` reads a {kind}.")
 

@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..errors import DamagedError, TriptychError
-from ..shards.events import DUPLICATE, Run, event_row
+from ..shards.events import DUPLICATE, WITHDRAWN, Run, event_row
 from ..shards.media import MediaError, StoredMedia
 from ..shards.query import scan
 from ..shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA, sample_id
@@ -151,7 +151,7 @@ class Ingest:
     def _submit(self, candidate: Candidate, pool: ThreadPoolExecutor) -> None:
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
         if identity in self._withdrawn:
-            self._reject(identity, "withdrawn", _TOMBSTONE, candidate.uri)
+            self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
             return
         may_be_new = hash(identity) not in self._fresh and identity not in self._known
         self._promised += may_be_new
@@ -307,7 +307,7 @@ class Ingest:
             detail = f"{self._wheres[index]}: this id is stored with other media or text".lstrip(": ")
             self._note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
-            self._note(self._rows[index]["id"], "withdrawn", _TOMBSTONE, self._rows[index]["source"] or "")
+            self._note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
     def _may_update(self, identity: str) -> bool:
@@ -345,7 +345,7 @@ class Ingest:
         self.run.account.keep(len(written))
         self.run.account.drop(DUPLICATE, len(chosen.duplicates))
         self.run.account.drop("id_conflict", len(chosen.conflicts))
-        self.run.account.drop("withdrawn", len(chosen.withdrawn))
+        self.run.account.drop(WITHDRAWN, len(chosen.withdrawn))
         self.updated += len(chosen.updates)
         if self.options.on_conflict == "update":
             self._updates.update(hash(self._rows[index]["id"]) for index in written)

@@ -21,6 +21,7 @@ from .store import Store, run_details
 from .tables import RUNS
 
 DUPLICATE = "duplicate"
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(slots=True)
@@ -45,8 +46,8 @@ class Account:
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Counts by reason without the duplicates."""
-        return {reason: count for reason, count in sorted(self.dropped.items()) if reason != DUPLICATE}
+        """Counts by reason of what is wrong: without duplicates, and without what was withdrawn on purpose."""
+        return {reason: n for reason, n in sorted(self.dropped.items()) if reason not in (DUPLICATE, WITHDRAWN)}
 
     def check_balance(self, *, stage: str) -> None:
         """Raises DamagedError where the sums do not balance: a candidate was lost silently."""

@@ -140,6 +140,7 @@ def test_a_tombstone_keeps_a_pull_from_bringing_a_row_back(spoken: Store, tone: 
     again = ingest(spoken, "d", [clip(f"{n}", tone(300 + n), text=f"text {n}", speaker=f"s{n % 2}") for n in range(7)])
     assert again.account.kept == 1
     assert dict(again.account.dropped) == {"duplicate": 3, "withdrawn": 3}
+    assert again.account.rejected == {}
     assert select(spoken, "select id from samples where speaker = 's1' and dataset = 'd' order by id") == []
     stones = select(spoken, "select candidate, reason from events where stage = 'remove' order by 1")
     assert stones == [{"candidate": f"d/train/{n}", "reason": "consent"} for n in (1, 3, 5)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -314,6 +315,12 @@ def test_a_file_that_is_no_table_exits_2_and_says_why(
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_pipe_is_no_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UsageError, match="is not a file"):
+        load("csv", tmp_path / "pipe.csv")
 
 
 def test_a_corrupt_parquet_page_is_reported_and_rows_before_it_are_stored(clips: Path, tone: Tone) -> None:

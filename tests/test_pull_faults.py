@@ -301,6 +301,7 @@ def test_unknown_names_are_told_with_what_there_is(tmp_path: Path) -> None:
         (["words", "--mirror", tmp_path / "none"], "there is no such folder"),
         (["words", "--from", tmp_path / "none"], "there is no such file or folder"),
         (["words", "librispeech", "--from", tmp_path], "one dataset at a time"),
+        (["words", "--from", tmp_path / "cards"], "expected files like {split}/{speaker}/{chapter_id}/{id}.wav"),
     ]:
         done = cli("catalog", "pull", *arguments, "--cards", tmp_path / "cards", "--store", tmp_path / "store")
         assert done.returncode == 2, done.stderr
