@@ -1,4 +1,8 @@
-"""One SELECT through `triptych.query`, called as a function: our_query.py STORE SQL"""
+"""One SELECT through `triptych.query`, called as a function: our_query.py STORE SQL
+
+What it imports is imported before the clock starts, as in plain_query.py; opening the store, its views and the sandbox
+are in the time.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,16 @@ import json
 import sys
 import time
 
+import deltalake
+import duckdb
+import pyarrow
 import triptych
 
+LOADED = (deltalake, duckdb, pyarrow)
+
 started = time.perf_counter()
-rows = [tuple(row.values()) for row in triptych.query(sys.argv[2], store=sys.argv[1]).to_pylist()]
-print(json.dumps({"seconds": time.perf_counter() - started, "rows": len(rows), "first": str(rows[0])}))
+rows = triptych.query(sys.argv[2], store=sys.argv[1]).to_pylist()
+seconds = time.perf_counter() - started
+# Sums of floats depend on the order of the rows in their last digits.
+first = [round(value, 1) if isinstance(value, float) else value for value in rows[0].values()]
+print(json.dumps({"seconds": seconds, "rows": len(rows), "first": first}))
