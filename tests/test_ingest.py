@@ -41,7 +41,7 @@ ITEMS = st.lists(
     ),
     max_size=14,
 )
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def stream(items: list[Item], tone: Tone) -> Iterator[Candidate | Rejection]:
