@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -29,7 +29,8 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206
 def plain(value: Any) -> Any:
     """A value as JSON knows it: dataclasses, paths, times, counters and tuples included."""
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        # Not `asdict`, which counts the pairs of a Counter.
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {" ".join(key) if isinstance(key, tuple) else str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
