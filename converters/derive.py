@@ -73,7 +73,7 @@ def _missing_paths(store: Store, connection: duckdb.DuckDBPyConnection) -> list[
         f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL"
     )
     root = str(store.root)
-    return sorted(path for path in _first_column(rows) if not _is_file(store.root, path))
+    return sorted(path for path in _first_column(rows) if not _is_file(root, path))
 
 
 def _first_column(rows: Any) -> Iterator[str]:
