@@ -23,6 +23,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 110},
     help="Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view.",
 )
 app.command("demo")(demo.demo)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from ..catalog.pull import PullPlan, PullResult
     from ..shards.events import Run
 
-app = typer.Typer(no_args_is_help=True, help="Datasets by name: look, check, pull.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Datasets by name: look, check, pull."
+)
 
 
 @app.command("list")

@@ -245,11 +245,13 @@ def _write_result(result: pa.Table, form: str) -> None:
 def _write_csv(result: pa.Table) -> None:
     import csv
 
+    # In a file CSV is data and stays as it is; a terminal would obey it.
+    shown = output.printable if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(result.column_names)
     for batch in result.to_batches(max_chunksize=10_000):
         for row in batch.to_pylist(maps_as_pydicts="lossy"):
-            writer.writerow([_csv_cell(value) for value in row.values()])
+            writer.writerow([shown(_csv_cell(value)) for value in row.values()])
 
 
 def _csv_cell(value: Any) -> Any:

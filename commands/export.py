@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..converters.export import ExportResult
     from ..shards.exports import Difference, Version
 
-app = typer.Typer(no_args_is_help=True, help="The published versions of exports.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The published versions of exports."
+)
 
 ReferenceArgument = Annotated[
     str, typer.Argument(metavar="NAME[@vN]", help="An export; its latest version without @vN.")

@@ -5,6 +5,7 @@ Text from data never reaches a terminal raw: control characters are shown as esc
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -92,8 +93,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str |
         grid.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(printable(cell(value))) for value in row))
-    width = None if sys.stdout.isatty() else max(WIDE, _needed(columns, rows))
-    Console(file=sys.stdout, width=width, highlight=False).print(grid)
+    on_terminal = sys.stdout.isatty()
+    width = None if on_terminal else max(WIDE, _needed(columns, rows))
+    # Not printed by Rich itself: where the reader of a pipe has gone it ends the process with a failure.
+    text = io.StringIO()
+    Console(file=text, width=width, force_terminal=on_terminal, highlight=False).print(grid)
+    sys.stdout.write(text.getvalue())
 
 
 def _needed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:

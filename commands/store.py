@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..shards.care import StoreStatus
     from ..shards.removal import Removal
 
-app = typer.Typer(no_args_is_help=True, help="Care of the store.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Care of the store.")
 
 
 @app.command()
