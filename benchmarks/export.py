@@ -24,7 +24,7 @@ SETTING = (
     "{rows:,} rows of speech, {size:,.0f} bytes each as JSON, from one store that names {media:,} media paths. Engines "
     "and the loop read the store's own Parquet files and write the same rows, unordered where not said otherwise; "
     "their seconds are those of the statement itself, without starting Python. Ours: `render and write` is the "
-    "exporter's stage from prepared rows to data.parquet in hash order and data.jsonl, clocked inside a publish; "
+    "exporter's steps from chosen samples to data.parquet in hash order and data.jsonl, clocked inside a publish; "
     "`JSON Lines` is the last part of it. The last row is the whole command from start to end: selection, a look at "
     "every media path, rendering, the format's own rules over every row, sums of all files, manifest, account."
 )
@@ -106,9 +106,11 @@ def _requirements(figures: dict[str, Figures], rate: float, rows: int) -> list[R
 
 def _notes(figures: dict[str, Figures]) -> list[str]:
     steps = figures[RENDER_NAME].said("steps")
-    listed = ", ".join(f"{name} {seconds:.2f}" for name, seconds in sorted(steps.items(), key=lambda each: -each[1]))
+    longest = sorted(steps.items(), key=lambda each: -each[1][0])
+    listed = ", ".join(f"{name} {seconds:.2f} ({processor:.2f})" for name, (seconds, processor) in longest)
     return [
-        f"Seconds of the publish by step, last round (`write_jsonl` is part of `render`): {listed}.",
+        f"Seconds of the publish by step, and of processor in brackets, last round: {listed}. `write_jsonl` is part of "
+        "`render`.",
         "Media: 64 real clips; the other paths are hard links to them, so that every one exists.",
     ]
 
