@@ -112,6 +112,8 @@ def read_annotations(path: Path) -> list[Annotation]:
             return [_row(row, f"{path}:{reader.line_num}") for row in reader]
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file.") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a CSV file.") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from error
 

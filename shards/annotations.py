@@ -56,8 +56,9 @@ def _column(name: str) -> str:
     if name in TEXT_KEYS:
         return f'coalesce(w."{name}", s."{name}") AS "{name}"'
     type_ = duckdb_type(SCHEMA.field(name).type)
-    value = f'CAST(w."{name}" AS JSON)' if name in JSON_KEYS else f'w."{name}"'
-    return f'coalesce(CAST({value} AS {type_}), s."{name}") AS "{name}"'
+    value = f'TRY_CAST(w."{name}" AS JSON)' if name in JSON_KEYS else f'w."{name}"'
+    # Values are checked when they are written; one that no cast reads must not stop every query of the store.
+    return f'coalesce(TRY_CAST({value} AS {type_}), s."{name}") AS "{name}"'
 
 
 def check_value(key: str, value: str, *, where: str) -> str:

@@ -49,23 +49,28 @@ def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[s
     if to.exists() and any(to.iterdir()):
         raise UsageError(f"{to} is not empty.", hint="pack into a new folder: --to DIR")
     root = version.manifest["media_root"]
-    outside = [path for path in media_paths(version) if not path.startswith(root.rstrip("/") + "/")]
+    named = media_paths(version)
+    outside = [path for path in named if not path.startswith(root.rstrip("/") + "/")]
     if outside:
         raise UsageError(
             f"{len(outside)} media files lie outside {root} (linked, not copied), the first is {outside[0]}.",
             hint="import or pull them without --link, export again, then pack",
         )
-    files, size = 0, 0
-    for path in media_paths(version):
+    for path in named:
+        if not Path(path).is_file():
+            raise DamagedError(f"{path}: named in {version.reference}, but not there.")
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{to}: {error.strerror}.", hint="pack into a new folder: --to DIR") from error
+    size = 0
+    for path in named:
         target = to / os.path.relpath(path, root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copyfile(path, target)
-        except FileNotFoundError as error:
-            raise DamagedError(f"{path}: named in {version.reference}, but not there.") from error
-        files, size = files + 1, size + target.stat().st_size
+        shutil.copyfile(path, target)
+        size += target.stat().st_size
     manifest = version.manifest | {"media_root": where, "packed_from": version.reference}
-    manifest["media"] = {"files": files, "bytes": size}
+    manifest["media"] = {"files": len(named), "bytes": size}
     return _write_copy(version, to, where, manifest)
 
 

@@ -11,11 +11,15 @@ from typing import Any
 
 import duckdb
 import imported
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import triptych
 from triptych.errors import UsageError
+from triptych.shards.annotations import annotation_row
 from triptych.shards.sample import COLUMNS
+from triptych.shards.store import Store
+from triptych.shards.tables import ANNOTATIONS
 
 FIRST = "speech/train/utt000"
 
@@ -213,6 +217,14 @@ def test_a_value_that_no_query_could_read_is_refused_when_it_is_written(own: Pat
     with pytest.raises(UsageError):
         triptych.annotate(FIRST, key, value, store=own)
     assert ask(own, "select count(*) as n from annotations") == [{"n": 0}]
+
+
+def test_a_bad_value_from_elsewhere_stops_no_query(own: Path) -> None:
+    store = Store.open(own)
+    rows = [annotation_row(FIRST, "speech", key, "[1", "elsewhere", datetime.now(UTC))
+            for key in ("captions", "start_s", "words", "messages")]  # fmt: skip
+    store.append("annotations", pa.Table.from_pylist(rows, schema=ANNOTATIONS))
+    assert first(own, "captions") is None and first(own, "text") == "text number 0"
 
 
 def test_an_unknown_sample_is_refused_with_the_nearest_id(own: Path) -> None:
