@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .catalog.pull import PullResult
     from .converters.export import ExportResult
     from .converters.importing import ImportResult
-    from .shards.events import Run
     from .trainers.reading import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult
@@ -34,7 +33,7 @@ def pull(
     link: bool = False,
     keep_raw: bool = False,
     cards: Sequence[Path] = (),
-    on_samples: Callable[[Run], None] | None = None,
+    on_samples: Callable[[int, int], None] | None = None,
     on_bytes: Callable[[int, int | None], None] | None = None,
 ) -> PullResult:
     """Pull a dataset of the catalog into the store, which is made where it is missing.
@@ -87,7 +86,7 @@ def import_data(
     media_dir: PathLike | None = None,
     link: bool = False,
     on_conflict: str = "reject",
-    progress: Callable[[Run], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
     """Import your own table or folder as the dataset `name`; see `converters.importing.import_data`."""
     from .converters.importing import check_request

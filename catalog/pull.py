@@ -85,7 +85,7 @@ class PullOptions:
     link: bool = False
     keep_raw: bool = False
     cards: tuple[Path, ...] = ()
-    on_samples: Callable[[Run], None] | None = None
+    on_samples: Callable[[int, int], None] | None = None
     on_bytes: Callable[[int, int | None], None] | None = None
 
 

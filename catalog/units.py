@@ -7,21 +7,19 @@ to its end before.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
 from typing import BinaryIO, cast
 
 from ..converters.raw import RawFile, RawStream, Rejection
-from ..errors import TriptychError, UsageError
+from ..errors import UsageError
 from .card import Card, SourceCard
+from .local import Verification, file_fingerprint, tree_fingerprint, verified
 from .mirror import Mirror
 from .sources.archive import members
-from .sources.checksums import Expected, Sums, check
+from .sources.checksums import Expected
 from .sources.growing import GrowingFile
 from .sources.http import Fetcher, NotFound
 from .sources.hub import hub_files
@@ -129,7 +127,7 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], access: Acc
     """
     path = path.expanduser().absolute()
     if path.is_dir():
-        fingerprint = _tree_fingerprint(path)
+        fingerprint = tree_fingerprint(path)
 
         def walk() -> RawStream:
             return tree(path, uri=path.as_uri(), revision="local tree", spool=access.spool, nested=source.nested)
@@ -141,7 +139,7 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], access: Acc
         if len(splits) != 1:
             raise UsageError(f"--from {path}: which split is it? Add --split, one of {', '.join(splits)}.")
         return Unit(tuple(splits), str(path), lambda: [_local_file(path, path.as_uri(), "local file", splits[0])],
-                    _file_fingerprint(path), path.stat().st_size, local=True)  # fmt: skip
+                    file_fingerprint(path), path.stat().st_size, local=True)  # fmt: skip
     return _local_archive(path, path.as_uri(), source, tuple(splits), Expected(), access)
 
 
@@ -185,15 +183,18 @@ def _local_archive(
     path: Path, uri: str, source: SourceCard, splits: tuple[str, ...], expected: Expected, access: Access
 ) -> Unit:
     size = path.stat().st_size
-    verification = _Verification(path, expected) if access.whole or size <= VERIFY_FIRST_BYTES else None
+    verification = Verification(path, expected) if access.whole or size <= VERIFY_FIRST_BYTES else None
 
     def files() -> RawStream:
         revision = verification.revision() if verification else f"size:{size} (prefix)"
         with path.open("rb") as stream:
-            yield from _members(stream, path.name, uri, revision, source, access)
+            for item in _members(stream, path.name, uri, revision, source, access):
+                if access.progress:
+                    access.progress(stream.tell(), size)
+                yield item
 
     prepare = verification.start if verification else _nothing
-    return Unit(splits, uri, files, _file_fingerprint(path), size, local=True, prepare=prepare)
+    return Unit(splits, uri, files, file_fingerprint(path), size, local=True, prepare=prepare)
 
 
 def _remote_archive(
@@ -234,45 +235,6 @@ def _nothing() -> None:
     """For units that have nothing to prepare."""
 
 
-class _Verification:
-    """The sum of a local file, taken in a thread of its own from `start` on; reading waits for it."""
-
-    def __init__(self, path: Path, expected: Expected) -> None:
-        self._path = path
-        self._expected = expected
-        self._running: Future[str] | None = None
-
-    def start(self) -> None:
-        if self._running is None:
-            self._running = Future()
-            Thread(target=self._take, args=(self._running,), daemon=True, name="verify").start()
-
-    def revision(self) -> str:
-        """The sum as a revision.
-
-        Raises:
-            DamagedError: It is not the expected one.
-        """
-        self.start()
-        assert self._running is not None
-        return self._running.result()
-
-    def _take(self, running: Future[str]) -> None:
-        try:
-            running.set_result(_verified(self._path, self._expected))
-        except (TriptychError, OSError) as error:
-            running.set_exception(error)
-
-
-def _verified(path: Path, expected: Expected) -> str:
-    """The SHA-256 of a local file as its revision, checked against what is expected; read once."""
-    sums = Sums(expected)
-    sums.update_from(path)
-    measured = sums.measured()
-    check(measured, expected, str(path))
-    return f"sha256:{measured.sha256}"
-
-
 # ---- hub
 
 
@@ -291,7 +253,7 @@ def _hub_split(source: SourceCard, split: str, access: Access) -> Unit:
         )
     files = [(url, access.mirror.locate(url), access.mirror.sha256(url)) for url in urls]
     paths = [where for _, where, _ in files if isinstance(where, Path)]
-    fingerprint = "+".join(_file_fingerprint(path) for path in paths) or f"{repo}@{found_at}"
+    fingerprint = "+".join(file_fingerprint(path) for path in paths) or f"{repo}@{found_at}"
     size = sum(path.stat().st_size for path in paths) if paths else None
     remote = [where for _, where, _ in files if isinstance(where, str)]
     place = f"{access.mirror.name}: {repo}@{found_at}/{pattern}"
@@ -315,7 +277,7 @@ def _mirrored_files(
 ) -> Iterator[RawFile]:
     for url, where, sha256 in files:
         if isinstance(where, Path):
-            found = _verified(where, Expected(sha256=sha256)) if sha256 else None
+            found = verified(where, Expected(sha256=sha256)) if sha256 else None
             yield _local_file(where, url, f"{revision} ({found})" if found else revision, split)
         elif sha256 and access.whole:
             # Everything is wanted, so the file can be verified before any of it is read.
@@ -378,21 +340,3 @@ def _spend(urls: Sequence[str], access: Access) -> None:
 
 def _local_file(path: Path, uri: str, revision: str, split: str | None) -> RawFile:
     return RawFile(path.name, uri, revision, path.stat().st_size, lambda: path.open("rb"), path=path, split=split)
-
-
-# ---- fingerprints
-
-
-def _file_fingerprint(path: Path) -> str:
-    stat = path.stat()
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
-
-
-def _tree_fingerprint(root: Path) -> str:
-    """Names, sizes and times of every file below a folder, as one sum; no file is opened."""
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            stat = path.stat()
-            digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="replace"))
-    return f"tree:{digest.hexdigest()[:16]}"

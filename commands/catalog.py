@@ -14,7 +14,6 @@ from .options import CardsOption, JsonOption, StoreOption, listed
 if TYPE_CHECKING:
     from ..catalog.card import Card
     from ..catalog.pull import PullPlan, PullResult
-    from ..shards.events import Run
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Datasets by name: look, check, pull."
@@ -164,12 +163,12 @@ def pull(
 def _pull_one(name: str, options: dict[str, Any], store: Path | None) -> PullResult:
     from ..api import pull as pull_dataset
 
-    unit, total = ("samples", options["samples"]) if options["samples"] else ("bytes", None)
-    with output.progress(f"pull {name}", total=total, unit=unit) as tell:
+    unit = "samples" if options["samples"] else "bytes"
+    with output.progress(f"pull {name}", total=options["samples"], unit=unit) as tell:
 
-        def on_samples(run: Run) -> None:
+        def on_samples(stored: int, tried: int) -> None:
             if unit == "samples":
-                tell(run.account.kept, None)
+                tell(stored, None)
 
         def on_bytes(done: int, of: int | None) -> None:
             if unit == "bytes":

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..converters.importing import ImportResult
-    from ..shards.events import Run
     from ..validators.formats.findings import Summary
     from ..validators.validate import DatasetResult
 
@@ -41,13 +40,9 @@ def import_(
 
     columns, values = pairs(map, option="--map"), pairs(set, option="--set")
     with output.progress(f"import {name}", total=None, unit="rows") as tell:
-
-        def progress(run: Run) -> None:
-            tell(run.account.candidates, None)
-
         result = import_data(
             format, path, name=name, store=store, columns=columns, values=values, id_column=id_column,
-            media_dir=media_dir, link=link, on_conflict=on_conflict, progress=progress,
+            media_dir=media_dir, link=link, on_conflict=on_conflict, progress=lambda stored, tried: tell(tried, None),
         )  # fmt: skip
     output.emit(result, as_json=json, show=lambda: _show_import(result))
     if result.account.rejected:

@@ -43,7 +43,7 @@ def import_data(
     media_dir: str | Path | None = None,
     link: bool = False,
     on_conflict: str = "reject",
-    progress: Callable[[Run], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
     """Import a table or a folder of media as the dataset `name`.
 

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -22,23 +21,23 @@ import pyarrow as pa
 from ..errors import DamagedError, TriptychError
 from ..shards.events import DUPLICATE, WITHDRAWN, Run, event_row
 from ..shards.media import MediaError, StoredMedia
-from ..shards.query import scan
-from ..shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA, sample_id
-from ..shards.store import FenceConflict, Store, quote
+from ..shards.sample import MEDIA_KINDS, SCHEMA, sample_id
+from ..shards.store import FenceConflict, Store
 from ..shards.tables import EVENTS
 from .known import KnownIds, fence_name
+from .ledger import read_ledger, read_withdrawn
 from .raw import Blob, Candidate, Checkpoint, Rejection
+from .row import make_row
 
 BATCH_ROWS = 10_000
 BATCH_SECONDS = 60.0
 _THREADS = 2
 _IN_FLIGHT = 64
 _ATTEMPTS = 20
+_TOLD_EVERY = 32
 
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 _TOMBSTONE = "removed on request; `store remove` left a tombstone"
-
-_FIELDS = frozenset(COLUMNS) - {"id", "dataset", "config", "split", "pulled_at", *MEDIA_KINDS, "more_media"}
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class IngestOptions:
         link: Name media where it lies instead of copying it.
         on_conflict: `reject` or `update` when a known id comes with other content.
         compare: What makes two rows of one id equal: `content` or `row` (see known.py).
-        progress: Called with the account after every candidate batch.
+        progress: Told how many samples are stored or on their way, and how many candidates were tried.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +60,7 @@ class IngestOptions:
     link: bool = False
     on_conflict: str = "reject"
     compare: str = "content"
-    progress: Callable[[Run], None] | None = None
+    progress: Callable[[int, int], None] | None = None
 
 
 @dataclass(slots=True)
@@ -84,8 +83,8 @@ class Ingest:
         self._known = KnownIds(store, run.dataset, compare=options.compare)
         self._known.read()
         self._ledger_number = store.fence_number("events", fence_name(run.dataset))
-        self._ledger = _read_ledger(store, run.dataset)
-        self._withdrawn = _read_withdrawn(store, run.dataset)
+        self._ledger = read_ledger(store, run.dataset)
+        self._withdrawn = read_withdrawn(store, run.dataset)
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
@@ -183,34 +182,20 @@ class Ingest:
         if pending.may_be_new and hash(pending.id) not in self._fresh:
             self._new += 1
             self._fresh.add(hash(pending.id))
-        self._rows.append(self._row(pending, media))
+        self._rows.append(make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults))
         self._wheres.append(pending.candidate.where)
+
+        if len(self._rows) % _TOLD_EVERY == 0:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.options.progress:
+            account, waiting = self.run.account, len(self._rows)
+            self.options.progress(account.kept + waiting, account.candidates + waiting)
 
     def _drain(self) -> None:
         while self._pending:
             self._finish_one()
-
-    def _row(self, pending: _Pending, media: list[StoredMedia]) -> dict[str, Any]:
-        candidate = pending.candidate
-        unknown = candidate.fields.keys() - _FIELDS
-        if unknown:
-            raise DamagedError(f"{candidate.where}: the reader gave fields that no sample has: {sorted(unknown)}.")
-        row: dict[str, Any] = {**self.options.defaults, **candidate.fields}
-        row.update(_media_columns(media))
-        row["modality"] = row.get("modality") or _modality(row)
-        row["panel"] = row.get("panel") or PANEL_OF_MODALITY.get(row["modality"])
-        extra = {**(self.options.defaults.get("extra") or {}), **(candidate.fields.get("extra") or {})}
-        row["extra"] = sorted((key, value) for key, value in extra.items() if value is not None) or None
-        row.update(
-            id=pending.id,
-            dataset=self.run.dataset,
-            config=candidate.config,
-            split=candidate.split,
-            source=candidate.uri,
-            revision=candidate.revision,
-            pulled_at=datetime.now(UTC),
-        )
-        return row
 
     def _reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
         self.run.account.drop(reason)
@@ -240,8 +225,7 @@ class Ingest:
         self._rows, self._wheres = [], []
         self._fresh.clear()
         self._batch_started = time.monotonic()
-        if self.options.progress:
-            self.options.progress(self.run)
+        self._tell()
 
     def _table(self) -> pa.Table:
         """The rows of the batch; one whose values do not fit the schema is rejected, not the batch."""
@@ -270,7 +254,7 @@ class Ingest:
                 table = self.store.table("samples")
                 if self.store.fence_number("samples", fence, table=table) != self._known.number:
                     self._known.read()
-                    self._withdrawn = _read_withdrawn(self.store, self.run.dataset)
+                    self._withdrawn = read_withdrawn(self.store, self.run.dataset)
                 chosen = self._classify(contents)
                 self._write_events()
                 number = self._known.number + 1
@@ -321,7 +305,7 @@ class Ingest:
         fence = fence_name(self.run.dataset)
         number = self.store.fence_number("events", fence)
         if number != self._ledger_number:
-            written = _read_ledger(self.store, self.run.dataset)
+            written = read_ledger(self.store, self.run.dataset)
             self._events = [e for e in self._events if hash((e["candidate"], e["reason"])) not in written]
             self._ledger |= written
             self._ledger_number = number
@@ -372,43 +356,3 @@ def _fault(item: Rejection) -> str:
 def _writable(text: str) -> str:
     """Text that a table can hold: halves of surrogate pairs become question marks."""
     return text.encode("utf-8", errors="replace").decode()
-
-
-def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:
-    """The first of each kind into its own column, the others into `more_media`, in tag order."""
-    columns: dict[str, Any] = {}
-    more = []
-    for item in media:
-        if item.kind not in columns:
-            columns[item.kind] = item.fields
-        else:
-            fields = {key: item.fields.get(key) for key in ("path", "sha256", "duration")}
-            more.append({"kind": item.kind, **fields})
-    if more:
-        columns["more_media"] = more
-    return columns
-
-
-def _modality(row: Mapping[str, Any]) -> str:
-    if row.get("video"):
-        return "mixed" if row.get("audio") else "video"
-    return "audio" if row.get("audio") else "text"
-
-
-def _read_ledger(store: Store, dataset: str) -> set[int]:
-    """Hashes of the (candidate, reason) pairs that the ledger of pulls holds already."""
-    rows = _read_events(store, f"dataset = {quote(dataset)} AND stage IN ('pull', 'import')")
-    return {hash(row) for row in rows}
-
-
-def _read_withdrawn(store: Store, dataset: str) -> set[str]:
-    rows = _read_events(store, f"dataset = {quote(dataset)} AND stage = 'remove'")
-    return {candidate for candidate, _ in rows}
-
-
-def _read_events(store: Store, where: str) -> list[tuple[str, str]]:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        sql = f"SELECT candidate, reason FROM ({scan(store, 'events')}) WHERE {where}"
-        return [(str(candidate), str(reason)) for candidate, reason in connection.execute(sql).fetchall()]
