@@ -79,9 +79,7 @@ class Corpus:
     archive_bytes: int
 
 
-def make_corpus(
-    folder: Path, *, utterances: int = 3000, hours: float = 7.5, seed: int = 7, workers: int = 2
-) -> Corpus:
+def make_corpus(folder: Path, *, utterances: int = 3000, hours: float = 7.5, seed: int = 7, workers: int = 2) -> Corpus:
     """Write the tree and its archive under `folder`; the archive's bytes depend on the numbers and the seed alone.
 
     Parameters:

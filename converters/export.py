@@ -267,7 +267,7 @@ def _result(version: exports.Version, request: Request, *, reused: bool) -> Expo
         warnings.append(f"{manifest['unvalidated_rows']:,} rows were never validated: run `triptych validate` first")
     if manifest["rejected_rows"]:
         warnings.append(f"{manifest['rejected_rows']:,} rows were rejected by the rules and are in all the same")
-    command = request.view.train_command(version.data, request.options)
+    command = request.view.train_command(version.data, request.options, exports.columns(version))
     return ExportResult(version, reused, dict(manifest["counts"]), warnings, command)
 
 

@@ -232,6 +232,14 @@ def verify(version: Version) -> list[str]:
     return problems
 
 
+def columns(version: Version) -> list[str]:
+    """The columns of a version's rows."""
+    import pyarrow.parquet as pq
+
+    names: list[str] = pq.read_schema(version.path / "data.parquet").names
+    return names
+
+
 def media_paths(version: Version) -> list[str]:
     """Every media path that a version names, once each, sorted."""
     import duckdb

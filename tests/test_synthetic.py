@@ -266,7 +266,7 @@ def test_av_holds_a_voice_that_fits_the_words_and_the_picture() -> None:
         inside, outside = loudness(sound[:spoken_frames], 16_000, columns["words"])
         assert inside > 20 * outside
         assert columns["text"] == f'{columns["captions"][0]} A voice says: "{columns["extra"]["speech"]}"'
-        assert f'{columns["extra"]["colour"]} {columns["extra"]["shape"]}' in columns["extra"]["speech"]
+        assert f"{columns['extra']['colour']} {columns['extra']['shape']}" in columns["extra"]["speech"]
 
 
 # The sidecar reader

@@ -13,7 +13,7 @@ and the columns that the view itself adds, each computed once a sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -95,7 +95,7 @@ class View(Protocol):
     def row(self, sample: Mapping[str, Any], options: ViewOptions) -> dict[str, Any] | Skip:
         """The row of one prepared sample, without its null columns."""
 
-    def train_command(self, data: Path, options: ViewOptions) -> str | None:
+    def train_command(self, data: Path, options: ViewOptions, columns: Collection[str]) -> str | None:
         """The line to type next, for views that a trainer reads."""
 
 

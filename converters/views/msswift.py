@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ from .prompts import (
 
 TAG_OF = {"image_paths": "<image>", "video_paths": "<video>", "audio_paths": "<audio>"}
 ANY_TAG = "<(image|video|audio)>"
-_MODEL = {"audio": "Qwen/Qwen2-Audio-7B-Instruct", "video": "Qwen/Qwen3-Omni-30B-A3B-Instruct"}
+_AUDIO_MODEL = "Qwen/Qwen2-Audio-7B-Instruct"
+_OMNI_MODEL = "Qwen/Qwen3-Omni-30B-A3B-Instruct"
 
 _TAGS_SQL = " || ".join(f"repeat('{tag}', coalesce(len({paths}), 0))" for paths, tag in TAG_OF.items())
 _HAS_CONVERSATION = "coalesce(len(messages), 0) > 0"
@@ -102,14 +103,13 @@ class MsSwift:
             row |= {"language": sample["language"]} if sample.get("language") else {}
         return row
 
-    def train_command(self, data: Path, options: ViewOptions) -> str | None:
-        dataset = shlex.quote(str(data))
+    def train_command(self, data: Path, options: ViewOptions, columns: Collection[str]) -> str | None:
+        """`columns` are those of the data file: Qwen2-Audio refuses rows with images or videos."""
+        sees = "videos" in columns or "images" in columns
+        common = f"--model {_OMNI_MODEL if sees else _AUDIO_MODEL} --dataset {shlex.quote(str(data))} --tuner_type lora"
         if options.task == "sft":
-            return f"swift sft --model {_MODEL['audio']} --dataset {dataset} --tuner_type lora --strict true"
-        return (
-            f"swift rlhf --rlhf_type grpo --model {_MODEL['audio']} --dataset {dataset} --tuner_type lora "
-            "--external_plugins REWARD.py --reward_funcs REWARD"
-        )
+            return f"swift sft {common} --strict true"
+        return f"swift rlhf --rlhf_type grpo {common} --external_plugins REWARD.py --reward_funcs REWARD"
 
 
 # ---- SQL

@@ -7,7 +7,7 @@ All five keys stand in every row; a medium that a sample does not have is null.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Unified:
             "modality": sample.get("modality"),
         }
 
-    def train_command(self, data: Path, options: ViewOptions) -> str | None:
+    def train_command(self, data: Path, options: ViewOptions, columns: Collection[str]) -> str | None:
         return None
 
 
