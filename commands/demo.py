@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,9 +65,18 @@ def _close(place: Path, exports: list[Any], rows: Any) -> None:
         output.say(f"  {result.version.data}")
     output.say(f"  {place / 'store.duckdb'}  (for the plain duckdb client)")
     flag = f" --store {place}"
+    triptych, catalog = _typed("triptych"), _typed("catalog")
     output.say("\nWhat to type next:")
     output.say(f"  head -n 1 {exports[2].version.data}")
-    output.say(f'  triptych query "select id, text from samples limit 5"{flag}')
-    output.say(f"  triptych store status{flag}")
-    output.say("  triptych catalog list")
-    output.say("  triptych catalog pull librispeech --samples 100    # real speech, from the network")
+    output.say(f'  {triptych} query "select id, text from samples limit 5"{flag}')
+    output.say(f"  {triptych} store status{flag}")
+    output.say(f"  {catalog} list")
+    output.say(f"  {catalog} pull librispeech --samples 100    # real speech, from the network")
+
+
+def _typed(command: str) -> str:
+    """The command as it can be typed here: by name where the shell finds it, else by its path."""
+    if shutil.which(command):
+        return command
+    beside = Path(sys.executable).with_name(command)
+    return os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside)

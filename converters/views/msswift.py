@@ -54,11 +54,11 @@ class MsSwift:
     keeps_empty_columns = False
 
     def sql(self, options: ViewOptions, *, conversations: bool) -> ViewSql:
-        """Its columns: `tags`, `prompt` (the user turn without them), `solution`, and the texts `asked` and `said`."""
+        """Its columns: `tags`, `prompt` (the user turn without them), `solution`; `asked` and `said` in a conversation."""
         answer = f"not_blank({text_sql('answered', options)})"
         layers = [
             {"tags": _TAGS_SQL, "prompt": _prompt_sql(options), "answered": answer_sql()},
-            {"solution": answer, "asked": "prompt", "said": "answered"},
+            {"solution": answer, "asked": "prompt", "said": "NULL"},
         ]
         if conversations:
             turns = "array_to_string([coalesce(m.content, '') FOR m IN messages IF m.role {} 'assistant'], chr(10))"
@@ -66,7 +66,7 @@ class MsSwift:
                 "solution": f"CASE WHEN {_HAS_CONVERSATION} THEN not_blank(messages[len(messages)].content) "
                 f"ELSE {answer} END",
                 "asked": f"CASE WHEN {_HAS_CONVERSATION} THEN {turns.format('<>')} ELSE prompt END",
-                "said": f"CASE WHEN {_HAS_CONVERSATION} THEN {turns.format('=')} ELSE answered END",
+                "said": f"CASE WHEN {_HAS_CONVERSATION} THEN {turns.format('=')} END",
             }
         return ViewSql(
             layers,
@@ -158,7 +158,9 @@ def _mismatch_sql(options: ViewOptions, *, conversations: bool) -> str:
     )
     if _places_tags(options):
         wrong = f"NOT {_HAS_CONVERSATION} OR {wrong}" if conversations else "true"
-    return f"regexp_matches(said, '{ANY_TAG}') OR (regexp_matches(asked, '{ANY_TAG}') AND ({wrong}))"
+    return (
+        f"regexp_matches(coalesce(said, solution), '{ANY_TAG}') OR (regexp_matches(asked, '{ANY_TAG}') AND ({wrong}))"
+    )
 
 
 def _made_sql(options: ViewOptions) -> str:
