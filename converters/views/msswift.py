@@ -54,7 +54,7 @@ class MsSwift:
     keeps_empty_columns = False
 
     def sql(self, options: ViewOptions, *, conversations: bool) -> ViewSql:
-        """Its columns: `tags`, `prompt` (the user turn without them), `solution`; `asked` and `said` in a conversation."""
+        """Adds `tags`, `prompt` (the user turn without them), `solution`; `asked` and `said` of a conversation."""
         answer = f"not_blank({text_sql('answered', options)})"
         layers = [
             {"tags": _TAGS_SQL, "prompt": _prompt_sql(options), "answered": answer_sql()},
