@@ -96,6 +96,9 @@ def _invoke(application: typer.Typer, name: str) -> int:
     except typer.Exit as done:
         return done.exit_code
     except Exception as error:
+        if str(error) == "Query interrupted":
+            # How DuckDB hands on a Ctrl-C.
+            raise KeyboardInterrupt from error
         # A usage error; its class has moved between versions of Typer, its methods have not.
         if not hasattr(error, "format_message"):
             raise

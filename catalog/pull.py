@@ -358,14 +358,14 @@ def _held(store: Store, dataset: str, splits: Sequence[str] | None) -> int:
     where = f"dataset = {quote(dataset)}"
     if splits is not None:
         where += f" AND split IN ({', '.join(map(quote, splits))})"
-    with connect(store) as connection:
+    with connect(store, named_in="samples_as_pulled") as connection:
         row = first_row(connection, f"SELECT count(*) FROM samples_as_pulled WHERE {where}")
     return int(row[0]) if row else 0
 
 
 def _settled(store: Store, dataset: str, ids: list[str], revision: str) -> bool:
     """Whether the store holds every one of these ids at this revision."""
-    with connect(store) as connection:
+    with connect(store, named_in="samples_as_pulled") as connection:
         row = first_row(
             connection,
             "SELECT count(*) FROM samples_as_pulled WHERE dataset = $1 AND revision = $2 AND list_contains($3, id)",

@@ -60,7 +60,7 @@ def _held(store: Path | None) -> dict[str, int]:
     root = resolve(store)
     if not (root / "samples" / "_delta_log").is_dir():
         return {}
-    with connect(Store(root)) as connection:
+    with connect(Store(root), named_in="samples_as_pulled") as connection:
         rows = connection.execute("SELECT dataset, count(*) FROM samples_as_pulled GROUP BY 1").fetchall()
     return {str(name): int(count) for name, count in rows}
 

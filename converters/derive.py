@@ -66,14 +66,14 @@ def _derive(store: Store, row: tuple[Any, ...], gone: set[str]) -> dict[str, Any
 
 
 def _missing_paths(store: Store, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Media paths of the chosen samples that are not there."""
+    """Media paths of the chosen samples that are not there, in order; folder by folder they are found quickest."""
     parts = [f"SELECT {kind}.path AS path FROM chosen WHERE NOT filtered" for kind in ("audio", "video", "image")]
     parts.append("SELECT m.path FROM (SELECT unnest(more_media) AS m FROM chosen WHERE NOT filtered)")
     rows = connection.cursor().execute(
-        f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL"
+        f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL ORDER BY path"
     )
     root = str(store.root)
-    return sorted(path for path in _first_column(rows) if not _is_file(root, path))
+    return [path for path in _first_column(rows) if not _is_file(root, path)]
 
 
 def _first_column(rows: Any) -> Iterator[str]:

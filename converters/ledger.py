@@ -18,6 +18,8 @@ def read_withdrawn(store: Store, dataset: str) -> set[str]:
 
 
 def _read_events(store: Store, where: str) -> list[tuple[str, str]]:
+    if not store.live_files("events"):
+        return []
     import duckdb
 
     with duckdb.connect(":memory:") as connection:

@@ -82,7 +82,7 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, folder: Path
     left_out = [column for column in left_out if column in known]
     ordered = f"SELECT * EXCLUDE ({', '.join(left_out)}) {KEPT} ORDER BY {order}"
     parquet = folder / "data.parquet"
-    connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
     exports.write_jsonl(connection, parquet, folder / "data.jsonl")
     return ordered
 

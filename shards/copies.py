@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedError, UsageError
-from .exports import Version, data_files, load, media_paths, require_data, rows_under, write_json, write_jsonl
+from .exports import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json, write_jsonl
 from .store import Store, quote
 
 
@@ -87,7 +87,7 @@ def _write_copy(version: Version, folder: Path, media_root: str, manifest: dict[
     with duckdb.connect(":memory:") as connection:
         select = rows_under(connection, version, media_root)
         parquet = folder / "data.parquet"
-        connection.execute(f"COPY ({select}) TO {quote(str(parquet))} (FORMAT parquet, COMPRESSION zstd)")
+        connection.execute(f"COPY ({select}) TO {quote(str(parquet))} ({PARQUET})")
         write_jsonl(connection, parquet, folder / "data.jsonl")
     shutil.copyfile(version.path / "NOTICE", folder / "NOTICE")
     files, content = data_files(folder, media_root)

@@ -25,6 +25,9 @@ from .store import Store, quote
 if TYPE_CHECKING:
     import duckdb
 
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+"""How data.parquet is written; level 1 is a third quicker than the default and hardly larger."""
+
 MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
 _CHUNK = 4 * 1024 * 1024

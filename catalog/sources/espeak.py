@@ -172,11 +172,17 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, li
     chunks: list[bytes] = []
     marks: list[_Mark] = []
 
+    failures: list[BaseException] = []
+
     def receive(wave: int | None, count: int, events: Any) -> int:
-        if wave and count > 0:
-            chunks.append(ctypes.string_at(wave, count * 2))
-        marks.extend(_read_marks(events))
-        return 0
+        try:
+            if wave and count > 0:
+                chunks.append(ctypes.string_at(wave, count * 2))
+            marks.extend(_read_marks(events))
+        except BaseException as error:  # noqa: BLE001
+            # Ctrl-C lands here more often than not, and no exception gets through the library.
+            failures.append(error)
+        return len(failures)
 
     with _one_at_a_time, _loaded(receive) as espeak:
         if espeak.espeak_SetVoiceByName(voice.encode()) != 0:
@@ -185,7 +191,10 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, li
         espeak.espeak_SetParameter(_PITCH, pitch, 0)
         encoded = text.encode() + b"\0"
         flags = _UTF8 | _END_PAUSE
-        if espeak.espeak_Synth(encoded, len(encoded), 0, _POS_CHARACTER, 0, flags, None, None) != 0:
+        status = espeak.espeak_Synth(encoded, len(encoded), 0, _POS_CHARACTER, 0, flags, None, None)
+        if failures:
+            raise failures[0]
+        if status != 0:
             raise UsageError(f"espeak-ng could not speak {text!r} with the voice {voice!r}.")
     return b"".join(chunks), marks
 
