@@ -176,6 +176,16 @@ def test_ctrl_c_says_that_the_work_can_go_on(tmp_path: Path) -> None:
     assert said == "stopped; run the same command again to go on where it was\n"
 
 
+def test_ctrl_c_stops_a_long_query_at_once(store: Path) -> None:
+    sql = "select sum(a.range * b.range) from range(1000000) a, range(10000000) b"
+    running = subprocess.Popen([BIN / "triptych", "query", sql, "--store", store], stderr=subprocess.PIPE, text=True)
+    used = Path(f"/proc/{running.pid}/stat")
+    while running.poll() is None and sum(map(int, used.read_text().split()[13:15])) < 300:  # 3 s of processor time
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    assert running.communicate(timeout=30)[1].startswith("stopped") and running.returncode == 130
+
+
 def on_a_terminal(*words: str | Path) -> str:
     """What a terminal would be sent."""
     master, slave = pty.openpty()

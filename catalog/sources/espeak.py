@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -172,31 +173,38 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, li
     chunks: list[bytes] = []
     marks: list[_Mark] = []
 
-    failures: list[BaseException] = []
-
     def receive(wave: int | None, count: int, events: Any) -> int:
-        try:
-            if wave and count > 0:
-                chunks.append(ctypes.string_at(wave, count * 2))
-            marks.extend(_read_marks(events))
-        except BaseException as error:  # noqa: BLE001
-            # Ctrl-C lands here more often than not, and no exception gets through the library.
-            failures.append(error)
-        return len(failures)
+        if wave and count > 0:
+            chunks.append(ctypes.string_at(wave, count * 2))
+        marks.extend(_read_marks(events))
+        return 0
 
-    with _one_at_a_time, _loaded(receive) as espeak:
+    with _one_at_a_time, _ctrl_c_waits(), _loaded(receive) as espeak:
         if espeak.espeak_SetVoiceByName(voice.encode()) != 0:
             raise UsageError(f"espeak-ng has no voice {voice!r}.", hint="try 'en-us+f3'")
         espeak.espeak_SetParameter(_RATE, rate, 0)
         espeak.espeak_SetParameter(_PITCH, pitch, 0)
         encoded = text.encode() + b"\0"
         flags = _UTF8 | _END_PAUSE
-        status = espeak.espeak_Synth(encoded, len(encoded), 0, _POS_CHARACTER, 0, flags, None, None)
-        if failures:
-            raise failures[0]
-        if status != 0:
+        if espeak.espeak_Synth(encoded, len(encoded), 0, _POS_CHARACTER, 0, flags, None, None) != 0:
             raise UsageError(f"espeak-ng could not speak {text!r} with the voice {voice!r}.")
     return b"".join(chunks), marks
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C waits for the library to return: an exception in its callback would be lost, and the work go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if pressed and callable(before):
+            before(signal.SIGINT, None)
 
 
 def _read_marks(events: Any) -> Iterator[_Mark]:
