@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -125,10 +126,21 @@ def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
     check_one_select(sql)
     with connect(store, at=at, sandbox=True, named_in=sql) as connection:
         try:
-            table: pa.Table = connection.sql(sql).to_arrow_table()
+            table: pa.Table = _interruptible(connection, lambda: connection.sql(sql).to_arrow_table())
         except duckdb.Error as error:
             raise _explain(error, store) from error
     return table.rename_columns(_unique(table.column_names))
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], Any]) -> Any:
+    """Work in a thread, so that Ctrl-C is heard at once: DuckDB looks for signals between its tasks only."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 def _unique(names: list[str]) -> list[str]:
