@@ -82,6 +82,8 @@ class Ingest:
         self.reached = False
         self._known = KnownIds(store, run.dataset, compare=options.compare)
         self._known.read()
+        # Arrow loads half a dozen modules at its first conversion: now, beside the sum of the archive, not at the end.
+        pa.Table.from_pylist([], schema=SCHEMA)
         self._ledger_number = store.fence_number("events", fence_name(run.dataset))
         self._ledger = read_ledger(store, run.dataset)
         self._withdrawn = read_withdrawn(store, run.dataset)
