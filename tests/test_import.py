@@ -166,6 +166,15 @@ def test_ids_are_made_from_paths_and_stay_unique(clips: Path) -> None:
     ]
 
 
+def test_a_column_that_a_json_file_shows_late_is_understood_too(clips: Path) -> None:
+    early = [{"id": f"e{n}", "audio": "wav/0.flac", "text": str(n)} for n in range(300)]
+    late = {"id": "late", "audio": "wav/1.flac", "sentence": "not a second text", "speaker_id": "s9", "text": "end"}
+    write(clips, "rows.jsonl", "".join(json.dumps(row) + "\n" for row in [*early, late]))
+    load("jsonl", clips / "rows.jsonl")
+    found = select(clips / "store", "select text, speaker, extra from samples where id = 'mine/all/late'")
+    assert found == [{"text": "end", "speaker": "s9", "extra": {"sentence": "not a second text"}}]
+
+
 def test_a_table_without_media_names_its_columns_and_the_map_to_try(clips: Path) -> None:
     path = write(clips, "t.csv", "id,clip_wav,said\na,wav/0.flac,one\n")
     done = cli("import", "csv", path, "--name", "mine", "--store", clips / "store")

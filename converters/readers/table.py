@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -44,7 +44,7 @@ def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     mapped = resolve_columns(columns, given, table=str(file.path)) if columns else {}
     if columns and not context.options.get("text_only"):
         require_media(columns, mapped, table=str(file.path))
-    maker = _Maker(file, context, mapped)
+    maker = _Maker(file, context, columns, mapped)
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
 
@@ -58,10 +58,11 @@ class _BadCell(Exception):
 class _Maker:
     """Makes candidates of rows; keeps the ids it made up, so that they stay unique in the file."""
 
-    def __init__(self, file: RawFile, context: ReadContext, mapped: Mapping[str, str]) -> None:
+    def __init__(self, file: RawFile, context: ReadContext, columns: Iterable[str], mapped: Mapping[str, str]) -> None:
         assert file.path is not None
         self.file = file
-        self.mapped = mapped
+        self.mapped = dict(mapped)
+        self.columns = set(columns)
         self.folder = Path(context.options.get("media_dir") or file.path.parent)
         self.wants = context.wants
         self.made: dict[str, int] = {}
@@ -69,10 +70,20 @@ class _Maker:
 
     def candidate(self, row: Row) -> Candidate | Rejection:
         self.number += 1
+        if not self.columns.issuperset(row.values):
+            self._learn(row)
         try:
             return self._candidate(row)
         except _BadCell as error:
             return Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
+
+    def _learn(self, row: Row) -> None:
+        """Columns that a JSON file shows late get the fields that no earlier column has."""
+        late = [column for column in row.values if column not in self.columns]
+        self.columns.update(late)
+        taken = set(self.mapped.values())
+        found = resolve_columns(late, {}, table=str(self.file.path))
+        self.mapped |= {column: field for column, field in found.items() if field not in taken}
 
     def _candidate(self, row: Row) -> Candidate | Rejection:
         fields: dict[str, Any] = {}
