@@ -24,17 +24,35 @@ TEXT_BYTES = 1024 * 1024 * 1024
 """A text file larger than this is not read whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Media that lies elsewhere and is fetched clip by clip: a direct link, or a video of a site.
+
+    Attributes:
+        url: `https://...`; for a site, the page of the video.
+        start_s, end_s: The span that is wanted, in seconds; None is from the start, to the end.
+        site: `link` for a file at the URL itself, `youtube` for what yt-dlp finds behind it.
+    """
+
+    url: str
+    start_s: float | None = None
+    end_s: float | None = None
+    site: str = "link"
+
+
 @dataclass(slots=True)
 class Blob:
-    """The bytes of one media file: in memory, or on disk.
+    """The bytes of one media file: in memory, on disk, or still to be fetched (`remote`).
 
-    `temporary` files belong to whoever holds the blob and are moved, not copied.
+    `temporary` files belong to whoever holds the blob and are moved, not copied. What is `remote` is fetched before it
+    comes to `ingest`.
     """
 
     name: str
     data: bytes | None = None
     path: Path | None = None
     temporary: bool = False
+    remote: Remote | None = None
 
     @property
     def size(self) -> int:
