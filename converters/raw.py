@@ -152,6 +152,13 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Filtered:
+    """Candidates that the user's selection leaves out: counted, never listed."""
+
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What came before is whole and may be committed: a source's unit was read to its end and its sums agree."""
 
@@ -169,12 +176,27 @@ class ReadContext:
         options: The reader's own options, from the card or the command line.
         wants: Whether a split was asked for; a reader skips the others without reading their media.
         settled: Given ids and a revision, whether the store holds every one of them at that revision.
+        accepts: Set by a reader before it asks for the first file: whether it has use for a file of that name. A
+            source skips the others unread (members of a zip on a host are then not even fetched).
+        chosen: Whether a candidate (source id, config, split) is wanted at all, where a draw has decided that before.
+        index_only: The candidates are only listed: media is not read, blobs carry a name and nothing else.
+        config: Named by the user (`--as`): stands for the configuration that the files would give.
+        spool: Folder for what is too large for memory.
     """
 
     dataset: str
     options: Mapping[str, Any] = field(default_factory=dict)
     wants: Callable[[str | None], bool] = lambda split: True
     settled: Callable[[list[str], str], bool] = lambda ids, revision: False
+    accepts: Callable[[str], bool] = lambda name: True
+    chosen: Callable[[str, str | None, str | None], bool] = lambda source_id, config, split: True
+    index_only: bool = False
+    config: str | None = None
+    spool: Path | None = None
+
+    def blob(self, file: RawFile) -> Blob:
+        """The media of a file; only its name where candidates are but listed."""
+        return Blob(file.name) if self.index_only else file.blob()
 
 
 Reader = Callable[[RawStream, ReadContext], CandidateStream]
