@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..converters.import_formats import FORMATS
 from ..errors import ProblemsFound, UsageError
 from . import output
 from .options import JsonOption, StoreOption, pairs
@@ -23,8 +24,8 @@ SHOWN_ROWS = 100
 
 
 def import_(
-    format: Annotated[str, typer.Argument(help="csv, json, jsonl, parquet or folder.")],
-    path: Annotated[Path, typer.Argument(help="The table, or the folder of media.")],
+    format: Annotated[str, typer.Argument(help=f"{', '.join(FORMATS)}.")],
+    path: Annotated[Path, typer.Argument(help="The file or folder to read.")],
     name: Annotated[str, typer.Option(help="The dataset's name in the store.")],
     map: Annotated[list[str] | None, typer.Option(help="column=field, as often as needed.")] = None,
     set: Annotated[list[str] | None, typer.Option(help="field=value for every row.")] = None,

@@ -1,9 +1,12 @@
-"""Your own data into a store, without a card: `triptych import csv|json|jsonl|folder|parquet`."""
+"""Your own data into a store, without a card: `triptych import FORMAT PATH --name NAME`.
+
+`import_formats.py` lists the formats; a reader of `readers/` parses each; `ingest.py` takes what it makes.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +16,10 @@ from ..shards.events import Account, Run
 from ..shards.sample import MODALITIES, PANELS, check_name
 from ..shards.store import Store
 from .fields import LIST_FIELDS, check_field
+from .import_formats import FORMATS, OPTION_NAMES, ImportFormat
 from .ingest import Ingest, IngestOptions
 from .raw import RawFile, ReadContext
 from .readers import get_reader
-
-FORMATS = ("csv", "json", "jsonl", "parquet", "folder")
 
 
 @dataclass(slots=True)
@@ -45,10 +47,10 @@ def import_data(
     on_conflict: str = "reject",
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
-    """Import a table or a folder of media as the dataset `name`.
+    """Import a table, a folder of media or a corpus in one of the field's formats as the dataset `name`.
 
     Args:
-        format: `csv`, `json`, `jsonl`, `parquet` or `folder`.
+        format: A key of `import_formats.FORMATS`: `csv`, `folder` ...
         columns: Column of the table -> field of the sample; common names are understood without.
         values: Field -> value for every row, for example `{"task": "asr", "language": "zh"}`.
         link: Name media where it lies instead of copying it.
@@ -59,8 +61,10 @@ def import_data(
     """
     path = Path(path).expanduser().absolute()
     check_request(format, path, name=name, on_conflict=on_conflict)
+    spec = FORMATS[format]
     defaults = _defaults(values or {})
-    options = _reader_options(format, columns, id_column, media_dir, defaults)
+    _check_options(format, {"columns": columns, "id_column": id_column, "media_dir": media_dir})
+    options = _reader_options(format, path, columns, id_column, media_dir, defaults)
     run = Run("import", name, f"import {format}", {"path": str(path), "set": dict(values or {}), "link": link})
     store.media.sweep_scratch()
     ingest = Ingest(
@@ -68,12 +72,12 @@ def import_data(
         run,
         IngestOptions(defaults=defaults, link=link, on_conflict=on_conflict, compare="row", progress=progress),
     )
-    context = ReadContext(name, options)
-    reader = get_reader("folder" if format == "folder" else "table")
-    ingest.take(reader(_files(format, path, defaults), context))
+    context = ReadContext(name, options, spool=store.media.scratch)
+    reader = get_reader(spec.reader)
+    ingest.take(reader(_files(spec, path, context), context))
     run.finish(store)
     if not run.account.candidates:
-        options["notes"].append(f"{path} holds no {'media' if format == 'folder' else 'rows'}: nothing was imported")
+        options["notes"].append(f"{path} holds no {spec.holds}: nothing was imported")
     return ImportResult(name, run.run_id, run.account, ingest.updated, list(options["notes"]))
 
 
@@ -87,9 +91,18 @@ def check_request(format: str, path: str | Path, *, name: str, on_conflict: str 
         raise UsageError(f"--on-conflict takes 'reject' or 'update', not {on_conflict!r}.")
     if not path.exists():
         raise UsageError(f"{path}: there is no such file or folder.")
-    if not (path.is_dir() if format == "folder" else path.is_file()):
-        kind = "folder" if format == "folder" else "file"
+    reads = FORMATS[format].reads
+    if not ((path.is_dir() and reads != "file") or (path.is_file() and reads != "folder")):
+        kind = "file or folder" if reads == "either" else reads
         raise UsageError(f"{path} is not a {kind}: `import {format}` reads a {kind}.")
+
+
+def _check_options(format: str, given: Mapping[str, Any]) -> None:
+    """Raises UsageError where an option was given that means nothing to the format."""
+    for option, value in given.items():
+        if value and option not in FORMATS[format].options:
+            takers = ", ".join(name for name, spec in FORMATS.items() if option in spec.options)
+            raise UsageError(f"import {format} takes no {OPTION_NAMES[option]}: that is for {takers}.")
 
 
 def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
@@ -110,17 +123,18 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
 
 def _reader_options(
     format: str,
+    path: Path,
     columns: Mapping[str, str] | None,
     id_column: str | None,
     media_dir: str | Path | None,
     defaults: Mapping[str, Any],
 ) -> dict[str, Any]:
-    if format == "folder" and (columns or id_column):
-        raise UsageError("import folder has no columns to map: --map and --id-column are for tables.")
+    """What every reader is told: `path` is what the user named, `notes` are lines for the user."""
     if media_dir is not None and not Path(media_dir).is_dir():
         raise UsageError(f"--media-dir {media_dir}: there is no such folder.")
     return {
         "format": format,
+        "path": path,
         "map": dict(columns or {}),
         "id_column": id_column,
         "media_dir": Path(media_dir).expanduser().absolute() if media_dir else None,
@@ -129,14 +143,24 @@ def _reader_options(
     }
 
 
-def _files(format: str, path: Path, defaults: Mapping[str, Any]) -> Iterator[RawFile]:
-    if format != "folder":
-        yield _raw(path, path.name, _checksum(path))
-        return
-    for found in sorted(path.rglob("*")):
-        inside = found.relative_to(path)
-        if found.is_file() and not any(part.startswith(".") for part in inside.parts):
-            yield _raw(found, inside.as_posix(), "")
+def _files(spec: ImportFormat, path: Path, context: ReadContext) -> Iterator[RawFile]:
+    """The files that the reader accepts, in the order of their names."""
+    if spec.files == "tree":
+        for found in _tree(path, path.rglob("*")):
+            name = found.relative_to(path).as_posix()
+            if context.accepts(name):
+                yield _raw(found, name, "")
+    else:
+        for found in [path] if path.is_file() else _tree(path, path.iterdir()):
+            if path.is_file() or context.accepts(found.name):
+                yield _raw(found, found.name, _checksum(found))
+
+
+def _tree(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
+    for found in sorted(paths):
+        hidden = any(part.startswith(".") for part in found.relative_to(root).parts)
+        if found.is_file() and not hidden:
+            yield found
 
 
 def _raw(path: Path, name: str, revision: str) -> RawFile:

@@ -1,0 +1,47 @@
+"""The formats that `triptych import` reads: one entry each, and nothing else to register.
+
+An entry names the reader (a key of `readers.READERS`), what the path may be, which files the reader is handed, and the
+options that mean something to it. An option that means nothing to a format is refused, never ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TABLE_OPTIONS = frozenset({"columns", "id_column", "media_dir"})
+OPTION_NAMES = {
+    "columns": "--map",
+    "id_column": "--id-column",
+    "media_dir": "--media-dir",
+}
+"""Options that only some formats take -> how the command line calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFormat:
+    """How one format is read.
+
+    Attributes:
+        reader: Key of `readers.READERS`.
+        reads: What the path may be: `file`, `folder` or `either`.
+        files: What the reader is handed: `beside` (the file with its checksum; of a folder the files that lie directly
+            in it) or `tree` (every file under the folder, without checksums). Only files that the reader accepts.
+        options: Which of `OPTION_NAMES` mean something to it.
+        holds: What it counts, for people: "holds no rows".
+    """
+
+    reader: str
+    reads: str = "file"
+    files: str = "beside"
+    options: frozenset[str] = TABLE_OPTIONS
+    holds: str = "rows"
+
+
+FORMATS: dict[str, ImportFormat] = {
+    "csv": ImportFormat("table"),
+    "json": ImportFormat("table"),
+    "jsonl": ImportFormat("table"),
+    "parquet": ImportFormat("table"),
+    "folder": ImportFormat("folder", reads="folder", files="tree", options=frozenset(), holds="media"),
+}
+"""Name on the command line -> how it is read."""
