@@ -6,17 +6,16 @@ Relative media paths start at `media_dir`, else at the table's own folder.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ...shards.sample import MEDIA_KINDS, NAME
-from ..fields import JSON_FIELDS, LIST_FIELDS, MEDIA, NUMBER_FIELDS, require_media, resolve_columns
+from ...shards.sample import MEDIA_KINDS
+from ..fields import MEDIA, require_media, resolve_columns
 from ..raw import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from .cells import BadCell, MadeIds, blobs, check_span, split_name, typed
 from .rows import READ, Row
 from .values import as_text
 
@@ -49,12 +48,6 @@ def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
         yield row if isinstance(row, Rejection) else maker.candidate(row)
 
 
-class _BadCell(Exception):
-    def __init__(self, column: str, value: Any, expected: str, *, reason: str = "bad_value") -> None:
-        super().__init__(f"column {column!r}: expected {expected}, got {str(value)[:80]!r}")
-        self.reason = reason
-
-
 class _Maker:
     """Makes candidates of rows; keeps the ids it made up, so that they stay unique in the file."""
 
@@ -65,16 +58,15 @@ class _Maker:
         self.columns = set(columns)
         self.folder = Path(context.options.get("media_dir") or file.path.parent)
         self.wants = context.wants
-        self.made: dict[str, int] = {}
-        self.number = 0
+        self.made = MadeIds()
 
     def candidate(self, row: Row) -> Candidate | Rejection:
-        self.number += 1
+        self.made.row()
         if not self.columns.issuperset(row.values):
             self._learn(row)
         try:
             return self._candidate(row)
-        except _BadCell as error:
+        except BadCell as error:
             return Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
 
     def _learn(self, row: Row) -> None:
@@ -96,123 +88,14 @@ class _Maker:
                 if text is not None:
                     extra[column] = text
             elif field in (*MEDIA_KINDS, MEDIA):
-                media.extend((field, blob) for blob in self._blobs(column, value))
+                media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
             else:
-                fields[field] = _typed(field, column, value)
-        _check_span(fields)
-        identity = fields.pop("id", None) or row.key or self._made_id(media)
-        split = _split(fields.pop("split", None))
+                fields[field] = typed(field, column, value)
+        check_span(fields)
+        identity = fields.pop("id", None) or row.key or self.made.next(media)
+        split = split_name(fields.pop("split", None))
         config = fields.pop("config", None)
         if extra:
             fields["extra"] = extra
         media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
         return Candidate(str(identity), split, fields, media, config, self.file.uri, self.file.revision, row.where)
-
-    def _blobs(self, column: str, value: Any) -> Iterator[Blob]:
-        if value is None or value == []:
-            return
-        if isinstance(value, list):
-            for item in value:
-                yield from self._blobs(column, item)
-        elif isinstance(value, bytes):
-            yield Blob(column, data=value)
-        elif isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
-            yield Blob(PurePosixPath(value.get("path") or column).name, data=value["bytes"])
-        elif isinstance(value, dict) and isinstance(value.get("path"), str):
-            yield from self._blobs(column, value["path"])
-        elif isinstance(value, str):
-            yield Blob(value, path=self.folder / _path(column, value))
-        else:
-            raise _BadCell(column, value, "a path")
-
-    def _made_id(self, media: list[tuple[str, Blob]]) -> str:
-        """The media's path without its extension; a second row on the same file gets `#2`."""
-        name = f"row-{self.number:07d}"
-        if media and media[0][1].name:
-            path = PurePosixPath(media[0][1].name)
-            name = path.with_suffix("").as_posix().lstrip("/") if path.name else name
-        self.made[name] = self.made.get(name, 0) + 1
-        return name if self.made[name] == 1 else f"{name}#{self.made[name]}"
-
-
-def _path(column: str, value: str) -> Path:
-    """The path that a cell names; nothing else that a cell can hold is followed or run."""
-    if "://" in value:
-        raise _BadCell(column, value, "a path on this machine (download the file first)", reason="remote_media")
-    if value.rstrip().endswith("|"):
-        raise _BadCell(column, value, "a path, not a command", reason="executable_entry")
-    if "\0" in value:
-        raise _BadCell(column, value, "a path without null bytes")
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:
-        raise _BadCell(column, value, "a path; the home of that user is not known here") from None
-
-
-def _check_span(fields: Mapping[str, Any]) -> None:
-    start, end = fields.get("start_s"), fields.get("end_s")
-    if start is not None and start < 0:
-        raise _BadCell("start_s", start, "a start at 0 seconds or later")
-    if end is not None and end <= (start or 0):
-        raise _BadCell("end_s", end, f"an end after the start at {start or 0} seconds")
-
-
-def _split(value: Any) -> str | None:
-    if value is None:
-        return None
-    name = str(value).strip().lower()
-    if not NAME.fullmatch(name):
-        raise _BadCell("split", value, "a name of letters, digits, '.', '_' and '-'")
-    return name
-
-
-def _typed(field: str, column: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if field in NUMBER_FIELDS:
-        return _number(column, value)
-    if field in LIST_FIELDS:
-        return _strings(column, value)
-    if field in JSON_FIELDS:
-        return _structures(field, column, value)
-    return as_text(value)
-
-
-def _number(column: str, value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise _BadCell(column, value, "a number of seconds") from None
-    if math.isinf(number):
-        raise _BadCell(column, value, "a finite number of seconds")
-    return None if math.isnan(number) else number
-
-
-def _strings(column: str, value: Any) -> list[str] | None:
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = _parse(column, value)
-    items = value if isinstance(value, list) else [value]
-    return [text for item in items if (text := as_text(item)) is not None]
-
-
-def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]] | None:
-    value = _parse(column, value) if isinstance(value, str) else value
-    keys = ("role", "content") if field == "messages" else ("text", "start_s", "end_s")
-    if not isinstance(value, list) or not all(isinstance(item, dict) and set(keys) <= set(item) for item in value):
-        raise _BadCell(column, value, f"a list of objects with {', '.join(keys)}")
-    return [{key: _member(key, item[key], column) for key in keys} for item in value]
-
-
-def _member(key: str, value: Any, column: str) -> Any:
-    if key in NUMBER_FIELDS:
-        return _number(column, value)
-    if not isinstance(value, str):
-        raise _BadCell(column, value, f"text for {key!r}")
-    return value
-
-
-def _parse(column: str, value: str) -> Any:
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise _BadCell(column, value, "JSON") from None
