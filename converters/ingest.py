@@ -9,6 +9,7 @@ its checksum says are not committed.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +20,18 @@ from typing import Any
 import pyarrow as pa
 
 from ..errors import DamagedError, TriptychError
-from ..shards.events import DUPLICATE, WITHDRAWN, Run, event_row
+from ..shards.events import DUPLICATE, WITHDRAWN, Run
 from ..shards.media import MediaError, StoredMedia
 from ..shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ..shards.store import FenceConflict, Store
-from ..shards.tables import EVENTS
+from .hashes import HashSet
 from .known import KnownIds, fence_name
-from .ledger import read_ledger, read_withdrawn
+from .ledger import Ledger, read_withdrawn
 from .raw import Blob, Candidate, Checkpoint, Rejection
 from .row import make_row
 
 BATCH_ROWS = 10_000
+BATCH_EVENTS = 50_000
 BATCH_SECONDS = 60.0
 _THREADS = 2
 _IN_FLIGHT = 64
@@ -84,15 +86,14 @@ class Ingest:
         self._known.read()
         # Arrow loads half a dozen modules at its first conversion: now, beside the sum of the archive, not at the end.
         pa.Table.from_pylist([], schema=SCHEMA)
-        self._ledger_number = store.fence_number("events", fence_name(run.dataset))
-        self._ledger = read_ledger(store, run.dataset)
+        self._ledger = Ledger(store, run)
         self._withdrawn = read_withdrawn(store, run.dataset)
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
-        self._events: list[dict[str, Any]] = []
         self._fresh: set[int] = set()
-        self._updates: set[int] = set()
+        self._updates = HashSet()
+        self._is_missing = False
         self._new = 0
         self._promised = 0
         self._batch_started = time.monotonic()
@@ -151,12 +152,26 @@ class Ingest:
 
     def _submit(self, candidate: Candidate, pool: ThreadPoolExecutor) -> None:
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
-        if identity in self._withdrawn:
+        if hash(identity) in self._withdrawn:
             self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
             return
         may_be_new = hash(identity) not in self._fresh and identity not in self._known
         self._promised += may_be_new
-        self._pending.append(_Pending(candidate, identity, pool.submit(self._store_media, candidate), may_be_new))
+        self._pending.append(_Pending(candidate, identity, self._start(candidate, pool), may_be_new))
+
+    def _start(self, candidate: Candidate, pool: ThreadPoolExecutor) -> Future[list[StoredMedia]]:
+        """Media on its way into the store, in a thread; after a missing file, the next missing one at once.
+
+        A table whose media lies somewhere else would pay the handover between threads for every row.
+        """
+        if not (self._is_missing and any(_is_absent(blob) for _, blob in candidate.media)):
+            return pool.submit(self._store_media, candidate)
+        done: Future[list[StoredMedia]] = Future()
+        try:
+            done.set_result(self._store_media(candidate))
+        except MediaError as error:
+            done.set_exception(error)
+        return done
 
     def _store_media(self, candidate: Candidate) -> list[StoredMedia]:
         return [self._store_blob(kind, blob) for kind, blob in candidate.media]
@@ -177,10 +192,12 @@ class Ingest:
         try:
             media = pending.future.result()
         except MediaError as error:
+            self._is_missing = error.reason == "missing_media"
             where = pending.candidate.where
             self._reject(pending.id, error.reason, f"{where}: {error.detail}" if where else error.detail,
                          pending.candidate.uri)  # fmt: skip
             return
+        self._is_missing = False
         if pending.may_be_new and hash(pending.id) not in self._fresh:
             self._new += 1
             self._fresh.add(hash(pending.id))
@@ -201,17 +218,10 @@ class Ingest:
 
     def _reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
         self.run.account.drop(reason)
-        self._note(candidate, reason, detail, uri)
-
-    def _note(self, candidate: str, reason: str, detail: str, uri: str) -> None:
-        """Queue the event of a candidate that is not kept, once a candidate and reason."""
-        key = hash((candidate, reason))
-        if key not in self._ledger:
-            self._ledger.add(key)
-            self._events.append(event_row(self.run, candidate, reason, detail, uri=uri))
+        self._ledger.note(candidate, reason, detail, uri)
 
     def _commit_if_due(self) -> None:
-        full = len(self._rows) >= BATCH_ROWS or len(self._events) >= BATCH_ROWS
+        full = len(self._rows) >= BATCH_ROWS or len(self._ledger) >= BATCH_EVENTS
         if full or time.monotonic() - self._batch_started > BATCH_SECONDS:
             self._drain()
             self._commit()
@@ -220,9 +230,9 @@ class Ingest:
         rows = self._table()
         if rows.num_rows:
             self._commit_rows(rows)
-        elif self._events:
+        elif self._ledger:
             with self.store.dataset_lock(self.run.dataset, "commit a batch"):
-                self._write_events()
+                self._ledger.write()
             self.store.refresh()
         self._rows, self._wheres = [], []
         self._fresh.clear()
@@ -258,7 +268,7 @@ class Ingest:
                     self._known.read()
                     self._withdrawn = read_withdrawn(self.store, self.run.dataset)
                 chosen = self._classify(contents)
-                self._write_events()
+                self._ledger.write()
                 number = self._known.number + 1
                 try:
                     self._write_samples(rows, chosen, table, (fence, number))
@@ -277,7 +287,7 @@ class Ingest:
         for index, row in enumerate(self._rows):
             identity, content = row["id"], contents[index]
             held = batch.get(identity, self._known.content_of(identity))
-            if identity in self._withdrawn:
+            if hash(identity) in self._withdrawn:
                 chosen.withdrawn.append(index)
             elif held is None:
                 batch[identity] = content
@@ -291,31 +301,14 @@ class Ingest:
                 chosen.conflicts.append(index)
         for index in chosen.conflicts:
             detail = f"{self._wheres[index]}: this id is stored with other media or text".lstrip(": ")
-            self._note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
+            self._ledger.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
-            self._note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
+            self._ledger.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
     def _may_update(self, identity: str) -> bool:
         """One update a row and run: which of two rows of one file wins must not hang on the size of a batch."""
         return self.options.on_conflict == "update" and hash(identity) not in self._updates
-
-    def _write_events(self) -> None:
-        """Append the queued events but those that another writer of this dataset wrote meanwhile."""
-        if not self._events:
-            return
-        fence = fence_name(self.run.dataset)
-        number = self.store.fence_number("events", fence)
-        if number != self._ledger_number:
-            written = read_ledger(self.store, self.run.dataset)
-            self._events = [e for e in self._events if hash((e["candidate"], e["reason"])) not in written]
-            self._ledger |= written
-            self._ledger_number = number
-        if self._events:
-            rows = pa.Table.from_pylist(self._events, schema=EVENTS)
-            self.store.append("events", rows, fence=(fence, number + 1))
-            self._ledger_number = number + 1
-            self._events = []
 
     def _write_samples(self, rows: pa.Table, chosen: _Chosen, table: Any, fence: tuple[str, int]) -> None:
         if chosen.updates:
@@ -334,7 +327,8 @@ class Ingest:
         self.run.account.drop(WITHDRAWN, len(chosen.withdrawn))
         self.updated += len(chosen.updates)
         if self.options.on_conflict == "update":
-            self._updates.update(hash(self._rows[index]["id"]) for index in written)
+            for index in written:
+                self._updates.add(hash(self._rows[index]["id"]))
         number = number if written else number - 1
         self._known.add([self._rows[i]["id"] for i in written], [contents[i] for i in written], number=number)
 
@@ -353,6 +347,10 @@ def _fault(item: Rejection) -> str:
     place = item.uri or item.candidate
     said = item.detail if item.detail.startswith(place) else f"{place}: {item.detail}"
     return said.rstrip(".")
+
+
+def _is_absent(blob: Blob) -> bool:
+    return blob.path is not None and not os.path.exists(blob.path)  # noqa: PTH110
 
 
 def _writable(text: str) -> str:

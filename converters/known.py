@@ -6,14 +6,14 @@ with those, so that a known id with other content is told from a duplicate witho
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from ..shards.query import scan
 from ..shards.store import Store, quote
+from .hashes import HashMap
 
 _MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
 _CONTENT = (
@@ -29,8 +29,6 @@ COMPARED = {
 }
 """`content`: the same media and text (pulls). `row`: every column that the user's file decides (imports)."""
 
-_MERGE_AT = 1_000_000
-
 
 class KnownIds:
     """The ids of one dataset, with what their rows hold."""
@@ -42,9 +40,7 @@ class KnownIds:
         self._dataset = dataset
         self._columns = COMPARED[compare]
         self._connection = duckdb.connect(":memory:")
-        self._keys = np.empty(0, dtype=np.int64)
-        self._contents = np.empty(0, dtype=np.uint64)
-        self._recent: dict[int, int] = {}
+        self._contents = HashMap()
         self.number = -1
 
     def close(self) -> None:
@@ -54,19 +50,16 @@ class KnownIds:
         return self.content_of(sample) is not None
 
     def __len__(self) -> int:
-        return len(self._keys) + len(self._recent)
+        return len(self._contents)
+
+    @property
+    def nbytes(self) -> int:
+        """What it costs to know them."""
+        return self._contents.nbytes
 
     def content_of(self, sample: str) -> int | None:
         """The content hash stored for an id, or None."""
-        key = hash(sample)
-        found = self._recent.get(key)
-        if found is not None:
-            return found
-        # bisect, not searchsorted: for one key numpy's set-up costs more than the search.
-        position = bisect_left(self._keys, key)
-        if position < len(self._keys) and self._keys[position] == key:
-            return int(self._contents[position])
-        return None
+        return self._contents.get(hash(sample))
 
     def read(self) -> None:
         """Read the table anew; `number` is then the fence number that this knowledge belongs to."""
@@ -81,8 +74,7 @@ class KnownIds:
         for batch in relation.to_arrow_reader(100_000):
             keys.append(np.fromiter(map(hash, batch.column("id").to_pylist()), dtype=np.int64, count=len(batch)))
             contents.append(batch.column("content").to_numpy(zero_copy_only=False).astype(np.uint64))
-        self._recent = {}
-        self._settle(keys, contents)
+        self._contents.load(keys, contents)
 
     def hash_rows(self, rows: pa.Table) -> list[int]:
         """The content hash of every row of a candidate batch."""
@@ -93,19 +85,9 @@ class KnownIds:
 
     def add(self, ids: Sequence[str], contents: Sequence[int], *, number: int) -> None:
         """Remember rows just committed under fence `number`."""
-        self._recent.update(zip(map(hash, ids), contents, strict=True))
+        for key, content in zip(map(hash, ids), contents, strict=True):
+            self._contents.put(key, content)
         self.number = number
-        if len(self._recent) > _MERGE_AT:
-            keys = np.fromiter(self._recent.keys(), dtype=np.int64, count=len(self._recent))
-            values = np.fromiter(self._recent.values(), dtype=np.uint64, count=len(self._recent))
-            self._recent = {}
-            self._settle([self._keys, keys], [self._contents, values])
-
-    def _settle(self, keys: Iterable[np.ndarray], contents: Iterable[np.ndarray]) -> None:
-        all_keys = np.concatenate([np.empty(0, dtype=np.int64), *keys])
-        all_contents = np.concatenate([np.empty(0, dtype=np.uint64), *contents])
-        order = np.argsort(all_keys, kind="stable")
-        self._keys, self._contents = all_keys[order], all_contents[order]
 
 
 def fence_name(dataset: str) -> str:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError
 from .lock import user
 from .store import Store, run_details
-from .tables import RUNS
+from .tables import EVENTS, RUNS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DUPLICATE = "duplicate"
 WITHDRAWN = "withdrawn"
@@ -120,3 +123,27 @@ def event_row(
         "uri": uri,
         "time": datetime.now(UTC),
     }
+
+
+@dataclass(slots=True)
+class Note:
+    """One event before it is written: what a run adds to it, it adds to all of its events at once."""
+
+    candidate: str
+    reason: str
+    detail: str
+    uri: str
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def event_table(run: Run, notes: Sequence[Note]) -> pa.Table:
+    """Rows of the table `events` for many candidates of one run."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {
+        name: pa.array([getattr(note, name) for note in notes], EVENTS.field(name).type)
+        for name in ("candidate", "reason", "detail", "uri", "time")
+    }
+    for name in ("dataset", "run_id", "stage"):
+        columns[name] = pa.repeat(getattr(run, name), len(notes))
+    return pa.Table.from_arrays([columns[name] for name in EVENTS.names], schema=EVENTS)
