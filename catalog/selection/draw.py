@@ -1,0 +1,229 @@
+"""Which N of all candidates a draw takes.
+
+Pass one lists every candidate (`Listing`): 8 bytes of SHA-256 of seed and id, and the number of its stratum, 12 to 16
+bytes a row whatever an id is long. `Draw` ranks them: within a stratum by hash, and the strata take turns. What is
+drawn hangs on ids, strata and seed alone, never on the order of the list, and N + 1 are the N and one more.
+
+A drawn candidate that turns out dead or broken is replaced by the next of its own stratum, and by the next of all
+where its stratum has no more. So the result is the draw from what is good, and what is bad need not be known before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import UsageError
+from .choice import Selection
+
+Keys = npt.NDArray[np.uint64]
+_OPEN, _STORED, _FAILED = 0, 1, 2
+GUESSED_SECONDS = 10.0
+
+
+def hash_key(seed: int, identity: str) -> int:
+    """The first 64 bits of SHA-256 of `seed:id`, the order of every draw and of the exports."""
+    digest = hashlib.sha256(f"{seed}:{identity}".encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+class Listing:
+    """Every candidate of a dataset, as little of each as a draw needs."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._keys = array("Q")
+        self._strata = array("I")
+        self._speakers = array("I")
+        self._stratum_numbers: dict[str, int] = {}
+        self._speaker_numbers: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, identity: str, row: Mapping[str, Any]) -> None:
+        """One candidate: its sample id and the columns known before its media is read."""
+        self._keys.append(hash_key(self._selection.seed, identity))
+        if self._selection.strata:
+            name = repr([_value(row, column) for column in self._selection.strata])
+            self._strata.append(self._stratum_numbers.setdefault(name, len(self._stratum_numbers)))
+        if self._selection.speakers is not None:
+            speaker = row.get("speaker") or ""
+            self._speakers.append(self._speaker_numbers.setdefault(speaker, len(self._speaker_numbers)))
+
+    def draw(self) -> Draw:
+        """The ranking of all that was listed.
+
+        Raises:
+            UsageError: Speakers are to be chosen, and no candidate has one.
+        """
+        keys = np.frombuffer(self._keys, dtype=np.uint64) if self._keys else np.empty(0, dtype=np.uint64)
+        strata = np.zeros(len(keys), dtype=np.uint32)
+        if self._selection.strata and len(keys):
+            strata = _canonical(self._stratum_numbers)[np.frombuffer(self._strata, dtype=np.uint32)]
+        if self._selection.speakers is not None and len(keys):
+            mask = self._of_chosen_speakers(self._selection.speakers)
+            keys, strata = keys[mask], strata[mask]
+        return Draw(keys, strata)
+
+    def _of_chosen_speakers(self, count: int) -> npt.NDArray[np.bool_]:
+        seed = self._selection.seed
+        names = sorted((name for name in self._speaker_numbers if name), key=lambda name: (hash_key(seed, name), name))
+        if not names:
+            raise UsageError(
+                "--speakers: this dataset does not say who speaks.", hint="for a mixed draw without: --by hash"
+            )
+        numbers = [self._speaker_numbers[name] for name in names[:count]]
+        chosen = np.zeros(len(self._speaker_numbers), dtype=np.bool_)
+        chosen[numbers] = True
+        return cast("npt.NDArray[np.bool_]", chosen[np.frombuffer(self._speakers, dtype=np.uint32)])
+
+
+class Draw:
+    """A ranking of candidates by their keys, and what became of those that were tried."""
+
+    def __init__(self, keys: Keys, strata: npt.NDArray[np.uint32]) -> None:
+        """`strata` numbers the stratum of every key; ids that stand twice count once, in their first stratum."""
+        order = np.lexsort((strata, keys))
+        keys, strata = keys[order], strata[order]
+        first = np.ones(len(keys), dtype=np.bool_)
+        first[1:] = keys[1:] != keys[:-1]
+        keys, strata = keys[first], strata[first]
+        order = np.argsort(strata, kind="stable")
+        self._keys, self._strata = keys[order], strata[order].astype(np.int64)
+        self._sizes = np.bincount(self._strata) if len(keys) else np.zeros(1, dtype=np.int64)
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        turn = np.arange(len(keys)) - self._starts[self._strata]
+        self._ranking = np.lexsort((self._keys, turn))
+        self._by_key = np.argsort(self._keys)
+        self._sorted = self._keys[self._by_key]
+        self._state = np.zeros(len(keys), dtype=np.uint8)
+        self._seconds = np.full(len(keys), np.nan, dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: int) -> bool:
+        return self._find(key) is not None
+
+    def stored(self, key: int, seconds: float | None = None) -> None:
+        """The store holds the sample of this key; keys that were not listed are passed over."""
+        self._settle(key, _STORED, seconds)
+
+    def failed(self, key: int) -> None:
+        """The candidate of this key was tried in vain."""
+        self._settle(key, _FAILED, 0.0)
+
+    def measured(self, key: int, seconds: float) -> None:
+        """How long the media of this key is, not stored yet."""
+        self._settle(key, None, seconds)
+
+    def wanted(self, samples: int | None = None) -> Keys:
+        """Keys of the `samples` first good ones as far as is known, sorted; all without a number."""
+        return cast("Keys", np.sort(self._keys[self._wanted(samples)]))
+
+    def untried(self, samples: int | None = None, *, tries: int | None = None) -> Keys:
+        """Those of `wanted` that are not stored, sorted; with `tries` as many of the best as may still be tried."""
+        chosen = self._wanted(samples) & (self._state == _OPEN)
+        if tries is not None:
+            left = max(0, tries - int(np.count_nonzero(self._state != _OPEN)))
+            ranked = self._ranking[chosen[self._ranking]]
+            chosen = np.zeros_like(chosen)
+            chosen[ranked[:left]] = True
+        return cast("Keys", np.sort(self._keys[chosen]))
+
+    def held(self, samples: int | None = None) -> int:
+        """How many of `wanted` are stored."""
+        return int(np.count_nonzero(self._wanted(samples) & (self._state == _STORED)))
+
+    def unmeasured(self, samples: int | None) -> Keys:
+        """Those of `wanted` whose length is not known, sorted."""
+        return cast("Keys", np.sort(self._keys[self._wanted(samples) & np.isnan(self._seconds)]))
+
+    def seconds(self, samples: int | None = None) -> float:
+        """Seconds of `wanted`; where a length is not known, the mean of the known ones stands in."""
+        return float(self._lengths()[self._wanted(samples)].sum(dtype=np.float64))
+
+    def samples_for(self, seconds: float) -> int:
+        """The smallest number of samples that is at least so long; all where they are not."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self.seconds(middle) >= seconds:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def _lengths(self) -> npt.NDArray[np.float32]:
+        known = self._seconds[(self._state != _FAILED) & ~np.isnan(self._seconds)]
+        mean = float(known.mean(dtype=np.float64)) if len(known) else GUESSED_SECONDS
+        return np.where(np.isnan(self._seconds), np.float32(mean), self._seconds)
+
+    def _wanted(self, samples: int | None) -> npt.NDArray[np.bool_]:
+        usable = self._state != _FAILED
+        if samples is None or samples >= len(self):
+            return cast("npt.NDArray[np.bool_]", usable)
+        before = np.cumsum(usable)
+        base = np.concatenate(([0], before))[self._starts]
+        place = before - base[self._strata]
+        taken = samples
+        while True:
+            # Each stratum has as many turns as it has among the first of the ranking, and fills them with good ones.
+            quota = np.bincount(self._strata[self._ranking[:taken]], minlength=len(self._sizes))
+            chosen = usable & (place <= quota[self._strata])
+            lacking = samples - int(np.count_nonzero(chosen))
+            if lacking <= 0 or taken >= len(self):
+                return cast("npt.NDArray[np.bool_]", chosen)
+            taken = min(len(self), taken + lacking)
+
+    def _find(self, key: int) -> int | None:
+        position = bisect_left(self._sorted, key)
+        if position < len(self._sorted) and int(self._sorted[position]) == key:
+            return int(self._by_key[position])
+        return None
+
+    def _settle(self, key: int, state: int | None, seconds: float | None) -> None:
+        row = self._find(key)
+        if row is None:
+            return
+        if state is not None:
+            self._state[row] = state
+        if seconds is not None:
+            self._seconds[row] = seconds
+
+
+class KeySet:
+    """Keys, 8 bytes each, that can be asked for one."""
+
+    def __init__(self, keys: Iterable[int] | Keys) -> None:
+        self._keys: Keys = np.unique(np.asarray(list(keys) if not isinstance(keys, np.ndarray) else keys, np.uint64))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, key: int) -> bool:
+        position = bisect_left(self._keys, key)
+        return position < len(self._keys) and int(self._keys[position]) == key
+
+
+def _canonical(numbers: Mapping[str, int]) -> npt.NDArray[np.uint32]:
+    """Number in order of appearance -> number in order of name."""
+    found = np.empty(len(numbers), dtype=np.uint32)
+    for rank, name in enumerate(sorted(numbers)):
+        found[numbers[name]] = rank
+    return found
+
+
+def _value(row: Mapping[str, Any], column: str) -> Any:
+    """The value of a column, or of `extra.NAME`; rows without one share a stratum."""
+    if not column.startswith("extra."):
+        return row.get(column)
+    extra = row.get("extra") or ()
+    return dict(extra).get(column.removeprefix("extra."))

@@ -1,0 +1,268 @@
+"""The stage between reader and ingest: a candidate passes, or is counted as `Filtered`.
+
+Nothing is reordered. Candidates that an expression must judge are held back in small batches; everything else passes
+at once. Media of what is filtered is let go of.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection
+from ...errors import TriptychError
+from ...shards.media import scratch_path
+from ...shards.sample import sample_id
+from .choice import Selection
+from .expression import Unfit
+from .ids import Span, span_suffix
+
+BATCH_ROWS = 256
+BATCH_BYTES = 8 * 1024 * 1024
+"""An expression judges so many candidates at once, or fewer where their media is large."""
+
+NOT_FOUND = "not_found"
+_SEEN_LABELS = 2_000
+
+Item = Candidate | Rejection | Checkpoint | Filtered
+Defaults = Callable[[str | None], Mapping[str, Any]]
+"""The columns that every sample of a configuration shares."""
+
+
+class Filter:
+    """The filters of a selection over one stream of one dataset.
+
+    Attributes:
+        ended: The stream was read to its end; not so where every id was found, or the tries were used up before.
+        missing: Ids of the list that no candidate had; known once `ended`.
+    """
+
+    def __init__(self, selection: Selection, dataset: str, defaults: Defaults) -> None:
+        self.ended = False
+        self.missing = 0
+        self._selection = selection
+        self._dataset = dataset
+        self._defaults = defaults
+        self._labels = {label.casefold() for label in selection.labels}
+        self._met_labels: dict[str, str] = {}
+        self._awaited = set(selection.ids.spans) if selection.ids else set()
+        self._held: deque[Item] = deque()
+        self._held_rows = 0
+        self._held_bytes = 0
+        self._tries = 0
+
+    def apply(self, items: Iterable[Candidate | Rejection | Checkpoint]) -> Iterator[Item]:
+        """What passes, in the order in which it came."""
+        try:
+            for passed in self._passed(items):
+                yield passed
+                self._tries += isinstance(passed, Candidate)
+                if self._selection.max_tries is not None and self._tries >= self._selection.max_tries:
+                    self.ended = False
+                    return
+        finally:
+            _let_all_go(self._held)
+
+    def _passed(self, items: Iterable[Candidate | Rejection | Checkpoint]) -> Iterator[Item]:
+        try:
+            for item in items:
+                yield from self._judge(item)
+                if self._found_all():
+                    break
+            else:
+                self.ended = True
+        except TriptychError:
+            yield from self._judge_held()
+            raise
+        yield from self._judge_held()
+        if self.ended:
+            yield from self._not_found()
+
+    def unmet_labels(self) -> list[str]:
+        """Labels that no candidate had, each with the nearest that one had."""
+        said = []
+        for label in self._selection.labels:
+            if label.casefold() not in self._met_labels:
+                near = difflib.get_close_matches(label.casefold(), self._met_labels, n=1)
+                said.append(f"{label!r}" + (f" (there is {self._met_labels[near[0]]!r})" if near else ""))
+        return said
+
+    # ---- one candidate
+
+    def _judge(self, item: Candidate | Rejection | Checkpoint) -> Iterator[Item]:
+        if isinstance(item, Checkpoint):
+            yield from self._judge_held()
+            yield item
+        elif isinstance(item, Rejection):
+            yield from self._hold(self._rejected(item))
+        elif not (self._in_part(item) and self._has_label(item)):
+            yield from self._hold(_let_go(item))
+        else:
+            for taken in self._spans(item):
+                yield from self._hold(taken)
+
+    def _rejected(self, item: Rejection) -> Item:
+        """A candidate that the reader rejects; with a list of ids only those of the list concern the user."""
+        if self._selection.ids is None or item.damaged:
+            return item
+        if not self._listed(item.candidate):
+            return Filtered()
+        self._awaited.discard(item.candidate)
+        return item
+
+    def _in_part(self, candidate: Candidate) -> bool:
+        part = self._selection.part
+        return part is None or part_of(self._identity(candidate), part[1]) == part[0]
+
+    def _has_label(self, candidate: Candidate) -> bool:
+        if not self._labels:
+            return True
+        labels = candidate.fields.get("labels") or ()
+        if len(self._met_labels) < _SEEN_LABELS:
+            self._met_labels.update((label.casefold(), label) for label in labels)
+        return any(label.casefold() in self._labels for label in labels)
+
+    def _listed(self, identity: str) -> bool:
+        return self._selection.ids is not None and identity in self._selection.ids.spans
+
+    def _identity(self, candidate: Candidate) -> str:
+        return sample_id(self._dataset, candidate.config, candidate.split, candidate.source_id)
+
+    def _spans(self, candidate: Candidate) -> Iterator[Item]:
+        """The candidate, or what the list of ids wants of it: itself, spans of it, nothing."""
+        ids = self._selection.ids
+        if ids is None:
+            yield candidate
+            return
+        names = (self._identity(candidate), candidate.source_id)
+        wanted = tuple(dict.fromkeys(span for name in names for span in ids.spans.get(name, ())))
+        self._awaited.difference_update(names)
+        if not wanted:
+            yield _let_go(candidate)
+            return
+        for position, span in enumerate(wanted):
+            yield _span_of(candidate, span, shared=position + 1 < len(wanted))
+
+    def _found_all(self) -> bool:
+        return self._selection.ids is not None and not self._awaited
+
+    def _not_found(self) -> Iterator[Rejection]:
+        self.missing = len(self._awaited)
+        if self._selection.ids is not None:
+            path = self._selection.ids.path
+            for identity in sorted(self._awaited):
+                detail = f"--ids {path}: no candidate of {self._dataset} has this id"
+                yield Rejection(identity, NOT_FOUND, detail)
+
+    # ---- the expression
+
+    def _hold(self, item: Item) -> Iterator[Item]:
+        """Pass an item on, in a batch where an expression must judge it or what came before it."""
+        if self._selection.where is None:
+            yield item
+            return
+        self._held.append(item)
+        if isinstance(item, Candidate):
+            self._held_rows += 1
+            self._held_bytes += sum(len(blob.data) for _, blob in item.media if blob.data is not None)
+        if len(self._held) >= 4 * BATCH_ROWS or self._held_rows >= BATCH_ROWS or self._held_bytes >= BATCH_BYTES:
+            yield from self._judge_held()
+
+    def _judge_held(self) -> Iterator[Item]:
+        held, self._held, self._held_rows, self._held_bytes = deque(self._held), deque(), 0, 0
+        answers = iter(self._answers([item for item in held if isinstance(item, Candidate)]))
+        try:
+            while held:
+                item = held.popleft()
+                yield item if not isinstance(item, Candidate) or next(answers) else _let_go(item)
+        finally:
+            _let_all_go(held)
+
+    def _answers(self, candidates: list[Candidate]) -> list[bool]:
+        where = self._selection.where
+        if where is None or not candidates:
+            return [True] * len(candidates)
+        rows = [self._row(candidate) for candidate in candidates]
+        try:
+            return where.of(rows)
+        except Unfit:
+            return [self._answer(row) for row in rows]
+
+    def _answer(self, row: Mapping[str, Any]) -> bool:
+        """For one of a batch that does not fit: a row that fits no schema passes, and is rejected with its reason."""
+        assert self._selection.where is not None
+        try:
+            return self._selection.where.of([row])[0]
+        except Unfit:
+            return True
+
+    def _row(self, candidate: Candidate) -> dict[str, Any]:
+        return {"id": self._identity(candidate), "dataset": self._dataset, **known_fields(candidate, self._defaults)}
+
+
+def known_fields(candidate: Candidate, defaults: Defaults) -> dict[str, Any]:
+    """The columns of a candidate that are known before its media is read."""
+    shared = defaults(candidate.config)
+    row = {**shared, **candidate.fields}
+    extra = {**(shared.get("extra") or {}), **(candidate.fields.get("extra") or {})}
+    row["extra"] = [(name, value) for name, value in extra.items() if value is not None]
+    row |= {"config": candidate.config, "split": candidate.split}
+    return row | {"source": candidate.uri, "revision": candidate.revision}
+
+
+def part_of(identity: str, parts: int) -> int:
+    """The part, from 1, into which an id falls: equal on every machine, whatever else is pulled."""
+    digest = hashlib.sha256(f"part:{identity}".encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") % parts + 1
+
+
+def _let_go(candidate: Candidate) -> Filtered:
+    for _, blob in candidate.media:
+        if blob.temporary and blob.path is not None:
+            blob.path.unlink(missing_ok=True)
+    return Filtered()
+
+
+def _let_all_go(held: deque[Item]) -> None:
+    """Nobody will ask for these any more."""
+    while held:
+        item = held.popleft()
+        if isinstance(item, Candidate):
+            _let_go(item)
+
+
+def _span_of(candidate: Candidate, span: Span | None, *, shared: bool) -> Candidate:
+    """The candidate with a span of its media; `shared` where further spans of the same media follow."""
+    media = [(kind, _own(blob, span, shared=shared)) for kind, blob in candidate.media]
+    if span is None:
+        return replace(candidate, media=media)
+    fields = {**candidate.fields}
+    if not any(blob.remote for _, blob in media):
+        # What is fetched clip by clip comes cut to its span.
+        fields |= {"start_s": span[0], "end_s": span[1]}
+    return replace(candidate, source_id=candidate.source_id + span_suffix(span), fields=fields, media=media)
+
+
+def _own(blob: Blob, span: Span | None, *, shared: bool) -> Blob:
+    if blob.remote is not None and span is not None:
+        blob = replace(blob, remote=replace(blob.remote, start_s=span[0], end_s=span[1]))
+    if not (shared and blob.temporary and blob.path is not None):
+        return blob
+    return replace(blob, path=_second_name(blob.path))
+
+
+def _second_name(path: Path) -> Path:
+    """The same file under a further temporary name: whoever takes it moves it away."""
+    other = scratch_path(path.parent)
+    try:
+        os.link(path, other)
+    except OSError:
+        shutil.copyfile(path, other)
+    return other
