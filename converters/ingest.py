@@ -65,11 +65,14 @@ class IngestOptions:
     progress: Callable[[int, int], None] | None = None
 
 
+_Work = Future[list[StoredMedia]] | MediaError
+
+
 @dataclass(slots=True)
 class _Pending:
     candidate: Candidate
     id: str
-    future: Future[list[StoredMedia]]
+    work: _Work
     may_be_new: bool
 
 
@@ -159,7 +162,7 @@ class Ingest:
         self._promised += may_be_new
         self._pending.append(_Pending(candidate, identity, self._start(candidate, pool), may_be_new))
 
-    def _start(self, candidate: Candidate, pool: ThreadPoolExecutor) -> Future[list[StoredMedia]]:
+    def _start(self, candidate: Candidate, pool: ThreadPoolExecutor) -> _Work:
         """Media on its way into the store, in a thread; after a missing file, the next missing one at once.
 
         A table whose media lies somewhere else would pay the handover between threads for every row.
@@ -170,7 +173,7 @@ class Ingest:
         try:
             done.set_result(self._store_media(candidate))
         except MediaError as error:
-            done.set_exception(error)
+            return error
         return done
 
     def _store_media(self, candidate: Candidate) -> list[StoredMedia]:
@@ -189,13 +192,12 @@ class Ingest:
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
         self._promised -= pending.may_be_new
-        try:
-            media = pending.future.result()
-        except MediaError as error:
-            self._is_missing = error.reason == "missing_media"
+        media = _outcome(pending.work)
+        if isinstance(media, MediaError):
+            self._is_missing = media.reason == "missing_media"
             where = pending.candidate.where
-            self._reject(pending.id, error.reason, f"{where}: {error.detail}" if where else error.detail,
-                         pending.candidate.uri)  # fmt: skip
+            detail = f"{where}: {media.detail}" if where else media.detail
+            self._reject(pending.id, media.reason, detail, pending.candidate.uri)
             return
         self._is_missing = False
         if pending.may_be_new and hash(pending.id) not in self._fresh:
@@ -347,6 +349,18 @@ def _fault(item: Rejection) -> str:
     place = item.uri or item.candidate
     said = item.detail if item.detail.startswith(place) else f"{place}: {item.detail}"
     return said.rstrip(".")
+
+
+def _outcome(work: _Work) -> list[StoredMedia] | MediaError:
+    if isinstance(work, MediaError):
+        return work
+    try:
+        return work.result()
+    except MediaError as error:
+        return error
+    finally:
+        # Or the error would hold this frame and the frame the error: garbage of some kB for every bad file.
+        del work
 
 
 def _is_absent(blob: Blob) -> bool:

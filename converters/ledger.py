@@ -7,6 +7,7 @@ no burden. It is read only when there is something to write.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import chain
 
 import numpy as np
@@ -43,7 +44,7 @@ class Ledger:
     def note(self, candidate: str, reason: str, detail: str, uri: str) -> None:
         """Queue the event of a candidate that is not kept, once a candidate and reason."""
         if self._known.add(hash((candidate, reason))):
-            self._waiting.append(Note(candidate, reason, detail, uri))
+            self._waiting.append((candidate, reason, detail, uri, datetime.now(UTC)))
 
     def write(self) -> None:
         """Append what waits, but for what another run wrote before; the caller holds the lock of the dataset."""
@@ -52,7 +53,7 @@ class Ledger:
         number = self._store.fence_number("events", self._fence)
         if number != self._number:
             written = read_ledger(self._store, self._run.dataset)
-            self._waiting = [each for each in self._waiting if hash((each.candidate, each.reason)) not in written]
+            self._waiting = [each for each in self._waiting if hash(each[:2]) not in written]
             self._known.update(written)
             self._number = number
         if self._waiting:

@@ -125,24 +125,18 @@ def event_row(
     }
 
 
-@dataclass(slots=True)
-class Note:
-    """One event before it is written: what a run adds to it, it adds to all of its events at once."""
-
-    candidate: str
-    reason: str
-    detail: str
-    uri: str
-    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+Note = tuple[str, str, str, str, datetime]
+"""One event before it is written: candidate, reason, detail, URI, time. A run adds the rest to all of its events."""
 
 
 def event_table(run: Run, notes: Sequence[Note]) -> pa.Table:
     """Rows of the table `events` for many candidates of one run."""
     import pyarrow as pa
 
+    names = ("candidate", "reason", "detail", "uri", "time")
     columns: dict[str, Any] = {
-        name: pa.array([getattr(note, name) for note in notes], EVENTS.field(name).type)
-        for name in ("candidate", "reason", "detail", "uri", "time")
+        name: pa.array(values, EVENTS.field(name).type)
+        for name, values in zip(names, zip(*notes, strict=True), strict=True)
     }
     for name in ("dataset", "run_id", "stage"):
         columns[name] = pa.repeat(getattr(run, name), len(notes))
