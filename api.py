@@ -27,8 +27,10 @@ def pull(
     store: PathLike | None = None,
     samples: int | None = None,
     split: str | Sequence[str] = (),
+    config: str | Sequence[str] = (),
     source: str | None = None,
     from_path: PathLike | None = None,
+    as_config: str | None = None,
     mirror: str | None = None,
     link: bool = False,
     keep_raw: bool = False,
@@ -41,8 +43,11 @@ def pull(
     Args:
         samples: Stop once the store holds this many samples of the selection; None takes all.
         split: Names or roles (`train`, `validation`, `test`) of splits; all by default, in the card's order.
-        source: `hub`, `archive` or `synthetic`; the card's first that can be reached by default.
+        config: Names of configurations (a language, a subset); the card's default ones without.
+        source: A kind (`hub`, `archive` ...), or `kind:place` where the card has several; by default the card's first
+            that can be reached.
         from_path: Files that are here already: the archive, or the unpacked tree in the corpus's own layout.
+        as_config: Name of the release that `from_path` holds; without, the archive's own top folder names it.
         mirror: Folder or base URL that answers for the original hosts (`<mirror>/<host>/<path>`).
         link: Name local media where it lies instead of copying it.
         keep_raw: Keep downloads that were read to their end.
@@ -57,8 +62,10 @@ def pull(
     options = PullOptions(
         samples=samples,
         splits=_tuple(split),
+        configs=_tuple(config),
         source=source,
         from_path=Path(from_path) if from_path else None,
+        as_config=as_config,
         mirror=mirror,
         link=link,
         keep_raw=keep_raw,

@@ -1,51 +1,26 @@
 """The card: one YAML file that describes one dataset, checked by a model.
 
-A card is data and is taken as hostile until checked: at most 1 MB, the safe C loader, no anchors or aliases, no key
-twice, no unknown key. Every error names the file, the line and the key.
+Every error names the file, the line and the key; unknown keys are errors. Where the data comes from is described in
+`source_card.py`, which files that are in `files.py`.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from ..converters.readers import READERS
 from ..errors import UsageError
-from ..shards.sample import MODALITIES, NAME
+from ..shards.sample import MODALITIES
+from .document import Lines, load_document
+from .source_card import SOURCE_KINDS, CardModel, ConfigName, Gate, Language, Name, SourceCard
 
-CARD_BYTES = 1024 * 1024
-SOURCE_KINDS = ("hub", "archive", "synthetic")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_MD5 = re.compile(r"[0-9a-f]{32}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-
-
-def _name(value: str) -> str:
-    if not NAME.fullmatch(value):
-        raise ValueError("use lower-case letters, digits, '.', '_' and '-', at most 64 characters")
-    return value
-
-
-def _language(value: str) -> str:
-    if not _LANGUAGE.fullmatch(value):
-        raise ValueError("use a BCP 47 tag such as en or zh-HK")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-Language = Annotated[str, AfterValidator(_language)]
 Role = Literal["train", "validation", "test"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Scale(_Model):
+class Scale(CardModel):
     """How large the whole dataset is, where somebody counted."""
 
     hours: float | None = Field(default=None, ge=0)
@@ -54,80 +29,40 @@ class Scale(_Model):
     bytes: int | None = Field(default=None, ge=0)
 
 
-class Gate(_Model):
-    """What must be accepted before the data can be had, and where."""
+class ConfigCard(CardModel):
+    """One configuration of a dataset: a language, a subset, a release.
 
-    accept: str
-    where: str
-    token: str | None = None
-
-
-class SourceCard(_Model):
-    """One place to get the data from; exactly one of `hub`, `archive` and `synthetic` says which kind.
-
-    `reader` is a reader's name, or a mapping of one name to that reader's options.
+    Attributes:
+        default: Taken where no `--config` is given.
+        language, target_language, license, task: What differs from the card.
     """
 
-    hub: str | None = None
-    archive: str | None = None
-    synthetic: Literal["speech", "video", "av"] | None = None
-    revision: str | None = None
-    files: dict[Name, str] = Field(default_factory=dict)
-    sha256: str | dict[Name, str] | None = None
-    md5: str | dict[Name, str] | None = None
-    nested: list[str] = Field(default_factory=list)
-    seed: int = 0
-    count: int | None = Field(default=None, ge=0)
-    languages: list[Language] = Field(default_factory=list)
-    reader: str | dict[str, dict[str, Any]]
-
-    @model_validator(mode="after")
-    def _check(self) -> SourceCard:
-        kinds = [kind for kind in SOURCE_KINDS if getattr(self, kind) is not None]
-        if len(kinds) != 1:
-            raise ValueError(f"say exactly one of {', '.join(SOURCE_KINDS)}")
-        if isinstance(self.reader, dict) and len(self.reader) != 1:
-            raise ValueError("reader takes one name")
-        if self.reader_name not in READERS:
-            raise ValueError(f"there is no reader {self.reader_name!r}; readers: {', '.join(READERS)}")
-        if self.hub is not None and not (self.files and self.revision):
-            raise ValueError("a hub source needs `revision` and `files`")
-        if self.archive is not None and not self.archive.startswith("https://"):
-            raise ValueError("an archive is an https:// URL")
-        return self
-
-    @field_validator("sha256", "md5")
-    @classmethod
-    def _check_sums(cls, value: Any, info: Any) -> Any:
-        pattern = _SHA256 if info.field_name == "sha256" else _MD5
-        for item in value.values() if isinstance(value, dict) else [value]:
-            if item is not None and not pattern.fullmatch(item):
-                raise ValueError(f"{item!r} is no {info.field_name} sum in lower-case hexadecimal")
-        return value
-
-    @property
-    def kind(self) -> str:
-        return next(kind for kind in SOURCE_KINDS if getattr(self, kind) is not None)
-
-    @property
-    def place(self) -> str:
-        """The repository, URL or generator."""
-        return str(getattr(self, self.kind))
-
-    @property
-    def reader_name(self) -> str:
-        return self.reader if isinstance(self.reader, str) else next(iter(self.reader))
-
-    @property
-    def reader_options(self) -> dict[str, Any]:
-        return {} if isinstance(self.reader, str) else dict(self.reader[self.reader_name])
-
-    def sum_of(self, algorithm: Literal["sha256", "md5"], split: str) -> str | None:
-        value = getattr(self, algorithm)
-        return value.get(split) if isinstance(value, dict) else value
+    default: bool = False
+    language: Language | None = None
+    target_language: Language | None = None
+    license: str | None = None
+    task: str | None = None
+    scale: Scale = Scale()
+    note: str | None = None
 
 
-class Card(_Model):
+class EvaluationList(CardModel):
+    """A published list that says which samples somebody evaluates on, and against which reference.
+
+    Attributes:
+        url: JSON Lines with the fields `audio`, `prompt`, `gt` and `source`.
+        audio: Template of the path in `audio`; its parts name the sample (`{id}`, `{split}`, `{config}`).
+        source: Value of `source` in the rows of this dataset, where the list holds others too.
+    """
+
+    url: str
+    audio: str
+    sha256: str | None = None
+    source: str | list[str] | None = None
+    note: str | None = None
+
+
+class Card(CardModel):
     """One dataset of the catalog."""
 
     name: Name
@@ -143,7 +78,12 @@ class Card(_Model):
     scale: Scale = Scale()
     case: Literal["upper"] | None = None
     splits: dict[Name, Role]
+    configs: dict[ConfigName, ConfigCard] = Field(default_factory=dict)
     sources: list[SourceCard] = Field(min_length=1)
+    evaluation: dict[Name, EvaluationList] = Field(default_factory=dict)
+    layout: str | None = None
+    tested: str | None = None
+    untested: str | None = None
     pitfalls: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
@@ -154,25 +94,79 @@ class Card(_Model):
         if not self.splits:
             raise ValueError("a dataset has at least one split")
         for source in self.sources:
-            unknown = sorted(set(source.files) - set(self.splits))
-            if unknown:
-                raise ValueError(f"source {source.place}: `files` names the unknown split(s) {', '.join(unknown)}")
+            for what, named, known in (
+                ("split", source.splits, self.splits),
+                ("configuration", source.configs, self.configs),
+            ):
+                unknown = sorted((named or set()) - set(known))
+                if unknown:
+                    raise ValueError(f"source {source.place}: it names the unknown {what}(s) {', '.join(unknown)}")
         return self
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether every source has a gate before it, or must be got by hand."""
+        return all(self.gate_of(source) is not None or source.manual is not None for source in self.sources)
+
+    def gate_of(self, source: SourceCard) -> Gate | None:
+        """The gate before a source; None where it is open."""
+        if source.gate == "open" or source.synthetic is not None:
+            return None
+        return source.gate or self.gate
 
     def speaks(self, language: str) -> bool:
         """Whether the dataset has a language; `zh` stands for all of its variants too."""
         wanted = language.lower()
-        return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}-") for tag in self.languages)
+        spoken = [*self.languages, *(each.language for each in self.configs.values() if each.language)]
+        return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}-") for tag in spoken)
 
-    def defaults(self) -> dict[str, Any]:
-        """The columns that every sample of the dataset shares."""
-        language = self.languages[0] if len(self.languages) == 1 else None
+    def chosen_splits(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """The splits that were asked for by name or role, in the card's order; all of them without a wish.
+
+        Raises:
+            UsageError: The dataset has no such split.
+        """
+        for split in asked:
+            if split not in self.splits and split not in self.splits.values():
+                raise UsageError(
+                    f"{self.name} has no split {split!r}. Splits: {', '.join(self.splits)}; "
+                    f"roles: {', '.join(dict.fromkeys(self.splits.values()))}."
+                )
+        return tuple(name for name, role in self.splits.items() if not asked or name in asked or role in asked)
+
+    def chosen_configs(self, asked: Sequence[str]) -> tuple[str, ...]:
+        """The configurations that were asked for, in the card's order; the default ones without a wish.
+
+        Raises:
+            UsageError: The dataset has no such configuration, or has several and none of them is the default.
+        """
+        shown = ", ".join(list(self.configs)[:40]) + (" ..." if len(self.configs) > 40 else "")
+        for config in asked:
+            if config not in self.configs:
+                known = f"Configurations: {shown}." if self.configs else "It has no configurations."
+                raise UsageError(f"{self.name} has no configuration {config!r}. {known}")
+        if asked:
+            return tuple(name for name in self.configs if name in asked)
+        if not self.configs:
+            return ()
+        chosen = tuple(name for name, config in self.configs.items() if config.default)
+        if not chosen:
+            raise UsageError(
+                f"{self.name} is pulled by configuration. Configurations: {shown}.",
+                hint=f"triptych catalog pull {self.name} --config {next(iter(self.configs))} --samples 100",
+            )
+        return chosen
+
+    def defaults(self, config: str | None = None) -> dict[str, Any]:
+        """The columns that every sample of the dataset, or of a configuration of it, shares."""
+        of_config = self.configs.get(config or "", ConfigCard())
         return {
             "panel": self.panel,
             "modality": self.modality,
-            "task": self.tasks[0],
-            "language": language,
-            "license": self.license,
+            "task": of_config.task or self.tasks[0],
+            "language": of_config.language or (self.languages[0] if len(self.languages) == 1 else None),
+            "target_language": of_config.target_language,
+            "license": of_config.license or self.license,
         }
 
 
@@ -191,7 +185,7 @@ def read_card(path: Path) -> Card:
 def check_card(path: Path) -> tuple[list[str], Card | None]:
     """The problems of a card file, each as `file:line: key: message`, and the card if there are none."""
     try:
-        document, lines = _load(path)
+        document, lines = load_document(path)
     except UsageError as error:
         return [error.message], None
     try:
@@ -203,8 +197,10 @@ def check_card(path: Path) -> tuple[list[str], Card | None]:
     return [], card
 
 
-def _problem(path: Path, item: Any, lines: dict[tuple[Any, ...], int]) -> str:
-    location = tuple(part for part in item["loc"] if not isinstance(part, str) or not part.startswith(("dict[", "str")))
+def _problem(path: Path, item: Any, lines: Lines) -> str:
+    location = tuple(
+        part for part in item["loc"] if not isinstance(part, str) or not part.startswith(("dict[", "str", "literal["))
+    )
     known = location
     while known and known not in lines:
         known = known[:-1]
@@ -218,45 +214,4 @@ def _is_short(item: Any) -> bool:
     return len(repr(item.get("input"))) < 80
 
 
-def _load(path: Path) -> tuple[Any, dict[tuple[Any, ...], int]]:
-    """The document of a card, and the line of every key path."""
-    try:
-        size = path.stat().st_size
-        if size > CARD_BYTES:
-            raise UsageError(f"{path}: {size:,} bytes; a card has at most {CARD_BYTES:,}.")
-        text = path.read_text(encoding="utf-8")
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                mark = event.start_mark
-                line = mark.line + 1 if mark else 1
-                raise UsageError(f"{path}:{line}: anchors and aliases are not allowed in a card.")
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-        lines: dict[tuple[Any, ...], int] = {}
-        _note_lines(node, (), lines, path)
-        return yaml.load(text, Loader=yaml.CSafeLoader), lines
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such card.") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8 at byte {error.start}.") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise UsageError(f"{path}:{line}: no YAML: {getattr(error, 'problem', None) or error}") from error
-
-
-def _note_lines(node: yaml.Node | None, here: tuple[Any, ...], lines: dict[tuple[Any, ...], int], path: Path) -> None:
-    if node is None:
-        return
-    lines.setdefault(here, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise UsageError(f"{path}:{key.start_mark.line + 1}: a key must be text.")
-            place = (*here, key.value)
-            if place in lines:
-                raise UsageError(f"{path}:{key.start_mark.line + 1}: the key {key.value!r} stands twice.")
-            lines[place] = key.start_mark.line + 1
-            _note_lines(value, place, lines, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _note_lines(value, (*here, index), lines, path)
+__all__ = ["SOURCE_KINDS", "Card", "ConfigCard", "EvaluationList", "Scale", "SourceCard", "check_card", "read_card"]

@@ -15,14 +15,29 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class History:
-    """`source` gave the stored rows; `exhausted` maps a split to the fingerprints of units read to their end."""
+    """What is known of earlier pulls.
+
+    Attributes:
+        source, place: Kind and place of the source that gave the stored rows.
+        revisions: Commits that branches of hub repositories were resolved to.
+        exhausted: By `[config/]split`, the fingerprints of units that were read to their end.
+    """
 
     source: str | None = None
+    place: str | None = None
+    revisions: dict[str, str] = field(default_factory=dict)
     exhausted: dict[str, set[str]] = field(default_factory=dict)
 
     def is_exhausted(self, unit: Unit) -> bool:
         """Whether this very unit was read to its end for all of its splits."""
-        return bool(unit.splits) and all(unit.fingerprint in self.exhausted.get(split, ()) for split in unit.splits)
+        return bool(unit.splits) and all(
+            unit.fingerprint in self.exhausted.get(part_key(unit.config, split), ()) for split in unit.splits
+        )
+
+
+def part_key(config: str | None, split: str) -> str:
+    """The name of one split of one configuration."""
+    return f"{config}/{split}" if config else split
 
 
 def read_history(store: Store, dataset: str) -> History:
@@ -41,7 +56,8 @@ def read_history(store: Store, dataset: str) -> History:
             continue
         details = json.loads(text)
         if kept:
-            history.source = details.get("source")
+            history.source, history.place = details.get("source"), details.get("place")
+            history.revisions.update(details.get("revisions", {}))
         for split, fingerprint in details.get("exhausted", {}).items():
             history.exhausted.setdefault(split, set()).add(fingerprint)
     return history

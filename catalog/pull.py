@@ -1,14 +1,14 @@
 """`catalog pull`: from a card's name to samples in the store.
 
-Splits are taken in the card's order until the number asked for is stored. The first source that can be reached is
-used and then kept; a unit that was read to its end before is not opened again, so a repeated pull fetches nothing.
+Configurations and splits are taken in the card's order until the number asked for is stored. The first source that can
+be reached is used and then kept; a unit that was read to its end before is not opened again, so a repeated pull fetches
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from ..converters.ingest import Ingest, IngestOptions
@@ -16,10 +16,11 @@ from ..converters.raw import Candidate, Checkpoint, ReadContext, Rejection
 from ..converters.readers import get_reader
 from ..errors import GateError, NetworkError, UsageError
 from ..shards.events import Account, Run
-from ..shards.query import connect, first_row
-from ..shards.store import Store, quote, resolve
-from .card import SOURCE_KINDS, Card, SourceCard
-from .history import History, read_history
+from ..shards.store import Store
+from .card import Card, SourceCard
+from .choosing import check_gate, fallback_notice, sources_to_try
+from .history import History, part_key, read_history
+from .holdings import held, settled
 from .mirror import Mirror
 from .registry import get_card
 from .sources.http import Fetcher
@@ -50,37 +51,16 @@ class PullResult:
     reached: bool = False
 
 
-@dataclass(slots=True)
-class PlannedUnit:
-    """One line of a dry run."""
-
-    place: str
-    splits: tuple[str, ...]
-    bytes: int | None
-    local: bool
-    note: str
-
-
-@dataclass(slots=True)
-class PullPlan:
-    """What a pull would do."""
-
-    dataset: str
-    source: str
-    stored: int
-    wanted: int | None
-    units: list[PlannedUnit]
-    notes: list[str]
-
-
 @dataclass(frozen=True, slots=True)
 class PullOptions:
-    """Options of a pull; see `pull`."""
+    """Options of a pull; see `api.pull`."""
 
     samples: int | None = None
     splits: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
     source: str | None = None
     from_path: Path | None = None
+    as_config: str | None = None
     mirror: str | None = None
     link: bool = False
     keep_raw: bool = False
@@ -89,124 +69,120 @@ class PullOptions:
     on_bytes: Callable[[int, int | None], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a dataset a pull is for: its card, and the splits and configurations by their own names."""
+
+    card: Card
+    splits: tuple[str, ...]
+    configs: tuple[str, ...]
+    options: PullOptions
+
+    @classmethod
+    def of(cls, name: str, options: PullOptions) -> Wanted:
+        """Raises UsageError where the card, a split, a configuration or the source does not exist."""
+        card = get_card(name, extra=options.cards)
+        configs = () if options.as_config else card.chosen_configs(options.configs)
+        wanted = cls(card, card.chosen_splits(options.splits), configs, options)
+        wanted.sources(History())
+        return wanted
+
+    def sources(self, history: History) -> list[SourceCard]:
+        return sources_to_try(self.card, asked=self.options.source, from_path=self.options.from_path, history=history)
+
+    def held(self, store: Store) -> int:
+        """Samples of the selection that the store holds."""
+        configs = (self.options.as_config,) if self.options.as_config else self.configs
+        return held(store, self.card.name, splits=self.splits if self.options.splits else (), configs=configs)
+
+    def units(self, source: SourceCard, access: Access) -> list[Unit]:
+        """What a source holds of it; the gate before a source is looked at first."""
+        if self.options.from_path is not None:
+            return [unit_from(self.options.from_path, source, self.splits, self.configs, access)]
+        if self.options.mirror is None:
+            check_gate(self.card, source)
+        return units_of(source, self.card, self.splits, self.configs, access)
+
+
 def pull(name: str, *, store: Store, options: PullOptions | None = None) -> PullResult:
     """Pull a dataset of the catalog into the store.
 
     Raises:
-        UsageError: No such card, split or source.
-        GateError: The data is behind a form or login; nothing was done.
+        UsageError: No such card, split, configuration or source.
+        GateError: The data is behind a form or login, or must be got by hand; nothing was done.
         NetworkError: No source could be reached, or one was lost midway (what came is stored).
         DamagedError: A checksum does not agree. Of a file read whole nothing was stored; rows of a prefix that were
             stored before the sum could be known say so in their revision.
     """
     options = options or PullOptions()
-    card = get_card(name, extra=options.cards)
-    splits = _splits(card, options.splits)
-    history = read_history(store, card.name)
-    held = _held(store, card.name, splits if options.splits else None)
-    if options.samples is not None and held >= options.samples:
-        return PullResult(card.name, None, held, Account())
+    wanted = Wanted.of(name, options)
+    history = read_history(store, wanted.card.name)
+    before = wanted.held(store)
+    if options.samples is not None and before >= options.samples:
+        return PullResult(wanted.card.name, None, before, Account())
     store.media.sweep_scratch()
-    with Fetcher(tokens=_tokens(card, options)) as fetcher:
-        access = Access(
-            fetcher,
-            store.root / "partial",
-            _mirror(options.mirror, fetcher),
-            whole=options.samples is None,
-            asked=bool(options.splits),
-            progress=options.on_bytes,
-        )
-        return _from_first_source(_Pull(store, card, splits, options, access, history, held))
+    with Fetcher(tokens=tokens_for(wanted)) as fetcher:
+        access = open_access(wanted, store.root / "partial", fetcher, history)
+        return _from_first_source(_Pull(store, wanted, access, history, before))
 
 
 def check_request(name: str, options: PullOptions) -> None:
-    """Raises UsageError where the card, a split or the source does not exist: before a store is made for it."""
-    card = get_card(name, extra=options.cards)
-    _splits(card, options.splits)
-    _sources(card, options, History())
+    """Raises UsageError where nothing could come of a pull: before a store is made for it."""
+    Wanted.of(name, options)
     if options.from_path is not None and not options.from_path.expanduser().exists():
         raise UsageError(f"--from {options.from_path}: there is no such file or folder.")
+    if options.as_config is not None and options.from_path is None:
+        raise UsageError("--as names the release that --from reads.", hint="--from PATH --as NAME")
 
 
-def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
-    """What `pull` would read, without storing anything; hosts are asked for listings and sizes only."""
-    options = options or PullOptions()
-    card = get_card(name, extra=options.cards)
-    splits = _splits(card, options.splits)
-    root = resolve(store_path)
-    store = Store(root) if (root / "samples" / "_delta_log").is_dir() else None
-    history = read_history(store, card.name) if store else History()
-    held = _held(store, card.name, splits if options.splits else None) if store else 0
-    with Fetcher(tokens=_tokens(card, options)) as fetcher:
-        access = Access(fetcher, root / "partial", _mirror(options.mirror, fetcher), asked=bool(options.splits))
-        source, units = _first_units(card, splits, options, history, access)
-        planned = [_planned(unit, history, fetcher) for unit in units]
-    notes = list(access.notices)
-    if options.samples is not None and source.kind == "archive":
-        notes.append("an archive is read as a stream and left once the number is reached")
-    return PullPlan(card.name, source.kind, held, options.samples, planned, notes)
+def open_access(wanted: Wanted, partial: Path, fetcher: Fetcher, history: History) -> Access:
+    """How this pull reaches hosts, mirrors and downloads."""
+    options = wanted.options
+    return Access(
+        fetcher,
+        partial,
+        Mirror.open(options.mirror, fetcher=fetcher) if options.mirror else None,
+        whole=options.samples is None,
+        asked=bool(options.splits),
+        revisions=dict(history.revisions),
+        progress=options.on_bytes,
+    )
 
 
-def _first_units(
-    card: Card, splits: tuple[str, ...], options: PullOptions, history: History, access: Access
-) -> tuple[SourceCard, list[Unit]]:
-    """The first source that can be reached, and what it holds of the splits."""
-    sources = _sources(card, options, history)
-    for source, following in pairwise(sources):
-        try:
-            return source, _units(card, source, splits, options, access)
-        except GateError:
-            raise
-        except NetworkError as error:
-            access.notice(_fallback(source, error, following))
-    return sources[-1], _units(card, sources[-1], splits, options, access)
+def tokens_for(wanted: Wanted) -> dict[str, str]:
+    """The hub's token by host, where the hub may be asked at all."""
+    options = wanted.options
+    if options.mirror or options.from_path or all(source.kind != "hub" for source in wanted.card.sources):
+        return {}
+    from .sources.hub import hub_tokens
 
-
-def _fallback(source: SourceCard, error: NetworkError, following: SourceCard) -> str:
-    return f"{source.kind} {source.place}: {error.message} Trying {following.kind} instead."
-
-
-def _planned(unit: Unit, history: History, fetcher: Fetcher) -> PlannedUnit:
-    size = unit.bytes
-    if size is None and unit.place.startswith("https://"):
-        size = fetcher.head(unit.place).size
-    note = "read to its end before: nothing to do" if history.is_exhausted(unit) else ""
-    return PlannedUnit(unit.place, unit.splits, size, unit.local, note)
+    return hub_tokens()
 
 
 class _Pull:
     """One pull of one dataset."""
 
-    def __init__(
-        self,
-        store: Store,
-        card: Card,
-        splits: tuple[str, ...],
-        options: PullOptions,
-        access: Access,
-        history: History,
-        held: int,
-    ) -> None:
+    def __init__(self, store: Store, wanted: Wanted, access: Access, history: History, before: int) -> None:
         self.store = store
-        self.card = card
-        self.splits = splits
-        self.options = options
+        self.wanted = wanted
+        self.card = wanted.card
+        self.options = wanted.options
         self.access = access
         self.history = history
-        self.held = held
+        self.before = before
 
     def read(self, source: SourceCard) -> PullResult:
         """Read the units of one source that are not exhausted yet."""
-        units = _units(self.card, source, self.splits, self.options, self.access)
+        units = self.wanted.units(source, self.access)
         open_units = [unit for unit in units if not self.history.is_exhausted(unit)]
         if not open_units:
-            return PullResult(self.card.name, None, self.held, Account(), notices=self.access.notices)
+            return PullResult(self.card.name, None, self.before, Account(), notices=self.access.notices)
         open_units[0].prepare()
         run = self._run(source)
         ended: list[Unit] = []
         ingest = Ingest(self.store, run, self._ingest_options())
         status = "incomplete"
-        candidates = self._candidates(source, open_units, run, ended)
+        candidates = self._candidates(source, open_units, ended)
         try:
             ingest.take(candidates)
             if self.options.from_path is not None and not run.account.candidates:
@@ -214,7 +190,10 @@ class _Pull:
             status = "ok" if not run.details.get("damaged") else "damaged"
         finally:
             candidates.close()
-            run.details["exhausted"] = {split: unit.fingerprint for unit in ended for split in unit.splits}
+            run.details["exhausted"] = {
+                part_key(unit.config, split): unit.fingerprint for unit in ended for split in unit.splits
+            }
+            run.details["revisions"] = self.access.revisions
             if status == "ok" or run.account.candidates:
                 run.finish(self.store, status=status)
         if not self.options.keep_raw:
@@ -223,7 +202,7 @@ class _Pull:
         return PullResult(
             self.card.name,
             source.kind,
-            _held(self.store, self.card.name, self.splits if self.options.splits else None),
+            self.wanted.held(self.store),
             run.account,
             run.run_id,
             run.details.get("damaged", []),
@@ -236,6 +215,7 @@ class _Pull:
         asked = {
             "samples": self.options.samples,
             "splits": list(self.options.splits),
+            "configs": list(self.options.configs),
             "mirror": self.options.mirror,
             "from": str(self.options.from_path) if self.options.from_path else None,
             "link": self.options.link,
@@ -249,11 +229,11 @@ class _Pull:
         return run
 
     def _nothing_there(self, source: SourceCard) -> UsageError:
-        layout = source.reader_options.get("media")
+        layout = self.card.layout or source.reader_options.get("media")
         expected = f"files like {layout}" if layout else f"what the reader {source.reader_name!r} reads"
         return UsageError(
             f"--from {self.options.from_path}: nothing there is of {self.card.name} "
-            f"({', '.join(self.splits)}): expected {expected}.",
+            f"({', '.join(self.wanted.splits)}): expected {expected}.",
             hint="give the archive as it was downloaded, or the folder it was unpacked into",
         )
 
@@ -261,129 +241,65 @@ class _Pull:
         return IngestOptions(
             defaults=self.card.defaults(),
             limit=self.options.samples,
-            held=self.held,
+            held=self.before,
             link=self.options.link,
             progress=self.options.on_samples,
         )
 
     def _candidates(
-        self, source: SourceCard, units: list[Unit], run: Run, ended: list[Unit]
+        self, source: SourceCard, units: list[Unit], ended: list[Unit]
     ) -> Generator[Candidate | Rejection | Checkpoint, None, None]:
         reader = get_reader(source.reader_name)
-        asked_all = not self.options.splits
-        context = ReadContext(
-            self.card.name,
-            source.reader_options | {"_whole_corpus": asked_all},
-            wants=lambda split: split in self.splits if split in self.card.splits else asked_all,
-            settled=lambda ids, revision: _settled(self.store, self.card.name, ids, revision),
-        )
+        context = self._context(source)
         for unit in units:
             damaged = False
-            for item in reader(unit.files(), context):
-                damaged |= isinstance(item, Rejection) and item.damaged
+            for item in reader(unit.files(lambda name: context.accepts(name)), context):
+                if isinstance(item, Rejection):
+                    damaged |= item.damaged
+                elif not item.settled:
+                    self._complete(item)
                 yield item
             yield Checkpoint()
             if not damaged:
                 ended.append(unit)
 
+    def _context(self, source: SourceCard) -> ReadContext:
+        asked_all = not self.options.splits
+        remote = source.is_remote and self.options.from_path is None
+        splits, known, configs = self.wanted.splits, self.card.splits, self.wanted.configs
+        return ReadContext(
+            self.card.name,
+            source.reader_options | {"_whole_corpus": asked_all, "_remote": remote},
+            wants=lambda split: split in splits if split in known else asked_all,
+            settled=lambda ids, revision: settled(self.store, self.card.name, ids, revision),
+            chosen=lambda source_id, config, split: not configs or config is None or config in configs,
+            config=self.options.as_config,
+            spool=self.access.spool,
+        )
+
+    def _complete(self, candidate: Candidate) -> None:
+        """Give a candidate the release that the user named, and what its configuration says of all samples."""
+        candidate.config = self.options.as_config or candidate.config
+        if candidate.config in self.card.configs:
+            for field_, value in self.card.defaults(candidate.config).items():
+                if value is not None:
+                    candidate.fields.setdefault(field_, value)
+
 
 def _from_first_source(pull: _Pull) -> PullResult:
     """Try the sources in order; the next one only where one cannot be reached at all."""
-    sources = _sources(pull.card, pull.options, pull.history)
+    sources = pull.wanted.sources(pull.history)
     for position, source in enumerate(sources):
-        before = _held(pull.store, pull.card.name, None)
+        before = held(pull.store, pull.card.name)
         try:
             return pull.read(source)
         except GateError:
             raise
         except NetworkError as error:
-            if position + 1 == len(sources) or _held(pull.store, pull.card.name, None) != before:
+            if position + 1 == len(sources) or held(pull.store, pull.card.name) != before:
                 raise
-            following = sources[position + 1]
-            pull.access.notice(_fallback(source, error, following))
+            pull.access.notice(fallback_notice(source, error, sources[position + 1]))
     raise UsageError(f"the card {pull.card.name} has no source to try.")
 
 
-def _sources(card: Card, options: PullOptions, history: History) -> list[SourceCard]:
-    """The sources to try: the one asked for, or the one that gave the stored rows, or all in the card's order."""
-    if options.source is not None:
-        chosen = [source for source in card.sources if source.kind == options.source]
-        if not chosen:
-            kinds = ", ".join(source.kind for source in card.sources)
-            known = "" if options.source in SOURCE_KINDS else f" (kinds: {', '.join(SOURCE_KINDS)})"
-            raise UsageError(f"{card.name} has no source {options.source!r}{known}; it has {kinds}.")
-        return chosen
-    if options.from_path is not None:
-        archives = [source for source in card.sources if source.kind == "archive"]
-        return archives[:1] or card.sources[:1]
-    sticky = [source for source in card.sources if source.kind == history.source]
-    return sticky or card.sources
-
-
-def _units(card: Card, source: SourceCard, splits: tuple[str, ...], options: PullOptions, access: Access) -> list[Unit]:
-    if options.from_path is not None:
-        return [unit_from(options.from_path, source, splits, access)]
-    if options.mirror is None:
-        _check_gate(card, source)
-    return units_of(source, card, splits, access)
-
-
-def _check_gate(card: Card, source: SourceCard) -> None:
-    """Raises GateError where the data is behind a form and no token is here that could have passed it."""
-    if card.gate is None:
-        return
-    said = f"{card.name} is gated: {card.gate.accept}"
-    if source.kind != "hub":
-        raise GateError(said, hint=f"at {card.gate.where}; then pull what you got with --from PATH")
-    from .sources.hub import hub_tokens
-
-    if not hub_tokens():
-        raise GateError(said, hint=f"at {card.gate.where}; then: hf auth login, or set {card.gate.token or 'HF_TOKEN'}")
-
-
-def _splits(card: Card, asked: Sequence[str]) -> tuple[str, ...]:
-    """The card's splits that were asked for by name or role, in the card's order; all of them without a wish."""
-    for split in asked:
-        if split not in card.splits and split not in card.splits.values():
-            raise UsageError(
-                f"{card.name} has no split {split!r}. Splits: {', '.join(card.splits)}; "
-                f"roles: {', '.join(dict.fromkeys(card.splits.values()))}."
-            )
-    chosen = [name for name, role in card.splits.items() if not asked or name in asked or role in asked]
-    return tuple(chosen)
-
-
-def _held(store: Store, dataset: str, splits: Sequence[str] | None) -> int:
-    """Samples of the dataset (and splits) that the store holds."""
-    where = f"dataset = {quote(dataset)}"
-    if splits is not None:
-        where += f" AND split IN ({', '.join(map(quote, splits))})"
-    with connect(store, named_in="samples_as_pulled") as connection:
-        row = first_row(connection, f"SELECT count(*) FROM samples_as_pulled WHERE {where}")
-    return int(row[0]) if row else 0
-
-
-def _settled(store: Store, dataset: str, ids: list[str], revision: str) -> bool:
-    """Whether the store holds every one of these ids at this revision."""
-    with connect(store, named_in="samples_as_pulled") as connection:
-        row = first_row(
-            connection,
-            "SELECT count(*) FROM samples_as_pulled WHERE dataset = $1 AND revision = $2 AND list_contains($3, id)",
-            [dataset, revision, ids],
-        )
-    return bool(row and row[0] == len(set(ids)))
-
-
-def _mirror(where: str | None, fetcher: Fetcher) -> Mirror | None:
-    return Mirror.open(where, fetcher=fetcher) if where else None
-
-
-def _tokens(card: Card, options: PullOptions) -> dict[str, str]:
-    if options.mirror or options.from_path or all(source.kind != "hub" for source in card.sources):
-        return {}
-    from .sources.hub import hub_tokens
-
-    return hub_tokens()
-
-
-__all__ = ["PullOptions", "PullPlan", "PullResult", "check_request", "plan", "pull"]
+__all__ = ["PullOptions", "PullResult", "Wanted", "check_request", "open_access", "pull", "tokens_for"]

@@ -13,7 +13,8 @@ from .options import CardsOption, JsonOption, StoreOption, listed
 
 if TYPE_CHECKING:
     from ..catalog.card import Card
-    from ..catalog.pull import PullPlan, PullResult
+    from ..catalog.planning import PullPlan
+    from ..catalog.pull import PullResult
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Datasets by name: look, check, pull."
@@ -135,8 +136,12 @@ def pull(
     names: Annotated[list[str], typer.Argument(help="Names of cards.")],
     samples: Annotated[int | None, typer.Option(min=1, help="Stop at this many stored samples, a dataset.")] = None,
     split: Annotated[list[str] | None, typer.Option(help="Splits or roles; all in the card's order without.")] = None,
-    source: Annotated[str | None, typer.Option(help="hub, archive or synthetic.")] = None,
+    config: Annotated[list[str] | None, typer.Option(help="Configurations: a language, a subset.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="hub, archive, urls, youtube, manual or synthetic; hub:PLACE for one of several.")
+    ] = None,
     from_path: Annotated[Path | None, typer.Option("--from", help="The archive or unpacked tree you have.")] = None,
+    as_config: Annotated[str | None, typer.Option("--as", help="Name of the release that --from holds.")] = None,
     mirror: Annotated[
         str | None, typer.Option(envvar="TRIPTYCH_MIRROR", help="Folder or URL that answers for the hosts.")
     ] = None,
@@ -150,8 +155,9 @@ def pull(
     """Raw files to samples in the store; again with more --samples it grows, again with the same it does nothing."""
     if from_path is not None and len(names) > 1:
         raise UsageError("--from is for one dataset at a time.")
-    options = {"samples": samples, "split": listed(split), "source": source, "from_path": from_path, "mirror": mirror,
-               "link": link, "keep_raw": keep_raw, "cards": tuple(cards or ())}  # fmt: skip
+    options = {"samples": samples, "split": listed(split), "config": listed(config), "source": source,
+               "from_path": from_path, "as_config": as_config, "mirror": mirror, "link": link,
+               "keep_raw": keep_raw, "cards": tuple(cards or ())}  # fmt: skip
     if dry_run:
         _dry_run(names, options, store, as_json=json)
         return
@@ -204,13 +210,16 @@ def _exit_code(results: list[PullResult]) -> None:
 
 
 def _dry_run(names: list[str], options: dict[str, Any], store: Path | None, *, as_json: bool) -> None:
-    from ..catalog.pull import PullOptions, plan
+    from ..catalog.planning import plan
+    from ..catalog.pull import PullOptions
 
     chosen = PullOptions(
         samples=options["samples"],
         splits=options["split"],
+        configs=options["config"],
         source=options["source"],
         from_path=options["from_path"],
+        as_config=options["as_config"],
         mirror=options["mirror"],
         cards=options["cards"],
     )

@@ -299,8 +299,8 @@ def test_a_bad_clip_does_not_count_towards_the_number_asked_for(tmp_path: Path) 
     [
         ("librispech", {}, "did you mean librispeech"),
         ("words", {"split": "trian"}, "has no split 'trian'. Splits: train, test"),
-        ("words", {"source": "hub"}, "has no source 'hub'; it has archive"),
-        ("words", {"source": "torrent"}, "kinds: hub, archive, synthetic"),
+        ("words", {"source": "hub"}, "has no source 'hub'; it has archive:https://example.org"),
+        ("words", {"source": "torrent"}, "kinds: hub, archive, urls, youtube, manual, synthetic"),
         ("words", {"mirror": "none"}, "there is no such folder"),
         ("words", {"from_path": "none"}, "there is no such file or folder"),
         ("words", {"from_path": "cards"}, "expected files like {split}/{speaker}/{chapter_id}/{id}.wav"),

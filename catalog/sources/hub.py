@@ -1,32 +1,48 @@
-"""Files of a dataset on the Hugging Face hub, at a pinned revision, as URLs to read by range.
+"""Files of a dataset on the Hugging Face hub, at a commit, as URLs to read by range.
 
 The hub's own client lists the files (`HF_ENDPOINT` and tokens work as everywhere); bytes come through our HTTP layer,
-because only the row groups that are needed are fetched.
+because only the row groups and members that are needed are fetched.
 """
 
 from __future__ import annotations
 
-import fnmatch
+from dataclasses import dataclass
+from functools import lru_cache
 
 from ...errors import GateError, NetworkError
 from .http import NotFound
 
 
-def hub_files(repo: str, revision: str, pattern: str) -> list[str]:
-    """URLs of the files that match `pattern`, in order.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a dataset repository holds at a commit."""
+
+    commit: str
+    names: tuple[str, ...]
+
+
+def hub_listing(repo: str, revision: str) -> Listing:
+    """The files of a repository; `revision` may be a branch, which is resolved. A listing is asked for once.
 
     Raises:
         GateError: The repository is gated, private, or does not exist for this token.
-        NotFound: No such revision, or no file matches.
+        NotFound: No such revision.
         NetworkError: The hub cannot be reached.
     """
+    from huggingface_hub import constants, get_token
+
+    return _listing(constants.ENDPOINT, get_token(), repo, revision)
+
+
+@lru_cache(maxsize=64)
+def _listing(endpoint: str, token: str | None, repo: str, revision: str) -> Listing:
     import httpx2
-    from huggingface_hub import HfApi, hf_hub_url
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     page = f"https://huggingface.co/datasets/{repo}"
     try:
-        names = HfApi().list_repo_files(repo, revision=revision, repo_type="dataset")
+        info = HfApi().dataset_info(repo, revision=revision)
     except GatedRepoError as error:
         raise GateError(f"{repo} is gated.", hint=f"accept its terms at {page}, then: hf auth login") from error
     except RevisionNotFoundError as error:
@@ -40,10 +56,14 @@ def hub_files(repo: str, revision: str, pattern: str) -> list[str]:
             f"the hub cannot be reached for {repo}: {str(error).splitlines()[0]}",
             hint="check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, or use --mirror or --from",
         ) from error
-    matching = sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
-    if not matching:
-        raise NotFound(f"{repo}@{revision[:12]} has no file {pattern}.")
-    return [hf_hub_url(repo, name, repo_type="dataset", revision=revision) for name in matching]
+    return Listing(info.sha or revision, tuple(sorted(file.rfilename for file in info.siblings or ())))
+
+
+def hub_url(repo: str, name: str, revision: str) -> str:
+    """The address of a file, at the endpoint that is set."""
+    from huggingface_hub import hf_hub_url
+
+    return str(hf_hub_url(repo, name, repo_type="dataset", revision=revision))
 
 
 def hub_tokens() -> dict[str, str]:

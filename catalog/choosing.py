@@ -1,0 +1,65 @@
+"""Which sources of a card a pull may try, in order, and what stands before them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import GateError, NetworkError, UsageError
+from .card import Card, SourceCard
+from .history import History
+from .source_card import SOURCE_KINDS
+
+
+def sources_to_try(
+    card: Card, *, asked: str | None = None, from_path: Path | None = None, history: History | None = None
+) -> list[SourceCard]:
+    """The sources to try: the one asked for, or the one that gave the stored rows, or all in the card's order.
+
+    Args:
+        asked: A kind, or `kind:place` where a card has several of one kind (`hub:owner/name`).
+        from_path: The user's own files: read by the first source whose layout they have.
+
+    Raises:
+        UsageError: The card has no such source.
+    """
+    if asked is not None:
+        kind, _, place = asked.partition(":")
+        chosen = [each for each in card.sources if each.kind == kind and place in each.place]
+        if not chosen:
+            has = ", ".join(dict.fromkeys(f"{source.kind}:{source.place}" for source in card.sources))
+            known = "" if kind in SOURCE_KINDS else f" (kinds: {', '.join(SOURCE_KINDS)})"
+            raise UsageError(f"{card.name} has no source {asked!r}{known}; it has {has}.")
+        return chosen
+    if from_path is not None:
+        return [_layout_of(card, from_path)]
+    if history is not None and history.source is not None:
+        same = [source for source in card.sources if (source.kind, source.place) == (history.source, history.place)]
+        return same or [source for source in card.sources if source.kind == history.source] or card.sources
+    return card.sources
+
+
+def _layout_of(card: Card, path: Path) -> SourceCard:
+    """Parquet files are of the hub; anything else is of the original release: by hand, or an archive."""
+    is_parquet = path.suffix == ".parquet" or (path.is_dir() and any(path.glob("**/*.parquet")))
+    order = ("hub", "archive", "manual") if is_parquet else ("manual", "archive", "hub", "urls", "youtube")
+    ranked = sorted(card.sources, key=lambda source: order.index(source.kind) if source.kind in order else len(order))
+    return ranked[0]
+
+
+def check_gate(card: Card, source: SourceCard) -> None:
+    """Raises GateError where the data is behind a form and no token is here that could have passed it."""
+    gate = card.gate_of(source)
+    if gate is None or source.manual is not None:
+        return
+    said = f"{card.name} is gated: {gate.accept}"
+    if source.kind != "hub":
+        raise GateError(said, hint=f"at {gate.where}; then pull what you got with --from PATH")
+    from .sources.hub import hub_tokens
+
+    if not hub_tokens():
+        raise GateError(said, hint=f"at {gate.where}; then: hf auth login, or set {gate.token or 'HF_TOKEN'}")
+
+
+def fallback_notice(source: SourceCard, error: NetworkError, following: SourceCard) -> str:
+    other = f"{following.kind} {following.place}" if following.kind == source.kind else following.kind
+    return f"{source.kind} {source.place}: {error.message} Trying {other} instead."

@@ -1,0 +1,168 @@
+"""Which files a source opens, and for which configurations and splits: the part of a card that names them.
+
+A source names its files in one of four forms:
+
+    archive: https://host/corpus_{split}.tar.gz              # one for each split
+    archive: [https://host/captions.csv, https://host/audio.zip]   # opened in this order, together
+    archive: {train: [...], test: [...]}                     # by split
+    archive: {en: {train: [...]}, fr: {train: [...]}}        # by configuration, then by split
+
+`{split}` and `{config}` stand for the names of what is opened. A file is text (a URL, or a path in a hub repository,
+where `*` and `?` match within a folder), or one of
+
+    {join: [a.zip.001, a.zip.002], as: a.zip}                # byte after byte one file (patterns on the hub)
+    {list: https://host/parts.txt}                           # a text file with one URL a line
+
+Nothing here asks a host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_KEYS = {"join": {"join", "as"}, "list": {"list"}}
+
+
+@dataclass(frozen=True, slots=True)
+class FileCard:
+    """One file of a source.
+
+    Attributes:
+        paths: One path or URL; several are joined byte after byte.
+        name: What the joined file is called; None for a single one.
+        is_list: The file is a list of URLs, one a line.
+    """
+
+    paths: tuple[str, ...]
+    name: str | None = None
+    is_list: bool = False
+
+    def filled(self, config: str | None, split: str | None) -> FileCard:
+        """The same with `{config}` and `{split}` replaced."""
+        return FileCard(tuple(fill(path, config, split) for path in self.paths),
+                        fill(self.name, config, split) if self.name else None, self.is_list)  # fmt: skip
+
+    def mentions(self, placeholder: str) -> bool:
+        return any(placeholder in path for path in (*self.paths, self.name or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that are opened together, one after another, and what they hold."""
+
+    config: str | None
+    splits: tuple[str, ...]
+    files: tuple[FileCard, ...]
+
+
+def fill(text: str, config: str | None, split: str | None) -> str:
+    """`text` with its placeholders replaced; those whose value is not known stay."""
+    if config is not None:
+        text = text.replace("{config}", config)
+    return text.replace("{split}", split) if split is not None else text
+
+
+def check_files(value: Any, *, depth: int = 0) -> Any:
+    """`value` itself, where it has one of the forms above.
+
+    Raises:
+        ValueError: It has not; the message says what was found.
+    """
+    if isinstance(value, Mapping) and depth < 2 and not _is_file(value):
+        if not value:
+            raise ValueError("it names no file")
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"{key!r} is no name of a split or configuration; put it in quotes")
+            check_files(inner, depth=depth + 1)
+        return value
+    files = _files(value)
+    if not files:
+        raise ValueError("it names no file")
+    return value
+
+
+def groups(value: Any, splits: Sequence[str], configs: Sequence[str]) -> Iterator[Group]:
+    """The groups that hold the wanted splits and configurations, in the order of `configs`, then of `splits`.
+
+    `configs` is empty for a corpus that has none.
+    """
+    for config, of_config in _by_config(value, configs):
+        yield from _by_split(of_config, splits, config)
+
+
+def all_files(value: Any) -> Iterator[FileCard]:
+    """Every file that a source names, placeholders as they stand."""
+    if isinstance(value, Mapping) and not _is_file(value):
+        for inner in value.values():
+            yield from all_files(inner)
+    else:
+        yield from _files(value)
+
+
+def named_splits(value: Any) -> set[str] | None:
+    """The splits that a source names, or None where it holds all of them."""
+    if not isinstance(value, Mapping) or _is_file(value):
+        return None
+    inner = [each for each in value.values() if isinstance(each, Mapping) and not _is_file(each)]
+    return {str(split) for each in inner for split in each} if inner else {str(key) for key in value}
+
+
+def named_configs(value: Any) -> set[str] | None:
+    """The configurations that a source names, or None where it names none."""
+    if not isinstance(value, Mapping) or _is_file(value):
+        return None
+    nested = {str(key) for key, each in value.items() if isinstance(each, Mapping) and not _is_file(each)}
+    return nested or None
+
+
+def _by_config(value: Any, configs: Sequence[str]) -> Iterator[tuple[str | None, Any]]:
+    if named_configs(value) is not None:
+        yield from ((config, value[config]) for config in configs if config in value)
+    elif configs and any(file.mentions("{config}") for file in all_files(value)):
+        yield from ((config, value) for config in configs)
+    else:
+        # The files say of themselves which configuration they are of, or there is but one.
+        yield (configs[0] if len(configs) == 1 else None), value
+
+
+def _by_split(value: Any, splits: Sequence[str], config: str | None) -> Iterator[Group]:
+    if isinstance(value, Mapping) and not _is_file(value):
+        for split in splits:
+            if split in value:
+                yield Group(config, (split,), tuple(file.filled(config, split) for file in _files(value[split])))
+        return
+    files = _files(value)
+    if any(file.mentions("{split}") for file in files):
+        for split in splits:
+            yield Group(config, (split,), tuple(file.filled(config, split) for file in files))
+    else:
+        yield Group(config, tuple(splits), tuple(file.filled(config, None) for file in files))
+
+
+def _files(value: Any) -> list[FileCard]:
+    return [_file(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def _is_file(value: Mapping[Any, Any]) -> bool:
+    return any(key in value for key in _KEYS)
+
+
+def _file(value: Any) -> FileCard:
+    if isinstance(value, str) and value:
+        return FileCard((value,))
+    if not isinstance(value, Mapping) or not _is_file(value):
+        raise ValueError(f"{value!r} is no file: give its path or URL, {{join: [...], as: NAME}} or {{list: URL}}")
+    kind = next(key for key in _KEYS if key in value)
+    if set(value) - _KEYS[kind]:
+        raise ValueError(f"{value!r}: unknown key(s) {', '.join(sorted(map(str, set(value) - _KEYS[kind])))}")
+    if kind == "list":
+        if not isinstance(value["list"], str):
+            raise ValueError(f"{value!r}: list takes one URL")
+        return FileCard((value["list"],), is_list=True)
+    parts = value["join"] if isinstance(value["join"], list) else [value["join"]]
+    if not parts or not all(isinstance(part, str) and part for part in parts) or not isinstance(value.get("as"), str):
+        raise ValueError(f"{value!r}: join takes paths, and `as` the name of what they make")
+    return FileCard(tuple(parts), name=value["as"])

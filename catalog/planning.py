@@ -1,0 +1,84 @@
+"""`catalog pull --dry-run`: what a pull would read, without storing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from ..errors import GateError, NetworkError
+from ..shards.store import Store, resolve
+from .card import SourceCard
+from .choosing import fallback_notice
+from .history import History, read_history
+from .pull import PullOptions, Wanted, open_access, tokens_for
+from .sources.http import Fetcher
+from .units import Access, Unit
+
+
+@dataclass(slots=True)
+class PlannedUnit:
+    """One line of a dry run."""
+
+    place: str
+    splits: tuple[str, ...]
+    bytes: int | None
+    local: bool
+    note: str
+    config: str | None = None
+
+
+@dataclass(slots=True)
+class PullPlan:
+    """What a pull would do."""
+
+    dataset: str
+    source: str
+    stored: int
+    wanted: int | None
+    units: list[PlannedUnit]
+    notes: list[str]
+
+
+def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
+    """What `pull` would read; hosts are asked for listings and sizes only."""
+    wanted = Wanted.of(name, options or PullOptions())
+    root = resolve(store_path)
+    store = Store(root) if (root / "samples" / "_delta_log").is_dir() else None
+    history = read_history(store, wanted.card.name) if store else History()
+    held = wanted.held(store) if store else 0
+    with Fetcher(tokens=tokens_for(wanted)) as fetcher:
+        access = open_access(wanted, root / "partial", fetcher, history)
+        source, units = _first_units(wanted, history, access)
+        planned = [_planned(unit, history, fetcher) for unit in units]
+    notes = list(access.notices)
+    if wanted.options.samples is not None and source.kind == "archive":
+        notes.append(_reading_note(units))
+    return PullPlan(wanted.card.name, source.kind, held, wanted.options.samples, planned, notes)
+
+
+def _reading_note(units: list[Unit]) -> str:
+    if units and all(unit.seekable for unit in units):
+        return "of a zip only the directory and the members that are wanted are fetched"
+    return "an archive is read as a stream and left once the number is reached"
+
+
+def _first_units(wanted: Wanted, history: History, access: Access) -> tuple[SourceCard, list[Unit]]:
+    """The first source that can be reached, and what it holds of the splits."""
+    sources = wanted.sources(history)
+    for source, following in pairwise(sources):
+        try:
+            return source, wanted.units(source, access)
+        except GateError:
+            raise
+        except NetworkError as error:
+            access.notice(fallback_notice(source, error, following))
+    return sources[-1], wanted.units(sources[-1], access)
+
+
+def _planned(unit: Unit, history: History, fetcher: Fetcher) -> PlannedUnit:
+    size = unit.bytes
+    if size is None and len(unit.urls) == 1:
+        size = fetcher.head(unit.urls[0]).size
+    note = "read to its end before: nothing to do" if history.is_exhausted(unit) else ""
+    return PlannedUnit(unit.place, unit.splits, size, unit.local, note, unit.config)

@@ -1,0 +1,127 @@
+"""What the user already has, as a unit: an archive, its unpacked tree, or a folder of files as they were downloaded.
+
+Neither a gate nor the network is touched. A folder that holds archives as they were downloaded is read like an
+unpacked tree, with those archives opened in place; files that are parts of one archive are joined by the card's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ...converters.raw import RawFile, RawStream, Rejection
+from ...errors import UsageError
+from ..files import FileCard, all_files
+from ..local import Verification, file_fingerprint, tree_fingerprint
+from ..source_card import SourceCard
+from ..sources.archive import members
+from ..sources.checksums import Expected
+from ..sources.joined import JoinedStream
+from ..sources.tree import tree
+from .opening import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener, secret
+from .unit import Accepts, Access, Unit, password_of
+
+
+def unit_from(path: Path, source: SourceCard, splits: Sequence[str], configs: Sequence[str], access: Access) -> Unit:
+    """One unit of files that the user already has.
+
+    Raises:
+        UsageError: There is nothing at `path`, or it cannot be told which split it is.
+    """
+    path = path.expanduser().absolute()
+    config = configs[0] if len(configs) == 1 else None
+    if path.is_dir():
+        return Unit(tuple(splits), str(path), lambda accepts: _tree(path, source, accepts, access),
+                    tree_fingerprint(path), config=config, local=True)  # fmt: skip
+    if not path.is_file():
+        raise UsageError(f"--from {path}: there is no such file or folder.")
+    if is_archive(path.name) or source.reader_name != "columns":
+        return _archive(path, source, tuple(splits), config, access)
+    if len(splits) != 1:
+        raise UsageError(f"--from {path}: which split is it? Add --split, one of {', '.join(splits)}.")
+    return Unit(tuple(splits), str(path), lambda accepts: _one_file(path, splits[0], config),
+                file_fingerprint(path), config=config, bytes=path.stat().st_size, local=True)  # fmt: skip
+
+
+def _one_file(path: Path, split: str, config: str | None) -> Iterator[RawFile]:
+    file = local_file(path, path.name, path.as_uri(), "local file", split)
+    file.config = config
+    yield file
+
+
+def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: str | None, access: Access) -> Unit:
+    size = path.stat().st_size
+    verification = Verification(path, Expected()) if access.whole or size <= VERIFY_FIRST_BYTES else None
+
+    def files(accepts: Accepts) -> RawStream:
+        revision = verification.revision() if verification else f"size:{size} (prefix)"
+        with path.open("rb") as stream:
+            for item in members(
+                stream, name=path.name, uri=path.as_uri(), revision=revision, spool=access.spool,
+                nested=source.nested, wants=accepts, **secret(password_of(source)),  # type: ignore[arg-type]
+            ):  # fmt: skip
+                if access.progress:
+                    access.progress(stream.tell(), size)
+                yield item
+
+    prepare = verification.start if verification else _nothing
+    return Unit(splits, path.as_uri(), files, file_fingerprint(path), config=config, bytes=size, local=True,
+                prepare=prepare)  # fmt: skip
+
+
+def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
+    """The files of a folder; joined archives come after the other files, as their parts are read nowhere else."""
+    joins = _joins(source)
+    nested = (*source.nested, *_downloaded_names(source))
+    yield from tree(
+        root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested, wants=accepts,
+    )  # fmt: skip
+    for file in joins:
+        yield from _joined(root, file, source, accepts, access)
+
+
+def _joins(source: SourceCard) -> list[FileCard]:
+    named = source.named_files
+    return [] if named is None else [file for file in all_files(named) if file.name is not None]
+
+
+def _downloaded_names(source: SourceCard) -> tuple[str, ...]:
+    """Patterns of the archives that the card names: a folder of downloads may hold them as they came."""
+    if source.named_files is None:
+        return ()
+    single = [file for file in all_files(source.named_files) if file.name is None]
+    names = {path.rsplit("/", 1)[-1].split("?")[0] for file in single for path in file.paths}
+    patterns = {_pattern(name).lower() for name in names if ARCHIVE.search(name)}
+    return tuple(sorted({each for name in patterns for each in (name, f"*/{name}")}))
+
+
+def _pattern(name: str) -> str:
+    return name.replace("{split}", "*").replace("{config}", "*")
+
+
+def _joined(
+    root: Path, file: FileCard, source: SourceCard, accepts: Accepts, access: Access
+) -> Iterator[RawFile | Rejection]:
+    patterns = [_pattern(path.rsplit("/", 1)[-1]) for path in file.paths]
+    found = [
+        path
+        for pattern in patterns
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and fnmatchcase(path.name, pattern)
+    ]
+    if not found:
+        return
+    name = _pattern(str(file.name))
+    with ExitStack() as stack:
+        stream = stack.enter_context(JoinedStream([opener(path) for path in dict.fromkeys(found)]))
+        yield from members(
+            cast("BinaryIO", stream), name=name, uri=f"{root.as_uri()}/{name}", revision="local tree",
+            spool=access.spool, nested=source.nested, wants=accepts, **secret(password_of(source)),  # type: ignore[arg-type]
+        )  # fmt: skip
+
+
+def _nothing() -> None:
+    """For units that have nothing to prepare."""

@@ -1,0 +1,274 @@
+"""Opening parts: from an address, through a mirror or the network, to the raw files that a reader gets.
+
+An archive is opened as a stream of members, a Parquet file by ranges, anything else (a table, a list, a single media
+file) as the file it is. What a mirror folder holds is read where it lies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ...converters.raw import RawFile, RawStream, Rejection
+from ..local import Verification, file_fingerprint, verified
+from ..sources.archive import members
+from ..sources.checksums import Expected
+from ..sources.growing import GrowingFile
+from ..sources.joined import JoinedStream
+from ..sources.partial import Downloaded, PartialFile, download
+from ..sources.ranges import RangeFile, RangesIgnored
+from .parts import Part
+from .unit import Accepts, Access
+
+VERIFY_FIRST_BYTES = 512 * 1024 * 1024
+"""A local file up to this size is verified before any of it is read, also when only some samples are wanted."""
+
+ARCHIVE = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst)|tbz2?|txz|zip|7z|aes\.tgz)$", re.IGNORECASE)
+SEEKABLE = re.compile(r"\.zip$", re.IGNORECASE)
+"""Archives of which single members can be read: their directory is at their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How the members of an archive are treated, and what every file of the unit shares."""
+
+    split: str | None
+    config: str | None
+    nested: tuple[str, ...]
+    password: Callable[[], str | None]
+
+
+def is_archive(name: str) -> bool:
+    return ARCHIVE.search(name) is not None
+
+
+class Opening:
+    """Opens the parts of one unit, each when its turn comes."""
+
+    def __init__(self, parts: list[Part], handling: Handling, access: Access) -> None:
+        self.parts = parts
+        self.handling = handling
+        self.access = access
+        self._verifications: dict[str, Verification] = {}
+
+    def files(self, accepts: Accepts) -> RawStream:
+        """The raw files of all parts, in order."""
+        for part in self.parts:
+            if is_archive(part.name) or accepts(part.name):
+                yield from self._marked(self._open(part, accepts))
+
+    def prepare(self) -> None:
+        """Start the sum of the first local archive."""
+        for part in self.parts[:1]:
+            where = self._where(part.urls[0])
+            if isinstance(where, Path) and is_archive(part.name) and len(part.urls) == 1:
+                self._verification(part, where).start()
+
+    def spent(self) -> None:
+        """Delete what was downloaded."""
+        for part in self.parts:
+            for url in part.urls:
+                where = self._where(url)
+                if isinstance(where, str):
+                    target = PartialFile(self.access.partial, where)
+                    if target.folder.is_dir():
+                        with target.locked():
+                            target.discard()
+
+    def _marked(self, stream: RawStream) -> Iterator[RawFile | Rejection]:
+        for item in stream:
+            if isinstance(item, RawFile):
+                item.split = item.split or self.handling.split
+                item.config = item.config or self.handling.config
+            yield item
+
+    def _where(self, url: str) -> Path | str:
+        return self.access.mirror.locate(url) if self.access.mirror is not None else url
+
+    def _open(self, part: Part, accepts: Accepts) -> RawStream:
+        expected = self._expected(part)
+        if len(part.urls) > 1:
+            return self._joined(part, expected, accepts)
+        where = self._where(part.urls[0])
+        if isinstance(where, Path):
+            return self._local(part, where, expected, accepts)
+        if not is_archive(part.name):
+            return [self._remote_file(part, where, expected)]
+        if self.access.whole:
+            return self._fetched_archive(part, where, expected, accepts)
+        if SEEKABLE.search(part.name):
+            return self._ranged_archive(part, where, expected, accepts)
+        return self._growing_archive(part, where, expected, accepts)
+
+    def _expected(self, part: Part) -> Expected:
+        stand_in = self.access.mirror.sha256(part.urls[0]) if self.access.mirror is not None else None
+        return Expected(sha256=stand_in) if stand_in and len(part.urls) == 1 else part.expected
+
+    # ---- on this machine
+
+    def _local(self, part: Part, path: Path, expected: Expected, accepts: Accepts) -> RawStream:
+        if is_archive(part.name):
+            yield from self._local_archive(part, path, accepts)
+            return
+        pinned = part.revision
+        found = verified(path, expected) if expected.sha256 or expected.md5 or pinned is None else None
+        revision = (f"{pinned} ({found})" if found else pinned) if pinned else str(found)
+        yield local_file(path, part.name, part.urls[0], revision)
+
+    def _local_archive(self, part: Part, path: Path, accepts: Accepts) -> RawStream:
+        size = path.stat().st_size
+        verification = self._verification(part, path) if self.access.whole or size <= VERIFY_FIRST_BYTES else None
+        revision = verification.revision() if verification else f"size:{size} (prefix)"
+        with path.open("rb") as stream:
+            for item in self._members(stream, part, revision, accepts):
+                if self.access.progress:
+                    self.access.progress(stream.tell(), size)
+                yield item
+
+    def _verification(self, part: Part, path: Path) -> Verification:
+        if part.name not in self._verifications:
+            self._verifications[part.name] = Verification(path, self._expected(part))
+        return self._verifications[part.name]
+
+    # ---- on a host
+
+    def _fetched_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+        opened, done = self._fetch(url, expected)
+        with opened as stream:
+            yield from self._members(stream, part, self._pinned(part, f"sha256:{done.sha256}"), accepts)
+
+    def _growing_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+        access = self.access
+        with GrowingFile(
+            access.fetcher, url, access.partial, expected=expected, progress=access.progress,
+            on_wait=access.notice, on_restart=access.notice,
+        ) as stream:  # fmt: skip
+            state = f"etag:{stream.etag} (prefix)" if stream.etag else f"size:{stream.size} (prefix)"
+            for item in self._members(cast("BinaryIO", stream), part, self._pinned(part, state), accepts):
+                if isinstance(item, Rejection) and item.damaged:
+                    # Otherwise every later run would replay the damaged prefix.
+                    stream.discard()
+                yield item
+
+    def _ranged_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+        """Only the members that are wanted are fetched; each has a sum of its own in the archive."""
+        try:
+            file = RangeFile(self.access.fetcher, url)
+            file.seek(max(0, file.size - 8))
+            file.read(8)
+            file.seek(0)
+        except RangesIgnored:
+            yield from self._growing_archive(part, url, expected, accepts)
+            return
+        state = f"etag:{file.etag} (members)" if file.etag else f"size:{file.size} (members)"
+        yield from self._members(cast("BinaryIO", file), part, self._pinned(part, state), accepts)
+
+    def _remote_file(self, part: Part, url: str, expected: Expected) -> RawFile:
+        """A table or Parquet file: Parquet by ranges where it cannot be verified whole, all others fetched."""
+        if part.name.endswith(".parquet") and not (expected.sha256 and self.access.whole):
+            return RawFile(part.name, part.urls[0], part.revision or url, None, lambda: self._ranged(url))
+        path, done = self._downloaded(url, expected)
+        found = f"sha256:{done.sha256}"
+        revision = part.revision if part.revision and not expected.sha256 else self._pinned(part, found)
+        return local_file(path, part.name, part.urls[0], revision)
+
+    def _ranged(self, url: str) -> BinaryIO:
+        try:
+            file = RangeFile(self.access.fetcher, url)
+            file.seek(max(0, file.size - 8))
+            file.read(8)
+            file.seek(0)
+        except RangesIgnored as error:
+            self.access.notice(f"{error.message} It is fetched first.")
+            return self._fetch(url, Expected())[0]
+        return cast("BinaryIO", file)
+
+    def _joined(self, part: Part, expected: Expected, accepts: Accepts) -> RawStream:
+        """Parts that are one file byte after byte: each is opened when its turn comes, or reached by ranges."""
+        places = [self._where(url) for url in part.urls]
+        local = [place for place in places if isinstance(place, Path)]
+        with ExitStack() as stack:
+            if len(local) == len(places):
+                stream = stack.enter_context(JoinedStream([opener(path) for path in local]))
+                state = f"size:{sum(path.stat().st_size for path in local)}"
+            else:
+                seekable = SEEKABLE.search(part.name) is not None
+                openers = [self._part_opener(str(place), seekable=seekable) for place in places]
+                stream = stack.enter_context(JoinedStream(openers))
+                state = "joined"
+            yield from self._members(cast("BinaryIO", stream), part, self._pinned(part, state), accepts)
+
+    def _part_opener(self, url: str, *, seekable: bool) -> Callable[[], BinaryIO]:
+        if self.access.whole:
+            return lambda: self._fetch(url, Expected())[0]
+        if seekable:
+            return lambda: self._ranged(url)
+        access = self.access
+        return lambda: cast("BinaryIO", GrowingFile(
+            access.fetcher, url, access.partial, progress=access.progress, on_wait=access.notice,
+            on_restart=access.notice,
+        ))  # fmt: skip
+
+    def _pinned(self, part: Part, state: str) -> str:
+        return f"{part.revision} ({state})" if part.revision else state
+
+    def _members(self, stream: BinaryIO, part: Part, revision: str, accepts: Accepts) -> RawStream:
+        return members(
+            stream, name=part.name.rsplit("/", 1)[-1], uri=part.urls[0], revision=revision, spool=self.access.spool,
+            nested=self.handling.nested, wants=accepts, **secret(self.handling.password()),  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _downloaded(self, url: str, expected: Expected) -> tuple[Path, Downloaded]:
+        done = download(
+            self.access.fetcher, url, self.access.partial, expected=expected, progress=self.access.progress,
+            on_wait=self.access.notice, on_restart=self.access.notice,
+        )  # fmt: skip
+        return done.path, done
+
+    def _fetch(self, url: str, expected: Expected) -> tuple[BinaryIO, Downloaded]:
+        """A file brought here whole and checked, open for reading."""
+        while True:
+            path, done = self._downloaded(url, expected)
+            try:
+                return path.open("rb"), done
+            except FileNotFoundError:
+                # Another pull read the same download to its end and deleted it: it is fetched again.
+                continue
+
+
+def secret(password: str | None) -> dict[str, str]:
+    """The password as `members` takes it."""
+    return {} if password is None else {"password": password}
+
+
+def opener(path: Path) -> Callable[[], BinaryIO]:
+    """Opens a file when its turn comes."""
+    return lambda: path.open("rb")
+
+
+def local_file(path: Path, name: str, uri: str, revision: str, split: str | None = None) -> RawFile:
+    """A file on this machine as a raw file."""
+    return RawFile(name, uri, revision, path.stat().st_size, lambda: path.open("rb"), path=path, split=split)
+
+
+def fingerprint_of(parts: list[Part], access: Access) -> tuple[str, int | None]:
+    """What tells these parts from others, and their size where all of them lie on this machine."""
+    marks: list[str] = []
+    size: int | None = 0
+    for part in parts:
+        for url in part.urls:
+            where = access.mirror.locate(url) if access.mirror is not None else url
+            if isinstance(where, Path):
+                marks.append(file_fingerprint(where))
+                size = None if size is None else size + where.stat().st_size
+            else:
+                pinned = f"{part.revision}/{part.name}" if part.revision else url
+                marks.append(part.expected.sha256 or part.expected.md5 or pinned)
+                size = None
+    mark = "+".join(marks)
+    return (mark if len(marks) == 1 else hashlib.sha256(mark.encode()).hexdigest()[:32]), size

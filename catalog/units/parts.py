@@ -1,0 +1,164 @@
+"""From the files that a card names to the files that a host has: listings of the hub, lists of URLs, joined parts."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from ...errors import UsageError
+from ..files import FileCard, Group
+from ..source_card import SourceCard
+from ..sources.checksums import Expected
+from ..sources.http import NotFound
+from ..sources.hub import hub_listing, hub_url
+from .unit import Access
+
+LIST_BYTES = 16 * 1024 * 1024
+_WILD = re.compile(r"[*?\[]")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file to open, whole: a table, a Parquet file, an archive.
+
+    Attributes:
+        name: As the reader sees it: the path in the repository, or the last part of the URL.
+        urls: The original addresses; several are joined byte after byte.
+        expected: Sums on the card, of the joined whole.
+        revision: What pins it: a commit; None where only its own sum can.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    expected: Expected = field(default_factory=Expected)
+    revision: str | None = None
+
+
+def parts_of(source: SourceCard, group: Group, access: Access) -> list[Part]:
+    """The files of a group, in order.
+
+    Raises:
+        NotFound: One of them does not exist.
+        NetworkError, GateError: A listing cannot be had.
+    """
+    split = group.splits[0] if len(group.splits) == 1 else None
+    found: list[Part] = []
+    revision = _revision(source, access) if source.hub is not None else None
+    for file in group.files:
+        if source.hub is not None and not _is_url(file):
+            assert revision is not None
+            found.extend(_hub_parts(source, file, revision, split, access))
+        elif file.is_list:
+            found.extend(_listed(source, file, split, access))
+        else:
+            found.append(_part(source, file.name or _base(file.paths[0]), file.paths, split, None))
+    return found
+
+
+def _is_url(file: FileCard) -> bool:
+    return file.paths[0].startswith(("https://", "http://"))
+
+
+def _part(source: SourceCard, name: str, urls: tuple[str, ...], split: str | None, revision: str | None) -> Part:
+    expected = Expected(sha256=source.sum_of("sha256", name, split), md5=source.sum_of("md5", name, split))
+    return Part(name, urls, expected, revision)
+
+
+def _base(url: str) -> str:
+    return urlsplit(url).path.rsplit("/", 1)[-1]
+
+
+# ---- lists of URLs
+
+
+def _listed(source: SourceCard, file: FileCard, split: str | None, access: Access) -> Iterator[Part]:
+    """The URLs of a text file, one a line; what a URL may not hold as it stands is quoted."""
+    text = _text(file.paths[0], access)
+    for number, line in enumerate(text.splitlines(), start=1):
+        url = line.strip()
+        if not url:
+            continue
+        if not re.match(r"https?://", url):
+            raise UsageError(f"{file.paths[0]}: line {number}: expected a URL, got {url[:80]!r}.")
+        yield _part(source, _base(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
+
+
+def _text(url: str, access: Access) -> str:
+    where = access.mirror.locate(url) if access.mirror is not None else url
+    data = where.read_bytes() if isinstance(where, Path) else access.fetcher.read(where, limit=LIST_BYTES)
+    return data.decode("utf-8", errors="replace")
+
+
+# ---- hub
+
+
+def _revision(source: SourceCard, access: Access) -> str:
+    """The commit to read: the card's, one that an earlier pull resolved, or the branch as it stands now."""
+    pinned = str(source.revision)
+    if _COMMIT.fullmatch(pinned) or access.mirror is not None:
+        return access.revisions.get(str(source.hub), pinned)
+    if str(source.hub) not in access.revisions:
+        access.revisions[str(source.hub)] = hub_listing(str(source.hub), pinned).commit
+    return access.revisions[str(source.hub)]
+
+
+def _hub_parts(source: SourceCard, file: FileCard, revision: str, split: str | None, access: Access) -> Iterator[Part]:
+    repo = str(source.hub)
+    found = [(path, *_found(repo, path, revision, access)) for path in file.paths]
+    if file.name is not None:
+        joined = tuple(url for _, urls, _ in found for url in urls)
+        yield _part(source, file.name, joined, split, found[0][2])
+        return
+    for _, urls, at in found:
+        for url in urls:
+            yield _part(source, _path_in_repo(url), (url,), split, at)
+
+
+def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list[str], str]:
+    """Original URLs of the files that match, and the revision that they were found at."""
+    if access.mirror is None:
+        names = hub_listing(repo, revision).names
+        matching = sorted(name for name in names if _matches(name, pattern))
+        if not matching:
+            raise NotFound(f"{repo}@{revision[:12]} has no file {pattern}.")
+        return [hub_url(repo, name, revision) for name in matching], revision
+    for candidate in dict.fromkeys((revision, "main")):
+        original = f"https://huggingface.co/datasets/{repo}/resolve/{quote(candidate, safe='')}/{pattern}"
+        if not _WILD.search(pattern):
+            urls = [original] if access.mirror.root is None or access.mirror.has(original) else []
+            if access.mirror.root is None and access.mirror.sums and not access.mirror.has(original):
+                urls = []
+        else:
+            urls = access.mirror.glob(original)
+        if urls:
+            if candidate != revision:
+                access.notice(
+                    f"the mirror has {repo} at {candidate}, not at the pinned revision {revision[:12]}; it is verified "
+                    "by mirror.yaml where that has a sum"
+                )
+            return urls, candidate
+    raise NotFound(
+        f"the mirror {access.mirror.name} has no file {pattern} of {repo}, neither at {revision[:12]} nor at main.",
+        hint="copy it there, or choose another --source",
+    )
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Part by part: a `*` stays within its folder."""
+    parts, patterns = name.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(
+        fnmatch.fnmatchcase(part, each) for part, each in zip(parts, patterns, strict=True)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _path_in_repo(url: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(urlsplit(url).path).split("/resolve/", 1)[-1].split("/", 1)[-1]
