@@ -43,5 +43,9 @@ FORMATS: dict[str, ImportFormat] = {
     "jsonl": ImportFormat("table"),
     "parquet": ImportFormat("table"),
     "folder": ImportFormat("folder", reads="folder", files="tree", options=frozenset(), holds="media"),
+    **{name: ImportFormat(name) for name in ("unified", "msswift", "conversation", "alpaca", "qa", "termchunks")},
+    "lhotse": ImportFormat("lhotse", reads="either", holds="cuts, supervisions or recordings"),
+    "kaldi": ImportFormat("kaldi", reads="folder", holds="utterances"),
+    "nemo": ImportFormat("nemo", reads="either"),
 }
 """Name on the command line -> how it is read."""

@@ -21,6 +21,9 @@ from .ingest import Ingest, IngestOptions
 from .raw import RawFile, ReadContext
 from .readers import get_reader
 
+OF_FILES = ("split", "config")
+"""What `--set` says of every file: it is part of the ids, and a row's own value goes before it."""
+
 
 @dataclass(slots=True)
 class ImportResult:
@@ -74,7 +77,7 @@ def import_data(
     )
     context = ReadContext(name, options, spool=store.media.scratch)
     reader = get_reader(spec.reader)
-    ingest.take(reader(_files(spec, path, context), context))
+    ingest.take(reader(_files(spec, path, context, values or {}), context))
     run.finish(store)
     if not run.account.candidates:
         options["notes"].append(f"{path} holds no {spec.holds}: nothing was imported")
@@ -106,12 +109,15 @@ def _check_options(format: str, given: Mapping[str, Any]) -> None:
 
 
 def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
-    """The columns that `--set` fills, checked."""
+    """The columns that `--set` fills, checked; split and config go with the files instead."""
     defaults: dict[str, Any] = {}
     for key, value in values.items():
         if key != "panel":
             check_field(key, where="--set")
-        if key in ("id", "audio", "video", "image", "media", "split", "config", "words", "phones", "messages"):
+        if key in OF_FILES:
+            check_name(value, what=key)
+            continue
+        if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages"):
             raise UsageError(f"--set: {key!r} differs from row to row; map a column to it: --map COLUMN={key}")
         if key == "panel" and value not in PANELS:
             raise UsageError(f"--set panel={value}: panels are {', '.join(PANELS)}.")
@@ -143,17 +149,15 @@ def _reader_options(
     }
 
 
-def _files(spec: ImportFormat, path: Path, context: ReadContext) -> Iterator[RawFile]:
+def _files(spec: ImportFormat, path: Path, context: ReadContext, values: Mapping[str, str]) -> Iterator[RawFile]:
     """The files that the reader accepts, in the order of their names."""
-    if spec.files == "tree":
-        for found in _tree(path, path.rglob("*")):
-            name = found.relative_to(path).as_posix()
-            if context.accepts(name):
-                yield _raw(found, name, "")
-    else:
-        for found in [path] if path.is_file() else _tree(path, path.iterdir()):
-            if path.is_file() or context.accepts(found.name):
-                yield _raw(found, found.name, _checksum(found))
+    inside = _tree(path, path.rglob("*") if spec.files == "tree" else path.iterdir()) if path.is_dir() else [path]
+    for each in inside:
+        name = each.name if each == path else each.relative_to(path).as_posix()
+        if each == path or context.accepts(name):
+            raw = _raw(each, name, "" if spec.files == "tree" else _checksum(each))
+            raw.split, raw.config = values.get("split"), values.get("config")
+            yield raw
 
 
 def _tree(root: Path, paths: Iterable[Path]) -> Iterator[Path]:

@@ -85,7 +85,9 @@ def _candidates(media: list[RawFile], texts: dict[str, RawFile]) -> CandidateStr
                 yield Rejection(file.name, "not_utf8", f"{texts[stem].uri}: byte {error.start}", texts[stem].uri)
                 continue
         identity = stem if by_stem[stem] == 1 else file.name
-        yield Candidate(identity, None, fields, [("media", file.blob())], None, file.uri, file.revision, file.uri)
+        yield Candidate(
+            identity, file.split, fields, [("media", file.blob())], file.config, file.uri, file.revision, file.uri
+        )
 
 
 def _note(context: ReadContext, ignored: Counter[str], lone_texts: int) -> None:

@@ -7,9 +7,12 @@ the file. JSON may be an array, one record, an object of records by id, or an ob
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +100,22 @@ def _is_not_utf8(text: str) -> bool:
 
 
 def read_jsonl(path: Path) -> Rows:
-    """Rows of JSON Lines; blank lines are skipped."""
+    """Rows of JSON Lines, plain or packed by gzip; blank lines are skipped."""
+    number = 0
+    with _opened(path) as file:
+        try:
+            for number, raw in enumerate(file, start=1):
+                if raw.strip():
+                    yield _json_line(raw.removeprefix(b"\xef\xbb\xbf"), path, number)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            where = f"{path}:{number + 1}"
+            yield Rejection(f"{path.name}:{number + 1}", "corrupt_gzip", f"{where}: {error}", where, damaged=True)
+
+
+def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
     with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if raw.strip():
-                yield _json_line(raw.removeprefix(b"\xef\xbb\xbf"), path, number)
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")
 
 
 def _json_line(raw: bytes, path: Path, number: int) -> Row | Rejection:

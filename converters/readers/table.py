@@ -6,7 +6,7 @@ Relative media paths start at `media_dir`, else at the table's own folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ...shards.sample import MEDIA_KINDS
 from ..fields import MEDIA, require_media, resolve_columns
 from ..raw import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .cells import BadCell, MadeIds, blobs, check_span, split_name, typed
-from .rows import READ, Row
+from .rows import READ, Row, Rows
 from .values import as_text
 
 _PEEK_ROWS = 200
@@ -34,30 +34,62 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
         raise UsageError(f"{file.uri}: a table is read from a file of its own, not from inside an archive.")
-    rows = READ[str(context.options["format"])](file.path)
-    head = list(islice(rows, _PEEK_ROWS))
-    columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    yield from candidates(READ[str(context.options["format"])](file.path), file, context)
+
+
+def candidates(
+    rows: Rows,
+    file: RawFile,
+    context: ReadContext,
+    *,
+    columns: Sequence[str] | None = None,
+    known: Mapping[str, str] | None = None,
+) -> CandidateStream:
+    """Candidates of rows, whatever format they came from; the rejections among them pass through.
+
+    Args:
+        rows: Their media cells are paths, bytes, structs of both, `Blob`s, or lists of those.
+        file: Gives the folder where relative paths start, and the split and config that no row says itself.
+        columns: All of the columns, where the format knows them; else the first rows are looked at.
+        known: Column -> field as the format itself has it; a map of the user's goes first.
+    """
+    head: list[Row | Rejection] = []
+    if columns is None:
+        head = list(islice(rows, _PEEK_ROWS))
+        columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    mapped = _mapped(columns, known or {}, file, context) if columns else {}
+    if columns and not context.options.get("text_only"):
+        require_media(columns, mapped, table=str(file.path))
+    maker = _Maker(file, context, columns, mapped, known or {})
+    for row in chain(head, rows):
+        yield row if isinstance(row, Rejection) else maker.candidate(row)
+
+
+def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
     given = dict(context.options.get("map") or {})
     if context.options.get("id_column"):
         given[str(context.options["id_column"])] = "id"
-    mapped = resolve_columns(columns, given, table=str(file.path)) if columns else {}
-    if columns and not context.options.get("text_only"):
-        require_media(columns, mapped, table=str(file.path))
-    maker = _Maker(file, context, columns, mapped)
-    for row in chain(head, rows):
-        yield row if isinstance(row, Rejection) else maker.candidate(row)
+    free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
+    return resolve_columns(columns, {**free, **given}, table=str(file.path))
 
 
 class _Maker:
     """Makes candidates of rows; keeps the ids it made up, so that they stay unique in the file."""
 
-    def __init__(self, file: RawFile, context: ReadContext, columns: Iterable[str], mapped: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        file: RawFile,
+        context: ReadContext,
+        columns: Iterable[str],
+        mapped: Mapping[str, str],
+        known: Mapping[str, str],
+    ) -> None:
         assert file.path is not None
         self.file = file
+        self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
         self.folder = Path(context.options.get("media_dir") or file.path.parent)
-        self.wants = context.wants
         self.made = MadeIds()
 
     def candidate(self, row: Row) -> Candidate | Rejection:
@@ -67,6 +99,7 @@ class _Maker:
         try:
             return self._candidate(row)
         except BadCell as error:
+            _discard(row)
             return Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
 
     def _learn(self, row: Row) -> None:
@@ -74,7 +107,8 @@ class _Maker:
         late = [column for column in row.values if column not in self.columns]
         self.columns.update(late)
         taken = set(self.mapped.values())
-        found = resolve_columns(late, {}, table=str(self.file.path))
+        own = {column: self.known[column] for column in late if self.known.get(column, "") not in ("", *taken)}
+        found = resolve_columns(late, own, table=str(self.file.path))
         self.mapped |= {column: field for column, field in found.items() if field not in taken}
 
     def _candidate(self, row: Row) -> Candidate | Rejection:
@@ -93,9 +127,17 @@ class _Maker:
                 fields[field] = typed(field, column, value)
         check_span(fields)
         identity = fields.pop("id", None) or row.key or self.made.next(media)
-        split = split_name(fields.pop("split", None))
-        config = fields.pop("config", None)
+        split = split_name(fields.pop("split", None)) or self.file.split
+        config = fields.pop("config", None) or self.file.config
         if extra:
             fields["extra"] = extra
         media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
         return Candidate(str(identity), split, fields, media, config, self.file.uri, self.file.revision, row.where)
+
+
+def _discard(row: Row) -> None:
+    """Remove the temporary files that a row holds: nobody will take them."""
+    for value in row.values.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Blob) and item.temporary and item.path is not None:
+                item.path.unlink(missing_ok=True)

@@ -1,0 +1,195 @@
+"""Reader of a Kaldi data directory: `wav.scp`, `text`, `segments`, `utt2spk` and their kin, one UTF-8 line an entry.
+
+    wav.scp      <recording> <path>                      (a command, `sox ... |`, is never run: executable_entry)
+    segments     <utterance> <recording> <start> <end>   (seconds; an end of -1 is the recording's end)
+    text         <utterance> <words ...>
+    utt2spk      <utterance> <speaker>;  utt2lang <utterance> <language>;  spk2gender <speaker> <m|f>
+    utt2dur      <utterance> <seconds>;  reco2dur <recording> <seconds>
+    reco2file_and_channel  <recording> <file> <channel>
+
+Utterances are the lines of `segments`, or of `wav.scp` where there are no segments. Where a file `text` stands, an
+utterance that it leaves out is rejected (`no_transcript`): Kaldi's own `fix_data_dir.sh` drops it; without a file
+`text` all utterances are kept, without text. A line of `text` or `utt2spk` whose utterance is nowhere is `no_media`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ....errors import UsageError
+from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..rows import Row
+from ..table import candidates
+from .spans import declared_duration, span
+
+FILES = (
+    "wav.scp", "segments", "text", "utt2spk", "utt2lang", "spk2gender", "utt2dur", "reco2dur", "reco2file_and_channel",
+)  # fmt: skip
+KNOWN = {"id": "id", "audio": "audio", "text": "text", "speaker": "speaker", "language": "language",
+         "start_s": "start_s", "end_s": "end_s"}  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Directory:
+    """Its files as maps of key -> (rest of the line, number of the line), and what was wrong with them."""
+
+    path: Path
+    maps: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def get(self, name: str, key: str) -> str | None:
+        found = self.maps.get(name, {}).get(key)
+        return found[0] or None if found else None
+
+    def where(self, name: str, key: str) -> str:
+        return f"{self.path / name}:{self.maps[name][key][1]}"
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates in the order of `segments`, or of `wav.scp`."""
+    context.accepts = lambda name: name in FILES
+    directory = _Directory(Path(context.options["path"]))
+    scp: RawFile | None = None
+    for file in files:
+        if isinstance(file, Rejection):
+            yield file
+            continue
+        _take(file, directory)
+        if file.name == "wav.scp":
+            scp = file
+    if scp is None:
+        raise _no_directory(directory.path)
+    yield from directory.rejections
+    yield from candidates(_rows(directory, context), scp, context, columns=_columns(directory), known=KNOWN)
+    yield from _unmatched(directory, context)
+
+
+def _take(file: RawFile, directory: _Directory) -> None:
+    entries: dict[str, tuple[str, int]] = {}
+    for number, raw in enumerate(file.read().split(b"\n"), start=1):
+        where = f"{directory.path / file.name}:{number}"
+        try:
+            line = raw.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            directory.rejections.append(
+                Rejection(f"{file.name}:{number}", "not_utf8", f"{where}: byte {error.start}", where)
+            )
+            continue
+        if not line:
+            continue
+        key, *rest = line.split(maxsplit=1)
+        if key in entries:
+            detail = f"{where}: {key} stands on line {entries[key][1]} already"
+            directory.rejections.append(Rejection(f"{file.name}:{number}", "duplicate_id", detail, where))
+        else:
+            entries[key] = (rest[0] if rest else "", number)
+    directory.maps[file.name] = entries
+
+
+def _columns(directory: _Directory) -> list[str]:
+    columns = ["id", "audio", "recording_id"]
+    for name, column in [("text", "text"), ("utt2spk", "speaker"), ("utt2lang", "language"), ("spk2gender", "gender"),
+                         ("reco2file_and_channel", "channel")]:  # fmt: skip
+        if name in directory.maps:
+            columns.append(column)
+    return [*columns, "start_s", "end_s"] if "segments" in directory.maps else columns
+
+
+def _rows(directory: _Directory, context: ReadContext) -> Iterator[Row | Rejection]:
+    folder = Path(context.options.get("media_dir") or directory.path)
+    source = "segments" if "segments" in directory.maps else "wav.scp"
+    for utterance in directory.maps[source]:
+        where = directory.where(source, utterance)
+        try:
+            yield Row(_utterance(utterance, directory, folder), where)
+        except _Unusable as problem:
+            yield Rejection(utterance, problem.reason, f"{where}: {problem}", where)
+
+
+class _Unusable(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str, Any]:
+    recording, start, end = utterance, 0.0, None
+    if "segments" in directory.maps:
+        recording, start, end = _segment(directory.maps["segments"][utterance][0])
+    place = _place(recording, directory)
+    if "text" in directory.maps and utterance not in directory.maps["text"]:
+        raise _Unusable("no_transcript", f"the file text has no line of {utterance}")
+    values: dict[str, Any] = {"id": utterance, "audio": place}
+    if "segments" in directory.maps:
+        whole = _duration(recording, directory) or (declared_duration(folder / place) if start == 0 else None)
+        values["start_s"], values["end_s"] = span(start, end, whole)
+        values["recording_id"] = recording
+    speaker = directory.get("utt2spk", utterance)
+    channel = directory.get("reco2file_and_channel", recording)
+    values |= {
+        "text": directory.get("text", utterance),
+        "speaker": speaker,
+        "language": directory.get("utt2lang", utterance),
+        "gender": directory.get("spk2gender", speaker) if speaker else None,
+        "channel": channel.split()[-1] if channel else None,
+    }
+    return {column: value for column, value in values.items() if value is not None}
+
+
+def _segment(rest: str) -> tuple[str, float, float | None]:
+    parts = rest.split()
+    try:
+        recording, start, end = parts[0], float(parts[1]), float(parts[2])
+    except (IndexError, ValueError):
+        raise _Unusable("bad_row", f"expected <utterance> <recording> <start> <end>, got {rest[:80]!r}") from None
+    if end == -1:
+        return recording, start, None
+    if not 0 <= start < end < float("inf"):
+        raise _Unusable("bad_value", f"a span from {start} to {end} s is none")
+    return recording, start, end
+
+
+def _place(recording: str, directory: _Directory) -> str:
+    """The file of a recording; of Kaldi's extended file names only those that are plain files."""
+    place = directory.get("wav.scp", recording)
+    if place is None:
+        raise _Unusable("no_media", f"wav.scp has no recording {recording}")
+    if place.startswith("|") or place.endswith("|"):
+        raise _Unusable("executable_entry", f"a command, which is never run: {place[:80]}")
+    head, _, offset = place.rpartition(":")
+    if place == "-" or (head.endswith(".ark") and offset.isdigit()):
+        raise _Unusable("unsupported_source", f"{place[:80]} is no audio file of its own")
+    return place
+
+
+def _duration(recording: str, directory: _Directory) -> float | None:
+    try:
+        return float(directory.get("reco2dur", recording) or "none")
+    except ValueError:
+        return None
+
+
+def _unmatched(directory: _Directory, context: ReadContext) -> Iterator[Rejection]:
+    """Lines that belong to no utterance, one rejection an id; recordings that no segment uses are only told of."""
+    utterances = directory.maps.get("segments", directory.maps["wav.scp"])
+    told: set[str] = set()
+    for name in ("text", "utt2spk", "utt2lang", "utt2dur"):
+        for utterance in directory.maps.get(name, {}):
+            if utterance not in utterances and utterance not in told:
+                told.add(utterance)
+                where = directory.where(name, utterance)
+                detail = f"{where}: neither segments nor wav.scp has this utterance"
+                yield Rejection(utterance, "no_media", detail, where)
+    if "segments" in directory.maps:
+        used = {rest.split(maxsplit=1)[0] for rest, _ in utterances.values() if rest}
+        if unused := len(directory.maps["wav.scp"].keys() - used):
+            context.options["notes"].append(f"{unused} recordings of wav.scp have no segment")
+
+
+def _no_directory(path: Path) -> UsageError:
+    inside = sorted(found.parent for found in path.glob("*/wav.scp"))
+    hint = f"triptych import kaldi {inside[0]} ..." if inside else None
+    return UsageError(f"{path} is no Kaldi data directory: it has no wav.scp.", hint=hint)

@@ -1,0 +1,137 @@
+"""Reader of Lhotse manifests: cuts, or recordings with their supervisions; JSON Lines (`.gz` too) or a JSON array.
+
+    cuts_train.jsonl.gz                        one cut a line, its recording and supervisions inside
+    corpus_recordings_train.jsonl.gz           these two belong together: naming one of them, or their folder, reads
+    corpus_supervisions_train.jsonl.gz         both; what follows `recordings_`, `supervisions_`, `cuts_` is the split
+
+One sample a supervision: its span within the recording (a cut only says where its own zero lies). A cut or recording
+without supervisions is one sample without text. Word and phone alignments become `words` and `phones`, in seconds from
+the recording's start like the span itself. Custom fields, gender and channel go to `extra`.
+
+Relative paths start at the manifest's folder, or at `--media-dir`. Rejected: recordings that a command makes
+(`executable_entry`, never run), that lie behind a URL (`remote_media`) or in other places (`unsupported_source`), that
+are transformed after reading (`transformed_recording`), mixed cuts and padding (`mixed_cut`, `padding_cut`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ....shards.sample import NAME
+from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..rows import Row, Rows, read_json, read_jsonl
+from ..table import candidates
+from .supervisions import Unusable, cut_rows, supervised, unsupervised
+
+KNOWN = {"id": "id", "media": "media", "text": "text", "language": "language", "speaker": "speaker",
+         "start_s": "start_s", "end_s": "end_s", "words": "words", "phones": "phones"}  # fmt: skip
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
+_NAME = re.compile(r"(?:^|_)(recordings|supervisions|cuts)(?:_(.+?))?\.jsonl?(?:\.gz)?$")
+
+
+@dataclass(slots=True)
+class _Part:
+    """What belongs together: the manifests of one split."""
+
+    cuts: list[RawFile] = field(default_factory=list)
+    recordings: list[RawFile] = field(default_factory=list)
+    supervisions: list[RawFile] = field(default_factory=list)
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates in the order of the manifests: cuts first, then supervisions, then recordings without any."""
+    context.accepts = lambda name: name.lower().endswith(_SUFFIXES)
+    parts: defaultdict[str, _Part] = defaultdict(_Part)
+    for file in files:
+        if isinstance(file, Rejection):
+            yield file
+            continue
+        for each in [file, *_partner(file, context)]:
+            _sort_in(each, parts, context)
+    for part in parts.values():
+        for file in part.cuts:
+            yield from candidates(_cuts(file), file, context, known=KNOWN)
+        yield from _pair(part, context)
+
+
+def _partner(file: RawFile, context: ReadContext) -> Iterator[RawFile]:
+    """The other half of a pair, where the user named one of the two."""
+    if file.path is None or file.path != context.options["path"]:
+        return
+    for one, other in (("recordings", "supervisions"), ("supervisions", "recordings")):
+        path = file.path.with_name(file.path.name.replace(one, other))
+        if one in file.path.name and path.is_file():
+            yield replace(file, name=path.name, uri=path.as_uri(), path=path, opener=partial(path.open, "rb"))
+
+
+def _sort_in(file: RawFile, parts: defaultdict[str, _Part], context: ReadContext) -> None:
+    """By what its first record is, not by its name; the name gives the split."""
+    named = _NAME.search(file.name)
+    split = named[2].lower() if named and named[2] else ""
+    if split and NAME.fullmatch(split) and file.split is None:
+        file.split = split
+    first = next((row.values for row in _rows(file) if isinstance(row, Row)), None)
+    part = parts[split]
+    if first is None:
+        part.cuts.append(file)
+    elif "sources" in first:
+        part.recordings.append(file)
+    elif "recording_id" in first and "type" not in first and "storage_path" not in first:
+        part.supervisions.append(file)
+    elif "supervisions" in first or "tracks" in first or str(first.get("type", "")).endswith("Cut"):
+        part.cuts.append(file)
+    else:
+        context.options["notes"].append(f"{file.name} holds no cuts, recordings or supervisions: passed over")
+
+
+def _rows(file: RawFile) -> Rows:
+    assert file.path is not None
+    return read_json(file.path) if file.name.lower().endswith(".json") else read_jsonl(file.path)
+
+
+def _cuts(file: RawFile) -> Rows:
+    for row in _rows(file):
+        if isinstance(row, Rejection):
+            yield row
+        else:
+            yield from cut_rows(row)
+
+
+def _pair(part: _Part, context: ReadContext) -> CandidateStream:
+    recordings: dict[str, Row] = {}
+    for file in part.recordings:
+        for row in _rows(file):
+            if isinstance(row, Rejection):
+                yield row
+            elif str(row.values.get("id")) in recordings:
+                yield Rejection(row.where, "duplicate_id", f"{row.where}: a second {row.values['id']}", row.where)
+            else:
+                recordings[str(row.values.get("id"))] = row
+    used: set[str] = set()
+    for file in part.supervisions:
+        yield from candidates(_supervisions(file, recordings, used), file, context, known=KNOWN)
+    if part.recordings:
+        lone = (unsupervised(row) for name, row in recordings.items() if name not in used)
+        yield from candidates(lone, part.recordings[0], context, known=KNOWN)
+
+
+def _supervisions(file: RawFile, recordings: dict[str, Row], used: set[str]) -> Rows:
+    for row in _rows(file):
+        if isinstance(row, Rejection):
+            yield row
+            continue
+        name = str(row.values.get("recording_id"))
+        where = row.where
+        if name not in recordings:
+            detail = f"{where}: no recordings manifest beside it has the recording {name}"
+            yield Rejection(str(row.values.get("id") or where), "no_media", detail, where)
+            continue
+        used.add(name)
+        try:
+            yield Row(supervised(row.values, recordings[name].values, zero=0.0), where)
+        except Unusable as problem:
+            yield Rejection(str(row.values.get("id") or where), problem.reason, f"{where}: {problem}", where)

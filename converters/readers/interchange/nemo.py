@@ -1,0 +1,105 @@
+"""Reader of NeMo manifests: JSON Lines with one utterance a line, whatever the file is called.
+
+    {"audio_filepath": "wav/a.wav", "duration": 3.2, "text": "hello", "offset": 1.5, "lang": "en", "speaker": "s1"}
+
+`offset` and `duration` are a span inside the file, seconds; without `offset`, or where both are the whole file, the
+sample has no span. Relative paths start at the manifest's folder, or at `--media-dir`. `text_filepath` names a file
+with the text. A folder is read as the manifests in it (`*.json`, `*.jsonl`), in the order of their names.
+
+The rows of a tarred manifest (`shard_id`) name members of `audio_<n>.tar`: they are read once these are unpacked and
+`--media-dir` says where to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ....errors import UsageError
+from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..cells import BadCell, media_path
+from ..rows import Row, Rows, read_jsonl
+from ..table import candidates
+from .spans import declared_duration, span
+
+KNOWN = {"audio_filepath": "audio", "text": "text", "lang": "language", "speaker": "speaker"}
+_TEXT_BYTES = 1024 * 1024
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates in line order, manifest by manifest."""
+    context.accepts = lambda name: name.lower().endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz"))
+    for file in files:
+        if isinstance(file, Rejection):
+            yield file
+        elif file.path is not None:
+            yield from candidates(_rows(file, file.path, context), file, context, known=KNOWN)
+
+
+def _rows(file: RawFile, path: Path, context: ReadContext) -> Rows:
+    folder = Path(context.options.get("media_dir") or path.parent)
+    for row in read_jsonl(path):
+        if isinstance(row, Rejection):
+            yield row
+            continue
+        if "shard_id" in row.values and not context.options.get("media_dir"):
+            raise _tarred(path)
+        yield from _described(row, folder)
+
+
+def _described(row: Row, folder: Path) -> Iterator[Row | Rejection]:
+    values = row.values
+    try:
+        if not values.get("audio_filepath"):
+            raise BadCell("audio_filepath", values.get("audio_filepath"), "a path", reason="no_media")
+        if values.get("offset") is not None:
+            values["start_s"], values["end_s"] = _span(values, folder)
+        if values.get("text") is None and isinstance(values.get("text_filepath"), str):
+            values["text"] = _text(values["text_filepath"], folder)
+    except BadCell as error:
+        yield Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
+        return
+    values.pop("offset", None)
+    yield row
+
+
+def _span(values: dict[str, Any], folder: Path) -> tuple[float | None, float | None]:
+    start = _seconds("offset", values["offset"])
+    if start < 0:
+        raise BadCell("offset", values["offset"], "a start at 0 seconds or later")
+    if values.get("duration") is None:
+        return span(start, None, None)
+    length = _seconds("duration", values["duration"])
+    path = folder / media_path("audio_filepath", str(values["audio_filepath"]))
+    return span(start, start + length, declared_duration(path) if start == 0 else None)
+
+
+def _seconds(column: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadCell(column, value, "a number of seconds")
+    return number
+
+
+def _text(name: str, folder: Path) -> str:
+    path = folder / media_path("text_filepath", name)
+    try:
+        with path.open("rb") as file:
+            return file.read(_TEXT_BYTES).decode("utf-8-sig").strip()
+    except OSError as error:
+        raise BadCell("text_filepath", name, f"a file to read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise BadCell("text_filepath", name, "UTF-8 text in the file", reason="not_utf8") from None
+
+
+def _tarred(path: Path) -> UsageError:
+    return UsageError(
+        f"{path} is a tarred manifest: its rows have a shard_id, and their audio lies inside audio_<n>.tar.",
+        hint="unpack it first: mkdir audio && for t in audio_*.tar; do tar xf $t -C audio; done  "
+        "and import with --media-dir audio",
+    )

@@ -1,0 +1,199 @@
+"""Lhotse's recordings, supervisions and cuts as rows: where the sound lies, which span of it, what is said when."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...raw import Blob, Rejection
+from ..rows import Row, Rows
+from .spans import span
+
+_OWN = frozenset({"id", "recording_id", "start", "duration", "text", "language", "speaker", "channel", "alignment",
+                  "custom"})  # fmt: skip
+_ALIGNED = {"word": "words", "words": "words", "phone": "phones", "phones": "phones", "phoneme": "phones"}
+_HARMLESS_TRANSFORMS = frozenset({"Resample"})
+"""They change the rate and nothing else."""
+
+
+class Unusable(Exception):
+    """A record that no sample can stand for; `reason` is the code of its rejection."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def cut_rows(row: Row) -> Rows:
+    """The samples of one cut: one a supervision, or one for a cut without any."""
+    cut = row.values
+    try:
+        recording = _recording_of(cut)
+        zero, length = _seconds(cut, "start", default=0.0), _seconds(cut, "duration")
+    except Unusable as problem:
+        yield _rejection(cut, row.where, problem)
+        return
+    supervisions = cut.get("supervisions") or []
+    if not isinstance(supervisions, list) or not all(isinstance(item, dict) for item in supervisions):
+        yield _rejection(cut, row.where, Unusable("bad_value", "supervisions is no list of objects"))
+    elif not supervisions:
+        bare = {"id": cut.get("id"), "start": zero, "duration": length, "channel": cut.get("channel")}
+        yield from _cut_row(cut, bare, recording, 0.0, row.where)
+    else:
+        for supervision in supervisions:
+            yield from _cut_row(cut, supervision, recording, zero, f"{row.where}#{supervision.get('id')}")
+
+
+def _cut_row(
+    cut: Mapping[str, Any], supervision: Mapping[str, Any], recording: Mapping[str, Any], zero: float, where: str
+) -> Iterator[Row | Rejection]:
+    try:
+        values = supervised(supervision, recording, zero=zero)
+    except Unusable as problem:
+        yield _rejection(supervision, where, problem)
+        return
+    custom = cut.get("custom")
+    values = {**_extra(custom if isinstance(custom, dict) else {}), **values}
+    if cut.get("id") not in (None, values["id"]):
+        values["cut_id"] = str(cut["id"])
+    yield Row(values, where)
+
+
+def _rejection(record: Mapping[str, Any], where: str, problem: Unusable) -> Rejection:
+    return Rejection(str(record.get("id") or where), problem.reason, f"{where}: {problem}", where)
+
+
+def _recording_of(cut: Mapping[str, Any]) -> dict[str, Any]:
+    if "tracks" in cut or cut.get("type") == "MixedCut":
+        tracks = cut.get("tracks")
+        count = len(tracks) if isinstance(tracks, list) else 0
+        raise Unusable("mixed_cut", f"its sound is mixed of {count} tracks and is no file: save it first (save_audios)")
+    if cut.get("type") == "PaddingCut":
+        raise Unusable("padding_cut", "it is silence without a recording")
+    recording = cut.get("recording")
+    if not isinstance(recording, dict):
+        raise Unusable("no_media", "the cut has no recording (features alone are no media)")
+    return recording
+
+
+def unsupervised(row: Row) -> Row | Rejection:
+    """A recording that no supervision speaks of: one sample, without text."""
+    recording = row.values
+    try:
+        bare = {"id": recording.get("id"), "start": 0.0, "duration": _seconds(recording, "duration")}
+        return Row(supervised(bare, recording, zero=0.0), row.where)
+    except Unusable as problem:
+        return _rejection(recording, row.where, problem)
+
+
+def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, zero: float) -> dict[str, Any]:
+    """The row of one supervision; its times count from `zero` seconds within the recording.
+
+    Raises:
+        Unusable: The recording cannot be read as files, or the record is not of its shape.
+    """
+    if not supervision.get("id"):
+        raise Unusable("no_id", "the record has no id")
+    whole = _duration(recording)
+    start, length = zero + _seconds(supervision, "start"), _seconds(supervision, "duration")
+    if length <= 0 or start + length <= 0 or (whole is not None and start >= whole):
+        raise Unusable("bad_value", f"{start:g} to {start + length:g} s is no span of the recording")
+    start_s, end_s = span(start, start + length, whole)
+    if end_s is not None and whole is not None and end_s > whole:
+        end_s = whole
+    custom = supervision.get("custom")
+    values: dict[str, Any] = _extra(custom if isinstance(custom, dict) else {})
+    values |= _extra({key: value for key, value in supervision.items() if key not in _OWN})
+    values |= {
+        "id": str(supervision["id"]),
+        "media": _media(recording, supervision.get("channel")),
+        "recording_id": recording.get("id"),
+        "channel": supervision.get("channel"),
+        "start_s": start_s,
+        "end_s": end_s,
+        **{name: supervision.get(name) for name in ("text", "language", "speaker")},
+        **_alignments(supervision.get("alignment"), zero),
+    }
+    if recording.get("transforms"):
+        values["transforms"] = recording["transforms"]
+    return {column: value for column, value in values.items() if value is not None}
+
+
+def _extra(custom: Mapping[str, Any]) -> dict[str, Any]:
+    """Custom fields under their own names, but for those that a row has a meaning for already."""
+    taken = {"media", "audio", "video", "image", "start_s", "end_s", "words", "phones", "start", "end", *_OWN}
+    return {f"custom.{key}" if str(key).lower() in taken else str(key): value for key, value in custom.items()}
+
+
+def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
+    """The files that hold the channels spoken of: paths, or bytes that the manifest itself holds."""
+    transforms = recording.get("transforms") or []
+    names = {str(item.get("name")) if isinstance(item, dict) else str(item) for item in transforms}
+    if names - _HARMLESS_TRANSFORMS:
+        raise Unusable("transformed_recording", f"the sound is changed after reading ({', '.join(sorted(names))})")
+    sources = recording.get("sources")
+    if not isinstance(sources, list) or not sources or not all(isinstance(source, dict) for source in sources):
+        raise Unusable("no_media", "the recording has no sources")
+    try:
+        wanted = set(channel if isinstance(channel, list) else [] if channel is None else [channel])
+        spoken = [source for source in sources if wanted & set(source.get("channels") or ())]
+    except TypeError:
+        raise Unusable("bad_value", f"channels are numbers, got {channel!r}") from None
+    return [_source(source) for source in spoken or sources]
+
+
+def _source(source: Mapping[str, Any]) -> Any:
+    kind, place = source.get("type"), source.get("source")
+    if kind == "command":
+        raise Unusable("executable_entry", f"a command makes the sound, which is never run: {str(place)[:80]}")
+    if kind == "url":
+        raise Unusable("remote_media", f"download it first: {str(place)[:200]}")
+    if kind == "file" and isinstance(place, str) and place:
+        return place
+    if kind == "memory" and isinstance(place, str):
+        try:
+            return Blob("memory", data=base64.b64decode(place, validate=True))
+        except (binascii.Error, ValueError) as error:
+            raise Unusable("bad_value", f"the sound held in the manifest is no base64 ({error})") from None
+    raise Unusable("unsupported_source", f"a source of type {kind!r}: {str(place)[:80]}")
+
+
+def _alignments(alignment: Any, zero: float) -> dict[str, Any]:
+    """Aligned words and phones in seconds of the recording; other kinds stay as they are, for `extra`."""
+    if not isinstance(alignment, dict):
+        return {}
+    found: dict[str, Any] = {}
+    for kind, items in alignment.items():
+        field = _ALIGNED.get(str(kind))
+        if field is None or field in found:
+            found[f"alignment.{kind}"] = items
+        elif isinstance(items, list):
+            found[field] = [_aligned(item, zero) for item in items]
+    return found
+
+
+def _aligned(item: Any, zero: float) -> dict[str, Any]:
+    """One `[symbol, start, duration, score]`, or the same as an object."""
+    try:
+        parts = [item[key] for key in ("symbol", "start", "duration")] if isinstance(item, dict) else list(item)[:3]
+        symbol, start, length = str(parts[0]), zero + float(parts[1]), float(parts[2])
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise Unusable("bad_value", f"an alignment is [symbol, start, duration], got {str(item)[:80]}") from None
+    if length < 0 or not math.isfinite(start + length):
+        raise Unusable("bad_value", f"{symbol!r} is aligned to {start} + {length} s")
+    return {"text": symbol, "start_s": round(start, 9), "end_s": round(start + length, 9)}
+
+
+def _seconds(record: Mapping[str, Any], key: str, *, default: float | None = None) -> float:
+    value = record.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Unusable("bad_value", f"{key} must be a number of seconds, got {value!r}")
+    return float(value)
+
+
+def _duration(recording: Mapping[str, Any]) -> float | None:
+    value = recording.get("duration")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
