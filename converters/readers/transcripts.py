@@ -34,7 +34,7 @@ class _Transcripts:
         self.text_template = str(context.options["transcripts"])
         self.unspaced = bool(context.options.get("unspaced", False))
         self.per_split = "{split}" in self.text_template
-        self.lines: dict[str, tuple[str, str]] = {}
+        self.lines: dict[str, tuple[str, str, int]] = {}
         self.waiting = WaitingMedia()
 
     def read(self, files: RawStream) -> CandidateStream:
@@ -52,17 +52,20 @@ class _Transcripts:
     def _take_transcript(self, file: RawFile, parts: dict[str, str]) -> CandidateStream:
         if self.per_split and not self.context.wants(parts.get("split")):
             return
+        came: list[str] = []
         for number, raw in enumerate(file.read().split(b"\n"), start=1):
-            where = f"{file.uri}:{number}"
             try:
                 line = raw.decode("utf-8").strip()
             except UnicodeDecodeError as error:
-                yield Rejection(where, "not_utf8", f"line {number}, byte {error.start}: {raw[:40]!r}", file.uri)
+                yield Rejection(
+                    f"{file.uri}:{number}", "not_utf8", f"line {number}, byte {error.start}: {raw[:40]!r}", file.uri
+                )
                 continue
             if line:
                 identity, _, text = line.partition(" ") if " " in line else line.partition("\t")
-                self.lines[identity] = (text.strip(), where)
-        for identity in [name for name in self.waiting.names() if name in self.lines]:
+                self.lines[identity] = (text.strip(), file.uri, number)
+                came.append(identity)
+        for identity in self.waiting.among(came):
             yield self._complete(self.waiting.release(identity))
 
     def _take_media(self, file: RawFile, parts: dict[str, str]) -> CandidateStream:
@@ -86,7 +89,7 @@ class _Transcripts:
             self.waiting.hold(identity, candidate, spool=file.spool)
 
     def _complete(self, candidate: Candidate) -> Candidate:
-        text, _ = self.lines.pop(candidate.source_id)
+        text, _, _ = self.lines.pop(candidate.source_id)
         if self.unspaced:
             candidate.fields.setdefault("extra", {})["raw_text"] = text
             text = join_unspaced(text)
@@ -100,8 +103,10 @@ class _Transcripts:
         for candidate in self.waiting.rest():
             yield Rejection(candidate.source_id, "no_transcript", "no transcript line has this id", candidate.uri)
         if self.per_split or self.context.options.get("_whole_corpus"):
-            for identity, (_, where) in self.lines.items():
-                yield Rejection(identity, "no_media", "a transcript line, but no media file has this id", where)
+            for identity, (_, uri, number) in self.lines.items():
+                yield Rejection(
+                    identity, "no_media", "a transcript line, but no media file has this id", f"{uri}:{number}"
+                )
 
 
 def _fields(parts: dict[str, str]) -> dict[str, Any]:
