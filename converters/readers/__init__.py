@@ -16,6 +16,15 @@ READERS: dict[str, str] = {
     "sidecar": "sidecar",
     "table": "table",
     "transcripts": "transcripts",
+    "unified": "training.unified",
+    "msswift": "training.msswift",
+    "conversation": "training.conversation",
+    "alpaca": "training.alpaca",
+    "qa": "training.qa",
+    "termchunks": "training.termchunks",
+    "kaldi": "interchange.kaldi",
+    "lhotse": "interchange.lhotse",
+    "nemo": "interchange.nemo",
 }
 """Name on the card -> module of this package."""
 

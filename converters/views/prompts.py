@@ -73,6 +73,11 @@ def task_prompts() -> dict[str, TaskPrompt]:
     return tasks
 
 
+def choice_introductions() -> tuple[str, ...]:
+    """What our prompts write before the options of a question, in every language they know."""
+    return tuple(_document()["choices"].values())
+
+
 # ---- SQL
 
 

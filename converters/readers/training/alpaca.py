@@ -1,0 +1,63 @@
+"""`alpaca`: `instruction`, `input`, `output`, with `system`, `history` and media where there are any.
+
+Instruction and input are one turn, joined by a line break as the trainers do it. Rows of query and response are read
+the same way, and so is a pair of `chosen` and `rejected` in the place of the output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...raw import CandidateStream, RawStream, ReadContext
+from ..cells import BadCell
+from ..values import as_text
+from .preference import pair_fields
+from .records import Columns, Shape, read_records
+from .turns import Dialogue
+
+_QUERIES = ("query", "prompt", "question", "problem")
+_RESPONSES = ("output", "response", "completion", "answer", "target", "solution")
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """One row, one sample."""
+    return read_records(files, context, reshape)
+
+
+def reshape(columns: Columns) -> Shape:
+    """Raises BadCell where a row asks nothing (`no_prompt`)."""
+    from .msswift import conversation_shape
+
+    dialogue = Dialogue()
+    dialogue.open_with(columns.take("system", "system", "system_prompt"))
+    for said, answered in _history(columns.take("history", "history")):
+        dialogue.say("user", said)
+        dialogue.say("assistant", answered)
+    asked = [text for name in ("instruction", "input") if (text := as_text(columns.take(name, name)))]
+    query = "\n".join(asked) or as_text(columns.take("question", *_QUERIES))
+    if query is None:
+        raise BadCell("instruction", query, "an instruction, an input or a query", reason="no_prompt")
+    dialogue.say("user", query)
+    response = _response(columns)
+    if response is not None:
+        dialogue.say("assistant", response)
+    rejected = as_text(columns.take("rejected", "rejected", "rejected_response"))
+    return conversation_shape(columns, dialogue, pair_fields(dialogue, rejected))
+
+
+def _response(columns: Columns) -> str | None:
+    """The answer; the first of several, while all of them are kept in `extra`."""
+    value = columns.take("answer", "chosen", *_RESPONSES)
+    if isinstance(value, list):
+        columns.left["answers"] = value
+        value = value[0] if value else None
+    return as_text(value)
+
+
+def _history(value: Any) -> list[tuple[str, str]]:
+    """Earlier exchanges: pairs of question and answer."""
+    if not value:
+        return []
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        raise BadCell("history", value, "a list of pairs of question and answer")
+    return [(as_text(asked) or "", as_text(answered) or "") for asked, answered in value]

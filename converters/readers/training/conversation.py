@@ -1,0 +1,66 @@
+"""`conversation`: ShareGPT-like rows, `conversations` of `from` and `value`, with media in columns beside it.
+
+Also read: the inline form of the phoneme scripts, `<audio>/abs/path.wav</audio>text`; LLaMA-Factory's `chosen` and
+`rejected` messages; TRL's `prompt` with `completion`, or with `chosen` and `rejected`, or those two alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...raw import CandidateStream, RawStream, ReadContext
+from ..cells import BadCell
+from .msswift import CONVERSATIONS, conversation_shape
+from .preference import answer_text, last_answer, pair_fields, rejected_of
+from .records import Columns, Shape, read_records
+from .turns import Dialogue, read_dialogue
+
+_PROMPTS = ("conversations", "conversation", "messages", "dialogue", "dialog", "prompt")
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """One row, one sample."""
+    return read_records(files, context, reshape)
+
+
+def reshape(columns: Columns) -> Shape:
+    """Raises BadCell where a row is no conversation, or a pair that does not belong together."""
+    value = columns.take("messages", *_PROMPTS)
+    chosen, rejected = columns.take("chosen", "chosen"), columns.take("rejected", "rejected", "rejected_response")
+    if value is None and not _is_whole(chosen):
+        raise BadCell("conversations", value, f"a conversation in {', '.join(CONVERSATIONS)}", reason="no_messages")
+    dialogue = _dialogue("chosen" if value is None else "conversations", chosen if value is None else value)
+    dialogue.open_with(columns.take("system", "system", "system_prompt"))
+    completion = chosen if value is not None and chosen is not None else columns.take("completion", "completion")
+    if completion is not None:
+        _answer(dialogue, completion)
+    if _is_whole(rejected):
+        said: str | None = rejected_of(dialogue, _dialogue("rejected", rejected), "rejected")
+    else:
+        said = answer_text("rejected", rejected)
+    return conversation_shape(columns, dialogue, pair_fields(dialogue, said))
+
+
+def _dialogue(column: str, value: Any) -> Dialogue:
+    """A prompt that is but a text is the first turn of a conversation."""
+    if isinstance(value, str) and not value.lstrip().startswith(("[", "{")):
+        value = [{"role": "user", "content": value}]
+    return read_dialogue(column, value, inline=True)
+
+
+def _is_whole(side: Any) -> bool:
+    """Whether one side of a pair is a conversation of its own, prompt included."""
+    return isinstance(side, list) and len(side) > 1
+
+
+def _answer(dialogue: Dialogue, side: Any) -> None:
+    """The chosen side as the answer that the conversation ends in."""
+    if _is_whole(side):
+        whole = _dialogue("chosen", side)
+        text = last_answer("chosen", whole)
+    else:
+        text = answer_text("chosen", side) or ""
+    if dialogue.roles[-1:] != ["assistant"]:
+        dialogue.say("assistant", text)
+    elif dialogue.messages[-1]["content"] != text:
+        raise BadCell("chosen", text, "the answer that the conversation ends in", reason="two_answers")

@@ -1,0 +1,73 @@
+"""`qa`: a question and its answer a row, with options to choose from and media where there are any.
+
+An answer that is the number or the letter of an option is that option's text; the key itself is kept in `extra` as
+`answer_key`. Columns that are called otherwise are named by `--map COLUMN=question` and the like.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....shards.sample import MEDIA_KINDS
+from ...raw import CandidateStream, RawStream, ReadContext
+from ..cells import BadCell, typed
+from ..values import as_text
+from .msswift import counted
+from .records import Columns, Shape, read_records
+from .turns import Dialogue, answer_fields, fit_tags
+
+_QUESTIONS = ("question", "query", "prompt", "question_text", "problem", "instruction")
+_ANSWERS = ("answer", "response", "output", "answers", "solution", "answer_gt", "gt", "ground_truth")
+_CHOICES = ("choices", "options", "multi_choice", "candidates")
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """One row, one sample."""
+    return read_records(files, context, reshape)
+
+
+def reshape(columns: Columns) -> Shape:
+    """Raises BadCell where a row asks nothing (`no_question`), or its answer is no option (`bad_answer`)."""
+    question = as_text(columns.take("question", *_QUESTIONS))
+    if question is None:
+        raise BadCell("question", question, "a question", reason="no_question")
+    media = {kind: counted(columns, kind) for kind in MEDIA_KINDS}
+    asked = Dialogue([{"role": "user", "content": question}], further=[{}])
+    fit_tags("question", asked, media)
+    choices = _choices(columns.take("choices", *_CHOICES))
+    given = columns.take("answer", *_ANSWERS)
+    if isinstance(given, list):
+        columns.left["answers"] = given
+        given = given[0] if given else None
+    answer = _chosen(given, choices)
+    fields: dict[str, Any] = {"question": asked.messages[0]["content"], "choices": choices}
+    if answer is not None:
+        fields |= {name: value for name, value in answer_fields(answer).items() if value is not None}
+    fields["task"] = as_text(columns.take("task", "task")) or "qa"
+    return Shape(fields, extra={} if answer == as_text(given) else {"answer_key": given})
+
+
+def _choices(value: Any) -> list[str] | None:
+    """Options as a list: those of an object (`{"A": "dog", "B": "cat"}`) in its order."""
+    if value is None:
+        return None
+    texts = list(value.values()) if isinstance(value, dict) else typed("choices", "choices", value)
+    return [text for item in texts if (text := as_text(item)) is not None] or None
+
+
+def _chosen(given: Any, choices: list[str] | None) -> str | None:
+    """The answer as text: the option that a number or a letter names."""
+    text = as_text(given)
+    if text is None or not choices or text in choices:
+        return text
+    place = given if isinstance(given, int) and not isinstance(given, bool) else None
+    if place is None and text.isdecimal() and text.isascii():
+        place = int(text)
+    letter = text.strip().strip("().").upper()
+    if place is None and len(letter) == 1 and "A" <= letter <= "Z":
+        place = ord(letter) - ord("A")
+    if place is None:
+        return text
+    if not 0 <= place < len(choices):
+        raise BadCell("answer", given, f"one of {len(choices)} options", reason="bad_answer")
+    return choices[place]

@@ -1,0 +1,187 @@
+"""The loop that all training formats share: open the file, take the columns of every row, make a candidate of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from ....errors import UsageError
+from ....shards.sample import MEDIA_KINDS, MODALITIES
+from ...fields import check_field
+from ...raw import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..arrays import read_array
+from ..cells import BadCell, MadeIds, blobs, check_span, split_name, typed
+from ..rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet
+from ..values import as_text
+
+MEDIA_NAMES: Mapping[str, tuple[str, ...]] = {
+    kind: (f"{kind}s", kind, f"{kind}_abs_path", f"{kind}_path", f"{kind}_paths", f"{kind}_filepath", f"{kind}_file")
+    for kind in MEDIA_KINDS
+}
+"""Columns that hold media of a kind, in order of preference."""
+
+PLAIN_FIELDS = (
+    "task", "text", "translation", "language", "target_language", "speaker", "start_s", "end_s", "question", "answer",
+    "reasoning", "choices", "captions", "labels", "words", "phones", "license",
+)  # fmt: skip
+"""Fields that a column of just that name fills, in any of the formats."""
+
+_PEEK_ROWS = 200
+
+
+@dataclass(slots=True)
+class Shape:
+    """What a format found in a row.
+
+    Attributes:
+        fields: Columns of the sample; they go before columns of the same name.
+        media: Kind, and what the row holds for it, in tag order; on top of the columns of media.
+        extra: Kept beside the columns that nobody took.
+        name: An id for a row without one; made unique where it repeats.
+    """
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    media: list[tuple[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+
+
+class Columns:
+    """The columns of one row, taken one by one; what is left at the end goes to `extra`."""
+
+    def __init__(self, values: Mapping[str, Any], given: Mapping[str, str]) -> None:
+        self.left = dict(values)
+        self._given = given
+
+    def take(self, field: str, *names: str) -> Any:
+        """The value for a field: of the column that the user named for it, else of the first of `names` that has one.
+
+        Names whose cell is null are taken too; a second column with a value stays.
+        """
+        mine = [column for column, meant in self._given.items() if meant == field]
+        for name in (*mine, *names):
+            # A column that the user mapped elsewhere is not taken by its name.
+            if name in self.left and self._given.get(name, field) == field:
+                value = self.left.pop(name)
+                if value is not None:
+                    return value
+        return None
+
+    def media(self, kind: str) -> Any:
+        """What the row holds for a kind: a path, bytes, or a list of them."""
+        return self.take(kind, *MEDIA_NAMES[kind])
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these columns has a value."""
+        return any(self.left.get(name) is not None for name in names)
+
+
+Reshape = Callable[[Columns], Shape]
+
+
+def read_records(files: RawStream, context: ReadContext, reshape: Reshape) -> CandidateStream:
+    """Candidates in the order of the file; a row that cannot be understood is a `Rejection`."""
+    for file in files:
+        if isinstance(file, Rejection):
+            yield file
+        elif file.path is None:
+            raise UsageError(f"{file.uri}: training files are read from files of their own, not from an archive.")
+        else:
+            yield from _read_file(file, file.path, context, reshape)
+
+
+def open_rows(path: Path) -> Rows:
+    """Rows of JSON Lines, a JSON array or object, CSV or Parquet: by the suffix, then by how the file starts."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return read_parquet(path)
+    if suffix in (".csv", ".tsv", ".tab"):
+        return read_csv(path)
+    with path.open("rb") as file:
+        first = file.readline(64 * 1024).removeprefix(b"\xef\xbb\xbf").strip()
+    if first.startswith(b"["):
+        return read_array(path)
+    if suffix == ".json" and not first.endswith(b"}"):
+        return read_json(path)
+    return read_jsonl(path)
+
+
+def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape) -> CandidateStream:
+    rows = open_rows(path)
+    head = list(islice(rows, _PEEK_ROWS))
+    given = _given(context.options, head, path)
+    made = MadeIds()
+    folder = Path(context.options.get("media_dir") or path.parent)
+    for row in chain(head, rows):
+        if isinstance(row, Rejection):
+            yield row
+            continue
+        made.row()
+        try:
+            yield _candidate(row, Columns(row.values, given), reshape, file=file, folder=folder, made=made)
+        except BadCell as error:
+            yield Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
+
+
+def _given(options: Mapping[str, Any], head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
+    """Column -> field as the user says, checked against the first rows."""
+    given = dict(options.get("map") or {})
+    if options.get("id_column"):
+        given[str(options["id_column"])] = "id"
+    columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    for column, meant in given.items():
+        check_field(meant, where="--map")
+        if columns and column not in columns:
+            near = difflib.get_close_matches(column, columns, n=1)
+            raise UsageError(
+                f"--map: {path} has no column {column!r}. Columns: {', '.join(columns)}.",
+                hint=f"did you mean --map {near[0]}={meant}?" if near else None,
+            )
+    return given
+
+
+def _candidate(
+    row: Row, columns: Columns, reshape: Reshape, *, file: RawFile, folder: Path, made: MadeIds
+) -> Candidate:
+    identity = as_text(columns.take("id", "id"))
+    shape = reshape(columns)
+    fields = {name: value for name, value in shape.fields.items() if value is not None}
+    media = list(_media(shape.media, folder))
+    for kind in MEDIA_KINDS:
+        media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), folder=folder))
+    for name in PLAIN_FIELDS:
+        if name not in fields and (value := columns.take(name, name)) is not None:
+            fields[name] = typed(name, name, value)
+    fields["modality"], stated = _modality(columns.take("modality", "modality"), {kind for kind, _ in media})
+    check_span(fields)
+    split = split_name(columns.take("split", "split"))
+    config = as_text(columns.take("config", "config"))
+    held = {**columns.left, **shape.extra, "stated_modality": stated}
+    if extra := {name: text for name, value in held.items() if (text := as_text(value)) is not None}:
+        fields["extra"] = extra
+    media.sort(key=lambda item: MEDIA_KINDS.index(item[0]))
+    if identity is None:
+        identity = row.key or (made.unique(shape.name) if shape.name else made.next(media))
+    return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where)
+
+
+def _media(given: Iterable[tuple[str, Any]], folder: Path) -> Iterator[tuple[str, Blob]]:
+    for kind, value in given:
+        yield from ((kind, blob) for blob in blobs(kind, value, folder=folder))
+
+
+def _modality(stated: Any, kinds: set[str]) -> tuple[str | None, Any]:
+    """The modality that the media allows, and what the row stated instead where that is another.
+
+    Null leaves it to the probe.
+    """
+    video, audio = "video" in kinds, "audio" in kinds
+    allowed = {"audio": audio and not video, "video": video and not audio, "mixed": video}
+    allowed["text"] = not (audio or video)
+    if stated is None or (stated in MODALITIES and allowed[stated]):
+        return stated, None
+    return None, stated

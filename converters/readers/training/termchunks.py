@@ -1,0 +1,40 @@
+"""`termchunks`: speech cut around terms, as the term-level retrieval scripts write it, and what they cut it from.
+
+A chunk has `term_chunk_audio`, `term_chunk_text` and `term_chunk_audio_ground_truth_terms`; a sample to cut from has
+`audio`, `text` and `ground_truth_term`. Either becomes a sample with the terms for `labels` and the task
+`term_retrieval`; a chunk without terms (`is_no_term_chunk`) has no labels. All times stay in `extra`, as they are: they
+are measured from the utterance's start and from the recording's, not from the chunk's.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from ...raw import CandidateStream, RawStream, ReadContext
+from ..cells import BadCell, typed
+from ..values import as_text
+from .records import Columns, Shape, read_records
+
+TASK = "term_retrieval"
+_TERMS = ("term_chunk_audio_ground_truth_terms", "ground_truth_term", "ground_truth_terms")
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """One chunk, one sample."""
+    return read_records(files, context, reshape)
+
+
+def reshape(columns: Columns) -> Shape:
+    """Raises BadCell where a row has no audio (`no_media`) or says both that it has terms and that it has none."""
+    audio = columns.take("audio", "term_chunk_audio", "audio", "audio_path")
+    if not isinstance(audio, str):
+        raise BadCell("term_chunk_audio", audio, "a path", reason="no_media")
+    text = as_text(columns.take("text", "term_chunk_text", "text", "src_text"))
+    terms = typed("labels", "terms", columns.take("labels", *_TERMS)) or None
+    if terms and columns.left.get("is_no_term_chunk") is True:
+        raise BadCell("is_no_term_chunk", terms, "no terms in a chunk without terms", reason="bad_value")
+    fields: dict[str, Any] = {"text": text, "labels": terms, "task": as_text(columns.take("task", "task")) or TASK}
+    fields["language"] = as_text(columns.take("language", "language", "src_lang"))
+    # A segment's id repeats with each of its terms; the name of the chunk's file does not.
+    return Shape(fields, [("audio", audio)], name=PurePosixPath(audio).stem or None)

@@ -1,0 +1,203 @@
+"""Conversations as they lie in files, whatever the spelling, as `messages` with media tags.
+
+Understood are `role`/`content` and `from`/`value`, the role names of ShareGPT, OpenAI and MS-SWIFT, pairs of `human`
+and `assistant`, lists of content parts, and the inline form `<audio>/path.wav</audio>text`. In `messages` every medium
+is a tag, `<audio>`, `<video>` or `<image>`; the media themselves are listed in the order of the tags.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....shards.sample import MEDIA_KINDS
+from ...views.prompts import choice_introductions
+from ..cells import BadCell
+
+ROLES: Mapping[str, str] = {
+    "system": "system",
+    **dict.fromkeys(("user", "human"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "bot", "model", "chatgpt"), "assistant"),
+    **dict.fromkeys(("tool_call", "tool-call", "function_call", "function-call"), "tool_call"),
+    **dict.fromkeys(("tool_response", "tool-response", "function_response", "function-response"), "tool_response"),
+    **dict.fromkeys(("observation", "observations", "tool"), "tool_response"),
+}
+"""Spelling -> the role as samples have it."""
+
+TAG = re.compile("<(image|video|audio)>")
+_INLINE = re.compile(r"<(image|video|audio)>([^<>\n]+)</\1>")
+_LEADING = re.compile(r"(?:<(?:image|video|audio)>)+\n?")
+_THINK = re.compile(r"\s*<think>(.*?)</think>\s*(.*\S)\s*", re.DOTALL | re.IGNORECASE)
+_PART_KEYS = ("url", "path", "file")
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """A conversation: its messages, the media that their own text named, and further keys of messages."""
+
+    messages: list[dict[str, str]] = field(default_factory=list)
+    media: list[tuple[str, Any]] = field(default_factory=list)
+    further: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def roles(self) -> list[str]:
+        return [message["role"] for message in self.messages]
+
+    def say(self, role: str, content: str) -> None:
+        """Add a turn at the end."""
+        self.messages.append({"role": role, "content": content})
+        self.further.append({})
+
+    def open_with(self, system: Any) -> None:
+        """Put a system turn first where the row names one and the conversation has none."""
+        if isinstance(system, str) and system and self.roles[:1] != ["system"]:
+            self.messages.insert(0, {"role": "system", "content": system})
+            self.further.insert(0, {})
+
+    def extra(self) -> dict[str, Any]:
+        """Keys of messages beside role and content (`loss`, `name` ...), one object a message, where there are any."""
+        return {"message_keys": self.further} if any(self.further) else {}
+
+
+def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
+    """The conversation of a cell.
+
+    Args:
+        inline: Whether `<audio>/path.wav</audio>` names a medium.
+
+    Raises:
+        BadCell: It is none: reason `no_messages`, `bad_messages`, `unknown_role` or `null_content`.
+    """
+    turns = _parsed(column, value)
+    if not isinstance(turns, list) or not turns:
+        raise BadCell(column, value, "a list of messages", reason="no_messages" if not turns else "bad_messages")
+    dialogue = Dialogue()
+    for turn in _from_pairs(turns):
+        _add(dialogue, column, turn, inline=inline)
+    return dialogue
+
+
+def _parsed(column: str, value: Any) -> Any:
+    """A conversation that was written as text, in JSON or as Python prints it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise BadCell(column, value, "a list of messages", reason="bad_messages") from None
+
+
+def _from_pairs(turns: list[Any]) -> list[Any]:
+    """ShareGPT pairs `{human: ..., assistant: ...}` as turns; anything else as it is."""
+    if not all(isinstance(turn, Mapping) and not {"role", "from", "content", "value"} & set(turn) for turn in turns):
+        return turns
+    return [{"role": role, "content": text} for pair in turns for role, text in pair.items()]
+
+
+def _add(dialogue: Dialogue, column: str, turn: Any, *, inline: bool) -> None:
+    if not isinstance(turn, Mapping):
+        raise BadCell(column, turn, "messages of role and content", reason="bad_messages")
+    role_key = "role" if "role" in turn else "from"
+    content_key = "content" if "content" in turn else "value"
+    role = ROLES.get(str(turn.get(role_key)).lower())
+    if role is None:
+        raise BadCell(column, turn.get(role_key), f"a role: {', '.join(sorted(ROLES))}", reason="unknown_role")
+    content = turn.get(content_key)
+    if content is None and not turn.get("tool_calls"):
+        raise BadCell(column, dict(turn), "a message with content", reason="null_content")
+    text = _text(dialogue, column, content, inline=inline)
+    dialogue.say(role, text)
+    dialogue.further[-1] = {
+        key: value for key, value in turn.items() if key not in (role_key, content_key) and value is not None
+    }
+
+
+def _text(dialogue: Dialogue, column: str, content: Any, *, inline: bool) -> str:
+    """A content as text with tags; its media go to the dialogue."""
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        return "".join(_part(dialogue, column, part) for part in content)
+    if not isinstance(content, str):
+        raise BadCell(column, content, "a content of text or of parts", reason="bad_messages")
+    if not inline:
+        return content
+    dialogue.media += [(kind, path.strip()) for kind, path in _INLINE.findall(content)]
+    return _INLINE.sub(r"<\1>", content)
+
+
+def _part(dialogue: Dialogue, column: str, part: Any) -> str:
+    """A part of a content: text, or a medium under the name of its kind or as its URL or path."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping):
+        raise BadCell(column, part, "a content part", reason="bad_messages")
+    for kind in MEDIA_KINDS:
+        if str(part.get("type", kind)).removesuffix("_url") != kind:
+            continue
+        value = next((part[key] for key in (kind, f"{kind}_url", *_PART_KEYS) if part.get(key) is not None), None)
+        if isinstance(value, Mapping):
+            value = next((value[key] for key in _PART_KEYS if value.get(key) is not None), None)
+        if value is not None:
+            dialogue.media.append((kind, value))
+            return f"<{kind}>"
+    if isinstance(part.get("text"), str):
+        return str(part["text"])
+    raise BadCell(column, dict(part), "a content part of text, audio, video or image", reason="bad_messages")
+
+
+def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
+    """Make as many tags as there are media, as MS-SWIFT would: those that are missing go before the first turn.
+
+    A conversation without any tag is left alone: views put them where their format wants them.
+
+    Raises:
+        BadCell: There are more tags than media (`tag_without_media`): part of the question is missing.
+    """
+    texts = "\n".join(message["content"] for message in dialogue.messages)
+    missing = ""
+    for kind in ("image", "video", "audio"):
+        tags = texts.count(f"<{kind}>")
+        if tags > media.get(kind, 0):
+            raise BadCell(
+                column, texts, f"{media.get(kind, 0)} <{kind}>, one for every medium", reason="tag_without_media"
+            )
+        missing += f"<{kind}>" * (media.get(kind, 0) - tags)
+    if missing and TAG.search(texts):
+        first = next(message for message in dialogue.messages if message["role"] != "system")
+        first["content"] = missing + first["content"]
+
+
+def exchange_fields(messages: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    """Question, choices, reasoning and answer of a conversation that is a single exchange; else nothing."""
+    turns = [message for message in messages if message["role"] != "system"]
+    if [turn["role"] for turn in turns] not in (["user", "assistant"], ["user"]):
+        return {}
+    question, choices = split_choices(TAG.sub("", _LEADING.sub("", turns[0]["content"], count=1)))
+    fields: dict[str, Any] = {"question": question if question.strip() else None, "choices": choices}
+    return fields | (answer_fields(turns[1]["content"]) if len(turns) == 2 else {})
+
+
+def answer_fields(text: str) -> dict[str, str | None]:
+    """An answer, and the reasoning before it where that stands in `<think>` tags."""
+    thought = _THINK.fullmatch(text)
+    if thought is None:
+        return {"answer": text or None}
+    return {"reasoning": thought[1].strip() or None, "answer": thought[2]}
+
+
+def split_choices(question: str) -> tuple[str, list[str] | None]:
+    """A question as our own prompts write it: what is asked, and the options to choose from."""
+    for introduction in choice_introductions():
+        asked, found, listed = question.rpartition(f"{introduction}\n- ")
+        if found and "\n\n" not in listed:
+            return asked, listed.split("\n- ")
+    return question, None

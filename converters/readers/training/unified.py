@@ -1,0 +1,23 @@
+"""`unified`: `{"id", "text", "audio", "video", "modality"}`, as REAP-OMNI's scripts and our own view write it.
+
+The modality of a row that states another than its media allows (the old scripts wrote `mixed` for whatever they were
+not told) is that of its media; what it stated is kept in `extra` as `stated_modality`. `NaN` is null.
+"""
+
+from __future__ import annotations
+
+from ...raw import CandidateStream, RawStream, ReadContext
+from ..cells import BadCell
+from .records import Columns, Shape, read_records
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """One row, one sample."""
+    return read_records(files, context, reshape)
+
+
+def reshape(columns: Columns) -> Shape:
+    """Raises BadCell for a conversation: that is another format."""
+    if columns.has("messages", "conversations"):
+        raise BadCell("messages", "a conversation", "a unified row; read it as msswift", reason="other_format")
+    return Shape()
