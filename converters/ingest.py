@@ -20,15 +20,16 @@ from typing import Any
 import pyarrow as pa
 
 from ..errors import DamagedError, TriptychError
-from ..shards.events import DUPLICATE, WITHDRAWN, Run
+from ..shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
 from ..shards.media import MediaError, StoredMedia
 from ..shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ..shards.store import FenceConflict, Store
 from .hashes import HashSet
 from .known import KnownIds, fence_name
 from .ledger import Ledger, read_withdrawn
-from .raw import Blob, Candidate, Checkpoint, Rejection
+from .raw import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .row import make_row
+from .tally import Tally
 
 BATCH_ROWS = 10_000
 BATCH_EVENTS = 50_000
@@ -49,7 +50,9 @@ class IngestOptions:
     Attributes:
         defaults: Columns that every sample of the dataset shares (panel, task, language, license ...).
         limit: Stop once the store holds this many samples of the selection; None takes everything.
-        held: Samples of the selection that the store holds already.
+        limit_seconds: Stop once the samples of the selection are so long together.
+        held, held_seconds: What of the selection the store holds already.
+        count_known: Samples that the store holds count when the stream meets them, not beforehand.
         link: Name media where it lies instead of copying it.
         on_conflict: `reject` or `update` when a known id comes with other content.
         compare: What makes two rows of one id equal: `content` or `row` (see known.py).
@@ -58,7 +61,10 @@ class IngestOptions:
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
+    limit_seconds: float | None = None
     held: int = 0
+    held_seconds: float = 0.0
+    count_known: bool = False
     link: bool = False
     on_conflict: str = "reject"
     compare: str = "content"
@@ -73,7 +79,7 @@ class _Pending:
     candidate: Candidate
     id: str
     work: _Work
-    may_be_new: bool
+    counts: bool
 
 
 class Ingest:
@@ -94,14 +100,15 @@ class Ingest:
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
-        self._fresh: set[int] = set()
+        self.tally = Tally(
+            limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
+            held_seconds=options.held_seconds, count_known=options.count_known,
+        )  # fmt: skip
         self._updates = HashSet()
         self._is_missing = False
-        self._new = 0
-        self._promised = 0
         self._batch_started = time.monotonic()
 
-    def take(self, stream: Iterable[Candidate | Rejection | Checkpoint]) -> None:
+    def take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered]) -> None:
         """Take candidates until the stream ends or the limit is reached; whatever was read is committed.
 
         Raises:
@@ -123,8 +130,8 @@ class Ingest:
         finally:
             self._known.close()
 
-    def _take(self, stream: Iterable[Candidate | Rejection | Checkpoint], pool: ThreadPoolExecutor) -> None:
-        if self._is_full():
+    def _take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered], pool: ThreadPoolExecutor) -> None:
+        if self.tally.is_full():
             self.reached = True
             return
         for item in stream:
@@ -136,31 +143,32 @@ class Ingest:
                 self._reject(item.candidate, item.reason, item.detail, item.uri)
                 if item.damaged:
                     self.run.details.setdefault("damaged", []).append(_fault(item))
+            elif isinstance(item, Filtered):
+                self.run.account.drop(FILTERED, item.count)
             elif item.settled:
                 self.run.account.drop(DUPLICATE)
+                self.tally.meet()
             else:
                 self._submit(item, pool)
-            while self._pending and (len(self._pending) >= _IN_FLIGHT or self._is_full()):
+            while self._pending and self._must_wait():
                 self._finish_one()
-            if self._is_full():
+            if self.tally.is_full():
                 self.reached = True
                 return
             self._commit_if_due()
         self._drain()
 
-    def _is_full(self) -> bool:
-        """Whether the limit is reached, if all media on its way is good; what is on its way is finished first."""
-        limit = self.options.limit
-        return limit is not None and self.options.held + self._new + self._promised >= limit
+    def _must_wait(self) -> bool:
+        return len(self._pending) >= _IN_FLIGHT or self.tally.is_full() or self.tally.is_near()
 
     def _submit(self, candidate: Candidate, pool: ThreadPoolExecutor) -> None:
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
         if hash(identity) in self._withdrawn:
             self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
             return
-        may_be_new = hash(identity) not in self._fresh and identity not in self._known
-        self._promised += may_be_new
-        self._pending.append(_Pending(candidate, identity, self._start(candidate, pool), may_be_new))
+        counts = self.tally.counts(identity, is_known=identity in self._known)
+        self.tally.promise(counts)
+        self._pending.append(_Pending(candidate, identity, self._start(candidate, pool), counts))
 
     def _start(self, candidate: Candidate, pool: ThreadPoolExecutor) -> _Work:
         """Media on its way into the store, in a thread; after a missing file, the next missing one at once.
@@ -191,7 +199,7 @@ class Ingest:
 
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
-        self._promised -= pending.may_be_new
+        self.tally.release(pending.counts)
         media = _outcome(pending.work)
         if isinstance(media, MediaError):
             self._is_missing = media.reason == "missing_media"
@@ -200,10 +208,10 @@ class Ingest:
             self._reject(pending.id, media.reason, detail, pending.candidate.uri)
             return
         self._is_missing = False
-        if pending.may_be_new and hash(pending.id) not in self._fresh:
-            self._new += 1
-            self._fresh.add(hash(pending.id))
-        self._rows.append(make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults))
+        row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
+        if pending.counts:
+            self.tally.take(pending.id, row)
+        self._rows.append(row)
         self._wheres.append(pending.candidate.where)
 
         if len(self._rows) % _TOLD_EVERY == 0:
@@ -237,7 +245,7 @@ class Ingest:
                 self._ledger.write()
             self.store.refresh()
         self._rows, self._wheres = [], []
-        self._fresh.clear()
+        self.tally.forget()
         self._batch_started = time.monotonic()
         self._tell()
 

@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
 DUPLICATE = "duplicate"
 WITHDRAWN = "withdrawn"
+FILTERED = "filtered"
+_NOTHING_WRONG = (DUPLICATE, WITHDRAWN, FILTERED)
 
 
 @dataclass(slots=True)
 class Account:
     """Where every candidate of one stage went.
 
-    `dropped` maps a reason to a count; `duplicate` is a reason that leaves no event, because the sample is stored.
+    `dropped` maps a reason to a count; `duplicate` is a reason that leaves no event, because the sample is stored, and
+    so is `filtered`, because the user did not ask for it.
     """
 
     candidates: int = 0
@@ -49,8 +52,8 @@ class Account:
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Counts by reason of what is wrong: without duplicates, and without what was withdrawn on purpose."""
-        return {reason: n for reason, n in sorted(self.dropped.items()) if reason not in (DUPLICATE, WITHDRAWN)}
+        """Counts by reason of what is wrong: without duplicates, and without what was left out on purpose."""
+        return {reason: n for reason, n in sorted(self.dropped.items()) if reason not in _NOTHING_WRONG}
 
     def check_balance(self, *, stage: str) -> None:
         """Raises DamagedError where the sums do not balance: a candidate was lost silently."""
