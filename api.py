@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .catalog.pull import PullResult
     from .converters.export import ExportResult
     from .converters.importing import ImportResult
+    from .converters.raw import RawFile, Rejection
     from .trainers.reading import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult
@@ -93,9 +94,10 @@ def import_data(
     media_dir: PathLike | None = None,
     link: bool = False,
     on_conflict: str = "reject",
+    classes: PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
-    """Import your own table or folder as the dataset `name`; see `converters.importing.import_data`."""
+    """Import your own table, folder or corpus as the dataset `name`; see `converters.importing.import_data`."""
     from .converters.importing import check_request
     from .converters.importing import import_data as import_into
     from .shards.care import compact
@@ -113,10 +115,20 @@ def import_data(
         media_dir=media_dir,
         link=link,
         on_conflict=on_conflict,
+        classes=classes,
+        open_archive=_open_archive,
         progress=progress,
     )
     compact(place, name)
     return result
+
+
+def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
+    """The members of a local archive as a stream; archives inside it are members like others."""
+    from .catalog.sources.archive import members
+
+    with file.open() as stream:
+        yield from members(stream, name=file.name, uri=file.uri, revision=file.revision, spool=spool, nested=())
 
 
 def validate(

@@ -33,6 +33,7 @@ def import_(
     media_dir: Annotated[Path | None, typer.Option(help="Where relative media paths start.")] = None,
     link: Annotated[bool, typer.Option(help="Name media where it lies; copy nothing.")] = False,
     on_conflict: Annotated[str, typer.Option(help="reject or update rows that changed.")] = "reject",
+    classes: Annotated[Path | None, typer.Option(help="webdataset: names of the classes, one a line.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -43,7 +44,8 @@ def import_(
     with output.progress(f"import {name}", total=None, unit="rows") as tell:
         result = import_data(
             format, path, name=name, store=store, columns=columns, values=values, id_column=id_column,
-            media_dir=media_dir, link=link, on_conflict=on_conflict, progress=lambda stored, tried: tell(tried, None),
+            media_dir=media_dir, link=link, on_conflict=on_conflict, classes=classes,
+            progress=lambda stored, tried: tell(tried, None),
         )  # fmt: skip
     output.emit(result, as_json=json, show=lambda: _show_import(result))
     if result.account.rejected:

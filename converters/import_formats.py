@@ -13,6 +13,7 @@ OPTION_NAMES = {
     "columns": "--map",
     "id_column": "--id-column",
     "media_dir": "--media-dir",
+    "classes": "--classes",
 }
 """Options that only some formats take -> how the command line calls them."""
 
@@ -23,9 +24,11 @@ class ImportFormat:
 
     Attributes:
         reader: Key of `readers.READERS`.
-        reads: What the path may be: `file`, `folder` or `either`.
+        reads: What the path may be: `file`, `folder`, `either`, or `shards` (either, or a pattern such as
+            `{000..146}.tar`).
         files: What the reader is handed: `beside` (the file with its checksum; of a folder the files that lie directly
-            in it) or `tree` (every file under the folder, without checksums). Only files that the reader accepts.
+            in it), `shards` (the same without checksums) or `tree` (every file under the folder, without checksums).
+            Of a folder only files that the reader accepts.
         options: Which of `OPTION_NAMES` mean something to it.
         holds: What it counts, for people: "holds no rows".
     """
@@ -47,5 +50,9 @@ FORMATS: dict[str, ImportFormat] = {
     "lhotse": ImportFormat("lhotse", reads="either", holds="cuts, supervisions or recordings"),
     "kaldi": ImportFormat("kaldi", reads="folder", holds="utterances"),
     "nemo": ImportFormat("nemo", reads="either"),
+    "webdataset": ImportFormat(
+        "webdataset", reads="shards", files="shards", options=TABLE_OPTIONS | {"classes"}, holds="samples"
+    ),
+    "hf": ImportFormat("hf", reads="folder", files="tree"),
 }
 """Name on the command line -> how it is read."""

@@ -18,7 +18,8 @@ from ..shards.store import Store
 from .fields import LIST_FIELDS, check_field
 from .import_formats import FORMATS, OPTION_NAMES, ImportFormat
 from .ingest import Ingest, IngestOptions
-from .raw import RawFile, ReadContext
+from .patterns import is_pattern, matching_files
+from .raw import RawFile, RawStream, ReadContext
 from .readers import get_reader
 
 OF_FILES = ("split", "config")
@@ -48,6 +49,8 @@ def import_data(
     media_dir: str | Path | None = None,
     link: bool = False,
     on_conflict: str = "reject",
+    classes: str | Path | None = None,
+    open_archive: Callable[[RawFile, Path], RawStream] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
     """Import a table, a folder of media or a corpus in one of the field's formats as the dataset `name`.
@@ -57,6 +60,8 @@ def import_data(
         columns: Column of the table -> field of the sample; common names are understood without.
         values: Field -> value for every row, for example `{"task": "asr", "language": "zh"}`.
         link: Name media where it lies instead of copying it.
+        classes: File of class names, one a line: what the numbers of `.cls` members stand for.
+        open_archive: Opens an archive as raw files, given a folder for large members.
         on_conflict: `reject` (default) or `update` rows whose id is stored with other content.
 
     Raises:
@@ -66,8 +71,11 @@ def import_data(
     check_request(format, path, name=name, on_conflict=on_conflict)
     spec = FORMATS[format]
     defaults = _defaults(values or {})
-    _check_options(format, {"columns": columns, "id_column": id_column, "media_dir": media_dir})
+    _check_options(format, {"columns": columns, "id_column": id_column, "media_dir": media_dir, "classes": classes})
     options = _reader_options(format, path, columns, id_column, media_dir, defaults)
+    options["classes"] = _class_names(Path(classes)) if classes else []
+    if open_archive is not None:
+        options["open_archive"] = lambda file: open_archive(file, store.media.scratch)
     run = Run("import", name, f"import {format}", {"path": str(path), "set": dict(values or {}), "link": link})
     store.media.sweep_scratch()
     ingest = Ingest(
@@ -92,11 +100,14 @@ def check_request(format: str, path: str | Path, *, name: str, on_conflict: str 
         raise UsageError(f"import reads {', '.join(FORMATS)}; not {format!r}.")
     if on_conflict not in ("reject", "update"):
         raise UsageError(f"--on-conflict takes 'reject' or 'update', not {on_conflict!r}.")
+    reads = FORMATS[format].reads
+    if reads == "shards" and is_pattern(path):
+        matching_files(path)
+        return
     if not path.exists():
         raise UsageError(f"{path}: there is no such file or folder.")
-    reads = FORMATS[format].reads
     if not ((path.is_dir() and reads != "file") or (path.is_file() and reads != "folder")):
-        kind = "file or folder" if reads == "either" else reads
+        kind = reads if reads in ("file", "folder") else "file or folder"
         raise UsageError(f"{path} is not a {kind}: `import {format}` reads a {kind}.")
 
 
@@ -151,13 +162,19 @@ def _reader_options(
 
 def _files(spec: ImportFormat, path: Path, context: ReadContext, values: Mapping[str, str]) -> Iterator[RawFile]:
     """The files that the reader accepts, in the order of their names."""
-    inside = _tree(path, path.rglob("*") if spec.files == "tree" else path.iterdir()) if path.is_dir() else [path]
-    for each in inside:
-        name = each.name if each == path else each.relative_to(path).as_posix()
-        if each == path or context.accepts(name):
-            raw = _raw(each, name, "" if spec.files == "tree" else _checksum(each))
+    for each in _places(spec, path):
+        inside = each.is_relative_to(path) and each != path
+        name = each.relative_to(path).as_posix() if inside else each.name
+        if not inside or context.accepts(name):
+            raw = _raw(each, name, _checksum(each) if spec.files == "beside" else "")
             raw.split, raw.config = values.get("split"), values.get("config")
             yield raw
+
+
+def _places(spec: ImportFormat, path: Path) -> Iterable[Path]:
+    if path.is_dir():
+        return _tree(path, path.rglob("*") if spec.files == "tree" else path.iterdir())
+    return [path] if path.is_file() else matching_files(path)
 
 
 def _tree(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
@@ -165,6 +182,17 @@ def _tree(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in found.relative_to(root).parts)
         if found.is_file() and not hidden:
             yield found
+
+
+def _class_names(path: Path) -> list[str]:
+    """The names of classes 0, 1, 2 ..., one a line."""
+    try:
+        names = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--classes {path}: {error}.") from None
+    if not names or not all(name.strip() for name in names):
+        raise UsageError(f"--classes {path}: expected the name of a class on every line.")
+    return [name.strip() for name in names]
 
 
 def _raw(path: Path, name: str, revision: str) -> RawFile:

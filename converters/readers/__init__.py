@@ -25,6 +25,8 @@ READERS: dict[str, str] = {
     "kaldi": "interchange.kaldi",
     "lhotse": "interchange.lhotse",
     "nemo": "interchange.nemo",
+    "hf": "interchange.hf",
+    "webdataset": "interchange.webdataset",
 }
 """Name on the card -> module of this package."""
 

@@ -44,6 +44,7 @@ def candidates(
     *,
     columns: Sequence[str] | None = None,
     known: Mapping[str, str] | None = None,
+    peek: int = _PEEK_ROWS,
 ) -> CandidateStream:
     """Candidates of rows, whatever format they came from; the rejections among them pass through.
 
@@ -52,10 +53,11 @@ def candidates(
         file: Gives the folder where relative paths start, and the split and config that no row says itself.
         columns: All of the columns, where the format knows them; else the first rows are looked at.
         known: Column -> field as the format itself has it; a map of the user's goes first.
+        peek: How many rows are looked at; fewer where rows hold media.
     """
     head: list[Row | Rejection] = []
     if columns is None:
-        head = list(islice(rows, _PEEK_ROWS))
+        head = list(islice(rows, peek))
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.options.get("text_only"):

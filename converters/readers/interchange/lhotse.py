@@ -19,7 +19,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
+from pathlib import Path
 
 from ....shards.sample import NAME
 from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
@@ -65,7 +65,11 @@ def _partner(file: RawFile, context: ReadContext) -> Iterator[RawFile]:
     for one, other in (("recordings", "supervisions"), ("supervisions", "recordings")):
         path = file.path.with_name(file.path.name.replace(one, other))
         if one in file.path.name and path.is_file():
-            yield replace(file, name=path.name, uri=path.as_uri(), path=path, opener=partial(path.open, "rb"))
+            yield _beside(file, path)
+
+
+def _beside(file: RawFile, path: Path) -> RawFile:
+    return replace(file, name=path.name, uri=path.as_uri(), path=path, opener=lambda: path.open("rb"))
 
 
 def _sort_in(file: RawFile, parts: defaultdict[str, _Part], context: ReadContext) -> None:

@@ -1,0 +1,204 @@
+"""Reader of datasets that Hugging Face `datasets` saved to disk (`save_to_disk`): Arrow files, read as they are.
+
+    dataset_dict.json                     {"splits": ["train", "test"]}; a folder a split. Without it: one dataset.
+    train/state.json                      names the Arrow files and their fingerprint
+    train/dataset_info.json               the features: which columns are audio, video, images, class labels
+    train/data-00000-of-00002.arrow
+
+Bytes of media pass through untouched and nothing is decoded; media that is only a path starts at the split's folder,
+or at `--media-dir`. Class labels become their names, wherever they stand in a column; -1 is no label.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ....errors import UsageError
+from ....shards.sample import MEDIA_KINDS
+from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..cells import BadCell, split_name
+from ..rows import Row, Rows
+from ..table import candidates
+from ..values import without_nan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS = 32
+"""Few at a time: rows hold media."""
+_FILES = ("dataset_dict.json", "state.json", "dataset_info.json")
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates in row order, split by split in the dataset's own order."""
+    context.accepts = lambda name: name.rpartition("/")[2] in _FILES or name.endswith(".arrow")
+    found: dict[str, RawFile] = {}
+    for file in files:
+        if isinstance(file, Rejection):
+            yield file
+        else:
+            found[file.name] = file
+    root = Path(context.options["path"])
+    if "dataset_dict.json" in found:
+        splits = _object(found["dataset_dict.json"]).get("splits")
+        for split in splits if isinstance(splits, list) else []:
+            yield from _read_split(f"{split}/", str(split), found, root, context)
+    else:
+        yield from _read_split("", None, found, root, context)
+
+
+def _read_split(
+    prefix: str, split: str | None, found: Mapping[str, RawFile], root: Path, context: ReadContext
+) -> CandidateStream:
+    state = found.get(f"{prefix}state.json")
+    if state is None:
+        raise UsageError(
+            f"{root / prefix} holds no dataset that was saved to disk: it has no state.json.",
+            hint="a folder of Parquet files: triptych import parquet FILE; save one: dataset.save_to_disk(FOLDER)",
+        )
+    described = _object(state)
+    arrows: list[RawFile] = []
+    for entry in described.get("_data_files") or []:
+        name = f"{prefix}{entry.get('filename')}" if isinstance(entry, dict) else prefix
+        if name in found:
+            arrows.append(found[name])
+        else:
+            yield Rejection(name, "missing_file", f"{state.uri} names {name}, which is not there", damaged=True)
+    if described.get("_indices_data_files"):
+        raise UsageError(f"{state.uri}: its rows are chosen by an indices file: flatten_indices() and save it again.")
+    if arrows:
+        info = found.get(f"{prefix}dataset_info.json")
+        features = _object(info).get("features") if info is not None else None
+        yield from _read_arrows(arrows, _Features(features or {}), split, described, state, context)
+
+
+def _read_arrows(
+    arrows: list[RawFile],
+    features: _Features,
+    split: str | None,
+    described: Mapping[str, Any],
+    state: RawFile,
+    context: ReadContext,
+) -> CandidateStream:
+    name = split or described.get("_split")
+    try:
+        own = split_name(str(name)) if name else None
+    except BadCell as error:
+        raise UsageError(f"{state.uri}: {error}") from None
+    revision = f"fingerprint:{described.get('_fingerprint')}"
+    file = replace(state, split=own or state.split, revision=revision)
+    known = features.media()
+    yield from candidates(_rows(arrows, features), file, context, known=known, peek=_ROWS)
+
+
+class _Features:
+    """What the columns are, by the dataset's own description."""
+
+    def __init__(self, features: Mapping[str, Any]) -> None:
+        self.features = features
+
+    def media(self) -> dict[str, str]:
+        """Column -> kind of those that hold media, alone or in lists."""
+        kinds = {column: _type(_innermost(feature)).lower() for column, feature in self.features.items()}
+        return {column: kind for column, kind in kinds.items() if kind in MEDIA_KINDS}
+
+    def named(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A row with class labels by their names."""
+        return {column: _named(self.features.get(column), value, column) for column, value in record.items()}
+
+
+def _type(feature: Any) -> str:
+    return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
+
+
+def _element(feature: Any) -> Any:
+    """The feature of a list's items; None where it is no list."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return feature[0]
+    return feature.get("feature") if _type(feature) in ("List", "LargeList", "Sequence") else None
+
+
+def _innermost(feature: Any) -> Any:
+    element = _element(feature)
+    return feature if element is None else _innermost(element)
+
+
+def _named(feature: Any, value: Any, column: str) -> Any:
+    if value is None or feature is None:
+        return value
+    if _type(feature) == "ClassLabel":
+        return _class(feature.get("names") or [], value, column)
+    element = _element(feature)
+    if isinstance(value, list):
+        return [_named(element, item, column) for item in value]
+    if isinstance(value, dict) and _type(element if element is not None else feature) == "":
+        inner = element if element is not None else feature
+        if not isinstance(inner, dict):
+            return value
+        listed = element is not None
+        return {k: _named([inner.get(k)] if listed else inner.get(k), v, f"{column}.{k}") for k, v in value.items()}
+    return value
+
+
+def _class(names: list[str], value: Any, column: str) -> str | None:
+    if value == -1:
+        return None
+    if isinstance(value, int) and 0 <= value < len(names):
+        return names[value]
+    raise BadCell(column, value, f"a class below {len(names)}")
+
+
+def _rows(arrows: list[RawFile], features: _Features) -> Rows:
+    import pyarrow as pa
+
+    for file in arrows:
+        number = 0
+        try:
+            for record in _records(file):
+                where = f"{file.uri}#row={number}"
+                number += 1
+                try:
+                    named = features.named(record)
+                except BadCell as error:
+                    yield Rejection(where, error.reason, f"{where}: {error}", where)
+                    continue
+                yield Row({key: without_nan(value) if value != "" else None for key, value in named.items()}, where)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            where = f"{file.uri}#row={number}"
+            yield Rejection(where, "corrupt_arrow", f"{where}: {str(error).splitlines()[0]}", where, damaged=True)
+
+
+def _records(file: RawFile) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+
+    assert file.path is not None
+    with pa.memory_map(str(file.path)) as source:
+        for batch in _batches(source):
+            for start in range(0, batch.num_rows, _ROWS):
+                yield from batch.slice(start, _ROWS).to_pylist(maps_as_pydicts="lossy")
+
+
+def _batches(source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
+    """The stream format is what `datasets` writes; the file format is read as well."""
+    import pyarrow as pa
+
+    if source.read(6) == b"ARROW1":
+        reader = pa.ipc.open_file(source)
+        yield from (reader.get_batch(index) for index in range(reader.num_record_batches))
+        return
+    source.seek(0)
+    yield from pa.ipc.open_stream(source)
+
+
+def _object(file: RawFile) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read().decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file.uri}: {error}.") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{file.uri} holds no JSON object.")
+    return value

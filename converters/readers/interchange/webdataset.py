@@ -1,0 +1,183 @@
+"""Reader of WebDataset shards: tars whose members are grouped into samples by their names.
+
+    audio/0001.flac      the folder and the name up to the first dot are the key: `audio/0001`
+    audio/0001.txt       text (`.txt`, `.text`, `.lab`)
+    audio/0001.json      an object: its keys are columns, as those of a table are
+    audio/0001.cls       a class; a number is a label only by `--classes FILE`, else it stays in `extra`
+
+Media is told by its extension and comes in the order of the members. Members of one sample stand together. A pickled
+member (`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the sample is
+kept without it. Arrays and other members are counted in a note. A key that an earlier shard had too is told apart by
+its shard's name. Shards are read as streams; nothing is unpacked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from ....errors import DamagedError, UsageError
+from ....shards.sample import MEDIA_KINDS
+from ...fields import COMMON_NAMES, MEDIA
+from ...raw import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..folder import MEDIA_EXTENSIONS
+from ..rows import Row, Rows
+from ..table import candidates
+
+KNOWN = {"__key__": "id", "__media__": "media", "__text__": "text", "__labels__": "labels"}
+PICKLED = frozenset({"pickle", "pkl", "pyd", "pth", "pt"})
+TEXTS = frozenset({"txt", "text", "lab"})
+_PEEK_SAMPLES = 20
+_MEDIA_NAMES = {name for kind in (*MEDIA_KINDS, MEDIA) for name in (kind, *COMMON_NAMES.get(kind, ()))}
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates in the order of the shards and of their members."""
+    context.accepts = lambda name: name.lower().endswith((".tar", ".tar.gz", ".tgz"))
+    reading = _Shards(context)
+    for shard in files:
+        if isinstance(shard, Rejection):
+            yield shard
+        else:
+            yield from candidates(reading.rows(shard), shard, context, known=KNOWN, peek=_PEEK_SAMPLES)
+    reading.tell()
+
+
+@dataclass(slots=True)
+class _Sample:
+    """The members of one key, as they come."""
+
+    key: str
+    where: str
+    media: list[Blob] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    fault: tuple[str, str] | None = None
+    pickled: bool = False
+
+    def discard(self) -> None:
+        for blob in self.media:
+            if blob.temporary and blob.path is not None:
+                blob.path.unlink(missing_ok=True)
+
+
+class _Shards:
+    def __init__(self, context: ReadContext) -> None:
+        self.members: Callable[[RawFile], RawStream] | None = context.options.get("open_archive")
+        self.classes: Sequence[str] = context.options.get("classes") or ()
+        self.text_only = bool(context.options.get("text_only"))
+        self.notes: list[str] = context.options["notes"]
+        self.passed_over: Counter[str] = Counter()
+        self.seen: set[int] = set()
+
+    def rows(self, shard: RawFile) -> Rows:
+        if self.members is None:
+            raise UsageError("import webdataset is given no way to open archives: call triptych.import_data.")
+        sample: _Sample | None = None
+        for member in self.members(shard):
+            if isinstance(member, Rejection):
+                yield member
+                continue
+            key, extension = _split(member.name)
+            if sample is None or key != sample.key:
+                if sample is not None:
+                    yield from self._finished(sample, shard)
+                sample = _Sample(key, member.uri.rpartition("!")[0] + f"!{key}")
+            yield from self._take(member, extension, sample)
+        if sample is not None:
+            yield from self._finished(sample, shard)
+
+    def _take(self, member: RawFile, extension: str, sample: _Sample) -> Iterator[Rejection]:
+        last = extension.rpartition(".")[2]
+        if last in PICKLED:
+            sample.pickled = True
+            yield Rejection(member.name, "executable_entry", f"{member.uri}: pickles are never read", member.uri)
+        elif last in MEDIA_EXTENSIONS:
+            sample.media.append(member.blob())
+        elif last in TEXTS or last in ("json", "cls"):
+            try:
+                self._read_text(member, last, sample)
+            except _BadMember as problem:
+                sample.fault = sample.fault or (problem.reason, f"{member.uri}: {problem}")
+        else:
+            self.passed_over[last or "(no extension)"] += 1
+
+    def _read_text(self, member: RawFile, extension: str, sample: _Sample) -> None:
+        try:
+            text = member.read().decode("utf-8-sig").strip()
+        except UnicodeDecodeError as error:
+            raise _BadMember("not_utf8", f"byte {error.start}") from None
+        except DamagedError as error:
+            raise _BadMember("too_large", error.message) from None
+        if extension == "json":
+            sample.values.update(_columns(_parsed(text)))
+        elif extension == "cls":
+            self._label(text, sample)
+        elif "__text__" not in sample.values:
+            sample.values["__text__"] = text or None
+        else:
+            sample.values[member.name.rpartition("/")[2].partition(".")[2]] = text
+
+    def _label(self, text: str, sample: _Sample) -> None:
+        if not text.lstrip("-").isdigit():
+            sample.values["__labels__"] = text or None
+        elif not self.classes:
+            sample.values["cls"] = text
+        elif 0 <= int(text) < len(self.classes):
+            sample.values["__labels__"] = self.classes[int(text)]
+        else:
+            raise _BadMember("bad_value", f"class {text} of {len(self.classes)} named ones")
+
+    def _finished(self, sample: _Sample, shard: RawFile) -> Rows:
+        if sample.fault is not None:
+            sample.discard()
+            yield Rejection(sample.key, *sample.fault, sample.where)
+        elif sample.media or (self.text_only and sample.values):
+            media = {"__media__": sample.media} if sample.media else {}
+            yield Row({"__key__": self._unique(sample.key, shard), **media, **sample.values}, sample.where)
+        elif sample.values or not sample.pickled:
+            detail = f"{sample.where}: no member of this key is audio, video or an image"
+            yield Rejection(sample.key, "no_media", detail, sample.where)
+
+    def _unique(self, key: str, shard: RawFile) -> str:
+        if hash(key) in self.seen:
+            key = f"{shard.name.partition('.')[0]}/{key}"
+        self.seen.add(hash(key))
+        return key
+
+    def tell(self) -> None:
+        if self.passed_over:
+            listed = ", ".join(f"{count} .{extension}" for extension, count in sorted(self.passed_over.items()))
+            self.notes.append(f"members passed over: {listed}")
+
+
+class _BadMember(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Key and extension: a name is cut at the first dot of its last part."""
+    path = PurePosixPath(name)
+    stem, _, extension = path.name.partition(".")
+    return (path.parent / stem).as_posix(), extension.lower()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=lambda _: None)
+    except json.JSONDecodeError as error:
+        raise _BadMember("bad_json", f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise _BadMember("bad_json", str(error)) from None
+
+
+def _columns(value: Any) -> dict[str, Any]:
+    """The columns of a JSON member; names of media are names here: the sound is in the shard."""
+    if not isinstance(value, dict):
+        return {"json": value}
+    return {f"json.{key}" if key.lower() in _MEDIA_NAMES else key: cell for key, cell in value.items()}
