@@ -5,6 +5,7 @@ A mirror is a folder or a base URL. At its root may lie a `mirror.yaml`:
     about: one sentence for people
     subset: true                                # the files are smaller stand-ins
     sha256: {www.openslr.org/resources/12/test-clean.tar.gz: 31f6...}
+    revisions: {owner/name: 71cacb...}          # the commit that a hub repository's files are of
 
 Its checksums stand in for the card's. Every path, from a card or from `mirror.yaml`, is normalised and must stay
 under the mirror: one that climbs, is absolute, hides dots behind percent signs or follows a link out is refused.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 LISTING = "mirror.yaml"
 LISTING_BYTES = 4 * 1024 * 1024
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?")
 WILD = re.compile(r"[*?\[]")
 HARMLESS_QUERY = re.compile(r"download=(1|true)")
@@ -45,6 +47,7 @@ class Mirror:
         base: The base URL without a slash at its end, or None for a folder.
         about, subset: What `mirror.yaml` says.
         sums: SHA-256 by `host/path`.
+        revisions: Commits by hub repository.
     """
 
     root: Path | None
@@ -52,6 +55,7 @@ class Mirror:
     about: str = ""
     subset: bool = False
     sums: Mapping[str, str] = field(default_factory=dict)
+    revisions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, where: str | Path, *, fetcher: Fetcher | None = None) -> Mirror:
@@ -229,13 +233,17 @@ def _parsed(listing: bytes | None, named: str) -> dict[str, Any]:
     if listing is None:
         return {}
     document = _document(listing, named)
-    unknown = sorted(set(map(str, document)) - {"about", "subset", "sha256"})
+    unknown = sorted(set(map(str, document)) - {"about", "subset", "sha256", "revisions"})
     if unknown:
-        raise _malformed(named, f"unknown key {unknown[0]!r}; expected about, subset and sha256")
+        raise _malformed(named, f"unknown key {unknown[0]!r}; expected about, subset, sha256 and revisions")
     about, subset = document.get("about", ""), document.get("subset", False)
     if not isinstance(about, str) or not isinstance(subset, bool):
         raise _malformed(named, "about must be text and subset true or false")
-    return {"about": about, "subset": subset, "sums": _sums(document.get("sha256") or {}, named)}
+    revisions = document.get("revisions") or {}
+    if not isinstance(revisions, dict) or not all(COMMIT.fullmatch(str(each)) for each in revisions.values()):
+        raise _malformed(named, "revisions must map repositories to commits of 40 hexadecimal digits")
+    sums = _sums(document.get("sha256") or {}, named)
+    return {"about": about, "subset": subset, "sums": sums, "revisions": {str(k): str(v) for k, v in revisions.items()}}
 
 
 def _document(listing: bytes, named: str) -> dict[Any, Any]:

@@ -1,4 +1,4 @@
-"""`triptych catalog`: list, show, lint, pull."""
+"""`triptych catalog`: list, show and lint; pull and fetch are in `pulling.py`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import DamagedError, ProblemsFound, UsageError
 from . import output
 from .options import CardsOption, JsonOption, StoreOption, listed
+from .pulling import fetch, pull
 
 if TYPE_CHECKING:
     from ..catalog.card import Card
-    from ..catalog.planning import PullPlan
-    from ..catalog.pull import PullResult
+    from ..catalog.estimate import Estimate
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Datasets by name: look, check, pull."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Datasets by name: look, check, pull, fetch.",
 )
 
 
 @app.command("list")
 def list_cards(
     panel: Annotated[str | None, typer.Option("--panel", "--group", help="S1, S2 or S3.")] = None,
+    modality: Annotated[str | None, typer.Option(help="audio, video or mixed.")] = None,
     task: Annotated[str | None, typer.Option(help="asr, captioning, qa ...")] = None,
     language: Annotated[str | None, typer.Option(help="en, zh ...")] = None,
+    licence: Annotated[str | None, typer.Option("--license", "--licence", help="Part of its name: cc-by.")] = None,
     gated: Annotated[bool | None, typer.Option("--gated/--open", help="Behind a form, or free to pull.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/datasets.md.")] = False,
     cards: CardsOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -34,23 +39,38 @@ def list_cards(
     """The cards, with what is already in the store."""
     from ..catalog.registry import all_cards
 
-    held = _held(store)
     chosen = [
         card
         for card in all_cards(extra=cards or ())
         if (panel is None or card.panel == panel.upper())
+        and (modality is None or card.modality == modality)
         and (task is None or task in card.tasks)
         and (language is None or card.speaks(language))
-        and (gated is None or (card.gate is not None) == gated)
+        and (licence is None or licence.lower() in card.license.lower())
+        and (gated is None or card.is_gated == gated)
     ]
+    if markdown:
+        from ..catalog.page import datasets_page
+
+        output.say(datasets_page(chosen).rstrip())
+        return
+    held = _held(store)
     rows = [
-        [c.name, c.panel, ", ".join(c.tasks), ", ".join(c.languages), c.scale.hours, c.license,
-         "gated" if c.gate else "open", held.get(c.name, 0)]
+        [c.name, c.panel, ", ".join(c.tasks), _languages(c), c.scale.hours, c.license,
+         "gated" if c.is_gated else "open", held.get(c.name, 0)]
         for c in chosen
     ]  # fmt: skip
-    document = [card.model_dump(mode="json") | {"stored": held.get(card.name, 0)} for card in chosen]
+    document = [
+        card.model_dump(mode="json") | {"gated": card.is_gated, "stored": held.get(card.name, 0)} for card in chosen
+    ]
     columns = ["name", "panel", "tasks", "languages", "hours", "licence", "access", "stored"]
     output.emit(document, as_json=json, show=lambda: output.table(columns, rows))
+
+
+def _languages(card: Card) -> str:
+    """The languages of a card, the first few of many."""
+    spoken = list(dict.fromkeys([*card.languages, *(each.language for each in card.configs.values() if each.language)]))
+    return ", ".join(spoken[:6]) + (f" and {len(spoken) - 6} more" if len(spoken) > 6 else "")
 
 
 def _held(store: Path | None) -> dict[str, int]:
@@ -69,44 +89,113 @@ def _held(store: Path | None) -> dict[str, int]:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A card's name.")],
+    samples: Annotated[int, typer.Option(min=1, help="What a pull of this many would cost.")] = 1000,
+    config: Annotated[list[str] | None, typer.Option(help="Configurations; the default ones without.")] = None,
     cards: CardsOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """One card: size, licence, gate, sources, splits, pitfalls."""
+    """One card: size, licence, gate, sources, splits, pitfalls, and what a pull would cost."""
+    from ..catalog.estimate import estimate
     from ..catalog.registry import get_card
 
     card = get_card(name, extra=cards or ())
-    held = _held(store).get(name, 0)
-    output.emit(card.model_dump(mode="json") | {"stored": held}, as_json=json, show=lambda: _show(card, held))
+    configs = listed(config) or tuple(each for each, of in card.configs.items() if of.default)
+    if config:
+        card.chosen_configs(listed(config))
+    costs = {"all": estimate(card, configs=configs), "pull": estimate(card, samples=samples, configs=configs)}
+    held, alive = _held(store).get(name, 0), _alive(name, store)
+    document = card.model_dump(mode="json") | {
+        "gated": card.is_gated, "stored": held, "estimate": costs, "alive": alive
+    }  # fmt: skip
+    output.emit(document, as_json=json, show=lambda: _show(card, held, costs, alive))
 
 
-def _show(card: Card, held: int) -> None:
+def _alive(name: str, store: Path | None) -> dict[str, Any] | None:
+    """How much of a dataset could still be had when it was asked for, by reason; None where nobody asked yet."""
+    from ..shards.store import Store, resolve
+
+    root = resolve(store)
+    if not (root / "samples" / "_delta_log").is_dir():
+        return None
+    from ..catalog.alive import alive
+
+    return alive(Store(root), name)
+
+
+def _show(card: Card, held: int, costs: dict[str, Estimate], alive: dict[str, Any] | None) -> None:
     output.say(f"{card.name}: {card.title}")
-    scale = card.scale
+    roles = {role: [split for split, of in card.splits.items() if of == role] for role in card.splits.values()}
     facts = {
         "panel": f"{card.panel} ({card.modality})",
         "tasks": ", ".join(card.tasks),
-        "languages": ", ".join(card.languages),
-        "scale": ", ".join(
-            f"{value:,.10g} {unit}"
-            for value, unit in ((scale.hours, "hours"), (scale.samples, "samples"), (scale.speakers, "speakers"))
-            if value is not None
-        ),
+        "languages": _languages(card),
+        "scale": _scale(card),
         "licence": card.license,
-        "gate": f"{card.gate.accept} ({card.gate.where})" if card.gate else "open",
-        "splits": ", ".join(f"{split} ({role})" if split != role else split for split, role in card.splits.items()),
-        "sources": "; ".join(f"{source.kind} {source.place}" for source in card.sources),
+        "gate": _gate(card),
+        "splits": "; ".join(f"{role}: {', '.join(splits)}" for role, splits in roles.items()),
+        "configs": _configs(card),
+        "layout": card.layout,
         "homepage": card.homepage,
         "citation": card.citation,
         "stored": f"{held:,} samples",
+        "alive": _said_alive(alive),
     }
     for key, value in facts.items():
         if value:
             output.say(f"  {key:<10} {value}")
+    output.say("  sources")
+    for source in card.sources:
+        behind = "" if card.gate_of(source) is None else " (gated)"
+        output.say(f"    {source.kind:<10} {source.place}{behind}" + (f": {source.note}" if source.note else ""))
+    for what, cost in costs.items():
+        output.say(
+            f"  {'all of it' if what == 'all' else 'a pull of ' + format(cost.samples or 0, ',')}: {_cost(cost)}"
+        )
     for line in (*card.pitfalls, *card.notes):
         output.say(f"  - {line}")
-    output.say(f"\npull: triptych catalog pull {card.name} --samples 100")
+    output.say(f"\npull: triptych catalog pull {card.name} {_how(card)}")
+
+
+def _scale(card: Card) -> str:
+    scale = card.scale
+    numbers = ((scale.hours, "hours"), (scale.samples, "samples"), (scale.speakers, "speakers"))
+    said = [f"{value:,.10g} {unit}" for value, unit in numbers if value is not None]
+    return ", ".join([*said, output.size(scale.bytes)] if scale.bytes is not None else said)
+
+
+def _gate(card: Card) -> str:
+    gates = {gate.where: gate.accept for gate in map(card.gate_of, card.sources) if gate is not None}
+    said = "; ".join(f"{accept} ({where})" for where, accept in gates.items())
+    return f"{said}; another source is open" if gates and not card.is_gated else said or "open"
+
+
+def _configs(card: Card) -> str:
+    names = [f"{name} (default)" if config.default else name for name, config in card.configs.items()]
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _cost(cost: Estimate) -> str:
+    numbers = [
+        f"{output.size(cost.bytes)}{' (by its hours)' if cost.rough else ''}" if cost.bytes else "bytes not known",
+        f"{cost.requests:,} requests" if cost.requests is not None else "a request for each clip",
+        f"{cost.hours:,.1f} hours" if cost.hours is not None else "hours not known",
+    ]
+    return "about " + ", ".join(numbers)
+
+
+def _said_alive(alive: dict[str, Any] | None) -> str | None:
+    if not alive or not alive["tried"]:
+        return None
+    lost = ", ".join(f"{count:,} {reason}" for reason, count in alive["lost"].items())
+    return f"{alive['share']:.1%} of {alive['tried']:,} asked for" + (f" ({lost})" if lost else "")
+
+
+def _how(card: Card) -> str:
+    if all(source.manual is not None for source in card.sources):
+        return "--from PATH"
+    needs = card.configs and not any(config.default for config in card.configs.values())
+    return f"--config {next(iter(card.configs))} --samples 100" if needs else "--samples 100"
 
 
 @app.command()
@@ -131,114 +220,5 @@ def lint(
         raise typer.Exit(1)
 
 
-@app.command()
-def pull(
-    names: Annotated[list[str], typer.Argument(help="Names of cards.")],
-    samples: Annotated[int | None, typer.Option(min=1, help="Stop at this many stored samples, a dataset.")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="Splits or roles; all in the card's order without.")] = None,
-    config: Annotated[list[str] | None, typer.Option(help="Configurations: a language, a subset.")] = None,
-    source: Annotated[
-        str | None, typer.Option(help="hub, archive, urls, youtube, manual or synthetic; hub:PLACE for one of several.")
-    ] = None,
-    from_path: Annotated[Path | None, typer.Option("--from", help="The archive or unpacked tree you have.")] = None,
-    as_config: Annotated[str | None, typer.Option("--as", help="Name of the release that --from holds.")] = None,
-    mirror: Annotated[
-        str | None, typer.Option(envvar="TRIPTYCH_MIRROR", help="Folder or URL that answers for the hosts.")
-    ] = None,
-    link: Annotated[bool, typer.Option(help="Name local media where it lies; copy nothing.")] = False,
-    keep_raw: Annotated[bool, typer.Option(help="Keep downloads that were read to their end.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.")] = False,
-    cards: CardsOption = None,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Raw files to samples in the store; again with more --samples it grows, again with the same it does nothing."""
-    if from_path is not None and len(names) > 1:
-        raise UsageError("--from is for one dataset at a time.")
-    options = {"samples": samples, "split": listed(split), "config": listed(config), "source": source,
-               "from_path": from_path, "as_config": as_config, "mirror": mirror, "link": link,
-               "keep_raw": keep_raw, "cards": tuple(cards or ())}  # fmt: skip
-    if dry_run:
-        _dry_run(names, options, store, as_json=json)
-        return
-    results = [_pull_one(name, options, store) for name in names]
-    output.emit(results if len(results) > 1 else results[0], as_json=json, show=lambda: _show_results(results, samples))
-    _exit_code(results)
-
-
-def _pull_one(name: str, options: dict[str, Any], store: Path | None) -> PullResult:
-    from ..api import pull as pull_dataset
-
-    unit = "samples" if options["samples"] else "bytes"
-    with output.progress(f"pull {name}", total=options["samples"], unit=unit) as tell:
-
-        def on_samples(stored: int, tried: int) -> None:
-            if unit == "samples":
-                tell(stored, None)
-
-        def on_bytes(done: int, of: int | None) -> None:
-            if unit == "bytes":
-                tell(done, of)
-
-        return pull_dataset(name, store=store, on_samples=on_samples, on_bytes=on_bytes, **options)
-
-
-def _show_results(results: list[PullResult], samples: int | None) -> None:
-    for result in results:
-        if result.source is None:
-            output.say(f"{result.dataset}: {result.stored:,} samples stored already; nothing to fetch")
-            continue
-        account = result.account
-        dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
-        said = f"{account.kept:,} stored of {account.candidates:,} tried" + (f": {dropped}" if dropped else "")
-        output.say(f"{result.dataset}: {said}; {result.stored:,} in the store (source: {result.source})")
-        if samples is not None and result.stored < samples:
-            output.say(f"  {samples:,} were asked for; the source has no more")
-        if account.rejected:
-            where = f"dataset = '{result.dataset}' and stage = 'pull'"
-            output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
-
-
-def _exit_code(results: list[PullResult]) -> None:
-    damaged = [f"{result.dataset}: {fault}" for result in results for fault in result.damaged]
-    if damaged:
-        raise DamagedError(
-            "; ".join(damaged) + ". The good rows before it are stored.", hint="get the file again, then pull again"
-        )
-    if any(result.account.rejected and not result.reached for result in results):
-        raise typer.Exit(ProblemsFound.exit_code)
-
-
-def _dry_run(names: list[str], options: dict[str, Any], store: Path | None, *, as_json: bool) -> None:
-    from ..catalog.planning import plan
-    from ..catalog.pull import PullOptions
-
-    chosen = PullOptions(
-        samples=options["samples"],
-        splits=options["split"],
-        configs=options["config"],
-        source=options["source"],
-        from_path=options["from_path"],
-        as_config=options["as_config"],
-        mirror=options["mirror"],
-        cards=options["cards"],
-    )
-    plans = [plan(name, store_path=store, options=chosen) for name in names]
-
-    def show_plans() -> None:
-        for each in plans:
-            _show_plan(each)
-
-    output.emit(plans if len(plans) > 1 else plans[0], as_json=as_json, show=show_plans)
-
-
-def _show_plan(plan: PullPlan) -> None:
-    wanted = f"{plan.wanted:,} samples" if plan.wanted is not None else "everything"
-    output.say(f"{plan.dataset}: {wanted} wanted, {plan.stored:,} stored; source: {plan.source}")
-    rows = [
-        [", ".join(unit.splits), unit.place, output.size(unit.bytes), "here" if unit.local else "network", unit.note]
-        for unit in plan.units
-    ]
-    output.table(["splits", "reads", "bytes", "from", "note"], rows)
-    for line in plan.notes:
-        output.say(f"  - {line}")
+app.command()(pull)
+app.command()(fetch)

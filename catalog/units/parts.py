@@ -61,6 +61,11 @@ def parts_of(source: SourceCard, group: Group, access: Access) -> list[Part]:
     return found
 
 
+def list_urls(group: Group) -> list[str]:
+    """URLs of the lists that a group's files stand in."""
+    return [file.paths[0] for file in group.files if file.is_list]
+
+
 def _is_url(file: FileCard) -> bool:
     return file.paths[0].startswith(("https://", "http://"))
 
@@ -99,13 +104,15 @@ def _text(url: str, access: Access) -> str:
 
 
 def _revision(source: SourceCard, access: Access) -> str:
-    """The commit to read: the card's, one that an earlier pull resolved, or the branch as it stands now."""
-    pinned = str(source.revision)
-    if _COMMIT.fullmatch(pinned) or access.mirror is not None:
-        return access.revisions.get(str(source.hub), pinned)
-    if str(source.hub) not in access.revisions:
-        access.revisions[str(source.hub)] = hub_listing(str(source.hub), pinned).commit
-    return access.revisions[str(source.hub)]
+    """The commit to read: the card's, one that an earlier pull resolved, the mirror's, or the branch's as of now."""
+    repo, pinned = str(source.hub), str(source.revision)
+    if _COMMIT.fullmatch(pinned):
+        return pinned
+    if repo not in access.revisions:
+        if access.mirror is not None:
+            return access.mirror.revisions.get(repo, pinned)
+        access.revisions[repo] = hub_listing(repo, pinned).commit
+    return access.revisions[repo]
 
 
 def _hub_parts(source: SourceCard, file: FileCard, revision: str, split: str | None, access: Access) -> Iterator[Part]:

@@ -1,0 +1,63 @@
+"""`docs/datasets.md`, made from the cards: what there is of each dataset, and what of it was tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .card import Card
+
+_PANELS = {"S1": "Audio (S1)", "S2": "Video (S2)", "S3": "Audio and video (S3)"}
+_HEAD = """# Datasets
+
+Every dataset of the catalog, by panel. This page is made from the cards: `triptych catalog list --markdown`.
+
+*Gated* says that every source wants a form, a login or a copy of your own; `triptych catalog show NAME` tells which.
+*Tested* says on what the card's reader was run; *not tested* what nobody could try.
+"""
+
+
+def datasets_page(cards: Sequence[Card]) -> str:
+    """The page as Markdown: a table and the details for each panel."""
+    parts = [_HEAD]
+    for panel, title in _PANELS.items():
+        of_panel = [card for card in cards if card.panel == panel]
+        if of_panel:
+            parts.append(f"## {title}\n\n{_table(of_panel)}\n\n" + "\n\n".join(map(_details, of_panel)) + "\n")
+    return "\n".join(parts)
+
+
+def _table(cards: Sequence[Card]) -> str:
+    head = "| dataset | tasks | hours | samples | licence | access | sources |"
+    return "\n".join([head, "| --- | --- | ---: | ---: | --- | --- | --- |", *map(_row, cards)])
+
+
+def _row(card: Card) -> str:
+    hours = f"{card.scale.hours:,.10g}" if card.scale.hours is not None else ""
+    samples = f"{card.scale.samples:,}" if card.scale.samples is not None else ""
+    kinds = ", ".join(dict.fromkeys(source.kind for source in card.sources))
+    cells = [f"[{card.name}](#{card.name})", ", ".join(card.tasks), hours, samples, card.license,
+             "gated" if card.is_gated else "open", kinds]  # fmt: skip
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _details(card: Card) -> str:
+    lines = [f"### {card.name}", "", card.title + "."]
+    roles = ", ".join(f"{split} ({role})" if split != role else split for split, role in card.splits.items())
+    facts = {
+        "Splits": roles,
+        "Layout": f"`{card.layout}`" if card.layout else None,
+        "Tested": card.tested,
+        "Not tested": card.untested,
+    }
+    lines += ["", *(f"* {key}: {value}" for key, value in facts.items() if value)]
+    for source in card.sources:
+        gate = card.gate_of(source)
+        behind = f"; gated: {gate.accept} ({gate.where})" if gate else ""
+        note = f"; {source.note}" if source.note else ""
+        place = source.place if source.manual is not None else f"`{source.place}`"
+        lines.append(f"* Source {source.kind}: {place}{note}{behind}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Named sets of datasets for one pull; a YAML file each."""

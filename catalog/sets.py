@@ -1,0 +1,145 @@
+"""Several datasets in one pull: by name, by panel or modality, or by a preset.
+
+A panel or modality stands for every dataset of it that can be had without a form: what cannot is passed over and said
+so before any work. A preset shares its number of samples out over the datasets of each panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from ..errors import GateError, UsageError
+from .card import Card
+from .choosing import check_gate
+from .registry import all_cards, get_card
+from .source_card import CardModel, ConfigName, Name, SourceCard
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One dataset to pull, and how much of it."""
+
+    name: str
+    samples: int | None
+    splits: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A dataset that is not pulled, and what would have to be done first."""
+
+    name: str
+    why: str
+
+
+class _Entry(CardModel):
+    name: Name
+    split: Name | None = None
+    config: ConfigName | None = None
+
+
+class Preset(CardModel):
+    """A named set; `samples` is for each panel."""
+
+    about: str
+    samples: int = Field(gt=0)
+    panels: dict[Literal["S1", "S2", "S3"], list[_Entry]] = Field(min_length=1)
+
+
+def preset_names() -> list[str]:
+    return sorted(Path(str(path)).stem for path in _folder().iterdir() if path.name.endswith(".yaml"))
+
+
+def read_preset(name: str) -> Preset:
+    """Raises UsageError where there is no such preset, or it is malformed."""
+    if name not in preset_names():
+        raise UsageError(f"There is no preset {name!r}. Presets: {', '.join(preset_names())}.")
+    try:
+        return Preset.model_validate(yaml.load((_folder() / f"{name}.yaml").read_text(), Loader=yaml.CSafeLoader))
+    except ValidationError as error:
+        raise UsageError(f"preset {name}: {error}") from error
+
+
+def preset_orders(name: str, *, samples: int | None) -> list[Order]:
+    """The orders of a preset: `samples` (or its own number) for each panel, shared out evenly."""
+    preset = read_preset(name)
+    orders: list[Order] = []
+    for entries in preset.panels.values():
+        for entry, share in zip(entries, shares(samples or preset.samples, len(entries)), strict=True):
+            if share:
+                splits = (entry.split,) if entry.split else ()
+                configs = (entry.config,) if entry.config else ()
+                orders.append(Order(entry.name, share, splits, configs))
+    return orders
+
+
+def shares(total: int, parts: int) -> list[int]:
+    """`total` in whole parts that differ by one at most, the larger ones first."""
+    each, rest = divmod(total, parts)
+    return [each + (number < rest) for number in range(parts)]
+
+
+def chosen_orders(
+    *, panel: str | None, modality: str | None, samples: int | None, cards: Sequence[Path] = ()
+) -> tuple[list[Order], list[PassedOver]]:
+    """Every dataset of a panel or modality that can be had now; made-up ones are left out.
+
+    Raises:
+        UsageError: There is no dataset of that panel or modality.
+    """
+    orders: list[Order] = []
+    passed: list[PassedOver] = []
+    for card in all_cards(extra=cards):
+        if not _is_of(card, panel, modality) or all(source.synthetic for source in card.sources):
+            continue
+        source, why = open_source(card)
+        if source is None:
+            passed.append(PassedOver(card.name, why))
+            continue
+        given = None if source is card.sources[0] else f"{source.kind}:{source.place}"
+        needs_config = card.configs and not any(config.default for config in card.configs.values())
+        configs = (next(iter(card.configs)),) if needs_config else ()
+        orders.append(Order(card.name, samples, configs=configs, source=given))
+    if not orders and not passed:
+        asked = " and ".join(filter(None, [panel and f"panel {panel}", modality and f"modality {modality}"]))
+        raise UsageError(f"no card is of {asked}.", hint="triptych catalog list")
+    return orders, passed
+
+
+def open_source(card: Card) -> tuple[SourceCard | None, str]:
+    """The first source that nothing stands before, or what to do first."""
+    why = ""
+    for source in card.sources:
+        if source.manual is not None:
+            why = why or f"{source.manual}; then: triptych catalog pull {card.name} --from PATH"
+            continue
+        try:
+            check_gate(card, source)
+        except GateError as error:
+            why = why or f"{error.message} {error.hint or ''}".strip()
+            continue
+        return source, ""
+    return None, why
+
+
+def check_orders(orders: Sequence[Order], *, cards: Sequence[Path] = ()) -> None:
+    """Raises UsageError where one of the datasets does not exist, before any is pulled."""
+    for order in orders:
+        get_card(order.name, extra=cards)
+
+
+def _is_of(card: Card, panel: str | None, modality: str | None) -> bool:
+    return (panel is None or card.panel == panel.upper()) and (modality is None or card.modality == modality)
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("triptych.catalog.presets")))
