@@ -56,6 +56,7 @@ class Contestant:
         before, after: Run around every measured run, outside its time.
         clock: The key of `said` that holds the seconds to report instead of the whole process's.
         rounds: At most this many rounds; all of them where None.
+        status: The exit status of work that went well.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Contestant:
     after: Callable[[], None] = lambda: None
     clock: str | None = None
     rounds: int | None = None
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def compete(contestants: Sequence[Contestant], *, rounds: int) -> dict[str, Figu
             if each.rounds is not None and number > each.rounds:
                 continue
             each.before()
-            measured = run(each.command, env=each.env)
+            measured = run(each.command, env=each.env, status=each.status)
             each.after()
             runs[each.name].append(measured)
             tell(f"round {number}/{rounds}  {each.name}: {Figures(each, [measured]).median:.2f} s")

@@ -1,14 +1,23 @@
-"""Media that waits for its text: in memory while it is little, spooled to disk once it is much."""
+"""Media that waits for its text: in memory while it is little, on disk once it is much.
+
+On disk every clip is a file of its own, which the store can take by renaming it; what else is known of it goes to one
+nameless file beside. In memory stay its name and where to find the rest: some 300 bytes a clip.
+"""
 
 from __future__ import annotations
 
+import pickle
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from ...shards.media import scratch_path
 from ..raw import Blob, Candidate
 
 WAITING_BYTES = 128 * 1024 * 1024
+CANDIDATE_BYTES = 1500
+"""What a candidate takes in memory beside its bytes, about."""
 
 
 class WaitingMedia:
@@ -17,8 +26,9 @@ class WaitingMedia:
     def __init__(self, *, limit: int = WAITING_BYTES) -> None:
         self._limit = limit
         self._bytes = 0
-        self._waiting: dict[str, tuple[int, Candidate]] = {}
         self._came = 0
+        self._waiting: dict[str, tuple[int, Candidate | int]] = {}
+        self._file: IO[bytes] | None = None
 
     def names(self) -> list[str]:
         return list(self._waiting)
@@ -28,34 +38,54 @@ class WaitingMedia:
         return sorted({name for name in names if name in self._waiting}, key=lambda name: self._waiting[name][0])
 
     def hold(self, name: str, candidate: Candidate, *, spool: Path | None) -> None:
-        """Keep a candidate; past the limit its bytes go to a file under `spool`."""
-        for index, (kind, blob) in enumerate(candidate.media):
-            if blob.data is None:
-                continue
-            if self._bytes + len(blob.data) > self._limit and spool is not None:
-                candidate.media[index] = (kind, _spooled(blob, spool))
-            else:
-                self._bytes += len(blob.data)
+        """Keep a candidate; past the limit it goes to files under `spool`."""
+        size = _size(candidate)
         self._came += 1
-        self._waiting[name] = (self._came, candidate)
+        if self._bytes + size > self._limit and spool is not None:
+            self._waiting[name] = (self._came, self._write(candidate, spool))
+        else:
+            self._bytes += size
+            self._waiting[name] = (self._came, candidate)
 
     def release(self, name: str) -> Candidate:
-        _, candidate = self._waiting.pop(name)
-        self._bytes -= sum(len(blob.data) for _, blob in candidate.media if blob.data is not None)
-        return candidate
+        return self._take(self._waiting.pop(name)[1])
 
     def rest(self) -> Iterator[Candidate]:
         """What still waits; temporary files of these are removed."""
-        for _, candidate in self._waiting.values():
+        for name in self.names():
+            candidate = self.release(name)
             for _, blob in candidate.media:
                 if blob.temporary and blob.path is not None:
                     blob.path.unlink(missing_ok=True)
             yield candidate
-        self._waiting.clear()
+
+    def _take(self, held: Candidate | int) -> Candidate:
+        if isinstance(held, Candidate):
+            self._bytes -= _size(held)
+            return held
+        assert self._file is not None
+        self._file.seek(held)
+        # Nobody else can have written to this file: it has no name.
+        candidate: Candidate = pickle.load(self._file)
+        return candidate
+
+    def _write(self, candidate: Candidate, spool: Path) -> int:
+        """Put a candidate on disk; where it begins there."""
+        candidate.media = [(kind, _spooled(blob, spool)) for kind, blob in candidate.media]
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=spool)  # noqa: SIM115
+        place = self._file.seek(0, 2)
+        pickle.dump(candidate, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        return place
+
+
+def _size(candidate: Candidate) -> int:
+    return CANDIDATE_BYTES + sum(len(blob.data) for _, blob in candidate.media if blob.data is not None)
 
 
 def _spooled(blob: Blob, spool: Path) -> Blob:
-    assert blob.data is not None
+    if blob.data is None:
+        return blob
     path = scratch_path(spool)
     path.write_bytes(blob.data)
     return Blob(blob.name, path=path, temporary=True)
