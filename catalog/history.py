@@ -1,16 +1,59 @@
-"""What earlier pulls of a dataset tell the next one: the source that is kept, the units that were read to their end."""
+"""What earlier pulls of a dataset tell the next one.
+
+The source that is kept, the units that were read to their end (for everybody, or for one choice of samples only), and
+the goals of choices that were reached.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from ..shards.query import scan
 from ..shards.store import Store, quote
 
 if TYPE_CHECKING:
     from .units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a pull of a choice is after: which samples (`key`), and how many of them, whatever ends it first."""
+
+    key: str
+    samples: int | None
+    hours: float | None
+    max_tries: int | None
+
+    def is_met_by(self, other: Goal, *, reached: bool) -> bool:
+        """Whether a pull that came to its end with the goal `other` did all that this one would do.
+
+        `reached` says that its number or hours were reached. A smaller draw is part of a larger one.
+        """
+        if self == other:
+            return True
+        if self.key != other.key or not reached:
+            return False
+        if self.hours is None and other.hours is None:
+            return self.samples is not None and other.samples is not None and self.samples <= other.samples
+        if self.samples is None and other.samples is None:
+            return self.hours is not None and other.hours is not None and self.hours <= other.hours
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A goal that a pull came to the end of.
+
+    `held` samples of the choice were in the store then; `missing` ids of a list were in no source.
+    """
+
+    goal: Goal
+    reached: bool
+    held: int
+    missing: int
 
 
 @dataclass(slots=True)
@@ -21,18 +64,46 @@ class History:
         source, place: Kind and place of the source that gave the stored rows.
         revisions: Commits that branches of hub repositories were resolved to.
         exhausted: By `[config/]split`, the fingerprints of units that were read to their end.
+        exhausted_by: The same by the key of a selection, for units of which only a selection was taken.
+        met: Goals of choices, the latest last.
     """
 
     source: str | None = None
     place: str | None = None
     revisions: dict[str, str] = field(default_factory=dict)
     exhausted: dict[str, set[str]] = field(default_factory=dict)
+    exhausted_by: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    met: list[Met] = field(default_factory=list)
 
-    def is_exhausted(self, unit: Unit) -> bool:
-        """Whether this very unit was read to its end for all of its splits."""
+    def is_exhausted(self, unit: Unit, *, key: str = "", only_key: bool = False) -> bool:
+        """Whether this very unit was read to its end for all of its splits: for everybody, or for the selection `key`.
+
+        `only_key` where the selection makes samples that nobody else would store.
+        """
+        of_key = self.exhausted_by.get(key, {})
+        of_all = {} if only_key else self.exhausted
         return bool(unit.splits) and all(
-            unit.fingerprint in self.exhausted.get(part_key(unit.config, split), ()) for split in unit.splits
+            unit.fingerprint in of_key.get(part, ()) or unit.fingerprint in of_all.get(part, ())
+            for part in (part_key(unit.config, split) for split in unit.splits)
         )
+
+    def met_by(self, goal: Goal) -> Met | None:
+        """The latest pull that did all that one with this goal would do."""
+        return next((met for met in reversed(self.met) if goal.is_met_by(met.goal, reached=met.reached)), None)
+
+    def note(self, details: Mapping[str, Any], kept: int) -> None:
+        """What a pull wrote down."""
+        if kept:
+            self.source, self.place = details.get("source"), details.get("place")
+            self.revisions.update(details.get("revisions", {}))
+        _note_ended(self.exhausted, details.get("exhausted", {}))
+        choice = details.get("choice")
+        if choice is None:
+            return
+        _note_ended(self.exhausted_by.setdefault(choice["selection"], {}), choice["exhausted"])
+        if choice["done"]:
+            goal = Goal(**{item.name: choice["goal"][item.name] for item in fields(Goal)})
+            self.met.append(Met(goal, choice["reached"], choice["held"], choice["missing"]))
 
 
 def part_key(config: str | None, split: str) -> str:
@@ -53,11 +124,13 @@ def read_history(store: Store, dataset: str) -> History:
     for stage, text, kept in rows:
         if stage == "remove":
             history.exhausted.clear()
+            history.exhausted_by.clear()
+            history.met.clear()
             continue
-        details = json.loads(text)
-        if kept:
-            history.source, history.place = details.get("source"), details.get("place")
-            history.revisions.update(details.get("revisions", {}))
-        for split, fingerprint in details.get("exhausted", {}).items():
-            history.exhausted.setdefault(split, set()).add(fingerprint)
+        history.note(json.loads(text), kept)
     return history
+
+
+def _note_ended(exhausted: dict[str, set[str]], ended: Mapping[str, str]) -> None:
+    for part, fingerprint in ended.items():
+        exhausted.setdefault(part, set()).add(fingerprint)

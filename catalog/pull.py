@@ -7,24 +7,29 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..converters.ingest import Ingest, IngestOptions
-from ..converters.raw import Candidate, Checkpoint, ReadContext, Rejection
-from ..converters.readers import get_reader
 from ..errors import GateError, NetworkError, UsageError
 from ..shards.events import Account, Run
 from ..shards.store import Store
-from .card import Card, SourceCard
-from .choosing import check_gate, fallback_notice, sources_to_try
-from .history import History, part_key, read_history
-from .holdings import held, settled
+from .choosing import fallback_notice
+from .drawing import Drawing
+from .history import Goal, History, part_key, read_history
+from .holdings import held
 from .mirror import Mirror
-from .registry import get_card
+from .reading import Reading
+from .selection.filters import Filter
+from .source_card import SourceCard
 from .sources.http import Fetcher
-from .units import Access, Unit, unit_from, units_of
+from .units import Access, Unit
+from .wanted import PullOptions, Wanted
+
+FEW_SPEAKERS = 10
+"""So many samples of one speaker, on average, in the source's own order are worth a word."""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class PullResult:
         damaged: Faults of whole files (truncated archives); the good rows before them are stored.
         complete: The number asked for is reached, or every unit was read to its end.
         reached: The number asked for is reached.
+        missing: Ids of the user's list that the dataset does not have.
     """
 
     dataset: str
@@ -49,59 +55,7 @@ class PullResult:
     notices: list[str] = field(default_factory=list)
     complete: bool = True
     reached: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PullOptions:
-    """Options of a pull; see `api.pull`."""
-
-    samples: int | None = None
-    splits: tuple[str, ...] = ()
-    configs: tuple[str, ...] = ()
-    source: str | None = None
-    from_path: Path | None = None
-    as_config: str | None = None
-    mirror: str | None = None
-    link: bool = False
-    keep_raw: bool = False
-    cards: tuple[Path, ...] = ()
-    on_samples: Callable[[int, int], None] | None = None
-    on_bytes: Callable[[int, int | None], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What of a dataset a pull is for: its card, and the splits and configurations by their own names."""
-
-    card: Card
-    splits: tuple[str, ...]
-    configs: tuple[str, ...]
-    options: PullOptions
-
-    @classmethod
-    def of(cls, name: str, options: PullOptions) -> Wanted:
-        """Raises UsageError where the card, a split, a configuration or the source does not exist."""
-        card = get_card(name, extra=options.cards)
-        configs = () if options.as_config else card.chosen_configs(options.configs)
-        wanted = cls(card, card.chosen_splits(options.splits), configs, options)
-        wanted.sources(History())
-        return wanted
-
-    def sources(self, history: History) -> list[SourceCard]:
-        return sources_to_try(self.card, asked=self.options.source, from_path=self.options.from_path, history=history)
-
-    def held(self, store: Store) -> int:
-        """Samples of the selection that the store holds."""
-        configs = (self.options.as_config,) if self.options.as_config else self.configs
-        return held(store, self.card.name, splits=self.splits if self.options.splits else (), configs=configs)
-
-    def units(self, source: SourceCard, access: Access) -> list[Unit]:
-        """What a source holds of it; the gate before a source is looked at first."""
-        if self.options.from_path is not None:
-            return [unit_from(self.options.from_path, source, self.splits, self.configs, access)]
-        if self.options.mirror is None:
-            check_gate(self.card, source)
-        return units_of(source, self.card, self.splits, self.configs, access)
+    missing: int = 0
 
 
 def pull(name: str, *, store: Store, options: PullOptions | None = None) -> PullResult:
@@ -118,12 +72,25 @@ def pull(name: str, *, store: Store, options: PullOptions | None = None) -> Pull
     wanted = Wanted.of(name, options)
     history = read_history(store, wanted.card.name)
     before = wanted.held(store)
-    if options.samples is not None and before >= options.samples:
-        return PullResult(wanted.card.name, None, before, Account())
+    if (done := _done(wanted, store, history, before)) is not None:
+        return done
     store.media.sweep_scratch()
     with Fetcher(tokens=tokens_for(wanted)) as fetcher:
         access = open_access(wanted, store.root / "partial", fetcher, history)
         return _from_first_source(_Pull(store, wanted, access, history, before))
+
+
+def _done(wanted: Wanted, store: Store, history: History, before: int) -> PullResult | None:
+    """The answer, where the store holds all that is wanted already."""
+    name, goal = wanted.card.name, wanted.goal()
+    if (met := history.met_by(goal)) is not None:
+        return PullResult(name, None, met.held, Account(), missing=met.missing)
+    if wanted.is_chosen:
+        return None
+    enough = goal.samples is not None and before >= goal.samples
+    if enough or (goal.hours is not None and wanted.held_seconds(store) >= goal.hours * 3600):
+        return PullResult(name, None, before, Account())
+    return None
 
 
 def check_request(name: str, options: PullOptions) -> None:
@@ -142,7 +109,7 @@ def open_access(wanted: Wanted, partial: Path, fetcher: Fetcher, history: Histor
         fetcher,
         partial,
         Mirror.open(options.mirror, fetcher=fetcher) if options.mirror else None,
-        whole=options.samples is None,
+        whole=wanted.reads_all,
         asked=bool(options.splits),
         revisions=dict(history.revisions),
         progress=options.on_bytes,
@@ -159,6 +126,22 @@ def tokens_for(wanted: Wanted) -> dict[str, str]:
     return hub_tokens()
 
 
+@dataclass(slots=True)
+class _Outcome:
+    """How far a source was read, and what came of it.
+
+    Attributes:
+        ended: Units that nobody need read again for the same samples.
+        done: Nothing is left to do for this goal.
+    """
+
+    ended: list[Unit] = field(default_factory=list)
+    held: int | None = None
+    missing: int = 0
+    reached: bool = False
+    done: bool = False
+
+
 class _Pull:
     """One pull of one dataset."""
 
@@ -167,6 +150,7 @@ class _Pull:
         self.wanted = wanted
         self.card = wanted.card
         self.options = wanted.options
+        self.selection = wanted.options.selection
         self.access = access
         self.history = history
         self.before = before
@@ -174,42 +158,104 @@ class _Pull:
     def read(self, source: SourceCard) -> PullResult:
         """Read the units of one source that are not exhausted yet."""
         units = self.wanted.units(source, self.access)
-        open_units = [unit for unit in units if not self.history.is_exhausted(unit)]
+        open_units = [unit for unit in units if not self._is_exhausted(unit)]
         if not open_units:
             return PullResult(self.card.name, None, self.before, Account(), notices=self.access.notices)
+        if self.selection.is_draw:
+            # A draw is one from all, also from what another pull has read to its end.
+            open_units = units
+            self.access.whole = source.hub is None and not all(unit.seekable for unit in units)
         open_units[0].prepare()
         run = self._run(source)
-        ended: list[Unit] = []
-        ingest = Ingest(self.store, run, self._ingest_options())
+        outcome = _Outcome()
         status = "incomplete"
-        candidates = self._candidates(source, open_units, ended)
         try:
-            ingest.take(candidates)
+            self._take(source, open_units, run, outcome)
             if self.options.from_path is not None and not run.account.candidates:
                 raise self._nothing_there(source)
             status = "ok" if not run.details.get("damaged") else "damaged"
         finally:
-            candidates.close()
-            run.details["exhausted"] = {
-                part_key(unit.config, split): unit.fingerprint for unit in ended for split in unit.splits
-            }
-            run.details["revisions"] = self.access.revisions
+            run.details |= self._notes(outcome, done=outcome.done and status == "ok")
             if status == "ok" or run.account.candidates:
                 run.finish(self.store, status=status)
         if not self.options.keep_raw:
-            for unit in ended:
+            for unit in outcome.ended:
                 unit.spent()
+        if outcome.reached and not self.wanted.is_chosen:
+            self._tell_few_speakers()
         return PullResult(
             self.card.name,
             source.kind,
-            self.wanted.held(self.store),
+            self.wanted.held(self.store) if outcome.held is None else outcome.held,
             run.account,
             run.run_id,
             run.details.get("damaged", []),
             self.access.notices,
-            complete=ingest.reached or len(ended) == len(open_units),
-            reached=ingest.reached,
+            complete=outcome.done,
+            reached=outcome.reached,
+            missing=outcome.missing,
         )
+
+    def _is_exhausted(self, unit: Unit) -> bool:
+        return self.history.is_exhausted(unit, key=self.selection.key(), only_key=self.selection.has_spans)
+
+    def _take(self, source: SourceCard, units: list[Unit], run: Run, outcome: _Outcome) -> None:
+        reading = Reading(self.store, self.wanted, source, self.access)
+        if self.selection.is_draw:
+            self._take_draw(reading, units, run, outcome)
+        else:
+            self._take_stream(reading, units, run, outcome)
+
+    def _take_stream(self, reading: Reading, units: list[Unit], run: Run, outcome: _Outcome) -> None:
+        """In the source's own order, filtered."""
+        stage = Filter(self.selection, self.card.name, reading.defaults)
+        ingest = Ingest(self.store, run, self._ingest_options())
+        source = reading.candidates(units, outcome.ended, settles=not self.selection.needs_fields)
+        filters = self.selection.is_filter or self.selection.max_tries is not None
+        with closing(source), closing(stage.apply(source) if filters else source) as passed:
+            ingest.take(passed)
+        outcome.reached = ingest.reached
+        outcome.missing = stage.missing
+        stopped = filters and not stage.ended
+        outcome.done = ingest.reached or stopped or len(outcome.ended) == len(units)
+        if self.selection.is_filter:
+            outcome.held = ingest.tally.samples
+        for label in stage.unmet_labels() if stage.ended else ():
+            self.access.notice(f"--labels: nothing read here has the label {label}")
+
+    def _take_draw(self, reading: Reading, units: list[Unit], run: Run, outcome: _Outcome) -> None:
+        drawing = Drawing(self.store, run, reading, units, self.selection)
+        drawing.take(self.options.samples, replace(self._ingest_options(), limit=None, limit_seconds=None))
+        whole = len(drawing.ended) == len(units)
+        outcome.reached, outcome.held, outcome.missing = drawing.reached, drawing.held, drawing.missing
+        outcome.ended = drawing.ended if drawing.has_all else []
+        outcome.done = whole
+
+    def _notes(self, outcome: _Outcome, *, done: bool) -> dict[str, Any]:
+        """What the history of the next pulls is made of."""
+        ended = {part_key(unit.config, split): unit.fingerprint for unit in outcome.ended for split in unit.splits}
+        notes: dict[str, Any] = {"revisions": self.access.revisions}
+        if not self.wanted.is_chosen:
+            notes["exhausted"] = ended
+        if self.wanted.is_chosen or self.selection.has_limits:
+            goal = self.wanted.goal()
+            notes["choice"] = {
+                "selection": self.selection.key(),
+                "goal": {name: getattr(goal, name) for name in Goal.__slots__},
+                "done": done,
+                "reached": outcome.reached,
+                "held": self.wanted.held(self.store) if outcome.held is None else outcome.held,
+                "missing": outcome.missing,
+                "exhausted": ended if self.wanted.is_chosen else {},
+            }
+        return notes
+
+    def _tell_few_speakers(self) -> None:
+        """Corpora lie speaker by speaker: the first hundred samples are often of one or two."""
+        speakers, count = self.wanted.held_speakers(self.store), self.wanted.held(self.store)
+        if speakers and count >= FEW_SPEAKERS * speakers and speakers < (self.card.scale.speakers or FEW_SPEAKERS):
+            whose = "1 speaker" if speakers == 1 else f"{speakers} speakers"
+            self.access.notice(f"{count:,} samples of {whose}; for a mixed draw: --by hash or --balance speaker")
 
     def _run(self, source: SourceCard) -> Run:
         asked = {
@@ -219,6 +265,7 @@ class _Pull:
             "mirror": self.options.mirror,
             "from": str(self.options.from_path) if self.options.from_path else None,
             "link": self.options.link,
+            **self.selection.describe(),
         }
         run = Run("pull", self.card.name, f"catalog pull {self.card.name}", asked)
         run.details = {
@@ -238,52 +285,17 @@ class _Pull:
         )
 
     def _ingest_options(self) -> IngestOptions:
+        hours, chosen = self.selection.hours, self.wanted.is_chosen
         return IngestOptions(
             defaults=self.card.defaults(),
             limit=self.options.samples,
-            held=self.before,
+            limit_seconds=hours * 3600 if hours is not None else None,
+            held=0 if chosen else self.before,
+            held_seconds=self.wanted.held_seconds(self.store) if hours is not None and not chosen else 0.0,
+            count_known=chosen,
             link=self.options.link,
             progress=self.options.on_samples,
         )
-
-    def _candidates(
-        self, source: SourceCard, units: list[Unit], ended: list[Unit]
-    ) -> Generator[Candidate | Rejection | Checkpoint, None, None]:
-        reader = get_reader(source.reader_name)
-        context = self._context(source)
-        for unit in units:
-            damaged = False
-            for item in reader(unit.files(lambda name: context.accepts(name)), context):
-                if isinstance(item, Rejection):
-                    damaged |= item.damaged
-                elif not item.settled:
-                    self._complete(item)
-                yield item
-            yield Checkpoint()
-            if not damaged:
-                ended.append(unit)
-
-    def _context(self, source: SourceCard) -> ReadContext:
-        asked_all = not self.options.splits
-        remote = source.is_remote and self.options.from_path is None
-        splits, known, configs = self.wanted.splits, self.card.splits, self.wanted.configs
-        return ReadContext(
-            self.card.name,
-            source.reader_options | {"_whole_corpus": asked_all, "_remote": remote},
-            wants=lambda split: split in splits if split in known else asked_all,
-            settled=lambda ids, revision: settled(self.store, self.card.name, ids, revision),
-            chosen=lambda source_id, config, split: not configs or config is None or config in configs,
-            config=self.options.as_config,
-            spool=self.access.spool,
-        )
-
-    def _complete(self, candidate: Candidate) -> None:
-        """Give a candidate the release that the user named, and what its configuration says of all samples."""
-        candidate.config = self.options.as_config or candidate.config
-        if candidate.config in self.card.configs:
-            for field_, value in self.card.defaults(candidate.config).items():
-                if value is not None:
-                    candidate.fields.setdefault(field_, value)
 
 
 def _from_first_source(pull: _Pull) -> PullResult:

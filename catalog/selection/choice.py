@@ -12,7 +12,7 @@ import csv
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,7 +111,7 @@ class Selection:
     @property
     def needs_fields(self) -> bool:
         """Whether more than the id of a candidate decides, or more than its id must be known to count it."""
-        return bool(self.labels or self.where or self.hours or self.balance or self.speakers or self._has_spans)
+        return bool(self.labels or self.where or self.hours or self.balance or self.speakers or self.has_spans)
 
     @property
     def strata(self) -> tuple[str, ...]:
@@ -119,6 +119,19 @@ class Selection:
         if self.balance or self.speakers is None or self.by == "hash":
             return self.balance
         return ("speaker",)
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether something beside the number of samples ends the pull."""
+        return self.hours is not None or self.max_tries is not None
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether samples are made that no other pull of the dataset would store."""
+        return self.ids is not None and self.ids.has_spans
+
+    def without_limits(self) -> Selection:
+        return replace(self, hours=None, max_tries=None)
 
     def key(self) -> str:
         """Equal for equal choices, whatever their limits (samples, hours, tries); empty where nothing is chosen."""
@@ -151,10 +164,6 @@ class Selection:
         }
         return {name: value for name, value in said.items() if value is not None}
 
-    @property
-    def _has_spans(self) -> bool:
-        return self.ids is not None and self.ids.has_spans
-
     def _check(self, samples: int | None) -> None:
         if self.by == "hash" and self.balance:
             raise UsageError("--by hash and --balance are two draws: choose one.")
@@ -163,11 +172,15 @@ class Selection:
             raise UsageError(
                 f"{drawn} draws a number of samples, and none is given.", hint="add --samples N or --hours H"
             )
-        if self.is_draw and self._has_spans:
+        if self.is_draw and self.has_spans:
             raise UsageError(
                 f"--ids {self.ids.path if self.ids else ''} names spans: all of them are taken, and no draw is made.",
                 hint="leave out --by, --balance and --speakers, or give ids alone",
             )
+
+
+EVERYTHING = Selection()
+"""No choice at all."""
 
 
 def _labels(given: str | Sequence[str]) -> tuple[str, ...]:

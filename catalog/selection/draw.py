@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -116,6 +116,22 @@ class Draw:
         """The store holds the sample of this key; keys that were not listed are passed over."""
         self._settle(key, _STORED, seconds)
 
+    def note_stored(self, keys: Keys, seconds: npt.NDArray[np.float32]) -> None:
+        """`stored` for many keys at once."""
+        places = np.searchsorted(self._sorted, keys)
+        found = places < len(self._sorted)
+        found[found] = self._sorted[places[found]] == keys[found]
+        rows = self._by_key[places[found]]
+        self._state[rows] = _STORED
+        self._seconds[rows] = seconds[found]
+
+    def fail_untried(self, keys: Keys) -> None:
+        """Of these, which were tried, those that are not stored by now were tried in vain."""
+        rows = self._by_key[np.searchsorted(self._sorted, keys)]
+        rows = rows[self._state[rows] == _OPEN]
+        self._state[rows] = _FAILED
+        self._seconds[rows] = 0.0
+
     def failed(self, key: int) -> None:
         """The candidate of this key was tried in vain."""
         self._settle(key, _FAILED, 0.0)
@@ -149,6 +165,11 @@ class Draw:
     def seconds(self, samples: int | None = None) -> float:
         """Seconds of `wanted`; where a length is not known, the mean of the known ones stands in."""
         return float(self._lengths()[self._wanted(samples)].sum(dtype=np.float64))
+
+    @property
+    def knows_lengths(self) -> bool:
+        """Whether the length of any is known, so that the mean means something."""
+        return bool(np.any((self._state != _FAILED) & ~np.isnan(self._seconds)))
 
     def samples_for(self, seconds: float) -> int:
         """The smallest number of samples that is at least so long; all where they are not."""
@@ -200,17 +221,19 @@ class Draw:
 
 
 class KeySet:
-    """Keys, 8 bytes each, that can be asked for one."""
+    """Sorted keys, 8 bytes each, that can be asked for one."""
 
-    def __init__(self, keys: Iterable[int] | Keys) -> None:
-        self._keys: Keys = np.unique(np.asarray(list(keys) if not isinstance(keys, np.ndarray) else keys, np.uint64))
+    def __init__(self, keys: Keys) -> None:
+        self.keys: Keys = np.unique(keys)
+        # Of a memoryview, not of an array: numpy makes an object of its own of every element that is looked at.
+        self._view = memoryview(self.keys)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys)
 
     def __contains__(self, key: int) -> bool:
-        position = bisect_left(self._keys, key)
-        return position < len(self._keys) and int(self._keys[position]) == key
+        position = bisect_left(self._view, key)
+        return position < len(self._view) and self._view[position] == key
 
 
 def _canonical(numbers: Mapping[str, int]) -> npt.NDArray[np.uint32]:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Filter:
         self._held_bytes = 0
         self._tries = 0
 
-    def apply(self, items: Iterable[Candidate | Rejection | Checkpoint]) -> Iterator[Item]:
+    def apply(self, items: Iterable[Candidate | Rejection | Checkpoint]) -> Generator[Item, None, None]:
         """What passes, in the order in which it came."""
         try:
             for passed in self._passed(items):
@@ -103,7 +103,7 @@ class Filter:
         elif isinstance(item, Rejection):
             yield from self._hold(self._rejected(item))
         elif not (self._in_part(item) and self._has_label(item)):
-            yield from self._hold(_let_go(item))
+            yield from self._hold(let_go(item))
         else:
             for taken in self._spans(item):
                 yield from self._hold(taken)
@@ -145,7 +145,7 @@ class Filter:
         wanted = tuple(dict.fromkeys(span for name in names for span in ids.spans.get(name, ())))
         self._awaited.difference_update(names)
         if not wanted:
-            yield _let_go(candidate)
+            yield let_go(candidate)
             return
         for position, span in enumerate(wanted):
             yield _span_of(candidate, span, shared=position + 1 < len(wanted))
@@ -181,7 +181,7 @@ class Filter:
         try:
             while held:
                 item = held.popleft()
-                yield item if not isinstance(item, Candidate) or next(answers) else _let_go(item)
+                yield item if not isinstance(item, Candidate) or next(answers) else let_go(item)
         finally:
             _let_all_go(held)
 
@@ -223,7 +223,8 @@ def part_of(identity: str, parts: int) -> int:
     return int.from_bytes(digest[:8], "big") % parts + 1
 
 
-def _let_go(candidate: Candidate) -> Filtered:
+def let_go(candidate: Candidate) -> Filtered:
+    """Remove the temporary files of a candidate that nobody takes."""
     for _, blob in candidate.media:
         if blob.temporary and blob.path is not None:
             blob.path.unlink(missing_ok=True)
@@ -235,7 +236,7 @@ def _let_all_go(held: deque[Item]) -> None:
     while held:
         item = held.popleft()
         if isinstance(item, Candidate):
-            _let_go(item)
+            let_go(item)
 
 
 def _span_of(candidate: Candidate, span: Span | None, *, shared: bool) -> Candidate:

@@ -1,0 +1,206 @@
+"""A pull of a draw: the source is listed, the draw is made, and what was drawn is read.
+
+What turns out dead or broken is replaced by the next ranks and the source is read again for those, until the number is
+stored or nobody is left. A draw of hours measures the drawn media before it stores any: only so is it the shortest one
+that is long enough. A draw that is run again, or grows, reads only what the store does not hold of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+from ..converters.ingest import Ingest, IngestOptions
+from ..converters.raw import Blob, Candidate, Checkpoint, Rejection
+from ..converters.tally import seconds_of
+from ..shards.events import FILTERED, Run
+from ..shards.media import MediaError
+from ..shards.probe import probe
+from ..shards.sample import MEDIA_KINDS
+from ..shards.store import Store
+from .holdings import held_keys
+from .reading import Reading
+from .selection.choice import Selection
+from .selection.draw import Draw, KeySet, Listing, hash_key
+from .selection.filters import Filter, known_fields, let_go
+from .units import Unit
+
+_PILOT = 64
+"""A draw of hours measures so many first, to know about how many it will take."""
+
+
+class Drawing:
+    """One draw from the units of one source.
+
+    Attributes:
+        ended: Units whose listing was read to its end.
+        held: Samples of the draw that the store holds.
+        missing: Ids of the user's list that no candidate had.
+        reached: The number or the hours that were asked for are stored.
+        has_all: Everything that could be drawn is stored, or was tried.
+    """
+
+    def __init__(self, store: Store, run: Run, reading: Reading, units: list[Unit], selection: Selection) -> None:
+        self.ended: list[Unit] = []
+        self.held = 0
+        self.missing = 0
+        self.reached = False
+        self.has_all = False
+        self._store = store
+        self._run = run
+        self._reading = reading
+        self._units = units
+        self._selection = selection
+        self._listed = 0
+        self._met = 0
+        self._rejected: set[int] = set()
+        self._not_found: list[Rejection] = []
+
+    def take(self, samples: int | None, options: IngestOptions) -> None:
+        """List, draw and store; whatever came before an error is committed."""
+        draw = self._list()
+        self._note_stored(draw)
+        while True:
+            count = self._count(draw, samples)
+            keys = KeySet(draw.untried(count, tries=self._selection.max_tries))
+            if not len(keys):
+                break
+            self._store_drawn(keys, options)
+            self._note_stored(draw)
+            draw.fail_untried(keys.keys)
+        if self._not_found:
+            self._ingest(iter(self._not_found), options)
+        self._run.account.drop(FILTERED, max(0, self._listed - self._met))
+        self.held = draw.held(count)
+        self.has_all = len(draw.untried()) == 0
+        hours = self._selection.hours
+        self.reached = (samples is not None and self.held >= samples) or (
+            hours is not None and draw.seconds(count) >= hours * 3600
+        )
+
+    # ---- passes over the source
+
+    def _list(self) -> Draw:
+        """Every candidate that the filters pass."""
+        listing = Listing(self._selection)
+        stage = Filter(self._selection.without_limits(), self._reading.card.name, self._reading.defaults)
+        source = self._reading.candidates(self._units, self.ended, index_only=True, settles=False)
+        with closing(source), closing(stage.apply(self._counted(source))) as passed:
+            for item in passed:
+                if isinstance(item, Candidate):
+                    identity = self._reading.identity(item)
+                    listing.add(identity, known_fields(item, self._reading.defaults))
+                    let_go(item)
+                elif isinstance(item, Rejection) and not item.damaged and item.reason == "not_found":
+                    self._not_found.append(item)
+        self.missing = stage.missing
+        return listing.draw()
+
+    def _counted(self, items: Iterator[Candidate | Rejection | Checkpoint]) -> Iterator[Candidate | Rejection]:
+        for item in items:
+            if not isinstance(item, Checkpoint):
+                self._listed += isinstance(item, Candidate)
+                yield item
+
+    def _drawn(self, keys: KeySet) -> Iterator[Candidate | Rejection | Checkpoint]:
+        """The candidates of these keys, and what the reader rejects, once over all passes."""
+        source = self._reading.candidates(self._units, [], chosen=self._is_in(keys), settles=False)
+        with closing(source):
+            rejected_before = frozenset(self._rejected)
+            for item in source:
+                if isinstance(item, Candidate):
+                    if hash_key(self._selection.seed, self._reading.identity(item)) in keys:
+                        yield item
+                    else:
+                        let_go(item)
+                elif isinstance(item, Rejection):
+                    mark = hash((item.candidate, item.reason))
+                    self._rejected.add(mark)
+                    if mark not in rejected_before:
+                        yield item
+                else:
+                    yield item
+
+    def _store_drawn(self, keys: KeySet, options: IngestOptions) -> None:
+        def met() -> Iterator[Candidate | Rejection | Checkpoint]:
+            for item in self._drawn(keys):
+                self._met += isinstance(item, Candidate)
+                yield item
+
+        self._ingest(met(), options)
+
+    def _ingest(self, items: Iterator[Candidate | Rejection | Checkpoint], options: IngestOptions) -> None:
+        Ingest(self._store, self._run, options).take(items)
+
+    def _is_in(self, keys: KeySet) -> Callable[[str], bool]:
+        return lambda identity: hash_key(self._selection.seed, identity) in keys
+
+    # ---- how many
+
+    def _count(self, draw: Draw, samples: int | None) -> int | None:
+        """How many samples the draw has, as far as is known."""
+        if self._selection.hours is None:
+            return samples
+        count = self._count_for(draw, self._selection.hours * 3600)
+        return count if samples is None else min(count, samples)
+
+    def _count_for(self, draw: Draw, seconds: float) -> int:
+        """The smallest number of samples that is so long; media is measured until that is sure."""
+        while True:
+            count = draw.samples_for(seconds)
+            if not len(draw.unmeasured(count)):
+                return count
+            ahead = min(count + count // 8 + 8, len(draw)) if draw.knows_lengths else min(count, _PILOT)
+            unknown = len(draw.unmeasured(ahead))
+            self._measure(draw, ahead)
+            if len(draw.unmeasured(ahead)) == unknown:
+                # Clips whose length nobody knows before they are fetched: the mean of the others stands in.
+                return ahead if not draw.knows_lengths else count
+
+    def _measure(self, draw: Draw, count: int) -> None:
+        """Read the length of the drawn media that is not known yet; nothing is stored."""
+        keys = KeySet(draw.unmeasured(count))
+        source = self._reading.candidates(self._units, [], chosen=self._is_in(keys), settles=False)
+        with closing(source):
+            for item in source:
+                if isinstance(item, Candidate):
+                    key = hash_key(self._selection.seed, self._reading.identity(item))
+                    length = _length(item) if key in keys else None
+                    if length is not None:
+                        draw.measured(key, length)
+                    let_go(item)
+
+    def _note_stored(self, draw: Draw) -> None:
+        for keys, seconds in held_keys(self._store, self._reading.card.name, seed=self._selection.seed):
+            draw.note_stored(keys, seconds)
+
+
+def _length(candidate: Candidate) -> float | None:
+    """Seconds of a candidate; 0 where its media is broken, None where nobody knows before it is fetched."""
+    found: dict[str, dict[str, float]] = {}
+    for kind, blob in candidate.media:
+        if blob.remote is not None:
+            start, end = blob.remote.start_s, blob.remote.end_s
+            if end is None:
+                return None
+            found.setdefault("audio", {"duration": end - (start or 0.0)})
+            continue
+        length = _probed(kind, blob)
+        if length is not None:
+            found.setdefault(length[0], {"duration": length[1]})
+    return seconds_of({**candidate.fields, **found})
+
+
+def _probed(kind: str, blob: Blob) -> tuple[str, float] | None:
+    place = blob.data if blob.data is not None else blob.path
+    if place is None:
+        return None
+    try:
+        found = probe(place, kind=kind if kind in MEDIA_KINDS else None)
+    except MediaError:
+        return None
+    length = found.fields.get("duration")
+    return (found.kind, float(length)) if length is not None else None
+
+
+__all__ = ["Drawing"]

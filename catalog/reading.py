@@ -1,0 +1,97 @@
+"""The candidates of one source, unit by unit, as often as a pull needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+from ..converters.raw import Candidate, Checkpoint, ReadContext, Rejection
+from ..converters.readers import get_reader
+from ..shards.sample import sample_id
+from ..shards.store import Store
+from .holdings import settled
+from .source_card import SourceCard
+from .units import Access, Unit
+from .wanted import Wanted
+
+Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
+
+
+class Reading:
+    """One source through its reader."""
+
+    def __init__(self, store: Store, wanted: Wanted, source: SourceCard, access: Access) -> None:
+        self._store = store
+        self._wanted = wanted
+        self._source = source
+        self._access = access
+        self.card = wanted.card
+
+    def candidates(
+        self,
+        units: list[Unit],
+        ended: list[Unit],
+        *,
+        chosen: Callable[[str], bool] | None = None,
+        index_only: bool = False,
+        settles: bool = True,
+    ) -> Stream:
+        """What the reader makes of the units, each followed by a checkpoint.
+
+        Args:
+            ended: Units are added to it as they were read to their end.
+            chosen: Which sample ids are wanted at all; a reader may skip the others, and need not.
+            index_only: Candidates are only listed; a reader need not read their media.
+            settles: Row groups that the store holds need not be read again.
+        """
+        reader = get_reader(self._source.reader_name)
+        context = self._context(chosen, index_only=index_only, settles=settles)
+        for unit in units:
+            damaged = False
+            for item in reader(unit.files(lambda name: context.accepts(name)), context):
+                if isinstance(item, Rejection):
+                    damaged |= item.damaged
+                elif not item.settled:
+                    self._complete(item)
+                yield item
+            yield Checkpoint()
+            if not damaged:
+                ended.append(unit)
+
+    def defaults(self, config: str | None) -> Mapping[str, Any]:
+        """The columns that every sample of a configuration shares."""
+        return self.card.defaults(config)
+
+    def identity(self, candidate: Candidate) -> str:
+        return sample_id(self.card.name, candidate.config, candidate.split, candidate.source_id)
+
+    def _context(self, chosen: Callable[[str], bool] | None, *, index_only: bool, settles: bool) -> ReadContext:
+        wanted, name = self._wanted, self.card.name
+        options = wanted.options
+        asked_all = not options.splits
+        remote = self._source.is_remote and options.from_path is None
+        splits, known, configs = wanted.splits, self.card.splits, wanted.configs
+
+        def is_chosen(source_id: str, config: str | None, split: str | None) -> bool:
+            if configs and config is not None and config not in configs:
+                return False
+            return chosen is None or chosen(sample_id(name, options.as_config or config, split, source_id))
+
+        return ReadContext(
+            name,
+            self._source.reader_options | {"_whole_corpus": asked_all, "_remote": remote},
+            wants=lambda split: split in splits if split in known else asked_all,
+            settled=lambda ids, revision: settles and settled(self._store, name, ids, revision),
+            chosen=is_chosen,
+            index_only=index_only,
+            config=options.as_config,
+            spool=self._access.spool,
+        )
+
+    def _complete(self, candidate: Candidate) -> None:
+        """Give a candidate the release that the user named, and what its configuration says of all samples."""
+        candidate.config = self._wanted.options.as_config or candidate.config
+        if candidate.config in self.card.configs:
+            for field, value in self.card.defaults(candidate.config).items():
+                if value is not None:
+                    candidate.fields.setdefault(field, value)

@@ -1,0 +1,103 @@
+"""What a pull is for: the options, and what of a card they mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..shards.store import Store
+from .card import Card
+from .choosing import check_gate, sources_to_try
+from .history import Goal, History
+from .holdings import held, held_seconds, held_speakers
+from .registry import get_card
+from .selection.choice import EVERYTHING, Selection
+from .source_card import SourceCard
+from .units import Access, Unit, unit_from, units_of
+
+
+@dataclass(frozen=True, slots=True)
+class PullOptions:
+    """Options of a pull; see `api.pull`."""
+
+    samples: int | None = None
+    splits: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+    source: str | None = None
+    from_path: Path | None = None
+    as_config: str | None = None
+    mirror: str | None = None
+    link: bool = False
+    keep_raw: bool = False
+    cards: tuple[Path, ...] = ()
+    selection: Selection = EVERYTHING
+    on_samples: Callable[[int, int], None] | None = None
+    on_bytes: Callable[[int, int | None], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a dataset a pull is for: its card, and the splits and configurations by their own names."""
+
+    card: Card
+    splits: tuple[str, ...]
+    configs: tuple[str, ...]
+    options: PullOptions
+
+    @classmethod
+    def of(cls, name: str, options: PullOptions) -> Wanted:
+        """Raises UsageError where the card, a split, a configuration or the source does not exist."""
+        card = get_card(name, extra=options.cards)
+        configs = () if options.as_config else card.chosen_configs(options.configs)
+        wanted = cls(card, card.chosen_splits(options.splits), configs, options)
+        wanted.sources(History())
+        return wanted
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether only some samples of the splits are wanted, whatever their number."""
+        return self.options.selection.is_filter or self.options.selection.is_draw
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether archives are read to their ends, so that they can be verified before."""
+        selection = self.options.selection
+        return selection.is_draw or (self.options.samples is None and not selection.has_limits and not selection.ids)
+
+    def goal(self) -> Goal:
+        """How much of what is wanted."""
+        options, selection = self.options, self.options.selection
+        what = [selection.key(), list(self.splits if options.splits else ()), list(self.configs), options.as_config]
+        key = json.dumps(what, ensure_ascii=False)
+        return Goal(key, options.samples, selection.hours, selection.max_tries)
+
+    def sources(self, history: History) -> list[SourceCard]:
+        return sources_to_try(self.card, asked=self.options.source, from_path=self.options.from_path, history=history)
+
+    def held(self, store: Store) -> int:
+        """Samples of the splits and configurations that the store holds."""
+        return held(store, self.card.name, splits=self._split_names(), configs=self._config_names())
+
+    def held_seconds(self, store: Store) -> float:
+        """How long they are."""
+        return held_seconds(store, self.card.name, splits=self._split_names(), configs=self._config_names())
+
+    def held_speakers(self, store: Store) -> int | None:
+        """How many speakers they have; None where one of them does not say who speaks."""
+        return held_speakers(store, self.card.name, splits=self._split_names(), configs=self._config_names())
+
+    def units(self, source: SourceCard, access: Access) -> list[Unit]:
+        """What a source holds of it; the gate before a source is looked at first."""
+        if self.options.from_path is not None:
+            return [unit_from(self.options.from_path, source, self.splits, self.configs, access)]
+        if self.options.mirror is None:
+            check_gate(self.card, source)
+        return units_of(source, self.card, self.splits, self.configs, access)
+
+    def _split_names(self) -> tuple[str, ...]:
+        return self.splits if self.options.splits else ()
+
+    def _config_names(self) -> tuple[str, ...]:
+        return (self.options.as_config,) if self.options.as_config else self.configs
