@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ..raw import Reader
 
 READERS: dict[str, str] = {
+    "annotated": "annotated",
     "columns": "columns",
     "folder": "folder",
     "sidecar": "sidecar",

@@ -1,0 +1,354 @@
+"""Reader of corpora that are tables of annotations beside media files.
+
+A card's options:
+
+    tables        the tables, each:
+        file          path template (paths.py), or a list of them: `clotho_captions_{split}.csv`; its parts are columns
+        format        csv, tsv, json, jsonl or parquet, where the ending does not say it; .gz, .bz2 and .xz are opened
+        encoding      of CSV, for example iso-8859-1; else UTF-8
+        delimiter, escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
+        header        column names, where the file has no header line
+        records       where the list lies in a JSON, for example `data.items`; keyed: COLUMN where it is an object,
+                      whose keys go to that column. JSON is streamed.
+        rows          how one nested record becomes rows, see layouts/: {each: segments}
+        join          a further table: its rows add columns to those of the first. A column of both, or
+                      {on: <of this table>, with: <of the first>}, each a column, template or mapping
+        names         a table of class names of this name, from columns `key` to `value`, for the operation `names`
+        optional      true where it may be missing
+    media         kind (audio, video, image, media) -> template, or list of templates, of the end of a file's path in
+                  columns of the row: `{split}/{file_name}`, `{video_id}.*` for any ending. With two kinds a sample
+                  is made of a pair. Without a first table (no tables, or only joined ones) every media file is a row
+                  whose columns are the parts of its path.
+    optional_media  kinds that a row may lack; such rows become samples when all is read
+    ignore_case   true where paths of media match without case
+    id            column or template, unique in a split
+    columns       fields of the sample, see mapping.py; what is not mapped goes to `extra`
+    split, config column, template or mapping; else the part {split} or {config} of a path, else what the source says.
+                  split: {column: split, map: {validate: val}, only: [train, val]} passes over rows of other splits
+    group         columns; rows equal in them are one sample, with the captions of all
+    reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; a null is `null`; no media is read for these
+    extra_media   ignore: media without a row is counted, not rejected
+    missing_media ignore: rows without media are counted, not rejected
+    remote        {site: youtube or link, url: "https://www.youtube.com/watch?v={id}", start, end, kind}: used where the
+                  source holds only tables. A clip of its own starts at 0, so start_s and end_s go to `extra` as
+                  clip_start_s and clip_end_s.
+
+Promises: samples come in the order of their media (rows in table order where media is remote). Media that comes
+before its table, or its other half, waits on disk. Memory stays flat: rows are indexed on disk. Media is read only for
+rows that are wanted. Rejections: `bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own
+reasons; once the source was read to its end undamaged also `no_media` (a row), `no_row` (a file), `no_table`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Any
+
+from ...errors import UsageError
+from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from .annotated_samples import AnnotatedSamples
+from .annotation import Annotation, Table, compile_options
+from .index import Arrived, Index, IndexedRow, arrived, path_keys
+from .rows import Row
+from .rules import RowRules
+from .tables import read_rows, seekable
+from .values import BadValue, as_text
+
+_JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates in the order in which their media comes; see the module's text."""
+    names: dict[str, dict[str, str]] = {}
+    annotation = compile_options(context.options, names)
+    with closing(Index(context.spool)) as index:
+        reader = _Annotated(annotation, RowRules(context.options, context, names), context, index, names)
+        context.accepts = reader.accepts
+        yield from reader.read(files)
+
+
+class _Annotated:
+    def __init__(
+        self,
+        annotation: Annotation,
+        rules: RowRules,
+        context: ReadContext,
+        index: Index,
+        names: dict[str, dict[str, str]],
+    ) -> None:
+        self.annotation = annotation
+        self.rules = rules
+        self.context = context
+        self.index = index
+        self.names = names
+        self.samples = AnnotatedSamples(annotation, rules, context, index)
+        self.remote = self.samples.remote
+        self.passed_tables = False
+        self.tabled = not annotation.first
+        self.extra = 0
+        self.missing = 0
+
+    # ---- what comes
+
+    def accepts(self, name: str) -> bool:
+        """Whether a file of this name is a table or media that some wanted row may have."""
+        if _JUNK.search(name):
+            return False
+        if self.annotation.tables_of(name):
+            return True
+        if self.remote is not None or not self.annotation.is_media(name) or self._is_of_unwanted_split(name):
+            return False
+        return not self.index.is_passed(self._keys(name))
+
+    def read(self, files: RawStream) -> CandidateStream:
+        intact = True
+        for file in files:
+            if isinstance(file, Rejection):
+                intact &= not file.damaged
+                yield file
+            elif not self.accepts(file.name):
+                continue
+            elif tables := self.annotation.tables_of(file.name):
+                for item in self._take_tables(file, tables):
+                    intact &= not (isinstance(item, Rejection) and item.damaged)
+                    yield item
+            else:
+                yield from self._take_media(arrived(file))
+        yield from self._finish(intact=intact)
+
+    def _keys(self, name: str) -> list[str]:
+        return path_keys(name, ignore_case=self.annotation.ignore_case)
+
+    def _is_of_unwanted_split(self, name: str) -> bool:
+        parts = self.annotation.parts(name)
+        return parts is not None and "split" in parts and not self._wants_parts(parts, None)
+
+    def _wants_parts(self, parts: dict[str, str], hint: str | None) -> bool:
+        """Whether a path's parts, where they tell the split, tell a wanted one."""
+        if not self.rules.knows_split(parts):
+            return True
+        try:
+            return self.rules.wants(self.rules.split_of(parts, hint))
+        except BadValue:
+            return True
+
+    # ---- tables
+
+    def _take_tables(self, file: RawFile, tables: list[tuple[Table, dict[str, str]]]) -> CandidateStream:
+        wanted = [(table, parts) for table, parts in tables if self._is_wanted(table, parts, file)]
+        if not wanted:
+            return
+        before = self.index.rows
+        if len(wanted) == 1 and not seekable(file):
+            with file.open() as stream:
+                yield from self._take_table(file, stream, *wanted[0])
+        else:
+            blob = file.blob()
+            for table, parts in wanted:
+                with io.BytesIO(blob.data) if blob.data is not None else _opened(blob.path) as stream:
+                    yield from self._take_table(file, stream, table, parts)
+            if blob.temporary and blob.path is not None:
+                blob.path.unlink()
+        if self.index.waits():
+            yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
+
+    def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
+        """Whether a table has rows of a wanted split, as far as its path tells."""
+        if table.names is None and not self._wants_parts({**_split_part(file), **parts}, file.split):
+            self.passed_tables = True
+            self.tabled |= table.is_first
+            return False
+        return True
+
+    def _take_table(self, file: RawFile, stream: Any, table: Table, parts: dict[str, str]) -> Iterator[Rejection]:
+        for row in read_rows(file, stream, table.options):
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            try:
+                if table.names is not None:
+                    self._add_name(table, row)
+                elif table.on is not None:
+                    self._add_joined(table, row, parts)
+                else:
+                    self._add_row({**parts, **row.values}, row.where, file)
+            except BadValue as error:
+                yield Rejection(row.where, "bad_value", f"{row.where}: {error}", row.where)
+        table.came.add(tuple(sorted(parts.items())))
+        self.tabled |= table.is_first
+
+    def _add_name(self, table: Table, row: Row) -> None:
+        key, value = (as_text(row.values.get(str(table.options[column]))) for column in ("key", "value"))
+        if key is not None and value is not None:
+            self.names.setdefault(str(table.names), {})[key.strip()] = value.strip()
+
+    def _add_joined(self, table: Table, row: Row, parts: dict[str, str]) -> None:
+        assert table.on is not None
+        key = as_text(table.on.get({**parts, **row.values}))
+        if key is not None:
+            self.index.add_joined(table.number, key, row.values)
+
+    def _add_row(self, values: dict[str, Any], where: str, file: RawFile) -> int | None:
+        keys = self.annotation.keys(values)
+        if self.rules.knows_split(values) and not self.rules.wants(self.rules.split_of(values, file.split)):
+            self.index.add_passed(keys)
+            return None
+        return self.index.add(values, keys, where=where, file=file, grouped=self.samples.group_of(values))
+
+    # ---- media
+
+    def _take_media(self, media: Arrived) -> CandidateStream:
+        keys = self._keys(media.name)
+        found = self.index.find(keys) or self._row_of_path(media, keys)
+        if not found:
+            if self.index.is_passed(keys):
+                return
+            if self._tables_are_complete():
+                yield from self._without_row(media)
+            else:
+                self.index.hold(media, keys, self.context)
+            return
+        rows = self.index.read(n for n, _ in found)
+        if len(self.annotation.media) == 1 and all(self._is_ready(row) for row in rows):
+            yield from self._samples(rows, {found[0][1]: media})
+            return
+        if rows:
+            w = self.index.hold(media, keys, self.context)
+            for n, kind in found:
+                self.index.note(n, kind, w)
+            yield from self._complete([row.n for row in rows])
+
+    def _row_of_path(self, media: Arrived, keys: list[str]) -> list[tuple[int, str]]:
+        """Where media files are the rows: the row of this one, made of the parts of its path."""
+        parts = self.annotation.parts(media.name) if not self.annotation.first else None
+        if parts is None or media.file is None:
+            return []
+        self._add_row(dict(parts), media.uri, media.file)
+        return self.index.find(keys)
+
+    def _tables_are_complete(self) -> bool:
+        """Whether no table can come any more: every template without placeholders has come."""
+        first = self.annotation.first
+        return bool(first) and all(
+            table.came and not any("{" in template or "*" in template for template in table.templates)
+            and len(table.templates) == 1
+            for table in first
+        )  # fmt: skip
+
+    def _is_ready(self, row: IndexedRow) -> bool:
+        """Whether every further table that this row needs has come."""
+        return all(table.has_come(row.values) for table in self.annotation.further)
+
+    def _match_waiting(self, before: int, *, further: bool) -> CandidateStream:
+        """Media that waited for the table that has just come."""
+        touched: list[int] = []
+        for w, name in self.index.match_waiting(after=before):
+            for n, kind in self.index.find(self._keys(name)):
+                if n > before:
+                    self.index.note(n, kind, w)
+                    touched.append(n)
+        yield from self._complete(self.index.rows_with_media() if further else list(dict.fromkeys(touched)))
+
+    def _complete(self, numbers: Iterable[int], *, at_end: bool = False) -> CandidateStream:
+        """Samples of those rows whose media and tables have all come."""
+        needed = set(self.annotation.media)
+        if at_end:
+            needed -= self.annotation.optional_kinds
+        batches: dict[tuple[tuple[str, int], ...], list[IndexedRow]] = {}
+        for n in numbers:
+            have = self.index.have(n)
+            if have and needed <= set(have):
+                for row in self.index.read([n]):
+                    if at_end or self._is_ready(row):
+                        batches.setdefault(tuple(sorted(have.items())), []).append(row)
+        for have_items, rows in batches.items():
+            media = {kind: self._waiting(w, rows) for kind, w in have_items}
+            yield from self._samples(rows, media)
+            for item in media.values():
+                if item.w is not None and not self.index.needs(item.w):
+                    self.index.release(item.w, used=item.used)
+
+    def _waiting(self, w: int, rows: list[IndexedRow]) -> Arrived:
+        """Media that waited; where other rows still need it, these do not take its file away."""
+        media = self.index.waiting(w)
+        if media.kept is not None and self.index.needs(w) > len(rows):
+            media.kept.temporary = False
+        return media
+
+    # ---- samples
+
+    def _samples(self, rows: list[IndexedRow], media: dict[str, Arrived]) -> CandidateStream:
+        """The candidates of these rows, all on the same media; the media is read only if there is one."""
+        ordered = [(kind, media[kind]) for kind in self.annotation.media if kind in media]
+        first = ordered[0][1]
+        for item in self.samples.candidates(rows, first):
+            if isinstance(item, Candidate):
+                item.media = [(kind, came.blob(self.context)) for kind, came in ordered]
+            yield item
+        self.index.finish(row.n for row in rows)
+
+    # ---- the end
+
+    def _finish(self, *, intact: bool) -> CandidateStream:
+        """What is still open; after a damaged source nobody knows what was to come."""
+        lacking = [table for table in self.annotation.further if not table.came and not table.options.get("optional")]
+        if intact and (lacking or not self.tabled) and not self.passed_tables:
+            yield from self._no_table(lacking)
+            return
+        if self.remote is not None:
+            self.index.index_groups()
+            for rows in self.index.unfinished():
+                yield from self.samples.candidates(rows, None)
+                self.index.finish(row.n for row in rows)
+            return
+        if intact:
+            yield from self._complete(self.index.rows_with_media(), at_end=True)
+            yield from self._rows_without_media()
+            for media in self.index.unclaimed():
+                yield from self._without_row(media)
+        self._note()
+
+    def _no_table(self, lacking: list[Table]) -> Iterator[Rejection]:
+        for table in lacking or self.annotation.first[:1]:
+            wanted = " or ".join(table.templates)
+            yield Rejection(wanted, "no_table", f"no file like {wanted} came, so its rows are not known", damaged=True)
+
+    def _rows_without_media(self) -> CandidateStream:
+        for rows in self.index.unfinished():
+            for item in self.samples.candidates(rows, None):
+                if isinstance(item, Rejection):
+                    yield item
+                elif self.annotation.report_missing:
+                    wanted = ", ".join(key for key, _ in self.annotation.keys(rows[0].values))
+                    yield Rejection(item.source_id, "no_media", f"{item.where}: there is no file {wanted}", item.where)
+                else:
+                    self.missing += 1
+
+    def _without_row(self, media: Arrived) -> Iterator[Rejection]:
+        if self.passed_tables:
+            return
+        if self.annotation.report_extra:
+            yield Rejection(media.name, "no_row", "no row of a table has this file", media.uri)
+        else:
+            self.extra += 1
+
+    def _note(self) -> None:
+        notes = self.context.options.get("notes")
+        if isinstance(notes, list):
+            if self.extra:
+                notes.append(f"{self.extra:,} media files without a row were passed over")
+            if self.missing:
+                notes.append(f"{self.missing:,} rows without media were passed over")
+
+
+def _opened(path: Any) -> Any:
+    if path is None:
+        raise UsageError("a table without bytes")
+    return path.open("rb")
+
+
+def _split_part(file: RawFile) -> dict[str, str]:
+    return {"split": file.split} if file.split else {}

@@ -1,0 +1,108 @@
+"""Rows of the index as candidates: joined with the further tables, expanded, grouped, judged by the card's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..raw import Candidate, CandidateStream, ReadContext, Rejection
+from .annotation import Annotation
+from .index import Arrived, Index, IndexedRow
+from .rules import Origin, RowRules
+from .values import BadValue, as_text
+
+
+class AnnotatedSamples:
+    """Makes the candidates of indexed rows, without their media; each id once."""
+
+    def __init__(self, annotation: Annotation, rules: RowRules, context: ReadContext, index: Index) -> None:
+        self.annotation = annotation
+        self.rules = rules
+        self.index = index
+        self.remote = annotation.remote if context.options.get("_remote") else None
+        self._unchecked = True
+
+    def group_of(self, row: dict[str, Any]) -> str | None:
+        """What rows of one sample share; None where every row is one."""
+        if not self.annotation.group:
+            return None
+        return repr([as_text(row.get(column)) for column in self.annotation.group])
+
+    def candidates(self, rows: list[IndexedRow], media: Arrived | None) -> CandidateStream:
+        """The candidates of these rows, and rejections; the rows of a group must come together."""
+        groups: dict[str, list[tuple[dict[str, Any], Origin]]] = {}
+        for row in rows:
+            try:
+                whole = self._joined(row)
+                for number, expanded in enumerate(self._expanded(row, whole)):
+                    key = self.group_of(expanded) or f"{row.n}:{number}"
+                    groups.setdefault(key, []).append((expanded, _origin(row, media)))
+            except BadValue as error:
+                yield Rejection(row.where, "bad_value", f"{row.where}: {error}", row.where)
+        for members in groups.values():
+            item = self._candidate([values for values, _ in members], members[0][1])
+            if item is not None:
+                yield item
+
+    def _candidate(self, rows: list[dict[str, Any]], origin: Origin) -> Candidate | Rejection | None:
+        item = self.rules.candidate(rows, origin)
+        if not isinstance(item, Candidate):
+            return item
+        if self.remote is not None:
+            try:
+                blob = self.remote.blob(rows[0], item.source_id)
+            except BadValue as error:
+                return Rejection(item.source_id, "bad_value", f"{origin.where}: {error}", origin.where)
+            _as_clip(item, blob.remote.start_s if blob.remote else None, blob.remote.end_s if blob.remote else None)
+            item.media = [(self.remote.kind, blob)]
+            item.uri = blob.remote.url if blob.remote else item.uri
+        if not self.index.claim(repr((item.config, item.split, item.source_id))):
+            detail = f"{origin.where}: the id {item.source_id!r} stood in this split before"
+            return Rejection(item.source_id, "duplicate_source_id", detail, origin.where)
+        return item
+
+    def _joined(self, row: IndexedRow) -> dict[str, Any]:
+        """The row with the columns of the further tables."""
+        whole = dict(row.values)
+        complete = True
+        for table in self.annotation.further:
+            if table.with_ is None:
+                continue
+            key = as_text(table.with_.get(row.values))
+            joined = self.index.joined(table.number, key) if key is not None else None
+            complete &= joined is not None
+            if joined is not None:
+                whole = {**joined, **whole}
+        if self._unchecked and complete and self._has_header():
+            self.rules.check(whole, where=row.where)
+            self._unchecked = False
+        return whole
+
+    def _has_header(self) -> bool:
+        """Whether rows name all their columns: those of JSON leave out what is null."""
+        tables = [table for table in self.annotation.tables if table.names is None]
+        formats = {PurePosixPath(t.removesuffix(".gz")).suffix for table in tables for t in table.templates}
+        return formats <= {".csv", ".tsv"} and not any(
+            "rows" in table.options or "format" in table.options for table in tables
+        )
+
+    def _expanded(self, row: IndexedRow, whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        first = self.annotation.first
+        yield from first[0].expand(whole) if first else iter([whole])
+
+
+def _origin(row: IndexedRow, media: Arrived | None) -> Origin:
+    if media is None:
+        return Origin(row.where, row.where, row.revision, row.split, row.config)
+    split, config = row.split or media.split, row.config or media.config
+    return Origin(row.where, media.uri, media.revision, split, config)
+
+
+def _as_clip(item: Candidate, start: float | None, end: float | None) -> None:
+    """A clip of its own starts at 0: the span in the video it was cut from goes to `extra`."""
+    for field, name, seconds in (("start_s", "clip_start_s", start), ("end_s", "clip_end_s", end)):
+        of_row = item.fields.pop(field, None)
+        seconds = of_row if seconds is None else seconds
+        if seconds is not None:
+            item.fields.setdefault("extra", {})[name] = as_text(seconds) or ""

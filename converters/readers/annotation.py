@@ -1,0 +1,264 @@
+"""What a card says to the reader `annotated`, checked and compiled: its tables, its media, its remote media."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from ...errors import UsageError
+from ...shards.sample import MEDIA_KINDS
+from ..raw import Blob, Remote
+from .filling import Row, filling
+from .folder import MEDIA_EXTENSIONS
+from .index import normal_key
+from .layouts import Expand, get_layout
+from .mapping import Value, compile_value
+from .operations import Names, seconds
+from .paths import match, placeholders
+from .values import BadValue
+
+_OPTIONS = frozenset(
+    {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
+    | {"remote", "extra_media", "missing_media", "notes"}
+)
+_TABLE_OPTIONS = frozenset(
+    {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
+    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value"}
+)
+KIND_OF_MEDIA = (*MEDIA_KINDS, "media")
+_SITES = ("link", "youtube")
+
+
+@dataclass(slots=True)
+class Table:
+    """One entry of `tables`.
+
+    Attributes:
+        number: Its place on the card.
+        templates: Path templates of its files.
+        on, with_: For a joined table, the key made of its row and the one made of the first table's row.
+        names: For a table of class names, what the card calls it.
+        came: The parts of the paths of its files that have come, as `parts_of` gives them.
+    """
+
+    number: int
+    templates: list[str]
+    options: Mapping[str, Any]
+    expand: Expand
+    on: Value | None = None
+    with_: Value | None = None
+    names: str | None = None
+    came: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
+
+    def match(self, name: str) -> dict[str, str] | None:
+        for template in self.templates:
+            if (parts := match(template, name)) is not None:
+                return parts
+        return None
+
+    @property
+    def is_first(self) -> bool:
+        return self.on is None and self.names is None
+
+    def has_come(self, row: Row) -> bool:
+        """Whether the file that holds what belongs to this row was read."""
+        return any(all(str(row.get(name, part)) == part for name, part in parts) for parts in self.came)
+
+
+@dataclass(slots=True)
+class Annotation:
+    """The compiled options of one reading."""
+
+    tables: list[Table]
+    media: dict[str, list[str]]
+    optional_kinds: frozenset[str]
+    ignore_case: bool
+    group: list[str]
+    report_extra: bool
+    report_missing: bool
+    remote: RemoteMedia | None
+
+    @property
+    def first(self) -> list[Table]:
+        """Tables whose rows are samples; without any, every media file is a row."""
+        return [table for table in self.tables if table.is_first]
+
+    @property
+    def further(self) -> list[Table]:
+        return [table for table in self.tables if not table.is_first]
+
+    def tables_of(self, name: str) -> list[tuple[Table, dict[str, str]]]:
+        """The tables that a file is, with the parts of its path; one file may hold several."""
+        found = [(table, table.match(name)) for table in self.tables]
+        return [(table, parts) for table, parts in found if parts is not None]
+
+    def keys(self, row: Row) -> list[tuple[str, str]]:
+        """The media keys (key, kind) of a row of the first table."""
+        keys: list[tuple[str, str]] = []
+        for kind, templates in self.media.items():
+            for template in templates:
+                key = filling(template).fill(row)
+                if key is not None:
+                    keys.append((normal_key(key, ignore_case=self.ignore_case), kind))
+        return keys
+
+    def is_media(self, name: str) -> bool:
+        """Whether a path looks like media of this corpus, whatever the rows say."""
+        return any(_shape(template).search(name) for templates in self.media.values() for template in templates)
+
+    def parts(self, name: str) -> dict[str, str] | None:
+        """The parts of a media file's path, by the first template that takes it."""
+        for templates in self.media.values():
+            for template in templates:
+                if (parts := media_parts(template, name)) is not None:
+                    return parts
+        return None
+
+
+def media_parts(template: str, name: str) -> dict[str, str] | None:
+    if not _is_path_template(template):
+        return None
+    if not template.endswith(".*"):
+        return match(template, name)
+    path = PurePosixPath(name)
+    if path.suffix.lower().removeprefix(".") not in MEDIA_EXTENSIONS:
+        return None
+    return match(template.removesuffix(".*"), str(path.with_suffix("")))
+
+
+@lru_cache(maxsize=256)
+def _is_path_template(template: str) -> bool:
+    """Whether every placeholder is a plain part of a path."""
+    return placeholders(template) == filling(template).columns and not re.search(r"\{[^}]*[\[|:]", template)
+
+
+@lru_cache(maxsize=256)
+def _shape(template: str) -> re.Pattern[str]:
+    """Paths that a media template can give: a column may hold slashes."""
+    fixed = template.removesuffix(".*") if template.endswith(".*") else template
+    pieces = ["" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{[^{}]*\})", fixed.strip("/"))]
+    ending = rf"\.(?:{'|'.join(sorted(MEDIA_EXTENSIONS))})" if fixed != template else ""
+    body = "".join(piece or ".*" for piece in _squeezed(pieces))
+    return re.compile(f"(?:^|/){body}{ending}$", re.IGNORECASE)
+
+
+def _squeezed(pieces: list[str]) -> Iterable[str]:
+    """Neighbouring wildcards as one, so that the expression cannot backtrack badly."""
+    before: str | None = None
+    for piece in pieces:
+        if piece or before != "":
+            yield piece
+        before = piece
+
+
+@dataclass(slots=True)
+class RemoteMedia:
+    """Media that is fetched clip by clip, as a card says it."""
+
+    site: str
+    kind: str
+    url: str
+    start: Value | None
+    end: Value | None
+
+    def blob(self, row: Row, name: str) -> Blob:
+        """The clip of this row, still to be fetched.
+
+        Raises:
+            BadValue: There is no such address, or no such span.
+        """
+        address = filling(self.url)
+        url = address.fill(row, quote=None if address.is_one_column else lambda text: quote(text, safe="-_.~"))
+        if url is None or not re.match(r"https?://[^\s]+$", url):
+            raise BadValue(", ".join(address.columns), url, "an address that starts with https://")
+        start, end = self._seconds(self.start, row), self._seconds(self.end, row)
+        if (start or 0) < 0 or (end is not None and end <= (start or 0)):
+            raise BadValue("start, end", f"{start} to {end}", "a span that runs forward from 0")
+        return Blob(name, remote=Remote(url, start, end, self.site))
+
+    @staticmethod
+    def _seconds(value: Value | None, row: Row) -> float | None:
+        found = value.get(row) if value is not None else None
+        return None if found is None or found == "" else seconds(found, ", ".join(value.uses if value else ()))
+
+
+def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
+    """The card's options, checked.
+
+    Raises:
+        UsageError: An option is unknown or written wrong.
+    """
+    unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith("_"))
+    if unknown:
+        raise UsageError(f"reader annotated: there is no option {', '.join(unknown)}.")
+    tables = [_table(number, entry, names) for number, entry in enumerate(options.get("tables") or [])]
+    media = {kind: _as_list(value) for kind, value in (options.get("media") or {}).items()}
+    wrong = sorted(set(media) - set(KIND_OF_MEDIA))
+    if wrong:
+        raise UsageError(f"media: {', '.join(wrong)} is no kind of media ({', '.join(KIND_OF_MEDIA)}).")
+    remote = _remote(options["remote"], names) if options.get("remote") else None
+    if not media and remote is None:
+        raise UsageError("reader annotated: say `media`, `remote` or both.")
+    for templates in media.values():
+        for template in templates:
+            filling(template)
+    return Annotation(
+        tables,
+        media,
+        frozenset(options.get("optional_media") or []),
+        bool(options.get("ignore_case", False)),
+        [str(column) for column in _as_list(options.get("group") or [])],
+        _reported("extra_media", options),
+        _reported("missing_media", options),
+        remote,
+    )
+
+
+def _reported(name: str, options: Mapping[str, Any]) -> bool:
+    value = options.get(name, "reject")
+    if value not in ("reject", "ignore"):
+        raise UsageError(f"{name}: reject or ignore, not {value!r}.")
+    return bool(value == "reject")
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _table(number: int, entry: Any, names: Names) -> Table:
+    if not isinstance(entry, Mapping) or "file" not in entry:
+        raise UsageError(f"tables: entry {number + 1} needs `file`, a path template.")
+    unknown = sorted(set(entry) - _TABLE_OPTIONS)
+    if unknown:
+        raise UsageError(f"tables: {entry['file']}: there is no option {', '.join(unknown)}.")
+    table = Table(number, [str(item) for item in _as_list(entry["file"])], entry, get_layout(entry.get("rows")))
+    if "names" in entry:
+        if not {"key", "value"} <= set(entry):
+            raise UsageError(f"tables: {entry['file']}: a table of names needs `key` and `value`.")
+        table.names = str(entry["names"])
+    elif "join" in entry:
+        join = entry["join"] if isinstance(entry["join"], Mapping) else {"on": entry["join"], "with": entry["join"]}
+        if set(join) != {"on", "with"}:
+            raise UsageError(f"tables: {entry['file']}: `join` is a column, or `on` and `with`.")
+        table.on = compile_value(join["on"], names, what="join.on")
+        table.with_ = compile_value(join["with"], names, what="join.with")
+    return table
+
+
+def _remote(spec: Any, names: Names) -> RemoteMedia:
+    if not isinstance(spec, Mapping) or "url" not in spec or set(spec) - {"site", "url", "start", "end", "kind"}:
+        raise UsageError(f"remote: expected {{site, url, start, end, kind}}, got {spec!r}.")
+    site, kind = str(spec.get("site", "link")), str(spec.get("kind", "media"))
+    if site not in _SITES or kind not in KIND_OF_MEDIA:
+        raise UsageError(f"remote: site is one of {', '.join(_SITES)}, kind one of {', '.join(KIND_OF_MEDIA)}.")
+    spans = {
+        key: compile_value(spec[key], names, what=f"remote.{key}") if spec.get(key) is not None else None
+        for key in ("start", "end")
+    }
+    filling(str(spec["url"]))
+    return RemoteMedia(site, kind, str(spec["url"]), spans["start"], spans["end"])

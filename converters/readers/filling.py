@@ -1,0 +1,127 @@
+"""Text made from a row: `{youtube_id}_{start_time:06d}`.
+
+A placeholder is a column's name, then, each as wished and in this order:
+
+    [a:b]      characters a to b, as in Python: `{videoID[:-14]}`
+    |word      strip, lower, upper, stem (a path's last part without its ending), base (a path's last part)
+    :06d       a whole number of so many digits (`59.0` counts as 59); `:d` and `:.3f` work too
+
+A null in any placeholder makes the whole text null.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any
+
+from ...errors import UsageError
+from .values import BadValue, as_text
+
+Row = Mapping[str, Any]
+
+_PLACEHOLDER = re.compile(r"\{([^{}\[\]|:]+)(?:\[(-?\d*):(-?\d*)\])?((?:\|[a-z]+)*)(?::(0?\d*d|\.\d+f))?\}")
+
+
+def base(text: str) -> str:
+    """The last part of a path, whichever way its slashes lean."""
+    return PurePosixPath(text.replace("\\", "/")).name
+
+
+def stem(text: str) -> str:
+    """The last part of a path without its ending."""
+    return PurePosixPath(base(text)).stem
+
+
+WORDS: dict[str, Callable[[str], str]] = {
+    "strip": str.strip,
+    "lower": str.lower,
+    "upper": str.upper,
+    "stem": stem,
+    "base": base,
+}
+
+
+class Filling:
+    """A template of text over the columns of a row."""
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+        self.parts: list[str | _Placeholder] = []
+        position = 0
+        for token in _PLACEHOLDER.finditer(template):
+            self.parts.append(template[position : token.start()])
+            self.parts.append(_Placeholder(token, template))
+            position = token.end()
+        self.parts.append(template[position:])
+        self.parts = [part for part in self.parts if part != ""]
+        if any("{" in part or "}" in part for part in self.parts if isinstance(part, str)):
+            raise UsageError(
+                f"template {template!r}: a placeholder is {{column}}, {{column[1:4]}}, {{column|stem}}, {{column:06d}}."
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.column for part in self.parts if isinstance(part, _Placeholder)))
+
+    @property
+    def is_one_column(self) -> bool:
+        """Whether the template is a single placeholder with nothing around it."""
+        return len(self.parts) == 1 and isinstance(self.parts[0], _Placeholder)
+
+    def fill(self, row: Row, *, quote: Callable[[str], str] | None = None) -> str | None:
+        """The text for this row, or None where a placeholder's column is null or not there.
+
+        Raises:
+            BadValue: A value is no number where the template asks for one.
+        """
+        texts: list[str] = []
+        for part in self.parts:
+            text = part if isinstance(part, str) else part.fill(row)
+            if text is None:
+                return None
+            texts.append(quote(text) if quote and not isinstance(part, str) else text)
+        return "".join(texts)
+
+
+class _Placeholder:
+    def __init__(self, token: re.Match[str], template: str) -> None:
+        self.column = token[1]
+        self.slice: slice | None = None
+        if token[2] is not None:
+            self.slice = slice(*(int(end) if end not in ("", "-") else None for end in (token[2], token[3])))
+        unknown = [word for word in token[4].split("|")[1:] if word not in WORDS]
+        if unknown:
+            raise UsageError(f"template {template!r}: there is no |{unknown[0]}; there are {', '.join(WORDS)}.")
+        self.words = [WORDS[word] for word in token[4].split("|")[1:]]
+        self.number = token[5]
+
+    def fill(self, row: Row) -> str | None:
+        value = row.get(self.column)
+        text = value if isinstance(value, str) else as_text(value)
+        if text is None or text == "":
+            return None
+        if self.slice:
+            text = text[self.slice]
+        for word in self.words:
+            text = word(text)
+        return self._as_number(text) if self.number else text
+
+    def _as_number(self, text: str) -> str:
+        try:
+            number = float(text)
+            return format(int(number) if self.number.endswith("d") else number, self.number)
+        except (ValueError, OverflowError):
+            raise BadValue(self.column, text, "a number") from None
+
+
+@lru_cache(maxsize=1024)
+def filling(template: str) -> Filling:
+    """The template, compiled once.
+
+    Raises:
+        UsageError: The template is written wrong.
+    """
+    return Filling(template)

@@ -1,0 +1,304 @@
+"""The rows of a corpus's tables by the media they belong to, and media that waits for its rows.
+
+A SQLite file in the scratch folder that lives as long as one reading: it holds millions of rows with little memory.
+Keys of media are ends of paths: `train/a.wav`, or `train/a.*` where the ending does not count.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...shards.media import scratch_path
+from ..raw import Blob, RawFile, ReadContext
+from .folder import MEDIA_EXTENSIONS
+
+_CACHE_KIB = 65536
+_BATCH = 5000
+
+_TABLES = """
+CREATE TABLE rows(n INTEGER PRIMARY KEY, cells TEXT, place TEXT, split TEXT, config TEXT, revision TEXT,
+                  done INTEGER NOT NULL DEFAULT 0, grouped TEXT);
+CREATE TABLE keys(key TEXT, kind TEXT, n INTEGER, PRIMARY KEY (key, kind, n)) WITHOUT ROWID;
+CREATE TABLE passed(key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE joined(source INTEGER, key TEXT, cells TEXT, PRIMARY KEY (source, key)) WITHOUT ROWID;
+CREATE TABLE ids(id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE waiting(w INTEGER PRIMARY KEY, name TEXT, uri TEXT, revision TEXT, split TEXT, config TEXT,
+                     path TEXT, temporary INTEGER, data BLOB);
+CREATE TABLE waiting_keys(key TEXT, w INTEGER, PRIMARY KEY (key, w)) WITHOUT ROWID;
+CREATE TABLE have(n INTEGER, kind TEXT, w INTEGER, PRIMARY KEY (n, kind)) WITHOUT ROWID;
+CREATE INDEX have_w ON have(w);
+"""
+
+
+@dataclass(slots=True)
+class IndexedRow:
+    """A row of the first table.
+
+    Attributes:
+        split, config, revision: Of the file that the row stood in, where its source knew them.
+    """
+
+    n: int
+    values: dict[str, Any]
+    where: str
+    split: str | None
+    config: str | None
+    revision: str
+
+
+@dataclass(slots=True)
+class Arrived:
+    """A media file that has come, now or earlier; `w` is its number where it waits."""
+
+    name: str
+    uri: str
+    revision: str
+    split: str | None
+    config: str | None
+    file: RawFile | None = None
+    kept: Blob | None = None
+    w: int | None = None
+    used: bool = False
+
+    def blob(self, context: ReadContext) -> Blob:
+        """Its bytes; read once, however many samples share them."""
+        self.used = True
+        if self.kept is None:
+            assert self.file is not None
+            self.kept = context.blob(self.file)
+        return self.kept
+
+
+def arrived(file: RawFile) -> Arrived:
+    return Arrived(file.name, file.uri, file.revision, file.split, file.config, file)
+
+
+def normal_key(text: str, *, ignore_case: bool) -> str:
+    """A path's end in the one form in which keys are compared."""
+    text = text.strip("/")
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.casefold() if ignore_case else text
+
+
+def path_keys(name: str, *, ignore_case: bool) -> list[str]:
+    """Every key that a media file of this path answers to, the longest first."""
+    parts = normal_key(name, ignore_case=ignore_case).split("/")
+    stem, dot, ending = parts[-1].rpartition(".")
+    keys: list[str] = []
+    for start in range(len(parts)):
+        keys.append("/".join(parts[start:]))
+        if dot and ending.lower() in MEDIA_EXTENSIONS:
+            keys.append("/".join([*parts[start:-1], f"{stem}.*"]))
+    return keys
+
+
+class Index:
+    """Rows by media key, joined rows by join key, media that waits."""
+
+    def __init__(self, spool: Path | None) -> None:
+        self._path = scratch_path(spool) if spool is not None else None
+        self._db = sqlite3.connect(str(self._path) if self._path else "", isolation_level=None)
+        self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._db.executescript(_TABLES)
+        self._db.execute("BEGIN")
+        self.rows = 0
+
+    def close(self) -> None:
+        """Forget everything; temporary files of media that still waits are deleted."""
+        for (path,) in self._db.execute("SELECT path FROM waiting WHERE temporary"):
+            Path(path).unlink(missing_ok=True)
+        self._db.close()
+        if self._path is not None:
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+
+    # ---- rows
+
+    def add(
+        self,
+        values: dict[str, Any],
+        keys: Iterable[tuple[str, str]],
+        *,
+        where: str,
+        file: RawFile,
+        grouped: str | None = None,
+    ) -> int:
+        """Keep a row of the first table under its media keys (key, kind); its number."""
+        self.rows += 1
+        self._db.execute(
+            "INSERT INTO rows(n, cells, place, split, config, revision, grouped) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.rows, _dumps(values), where, file.split, file.config, file.revision, grouped),
+        )
+        self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", [(k, kind, self.rows) for k, kind in keys])
+        return self.rows
+
+    def add_passed(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Remember the media of a row that nobody wants, so that it is not missed a row."""
+        self._db.executemany("INSERT OR IGNORE INTO passed VALUES (?)", [(key,) for key, _ in keys])
+
+    def is_passed(self, keys: list[str]) -> bool:
+        marks = ",".join("?" * len(keys))
+        return self._db.execute(f"SELECT 1 FROM passed WHERE key IN ({marks}) LIMIT 1", keys).fetchone() is not None
+
+    def find(self, keys: list[str]) -> list[tuple[int, str]]:
+        """Rows (number, kind) of the longest of these keys that any row has, in table order; done ones too."""
+        marks = ",".join("?" * len(keys))
+        found = self._db.execute(f"SELECT key, kind, n FROM keys WHERE key IN ({marks})", keys).fetchall()
+        if not found:
+            return []
+        known = {key for key, _, _ in found}
+        longest = next(key for key in keys if key in known)
+        return sorted((n, kind) for key, kind, n in found if key == longest)
+
+    def read(self, numbers: Iterable[int]) -> list[IndexedRow]:
+        """These rows, without those that are done."""
+        rows: list[IndexedRow] = []
+        for n in numbers:
+            found = self._db.execute(
+                "SELECT cells, place, split, config, revision FROM rows WHERE n = ? AND NOT done", (n,)
+            ).fetchone()
+            if found is not None:
+                rows.append(IndexedRow(n, json.loads(found[0]), *found[1:]))
+        return rows
+
+    def finish(self, numbers: Iterable[int]) -> None:
+        """These rows have become samples or rejections."""
+        listed = [(n,) for n in numbers]
+        self._db.executemany("UPDATE rows SET done = 1 WHERE n = ?", listed)
+        self._db.executemany("DELETE FROM have WHERE n = ?", listed)
+
+    def unfinished(self, *, after: int = 0) -> Iterator[list[IndexedRow]]:
+        """Rows that are not done, in table order and group by group."""
+        while True:
+            batch = self._db.execute(
+                "SELECT n, cells, place, split, config, revision, grouped FROM rows WHERE n > ? AND NOT done "
+                "ORDER BY n LIMIT ?",
+                (after, _BATCH),
+            ).fetchall()
+            if not batch:
+                return
+            done_here: set[int] = set()
+            for n, cells, *rest, grouped in batch:
+                if n in done_here:
+                    continue
+                if grouped is None:
+                    yield [IndexedRow(n, json.loads(cells), *rest)]
+                else:
+                    group = self._group(grouped)
+                    done_here.update(row.n for row in group)
+                    if group:
+                        yield group
+            after = batch[-1][0]
+
+    def _group(self, grouped: str) -> list[IndexedRow]:
+        found = self._db.execute(
+            "SELECT n, cells, place, split, config, revision FROM rows WHERE grouped = ? AND NOT done ORDER BY n",
+            (grouped,),
+        )
+        return [IndexedRow(n, json.loads(cells), *rest) for n, cells, *rest in found]
+
+    def index_groups(self) -> None:
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_group ON rows(grouped)")
+
+    # ---- joined tables and ids
+
+    def add_joined(self, source: int, key: str, values: dict[str, Any]) -> None:
+        """Keep a row of a further table; of several with one key, the first."""
+        self._db.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?)", (source, key, _dumps(values)))
+
+    def joined(self, source: int, key: str) -> dict[str, Any] | None:
+        found = self._db.execute("SELECT cells FROM joined WHERE source = ? AND key = ?", (source, key)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def claim(self, identity: str) -> bool:
+        """Whether nobody has claimed this id before."""
+        return self._db.execute("INSERT OR IGNORE INTO ids VALUES (?)", (identity,)).rowcount == 1
+
+    # ---- media that waits
+
+    def hold(self, media: Arrived, keys: list[str], context: ReadContext) -> int:
+        """Keep a media file until its rows, or its other half, have come; its number."""
+        blob = media.blob(context)
+        cursor = self._db.execute(
+            "INSERT INTO waiting(name, uri, revision, split, config, path, temporary, data) VALUES (?,?,?,?,?,?,?,?)",
+            (media.name, media.uri, media.revision, media.split, media.config,
+             str(blob.path) if blob.path else None, blob.temporary, blob.data),
+        )  # fmt: skip
+        number = int(cursor.lastrowid or 0)
+        self._db.executemany("INSERT OR IGNORE INTO waiting_keys VALUES (?, ?)", [(key, number) for key in keys])
+        return number
+
+    def match_waiting(self, *, after: int) -> list[tuple[int, str]]:
+        """Media (number, name) that waits and that a row after this number may belong to."""
+        found = self._db.execute(
+            "SELECT DISTINCT waiting.w, name FROM keys JOIN waiting_keys USING (key) JOIN waiting USING (w) "
+            "WHERE n > ? ORDER BY waiting.w",
+            (after,),
+        )
+        return [(int(w), str(name)) for w, name in found]
+
+    def waits(self) -> bool:
+        return self._db.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None
+
+    def note(self, n: int, kind: str, w: int) -> None:
+        """A row's media of one kind is here; of two such files, the first counts."""
+        self._db.execute("INSERT OR IGNORE INTO have VALUES (?, ?, ?)", (n, kind, w))
+
+    def have(self, n: int) -> dict[str, int]:
+        """Kind -> waiting file of a row."""
+        found = self._db.execute("SELECT kind, w FROM have WHERE n = ?", (n,))
+        return {str(kind): int(w) for kind, w in found}
+
+    def rows_with_media(self) -> list[int]:
+        """Rows that have some media and are not done, in the order in which it came."""
+        found = self._db.execute("SELECT n, max(w) FROM have GROUP BY n ORDER BY 2, 1")
+        return [int(n) for n, _ in found]
+
+    def waiting(self, w: int) -> Arrived:
+        name, uri, revision, split, config, path, temporary, data = self._db.execute(
+            "SELECT name, uri, revision, split, config, path, temporary, data FROM waiting WHERE w = ?", (w,)
+        ).fetchone()
+        blob = Blob(name, data=data, path=Path(path) if path else None, temporary=bool(temporary))
+        return Arrived(name, uri, revision, split, config, kept=blob, w=w)
+
+    def needs(self, w: int) -> int:
+        """How many rows that are not done a waiting file belongs to."""
+        return int(self._db.execute("SELECT count(*) FROM have WHERE w = ?", (w,)).fetchone()[0])
+
+    def release(self, w: int, *, used: bool) -> None:
+        """A waiting file was given to its samples (`used`) or is dropped."""
+        found = self._db.execute("SELECT path, temporary FROM waiting WHERE w = ?", (w,)).fetchone()
+        if found and found[1] and not used:
+            Path(found[0]).unlink(missing_ok=True)
+        self._db.execute("DELETE FROM waiting_keys WHERE w = ?", (w,))
+        self._db.execute("DELETE FROM waiting WHERE w = ?", (w,))
+
+    def unclaimed(self) -> Iterator[Arrived]:
+        """Media that waits and that no row belongs to; without its bytes."""
+        last = 0
+        while True:
+            found = self._db.execute(
+                "SELECT w, name, uri, revision, split, config FROM waiting "
+                "WHERE w > ? AND w NOT IN (SELECT w FROM have) ORDER BY w LIMIT ?",
+                (last, _BATCH),
+            ).fetchall()
+            if not found:
+                return
+            for w, name, uri, revision, split, config in found:
+                yield Arrived(name, uri, revision, split, config, w=w)
+                last = w
+
+
+def _dumps(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, default=str, separators=(",", ":"))

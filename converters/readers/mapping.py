@@ -1,0 +1,265 @@
+"""The mapping language of cards: how the columns of a source row become the fields of a sample.
+
+    columns:
+      id: "{youtube_id}_{start_time:06d}"              # text made of columns, see filling.py
+      text: caption                                     # the column as it is
+      captions: [caption_1, caption_2]                  # several columns as one list, nulls left out
+      language: {const: en}
+      labels: {column: keywords, split: ";"}            # one column and operations in their order, see operations.py
+      start_s: {column: StartTime, time: true}
+      speaker: {column: speaker_id, drop: ["None", "N/A"], optional: true}
+      question: {try: [question, prompt]}               # the first that is there and not null
+      answer: {column: Answer, choice_of: options}      # a letter or index to the text of that choice
+      choices: {columns: [option0, option1], drop: "N/A"}
+      extra: {clip_start_s: time_start}                 # a name of your own in `extra`
+
+`then: [...]` takes a list of operations (`then: [strip, {split: ","}]`) where one is needed twice. A column that no
+field takes goes to `extra` as text, and so does one of which a field takes only a part, or which an operation has
+rewritten. A column that is not there is an error unless `optional: true`, or another of a `try` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ...errors import UsageError
+from ...shards.sample import COLUMNS, MEDIA_KINDS
+from ..fields import NOT_FROM_A_COLUMN
+from .filling import Row, filling
+from .operations import Names, Operation, compile_operation, letter
+from .values import BadValue, as_field, as_text, check_span
+
+SETTABLE = frozenset(COLUMNS) - NOT_FROM_A_COLUMN - {"id", "config", "split", *MEDIA_KINDS}
+_PARTIAL = frozenset({"item", "slice", "stem", "base", "letter", "letter_of", "choice_of"})
+_REWRITING = frozenset({"straight_quotes", "lower", "upper", "unlettered"})
+
+
+class Value:
+    """One compiled entry of a mapping: a function of a row.
+
+    Attributes:
+        uses: Every column that it looks at.
+        takes: Columns that it takes whole, so that `extra` need not keep them.
+        rewrites: Columns that `extra` keeps where an operation has changed them.
+    """
+
+    def __init__(self, get: Callable[[Row], Any], uses: Iterable[str]) -> None:
+        self.get = get
+        self.uses = tuple(dict.fromkeys(uses))
+        self.takes: tuple[str, ...] = ()
+        self.rewrites: tuple[str, ...] = ()
+        self.missing: Callable[[Iterable[str]], list[str]] = lambda columns: sorted(set(self.uses) - set(columns))
+
+
+def compile_value(spec: Any, names: Names | None = None, *, what: str = "columns") -> Value:
+    """The function that a spec stands for.
+
+    Args:
+        names: Tables of class names, filled while the source is read.
+        what: Where the spec stands on the card, for messages.
+
+    Raises:
+        UsageError: The spec is written wrong.
+    """
+    names = names if names is not None else {}
+    if isinstance(spec, str):
+        return _template(spec) if "{" in spec else _column(spec)
+    if isinstance(spec, list):
+        return _listed([compile_value(item, names, what=what) for item in spec])
+    if isinstance(spec, Mapping):
+        try:
+            return _described(dict(spec), names, what)
+        except UsageError as error:
+            raise UsageError(f"{what}: {error.message}", hint=error.hint) from error
+    raise UsageError(f"{what}: expected a column, a template, a list or an object, got {spec!r}.")
+
+
+def _column(column: str) -> Value:
+    value = Value(lambda row: row.get(column), [column])
+    value.takes = (column,)
+    return value
+
+
+def _template(template: str) -> Value:
+    filled = filling(template)
+    return Value(filled.fill, filled.columns)
+
+
+def _listed(values: list[Value]) -> Value:
+    def get(row: Row) -> list[Any] | None:
+        found: list[Any] = []
+        for value in values:
+            item = value.get(row)
+            if isinstance(item, list):
+                found.extend(item)
+            elif item is not None and item != "":
+                found.append(item)
+        return found or None
+
+    listed = _over(values, get)
+    listed.missing = lambda columns: [name for value in values for name in value.missing(columns)]
+    return listed
+
+
+def _first(values: list[Value]) -> Value:
+    def get(row: Row) -> Any:
+        for value in values:
+            item = value.get(row)
+            if item is not None and item != "" and item != []:
+                return item
+        return None
+
+    first = _over(values, get)
+    first.missing = lambda columns: (
+        [] if any(not value.missing(columns) for value in values) else [" or ".join(first.uses)]
+    )
+    return first
+
+
+def _over(values: list[Value], get: Callable[[Row], Any]) -> Value:
+    value = Value(get, [name for item in values for name in item.uses])
+    value.takes = tuple(name for item in values for name in item.takes)
+    value.rewrites = tuple(name for item in values for name in item.rewrites)
+    return value
+
+
+_HEADS = ("const", "column", "columns", "try")
+
+
+def _described(spec: dict[str, Any], names: Names, what: str) -> Value:
+    heads = [key for key in _HEADS if key in spec]
+    if len(heads) != 1:
+        raise UsageError(f"say one of {', '.join(_HEADS)}.")
+    head = spec.pop(heads[0])
+    optional = spec.pop("optional", False)
+    if heads[0] == "const":
+        value = Value(lambda row: head, ())
+    elif heads[0] == "column":
+        value = compile_value(str(head), names, what=what)
+    else:
+        items = [compile_value(item, names, what=what) for item in head]
+        value = _first(items) if heads[0] == "try" else _listed(items)
+    for name, argument in _steps(spec):
+        value = _operated(value, name, argument, names, what)
+    if optional:
+        value.missing = lambda columns: []
+    return value
+
+
+def _steps(spec: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The operations of a spec in their order; `then` and `as` hold a list of them or one."""
+    steps: list[tuple[str, Any]] = []
+    for key, argument in spec.items():
+        if key not in ("then", "as"):
+            steps.append((key, argument))
+            continue
+        for item in argument if isinstance(argument, list) else [argument]:
+            steps.extend(item.items() if isinstance(item, Mapping) else [(str(item), True)])
+    return steps
+
+
+def _operated(value: Value, name: str, argument: Any, names: Names, what: str) -> Value:
+    column = value.uses[0] if value.uses else what
+    inner = value.get
+    if name in ("choice_of", "letter_of"):
+        choices = compile_value(argument, names, what=what)
+        pick = _choice if name == "choice_of" else _letter_of
+        result = Value(lambda row: pick(inner(row), choices.get(row), column), [*value.uses, *choices.uses])
+    else:
+        operation: Operation = compile_operation(name, argument, names)
+        result = Value(lambda row: operation(inner(row), column), value.uses)
+    result.missing = value.missing
+    result.rewrites = value.rewrites
+    if name in _REWRITING:
+        result.rewrites = (*value.rewrites, *value.takes)
+    result.takes = () if name in _PARTIAL else value.takes
+    return result
+
+
+def _choice(value: Any, choices: Any, column: str) -> str | None:
+    """The text of the choice that a letter or an index names; a text that is a choice stands for itself."""
+    if value is None or value == "":
+        return None
+    texts = [as_text(item) or "" for item in choices or []]
+    if isinstance(value, str) and value in texts:
+        return value
+    index = ord(letter(value, column)) - ord("A")
+    if index >= len(texts):
+        raise BadValue(column, value, f"one of {len(texts)} choices")
+    return texts[index]
+
+
+def _letter_of(value: Any, choices: Any, column: str) -> str | None:
+    """The letter of the choice that has this text."""
+    if value is None or value == "":
+        return None
+    texts = [(as_text(item) or "").strip() for item in choices or []]
+    text = (as_text(value) or "").strip()
+    if text not in texts:
+        raise BadValue(column, value, "the text of a choice")
+    return chr(ord("A") + texts.index(text))
+
+
+class FieldMap:
+    """The `columns` of a card: fields of the sample, and what goes to `extra`."""
+
+    def __init__(self, columns: Mapping[str, Any], names: Names | None = None, *, aside: Iterable[str] = ()) -> None:
+        """`aside` names columns that are neither mapped nor kept (media)."""
+        extra = columns.get("extra") or {}
+        if not isinstance(extra, Mapping):
+            raise UsageError(f"columns.extra: expected an object of names, got {extra!r}.")
+        unknown = sorted(set(columns) - SETTABLE - {"extra"})
+        if unknown:
+            raise UsageError(
+                f"columns: {', '.join(unknown)} is no field of a sample. Fields: {', '.join(sorted(SETTABLE))}."
+            )
+        self.values = {
+            field: compile_value(spec, names, what=f"columns.{field}")
+            for field, spec in columns.items()
+            if field != "extra"
+        }
+        self.named = {name: compile_value(spec, names, what=f"columns.extra.{name}") for name, spec in extra.items()}
+        self.every = [*self.values.values(), *self.named.values()]
+        self._taken = {column for value in self.every for column in value.takes} | set(aside)
+        self._rewritten = {
+            column: field for field, value in self.values.items() for column in value.rewrites if column in value.takes
+        }
+
+    @property
+    def uses(self) -> set[str]:
+        return {column for value in self.every for column in value.uses}
+
+    def missing(self, columns: Iterable[str]) -> list[str]:
+        """Columns that the mapping needs and that are not among these."""
+        known = set(columns)
+        return sorted({name for value in self.every for name in value.missing(known)})
+
+    def fields(self, row: Row) -> dict[str, Any]:
+        """The fields of this row that are not null, with `extra`.
+
+        Raises:
+            BadValue: A cell is not what its field or operation takes.
+        """
+        fields: dict[str, Any] = {}
+        for field, value in self.values.items():
+            made = as_field(field, value.get(row))
+            if made is not None:
+                fields[field] = made
+        check_span(fields)
+        extra = self._extra(row, fields)
+        if extra:
+            fields["extra"] = extra
+        return fields
+
+    def _extra(self, row: Row, fields: Mapping[str, Any]) -> dict[str, str]:
+        extra: dict[str, str] = {}
+        for column, cell in row.items():
+            if column in self._taken and fields.get(self._rewritten.get(column, ""), cell) == cell:
+                continue
+            if (text := as_text(cell)) is not None:
+                extra[column] = text
+        for name, value in self.named.items():
+            if (text := as_text(value.get(row))) is not None:
+                extra[name] = text
+        return extra

@@ -1,0 +1,285 @@
+"""What a card may do to a value on its way into a field: a small list of named operations.
+
+Each takes the value and the card's argument. Unless said otherwise an operation works on one value, is applied to every
+item of a list, and leaves null alone.
+
+    number            true: text to number, a decimal comma counts as a point
+    time              true: `00:16:21,940`, `1:02.5` or `12` to seconds
+    samples           16000: a count of samples to seconds
+    plus              10: adds to a number
+    names             [a, b, ...] or the name of a table of names: an index or key to its class name
+    map               {validate: val}: what is not in the map stays
+    drop              ["N/A", "None"]: these are null
+    literal           true: a list as Python prints it, read without running it
+    json              true: JSON text to its value
+    split             ";": text to a list, stripped, without empty items            (text only)
+    join              " ": a list to text                                           (list)
+    item              0: one item of a list; a key of an object                     (list)
+    slice             [0, 11]: characters
+    tag               RESPONSE: what stands between <RESPONSE> and </RESPONSE>
+    strip, lower, upper, stem, base, straight_quotes     true
+    unlettered        true: `A. a cat` to `a cat`
+    letter            choices: index (0 is A) to letter; `texts`: text to the letter of the equal choice
+    choice            [columns or one list column]: a letter or index to the text of that choice
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...errors import UsageError
+from .filling import WORDS
+from .values import BadValue, as_number, as_text
+
+Names = Mapping[str, Mapping[str, str]]
+Operation = Callable[[Any, str], Any]
+"""A value and the name of its column (for messages) to another value."""
+
+_LITERAL_BYTES = 1024 * 1024
+_STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‚": "'", "„": '"', "—": "-", "–": "-", "…": "..."})
+_LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*")
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
+
+
+def compile_operation(name: str, argument: Any, names: Names) -> Operation:
+    """The operation of that name.
+
+    Args:
+        names: Tables of class names that the card's files hold; filled while they are read.
+
+    Raises:
+        UsageError: There is no such operation, or its argument is wrong.
+    """
+    if name in WORDS:
+        return _each(lambda value, column: WORDS[name](_text(value, column)))
+    if name not in OPERATIONS:
+        raise UsageError(f"`{name}` is no operation on a column. Operations: {', '.join([*OPERATIONS, *WORDS])}.")
+    return OPERATIONS[name](argument, names)
+
+
+def _each(work: Operation) -> Operation:
+    def apply(value: Any, column: str) -> Any:
+        if value is None or value == "":
+            return None
+        if isinstance(value, list):
+            return [work(item, column) for item in value if item is not None]
+        return work(value, column)
+
+    return apply
+
+
+def _text(value: Any, column: str) -> str:
+    text = as_text(value)
+    if text is None:
+        raise BadValue(column, value, "text")
+    return text
+
+
+def _number(argument: Any, names: Names) -> Operation:
+    return _each(lambda value, column: as_number(column, value))
+
+
+def _time(argument: Any, names: Names) -> Operation:
+    return _each(seconds)
+
+
+def seconds(value: Any, column: str) -> float | None:
+    """`h:m:s`, `m:s` or seconds, with a point or comma before the fraction."""
+    if not isinstance(value, str):
+        return as_number(column, value)
+    found = _CLOCK.fullmatch(value.strip())
+    if found is None:
+        raise BadValue(column, value, "a time such as 00:16:21,940")
+    hours, minutes, rest = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest.replace(",", "."))
+
+
+def _samples(argument: Any, names: Names) -> Operation:
+    rate = _argument_number("samples", argument)
+
+    def divide(value: Any, column: str) -> float | None:
+        number = as_number(column, value)
+        return None if number is None else number / rate
+
+    return _each(divide)
+
+
+def _plus(argument: Any, names: Names) -> Operation:
+    addend = _argument_number("plus", argument)
+
+    def add(value: Any, column: str) -> float | None:
+        number = as_number(column, value)
+        return None if number is None else number + addend
+
+    return _each(add)
+
+
+def _argument_number(name: str, argument: Any) -> float:
+    if isinstance(argument, bool) or not isinstance(argument, int | float) or (name == "samples" and argument <= 0):
+        raise UsageError(f"the operation `{name}` takes a number, not {argument!r}.")
+    return float(argument)
+
+
+def _names(argument: Any, names: Names) -> Operation:
+    if isinstance(argument, list):
+        listed = {str(index): str(name) for index, name in enumerate(argument)}
+        return _each(lambda value, column: _looked_up(value, column, listed, f"an index below {len(argument)}"))
+    if isinstance(argument, str):
+        return _each(lambda value, column: _looked_up(value, column, names.get(argument, {}), f"a key of {argument}"))
+    raise UsageError(f"the operation `names` takes a list of names or the name of a table, not {argument!r}.")
+
+
+def _looked_up(value: Any, column: str, names: Mapping[str, str], expected: str) -> str:
+    key = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    if key not in names:
+        raise BadValue(column, value, expected)
+    return names[key]
+
+
+def _map(argument: Any, names: Names) -> Operation:
+    if not isinstance(argument, Mapping):
+        raise UsageError(f"the operation `map` takes an object, not {argument!r}.")
+    mapped = {_key(key): value for key, value in argument.items()}
+    return _each(lambda value, column: mapped.get(_key(value), value))
+
+
+def _key(value: Any) -> str:
+    return as_text(value) or ""
+
+
+def _drop(argument: Any, names: Names) -> Operation:
+    dropped = {_key(item) for item in (argument if isinstance(argument, list) else [argument])}
+
+    def apply(value: Any, column: str) -> Any:
+        if isinstance(value, list):
+            return [item for item in value if item is not None and _key(item) not in dropped]
+        return None if _key(value) in dropped else value
+
+    return apply
+
+
+def _literal(argument: Any, names: Names) -> Operation:
+    return _each(literal)
+
+
+def literal(value: Any, column: str) -> Any:
+    """A printed Python literal as its value; nothing of it is run."""
+    if not isinstance(value, str):
+        return value
+    if len(value) > _LITERAL_BYTES:
+        raise BadValue(column, value, "a printed list of at most 1 MB")
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        raise BadValue(column, value, "a list as Python prints it") from None
+
+
+def _json(argument: Any, names: Names) -> Operation:
+    def parse(value: Any, column: str) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            raise BadValue(column, value, "JSON") from None
+
+    return _each(parse)
+
+
+def _split(argument: Any, names: Names) -> Operation:
+    if not isinstance(argument, str) or not argument:
+        raise UsageError(f"the operation `split` takes the text between items, not {argument!r}.")
+
+    def apply(value: Any, column: str) -> Any:
+        if value is None or value == "" or isinstance(value, list):
+            return value or None
+        return [item for part in _text(value, column).split(argument) if (item := part.strip())]
+
+    return apply
+
+
+def _join(argument: Any, names: Names) -> Operation:
+    def apply(value: Any, column: str) -> Any:
+        if not isinstance(value, list):
+            return value
+        return str(argument).join(text for item in value if (text := as_text(item)) is not None)
+
+    return apply
+
+
+def _item(argument: Any, names: Names) -> Operation:
+    def apply(value: Any, column: str) -> Any:
+        if value is None:
+            return None
+        try:
+            return value[argument]
+        except (IndexError, KeyError):
+            return None
+        except TypeError:
+            raise BadValue(column, value, f"a list or object with an item {argument!r}") from None
+
+    return apply
+
+
+def _slice(argument: Any, names: Names) -> Operation:
+    if not isinstance(argument, list) or len(argument) != 2:
+        raise UsageError(f"the operation `slice` takes [from, to], not {argument!r}.")
+    return _each(lambda value, column: _text(value, column)[argument[0] : argument[1]])
+
+
+def _tag(argument: Any, names: Names) -> Operation:
+    between = re.compile(rf"<{re.escape(str(argument))}>(.*?)</{re.escape(str(argument))}>", re.DOTALL)
+
+    def apply(value: Any, column: str) -> Any:
+        found = between.search(_text(value, column))
+        return (found[1].strip() or None) if found else None
+
+    return _each(apply)
+
+
+def _straight_quotes(argument: Any, names: Names) -> Operation:
+    return _each(lambda value, column: _text(value, column).translate(_STRAIGHT))
+
+
+def _unlettered(argument: Any, names: Names) -> Operation:
+    return _each(lambda value, column: _LETTERED.sub("", _text(value, column)))
+
+
+def _letter(argument: Any, names: Names) -> Operation:
+    return _each(lambda value, column: letter(value, column))
+
+
+def letter(value: Any, column: str) -> str:
+    """The letter of a choice: `A` from 0, `0`, `A`, `A.` or `A. a cat`."""
+    number = as_text(value) or ""
+    if re.fullmatch(r"\d+(\.0)?", number) and int(float(number)) < 26:
+        return chr(ord("A") + int(float(number)))
+    found = re.fullmatch(r"\(?([A-Za-z])\)?", number.strip()) or _LETTERED.match(number)
+    if found is None:
+        raise BadValue(column, value, "a letter or index of a choice")
+    return found[1].upper()
+
+
+OPERATIONS: dict[str, Callable[[Any, Names], Operation]] = {
+    "number": _number,
+    "time": _time,
+    "samples": _samples,
+    "plus": _plus,
+    "names": _names,
+    "map": _map,
+    "drop": _drop,
+    "literal": _literal,
+    "json": _json,
+    "split": _split,
+    "join": _join,
+    "item": _item,
+    "slice": _slice,
+    "tag": _tag,
+    "straight_quotes": _straight_quotes,
+    "unlettered": _unlettered,
+    "letter": _letter,
+}

@@ -1,0 +1,169 @@
+"""From rows to candidates: what a card says of ids, splits, configurations, fields and rows that are not wanted.
+
+Options that readers of rows share (see annotated.py for their meaning): `id`, `columns`, `split`, `config`, `group`,
+`reject`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import DamagedError, UsageError
+from ..fields import LIST_FIELDS
+from ..raw import Candidate, ReadContext, Rejection
+from .filling import Row
+from .mapping import FieldMap, Value, compile_value
+from .operations import Names
+from .values import BadValue, as_name, as_text
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where rows stand, and what their source knew of split and configuration."""
+
+    where: str
+    uri: str
+    revision: str
+    split: str | None = None
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    value: Value
+    texts: frozenset[str | None]
+    reason: str
+
+
+class RowRules:
+    """Makes one candidate of one row, or of the rows of one group."""
+
+    def __init__(
+        self, options: Mapping[str, Any], context: ReadContext, names: Names, *, aside: Iterable[str] = ()
+    ) -> None:
+        if "id" not in options:
+            raise UsageError("the card's reader needs `id`: a column or a template of columns.")
+        self.context = context
+        self.id = compile_value(options["id"], names, what="id")
+        split = dict(options["split"]) if isinstance(options.get("split"), Mapping) else options.get("split")
+        self._only = {str(name) for name in split.pop("only", [])} if isinstance(split, dict) else set()
+        self._split = compile_value(split, names, what="split") if split else None
+        self._config = compile_value(options["config"], names, what="config") if options.get("config") else None
+        own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
+        taken = [column for value in own for column in value.takes]
+        self.fields = FieldMap(options.get("columns") or {}, names, aside=[*taken, "split", "config", *aside])
+        self._refusals = [_refusal(item, names) for item in options.get("reject") or []]
+        self._needed = [*own, *(item.value for item in self._refusals)]
+
+    @property
+    def deciding(self) -> set[str]:
+        """Columns that say which sample a row is: of id, split and configuration."""
+        values = (self.id, self._split, self._config)
+        return {column for value in values if value is not None for column in value.uses} | {"split", "config"}
+
+    @property
+    def uses(self) -> set[str]:
+        return self.fields.uses | {column for value in self._needed for column in value.uses}
+
+    def missing(self, columns: Iterable[str]) -> list[str]:
+        """Columns that the card expects and that are not among these."""
+        known = set(columns)
+        return sorted({*self.fields.missing(known), *(name for value in self._needed for name in value.missing(known))})
+
+    def check(self, columns: Iterable[str], *, where: str) -> None:
+        """Raises DamagedError where a column that the card expects is not there."""
+        known = list(columns)
+        missing = self.missing(known)
+        if missing:
+            raise DamagedError(
+                f"{where}: the card expects column(s) {', '.join(missing)}; there are {', '.join(map(str, known))}.",
+                hint="the dataset changed its layout: pin the revision on the card, or fix its `columns`",
+            )
+
+    def knows_split(self, columns: Iterable[str]) -> bool:
+        """Whether a row with no more than these columns tells its split."""
+        if self._split is None:
+            return "split" in set(columns)
+        return not self._split.missing(columns)
+
+    def split_of(self, row: Row, hint: str | None) -> str | None:
+        """Raises BadValue where the column's value is no name of a split."""
+        value = self._split.get(row) if self._split is not None else row.get("split")
+        return as_name("split", value) or hint
+
+    def config_of(self, row: Row, hint: str | None) -> str | None:
+        if self.context.config is not None:
+            return self.context.config
+        value = self._config.get(row) if self._config is not None else row.get("config")
+        return as_name("config", value) or hint
+
+    def wants(self, split: str | None) -> bool:
+        return (not self._only or split in self._only) and self.context.wants(split)
+
+    def identity(self, row: Row, origin: Origin) -> tuple[str | None, str | None, str | None] | None:
+        """Source id, configuration and split of a row; None where it is not wanted.
+
+        Raises:
+            BadValue: A cell is not what it must be.
+        """
+        split = self.split_of(row, origin.split)
+        if not self.wants(split):
+            return None
+        config = self.config_of(row, origin.config)
+        identity = as_text(self.id.get(row))
+        if identity is not None and not self.context.chosen(identity, config, split):
+            return None
+        return identity, config, split
+
+    def candidate(self, rows: Sequence[Row], origin: Origin) -> Candidate | Rejection | None:
+        """The candidate of these rows, without media; None where it is not wanted, or not chosen."""
+        try:
+            named = self.identity(rows[0], origin)
+            if named is None:
+                return None
+            identity, config, split = named
+            if identity is None:
+                return Rejection(origin.where, "no_id", f"{origin.where}: the id is null", origin.where)
+            for row in rows:
+                if refused := self._refused(row):
+                    return Rejection(identity, refused[0], f"{origin.where}: {refused[1]}", origin.where)
+            fields = _merged([self.fields.fields(row) for row in rows])
+        except BadValue as error:
+            return Rejection(origin.where, "bad_value", f"{origin.where}: {error}", origin.where)
+        return Candidate(identity, split, fields, [], config, origin.uri, origin.revision, origin.where)
+
+    def _refused(self, row: Row) -> tuple[str, str] | None:
+        for refusal in self._refusals:
+            text = as_text(refusal.value.get(row))
+            if text in refusal.texts:
+                return refusal.reason, f"{', '.join(refusal.value.uses)} is {text!r}"
+        return None
+
+
+def _refusal(item: Any, names: Names) -> _Refusal:
+    if not isinstance(item, Mapping) or not {"values", "reason"} <= set(item):
+        raise UsageError(f"reject: expected {{column, values, reason}}, got {item!r}.")
+    spec = {key: value for key, value in item.items() if key not in ("values", "reason")}
+    spec.setdefault("optional", True)
+    texts = frozenset(as_text(value) for value in item["values"])
+    return _Refusal(compile_value(spec, names, what="reject"), texts, str(item["reason"]))
+
+
+def _merged(members: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fields of a group: captions of all rows, every label once, all else from the first; extra as it differs."""
+    merged = dict(members[0])
+    if len(members) == 1:
+        return merged
+    for field in LIST_FIELDS:
+        items = [item for member in members for item in member.get(field) or []]
+        if items:
+            merged[field] = items if field == "captions" else list(dict.fromkeys(items))
+    extra: dict[str, str] = {}
+    for name in dict.fromkeys(name for member in members for name in member.get("extra") or {}):
+        texts = [(member.get("extra") or {}).get(name) for member in members]
+        extra[name] = (texts[0] if len(set(texts)) == 1 else as_text(texts)) or ""
+    if extra:
+        merged["extra"] = extra
+    return merged
