@@ -1,0 +1,118 @@
+"""Several datasets in one pull: by panel, by modality, by preset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from corpora import Utterance, archive, members
+from hypothesis import given
+from hypothesis import strategies as st
+from stores import cli, cli_json, select
+from triptych.catalog.registry import get_card
+from triptych.catalog.sets import chosen_orders, preset_names, preset_orders, shares
+from triptych.errors import UsageError
+
+CARD = """
+name: {name}
+title: {name}
+panel: {panel}
+modality: {modality}
+tasks: [asr]
+languages: [en]
+license: CC0-1.0
+splits: {{train: train}}
+{more}
+sources:
+  - {source}
+    reader:
+      transcripts:
+        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
+        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
+"""
+
+
+@given(total=st.integers(1, 10_000), parts=st.integers(1, 20))
+def test_shares_add_up_and_differ_by_one(total: int, parts: int) -> None:
+    found = shares(total, parts)
+    assert sum(found) == total
+    assert max(found) - min(found) <= 1
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Cards of a panel of their own modality: two open ones, one behind a form, one to be got by hand."""
+    cards = tmp_path / "cards"
+    cards.mkdir()
+    gate = "gate: {accept: sign the form, where: https://example.org/form}"
+    for name, source, more in (
+        ("aaa", "archive: https://example.org/aaa/{split}.tar.gz", ""),
+        ("bbb", "archive: https://example.org/bbb/{split}.tar.gz", ""),
+        ("ccc", "archive: https://example.org/ccc/{split}.tar.gz", gate),
+        ("ddd", "manual: the disc that was sent by mail", ""),
+    ):
+        (cards / f"{name}.yaml").write_text(
+            CARD.format(name=name, panel="S1", modality="text", source=source, more=more)
+        )
+    for name in ("aaa", "bbb"):
+        spoken = [Utterance("train", n + 50 * (name == "bbb")) for n in range(4)]
+        archive(tmp_path / f"mirror/example.org/{name}/train.tar.gz", members(spoken))
+    return cards
+
+
+def test_a_modality_is_pulled_and_what_is_behind_a_form_is_told_before_any_work(own: Path, tmp_path: Path) -> None:
+    done = cli("catalog", "pull", "--modality", "text", "--samples", "2", "--cards", own,
+               "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "ccc: passed over: ccc is gated: sign the form" in done.stderr
+    assert "https://example.org/form" in done.stderr
+    assert "ddd: passed over: the disc that was sent by mail" in done.stderr
+    rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1 order by 1")
+    assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 2), ("bbb", 2)]
+
+
+def test_one_dataset_that_fails_does_not_keep_the_others(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "mirror/example.org/aaa/train.tar.gz").unlink()
+    done = cli("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", tmp_path / "mirror",
+               "--store", tmp_path / "store", "--json")  # fmt: skip
+    assert done.returncode == 3
+    assert "aaa:" in done.stderr
+    rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1")
+    assert [(row["dataset"], row["n"]) for row in rows] == [("bbb", 4)]
+
+
+def test_names_panels_and_presets_are_not_mixed(own: Path) -> None:
+    for words in (["aaa", "--panel", "S1"], ["--panel", "S1", "--preset", "calibration"], []):
+        done = cli("catalog", "pull", *words, "--cards", own)
+        assert (done.returncode, "say what to pull" in done.stderr) == (2, True)
+
+
+def test_an_unknown_preset_panel_or_modality_names_what_there_is() -> None:
+    with pytest.raises(UsageError, match="calibration"):
+        preset_orders("calibrate", samples=None)
+    with pytest.raises(UsageError, match="no card is of panel S9"):
+        chosen_orders(panel="S9", modality=None, samples=1)
+
+
+def test_every_preset_names_cards_splits_and_configurations_that_exist() -> None:
+    assert "calibration" in preset_names()
+    for name in preset_names():
+        for order in preset_orders(name, samples=None):
+            card = get_card(order.name)
+            assert set(order.splits) <= set(card.splits)
+            assert set(order.configs) <= set(card.configs)
+
+
+def test_the_calibration_set_takes_as_many_samples_of_each_panel() -> None:
+    by_panel: dict[str, int] = {}
+    for order in preset_orders("calibration", samples=100):
+        panel = get_card(order.name).panel
+        by_panel[panel] = by_panel.get(panel, 0) + (order.samples or 0)
+    assert by_panel == {"S1": 100, "S2": 100, "S3": 100}
+
+
+def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
+    plans = cli_json("catalog", "pull", "--modality", "text", "--dry-run", "--cards", own,
+                     "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
+    assert [plan["dataset"] for plan in plans] == ["aaa", "bbb"]
+    assert not (tmp_path / "store").exists()
