@@ -63,7 +63,7 @@ class HashSet:
         self._lay(np.insert(self._keys, places[~held], fresh[~held]))
 
     def _lay(self, keys: np.ndarray) -> None:
-        self._keys, self._view = keys, memoryview(keys)
+        self._keys, self._view = keys, keys.data
 
 
 class HashMap:
@@ -118,7 +118,7 @@ class HashMap:
         )
 
     def _lay(self, keys: np.ndarray, values: np.ndarray) -> None:
-        self._keys, self._values, self._view = keys, values, memoryview(keys)
+        self._keys, self._values, self._view = keys, values, keys.data
 
 
 def _place(keys: memoryview, key: int) -> int:
