@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .catalog.pull import PullResult
+    from .converters.conversion.result import ConvertResult
     from .converters.export import ExportResult
     from .converters.importing import ImportResult
     from .converters.raw import RawFile, Rejection
@@ -35,6 +36,16 @@ def pull(
     mirror: str | None = None,
     link: bool = False,
     keep_raw: bool = False,
+    ids: PathLike | None = None,
+    labels: str | Sequence[str] = (),
+    where: str | None = None,
+    part: str | None = None,
+    by: str | None = None,
+    balance: str | Sequence[str] = (),
+    speakers: int | None = None,
+    hours: float | None = None,
+    max_tries: int | None = None,
+    seed: int = 0,
     cards: Sequence[Path] = (),
     on_samples: Callable[[int, int], None] | None = None,
     on_bytes: Callable[[int, int | None], None] | None = None,
@@ -52,14 +63,22 @@ def pull(
         mirror: Folder or base URL that answers for the original hosts (`<mirror>/<host>/<path>`).
         link: Name local media where it lies instead of copying it.
         keep_raw: Keep downloads that were read to their end.
+        ids, labels, where, part: Only some candidates; `catalog.selection.Selection` says which.
+        by, balance, speakers, seed: A draw from all candidates instead of the first ones.
+        hours, max_tries: Stop at so many stored hours, or after so many candidates.
 
     Raises:
         UsageError, GateError, NetworkError, DamagedError
     """
     from .catalog.pull import PullOptions, check_request
     from .catalog.pull import pull as pull_dataset
+    from .catalog.selection import Selection
     from .shards.care import compact
 
+    selection = Selection.parse(
+        samples=samples, ids=ids, labels=labels, where=where, part=part, by=by, balance=balance, speakers=speakers,
+        hours=hours, max_tries=max_tries, seed=seed,
+    )  # fmt: skip
     options = PullOptions(
         samples=samples,
         splits=_tuple(split),
@@ -71,6 +90,7 @@ def pull(
         link=link,
         keep_raw=keep_raw,
         cards=tuple(cards),
+        selection=selection,
         on_samples=on_samples,
         on_bytes=on_bytes,
     )
@@ -95,15 +115,19 @@ def import_data(
     link: bool = False,
     on_conflict: str = "reject",
     classes: PathLike | None = None,
+    word_tier: str | None = None,
+    phone_tier: str | None = None,
+    producer: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
     """Import your own table, folder or corpus as the dataset `name`; see `converters.importing.import_data`."""
+    from .converters.import_formats import FORMATS
     from .converters.importing import check_request
     from .converters.importing import import_data as import_into
     from .shards.care import compact
 
     check_request(format, path, name=name, on_conflict=on_conflict)
-    place = Store.create(store)
+    place = Store.open(store) if FORMATS[format].aligns else Store.create(store)
     result = import_into(
         format,
         path,
@@ -116,6 +140,9 @@ def import_data(
         link=link,
         on_conflict=on_conflict,
         classes=classes,
+        word_tier=word_tier,
+        phone_tier=phone_tier,
+        producer=producer,
         open_archive=_open_archive,
         progress=progress,
     )
@@ -129,6 +156,55 @@ def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
 
     with file.open() as stream:
         yield from members(stream, name=file.name, uri=file.uri, revision=file.revision, spool=spool, nested=())
+
+
+def convert(
+    format: str,
+    paths: PathLike | Sequence[PathLike],
+    out: PathLike,
+    *,
+    to: str | None = None,
+    task: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    id_column: str | None = None,
+    values: Mapping[str, str] | None = None,
+    modality: str | None = None,
+    name: str | None = None,
+    media_dir: PathLike | None = None,
+    max_samples: int | None = None,
+    seed: int | None = None,
+    files: bool = True,
+    force: bool = False,
+    **view_options: Any,
+) -> ConvertResult:
+    """Convert files without a store; `merge` and `split` as formats leave the rows as they are.
+
+    Args:
+        format: What the input is: a format of `import_data`, or `merge`, or `split`.
+        out: The file to write; of `split`, the folder.
+        to, task: The view and its task: `unified`, or `msswift` with `sft` or `grpo`.
+        columns: Column -> field of the sample, for columns that are called otherwise.
+        view_options: `system`, `user_template`, `text`, `allow_answer_in_prompt`.
+
+    Raises:
+        UsageError: A wrong option; an output that is an input, or is there already without `force`.
+        ProblemsFound: The user template shows the answer.
+    """
+    from .converters.conversion import plain, run, samples
+    from .converters.views import ViewOptions
+
+    ins = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if format == "merge":
+        return plain.merge(ins, Path(out), max_samples=max_samples, seed=seed, force=force)
+    if format == "split":
+        return plain.split(ins, Path(out), force=force)
+    inputs = samples.Inputs(
+        format, ins, columns or {}, id_column, values or {}, modality, name, Path(media_dir) if media_dir else None
+    )
+    view, view_task = run.target_format(format, to, task)
+    options = ViewOptions(task=view_task, **{"text": "raw", **view_options})
+    target = run.Target(Path(out), view, options, max_samples, seed, files, force)
+    return run.convert(inputs, target)
 
 
 def validate(

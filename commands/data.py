@@ -34,6 +34,9 @@ def import_(
     link: Annotated[bool, typer.Option(help="Name media where it lies; copy nothing.")] = False,
     on_conflict: Annotated[str, typer.Option(help="reject or update rows that changed.")] = "reject",
     classes: Annotated[Path | None, typer.Option(help="webdataset: names of the classes, one a line.")] = None,
+    word_tier: Annotated[str | None, typer.Option(help="textgrid, ctm: what the words are called there.")] = None,
+    phone_tier: Annotated[str | None, typer.Option(help="textgrid, ctm: what the phones are called there.")] = None,
+    producer: Annotated[str | None, typer.Option(help="textgrid, ctm: who made the alignments.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -45,6 +48,7 @@ def import_(
         result = import_data(
             format, path, name=name, store=store, columns=columns, values=values, id_column=id_column,
             media_dir=media_dir, link=link, on_conflict=on_conflict, classes=classes,
+            word_tier=word_tier, phone_tier=phone_tier, producer=producer,
             progress=lambda stored, tried: tell(tried, None),
         )  # fmt: skip
     output.emit(result, as_json=json, show=lambda: _show_import(result))

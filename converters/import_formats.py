@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TABLE_OPTIONS = frozenset({"columns", "id_column", "media_dir"})
+SAMPLE_OPTIONS = frozenset({"values", "link", "update"})
+TABLE_OPTIONS = SAMPLE_OPTIONS | {"columns", "id_column", "media_dir"}
+ALIGNMENT_OPTIONS = frozenset({"word_tier", "phone_tier", "producer"})
 OPTION_NAMES = {
+    "values": "--set",
+    "link": "--link",
+    "update": "--on-conflict update",
     "columns": "--map",
     "id_column": "--id-column",
     "media_dir": "--media-dir",
     "classes": "--classes",
+    "word_tier": "--word-tier",
+    "phone_tier": "--phone-tier",
+    "producer": "--producer",
 }
 """Options that only some formats take -> how the command line calls them."""
 
@@ -23,7 +31,7 @@ class ImportFormat:
     """How one format is read.
 
     Attributes:
-        reader: Key of `readers.READERS`.
+        reader: Key of `readers.READERS`, or of `alignments.READERS`.
         reads: What the path may be: `file`, `folder`, `either`, or `shards` (either, or a pattern such as
             `{000..146}.tar`).
         files: What the reader is handed: `beside` (the file with its checksum; of a folder the files that lie directly
@@ -31,6 +39,7 @@ class ImportFormat:
             Of a folder only files that the reader accepts.
         options: Which of `OPTION_NAMES` mean something to it.
         holds: What it counts, for people: "holds no rows".
+        aligns: Whether it lays annotations over stored samples (`alignments.py`) instead of making samples.
     """
 
     reader: str
@@ -38,6 +47,7 @@ class ImportFormat:
     files: str = "beside"
     options: frozenset[str] = TABLE_OPTIONS
     holds: str = "rows"
+    aligns: bool = False
 
 
 FORMATS: dict[str, ImportFormat] = {
@@ -45,14 +55,20 @@ FORMATS: dict[str, ImportFormat] = {
     "json": ImportFormat("table"),
     "jsonl": ImportFormat("table"),
     "parquet": ImportFormat("table"),
-    "folder": ImportFormat("folder", reads="folder", files="tree", options=frozenset(), holds="media"),
+    "folder": ImportFormat("folder", reads="folder", files="tree", options=SAMPLE_OPTIONS, holds="media"),
     **{name: ImportFormat(name) for name in ("unified", "msswift", "conversation", "alpaca", "qa", "termchunks")},
     "lhotse": ImportFormat("lhotse", reads="either", holds="cuts, supervisions or recordings"),
     "kaldi": ImportFormat("kaldi", reads="folder", holds="utterances"),
     "nemo": ImportFormat("nemo", reads="either"),
     "webdataset": ImportFormat(
-        "webdataset", reads="shards", files="shards", options=TABLE_OPTIONS | {"classes"}, holds="samples"
+        "webdataset", reads="shards", files="shards", options=TABLE_OPTIONS - {"link"} | {"classes"}, holds="samples"
     ),
     "hf": ImportFormat("hf", reads="folder", files="tree"),
+    "textgrid": ImportFormat(
+        "textgrid", reads="either", files="tree", options=ALIGNMENT_OPTIONS, holds="TextGrids", aligns=True
+    ),
+    "ctm": ImportFormat(
+        "ctm", reads="either", files="tree", options=ALIGNMENT_OPTIONS, holds="aligned words", aligns=True
+    ),
 }
 """Name on the command line -> how it is read."""

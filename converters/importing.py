@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..shards.events import Account, Run
 from ..shards.sample import MODALITIES, PANELS, check_name
 from ..shards.store import Store
+from .alignments import import_alignments, suffix_of
 from .fields import LIST_FIELDS, check_field
 from .import_formats import FORMATS, OPTION_NAMES, ImportFormat
 from .ingest import Ingest, IngestOptions
@@ -50,6 +51,9 @@ def import_data(
     link: bool = False,
     on_conflict: str = "reject",
     classes: str | Path | None = None,
+    word_tier: str | None = None,
+    phone_tier: str | None = None,
+    producer: str | None = None,
     open_archive: Callable[[RawFile, Path], RawStream] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
@@ -61,6 +65,8 @@ def import_data(
         values: Field -> value for every row, for example `{"task": "asr", "language": "zh"}`.
         link: Name media where it lies instead of copying it.
         classes: File of class names, one a line: what the numbers of `.cls` members stand for.
+        word_tier, phone_tier: Names of the tiers of a TextGrid, or of CTM files, where they are not the usual ones.
+        producer: Who made the alignments, for the annotations; `import textgrid` by default.
         open_archive: Opens an archive as raw files, given a folder for large members.
         on_conflict: `reject` (default) or `update` rows whose id is stored with other content.
 
@@ -71,25 +77,38 @@ def import_data(
     check_request(format, path, name=name, on_conflict=on_conflict)
     spec = FORMATS[format]
     defaults = _defaults(values or {})
-    _check_options(format, {"columns": columns, "id_column": id_column, "media_dir": media_dir, "classes": classes})
+    given = {"columns": columns, "id_column": id_column, "media_dir": media_dir, "classes": classes, "values": values,
+             "link": link, "update": on_conflict == "update", "word_tier": word_tier, "phone_tier": phone_tier,
+             "producer": producer}  # fmt: skip
+    _check_options(format, given)
     options = _reader_options(format, path, columns, id_column, media_dir, defaults)
+    options |= {"word_tier": word_tier, "phone_tier": phone_tier}
     options["classes"] = _class_names(Path(classes)) if classes else []
     if open_archive is not None:
         options["open_archive"] = lambda file: open_archive(file, store.media.scratch)
     run = Run("import", name, f"import {format}", {"path": str(path), "set": dict(values or {}), "link": link})
+    context = ReadContext(name, options, spool=store.media.scratch)
+    files = _files(spec, path, context, values or {})
+    if spec.aligns:
+        context.accepts = lambda inside: inside.lower().endswith(suffix_of(format))
+        import_alignments(format, files, store=store, run=run, options=options, producer=producer)
+        return _finished(run, 0, store, path, options)
     store.media.sweep_scratch()
     ingest = Ingest(
         store,
         run,
         IngestOptions(defaults=defaults, link=link, on_conflict=on_conflict, compare="row", progress=progress),
     )
-    context = ReadContext(name, options, spool=store.media.scratch)
-    reader = get_reader(spec.reader)
-    ingest.take(reader(_files(spec, path, context, values or {}), context))
+    ingest.take(get_reader(spec.reader)(files, context))
+    return _finished(run, ingest.updated, store, path, options)
+
+
+def _finished(run: Run, updated: int, store: Store, path: Path, options: dict[str, Any]) -> ImportResult:
     run.finish(store)
     if not run.account.candidates:
-        options["notes"].append(f"{path} holds no {spec.holds}: nothing was imported")
-    return ImportResult(name, run.run_id, run.account, ingest.updated, list(options["notes"]))
+        holds = FORMATS[options["format"]].holds
+        options["notes"].append(f"{path} holds no {holds}: nothing was imported")
+    return ImportResult(run.dataset, run.run_id, run.account, updated, list(options["notes"]))
 
 
 def check_request(format: str, path: str | Path, *, name: str, on_conflict: str = "reject") -> None:

@@ -1,0 +1,226 @@
+"""Alignments onto samples that are stored already: `triptych import textgrid|ctm PATH --name DATASET`.
+
+An alignment is matched with a sample by name (see `matching.py`), checked, and laid over it as the annotations `words`
+and `phones`, in seconds from the start of the sample's media. A file of the sample's own counts from the sample's
+start; one of a whole recording is shared out to the samples that are spans of it, by the middle of each interval.
+
+The account has one candidate an alignment: kept, `duplicate` (these very annotations are the latest already), or
+rejected: `no_sample`, `ambiguous`, `bad_interval` (an end before its start, a start before 0), `beyond_media`,
+`empty_alignment`, and what the reader of the format found. Overlaps are kept and told of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+
+from ..errors import UsageError
+from ..shards.annotations import annotation_row
+from ..shards.events import DUPLICATE, Run
+from ..shards.query import connect
+from ..shards.store import Store
+from ..shards.tables import ANNOTATIONS
+from .ledger import Ledger
+from .matching import Samples, Target
+from .raw import RawFile, Rejection
+from .readers.interchange.aligned import Aligned, AlignmentReader, Interval
+
+READERS = {"textgrid": "textgrid", "ctm": "ctm"}
+"""Format -> module of `readers.interchange`."""
+
+TOLERANCE_S = 0.1
+"""Aligners round the end up to their frames; more than this behind the media's end is another recording's alignment."""
+
+_OVERLAP_S = 0.001
+_BATCH_ROWS = 10_000
+
+
+def alignment_reader(format: str) -> AlignmentReader:
+    """The reader of that format; its module is imported only now."""
+    reader: AlignmentReader = import_module(f"{__package__}.readers.interchange.{READERS[format]}").read
+    return reader
+
+
+def suffix_of(format: str) -> str:
+    """How the files of a format end, in lower case."""
+    suffix: str = import_module(f"{__package__}.readers.interchange.{READERS[format]}").SUFFIX
+    return suffix
+
+
+def import_alignments(
+    format: str, files: Iterable[RawFile], *, store: Store, run: Run, options: dict[str, Any], producer: str | None
+) -> None:
+    """Lay the alignments of the files over the samples of the run's dataset; the run is counted, not finished.
+
+    Raises:
+        UsageError: The dataset has no samples.
+    """
+    samples = Samples(store, run.dataset)
+    if not len(samples):
+        raise UsageError(
+            f"{run.dataset}: the store has no samples to align.",
+            hint=f"import or pull them first; `import {format}` lays annotations over samples that are there",
+        )
+    laying = _Laying(store, run, samples, producer or f"import {format}")
+    for item in alignment_reader(format)(files, options):
+        if isinstance(item, Rejection):
+            laying.reject(item.candidate, item.reason, item.detail, item.uri)
+        else:
+            laying.take(item)
+    laying.finish()
+    if laying.overlapping:
+        options["notes"].append(f"{laying.overlapping} alignments have intervals that overlap; kept as they are")
+    if laying.outside:
+        options["notes"].append(f"{laying.outside} intervals lie in no sample's span; left out")
+
+
+class _Refused(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class _Laying:
+    store: Store
+    run: Run
+    samples: Samples
+    producer: str
+    overlapping: int = 0
+    outside: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    ledger: Ledger = field(init=False)
+    latest: dict[tuple[str, str], str] = field(init=False)
+    started: datetime = field(init=False)
+    number: int = 0
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.store, self.run)
+        self.latest = _latest(self.store, self.run.dataset)
+        self.started = datetime.now(UTC)
+
+    def take(self, item: Aligned) -> None:
+        try:
+            values = self._values(item)
+        except _Refused as problem:
+            self.reject(item.names[0], problem.reason, f"{item.where}: {problem}", item.where)
+            return
+        fresh = [each for each in values if self.latest.get(each[:2]) != _digest(each[2])]
+        if not fresh:
+            self.run.account.drop(DUPLICATE)
+            return
+        self.run.account.keep()
+        for identity, key, value in fresh:
+            self.latest[identity, key] = _digest(value)
+            # The latest wins: within one import a later row is later by a microsecond.
+            time = self.started + timedelta(microseconds=self.number)
+            self.number += 1
+            self.rows.append(annotation_row(identity, self.run.dataset, key, value, self.producer, time))
+        if len(self.rows) >= _BATCH_ROWS:
+            self._write()
+
+    def reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
+        self.run.account.drop(reason)
+        self.ledger.note(candidate, reason, detail, uri)
+
+    def finish(self) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        with self.store.dataset_lock(self.run.dataset, "write alignments"):
+            self.ledger.write()
+            if self.rows:
+                self.store.append("annotations", pa.Table.from_pylist(self.rows, schema=ANNOTATIONS))
+        self.rows = []
+
+    def _values(self, item: Aligned) -> list[tuple[str, str, str]]:
+        """(id, key, value) of every annotation that an alignment makes."""
+        if not any(item.tiers.values()):
+            raise _Refused("empty_alignment", "no interval has a text")
+        for intervals in item.tiers.values():
+            _check(intervals)
+        match = self.samples.find(item.names, item.channel)
+        if match.problem is not None:
+            raise _Refused(*match.problem)
+        values: list[tuple[str, str, str]] = []
+        for key, intervals in item.tiers.items():
+            shared = _share(intervals, match.targets, own=match.own)
+            self.outside += len(intervals) - sum(map(len, shared))
+            for target, mine in zip(match.targets, shared, strict=True):
+                _check_end(mine, target)
+                if mine:
+                    values.append((target.id, key, _json(mine)))
+        if not values:
+            raise _Refused("empty_alignment", "no interval lies in the span of a sample")
+        self.overlapping += any(_overlaps(intervals) for intervals in item.tiers.values())
+        return values
+
+
+def _share(intervals: list[Interval], targets: list[Target], *, own: bool) -> list[list[Interval]]:
+    """The intervals of each sample, in seconds of its media; of its speaker where the file tells speakers apart."""
+    if own:
+        zero = targets[0].start_s or 0.0
+        if not zero:
+            return [intervals]
+        moved = [Interval(i.text, round(i.start_s + zero, 9), round(i.end_s + zero, 9), i.speaker) for i in intervals]
+        return [moved]
+    speakers = {interval.speaker for interval in intervals} - {None}
+    return [
+        [
+            interval
+            for interval in intervals
+            if target.spans((interval.start_s + interval.end_s) / 2)
+            and (interval.speaker is None or target.speaker not in speakers or interval.speaker == target.speaker)
+        ]
+        for target in targets
+    ]
+
+
+def _check(intervals: list[Interval]) -> None:
+    for interval in intervals:
+        if interval.start_s < 0 or interval.end_s < interval.start_s:
+            detail = f"{interval.text!r} from {interval.start_s:g} to {interval.end_s:g} s"
+            raise _Refused("bad_interval", detail)
+
+
+def _check_end(intervals: list[Interval], target: Target) -> None:
+    if not intervals or target.duration is None:
+        return
+    last = max(intervals, key=lambda interval: interval.end_s)
+    if last.end_s > target.duration + TOLERANCE_S:
+        raise _Refused(
+            "beyond_media", f"{last.text!r} ends at {last.end_s:g} s, the media of {target.id} at {target.duration:g} s"
+        )
+
+
+def _overlaps(intervals: list[Interval]) -> bool:
+    pairs = pairwise(intervals)
+    return any(b.start_s < a.end_s - _OVERLAP_S and a.speaker == b.speaker for a, b in pairs)
+
+
+def _json(intervals: list[Interval]) -> str:
+    listed = [{"text": each.text, "start_s": each.start_s, "end_s": each.end_s} for each in intervals]
+    return json.dumps(listed, ensure_ascii=False)
+
+
+def _latest(store: Store, dataset: str) -> dict[tuple[str, str], str]:
+    """(id, key) -> digest of the latest alignment of every sample."""
+    with connect(store) as connection:
+        rows = connection.execute(
+            "SELECT id, key, sha256(arg_max(value, time)) FROM annotations "
+            "WHERE dataset = $1 AND key IN ('words', 'phones') GROUP BY id, key",
+            [dataset],
+        ).fetchall()
+    return {(str(identity), str(key)): str(digest) for identity, key, digest in rows}
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()

@@ -1,0 +1,120 @@
+"""Which stored sample a file or recording of the user's belongs to, by its name.
+
+Names are tried from the most exact to the least: the sample's id; the source id in it; the last part of the source
+id; the recording that the sample is a part of (`extra['recording_id']`); the name of the media file where it was
+linked or imported from a folder. The first kind that knows the name decides. Several samples of one recording share
+its alignment; several samples otherwise are ambiguous, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from ..shards.query import connect
+from ..shards.sample import sample_id
+from ..shards.store import Store
+
+_COLUMNS = (
+    "id, config, split, start_s, end_s, coalesce(audio.duration, video.duration), coalesce(audio.path, video.path), "
+    "coalesce(audio.sha256, video.sha256), speaker, source, extra['recording_id'], extra['channel']"
+)
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What matching and alignment must know of one sample; times are seconds of its media."""
+
+    id: str
+    start_s: float | None
+    end_s: float | None
+    duration: float | None
+    media: str | None
+    speaker: str | None
+    channel: str | None
+
+    def spans(self, time: float) -> bool:
+        """Whether a moment of the media is the sample's."""
+        return (self.start_s or 0.0) <= time and (self.end_s is None or time < self.end_s)
+
+
+@dataclass(slots=True)
+class Match:
+    """The samples of one name, or why there are none.
+
+    Attributes:
+        own: Whether the name is the sample's own, so that its times count from the sample's start.
+        problem: Reason and detail.
+    """
+
+    targets: list[Target] = field(default_factory=list)
+    own: bool = False
+    problem: tuple[str, str] | None = None
+
+
+class Samples:
+    """The samples of one dataset by all their names."""
+
+    def __init__(self, store: Store, dataset: str) -> None:
+        own: list[defaultdict[str, list[Target]]] = [defaultdict(list) for _ in range(3)]
+        shared: list[defaultdict[str, list[Target]]] = [defaultdict(list) for _ in range(2)]
+        self._count = 0
+        with connect(store) as connection:
+            found = connection.execute(f"SELECT {_COLUMNS} FROM samples WHERE dataset = $1 ORDER BY id", [dataset])
+            for row in found.fetchall():
+                identity, config, split, start, end, duration, path, sha256, speaker, source, recording, channel = row
+                target = Target(identity, start, end, duration, sha256, speaker, channel)
+                source_id = identity.removeprefix(sample_id(dataset, config, split, "") + "/")
+                for names, name in zip(own, (identity, source_id, source_id.rpartition("/")[2]), strict=True):
+                    names[name].append(target)
+                if recording:
+                    shared[0][recording].append(target)
+                for name in {_stem(path) if str(path).startswith("/") else "", _file_of(source)} - {""}:
+                    shared[1][name].append(target)
+                self._count += 1
+        self._own, self._shared = own, shared
+
+    def __len__(self) -> int:
+        return self._count
+
+    def find(self, names: tuple[str, ...], channel: str | None) -> Match:
+        """The samples of the first name that is known; `channel` where a recording has several."""
+        for level, known in enumerate((*self._own, *self._shared)):
+            for name in names:
+                if name in known:
+                    return self._match(name, known[name], channel, own=level < len(self._own))
+        return Match(problem=("no_sample", f"no sample is called {names[-1]}"))
+
+    def _match(self, name: str, targets: list[Target], channel: str | None, *, own: bool) -> Match:
+        if channel is not None:
+            spoken = [target for target in targets if target.channel == channel]
+            if not spoken:
+                detail = f"{name} has several channels, and no sample of it says that it is channel {channel}"
+                return Match(problem=("ambiguous", detail))
+            targets = spoken
+        if len(targets) == 1:
+            return Match(targets, own=own)
+        one_recording = len({target.media for target in targets}) == 1 and targets[0].media is not None
+        if (
+            not own
+            and one_recording
+            and all(target.start_s is not None or target.end_s is not None for target in targets)
+        ):
+            return Match(targets)
+        listed = ", ".join(target.id for target in targets[:_SHOWN]) + (" ..." if len(targets) > _SHOWN else "")
+        return Match(problem=("ambiguous", f"{len(targets)} samples answer to {name}: {listed}"))
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem
+
+
+def _file_of(source: str | None) -> str:
+    """The stem of the media file that a sample came from; a table or manifest of many samples is no such name."""
+    parts = urlsplit(source or "")
+    path = PurePosixPath(unquote(parts.path))
+    tables = (".csv", ".tsv", ".json", ".jsonl", ".gz", ".parquet", ".scp", ".tar", ".tgz", ".arrow", ".txt")
+    return "" if parts.fragment or path.suffix.lower() in tables else path.stem

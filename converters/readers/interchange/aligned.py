@@ -1,0 +1,42 @@
+"""What the readers of alignments yield: who said what when, by a name that is still to be matched with a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...raw import RawFile, Rejection
+
+WORDS, PHONES = "words", "phones"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One aligned word or phone; seconds. `speaker` where the file tells speakers apart."""
+
+    text: str
+    start_s: float
+    end_s: float
+    speaker: str | None = None
+
+
+@dataclass(slots=True)
+class Aligned:
+    """The alignment of one recording or utterance.
+
+    Attributes:
+        names: What the sample may be called, the most exact first.
+        where: For messages: the file, and its line.
+        tiers: `words` and `phones`, each in the order of time.
+        channel: Where a file tells channels of one recording apart.
+    """
+
+    names: tuple[str, ...]
+    where: str
+    tiers: dict[str, list[Interval]] = field(default_factory=dict)
+    channel: str | None = None
+
+
+AlignmentReader = Callable[[Iterable[RawFile], Mapping[str, Any]], Iterator[Aligned | Rejection]]
+"""Files and options (`word_tier`, `phone_tier`, `notes`) to alignments, in the order of the files."""

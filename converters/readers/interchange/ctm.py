@@ -1,0 +1,78 @@
+"""Reader of CTM files: time-marked words or phones, one a line, UTF-8; `;;` begins a comment.
+
+    <recording or utterance> <channel> <start> <duration> <word> [<confidence>]
+
+A file whose name has `phone` in it gives phones, any other words; `--word-tier` and `--phone-tier` name the file
+(without its ending) where that is not so. Lines of one recording and channel belong together, wherever they stand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from ...raw import RawFile, Rejection
+from .aligned import PHONES, WORDS, Aligned, Interval
+
+SUFFIX = ".ctm"
+
+
+def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Aligned | Rejection]:
+    """One alignment a recording and channel, in the order of their first lines."""
+    for file in files:
+        kind = _kind(PurePosixPath(file.name).stem, options)
+        if kind is None:
+            options["notes"].append(f"{file.name}: neither the word tier nor the phone tier: passed over")
+            continue
+        yield from _read(file, kind)
+
+
+def _kind(stem: str, options: Mapping[str, Any]) -> str | None:
+    words, phones = options.get("word_tier"), options.get("phone_tier")
+    if phones == stem:
+        return PHONES
+    if words == stem:
+        return WORDS
+    if words and phones:
+        return None
+    return PHONES if "phone" in stem.lower() and not phones else WORDS if not words else None
+
+
+def _read(file: RawFile, kind: str) -> Iterator[Aligned | Rejection]:
+    found: defaultdict[tuple[str, str], list[Interval]] = defaultdict(list)
+    first: dict[tuple[str, str], int] = {}
+    for number, raw in enumerate(file.read().split(b"\n"), start=1):
+        where = f"{file.uri}:{number}"
+        try:
+            parts = raw.decode("utf-8-sig").split()
+        except UnicodeDecodeError as error:
+            yield Rejection(f"{file.name}:{number}", "not_utf8", f"{where}: byte {error.start}", where)
+            continue
+        if not parts or parts[0].startswith(";;"):
+            continue
+        interval = _interval(parts)
+        if interval is None:
+            detail = f"{where}: expected id, channel, start, duration and word, got {' '.join(parts)[:80]!r}"
+            yield Rejection(f"{file.name}:{number}", "bad_row", detail, where)
+            continue
+        key = (parts[0], parts[1])
+        first.setdefault(key, number)
+        found[key].append(interval)
+    channels: defaultdict[str, int] = defaultdict(int)
+    for name, _ in found:
+        channels[name] += 1
+    for (name, channel), intervals in found.items():
+        intervals.sort(key=lambda each: (each.start_s, each.end_s))
+        where = f"{file.uri}:{first[name, channel]}"
+        yield Aligned((name,), where, {kind: intervals}, channel if channels[name] > 1 else None)
+
+
+def _interval(parts: list[str]) -> Interval | None:
+    try:
+        start, length, text = float(parts[2]), float(parts[3]), parts[4]
+    except (IndexError, ValueError):
+        return None
+    return Interval(text, start, round(start + length, 9)) if math.isfinite(start + length) else None

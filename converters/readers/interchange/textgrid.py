@@ -1,0 +1,133 @@
+"""Reader of Praat TextGrids, the long and the short text form, UTF-8 or UTF-16, as MFA and Praat write them.
+
+Both forms are one sequence of strings, numbers and flags; all else in the long one is commentary. A tier is chosen by
+its name: `words` or `word`, `phones` or `phone` or `phonemes`, or what `--word-tier` and `--phone-tier` say; case does
+not count. With several speakers MFA writes `speaker - words`. Empty intervals are pauses and are left out; pauses that
+have a name (`sil`, `sp`, `spn`) are kept as phones like others. Point tiers are passed over.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from ...raw import RawFile, Rejection
+from .aligned import PHONES, WORDS, Aligned, Interval
+
+SUFFIX = ".textgrid"
+DEFAULT_TIERS = {WORDS: ("words", "word"), PHONES: ("phones", "phone", "phonemes")}
+_TOKEN = re.compile(
+    r'"(?P<string>(?:[^"]|"")*)"'
+    r"|(?P<comment>(?<!\S)![^\n]*)"
+    r"|(?P<flag><\w+>)"
+    r"|(?<!\S)(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?!\S)"
+)
+_SPEAKER = " - "
+
+
+class _NotATextGrid(ValueError):
+    pass
+
+
+def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Aligned | Rejection]:
+    """One alignment a file, by the file's name."""
+    for file in files:
+        stem = PurePosixPath(file.name).with_suffix("").as_posix()
+        try:
+            tiers = parse(file.read())
+        except UnicodeDecodeError as error:
+            yield Rejection(file.name, "not_utf8", f"{file.uri}: byte {error.start}", file.uri)
+            continue
+        except _NotATextGrid as error:
+            yield Rejection(file.name, "bad_textgrid", f"{file.uri}: {error}", file.uri)
+            continue
+        chosen = {kind: _chosen(tiers, kind, options) for kind in (WORDS, PHONES)}
+        if not any(found is not None for found in chosen.values()):
+            listed = ", ".join(repr(name) for name, _ in tiers) or "none"
+            detail = f"{file.uri}: no tier of words or phones; its tiers are {listed}: choose with --word-tier NAME"
+            yield Rejection(file.name, "no_tier", detail, file.uri)
+            continue
+        names = tuple(dict.fromkeys((stem, PurePosixPath(stem).name)))
+        yield Aligned(names, file.uri, {kind: found for kind, found in chosen.items() if found is not None})
+
+
+def _chosen(tiers: list[tuple[str, list[Interval]]], kind: str, options: Mapping[str, Any]) -> list[Interval] | None:
+    """The intervals of that kind, of all speakers, in the order of time; None without such a tier."""
+    asked = options.get("word_tier" if kind == WORDS else "phone_tier")
+    wanted = (str(asked).lower(),) if asked else DEFAULT_TIERS[kind]
+    found: list[Interval] | None = None
+    for name, intervals in tiers:
+        speaker, mark, last = name.rpartition(_SPEAKER)
+        if name.lower() in wanted:
+            found = [*(found or ()), *intervals]
+        elif mark and last.lower() in wanted:
+            found = [*(found or ()), *(Interval(i.text, i.start_s, i.end_s, speaker) for i in intervals)]
+    return None if found is None else sorted((i for i in found if i.text), key=lambda i: (i.start_s, i.end_s))
+
+
+def parse(data: bytes) -> list[tuple[str, list[Interval]]]:
+    """The interval tiers of a TextGrid with their names, in the order of the file.
+
+    Raises:
+        UnicodeDecodeError: Neither UTF-16 by its mark nor UTF-8.
+        ValueError: It is no TextGrid, or ends before its tiers do.
+    """
+    if data.startswith(b"ooBinaryFile"):
+        raise _NotATextGrid("a binary TextGrid: save it as text in Praat")
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    tokens = _Tokens(data.decode("utf-16" if utf16 else "utf-8-sig"))
+    if (tokens.string(), tokens.string()) != ("ooTextFile", "TextGrid"):
+        raise _NotATextGrid('it does not begin with "ooTextFile" and "TextGrid"')
+    tokens.number(), tokens.number()
+    if tokens.flag() != "<exists>":
+        return []
+    return [tier for tier in (_tier(tokens) for _ in range(tokens.count())) if tier is not None]
+
+
+def _tier(tokens: _Tokens) -> tuple[str, list[Interval]] | None:
+    kind, name = tokens.string(), tokens.string().strip()
+    tokens.number(), tokens.number()
+    count = tokens.count()
+    if kind == "IntervalTier":
+        return name, [_interval(tokens) for _ in range(count)]
+    for _ in range(count):
+        tokens.number(), tokens.string()
+    return None
+
+
+def _interval(tokens: _Tokens) -> Interval:
+    start, end, text = tokens.number(), tokens.number(), tokens.string()
+    return Interval(" ".join(text.split()), start, end)
+
+
+class _Tokens:
+    """The strings, numbers and flags of a text file of Praat, in order."""
+
+    def __init__(self, text: str) -> None:
+        self._found = (match for match in _TOKEN.finditer(text) if match.lastgroup != "comment")
+
+    def _next(self, kind: str) -> str:
+        match = next(self._found, None)
+        if match is None:
+            raise _NotATextGrid("it ends before its tiers do")
+        if match.lastgroup != kind:
+            raise _NotATextGrid(f"expected a {kind}, got {match[0][:40]!r}")
+        return match[kind]
+
+    def string(self) -> str:
+        return self._next("string").replace('""', '"')
+
+    def flag(self) -> str:
+        return self._next("flag")
+
+    def number(self) -> float:
+        return float(self._next("number"))
+
+    def count(self) -> int:
+        number = self.number()
+        if number != int(number) or number < 0:
+            raise _NotATextGrid(f"{number} is no number of tiers or intervals")
+        return int(number)
