@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ..errors import GateError, NetworkError
 from ..shards.store import Store, resolve
-from .card import SourceCard
 from .choosing import fallback_notice
 from .history import History, read_history
 from .pull import PullOptions, Wanted, open_access, tokens_for
+from .selection import Selection
+from .source_card import SourceCard
 from .sources.http import Fetcher
 from .units import Access, Unit
 
@@ -38,6 +39,7 @@ class PullPlan:
     wanted: int | None
     units: list[PlannedUnit]
     notes: list[str]
+    choice: str = ""
 
 
 def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
@@ -50,11 +52,31 @@ def plan(name: str, *, store_path: Path | str | None = None, options: PullOption
     with Fetcher(tokens=tokens_for(wanted)) as fetcher:
         access = open_access(wanted, root / "partial", fetcher, history)
         source, units = _first_units(wanted, history, access)
-        planned = [_planned(unit, history, fetcher) for unit in units]
+        planned = [_planned(unit, history, fetcher, wanted.options.selection) for unit in units]
     notes = list(access.notices)
-    if wanted.options.samples is not None and source.kind == "archive":
+    if wanted.options.selection.is_draw:
+        notes.append(_listing_note(source, units))
+    elif wanted.options.samples is not None and source.kind == "archive":
         notes.append(_reading_note(units))
-    return PullPlan(wanted.card.name, source.kind, held, wanted.options.samples, planned, notes)
+    choice = ", ".join(f"{name}: {_shown(value)}" for name, value in wanted.options.selection.describe().items())
+    return PullPlan(wanted.card.name, source.kind, held, wanted.options.samples, planned, notes, choice)
+
+
+def _shown(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _listing_note(source: SourceCard, units: list[Unit]) -> str:
+    """What it takes to know every candidate, before the first is drawn."""
+    if source.synthetic is not None:
+        return "a draw lists everything first: all of it is made twice"
+    if source.is_remote:
+        return "a draw lists everything first: only the tables are read, then the clips that are drawn"
+    if source.hub is not None:
+        return "a draw lists everything first: of Parquet only the columns without media, then what is drawn"
+    if units and all(unit.seekable for unit in units):
+        return "a draw lists everything first: of a zip only the directory and tables, then the drawn members"
+    return "a draw lists everything first: the whole archive is read, and once more for what is drawn"
 
 
 def _reading_note(units: list[Unit]) -> str:
@@ -76,9 +98,9 @@ def _first_units(wanted: Wanted, history: History, access: Access) -> tuple[Sour
     return sources[-1], wanted.units(sources[-1], access)
 
 
-def _planned(unit: Unit, history: History, fetcher: Fetcher) -> PlannedUnit:
+def _planned(unit: Unit, history: History, fetcher: Fetcher, selection: Selection) -> PlannedUnit:
     size = unit.bytes
     if size is None and len(unit.urls) == 1:
         size = fetcher.head(unit.urls[0]).size
-    note = "read to its end before: nothing to do" if history.is_exhausted(unit) else ""
+    note = "read to its end before: nothing to do" if history.is_exhausted(unit, key=selection.key()) else ""
     return PlannedUnit(unit.place, unit.splits, size, unit.local, note, unit.config)

@@ -36,6 +36,16 @@ def pull(
     ] = None,
     link: Annotated[bool, typer.Option(help="Name local media where it lies; copy nothing.")] = False,
     keep_raw: Annotated[bool, typer.Option(help="Keep downloads that were read to their end.")] = False,
+    ids: Annotated[Path | None, typer.Option(help="Only these: a file of ids, or of id,start,end (seconds).")] = None,
+    labels: Annotated[list[str] | None, typer.Option(help='Only with any of these class names: "Dog,Bark".')] = None,
+    where: Annotated[str | None, typer.Option(help="Only where this is true of speaker, language, text ...")] = None,
+    part: Annotated[str | None, typer.Option(help="Only part I of N, written I/N: for array jobs.")] = None,
+    by: Annotated[str | None, typer.Option(help="source: the first ones; hash: a uniform draw that can grow.")] = None,
+    balance: Annotated[str | None, typer.Option(help="Draw evenly over the values of language,speaker ...")] = None,
+    speakers: Annotated[int | None, typer.Option(min=1, help="Draw from so many speakers only.")] = None,
+    hours: Annotated[float | None, typer.Option(help="Stop at so many stored hours.")] = None,
+    max_tries: Annotated[int | None, typer.Option(min=1, help="Stop after so many candidates.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed is another draw.")] = 0,
     dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.")] = False,
     cards: CardsOption = None,
     store: StoreOption = None,
@@ -44,7 +54,10 @@ def pull(
     """Raw files to samples in the store; again with more --samples it grows, again with the same it does nothing."""
     options = {"split": listed(split), "config": listed(config), "source": source,
                "from_path": from_path, "as_config": as_config, "mirror": mirror, "link": link,
-               "keep_raw": keep_raw, "cards": tuple(cards or ())}  # fmt: skip
+               "keep_raw": keep_raw, "cards": tuple(cards or ()),
+               "choice": {"ids": ids, "labels": tuple(labels or ()), "where": where, "part": part, "by": by,
+                          "balance": balance or (), "speakers": speakers, "hours": hours, "max_tries": max_tries,
+                          "seed": seed}}  # fmt: skip
     orders, passed = _orders(names or [], panel, modality, preset, samples, options)
     for each in passed:
         output.note(f"{each.name}: passed over: {each.why}")
@@ -134,12 +147,14 @@ def _pull_one(order: Order, options: dict[str, Any], store: Path | None) -> Pull
                 tell(done, of)
 
         chosen = _of_order(order, options)
+        chosen |= chosen.pop("choice")
         return pull_dataset(order.name, store=store, on_samples=on_samples, on_bytes=on_bytes, **chosen)
 
 
 def _show_result(result: PullResult, samples: int | None) -> None:
     if result.source is None:
         output.say(f"{result.dataset}: {result.stored:,} samples stored already; nothing to fetch")
+        _show_missing(result)
         return
     account = result.account
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
@@ -147,9 +162,15 @@ def _show_result(result: PullResult, samples: int | None) -> None:
     output.say(f"{result.dataset}: {said}; {result.stored:,} in the store (source: {result.source})")
     if samples is not None and result.stored < samples:
         output.say(f"  {samples:,} were asked for; the source has no more")
+    _show_missing(result)
     if account.rejected:
         where = f"dataset = '{result.dataset}' and stage = 'pull'"
         output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
+
+
+def _show_missing(result: PullResult) -> None:
+    if result.missing:
+        output.say(f"  {result.missing:,} of the listed ids are not in {result.dataset}")
 
 
 def _exit_code(results: list[PullResult]) -> None:
@@ -158,7 +179,7 @@ def _exit_code(results: list[PullResult]) -> None:
         raise DamagedError(
             "; ".join(damaged) + ". The good rows before it are stored.", hint="get the file again, then pull again"
         )
-    if any(result.account.rejected and not result.reached for result in results):
+    if any(result.missing or (result.account.rejected and not result.reached) for result in results):
         raise typer.Exit(ProblemsFound.exit_code)
 
 
@@ -176,6 +197,7 @@ def _dry_run(orders: list[Order], options: dict[str, Any], store: Path | None, *
 
 def _show_plan(plan: PullPlan) -> None:
     wanted = f"{plan.wanted:,} samples" if plan.wanted is not None else "everything"
+    wanted += f" ({plan.choice})" if plan.choice else ""
     output.say(f"{plan.dataset}: {wanted} wanted, {plan.stored:,} stored; source: {plan.source}")
     rows = [
         [", ".join(unit.splits), unit.place, output.size(unit.bytes), "here" if unit.local else "network", unit.note]
@@ -188,6 +210,7 @@ def _show_plan(plan: PullPlan) -> None:
 
 def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
     from ..catalog.pull import PullOptions
+    from ..catalog.selection import Selection
 
     chosen = _of_order(order, options)
     return PullOptions(
@@ -199,6 +222,7 @@ def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
         as_config=chosen["as_config"],
         mirror=chosen["mirror"],
         cards=chosen["cards"],
+        selection=Selection.parse(samples=order.samples, **chosen["choice"]),
     )
 
 
