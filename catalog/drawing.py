@@ -75,35 +75,6 @@ class Drawing:
         not_read_again = max(0, self.held - account.kept - account.dropped[DUPLICATE])
         account.drop(DUPLICATE, not_read_again)
         account.drop(FILTERED, max(0, self._listed - self._met - not_read_again))
-        self.has_all = False
-        self._store = store
-        self._run = run
-        self._reading = reading
-        self._units = units
-        self._selection = selection
-        self._listed = 0
-        self._met = 0
-        self._rejected: set[int] = set()
-        self._not_found: list[Rejection] = []
-
-    def take(self, samples: int | None, options: IngestOptions) -> None:
-        """List, draw and store; whatever came before an error is committed."""
-        draw = self._list()
-        self._note_stored(draw)
-        while True:
-            count = self._count(draw, samples)
-            keys = KeySet(draw.untried(count, tries=self._selection.max_tries))
-            if not len(keys):
-                break
-            self._store_drawn(keys, options)
-            self._note_stored(draw)
-            draw.fail_untried(keys.keys)
-        if self._not_found:
-            self._ingest(iter(self._not_found), options)
-        self.held = draw.held(count)
-        account = self._run.account
-        account.drop(DUPLICATE, max(0, self.held - account.kept - account.dropped[DUPLICATE]))
-        account.drop(FILTERED, max(0, self._listed - account.kept - account.dropped[DUPLICATE] - self._lost))
         self.has_all = len(draw.untried()) == 0
         hours = self._selection.hours
         self.reached = (samples is not None and self.held >= samples) or (
