@@ -18,12 +18,23 @@ from typing import TYPE_CHECKING, Any
 from .errors import DamagedError, GateError, NetworkError, ProblemsFound, TriptychError, UsageError
 
 if TYPE_CHECKING:
-    from .api import annotate, explain, export, import_data, open_export, pull, query, validate, validate_file
+    from .api import annotate, convert, explain, export, import_data, open_export, pull, query, validate, validate_file
 
 __version__ = "0.1.0"
 
 _FUNCTIONS = frozenset(
-    {"annotate", "explain", "export", "import_data", "open_export", "pull", "query", "validate", "validate_file"}
+    {
+        "annotate",
+        "convert",
+        "explain",
+        "export",
+        "import_data",
+        "open_export",
+        "pull",
+        "query",
+        "validate",
+        "validate_file",
+    }
 )
 
 __all__ = [
@@ -34,6 +45,7 @@ __all__ = [
     "TriptychError",
     "UsageError",
     "annotate",
+    "convert",
     "explain",
     "export",
     "import_data",

@@ -15,7 +15,7 @@ import sys
 import typer
 
 from . import __version__
-from .commands import catalog, data, demo, export, output, store
+from .commands import catalog, convert, data, demo, export, output, store
 from .errors import DamagedError, TriptychError, UsageError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.add_typer(catalog.app, name="catalog")
 app.command("import")(data.import_)
 app.command("validate")(data.validate)
 app.command("validate-file")(data.validate_file)
+app.command("convert")(convert.convert)
 app.command("export")(export.export)
 app.add_typer(export.app, name="exports")
 app.command("query")(data.query)

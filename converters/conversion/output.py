@@ -1,0 +1,148 @@
+"""JSON Lines on their way to a file: under a temporary name first, renamed when whole.
+
+Where rows fill different columns of media, the file begins with witness rows: real rows, moved forward, so that a
+loader that takes types from its first rows (as Arrow's does) sees every such column filled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ...errors import UsageError
+from ..hashes import HashMap
+
+_BLOCK = 1024 * 1024
+
+
+def check_outputs(outs: Sequence[Path], inputs: Sequence[Path], *, force: bool) -> None:
+    """Raises UsageError where an output is an input, or is there already without `force`."""
+    for out in outs:
+        if out.is_dir():
+            raise UsageError(f"{out} is a folder: name the file to write.")
+        for path in inputs:
+            if out.exists() and out.samefile(path):
+                raise UsageError(f"{out} is an input: convert never writes over what it reads.")
+        if out.exists() and not force:
+            raise UsageError(f"{out} is there already.", hint="choose another name, or write over it with --force")
+
+
+class DuplicateIds:
+    """Tells a row that came before: 16 bytes a row."""
+
+    def __init__(self) -> None:
+        self._contents = HashMap()
+
+    def judge(self, row: Mapping[str, Any], line: bytes) -> str | None:
+        """`duplicate` for the same row again, `duplicate_id` for another one of the same id, None for a new one."""
+        if not isinstance(row.get("id"), str):
+            return None
+        key, content = hash(row["id"]), hash(line) & (2**64 - 1)
+        before = self._contents.get(key)
+        if before is None:
+            self._contents.put(key, content)
+            return None
+        return "duplicate" if before == content else "duplicate_id"
+
+
+def encode(row: Mapping[str, Any]) -> bytes:
+    """A row as a line of JSON.
+
+    Raises:
+        UnicodeEncodeError: A text holds half a letter (a lone surrogate).
+    """
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+class Output:
+    """One file being written. Leave the `with` block without `publish`, and nothing is left of it."""
+
+    def __init__(self, path: Path, *, media_columns: Sequence[str] = ()) -> None:
+        self.path = path
+        self.rows = 0
+        self.used: set[str] = set()
+        self._columns = media_columns
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._offset = 0
+        self._firsts: dict[str, tuple[int, int]] = {}
+        self._fullest: tuple[int, tuple[int, int], frozenset[str]] = (0, (0, 0), frozenset())
+
+    def __enter__(self) -> Output:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = self._partial.open("wb")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._partial.unlink(missing_ok=True)
+
+    def write(self, row: Mapping[str, Any], line: bytes) -> None:
+        """Add a row; `line` is what `encode` makes of it."""
+        filled = frozenset(column for column in self._columns if row.get(column))
+        place = (self._offset, len(line))
+        for column in filled:
+            self._firsts.setdefault(column, place)
+        if len(filled) > self._fullest[0]:
+            self._fullest = (len(filled), place, filled)
+        self.used |= filled
+        self._file.write(line)
+        self._offset += len(line)
+        self.rows += 1
+
+    def publish(self) -> None:
+        """Give the file its name."""
+        self._file.flush()
+        witnesses = self._witnesses()
+        if witnesses:
+            self._move_forward(witnesses)
+        os.fsync(self._file.fileno())
+        self._partial.replace(self.path)
+
+    def _witnesses(self) -> list[tuple[int, int]]:
+        """The rows to begin with; none where the file begins with them already."""
+        if not self._firsts:
+            return []
+        _, fullest, filled = self._fullest
+        places = [fullest, *sorted({place for column, place in self._firsts.items() if column not in filled})]
+        end = 0
+        for offset, length in places:
+            if offset != end:
+                return places
+            end += length
+        return []
+
+    def _move_forward(self, places: Sequence[tuple[int, int]]) -> None:
+        ordered = self._partial.with_suffix(".ordered")
+        try:
+            with self._partial.open("rb") as source, ordered.open("wb") as out:
+                for offset, length in places:
+                    _copy(source, out, offset, length)
+                end = 0
+                for offset, length in sorted(places):
+                    _copy(source, out, end, offset - end)
+                    end = offset + length
+                _copy(source, out, end, self._offset - end)
+                out.flush()
+                os.fsync(out.fileno())
+            ordered.replace(self._partial)
+        finally:
+            ordered.unlink(missing_ok=True)
+
+
+def _copy(source: BinaryIO, out: BinaryIO, offset: int, length: int) -> None:
+    source.seek(offset)
+    while length > 0:
+        block = source.read(min(length, _BLOCK))
+        out.write(block)
+        length -= len(block)
+
+
+@contextlib.contextmanager
+def opened(outs: Mapping[str, Path], *, media_columns: Sequence[str] = ()) -> Iterator[dict[str, Output]]:
+    """Outputs by name; all of them are given up where anything fails."""
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(Output(path, media_columns=media_columns)) for name, path in outs.items()}

@@ -1,0 +1,144 @@
+"""Files of rows merged into one, or split by modality; the rows themselves stay as they are.
+
+Read are JSON Lines, JSON arrays and Parquet; written is JSON Lines. Lines never run together, a broken line is a
+problem and not a row, the same row twice is written once.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError
+from ...shards.sample import MODALITIES
+from ...validators.formats.findings import Finding
+from ...validators.formats.reading import read_rows
+from .output import DuplicateIds, Output, check_outputs, encode, opened
+from .result import ConvertResult, Problem
+from .run import draw_key
+
+MEDIA_COLUMNS = ("audio", "video", "image", "audios", "videos", "images")
+Line = tuple[dict[str, Any], bytes]
+
+
+def merge(
+    paths: Sequence[Path], out: Path, *, max_samples: int | None = None, seed: int | None = None, force: bool = False
+) -> ConvertResult:
+    """One file of the rows of several, in their order; the first `max_samples`, or as many drawn by `seed`.
+
+    Raises:
+        UsageError: No such file; an output that is an input, or is there already.
+    """
+    _check(paths)
+    check_outputs([out], paths, force=force)
+    result = ConvertResult("merge", "jsonl")
+    drawn = None
+    if max_samples is not None and seed is not None:
+        drawn = _draw(_lines(paths, ConvertResult("merge", "jsonl")), max_samples, seed)
+    with Output(out, media_columns=MEDIA_COLUMNS) as output:
+        for row, line in _lines(paths, result):
+            if drawn is not None and draw_key(seed or 0, _name(row, line)) not in drawn:
+                result.reasons["not_drawn"] += 1
+                continue
+            output.write(row, line)
+            if drawn is None and output.rows == max_samples:
+                break
+        result.written = output.rows
+        if output.rows:
+            output.publish()
+            result.out.append(out)
+    return result
+
+
+def split(paths: Sequence[Path], folder: Path, *, force: bool = False) -> ConvertResult:
+    """`audio.jsonl`, `video.jsonl`, `mixed.jsonl`, `text.jsonl` in a folder, each where there are such rows.
+
+    Raises:
+        UsageError: No such file; an output that is an input, or is there already.
+    """
+    _check(paths)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: split writes into a folder.")
+    outs = {modality: folder / f"{modality}.jsonl" for modality in MODALITIES}
+    check_outputs(list(outs.values()), paths, force=force)
+    result = ConvertResult("split", "jsonl")
+    with opened(outs, media_columns=MEDIA_COLUMNS) as outputs:
+        for row, line in _lines(paths, result, by_modality=True):
+            outputs[modality_of(row) or ""].write(row, line)
+        for output in outputs.values():
+            if output.rows:
+                output.publish()
+                result.out.append(output.path)
+                result.notes.append(f"{output.path}: {output.rows:,} rows")
+                result.written += output.rows
+            elif output.path.exists():
+                result.notes.append(f"{output.path} is from before: there are no such rows now")
+    return result
+
+
+def modality_of(row: Mapping[str, Any]) -> str | None:
+    """What a row states, else what its media say; None where it states what is none."""
+    if row.get("modality") is not None:
+        return str(row["modality"]) if row["modality"] in MODALITIES else None
+    audio, video = (any(row.get(name) for name in (kind, f"{kind}s")) for kind in ("audio", "video"))
+    if video:
+        return "mixed" if audio else "video"
+    return "audio" if audio else "text"
+
+
+def _check(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such file.")
+
+
+def _lines(paths: Sequence[Path], result: ConvertResult, *, by_modality: bool = False) -> Iterator[Line]:
+    """Rows with their lines; what is no row, or not of the kind of the first, is counted in the result."""
+    ids = DuplicateIds()
+    conversations: bool | None = None
+    for path in paths:
+        for number, row in read_rows(path):
+            where = f"{path}:{number}"
+            result.read += 1
+            if isinstance(row, Finding):
+                result.refuse(Problem(where, row.code, row.message))
+                continue
+            if conversations is None:
+                conversations = "messages" in row
+            problem, line = _judge(row, ids, where, conversations=conversations, by_modality=by_modality)
+            if problem is not None:
+                result.refuse(problem)
+            elif line is None:
+                result.reasons["duplicate"] += 1
+            else:
+                yield row, line
+
+
+def _judge(
+    row: dict[str, Any], ids: DuplicateIds, where: str, *, conversations: bool, by_modality: bool
+) -> tuple[Problem | None, bytes | None]:
+    """What keeps a row out, or its line; neither for one that was there already."""
+    if ("messages" in row) != conversations:
+        kinds = ("rows with messages", "rows without")
+        return Problem(where, "other_format", f"the file began with {kinds[not conversations]}"), None
+    if by_modality and modality_of(row) is None:
+        return Problem(where, "unknown_modality", f"{row['modality']!r} is none of {', '.join(MODALITIES)}"), None
+    try:
+        line = encode(row)
+    except UnicodeEncodeError as error:
+        return Problem(where, "not_unicode", f"half a letter: {error.reason}"), None
+    judged = ids.judge(row, line)
+    if judged == "duplicate_id":
+        return Problem(where, judged, f"an earlier row has the id {row['id']!r} and says something else"), None
+    return None, None if judged else line
+
+
+def _name(row: Mapping[str, Any], line: bytes) -> str:
+    return row["id"] if isinstance(row.get("id"), str) else line.decode()
+
+
+def _draw(lines: Iterator[Line], count: int, seed: int) -> frozenset[int]:
+    """The smallest keys of a seed among all rows."""
+    return frozenset(heapq.nsmallest(count, (draw_key(seed, _name(row, line)) for row, line in lines)))

@@ -1,0 +1,56 @@
+"""What a conversion did: rows written, rows that could not be, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SHOWN_PROBLEMS = 1000
+"""So many problems are kept; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of an input that is not in the output: `where` is its file and line, `reason` a code."""
+
+    where: str
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class ConvertResult:
+    """One conversion in numbers.
+
+    Attributes:
+        out: The files written; none where no row was good.
+        read, written: Rows.
+        reasons: Rows that were not written, by reason; `duplicate` and `not_drawn` are no problems.
+        problems: The first thousand of those that are.
+        warnings: What the consumer would use otherwise than it reads, by code.
+        next_command: The line to type next, where the consumer has one.
+    """
+
+    format: str
+    to: str
+    task: str | None = None
+    out: list[Path] = field(default_factory=list)
+    read: int = 0
+    written: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    next_command: str | None = None
+
+    @property
+    def problem_count(self) -> int:
+        """Rows that were refused."""
+        return sum(count for reason, count in self.reasons.items() if reason not in ("duplicate", "not_drawn"))
+
+    def refuse(self, problem: Problem) -> None:
+        """Count a problem, and keep it while they are few."""
+        self.reasons[problem.reason] += 1
+        if len(self.problems) < SHOWN_PROBLEMS:
+            self.problems.append(problem)

@@ -1,0 +1,140 @@
+"""One conversion from end to end: samples, rows, duplicates, the draw, the file."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...errors import ProblemsFound
+from ..views import View, ViewOptions, get_view
+from ..views.base import check_task
+from ..views.prompts import check_template
+from .output import DuplicateIds, Output, check_outputs, encode
+from .result import ConvertResult, Problem
+from .rows import Made, make_rows
+from .samples import Inputs, check_inputs, read_samples
+
+TO_MSSWIFT = ("unified", "qa", "conversation", "alpaca")
+"""What becomes msswift where nothing else is asked for; all else becomes unified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is written, and where.
+
+    Attributes:
+        to: The view: `unified` or `msswift`.
+        max_samples: At most so many rows; None writes all.
+        seed: Draw those rows by the hash of seed and id, from all inputs alike; without, they are the first ones.
+        files: Whether the media named must exist.
+        force: Write over a file that is there.
+    """
+
+    out: Path
+    to: str
+    options: ViewOptions = field(default_factory=ViewOptions)
+    max_samples: int | None = None
+    seed: int | None = None
+    files: bool = True
+    force: bool = False
+
+
+def target_format(format: str, to: str | None, task: str | None) -> tuple[str, str | None]:
+    """View and task of a conversion where the user leaves one or both to us."""
+    view = to or ("msswift" if task or format in TO_MSSWIFT else "unified")
+    if view == "msswift" and task is None:
+        task = "sft"
+    return view, task
+
+
+def convert(inputs: Inputs, target: Target) -> ConvertResult:
+    """Convert files of one format to one file of JSON Lines.
+
+    Raises:
+        UsageError: A wrong option; an output that is an input, or is there already.
+        ProblemsFound: The user template puts the answer into the user turn; nothing is written.
+    """
+    view = get_view(target.to)
+    check_task(view, target.options.task)
+    if target.options.user_template is not None:
+        check_template(target.options.user_template)
+    check_inputs(inputs)
+    check_outputs([target.out], inputs.paths, force=target.force)
+    result = ConvertResult(inputs.format, target.to, target.options.task)
+    chosen = None
+    if target.max_samples is not None and target.seed is not None:
+        chosen = _draw(_rows(inputs, target, view, ConvertResult(inputs.format, target.to)), target)
+    with Output(target.out, media_columns=view.media_columns) as output:
+        leak: str | None = None
+        for made in _rows(inputs, target, view, result):
+            if chosen is not None and made[0].row["id"] not in chosen:
+                result.reasons["not_drawn"] += 1
+                continue
+            if made[0].leaks and leak is None:
+                leak = made[0].where
+            output.write(made[0].row, made[1])
+            if chosen is None and output.rows == target.max_samples:
+                break
+        _refuse_leak(leak)
+        result.written = output.rows
+        if output.rows:
+            output.publish()
+            result.out.append(target.out)
+            result.next_command = view.train_command(target.out.absolute(), target.options, output.used)
+        elif set(result.reasons) == {"no_prompt"} and inputs.format == "msswift":
+            result.notes.append("no row has messages; unified rows become msswift by: triptych convert unified IN OUT")
+    return result
+
+
+def _rows(inputs: Inputs, target: Target, view: View, result: ConvertResult) -> Iterator[tuple[Made, bytes]]:
+    """Good rows with their lines; all others are counted in the result."""
+    ids = DuplicateIds()
+    samples = read_samples(inputs, result.notes)
+    for made in make_rows(samples, view, target.options, files=target.files, warnings=result.warnings):
+        result.read += 1
+        if isinstance(made, Problem):
+            result.refuse(made)
+            continue
+        try:
+            line = encode(made.row)
+        except UnicodeEncodeError as error:
+            result.refuse(Problem(made.where, "not_unicode", f"half a letter: {error.reason}"))
+            continue
+        judged = ids.judge(made.row, line)
+        if judged == "duplicate":
+            result.reasons["duplicate"] += 1
+        elif judged is not None:
+            result.refuse(Problem(made.where, judged, f"an earlier row has the id {made.row['id']!r}"))
+        else:
+            yield made, line
+
+
+def _draw(rows: Iterator[tuple[Made, bytes]], target: Target) -> frozenset[str]:
+    """The ids with the smallest hashes of seed and id: the same whatever the order of rows and files."""
+    count = target.max_samples or 0
+    drawn: list[tuple[int, str]] = []
+    for made, _ in rows:
+        identity = str(made.row["id"])
+        item = (-draw_key(target.seed or 0, identity), identity)
+        if len(drawn) < count:
+            heapq.heappush(drawn, item)
+        else:
+            heapq.heappushpop(drawn, item)
+    return frozenset(identity for _, identity in drawn)
+
+
+def draw_key(seed: int, identity: str) -> int:
+    """Where an id stands in the order of a seed."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{identity}".encode()).digest()[:8])
+
+
+def _refuse_leak(leak: str | None) -> None:
+    if leak is not None:
+        raise ProblemsFound(
+            f"The user template puts the answer into the user turn, first in {leak}: "
+            "a model trained on it learns to copy. Nothing was written.",
+            hint="leave that field out of --user-template, or insist with --allow-answer-in-prompt",
+        )

@@ -1,0 +1,176 @@
+"""Files as samples, by the readers that `import` uses; media is named where it lies and not opened.
+
+A sample is a mapping of the columns of the schema that are not null, with what views add to it (see views/base.py):
+`audio_paths`, `video_paths`, `image_paths`, `effective_task`, `base_language`, `upper`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...errors import UsageError
+from ...shards.sample import MODALITIES
+from ..fields import LIST_FIELDS, check_field
+from ..import_formats import FORMATS, ImportFormat
+from ..raw import Blob, Candidate, RawFile, ReadContext, Rejection
+from ..readers import get_reader
+from ..readers.folder import AUDIO, IMAGE, VIDEO
+from ..views.base import effective_task, language_of
+from .result import Problem
+
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is read, and how.
+
+    Attributes:
+        columns: Column -> field; what `--text-col` and the like say.
+        values: Field -> value for every row.
+        modality: Of every row; told from its media if None.
+        name: Put before every id.
+        media_dir: Where relative media paths start; the file's own folder if None.
+    """
+
+    format: str
+    paths: Sequence[Path]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    id_column: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    modality: str | None = None
+    name: str | None = None
+    media_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One sample, and the file and line it comes from."""
+
+    sample: Sample
+    where: str
+
+
+class _NoPath(Exception):
+    """Media without a path of its own; the arguments are reason and detail."""
+
+
+def check_inputs(inputs: Inputs) -> None:
+    """Raises UsageError where a format, a path or a field is none."""
+    if inputs.format not in FORMATS:
+        raise UsageError(f"convert reads {', '.join(FORMATS)}; not {inputs.format!r}.")
+    for path in inputs.paths:
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file or folder.")
+        reads = FORMATS[inputs.format].reads
+        if (path.is_dir() and reads == "file") or (path.is_file() and reads == "folder"):
+            raise UsageError(f"{path} is not a {reads}: `convert {inputs.format}` reads a {reads}.")
+    for name in inputs.values:
+        check_field(name, where="--set")
+    if inputs.modality is not None and inputs.modality not in MODALITIES:
+        raise UsageError(f"--modality {inputs.modality!r}: modalities are {', '.join(MODALITIES)}.")
+    if inputs.media_dir is not None and not inputs.media_dir.is_dir():
+        raise UsageError(f"--media-dir {inputs.media_dir}: there is no such folder.")
+
+
+def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:
+    """The samples of all inputs in order; a row that cannot be understood is a `Problem`."""
+    spec = FORMATS[inputs.format]
+    values = {name: [value] if name in LIST_FIELDS else value for name, value in inputs.values.items()}
+    for path in inputs.paths:
+        context = ReadContext("converted", _options(inputs, path, notes))
+        stream = get_reader(spec.reader)(_files(spec, path.absolute(), context), context)
+        for item in _paired(stream) if inputs.format == "folder" else stream:
+            if isinstance(item, Rejection):
+                yield Problem(item.uri or item.candidate, item.reason, item.detail)
+                continue
+            where = item.where or item.uri
+            try:
+                yield Found(_sample(item, values, inputs), where)
+            except _NoPath as error:
+                yield Problem(where, *error.args)
+
+
+def _options(inputs: Inputs, path: Path, notes: list[str]) -> dict[str, Any]:
+    return {
+        "format": inputs.format,
+        "path": path.absolute(),
+        "map": dict(inputs.columns),
+        "id_column": inputs.id_column,
+        "media_dir": inputs.media_dir.absolute() if inputs.media_dir else None,
+        "text_only": "text" in (inputs.modality, inputs.values.get("modality")),
+        "notes": notes,
+    }
+
+
+def _files(spec: ImportFormat, path: Path, context: ReadContext) -> Iterator[RawFile]:
+    """The file itself, or those of a folder in the order of their names."""
+    if path.is_file():
+        yield _raw(path, path.name)
+        return
+    for found in sorted(path.rglob("*") if spec.files == "tree" else path.iterdir()):
+        name = found.relative_to(path)
+        if found.is_file() and not any(part.startswith(".") for part in name.parts) and context.accepts(str(name)):
+            yield _raw(found, name.as_posix())
+
+
+def _raw(path: Path, name: str) -> RawFile:
+    return RawFile(name, path.as_uri(), "", path.stat().st_size, lambda: path.open("rb"), path=path)
+
+
+def _paired(stream: Iterator[Candidate | Rejection]) -> Iterator[Candidate | Rejection]:
+    """Files of a folder that share a stem and differ in kind are one sample: a clip and its picture."""
+    groups: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for item in stream:
+        if isinstance(item, Rejection):
+            yield item
+        else:
+            groups[PurePosixPath(item.media[0][1].name).with_suffix("").as_posix()].append(item)
+    for stem, group in groups.items():
+        kinds = [kind_of(candidate.media[0][1].name) for candidate in group]
+        if len(group) == 1 or len(set(kinds)) < len(kinds):
+            yield from group
+            continue
+        first = group[0]
+        first.source_id = stem
+        first.media = [medium for candidate in group for medium in candidate.media]
+        yield first
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of a file by its ending."""
+    ending = PurePosixPath(name).suffix.lower().removeprefix(".")
+    return "audio" if ending in AUDIO else "video" if ending in VIDEO else "image" if ending in IMAGE else None
+
+
+def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> Sample:
+    sample: Sample = {**values, **{name: value for name, value in candidate.fields.items() if value is not None}}
+    sample["id"] = f"{inputs.name}/{candidate.source_id}" if inputs.name else candidate.source_id
+    sample |= {"split": candidate.split, "config": candidate.config, "dataset": inputs.name}
+    for kind, blob in candidate.media:
+        path = _path(kind, blob)
+        known = kind if kind in ("audio", "video", "image") else kind_of(path)
+        if known is None:
+            raise _NoPath("unknown_media", f"{path}: the ending names no kind of media")
+        sample.setdefault(f"{known}_paths", []).append(path)
+    sample["modality"] = inputs.modality or sample.get("modality") or _modality(sample)
+    sample |= {"effective_task": effective_task(sample), "base_language": language_of(sample.get("language"))}
+    return sample | {"upper": False}
+
+
+def _path(kind: str, blob: Blob) -> str:
+    if blob.remote is not None:
+        raise _NoPath("remote_media", f"{blob.remote.url}: fetch it first, with `triptych import`")
+    if blob.path is None:
+        raise _NoPath("embedded_media", f"{kind} lies inside the table: `triptych import` it, then `triptych export`")
+    return str(blob.path.absolute())
+
+
+def _modality(sample: Mapping[str, Any]) -> str:
+    if "video_paths" in sample:
+        return "mixed" if "audio_paths" in sample else "video"
+    return "audio" if "audio_paths" in sample else "text"
