@@ -9,6 +9,7 @@ item of a list, and leaves null alone.
     plus              10: adds to a number
     names             [a, b, ...] or the name of a table of names: an index or key to its class name
     map               {validate: val}: what is not in the map stays
+    ranges            {train: [0, 6512]}: a whole number to the name of the range it lies in, ends included
     drop              ["N/A", "None"]: these are null
     literal           true: a list as Python prints it, read without running it
     json              true: JSON text to its value
@@ -147,6 +148,24 @@ def _map(argument: Any, names: Names) -> Operation:
     return _each(lambda value, column: mapped.get(_key(value), value))
 
 
+def _ranges(argument: Any, names: Names) -> Operation:
+    if not isinstance(argument, Mapping) or not all(_is_range(ends) for ends in argument.values()):
+        raise UsageError(f"the operation `ranges` takes {{name: [first, last]}}, not {argument!r}.")
+
+    def place(value: Any, column: str) -> str:
+        number = as_number(column, value)
+        for name, (first, last) in argument.items():
+            if number is not None and first <= number <= last:
+                return str(name)
+        raise BadValue(column, value, f"a number of {', '.join(map(str, argument))}")
+
+    return _each(place)
+
+
+def _is_range(ends: Any) -> bool:
+    return isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int) for end in ends)
+
+
 def _key(value: Any) -> str:
     return as_text(value) or ""
 
@@ -271,6 +290,7 @@ OPERATIONS: dict[str, Callable[[Any, Names], Operation]] = {
     "plus": _plus,
     "names": _names,
     "map": _map,
+    "ranges": _ranges,
     "drop": _drop,
     "literal": _literal,
     "json": _json,
