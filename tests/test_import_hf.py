@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import triptych
 from datasets import Audio, ClassLabel, Dataset, DatasetDict, Features, List, Value
@@ -111,3 +113,16 @@ def test_a_folder_that_was_not_saved_so_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no state\.json") as caught:
         load(tmp_path / "other")
     assert "triptych import parquet" in (caught.value.hint or "")
+
+
+@pytest.mark.shared
+def test_a_real_dataset_of_the_hub_keeps_every_byte(shared: Path, tmp_path: Path) -> None:
+    hub = shared / "mirror/huggingface.co/datasets/openslr/librispeech_asr/resolve/main"
+    table = pq.read_table(hub / "all/test.other/0000.parquet")
+    DatasetDict({"test.other": Dataset(table)}).save_to_disk(tmp_path / "saved")
+    assert load(tmp_path / "saved").account.kept == table.num_rows == 70
+    found = rows(tmp_path / "saved", "id, text, audio.sha256 sha256")
+    expected = {f"mine/test.other/{row['id']}": row for row in table.to_pylist()}
+    assert {row["id"]: row["text"] for row in found} == {name: row["text"] for name, row in expected.items()}
+    for row in found:
+        assert row["sha256"] == hashlib.sha256(expected[row["id"]]["audio"]["bytes"]).hexdigest()

@@ -167,3 +167,17 @@ def test_the_command_reads_shards_and_samples_of_text_alone(tmp_path: Path, stor
     assert rows(store_path, "question, answer, modality") == [
         {"question": "2+2?", "answer": "4", "modality": "text"}
     ]  # fmt: skip
+
+
+@pytest.mark.shared
+def test_real_speech_with_several_kinds_of_text_beside_it(shared: Path, tmp_path: Path, store_path: Path) -> None:
+    files = sorted((shared / "media/pocketsphinx/test/data/librivox").glob("sense_and*"))
+    path = shard(tmp_path / "librivox.tar", [(file.name, file.read_bytes()) for file in files])
+    done = load(path, store_path)
+    assert (done.account.kept, done.account.candidates) == (5, 5)
+    said = {f"mine/all/{file.stem}": file.read_text().strip() for file in files if file.suffix == ".txt"}
+    found = rows(store_path, "id, text, audio.sample_rate rate, extra['phone.json'] phones, extra['d'] length")
+    assert {row["id"]: row["text"] for row in found} == said
+    assert found[0]["rate"] == 16000
+    assert found[0]["length"] == "7.1"
+    assert json.loads(found[0]["phones"])["w"][1]["w"][0]["t"] == "AE"

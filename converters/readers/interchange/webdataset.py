@@ -1,14 +1,15 @@
 """Reader of WebDataset shards: tars whose members are grouped into samples by their names.
 
     audio/0001.flac      the folder and the name up to the first dot are the key: `audio/0001`
-    audio/0001.txt       text (`.txt`, `.text`, `.lab`)
+    audio/0001.txt       text; or `.text`, or `.lab`: the first of the three, the others stay in `extra`
     audio/0001.json      an object: its keys are columns, as those of a table are
     audio/0001.cls       a class; a number is a label only by `--classes FILE`, else it stays in `extra`
+    audio/0001.x.json    a text member with a longer name stays in `extra`, under that name
 
-Media is told by its extension and comes in the order of the members. Members of one sample stand together. A pickled
-member (`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the sample is
-kept without it. Arrays and other members are counted in a note. A key that an earlier shard had too is told apart by
-its shard's name. Shards are read as streams; nothing is unpacked.
+Media is told by its last extension and comes in the order of the members. Members of one sample stand together. A
+pickled member (`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the
+sample is kept without it. Arrays and other members are counted in a note. A key that an earlier shard had too is told
+apart by its shard's name. Shards are read as streams; nothing is unpacked.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ..table import candidates
 
 KNOWN = {"__key__": "id", "__media__": "media", "__text__": "text", "__labels__": "labels"}
 PICKLED = frozenset({"pickle", "pkl", "pyd", "pth", "pt"})
-TEXTS = frozenset({"txt", "text", "lab"})
+TEXTS = ("txt", "text", "lab")
 _PEEK_SAMPLES = 20
 _MEDIA_NAMES = {name for kind in (*MEDIA_KINDS, MEDIA) for name in (kind, *COMMON_NAMES.get(kind, ()))}
 
@@ -55,6 +56,7 @@ class _Sample:
     where: str
     media: list[Blob] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     fault: tuple[str, str] | None = None
     pickled: bool = False
 
@@ -99,7 +101,7 @@ class _Shards:
             sample.media.append(member.blob())
         elif last in TEXTS or last in ("json", "cls"):
             try:
-                self._read_text(member, last, sample)
+                self._read_text(member, extension, sample)
             except _BadMember as problem:
                 sample.fault = sample.fault or (problem.reason, f"{member.uri}: {problem}")
         else:
@@ -116,10 +118,8 @@ class _Shards:
             sample.values.update(_columns(_parsed(text)))
         elif extension == "cls":
             self._label(text, sample)
-        elif "__text__" not in sample.values:
-            sample.values["__text__"] = text or None
         else:
-            sample.values[member.name.rpartition("/")[2].partition(".")[2]] = text
+            sample.texts[extension] = text
 
     def _label(self, text: str, sample: _Sample) -> None:
         if not text.lstrip("-").isdigit():
@@ -132,6 +132,10 @@ class _Shards:
             raise _BadMember("bad_value", f"class {text} of {len(self.classes)} named ones")
 
     def _finished(self, sample: _Sample, shard: RawFile) -> Rows:
+        text = next((extension for extension in TEXTS if extension in sample.texts), None)
+        if text is not None:
+            sample.values["__text__"] = sample.texts.pop(text) or None
+        sample.values.update(sample.texts)
         if sample.fault is not None:
             sample.discard()
             yield Rejection(sample.key, *sample.fault, sample.where)
