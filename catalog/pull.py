@@ -28,8 +28,8 @@ from .sources.http import Fetcher
 from .units import Access, Unit
 from .wanted import PullOptions, Wanted
 
-FEW_SPEAKERS = 10
-"""So many samples of one speaker, on average, in the source's own order are worth a word."""
+SAMPLES_OF_ONE = 5
+"""So many samples of one speaker, on average, where the corpus has other speakers too, are worth a word."""
 
 
 @dataclass(slots=True)
@@ -253,7 +253,8 @@ class _Pull:
     def _tell_few_speakers(self) -> None:
         """Corpora lie speaker by speaker: the first hundred samples are often of one or two."""
         speakers, count = self.wanted.held_speakers(self.store), self.wanted.held(self.store)
-        if speakers and count >= FEW_SPEAKERS * speakers and speakers < (self.card.scale.speakers or FEW_SPEAKERS):
+        has_more = self.card.scale.speakers is None or self.card.scale.speakers > (speakers or 0)
+        if speakers and has_more and count >= SAMPLES_OF_ONE * speakers:
             whose = "1 speaker" if speakers == 1 else f"{speakers} speakers"
             self.access.notice(f"{count:,} samples of {whose}; for a mixed draw: --by hash or --balance speaker")
 
