@@ -263,6 +263,7 @@ BAD_CELLS: dict[str, tuple[str, str]] = {
     "a file URL": ('{"id":"x","audio":"file:///etc/passwd"}', "remote_media"),
     "a command": ('{"id":"x","audio":"cat wav/0.flac |"}', "executable_entry"),
     "a null byte": ('{"id":"x","audio":"wav/0.flac\\u0000.txt"}', "bad_value"),
+    "half a surrogate in a path": ('{"id":"x","audio":"wav/\\ud800.flac"}', "bad_value"),
     "nobody's home": ('{"id":"x","audio":"~no-such-user-here/a.wav"}', "bad_value"),
     "a long name": ('{"id":"x","audio":"%s.wav"}' % ("a" * 5000), "missing_media"),
     "a number": ('{"id":"x","audio":7}', "bad_value"),

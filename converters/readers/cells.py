@@ -90,8 +90,8 @@ def media_path(column: str, value: str) -> str | Path:
         raise BadCell(column, value, "a path on this machine (download the file first)", reason="remote_media")
     if value.rstrip().endswith("|"):
         raise BadCell(column, value, "a path, not a command", reason="executable_entry")
-    if "\0" in value:
-        raise BadCell(column, value, "a path without null bytes")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadCell(column, value, "a path that a file can have (no null bytes, no halves of letters)")
     if not value.startswith("~"):
         return value
     try:

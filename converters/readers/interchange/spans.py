@@ -23,6 +23,6 @@ def declared_duration(path: Path) -> float | None:
     """Seconds by the file's own header; None where it has none to tell, and its rejection comes later."""
     try:
         duration = probe(path).fields.get("duration")
-    except MediaError:
+    except (MediaError, ValueError):  # ValueError: a name that no file can have
         return None
     return float(duration) if duration is not None else None

@@ -131,6 +131,7 @@ def _extra(custom: Mapping[str, Any]) -> dict[str, Any]:
 def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
     """The files that hold the channels spoken of: paths, or bytes that the manifest itself holds."""
     transforms = recording.get("transforms") or []
+    transforms = transforms if isinstance(transforms, list) else [transforms]
     names = {str(item.get("name")) if isinstance(item, dict) else str(item) for item in transforms}
     if names - _HARMLESS_TRANSFORMS:
         raise Unusable("transformed_recording", f"the sound is changed after reading ({', '.join(sorted(names))})")
@@ -180,7 +181,7 @@ def _aligned(item: Any, zero: float) -> dict[str, Any]:
     try:
         parts = [item[key] for key in ("symbol", "start", "duration")] if isinstance(item, dict) else list(item)[:3]
         symbol, start, length = str(parts[0]), zero + float(parts[1]), float(parts[2])
-    except (KeyError, IndexError, TypeError, ValueError):
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
         raise Unusable("bad_value", f"an alignment is [symbol, start, duration], got {str(item)[:80]}") from None
     if length < 0 or not math.isfinite(start + length):
         raise Unusable("bad_value", f"{symbol!r} is aligned to {start} + {length} s")
@@ -188,12 +189,22 @@ def _aligned(item: Any, zero: float) -> dict[str, Any]:
 
 
 def _seconds(record: Mapping[str, Any], key: str, *, default: float | None = None) -> float:
-    value = record.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Unusable("bad_value", f"{key} must be a number of seconds, got {value!r}")
-    return float(value)
+    value = _number(record.get(key, default))
+    if value is None:
+        raise Unusable("bad_value", f"{key} must be a number of seconds, got {str(record.get(key))[:80]}")
+    return value
 
 
 def _duration(recording: Mapping[str, Any]) -> float | None:
-    value = recording.get("duration")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return _number(recording.get("duration"))
+
+
+def _number(value: Any) -> float | None:
+    """A finite number as JSON has it; None for all else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

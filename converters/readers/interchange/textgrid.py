@@ -128,6 +128,6 @@ class _Tokens:
 
     def count(self) -> int:
         number = self.number()
-        if number != int(number) or number < 0:
+        if not number.is_integer() or number < 0:
             raise _NotATextGrid(f"{number} is no number of tiers or intervals")
         return int(number)
