@@ -135,7 +135,7 @@ def typed(field: str, column: str, value: Any) -> Any:
 def _number(column: str, value: Any) -> float | None:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadCell(column, value, "a number of seconds") from None
     if math.isinf(number):
         raise BadCell(column, value, "a finite number of seconds")

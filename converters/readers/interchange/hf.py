@@ -62,7 +62,10 @@ def _read_split(
         )
     described = _object(state)
     arrows: list[RawFile] = []
-    for entry in described.get("_data_files") or []:
+    entries = described.get("_data_files")
+    if not isinstance(entries, list):
+        raise UsageError(f"{state.uri}: _data_files is no list of files.")
+    for entry in entries:
         name = f"{prefix}{entry.get('filename')}" if isinstance(entry, dict) else prefix
         if name in found:
             arrows.append(found[name])
@@ -72,8 +75,10 @@ def _read_split(
         raise UsageError(f"{state.uri}: its rows are chosen by an indices file: flatten_indices() and save it again.")
     if arrows:
         info = found.get(f"{prefix}dataset_info.json")
-        features = _object(info).get("features") if info is not None else None
-        yield from _read_arrows(arrows, _Features(features or {}), split, described, state, context)
+        features = _object(info).get("features") if info is not None else {}
+        if not isinstance(features, dict):
+            raise UsageError(f"{root / prefix}dataset_info.json: features is no object of columns.")
+        yield from _read_arrows(arrows, _Features(features), split, described, state, context)
 
 
 def _read_arrows(
@@ -144,11 +149,12 @@ def _named(feature: Any, value: Any, column: str) -> Any:
     return value
 
 
-def _class(names: list[str], value: Any, column: str) -> str | None:
+def _class(names: Any, value: Any, column: str) -> str | None:
     if value == -1:
         return None
-    if isinstance(value, int) and 0 <= value < len(names):
-        return names[value]
+    names = names if isinstance(names, list) else []
+    if isinstance(value, int) and 0 <= value < len(names) and isinstance(names[value], str):
+        return str(names[value])
     raise BadCell(column, value, f"a class below {len(names)}")
 
 
