@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from .layouts import Expand, get_layout
 from .mapping import Value, compile_value
 from .operations import Names, seconds
 from .paths import match, placeholders
-from .values import BadValue
+from .values import BadValue, as_text
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
@@ -28,7 +29,7 @@ _OPTIONS = frozenset(
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
-    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value"}
+    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value", "set", "rest"}
 )
 KIND_OF_MEDIA = (*MEDIA_KINDS, "media")
 _SITES = ("link", "youtube")
@@ -43,7 +44,9 @@ class Table:
         templates: Path templates of its files.
         on, with_: For a joined table, the key made of its row and the one made of the first table's row.
         names: For a table of class names, what the card calls it.
-        came: The parts of the paths of its files that have come, as `parts_of` gives them.
+        constants: Columns that every row of it has.
+        shared: Placeholders of its path that rows of the first table know too: its file belongs to those rows only.
+        came: The shared parts of the paths of its files that have come.
     """
 
     number: int
@@ -53,7 +56,9 @@ class Table:
     on: Value | None = None
     with_: Value | None = None
     names: str | None = None
-    came: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+    came: set[tuple[str, ...]] = field(default_factory=set)
 
     def match(self, name: str) -> dict[str, str] | None:
         for template in self.templates:
@@ -65,9 +70,18 @@ class Table:
     def is_first(self) -> bool:
         return self.on is None and self.names is None
 
+    def parts_of(self, row: Row) -> tuple[str, ...]:
+        """The shared parts that a row, or a path, has."""
+        return tuple(str(row.get(name)) for name in self.shared)
+
     def has_come(self, row: Row) -> bool:
         """Whether the file that holds what belongs to this row was read."""
-        return any(all(str(row.get(name, part)) == part for name, part in parts) for parts in self.came)
+        return self.parts_of(row) in self.came
+
+    def key_of(self, row: Row, value: Value) -> str | None:
+        """The key by which rows are joined: what `value` gives, within the same shared parts."""
+        key = as_text(value.get(row))
+        return None if key is None else json.dumps([*self.parts_of(row), key], ensure_ascii=False)
 
 
 @dataclass(slots=True)
@@ -207,6 +221,7 @@ def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
     for templates in media.values():
         for template in templates:
             filling(template)
+    _note_shared(tables, media)
     return Annotation(
         tables,
         media,
@@ -217,6 +232,15 @@ def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
         _reported("missing_media", options),
         remote,
     )
+
+
+def _note_shared(tables: list[Table], media: Mapping[str, list[str]]) -> None:
+    known = [template for table in tables if table.is_first for template in table.templates]
+    parts = {name for template in known or sum(media.values(), []) for name in placeholders(template)}
+    for table in tables:
+        if not table.is_first:
+            own = [name for template in table.templates for name in placeholders(template)]
+            table.shared = tuple(dict.fromkeys(name for name in own if name in parts))
 
 
 def _reported(name: str, options: Mapping[str, Any]) -> bool:
@@ -237,6 +261,9 @@ def _table(number: int, entry: Any, names: Names) -> Table:
     if unknown:
         raise UsageError(f"tables: {entry['file']}: there is no option {', '.join(unknown)}.")
     table = Table(number, [str(item) for item in _as_list(entry["file"])], entry, get_layout(entry.get("rows")))
+    if not isinstance(entry.get("set", {}), Mapping):
+        raise UsageError(f"tables: {entry['file']}: `set` takes an object of column and value.")
+    table.constants = dict(entry.get("set", {}))
     if "names" in entry:
         if not {"key", "value"} <= set(entry):
             raise UsageError(f"tables: {entry['file']}: a table of names needs `key` and `value`.")

@@ -89,9 +89,10 @@ def _read_csv(file: RawFile, stream: BinaryIO, options: Mapping[str, Any], delim
         skipinitialspace=bool(options.get("skip_initial_space", False)),
         strict=quoted,
     )
-    given = options.get("header")
+    header = [str(name) for name in options["header"]] if options.get("header") else None
+    rest = str(options.get("delimiter", delimiter)) if options.get("rest") else None
     try:
-        yield from _csv_rows(file, reader, lines, [str(name) for name in given] if given else None)
+        yield from _csv_rows(file, reader, lines, header, rest)
     finally:
         text.detach()
 
@@ -116,7 +117,7 @@ class _Lines:
         raise StopIteration
 
 
-def _csv_rows(file: RawFile, reader: Any, lines: _Lines, header: list[str] | None) -> Rows:
+def _csv_rows(file: RawFile, reader: Any, lines: _Lines, header: list[str] | None, rest: str | None) -> Rows:
     while True:
         line = lines.number + 1
         try:
@@ -131,6 +132,8 @@ def _csv_rows(file: RawFile, reader: Any, lines: _Lines, header: list[str] | Non
         if header is None:
             header = [cell.strip() for cell in cells]
         else:
+            if rest is not None and len(cells) > len(header):
+                cells = [*cells[: len(header) - 1], rest.join(cells[len(header) - 1 :])]
             yield _csv_row(file, header, cells, line)
 
 
