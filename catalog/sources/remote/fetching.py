@@ -2,20 +2,33 @@
 
 `fetch_remote` takes the stream of a reader and gives the same stream on: what has no remote media passes, what the
 store holds passes as settled and unfetched, what is known to be gone becomes a rejection unasked, and the rest is
-fetched by a few processes, a few clips ahead of the consumer. There is no thread: between two items nothing waits
-but those processes, and closing the generator kills them and removes what they were writing.
+fetched by a few processes, a few downloads ahead of the consumer. There is no thread: between two items nothing
+waits but those processes, and closing the generator kills them and removes what they were writing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
-from ....converters.raw import Candidate, Checkpoint, Filtered, Rejection
+from ....converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection
+from ....errors import TriptychError
+from ....shards.events import WITHDRAWN
+from ....shards.media import scratch_path
+from ....shards.sample import sample_id
+from .crew import Crew
 from .liveness import Held
-from .options import RemoteOptions
+from .options import RemoteOptions, require_ytdlp
+from .process import Key, Task
 
 Item = Candidate | Rejection | Checkpoint | Filtered
+
+_READ_AT_ONCE = 256
+_LINE = 1024
+_CLIPS_PER_JOB = 4
 
 
 def fetch_remote(
@@ -42,5 +55,179 @@ def fetch_remote(
         UsageError: An option cannot be meant so, yt-dlp is missing (at the first clip that needs it, before anything
             is fetched), or the disk is full.
     """
-    raise NotImplementedError
-    yield
+    options.check()
+    stage = _Stage(iter(items), options, dataset, spool, held, known_failures or {}, notice)
+    try:
+        yield from stage.run()
+    finally:
+        stage.close()
+
+
+@dataclass(slots=True)
+class _Place:
+    """One item in line, and what must come before it can leave."""
+
+    item: Item
+    tasks: list[tuple[int, Task]] = field(default_factory=list)
+    begins: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        return all(task.answer is not None for _, task in self.tasks)
+
+
+class _Stage:
+    def __init__(
+        self,
+        items: Iterator[Item],
+        options: RemoteOptions,
+        dataset: str,
+        spool: Path,
+        held: Held,
+        failures: Mapping[str, str],
+        notice: Callable[[str], None],
+    ) -> None:
+        self._items = items
+        self._options = options
+        self._dataset = dataset
+        self._spool = spool
+        self._held = held
+        self._failures = failures
+        self._crew = Crew(options, spool.parent / "clips", notice)
+        self._read: deque[Item] = deque()
+        self._line: deque[_Place] = deque()
+        self._error: TriptychError | None = None
+        self._ended = False
+        self._last_key: Key | None = None
+        self._has_ytdlp = False
+
+    def run(self) -> Iterator[Item]:
+        while True:
+            self._fill()
+            self._crew.dispatch()
+            if not self._line:
+                if self._error is not None:
+                    raise self._error
+                return
+            if self._line[0].is_ready:
+                yield self._finished(self._line.popleft())
+            else:
+                self._crew.wait()
+
+    def close(self) -> None:
+        """End what is on its way and remove what nobody took."""
+        self._crew.close()
+        for place in self._line:
+            for _, task in place.tasks:
+                task.discard()
+        for item in (*self._read, *(place.item for place in self._line)):
+            _drop_files(item)
+
+    def _fill(self) -> None:
+        """Bring items into the line: as many downloads as there are jobs, and their further segments."""
+        while len(self._line) < _LINE and self._has_room():
+            if not self._read and not self._ended:
+                self._read_on()
+            if not self._read:
+                return
+            self._line.append(self._place(self._read.popleft()))
+
+    def _has_room(self) -> bool:
+        begun = sum(place.begins for place in self._line)
+        clips = sum(len(place.tasks) for place in self._line)
+        return begun < self._options.jobs and clips < _CLIPS_PER_JOB * self._options.jobs
+
+    def _read_on(self) -> None:
+        """Some hundred items of the reader at once, for one look at what the store holds; an error keeps its place."""
+        try:
+            for item in islice(self._items, _READ_AT_ONCE):
+                self._read.append(item)
+        except TriptychError as error:
+            self._error = error
+            self._ended = True
+        if len(self._read) < _READ_AT_ONCE:
+            self._ended = True
+        remote = [self._id(item) for item in self._read if _is_remote(item)]
+        found = self._held(remote) if remote else set()
+        if found:
+            self._read = deque(self._settled(item, found) for item in self._read)
+
+    def _settled(self, item: Item, found: set[str]) -> Item:
+        if isinstance(item, Candidate) and _is_remote(item) and self._id(item) in found:
+            return replace(item, media=[], settled=True)
+        return item
+
+    def _place(self, item: Item) -> _Place:
+        if not isinstance(item, Candidate) or not _is_remote(item):
+            return _Place(item)
+        refused = self._refused(item)
+        if refused is not None:
+            _drop_files(item)
+            return _Place(refused)
+        place = _Place(item)
+        for number, (kind, blob) in enumerate(item.media):
+            if blob.remote is None:
+                continue
+            if blob.remote.site == "youtube" and not self._has_ytdlp:
+                require_ytdlp()
+                self._has_ytdlp = True
+            task = Task(blob.remote, kind, scratch_path(self._spool), self._options.sound_required and kind == "video")
+            place.begins |= task.key != self._last_key
+            self._last_key = task.key
+            place.tasks.append((number, task))
+            self._crew.give(task)
+        return place
+
+    def _refused(self, candidate: Candidate) -> Rejection | None:
+        identity = self._id(candidate)
+        reason = self._failures.get(identity)
+        if reason == WITHDRAWN:
+            return Rejection(
+                identity, WITHDRAWN, "removed on request; `store remove` left a tombstone", _uri(candidate)
+            )
+        if reason is None or self._options.asks_again(reason):
+            return None
+        return Rejection(identity, reason, f"asked before; --retry {reason} asks again", _uri(candidate))
+
+    def _finished(self, place: _Place) -> Item:
+        """The item as it goes on: with its files, or as a rejection that says what was wrong with the first."""
+        candidate = place.item
+        if not isinstance(candidate, Candidate) or not place.tasks:
+            return candidate
+        for _, task in place.tasks:
+            assert task.answer is not None
+            if "reason" in task.answer:
+                for _, other in place.tasks:
+                    other.discard()
+                _drop_files(candidate)
+                reason, detail = task.answer["reason"], task.answer["detail"]
+                return Rejection(self._id(candidate), reason, detail, _uri(candidate))
+        for number, task in place.tasks:
+            kind, blob = candidate.media[number]
+            candidate.media[number] = (kind, Blob(blob.name, path=task.target, temporary=True))
+        ways = dict.fromkeys(task.answer["how"] for _, task in place.tasks if task.answer)
+        candidate.fields["extra"] = {**(candidate.fields.get("extra") or {}), "cut": ",".join(ways)}
+        return candidate
+
+    def _id(self, item: Item) -> str:
+        assert isinstance(item, Candidate)
+        return sample_id(self._dataset, item.config, item.split, item.source_id)
+
+
+def _is_remote(item: Item) -> bool:
+    if not isinstance(item, Candidate) or item.settled:
+        return False
+    return any(blob.remote is not None for _, blob in item.media)
+
+
+def _uri(candidate: Candidate) -> str:
+    remotes = (blob.remote.url for _, blob in candidate.media if blob.remote is not None)
+    return candidate.uri or next(remotes, "")
+
+
+def _drop_files(item: Item) -> None:
+    """Remove the temporary files that an item holds and nobody will take."""
+    if isinstance(item, Candidate):
+        for _, blob in item.media:
+            if blob.temporary and blob.path is not None:
+                blob.path.unlink(missing_ok=True)

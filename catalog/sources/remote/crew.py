@@ -1,0 +1,175 @@
+"""The processes that fetch, and who does what: one process for all segments of a video, no host asked too often."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ....errors import UsageError
+from .options import RemoteOptions
+from .pace import Pace
+from .process import RECYCLED_AFTER, Process, Task
+from .reasons import WALLS
+
+_ATTEMPTS = 3
+"""A clip is asked for so often where the host puts up a wall."""
+
+
+class Crew:
+    """Up to `jobs` processes; tasks are given, dispatched, and waited for, all by one thread.
+
+    `folder` holds a folder for each process; those of processes that died are swept.
+    """
+
+    def __init__(self, options: RemoteOptions, folder: Path, notice: Callable[[str], None]) -> None:
+        self._options = options
+        self._folder = folder
+        self._pace = Pace(options, notice)
+        self._waiting: deque[Task] = deque()
+        self._processes: list[Process] = []
+        _sweep(folder)
+
+    def give(self, task: Task) -> None:
+        """A task for whoever is free, after those that were given before."""
+        self._waiting.append(task)
+
+    def dispatch(self) -> None:
+        """Hand out what can be done now; what a closed host would be asked is answered at once."""
+        left: deque[Task] = deque()
+        for task in self._waiting:
+            if not self._place(task):
+                left.append(task)
+        self._waiting = left
+
+    def wait(self) -> None:
+        """Until a process answers, one has taken too long, or a host may be asked again; a signal ends it at once."""
+        from multiprocessing.connection import wait
+
+        busy = [process for process in self._processes if process.tasks]
+        moments = [process.deadline for process in busy]
+        moments += [self._pace.due(_host(task)) for task in self._waiting] if self._has_free() else []
+        until = min(moments, default=math.inf)
+        now = time.monotonic()
+        allowed = None if until == math.inf else max(0.0, until - now)
+        answering = set(wait([process.output for process in busy], timeout=allowed))
+        for process in busy:
+            if process.output in answering:
+                self._hear(process)
+            elif process.deadline <= time.monotonic():
+                self._give_up(process)
+
+    def close(self) -> None:
+        """End every process."""
+        for process in self._processes:
+            process.kill()
+        self._processes = []
+        if self._folder.is_dir() and not any(self._folder.iterdir()):
+            self._folder.rmdir()
+
+    def _has_free(self) -> bool:
+        return len(self._processes) < self._options.jobs or any(not process.tasks for process in self._processes)
+
+    def _place(self, task: Task) -> bool:
+        host = _host(task)
+        closed = self._pace.closed(host)
+        if closed:
+            task.fail(closed, f"not asked: {host} did not let others through; run the same command again later")
+            return True
+        for process in self._processes:
+            if process.key == task.key:
+                process.take(task)
+                return True
+        if not self._has_free() or self._pace.due(host) > time.monotonic():
+            return False
+        self._pace.asked(host)
+        self._free().take(task)
+        return True
+
+    def _free(self) -> Process:
+        for process in self._processes:
+            if not process.tasks:
+                if process.fetched >= RECYCLED_AFTER:
+                    process.kill()
+                return process
+        process = Process(self._options, self._folder / "next")
+        self._processes.append(process)
+        return process
+
+    def _hear(self, process: Process) -> None:
+        answer = process.receive()
+        if answer is None:
+            return
+        if "fatal" in answer:
+            raise UsageError(answer["fatal"], hint="free some space and run the same command again; it continues")
+        task = process.tasks.popleft()
+        task.attempts += 1
+        host = _host(task)
+        if answer.get("reason") in WALLS:
+            self._pace.met_wall(host, answer["reason"], asked_at=task.sent_at)
+            self._turned_away(process, task, answer)
+        else:
+            self._pace.answered(host)
+            task.answer = answer
+            if answer.get("ended"):
+                task.discard()
+                self._fail_others(process, task, answer)
+        if process.tasks:
+            process.send()
+
+    def _turned_away(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
+        """The task, and those that want the same, wait for another attempt; in the end the wall is the answer."""
+        again = [task, *(other for other in process.tasks if other.key == task.key)]
+        process.tasks = deque(other for other in process.tasks if other.key != task.key)
+        if not process.tasks:
+            process.key = None
+        if task.attempts < _ATTEMPTS and not self._pace.closed(_host(task)):
+            self._waiting.extendleft(reversed(again))
+            return
+        for each in again:
+            each.fail(answer["reason"], answer["detail"])
+
+    def _give_up(self, process: Process) -> None:
+        task = process.tasks.popleft()
+        process.kill()
+        task.fail("timeout", f"no clip after {self._options.timeout_s:g} s")
+        task.discard()
+        self._fail_others(process, task, task.answer or {})
+        if process.tasks:
+            process.send()
+
+    def _fail_others(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
+        """What wants the same download fails the same way."""
+        for other in process.tasks:
+            if other.key == task.key:
+                other.answer = answer
+        process.tasks = deque(other for other in process.tasks if other.key != task.key)
+
+
+def _host(task: Task) -> str:
+    return "YouTube" if task.remote.site == "youtube" else urlsplit(task.remote.url).netloc
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the folders that dead processes of this host left."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        host, _, number = path.name.rpartition("-")[0].rpartition("-")
+        if host == socket.gethostname() and number.isdigit() and not _is_alive(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

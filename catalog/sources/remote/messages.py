@@ -1,0 +1,143 @@
+"""yt-dlp's errors as reasons of the ledger.
+
+YouTube's own words come through as the message of an `ExtractorError`; what the network did comes as the cause. The
+words are looked at first, the more telling ones before the others: many of them begin with `Video unavailable`.
+Nothing here imports yt-dlp: errors are told apart by the names of their types, so that the table can be read and
+tested without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("bot_wall", ("you're not a bot", "captcha", "unusual traffic")),
+    (
+        "rate_limited",
+        (
+            "http error 429",
+            "too many requests",
+            "rate-limited",
+            "rate limited",
+            "content isn't available, try again later",
+        ),
+    ),
+    (
+        "geo_blocked",
+        (
+            "available in your country",
+            "in your country",
+            "from your location",
+            "geo restriction",
+            "geo-restrict",
+            "in your region",
+        ),
+    ),
+    ("age_restricted", ("confirm your age", "age-restricted", "age restricted", "inappropriate for some users")),
+    (
+        "members_only",
+        (
+            "members-only",
+            "members only",
+            "join this channel",
+            "available to this channel's members",
+            "music premium members",
+            "youtube premium",
+            "requires payment",
+            "purchase",
+            "drm protected",
+        ),
+    ),
+    ("private", ("private video", "video is private", "this is a private", "registered users", "login required")),
+    (
+        "live",
+        (
+            "live event will begin",
+            "premieres in",
+            "premiere will begin",
+            "live event has ended",
+            "live stream recording is not available",
+            "not currently live",
+            "stream is offline",
+        ),
+    ),
+    (
+        "dead",
+        (
+            "has been removed",
+            "been terminated",
+            "account has been closed",
+            "no longer available",
+            "no longer exists",
+            "does not exist",
+            "copyright claim",
+            "copyright grounds",
+            "violating youtube",
+            "incomplete youtube id",
+            "truncated",
+        ),
+    ),
+    ("not_media", ("unsupported url", "is not a valid url")),
+    ("extractor_failed", ("playback on other websites", "workspace administrator", "not available on this app")),
+    ("dead", ("video unavailable", "video is unavailable", "video is not available", "video isn't available")),
+)  # fmt: skip
+
+
+def reason_of(error: BaseException, *, downloading: bool = False) -> str:
+    """The reason for an error that yt-dlp raised.
+
+    Parameters:
+        downloading: The page was read and the file itself was being fetched: a 403 or 404 is then an address that
+            went stale, not a video that is gone.
+    """
+    chain = list(_chain(error))
+    types = {kind.__name__ for each in chain for kind in type(each).__mro__}
+    text = " ".join(str(each) for each in chain).lower().replace("’", "'")
+    if "GeoRestrictedError" in types:
+        return "geo_blocked"
+    if "UserNotLive" in types:
+        return "live"
+    for reason, phrases in _PHRASES:
+        if any(phrase in text for phrase in phrases):
+            return reason
+    status = next((each.status for each in chain if type(each).__name__ == "HTTPError" and hasattr(each, "status")), 0)
+    if status:
+        return _reason_of_status(int(status), downloading=downloading)
+    if "TimeoutError" in types or "timed out" in text:
+        return "timeout"
+    if types & {"TransportError", "ConnectionError", "ContentTooShortError", "gaierror"}:
+        return "network"
+    return "extractor_failed"
+
+
+def first_words(error: BaseException) -> str:
+    """One line for the ledger: yt-dlp's message without its prefixes and its advice on reporting bugs."""
+    text = " ".join(str(error).split()).removeprefix("ERROR: ")
+    return text.split("; please report this issue on", 1)[0][:300]
+
+
+def _reason_of_status(status: int, *, downloading: bool) -> str:
+    if status in (404, 410) and not downloading:
+        return "dead"
+    if status == 451:
+        return "geo_blocked"
+    if status in (401, 403) and not downloading:
+        return "private"
+    if status >= 500 or status == 408:
+        return "network"
+    return "extractor_failed"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what caused it, by Python's links and by yt-dlp's own."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop(0)
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        told = getattr(each, "exc_info", None)
+        inner = told[1] if isinstance(told, tuple) and len(told) > 1 else None
+        waiting += [each.__cause__, inner, getattr(each, "cause", None)]

@@ -1,0 +1,75 @@
+"""When a host may be asked: so many requests a minute, a pause for all after a wall, and an end after too many.
+
+A wall is an answer that means all clips of a host (`rate_limited`, `bot_wall`). Answers to requests that were on
+their way when a pause began are part of the same wall.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .options import RemoteOptions
+
+
+@dataclass(slots=True)
+class _Host:
+    next_at: float = 0.0
+    paused_at: float = -math.inf
+    walls: int = 0
+    closed: str = ""
+
+
+class Pace:
+    """What every job may ask of every host."""
+
+    def __init__(
+        self,
+        options: RemoteOptions,
+        notice: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = options
+        self._notice = notice
+        self._clock = clock
+        self._hosts: dict[str, _Host] = {}
+
+    def due(self, host: str) -> float:
+        """The moment (of the clock) from which the host may be asked."""
+        return self._host(host).next_at
+
+    def closed(self, host: str) -> str:
+        """The wall for which the host is not asked any more; empty while it is."""
+        return self._host(host).closed
+
+    def asked(self, host: str) -> None:
+        """A request goes out now."""
+        if self._options.per_minute:
+            state = self._host(host)
+            state.next_at = max(state.next_at, self._clock()) + 60.0 / self._options.per_minute
+
+    def answered(self, host: str) -> None:
+        """The host spoke of the clip itself."""
+        self._host(host).walls = 0
+
+    def met_wall(self, host: str, reason: str, *, asked_at: float) -> None:
+        """The host gave a wall for an answer to what was asked at a moment."""
+        state = self._host(host)
+        if asked_at < state.paused_at or state.closed:
+            return
+        now = self._clock()
+        state.walls += 1
+        state.paused_at = now
+        if state.walls >= self._options.patience:
+            state.closed = reason
+            self._notice(f"{host}: {reason} {state.walls} times in a row; the rest is not asked. Try again later.")
+            return
+        pause = min(self._options.backoff_s * 2.0 ** (state.walls - 1), self._options.longest_backoff_s)
+        state.next_at = max(state.next_at, now + pause)
+        self._notice(f"{host}: {reason}; all jobs pause for {pause:.0f} s.")
+
+    def _host(self, host: str) -> _Host:
+        return self._hosts.setdefault(host, _Host())

@@ -1,0 +1,125 @@
+"""What runs in a fetching process: one download at a time, and the clips that are cut out of it.
+
+Requests come as lines of JSON on standard input, one answer line each goes out. The last download is kept until
+another address is asked for, so that many segments of one video cost one download; its failure is kept likewise.
+When standard input ends, whoever asked is gone: the process ends with all that it started, whatever it is doing.
+
+    start    {cookies, proxy, max_bytes, plugin_dirs, timeout_s, folder}
+    request  {site, url, kind, start_s, end_s, sound_required, target}
+    answer   {path, how, duration} or {reason, detail} or {fatal}
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ....shards.clips import cut_clip
+from ....shards.probe import MediaError
+from .reasons import WALLS, ClipError
+
+Order = dict[str, Any]
+Get = Callable[[Order, Order, Path], Path]
+
+_REASON_OF_MEDIA = {"no_audio": "no_audio", "no_video": "no_video", "too_short": "too_short", "bad_span": "too_short"}
+
+
+class _Desk:
+    """Answers requests one by one."""
+
+    def __init__(self, start: Order) -> None:
+        self._start = start
+        self._folder = Path(start["folder"]) / "media"
+        self._folder.mkdir()
+        self._key: tuple[str, ...] | None = None
+        self._held: Path | ClipError | None = None
+        self._number = 0
+
+    def answer(self, order: Order) -> Order:
+        try:
+            source = self._source(order)
+            return self._cut(source, order)
+        except ClipError as error:
+            return {"reason": error.reason, "detail": error.detail}
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return {"fatal": f"{error.strerror}: {self._folder}"}
+            return {"reason": "network", "detail": f"{type(error).__name__}: {error}"}
+
+    def _source(self, order: Order) -> Path:
+        key = (order["site"], order["url"], order["kind"])
+        if key != self._key:
+            self._clear()
+            self._key, self._number = key, self._number + 1
+            try:
+                self._held = _getter(order["site"])(self._start, order, self._folder / f"{self._number}")
+            except ClipError as error:
+                if error.reason in WALLS:  # says nothing of this address: it may be asked again
+                    self._key = None
+                self._held = error
+        if isinstance(self._held, ClipError):
+            raise self._held
+        assert self._held is not None
+        return self._held
+
+    def _clear(self) -> None:
+        self._key, self._held = None, None
+        for path in self._folder.iterdir():
+            path.unlink()
+
+    def _cut(self, source: Path, order: Order) -> Order:
+        target = Path(order["target"])
+        if order["kind"] == "image":
+            os.link(source, target)
+            return {"path": str(target), "how": "whole", "duration": None}
+        try:
+            clip = cut_clip(
+                source, target, kind=order["kind"], start_s=order["start_s"], end_s=order["end_s"],
+                sound_required=order["sound_required"],
+            )  # fmt: skip
+        except MediaError as error:
+            raise ClipError(_REASON_OF_MEDIA.get(error.reason, "not_media"), error.detail) from error
+        if clip.path == source:
+            os.link(source, target)  # others may ask for the same file
+        return {"path": str(target), "how": clip.how, "duration": clip.duration}
+
+
+def _getter(site: str) -> Get:
+    if site == "youtube":
+        from .youtube import get_video
+
+        return get_video
+    from .link import get_link
+
+    return get_link
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints is no answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
+    desk = _Desk(orders.get())
+    while True:
+        answers.write(json.dumps(desk.answer(orders.get())) + "\n")
+        answers.flush()
+
+
+def _listen(orders: queue.SimpleQueue[Order]) -> None:
+    for line in sys.stdin:
+        orders.put(json.loads(line))
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""A video of YouTube, or of any site that yt-dlp reads: downloaded whole, cut afterwards.
+
+A section alone would need the ffmpeg program, cut at whatever keyframe comes first, and be fetched anew for the next
+segment of the same video. Sound alone is asked for where sound is wanted, a picture of at most 480 lines otherwise;
+where a site keeps picture and sound apart both are fetched and joined here, since yt-dlp joins by ffmpeg only.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ....shards.clips import join_tracks
+from ....shards.probe import MediaError
+from .messages import first_words, reason_of
+from .reasons import ClipError
+
+FORMATS = {
+    "audio": "ba[ext=m4a]/ba/b",
+    "video": "b[height<=?480][ext=mp4]/b[height<=?720][ext=mp4]/b[height<=?720]",
+}
+"""What is asked for first, by kind of media (`b`: picture and sound in one, `ba`: sound alone)."""
+APART = "bv[height<=?480][ext=mp4]/bv[height<=?720]/bv,ba[ext=m4a]/ba"
+"""Picture and sound in two files, where no file holds both."""
+MUTE = "b/bv"
+_NO_FORMAT = "requested format is not available"
+
+
+def get_video(start: dict[str, Any], order: dict[str, Any], stem: Path) -> Path:
+    """Download the video of an order, or its sound.
+
+    Raises:
+        ClipError: With the reason that yt-dlp's error comes to.
+    """
+    kind = order["kind"]
+    choices = (FORMATS[kind],) if kind == "audio" else (FORMATS[kind], APART, MUTE)
+    for choice in choices[:-1]:
+        try:
+            return _one_file(_download(start, order, stem, choice), stem)
+        except _NoFormat:
+            continue
+    try:
+        return _one_file(_download(start, order, stem, choices[-1]), stem)
+    except _NoFormat as error:
+        raise ClipError("extractor_failed", f"no such format: {choices[-1]}") from error
+
+
+class _NoFormat(Exception):
+    """The site has no file of the form asked for."""
+
+
+def _download(start: dict[str, Any], order: dict[str, Any], stem: Path, choice: str) -> list[Path]:
+    from yt_dlp import YoutubeDL
+    from yt_dlp.utils import DownloadCancelled, YoutubeDLError
+
+    _use_plugins(start["plugin_dirs"])
+    state = {"downloading": False}
+
+    class Unwanted(DownloadCancelled):  # type: ignore[misc]
+        """A video that is not to be downloaded: yt-dlp passes this on untouched."""
+
+        def __init__(self, reason: str, detail: str) -> None:
+            super().__init__(detail)
+            self.reason = reason
+
+    def judge(info: dict[str, Any], *, incomplete: bool = False) -> None:
+        if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
+            raise Unwanted("live", f"live status: {info.get('live_status') or 'is_live'}")
+        length = info.get("duration")
+        if length and (order["start_s"] or 0) >= length:
+            raise Unwanted("too_short", f"{order['start_s']:g} s lies beyond its {length:g} s")
+
+    def weigh(progress: dict[str, Any]) -> None:
+        state["downloading"] = True
+        size = max(progress.get("total_bytes") or 0, progress.get("downloaded_bytes") or 0)
+        if size > start["max_bytes"]:
+            raise Unwanted("too_large", f"{size:,} bytes, more than {start['max_bytes']:,}")
+
+    options = _settings(start, stem, choice) | {"match_filter": judge, "progress_hooks": [weigh]}
+    try:
+        with YoutubeDL(options) as ydl:
+            ydl.extract_info(order["url"], download=True)
+    except Unwanted as error:
+        raise ClipError(error.reason, str(error)) from error
+    except YoutubeDLError as error:
+        if _NO_FORMAT in str(error).lower():
+            raise _NoFormat from error
+        raise ClipError(reason_of(error, downloading=state["downloading"]), first_words(error)) from error
+    found = sorted(path for path in stem.parent.glob(f"{stem.name}.*") if path.suffix not in (".part", ".ytdl"))
+    if not found:
+        raise ClipError("extractor_failed", "yt-dlp ended without a file")
+    return found
+
+
+def _settings(start: dict[str, Any], stem: Path, choice: str) -> dict[str, Any]:
+    cookies = stem.parent.parent / "cookies"
+    if start["cookies"] and not cookies.exists():
+        cookies.touch(mode=0o600)
+        shutil.copyfile(start["cookies"], cookies)  # yt-dlp writes to its cookie file
+    return {
+        "format": choice,
+        "outtmpl": {"default": f"{stem}.%(format_id)s.%(ext)s".replace("%", "%%").replace("%%(", "%(")},
+        "paths": {},
+        "quiet": True,
+        "no_warnings": True,
+        "noprogress": True,
+        "noplaylist": True,
+        "ignoreerrors": False,
+        "cachedir": False,
+        "updatetime": False,
+        "postprocessors": [],
+        "fixup": "never",
+        "retries": 2,
+        "extractor_retries": 1,
+        "fragment_retries": 4,
+        "socket_timeout": min(30.0, float(start["timeout_s"])),
+        "js_runtimes": {"deno": {}, "node": {}},
+        "cookiefile": str(cookies) if start["cookies"] else None,
+        "proxy": start["proxy"],
+    }
+
+
+def _use_plugins(folders: list[str]) -> None:
+    if folders:
+        from yt_dlp.globals import plugin_dirs
+
+        plugin_dirs.value = ["default", *folders]
+
+
+def _one_file(paths: list[Path], stem: Path) -> Path:
+    if len(paths) == 1:
+        return paths[0]
+    both = stem.with_name(f"{stem.name}-both")
+    picture, sound = paths if _has_picture(paths[0]) else reversed(paths)
+    try:
+        join_tracks(picture, sound, both)
+    except MediaError as error:
+        raise ClipError("not_media", error.detail) from error
+    return both
+
+
+def _has_picture(path: Path) -> bool:
+    from ....shards.probe import probe
+
+    try:
+        return probe(path).kind == "video"
+    except MediaError as error:
+        raise ClipError("not_media", error.detail) from error
