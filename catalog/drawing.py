@@ -7,7 +7,7 @@ that is long enough. A draw that is run again, or grows, reads only what the sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 from ..converters.ingest import Ingest, IngestOptions
@@ -19,7 +19,7 @@ from ..shards.probe import probe
 from ..shards.sample import MEDIA_KINDS
 from ..shards.store import Store
 from .holdings import held_keys
-from .reading import Reading
+from .reading import Chosen, Reading
 from .selection.choice import Selection
 from .selection.draw import Draw, KeySet, Listing, hash_key
 from .selection.filters import Filter, known_fields, let_go
@@ -87,7 +87,9 @@ class Drawing:
         """Every candidate that the filters pass."""
         listing = Listing(self._selection)
         stage = Filter(self._selection.without_limits(), self._reading.card.name, self._reading.defaults)
-        source = self._reading.candidates(self._units, self.ended, index_only=True, settles=False)
+        source = self._reading.candidates(
+            self._units, self.ended, chosen=stage.may_pass, index_only=True, settles=False
+        )
         with closing(source), closing(stage.apply(self._counted(source))) as passed:
             for item in passed:
                 if isinstance(item, Candidate):
@@ -135,8 +137,8 @@ class Drawing:
     def _ingest(self, items: Iterator[Candidate | Rejection | Checkpoint], options: IngestOptions) -> None:
         Ingest(self._store, self._run, options).take(items)
 
-    def _is_in(self, keys: KeySet) -> Callable[[str], bool]:
-        return lambda identity: hash_key(self._selection.seed, identity) in keys
+    def _is_in(self, keys: KeySet) -> Chosen:
+        return lambda identity, _: hash_key(self._selection.seed, identity) in keys
 
     # ---- how many
 

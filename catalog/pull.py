@@ -210,7 +210,8 @@ class _Pull:
         """In the source's own order, filtered."""
         stage = Filter(self.selection, self.card.name, reading.defaults)
         ingest = Ingest(self.store, run, self._ingest_options())
-        source = reading.candidates(units, outcome.ended, settles=not self.selection.needs_fields)
+        settles = not self.selection.needs_fields
+        source = reading.candidates(units, outcome.ended, chosen=stage.may_pass, settles=settles)
         filters = self.selection.is_filter or self.selection.max_tries is not None
         with closing(source), closing(stage.apply(source) if filters else source) as passed:
             ingest.take(passed)

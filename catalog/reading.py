@@ -15,6 +15,8 @@ from .units import Access, Unit
 from .wanted import Wanted
 
 Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
+Chosen = Callable[[str, str], bool]
+"""Whether a sample is wanted, by its own id and the corpus's."""
 
 
 class Reading:
@@ -32,7 +34,7 @@ class Reading:
         units: list[Unit],
         ended: list[Unit],
         *,
-        chosen: Callable[[str], bool] | None = None,
+        chosen: Chosen | None = None,
         index_only: bool = False,
         settles: bool = True,
     ) -> Stream:
@@ -40,7 +42,7 @@ class Reading:
 
         Args:
             ended: Units are added to it as they were read to their end.
-            chosen: Which sample ids are wanted at all; a reader may skip the others, and need not.
+            chosen: Which samples are wanted at all; a reader may skip the others unread, and need not.
             index_only: Candidates are only listed; a reader need not read their media.
             settles: Row groups that the store holds need not be read again.
         """
@@ -65,7 +67,7 @@ class Reading:
     def identity(self, candidate: Candidate) -> str:
         return sample_id(self.card.name, candidate.config, candidate.split, candidate.source_id)
 
-    def _context(self, chosen: Callable[[str], bool] | None, *, index_only: bool, settles: bool) -> ReadContext:
+    def _context(self, chosen: Chosen | None, *, index_only: bool, settles: bool) -> ReadContext:
         wanted, name = self._wanted, self.card.name
         options = wanted.options
         asked_all = not options.splits
@@ -75,7 +77,7 @@ class Reading:
         def is_chosen(source_id: str, config: str | None, split: str | None) -> bool:
             if configs and config is not None and config not in configs:
                 return False
-            return chosen is None or chosen(sample_id(name, options.as_config or config, split, source_id))
+            return chosen is None or chosen(sample_id(name, options.as_config or config, split, source_id), source_id)
 
         return ReadContext(
             name,

@@ -85,6 +85,13 @@ class Filter:
         if self.ended:
             yield from self._not_found()
 
+    def may_pass(self, identity: str, source_id: str) -> bool:
+        """Whether a sample could pass, by its own id and the corpus's: readers need not read the media of others."""
+        ids, part = self._selection.ids, self._selection.part
+        if ids is not None and identity not in ids.spans and source_id not in ids.spans:
+            return False
+        return part is None or part_of(identity, part[1]) == part[0]
+
     def unmet_labels(self) -> list[str]:
         """Labels that no candidate had, each with the nearest that one had."""
         said = []
@@ -102,7 +109,7 @@ class Filter:
             yield item
         elif isinstance(item, Rejection):
             yield from self._hold(self._rejected(item))
-        elif not (self._in_part(item) and self._has_label(item)):
+        elif not (self.may_pass(self._identity(item), item.source_id) and self._has_label(item)):
             yield from self._hold(let_go(item))
         else:
             for taken in self._spans(item):
@@ -116,10 +123,6 @@ class Filter:
             return Filtered()
         self._awaited.discard(item.candidate)
         return item
-
-    def _in_part(self, candidate: Candidate) -> bool:
-        part = self._selection.part
-        return part is None or part_of(self._identity(candidate), part[1]) == part[0]
 
     def _has_label(self, candidate: Candidate) -> bool:
         if not self._labels:
@@ -144,9 +147,6 @@ class Filter:
         names = (self._identity(candidate), candidate.source_id)
         wanted = tuple(dict.fromkeys(span for name in names for span in ids.spans.get(name, ())))
         self._awaited.difference_update(names)
-        if not wanted:
-            yield let_go(candidate)
-            return
         for position, span in enumerate(wanted):
             yield _span_of(candidate, span, shared=position + 1 < len(wanted))
 
