@@ -508,7 +508,7 @@ def test_damaged_zips() -> None:
 
 
 def test_what_is_no_archive_is_named() -> None:
-    for data in (b"", b"<!DOCTYPE html><html>" * 50, b"fLaC" + bytes(600), b"7z\xbc\xaf'\x1c" + bytes(600)):
+    for data in (b"", b"<!DOCTYPE html><html>" * 50, b"fLaC" + bytes(600), b"Rar!\x1a\x07\x01" + bytes(600)):
         good, (bad,) = read(data)
         assert good == [] and bad.damaged and bad.reason in ("not_an_archive", "truncated_archive")
 

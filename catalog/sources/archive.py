@@ -1,11 +1,13 @@
-"""Archives as streams of raw files: tar, plain or packed by gzip, bzip2 or xz; zip; archives inside archives.
+"""Archives as streams of raw files: tar, plain or packed by gzip, bzip2 or xz; zip; 7z; archives
+inside archives.
 
 The format is told by the first bytes, not by the name. Members come in the archive's order, each one read whole
 before it is handed over, so nobody ever gets part of one: up to 32 MiB in memory, larger ones in a file in `spool`.
 Nothing else is written anywhere.
 
 A member that is refused is a `Rejection` (`unsafe_path`, `link`, `special_file`, `too_large`, `encrypted`,
-`corrupt_member`, `unsupported_compression`) and reading goes on. An archive that cannot be read further ends with one
+`wrong_password`, `corrupt_member`, `unsupported_compression`) and reading goes on. An archive that cannot be
+read further ends with one
 that is `damaged` (`truncated_archive`, `corrupt_archive`, `inflation_bomb`, `too_many_members`, `archive_too_large`,
 `nested_too_deep`, `not_an_archive`) and says how far it got; all whole members before it have been handed over
 (before damaged packed data, up to the 256 KiB last inflated are lost). Directories and macOS's `._` files are left
@@ -31,12 +33,13 @@ from ...converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
 from ...shards.media import scratch_path
 from .inflate import MAGIC, PIECE_BYTES, Inflated, Pieces
 from .limits import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
+from .sevenzip import SEVEN_ZIP, SevenEntry, seven_entries
 from .tar import BLOCK, entries, is_tar
 
 if TYPE_CHECKING:
     from .zip import ZipEntry
 
-NESTED = ("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.zip")
+NESTED = ("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.zip", "*.7z")
 """Names of members that are opened as archives; the bytes decide whether they are."""
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -61,11 +64,12 @@ def members(
     nested: Sequence[str] = NESTED,
     wants: Callable[[str], bool] | None = None,
     prefix: str = "",
+    password: str | None = None,
 ) -> Generator[RawFile | Rejection, None, None]:
     """The files of an archive, in order. Close it when leaving early: that ends its threads.
 
     Args:
-        stream: The archive's bytes from its start. A zip in a stream that cannot seek is first copied to `spool`.
+        stream: The archive's bytes from its start. A zip or 7z in a stream that cannot seek is first copied to `spool`.
         name: The archive's file name, for messages; a packed single file is named by it.
         uri: Where it came from; members are `<uri>!<name>`.
         revision: Passed on.
@@ -74,9 +78,10 @@ def members(
         nested: Patterns of member names that are archives themselves.
         wants: Says of a member's name whether to hand it over; the others are skipped without being kept.
         prefix: Folder in front of every member's name.
+        password: Opens encrypted members (7z, and zip's older cipher); it stands in no message.
     """
     tally = Tally()
-    reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, tally)
+    reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, tally, password)
     file = cast("BinaryIO", stream)
     yield from reading.archive(Pieces.of(file, tally), file, _Place(name, uri, prefix, 1))
 
@@ -127,7 +132,9 @@ class _Reading:
         nested: tuple[str, ...],
         wants: Callable[[str], bool] | None,
         tally: Tally,
+        password: str | None,
     ) -> None:
+        self.password = password
         self.revision = revision
         self.spool = spool
         self.limits = limits
@@ -156,7 +163,7 @@ class _Reading:
         if packing is not None:
             with closing(Inflated(source, packing, self.limits, self.tally, place.depth)) as inflated:
                 yield from self._unpacked(Pieces(inflated.take), place, reach)
-        elif head.startswith(ZIP):
+        elif head.startswith((*ZIP, SEVEN_ZIP)):
             yield from self._zip(source, stream, place, reach)
         elif is_tar(head):
             yield from self._tar(source, place, reach, end_known=False)
@@ -164,7 +171,7 @@ class _Reading:
             raise ArchiveFault("truncated_archive", "it is empty")
         else:
             raise ArchiveFault(
-                "not_an_archive", f"it begins with {head[:8]!r}, which is no tar, gzip, bzip2, xz or zip"
+                "not_an_archive", f"it begins with {head[:8]!r}, which is no tar, gzip, bzip2, xz, zip or 7z"
             )
 
     def _unpacked(self, source: Pieces, place: _Place, reach: _Reach) -> Iterator[RawFile | Rejection]:
@@ -191,9 +198,10 @@ class _Reading:
     ) -> Iterator[RawFile | Rejection]:
         from .zip import zip_entries
 
+        listing = seven_entries if source.peek(len(SEVEN_ZIP)) == SEVEN_ZIP else zip_entries
         with self._seekable(source, stream) as file:
             inflated = 0
-            for entry in zip_entries(file, self.limits):
+            for entry in listing(file, self.limits, self.password):
                 self.tally.consumed += entry.packed
                 inflated += entry.size
                 self._count(inflated)
@@ -205,14 +213,14 @@ class _Reading:
                 reach.last = shown(entry.name)
         source.drain()
 
-    def _zipped(self, entry: ZipEntry, place: _Place) -> Iterator[RawFile | Rejection]:
+    def _zipped(self, entry: ZipEntry | SevenEntry, place: _Place) -> Iterator[RawFile | Rejection]:
         with closing(entry):
             try:
                 yield from self._entry(Pieces(entry.take), entry.name, entry.kind, entry.size, place)
                 return
             except ArchiveFault as error:
                 fault = error
-        yield self._refusal(entry.name, "corrupt_member", fault.detail, place)
+        yield self._refusal(entry.name, _member_reason(fault), fault.detail, place)
 
     def _entry(self, source: Pieces, raw: str, kind: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
         """One member: refused, opened as an archive, skipped, or handed over."""
@@ -243,7 +251,7 @@ class _Reading:
         section = _Section(source, size)
         inner = Pieces(section.take)
         head = inner.peek(BLOCK)
-        if not (is_tar(head) or head.startswith((*MAGIC.values(), *ZIP))):
+        if not (is_tar(head) or head.startswith((*MAGIC.values(), *ZIP, SEVEN_ZIP))):
             yield from self._wanted(inner, name, size, place)
             return
         folder = place.member(name).rpartition("/")[0]
@@ -325,6 +333,10 @@ class _Reading:
     def _refusal(self, raw: str, reason: str, why: str, place: _Place) -> Rejection:
         name = shown(raw)
         return Rejection(place.member(name), reason, f"{place.uri}!{name}: {why}.", uri=f"{place.uri}!{name}")
+
+
+def _member_reason(fault: ArchiveFault) -> str:
+    return "wrong_password" if fault.reason == "wrong_password" else "corrupt_member"
 
 
 class _Section:

@@ -34,6 +34,7 @@ DAMAGE = (
 
 UTF8_NAME = 0x800
 ENCRYPTED = 0x1
+WINZIP_AES = 99
 UNIX = 3
 
 
@@ -46,12 +47,13 @@ class ZipEntry:
         refused: Reason and detail, where it cannot be read at all.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> None:
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits, password: str | None) -> None:
         self.name = _name(info)
         self.kind = _kind(info)
         self.size = info.file_size
         self.packed = info.compress_size
-        self.refused = _refused(info, limits)
+        self.refused = _refused(info, limits, password)
+        self._password = password.encode() if password is not None and info.flag_bits & ENCRYPTED else None
         self._archive = archive
         self._info = info
         self._file: IO[bytes] | None = None
@@ -64,9 +66,12 @@ class ZipEntry:
         """
         try:
             if self._file is None:
-                self._file = self._archive.open(self._info)
+                self._file = self._archive.open(self._info, pwd=self._password)
             return self._file.read(PIECE_BYTES)
         except DAMAGE as error:
+            if self._password is not None:
+                detail = "the password does not open it, or its bytes are damaged"
+                raise ArchiveFault("wrong_password", detail) from error
             raise ArchiveFault("corrupt_member", f"its bytes are damaged ({error})") from error
 
     def close(self) -> None:
@@ -74,7 +79,7 @@ class ZipEntry:
             self._file.close()
 
 
-def zip_entries(file: BinaryIO, limits: Limits) -> Iterator[ZipEntry]:
+def zip_entries(file: BinaryIO, limits: Limits, password: str | None = None) -> Iterator[ZipEntry]:
     """The members in the order of the directory, folders left out.
 
     Raises:
@@ -87,7 +92,7 @@ def zip_entries(file: BinaryIO, limits: Limits) -> Iterator[ZipEntry]:
         raise ArchiveFault(reason, f"the directory at its end is missing or damaged ({error})") from error
     with archive:
         for info in archive.infolist():
-            entry = ZipEntry(archive, info, limits)
+            entry = ZipEntry(archive, info, limits, password)
             if not entry.name.endswith("/"):
                 yield entry
 
@@ -112,9 +117,11 @@ def _kind(info: zipfile.ZipInfo) -> str:
     return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "special"
 
 
-def _refused(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
-    if info.flag_bits & ENCRYPTED:
-        return "encrypted", "it is encrypted"
+def _refused(info: zipfile.ZipInfo, limits: Limits, password: str | None) -> tuple[str, str] | None:
+    if info.flag_bits & ENCRYPTED and info.compress_type == WINZIP_AES:
+        return "encrypted", "it is encrypted by WinZip's AES, which cannot be opened here; unpack it beforehand"
+    if info.flag_bits & ENCRYPTED and password is None:
+        return "encrypted", "it is encrypted; give its password"
     if info.compress_type not in READABLE:
         return "unsupported_compression", f"it is packed by method {info.compress_type}"
     if info.file_size > limits.ratio_grace and info.file_size > limits.ratio * max(info.compress_size, 1):
