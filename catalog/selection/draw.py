@@ -1,8 +1,9 @@
 """Which N of all candidates a draw takes.
 
-Pass one lists every candidate (`Listing`): 8 bytes of SHA-256 of seed and id, and the number of its stratum, 12 to 16
-bytes a row whatever an id is long. `Draw` ranks them: within a stratum by hash, and the strata take turns. What is
-drawn hangs on ids, strata and seed alone, never on the order of the list, and N + 1 are the N and one more.
+Pass one lists every candidate (`Listing`): 8 bytes of SHA-256 of seed and id, and the number of its stratum, 8 to 16
+bytes a row whatever an id is long; the draw itself holds 25 bytes a row. `Draw` ranks them: within a stratum by hash,
+and the strata take turns. What is drawn hangs on ids, strata and seed alone, never on the order of the list, and N + 1
+are the N and one more.
 
 A drawn candidate that turns out dead or broken is replaced by the next of its own stratum, and by the next of all
 where its stratum has no more. So the result is the draw from what is good, and what is bad need not be known before.
@@ -92,25 +93,30 @@ class Draw:
         """`strata` numbers the stratum of every key; ids that stand twice count once, in their first stratum."""
         order = np.lexsort((strata, keys))
         keys, strata = keys[order], strata[order]
-        first = np.ones(len(keys), dtype=np.bool_)
-        first[1:] = keys[1:] != keys[:-1]
-        keys, strata = keys[first], strata[first]
-        order = np.argsort(strata, kind="stable")
-        self._keys, self._strata = keys[order], strata[order].astype(np.int64)
-        self._sizes = np.bincount(self._strata) if len(keys) else np.zeros(1, dtype=np.int64)
+        del order
+        if np.any(again := keys[1:] == keys[:-1]):
+            first = np.concatenate(([True], ~again))
+            keys, strata = keys[first], strata[first]
+        del again
+        self._sizes = np.bincount(strata) if len(keys) else np.zeros(1, dtype=np.int64)
         self._starts = np.cumsum(self._sizes) - self._sizes
-        turn = np.arange(len(keys)) - self._starts[self._strata]
-        self._ranking = np.lexsort((self._keys, turn))
-        self._by_key = np.argsort(self._keys)
-        self._sorted = self._keys[self._by_key]
-        self._state = np.zeros(len(keys), dtype=np.uint8)
-        self._seconds = np.full(len(keys), np.nan, dtype=np.float32)
+        by_stratum = _rows(np.argsort(strata, kind="stable"))
+        self._keys: Keys = keys[by_stratum]
+        self._strata = strata[by_stratum].astype(np.int32)
+        # Where the sorted keys went: the way back from a key to its row.
+        self._by_key = np.empty_like(by_stratum)
+        self._by_key[by_stratum] = np.arange(len(keys), dtype=by_stratum.dtype)
+        del keys, strata, by_stratum
+        turn = np.arange(len(self), dtype=np.int32) - self._starts[self._strata].astype(np.int32)
+        self._ranking = _rows(np.lexsort((self._keys, turn)))
+        self._state = np.zeros(len(self), dtype=np.uint8)
+        self._seconds = np.full(len(self), np.nan, dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def __contains__(self, key: int) -> bool:
-        return self._find(key) is not None
+        return bool(len(self._find(np.array([key], dtype=np.uint64))[0]))
 
     def stored(self, key: int, seconds: float | None = None) -> None:
         """The store holds the sample of this key; keys that were not listed are passed over."""
@@ -118,16 +124,13 @@ class Draw:
 
     def note_stored(self, keys: Keys, seconds: npt.NDArray[np.float32]) -> None:
         """`stored` for many keys at once."""
-        places = np.searchsorted(self._sorted, keys)
-        found = places < len(self._sorted)
-        found[found] = self._sorted[places[found]] == keys[found]
-        rows = self._by_key[places[found]]
+        rows, found = self._find(keys)
         self._state[rows] = _STORED
         self._seconds[rows] = seconds[found]
 
     def fail_untried(self, keys: Keys) -> None:
         """Of these, which were tried, those that are not stored by now were tried in vain."""
-        rows = self._by_key[np.searchsorted(self._sorted, keys)]
+        rows, _ = self._find(keys)
         rows = rows[self._state[rows] == _OPEN]
         self._state[rows] = _FAILED
         self._seconds[rows] = 0.0
@@ -191,8 +194,8 @@ class Draw:
         usable = self._state != _FAILED
         if samples is None or samples >= len(self):
             return cast("npt.NDArray[np.bool_]", usable)
-        before = np.cumsum(usable)
-        base = np.concatenate(([0], before))[self._starts]
+        before = np.cumsum(usable, dtype=np.int32)
+        base = np.where(self._starts > 0, before[self._starts - 1], 0).astype(np.int32)
         place = before - base[self._strata]
         taken = samples
         while True:
@@ -204,20 +207,19 @@ class Draw:
                 return cast("npt.NDArray[np.bool_]", chosen)
             taken = min(len(self), taken + lacking)
 
-    def _find(self, key: int) -> int | None:
-        position = bisect_left(self._sorted, key)
-        if position < len(self._sorted) and int(self._sorted[position]) == key:
-            return int(self._by_key[position])
-        return None
+    def _find(self, keys: Keys) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+        """The rows of those keys that were listed, and which those are."""
+        places = np.searchsorted(self._keys, keys, sorter=self._by_key)
+        found = places < len(self)
+        found[found] = self._keys[self._by_key[places[found]]] == keys[found]
+        return self._by_key[places[found]].astype(np.intp), found
 
     def _settle(self, key: int, state: int | None, seconds: float | None) -> None:
-        row = self._find(key)
-        if row is None:
-            return
+        rows, _ = self._find(np.array([key], dtype=np.uint64))
         if state is not None:
-            self._state[row] = state
+            self._state[rows] = state
         if seconds is not None:
-            self._seconds[row] = seconds
+            self._seconds[rows] = seconds
 
 
 class KeySet:
@@ -234,6 +236,11 @@ class KeySet:
     def __contains__(self, key: int) -> bool:
         position = bisect_left(self._view, key)
         return position < len(self._view) and self._view[position] == key
+
+
+def _rows(order: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+    """Row numbers in half the space."""
+    return order.astype(np.int32)
 
 
 def _canonical(numbers: Mapping[str, int]) -> npt.NDArray[np.uint32]:
