@@ -27,6 +27,7 @@ from ..shards.store import FenceConflict, Store
 from .hashes import HashSet
 from .known import KnownIds, fence_name
 from .ledger import Ledger, read_withdrawn
+from .once import StoredOnce
 from .raw import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .row import make_row
 from .tally import Tally
@@ -105,6 +106,7 @@ class Ingest:
             held_seconds=options.held_seconds, count_known=options.count_known,
         )  # fmt: skip
         self._updates = HashSet()
+        self._once = StoredOnce()
         self._is_missing = False
         self._batch_started = time.monotonic()
 
@@ -185,7 +187,7 @@ class Ingest:
         return done
 
     def _store_media(self, candidate: Candidate) -> list[StoredMedia]:
-        return [self._store_blob(kind, blob) for kind, blob in candidate.media]
+        return [self._once.store(kind, blob, self._store_blob) for kind, blob in candidate.media]
 
     def _store_blob(self, kind: str, blob: Blob) -> StoredMedia:
         expected = kind if kind in MEDIA_KINDS else None

@@ -45,7 +45,8 @@ class Blob:
     """The bytes of one media file: in memory, on disk, or still to be fetched (`remote`).
 
     `temporary` files belong to whoever holds the blob and are moved, not copied. What is `remote` is fetched before it
-    comes to `ingest`.
+    comes to `ingest`. Blobs of one file that several candidates hold have the same object as `shared`, so that it is
+    stored once; each has a link of its own where the file is temporary.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Blob:
     path: Path | None = None
     temporary: bool = False
     remote: Remote | None = None
+    shared: object | None = None
 
     @property
     def size(self) -> int:

@@ -62,7 +62,9 @@ class MediaStore:
         if move:
             digest, size = _hash_file(path)
             target = self._target(digest, found.extension)
-            if not _holds(target, size):
+            if _holds(target, size):
+                path.unlink()
+            else:
                 self._publish(path, target)
             return self._stored(found, digest, size, target.relative_to(self.root).as_posix())
         scratch = self.new_scratch()

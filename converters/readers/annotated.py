@@ -4,24 +4,27 @@ A card's options:
 
     tables        the tables, each:
         file          path template (paths.py), or a list of them: `clotho_captions_{split}.csv`; its parts are columns
-        format        csv, tsv, json, jsonl or parquet, where the ending does not say it; .gz, .bz2 and .xz are opened
+        format        csv, tsv, json, jsonl or parquet, where the ending does not say it; .gz, .bz2 and .xz are opened;
+                      lines: `header` columns with any white space between them, the last one is the rest of the line
         encoding      of CSV, for example iso-8859-1; else UTF-8
         delimiter, escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
         header        column names, where the file has no header line
         records       where the list lies in a JSON, for example `data.items`; keyed: COLUMN where it is an object,
-                      whose keys go to that column. JSON is streamed.
+                      whose keys go to that column; single: true where a JSON is one record. JSON is streamed.
         rows          how one nested record becomes rows, see layouts/: {each: segments}
         join          a further table: its rows add columns to those of the first. A column of both, or
                       {on: <of this table>, with: <of the first>}, each a column, template or mapping
         names         a table of class names of this name, from columns `key` to `value`, for the operation `names`
         optional      true where it may be missing
+        set           {folder: train_splits}: columns that every row of it has
+        rest          true where the last column takes the rest of the line (CSV)
     media         kind (audio, video, image, media) -> template, or list of templates, of the end of a file's path in
                   columns of the row: `{split}/{file_name}`, `{video_id}.*` for any ending. With two kinds a sample
                   is made of a pair. Without a first table (no tables, or only joined ones) every media file is a row
                   whose columns are the parts of its path.
     optional_media  kinds that a row may lack; such rows become samples when all is read
     ignore_case   true where paths of media match without case
-    id            column or template, unique in a split
+    id            column or template, unique in a split; {row} is the number of the row in its table
     columns       fields of the sample, see mapping.py; what is not mapped goes to `extra`
     split, config column, template or mapping; else the part {split} or {config} of a path, else what the source says.
                   split: {column: split, map: {validate: val}, only: [train, val]} passes over rows of other splits
@@ -36,7 +39,8 @@ A card's options:
 Promises: samples come in the order of their media (rows in table order where media is remote). Media that comes
 before its table, or its other half, waits on disk. Memory stays flat: rows are indexed on disk. Media is read only for
 rows that are wanted. Rejections: `bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own
-reasons; once the source was read to its end undamaged also `no_media` (a row), `no_row` (a file), `no_table`.
+reasons; once the source was read to its end undamaged also `no_media` (a row), `no_row` and `duplicate_media` (a
+file), `no_table`.
 """
 
 from __future__ import annotations
@@ -164,7 +168,7 @@ class _Annotated:
         return True
 
     def _take_table(self, file: RawFile, stream: Any, table: Table, parts: dict[str, str]) -> Iterator[Rejection]:
-        for row in read_rows(file, stream, table.options):
+        for number, row in enumerate(read_rows(file, stream, table.options)):
             if isinstance(row, Rejection):
                 yield row
                 continue
@@ -174,11 +178,17 @@ class _Annotated:
                 elif table.on is not None:
                     self._add_joined(table, row, parts)
                 else:
-                    self._add_row({**parts, **row.values}, row.where, file)
+                    self._add_row(self._numbered({**table.constants, **row.values, **parts}, number), row.where, file)
             except BadValue as error:
                 yield Rejection(row.where, "bad_value", f"{row.where}: {error}", row.where)
-        table.came.add(tuple(sorted(parts.items())))
+        table.came.add(table.parts_of(parts))
         self.tabled |= table.is_first
+
+    def _numbered(self, values: dict[str, Any], number: int) -> dict[str, Any]:
+        """With the row's number in its table as `row`, where the id is made of that."""
+        if "row" in self.rules.id.uses:
+            values.setdefault("row", number)
+        return values
 
     def _add_name(self, table: Table, row: Row) -> None:
         key, value = (as_text(row.values.get(str(table.options[column]))) for column in ("key", "value"))
@@ -187,7 +197,7 @@ class _Annotated:
 
     def _add_joined(self, table: Table, row: Row, parts: dict[str, str]) -> None:
         assert table.on is not None
-        key = as_text(table.on.get({**parts, **row.values}))
+        key = table.key_of({**row.values, **parts}, table.on)
         if key is not None:
             self.index.add_joined(table.number, key, row.values)
 
@@ -212,14 +222,16 @@ class _Annotated:
                 self.index.hold(media, keys, self.context)
             return
         rows = self.index.read(n for n, _ in found)
+        if not rows:
+            yield from self._without_row(media, "duplicate_media", "its rows have other media, which came before")
+            return
         if len(self.annotation.media) == 1 and all(self._is_ready(row) for row in rows):
             yield from self._samples(rows, {found[0][1]: media})
             return
-        if rows:
-            w = self.index.hold(media, keys, self.context)
-            for n, kind in found:
-                self.index.note(n, kind, w)
-            yield from self._complete([row.n for row in rows])
+        w = self.index.hold(media, keys, self.context)
+        for n, kind in found:
+            self.index.note(n, kind, w)
+        yield from self._complete([row.n for row in rows])
 
     def _row_of_path(self, media: Arrived, keys: list[str]) -> list[tuple[int, str]]:
         """Where media files are the rows: the row of this one, made of the parts of its path."""
@@ -265,18 +277,7 @@ class _Annotated:
                     if at_end or self._is_ready(row):
                         batches.setdefault(tuple(sorted(have.items())), []).append(row)
         for have_items, rows in batches.items():
-            media = {kind: self._waiting(w, rows) for kind, w in have_items}
-            yield from self._samples(rows, media)
-            for item in media.values():
-                if item.w is not None and not self.index.needs(item.w):
-                    self.index.release(item.w, used=item.used)
-
-    def _waiting(self, w: int, rows: list[IndexedRow]) -> Arrived:
-        """Media that waited; where other rows still need it, these do not take its file away."""
-        media = self.index.waiting(w)
-        if media.kept is not None and self.index.needs(w) > len(rows):
-            media.kept.temporary = False
-        return media
+            yield from self._samples(rows, {kind: self.index.waiting(w) for kind, w in have_items})
 
     # ---- samples
 
@@ -284,11 +285,21 @@ class _Annotated:
         """The candidates of these rows, all on the same media; the media is read only if there is one."""
         ordered = [(kind, media[kind]) for kind in self.annotation.media if kind in media]
         first = ordered[0][1]
-        for item in self.samples.candidates(rows, first):
-            if isinstance(item, Candidate):
-                item.media = [(kind, came.blob(self.context)) for kind, came in ordered]
-            yield item
+        items = list(self.samples.candidates(rows, first))
+        count = sum(isinstance(item, Candidate) for item in items)
         self.index.finish(row.n for row in rows)
+        for kind, came in ordered:
+            needed_later = came.w is not None and self.index.needs(came.w) > 0
+            alone = count == 1 and not needed_later
+            for item in items:
+                if isinstance(item, Candidate):
+                    item.media.append((kind, came.blob(self.context) if alone else came.share(self.context)))
+            if not needed_later:
+                if not alone:
+                    came.discard()
+                if came.w is not None:
+                    self.index.release(came.w)
+        yield from items
 
     # ---- the end
 
@@ -327,11 +338,13 @@ class _Annotated:
                 else:
                     self.missing += 1
 
-    def _without_row(self, media: Arrived) -> Iterator[Rejection]:
+    def _without_row(
+        self, media: Arrived, reason: str = "no_row", detail: str = "no row of a table has this file"
+    ) -> Iterator[Rejection]:
         if self.passed_tables:
             return
         if self.annotation.report_extra:
-            yield Rejection(media.name, "no_row", "no row of a table has this file", media.uri)
+            yield Rejection(media.name, reason, detail, media.uri)
         else:
             self.extra += 1
 

@@ -69,7 +69,7 @@ class AnnotatedSamples:
         for table in self.annotation.further:
             if table.with_ is None:
                 continue
-            key = as_text(table.with_.get(row.values))
+            key = table.key_of(row.values, table.with_)
             joined = self.index.joined(table.number, key) if key is not None else None
             complete &= joined is not None
             if joined is not None:

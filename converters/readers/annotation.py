@@ -29,7 +29,7 @@ _OPTIONS = frozenset(
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
-    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value", "set", "rest"}
+    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value", "set", "rest", "single"}
 )
 KIND_OF_MEDIA = (*MEDIA_KINDS, "media")
 _SITES = ("link", "youtube")
@@ -236,7 +236,8 @@ def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
 
 def _note_shared(tables: list[Table], media: Mapping[str, list[str]]) -> None:
     known = [template for table in tables if table.is_first for template in table.templates]
-    parts = {name for template in known or sum(media.values(), []) for name in placeholders(template)}
+    known = known or [template for templates in media.values() for template in templates]
+    parts = {name for template in known for name in placeholders(template)}
     for table in tables:
         if not table.is_first:
             own = [name for template in table.templates for name in placeholders(template)]

@@ -1,10 +1,24 @@
 """Reader of Parquet files with the media in a column, as the hub stores audio and video datasets.
 
-Options (on the card): sample field -> column; `id` is required, and `audio`, `video` and `image` columns are structs
-{bytes, path}.
+Options (on the card): `id` (required), `split`, `config` and `reject` as for the reader `annotated`, and for every
+other field of the sample its column, template or mapping (mapping.py):
 
-Every other column goes to `extra` as text. Row groups whose rows the store holds at the same revision are not read
-again: only their id column is fetched.
+    columns:
+      id: "{youtube_id}_{start_time}"
+      captions: caption
+      labels: {column: intent_class}
+      language: {const: en}
+      answer: {try: [{column: answer, tag: RESPONSE}, {column: response, tag: RESPONSE}]}
+      audio: audio
+      video: {column: video, optional: true}
+
+`audio`, `video` and `image` are columns of bytes or of structs {bytes, path}. Beside the file's columns there are
+`row` (the row's number in its file), `file` (the file's name without ending), `config` and `split` (what the source
+says), each where the file has no column of that name. Class labels come as names, by the metadata of the hub. Every
+other column goes to `extra` as text; media that no field takes is not read.
+
+Row groups whose rows the store holds at the same revision are not read again, nor those of which no row is wanted: only
+the columns that make the id are fetched. Where candidates are but listed, no media is read.
 """
 
 from __future__ import annotations
@@ -14,106 +28,178 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DamagedError, UsageError
-from ...shards.sample import COLUMNS, MEDIA_KINDS, sample_id
+from ...errors import UsageError
+from ...shards.sample import MEDIA_KINDS, sample_id
 from ..raw import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from .values import as_text, without_nan
+from .mapping import Value, compile_value
+from .rules import Origin, RowRules
+from .schema import ClassNames, class_names, named
+from .values import BadValue, as_text, without_nan
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
 _BATCH = 32
+_LISTED_BATCH = 4096
+_OWN = frozenset({"id", "split", "config", "reject", "notes"})
+_VIRTUAL = ("row", "file", "config", "split")
 
 
 def read(files: RawStream, context: ReadContext) -> CandidateStream:
     """Candidates in row order, file by file."""
+    reader = _Columns(context)
     for file in files:
         if isinstance(file, Rejection):
             yield file
         elif context.wants(file.split):
-            yield from _read_file(file, context)
+            yield from reader.read(file)
 
 
-def _read_file(file: RawFile, context: ReadContext) -> CandidateStream:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+class _Columns:
+    """The card's options, compiled once for all files."""
 
-    columns = {field: column for field, column in context.options.items() if not field.startswith("_")}
-    with file.open() as handle:
+    def __init__(self, context: ReadContext) -> None:
+        options = {name: value for name, value in context.options.items() if not name.startswith("_")}
+        self.context = context
+        self.media: dict[str, Value] = {
+            kind: compile_value(options[kind], what=f"columns.{kind}") for kind in MEDIA_KINDS if kind in options
+        }
+        fields = {name: spec for name, spec in options.items() if name not in _OWN and name not in MEDIA_KINDS}
+        own = {name: spec for name, spec in options.items() if name in _OWN}
+        if "id" not in own:
+            raise UsageError("`columns` on the card must say which column is the id.")
+        self.media_columns = {column for value in self.media.values() for column in value.uses}
+        self.rules = RowRules({**own, "columns": fields}, context, {}, aside=self.media_columns, implied=False)
+
+    def read(self, file: RawFile) -> CandidateStream:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with file.open() as handle:
+            try:
+                yield from _File(self, file, pq.ParquetFile(handle)).read()
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                detail = (str(error).splitlines() or [type(error).__name__])[0]
+                yield Rejection(file.name, "corrupt_parquet", detail, file.uri, damaged=True)
+
+
+class _Row(dict[str, Any]):
+    """A row of the file; what is known beside its columns is found by name, and is no column."""
+
+    def __init__(self, values: dict[str, Any], beside: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.beside = beside
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else self.beside.get(key, default)
+
+
+class _File:
+    """One Parquet file."""
+
+    def __init__(self, columns: _Columns, file: RawFile, parquet: pq.ParquetFile) -> None:
+        self.of = columns
+        self.context = columns.context
+        self.rules = columns.rules
+        self.file = file
+        self.parquet = parquet
+        schema = parquet.schema_arrow
+        self.classes: ClassNames = class_names(schema)
+        self.virtual = [name for name in _VIRTUAL if name not in schema.names]
+        self.names = [field.name for field in schema if not _is_media(field.type)]
+        self.wanted = [field.name for field in schema if field.name in columns.media_columns]
+        known = [*schema.names, *self.virtual]
+        media = [name for value in columns.media.values() for name in value.missing(known)]
+        self.rules.check(known, where=file.uri, also=media)
+
+    def read(self) -> CandidateStream:
+        first = 0
+        for group in range(self.parquet.num_row_groups):
+            count = self.parquet.metadata.row_group(group).num_rows
+            yield from self._read_group(group, first)
+            first += count
+
+    def _read_group(self, group: int, first: int) -> CandidateStream:
+        deciding = [name for name in self.names if name in self.rules.deciding]
+        rows = list(self._rows(group, first, deciding))
+        found = [self._identity(row, first + place) for place, row in enumerate(rows)]
+        if all(named is not None and named[0] is not None for named in found):
+            ids = [(str(identity), config, split) for identity, config, split in filter(None, found)]
+            stored = [sample_id(self.context.dataset, config, split, identity) for identity, config, split in ids]
+            if self.context.settled(stored, self.file.revision):
+                for identity, config, split in ids:
+                    yield Candidate(identity, split, config=config, settled=True)
+                return
+        if any(named is not None for named in found):
+            yield from self._candidates(group, first, [named is not None for named in found])
+
+    def _identity(self, row: dict[str, Any], number: int) -> tuple[str | None, str | None, str | None] | None:
+        """Id, configuration and split; None where the row is not wanted."""
         try:
-            parquet = pq.ParquetFile(handle)
-            _check_columns(parquet, columns, file)
-            row = 0
-            for group in range(parquet.num_row_groups):
-                ids = [as_text(value) for value in _read_ids(parquet, group, columns["id"])]
-                stored = [sample_id(context.dataset, file.config, file.split, str(value)) for value in ids]
-                if context.settled(stored, file.revision):
-                    yield from (_settled(file, str(value)) for value in ids)
-                else:
-                    yield from _read_group(parquet, group, row, columns, file)
-                row += len(ids)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            yield Rejection(file.name, "corrupt_parquet", str(error).splitlines()[0], file.uri, damaged=True)
+            return self.rules.identity(row, self._origin(number))
+        except BadValue:
+            # The row is read whole, so that its rejection can say what is wrong.
+            return None, None, None
+
+    def _candidates(self, group: int, first: int, wanted: list[bool]) -> CandidateStream:
+        listed = self.context.index_only
+        columns = self.names if listed else [*self.names, *self.wanted]
+        for place, row in enumerate(self._rows(group, first, columns, batch=_LISTED_BATCH if listed else _BATCH)):
+            if not wanted[place]:
+                continue
+            item = self.rules.candidate([row], self._origin(first + place))
+            if isinstance(item, Candidate):
+                item.media = [*self._media(row, item.source_id)]
+            if item is not None:
+                yield item
+
+    def _rows(
+        self, group: int, first: int, columns: list[str], *, batch: int = _LISTED_BATCH
+    ) -> Iterator[dict[str, Any]]:
+        """Rows of a group in these columns, with the virtual ones."""
+        if not columns:
+            # A batch without columns has no rows: the numbers alone make them.
+            for place in range(self.parquet.metadata.row_group(group).num_rows):
+                yield _Row({}, self._virtual(first + place))
+            return
+        number = first
+        for part in self.parquet.iter_batches(batch_size=batch, row_groups=[group], columns=columns):
+            for values in part.to_pylist(maps_as_pydicts="lossy"):
+                cleaned = {name: without_nan(value) for name, value in values.items()}
+                yield _Row(named(cleaned, self.classes), self._virtual(number))
+                number += 1
+
+    def _virtual(self, number: int) -> dict[str, Any]:
+        values = {"row": number, "file": PurePosixPath(self.file.name).stem,
+                  "config": self.file.config, "split": self.file.split}  # fmt: skip
+        return {name: values[name] for name in self.virtual}
+
+    def _origin(self, number: int) -> Origin:
+        where = f"{self.file.uri}#row={number}"
+        return Origin(where, where, self.file.revision, self.file.split, self.file.config)
+
+    def _media(self, row: Mapping[str, Any], identity: str) -> Iterator[tuple[str, Blob]]:
+        for kind, value in self.of.media.items():
+            if self.context.index_only:
+                if any(name in self.wanted for name in value.uses):
+                    yield kind, Blob(identity)
+                continue
+            found = value.get(row)
+            for item in found if isinstance(found, list) else [found]:
+                if item is not None:
+                    yield kind, _blob(item, identity)
 
 
-def _check_columns(parquet: pq.ParquetFile, columns: Mapping[str, str], file: RawFile) -> None:
-    names = parquet.schema_arrow.names
-    missing = sorted(set(columns.values()) - set(names))
-    if missing:
-        raise DamagedError(
-            f"{file.uri}: the card expects column(s) {', '.join(missing)}, but the file has {', '.join(names)}.",
-            hint="the dataset changed its layout: pin the revision on the card, or fix its `columns`",
-        )
-    if "id" not in columns:
-        raise UsageError(f"{file.uri}: `columns` on the card must say which column is the id.")
+def _is_media(type_: pa.DataType) -> bool:
+    """Whether a column holds bytes: plain, in a struct as the hub has them, or in a list."""
+    import pyarrow as pa
 
-
-def _read_ids(parquet: pq.ParquetFile, group: int, column: str) -> list[Any]:
-    values: list[Any] = parquet.read_row_group(group, columns=[column]).column(0).to_pylist()
-    return values
-
-
-def _settled(file: RawFile, identity: str) -> Candidate:
-    return Candidate(identity, file.split, config=file.config, settled=True)
-
-
-def _read_group(
-    parquet: pq.ParquetFile, group: int, first_row: int, columns: Mapping[str, str], file: RawFile
-) -> Iterator[Candidate | Rejection]:
-    row = first_row
-    for batch in parquet.iter_batches(batch_size=_BATCH, row_groups=[group]):
-        for record in batch.to_pylist():
-            yield _candidate(record, row, columns, file)
-            row += 1
-
-
-def _candidate(record: dict[str, Any], row: int, columns: Mapping[str, str], file: RawFile) -> Candidate | Rejection:
-    where = f"{file.uri}#row={row}"
-    identity = as_text(record.get(columns["id"]))
-    if identity is None:
-        return Rejection(where, "no_id", f"column {columns['id']!r} is null", where)
-    fields: dict[str, Any] = {}
-    media: list[tuple[str, Blob]] = []
-    for field, column in columns.items():
-        value = record.get(column)
-        if field in MEDIA_KINDS:
-            if value is not None:
-                media.append((field, _blob(value, identity)))
-        elif field != "id":
-            fields[field] = _typed(field, value)
-    extra = {name: as_text(value) for name, value in record.items() if name not in columns.values()}
-    extra = {name: value for name, value in extra.items() if value is not None}
-    if extra:
-        fields["extra"] = extra
-    return Candidate(identity, file.split, fields, media, file.config, where, file.revision, where)
-
-
-def _typed(field: str, value: Any) -> Any:
-    if field not in COLUMNS:
-        raise UsageError(f"`columns` on the card maps to {field!r}, which is no field of a sample.")
-    if isinstance(value, list | float):
-        return without_nan(value)
-    return as_text(value)
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        return _is_media(type_.value_type)
+    if pa.types.is_struct(type_):
+        return any(_is_media(type_.field(index).type) for index in range(type_.num_fields))
+    return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_))
 
 
 def _blob(value: Any, identity: str) -> Blob:
@@ -121,4 +207,4 @@ def _blob(value: Any, identity: str) -> Blob:
         return Blob(identity, data=value)
     if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
         return Blob(PurePosixPath(value.get("path") or identity).name, data=value["bytes"])
-    return Blob(json.dumps(value, default=str)[:200])
+    return Blob(json.dumps(value, default=as_text)[:200])

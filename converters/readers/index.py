@@ -11,7 +11,7 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class IndexedRow:
     revision: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Arrived:
     """A media file that has come, now or earlier; `w` is its number where it waits."""
 
@@ -65,15 +65,27 @@ class Arrived:
     file: RawFile | None = None
     kept: Blob | None = None
     w: int | None = None
-    used: bool = False
 
     def blob(self, context: ReadContext) -> Blob:
-        """Its bytes; read once, however many samples share them."""
-        self.used = True
+        """Its bytes; read once."""
         if self.kept is None:
             assert self.file is not None
             self.kept = context.blob(self.file)
         return self.kept
+
+    def share(self, context: ReadContext) -> Blob:
+        """Its bytes for one of several samples."""
+        blob = self.blob(context)
+        if not blob.temporary or blob.path is None:
+            return replace(blob, shared=self)
+        path = scratch_path(blob.path.parent)
+        path.hardlink_to(blob.path)
+        return replace(blob, path=path, shared=self)
+
+    def discard(self) -> None:
+        """Delete the temporary file, if there is one; links that samples hold stay."""
+        if self.kept is not None and self.kept.temporary and self.kept.path is not None:
+            self.kept.path.unlink(missing_ok=True)
 
 
 def arrived(file: RawFile) -> Arrived:
@@ -276,11 +288,8 @@ class Index:
         """How many rows that are not done a waiting file belongs to."""
         return int(self._db.execute("SELECT count(*) FROM have WHERE w = ?", (w,)).fetchone()[0])
 
-    def release(self, w: int, *, used: bool) -> None:
-        """A waiting file was given to its samples (`used`) or is dropped."""
-        found = self._db.execute("SELECT path, temporary FROM waiting WHERE w = ?", (w,)).fetchone()
-        if found and found[1] and not used:
-            Path(found[0]).unlink(missing_ok=True)
+    def release(self, w: int) -> None:
+        """A waiting file was given to all of its samples."""
         self._db.execute("DELETE FROM waiting_keys WHERE w = ?", (w,))
         self._db.execute("DELETE FROM waiting WHERE w = ?", (w,))
 

@@ -32,7 +32,7 @@ from .values import BadValue, as_field, as_text, check_span
 
 SETTABLE = frozenset(COLUMNS) - NOT_FROM_A_COLUMN - {"id", "config", "split", *MEDIA_KINDS}
 _PARTIAL = frozenset({"item", "slice", "stem", "base", "letter", "letter_of", "choice_of"})
-_REWRITING = frozenset({"straight_quotes", "lower", "upper", "unlettered"})
+_REWRITING = frozenset({"straight_quotes", "lower", "upper", "unlettered", "unspaced"})
 
 
 class Value:

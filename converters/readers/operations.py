@@ -19,6 +19,7 @@ item of a list, and leaves null alone.
     slice             [0, 11]: characters
     tag               RESPONSE: what stands between <RESPONSE> and </RESPONSE>
     strip, lower, upper, stem, base, straight_quotes     true
+    unspaced          true: no spaces between Chinese or Japanese characters, one between other words
     unlettered        true: `A. a cat` to `a cat`
     letter            choices: index (0 is A) to letter; `texts`: text to the letter of the equal choice
     choice            [columns or one list column]: a letter or index to the text of that choice
@@ -33,6 +34,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.text import join_unspaced
 from .filling import WORDS
 from .values import BadValue, as_number, as_text
 
@@ -268,6 +270,10 @@ def _unlettered(argument: Any, names: Names) -> Operation:
     return _each(lambda value, column: _LETTERED.sub("", _text(value, column)))
 
 
+def _unspaced(argument: Any, names: Names) -> Operation:
+    return _each(lambda value, column: join_unspaced(" ".join(_text(value, column).split())))
+
+
 def _letter(argument: Any, names: Names) -> Operation:
     return _each(lambda value, column: letter(value, column))
 
@@ -301,5 +307,6 @@ OPERATIONS: dict[str, Callable[[Any, Names], Operation]] = {
     "tag": _tag,
     "straight_quotes": _straight_quotes,
     "unlettered": _unlettered,
+    "unspaced": _unspaced,
     "letter": _letter,
 }

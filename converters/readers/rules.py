@@ -16,7 +16,7 @@ from ..raw import Candidate, ReadContext, Rejection
 from .filling import Row
 from .mapping import FieldMap, Value, compile_value
 from .operations import Names
-from .values import BadValue, as_name, as_text
+from .values import BadValue, as_config, as_name, as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,19 @@ class RowRules:
     """Makes one candidate of one row, or of the rows of one group."""
 
     def __init__(
-        self, options: Mapping[str, Any], context: ReadContext, names: Names, *, aside: Iterable[str] = ()
+        self,
+        options: Mapping[str, Any],
+        context: ReadContext,
+        names: Names,
+        *,
+        aside: Iterable[str] = (),
+        implied: bool = True,
     ) -> None:
+        """`aside` are columns that are media; `implied` columns `split` and `config` count without being mapped."""
         if "id" not in options:
             raise UsageError("the card's reader needs `id`: a column or a template of columns.")
         self.context = context
+        self._implied = ("split", "config") if implied else ()
         self.id = compile_value(options["id"], names, what="id")
         split = dict(options["split"]) if isinstance(options.get("split"), Mapping) else options.get("split")
         self._only = {str(name) for name in split.pop("only", [])} if isinstance(split, dict) else set()
@@ -53,7 +61,7 @@ class RowRules:
         self._config = compile_value(options["config"], names, what="config") if options.get("config") else None
         own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
         taken = [column for value in own for column in value.takes]
-        self.fields = FieldMap(options.get("columns") or {}, names, aside=[*taken, "split", "config", *aside])
+        self.fields = FieldMap(options.get("columns") or {}, names, aside=[*taken, *self._implied, *aside])
         self._refusals = [_refusal(item, names) for item in options.get("reject") or []]
         self._needed = [*own, *(item.value for item in self._refusals)]
 
@@ -61,7 +69,7 @@ class RowRules:
     def deciding(self) -> set[str]:
         """Columns that say which sample a row is: of id, split and configuration."""
         values = (self.id, self._split, self._config)
-        return {column for value in values if value is not None for column in value.uses} | {"split", "config"}
+        return {column for value in values if value is not None for column in value.uses} | set(self._implied)
 
     @property
     def uses(self) -> set[str]:
@@ -72,10 +80,10 @@ class RowRules:
         known = set(columns)
         return sorted({*self.fields.missing(known), *(name for value in self._needed for name in value.missing(known))})
 
-    def check(self, columns: Iterable[str], *, where: str) -> None:
-        """Raises DamagedError where a column that the card expects is not there."""
+    def check(self, columns: Iterable[str], *, where: str, also: Iterable[str] = ()) -> None:
+        """Raises DamagedError where a column that the card expects is not there; `also` are missing ones."""
         known = list(columns)
-        missing = self.missing(known)
+        missing = sorted({*self.missing(known), *also})
         if missing:
             raise DamagedError(
                 f"{where}: the card expects column(s) {', '.join(missing)}; there are {', '.join(map(str, known))}.",
@@ -85,19 +93,22 @@ class RowRules:
     def knows_split(self, columns: Iterable[str]) -> bool:
         """Whether a row with no more than these columns tells its split."""
         if self._split is None:
-            return "split" in set(columns)
+            return "split" in self._implied and "split" in set(columns)
         return not self._split.missing(columns)
 
     def split_of(self, row: Row, hint: str | None) -> str | None:
         """Raises BadValue where the column's value is no name of a split."""
-        value = self._split.get(row) if self._split is not None else row.get("split")
-        return as_name("split", value) or hint
+        return as_name("split", self._value(self._split, "split", row)) or hint
 
     def config_of(self, row: Row, hint: str | None) -> str | None:
         if self.context.config is not None:
             return self.context.config
-        value = self._config.get(row) if self._config is not None else row.get("config")
-        return as_name("config", value) or hint
+        return as_config("config", self._value(self._config, "config", row)) or hint
+
+    def _value(self, value: Value | None, column: str, row: Row) -> Any:
+        if value is not None:
+            return value.get(row)
+        return row.get(column) if column in self._implied else None
 
     def wants(self, split: str | None) -> bool:
         return (not self._only or split in self._only) and self.context.wants(split)

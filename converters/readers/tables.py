@@ -52,12 +52,14 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     packed = _PACKED.get(path.suffix.lower())
     suffix = path.with_suffix("").suffix if packed else path.suffix
     name = str(options.get("format") or FORMATS.get(suffix.lower()) or "")
-    if name not in ("csv", "tsv", "json", "jsonl", "parquet"):
-        raise UsageError(f"tables: {file.name}: `format` is csv, tsv, json, jsonl or parquet; {name!r} is none.")
+    if name not in ("csv", "tsv", "lines", "json", "jsonl", "parquet"):
+        raise UsageError(f"tables: {file.name}: `format` is csv, tsv, lines, json, jsonl or parquet; not {name!r}.")
     opened: Any = packed(stream) if packed else stream
     try:
         if name in ("csv", "tsv"):
             yield from _read_csv(file, opened, options, "\t" if name == "tsv" else ",")
+        elif name == "lines":
+            yield from _read_lines(file, opened, options)
         elif name == "jsonl":
             yield from _read_jsonl(file, opened)
         elif name == "json":
@@ -150,6 +152,20 @@ def _bad(file: RawFile, line: int, reason: str, detail: str) -> Rejection:
     return Rejection(f"{file.name}:{line}", reason, f"line {line}: {detail}", f"{file.uri}:{line}")
 
 
+def _read_lines(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Rows:
+    """Columns with any white space between them; the last of `header` takes the rest of the line."""
+    header = [str(name) for name in options.get("header") or ("id", "text")]
+    for number, raw in enumerate(stream, start=1):
+        try:
+            cells: list[str | None] = [*raw.decode("utf-8-sig").split(None, len(header) - 1)]
+        except UnicodeDecodeError as error:
+            yield _bad(file, number, "not_utf8", f"byte {error.start}: {raw[:40]!r}")
+            continue
+        if cells:
+            cells = [cell.strip() if cell else None for cell in [*cells, *[None] * (len(header) - len(cells))]]
+            yield Row(dict(zip(header, cells, strict=True)), f"{file.uri}:{number}")
+
+
 # ---- JSON
 
 
@@ -177,6 +193,7 @@ def _read_json(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> R
     import ijson
 
     prefix = str(options.get("records") or "")
+    items = prefix if options.get("single") else f"{prefix}.item" if prefix else "item"
     keyed = options.get("keyed")
     number = 0
     try:
@@ -185,7 +202,7 @@ def _read_json(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> R
                 number += 1
                 yield _keyed(file, str(keyed), key, value)
         else:
-            for value in ijson.items(stream, f"{prefix}.item" if prefix else "item", use_float=True):
+            for value in ijson.items(stream, items, use_float=True):
                 number += 1
                 yield _record(file, value, f"record {number}")
     except (ijson.JSONError, UnicodeDecodeError) as error:

@@ -78,7 +78,7 @@ def as_field(field: str, value: Any) -> Any:
 
 
 def as_name(column: str, value: Any) -> str | None:
-    """The name of a split or configuration, in lower case.
+    """The name of a split, in lower case.
 
     Raises:
         BadValue: It is no name.
@@ -88,6 +88,21 @@ def as_name(column: str, value: Any) -> str | None:
         return None
     name = text.strip().lower()
     if not NAME.fullmatch(name):
+        raise BadValue(column, value, "a name of letters, digits, '.', '_' and '-'")
+    return name
+
+
+def as_config(column: str, value: Any) -> str | None:
+    """The name of a configuration; a language's tag keeps its case.
+
+    Raises:
+        BadValue: It is no name.
+    """
+    text = as_text(value)
+    if text is None:
+        return None
+    name = text.strip()
+    if not NAME.fullmatch(name.lower()):
         raise BadValue(column, value, "a name of letters, digits, '.', '_' and '-'")
     return name
 

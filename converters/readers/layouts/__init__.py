@@ -3,6 +3,7 @@
     each         a list of objects in the record; what the record itself says stands in every row
     parallel     lists of equal length side by side, `{start: [...], end: [...], text: [...]}`
     siblings     objects under keys of one name and a number, `task0`, `task1`, ...
+    tagged       a list of objects, each once for every tag it has: `{each: segments, tags: subsets, as: subset}`
     languages    captions in several languages, `{en: enCap, zh: chCap}`: a row a language
 
 Each is a file of this package with `compile_layout(argument)`, which gives a function from a record to its rows.
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ....errors import UsageError
-from . import each, languages, parallel, siblings
+from . import each, languages, parallel, siblings, tagged
 
 Expand = Callable[[dict[str, Any]], Iterator[dict[str, Any]]]
 
@@ -23,6 +24,7 @@ LAYOUTS: dict[str, Callable[[Any], Expand]] = {
     "parallel": parallel.compile_layout,
     "siblings": siblings.compile_layout,
     "languages": languages.compile_layout,
+    "tagged": tagged.compile_layout,
 }
 
 

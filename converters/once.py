@@ -1,0 +1,53 @@
+"""Media that several candidates share is stored once, whichever thread meets it first."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from ..shards.media import MediaError, StoredMedia
+from .raw import Blob
+
+_REMEMBERED = 256
+
+
+class StoredOnce:
+    """What became of the last shared files: the questions about one video, the segments of one recording."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[object, str], Future[StoredMedia]] = OrderedDict()
+
+    def store(self, kind: str, blob: Blob, put: Callable[[str, Blob], StoredMedia]) -> StoredMedia:
+        """The stored media of a blob; `put` is called for the first of those that share a file.
+
+        Raises:
+            MediaError: Whatever `put` raised, for all of them.
+        """
+        if blob.shared is None:
+            return put(kind, blob)
+        with self._lock:
+            future = self._known.get((blob.shared, kind))
+            is_first = future is None
+            if future is None:
+                future = self._known[(blob.shared, kind)] = Future()
+                while len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+        if is_first:
+            self._put(future, kind, blob, put)
+        elif blob.temporary and blob.path is not None:
+            blob.path.unlink(missing_ok=True)
+        return future.result()
+
+    @staticmethod
+    def _put(future: Future[StoredMedia], kind: str, blob: Blob, put: Callable[[str, Blob], StoredMedia]) -> None:
+        try:
+            future.set_result(put(kind, blob))
+        except MediaError as error:
+            future.set_exception(error)
+        finally:
+            # Whoever waits for this file must not wait for ever, whatever went wrong here.
+            if not future.done():
+                future.cancel()

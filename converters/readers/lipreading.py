@@ -1,0 +1,215 @@
+"""Reader of LRS2 and LRS3: talking faces, each .mp4 with a .txt beside it.
+
+    main/5535415699068794046/00001.mp4
+    main/5535415699068794046/00001.txt
+
+    Text:  WHEN YOU'RE COOKING CHIPS AT HOME
+    Conf:  4
+
+    WORD START END ASDSCORE
+    WHEN 0.10 0.25 5.6
+
+The table of words is found by its header line, wherever it stands; its times are seconds. Options (on the card):
+
+    folders   folder -> split: {pretrain: pretrain, trainval: trainval, test: test}. The default is each folder's name.
+    lists     folder -> splits that text files of those names tell apart: {main: [train, val, test]}. A line of
+              `train.txt` is `<folder of the video>/<name>`; what follows on it is not read. An utterance on no list is
+              rejected (`not_listed`).
+    speaker   true where the folder of a video stands for its speaker (LRS3: the id of the talk)
+
+A sample is named `<folder of the video>/<name>`. Media, text and lists may come in any order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...errors import UsageError
+from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from .waiting import WaitingMedia
+
+_PATH = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<id>[^/]+/[^/]+)\.(?P<ending>mp4|txt)$", re.IGNORECASE)
+_LIST = re.compile(r"(?:^|/)(?P<split>[^/]+)\.txt$")
+_TABLE_HEAD = ["WORD", "START", "END"]
+_DEFAULT_FOLDERS = ("pretrain", "trainval", "test")
+
+
+class BadText(ValueError):
+    """A text file that is not of this form."""
+
+
+def read(files: RawStream, context: ReadContext) -> CandidateStream:
+    """Candidates as soon as their media, text and split are known."""
+    reader = _Lipreading(context)
+    context.accepts = reader.accepts
+    yield from reader.read(files)
+
+
+class _Lipreading:
+    def __init__(self, context: ReadContext) -> None:
+        self.context = context
+        self.lists = {str(folder): [str(name) for name in names] for folder, names in _option(context, "lists").items()}
+        folders = _option(context, "folders") or dict.fromkeys(_DEFAULT_FOLDERS)
+        self.folders = {str(folder): str(split or folder) for folder, split in folders.items()}
+        self.awaited = {name for names in self.lists.values() for name in names}
+        self.listed: dict[str, str] = {}
+        self.texts: dict[str, dict[str, Any] | BadText] = {}
+        self.waiting = WaitingMedia()
+
+    def accepts(self, name: str) -> bool:
+        return self._list_of(name) is not None or self._place(name) is not None
+
+    def _place(self, name: str) -> tuple[str, str, str] | None:
+        """Folder, id and ending of a media or text file of a known, wanted folder."""
+        found = _PATH.search(name)
+        if found is None or not (found["folder"] in self.folders or found["folder"] in self.lists):
+            return None
+        if found["folder"] not in self.lists and not self.context.wants(self.folders[found["folder"]]):
+            return None
+        return found["folder"], found["id"], found["ending"].lower()
+
+    def _list_of(self, name: str) -> str | None:
+        """The split that a list of utterances is of."""
+        found = _LIST.search(name)
+        if found is None or self._place(name) is not None:
+            return None
+        return found["split"] if any(found["split"] in names for names in self.lists.values()) else None
+
+    def read(self, files: RawStream) -> CandidateStream:
+        intact = True
+        for file in files:
+            if isinstance(file, Rejection):
+                intact &= not file.damaged
+                yield file
+            elif (split := self._list_of(file.name)) is not None:
+                self._take_list(file, split)
+                yield from self._complete(self.waiting.names())
+            elif (place := self._place(file.name)) is not None:
+                yield from self._take(file, *place)
+        yield from self._finish(intact=intact)
+
+    def _take_list(self, file: RawFile, split: str) -> None:
+        for line in file.read().decode("utf-8", errors="replace").splitlines():
+            if fields := line.split():
+                self.listed[fields[0]] = split
+        self.awaited.discard(split)
+
+    def _take(self, file: RawFile, folder: str, identity: str, ending: str) -> CandidateStream:
+        key = f"{folder}/{identity}"
+        if not self._may_be_wanted(folder, identity):
+            return
+        if ending == "txt":
+            try:
+                self.texts[key] = parse_text(file.read())
+            except BadText as error:
+                self.texts[key] = error
+        else:
+            candidate = Candidate(identity, None, {}, [("video", self.context.blob(file))], self.context.config
+                                  or file.config, file.uri, file.revision, file.uri)  # fmt: skip
+            if self.context.options.get("speaker"):
+                candidate.fields["speaker"] = identity.partition("/")[0]
+            self.waiting.hold(key, candidate, spool=file.spool)
+        yield from self._complete([key])
+
+    def _may_be_wanted(self, folder: str, identity: str) -> bool:
+        if folder in self.lists and identity not in self.listed:
+            return bool(self.awaited) or self._is_reported(folder)
+        split = self._split(folder, identity)
+        return self.context.wants(split) and self.context.chosen(identity, self.context.config, split)
+
+    def _is_reported(self, folder: str) -> bool:
+        """Whether an utterance on no list is anyone's business: somebody asked for all splits of the folder."""
+        return all(self.context.wants(split) for split in self.lists[folder])
+
+    def _split(self, folder: str, identity: str) -> str:
+        return self.listed[identity] if folder in self.lists else self.folders[folder]
+
+    def _complete(self, keys: list[str]) -> CandidateStream:
+        for key in self.waiting.among(keys):
+            folder, _, identity = key.partition("/")
+            if key not in self.texts or (folder in self.lists and identity not in self.listed):
+                continue
+            candidate, text = self.waiting.release(key), self.texts.pop(key)
+            candidate.split = self._split(folder, identity)
+            is_wanted = self._may_be_wanted(folder, identity)
+            if isinstance(text, dict) and is_wanted:
+                candidate.fields |= text
+                yield candidate
+                continue
+            _discard(candidate)
+            if isinstance(text, BadText) and is_wanted:
+                yield Rejection(identity, "bad_transcript", f"{identity}.txt: {text}", candidate.uri)
+
+    def _finish(self, *, intact: bool) -> Iterator[Rejection]:
+        """What has no other half; after a damaged archive nobody knows what was to come."""
+        for key in self.waiting.names():
+            candidate = self.waiting.release(key)
+            _discard(candidate)
+            folder, _, identity = key.partition("/")
+            if not intact:
+                continue
+            if key not in self.texts:
+                yield Rejection(identity, "no_transcript", f"{identity}: there is no .txt beside it", candidate.uri)
+            elif self._is_reported(folder):
+                lists = ", ".join(f"{name}.txt" for name in self.lists[folder])
+                yield Rejection(identity, "not_listed", f"{identity} stands in none of {lists}", candidate.uri)
+            self.texts.pop(key, None)
+        for key in self.texts if intact else ():
+            identity = key.partition("/")[2]
+            yield Rejection(identity, "no_media", f"{identity}: there is no .mp4 beside its text", key)
+
+
+def parse_text(raw: bytes) -> dict[str, Any]:
+    """The fields of a text file.
+
+    Raises:
+        BadText: It has no line `Text:`, or a row of the table is not a word and two times.
+    """
+    try:
+        lines = raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadText(f"byte {error.start} is not UTF-8") from None
+    named: dict[str, str] = {}
+    for number, line in enumerate(lines):
+        if line.split()[:3] == _TABLE_HEAD:
+            words = [_word(item, place) for place, item in enumerate(lines[number + 1 :], number + 2) if item.strip()]
+            return _fields(named, words)
+        name, colon, value = line.partition(":")
+        if colon:
+            named.setdefault(name.strip().lower(), value.strip())
+    return _fields(named, [])
+
+
+def _word(line: str, number: int) -> dict[str, Any]:
+    cells = line.split()
+    try:
+        return {"text": cells[0], "start_s": float(cells[1]), "end_s": float(cells[2])}
+    except (IndexError, ValueError):
+        raise BadText(f"line {number}: expected a word, a start and an end, got {line[:60]!r}") from None
+
+
+def _fields(named: dict[str, str], words: list[dict[str, Any]]) -> dict[str, Any]:
+    if not named.get("text"):
+        raise BadText("there is no line `Text:`")
+    fields: dict[str, Any] = {"text": named["text"]}
+    if words:
+        fields["words"] = words
+    extra = {name: value for name, value in named.items() if name != "text" and value}
+    if extra:
+        fields["extra"] = extra
+    return fields
+
+
+def _option(context: ReadContext, name: str) -> dict[str, Any]:
+    value = context.options.get(name) or {}
+    if not isinstance(value, dict):
+        raise UsageError(f"reader lipreading: `{name}` is an object, not {value!r}.")
+    return value
+
+
+def _discard(candidate: Candidate) -> None:
+    for _, blob in candidate.media:
+        if blob.temporary and blob.path is not None:
+            blob.path.unlink(missing_ok=True)
