@@ -484,6 +484,37 @@ def test_an_array_read_in_pieces_is_what_json_reads(
     assert found == [{key: value if value != "" else None for key, value in row.items()} for row in rows]
 
 
+WORDS = ["<audio>", "<audio>/a</audio>", "user", "assistant", "[1]", "[[", "/a.wav", "\x00", "~nobody/a", "a|", "B"]
+PART_KEYS = ["role", "from", "content", "value", "type", "text", "audio", "audio_url", "url", "human", "gpt"]
+CELLS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(WORDS),
+    lambda cell: st.lists(cell, max_size=3) | st.dictionaries(st.sampled_from(PART_KEYS), cell, max_size=3),
+    max_leaves=6,
+)
+COLUMNS = [
+    "id", "text", "audio", "audios", "video", "modality", "messages", "conversations", "system", "solution",
+    "rejected_response", "rejected_messages", "rejected_audios", "chosen", "rejected", "prompt", "completion",
+    "instruction", "input", "output", "history", "question", "answer", "choices", "term_chunk_audio",
+    "is_no_term_chunk", "split", "start_s", "end_s", "words", "labels", "task",
+]  # fmt: skip
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), CELLS, max_size=6), min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("format", ["unified", "msswift", "conversation", "alpaca", "qa", "termchunks"])
+def test_any_row_becomes_a_sample_or_a_rejection(
+    format: str, tmp_path_factory: pytest.TempPathFactory, given_rows: list[Row]
+) -> None:
+    path = imported.table(tmp_path_factory.mktemp("any") / "any.jsonl", given_rows)
+    found = read(format, path)
+    assert len(found) == len(given_rows)
+    for item in found:
+        if isinstance(item, Rejection):
+            assert item.reason and str(path) in item.detail
+        else:
+            assert item.source_id and all(kind in ("audio", "video", "image") for kind, _ in item.media)
+
+
 # ---- round trips
 
 

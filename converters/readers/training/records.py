@@ -62,8 +62,9 @@ class Columns:
 
         Names whose cell is null are taken too; a second column with a value stays.
         """
-        mine = [column for column, meant in self._given.items() if meant == field]
-        for name in (*mine, *names):
+        if self._given:
+            names = (*(column for column, meant in self._given.items() if meant == field), *names)
+        for name in names:
             # A column that the user mapped elsewhere is not taken by its name.
             if name in self.left and self._given.get(name, field) == field:
                 value = self.left.pop(name)
