@@ -15,16 +15,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from .packets import Span, fits, inside, keyframe, moved, mux_by_time, picture_packets, pictures, seek, shift
 from .probe import AV_OPTIONS, MediaError
 
-SOUND_SLACK = 0.020
-"""Seconds that a copied sound may begin or end beside the span."""
 END_SLACK = 0.5
 """Seconds that the span may reach beyond the end of what it is cut from."""
 TOLERANCE = 0.25
 """Seconds that the length of a finished clip may differ from the span."""
-REORDERED = 0.2
-"""Seconds by which a copied picture may outlast the span, for frames that earlier ones refer to."""
 
 _LONE_PACKETS = frozenset({"aac", "opus", "flac", "pcm_s16le", "pcm_s24le", "pcm_u8"})
 _SOUND_FORMATS = {"aac": "mp4", "opus": "ogg", "flac": "flac", "mp3": "mp3", "vorbis": "ogg"}
@@ -43,18 +40,6 @@ class Clip:
     path: Path
     how: str
     duration: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """The span in seconds of the file's own time line, whose first moment need not be 0."""
-
-    start: float
-    end: float
-
-    @property
-    def length(self) -> float:
-        return self.end - self.start
 
 
 def cut_clip(
@@ -83,7 +68,7 @@ def cut_clip(
     try:
         with av.open(str(source), options=AV_OPTIONS, metadata_errors="replace") as container:
             _check_streams(container, kind, sound_required=sound_required)
-            if start_s is None and end_s is None and (kind == "video" or not _pictures(container)):
+            if start_s is None and end_s is None and (kind == "video" or not pictures(container)):
                 return Clip(source, "whole", _length(container))
             span = _span_in(container, start_s, end_s)
     except (av.error.FFmpegError, ValueError) as error:
@@ -114,7 +99,7 @@ def join_tracks(picture: Path, sound: Path, target: Path) -> None:
         with av.open(str(picture), options=AV_OPTIONS) as seen, av.open(str(sound), options=AV_OPTIONS) as heard:
             codecs = {seen.streams.video[0].codec_context.name, heard.streams.audio[0].codec_context.name}
             with av.open(str(target), "w", format="mp4" if codecs <= _IN_MP4 else "matroska") as out:
-                _mux_by_time(out, _packets(out, seen.streams.video[0]), _packets(out, heard.streams.audio[0]))
+                mux_by_time(out, _packets(out, seen.streams.video[0]), _packets(out, heard.streams.audio[0]))
     except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise MediaError("not_media", f"picture and sound cannot be joined ({_words(error)})") from error
 
@@ -122,19 +107,15 @@ def join_tracks(picture: Path, sound: Path, target: Path) -> None:
 def _check_streams(container: Any, kind: str, *, sound_required: bool) -> None:
     if (kind == "audio" or sound_required) and not container.streams.audio:
         raise MediaError("no_audio", "it has no sound")
-    if kind == "video" and not _pictures(container):
+    if kind == "video" and not pictures(container):
         raise MediaError("no_video", "it has no picture")
-
-
-def _pictures(container: Any) -> list[Any]:
-    return [stream for stream in container.streams.video if not stream.disposition & 0x400]  # not a cover
 
 
 def _length(container: Any) -> float | None:
     return float(container.duration) / 1_000_000 if container.duration is not None else None
 
 
-def _span_in(container: Any, start_s: float | None, end_s: float | None) -> _Span:
+def _span_in(container: Any, start_s: float | None, end_s: float | None) -> Span:
     start = start_s or 0.0
     if start < 0 or (end_s is not None and end_s <= start):
         raise MediaError("bad_span", f"{start} to {end_s} s is no span")
@@ -145,52 +126,20 @@ def _span_in(container: Any, start_s: float | None, end_s: float | None) -> _Spa
     if end_s is None and length is None:
         raise MediaError("bad_span", "the file does not say how long it is: give the end of the span")
     end = min(end_s, length) if end_s is not None and length is not None else end_s if end_s is not None else length
-    return _Span(origin + start, origin + (end or 0.0))
+    return Span(origin + start, origin + (end or 0.0))
 
 
-def _seek(container: Any, stream: Any, seconds: float) -> None:
-    if seconds > 0:
-        container.seek(int(seconds / stream.time_base), stream=stream, backward=True, any_frame=False)
-
-
-def _time(packet: Any) -> float:
-    return float(packet.pts * packet.time_base)
-
-
-def _width(packet: Any) -> float:
-    return float((packet.duration or 0) * packet.time_base)
-
-
-def _inside(packets: Iterator[Any], span: _Span) -> Iterator[Any]:
-    """Packets of a sound whose middle lies in the span."""
-    for packet in packets:
-        if packet.pts is None or packet.dts is None:
-            continue
-        middle = _time(packet) + _width(packet) / 2
-        if middle >= span.end:
-            return
-        if middle >= span.start:
-            yield packet
-
-
-def _fits(packets: list[Any], span: _Span) -> bool:
-    if not packets:
-        return False
-    begins, ends = _time(packets[0]), _time(packets[-1]) + _width(packets[-1])
-    return abs(begins - span.start) <= SOUND_SLACK and abs(ends - span.end) <= SOUND_SLACK
-
-
-def _copied_sound(container: Any, span: _Span) -> list[Any] | None:
+def _copied_sound(container: Any, span: Span) -> list[Any] | None:
     """The packets of the span where they can stand alone and fit; a span's packets are small enough for memory."""
     stream = container.streams.audio[0]
     if stream.codec_context.name not in _LONE_PACKETS:
         return None
-    _seek(container, stream, span.start - 1.0)
-    packets = list(_inside(container.demux(stream), span))
-    return packets if _fits(packets, span) else None
+    seek(container, stream, span.start - 1.0)
+    packets = list(inside(container.demux(stream), span))
+    return packets if fits(packets, span) else None
 
 
-def _copy_sound(source: Path, target: Path, span: _Span) -> bool:
+def _copy_sound(source: Path, target: Path, span: Span) -> bool:
     import av
 
     with av.open(str(source), options=AV_OPTIONS) as container:
@@ -203,18 +152,13 @@ def _copy_sound(source: Path, target: Path, span: _Span) -> bool:
             copy = out.add_stream_from_template(stream)
             origin = packets[0].pts
             for packet in packets:
-                _shift(packet, origin)
+                shift(packet, origin)
                 packet.stream = copy
                 out.mux(packet)
     return True
 
 
-def _shift(packet: Any, origin: int) -> None:
-    packet.pts -= origin
-    packet.dts -= origin
-
-
-def _encode_sound(source: Path, target: Path, span: _Span) -> bool:
+def _encode_sound(source: Path, target: Path, span: Span) -> bool:
     import av
     import soundfile
 
@@ -222,7 +166,7 @@ def _encode_sound(source: Path, target: Path, span: _Span) -> bool:
         stream = container.streams.audio[0]
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
         deep = stream.codec_context.format is not None and stream.codec_context.format.name in ("s32", "s32p")
-        _seek(container, stream, span.start - 1.0)
+        seek(container, stream, span.start - 1.0)
         written = 0
         with soundfile.SoundFile(
             str(target), "w", rate, channels, format="FLAC", subtype="PCM_24" if deep else "PCM_16"
@@ -233,7 +177,7 @@ def _encode_sound(source: Path, target: Path, span: _Span) -> bool:
     return written > 0
 
 
-def _samples(frames: Iterator[Any], span: _Span, rate: int, form: str, channels: int) -> Iterator[Any]:
+def _samples(frames: Iterator[Any], span: Span, rate: int, form: str, channels: int) -> Iterator[Any]:
     """Interleaved samples of the span, exact to the sample, at the source's own rate."""
     import av
 
@@ -253,110 +197,56 @@ def _samples(frames: Iterator[Any], span: _Span, rate: int, form: str, channels:
             return
 
 
-def _copy_video(source: Path, target: Path, span: _Span) -> bool:
+def _copy_video(source: Path, target: Path, span: Span) -> bool:
     import av
 
     with av.open(str(source), options=AV_OPTIONS) as container, av.open(str(source), options=AV_OPTIONS) as heard:
-        stream = _pictures(container)[0]
+        stream = pictures(container)[0]
         frame = float(1 / stream.average_rate) if stream.average_rate else 0.04
-        first = _keyframe(container, stream, span.start, frame)
+        first = keyframe(container, stream, span.start, frame)
         if first is None:
             return False
         base = Fraction(first.pts) * first.time_base
         codecs = {stream.codec_context.name, *(sound.codec_context.name for sound in heard.streams.audio[:1])}
         sounds = _sound_packets(heard, span) if heard.streams.audio else iter(())
         with av.open(str(target), "w", format="mp4" if codecs <= _IN_MP4 else "matroska") as out:
-            pictures = _picture_packets(container, stream, first, span.end - frame / 2)
-            copies = [_moved(out, stream, pictures, base)]
+            shown = picture_packets(container, stream, first, span.end - frame / 2)
+            copies = [moved(out, stream, shown, base)]
             if heard.streams.audio:
-                copies.append(_moved(out, heard.streams.audio[0], sounds, base))
-            _mux_by_time(out, *copies)
+                copies.append(moved(out, heard.streams.audio[0], sounds, base))
+            mux_by_time(out, *copies)
     return True
 
 
-def _keyframe(container: Any, stream: Any, start: float, frame: float) -> Any:
-    """The keyframe packet within one frame of the start, or None."""
-    _seek(container, stream, start + frame / 2)
-    for packet in container.demux(stream):
-        if packet.pts is None:
-            continue
-        if packet.is_keyframe and abs(_time(packet) - start) <= frame:
-            return packet
-        if _time(packet) > start + 2 * frame:
-            return None
-    return None
-
-
-def _picture_packets(container: Any, stream: Any, first: Any, end: float) -> Iterator[Any]:
-    """From the keyframe on to the last packet that is shown, or referred to, before `end`."""
-    start = first.pts
-    _seek(container, stream, _time(first) + 0.0005)
-    waiting: list[Any] = []
-    for packet in container.demux(stream):
-        if packet.pts is None or packet.pts < start:
-            continue
-        if _time(packet) < end:
-            yield from waiting
-            waiting = []
-            yield packet
-            continue
-        waiting.append(packet)
-        if packet.is_keyframe or _time(packet) > end + REORDERED:
-            return
-
-
-def _sound_packets(container: Any, span: _Span) -> Iterator[Any]:
+def _sound_packets(container: Any, span: Span) -> Iterator[Any]:
     stream = container.streams.audio[0]
-    _seek(container, stream, span.start - 1.0)
-    return _inside(container.demux(stream), span)
+    seek(container, stream, span.start - 1.0)
+    return inside(container.demux(stream), span)
 
 
 def _packets(out: Any, stream: Any) -> Iterator[Any]:
-    return _moved(out, stream, stream.container.demux(stream), Fraction(0))
+    return moved(out, stream, stream.container.demux(stream), Fraction(0))
 
 
-def _moved(out: Any, stream: Any, packets: Iterator[Any], base: Fraction) -> Iterator[Any]:
-    """Packets as those of a new stream of `out`, whose time 0 is `base` seconds of the old one."""
-    copy = out.add_stream_from_template(stream)
-    origin = round(base / stream.time_base)
-
-    def moved() -> Iterator[Any]:
-        for packet in packets:
-            if packet.dts is not None:
-                _shift(packet, origin)
-                packet.stream = copy
-                yield packet
-
-    return moved()
-
-
-def _mux_by_time(out: Any, *tracks: Iterator[Any]) -> None:
-    """Write tracks so that neither runs ahead: players and muxers hold little back."""
-    from heapq import merge
-
-    for packet in merge(*tracks, key=lambda packet: float(packet.dts * packet.time_base)):
-        out.mux(packet)
-
-
-def _encode_video(source: Path, target: Path, span: _Span) -> bool:
+def _encode_video(source: Path, target: Path, span: Span) -> bool:
     import av
 
     with av.open(str(source), options=AV_OPTIONS) as container, av.open(str(source), options=AV_OPTIONS) as heard:
-        stream = _pictures(container)[0]
+        stream = pictures(container)[0]
         with av.open(str(target), "w", format="mp4") as out:
             tracks = [_drawn(out, container, stream, span)]
             if heard.streams.audio:
                 sound = heard.streams.audio[0]
                 packets = _copied_sound(heard, span) if sound.codec_context.name == "aac" else None
                 if packets is not None:
-                    tracks.append(_moved(out, sound, iter(packets), Fraction(span.start)))
+                    tracks.append(moved(out, sound, iter(packets), Fraction(span.start)))
                 else:
                     tracks.append(_spoken(out, source, sound, span))
-            _mux_by_time(out, *tracks)
+            mux_by_time(out, *tracks)
     return True
 
 
-def _drawn(out: Any, container: Any, stream: Any, span: _Span) -> Iterator[Any]:
+def _drawn(out: Any, container: Any, stream: Any, span: Span) -> Iterator[Any]:
     """Pictures of the span, encoded; each keeps its own time, so a changing frame rate stays as it is."""
     import av
 
@@ -370,8 +260,8 @@ def _drawn(out: Any, container: Any, stream: Any, span: _Span) -> Iterator[Any]:
     made.codec_context.time_base = stream.time_base
     half = float(1 / rate) / 2
 
-    def pictures() -> Iterator[Any]:
-        _seek(container, stream, span.start)
+    def drawn() -> Iterator[Any]:
+        seek(container, stream, span.start)
         for frame in container.decode(stream):
             if frame.pts is None or frame.time < span.start - half:
                 continue
@@ -383,10 +273,10 @@ def _drawn(out: Any, container: Any, stream: Any, span: _Span) -> Iterator[Any]:
             yield from made.encode(picture)
         yield from made.encode(None)
 
-    return pictures()
+    return drawn()
 
 
-def _spoken(out: Any, source: Path, stream: Any, span: _Span) -> Iterator[Any]:
+def _spoken(out: Any, source: Path, stream: Any, span: Span) -> Iterator[Any]:
     import av
 
     rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout.name
@@ -397,7 +287,7 @@ def _spoken(out: Any, source: Path, stream: Any, span: _Span) -> Iterator[Any]:
         position = 0
         with av.open(str(source), options=AV_OPTIONS) as container:
             heard = container.streams.audio[0]
-            _seek(container, heard, span.start - 1.0)
+            seek(container, heard, span.start - 1.0)
             for block in _samples(container.decode(heard), span, rate, "s16", channels):
                 frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout=layout)
                 frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
@@ -408,7 +298,7 @@ def _spoken(out: Any, source: Path, stream: Any, span: _Span) -> Iterator[Any]:
     return sounds()
 
 
-def _verified(target: Path, kind: str, span: _Span, *, has_sound: bool) -> float:
+def _verified(target: Path, kind: str, span: Span, *, has_sound: bool) -> float:
     """The length of what was cut, opened again.
 
     Raises:

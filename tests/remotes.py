@@ -58,7 +58,7 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.plugins = folder
-        self._home = folder / "yt_dlp_plugins" / "extractor"
+        self._home = folder / "scripted" / "yt_dlp_plugins" / "extractor"
         self._home.mkdir(parents=True)
         (self._home / "scripted.py").write_text(EXTRACTOR)
         self.script: dict[str, dict[str, Any]] = {}

@@ -103,7 +103,7 @@ def reason_of(error: BaseException, *, downloading: bool = False) -> str:
     status = next((each.status for each in chain if type(each).__name__ == "HTTPError" and hasattr(each, "status")), 0)
     if status:
         return _reason_of_status(int(status), downloading=downloading)
-    if "TimeoutError" in types or "timed out" in text:
+    if any(isinstance(each, TimeoutError) for each in chain) or "timed out" in text:
         return "timeout"
     if types & {"TransportError", "ConnectionError", "ContentTooShortError", "gaierror"}:
         return "network"

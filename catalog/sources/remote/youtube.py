@@ -8,8 +8,9 @@ where a site keeps picture and sound apart both are fetched and joined here, sin
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ....shards.clips import join_tracks
 from ....shards.probe import MediaError
@@ -55,42 +56,56 @@ def _download(start: dict[str, Any], order: dict[str, Any], stem: Path, choice: 
     from yt_dlp.utils import DownloadCancelled, YoutubeDLError
 
     _use_plugins(start["plugin_dirs"])
-    state = {"downloading": False}
+    refused: list[ClipError] = []
+    is_downloading = threading.Event()
 
-    class Unwanted(DownloadCancelled):  # type: ignore[misc]
-        """A video that is not to be downloaded: yt-dlp passes this on untouched."""
+    def refuse(reason: str, detail: str) -> NoReturn:
+        """End what yt-dlp is doing: it passes this one exception on, if as one of its own making."""
+        refused.append(ClipError(reason, detail))
+        raise DownloadCancelled(detail)
 
-        def __init__(self, reason: str, detail: str) -> None:
-            super().__init__(detail)
-            self.reason = reason
-
-    def judge(info: dict[str, Any], *, incomplete: bool = False) -> None:
+    def judge(info: dict[str, Any], *, incomplete: object = False) -> None:
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
-            raise Unwanted("live", f"live status: {info.get('live_status') or 'is_live'}")
+            refuse("live", f"live status: {info.get('live_status') or 'is_live'}")
         length = info.get("duration")
         if length and (order["start_s"] or 0) >= length:
-            raise Unwanted("too_short", f"{order['start_s']:g} s lies beyond its {length:g} s")
+            refuse("too_short", f"{order['start_s']:g} s lies beyond its {length:g} s")
+        lacks = _lacks(info, order["kind"])
+        if lacks:
+            refuse(lacks, "none of its formats has any")
+        if not incomplete:  # asked for the last time, with the format chosen
+            is_downloading.set()
 
     def weigh(progress: dict[str, Any]) -> None:
-        state["downloading"] = True
         size = max(progress.get("total_bytes") or 0, progress.get("downloaded_bytes") or 0)
         if size > start["max_bytes"]:
-            raise Unwanted("too_large", f"{size:,} bytes, more than {start['max_bytes']:,}")
+            refuse("too_large", f"{size:,} bytes, more than {start['max_bytes']:,}")
 
     options = _settings(start, stem, choice) | {"match_filter": judge, "progress_hooks": [weigh]}
     try:
         with YoutubeDL(options) as ydl:
             ydl.extract_info(order["url"], download=True)
-    except Unwanted as error:
-        raise ClipError(error.reason, str(error)) from error
+    except DownloadCancelled as error:
+        raise (refused[-1] if refused else ClipError("extractor_failed", first_words(error))) from error
     except YoutubeDLError as error:
         if _NO_FORMAT in str(error).lower():
             raise _NoFormat from error
-        raise ClipError(reason_of(error, downloading=state["downloading"]), first_words(error)) from error
+        raise ClipError(reason_of(error, downloading=is_downloading.is_set()), first_words(error)) from error
     found = sorted(path for path in stem.parent.glob(f"{stem.name}.*") if path.suffix not in (".part", ".ytdl"))
     if not found:
         raise ClipError("extractor_failed", "yt-dlp ended without a file")
     return found
+
+
+def _lacks(info: dict[str, Any], kind: str) -> str:
+    """`no_audio` or `no_video` where every format says that it has none; one that says nothing may have it."""
+    formats = [
+        each for each in info.get("formats") or () if (each.get("acodec"), each.get("vcodec")) != ("none", "none")
+    ]
+    codec = "acodec" if kind == "audio" else "vcodec"
+    if formats and all(each.get(codec) == "none" for each in formats):
+        return "no_audio" if kind == "audio" else "no_video"
+    return ""
 
 
 def _settings(start: dict[str, Any], stem: Path, choice: str) -> dict[str, Any]:
