@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.sample import MODALITIES
 from ..fields import LIST_FIELDS, check_field
-from ..import_formats import FORMATS, ImportFormat
+from ..import_formats import FORMATS, OPTION_NAMES, ImportFormat
 from ..raw import Blob, Candidate, RawFile, ReadContext, Rejection
 from ..readers import get_reader
 from ..readers.folder import AUDIO, IMAGE, VIDEO
@@ -23,6 +23,9 @@ from ..views.base import effective_task, language_of
 from .result import Problem
 
 Sample = dict[str, Any]
+
+READABLE = tuple(name for name, spec in FORMATS.items() if not spec.aligns and spec.reads != "shards")
+"""Formats whose rows name media by path; shards hold theirs inside, alignments hold none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,13 @@ class _NoPath(Exception):
 
 def check_inputs(inputs: Inputs) -> None:
     """Raises UsageError where a format, a path or a field is none."""
-    if inputs.format not in FORMATS:
-        raise UsageError(f"convert reads {', '.join(FORMATS)}; not {inputs.format!r}.")
+    if inputs.format not in READABLE:
+        hint = f"triptych import {inputs.format} PATH --name NAME" if inputs.format in FORMATS else None
+        raise UsageError(f"convert reads {', '.join(READABLE)}; not {inputs.format!r}.", hint=hint)
+    given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir}
+    for option, value in given.items():
+        if value and option not in FORMATS[inputs.format].options:
+            raise UsageError(f"convert {inputs.format} takes no {OPTION_NAMES[option]}: it has no columns or paths.")
     for path in inputs.paths:
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder.")
