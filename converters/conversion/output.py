@@ -24,6 +24,9 @@ def check_outputs(outs: Sequence[Path], inputs: Sequence[Path], *, force: bool) 
     for out in outs:
         if out.is_dir():
             raise UsageError(f"{out} is a folder: name the file to write.")
+        above = next(parent for parent in out.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise UsageError(f"{out} cannot be written: {above} is no folder.")
         for path in inputs:
             if out.exists() and out.samefile(path):
                 raise UsageError(f"{out} is an input: convert never writes over what it reads.")

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UsageError
-from ...shards.sample import MODALITIES
-from ..fields import LIST_FIELDS, check_field
+from ...shards.sample import MEDIA_KINDS, MODALITIES
+from ..fields import LIST_FIELDS, MEDIA, check_field
 from ..import_formats import FORMATS, OPTION_NAMES, ImportFormat
 from ..raw import Blob, Candidate, RawFile, ReadContext, Rejection
 from ..readers import get_reader
@@ -23,6 +23,7 @@ from ..views.base import effective_task, language_of
 from .result import Problem
 
 Sample = dict[str, Any]
+_OF_A_ROW = ("id", *MEDIA_KINDS, MEDIA, "words", "phones", "messages", "start_s", "end_s")
 
 READABLE = tuple(name for name, spec in FORMATS.items() if not spec.aligns and spec.reads != "shards")
 """Formats whose rows name media by path; shards hold theirs inside, alignments hold none."""
@@ -79,6 +80,8 @@ def check_inputs(inputs: Inputs) -> None:
             raise UsageError(f"{path} is not a {reads}: `convert {inputs.format}` reads a {reads}.")
     for name in inputs.values:
         check_field(name, where="--set")
+        if name in _OF_A_ROW:
+            raise UsageError(f"--set: {name!r} differs from row to row; map a column to it: --map COLUMN={name}")
     if inputs.modality is not None and inputs.modality not in MODALITIES:
         raise UsageError(f"--modality {inputs.modality!r}: modalities are {', '.join(MODALITIES)}.")
     if inputs.media_dir is not None and not inputs.media_dir.is_dir():
@@ -158,7 +161,8 @@ def kind_of(name: str) -> str | None:
 def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> Sample:
     sample: Sample = {**values, **{name: value for name, value in candidate.fields.items() if value is not None}}
     sample["id"] = f"{inputs.name}/{candidate.source_id}" if inputs.name else candidate.source_id
-    sample |= {"split": candidate.split, "config": candidate.config, "dataset": inputs.name}
+    sample["dataset"] = inputs.name
+    sample |= {name: value for name in ("split", "config") if (value := getattr(candidate, name)) is not None}
     for kind, blob in candidate.media:
         path = _path(kind, blob)
         known = kind if kind in ("audio", "video", "image") else kind_of(path)
