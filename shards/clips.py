@@ -23,7 +23,7 @@ END_SLACK = 0.5
 TOLERANCE = 0.25
 """Seconds that the length of a finished clip may differ from the span."""
 
-_LONE_PACKETS = frozenset({"aac", "opus", "flac", "pcm_s16le", "pcm_s24le", "pcm_u8"})
+_LONE_PACKETS = frozenset({"aac", "opus"})
 _SOUND_FORMATS = {"aac": "mp4", "opus": "ogg", "flac": "flac", "mp3": "mp3", "vorbis": "ogg"}
 _IN_MP4 = frozenset({"h264", "hevc", "mpeg4", "av1", "libdav1d", "vp9", "aac", "mp3", "opus", "ac3", "flac"})
 _ENCODERS = (
@@ -262,12 +262,14 @@ def _drawn(out: Any, container: Any, stream: Any, span: Span) -> Iterator[Any]:
 
     def drawn() -> Iterator[Any]:
         seek(container, stream, span.start)
+        last = -1
         for frame in container.decode(stream):
             if frame.pts is None or frame.time < span.start - half:
                 continue
             if frame.time >= span.end - half:
                 break
-            at = max(0, round((Fraction(frame.pts) * frame.time_base - Fraction(span.start)) / stream.time_base))
+            at = round((Fraction(frame.pts) * frame.time_base - Fraction(span.start)) / stream.time_base)
+            last = at = max(at, last + 1)  # old AVI files give two frames one time
             picture = frame.reformat(made.width, made.height, "yuv420p")
             picture.pts, picture.time_base, picture.pict_type = at, stream.time_base, 0
             yield from made.encode(picture)
