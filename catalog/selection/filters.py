@@ -147,8 +147,10 @@ class Filter:
         names = (self._identity(candidate), candidate.source_id)
         wanted = tuple(dict.fromkeys(span for name in names for span in ids.spans.get(name, ())))
         self._awaited.difference_update(names)
+        if len(wanted) > 1:
+            candidate = replace(candidate, media=[(kind, _shared(blob)) for kind, blob in candidate.media])
         for position, span in enumerate(wanted):
-            yield _span_of(candidate, span, shared=position + 1 < len(wanted))
+            yield _span_of(candidate, span, is_last=position + 1 == len(wanted))
 
     def _found_all(self) -> bool:
         return self._selection.ids is not None and not self._awaited
@@ -239,9 +241,14 @@ def _let_all_go(held: deque[Item]) -> None:
             let_go(item)
 
 
-def _span_of(candidate: Candidate, span: Span | None, *, shared: bool) -> Candidate:
-    """The candidate with a span of its media; `shared` where further spans of the same media follow."""
-    media = [(kind, _own(blob, span, shared=shared)) for kind, blob in candidate.media]
+def _shared(blob: Blob) -> Blob:
+    """Media of several samples, which is stored once."""
+    return blob if blob.remote is not None or blob.shared is not None else replace(blob, shared=object())
+
+
+def _span_of(candidate: Candidate, span: Span | None, *, is_last: bool) -> Candidate:
+    """The candidate with a span of its media; the last one takes the file itself, the others links to it."""
+    media = [(kind, _own(blob, span, is_last=is_last)) for kind, blob in candidate.media]
     if span is None:
         return replace(candidate, media=media)
     fields = {**candidate.fields}
@@ -251,10 +258,10 @@ def _span_of(candidate: Candidate, span: Span | None, *, shared: bool) -> Candid
     return replace(candidate, source_id=candidate.source_id + span_suffix(span), fields=fields, media=media)
 
 
-def _own(blob: Blob, span: Span | None, *, shared: bool) -> Blob:
+def _own(blob: Blob, span: Span | None, *, is_last: bool) -> Blob:
     if blob.remote is not None and span is not None:
         blob = replace(blob, remote=replace(blob.remote, start_s=span[0], end_s=span[1]))
-    if not (shared and blob.temporary and blob.path is not None):
+    if is_last or not blob.temporary or blob.path is None:
         return blob
     return replace(blob, path=_second_name(blob.path))
 
