@@ -160,7 +160,7 @@ def is_offline(command: str, cards: dict[str, str]) -> bool | None:
     if "--modality" in words:
         return False if words[words.index("--modality") + 1] in cards.values() else None
     if "--preset" in words:
-        names = {order.name for order in preset_orders("calibration", samples=1)}
+        names = {order.name for order in preset_orders("calibration", samples=100)}
     else:
         names = set(itertools.takewhile(lambda word: not word.startswith("-"), words[2:]))
     return None if names - set(cards) else names == {"librispeech"}
