@@ -46,6 +46,11 @@ def pull(
     hours: float | None = None,
     max_tries: int | None = None,
     seed: int = 0,
+    retry: str | Sequence[str] = (),
+    jobs: int = 4,
+    cookies: PathLike | None = None,
+    proxy: str | None = None,
+    per_minute: float | None = None,
     cards: Sequence[Path] = (),
     on_samples: Callable[[int, int], None] | None = None,
     on_bytes: Callable[[int, int | None], None] | None = None,
@@ -66,6 +71,9 @@ def pull(
         ids, labels, where, part: Only some candidates; `catalog.selection.Selection` says which.
         by, balance, speakers, seed: A draw from all candidates instead of the first ones.
         hours, max_tries: Stop at so many stored hours, or after so many candidates.
+        retry: Reasons (`dead`, `private` ...) for which clips are asked for again although they ended the matter.
+        jobs, cookies, proxy, per_minute: How clips of `urls` and `youtube` are fetched; see
+            `catalog.sources.remote.RemoteOptions`.
 
     Raises:
         UsageError, GateError, NetworkError, DamagedError
@@ -73,7 +81,14 @@ def pull(
     from .catalog.pull import PullOptions, check_request
     from .catalog.pull import pull as pull_dataset
     from .catalog.selection import Selection
+    from .catalog.sources.remote.options import RemoteOptions
     from .shards.care import compact
+
+    remote = RemoteOptions(
+        jobs=jobs, cookies=Path(cookies).expanduser() if cookies else None, proxy=proxy,
+        retry=frozenset(_tuple(retry)), per_minute=per_minute,
+    )  # fmt: skip
+    remote.check()
 
     selection = Selection.parse(
         samples=samples, ids=ids, labels=labels, where=where, part=part, by=by, balance=balance, speakers=speakers,
@@ -91,6 +106,7 @@ def pull(
         keep_raw=keep_raw,
         cards=tuple(cards),
         selection=selection,
+        remote=remote,
         on_samples=on_samples,
         on_bytes=on_bytes,
     )

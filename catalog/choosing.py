@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import GateError, NetworkError, UsageError
@@ -11,38 +12,62 @@ from .source_card import SOURCE_KINDS
 
 
 def sources_to_try(
-    card: Card, *, asked: str | None = None, from_path: Path | None = None, history: History | None = None
+    card: Card,
+    *,
+    configs: Sequence[str] = (),
+    splits: Sequence[str] = (),
+    asked: str | None = None,
+    from_path: Path | None = None,
+    history: History | None = None,
 ) -> list[SourceCard]:
     """The sources to try: the one asked for, or the one that gave the stored rows, or all in the card's order.
 
     Args:
+        configs: Configurations that the source must have.
+        splits: Splits that were asked for; sources that are known to hold none of them are left out.
         asked: A kind, or `kind:place` where a card has several of one kind (`hub:owner/name`).
         from_path: The user's own files: read by the first source whose layout they have.
 
     Raises:
-        UsageError: The card has no such source.
+        UsageError: The card has no such source, or none that has all of these configurations.
     """
+    sources = _with_configs(card, configs)
+    sources = [each for each in sources if _has_some(each, splits)] or sources
     if asked is not None:
         kind, _, place = asked.partition(":")
-        chosen = [each for each in card.sources if each.kind == kind and place in each.place]
+        chosen = [each for each in sources if each.kind == kind and place in each.place]
         if not chosen:
-            has = ", ".join(dict.fromkeys(f"{source.kind}:{source.place}" for source in card.sources))
+            has = ", ".join(dict.fromkeys(f"{source.kind}:{source.place}" for source in sources))
             known = "" if kind in SOURCE_KINDS else f" (kinds: {', '.join(SOURCE_KINDS)})"
             raise UsageError(f"{card.name} has no source {asked!r}{known}; it has {has}.")
         return chosen
     if from_path is not None:
-        return [_layout_of(card, from_path)]
+        return [_layout_of(sources, from_path)]
     if history is not None and history.source is not None:
-        same = [source for source in card.sources if (source.kind, source.place) == (history.source, history.place)]
-        return same or [source for source in card.sources if source.kind == history.source] or card.sources
-    return card.sources
+        same = [source for source in sources if (source.kind, source.place) == (history.source, history.place)]
+        return same or [source for source in sources if source.kind == history.source] or sources
+    return sources
 
 
-def _layout_of(card: Card, path: Path) -> SourceCard:
+def _with_configs(card: Card, configs: Sequence[str]) -> list[SourceCard]:
+    """The sources that have all of these configurations."""
+    found = [source for source in card.sources if source.configs is None or set(configs) <= source.configs]
+    if not found:
+        raise UsageError(
+            f"{card.name}: no source has all of the configurations {', '.join(configs)}.", hint="pull them one by one"
+        )
+    return found
+
+
+def _has_some(source: SourceCard, splits: Sequence[str]) -> bool:
+    return source.splits is None or not splits or not source.splits.isdisjoint(splits)
+
+
+def _layout_of(sources: Sequence[SourceCard], path: Path) -> SourceCard:
     """Parquet files are of the hub; anything else is of the original release: by hand, or an archive."""
     is_parquet = path.suffix == ".parquet" or (path.is_dir() and any(path.glob("**/*.parquet")))
     order = ("hub", "archive", "manual") if is_parquet else ("manual", "archive", "hub", "urls", "youtube")
-    ranked = sorted(card.sources, key=lambda source: order.index(source.kind) if source.kind in order else len(order))
+    ranked = sorted(sources, key=lambda source: order.index(source.kind) if source.kind in order else len(order))
     return ranked[0]
 
 

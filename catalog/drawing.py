@@ -7,7 +7,7 @@ that is long enough. A draw that is run again, or grows, reads only what the sto
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from ..converters.ingest import Ingest, IngestOptions
@@ -40,7 +40,16 @@ class Drawing:
         has_all: Everything that could be drawn is stored, or was tried.
     """
 
-    def __init__(self, store: Store, run: Run, reading: Reading, units: list[Unit], selection: Selection) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run: Run,
+        reading: Reading,
+        units: list[Unit],
+        selection: Selection,
+        notice: Callable[[str], None],
+    ) -> None:
+        self._notice = notice
         self.ended: list[Unit] = []
         self.held = 0
         self.missing = 0
@@ -135,7 +144,8 @@ class Drawing:
         self._ingest(met(), options)
 
     def _ingest(self, items: Iterator[Candidate | Rejection | Checkpoint], options: IngestOptions) -> None:
-        Ingest(self._store, self._run, options).take(items)
+        with closing(self._reading.fetched(items, self._notice)) as fetched:
+            Ingest(self._store, self._run, options).take(fetched)
 
     def _is_in(self, keys: KeySet) -> Chosen:
         return lambda identity, _: hash_key(self._selection.seed, identity) in keys

@@ -25,6 +25,7 @@ from .reading import Reading
 from .selection.filters import Filter
 from .source_card import SourceCard
 from .sources.http import Fetcher
+from .sources.remote.reasons import RETRYABLE
 from .units import Access, Unit
 from .wanted import PullOptions, Wanted
 
@@ -175,6 +176,9 @@ class _Pull:
                 raise self._nothing_there(source)
             status = "ok" if not run.details.get("damaged") else "damaged"
         finally:
+            if source.is_remote and RETRYABLE & run.account.dropped.keys():
+                # The next run asks for these clips again, so nothing was read to its end.
+                outcome.ended, outcome.done = [], False
             run.details |= self._notes(outcome, done=outcome.done and status == "ok")
             if status == "ok" or run.account.candidates:
                 run.finish(self.store, status=status)
@@ -197,6 +201,8 @@ class _Pull:
         )
 
     def _is_exhausted(self, unit: Unit) -> bool:
+        if self.options.remote.retry:
+            return False
         return self.history.is_exhausted(unit, key=self.selection.key(), only_key=self.selection.has_spans)
 
     def _take(self, source: SourceCard, units: list[Unit], run: Run, outcome: _Outcome) -> None:
@@ -213,8 +219,12 @@ class _Pull:
         settles = not self.selection.needs_fields
         source = reading.candidates(units, outcome.ended, chosen=stage.may_pass, settles=settles)
         filters = self.selection.is_filter or self.selection.max_tries is not None
-        with closing(source), closing(stage.apply(source) if filters else source) as passed:
-            ingest.take(passed)
+        with (
+            closing(source),
+            closing(stage.apply(source) if filters else source) as passed,
+            closing(reading.fetched(passed, self.access.notice)) as whole,
+        ):
+            ingest.take(whole)
         outcome.reached = ingest.reached
         outcome.missing = stage.missing
         stopped = filters and not stage.ended
@@ -225,7 +235,7 @@ class _Pull:
             self.access.notice(f"--labels: nothing read here has the label {label}")
 
     def _take_draw(self, reading: Reading, units: list[Unit], run: Run, outcome: _Outcome) -> None:
-        drawing = Drawing(self.store, run, reading, units, self.selection)
+        drawing = Drawing(self.store, run, reading, units, self.selection, self.access.notice)
         drawing.take(self.options.samples, replace(self._ingest_options(), limit=None, limit_seconds=None))
         whole = len(drawing.ended) == len(units)
         outcome.reached, outcome.held, outcome.missing = drawing.reached, drawing.held, drawing.missing

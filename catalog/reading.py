@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..converters.raw import Candidate, Checkpoint, ReadContext, Rejection
+from ..converters.raw import Candidate, Checkpoint, Filtered, ReadContext, Rejection
 from ..converters.readers import get_reader
 from ..shards.sample import sample_id
 from ..shards.store import Store
@@ -14,6 +15,7 @@ from .source_card import SourceCard
 from .units import Access, Unit
 from .wanted import Wanted
 
+Item = Candidate | Rejection | Checkpoint | Filtered
 Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
 Chosen = Callable[[str, str], bool]
 """Whether a sample is wanted, by its own id and the corpus's."""
@@ -59,6 +61,26 @@ class Reading:
             yield Checkpoint()
             if not damaged:
                 ended.append(unit)
+
+    def fetched(self, items: Iterable[Item], notice: Callable[[str], None]) -> Generator[Item, None, None]:
+        """The same candidates in the same order, with media that lies elsewhere brought here clip by clip."""
+        if not self._source.is_remote or self._wanted.options.from_path is not None:
+            yield from items
+            return
+        from .sources.remote import fetch_remote, read_failures, read_held
+
+        options = self._wanted.options.remote
+        # What shows and sounds is of no use without its sound.
+        options = replace(options, sound_required=self.card.modality == "mixed")
+        yield from fetch_remote(
+            items,
+            options,
+            dataset=self.card.name,
+            spool=self._access.spool,
+            held=read_held(self._store, self.card.name),
+            known_failures=read_failures(self._store, self.card.name),
+            notice=notice,
+        )
 
     def defaults(self, config: str | None) -> Mapping[str, Any]:
         """The columns that every sample of a configuration shares."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..shards.store import Store
@@ -15,6 +15,7 @@ from .holdings import held, held_seconds, held_speakers
 from .registry import get_card
 from .selection.choice import EVERYTHING, Selection
 from .source_card import SourceCard
+from .sources.remote.options import RemoteOptions
 from .units import Access, Unit, unit_from, units_of
 
 
@@ -33,6 +34,7 @@ class PullOptions:
     keep_raw: bool = False
     cards: tuple[Path, ...] = ()
     selection: Selection = EVERYTHING
+    remote: RemoteOptions = field(default_factory=RemoteOptions)
     on_samples: Callable[[int, int], None] | None = None
     on_bytes: Callable[[int, int | None], None] | None = None
 
@@ -74,7 +76,11 @@ class Wanted:
         return Goal(key, options.samples, selection.hours, selection.max_tries)
 
     def sources(self, history: History) -> list[SourceCard]:
-        return sources_to_try(self.card, asked=self.options.source, from_path=self.options.from_path, history=history)
+        options = self.options
+        return sources_to_try(
+            self.card, configs=self.configs, splits=self._split_names(), asked=options.source,
+            from_path=options.from_path, history=history,
+        )  # fmt: skip
 
     def held(self, store: Store) -> int:
         """Samples of the splits and configurations that the store holds."""

@@ -118,9 +118,13 @@ def _alive(name: str, store: Path | None) -> dict[str, Any] | None:
     root = resolve(store)
     if not (root / "samples" / "_delta_log").is_dir():
         return None
-    from ..catalog.alive import alive
+    from ..catalog.sources.remote import alive
 
-    return alive(Store(root), name)
+    found = alive(Store(root), name)
+    if not found.failed:
+        return None
+    return {"stored": found.stored, "gone": found.gone, "share": found.share, "failed": found.failed,
+            "asked_at": found.asked_at}  # fmt: skip
 
 
 def _show(card: Card, held: int, costs: dict[str, Estimate], alive: dict[str, Any] | None) -> None:
@@ -185,10 +189,10 @@ def _cost(cost: Estimate) -> str:
 
 
 def _said_alive(alive: dict[str, Any] | None) -> str | None:
-    if not alive or not alive["tried"]:
+    if not alive or alive["share"] is None:
         return None
-    lost = ", ".join(f"{count:,} {reason}" for reason, count in alive["lost"].items())
-    return f"{alive['share']:.1%} of {alive['tried']:,} asked for" + (f" ({lost})" if lost else "")
+    failed = ", ".join(f"{count:,} {reason}" for reason, count in alive["failed"].items())
+    return f"{alive['share']:.1%} of {alive['stored'] + alive['gone']:,} whose fate is known; {failed}"
 
 
 def _how(card: Card) -> str:

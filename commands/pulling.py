@@ -46,6 +46,13 @@ def pull(
     hours: Annotated[float | None, typer.Option(help="Stop at so many stored hours.")] = None,
     max_tries: Annotated[int | None, typer.Option(min=1, help="Stop after so many candidates.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed is another draw.")] = 0,
+    retry: Annotated[
+        list[str] | None, typer.Option(help="Ask again for clips that are dead, private ...")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Clips on their way at once (urls, youtube).")] = 4,
+    cookies: Annotated[Path | None, typer.Option(help="Cookie file of an account (youtube).")] = None,
+    proxy: Annotated[str | None, typer.Option(help="http:// or socks5:// address for clips.")] = None,
+    per_minute: Annotated[float | None, typer.Option(help="Most clips a minute from one host.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.")] = False,
     cards: CardsOption = None,
     store: StoreOption = None,
@@ -55,6 +62,8 @@ def pull(
     options = {"split": listed(split), "config": listed(config), "source": source,
                "from_path": from_path, "as_config": as_config, "mirror": mirror, "link": link,
                "keep_raw": keep_raw, "cards": tuple(cards or ()),
+               "clips": {"retry": listed(retry), "jobs": jobs, "cookies": cookies, "proxy": proxy,
+                         "per_minute": per_minute},
                "choice": {"ids": ids, "labels": tuple(labels or ()), "where": where, "part": part, "by": by,
                           "balance": balance or (), "speakers": speakers, "hours": hours, "max_tries": max_tries,
                           "seed": seed}}  # fmt: skip
@@ -147,7 +156,7 @@ def _pull_one(order: Order, options: dict[str, Any], store: Path | None) -> Pull
                 tell(done, of)
 
         chosen = _of_order(order, options)
-        chosen |= chosen.pop("choice")
+        chosen |= chosen.pop("choice") | chosen.pop("clips")
         return pull_dataset(order.name, store=store, on_samples=on_samples, on_bytes=on_bytes, **chosen)
 
 
