@@ -591,6 +591,17 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store
 
 
+@pytest.mark.parametrize("name", ["unified", "msswift-sft", "msswift-grpo"])
+def test_the_parquet_of_an_export_reads_like_its_lines(published: Path, name: str) -> None:
+    (data,) = (published / "exports" / name).glob("v1/data.jsonl")
+    format = name.partition("-")[0]
+    by_lines, by_table = (
+        {item.source_id: (item.fields, paths(item)) for item in read(format, path) if isinstance(item, Candidate)}
+        for path in (data, data.with_suffix(".parquet"))
+    )
+    assert by_lines and by_lines == by_table
+
+
 MEDIA_SQL = "audio.sha256 as audio, video.sha256 as video, [m.sha256 for m in more_media] as more"
 
 
