@@ -45,13 +45,18 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """A goal that a pull came to the end of.
+    """What a pull of a choice came to.
 
-    `held` samples of the choice were in the store then; `missing` ids of a list were in no source.
+    Attributes:
+        reached: Its number or hours were reached.
+        final: Nothing that a source could still hold would change it: reached, or ended by another limit.
+        held: Samples of the choice that were in the store then.
+        missing: Ids of a list that the source did not have.
     """
 
     goal: Goal
     reached: bool
+    final: bool
     held: int
     missing: int
 
@@ -65,7 +70,7 @@ class History:
         revisions: Commits that branches of hub repositories were resolved to.
         exhausted: By `[config/]split`, the fingerprints of units that were read to their end.
         exhausted_by: The same by the key of a selection, for units of which only a selection was taken.
-        met: Goals of choices, the latest last.
+        met: What pulls of choices came to, the latest last.
     """
 
     source: str | None = None
@@ -89,7 +94,12 @@ class History:
 
     def met_by(self, goal: Goal) -> Met | None:
         """The latest pull that did all that one with this goal would do."""
-        return next((met for met in reversed(self.met) if goal.is_met_by(met.goal, reached=met.reached)), None)
+        known = (met for met in reversed(self.met) if met.final and goal.is_met_by(met.goal, reached=met.reached))
+        return next(known, None)
+
+    def latest(self, goal: Goal) -> Met | None:
+        """The latest pull of the same choice, however many samples it was after."""
+        return next((met for met in reversed(self.met) if met.goal.key == goal.key), None)
 
     def note(self, details: Mapping[str, Any], kept: int) -> None:
         """What a pull wrote down."""
@@ -103,7 +113,7 @@ class History:
         _note_ended(self.exhausted_by.setdefault(choice["selection"], {}), choice["exhausted"])
         if choice["done"]:
             goal = Goal(**{item.name: choice["goal"][item.name] for item in fields(Goal)})
-            self.met.append(Met(goal, choice["reached"], choice["held"], choice["missing"]))
+            self.met.append(Met(goal, choice["reached"], choice["final"], choice["held"], choice["missing"]))
 
 
 def part_key(config: str | None, split: str) -> str:

@@ -133,7 +133,8 @@ class _Outcome:
 
     Attributes:
         ended: Units that nobody need read again for the same samples.
-        done: Nothing is left to do for this goal.
+        done: The goal is reached, or nothing is left of the source.
+        final: Nothing that a source could still hold would change what came of it.
     """
 
     ended: list[Unit] = field(default_factory=list)
@@ -141,6 +142,7 @@ class _Outcome:
     missing: int = 0
     reached: bool = False
     done: bool = False
+    final: bool = False
 
 
 class _Pull:
@@ -161,7 +163,7 @@ class _Pull:
         units = self.wanted.units(source, self.access)
         open_units = [unit for unit in units if not self._is_exhausted(unit)]
         if not open_units:
-            return PullResult(self.card.name, None, self.before, Account(), notices=self.access.notices)
+            return self._nothing_left()
         if self.selection.is_draw:
             # A draw is one from all, also from what another pull has read to its end.
             open_units = units
@@ -178,7 +180,7 @@ class _Pull:
         finally:
             if source.is_remote and RETRYABLE & run.account.dropped.keys():
                 # The next run asks for these clips again, so nothing was read to its end.
-                outcome.ended, outcome.done = [], False
+                outcome.ended, outcome.done = [], outcome.reached
             run.details |= self._notes(outcome, done=outcome.done and status == "ok")
             if status == "ok" or run.account.candidates:
                 run.finish(self.store, status=status)
@@ -199,6 +201,12 @@ class _Pull:
             reached=outcome.reached,
             missing=outcome.missing,
         )
+
+    def _nothing_left(self) -> PullResult:
+        """Every unit was read to its end before, for everybody or for this choice."""
+        latest = self.history.latest(self.wanted.goal()) if self.wanted.is_chosen else None
+        stored, missing = (latest.held, latest.missing) if latest else (self.before, 0)
+        return PullResult(self.card.name, None, stored, Account(), notices=self.access.notices, missing=missing)
 
     def _is_exhausted(self, unit: Unit) -> bool:
         if self.options.remote.retry:
@@ -227,8 +235,8 @@ class _Pull:
             ingest.take(whole)
         outcome.reached = ingest.reached
         outcome.missing = stage.missing
-        stopped = filters and not stage.ended
-        outcome.done = ingest.reached or stopped or len(outcome.ended) == len(units)
+        outcome.final = ingest.reached or (filters and not stage.ended)
+        outcome.done = outcome.final or len(outcome.ended) == len(units)
         if self.selection.is_filter:
             outcome.held = ingest.tally.samples
         for label in stage.unmet_labels() if stage.ended else ():
@@ -241,6 +249,7 @@ class _Pull:
         outcome.reached, outcome.held, outcome.missing = drawing.reached, drawing.held, drawing.missing
         outcome.ended = drawing.ended if drawing.has_all else []
         outcome.done = whole
+        outcome.final = whole and not drawing.has_all
 
     def _notes(self, outcome: _Outcome, *, done: bool) -> dict[str, Any]:
         """What the history of the next pulls is made of."""
@@ -255,6 +264,7 @@ class _Pull:
                 "goal": {name: getattr(goal, name) for name in Goal.__slots__},
                 "done": done,
                 "reached": outcome.reached,
+                "final": outcome.final,
                 "held": self.wanted.held(self.store) if outcome.held is None else outcome.held,
                 "missing": outcome.missing,
                 "exhausted": ended if self.wanted.is_chosen else {},

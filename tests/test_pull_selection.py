@@ -130,7 +130,8 @@ def test_a_draw_grows_and_the_same_again_does_nothing(pull: Any, root: Path) -> 
 def test_a_draw_of_more_than_there_is_takes_all_and_says_so(pull: Any, root: Path) -> None:
     done = pull(samples=500, by="hash")
     assert names(root) == {each.name for each in GOOD} and not done.reached and done.complete
-    assert pull(samples=600, by="hash").source is None
+    again = pull(samples=600, by="hash")
+    assert (again.source, again.stored) == (None, len(GOOD))
 
 
 def test_a_draw_is_the_same_from_a_tree_and_from_a_host(pull: Any, served: Path, tmp_path: Path) -> None:
