@@ -33,6 +33,7 @@ from ...converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
 from ...shards.media import scratch_path
 from .inflate import MAGIC, PIECE_BYTES, Inflated, Pieces
 from .limits import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
+from .openssl import SALTED, Decrypted
 from .sevenzip import SEVEN_ZIP, SevenEntry, seven_entries
 from .tar import BLOCK, entries, is_tar
 
@@ -78,7 +79,7 @@ def members(
         nested: Patterns of member names that are archives themselves.
         wants: Says of a member's name whether to hand it over; the others are skipped without being kept.
         prefix: Folder in front of every member's name.
-        password: Opens encrypted members (7z, and zip's older cipher); it stands in no message.
+        password: Opens what is encrypted (by openssl, 7z, and zip's older cipher); it stands in no message.
     """
     tally = Tally()
     reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, tally, password)
@@ -167,12 +168,22 @@ class _Reading:
             yield from self._zip(source, stream, place, reach)
         elif is_tar(head):
             yield from self._tar(source, place, reach, end_known=False)
+        elif head.startswith(SALTED):
+            yield from self._by_format(self._decrypted(source), None, place, reach)
         elif not head:
             raise ArchiveFault("truncated_archive", "it is empty")
         else:
             raise ArchiveFault(
                 "not_an_archive", f"it begins with {head[:8]!r}, which is no tar, gzip, bzip2, xz, zip or 7z"
             )
+
+    def _decrypted(self, source: Pieces) -> Pieces:
+        if self.password is None:
+            raise ArchiveFault("encrypted", "it is encrypted, and there is no password for it")
+        plain = Pieces(Decrypted(source, self.password).take)
+        if not _is_archive(plain.peek(BLOCK)):
+            raise ArchiveFault("wrong_password", "what the password gives is no archive")
+        return plain
 
     def _unpacked(self, source: Pieces, place: _Place, reach: _Reach) -> Iterator[RawFile | Rejection]:
         if is_tar(source.peek(BLOCK)):
@@ -251,7 +262,7 @@ class _Reading:
         section = _Section(source, size)
         inner = Pieces(section.take)
         head = inner.peek(BLOCK)
-        if not (is_tar(head) or head.startswith((*MAGIC.values(), *ZIP, SEVEN_ZIP))):
+        if not (_is_archive(head) or head.startswith(SALTED)):
             yield from self._wanted(inner, name, size, place)
             return
         folder = place.member(name).rpartition("/")[0]
@@ -333,6 +344,10 @@ class _Reading:
     def _refusal(self, raw: str, reason: str, why: str, place: _Place) -> Rejection:
         name = shown(raw)
         return Rejection(place.member(name), reason, f"{place.uri}!{name}: {why}.", uri=f"{place.uri}!{name}")
+
+
+def _is_archive(head: bytes) -> bool:
+    return is_tar(head) or head.startswith((*MAGIC.values(), *ZIP, SEVEN_ZIP))
 
 
 def _member_reason(fault: ArchiveFault) -> str:

@@ -27,6 +27,7 @@ def tree(
     limits: Limits | None = None,
     nested: Sequence[str] = (),
     wants: Callable[[str], bool] | None = None,
+    password: str | None = None,
 ) -> Generator[RawFile | Rejection, None, None]:
     """The files of a folder, sorted by path part by part.
 
@@ -37,6 +38,7 @@ def tree(
         spool: Folder for large members of nested archives.
         nested: Patterns of names that are opened as archives, as in `archive.members`.
         wants: Says of a name whether to hand the file over.
+        password: Opens encrypted archives.
 
     Raises:
         UsageError: There is no such folder.
@@ -44,7 +46,7 @@ def tree(
     if not root.is_dir():
         raise UsageError(f"{root}: there is no such folder.", hint="Give the folder the corpus was unpacked into.")
     root = root.resolve()
-    walk = _Walk(root, uri or str(root), revision, spool, limits or Limits(), tuple(nested), wants)
+    walk = _Walk(root, uri or str(root), revision, spool, limits or Limits(), tuple(nested), wants, password)
     yield from walk.folder(root, "")
 
 
@@ -58,6 +60,7 @@ class _Walk:
         limits: Limits,
         nested: tuple[str, ...],
         wants: Callable[[str], bool] | None,
+        password: str | None,
     ) -> None:
         self._root = root
         self._uri = uri.rstrip("/")
@@ -66,6 +69,7 @@ class _Walk:
         self._limits = limits
         self._nested = nested
         self._wants = wants
+        self._password = password
 
     def folder(self, folder: Path, prefix: str) -> Iterator[RawFile | Rejection]:
         try:
@@ -123,6 +127,7 @@ class _Walk:
                 limits=self._limits,
                 wants=self._wants,
                 prefix=name.rpartition("/")[0],
+                password=self._password,
             )
 
     def _refusal(self, raw: str, reason: str, why: str) -> Rejection:

@@ -78,9 +78,18 @@ def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> R
     nested = (*source.nested, *_downloaded_names(source))
     yield from tree(
         root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested, wants=accepts,
+        password=_password(root, source),
     )  # fmt: skip
     for file in joins:
         yield from _joined(root, file, source, accepts, access)
+
+
+def _password(root: Path, source: SourceCard) -> str | None:
+    """The password, where a folder has archives that may need one: an unpacked tree needs none."""
+    if source.password is None:
+        return None
+    encrypted = any(path.name.lower().endswith((".aes.tgz", ".7z", ".zip")) for path in root.rglob("*"))
+    return password_of(source) if encrypted else None
 
 
 def _joins(source: SourceCard) -> list[FileCard]:

@@ -1,0 +1,60 @@
+"""Archives that `openssl enc -aes-256-cbc -pbkdf2` has encrypted, as WenetSpeech's: decrypted as they are read.
+
+The stream begins with `Salted__` and eight bytes of salt; key and initial vector come from the password by PBKDF2 with
+HMAC-SHA-256 and 10,000 rounds, the defaults of OpenSSL since 1.1.1. Nothing in it proves a password right: a wrong one
+gives bytes that are no archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from .limits import ArchiveFault
+
+if TYPE_CHECKING:
+    from .inflate import Pieces
+
+SALTED = b"Salted__"
+ROUNDS = 10_000
+_SALT_BYTES, _KEY_BYTES, _BLOCK_BITS = 8, 32, 128
+
+
+class Decrypted:
+    """The plain bytes of an encrypted stream, in their order.
+
+    Raises:
+        ArchiveFault: The stream breaks off (`truncated_archive`), or its end does not fit (`wrong_password`).
+    """
+
+    def __init__(self, source: Pieces, password: str) -> None:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+        from cryptography.hazmat.primitives.padding import PKCS7
+
+        head = source.read(len(SALTED) + _SALT_BYTES)
+        made = hashlib.pbkdf2_hmac("sha256", password.encode(), head[len(SALTED) :], ROUNDS, _KEY_BYTES + 16)
+        cipher = Cipher(algorithms.AES256(made[:_KEY_BYTES]), modes.CBC(made[_KEY_BYTES:]))
+        self._source = source
+        self._decryptor = cipher.decryptor()
+        self._unpadder = PKCS7(_BLOCK_BITS).unpadder()
+        self._ended = False
+
+    def take(self) -> bytes:
+        """What comes next, `b""` at the end."""
+        while not self._ended:
+            data = self._source.take()
+            plain = self._unpadder.update(self._decryptor.update(data)) if data else self._end()
+            if plain:
+                return plain
+        return b""
+
+    def _end(self) -> bytes:
+        self._ended = True
+        try:
+            rest = self._unpadder.update(self._decryptor.finalize())
+        except ValueError:
+            raise ArchiveFault("truncated_archive", "the encrypted stream breaks off") from None
+        try:
+            return rest + self._unpadder.finalize()
+        except ValueError:
+            raise ArchiveFault("wrong_password", "its end is not as the password says, or is damaged") from None
