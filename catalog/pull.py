@@ -249,7 +249,7 @@ class _Pull:
         outcome.reached, outcome.held, outcome.missing = drawing.reached, drawing.held, drawing.missing
         outcome.ended = drawing.ended if drawing.has_all else []
         outcome.done = whole
-        outcome.final = whole and not drawing.has_all
+        outcome.final = whole and (drawing.reached or not drawing.has_all)
 
     def _notes(self, outcome: _Outcome, *, done: bool) -> dict[str, Any]:
         """What the history of the next pulls is made of."""

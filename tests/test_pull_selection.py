@@ -382,3 +382,67 @@ def test_a_draw_from_librispeech_is_mixed_and_the_same_from_every_source(
     ids = [row["id"] for row in select(tmp_path / "all", "select id from samples")]
     ids.sort(key=lambda identity: hashlib.sha256(f"0:{identity}".encode()).hexdigest())
     assert {row["id"] for row in select(tmp_path / "drawn", "select id from samples")} == set(ids[:10])
+
+
+# ---- clips by links
+
+LINKS_CARD = """
+name: links
+title: Links
+panel: S1
+modality: audio
+tasks: [tagging]
+languages: [en]
+license: CC0-1.0
+splits: {train: train}
+sources:
+  - urls: https://example.org/links/train.csv
+    reader:
+      annotated:
+        tables: [{file: train.csv}]
+        id: id
+        columns: {labels: [label], speaker: who}
+        remote: {site: link, url: "{url}", kind: audio}
+        media: {audio: "{id}.wav"}
+"""
+
+
+def test_a_draw_of_links_fetches_only_what_was_drawn_and_replaces_the_dead(tmp_path: Path) -> None:
+    """Every third link is dead."""
+    store = tmp_path / "store"
+    with serve(tmp_path / "mirror") as host:
+        rows = ["id,url,label,who"]
+        for n in range(30):
+            rows.append(f"c{n:02d},{host.url(f'/clips/c{n:02d}.wav')},{'Dog' if n % 2 else 'Cat'},s{n % 4}")
+            if n % 3:
+                path = tmp_path / f"mirror/clips/c{n:02d}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(noise(n))
+        table = tmp_path / "mirror/example.org/links/train.csv"
+        table.parent.mkdir(parents=True)
+        table.write_text("\n".join(rows) + "\n")
+        (tmp_path / "cards").mkdir()
+        (tmp_path / "cards/links.yaml").write_text(LINKS_CARD)
+
+        def pull(**options: Any) -> PullResult:
+            return triptych.pull(
+                "links", store=store, cards=[tmp_path / "cards"], mirror=tmp_path / "mirror", **options
+            )
+
+        order = sorted(range(30), key=lambda n: hashlib.sha256(f"0:links/train/c{n:02d}".encode()).hexdigest())
+        good = [n for n in order if n % 3]
+        done = pull(samples=8, by="hash")
+        assert names(store, "links") == {f"c{n:02d}" for n in good[:8]} and done.reached
+        asked = {request.path for request in host.requests if request.path.startswith("/clips/")}
+        tried = order[: order.index(good[7]) + 1]
+        assert asked == {f"/clips/c{n:02d}.wav" for n in tried}, "nothing else was fetched"
+        assert done.account.kept == 8 and done.account.dropped["filtered"] == 30 - len(tried)
+        host.requests.clear()
+        pull(samples=3, labels="Dog")
+        dogs = [n for n in range(30) if n % 2]
+        assert {f"c{n:02d}" for n in dogs if n % 3}.issuperset(names(store, "links") - {f"c{n:02d}" for n in good[:8]})
+        asked = {request.path for request in host.requests if request.path.startswith("/clips/")}
+        assert asked <= {f"/clips/c{n:02d}.wav" for n in dogs}, "what the filter leaves out is not fetched"
+    check_accounts(store)
+    check_media(store)
+    assert leftovers(store) == []
