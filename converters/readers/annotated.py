@@ -7,7 +7,8 @@ A card's options:
         format        csv, tsv, json, jsonl or parquet, where the ending does not say it; .gz, .bz2 and .xz are opened;
                       lines: `header` columns with any white space between them, the last one is the rest of the line
         encoding      of CSV, for example iso-8859-1; else UTF-8
-        delimiter, escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
+        delimiter     of CSV; of a list of them the first that stands in the header line
+        escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
         header        column names, where the file has no header line
         records       where the list lies in a JSON, for example `data.items`; keyed: COLUMN where it is an object,
                       whose keys go to that column; single: true where a JSON is one record. JSON is streamed.
@@ -30,6 +31,7 @@ A card's options:
                   split: {column: split, map: {validate: val}, only: [train, val]} passes over rows of other splits
     group         columns; rows equal in them are one sample, with the captions of all
     reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; a null is `null`; no media is read for these
+    embedded      {file: "*.parquet", name: "{id}.flac", column: audio}: media in Parquet files, see embedded.py
     extra_media   ignore: media without a row is counted, not rejected
     missing_media ignore: rows without media are counted, not rejected
     remote        {site: youtube or link, url: "https://www.youtube.com/watch?v={id}", start, end, kind}: used where the
@@ -101,11 +103,12 @@ class _Annotated:
         """Whether a file of this name is a table or media that some wanted row may have."""
         if _JUNK.search(name):
             return False
-        if self.annotation.tables_of(name):
+        if self.annotation.tables_of(name) or self._is_embedding(name):
             return True
         if self.remote is not None or not self.annotation.is_media(name) or self._is_of_unwanted_split(name):
             return False
-        return not self.index.is_passed(self._keys(name))
+        keys = self._keys(name)
+        return not self.index.is_passed(keys) or bool(self.index.find(keys))
 
     def read(self, files: RawStream) -> CandidateStream:
         intact = True
@@ -119,9 +122,29 @@ class _Annotated:
                 for item in self._take_tables(file, tables):
                     intact &= not (isinstance(item, Rejection) and item.damaged)
                     yield item
+            elif self._is_embedding(file.name):
+                for item in self._take_embedded(file):
+                    intact &= not (isinstance(item, Rejection) and item.damaged)
+                    yield item
             else:
                 yield from self._take_media(arrived(file))
         yield from self._finish(intact=intact)
+
+    def _is_embedding(self, name: str) -> bool:
+        return self.annotation.embedded is not None and self.remote is None and self.annotation.embedded.holds(name)
+
+    def _take_embedded(self, file: RawFile) -> CandidateStream:
+        assert self.annotation.embedded is not None
+        for item in self.annotation.embedded.files(file, wants=self._awaits, listed=self.context.index_only):
+            if isinstance(item, Rejection):
+                yield item
+            else:
+                yield from self._take_media(arrived(item))
+
+    def _awaits(self, name: str) -> bool:
+        """Whether a row lacks media of this name, or may yet come that does."""
+        found = self.index.find(self._keys(name))
+        return bool(self.index.read(n for n, _ in found)) if found else self.accepts(name)
 
     def _keys(self, name: str) -> list[str]:
         return path_keys(name, ignore_case=self.annotation.ignore_case)
@@ -265,19 +288,27 @@ class _Annotated:
         yield from self._complete(self.index.rows_with_media() if further else list(dict.fromkeys(touched)))
 
     def _complete(self, numbers: Iterable[int], *, at_end: bool = False) -> CandidateStream:
-        """Samples of those rows whose media and tables have all come."""
+        """Samples of those rows whose media and tables have all come; rows of one file stand together."""
         needed = set(self.annotation.media)
         if at_end:
             needed -= self.annotation.optional_kinds
-        batches: dict[tuple[tuple[str, int], ...], list[IndexedRow]] = {}
+        rows: list[IndexedRow] = []
+        of_rows: dict[str, int] = {}
         for n in numbers:
             have = self.index.have(n)
-            if have and needed <= set(have):
-                for row in self.index.read([n]):
-                    if at_end or self._is_ready(row):
-                        batches.setdefault(tuple(sorted(have.items())), []).append(row)
-        for have_items, rows in batches.items():
-            yield from self._samples(rows, {kind: self.index.waiting(w) for kind, w in have_items})
+            if not have or not needed <= set(have):
+                continue
+            ready = [row for row in self.index.read([n]) if at_end or self._is_ready(row)]
+            if rows and have != of_rows:
+                yield from self._from_waiting(rows, of_rows)
+                rows = []
+            rows.extend(ready)
+            of_rows = have
+        if rows:
+            yield from self._from_waiting(rows, of_rows)
+
+    def _from_waiting(self, rows: list[IndexedRow], have: dict[str, int]) -> CandidateStream:
+        yield from self._samples(rows, {kind: self.index.waiting(w) for kind, w in have.items()})
 
     # ---- samples
 

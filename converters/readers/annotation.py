@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ...errors import UsageError
 from ...shards.sample import MEDIA_KINDS
 from ..raw import Blob, Remote
+from .embedded import Embedded, compile_embedded
 from .filling import Row, filling
 from .folder import MEDIA_EXTENSIONS
 from .index import normal_key
@@ -25,7 +26,7 @@ from .values import BadValue, as_text
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
-    | {"remote", "extra_media", "missing_media", "notes"}
+    | {"remote", "embedded", "extra_media", "missing_media", "notes"}
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
@@ -96,6 +97,7 @@ class Annotation:
     report_extra: bool
     report_missing: bool
     remote: RemoteMedia | None
+    embedded: Embedded | None = None
 
     @property
     def first(self) -> list[Table]:
@@ -231,6 +233,7 @@ def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
         _reported("extra_media", options),
         _reported("missing_media", options),
         remote,
+        compile_embedded(options["embedded"]) if options.get("embedded") else None,
     )
 
 
@@ -272,7 +275,8 @@ def _table(number: int, entry: Any, names: Names) -> Table:
     elif "join" in entry:
         join = entry["join"] if isinstance(entry["join"], Mapping) else {"on": entry["join"], "with": entry["join"]}
         if set(join) != {"on", "with"}:
-            raise UsageError(f"tables: {entry['file']}: `join` is a column, or `on` and `with`.")
+            quoted = " (with `on` in quotes, which YAML takes for true)" if True in join else ""
+            raise UsageError(f"tables: {entry['file']}: `join` is a column, or `on` and `with`{quoted}.")
         table.on = compile_value(join["on"], names, what="join.on")
         table.with_ = compile_value(join["with"], names, what="join.with")
     return table

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import Any
 
 from ...errors import UsageError
@@ -27,12 +26,13 @@ _PLACEHOLDER = re.compile(r"\{([^{}\[\]|:]+)(?:\[(-?\d*):(-?\d*)\])?((?:\|[a-z]+
 
 def base(text: str) -> str:
     """The last part of a path, whichever way its slashes lean."""
-    return PurePosixPath(text.replace("\\", "/")).name
+    return text.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
 def stem(text: str) -> str:
     """The last part of a path without its ending."""
-    return PurePosixPath(base(text)).stem
+    name, dot, _ = base(text).rpartition(".")
+    return name if dot and name else base(text)
 
 
 WORDS: dict[str, Callable[[str], str]] = {

@@ -34,6 +34,7 @@ CREATE TABLE waiting(w INTEGER PRIMARY KEY, name TEXT, uri TEXT, revision TEXT, 
 CREATE TABLE waiting_keys(key TEXT, w INTEGER, PRIMARY KEY (key, w)) WITHOUT ROWID;
 CREATE TABLE have(n INTEGER, kind TEXT, w INTEGER, PRIMARY KEY (n, kind)) WITHOUT ROWID;
 CREATE INDEX have_w ON have(w);
+CREATE INDEX waiting_w ON waiting_keys(w);
 """
 
 
@@ -254,8 +255,8 @@ class Index:
     def match_waiting(self, *, after: int) -> list[tuple[int, str]]:
         """Media (number, name) that waits and that a row after this number may belong to."""
         found = self._db.execute(
-            "SELECT DISTINCT waiting.w, name FROM keys JOIN waiting_keys USING (key) JOIN waiting USING (w) "
-            "WHERE n > ? ORDER BY waiting.w",
+            "SELECT DISTINCT waiting.w, name FROM keys CROSS JOIN waiting_keys USING (key) "
+            "CROSS JOIN waiting USING (w) WHERE n > ? ORDER BY waiting.w",
             (after,),
         )
         return [(int(w), str(name)) for w, name in found]
@@ -299,7 +300,7 @@ class Index:
         while True:
             found = self._db.execute(
                 "SELECT w, name, uri, revision, split, config FROM waiting "
-                "WHERE w > ? AND w NOT IN (SELECT w FROM have) ORDER BY w LIMIT ?",
+                "WHERE w > ? AND NOT EXISTS (SELECT 1 FROM have WHERE have.w = waiting.w) ORDER BY w LIMIT ?",
                 (last, _BATCH),
             ).fetchall()
             if not found:

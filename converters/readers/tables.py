@@ -16,6 +16,7 @@ import lzma
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
@@ -83,20 +84,29 @@ def _read_csv(file: RawFile, stream: BinaryIO, options: Mapping[str, Any], delim
     # Not closed here: the stream belongs to the caller, and closing the wrapper would close it.
     text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
     lines = _Lines(text, comment=options.get("comment"), skip=int(options.get("skip", 0)))
+    delimiter, counted = _delimiter(options.get("delimiter", delimiter), lines)
     reader = csv.reader(
-        lines,
-        delimiter=str(options.get("delimiter", delimiter)),
+        counted,
+        delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         escapechar=options.get("escape"),
         skipinitialspace=bool(options.get("skip_initial_space", False)),
         strict=quoted,
     )
     header = [str(name) for name in options["header"]] if options.get("header") else None
-    rest = str(options.get("delimiter", delimiter)) if options.get("rest") else None
+    rest = delimiter if options.get("rest") else None
     try:
         yield from _csv_rows(file, reader, lines, header, rest)
     finally:
         text.detach()
+
+
+def _delimiter(given: Any, lines: _Lines) -> tuple[str, Iterator[str]]:
+    """The delimiter, of several the first that stands in the first line; and all lines."""
+    if not isinstance(given, list):
+        return str(given), lines
+    first = next(lines, "")
+    return next((str(each) for each in given if str(each) in first), str(given[-1])), chain([first], lines)
 
 
 class _Lines:

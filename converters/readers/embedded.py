@@ -1,0 +1,101 @@
+"""Media inside Parquet files as the media files of a corpus whose tables lie beside them.
+
+    embedded: {file: "*.parquet", name: "{youtube_id}_{start_time:d}.flac", column: audio}
+
+Every row is a media file: its name is made of the row's columns, its bytes stand in `column` (bytes, or a struct
+{bytes, path}). For copies of a corpus that repeat the sound in every row of one clip, or that left out columns which the
+original table has. The media column is read only for row groups that hold a file somebody waits for.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ...errors import DamagedError, UsageError
+from ..raw import RawFile, RawStream, Rejection
+from .filling import Filling, filling
+from .paths import match
+
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The compiled option.
+
+    Attributes:
+        file: Path template of the Parquet files.
+        name: Gives the name of a row's media file.
+        column: Where its bytes are.
+    """
+
+    file: str
+    name: Filling
+    column: str
+
+    def holds(self, name: str) -> bool:
+        """Whether a file of this name is such a Parquet file."""
+        return match(self.file, name) is not None
+
+    def files(self, file: RawFile, *, wants: Callable[[str], bool], listed: bool) -> RawStream:
+        """The media files in one Parquet file, in row order.
+
+        Args:
+            wants: Whether anybody waits for a media file of this name; asked once more before it is handed over.
+            listed: Only names are wanted: no media is read.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with file.open() as handle:
+            try:
+                yield from self._files(file, pq.ParquetFile(handle), wants, listed)
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                detail = (str(error).splitlines() or [type(error).__name__])[0]
+                yield Rejection(file.name, "corrupt_parquet", detail, file.uri, damaged=True)
+
+    def _files(self, file: RawFile, parquet: Any, wants: Callable[[str], bool], listed: bool) -> Iterator[RawFile]:
+        missing = sorted({*self.name.columns, self.column} - set(parquet.schema_arrow.names))
+        if missing:
+            raise DamagedError(
+                f"{file.uri}: the card expects column(s) {', '.join(missing)}; "
+                f"there are {', '.join(parquet.schema_arrow.names)}.",
+                hint="the dataset changed its layout: pin the revision on the card, or fix its `embedded`",
+            )
+        first = 0
+        for group in range(parquet.num_row_groups):
+            table = parquet.read_row_group(group, columns=list(self.name.columns))
+            names = [self.name.fill(row) for row in table.to_pylist()]
+            if any(name is not None and wants(name) for name in names):
+                media = [None] * len(names) if listed else self._media(parquet, group)
+                for place, (name, value) in enumerate(zip(names, media, strict=True)):
+                    if name is not None and (listed or value is not None) and wants(name):
+                        yield _raw(file, name, first + place, value)
+            first += len(names)
+
+    def _media(self, parquet: Any, group: int) -> Iterator[Any]:
+        for batch in parquet.iter_batches(batch_size=_BATCH, row_groups=[group], columns=[self.column]):
+            yield from batch.column(0).to_pylist()
+
+
+def compile_embedded(spec: Any) -> Embedded:
+    """The option of a card, checked.
+
+    Raises:
+        UsageError: It is written wrong.
+    """
+    if not isinstance(spec, Mapping) or set(spec) != {"file", "name", "column"}:
+        raise UsageError(f"embedded: expected {{file, name, column}}, got {spec!r}.")
+    return Embedded(str(spec["file"]), filling(str(spec["name"])), str(spec["column"]))
+
+
+def _raw(file: RawFile, name: str, row: int, value: Any) -> RawFile:
+    data = value.get("bytes") if isinstance(value, dict) else value
+    data = data if isinstance(data, bytes) else b""
+    opener = partial(io.BytesIO, data)
+    return RawFile(name, f"{file.uri}#row={row}", file.revision, len(data), opener, split=file.split,
+                   config=file.config, spool=file.spool)  # fmt: skip
