@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import triptych
+import yaml
 from stores import check_accounts, check_media, select
 
 HUB = "huggingface.co/datasets/{repo}/resolve/main/{path}"
@@ -26,6 +30,14 @@ def on_host(mirror: Path, url: str) -> Path:
 
 def on_hub(mirror: Path, repo: str, path: str) -> Path:
     return on_host(mirror, HUB.format(repo=repo, path=path))
+
+
+def summed(mirror: Path) -> str:
+    """The mirror, with a `mirror.yaml` whose sums stand in for those of the originals."""
+    files = [path for path in sorted(mirror.rglob("*")) if path.is_file()]
+    sums = {path.relative_to(mirror).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    (mirror / "mirror.yaml").write_text(yaml.safe_dump({"subset": True, "sha256": sums}))
+    return str(mirror)
 
 
 def packed(path: Path, files: Mapping[str, bytes]) -> Path:
@@ -104,3 +116,34 @@ def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def volumes(name: str, files: Mapping[str, bytes], *, size: int) -> dict[str, bytes]:
+    """A zip of several volumes, `NAME.z01`, `NAME.z02`, ..., `NAME.zip`, as Info-ZIP's `zip -s` cuts it.
+
+    A volume ends where it is full, but never inside a header; the directory and its end stand in the last one, and say
+    of every member in which volume it begins, and where there.
+    """
+    made = [bytearray(b"PK\x07\x08")]
+    directory = bytearray()
+    for member, data in files.items():
+        raw, crc = member.encode(), zlib.crc32(data)
+        common = struct.pack("<HHHHHIIIHH", 20, 0x800, 0, 0, 0x21, crc, len(data), len(data), len(raw), 0)
+        header = b"PK\x03\x04" + common + raw
+        if len(made[-1]) + len(header) > size:
+            made.append(bytearray())
+        place = struct.pack("<HHHII", 0, len(made) - 1, 0, 0o644 << 16, len(made[-1]))
+        directory += b"PK\x01\x02" + struct.pack("<H", 0x314) + common + place + raw
+        made[-1] += header
+        rest = data
+        while rest:
+            if len(made[-1]) >= size:
+                made.append(bytearray())
+            room = size - len(made[-1])
+            made[-1] += rest[:room]
+            rest = rest[room:]
+    made.append(bytearray(directory))
+    last, count = len(made) - 1, len(files)
+    made[-1] += b"PK\x05\x06" + struct.pack("<HHHHIIH", last, last, count, count, len(directory), 0, 0)
+    names = [*(f"{name}.z{n:02d}" for n in range(1, len(made))), f"{name}.zip"]
+    return {each: bytes(data) for each, data in zip(names, made, strict=True)}

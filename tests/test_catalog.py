@@ -177,10 +177,13 @@ def test_list_chooses_by_panel_task_language_and_gate(tmp_path: Path) -> None:
     place: list[str | Path] = ["--cards", tmp_path, "--store", tmp_path / "store"]
     assert {"librispeech", "demo-speech", "mine"} <= set(names("--panel", "s1", *place))
     assert "demo-video" not in names("--group", "S1", *place)
-    assert names("--panel", "S3", "--task", "captioning", *place) == ["demo-av"]
-    assert set(names("--language", "zh", *place)) == {"aishell1", "demo-speech", "mine"}
-    assert names("--gated", *place) == ["mine"]
+    assert names("--panel", "S3", "--task", "captioning", *place) == ["audiocaps_av", "demo-av", "msrvtt_mteb"]
+    assert {"aishell1", "demo-speech", "mine"} <= set(names("--language", "zh", *place))
+    assert "kinetics400" not in names("--language", "zh", *place)
+    assert {"mine", "lrs2", "timit"} <= set(names("--gated", *place))
     assert "mine" not in names("--open", *place)
+    assert "librispeech" in names("--open", "--license", "cc-by", *place)
+    assert names("--license", "cc-by", "--modality", "video", "--task", "qa", *place) == ["longvideobench"]
     assert names("--task", "no-such", *place) == []
     assert not (tmp_path / "store").exists()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -33,17 +34,30 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], configs: Se
     """
     path = path.expanduser().absolute()
     config = configs[0] if len(configs) == 1 else None
+    mark = partial(_marked, split=splits[0] if len(splits) == 1 else None, config=config)
     if path.is_dir():
-        return Unit(tuple(splits), str(path), lambda accepts: _tree(path, source, accepts, access),
+        return Unit(tuple(splits), str(path), lambda accepts: mark(_tree(path, source, accepts, access)),
                     tree_fingerprint(path), config=config, local=True)  # fmt: skip
     if not path.is_file():
         raise UsageError(f"--from {path}: there is no such file or folder.")
     if is_archive(path.name) or source.reader_name != "columns":
-        return _archive(path, source, tuple(splits), config, access)
+        unit = _archive(path, source, tuple(splits), config, access)
+        members_of = unit.files
+        unit.files = lambda accepts: mark(members_of(accepts))
+        return unit
     if len(splits) != 1:
         raise UsageError(f"--from {path}: which split is it? Add --split, one of {', '.join(splits)}.")
     return Unit(tuple(splits), str(path), lambda accepts: _one_file(path, splits[0], config),
                 file_fingerprint(path), config=config, bytes=path.stat().st_size, local=True)  # fmt: skip
+
+
+def _marked(stream: RawStream, *, split: str | None, config: str | None) -> RawStream:
+    """Files that do not say what they are of are of what the user asked for, where that is one thing."""
+    for item in stream:
+        if isinstance(item, RawFile):
+            item.split = item.split or split
+            item.config = item.config or config
+        yield item
 
 
 def _one_file(path: Path, split: str, config: str | None) -> Iterator[RawFile]:

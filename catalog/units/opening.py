@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from ...converters.raw import RawFile, RawStream, Rejection
 from ..local import Verification, file_fingerprint, verified
 from ..sources.archive import members
-from ..sources.checksums import Expected
+from ..sources.checksums import READ_BYTES, Expected, Sums, check
 from ..sources.growing import GrowingFile
 from ..sources.joined import JoinedStream
 from ..sources.partial import Downloaded, PartialFile, download
@@ -190,29 +190,44 @@ class Opening:
 
     def _joined(self, part: Part, expected: Expected, accepts: Accepts) -> RawStream:
         """Parts that are one file byte after byte: each is opened when its turn comes, or reached by ranges."""
-        places = [self._where(url) for url in part.urls]
-        local = [place for place in places if isinstance(place, Path)]
+        seekable = SEEKABLE.search(part.name) is not None
+        openers = [self._part_opener(url, seekable=seekable) for url in part.urls]
         with ExitStack() as stack:
-            if len(local) == len(places):
-                stream = stack.enter_context(JoinedStream([opener(path) for path in local]))
-                state = f"size:{sum(path.stat().st_size for path in local)}"
-            else:
-                seekable = SEEKABLE.search(part.name) is not None
-                openers = [self._part_opener(str(place), seekable=seekable) for place in places]
-                stream = stack.enter_context(JoinedStream(openers))
-                state = "joined"
+            stream = stack.enter_context(JoinedStream(openers))
+            state = self._joined_state(stream, part, expected)
             yield from self._members(cast("BinaryIO", stream), part, self._pinned(part, state), accepts)
 
     def _part_opener(self, url: str, *, seekable: bool) -> Callable[[], BinaryIO]:
-        if self.access.whole:
-            return lambda: self._fetch(url, Expected())[0]
+        access, where = self.access, self._where(url)
+        expected = Expected(sha256=access.mirror.sha256(url) if access.mirror is not None else None)
+        if isinstance(where, Path):
+            return lambda: self._open_part(where, expected)
+        if access.whole:
+            return lambda: self._fetch(where, expected)[0]
         if seekable:
-            return lambda: self._ranged(url)
-        access = self.access
+            return lambda: self._ranged(where)
         return lambda: cast("BinaryIO", GrowingFile(
-            access.fetcher, url, access.partial, progress=access.progress, on_wait=access.notice,
-            on_restart=access.notice,
+            access.fetcher, where, access.partial, expected=expected, progress=access.progress,
+            on_wait=access.notice, on_restart=access.notice,
         ))  # fmt: skip
+
+    def _open_part(self, path: Path, expected: Expected) -> BinaryIO:
+        if expected.sha256 and self.access.whole:
+            verified(path, expected)
+        return path.open("rb")
+
+    def _joined_state(self, stream: JoinedStream, part: Part, expected: Expected) -> str:
+        """Which file the parts make: its sum, where everything is wanted and the card has one to compare with."""
+        stands_in = self.access.mirror is not None and any(map(self.access.mirror.sha256, part.urls))
+        if stands_in or not self.access.whole or not (expected.sha256 or expected.md5):
+            return f"{len(part.urls)} parts"
+        sums = Sums(expected)
+        while data := stream.read(READ_BYTES):
+            sums.update(data)
+        measured = sums.measured()
+        check(measured, expected, part.name)
+        stream.seek(0)
+        return f"sha256:{measured.sha256}"
 
     def _pinned(self, part: Part, state: str) -> str:
         return f"{part.revision} ({state})" if part.revision else state

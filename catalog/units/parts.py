@@ -119,12 +119,17 @@ def _hub_parts(source: SourceCard, file: FileCard, revision: str, split: str | N
     repo = str(source.hub)
     found = [(path, *_found(repo, path, revision, access)) for path in file.paths]
     if file.name is not None:
-        joined = tuple(url for _, urls, _ in found for url in urls)
+        joined = tuple(url for _, urls, _ in found for url in sorted(urls, key=in_number_order))
         yield _part(source, file.name, joined, split, found[0][2])
         return
     for _, urls, at in found:
         for url in urls:
             yield _part(source, _path_in_repo(url), (url,), split, at)
+
+
+def in_number_order(name: str) -> list[tuple[str, int]]:
+    """A key for sorting by which part 100 comes after part 99: `a.z99`, `a.z100`, `a.zip`."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+|^)(\d*)", name)]
 
 
 def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list[str], str]:
