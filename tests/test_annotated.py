@@ -659,3 +659,21 @@ def test_meld_rows_have_curly_quotes_straightened_and_clock_times_in_seconds(sha
     extra = candidate.fields["extra"]
     assert extra["Utterance"] == "You must’ve had your hands full."
     assert extra["clip_start_s"] == "981.94"
+
+
+def test_media_without_a_row_is_not_kept_once_every_table_it_could_be_in_has_come() -> None:
+    tables = [{"file": ["{config}/train.csv", "{config}/dev.csv"]}]
+    options = {**BASIC, "tables": tables, "media": {"audio": "{config}/clips/{path}"}, "extra_media": "ignore"}
+    rows = "path,sentence\n"
+    files = Stream(
+        {
+            "en/train.csv": rows,
+            "en/clips/early.wav": b"E",
+            "en/dev.csv": f"{rows}early.wav,one\n",
+            "en/clips/x.wav": b"X",
+            "de/clips/x.wav": b"Y",
+        }
+    )
+    candidates, rejections = read("annotated", files, options)
+    assert ([c.media[0][1].data for c in candidates], rejections) == ([b"E"], [])
+    assert [name for name in files.opened if "clips" in name] == ["en/clips/early.wav", "de/clips/x.wav"]

@@ -3,7 +3,8 @@
 A card's options:
 
     tables        the tables, each:
-        file          path template (paths.py), or a list of them: `clotho_captions_{split}.csv`; its parts are columns
+        file          path template (paths.py), or a list of them: `clotho_captions_{split}.csv`; its parts are columns.
+                      Files named one by one tell when all have come, so that media without a row need not wait
         format        csv, tsv, json, jsonl or parquet, where the ending does not say it; .gz, .bz2 and .xz are opened;
                       lines: `header` columns with any white space between them, the last one is the rest of the line
         encoding      of CSV, for example iso-8859-1; else UTF-8
@@ -47,20 +48,18 @@ file), `no_table`.
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ...errors import UsageError
 from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .annotated_samples import AnnotatedSamples
 from .annotation import Annotation, Table, compile_options
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .rows import Row
 from .rules import RowRules
-from .tables import read_rows, seekable
+from .tables import open_blob, read_rows, seekable
 from .values import BadValue, as_text
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
@@ -74,6 +73,13 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
         reader = _Annotated(annotation, RowRules(context.options, context, names), context, index, names)
         context.accepts = reader.accepts
         yield from reader.read(files)
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Raises UsageError where the options of a card are wrong."""
+    names: dict[str, dict[str, str]] = {}
+    compile_options(options, names)
+    RowRules(options, ReadContext("check", options), names)
 
 
 class _Annotated:
@@ -175,7 +181,7 @@ class _Annotated:
         else:
             blob = file.blob()
             for table, parts in wanted:
-                with io.BytesIO(blob.data) if blob.data is not None else _opened(blob.path) as stream:
+                with open_blob(blob) as stream:
                     yield from self._take_table(file, stream, table, parts)
             if blob.temporary and blob.path is not None:
                 blob.path.unlink()
@@ -184,8 +190,10 @@ class _Annotated:
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
         """Whether a table has rows of a wanted split, as far as its path tells."""
-        if table.names is None and not self._wants_parts({**_split_part(file), **parts}, file.split):
+        known = {"split": file.split, **parts} if file.split else parts
+        if table.names is None and not self._wants_parts(known, file.split):
             self.passed_tables = True
+            table.note(file.name, {})
             self.tabled |= table.is_first
             return False
         return True
@@ -204,7 +212,7 @@ class _Annotated:
                     self._add_row(self._numbered({**table.constants, **row.values, **parts}, number), row.where, file)
             except BadValue as error:
                 yield Rejection(row.where, "bad_value", f"{row.where}: {error}", row.where)
-        table.came.add(table.parts_of(parts))
+        table.note(file.name, parts)
         self.tabled |= table.is_first
 
     def _numbered(self, values: dict[str, Any], number: int) -> dict[str, Any]:
@@ -239,7 +247,7 @@ class _Annotated:
         if not found:
             if self.index.is_passed(keys):
                 return
-            if self._tables_are_complete():
+            if self._tables_are_complete(media):
                 yield from self._without_row(media)
             else:
                 self.index.hold(media, keys, self.context)
@@ -264,14 +272,11 @@ class _Annotated:
         self._add_row(dict(parts), media.uri, media.file)
         return self.index.find(keys)
 
-    def _tables_are_complete(self) -> bool:
-        """Whether no table can come any more: every template without placeholders has come."""
+    def _tables_are_complete(self, media: Arrived) -> bool:
+        """Whether no table can come any more that might have rows of this media."""
         first = self.annotation.first
-        return bool(first) and all(
-            table.came and not any("{" in template or "*" in template for template in table.templates)
-            and len(table.templates) == 1
-            for table in first
-        )  # fmt: skip
+        parts = self.annotation.parts(media.name) or {}
+        return bool(first) and all(table.is_complete(parts) for table in first)
 
     def _is_ready(self, row: IndexedRow) -> bool:
         """Whether every further table that this row needs has come."""
@@ -386,13 +391,3 @@ class _Annotated:
                 notes.append(f"{self.extra:,} media files without a row were passed over")
             if self.missing:
                 notes.append(f"{self.missing:,} rows without media were passed over")
-
-
-def _opened(path: Any) -> Any:
-    if path is None:
-        raise UsageError("a table without bytes")
-    return path.open("rb")
-
-
-def _split_part(file: RawFile) -> dict[str, str]:
-    return {"split": file.split} if file.split else {}

@@ -47,7 +47,8 @@ class Table:
         names: For a table of class names, what the card calls it.
         constants: Columns that every row of it has.
         shared: Placeholders of its path that rows of the first table know too: its file belongs to those rows only.
-        came: The shared parts of the paths of its files that have come.
+        came: The shared parts of the paths of its files that were read.
+        files: Template and all parts of every file that has come, read or passed over.
     """
 
     number: int
@@ -60,12 +61,28 @@ class Table:
     constants: Mapping[str, Any] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
     came: set[tuple[str, ...]] = field(default_factory=set)
+    files: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
 
     def match(self, name: str) -> dict[str, str] | None:
         for template in self.templates:
             if (parts := match(template, name)) is not None:
                 return parts
         return None
+
+    def note(self, name: str, parts: dict[str, str]) -> None:
+        """A file of it has come; `parts` are those of its path where it was read."""
+        if parts or not self.shared:
+            self.came.add(self.parts_of(parts))
+        for template in self.templates:
+            if (found := match(template, name)) is not None:
+                self.files.add((template, tuple(found[part] for part in placeholders(template))))
+
+    def is_complete(self, parts: Mapping[str, str]) -> bool:
+        """Whether every file that may have rows of media with these parts has come."""
+        expected = [
+            (template, tuple(parts.get(part, "") for part in placeholders(template))) for template in self.templates
+        ]
+        return "*" not in "".join(self.templates) and all(item in self.files for item in expected)
 
     @property
     def is_first(self) -> bool:

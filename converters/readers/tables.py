@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from ...errors import UsageError
-from ..raw import RawFile, Rejection
+from ..raw import Blob, RawFile, Rejection
 from .rows import CSV_FIELD_BYTES, Row
 from .values import without_nan
 
@@ -261,9 +261,17 @@ def _read_parquet(file: RawFile, stream: BinaryIO) -> Rows:
         )
 
 
+def open_blob(blob: Blob) -> BinaryIO:
+    """The bytes of a table that is read more than once, or back and forth."""
+    if blob.data is not None:
+        return io.BytesIO(blob.data)
+    assert blob.path is not None
+    return blob.path.open("rb")
+
+
 def seekable(file: RawFile) -> bool:
     """Whether a table of this name must be read back and forth."""
     return PurePosixPath(file.name).suffix.lower() == ".parquet"
 
 
-__all__ = ["FORMATS", "Rows", "read_rows", "seekable"]
+__all__ = ["FORMATS", "Rows", "open_blob", "read_rows", "seekable"]
