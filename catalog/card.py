@@ -52,13 +52,16 @@ class EvaluationList(CardModel):
     Attributes:
         url: JSON Lines with the fields `audio`, `prompt`, `gt` and `source`.
         audio: Template of the path in `audio`; its parts name the sample (`{id}`, `{split}`, `{config}`).
-        source: Value of `source` in the rows of this dataset, where the list holds others too.
+        source: Value of `source` in the rows of this dataset, where the list holds others too; `*` stands for any
+            characters.
+        config: The configuration whose samples it names, where a sample's own id repeats from one to the other.
     """
 
     url: str
     audio: str
     sha256: str | None = None
     source: str | list[str] | None = None
+    config: str | None = None
     note: str | None = None
 
 
