@@ -22,6 +22,7 @@ from ..sources.archive import members
 from ..sources.checksums import Expected
 from ..sources.joined import JoinedStream
 from ..sources.tree import tree
+from .naming import named_by_card
 from .opening import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener, secret
 from .unit import Accepts, Access, Unit, password_of
 
@@ -36,8 +37,14 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], configs: Se
     config = configs[0] if len(configs) == 1 else None
     mark = partial(_marked, split=splits[0] if len(splits) == 1 else None, config=config)
     if path.is_dir():
-        return Unit(tuple(splits), str(path), lambda accepts: mark(_tree(path, source, accepts, access)),
-                    tree_fingerprint(path), config=config, local=True)  # fmt: skip
+        return Unit(
+            tuple(splits),
+            str(path),
+            lambda accepts: mark(named_by_card(_tree(path, source, accepts, access), source, str(path), configs)),
+            tree_fingerprint(path),
+            config=config,
+            local=True,
+        )
     if not path.is_file():
         raise UsageError(f"--from {path}: there is no such file or folder.")
     if is_archive(path.name) or source.reader_name != "columns":
