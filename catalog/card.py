@@ -6,12 +6,13 @@ Every error names the file, the line and the key; unknown keys are errors. Where
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from ..converters.readers import check_options
 from ..errors import UsageError
 from ..shards.sample import MODALITIES
 from .document import Lines, load_document
@@ -197,7 +198,20 @@ def check_card(path: Path) -> tuple[list[str], Card | None]:
         return [_problem(path, item, lines) for item in error.errors()], None
     if card.name != path.stem:
         return [f"{path}:1: name: {card.name!r}, but the file is called {path.name}"], None
-    return [], card
+    problems = list(_reader_problems(path, card, lines))
+    return problems, None if problems else card
+
+
+def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
+    """What the readers say of the options that the card gives them."""
+    for number, source in enumerate(card.sources):
+        try:
+            check_options(source.reader_name, source.reader_options)
+        except UsageError as error:
+            yield f"{path}:{lines.get(('sources', number, 'reader'), 1)}: sources.{number}.reader: {error.message}"
+        if source.is_remote and "remote" not in source.reader_options:
+            where = lines.get(("sources", number), 1)
+            yield f"{path}:{where}: sources.{number}: {source.kind} needs a reader with the option `remote`"
 
 
 def _problem(path: Path, item: Any, lines: Lines) -> str:

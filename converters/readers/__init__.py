@@ -5,7 +5,9 @@ A reader is a function `read(files, context)` (see `converters.raw.Reader`). Car
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 from ...errors import UsageError
 from ..raw import Reader
@@ -44,3 +46,13 @@ def get_reader(name: str) -> Reader:
         raise UsageError(f"There is no reader {name!r}. Readers: {', '.join(READERS)}.")
     reader: Reader = import_module(f"{__name__}.{READERS[name]}").read
     return reader
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raises UsageError where a card's options of a reader are wrong, as far as that can be told without data.
+
+    A reader that has something to check has a function `check(options)`.
+    """
+    check = getattr(import_module(f"{__name__}.{READERS[name]}"), "check", None)
+    if check is not None:
+        check(options)

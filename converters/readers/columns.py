@@ -56,6 +56,11 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
             yield from reader.read(file)
 
 
+def check(options: Mapping[str, Any]) -> None:
+    """Raises UsageError where the options of a card are wrong."""
+    _Columns(ReadContext("check", options))
+
+
 class _Columns:
     """The card's options, compiled once for all files."""
 

@@ -12,14 +12,28 @@ Parts of a path that are no sample column go to `extra`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...errors import UsageError
 from ...shards.sample import COLUMNS
 from ...shards.text import join_unspaced
 from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from .paths import match
+from .paths import compile_template, match
 from .waiting import WaitingMedia
+
+_OPTIONS = frozenset({"media", "transcripts", "unspaced", "kind"})
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Raises UsageError where the options of a card are wrong."""
+    unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith("_"))
+    if unknown:
+        raise UsageError(f"reader transcripts: there is no option {', '.join(unknown)}.")
+    for name in ("media", "transcripts"):
+        if not isinstance(options.get(name), str):
+            raise UsageError(f"reader transcripts: `{name}` must be a path template.")
+        compile_template(options[name])
 
 
 def read(files: RawStream, context: ReadContext) -> CandidateStream:
