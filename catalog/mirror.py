@@ -34,7 +34,7 @@ SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?")
 WILD = re.compile(r"[*?\[]")
-HARMLESS_QUERY = re.compile(r"download=(1|true)")
+HARMLESS_QUERY = re.compile(r"(download|dl)=(1|true)")
 """Asks a host to send the file rather than a page about it; it does not choose the file."""
 
 

@@ -24,6 +24,7 @@ from ..sources.joined import JoinedStream
 from ..sources.tree import tree
 from .naming import named_by_card
 from .opening import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener, secret
+from .parts import in_number_order
 from .unit import Accepts, Access, Unit, password_of
 
 
@@ -139,7 +140,7 @@ def _joined(
     found = [
         path
         for pattern in patterns
-        for path in sorted(root.rglob("*"))
+        for path in sorted(root.rglob("*"), key=lambda path: in_number_order(str(path)))
         if path.is_file() and fnmatchcase(path.name, pattern)
     ]
     if not found:

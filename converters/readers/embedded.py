@@ -3,8 +3,8 @@
     embedded: {file: "*.parquet", name: "{youtube_id}_{start_time:d}.flac", column: audio}
 
 Every row is a media file: its name is made of the row's columns, its bytes stand in `column` (bytes, or a struct
-{bytes, path}). For copies of a corpus that repeat the sound in every row of one clip, or that left out columns which the
-original table has. The media column is read only for row groups that hold a file somebody waits for.
+{bytes, path}). For copies of a corpus that repeat the sound in every row of one clip, or that left out columns which
+the original table has. The media column is read only for row groups that hold a file somebody waits for.
 """
 
 from __future__ import annotations
