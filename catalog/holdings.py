@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..converters.hashes import HashMap
 from ..shards.query import connect, first_row
 from ..shards.store import Store, quote
 
@@ -43,6 +44,18 @@ def held_keys(
     with connect(store, named_in="samples_as_pulled") as connection:
         for batch in connection.sql(sql).to_arrow_reader(_KEY_ROWS):
             yield batch.column("key").to_numpy(), batch.column("seconds").to_numpy()
+
+
+def held_lengths(store: Store, dataset: str) -> Callable[[str], float]:
+    """Seconds of every sample of a dataset by its id, 16 bytes each; 0 for what is not there."""
+    lengths = HashMap()
+    length = f"(1000 * greatest({_SECONDS}, 0))::UBIGINT"
+    sql = f"SELECT id, {length} AS length FROM samples_as_pulled WHERE dataset = {quote(dataset)}"
+    with connect(store, named_in="samples_as_pulled") as connection:
+        for batch in connection.sql(sql).to_arrow_reader(_KEY_ROWS):
+            for identity, length in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                lengths.put(hash(identity), length)
+    return lambda identity: (lengths.get(hash(identity)) or 0) / 1000
 
 
 def _where(dataset: str, splits: Sequence[str], configs: Sequence[str]) -> str:

@@ -7,21 +7,23 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..converters.ingest import Ingest, IngestOptions
+from ..converters.raw import Checkpoint
 from ..errors import GateError, NetworkError, UsageError
 from ..shards.events import Account, Run
 from ..shards.store import Store
 from .choosing import fallback_notice
 from .drawing import Drawing
 from .history import Goal, History, part_key, read_history
-from .holdings import held
+from .holdings import held, held_lengths
 from .mirror import Mirror
-from .reading import Reading
+from .reading import Item, Reading
 from .selection.filters import Filter
 from .source_card import SourceCard
 from .sources.http import Fetcher
@@ -225,14 +227,15 @@ class _Pull:
         stage = Filter(self.selection, self.card.name, reading.defaults)
         ingest = Ingest(self.store, run, self._ingest_options())
         settles = not self.selection.needs_fields
-        source = reading.candidates(units, outcome.ended, chosen=stage.may_pass, settles=settles)
+        read: list[Unit] = []
+        source = reading.candidates(units, read, chosen=stage.may_pass, settles=settles)
         filters = self.selection.is_filter or self.selection.max_tries is not None
         with (
             closing(source),
             closing(stage.apply(source) if filters else source) as passed,
             closing(reading.fetched(passed, self.access.notice)) as whole,
         ):
-            ingest.take(whole)
+            ingest.take(_noting_ended(whole, units, read, outcome.ended))
         outcome.reached = ingest.reached
         outcome.missing = stage.missing
         outcome.final = ingest.reached or (filters and not stage.ended)
@@ -315,9 +318,24 @@ class _Pull:
             held=0 if chosen else self.before,
             held_seconds=self.wanted.held_seconds(self.store) if hours is not None and not chosen else 0.0,
             count_known=chosen,
+            length_of=held_lengths(self.store, self.card.name) if hours is not None and chosen else lambda _: 0.0,
             link=self.options.link,
             progress=self.options.on_samples,
         )
+
+
+def _noting_ended(items: Iterable[Item], units: list[Unit], read: list[Unit], ended: list[Unit]) -> Iterator[Item]:
+    """The same items; a unit has ended once it was `read` and what follows its checkpoint is asked for.
+
+    Clips are fetched ahead, so the reader is often further than what is stored.
+    """
+    following = iter(units)
+    for item in items:
+        yield item
+        if isinstance(item, Checkpoint):
+            unit = next(following)
+            if any(unit is each for each in read):
+                ended.append(unit)
 
 
 def _from_first_source(pull: _Pull) -> PullResult:

@@ -43,7 +43,7 @@ class Reading:
         """What the reader makes of the units, each followed by a checkpoint.
 
         Args:
-            ended: Units are added to it as they were read to their end.
+            ended: Units are added to it as they were read to their end, each before its checkpoint.
             chosen: Which samples are wanted at all; a reader may skip the others unread, and need not.
             index_only: Candidates are only listed; a reader need not read their media.
             settles: Row groups that the store holds need not be read again.
@@ -58,9 +58,9 @@ class Reading:
                 elif not item.settled:
                     self._complete(item)
                 yield item
-            yield Checkpoint()
             if not damaged:
                 ended.append(unit)
+            yield Checkpoint()
 
     def fetched(self, items: Iterable[Item], notice: Callable[[str], None]) -> Generator[Item, None, None]:
         """The same candidates in the same order, with media that lies elsewhere brought here clip by clip."""

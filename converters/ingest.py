@@ -54,6 +54,7 @@ class IngestOptions:
         limit_seconds: Stop once the samples of the selection are so long together.
         held, held_seconds: What of the selection the store holds already.
         count_known: Samples that the store holds count when the stream meets them, not beforehand.
+        length_of: Seconds of a sample that the store holds, by its id, for those that are met but not read again.
         link: Name media where it lies instead of copying it.
         on_conflict: `reject` or `update` when a known id comes with other content.
         compare: What makes two rows of one id equal: `content` or `row` (see known.py).
@@ -66,6 +67,7 @@ class IngestOptions:
     held: int = 0
     held_seconds: float = 0.0
     count_known: bool = False
+    length_of: Callable[[str], float] = lambda identity: 0.0
     link: bool = False
     on_conflict: str = "reject"
     compare: str = "content"
@@ -149,7 +151,8 @@ class Ingest:
                 self.run.account.drop(FILTERED, item.count)
             elif item.settled:
                 self.run.account.drop(DUPLICATE)
-                self.tally.meet()
+                identity = sample_id(self.run.dataset, item.config, item.split, item.source_id)
+                self.tally.meet(identity, self.options.length_of)
             else:
                 self._submit(item, pool)
             while self._pending and self._must_wait():

@@ -6,7 +6,7 @@ some samples of a dataset are asked for, when the stream meets it again (`count_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .hashes import HashSet
@@ -60,9 +60,11 @@ class Tally:
             self.seconds += length
             self._longest = max(self._longest, length)
 
-    def meet(self) -> None:
-        """Count a sample of the store that the reader did not even read again."""
-        self.samples += self.count_known
+    def meet(self, identity: str, length_of: Callable[[str], float]) -> None:
+        """Count a sample of the store that was not even read again."""
+        if self.count_known and self._counted.add(hash(identity)):
+            self.samples += 1
+            self.seconds += length_of(identity)
 
     def forget(self) -> None:
         """What was counted is in the store by now, which can be asked instead."""

@@ -443,6 +443,11 @@ def test_a_draw_of_links_fetches_only_what_was_drawn_and_replaces_the_dead(tmp_p
         assert {f"c{n:02d}" for n in dogs if n % 3}.issuperset(names(store, "links") - {f"c{n:02d}" for n in good[:8]})
         asked = {request.path for request in host.requests if request.path.startswith("/clips/")}
         assert asked <= {f"/clips/c{n:02d}.wav" for n in dogs}, "what the filter leaves out is not fetched"
+        for quarters in (2, 5):
+            pull(hours=quarters * 0.25 / 3600, where="speaker = 's1'")
+            first_good = [f"c{n:02d}" for n in range(30) if n % 4 == 1 and n % 3][:quarters]
+            assert set(first_good) <= names(store, "links"), "the clips are of a quarter of a second"
+            assert one(store, "select count(*) from samples where speaker = 's1'") <= quarters + 3
     check_accounts(store)
     check_media(store)
     assert leftovers(store) == []

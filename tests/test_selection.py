@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from triptych.catalog.selection.choice import Selection
 from triptych.catalog.selection.draw import Draw, KeySet, Listing, hash_key
 from triptych.catalog.selection.filters import BATCH_ROWS, Filter, part_of
-from triptych.converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection
+from triptych.converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection, Remote
 from triptych.errors import UsageError
 
 Row = tuple[str, str | None, str | None]  # id, speaker, language
@@ -200,6 +200,15 @@ def test_spans_become_samples_of_their_own_with_stable_ids(tmp_path: Path) -> No
         ("a@1.5-3", 1.5, 3.0, "x"), ("a@0-0.25", 0.0, 0.25, "x"),
     ]  # fmt: skip
     assert all(i.media[0][1].data == b"sound" for i in found)
+
+
+def test_spans_of_what_is_fetched_clip_by_clip_are_fetched_cut(tmp_path: Path) -> None:
+    blob = Blob("v", remote=Remote("https://example.org/v", 30.0, 40.0, "youtube"))
+    item = Candidate("v", "train", {"extra": {"clip_start_s": "30", "title": "x"}}, [("video", blob)])
+    [found] = passed([item], ids=listed(tmp_path, "v,12.5,20\n"))
+    assert found.source_id == "v@12.5-20" and "start_s" not in found.fields
+    assert found.media[0][1].remote == Remote("https://example.org/v", 12.5, 20.0, "youtube")
+    assert found.fields["extra"] == {"clip_start_s": "12.5", "clip_end_s": "20.0", "title": "x"}
 
 
 def test_spans_of_a_spooled_clip_each_own_their_file(tmp_path: Path) -> None:

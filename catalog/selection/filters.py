@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection
+from ...converters.readers.values import as_text
 from ...errors import TriptychError
 from ...shards.media import scratch_path
 from ...shards.sample import sample_id
@@ -252,8 +253,11 @@ def _span_of(candidate: Candidate, span: Span | None, *, is_last: bool) -> Candi
     if span is None:
         return replace(candidate, media=media)
     fields = {**candidate.fields}
-    if not any(blob.remote for _, blob in media):
-        # What is fetched clip by clip comes cut to its span.
+    if any(blob.remote for _, blob in media):
+        # What is fetched clip by clip comes cut, and starts at 0.
+        known = fields.get("extra") or {}
+        fields["extra"] = {**known, "clip_start_s": as_text(span[0]), "clip_end_s": as_text(span[1])}
+    else:
         fields |= {"start_s": span[0], "end_s": span[1]}
     return replace(candidate, source_id=candidate.source_id + span_suffix(span), fields=fields, media=media)
 
