@@ -27,8 +27,11 @@ from natives import (
     volumes,
     without_network,
 )
+from raws import Stream, read
 from stores import select
 from triptych.catalog.card import check_card
+from triptych.catalog.registry import get_card
+from triptych.converters.raw import Remote
 from triptych.errors import UsageError
 
 CARDS = Path(triptych.__file__).parent / "catalog/cards"
@@ -252,6 +255,18 @@ def test_musiccaps_from_the_hub_copy_with_the_official_captions_and_split(tmp_pa
     assert list(only) == ["test/-0Gj8-vB1q4_30"]
 
 
+def test_a_draw_from_the_hub_copy_is_the_same_each_time(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    on_host(mirror, MUSICCAPS).write_bytes(musiccaps())
+    parquet(
+        on_hub(mirror, "mahendra0203/musiccaps_processed_full", "data/train-00000-of-00001.parquet"),
+        [{"audio": audio(noise(n)), "youtube_id": clip, "start_time": start}
+         for n, (clip, start) in enumerate((("-0Gj8-vB1q4", 30), ("_train_id_0", 0)))],
+    )  # fmt: skip
+    drawn = [pulled("musiccaps", tmp_path / store, mirror=str(mirror), samples=1, by="hash") for store in ("a", "b")]
+    assert len(drawn[0]) == 1 and media_of(drawn[0]) == media_of(drawn[1])
+
+
 def test_musiccaps_from_the_clips_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree = {
         "musiccaps-public.csv": musiccaps(),
@@ -312,6 +327,30 @@ def test_audiocaps_from_the_clips_of_the_user(tmp_path: Path, monkeypatch: pytes
     without_network(monkeypatch)
     rows = pulled("audiocaps", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree))
     assert {i: row["captions"] for i, row in rows.items()} == CAPTIONED
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "expected"),
+    [
+        ("musiccaps", {"musiccaps-public.csv": musiccaps()},
+         {"-0Gj8-vB1q4_30": ("-0Gj8-vB1q4", 30, 40), "_train_id_0_0": ("_train_id_0", 0, 10),
+          "gone_gone_0_110": ("gone_gone_0", 110, 120)}),
+        ("audiocaps", {"test.csv": csv_bytes([HEADER, *TEST], line_end="\r\n")},
+         {"-7fmOlUlwoN_0": ("-7fmOlUlwoN", 0, 10), "6BJ455B1aAs_30": ("6BJ455B1aAs", 30, 40)}),
+    ],
+)  # fmt: skip
+def test_clips_of_youtube_are_asked_for_once_by_their_whole_address(
+    name: str, table: dict[str, bytes], expected: dict[str, tuple[str, int, int]]
+) -> None:
+    source = next(source for source in get_card(name).sources if source.kind == "youtube")
+    candidates, rejections = read("annotated", Stream(table), {**source.reader_options, "_remote": True})
+    assert rejections == []
+    remote = {candidate.source_id: candidate.media[0][1].remote for candidate in candidates}
+    assert remote == {
+        identity: Remote(f"https://www.youtube.com/watch?v={video}", start, end, "youtube")
+        for identity, (video, start, end) in expected.items()
+    }
+    assert [len(candidate.media) for candidate in candidates] == [1] * len(expected)
 
 
 # ---- Clotho

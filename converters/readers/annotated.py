@@ -148,9 +148,11 @@ class _Annotated:
                 yield from self._take_media(arrived(item))
 
     def _awaits(self, name: str) -> bool:
-        """Whether a row lacks media of this name, or may yet come that does."""
+        """Whether a wanted row lacks media of this name, or may yet come that does."""
         found = self.index.find(self._keys(name))
-        return bool(self.index.read(n for n, _ in found)) if found else self.accepts(name)
+        if not found:
+            return self.accepts(name)
+        return any(self.samples.may_be_chosen(row) for row in self.index.read(n for n, _ in found))
 
     def _keys(self, name: str) -> list[str]:
         return path_keys(name, ignore_case=self.annotation.ignore_case)

@@ -29,6 +29,13 @@ class AnnotatedSamples:
             return None
         return repr([as_text(row.get(column)) for column in self.annotation.group])
 
+    def may_be_chosen(self, row: IndexedRow) -> bool:
+        """Whether a row, as far as it tells by itself, may become a sample that is wanted."""
+        try:
+            return self.rules.identity(row.values, _origin(row, None)) is not None
+        except BadValue:
+            return True
+
     def candidates(self, rows: list[IndexedRow], media: Arrived | None) -> CandidateStream:
         """The candidates of these rows, and rejections; the rows of a group must come together."""
         groups: dict[str, list[tuple[dict[str, Any], Origin]]] = {}
