@@ -327,6 +327,8 @@ def test_audiocaps_from_the_clips_of_the_user(tmp_path: Path, monkeypatch: pytes
     without_network(monkeypatch)
     rows = pulled("audiocaps", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree))
     assert {i: row["captions"] for i, row in rows.items()} == CAPTIONED
+    second = pulled("audiocaps", tmp_path / "v2", from_path=tmp_path / "tree", config="v2", split="train")
+    assert set(second) == {"v2/train/r1nicOVtvkQ_130", "v2/train/UDGBjjwyaqE_20"}
 
 
 @pytest.mark.parametrize(
@@ -413,6 +415,9 @@ def test_clotho(tmp_path: Path) -> None:
     assert extra(rows["evaluation/a"])["manufacturer"] == "José"
     assert extra(rows["test/t"])["manufacturer"] == "Ömer" and rows["test/t"]["labels"] == ["wind, strong"]
     assert reasons(tmp_path / "store") == {}
+
+    downloads = pulled("clotho", tmp_path / "downloads", from_path=mirror / "zenodo.org/record")
+    assert media_of(downloads) == media_of(rows)
 
     whole = tables | {name: data for members in archives.values() for name, data in members.items()}
     again = pulled("clotho", tmp_path / "own", from_path=unpacked(tmp_path / "tree", whole))
