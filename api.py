@@ -51,6 +51,9 @@ def pull(
     cookies: PathLike | None = None,
     proxy: str | None = None,
     per_minute: float | None = None,
+    private_hosts: bool = False,
+    evaluation: str | None = None,
+    list_file: PathLike | None = None,
     cards: Sequence[Path] = (),
     on_samples: Callable[[int, int], None] | None = None,
     on_bytes: Callable[[int, int | None], None] | None = None,
@@ -72,8 +75,10 @@ def pull(
         by, balance, speakers, seed: A draw from all candidates instead of the first ones.
         hours, max_tries: Stop at so many stored hours, or after so many candidates.
         retry: Reasons (`dead`, `private` ...) for which clips are asked for again although they ended the matter.
-        jobs, cookies, proxy, per_minute: How clips of `urls` and `youtube` are fetched; see
+        jobs, cookies, proxy, per_minute, private_hosts: How clips of `urls` and `youtube` are fetched; see
             `catalog.sources.remote.RemoteOptions`.
+        evaluation: Name of a published list on the card: its samples only, annotated with its references.
+        list_file: That list as a file.
 
     Raises:
         UsageError, GateError, NetworkError, DamagedError
@@ -86,7 +91,7 @@ def pull(
 
     remote = RemoteOptions(
         jobs=jobs, cookies=Path(cookies).expanduser() if cookies else None, proxy=proxy,
-        retry=frozenset(_tuple(retry)), per_minute=per_minute,
+        retry=frozenset(_tuple(retry)), per_minute=per_minute, private_hosts=private_hosts,
     )  # fmt: skip
     remote.check()
 
@@ -111,8 +116,15 @@ def pull(
         on_bytes=on_bytes,
     )
     check_request(name, options)
-    place = Store.create(store)
-    result = pull_dataset(name, store=place, options=options)
+    if evaluation is None and list_file is None:
+        place = Store.create(store)
+        result = pull_dataset(name, store=place, options=options)
+    else:
+        from .catalog.evaluation import pull_list, read_lists
+
+        rows, configs = read_lists(name, evaluation, options=options, file=Path(list_file) if list_file else None)
+        place = Store.create(store)
+        result = pull_list(name, rows, configs, store=place, options=options)
     if result.account.kept:
         compact(place, name)
     return result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import DamagedError, ProblemsFound, TriptychError, UsageError
+from ..errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
 from . import output
 from .options import CardsOption, JsonOption, StoreOption, listed
 
@@ -53,6 +53,11 @@ def pull(
     cookies: Annotated[Path | None, typer.Option(help="Cookie file of an account (youtube).")] = None,
     proxy: Annotated[str | None, typer.Option(help="http:// or socks5:// address for clips.")] = None,
     per_minute: Annotated[float | None, typer.Option(help="Most clips a minute from one host.")] = None,
+    private_hosts: Annotated[bool, typer.Option(help="Links of tables may lead into your own network.")] = False,
+    evaluation: Annotated[
+        str | None, typer.Option("--list", help="An evaluation list of the card: its samples and references.")
+    ] = None,
+    list_file: Annotated[Path | None, typer.Option("--list-file", help="That list, as a file you have.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.")] = False,
     cards: CardsOption = None,
     store: StoreOption = None,
@@ -63,10 +68,14 @@ def pull(
                "from_path": from_path, "as_config": as_config, "mirror": mirror, "link": link,
                "keep_raw": keep_raw, "cards": tuple(cards or ()),
                "clips": {"retry": listed(retry), "jobs": jobs, "cookies": cookies, "proxy": proxy,
-                         "per_minute": per_minute},
+                         "per_minute": per_minute, "private_hosts": private_hosts},
                "choice": {"ids": ids, "labels": tuple(labels or ()), "where": where, "part": part, "by": by,
                           "balance": balance or (), "speakers": speakers, "hours": hours, "max_tries": max_tries,
                           "seed": seed}}  # fmt: skip
+    if evaluation is not None or list_file is not None:
+        if len(names or []) != 1 or ids is not None or dry_run:
+            raise UsageError("--list is for the pull of one dataset, without --ids and --dry-run.")
+        options |= {"evaluation": evaluation, "list_file": list_file}
     orders, passed = _orders(names or [], panel, modality, preset, samples, options)
     for each in passed:
         output.note(f"{each.name}: passed over: {each.why}")
@@ -169,12 +178,22 @@ def _show_result(result: PullResult, samples: int | None) -> None:
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
     said = f"{account.kept:,} stored of {account.candidates:,} tried" + (f": {dropped}" if dropped else "")
     output.say(f"{result.dataset}: {said}; {result.stored:,} in the store (source: {result.source})")
-    if samples is not None and result.stored < samples:
+    if samples is not None and result.stored < samples and result.complete:
         output.say(f"  {samples:,} were asked for; the source has no more")
     _show_missing(result)
+    _show_advice(account.rejected)
     if account.rejected:
         where = f"dataset = '{result.dataset}' and stage = 'pull'"
         output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
+
+
+def _show_advice(rejected: dict[str, int]) -> None:
+    """What can be done about clips that were not to be had."""
+    from ..catalog.sources.remote.reasons import REASONS
+
+    for name, count in rejected.items():
+        if name in REASONS and REASONS[name].then:
+            output.say(f"  {count:,} {name}: {REASONS[name].says}: {REASONS[name].then}")
 
 
 def _show_missing(result: PullResult) -> None:
@@ -183,11 +202,16 @@ def _show_missing(result: PullResult) -> None:
 
 
 def _exit_code(results: list[PullResult]) -> None:
+    walled = [f"{result.dataset}: {result.wall}" for result in results if result.wall]
     damaged = [f"{result.dataset}: {fault}" for result in results for fault in result.damaged]
     if damaged:
         raise DamagedError(
             "; ".join(damaged) + ". The good rows before it are stored.", hint="get the file again, then pull again"
         )
+    if walled:
+        output.note(f"error: {'; '.join(walled)}: the rest was not asked. What came is stored.")
+        output.note("  next: run the same command again later; it goes on from there")
+        raise typer.Exit(NetworkError.exit_code)
     if any(result.missing or (result.account.rejected and not result.reached) for result in results):
         raise typer.Exit(ProblemsFound.exit_code)
 

@@ -711,3 +711,43 @@ def test_libri_light_unlabelled_recordings(tmp_path: Path) -> None:
     assert json.loads(extra(row)["voice_activity"]) == facts["voice_activity"]
     tree = unpacked(tmp_path / "tree", files)
     assert same(rows, pulled("libri_light", tmp_path / "other", from_path=tree, split="small"))
+
+
+# ---- LibriSpeech and AISHELL-1
+
+
+def test_aishell1_is_an_archive_of_archives(shared: Path, tmp_path: Path) -> None:
+    real = sorted((shared / "media/aishell1_sample/AISHELL_Sample_data").glob("*.wav"))[:3]
+    ids = [path.stem for path in real]
+    tree: dict[str, bytes] = {}
+    members: dict[str, bytes] = {}
+    for split, path in zip(("train", "dev", "test"), real, strict=True):
+        speaker = path.stem[6:11]
+        wav = {f"{split}/{speaker}/{path.name}": path.read_bytes()}
+        members[f"data_aishell/wav/{speaker}_{split}.tar.gz"] = packed(tmp_path / "inner.tar.gz", wav).read_bytes()
+        tree |= {f"data_aishell/wav/{name}": data for name, data in wav.items()}
+    transcript = {"data_aishell/transcript/aishell_transcript_v0.8.txt": lines(f"{ids[0]} 而 对 楼市",
+                                                                              f"{ids[1]} 看 NBA 比赛")}  # fmt: skip
+    archive = packed(on_host(tmp_path / "mirror", "https://www.openslr.org/resources/33/data_aishell.tgz"),
+                     transcript | members)  # fmt: skip
+    key = "www.openslr.org/resources/33/data_aishell.tgz"
+    (tmp_path / "mirror/mirror.yaml").write_text(f"sha256: {{{key}: {sha(archive.read_bytes())}}}\n")
+    rows = pulled("aishell1", tmp_path / "store", mirror=str(tmp_path / "mirror"))
+    assert columns(rows, "text", "speaker", "language") == {
+        f"train/{ids[0]}": ("而对楼市", ids[0][6:11], "zh"),
+        f"dev/{ids[1]}": ("看 NBA 比赛", ids[1][6:11], "zh"),
+    }
+    assert reasons(tmp_path / "store") == {ids[2]: "no_transcript"}
+    assert same(rows, pulled("aishell1", tmp_path / "other", from_path=unpacked(tmp_path / "tree", transcript | tree)))
+
+
+SPEECH = ("aishell1", "aishell2", "common_voice", "covost2", "fleurs", "gigaspeech", "libri_light", "librispeech",
+          "ljspeech", "minds14", "peoples_speech", "timit", "voxpopuli", "wenetspeech")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPEECH)
+def test_every_card_says_its_layout_and_what_was_tested(name: str) -> None:
+    card = get_card(name)
+    assert (card.panel, card.modality) == ("S1", "audio")
+    assert [what for what in ("layout", "tested", "citation", "homepage") if not getattr(card, what)] == []
+    assert set(card.splits.values()) <= {"train", "validation", "test"}

@@ -1,0 +1,248 @@
+"""`catalog pull NAME --list LIST`: the samples that somebody evaluates on, with the reference each is scored against.
+
+A card names published lists (`evaluation:`), JSON Lines with one row an utterance:
+
+    {"audio": "path/or/url/of/1089-134686-0000.flac", "prompt": "...", "gt": "the reference", "source": "..."}
+
+A list is fetched like any file of a source (through a mirror too), or given as a file. Its rows name samples by the
+card's template of `audio`; just those samples are pulled, from evaluation splits unless splits are named, and get the
+annotations `reference` (gt), `evaluation_list` and `evaluation_prompt`. A row that matches no sample is reported, and
+so is one that matches several.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ..converters.readers.annotation import media_parts
+from ..errors import DamagedError, UsageError
+from ..shards.annotate import Annotation, annotate
+from ..shards.query import connect
+from ..shards.store import Store
+from .card import Card, EvaluationList
+from .mirror import Mirror
+from .pull import PullResult, pull
+from .registry import get_card
+from .selection.ids import IdList
+from .sources.http import Fetcher
+from .wanted import PullOptions
+
+log = logging.getLogger("triptych")
+
+LIST_BYTES = 256 * 1024 * 1024
+REFERENCE, LIST, PROMPT = "reference", "evaluation_list", "evaluation_prompt"
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One row of a list.
+
+    Attributes:
+        where: The list and the line.
+        id, split, config: What the path names of the sample; None where it, and the card, say nothing.
+    """
+
+    where: str
+    list: str
+    audio: str
+    reference: str
+    prompt: str | None
+    id: str | None
+    split: str | None
+    config: str | None
+
+
+def read_lists(
+    name: str, asked: str | None, *, options: PullOptions, file: Path | None = None
+) -> tuple[list[ListRow], tuple[str, ...]]:
+    """The rows of the lists that were asked for, and the configurations that they are of.
+
+    Args:
+        asked: A list's name on the card, or what several begin with (`qwen2-audio` for `qwen2-audio-en`, ...).
+        file: The list itself, where the user has it.
+
+    Raises:
+        UsageError: The card has no such list, or a line is no such row.
+        NetworkError: The list cannot be had.
+        DamagedError: It is not the one that the card means.
+    """
+    card = get_card(name, extra=options.cards)
+    lists = _chosen(card, asked)
+    if file is not None and len({each.url for each in lists.values()}) > 1:
+        raise UsageError(f"--list-file {file}: which list is it? Say --list, one of {', '.join(lists)}.")
+    texts: dict[str, bytes] = {}
+    rows: list[ListRow] = []
+    for list_name, evaluation in lists.items():
+        if evaluation.url not in texts:
+            texts[evaluation.url] = _text(evaluation, options, file)
+        place = str(file) if file is not None else evaluation.url
+        rows.extend(_rows(list_name, evaluation, texts[evaluation.url], place))
+    if not rows:
+        raise UsageError(f"{name}: no row of {', '.join(lists)} is of this dataset.")
+    return rows, tuple(dict.fromkeys(each.config for each in lists.values() if each.config is not None))
+
+
+def pull_list(
+    name: str, rows: Sequence[ListRow], configs: Sequence[str], *, store: Store, options: PullOptions
+) -> PullResult:
+    """Pull the samples that the rows name and write the annotations; rows without a sample count as missing."""
+    card = get_card(name, extra=options.cards)
+    names = sorted({row.id for row in rows if row.id is not None})
+    label = ", ".join(dict.fromkeys(row.list for row in rows))
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    ids = IdList(Path(label), dict.fromkeys(names, (None,)), digest, has_spans=False)
+    result = pull(name, store=store, options=replace(
+        options,
+        selection=replace(options.selection, ids=ids),
+        configs=options.configs or tuple(config for config in configs if config in card.configs),
+        splits=options.splits or tuple(split for split, role in card.splits.items() if role != "train"),
+    ))  # fmt: skip
+    matches, unmatched = _matched(store, name, rows)
+    written = _write(store, name, matches)
+    said = [f"{label}: {len(matches):,} of {len(rows):,} rows have their sample; {written:,} annotations written"]
+    if unmatched:
+        said.append(_told(unmatched))
+    for notice in said:
+        log.warning(notice)
+    return replace(result, notices=[*result.notices, *said], missing=len(unmatched))
+
+
+def _chosen(card: Card, asked: str | None) -> dict[str, EvaluationList]:
+    found = {
+        name: each
+        for name, each in card.evaluation.items()
+        if asked is None or name == asked or (asked not in card.evaluation and name.startswith(f"{asked}-"))
+    }
+    if not found:
+        known = f"It has {', '.join(card.evaluation)}." if card.evaluation else "Its card names none."
+        raise UsageError(f"{card.name} has no evaluation list {asked!r}. {known}" if asked else
+                         f"{card.name} has no evaluation list.")  # fmt: skip
+    return found
+
+
+def _text(evaluation: EvaluationList, options: PullOptions, file: Path | None) -> bytes:
+    if file is not None:
+        try:
+            data = file.expanduser().read_bytes()
+        except OSError as error:
+            raise UsageError(f"--list-file {file}: {error.strerror}.") from error
+    else:
+        with Fetcher() as fetcher:
+            mirror = Mirror.open(options.mirror, fetcher=fetcher) if options.mirror else None
+            where = mirror.locate(evaluation.url) if mirror is not None else evaluation.url
+            data = where.read_bytes() if isinstance(where, Path) else fetcher.read(where, limit=LIST_BYTES)
+    found = hashlib.sha256(data).hexdigest()
+    if evaluation.sha256 is not None and found != evaluation.sha256:
+        raise DamagedError(f"{file or evaluation.url}: its SHA-256 is {found}, the card says {evaluation.sha256}.")
+    return data
+
+
+def _rows(name: str, evaluation: EvaluationList, data: bytes, place: str) -> Iterator[ListRow]:
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{place}:{number}"
+        row = _parsed(line, where)
+        if _is_of_source(row.get("source"), evaluation.source):
+            yield _named(name, evaluation, row, where)
+
+
+def _parsed(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: {error}.", hint="a list is JSON Lines: audio, prompt, gt, source") from error
+    if not isinstance(row, dict) or not isinstance(row.get("audio"), str) or not isinstance(row.get("gt"), str):
+        raise UsageError(f"{where}: expected an object with the texts `audio` and `gt`, got {line[:80]!r}.")
+    return row
+
+
+def _is_of_source(value: Any, wanted: str | list[str] | None) -> bool:
+    """Whether the row is of this list; capitals do not count."""
+    if wanted is None:
+        return True
+    patterns = [wanted] if isinstance(wanted, str) else wanted
+    return any(fnmatchcase(str(value).lower(), pattern.lower()) for pattern in patterns)
+
+
+def _named(name: str, evaluation: EvaluationList, row: dict[str, Any], where: str) -> ListRow:
+    audio = str(row["audio"])
+    path = unquote(urlsplit(audio).path) if "://" in audio else audio
+    parts = media_parts(evaluation.audio, path.replace("\\", "/")) or {}
+    prompt = row.get("prompt")
+    return ListRow(
+        where, name, audio, str(row["gt"]), prompt if isinstance(prompt, str) else None,
+        parts.get("id"), parts.get("split"), parts.get("config") or evaluation.config,
+    )  # fmt: skip
+
+
+def _matched(
+    store: Store, dataset: str, rows: Sequence[ListRow]
+) -> tuple[dict[str, ListRow], list[tuple[ListRow, str]]]:
+    """Rows by the id of the sample that they name, and the rows that name none, or several, each with the reason."""
+    stored = _stored(store, dataset, {row.id for row in rows if row.id is not None})
+    matches: dict[str, ListRow] = {}
+    unmatched: list[tuple[ListRow, str]] = []
+    for row in rows:
+        found = [
+            identity
+            for identity, config, split in stored.get(row.id or "", ())
+            if row.config in (None, config) and row.split in (None, split)
+        ]
+        if len(found) == 1:
+            matches.setdefault(found[0], row)
+        else:
+            unmatched.append((row, f"{len(found)} samples" if found else "no sample"))
+    return matches, unmatched
+
+
+def _stored(store: Store, dataset: str, names: Iterable[str]) -> dict[str, list[tuple[str, str | None, str | None]]]:
+    """Samples (id, config, split) by their own ids in the corpus."""
+    import pyarrow as pa
+
+    found: dict[str, list[tuple[str, str | None, str | None]]] = {}
+    wanted = pa.table({"name": pa.array(sorted(names), pa.string())})
+    with connect(store, named_in="samples_as_pulled") as connection:
+        connection.register("wanted", wanted)
+        query = """
+            SELECT name, id, config, split FROM (
+                SELECT id, config, split,
+                       substr(id, length(concat_ws('/', dataset, config, coalesce(split, 'all'))) + 2) AS name
+                FROM samples_as_pulled WHERE dataset = $1
+            ) SEMI JOIN wanted USING (name) ORDER BY id
+        """
+        for name, identity, config, split in connection.execute(query, [dataset]).fetchall():
+            found.setdefault(str(name), []).append((str(identity), config, split))
+    return found
+
+
+def _write(store: Store, dataset: str, matches: dict[str, ListRow]) -> int:
+    """Annotate what is not annotated so already; the number of annotations written."""
+    with connect(store) as connection:
+        known = set(connection.execute(
+            "SELECT id, key, arg_max(value, time) FROM annotations WHERE dataset = $1 GROUP BY id, key", [dataset]
+        ).fetchall())  # fmt: skip
+    wanted = [
+        Annotation(identity, key, value, row.where)
+        for identity, row in matches.items()
+        for key, value in ((REFERENCE, row.reference), (LIST, row.list), (PROMPT, row.prompt))
+        if value is not None and (identity, key, value) not in known
+    ]
+    if wanted:
+        annotate(store, wanted, producer="catalog pull --list")
+    return len(wanted)
+
+
+def _told(unmatched: Sequence[tuple[ListRow, str]]) -> str:
+    shown = "; ".join(f"{row.where}: {row.audio} ({why})" for row, why in unmatched[:_SHOWN])
+    more = f"; and {len(unmatched) - _SHOWN:,} more" if len(unmatched) > _SHOWN else ""
+    return f"{len(unmatched):,} rows without a sample of their own: {shown}{more}"
