@@ -23,7 +23,7 @@ def datasets_page(cards: Sequence[Card]) -> str:
         of_panel = [card for card in cards if card.panel == panel]
         if of_panel:
             parts.append(f"## {title}\n\n{_table(of_panel)}\n\n" + "\n\n".join(map(_details, of_panel)) + "\n")
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def _table(cards: Sequence[Card]) -> str:
