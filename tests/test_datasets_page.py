@@ -12,8 +12,8 @@ from triptych.catalog.registry import all_cards
 
 PAGE = Path(__file__).parents[1] / "docs" / "datasets.md"
 NAMED = {
-    "S1": """librispeech common_voice gigaspeech voxpopuli wenetspeech wavcaps aishell1 covost2 fleurs vocalsound aishell2
-             musiccaps audiocaps clotho timit audio_reasoner minds14 libri_light peoples_speech""",
+    "S1": """librispeech common_voice gigaspeech voxpopuli wenetspeech wavcaps aishell1 covost2 fleurs vocalsound
+             aishell2 musiccaps audiocaps clotho timit audio_reasoner minds14 libri_light peoples_speech""",
     "S2": "kinetics400 kinetics700 msrvtt vatex youcook2 longvideobench activitynet_qa",
     "S3": """voxceleb lrs2 lrs3 how2 audioset vggsound meld howto100m omnibench daily_omni worldsense msrvtt_mteb
              audiocaps_av""",
