@@ -45,8 +45,11 @@ def sources_to_try(
         return [_layout_of(sources, from_path)]
     if history is not None and history.source is not None:
         same = [source for source in sources if (source.kind, source.place) == (history.source, history.place)]
-        return same or [source for source in sources if source.kind == history.source] or sources
-    return sources
+        kept = same or [source for source in sources if source.kind == history.source]
+        if kept:
+            return kept
+    # What must be got by hand is no way out where a host cannot be reached.
+    return [source for source in sources if source.manual is None] or sources
 
 
 def _with_configs(card: Card, configs: Sequence[str]) -> list[SourceCard]:

@@ -155,8 +155,9 @@ def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list
                     "by mirror.yaml where that has a sum"
                 )
             return urls, candidate
+    at = "at main" if revision == "main" else f"neither at {revision[:12]} nor at main"
     raise NotFound(
-        f"the mirror {access.mirror.name} has no file {pattern} of {repo}, neither at {revision[:12]} nor at main.",
+        f"the mirror {access.mirror.name} has no file {pattern} of {repo}, {at}.",
         hint="copy it there, or choose another --source",
     )
 
