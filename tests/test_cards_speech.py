@@ -127,7 +127,7 @@ def test_common_voice_reads_every_header_as_archive_and_unpacked(release: str, t
         "5": ("other", "not reviewed", sound[4]),
     }
     files = common_voice(release, "en", clips)
-    archive = packed(tmp_path / f"{release}-en.tar.gz", files)
+    archive = packed(tmp_path / f"{release}-made.tar.gz", files)
     rows = pulled("common_voice", tmp_path / "store", from_path=archive)
     assert columns(rows, "config", "split", "text", "language", "speaker") == {
         f"{release}/train/common_voice_en_1": (release, "train", 'He said "no', "en", "speaker1"),
@@ -161,6 +161,15 @@ def test_a_folder_inside_a_release_is_named_by_as(tmp_path: Path) -> None:
     tree = unpacked(tmp_path / "tree", files) / release / "zh-CN"
     rows = pulled("common_voice", tmp_path / "store", from_path=tree, as_config=release)
     assert columns(rows, "language") == {f"{release}/train/common_voice_zh-CN_1": ("zh-CN",)}
+
+
+def test_an_archive_of_common_voice_is_held_against_its_known_sum(tmp_path: Path) -> None:
+    release = "cv-corpus-15.0-2023-09-08"
+    files = common_voice(release, "yue", {"1": ("train", "早晨", encoded(1, "mp3"))})
+    with pytest.raises(DamagedError, match="34cd9cac6e61"):
+        triptych.pull("common_voice", store=tmp_path / "store",
+                      from_path=packed(tmp_path / f"{release}-yue.tar.gz", files))  # fmt: skip
+    assert not rows_of("common_voice", tmp_path / "store")
 
 
 def test_common_voice_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
