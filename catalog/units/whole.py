@@ -47,13 +47,12 @@ def units_of(
 def by_hand(card: Card, source: SourceCard) -> GateError:
     """What to get and where to put it, for a corpus that nobody may download by itself."""
     gate = card.gate_of(source)
-    accept = f" {gate.accept} ({gate.where})." if gate else ""
-    said = (source.manual or "").rstrip(".")
-    expected = f" Its layout: {card.layout}." if card.layout else ""
-    return GateError(
-        f"{card.name} cannot be downloaded: {said}.{accept}{expected}",
-        hint=f"get it, then: triptych catalog pull {card.name} --from PATH",
-    )
+    said = f"{card.name} cannot be downloaded by a program. What to get: {(source.manual or '').rstrip('.')}."
+    if gate is not None:
+        said += f" What it takes: {gate.accept} ({gate.where})."
+    if card.layout:
+        said += f" Its layout: {card.layout}."
+    return GateError(said, hint=f"get it, then: triptych catalog pull {card.name} --from PATH")
 
 
 def _unit(source: SourceCard, group: Group, access: Access) -> Unit:

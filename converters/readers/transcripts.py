@@ -38,7 +38,9 @@ def check(options: Mapping[str, Any]) -> None:
 
 def read(files: RawStream, context: ReadContext) -> CandidateStream:
     """Candidates in the order in which both their media and their text have come."""
-    yield from _Transcripts(context).read(files)
+    reader = _Transcripts(context)
+    context.accepts = reader.accepts
+    yield from reader.read(files)
 
 
 class _Transcripts:
@@ -50,6 +52,13 @@ class _Transcripts:
         self.per_split = "{split}" in self.text_template
         self.lines: dict[str, tuple[str, str, int]] = {}
         self.waiting = WaitingMedia()
+
+    def accepts(self, name: str) -> bool:
+        """Whether a file is a transcript, or media of a split that is wanted."""
+        if match(self.text_template, name) is not None:
+            return True
+        parts = match(self.media_template, name)
+        return parts is not None and ("split" not in parts or self.context.wants(parts["split"]))
 
     def read(self, files: RawStream) -> CandidateStream:
         intact = True
@@ -76,8 +85,8 @@ class _Transcripts:
                 )
                 continue
             if line:
-                identity, _, text = line.partition(" ") if " " in line else line.partition("\t")
-                self.lines[identity] = (text.strip(), file.uri, number)
+                identity, text = (*line.split(maxsplit=1), "")[:2]
+                self.lines[identity] = (text, file.uri, number)
                 came.append(identity)
         for identity in self.waiting.among(came):
             yield self._complete(self.waiting.release(identity))
@@ -92,7 +101,7 @@ class _Transcripts:
             split=split,
             config=file.config,
             fields=_fields(parts),
-            media=[(str(self.context.options.get("kind", "audio")), file.blob())],
+            media=[(str(self.context.options.get("kind", "audio")), self.context.blob(file))],
             uri=file.uri,
             revision=file.revision,
             where=file.uri,
