@@ -1,7 +1,7 @@
 """Several files that are one, byte after byte: the parts into which a large archive was cut.
 
 Each part is opened when reading comes to it. Seeking is possible where every part can seek; asking for the size opens
-them all.
+them all. Parts carry names, so that whoever finds the whole damaged can be told which of them is missing or short.
 """
 
 from __future__ import annotations
@@ -12,21 +12,33 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import BinaryIO, cast
 
+from ...errors import DamagedError
+from .numbering import missing_names
+
 
 class JoinedStream(io.RawIOBase):
     """A readable binary file over parts, in their order.
 
     Args:
         openers: One for each part; called once, when the part is reached.
+        names: What the parts are called, for messages.
+
+    Raises:
+        DamagedError: On reading, where a file that is a part cannot be opened. Other errors pass unchanged.
     """
 
-    def __init__(self, openers: Sequence[Callable[[], BinaryIO]]) -> None:
+    def __init__(self, openers: Sequence[Callable[[], BinaryIO]], names: Sequence[str] = ()) -> None:
         super().__init__()
+        if names and len(names) != len(openers):
+            raise ValueError(f"{len(openers)} parts and {len(names)} names")
+        self.names = tuple(names)
         self._openers = list(openers)
+        self._read_whole: dict[int, int] = {}
         self._parts: list[BinaryIO | None] = [None] * len(self._openers)
         self._starts: list[int] | None = None
         self._current = 0
         self._position = 0
+        self._taken = 0
 
     def readable(self) -> bool:
         return True
@@ -42,6 +54,24 @@ class JoinedStream(io.RawIOBase):
         """Bytes of each part."""
         starts = self._measured()
         return [after - before for before, after in pairwise(starts)]
+
+    def name_of(self, number: int) -> str:
+        """A part by its name and its place, counted from 1."""
+        place = f"part {number + 1} of {len(self._openers)}"
+        return f"{self.names[number]!r} ({place})" if self.names else place
+
+    def doubt(self) -> str | None:
+        """What is suspicious of the parts as a whole: a gap in their numbers, or one that is short.
+
+        Parts are cut to one size, only the last may be shorter. Those that were not reached yet are not judged.
+        """
+        if missing := missing_names(self.names):
+            return f"{', '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not among its parts"
+        known = dict(enumerate(self.sizes)) if self._starts is not None else dict(self._read_whole)
+        known.pop(len(self._openers) - 1, None)
+        full = max(known.values(), default=0)
+        short = [f"{self.name_of(number)} has {size:,} bytes" for number, size in known.items() if size < full]
+        return f"{', '.join(short[:5])}, where others have {full:,}" if short else None
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         starts = self._measured()
@@ -85,12 +115,16 @@ class JoinedStream(io.RawIOBase):
             data = self._part(self._current).read(-1 if size is None else size)
             if data:
                 self._position += len(data)
+                self._taken += len(data)
                 return data
             self._next()
         return b""
 
     def _next(self) -> None:
         part = self._part(self._current)
+        if self._starts is None:
+            self._read_whole[self._current] = self._taken
+        self._taken = 0
         self._current += 1
         if not part.seekable():
             # It cannot be read again: its connection or file is no longer needed.
@@ -101,7 +135,13 @@ class JoinedStream(io.RawIOBase):
     def _part(self, number: int) -> BinaryIO:
         part = self._parts[number]
         if part is None:
-            part = self._parts[number] = self._openers[number]()
+            try:
+                part = self._parts[number] = self._openers[number]()
+            except OSError as error:
+                raise DamagedError(
+                    f"{self.name_of(number)} cannot be opened: {error.strerror or error}.",
+                    hint="Put it beside the others, then run the same command again.",
+                ) from error
         return part
 
     def _measured(self) -> list[int]:
