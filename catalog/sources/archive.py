@@ -1,21 +1,22 @@
-"""Archives as streams of raw files: tar, plain or packed by gzip, bzip2 or xz; zip; 7z; archives
-inside archives.
+"""Archives as streams of raw files: tar, plain or packed by gzip, bzip2 or xz; zip, also in volumes; 7z; any of them
+encrypted by openssl; archives inside archives.
 
 The format is told by the first bytes, not by the name. Members come in the archive's order, each one read whole
 before it is handed over, so nobody ever gets part of one: up to 32 MiB in memory, larger ones in a file in `spool`.
 Nothing else is written anywhere.
 
 A member that is refused is a `Rejection` (`unsafe_path`, `link`, `special_file`, `too_large`, `encrypted`,
-`wrong_password`, `corrupt_member`, `unsupported_compression`) and reading goes on. An archive that cannot be
-read further ends with one
-that is `damaged` (`truncated_archive`, `corrupt_archive`, `inflation_bomb`, `too_many_members`, `archive_too_large`,
-`nested_too_deep`, `not_an_archive`) and says how far it got; all whole members before it have been handed over
-(before damaged packed data, up to the 256 KiB last inflated are lost). Directories and macOS's `._` files are left
-out. gzip's own checksum stands at its end: bytes altered without breaking the format are known only then, so a
-`corrupt_archive` speaks against all members, where the archive has no checksum from elsewhere.
+`wrong_password`, `corrupt_member`, `unsupported_compression`) and reading goes on. An archive that cannot be read
+further ends with one that is `damaged` (`truncated_archive`, `corrupt_archive`, `inflation_bomb`, `too_many_members`,
+`archive_too_large`, `nested_too_deep`, `not_an_archive`, `encrypted`, `wrong_password`) and says how far it got; all
+whole members before it have been handed over (before damaged packed data, up to the 256 KiB last inflated are lost).
+Directories and macOS's `._` files are left out. gzip's own checksum stands at its end: bytes altered without breaking
+the format are known only then, so a `corrupt_archive` speaks against all members, where the archive has no checksum
+from elsewhere.
 
 A nested archive is read in place, its members named beside it: `wav/S0150.tar.gz` with `train/x.wav` gives
-`wav/train/x.wav`. After the last member the stream is read to its end, where it may check its own sum.
+`wav/train/x.wav`. A tar's stream is read to its end after the last member, where it may check its own sum; of a zip or
+7z in a file that can seek, only the members that are wanted are read.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 from ...converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
 from ...shards.media import scratch_path
 from .inflate import MAGIC, PIECE_BYTES, Inflated, Pieces
+from .joined import JoinedStream
 from .limits import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
 from .openssl import SALTED, Decrypted
 from .sevenzip import SEVEN_ZIP, SevenEntry, seven_entries
 from .tar import BLOCK, entries, is_tar
+from .volumes import SPLIT, VolumeFault, has_directory
 
 if TYPE_CHECKING:
     from .zip import ZipEntry
@@ -43,7 +46,8 @@ if TYPE_CHECKING:
 NESTED = ("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.zip", "*.7z")
 """Names of members that are opened as archives; the bytes decide whether they are."""
 
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP = (b"PK\x03\x04", b"PK\x05\x06", *SPLIT)
+PARTS_AT_FAULT = ("truncated_archive", "corrupt_archive", "not_an_archive")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 
 
@@ -79,7 +83,7 @@ def members(
         nested: Patterns of member names that are archives themselves.
         wants: Says of a member's name whether to hand it over; the others are skipped without being kept.
         prefix: Folder in front of every member's name.
-        password: Opens what is encrypted (by openssl, 7z, and zip's older cipher); it stands in no message.
+        password: Opens what is encrypted (by openssl, 7z, or zip in both ciphers); it stands in no message.
     """
     tally = Tally()
     reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, tally, password)
@@ -150,8 +154,12 @@ class _Reading:
             return
         except ArchiveFault as error:
             fault = error
+        why = fault.detail
+        if isinstance(stream, JoinedStream) and fault.reason in PARTS_AT_FAULT and not isinstance(fault, VolumeFault):
+            doubt = stream.doubt()
+            why += f" ({doubt})" if doubt else ""
         far = f"{reach.whole:,} whole members" + (f", the last {reach.last!r}" if reach.last else "")
-        detail = f"{place.uri}: {fault.detail}, after {far}."
+        detail = f"{place.uri}: {why}, after {far}."
         yield Rejection(place.name, fault.reason, detail, uri=place.uri, damaged=True)
 
     def _by_format(
@@ -172,6 +180,8 @@ class _Reading:
             yield from self._by_format(self._decrypted(source), None, place, reach)
         elif not head:
             raise ArchiveFault("truncated_archive", "it is empty")
+        elif _ends_as_zip(stream, place.name):
+            yield from self._zip(source, stream, place, reach)
         else:
             raise ArchiveFault(
                 "not_an_archive", f"it begins with {head[:8]!r}, which is no tar, gzip, bzip2, xz, zip or 7z"
@@ -179,10 +189,14 @@ class _Reading:
 
     def _decrypted(self, source: Pieces) -> Pieces:
         if self.password is None:
-            raise ArchiveFault("encrypted", "it is encrypted, and there is no password for it")
-        plain = Pieces(Decrypted(source, self.password).take)
+            raise ArchiveFault(
+                "encrypted", "it is encrypted; give its password (a card names the variable that holds it)"
+            )
+        decrypted = Decrypted(source, self.password)
+        plain = Pieces(decrypted.take)
         if not _is_archive(plain.peek(BLOCK)):
-            raise ArchiveFault("wrong_password", "what the password gives is no archive")
+            raise ArchiveFault("wrong_password", "the password does not open it: what comes out is no archive")
+        decrypted.proven = True
         return plain
 
     def _unpacked(self, source: Pieces, place: _Place, reach: _Reach) -> Iterator[RawFile | Rejection]:
@@ -222,13 +236,14 @@ class _Reading:
                 yield from self._zipped(entry, place)
                 reach.whole += 1
                 reach.last = shown(entry.name)
-        source.drain()
 
     def _zipped(self, entry: ZipEntry | SevenEntry, place: _Place) -> Iterator[RawFile | Rejection]:
         with closing(entry):
             try:
                 yield from self._entry(Pieces(entry.take), entry.name, entry.kind, entry.size, place)
                 return
+            except VolumeFault:
+                raise
             except ArchiveFault as error:
                 fault = error
         yield self._refusal(entry.name, _member_reason(fault), fault.detail, place)
@@ -348,6 +363,13 @@ class _Reading:
 
 def _is_archive(head: bytes) -> bool:
     return is_tar(head) or head.startswith((*MAGIC.values(), *ZIP, SEVEN_ZIP))
+
+
+def _ends_as_zip(stream: BinaryIO | None, name: str) -> bool:
+    """Whether a zip's directory stands at its end, though it begins as none: its first volumes may be missing."""
+    if stream is None or not name.lower().endswith(".zip") or not stream.seekable():
+        return False
+    return has_directory(stream)
 
 
 def _member_reason(fault: ArchiveFault) -> str:

@@ -2,7 +2,7 @@
 
 The stream begins with `Salted__` and eight bytes of salt; key and initial vector come from the password by PBKDF2 with
 HMAC-SHA-256 and 10,000 rounds, the defaults of OpenSSL since 1.1.1. Nothing in it proves a password right: a wrong one
-gives bytes that are no archive.
+gives bytes that are no archive. Once they were found to be one, an end that does not fit is a stream cut short.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ _SALT_BYTES, _KEY_BYTES, _BLOCK_BITS = 8, 32, 128
 class Decrypted:
     """The plain bytes of an encrypted stream, in their order.
 
+    Attributes:
+        proven: Whether what was read so far made sense, and so the password is right.
+
     Raises:
         ArchiveFault: The stream breaks off (`truncated_archive`), or its end does not fit (`wrong_password`).
     """
@@ -32,12 +35,15 @@ class Decrypted:
         from cryptography.hazmat.primitives.padding import PKCS7
 
         head = source.read(len(SALTED) + _SALT_BYTES)
+        if len(head) < len(SALTED) + _SALT_BYTES:
+            raise ArchiveFault("truncated_archive", "the encrypted stream breaks off")
         made = hashlib.pbkdf2_hmac("sha256", password.encode(), head[len(SALTED) :], ROUNDS, _KEY_BYTES + 16)
         cipher = Cipher(algorithms.AES256(made[:_KEY_BYTES]), modes.CBC(made[_KEY_BYTES:]))
         self._source = source
         self._decryptor = cipher.decryptor()
         self._unpadder = PKCS7(_BLOCK_BITS).unpadder()
         self._ended = False
+        self.proven = False
 
     def take(self) -> bytes:
         """What comes next, `b""` at the end."""
@@ -57,4 +63,8 @@ class Decrypted:
         try:
             return rest + self._unpadder.finalize()
         except ValueError:
+            if self.proven:
+                raise ArchiveFault(
+                    "truncated_archive", "the encrypted stream breaks off, or its end is damaged"
+                ) from None
             raise ArchiveFault("wrong_password", "its end is not as the password says, or is damaged") from None

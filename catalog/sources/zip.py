@@ -1,7 +1,8 @@
 """The zip format as a list of entries, read from a file that can seek: its directory stands at its end.
 
 A zip cut short has lost that directory, so nothing of it can be read; every member has a checksum, so one damaged
-member is found by itself and the others are still read.
+member is found by itself and the others are still read. Zips in volumes are put together first (`volumes.py`).
+Encrypted members are opened by a password, whether they are so by the older cipher or by AES (`winzip.py`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
+from . import winzip
 from .inflate import PIECE_BYTES
 from .limits import ArchiveFault, Limits
+from .volumes import Assembled, assembled
 
 READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 DAMAGE = (
@@ -34,7 +37,6 @@ DAMAGE = (
 
 UTF8_NAME = 0x800
 ENCRYPTED = 0x1
-WINZIP_AES = 99
 UNIX = 3
 
 
@@ -47,16 +49,24 @@ class ZipEntry:
         refused: Reason and detail, where it cannot be read at all.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits, password: str | None) -> None:
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        whole: BinaryIO | Assembled,
+        info: zipfile.ZipInfo,
+        limits: Limits,
+        password: str | None,
+    ) -> None:
         self.name = _name(info)
         self.kind = _kind(info)
         self.size = info.file_size
         self.packed = info.compress_size
         self.refused = _refused(info, limits, password)
-        self._password = password.encode() if password is not None and info.flag_bits & ENCRYPTED else None
+        self._password = password if info.flag_bits & ENCRYPTED else None
         self._archive = archive
+        self._whole = whole
         self._info = info
-        self._file: IO[bytes] | None = None
+        self._file: IO[bytes] | winzip.Member | None = None
 
     def take(self) -> bytes:
         """The next bytes, `b""` at the end.
@@ -66,13 +76,20 @@ class ZipEntry:
         """
         try:
             if self._file is None:
-                self._file = self._archive.open(self._info, pwd=self._password)
+                self._file = self._opened()
             return self._file.read(PIECE_BYTES)
         except DAMAGE as error:
-            if self._password is not None:
+            if self._password is not None and self._info.compress_type != winzip.METHOD:
                 detail = "the password does not open it, or its bytes are damaged"
                 raise ArchiveFault("wrong_password", detail) from error
             raise ArchiveFault("corrupt_member", f"its bytes are damaged ({error})") from error
+
+    def _opened(self) -> IO[bytes] | winzip.Member:
+        if isinstance(self._whole, Assembled):
+            self._whole.check(self._info.header_offset)
+        if self._password is not None and self._info.compress_type == winzip.METHOD:
+            return winzip.open_encrypted(cast("BinaryIO", self._whole), self._info, self._password)
+        return self._archive.open(self._info, pwd=None if self._password is None else self._password.encode())
 
     def close(self) -> None:
         if self._file is not None:
@@ -83,16 +100,17 @@ def zip_entries(file: BinaryIO, limits: Limits, password: str | None = None) -> 
     """The members in the order of the directory, folders left out.
 
     Raises:
-        ArchiveFault: The directory is missing or damaged.
+        ArchiveFault: The directory is missing or damaged, or volumes are not of one archive.
     """
+    whole = assembled(file)
     try:
-        archive = zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(cast("IO[bytes]", whole))
     except DAMAGE as error:
         reason = "truncated_archive" if "not a zip file" in str(error) else "corrupt_archive"
         raise ArchiveFault(reason, f"the directory at its end is missing or damaged ({error})") from error
     with archive:
         for info in archive.infolist():
-            entry = ZipEntry(archive, info, limits, password)
+            entry = ZipEntry(archive, whole, info, limits, password)
             if not entry.name.endswith("/"):
                 yield entry
 
@@ -118,12 +136,11 @@ def _kind(info: zipfile.ZipInfo) -> str:
 
 
 def _refused(info: zipfile.ZipInfo, limits: Limits, password: str | None) -> tuple[str, str] | None:
-    if info.flag_bits & ENCRYPTED and info.compress_type == WINZIP_AES:
-        return "encrypted", "it is encrypted by WinZip's AES, which cannot be opened here; unpack it beforehand"
     if info.flag_bits & ENCRYPTED and password is None:
         return "encrypted", "it is encrypted; give its password"
-    if info.compress_type not in READABLE:
-        return "unsupported_compression", f"it is packed by method {info.compress_type}"
+    method = winzip.true_method(info) if info.compress_type == winzip.METHOD else info.compress_type
+    if method not in READABLE:
+        return "unsupported_compression", f"it is packed by method {info.compress_type if method is None else method}"
     if info.file_size > limits.ratio_grace and info.file_size > limits.ratio * max(info.compress_size, 1):
         return "inflation_bomb", f"{info.compress_size:,} bytes inflate to {info.file_size:,}"
     return None
