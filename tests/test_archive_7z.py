@@ -18,7 +18,7 @@ from triptych.converters.raw import Rejection
 py7zr = pytest.importorskip("py7zr")
 
 DRAW = random.Random(7)
-FILES = {f"Clotho/development/{n:03d} ü.wav": DRAW.randbytes(DRAW.randrange(1, 400_000)) for n in range(12)}
+FILES = {f"Clotho/development/{n:03d} ü.wav": DRAW.randbytes(DRAW.randrange(1, 40_000)) for n in range(8)}
 FILES["Clotho/empty.txt"] = b""
 FILES["Clotho/captions.csv"] = b"file_name,caption_1\n" * 300
 SECRET = "correct horse"
