@@ -6,13 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 PINS := pyproject.toml constraints.txt
+PEERS := $(VENV)/peers
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test lint types peers bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
 
+# Without the peers the suite still runs: the tests that need them are skipped and say so.
 test: lint types
+	-@$(MAKE) --no-print-directory peers
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: $(VENV)/.dev
@@ -23,7 +26,10 @@ types: $(VENV)/.dev
 	@mkdir -p .types && ln -sfn .. .types/triptych
 	MYPYPATH=.types $(BIN)/mypy -p triptych
 
-bench: $(VENV)/.dev
+# Once, 1.1 GB; several GB where the torch that pip finds brings CUDA along.
+peers: $(PEERS)/.installed
+
+bench: $(VENV)/.dev peers
 	$(BIN)/python -m benchmarks
 
 $(VENV)/bin/python:
@@ -37,6 +43,11 @@ $(VENV)/.demo: $(VENV)/bin/python $(PINS)
 $(VENV)/.dev: $(VENV)/bin/python $(PINS)
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(PEERS)/.installed: peers.txt constraints.txt $(VENV)/bin/python
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement peers.txt
+	@cp peers.txt $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .types demo-store

@@ -46,7 +46,7 @@ def main() -> int:
             [at_most("pull, as a multiple of `tar xzf`", ratio, 1.3)],
             baseline=LIMIT_NAME,
             notes=[f"{stored:,} samples stored in every round."],
-            peers={} if options.no_peers else peer_versions(peer_python(work)),
+            peers={} if options.no_peers else peer_versions(),
         )
     if stored != options.utterances:
         raise SystemExit(f"{stored:,} samples were stored, not {options.utterances:,}.")
@@ -66,9 +66,8 @@ def _contestants(work: Path, corpus: Mirrored, *, peers: bool) -> list[Contestan
 
     everyone = [Contestant(LIMIT_NAME, LIMIT, ["tar", "xzf", str(corpus.archive), "-C", str(out)], {}, fresh, clear)]
     if peers:
-        python = peer_python(work)
-        lhotse = driver("with_lhotse", "prepare", corpus.archive, out, 2, python=python)
-        datasets = driver("with_datasets", corpus.archive, out, python=python)
+        lhotse = driver("with_lhotse", "prepare", corpus.archive, out, 2, python=peer_python())
+        datasets = driver("with_datasets", corpus.archive, out)
         everyone.append(Contestant("lhotse: unpack and prepare", PEER, lhotse, {}, fresh, clear))
         everyone.append(Contestant("datasets: archive to Arrow", PEER, datasets, {}, fresh, clear))
     everyone.append(Contestant(OURS_NAME, OURS, pull_command(out, corpus.mirror), {}, fresh, clear))

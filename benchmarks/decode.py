@@ -47,7 +47,7 @@ def main() -> int:
             [at_least("checks, as a part of the bare loop's rate", ratio, 0.85)],
             baseline=LIMIT_NAME,
             work=(seconds, "s of audio"),
-            peers={} if options.no_peers else peer_versions(peer_python(work)),
+            peers={} if options.no_peers else peer_versions(),
         )
     return publish(section)
 
@@ -61,7 +61,7 @@ def _contestants(work: Path, corpus: Mirrored, store: Path, workers: int, *, pee
     if peers:
         manifest = _manifest(work, corpus)
         _read_all(sorted(corpus.tree.rglob("*.flac")))
-        lhotse = driver("with_lhotse", "validate", manifest, python=peer_python(work))
+        lhotse = driver("with_lhotse", "validate", manifest, python=peer_python())
         everyone.append(Contestant("lhotse validate, reading data", PEER, lhotse))
     everyone.append(Contestant(OURS_NAME, OURS, driver("our_measuring", store, workers)))
     copy = work / "decode-out"
@@ -86,7 +86,7 @@ def _manifest(work: Path, corpus: Mirrored) -> Path:
     manifest = out / "manifests" / "librispeech_recordings_train-clean-100.jsonl.gz"
     if not manifest.is_file():
         tell("writing lhotse's manifests ...")
-        run(driver("with_lhotse", "manifest", corpus.tree, out, 2, python=peer_python(work)))
+        run(driver("with_lhotse", "manifest", corpus.tree, out, 2, python=peer_python()))
     return manifest
 
 

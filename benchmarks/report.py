@@ -168,9 +168,9 @@ def _command() -> str:
 def parser(description: str, *, rounds: int = 5) -> argparse.ArgumentParser:
     """The options that every benchmark takes."""
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--work", type=Path, help="folder for corpora, stores and peers; kept; a temporary one without")
+    made.add_argument("--work", type=Path, help="folder for corpora and stores; kept; a temporary one without")
     made.add_argument("--rounds", type=int, default=rounds, help="runs of every contestant, in turn")
-    made.add_argument("--no-peers", action="store_true", help="leave the peers out (no package index needed)")
+    made.add_argument("--no-peers", action="store_true", help="leave the peers out (`make peers` installs them)")
     return made
 
 

@@ -1,4 +1,4 @@
-"""Hugging Face datasets at work, run with the peers' own interpreter.
+"""Hugging Face datasets at work.
 
     with_datasets.py ARCHIVE CACHE
 
