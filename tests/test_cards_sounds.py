@@ -208,6 +208,20 @@ def test_vocalsound(tmp_path: Path) -> None:
     assert media_of(again) == media_of(rows)
 
 
+def test_vocalsound_by_the_evaluation_list_of_qwen2_audio(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    packed(on_host(mirror, "https://www.dropbox.com/s/c5ace70qh1vbyzb/vs_release_16k.zip"), vocalsound())
+    row = {"audio": "vocalsound/audio_16k/m2000_0_sigh.wav", "prompt": "Which sound?", "gt": "Sigh", "source": "vs"}
+    on_host(
+        mirror, "https://qianwen-res.oss-cn-beijing.aliyuncs.com/Qwen2-Audio/evaluation/vocalsound_eval.jsonl"
+    ).write_text(json.dumps(row) + "\n")
+    rows = pulled("vocalsound", tmp_path / "store", mirror=str(mirror), evaluation="qwen2-audio")
+    assert list(rows) == ["test/m2000_0_sigh"]
+    assert select(tmp_path / "store", "select id, value from annotations where key = 'reference'") == [
+        {"id": "vocalsound/test/m2000_0_sigh", "value": "Sigh"}
+    ]
+
+
 # ---- MusicCaps
 
 
