@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,6 +81,14 @@ def check_gate(card: Card, source: SourceCard) -> None:
     if gate is None or source.manual is not None:
         return
     said = f"{card.name} is gated: {gate.accept}"
+    if source.password is not None:
+        if not os.environ.get(source.password):
+            raise GateError(
+                said,
+                hint=f"at {gate.where}; then set {source.password} to the password you were sent, or pull what you got "
+                "with --from PATH",
+            )
+        return
     if source.kind != "hub":
         raise GateError(said, hint=f"at {gate.where}; then pull what you got with --from PATH")
     from .sources.hub import hub_tokens

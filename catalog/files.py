@@ -12,6 +12,8 @@ where `*` and `?` match within a folder), or one of
 
     {join: [a.zip.001, a.zip.002], as: a.zip}                # byte after byte one file (patterns on the hub)
     {list: https://host/parts.txt}                           # a text file with one URL a line
+    {list: https://host/v1.list, base: https://other/, matching: "audio/dev/*"}
+                                                             # or one `<md5> <path under base>` a line, those that match
 
 Nothing here asks a host.
 """
@@ -19,10 +21,10 @@ Nothing here asks a host.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-_KEYS = {"join": {"join", "as"}, "list": {"list"}}
+_KEYS = {"join": {"join", "as"}, "list": {"list", "base", "matching"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,26 @@ class FileCard:
         paths: One path or URL; several are joined byte after byte.
         name: What the joined file is called; None for a single one.
         is_list: The file is a list of URLs, one a line.
+        base, matching: Of a list of paths: where they lie, and which of them are meant.
     """
 
     paths: tuple[str, ...]
     name: str | None = None
     is_list: bool = False
+    base: str | None = None
+    matching: str = "*"
 
     def filled(self, config: str | None, split: str | None) -> FileCard:
         """The same with `{config}` and `{split}` replaced."""
-        return FileCard(tuple(fill(path, config, split) for path in self.paths),
-                        fill(self.name, config, split) if self.name else None, self.is_list)  # fmt: skip
+        return replace(
+            self,
+            paths=tuple(fill(path, config, split) for path in self.paths),
+            name=fill(self.name, config, split) if self.name else None,
+            matching=fill(self.matching, config, split),
+        )
 
     def mentions(self, placeholder: str) -> bool:
-        return any(placeholder in path for path in (*self.paths, self.name or ""))
+        return any(placeholder in path for path in (*self.paths, self.name or "", self.matching))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +168,11 @@ def _file(value: Any) -> FileCard:
     if set(value) - _KEYS[kind]:
         raise ValueError(f"{value!r}: unknown key(s) {', '.join(sorted(map(str, set(value) - _KEYS[kind])))}")
     if kind == "list":
-        if not isinstance(value["list"], str):
-            raise ValueError(f"{value!r}: list takes one URL")
-        return FileCard((value["list"],), is_list=True)
+        if not all(isinstance(each, str) for each in value.values()):
+            raise ValueError(f"{value!r}: list takes one URL, base another, matching a pattern of paths")
+        return FileCard(
+            (value["list"],), is_list=True, base=value.get("base"), matching=value.get("matching", "*")
+        )  # fmt: skip
     parts = value["join"] if isinstance(value["join"], list) else [value["join"]]
     if not parts or not all(isinstance(part, str) and part for part in parts) or not isinstance(value.get("as"), str):
         raise ValueError(f"{value!r}: join takes paths, and `as` the name of what they make")

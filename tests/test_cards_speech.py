@@ -485,7 +485,7 @@ def wenet_objects(folder: Path) -> Path:
     files, _ = wenetspeech()
     for name, data in files.items():
         plain = packed(folder / "plain.tar.gz", {name: data}).read_bytes()
-        target = folder / "objects" / name.replace(".json", "").replace(".opus", "")
+        target = folder / "objects" / name.removesuffix(".opus")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.with_name(f"{target.name}.aes.tgz").write_bytes(encrypted(plain, "the password"))
     return folder / "objects"
@@ -503,6 +503,33 @@ def test_wenetspeech_encrypted_objects_need_the_password(tmp_path: Path, monkeyp
     assert result.stored == 0
     assert result.damaged
     assert set(reasons(tmp_path / "wrong").values()) == {"wrong_password"}
+
+
+WENET_HOST = "wenet.meeting.tencent.com/WenetSpeech"
+WENET_LIST = (
+    "https://raw.githubusercontent.com/wenet-e2e/WenetSpeech/b54b6d9ee5111ab1a5c9087e363aa2f962f5ed5d/metadata/v1.list"
+)
+
+
+def test_wenetspeech_from_the_objects_of_its_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = wenet_objects(tmp_path)
+    mirror = tmp_path / "mirror"
+    shutil.copytree(objects, mirror / WENET_HOST)
+    paths = sorted(path.relative_to(objects).as_posix() for path in objects.rglob("*.tgz"))
+    sums = {path: hashlib.md5((objects / path).read_bytes(), usedforsecurity=False).hexdigest() for path in paths}
+    on_host(mirror, WENET_LIST).write_bytes(lines("# md5 path", *(f"{sums[path]} {path}" for path in paths)))
+    table = mirror / WENET_HOST / "WenetSpeech.json.aes.tgz"
+    (mirror / "mirror.yaml").write_text(f"sha256: {{{WENET_HOST}/{table.name}: {sha(table.read_bytes())}}}\n")
+    monkeypatch.setenv("WENETSPEECH_PASSWORD", "the password")
+    rows = pulled("wenetspeech", tmp_path / "store", mirror=str(mirror), split=["train", "dev"])
+    assert columns(rows, "text", "language", "start_s", "end_s") == WENET
+    dev = mirror / WENET_HOST / "audio/dev/third_party/B00000/D1.aes.tgz"
+    dev.write_bytes(dev.read_bytes()[:-16])
+    with pytest.raises(DamagedError, match=sums[dev.relative_to(mirror / WENET_HOST).as_posix()]):
+        triptych.pull("wenetspeech", store=tmp_path / "other", mirror=str(mirror), split="dev")
+    on_host(mirror, WENET_LIST).write_bytes(lines("nonsense ../etc/passwd"))
+    with pytest.raises(UsageError, match="line 1: expected an MD5 sum and a path"):
+        triptych.pull("wenetspeech", store=tmp_path / "third", mirror=str(mirror), split="dev")
 
 
 # ---- AISHELL-2
@@ -548,7 +575,7 @@ def test_aishell2_training_set_from_a_folder(shared: Path, tmp_path: Path, monke
         triptych.pull("aishell2", store=tmp_path / "none", split="train")
     real = sorted((shared / "media/aishell1_sample/AISHELL_Sample_data").glob("*.wav"))[:3]
     sound = {f"IC0001W{n:04d}": path.read_bytes() for n, path in enumerate(real)}
-    files = aishell2("AISHELL-2/iOS", "data", sound, lines("IC0001W0000\t听流年", "IC0001W0001 第二"))
+    files = aishell2("AISHELL-2/IOS", "data", sound, lines("IC0001W0000\t听流年", "IC0001W0001 第二"))
     tree = unpacked(tmp_path / "tree", files)
     rows = pulled("aishell2", tmp_path / "store", from_path=tree)
     assert columns(rows, "text", "speaker", "language") == {

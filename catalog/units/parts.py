@@ -20,6 +20,7 @@ from .unit import Access
 
 LIST_BYTES = 16 * 1024 * 1024
 _WILD = re.compile(r"[*?\[]")
+_SUMMED = re.compile(r"([0-9a-f]{32})\s+([^/\s]\S*)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -87,11 +88,24 @@ def _listed(source: SourceCard, file: FileCard, split: str | None, access: Acces
     text = _text(file.paths[0], access)
     for number, line in enumerate(text.splitlines(), start=1):
         url = line.strip()
-        if not url:
+        if not url or (file.base is not None and url.startswith("#")):
+            continue
+        if file.base is not None:
+            yield from _of_base(file, url, f"{file.paths[0]}: line {number}")
             continue
         if not re.match(r"https?://", url):
             raise UsageError(f"{file.paths[0]}: line {number}: expected a URL, got {url[:80]!r}.")
         yield _part(source, _base(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
+
+
+def _of_base(file: FileCard, line: str, where: str) -> Iterator[Part]:
+    """The file of a line `<md5> <path>`, where the path is one of those that are meant."""
+    found = _SUMMED.fullmatch(line)
+    if found is None or ".." in found[2].split("/"):
+        raise UsageError(f"{where}: expected an MD5 sum and a path, got {line[:80]!r}.")
+    if fnmatch.fnmatchcase(found[2], file.matching):
+        url = f"{str(file.base).rstrip('/')}/{quote(found[2])}"
+        yield Part(_base(url), (url,), Expected(md5=found[1]))
 
 
 def _text(url: str, access: Access) -> str:
