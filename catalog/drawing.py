@@ -77,6 +77,8 @@ class Drawing:
             self._store_drawn(keys, options)
             self._note_stored(draw)
             draw.fail_untried(keys.keys)
+            if self._reading.wall:
+                break
         if self._not_found:
             self._ingest(iter(self._not_found), options)
         self.held = draw.held(count)

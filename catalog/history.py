@@ -106,6 +106,7 @@ class History:
         if kept:
             self.source, self.place = details.get("source"), details.get("place")
             self.revisions.update(details.get("revisions", {}))
+        self._reopen(details.get("reopened", {}))
         _note_ended(self.exhausted, details.get("exhausted", {}))
         choice = details.get("choice")
         if choice is None:
@@ -114,6 +115,14 @@ class History:
         if choice["done"]:
             goal = Goal(**{item.name: choice["goal"][item.name] for item in fields(Goal)})
             self.met.append(Met(goal, choice["reached"], choice["final"], choice["held"], choice["missing"]))
+
+    def _reopen(self, parts: Mapping[str, str]) -> None:
+        """Clips of these units are to be asked for again: nobody has read them to their end."""
+        for known in (self.exhausted, *self.exhausted_by.values()):
+            for part, fingerprint in parts.items():
+                known.get(part, set()).discard(fingerprint)
+        if parts:
+            self.met = [met for met in self.met if met.reached]
 
 
 def part_key(config: str | None, split: str) -> str:

@@ -58,6 +58,8 @@ def plan(name: str, *, store_path: Path | str | None = None, options: PullOption
         notes.append(_listing_note(source, units))
     elif wanted.options.samples is not None and source.kind == "archive":
         notes.append(_reading_note(units))
+    if source.is_remote:
+        notes.append(_clips_note(wanted))
     choice = ", ".join(f"{name}: {_shown(value)}" for name, value in wanted.options.selection.describe().items())
     return PullPlan(wanted.card.name, source.kind, held, wanted.options.samples, planned, notes, choice)
 
@@ -83,6 +85,13 @@ def _reading_note(units: list[Unit]) -> str:
     if units and all(unit.seekable for unit in units):
         return "of a zip only the directory and the members that are wanted are fetched"
     return "an archive is read as a stream and left once the number is reached"
+
+
+def _clips_note(wanted: Wanted) -> str:
+    """What it takes to get clips that a table names."""
+    jobs, samples = wanted.options.remote.jobs, wanted.options.samples
+    most = f", at most {samples + jobs:,} unless some are gone" if samples is not None else ""
+    return f"each row is a clip of its own, fetched one by one, {jobs} at once{most}"
 
 
 def _first_units(wanted: Wanted, history: History, access: Access) -> tuple[SourceCard, list[Unit]]:

@@ -27,7 +27,8 @@ from .reading import Item, Reading
 from .selection.filters import Filter
 from .source_card import SourceCard
 from .sources.http import Fetcher
-from .sources.remote.reasons import RETRYABLE
+from .sources.remote.options import require_ytdlp
+from .sources.remote.reasons import REASONS, RETRYABLE, WALLS
 from .units import Access, Unit
 from .wanted import PullOptions, Wanted
 
@@ -47,6 +48,7 @@ class PullResult:
         complete: The number asked for is reached, or every unit was read to its end.
         reached: The number asked for is reached.
         missing: Ids of the user's list that the dataset does not have.
+        wall: What ended the pull, where hosts of clips let nothing through any more.
     """
 
     dataset: str
@@ -59,6 +61,7 @@ class PullResult:
     complete: bool = True
     reached: bool = False
     missing: int = 0
+    wall: str = ""
 
 
 def pull(name: str, *, store: Store, options: PullOptions | None = None) -> PullResult:
@@ -86,7 +89,8 @@ def pull(name: str, *, store: Store, options: PullOptions | None = None) -> Pull
 def _done(wanted: Wanted, store: Store, history: History, before: int) -> PullResult | None:
     """The answer, where the store holds all that is wanted already."""
     name, goal = wanted.card.name, wanted.goal()
-    if (met := history.met_by(goal)) is not None:
+    met = history.met_by(goal)
+    if met is not None and (met.reached or not wanted.options.remote.retry):
         return PullResult(name, None, met.held, Account(), missing=met.missing)
     if wanted.is_chosen:
         return None
@@ -98,11 +102,18 @@ def _done(wanted: Wanted, store: Store, history: History, before: int) -> PullRe
 
 def check_request(name: str, options: PullOptions) -> None:
     """Raises UsageError where nothing could come of a pull: before a store is made for it."""
-    Wanted.of(name, options)
+    wanted = Wanted.of(name, options)
+    _check_tools(wanted.sources(History())[0], options)
     if options.from_path is not None and not options.from_path.expanduser().exists():
         raise UsageError(f"--from {options.from_path}: there is no such file or folder.")
     if options.as_config is not None and options.from_path is None:
         raise UsageError("--as names the release that --from reads.", hint="--from PATH --as NAME")
+
+
+def _check_tools(source: SourceCard, options: PullOptions) -> None:
+    """Raises UsageError where a source needs an optional package that is not there."""
+    if source.clip_site == "youtube" and options.from_path is None:
+        require_ytdlp()
 
 
 def open_access(wanted: Wanted, partial: Path, fetcher: Fetcher, history: History) -> Access:
@@ -137,6 +148,8 @@ class _Outcome:
         ended: Units that nobody need read again for the same samples.
         done: The goal is reached, or nothing is left of the source.
         final: Nothing that a source could still hold would change what came of it.
+        reopened: Units of which clips were asked for once more, in vain but not for good.
+        wall: What ended it, where no host of clips let anything through any more.
     """
 
     ended: list[Unit] = field(default_factory=list)
@@ -145,6 +158,8 @@ class _Outcome:
     reached: bool = False
     done: bool = False
     final: bool = False
+    reopened: list[Unit] = field(default_factory=list)
+    wall: str = ""
 
 
 class _Pull:
@@ -162,6 +177,7 @@ class _Pull:
 
     def read(self, source: SourceCard) -> PullResult:
         """Read the units of one source that are not exhausted yet."""
+        _check_tools(source, self.options)
         units = self.wanted.units(source, self.access)
         open_units = [unit for unit in units if not self._is_exhausted(unit)]
         if not open_units:
@@ -178,11 +194,14 @@ class _Pull:
             self._take(source, open_units, run, outcome)
             if self.options.from_path is not None and not run.account.candidates:
                 raise self._nothing_there(source)
-            status = "ok" if not run.details.get("damaged") else "damaged"
+            if outcome.wall and not run.account.kept:
+                raise _walled(outcome.wall, run.account)
+            if not outcome.wall:
+                status = "damaged" if run.details.get("damaged") else "ok"
         finally:
             if source.is_remote and RETRYABLE & run.account.dropped.keys():
                 # The next run asks for these clips again, so nothing was read to its end.
-                outcome.ended, outcome.done = [], outcome.reached
+                outcome.ended, outcome.done, outcome.reopened = [], outcome.reached, open_units
             run.details |= self._notes(outcome, done=outcome.done and status == "ok")
             if status == "ok" or run.account.candidates:
                 run.finish(self.store, status=status)
@@ -202,6 +221,7 @@ class _Pull:
             complete=outcome.done,
             reached=outcome.reached,
             missing=outcome.missing,
+            wall=outcome.wall,
         )
 
     def _nothing_left(self) -> PullResult:
@@ -221,6 +241,7 @@ class _Pull:
             self._take_draw(reading, units, run, outcome)
         else:
             self._take_stream(reading, units, run, outcome)
+        outcome.wall = "" if outcome.reached else reading.wall
 
     def _take_stream(self, reading: Reading, units: list[Unit], run: Run, outcome: _Outcome) -> None:
         """In the source's own order, filtered."""
@@ -256,8 +277,10 @@ class _Pull:
 
     def _notes(self, outcome: _Outcome, *, done: bool) -> dict[str, Any]:
         """What the history of the next pulls is made of."""
-        ended = {part_key(unit.config, split): unit.fingerprint for unit in outcome.ended for split in unit.splits}
+        ended = _parts(outcome.ended)
         notes: dict[str, Any] = {"revisions": self.access.revisions}
+        if self.options.remote.retry and outcome.reopened:
+            notes["reopened"] = _parts(outcome.reopened)
         if not self.wanted.is_chosen:
             notes["exhausted"] = ended
         if self.wanted.is_chosen or self.selection.has_limits:
@@ -336,6 +359,16 @@ def _noting_ended(items: Iterable[Item], units: list[Unit], read: list[Unit], en
             unit = next(following)
             if any(unit is each for each in read):
                 ended.append(unit)
+
+
+def _parts(units: list[Unit]) -> dict[str, str]:
+    return {part_key(unit.config, split): unit.fingerprint for unit in units for split in unit.splits}
+
+
+def _walled(wall: str, account: Account) -> NetworkError:
+    """Every host sends us away, and nothing came of it."""
+    advice = {reason: REASONS[reason].then for reason in sorted(WALLS & account.dropped.keys())}
+    return NetworkError(f"{wall}: nothing was stored of {account.candidates:,} tried.", hint="; ".join(advice.values()))
 
 
 def _from_first_source(pull: _Pull) -> PullResult:

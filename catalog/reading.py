@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..converters.raw import Candidate, Checkpoint, Filtered, ReadContext, Rejection
 from ..converters.readers import get_reader
@@ -14,6 +14,9 @@ from .holdings import settled
 from .source_card import SourceCard
 from .units import Access, Unit
 from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from .sources.remote import Pace
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
@@ -29,6 +32,7 @@ class Reading:
         self._wanted = wanted
         self._source = source
         self._access = access
+        self._pace: Pace | None = None
         self.card = wanted.card
 
     def candidates(
@@ -67,11 +71,15 @@ class Reading:
         if not self._source.is_remote or self._wanted.options.from_path is not None:
             yield from items
             return
-        from .sources.remote import fetch_remote, read_failures, read_held
+        from .sources.remote import Pace, fetch_remote, read_failures, read_held
 
-        options = self._wanted.options.remote
-        # What shows and sounds is of no use without its sound.
-        options = replace(options, sound_required=self.card.modality == "mixed")
+        options = replace(
+            self._wanted.options.remote,
+            # What shows and sounds is of no use without its sound.
+            sound_required=self.card.modality == "mixed",
+            trusted_hosts=self._source.clip_hosts,
+        )
+        self._pace = self._pace or Pace(options, notice)
         yield from fetch_remote(
             items,
             options,
@@ -79,8 +87,14 @@ class Reading:
             spool=self._access.spool,
             held=read_held(self._store, self.card.name),
             known_failures=read_failures(self._store, self.card.name),
+            pace=self._pace,
             notice=notice,
         )
+
+    @property
+    def wall(self) -> str:
+        """What is wrong where no host lets anything through any more, so that reading on is no use; else empty."""
+        return self._pace.wall if self._pace is not None else ""
 
     def defaults(self, config: str | None) -> Mapping[str, Any]:
         """The columns that every sample of a configuration shares."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -133,6 +134,8 @@ class SourceCard(CardModel):
             raise ValueError("a hub source needs `revision` and `files`")
         if self.hub is None and self.files is not None:
             raise ValueError(f"`files` is for hub sources; name them under `{self.kind}`")
+        if self.is_remote and not self._remote:
+            raise ValueError(f"a `{self.kind}` source needs the reader's option `remote`: where a row's clip lies")
         if self.hub is None:
             self._check_urls()
         return self
@@ -165,6 +168,22 @@ class SourceCard(CardModel):
     def is_remote(self) -> bool:
         """Whether its files are but tables of media to be fetched clip by clip."""
         return self.kind in REMOTE_KINDS
+
+    @property
+    def clip_site(self) -> str:
+        """Where its clips lie: `link` or `youtube`; empty where its files are the media themselves."""
+        return str(self._remote.get("site", "link")) if self.is_remote else ""
+
+    @property
+    def clip_hosts(self) -> frozenset[str]:
+        """The host of its clips, where the card and not a table names it."""
+        host = urlsplit(str(self._remote.get("url", ""))).hostname or ""
+        return frozenset({host}) if self.is_remote and host and "{" not in host else frozenset()
+
+    @property
+    def _remote(self) -> dict[str, Any]:
+        found = self.reader_options.get("remote")
+        return found if isinstance(found, dict) else {}
 
     @property
     def splits(self) -> set[str] | None:

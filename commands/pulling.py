@@ -244,6 +244,7 @@ def _show_plan(plan: PullPlan) -> None:
 def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
     from ..catalog.pull import PullOptions
     from ..catalog.selection import Selection
+    from ..catalog.sources.remote.options import RemoteOptions
 
     chosen = _of_order(order, options)
     return PullOptions(
@@ -255,6 +256,7 @@ def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
         as_config=chosen["as_config"],
         mirror=chosen["mirror"],
         cards=chosen["cards"],
+        remote=RemoteOptions(jobs=chosen["clips"]["jobs"]),
         selection=Selection.parse(samples=order.samples, **chosen["choice"]),
     )
 

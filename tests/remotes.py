@@ -88,7 +88,7 @@ def wanted(
 
 
 def options(**given: Any) -> RemoteOptions:
-    return RemoteOptions(**{"jobs": 2, "timeout_s": 20.0, "backoff_s": 0.05, **given})
+    return RemoteOptions(**{"jobs": 2, "timeout_s": 60.0, "backoff_s": 0.05, "private_hosts": True, **given})
 
 
 def fetched(items: Iterable[Any], spool: Path, given: RemoteOptions | None = None, **more: Any) -> list[Any]:
@@ -149,3 +149,22 @@ def nothing_left(spool: Path, *, kept: int = 0) -> Iterator[None]:
     assert children() - before == set()
     files = [path for path in spool.parent.rglob("*") if path.is_file()] if spool.parent.is_dir() else []
     assert len(files) == kept, files
+
+
+def talk_file(path: Path, *, seconds: int = 8, pitch: float = 440) -> Path:
+    """A video with sound: H.264 with a keyframe a second, and AAC."""
+    samples = (8000 * np.sin(2 * np.pi * pitch * np.arange(seconds * RATE) / RATE)).astype(np.int16)
+    with av.open(str(path), "w", format="mp4") as out:
+        video = out.add_stream("libx264", rate=10, options={"g": "10", "sc_threshold": "0", "threads": "1"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = out.add_stream("aac", rate=RATE, layout="mono")
+        for number in range(seconds * 10):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number, dtype=np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        heard = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        heard.sample_rate, heard.pts, heard.time_base = RATE, 0, Fraction(1, RATE)
+        out.mux(sound.encode(heard))
+        out.mux(sound.encode(None))
+    return path

@@ -219,10 +219,11 @@ def test_options_that_mean_nothing_are_refused_before_any_work(given: dict[str, 
 def test_every_reason_says_what_it_means_and_what_to_do() -> None:
     assert {
         "dead", "private", "geo_blocked", "age_restricted", "members_only", "no_audio", "no_video", "too_short",
-        "live", "not_media", "too_large",
+        "live", "not_media", "private_address", "too_large",
     } == TERMINAL  # fmt: skip
     assert {"rate_limited", "bot_wall", "network", "timeout", "extractor_failed"} == RETRYABLE
-    assert all(reason.says and reason.then for reason in REASONS.values())
+    assert all(reason.says for reason in REASONS.values())
+    assert all(REASONS[name].then for name in RETRYABLE)
 
 
 # The ledger.

@@ -3,6 +3,7 @@
 fetching.py   the stage between a reader and the store: candidates in, candidates with files or rejections out
 process.py    one fetching process and what it is asked; killed when it hangs
 worker.py     what runs in it: download once, cut what is wanted
+guard.py      where such a process may connect to, so that a table cannot lead into our own network
 pace.py       when a host may be asked: requests a minute, walls, and when to stop asking
 reasons.py    why a clip could not be had, and whether to ask again
 messages.py   yt-dlp's errors as such reasons
@@ -12,6 +13,7 @@ liveness.py   what the ledger says: held, gone, alive
 from .fetching import fetch_remote
 from .liveness import Alive, Held, alive, read_failures, read_held
 from .options import RemoteOptions, require_ytdlp
+from .pace import Pace
 from .reasons import REASONS, RETRYABLE, TERMINAL, Reason
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "TERMINAL",
     "Alive",
     "Held",
+    "Pace",
     "Reason",
     "RemoteOptions",
     "alive",

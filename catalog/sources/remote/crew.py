@@ -8,7 +8,6 @@ import shutil
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,10 +28,10 @@ class Crew:
     `folder` holds a folder for each process; those of processes that died are swept.
     """
 
-    def __init__(self, options: RemoteOptions, folder: Path, notice: Callable[[str], None]) -> None:
+    def __init__(self, options: RemoteOptions, folder: Path, pace: Pace) -> None:
         self._options = options
         self._folder = folder
-        self._pace = Pace(options, notice)
+        self._pace = pace
         self._waiting: deque[Task] = deque()
         self._processes: list[Process] = []
         _sweep(folder)
@@ -81,7 +80,8 @@ class Crew:
         host = _host(task)
         closed = self._pace.closed(host)
         if closed:
-            task.fail(closed, f"not asked: {host} did not let others through; run the same command again later")
+            task.unasked = True
+            task.fail(closed, f"not asked: {host} did not let others through")
             return True
         for process in self._processes:
             if process.key == task.key:

@@ -22,6 +22,7 @@ from ....shards.sample import sample_id
 from .crew import Crew
 from .liveness import Held
 from .options import RemoteOptions, require_ytdlp
+from .pace import Pace
 from .process import Key, Task
 
 Item = Candidate | Rejection | Checkpoint | Filtered
@@ -39,6 +40,7 @@ def fetch_remote(
     spool: Path,
     held: Held = lambda ids: set(),
     known_failures: Mapping[str, str] | None = None,
+    pace: Pace | None = None,
     notice: Callable[[str], None] = lambda text: None,
 ) -> Generator[Item, None, None]:
     """Resolve the remote media of candidates, in their order; a pull that takes N fetches at most N + jobs downloads.
@@ -49,6 +51,8 @@ def fetch_remote(
         spool: Folder for temporary files on the store's own file system (`partial/tmp`).
         held: Which ids the store holds (`read_held`).
         known_failures: What is known to be gone (`read_failures`).
+        pace: What hosts were asked so far, where this goes on from another call. Once every host has put up a wall
+            for good (`pace.wall`) the stream ends: what nobody asked for is no candidate yet.
         notice: Told what the user should know, once each.
 
     Raises:
@@ -56,7 +60,8 @@ def fetch_remote(
             is fetched), or the disk is full.
     """
     options.check()
-    stage = _Stage(iter(items), options, dataset, spool, held, known_failures or {}, notice)
+    pace = pace or Pace(options, notice)
+    stage = _Stage(iter(items), options, dataset, spool, held, known_failures or {}, pace)
     try:
         yield from stage.run()
     finally:
@@ -75,6 +80,11 @@ class _Place:
     def is_ready(self) -> bool:
         return all(task.answer is not None for _, task in self.tasks)
 
+    @property
+    def is_unasked(self) -> bool:
+        """Whether a wall answered for what no host was asked for."""
+        return any(task.unasked for _, task in self.tasks)
+
 
 class _Stage:
     def __init__(
@@ -85,7 +95,7 @@ class _Stage:
         spool: Path,
         held: Held,
         failures: Mapping[str, str],
-        notice: Callable[[str], None],
+        pace: Pace,
     ) -> None:
         self._items = items
         self._options = options
@@ -93,7 +103,8 @@ class _Stage:
         self._spool = spool
         self._held = held
         self._failures = failures
-        self._crew = Crew(options, spool.parent / "clips", notice)
+        self._pace = pace
+        self._crew = Crew(options, spool.parent / "clips", pace)
         self._read: deque[Item] = deque()
         self._line: deque[_Place] = deque()
         self._error: TriptychError | None = None
@@ -109,18 +120,21 @@ class _Stage:
                 if self._error is not None:
                     raise self._error
                 return
-            if self._line[0].is_ready:
-                yield self._finished(self._line.popleft())
-            else:
+            if not self._line[0].is_ready:
                 self._crew.wait()
+                continue
+            place = self._line.popleft()
+            if place.is_unasked and self._pace.wall:
+                _drop(place)
+                continue
+            yield self._finished(place)
 
     def close(self) -> None:
         """End what is on its way and remove what nobody took."""
         self._crew.close()
         for place in self._line:
-            for _, task in place.tasks:
-                task.discard()
-        for item in (*self._read, *(place.item for place in self._line)):
+            _drop(place)
+        for item in self._read:
             _drop_files(item)
 
     def _fill(self) -> None:
@@ -133,6 +147,8 @@ class _Stage:
             self._line.append(self._place(self._read.popleft()))
 
     def _has_room(self) -> bool:
+        if self._pace.wall:
+            return False
         begun = sum(place.begins for place in self._line)
         clips = sum(len(place.tasks) for place in self._line)
         return begun < self._options.jobs and clips < _CLIPS_PER_JOB * self._options.jobs
@@ -223,6 +239,12 @@ def _is_remote(item: Item) -> bool:
 def _uri(candidate: Candidate) -> str:
     remotes = (blob.remote.url for _, blob in candidate.media if blob.remote is not None)
     return candidate.uri or next(remotes, "")
+
+
+def _drop(place: _Place) -> None:
+    for _, task in place.tasks:
+        task.discard()
+    _drop_files(place.item)
 
 
 def _drop_files(item: Item) -> None:

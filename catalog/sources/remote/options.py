@@ -27,6 +27,8 @@ class RemoteOptions:
         backoff_s: Pause of all jobs after the first wall, in seconds; it doubles with each further one.
         longest_backoff_s: No pause is longer.
         sound_required: A video without sound is `no_audio`.
+        private_hosts: Links may lead to this machine and its network; else only to `trusted_hosts` there (guard.py).
+        trusted_hosts: Hosts that the card itself names.
         plugin_dirs: Folders of yt-dlp plugins, besides those that yt-dlp finds itself.
     """
 
@@ -41,6 +43,8 @@ class RemoteOptions:
     backoff_s: float = 30.0
     longest_backoff_s: float = 600.0
     sound_required: bool = False
+    private_hosts: bool = False
+    trusted_hosts: frozenset[str] = frozenset()
     plugin_dirs: tuple[Path, ...] = ()
 
     def check(self) -> None:

@@ -45,6 +45,12 @@ class Pace:
         """The wall for which the host is not asked any more; empty while it is."""
         return self._host(host).closed
 
+    @property
+    def wall(self) -> str:
+        """What is wrong once every host that is wanted has put up a wall for good; empty before."""
+        closed = {host: state.closed for host, state in self._hosts.items()}
+        return ", ".join(f"{host}: {why}" for host, why in closed.items()) if all(closed.values()) else ""
+
     def asked(self, host: str) -> None:
         """A request goes out now."""
         if self._options.per_minute:
@@ -65,11 +71,11 @@ class Pace:
         state.paused_at = now
         if state.walls >= self._options.patience:
             state.closed = reason
-            self._notice(f"{host}: {reason} {state.walls} times in a row; the rest is not asked. Try again later.")
+            self._notice(f"{host}: {reason} {state.walls} times in a row; the rest is not asked")
             return
         pause = min(self._options.backoff_s * 2.0 ** (state.walls - 1), self._options.longest_backoff_s)
         state.next_at = max(state.next_at, now + pause)
-        self._notice(f"{host}: {reason}; all jobs pause for {pause:.0f} s.")
+        self._notice(f"{host}: {reason}; all jobs pause for {pause:.0f} s")
 
     def _host(self, host: str) -> _Host:
         return self._hosts.setdefault(host, _Host())

@@ -41,6 +41,7 @@ class Task:
     sound_required: bool = False
     sent_at: float = 0.0
     attempts: int = 0
+    unasked: bool = False
     answer: dict[str, Any] | None = None
 
     @property
@@ -159,6 +160,8 @@ class Process:
                 "proxy": options.proxy,
                 "max_bytes": options.max_bytes,
                 "timeout_s": options.timeout_s,
+                "trusted_hosts": sorted(options.trusted_hosts),
+                "private_hosts": options.private_hosts,
                 "plugin_dirs": [str(folder.resolve()) for folder in options.plugin_dirs],
                 "folder": str(self.folder.resolve()),
             }

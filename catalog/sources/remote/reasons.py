@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: its code, whether it ends the matter, what it says of the clip, and what may be done."""
+    """One reason: its code, whether it ends the matter, what it says of the clip, and what may be done, if anything."""
 
     name: str
     terminal: bool
@@ -23,20 +23,44 @@ class Reason:
 _AGAIN = "run the same command again later"
 
 _TABLE = (
-    Reason("dead", True, "it was removed, or its account was", "nothing brings it back"),
+    Reason("dead", True, "it was removed, or its account was", ""),
     Reason(
-        "private", True, "it is private, or the host refuses access", "--cookies FILE of an account that may see it"
+        "private",
+        True,
+        "it is private, or the host refuses access",
+        "--cookies FILE of an account that may see it, with --retry private",
     ),
-    Reason("geo_blocked", True, "it is blocked in this country", "--proxy URL in a country where it is shown"),
-    Reason("age_restricted", True, "it is shown to signed-in adults only", "--cookies FILE of such an account"),
-    Reason("members_only", True, "only those who joined or paid can see it", "--cookies FILE of such an account"),
-    Reason("no_audio", True, "it has no sound", "nothing: the sample needs it"),
-    Reason("no_video", True, "it has no picture", "nothing: the sample needs it"),
-    Reason("too_short", True, "the span lies beyond its end", "compare the span with the corpus's own table"),
+    Reason(
+        "geo_blocked",
+        True,
+        "it is blocked in this country",
+        "--proxy URL in a country where it is shown, with --retry geo_blocked",
+    ),
+    Reason(
+        "age_restricted",
+        True,
+        "it is shown to signed-in adults only",
+        "--cookies FILE of such an account, with --retry age_restricted",
+    ),
+    Reason(
+        "members_only",
+        True,
+        "only those who joined or paid can see it",
+        "--cookies FILE of such an account, with --retry members_only",
+    ),
+    Reason("no_audio", True, "it has no sound", ""),
+    Reason("no_video", True, "it has no picture", ""),
+    Reason("too_short", True, "the span lies beyond its end", ""),
     Reason("live", True, "it is a live stream, or not yet shown", "--retry live once it is over"),
     Reason("not_media", True, "what the address gives is no media", "open the address in a browser"),
-    Reason("too_large", True, "it is larger than the limit", "raise the limit and --retry too_large"),
-    Reason("rate_limited", False, "the host asks for fewer requests", f"{_AGAIN}, with fewer --jobs"),
+    Reason(
+        "private_address",
+        True,
+        "the table leads into a network of our own",
+        "where you trust the table, --private-hosts with --retry private_address",
+    ),
+    Reason("too_large", True, "it is larger than 2 GiB", ""),
+    Reason("rate_limited", False, "the host asks for fewer requests", f"{_AGAIN}, with --per-minute N"),
     Reason("bot_wall", False, "the host wants proof of a person", f"{_AGAIN}, or with --cookies FILE"),
     Reason("network", False, "the host could not be reached", _AGAIN),
     Reason("timeout", False, "it took too long", _AGAIN),

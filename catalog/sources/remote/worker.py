@@ -4,7 +4,7 @@ Requests come as lines of JSON on standard input, one answer line each goes out.
 another address is asked for, so that many segments of one video cost one download; its failure is kept likewise.
 When standard input ends, whoever asked is gone: the process ends with all that it started, whatever it is doing.
 
-    start    {cookies, proxy, max_bytes, plugin_dirs, timeout_s, folder}
+    start    {cookies, proxy, max_bytes, plugin_dirs, timeout_s, folder, trusted_hosts, private_hosts}
     request  {site, url, kind, start_s, end_s, sound_required, target}
     answer   {path, how, duration} or {reason, detail} or {fatal}
 """
@@ -24,6 +24,7 @@ from typing import Any
 
 from ....shards.clips import cut_clip
 from ....shards.probe import MediaError
+from .guard import Guard
 from .reasons import WALLS, ClipError
 
 Order = dict[str, Any]
@@ -42,6 +43,10 @@ class _Desk:
         self._key: tuple[str, ...] | None = None
         self._held: Path | ClipError | None = None
         self._number = 0
+        self._guard = Guard(
+            trusted_hosts=start["trusted_hosts"], private_hosts=start["private_hosts"], proxy=start["proxy"]
+        )
+        self._guard.stand()
 
     def answer(self, order: Order) -> Order:
         try:
@@ -60,7 +65,7 @@ class _Desk:
             self._clear()
             self._key, self._number = key, self._number + 1
             try:
-                self._held = _getter(order["site"])(self._start, order, self._folder / f"{self._number}")
+                self._held = self._get(order)
             except ClipError as error:
                 if error.reason in WALLS:  # says nothing of this address: it may be asked again
                     self._key = None
@@ -69,6 +74,15 @@ class _Desk:
             raise self._held
         assert self._held is not None
         return self._held
+
+    def _get(self, order: Order) -> Path:
+        self._guard.refused = None
+        try:
+            return _getter(order["site"])(self._start, order, self._folder / f"{self._number}")
+        except ClipError as error:
+            if self._guard.refused is not None:  # whatever a library made of it
+                raise self._guard.refused from error
+            raise
 
     def _clear(self) -> None:
         self._key, self._held = None, None

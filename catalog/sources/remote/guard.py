@@ -1,0 +1,91 @@
+"""Where a fetching process may connect to: tables are strangers' work, and this machine's network is no place for them.
+
+A link of a table, a redirect or a name's address may lead to a metadata service, a router or a colleague's server.
+Every connection of the process is looked at when it is made, by its address: names and redirects are resolved by then.
+
+    public                            allowed
+    loopback, private, shared         where the card names the host, the proxy is there, or `private_hosts` says so
+    link-local, metadata of clouds    never: credentials are kept there
+    multicast, unspecified            never
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+import urllib.request
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from .reasons import ClipError
+
+_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
+"""Where clouds keep credentials besides the link-local 169.254.169.254."""
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Guard:
+    """Refuses connections by address.
+
+    Attributes:
+        refused: The first refusal since it was cleared; libraries may make another error of it.
+    """
+
+    def __init__(self, *, trusted_hosts: Iterable[str], private_hosts: bool, proxy: str | None) -> None:
+        self._private = private_hosts
+        proxies = [proxy, *urllib.request.getproxies_environment().values()]
+        named = [*trusted_hosts, *(_host_of(each) for each in proxies if each)]
+        self._trusted = {address for host in named if host for address in _addresses(host)}
+        self.refused: ClipError | None = None
+
+    def stand(self) -> None:
+        """From now on every connection of this process is looked at."""
+        sys.addaudithook(self._hear)
+
+    def check(self, text: str) -> None:
+        """Raises ClipError `private_address` where a connection to this address is not allowed."""
+        address = _public_form(ipaddress.ip_address(text.partition("%")[0]))
+        if _is_allowed(address, private=self._private or str(address) in self._trusted):
+            return
+        self.refused = self.refused or ClipError("private_address", f"it leads to {address}")
+        raise self.refused
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "socket.connect":
+            return
+        connection, address = arguments
+        if connection.family in (socket.AF_INET, socket.AF_INET6):
+            self.check(str(address[0]))
+
+
+def _host_of(proxy: str) -> str:
+    return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or ""
+
+
+def _is_allowed(address: Address, *, private: bool) -> bool:
+    if address.is_link_local or address.is_multicast or address.is_unspecified or str(address) in _METADATA:
+        return False
+    return private or address.is_global
+
+
+def _public_form(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, where it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _addresses(host: str) -> set[str]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return set()  # no connection will come about either
+    return {str(_public_form(ipaddress.ip_address(str(each[4][0]).partition("%")[0]))) for each in found}
+
+
+__all__ = ["Guard"]
