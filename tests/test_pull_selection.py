@@ -426,7 +426,12 @@ def test_a_draw_of_links_fetches_only_what_was_drawn_and_replaces_the_dead(tmp_p
 
         def pull(**options: Any) -> PullResult:
             return triptych.pull(
-                "links", store=store, cards=[tmp_path / "cards"], mirror=tmp_path / "mirror", **options
+                "links",
+                store=store,
+                cards=[tmp_path / "cards"],
+                mirror=tmp_path / "mirror",
+                private_hosts=True,
+                **options,
             )
 
         order = sorted(range(30), key=lambda n: hashlib.sha256(f"0:links/train/c{n:02d}".encode()).hexdigest())
