@@ -88,7 +88,7 @@ def assembled(file: BinaryIO) -> BinaryIO | Assembled:
             raise ArchiveFault("truncated_archive", f"{missing:,} bytes are missing before the directory at its end")
         return file
     if not isinstance(file, JoinedStream):
-        detail = f"it is the last of {end.volume + 1} volumes, which can only be read together"
+        detail = f"it is the last of {end.volume + 1} volumes, which can only be read together: give the folder of all"
         raise VolumeFault("truncated_archive", detail)
     if end.volume + 1 != len(file.sizes):
         raise VolumeFault("truncated_archive", _miscounted(file, end.volume + 1))

@@ -23,7 +23,7 @@ from ..sources.checksums import Expected
 from ..sources.joined import JoinedStream
 from ..sources.tree import tree
 from .naming import named_by_card
-from .opening import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener, secret
+from .opening import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener
 from .parts import in_number_order
 from .unit import Accepts, Access, Unit, password_of
 
@@ -85,7 +85,7 @@ def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: st
         with path.open("rb") as stream:
             for item in members(
                 stream, name=path.name, uri=path.as_uri(), revision=revision, spool=access.spool,
-                nested=source.nested, wants=accepts, **secret(password_of(source)),  # type: ignore[arg-type]
+                nested=source.nested, wants=accepts, password=password_of(source),
             ):  # fmt: skip
                 if access.progress:
                     access.progress(stream.tell(), size)
@@ -149,10 +149,11 @@ def _joined(
         return
     name = _pattern(str(file.name))
     with ExitStack() as stack:
-        stream = stack.enter_context(JoinedStream([opener(path) for path in dict.fromkeys(found)]))
+        parts = list(dict.fromkeys(found))
+        stream = stack.enter_context(JoinedStream([opener(path) for path in parts], [path.name for path in parts]))
         yield from members(
             cast("BinaryIO", stream), name=name, uri=f"{root.as_uri()}/{name}", revision="local tree",
-            spool=access.spool, nested=source.nested, wants=accepts, **secret(password_of(source)),  # type: ignore[arg-type]
+            spool=access.spool, nested=source.nested, wants=accepts, password=password_of(source),
         )  # fmt: skip
 
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from ...converters.raw import RawFile, RawStream, Rejection
+from ...errors import GateError, NetworkError
 from ..local import Verification, file_fingerprint, verified
 from ..sources.archive import members
 from ..sources.checksums import READ_BYTES, Expected, Sums, check
 from ..sources.growing import GrowingFile
+from ..sources.http import NotFound
 from ..sources.joined import JoinedStream
 from ..sources.partial import Downloaded, PartialFile, download
-from ..sources.ranges import RangeFile, RangesIgnored
-from .parts import Part
+from ..sources.ranges import BLOCK_BYTES, CACHE_BYTES, RangeFile, RangesIgnored
+from .parts import Part, file_of
 from .unit import Accepts, Access
 
 VERIFY_FIRST_BYTES = 512 * 1024 * 1024
@@ -54,7 +56,7 @@ class Opening:
         self.parts = parts
         self.handling = handling
         self.access = access
-        self._verifications: dict[str, Verification] = {}
+        self._verifications: dict[tuple[str, ...], Verification] = {}
 
     def files(self, accepts: Accepts) -> RawStream:
         """The raw files of all parts, in order."""
@@ -71,14 +73,15 @@ class Opening:
 
     def spent(self) -> None:
         """Delete what was downloaded."""
-        for part in self.parts:
-            for url in part.urls:
-                where = self._where(url)
-                if isinstance(where, str):
-                    target = PartialFile(self.access.partial, where)
-                    if target.folder.is_dir():
-                        with target.locked():
-                            target.discard()
+        self._discard(url for part in self.parts for url in part.urls)
+
+    def _discard(self, urls: Iterable[str]) -> None:
+        for where in map(self._where, urls):
+            if isinstance(where, str):
+                target = PartialFile(self.access.partial, where)
+                if target.folder.is_dir():
+                    with target.locked():
+                        target.discard()
 
     def _marked(self, stream: RawStream) -> Iterator[RawFile | Rejection]:
         for item in stream:
@@ -131,16 +134,24 @@ class Opening:
                 yield item
 
     def _verification(self, part: Part, path: Path) -> Verification:
-        if part.name not in self._verifications:
-            self._verifications[part.name] = Verification(path, self._expected(part))
-        return self._verifications[part.name]
+        if part.urls not in self._verifications:
+            self._verifications[part.urls] = Verification(path, self._expected(part))
+        return self._verifications[part.urls]
 
     # ---- on a host
 
     def _fetched_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         opened, done = self._fetch(url, expected)
-        with opened as stream:
-            yield from self._members(stream, part, self._pinned(part, f"sha256:{done.sha256}"), accepts)
+        is_doubtful = False
+        try:
+            with opened as stream:
+                for item in self._members(stream, part, self._pinned(part, f"sha256:{done.sha256}"), accepts):
+                    is_doubtful |= isinstance(item, Rejection) and item.damaged
+                    yield item
+        finally:
+            if is_doubtful and not (expected.sha256 or expected.md5):
+                # Otherwise every later run would read the damaged copy again.
+                self._discard(part.urls)
 
     def _growing_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         access = self.access
@@ -177,9 +188,9 @@ class Opening:
         revision = part.revision if part.revision and not expected.sha256 else self._pinned(part, found)
         return local_file(path, part.name, part.urls[0], revision)
 
-    def _ranged(self, url: str) -> BinaryIO:
+    def _ranged(self, url: str, cache: int = CACHE_BYTES) -> BinaryIO:
         try:
-            file = RangeFile(self.access.fetcher, url)
+            file = RangeFile(self.access.fetcher, url, cache=cache)
             file.seek(max(0, file.size - 8))
             file.read(8)
             file.seek(0)
@@ -191,21 +202,31 @@ class Opening:
     def _joined(self, part: Part, expected: Expected, accepts: Accepts) -> RawStream:
         """Parts that are one file byte after byte: each is opened when its turn comes, or reached by ranges."""
         seekable = SEEKABLE.search(part.name) is not None
-        openers = [self._part_opener(url, seekable=seekable) for url in part.urls]
-        with ExitStack() as stack:
-            stream = stack.enter_context(JoinedStream(openers))
-            state = self._joined_state(stream, part, expected)
-            yield from self._members(cast("BinaryIO", stream), part, self._pinned(part, state), accepts)
+        # All parts are open at once: they share the memory of one.
+        cache = max(4 * BLOCK_BYTES, CACHE_BYTES // len(part.urls)) if seekable else None
+        openers = [self._part_opener(url, cache) for url in part.urls]
+        doubtful: tuple[str, ...] = ()
+        try:
+            with closing(JoinedStream(openers, [file_of(url) for url in part.urls])) as stream:
+                state = self._joined_state(stream, part, expected)
+                for item in self._members(cast("BinaryIO", stream), part, self._pinned(part, state), accepts):
+                    if isinstance(item, Rejection) and item.damaged:
+                        # Damage shows where it is, or where the part after it begins.
+                        doubtful = part.urls[max(0, stream.current - 1) : stream.current + 1]
+                    yield item
+        finally:
+            if not (expected.sha256 or expected.md5):
+                self._discard(doubtful)
 
-    def _part_opener(self, url: str, *, seekable: bool) -> Callable[[], BinaryIO]:
+    def _part_opener(self, url: str, cache: int | None) -> Callable[[], BinaryIO]:
         access, where = self.access, self._where(url)
         expected = Expected(sha256=access.mirror.sha256(url) if access.mirror is not None else None)
         if isinstance(where, Path):
             return lambda: self._open_part(where, expected)
         if access.whole:
             return lambda: self._fetch(where, expected)[0]
-        if seekable:
-            return lambda: self._ranged(where)
+        if cache is not None:
+            return lambda: self._ranged(where, cache)
         return lambda: cast("BinaryIO", GrowingFile(
             access.fetcher, where, access.partial, expected=expected, progress=access.progress,
             on_wait=access.notice, on_restart=access.notice,
@@ -235,15 +256,34 @@ class Opening:
     def _members(self, stream: BinaryIO, part: Part, revision: str, accepts: Accepts) -> RawStream:
         return members(
             stream, name=part.name.rsplit("/", 1)[-1], uri=part.urls[0], revision=revision, spool=self.access.spool,
-            nested=self.handling.nested, wants=accepts, **secret(self.handling.password()),  # type: ignore[arg-type]
+            nested=self.handling.nested, wants=accepts, password=self.handling.password(),
         )  # fmt: skip
 
     def _downloaded(self, url: str, expected: Expected) -> tuple[Path, Downloaded]:
+        if not (expected.sha256 or expected.md5):
+            self._drop_changed(url)
         done = download(
             self.access.fetcher, url, self.access.partial, expected=expected, progress=self.access.progress,
             on_wait=self.access.notice, on_restart=self.access.notice,
         )  # fmt: skip
         return done.path, done
+
+    def _drop_changed(self, url: str) -> None:
+        """Forget a whole download that no sum pins, where the host has another file by now: rows of a new archive
+        must not get the texts of an old table."""
+        target = PartialFile(self.access.partial, url)
+        if not target.final.is_file():
+            return
+        try:
+            remote = self.access.fetcher.head(url)
+        except (NotFound, GateError):
+            raise
+        except NetworkError:
+            return  # The host is away: what is here may be all that is wanted.
+        with target.locked(self.access.notice):
+            if target.final.is_file() and not target.is_of(remote):
+                self.access.notice(f"{url}: the file on the host has changed; it is fetched again.")
+                target.discard()
 
     def _fetch(self, url: str, expected: Expected) -> tuple[BinaryIO, Downloaded]:
         """A file brought here whole and checked, open for reading."""
@@ -254,11 +294,6 @@ class Opening:
             except FileNotFoundError:
                 # Another pull read the same download to its end and deleted it: it is fetched again.
                 continue
-
-
-def secret(password: str | None) -> dict[str, str]:
-    """The password as `members` takes it."""
-    return {} if password is None else {"password": password}
 
 
 def opener(path: Path) -> Callable[[], BinaryIO]:
