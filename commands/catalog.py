@@ -139,6 +139,7 @@ def _show(card: Card, held: int, costs: dict[str, Estimate], alive: dict[str, An
         "gate": _gate(card),
         "splits": "; ".join(f"{role}: {', '.join(splits)}" for role, splits in roles.items()),
         "configs": _configs(card),
+        "lists": ", ".join(card.evaluation),
         "layout": card.layout,
         "homepage": card.homepage,
         "citation": card.citation,

@@ -142,6 +142,13 @@ def test_common_voice_reads_every_header_as_archive_and_unpacked(release: str, t
     assert same(rows, pulled("common_voice", tmp_path / "other", from_path=tree))
 
 
+def test_a_real_clip_of_common_voice(shared: Path, tmp_path: Path) -> None:
+    clip = (shared / "media/lhotse/test/fixtures/common_voice_en_651325.mp3").read_bytes()
+    files = common_voice("cv-corpus-4-2019-12-10", "en", {"651325": ("train", "What was said is not known.", clip)})
+    [row] = pulled("common_voice", tmp_path / "store", from_path=unpacked(tmp_path / "tree", files)).values()
+    assert (row["audio"]["sha256"], row["audio"]["codec"], row["audio"]["sample_rate"]) == (sha(clip), "mp3", 48_000)
+
+
 def test_two_releases_of_common_voice_live_side_by_side(tmp_path: Path) -> None:
     old, new = "cv-corpus-4-2019-12-10", "cv-corpus-17.0-2024-03-15"
     for release, split in ((old, "train"), (new, "test")):
@@ -424,6 +431,17 @@ def test_gigaspeech_raw_release_gives_spans_by_subset(tmp_path: Path, monkeypatc
     assert sorted(larger) == ["xl/train/POD0000000025_S0000008", "xl/train/POD0000000025_S0000009"]
 
 
+def test_gigaspeech_is_behind_its_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_network(monkeypatch)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "nobody"))
+    with pytest.raises(GateError, match="terms of GigaSpeech") as caught:
+        triptych.pull("gigaspeech", store=tmp_path / "store")
+    assert "https://forms.gle/UuGQAPyscGRrUMLq6" in str(caught.value.hint)
+    assert not rows_of("gigaspeech", tmp_path / "store")
+    with pytest.raises(GateError, match="cannot be downloaded: the raw release"):
+        triptych.pull("gigaspeech", store=tmp_path / "store", source="manual")
+
+
 def test_gigaspeech_from_the_hub(tmp_path: Path) -> None:
     def row(n: int, text: str) -> dict[str, Any]:
         return {"segment_id": f"S{n}", "speaker": "N/A", "text": text, "begin_time": 1.0, "end_time": 2.0,
@@ -613,6 +631,14 @@ def test_timit_has_phones_words_and_sphere(tmp_path: Path, monkeypatch: pytest.M
     assert [(w["text"], w["start_s"], w["end_s"]) for w in row["words"]] == [("she", 0.05, 0.2)]
     assert (row["audio"]["sha256"], row["audio"]["sample_rate"], row["audio"]["duration"]) == (sha(sphere), 16000, 0.3)
     assert same(rows, pulled("timit", tmp_path / "other", from_path=packed(tmp_path / "timit.tar.gz", files)))
+
+
+def test_the_real_utterance_of_timit(shared: Path, tmp_path: Path) -> None:
+    [row] = pulled("timit", tmp_path / "store", from_path=shared / "media/timit_ldc93s1").values()
+    assert (row["id"], row["text"]) == (
+        "timit/train/FCJF0_SA1", "She had your dark suit in greasy wash water all year.",
+    )  # fmt: skip
+    assert (row["words"][0]["text"], row["words"][0]["start_s"]) == ("she", 3050 / 16_000)
 
 
 # ---- MInDS-14, People's Speech
