@@ -5,7 +5,8 @@
         server.gate("owner/name", token="hf_x")
 
 Answers `GET /api/datasets/<repo>[/revision/<rev>]`, `.../tree/<rev>[/<folder>]`, and `HEAD` and `GET` of
-`/datasets/<repo>/resolve/<rev>/<file>` with ranges. Any revision of 40 hex digits, and `main`, is the folder as it is.
+`/datasets/<repo>/resolve/<rev>/<file>` with ranges. Any revision of 40 hex digits, and `main`, is the folder as it is,
+until `advance` moves `main` on to a further commit, whose files lie in `folder/<owner>/<name>@<commit>`.
 Files of a gated repository need its token; its listing does not, as on the real hub.
 """
 
@@ -21,7 +22,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from loopback import Loopback, _Handler
 
@@ -35,6 +36,20 @@ class Hub(Loopback):
     """A running hub; faults and records as in `Loopback`, by the path asked for."""
 
     gates: dict[str, str] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)
+
+    def advance(self, repo: str, commit: str) -> Path:
+        """From now on `main` is this commit; the folder of its files."""
+        self.heads[repo] = commit
+        return self.folder / f"{repo}@{commit}"
+
+    def commit_of(self, repo: str, revision: str) -> str:
+        return self.heads.get(repo, COMMIT) if revision == "main" else revision
+
+    def root(self, repo: str, revision: str) -> Path:
+        """Where the files of a repository lie at a revision."""
+        later = self.folder / f"{repo}@{self.commit_of(repo, revision)}"
+        return later if later.is_dir() else self.folder / repo
 
     def gate(self, repo: str, *, token: str) -> None:
         self.gates[repo] = token
@@ -72,7 +87,7 @@ class _HubHandler(_Handler):
 
     def _answer_api(self, match: re.Match[str], *, body: bool) -> None:
         repo, revision = match["repo"], match["revision"] or "main"
-        root = self.loopback.folder / repo
+        root = self.loopback.root(repo, revision)
         if not root.is_dir():
             self._refuse_with(401, "RepoNotFound")
         elif not _is_known(revision):
@@ -84,19 +99,24 @@ class _HubHandler(_Handler):
         else:
             siblings = [{"rfilename": path.relative_to(root).as_posix()} for path in _files(root)]
             gated = "manual" if repo in self.loopback.gates else False
-            document = {"id": repo, "sha": COMMIT, "private": False, "gated": gated, "siblings": siblings, "tags": []}
+            commit = self.loopback.commit_of(repo, revision)
+            document = {"id": repo, "sha": commit, "private": False, "gated": gated, "siblings": siblings, "tags": []}
             self._answer_json(document, body=body)
 
     def _answer_file(self, match: re.Match[str], faults: list[Any], *, body: bool) -> None:
         token = self.loopback.gates.get(match["repo"])
         if token is not None and self.headers.get("Authorization") != f"Bearer {token}":
             self._refuse_with(401 if "Authorization" not in self.headers else 403, "GatedRepo")
-        elif not _is_known(match["revision"]):
+            return
+        if not _is_known(match["revision"]):
             self._refuse_with(404, "RevisionNotFound")
-        elif not (self.loopback.folder / match["repo"] / match["file"]).is_file():
+            return
+        root = self.loopback.root(match["repo"], match["revision"])
+        if not (root / match["file"]).is_file():
             self._refuse_with(404, "EntryNotFound")
         else:
-            super()._serve(f"/{match['repo']}/{match['file']}", faults, body=body)
+            inside = (root / match["file"]).relative_to(self.loopback.folder).as_posix()
+            super()._serve(f"/{quote(inside)}", faults, body=body)
 
     def _head(self, status: int, headers: dict[str, str]) -> None:
         super()._head(status, {"X-Repo-Commit": COMMIT, **headers})

@@ -55,6 +55,11 @@ class JoinedStream(io.RawIOBase):
         starts = self._measured()
         return [after - before for before, after in pairwise(starts)]
 
+    @property
+    def current(self) -> int:
+        """The part that reading has come to, counted from 0."""
+        return min(self._current, len(self._openers) - 1)
+
     def name_of(self, number: int) -> str:
         """A part by its name and its place, counted from 1."""
         place = f"part {number + 1} of {len(self._openers)}"

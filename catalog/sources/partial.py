@@ -168,6 +168,14 @@ class PartialFile:
             return False
         return state.size is not None and state.size == remote.size
 
+    def is_of(self, remote: Remote) -> bool:
+        """Whether what is here is of the file that the host has now, as far as the host says what it has."""
+        state = self.state
+        if state.etag and remote.etag:
+            return same_etag(state.etag, remote.etag)
+        pairs = ((state.size, remote.size), (state.last_modified, remote.last_modified))
+        return all(here is None or there is None or here == there for here, there in pairs)
+
     def begin(self, remote: Remote) -> None:
         """Drop what is here; the prefix to come belongs to this file."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import UsageError
 from ..files import FileCard, Group
@@ -58,7 +58,7 @@ def parts_of(source: SourceCard, group: Group, access: Access) -> list[Part]:
         elif file.is_list:
             found.extend(_listed(source, file, split, access))
         else:
-            found.append(_part(source, file.name or _base(file.paths[0]), file.paths, split, None))
+            found.append(_part(source, file.name or file_of(file.paths[0]), file.paths, split, None))
     return found
 
 
@@ -76,8 +76,9 @@ def _part(source: SourceCard, name: str, urls: tuple[str, ...], split: str | Non
     return Part(name, urls, expected, revision)
 
 
-def _base(url: str) -> str:
-    return urlsplit(url).path.rsplit("/", 1)[-1]
+def file_of(url: str) -> str:
+    """What a downloaded file would be called: the last part of the URL's path, as it reads."""
+    return unquote(urlsplit(url).path).rsplit("/", 1)[-1]
 
 
 # ---- lists of URLs
@@ -95,7 +96,7 @@ def _listed(source: SourceCard, file: FileCard, split: str | None, access: Acces
             continue
         if not re.match(r"https?://", url):
             raise UsageError(f"{file.paths[0]}: line {number}: expected a URL, got {url[:80]!r}.")
-        yield _part(source, _base(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
+        yield _part(source, file_of(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
 
 
 def _of_base(file: FileCard, line: str, where: str) -> Iterator[Part]:
@@ -105,7 +106,7 @@ def _of_base(file: FileCard, line: str, where: str) -> Iterator[Part]:
         raise UsageError(f"{where}: expected an MD5 sum and a path, got {line[:80]!r}.")
     if fnmatch.fnmatchcase(found[2], file.matching):
         url = f"{str(file.base).rstrip('/')}/{quote(found[2])}"
-        yield Part(_base(url), (url,), Expected(md5=found[1]))
+        yield Part(file_of(url), (url,), Expected(md5=found[1]))
 
 
 def _text(url: str, access: Access) -> str:
@@ -186,6 +187,4 @@ def _matches(name: str, pattern: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _path_in_repo(url: str) -> str:
-    from urllib.parse import unquote
-
     return unquote(urlsplit(url).path).split("/resolve/", 1)[-1].split("/", 1)[-1]
