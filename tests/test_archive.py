@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import struct
 import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,42 @@ def test_names_that_are_not_utf8_become_text() -> None:
 def test_utf8_names_of_zips_without_the_flag_are_understood() -> None:
     data = zip_of({"aaa.wav": b"1"}).replace(b"aaa.wav", "é".encode() + b"a.wav")
     assert read(data)[0] == [("éa.wav", b"1")]
+
+
+def test_names_of_zips_in_an_old_code_page_are_understood() -> None:
+    data = zip_of({"caf#.wav": b"1"}).replace(b"caf#", b"caf\x82")
+    assert read(data)[0] == [("café.wav", b"1")]
+
+
+def with_unicode_path(raw: bytes, name: str, *, of: bytes) -> bytes:
+    """A zip whose name in GBK has the true one beside it, as Windows tools write it."""
+    field = struct.pack("<BI", 1, zlib.crc32(of)) + name.encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        info = zipfile.ZipInfo("#" * len(raw))
+        info.extra = struct.pack("<2H", 0x7075, len(field)) + field
+        archive.writestr(info, b"1")
+    return out.getvalue().replace(b"#" * len(raw), raw)
+
+
+def test_the_unicode_name_beside_a_zips_name_is_taken_where_it_is_of_that_name() -> None:
+    raw, name = "语音/数据.wav".encode("gbk"), "语音/数据.wav"
+    assert read(with_unicode_path(raw, name, of=raw)) == ([(name, b"1")], [])
+    good, bad = read(with_unicode_path(b"renamed.wav", name, of=raw))
+    assert good == [("renamed.wav", b"1")] and bad == []
+    good, (one,) = read(with_unicode_path(raw, "../out.wav", of=raw))
+    assert good == [] and one.reason == "unsafe_path"
+
+
+def test_names_with_percent_signs_stay_as_they_are() -> None:
+    files = {"a%20b.wav": b"1", "100%.wav": b"2", "%2e%2e/c.wav": b"3"}
+    for data in (tar_of(files), zip_of(files)):
+        assert read(data) == (list(files.items()), [])
+
+
+def test_sidecars_of_macs_zips_are_left_out_and_never_opened() -> None:
+    files = {"a/1.tar": tar_of({"x.wav": b"1"}), "__MACOSX/a/._1.tar": b"\0\5\x16\7" + bytes(600), "a/._x.wav": b"\0\5"}
+    assert read(zip_of(files)) == ([("a/x.wav", b"1")], [])
 
 
 def test_directories_and_sidecars_are_left_out() -> None:

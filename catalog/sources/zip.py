@@ -36,6 +36,7 @@ DAMAGE = (
 """What `zipfile` raises over damaged bytes; it was made for whole ones."""
 
 UTF8_NAME = 0x800
+UNICODE_PATH = 0x7075
 ENCRYPTED = 0x1
 UNIX = 3
 
@@ -121,11 +122,24 @@ def _name(info: zipfile.ZipInfo) -> str:
     name = info.orig_filename
     if not info.flag_bits & UTF8_NAME:
         try:
-            name = name.encode("cp437").decode("utf-8")
+            raw = name.encode("cp437")
+            name = _name_beside(info.extra, raw) or raw.decode("utf-8")
         except UnicodeError:
             name = info.orig_filename
     # Zips made on Windows by old tools separate folders by backslashes.
     return name.replace("\\", "/")
+
+
+def _name_beside(extra: bytes, raw: bytes) -> str | None:
+    """The name in UTF-8 that some tools write beside one in the code page of their machine (Info-ZIP's 0x7075)."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<2H", extra)
+        field = extra[4 : 4 + length]
+        # The field is of this name only where it holds its checksum.
+        if kind == UNICODE_PATH and len(field) > 5 and struct.unpack_from("<BI", field) == (1, zlib.crc32(raw)):
+            return field[5:].decode("utf-8")
+        extra = extra[4 + length :]
+    return None
 
 
 def _kind(info: zipfile.ZipInfo) -> str:
