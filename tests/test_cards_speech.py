@@ -170,6 +170,15 @@ def test_a_folder_inside_a_release_is_named_by_as(tmp_path: Path) -> None:
     assert columns(rows, "language") == {f"{release}/train/common_voice_zh-CN_1": ("zh-CN",)}
 
 
+def test_one_split_of_common_voice(tmp_path: Path) -> None:
+    release = "cv-corpus-15.0-2023-09-08"
+    clips = {str(n): (split, f"sentence {n}", encoded(n, "mp3")) for n, split in enumerate(("train", "dev", "test"))}
+    archive = packed(tmp_path / "cv.tar.gz", common_voice(release, "fr", clips))
+    rows = pulled("common_voice", tmp_path / "store", from_path=archive, split="validation")
+    assert columns(rows, "text") == {f"{release}/dev/common_voice_fr_1": ("sentence 1",)}
+    assert reasons(tmp_path / "store") == {}
+
+
 def test_an_archive_of_common_voice_is_held_against_its_known_sum(tmp_path: Path) -> None:
     release = "cv-corpus-15.0-2023-09-08"
     files = common_voice(release, "yue", {"1": ("train", "早晨", encoded(1, "mp3"))})
@@ -438,7 +447,7 @@ def test_gigaspeech_is_behind_its_terms(tmp_path: Path, monkeypatch: pytest.Monk
         triptych.pull("gigaspeech", store=tmp_path / "store")
     assert "https://forms.gle/UuGQAPyscGRrUMLq6" in str(caught.value.hint)
     assert not rows_of("gigaspeech", tmp_path / "store")
-    with pytest.raises(GateError, match="cannot be downloaded: the raw release"):
+    with pytest.raises(GateError, match="What to get: the raw release"):
         triptych.pull("gigaspeech", store=tmp_path / "store", source="manual")
 
 
