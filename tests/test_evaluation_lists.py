@@ -149,6 +149,25 @@ def test_a_list_of_several_directions_is_told_apart_by_source(tmp_path: Path) ->
     assert extra(sample)["evaluation_list"] == "qwen2-audio-en-zh"
 
 
+def test_a_list_of_a_release_that_the_user_has(tmp_path: Path) -> None:
+    release = "cv-corpus-15.0-2023-09-08"
+    header = "client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents\tvariant\tlocale\tsegment"
+    rows = [f"c{n}\tcommon_voice_en_{n}.mp3\tSentence {n}.\t2\t0\t\t\t\t\ten\t" for n in range(3)]
+    files = {f"{release}/en/test.tsv": "\n".join([header, *rows, ""]).encode()}
+    files |= {f"{release}/en/clips/common_voice_en_{n}.mp3": noise(n) for n in range(3)}
+    archive = packed(tmp_path / "cv.tar.gz", files)
+    listed(
+        on_host(tmp_path / "mirror", f"{LISTS}cv15_asr_en_eval.jsonl"),
+        [row("cv15/en/clips/common_voice_en_1.mp3", "sentence one", "cv15_en")],
+    )
+    result = triptych.pull("common_voice", store=tmp_path / "store", from_path=archive, evaluation="qwen2-audio-en",
+                           mirror=str(tmp_path / "mirror"))  # fmt: skip
+    assert result.missing == 0
+    [sample] = rows_of("common_voice", tmp_path / "store").values()
+    assert (sample["id"], sample["text"]) == (f"common_voice/{release}/test/common_voice_en_1", "Sentence 1.")
+    assert extra(sample)["reference"] == "sentence one"
+
+
 def test_a_row_that_names_several_samples_is_not_guessed_at(mirror: Path, tmp_path: Path) -> None:
     place = "LibriSpeech/test-other/3/10"
     files = {f"{place}/3-10-0001.flac": flac(99), f"{place}/3-10.trans.txt": b"3-10-0001 THE SAME ID\n"}
