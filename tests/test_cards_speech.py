@@ -318,6 +318,22 @@ def test_fleurs_from_a_hub_and_from_its_files(tmp_path: Path) -> None:
     assert same(rows, pulled("fleurs", tmp_path / "downloads", from_path=downloads, **options))
 
 
+def test_fleurs_from_the_conversion_of_the_hub(tmp_path: Path) -> None:
+    where = "huggingface.co/datasets/google/fleurs/resolve/refs/convert/parquet/fr_fr"
+    for split in ("train", "validation", "test"):
+        audio = {"bytes": noise(len(split)), "path": "x.wav"}
+        row = {"id": 7, "num_samples": 4000, "path": f"/tmp/{split}/99{split}.wav", "transcription": "sept",
+               "audio": audio, "raw_transcription": "Sept.", "gender": 1}  # fmt: skip
+        parquet(tmp_path / "mirror" / where / split / "0000.parquet", [row])
+    rows = pulled("fleurs", tmp_path / "store", mirror=str(tmp_path / "mirror"), config="fr_fr")
+    assert columns(rows, "split", "text", "language") == {
+        "fr_fr/train/99train": ("train", "Sept.", "fr-FR"),
+        "fr_fr/dev/99validation": ("dev", "Sept.", "fr-FR"),
+        "fr_fr/test/99test": ("test", "Sept.", "fr-FR"),
+    }
+    assert extra(rows["fr_fr/dev/99validation"])["sentence_id"] == "7"
+
+
 def test_fleurs_has_its_102_languages_as_tags() -> None:
     card = get_card("fleurs")
     tags = {name: config.language for name, config in card.configs.items()}
