@@ -59,7 +59,7 @@ def plan(name: str, *, store_path: Path | str | None = None, options: PullOption
     elif wanted.options.samples is not None and source.kind == "archive":
         notes.append(_reading_note(units))
     if source.is_remote:
-        notes.append(_clips_note(wanted))
+        notes.append(_clips_note(wanted, held))
     choice = ", ".join(f"{name}: {_shown(value)}" for name, value in wanted.options.selection.describe().items())
     return PullPlan(wanted.card.name, source.kind, held, wanted.options.samples, planned, notes, choice)
 
@@ -87,10 +87,11 @@ def _reading_note(units: list[Unit]) -> str:
     return "an archive is read as a stream and left once the number is reached"
 
 
-def _clips_note(wanted: Wanted) -> str:
+def _clips_note(wanted: Wanted, held: int) -> str:
     """What it takes to get clips that a table names."""
     jobs, samples = wanted.options.remote.jobs, wanted.options.samples
-    most = f", at most {samples + jobs:,} unless some are gone" if samples is not None else ""
+    left = max(0, samples - (0 if wanted.is_chosen else held)) if samples is not None else 0
+    most = f", at most {left + jobs:,} unless some are gone" if left else ""
     return f"each row is a clip of its own, fetched one by one, {jobs} at once{most}"
 
 

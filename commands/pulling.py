@@ -46,9 +46,7 @@ def pull(
     hours: Annotated[float | None, typer.Option(help="Stop at so many stored hours.")] = None,
     max_tries: Annotated[int | None, typer.Option(min=1, help="Stop after so many candidates.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed is another draw.")] = 0,
-    retry: Annotated[
-        list[str] | None, typer.Option(help="Ask again for clips that are dead, private ...")
-    ] = None,
+    retry: Annotated[list[str] | None, typer.Option(help="Ask again for clips that are dead, private ...")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Clips on their way at once (urls, youtube).")] = 4,
     cookies: Annotated[Path | None, typer.Option(help="Cookie file of an account (youtube).")] = None,
     proxy: Annotated[str | None, typer.Option(help="http:// or socks5:// address for clips.")] = None,
@@ -153,7 +151,7 @@ def _of_order(order: Order, options: dict[str, Any]) -> dict[str, Any]:
 def _pull_one(order: Order, options: dict[str, Any], store: Path | None) -> PullResult:
     from ..api import pull as pull_dataset
 
-    unit = "samples" if order.samples else "bytes"
+    unit = "samples" if order.samples or _is_of_clips(order, options) else "bytes"
     with output.progress(f"pull {order.name}", total=order.samples, unit=unit) as tell:
 
         def on_samples(stored: int, tried: int) -> None:
@@ -167,6 +165,16 @@ def _pull_one(order: Order, options: dict[str, Any], store: Path | None) -> Pull
         chosen = _of_order(order, options)
         chosen |= chosen.pop("choice") | chosen.pop("clips")
         return pull_dataset(order.name, store=store, on_samples=on_samples, on_bytes=on_bytes, **chosen)
+
+
+def _is_of_clips(order: Order, options: dict[str, Any]) -> bool:
+    """Whether a table's clips are counted, rather than the bytes of a file."""
+    from ..catalog.registry import get_card
+    from ..catalog.source_card import REMOTE_KINDS
+
+    asked = _of_order(order, options)["source"]
+    kind = asked.partition(":")[0] if asked else get_card(order.name, extra=options["cards"]).sources[0].kind
+    return kind in REMOTE_KINDS and options["from_path"] is None
 
 
 def _show_result(result: PullResult, samples: int | None) -> None:

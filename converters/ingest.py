@@ -39,6 +39,8 @@ _THREADS = 2
 _IN_FLIGHT = 64
 _ATTEMPTS = 20
 _TOLD_EVERY = 32
+_TOLD_AFTER = 1.0
+"""Seconds after which progress is told even of a single candidate: clips may come one in some seconds."""
 
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 _TOMBSTONE = "removed on request; `store remove` left a tombstone"
@@ -110,7 +112,7 @@ class Ingest:
         self._updates = HashSet()
         self._once = StoredOnce()
         self._is_missing = False
-        self._batch_started = time.monotonic()
+        self._batch_started = self._told_at = time.monotonic()
 
     def take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered]) -> None:
         """Take candidates until the stream ends or the limit is reached; whatever was read is committed.
@@ -161,6 +163,8 @@ class Ingest:
                 self.reached = True
                 return
             self._commit_if_due()
+            if time.monotonic() - self._told_at > _TOLD_AFTER:
+                self._tell()
         self._drain()
 
     def _must_wait(self) -> bool:
@@ -223,8 +227,9 @@ class Ingest:
             self._tell()
 
     def _tell(self) -> None:
+        self._told_at = time.monotonic()
         if self.options.progress:
-            account, waiting = self.run.account, len(self._rows)
+            account, waiting = self.run.account, len(self._rows) + len(self._pending)
             self.options.progress(account.kept + waiting, account.candidates + waiting)
 
     def _drain(self) -> None:

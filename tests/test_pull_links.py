@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from loopback import Loopback, serve
 from remotes import talk_file, video_file
 from stores import select
 from triptych.catalog.pull import PullResult
+from triptych.catalog.registry import lint
+from triptych.catalog.sources.remote import REASONS
 from triptych.catalog.sources.remote.guard import Guard
 from triptych.catalog.sources.remote.reasons import ClipError
 
@@ -127,6 +130,20 @@ def test_a_table_leads_into_our_own_network_only_where_the_user_or_the_card_says
     write_table(tmp_path / "mirror", "named", ["name,start,end,caption", "talk,1,2,said"])
     named = pull_from(tmp_path, root, "named", selection=None, samples=None, private_hosts=False)
     assert named.stored == 1
+
+
+def test_a_card_of_clips_says_where_they_lie(tmp_path: Path) -> None:
+    write_card(tmp_path, "links", kind="urls", site="link", id="{name}", url="{url}")
+    card = (tmp_path / "links.yaml").read_text()
+    (tmp_path / "links.yaml").write_text(re.sub("        remote: .*", "        media: {video: '{name}.mp4'}", card))
+    [problems] = lint([tmp_path / "links.yaml"], extra=()).values()
+    assert len(problems) == 1
+    assert "a `urls` source needs the reader's option `remote`" in problems[0]
+
+
+def test_every_reason_is_documented() -> None:
+    text = (Path(__file__).parents[1] / "docs/catalog.md").read_text(encoding="utf-8")
+    assert [name for name in REASONS if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize(
