@@ -6,15 +6,18 @@ Every error names the file, the line and the key; unknown keys are errors. Where
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ..converters.readers import check_options
 from ..errors import UsageError
 from ..shards.sample import MODALITIES
+from .agreement import disagreements
 from .document import Lines, load_document
 from .source_card import SOURCE_KINDS, CardModel, ConfigName, Gate, Language, Name, SourceCard
 
@@ -97,14 +100,6 @@ class Card(CardModel):
             raise ValueError(f"modality is one of {', '.join(MODALITIES)}")
         if not self.splits:
             raise ValueError("a dataset has at least one split")
-        for source in self.sources:
-            for what, named, known in (
-                ("split", source.splits, self.splits),
-                ("configuration", source.configs, self.configs),
-            ):
-                unknown = sorted((named or set()) - set(known))
-                if unknown:
-                    raise ValueError(f"source {source.place}: it names the unknown {what}(s) {', '.join(unknown)}")
         return self
 
     @property
@@ -198,7 +193,7 @@ def check_card(path: Path) -> tuple[list[str], Card | None]:
         return [_problem(path, item, lines) for item in error.errors()], None
     if card.name != path.stem:
         return [f"{path}:1: name: {card.name!r}, but the file is called {path.name}"], None
-    problems = list(_reader_problems(path, card, lines))
+    problems = [*_reader_problems(path, card, lines), *_disagreements(path, card, lines)]
     return problems, None if problems else card
 
 
@@ -214,17 +209,41 @@ def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
             yield f"{path}:{where}: sources.{number}: {source.kind} needs a reader with the option `remote`"
 
 
+def _disagreements(path: Path, card: Card, lines: Lines) -> Iterator[str]:
+    for place, message in disagreements(card):
+        yield f"{path}:{_line(place, lines)}: {'.'.join(map(str, place))}: {message}"
+
+
+def _line(place: tuple[Any, ...], lines: Lines) -> int:
+    """The line of a key, or of the nearest one around it."""
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
 def _problem(path: Path, item: Any, lines: Lines) -> str:
+    # What pydantic adds of the members of unions is no part of the card.
     location = tuple(
-        part for part in item["loc"] if not isinstance(part, str) or not part.startswith(("dict[", "str", "literal["))
+        part for part in item["loc"] if not isinstance(part, str) or not re.match(r"(str|Gate)$|(dict|literal)\[", part)
     )
-    known = location
-    while known and known not in lines:
-        known = known[:-1]
+    if location[-1:] == ("[key]",):
+        location = _key_place(location[:-2], item["input"], lines)
     key = ".".join(str(part) for part in location) or "card"
     message = {"extra_forbidden": "unknown key", "missing": "this key is missing"}.get(item["type"], item["msg"])
     given = f" (got {item['input']!r})" if item["type"] not in ("missing", "value_error") and _is_short(item) else ""
-    return f"{path}:{lines.get(known, 1)}: {key}: {message.removeprefix('Value error, ')}{given}"
+    if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
+        kind = "true or false" if isinstance(item["input"], bool) else "a number"
+        given = f": YAML reads it as {kind} (got {item['input']!r}); put it in quotes"
+    return f"{path}:{_line(location, lines)}: {key}: {message.removeprefix('Value error, ')}{given}"
+
+
+def _key_place(parent: tuple[Any, ...], key: object, lines: Lines) -> tuple[Any, ...]:
+    """The place of a key that is no text as it stands in the file: `no` of `False`."""
+    for place in lines:
+        is_inside = len(place) == len(parent) + 1 and place[:-1] == parent and isinstance(place[-1], str)
+        if is_inside and yaml.load(place[-1], Loader=yaml.CSafeLoader) == key:
+            return place
+    return parent
 
 
 def _is_short(item: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -59,6 +60,9 @@ def parts_of(source: SourceCard, group: Group, access: Access) -> list[Part]:
             found.extend(_listed(source, file, split, access))
         else:
             found.append(_part(source, file.name or file_of(file.paths[0]), file.paths, split, None))
+    if not found:
+        lists = ", ".join(list_urls(group))
+        raise NotFound(f"{lists}: nothing is listed there.", hint="look at it in a browser, or choose another --source")
     return found
 
 
@@ -87,16 +91,39 @@ def file_of(url: str) -> str:
 def _listed(source: SourceCard, file: FileCard, split: str | None, access: Access) -> Iterator[Part]:
     """The URLs of a text file, one a line; what a URL may not hold as it stands is quoted."""
     text = _text(file.paths[0], access)
-    for number, line in enumerate(text.splitlines(), start=1):
-        url = line.strip()
+    for number, line in enumerate(text.split("\n"), start=1):
+        url, where = line.strip(), f"{file.paths[0]}: line {number}"
         if not url or (file.base is not None and url.startswith("#")):
             continue
         if file.base is not None:
-            yield from _of_base(file, url, f"{file.paths[0]}: line {number}")
+            yield from _of_base(file, url, where)
             continue
-        if not re.match(r"https?://", url):
-            raise UsageError(f"{file.paths[0]}: line {number}: expected a URL, got {url[:80]!r}.")
-        yield _part(source, file_of(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
+        part = _part(source, file_of(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
+        _check_listed(part, file.paths[0], where)
+        yield part
+
+
+def _check_listed(part: Part, of: str, where: str) -> None:
+    """A list is its host's word alone: it may lead to https anywhere, or to its own host, not into this network."""
+    url = part.urls[0]
+    address, own = urlsplit(url), urlsplit(of)
+    if address.scheme not in ("https", "http") or not address.hostname:
+        raise UsageError(f"{where}: expected a URL (https://host/path), got {url[:80]!r}.")
+    if (address.scheme, address.netloc) == (own.scheme, own.netloc):
+        return
+    if _is_private(address.hostname):
+        raise UsageError(f"{where}: refused, {url[:80]!r} leads into this machine's own network.",
+                         hint="fetch what it names yourself, then: --from PATH")  # fmt: skip
+    if address.scheme == "http" and not (part.expected.sha256 or part.expected.md5):
+        raise UsageError(f"{where}: refused, {url[:80]!r} is not https, and the card has no sum of it.",
+                         hint="fetch what it names yourself, then: --from PATH")  # fmt: skip
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 def _of_base(file: FileCard, line: str, where: str) -> Iterator[Part]:
@@ -112,7 +139,7 @@ def _of_base(file: FileCard, line: str, where: str) -> Iterator[Part]:
 def _text(url: str, access: Access) -> str:
     where = access.mirror.locate(url) if access.mirror is not None else url
     data = where.read_bytes() if isinstance(where, Path) else access.fetcher.read(where, limit=LIST_BYTES)
-    return data.decode("utf-8", errors="replace")
+    return data.decode("utf-8-sig", errors="replace")
 
 
 # ---- hub

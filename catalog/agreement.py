@@ -1,0 +1,133 @@
+"""Whether the parts of a card agree: what a source names must be files, splits, configurations and sums that can be.
+
+The model (`card.py`, `source_card.py`) looks at one key at a time; what follows from several is looked at here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from .files import FileCard, Group, all_files, groups
+
+if TYPE_CHECKING:
+    from .card import Card
+    from .source_card import SourceCard
+
+Problem = tuple[tuple[Any, ...], str]
+"""Keys that lead to the place in the card, and what is wrong there."""
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def disagreements(card: Card) -> Iterator[Problem]:
+    """What is wrong with the sources of a card, and what none of them has."""
+    for number, source in enumerate(card.sources):
+        for key, message in _of_source(card, source):
+            yield ("sources", number, key), message
+    yield from _in_no_source(card)
+
+
+def _of_source(card: Card, source: SourceCard) -> Iterator[tuple[str, str]]:
+    if source.named_files is None:
+        return
+    key = "files" if source.hub is not None else source.kind
+    if source.hub is not None and not _REPOSITORY.fullmatch(source.hub):
+        yield "hub", f"expected owner/name, got {source.hub!r}"
+    for what, named, known in (
+        ("split", source.splits, card.splits),
+        ("configuration", source.configs, card.configs),
+    ):
+        unknown = sorted((named or set()) - set(known))
+        if unknown:
+            yield key, f"it names the unknown {what}(s) {', '.join(unknown)}; the card has {', '.join(known) or 'none'}"
+            return
+    for file in all_files(source.named_files):
+        yield from ((key, message) for message in _of_file(card, source, file))
+    opened = list(groups(source.named_files, list(card.splits), list(card.configs)))
+    yield from _of_sums(card, source, opened)
+
+
+def _of_file(card: Card, source: SourceCard, file: FileCard) -> Iterator[str]:
+    texts = [*file.paths, *filter(None, [file.name])]
+    for word in sorted({word for text in texts for word in _PLACEHOLDER.findall(text)}):
+        if word not in ("split", "config"):
+            yield f"{{{word}}} stands for nothing; {{split}} and {{config}} are filled in"
+        elif word == "config" and not card.configs:
+            yield "{config} stands for nothing: the card has no configs"
+    if file.name is not None and ("/" in file.name or "\\" in file.name):
+        yield f"as: expected a file name, got {file.name!r}"
+    for path in file.paths if source.hub is not None else ():
+        if "://" in path or file.is_list:
+            if not path.startswith("https://"):
+                yield f"{path!r}: what lies outside the repository, and every list, is named by an https:// URL"
+        elif path.startswith("/") or ".." in path.split("/"):
+            yield f"{path!r}: expected a path within the repository"
+    if file.base is not None and not re.match(r"https?://", file.base):
+        yield f"base: expected a URL, got {file.base!r}"
+    if file.is_list and file.base is None and file.matching != "*":
+        yield "matching goes with base"
+
+
+def _of_sums(card: Card, source: SourceCard, opened: list[Group]) -> Iterator[tuple[str, str]]:
+    for algorithm in ("sha256", "md5"):
+        sums = getattr(source, algorithm)
+        names = [name for group in opened for file in group.files for name in _names(file)]
+        for each in sums if isinstance(sums, dict) else ():
+            if each not in card.splits and not any(_is_named(each, name) for name in names):
+                yield algorithm, f"{each!r} is neither a split nor a file of this source"
+        for group in opened if sums is not None else ():
+            if _is_shared(source, algorithm, group):
+                yield algorithm, "one sum for several files that are opened together: give the sums by file"
+                break
+    for group in opened:
+        for path in (path for file in group.files for path in file.paths if path.startswith("http://")):
+            if not _has_sum(source, group, path):
+                yield source.kind, f"{path!r}: a file by http:// needs a sum of its own"
+
+
+def _names(file: FileCard) -> tuple[str, ...]:
+    if file.is_list:
+        return ("*",)
+    whole = file.name or file.paths[0].split("?")[0]
+    return whole, whole.rsplit("/", 1)[-1]
+
+
+def _is_named(key: str, name: str) -> bool:
+    """Whether a file may be called so; a name may be a pattern of the hub."""
+    return key == name or fnmatchcase(key, name) or fnmatchcase(key.rsplit("/", 1)[-1], name)
+
+
+def _is_shared(source: SourceCard, algorithm: str, group: Group) -> bool:
+    """Whether two files of a group would be held against the same sum."""
+    sums = getattr(source, algorithm)
+    if len(group.files) < 2 or any(file.is_list for file in group.files):
+        return False
+    if isinstance(sums, str):
+        return True
+    split = group.splits[0] if len(group.splits) == 1 else None
+    unnamed = [file for file in group.files if not any(_is_named(key, name) for key in sums for name in _names(file))]
+    return split in sums and len(unnamed) > 0
+
+
+def _has_sum(source: SourceCard, group: Group, path: str) -> bool:
+    split = group.splits[0] if len(group.splits) == 1 else None
+    joined = next((file.name for file in group.files if path in file.paths), None)
+    name = joined or path.split("?")[0].rsplit("/", 1)[-1]
+    return any(source.sum_of(algorithm, name, split) for algorithm in ("sha256", "md5"))  # type: ignore[arg-type]
+
+
+def _in_no_source(card: Card) -> Iterator[Problem]:
+    """Configurations and splits that could never be pulled."""
+    named = [source.configs for source in card.sources]
+    if any(configs is None for configs in named):
+        return
+    lacking = sorted(set(card.configs) - {config for configs in named for config in configs or ()})
+    if lacking:
+        yield ("configs",), f"no source has {', '.join(lacking)}"
+    default = {name for name, config in card.configs.items() if config.default}
+    if default and not any(default <= (configs or set()) for configs in named):
+        yield ("configs",), "no source has all of the default ones: they are pulled together"
