@@ -22,10 +22,11 @@ A nested archive is read in place, its members named beside it: `wav/S0150.tar.g
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
@@ -143,7 +144,8 @@ class _Reading:
         self.revision = revision
         self.spool = spool
         self.limits = limits
-        self.nested = nested
+        # One expression of all patterns: it is held against every name. It matches nothing where there are none.
+        self.nested = re.compile("|".join(map(translate, nested)) or r"(?!)")
         self.wants = wants
         self.tally = tally
 
@@ -263,7 +265,7 @@ class _Reading:
         elif size > self.limits.member_bytes:
             detail = f"it has {size:,} bytes, more than {self.limits.member_bytes:,}"
             yield self._refusal(raw, "too_large", detail, place)
-        elif any(fnmatchcase(name.lower(), pattern) for pattern in self.nested):
+        elif self.nested.match(name.lower()):
             yield from self._nested(source, name, size, place)
         else:
             yield from self._wanted(source, name, size, place)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 GIB = 1024**3
 NAME_CHARACTERS = 4096
 UNDECODED = re.compile("[\udc80-\udcff]")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.+-]*(/[A-Za-z0-9_-][A-Za-z0-9_.+-]*)*")
+"""Names that need no care: most of all names, found out at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ def safe_name(raw: str) -> str | None:
     Bytes that are no UTF-8 (escaped by surrogates) become `%XX`. A backslash stays in the name, but counts as a
     separator when looking for `..` and drives, because other systems will read it as one.
     """
+    if len(raw) <= NAME_CHARACTERS and PLAIN_NAME.fullmatch(raw):
+        return raw
     name = UNDECODED.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", raw)
     if "\0" in name or len(name) > NAME_CHARACTERS or not _encodable(name):
         return None
