@@ -13,7 +13,7 @@ import sys
 from .report import parser, workplace
 from .timing import module, tell
 
-NAMES = ("archive", "decode", "export", "query", "again", "scale")
+NAMES = ("archive", "decode", "export", "query", "again", "scale", "members")
 
 
 def main() -> int:
