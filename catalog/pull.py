@@ -28,7 +28,7 @@ from .selection.filters import Filter
 from .source_card import SourceCard
 from .sources.http import Fetcher
 from .sources.remote.options import require_ytdlp
-from .sources.remote.reasons import REASONS, RETRYABLE, WALLS
+from .sources.remote.reasons import REASONS, RETRYABLE, UNREACHED, WALLS
 from .units import Access, Unit
 from .wanted import PullOptions, Wanted
 
@@ -367,7 +367,7 @@ def _parts(units: list[Unit]) -> dict[str, str]:
 
 def _walled(wall: str, account: Account) -> NetworkError:
     """Every host sends us away, and nothing came of it."""
-    advice = {reason: REASONS[reason].then for reason in sorted(WALLS & account.dropped.keys())}
+    advice = {reason: REASONS[reason].then for reason in sorted((WALLS | UNREACHED) & account.dropped.keys())}
     return NetworkError(f"{wall}: nothing was stored of {account.candidates:,} tried.", hint="; ".join(advice.values()))
 
 

@@ -12,12 +12,13 @@ import pytest
 from cliptables import pull_from, write_card, write_table
 from loopback import Loopback, serve
 from remotes import talk_file, video_file
-from stores import select
+from stores import one, select
 from triptych.catalog.pull import PullResult
 from triptych.catalog.registry import lint
 from triptych.catalog.sources.remote import REASONS
 from triptych.catalog.sources.remote.guard import Guard
 from triptych.catalog.sources.remote.reasons import ClipError
+from triptych.errors import NetworkError
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,31 @@ def test_a_table_of_links_comes_in_with_a_reason_for_each_that_does_not(
     host.clear()
     assert links.pull(root).source is None
     assert host.requests == []
+
+
+def test_a_host_that_lets_nothing_through_does_not_keep_the_others_waiting(
+    links: Links, host: Loopback, root: Path, media: Path
+) -> None:
+    with serve(media) as walled:
+        for n in range(12):
+            walled.fault(f"/{n}", status=429, retry_after="0")
+            links.link(f"w{n}", walled.url(f"/{n}"))
+        links.link("a", host.url("/talk.mp4"))
+        links.link("b", host.url("/talk.mp4"), 1, 2)
+        done = links.pull(root, jobs=1, patience=3)
+        assert (done.stored, done.complete, done.wall) == (2, False, "")
+        assert done.account.rejected == {"rate_limited": 1}
+        assert {seen.path for seen in walled.requests} == {"/0"}
+        walled.clear()
+        assert links.pull(root).account.rejected == {"dead": 12}
+
+
+def test_a_host_out_of_reach_ends_the_pull(links: Links, root: Path) -> None:
+    for n in range(60):
+        links.link(str(n), f"http://127.0.0.1:9/{n}.mp4")
+    with pytest.raises(NetworkError, match=r"127\.0\.0\.1:9: network: nothing was stored"):
+        links.pull(root, patience=2, timeout_s=2.0)
+    assert 1 < one(root, "select count(*) from events where reason = 'network'") <= 8
 
 
 def test_a_hostile_table_leads_nowhere(links: Links, host: Loopback, root: Path) -> None:

@@ -337,3 +337,20 @@ def test_soundfile_reads_what_was_encoded(host: Loopback, clips: Path, spool: Pa
     [item] = fetched([wanted("f", host.url("/long.flac"), 0.7, 2.1)], spool)
     assert item.fields["extra"] == {"cut": "encoded"}
     assert soundfile.info(item.media[0][1].path).frames == 22_400
+
+
+def test_a_host_that_is_missed_again_and_again_is_treated_like_a_wall() -> None:
+    clock = Clock()
+    pace = Pace(RemoteOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
+    pace.missed("h", "network", asked_at=99.0)
+    assert pace.due("h") == 0.0, "once may be chance"
+    pace.answered("h")
+    pace.missed("h", "network", asked_at=99.0)
+    pace.missed("h", "timeout", asked_at=99.0)
+    assert pace.due("h") == 110.0
+    clock.now = 111.0
+    pace.missed("h", "network", asked_at=110.5)
+    assert (pace.closed("h"), pace.wall) == ("network", "h: network")
+    assert not pace.is_over, "a table of links may come to another host"
+    assert pace.due("other") == 0.0
+    assert pace.wall == ""

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from ....errors import UsageError
 from .options import RemoteOptions
-from .pace import Pace
+from .pace import YOUTUBE, Pace
 from .process import RECYCLED_AFTER, Process, Task
-from .reasons import WALLS
+from .reasons import UNREACHED, WALLS
 
 _ATTEMPTS = 3
 """A clip is asked for so often where the host puts up a wall."""
@@ -116,13 +116,21 @@ class Crew:
             self._pace.met_wall(host, answer["reason"], asked_at=task.sent_at)
             self._turned_away(process, task, answer)
         else:
-            self._pace.answered(host)
+            self._note(task, answer)
             task.answer = answer
             if answer.get("ended"):
                 task.discard()
                 self._fail_others(process, task, answer)
         if process.tasks:
             process.send()
+
+    def _note(self, task: Task, answer: dict[str, Any]) -> None:
+        """What an answer about one clip says of its host."""
+        reason = answer.get("reason")
+        if reason in UNREACHED:
+            self._pace.missed(_host(task), reason, asked_at=task.sent_at)
+        else:
+            self._pace.answered(_host(task))
 
     def _turned_away(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
         """The task, and those that want the same, wait for another attempt; in the end the wall is the answer."""
@@ -140,6 +148,7 @@ class Crew:
         task = process.tasks.popleft()
         process.kill()
         task.fail("timeout", f"no clip after {self._options.timeout_s:g} s")
+        self._pace.missed(_host(task), "timeout", asked_at=task.sent_at)
         task.discard()
         self._fail_others(process, task, task.answer or {})
         if process.tasks:
@@ -154,7 +163,7 @@ class Crew:
 
 
 def _host(task: Task) -> str:
-    return "YouTube" if task.remote.site == "youtube" else urlsplit(task.remote.url).netloc
+    return YOUTUBE if task.remote.site == "youtube" else urlsplit(task.remote.url).netloc
 
 
 def _sweep(folder: Path) -> None:

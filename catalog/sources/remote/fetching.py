@@ -52,7 +52,7 @@ def fetch_remote(
         held: Which ids the store holds (`read_held`).
         known_failures: What is known to be gone (`read_failures`).
         pace: What hosts were asked so far, where this goes on from another call. Once every host has put up a wall
-            for good (`pace.wall`) the stream ends: what nobody asked for is no candidate yet.
+            for good (`pace.wall`) only rows of others could still come. What nobody asked for is no candidate yet.
         notice: Told what the user should know, once each.
 
     Raises:
@@ -124,7 +124,7 @@ class _Stage:
                 self._crew.wait()
                 continue
             place = self._line.popleft()
-            if place.is_unasked and self._pace.wall:
+            if place.is_unasked:
                 _drop(place)
                 continue
             yield self._finished(place)
@@ -147,7 +147,7 @@ class _Stage:
             self._line.append(self._place(self._read.popleft()))
 
     def _has_room(self) -> bool:
-        if self._pace.wall:
+        if self._pace.is_over:
             return False
         begun = sum(place.begins for place in self._line)
         clips = sum(len(place.tasks) for place in self._line)

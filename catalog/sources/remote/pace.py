@@ -1,6 +1,7 @@
 """When a host may be asked: so many requests a minute, a pause for all after a wall, and an end after too many.
 
-A wall is an answer that means all clips of a host (`rate_limited`, `bot_wall`). Answers to requests that were on
+A wall is an answer that means all clips of a host (`rate_limited`, `bot_wall`); a host that could not be reached for
+several clips in a row (`network`, `timeout`) is treated like one. Answers to requests that were on
 their way when a pause began are part of the same wall.
 """
 
@@ -13,12 +14,16 @@ from dataclasses import dataclass
 
 from .options import RemoteOptions
 
+YOUTUBE = "YouTube"
+"""The one host of all its videos, whatever servers it has."""
+
 
 @dataclass(slots=True)
 class _Host:
     next_at: float = 0.0
     paused_at: float = -math.inf
     walls: int = 0
+    failures: int = 0
     closed: str = ""
 
 
@@ -51,6 +56,11 @@ class Pace:
         closed = {host: state.closed for host, state in self._hosts.items()}
         return ", ".join(f"{host}: {why}" for host, why in closed.items()) if all(closed.values()) else ""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether reading on is no use: the only host is closed. A table of links may still come to another."""
+        return list(self._hosts) == [YOUTUBE] and bool(self.wall)
+
     def asked(self, host: str) -> None:
         """A request goes out now."""
         if self._options.per_minute:
@@ -59,7 +69,14 @@ class Pace:
 
     def answered(self, host: str) -> None:
         """The host spoke of the clip itself."""
-        self._host(host).walls = 0
+        self._host(host).walls = self._host(host).failures = 0
+
+    def missed(self, host: str, reason: str, *, asked_at: float) -> None:
+        """The host could not be reached for what was asked at a moment; once may be chance."""
+        state = self._host(host)
+        state.failures += 1
+        if state.failures >= self._options.patience:
+            self.met_wall(host, reason, asked_at=asked_at)
 
     def met_wall(self, host: str, reason: str, *, asked_at: float) -> None:
         """The host gave a wall for an answer to what was asked at a moment."""

@@ -74,6 +74,8 @@ TERMINAL = frozenset(reason.name for reason in _TABLE if reason.terminal)
 RETRYABLE = frozenset(REASONS) - TERMINAL
 WALLS = frozenset({"rate_limited", "bot_wall"})
 """Answers that mean all clips of a host, not this one."""
+UNREACHED = frozenset({"network", "timeout"})
+"""What means all clips of a host where it comes several times in a row."""
 
 
 class ClipError(Exception):
