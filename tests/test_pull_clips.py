@@ -279,6 +279,21 @@ def test_a_wall_in_the_middle_keeps_what_came_and_the_next_run_goes_on(talks: Ta
     assert len(stored(root)) == 6
 
 
+def test_behind_a_wall_the_next_source_of_the_card_is_tried(talks: Talks, root: Path) -> None:
+    for n in range(4):
+        talks.video(f"walled{n:05}", walls=999)
+    write_card(talks.folder / "other", "talks", kind="urls", site="link", id="{ytid}_{start}",
+               url=talks.host.url("/talk.mp4?{ytid}"))  # fmt: skip
+    second = (talks.folder / "other/talks.yaml").read_text().partition("sources:")[2]
+    with (talks.cards / "talks.yaml").open("a") as card:
+        card.write(second)
+    done = talks.pull(root, jobs=1, patience=2)
+    assert (done.source, done.stored) == ("urls", 4)
+    assert any("bot_wall" in notice and "urls" in notice for notice in done.notices)
+    again = talks.pull(root)
+    assert again.source is None
+
+
 # ---- the command line
 
 
@@ -316,6 +331,33 @@ def test_killed_in_the_middle_and_run_again_equals_one_undisturbed_run(talks: Ta
                 "select * exclude (run_id, time) from events order by candidate"):  # fmt: skip
         assert select(tmp_path / "calm", sql) == select(tmp_path / "killed", sql)
     assert media_files(tmp_path / "calm") == media_files(tmp_path / "killed")
+
+
+def test_an_interrupt_keeps_what_came_and_leaves_no_process(talks: Talks, root: Path) -> None:
+    for n in range(8):
+        talks.video(f"talk{n:07}")
+    for n in range(4):
+        talks.video(f"hang{n:07}", hang=True)
+    process = subprocess.Popen(
+        command(*talks.arguments(root, "--private-hosts", "--jobs", "2")), env={**os.environ, **talks.environment},
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 40
+        while sum(name.startswith("hang") for name in talks.site.asked()) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert time.monotonic() - begun < 5
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    assert "run the same command again" in said
+    assert one(root, "select count(*) from samples") == 8
+    assert leftovers(root) == []
+    assert list((root / "partial").glob("clips/*")) == []
+    check_accounts(root)
 
 
 def test_a_person_is_told_what_became_of_the_clips_and_what_can_be_done(talks: Talks, root: Path) -> None:
