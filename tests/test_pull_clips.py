@@ -246,6 +246,20 @@ def test_choices_work_on_clips(talks: Talks, tmp_path: Path) -> None:
     assert stored(tmp_path / "parts") == {each.rsplit("/", 1)[-1].rpartition("_")[0] for each in good}
 
 
+def test_listed_spans_are_cut_from_the_original_which_is_fetched_once(talks: Talks, root: Path, tmp_path: Path) -> None:
+    whole = talks.video("talk0000000", 1, 5)
+    talks.video("talk0000001")
+    (tmp_path / "ids").write_text(f"{whole},2,3\n{whole},6,8\n")
+    asked = talks.asked_in(lambda: talks.pull(root, selection={"ids": tmp_path / "ids"}))
+    assert asked == ["talk0000000"]
+    rows = select(root, "select id, start_s, end_s, extra, video from samples order by id")
+    assert [row["id"] for row in rows] == [f"{whole}@2-3", f"{whole}@6-8"]
+    assert [(row["start_s"], row["end_s"]) for row in rows] == [(None, None)] * 2
+    spans = [(float(row["extra"]["clip_start_s"]), float(row["extra"]["clip_end_s"])) for row in rows]
+    assert spans == [(2, 3), (6, 8)]
+    assert [round(row["video"]["duration"], 1) for row in rows] == [1, 2]
+
+
 # ---- walls
 
 
