@@ -1,18 +1,22 @@
 """`catalog fetch`: the files of a dataset into a mirror, for machines that have no internet themselves.
 
 A mirror is a folder `<host>/<path>` with a `mirror.yaml` of checksums (see `mirror.py`). What lies there already and
-has the sum that was written down is not fetched again; an interrupted download goes on where it ended.
+has the size and sum that were written down is not fetched again; an interrupted download goes on where it ended.
+Several fetches may write into one mirror at the same time: each file comes once, and none loses another's sums.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
@@ -83,6 +87,9 @@ def wishes(name: str, *, options: PullOptions, scratch: Path) -> tuple[SourceCar
             for part in parts_of(source, group, access):
                 for wish in _wishes(part, source):
                     found.setdefault(wish.url, wish)
+        for each in wanted.card.evaluation.values():
+            # They are read through a mirror too, and are small.
+            found.setdefault(each.url, Wish(each.url, mirror_key(each.url), Expected(sha256=each.sha256)))
         return source, list(found.values()), dict(access.revisions)
 
 
@@ -111,51 +118,124 @@ def fetch(
     """
     options = options or PullOptions()
     to = to.expanduser().absolute()
-    to.mkdir(parents=True, exist_ok=True)
-    mirror = Mirror.open(to)
-    if mirror.subset:
-        raise UsageError(f"{to} is a mirror of smaller stand-ins (subset); whole files do not belong there.")
-    partial = to / ".partial"
-    source, files, revisions = wishes(name, options=options, scratch=partial)
-    result = FetchResult(name, f"{source.kind} {source.place}", str(to))
-    sums = dict(mirror.sums)
-    written = time.monotonic()
+    # Before anything is made: a card that does not exist leaves no folder behind.
+    Wanted.of(name, options)
     try:
-        with Fetcher(tokens=tokens_for(Wanted.of(name, options))) as fetcher:
-            for wish in files:
-                target = to / wish.key
-                if not _is_there(target, sums.get(wish.key), wish.expected):
-                    done = download(fetcher, wish.url, partial, expected=wish.expected, progress=progress,
-                                    on_wait=on_notice, on_restart=on_notice)  # fmt: skip
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    done.path.replace(target)
-                    _forget(partial, wish.url)
-                    sums[wish.key] = done.sha256
-                    result.fetched += 1
-                    result.bytes += done.size
-                result.files.append(wish.key)
-                if time.monotonic() - written > LISTED_EVERY_SECONDS:
-                    _write_listing(to, mirror, sums, revisions)
-                    written = time.monotonic()
-    finally:
-        _write_listing(to, mirror, sums, revisions)
-    shutil.rmtree(partial, ignore_errors=True)
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--to {to}: no folder can be made there: {error.strerror}.") from error
+    if Mirror.open(to).subset:
+        raise UsageError(f"{to} is a mirror of smaller stand-ins (subset); whole files do not belong there.")
+    with _shared(to) as partial:
+        source, files, revisions = wishes(name, options=options, scratch=partial)
+        result = FetchResult(name, f"{source.kind} {source.place}", str(to))
+        listing = _Listing(to, revisions)
+        if source.is_remote and on_notice is not None:
+            on_notice(f"{name}: these are its tables; the clips that they name stay on their own hosts")
+        try:
+            with Fetcher(tokens=tokens_for(Wanted.of(name, options))) as fetcher:
+                for wish in files:
+                    with _claimed(partial, wish, on_notice) as claim:
+                        there = _sum_of(to / wish.key, listing.known(wish.key) or claim.sum, wish.expected)
+                        if there is None:
+                            done = download(fetcher, wish.url, partial, expected=wish.expected, progress=progress,
+                                            on_wait=on_notice, on_restart=on_notice)  # fmt: skip
+                            claim.write(done.sha256)
+                            _place(done.path, to / wish.key)
+                            _forget(partial, wish.url)
+                            there = done.sha256
+                            result.fetched += 1
+                            result.bytes += done.size
+                        listing.add(wish.key, there)
+                    result.files.append(wish.key)
+        finally:
+            listing.write()
     return result
 
 
-def _is_there(target: Path, known: str | None, expected: Expected) -> bool:
-    """Whether the file is there and was whole when it came; one that nobody summed is summed now."""
-    if not target.is_file():
-        return False
+def _place(came: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    came.replace(target)
+
+
+@contextmanager
+def _shared(to: Path) -> Iterator[Path]:
+    """The folder for downloads; who leaves last deletes it."""
+    partial = to / ".partial"
+    with (to / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        partial.mkdir(exist_ok=True)
+        yield partial
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+class _Claim:
+    """One process's hold on one file; it carries the sum, so that a killed fetch does not lose it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        file.seek(0)
+        self.sum = file.read().strip() or None
+
+    def write(self, sha256: str) -> None:
+        self._file.truncate(0)
+        self._file.write(sha256)
+        self._file.flush()
+
+
+@contextmanager
+def _claimed(partial: Path, wish: Wish, on_notice: Callable[[str], None] | None) -> Iterator[_Claim]:
+    """One file at a time is looked for, fetched and put in its place by one process."""
+    with (partial / f"{hashlib.sha256(wish.key.encode()).hexdigest()[:32]}.claim").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if on_notice is not None:
+                on_notice(f"{wish.key} is being fetched by another process; waiting for it.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield _Claim(file)
+
+
+class _Listing:
+    """The `mirror.yaml` of a mirror that others may be writing too: what is added here is laid over what is there."""
+
+    def __init__(self, to: Path, revisions: dict[str, str]) -> None:
+        self._to = to
+        self._revisions = revisions
+        self._sums: dict[str, str] = {}
+        self._there = Mirror.open(to)
+        self._written = time.monotonic()
+
+    def known(self, key: str) -> str | None:
+        """The sum that is written down for a file."""
+        return self._sums.get(key) or self._there.sums.get(key)
+
+    def add(self, key: str, sha256: str) -> None:
+        self._sums[key] = sha256
+        if time.monotonic() - self._written > LISTED_EVERY_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        with (self._to / ".lock.listing").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            there = Mirror.open(self._to)
+            _write_listing(self._to, there, {**there.sums, **self._sums}, self._revisions)
+        self._there = there
+        self._written = time.monotonic()
+
+
+def _sum_of(target: Path, known: str | None, expected: Expected) -> str | None:
+    """The SHA-256 of a file that is there as it should be; None for one that is not there, damaged or not known."""
     wanted = expected.sha256 or known
-    if known is not None:
-        return known == wanted
-    if wanted is None and expected.md5 is None:
-        return False
+    if not target.is_file() or (wanted is None and expected.md5 is None):
+        return None
     sums = Sums(expected)
     sums.update_from(target)
     measured = sums.measured()
-    return measured.sha256 == wanted if wanted else measured.md5 == expected.md5
+    is_right = measured.sha256 == wanted if wanted else measured.md5 == expected.md5
+    return measured.sha256 if is_right else None
 
 
 def _forget(partial: Path, url: str) -> None:

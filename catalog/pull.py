@@ -192,8 +192,9 @@ class _Pull:
         status = "incomplete"
         try:
             self._take(source, open_units, run, outcome)
-            if self.options.from_path is not None and not run.account.candidates:
-                raise self._nothing_there(source)
+            came = run.account.kept + sum(n for why, n in run.account.dropped.items() if why != "no_table")
+            if self.options.from_path is not None and not came:
+                raise self._nothing_there(source, run.details.get("damaged", []))
             if outcome.wall and not run.account.kept:
                 raise _walled(outcome.wall, run.account)
             if not outcome.wall:
@@ -323,12 +324,12 @@ class _Pull:
         }
         return run
 
-    def _nothing_there(self, source: SourceCard) -> UsageError:
+    def _nothing_there(self, source: SourceCard, lacking: list[str]) -> UsageError:
         layout = self.card.layout or source.reader_options.get("media")
         expected = f"files like {layout}" if layout else f"what the reader {source.reader_name!r} reads"
         return UsageError(
             f"--from {self.options.from_path}: nothing there is of {self.card.name} "
-            f"({', '.join(self.wanted.splits)}): expected {expected}.",
+            f"({', '.join(self.wanted.splits)}): expected {expected}{''.join(f"; {each}" for each in lacking)}.",
             hint="give the archive as it was downloaded, or the folder it was unpacked into",
         )
 

@@ -7,7 +7,7 @@ so before any work. A preset shares its number of samples out over the datasets 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -80,6 +80,26 @@ def preset_orders(name: str, *, samples: int | None) -> list[Order]:
                 configs = (entry.config,) if entry.config else ()
                 orders.append(Order(entry.name, share, splits, configs))
     return orders
+
+
+def open_orders(
+    orders: Sequence[Order], *, mirror: str | None = None, cards: Sequence[Path] = ()
+) -> tuple[list[Order], list[PassedOver]]:
+    """The orders that can be carried out now, by the first source of each that is open, and those that cannot.
+
+    Where a mirror answers no gate is asked.
+    """
+    chosen: list[Order] = []
+    passed: list[PassedOver] = []
+    for order in orders:
+        card = get_card(order.name, extra=cards)
+        source, why = (card.sources[0], "") if mirror else open_source(card)
+        if source is None:
+            passed.append(PassedOver(order.name, why))
+            continue
+        given = order.source if source is card.sources[0] else f"{source.kind}:{source.place}"
+        chosen.append(replace(order, source=given))
+    return chosen, passed
 
 
 def shares(total: int, parts: int) -> list[int]:

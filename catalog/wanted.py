@@ -97,7 +97,8 @@ class Wanted:
     def units(self, source: SourceCard, access: Access) -> list[Unit]:
         """What a source holds of it; the gate before a source is looked at first."""
         if self.options.from_path is not None:
-            return [unit_from(self.options.from_path, source, self.splits, self.configs, access)]
+            known = tuple(self.card.splits)
+            return [unit_from(self.options.from_path, source, self.splits, self.configs, access, known=known)]
         if self.options.mirror is None:
             check_gate(self.card, source)
         return units_of(source, self.card, self.splits, self.configs, access)

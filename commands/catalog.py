@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +17,10 @@ from .pulling import fetch, pull
 if TYPE_CHECKING:
     from ..catalog.card import Card
     from ..catalog.estimate import Estimate
+    from ..catalog.source_card import SourceCard
+
+WIDE_LIST = 140
+"""Columns of a terminal from which on the list of cards is shown with all that its cells hold."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,22 +62,51 @@ def list_cards(
         output.say(datasets_page(chosen).rstrip())
         return
     held = _held(store)
-    rows = [
-        [c.name, c.panel, ", ".join(c.tasks), _languages(c), c.scale.hours, c.license,
-         "gated" if c.is_gated else "open", held.get(c.name, 0)]
-        for c in chosen
-    ]  # fmt: skip
     document = [
         card.model_dump(mode="json") | {"gated": card.is_gated, "stored": held.get(card.name, 0)} for card in chosen
     ]
-    columns = ["name", "panel", "tasks", "languages", "hours", "licence", "access", "stored"]
-    output.emit(document, as_json=json, show=lambda: output.table(columns, rows))
+    output.emit(document, as_json=json, show=lambda: _show_list(chosen, held))
+
+
+def _show_list(cards: list[Card], held: dict[str, int]) -> None:
+    """One line a card, on a terminal of 80 columns too: there, long cells are cut; `show` has all of it."""
+    narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE_LIST
+    columns: dict[str, list[Any]] = {
+        "name": [card.name for card in cards],
+        "panel": [card.panel for card in cards],
+        "tasks": [_first(card.tasks) if narrow else ", ".join(card.tasks) for card in cards],
+        "languages": [_first(_spoken(card)) if narrow else _languages(card) for card in cards],
+        "hours": [_round(card.scale.hours) for card in cards],
+        "licence": [_cut(card.license, 10) if narrow else card.license for card in cards],
+        "access": ["gated" if card.is_gated else "open" for card in cards],
+    }
+    if any(held.get(card.name) for card in cards):
+        columns["stored"] = [held.get(card.name, 0) for card in cards]
+        if narrow:
+            del columns["licence"]
+    output.table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _first(names: Sequence[str]) -> str:
+    return f"{names[0]} +{len(names) - 1}" if len(names) > 1 else "".join(names)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _round(hours: float | None) -> float | int | None:
+    return round(hours) if hours is not None and hours >= 10 else hours
 
 
 def _languages(card: Card) -> str:
     """The languages of a card, the first few of many."""
-    spoken = list(dict.fromkeys([*card.languages, *(each.language for each in card.configs.values() if each.language)]))
+    spoken = _spoken(card)
     return ", ".join(spoken[:6]) + (f" and {len(spoken) - 6} more" if len(spoken) > 6 else "")
+
+
+def _spoken(card: Card) -> list[str]:
+    return list(dict.fromkeys([*card.languages, *(each.language for each in card.configs.values() if each.language)]))
 
 
 def _held(store: Path | None) -> dict[str, int]:
@@ -108,7 +144,7 @@ def show(
     document = card.model_dump(mode="json") | {
         "gated": card.is_gated, "stored": held, "estimate": costs, "alive": alive
     }  # fmt: skip
-    output.emit(document, as_json=json, show=lambda: _show(card, held, costs, alive))
+    output.emit(document, as_json=json, show=lambda: _show(card, held, costs, alive, configs))
 
 
 def _alive(name: str, store: Path | None) -> dict[str, Any] | None:
@@ -127,7 +163,9 @@ def _alive(name: str, store: Path | None) -> dict[str, Any] | None:
             "asked_at": found.asked_at}  # fmt: skip
 
 
-def _show(card: Card, held: int, costs: dict[str, Estimate], alive: dict[str, Any] | None) -> None:
+def _show(
+    card: Card, held: int, costs: dict[str, Estimate], alive: dict[str, Any] | None, configs: tuple[str, ...]
+) -> None:
     output.say(f"{card.name}: {card.title}")
     roles = {role: [split for split, of in card.splits.items() if of == role] for role in card.splits.values()}
     facts = {
@@ -153,13 +191,14 @@ def _show(card: Card, held: int, costs: dict[str, Estimate], alive: dict[str, An
     for source in card.sources:
         behind = "" if card.gate_of(source) is None else " (gated)"
         output.say(f"    {source.kind:<10} {source.place}{behind}" + (f": {source.note}" if source.note else ""))
+    whole = f"all of {', '.join(configs[:5])}{' ...' if len(configs) > 5 else ''}" if configs else "all of it"
     for what, cost in costs.items():
-        output.say(
-            f"  {'all of it' if what == 'all' else 'a pull of ' + format(cost.samples or 0, ',')}: {_cost(cost)}"
-        )
+        output.say(f"  {whole if what == 'all' else f'a pull of {cost.samples or 0:,}'}: {_cost(cost)}")
     for line in (*card.pitfalls, *card.notes):
         output.say(f"  - {line}")
-    output.say(f"\npull: triptych catalog pull {card.name} {_how(card)}")
+    output.say()
+    for line in _how(card, configs):
+        output.say(line)
 
 
 def _scale(card: Card) -> str:
@@ -181,12 +220,13 @@ def _configs(card: Card) -> str:
 
 
 def _cost(cost: Estimate) -> str:
-    numbers = [
-        f"{output.size(cost.bytes)}{' (by its hours)' if cost.rough else ''}" if cost.bytes else "bytes not known",
-        f"{cost.requests:,} requests" if cost.requests is not None else "a request for each clip",
+    size = f"about {output.size(cost.bytes)}" if cost.bytes else "bytes not known"
+    asked = "a request for each clip" if cost.requests is None else f"{cost.requests:,} requests"
+    return ", ".join([
+        size + (" (by its hours)" if cost.rough else ""),
+        "1 request" if cost.requests == 1 else asked,
         f"{cost.hours:,.1f} hours" if cost.hours is not None else "hours not known",
-    ]
-    return "about " + ", ".join(numbers)
+    ])  # fmt: skip
 
 
 def _said_alive(alive: dict[str, Any] | None) -> str | None:
@@ -196,11 +236,33 @@ def _said_alive(alive: dict[str, Any] | None) -> str | None:
     return f"{alive['share']:.1%} of {alive['stored'] + alive['gone']:,} whose fate is known; {failed}"
 
 
-def _how(card: Card) -> str:
-    if all(source.manual is not None for source in card.sources):
-        return "--from PATH"
-    needs = card.configs and not any(config.default for config in card.configs.values())
-    return f"--config {next(iter(card.configs))} --samples 100" if needs else "--samples 100"
+def _how(card: Card, configs: tuple[str, ...]) -> list[str]:
+    """What to type to have it: a command that works as it stands, after what must be accepted before."""
+    from ..catalog.sets import open_source
+
+    command = f"triptych catalog pull {card.name}"
+    source, _ = open_source(card)
+    said: list[str] = []
+    if source is None:
+        source = next((each for each in card.sources if each.hub is not None), None)
+        gate = card.gate_of(source) if source is not None else None
+        if source is None or gate is None:
+            return [f"pull: {command} --from PATH"]
+        said = [f"first: accept {gate.accept} at {gate.where}; then: hf auth login"]
+    if source is not card.sources[0]:
+        command += (
+            f" --source {source.kind}:{source.place}"
+            if _is_one_of_several(source, card)
+            else f" --source {source.kind}"
+        )
+    if card.configs and not configs:
+        of_source = source.configs
+        command += f" --config {next(name for name in card.configs if of_source is None or name in of_source)}"
+    return [*said, f"pull: {command} --samples 100"]
+
+
+def _is_one_of_several(source: SourceCard, card: Card) -> bool:
+    return sum(each.kind == source.kind for each in card.sources) > 1
 
 
 @app.command()

@@ -92,7 +92,7 @@ def _orders(
     names: list[str], panel: str | None, modality: str | None, preset: str | None, samples: int | None,
     options: dict[str, Any],
 ) -> tuple[list[Order], list[PassedOver]]:  # fmt: skip
-    from ..catalog.sets import Order, check_orders, chosen_orders, preset_orders
+    from ..catalog.sets import Order, check_orders, chosen_orders, open_orders, preset_orders
 
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
     if sum(ways) != 1:
@@ -102,7 +102,9 @@ def _orders(
         raise UsageError("--from is for one dataset at a time.")
     passed: list[PassedOver] = []
     if preset is not None:
-        orders = preset_orders(preset, samples=samples)
+        orders, passed = open_orders(
+            preset_orders(preset, samples=samples), mirror=options["mirror"], cards=options["cards"]
+        )
     elif names:
         orders = [Order(name, samples) for name in names]
     else:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
+import time
 from pathlib import Path
 
+import pytest
 import yaml
 from corpora import Utterance, archive, members
 from hub import COMMIT, hub
-from loopback import serve
-from stores import cli, cli_json, select
+from loopback import Loopback, serve
+from stores import cli, cli_json, command, select
 from test_hub import CARD as HUB_CARD
 from test_hub import parquet
+from triptych.catalog.fetch import fetch
+from triptych.catalog.pull import PullOptions
+from triptych.errors import UsageError
 
 SPOKEN = [Utterance("train", n) for n in range(6)] + [Utterance("test", n) for n in range(20, 23)]
 CARD = """
@@ -142,3 +149,132 @@ def test_a_gate_ends_a_fetch_before_any_work(tmp_path: Path) -> None:
     done = cli("catalog", "fetch", "talks", "--to", tmp_path / "mirror", "--cards", cards, env=env)
     assert done.returncode == 3
     assert "the terms of the team" in done.stderr
+
+
+def test_a_file_that_was_damaged_in_the_mirror_is_told_and_fetched_again(tmp_path: Path) -> None:
+    folder = served(tmp_path)
+    mirror = tmp_path / "mirror"
+    with serve(folder) as host:
+        cards = write_card(tmp_path, folder, host.url("/"))
+        cli_json("catalog", "fetch", "words", "--to", mirror, "--cards", cards)
+        [damaged] = mirror.rglob("test.tar.gz")
+        damaged.write_bytes(damaged.read_bytes()[:-100] + bytes(100))
+        told = cli("catalog", "pull", "words", "--mirror", mirror, "--cards", cards, "--store", tmp_path / "store")
+        assert told.returncode == 4
+        assert str(damaged) in told.stderr
+        assert "Fetch the file again" in told.stderr
+        again = cli_json("catalog", "fetch", "words", "--to", mirror, "--cards", cards)
+    assert again[0]["fetched"] == 1
+    assert sha256(damaged) == sha256(folder / "words/test.tar.gz")
+
+
+def slow(host: Loopback) -> None:
+    for split in ("train", "test"):
+        host.fault(f"/words/{split}.tar.gz", delay=0.3)
+
+
+def test_two_fetches_into_one_mirror_bring_each_file_once(tmp_path: Path) -> None:
+    folder = served(tmp_path)
+    mirror = tmp_path / "mirror"
+    with serve(folder) as host:
+        cards = write_card(tmp_path, folder, host.url("/"))
+        slow(host)
+        words = command("catalog", "fetch", "words", "--to", mirror, "--cards", cards)
+        running = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+        assert [process.wait(60) for process in running] == [0, 0]
+        sizes = {split: (folder / f"words/{split}.tar.gz").stat().st_size for split in ("train", "test")}
+        assert {split: host.sent(f"/words/{split}.tar.gz") for split in sizes} == sizes
+    listing = yaml.safe_load((mirror / "mirror.yaml").read_text())
+    assert listing["sha256"] == {key: sha256(folder / key.split("/", 1)[1]) for key in listing["sha256"]}
+    assert len(listing["sha256"]) == 2
+    assert not (mirror / ".partial").exists()
+
+
+def test_a_killed_fetch_goes_on_where_it_was(tmp_path: Path) -> None:
+    folder = served(tmp_path)
+    mirror = tmp_path / "mirror"
+    with serve(folder) as host:
+        cards = write_card(tmp_path, folder, host.url("/"))
+        host.fault("/words/test.tar.gz", delay=0.3, times=1)
+        process = subprocess.Popen(command("catalog", "fetch", "words", "--to", mirror, "--cards", cards))
+        until = time.monotonic() + 30
+        while not host.sent("/words/test.tar.gz") and time.monotonic() < until:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        assert not (mirror / "mirror.yaml").exists()
+        train = host.sent("/words/train.tar.gz")
+        done = cli_json("catalog", "fetch", "words", "--to", mirror, "--cards", cards)
+        assert done[0]["fetched"] == 1
+        assert host.sent("/words/train.tar.gz") == train
+    listing = yaml.safe_load((mirror / "mirror.yaml").read_text())
+    assert len(listing["sha256"]) == 2
+
+
+def test_a_mirror_without_room_is_told_and_nothing_half_lies_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = served(tmp_path)
+    with serve(folder) as host:
+        cards = write_card(tmp_path, folder, host.url("/"))
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))  # type: ignore[attr-defined]
+        with pytest.raises(UsageError, match="only 10 are free"):
+            fetch("words", to=tmp_path / "mirror", options=PullOptions(cards=(cards,)))
+        assert not list((tmp_path / "mirror").rglob("*.gz"))
+        monkeypatch.undo()
+        assert fetch("words", to=tmp_path / "mirror", options=PullOptions(cards=(cards,))).fetched == 2
+
+
+def test_a_dataset_that_does_not_exist_leaves_no_folder(tmp_path: Path) -> None:
+    done = cli("catalog", "fetch", "nothing", "--to", tmp_path / "mirror")
+    assert done.returncode == 2
+    assert not (tmp_path / "mirror").exists()
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    folder = served(tmp_path)
+    with serve(folder) as host:
+        cards = write_card(tmp_path, folder, host.url("/"))
+        done = cli("catalog", "fetch", "words", "--to", tmp_path / "file/mirror", "--cards", cards)
+    assert done.returncode == 2
+    assert "no folder can be made there" in done.stderr
+    assert str(tmp_path / "file") in done.stderr
+
+
+LISTED = """
+name: words
+title: Words
+panel: S1
+modality: audio
+tasks: [asr]
+languages: [en]
+license: CC0-1.0
+splits: {{train: train}}
+sources:
+  - archive: {{train: {{list: {base}words/parts.txt}}}}
+    sha256: {{train: {train}}}
+    reader:
+      transcripts:
+        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
+        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
+evaluation:
+  small: {{url: "{base}eval.jsonl", audio: "{{id}}.wav", sha256: {rows}}}
+"""
+
+
+def test_lists_of_urls_and_evaluation_lists_are_fetched_too(tmp_path: Path) -> None:
+    folder = tmp_path / "served"
+    archive(folder / "words/train.tar.gz", members(SPOKEN[:6]))
+    (folder / "eval.jsonl").write_text("")
+    (tmp_path / "cards").mkdir()
+    with serve(folder) as host:
+        (folder / "words/parts.txt").write_text(f"\n{host.url('/words/train.tar.gz')}\n")
+        train, rows = sha256(folder / "words/train.tar.gz"), sha256(folder / "eval.jsonl")
+        card = LISTED.format(base=host.url("/"), train=train, rows=rows)
+        (tmp_path / "cards/words.yaml").write_text(card)
+        done = cli_json("catalog", "fetch", "words", "--to", tmp_path / "mirror", "--cards", tmp_path / "cards")
+    assert [key.split("/", 1)[1] for key in done[0]["files"]] == ["words/parts.txt", "words/train.tar.gz", "eval.jsonl"]
+    stored = cli_json("catalog", "pull", "words", "--mirror", tmp_path / "mirror", "--cards", tmp_path / "cards",
+                      "--store", tmp_path / "store")  # fmt: skip
+    assert stored["stored"] == 6

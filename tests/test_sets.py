@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from corpora import Utterance, archive, members
 from hypothesis import given
 from hypothesis import strategies as st
-from stores import cli, cli_json, select
+from loopback import serve
+from stores import cli, cli_json, command, select
 from triptych.catalog.registry import get_card
-from triptych.catalog.sets import chosen_orders, preset_names, preset_orders, shares
+from triptych.catalog.sets import Order, chosen_orders, open_orders, preset_names, preset_orders, shares
 from triptych.errors import UsageError
 
 CARD = """
@@ -116,3 +121,49 @@ def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
                      "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
     assert [plan["dataset"] for plan in plans] == ["aaa", "bbb"]
     assert not (tmp_path / "store").exists()
+
+
+def test_a_preset_tells_what_is_behind_a_form_before_any_work(own: Path) -> None:
+    orders = [Order(name, 2) for name in ("aaa", "ccc", "ddd")]
+    chosen, passed = open_orders(orders, cards=(own,))
+    assert [order.name for order in chosen] == ["aaa"]
+    assert [each.name for each in passed] == ["ccc", "ddd"]
+    assert "https://example.org/form" in passed[0].why
+    assert open_orders(orders, mirror="/mirror", cards=(own,)) == (orders, [])
+
+
+def test_the_document_of_several_pulls_says_what_was_pulled_what_failed_and_what_was_passed_over(
+    own: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mirror/example.org/aaa/train.tar.gz").unlink()
+    done = cli("catalog", "pull", "--modality", "text", "--samples", "2", "--cards", own, "--json",
+               "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
+    document = json.loads(done.stdout)
+    assert list(document) == ["pulled", "failed", "passed_over"]
+    assert [(each["dataset"], each["stored"]) for each in document["pulled"]] == [("bbb", 2)]
+    assert [(each["dataset"], each["exit"]) for each in document["failed"]] == [("aaa", 3)]
+    assert [each["name"] for each in document["passed_over"]] == ["ccc", "ddd"]
+    assert done.returncode == 3
+
+
+def test_stopped_by_hand_it_keeps_what_came_and_goes_on(own: Path, tmp_path: Path) -> None:
+    with serve(tmp_path / "mirror") as host:
+        host.fault("/example.org/bbb/train.tar.gz", delay=2.0, times=2)
+        words = command("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", host.url(),
+                        "--store", tmp_path / "store")  # fmt: skip
+        running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 60
+        while not host.seen("/example.org/bbb/train.tar.gz") and time.monotonic() < until:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert "stopped; run the same command again to go on where it was" in said
+        assert "Traceback" not in said
+        rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1")
+        assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 4)]
+        host.clear()
+        again = cli("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", host.url(),
+                    "--store", tmp_path / "store")  # fmt: skip
+        assert again.returncode == 0, again.stderr
+        assert not host.seen("/example.org/aaa/train.tar.gz", "GET")

@@ -6,7 +6,7 @@ unpacked tree, with those archives opened in place; files that are parts of one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from functools import partial
@@ -22,14 +22,25 @@ from ..sources.archive import members
 from ..sources.checksums import Expected
 from ..sources.joined import JoinedStream
 from ..sources.tree import tree
-from .naming import named_by_card
+from .naming import Naming
 from .opening import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener
 from .parts import in_number_order
 from .unit import Accepts, Access, Unit, password_of
 
 
-def unit_from(path: Path, source: SourceCard, splits: Sequence[str], configs: Sequence[str], access: Access) -> Unit:
+def unit_from(
+    path: Path,
+    source: SourceCard,
+    splits: Sequence[str],
+    configs: Sequence[str],
+    access: Access,
+    *,
+    known: Collection[str] = (),
+) -> Unit:
     """One unit of files that the user already has.
+
+    Args:
+        known: All splits of the card.
 
     Raises:
         UsageError: There is nothing at `path`, or it cannot be told which split it is.
@@ -37,11 +48,12 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], configs: Se
     path = path.expanduser().absolute()
     config = configs[0] if len(configs) == 1 else None
     mark = partial(_marked, split=splits[0] if len(splits) == 1 else None, config=config)
+    naming = Naming(source, known or splits)
     if path.is_dir():
         return Unit(
             tuple(splits),
             str(path),
-            lambda accepts: mark(named_by_card(_tree(path, source, accepts, access), source, str(path), configs)),
+            lambda accepts: mark(naming.mark(_tree(path, source, accepts, access), str(path), configs)),
             tree_fingerprint(path),
             config=config,
             local=True,
@@ -51,8 +63,11 @@ def unit_from(path: Path, source: SourceCard, splits: Sequence[str], configs: Se
     if is_archive(path.name) or source.reader_name != "columns":
         unit = _archive(path, source, tuple(splits), config, access)
         members_of = unit.files
-        unit.files = lambda accepts: mark(members_of(accepts))
+        unit.files = lambda accepts: mark(naming.mark(members_of(accepts), str(path.parent), configs))
         return unit
+    of_config, of_split = naming.only(str(path))
+    if of_split in splits:
+        splits, config = (str(of_split),), of_config or config
     if len(splits) != 1:
         raise UsageError(f"--from {path}: which split is it? Add --split, one of {', '.join(splits)}.")
     return Unit(tuple(splits), str(path), lambda accepts: _one_file(path, splits[0], config),

@@ -1,51 +1,75 @@
-"""Which configuration and split a file of a user's folder is of, by the names that the card gives its files.
+"""Which configuration and split a file of a user is of, by the names that the card gives its files.
 
-A copy of a hub repository holds `en-US/train-00000-of-00001.parquet`, and the card says `{config}/train-*.parquet`.
+A copy of a hub repository holds `en-US/train-00000-of-00001.parquet`, and the card says `{config}/train-*.parquet`. Of
+a URL only the last part counts: that is what a download is called. Members of an archive are of what the archive is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ...converters.raw import RawFile, RawStream, Rejection
 from ..files import all_files, named_configs, named_splits
 from ..source_card import SourceCard
+from .parts import file_of
 
 _TOKEN = re.compile(r"\{(config|split)\}|(\*)|(\?)")
 
+Named = tuple[str | None, str | None]
+"""Configuration and split."""
 
-def named_by_card(stream: RawStream, source: SourceCard, root: str, configs: Sequence[str]) -> RawStream:
-    """The files with the configuration and split that their paths tell; those of other configurations are left out.
+
+class Naming:
+    """The names of a source's files.
 
     Args:
-        root: The folder's own path, part of the path of every file.
-        configs: The wanted ones; empty where all are, or the corpus has none.
+        splits: All splits of the card: what stands for `{split}` must be one of them.
     """
-    patterns = list(_patterns(source.named_files)) if source.hub is not None else []
-    for item in stream:
-        if isinstance(item, Rejection) or not _is_unwanted(item, patterns, root, configs):
-            yield item
 
+    def __init__(self, source: SourceCard, splits: Collection[str]) -> None:
+        self._patterns = list(_patterns(source.named_files, splits)) if source.named_files is not None else []
+        self.of = lru_cache(maxsize=256)(self._of)
 
-def _is_unwanted(file: RawFile, patterns: list[_Pattern], root: str, configs: Sequence[str]) -> bool:
-    """Whether a file is of another configuration; one that the card names gets what its path tells."""
-    found = [named for pattern in patterns if (named := pattern.match(f"{root}/{file.name}")) is not None]
-    if not found:
+    def _of(self, path: str) -> frozenset[Named]:
+        """What a path may be of; empty where the card names no such file."""
+        return frozenset(named for pattern in self._patterns if (named := pattern.match(path)) is not None)
+
+    def only(self, path: str) -> Named:
+        """What a path is of, as far as that is one thing."""
+        found = self.of(path)
+        return next(iter(found)) if len(found) == 1 else (None, None)
+
+    def mark(self, stream: RawStream, root: str, configs: Sequence[str]) -> RawStream:
+        """The files with what their paths tell; those of other configurations are left out.
+
+        Args:
+            root: The folder's own path, part of the path of every file.
+            configs: The wanted ones; empty where all are, or the corpus has none.
+        """
+        for item in stream:
+            if isinstance(item, Rejection) or not self._is_unwanted(item, root, configs):
+                yield item
+
+    def _is_unwanted(self, file: RawFile, root: str, configs: Sequence[str]) -> bool:
+        archive, inside, _ = file.uri.partition("!")
+        found = (self.of(archive) if inside else frozenset()) or self.of(f"{root}/{file.name}")
+        if not found:
+            return False
+        if configs and all(config is not None and config not in configs for config, _ in found):
+            return True
+        if len(found) == 1:
+            file.config, file.split = next(iter(found))
         return False
-    if configs and all(config is not None and config not in configs for config, _ in found):
-        return True
-    if len(set(found)) == 1:
-        file.config, file.split = found[0]
-    return False
 
 
 class _Pattern:
     """A file of the card as a regular expression over the end of a path."""
 
-    def __init__(self, path: str, config: str | None, split: str | None) -> None:
-        self._config, self._split = config, split
+    def __init__(self, path: str, config: str | None, split: str | None, splits: Collection[str]) -> None:
+        self._config, self._split, self._splits = config, split, splits
         seen: set[str] = set()
 
         def expression(token: re.Match[str]) -> str:
@@ -63,20 +87,23 @@ class _Pattern:
             position = token.end()
         self._regex = re.compile(f"(?:^|/){''.join(pieces)}{re.escape(path[position:])}$")
 
-    def match(self, path: str) -> tuple[str | None, str | None] | None:
+    def match(self, path: str) -> Named | None:
         """Configuration and split of a path; None where it is not this file."""
         found = self._regex.search(path)
         if found is None:
             return None
         parts = found.groupdict()
+        if parts.get("split") is not None and parts["split"] not in self._splits:
+            return None
         return parts.get("config") or self._config, parts.get("split") or self._split
 
 
-def _patterns(files: Any) -> Iterator[_Pattern]:
+def _patterns(files: Any, splits: Collection[str]) -> Iterator[_Pattern]:
     configs: Sequence[str | None] = sorted(named_configs(files) or ()) or (None,)
     for config in configs:
         of_config = files if config is None else files[config]
         for split in sorted(named_splits(of_config) or ()) or (None,):
             for file in all_files(of_config if split is None else of_config[split]):
-                for path in file.paths:
-                    yield _Pattern(path, config, split)
+                # What a list names is not known without its host.
+                for path in (*file.paths, *filter(None, [file.name])) if not file.is_list else ():
+                    yield _Pattern(file_of(path) if "://" in path else path, config, split, splits)

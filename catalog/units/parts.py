@@ -19,6 +19,7 @@ from ..sources.http import NotFound
 from ..sources.hub import hub_listing, hub_url
 from .unit import Access
 
+_BY_HAND = "fetch what it names yourself, then: --from PATH"
 LIST_BYTES = 16 * 1024 * 1024
 _WILD = re.compile(r"[*?\[]")
 _SUMMED = re.compile(r"([0-9a-f]{32})\s+([^/\s]\S*)")
@@ -98,25 +99,32 @@ def _listed(source: SourceCard, file: FileCard, split: str | None, access: Acces
         if file.base is not None:
             yield from _of_base(file, url, where)
             continue
+        _check_listed(url, file.paths[0], where)
         part = _part(source, file_of(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
-        _check_listed(part, file.paths[0], where)
+        if url.startswith("http://") and not _has_sum(part) and not _of_one_host(url, file.paths[0]):
+            raise UsageError(f"{where}: refused, {url[:80]!r} is not https, and the card has no sum of it.",
+                             hint=_BY_HAND)  # fmt: skip
         yield part
 
 
-def _check_listed(part: Part, of: str, where: str) -> None:
-    """A list is its host's word alone: it may lead to https anywhere, or to its own host, not into this network."""
-    url = part.urls[0]
-    address, own = urlsplit(url), urlsplit(of)
+def _check_listed(url: str, of: str, where: str) -> None:
+    """A list is its host's word alone: it may lead anywhere but into this machine's network, its own host excepted."""
+    try:
+        address = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{where}: expected a URL, got {url[:80]!r}: {error}.") from error
     if address.scheme not in ("https", "http") or not address.hostname:
         raise UsageError(f"{where}: expected a URL (https://host/path), got {url[:80]!r}.")
-    if (address.scheme, address.netloc) == (own.scheme, own.netloc):
-        return
-    if _is_private(address.hostname):
-        raise UsageError(f"{where}: refused, {url[:80]!r} leads into this machine's own network.",
-                         hint="fetch what it names yourself, then: --from PATH")  # fmt: skip
-    if address.scheme == "http" and not (part.expected.sha256 or part.expected.md5):
-        raise UsageError(f"{where}: refused, {url[:80]!r} is not https, and the card has no sum of it.",
-                         hint="fetch what it names yourself, then: --from PATH")  # fmt: skip
+    if _is_private(address.hostname) and not _of_one_host(url, of):
+        raise UsageError(f"{where}: refused, {url[:80]!r} leads into this machine's own network.", hint=_BY_HAND)
+
+
+def _of_one_host(url: str, other: str) -> bool:
+    return urlsplit(url)[:2] == urlsplit(other)[:2]
+
+
+def _has_sum(part: Part) -> bool:
+    return bool(part.expected.sha256 or part.expected.md5)
 
 
 def _is_private(host: str) -> bool:
