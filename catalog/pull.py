@@ -329,7 +329,7 @@ class _Pull:
         expected = f"files like {layout}" if layout else f"what the reader {source.reader_name!r} reads"
         return UsageError(
             f"--from {self.options.from_path}: nothing there is of {self.card.name} "
-            f"({', '.join(self.wanted.splits)}): expected {expected}{''.join(f"; {each}" for each in lacking)}.",
+            f"({', '.join(self.wanted.splits)}): expected {'; '.join([expected, *lacking])}.",
             hint="give the archive as it was downloaded, or the folder it was unpacked into",
         )
 
