@@ -93,7 +93,7 @@ def open_orders(
     passed: list[PassedOver] = []
     for order in orders:
         card = get_card(order.name, extra=cards)
-        source, why = (card.sources[0], "") if mirror else open_source(card)
+        source, why = open_source(card, ask_gates=mirror is None)
         if source is None:
             passed.append(PassedOver(order.name, why))
             continue
@@ -109,7 +109,12 @@ def shares(total: int, parts: int) -> list[int]:
 
 
 def chosen_orders(
-    *, panel: str | None, modality: str | None, samples: int | None, cards: Sequence[Path] = ()
+    *,
+    panel: str | None,
+    modality: str | None,
+    samples: int | None,
+    mirror: str | None = None,
+    cards: Sequence[Path] = (),
 ) -> tuple[list[Order], list[PassedOver]]:
     """Every dataset of a panel or modality that can be had now; made-up ones are left out.
 
@@ -117,33 +122,27 @@ def chosen_orders(
         UsageError: There is no dataset of that panel or modality.
     """
     orders: list[Order] = []
-    passed: list[PassedOver] = []
     for card in all_cards(extra=cards):
-        if not _is_of(card, panel, modality) or all(source.synthetic for source in card.sources):
-            continue
-        source, why = open_source(card)
-        if source is None:
-            passed.append(PassedOver(card.name, why))
-            continue
-        given = None if source is card.sources[0] else f"{source.kind}:{source.place}"
-        needs_config = card.configs and not any(config.default for config in card.configs.values())
-        configs = (next(iter(card.configs)),) if needs_config else ()
-        orders.append(Order(card.name, samples, configs=configs, source=given))
-    if not orders and not passed:
+        if _is_of(card, panel, modality) and not all(source.synthetic for source in card.sources):
+            needs_config = card.configs and not any(config.default for config in card.configs.values())
+            configs = (next(iter(card.configs)),) if needs_config else ()
+            orders.append(Order(card.name, samples, configs=configs))
+    if not orders:
         asked = " and ".join(filter(None, [panel and f"panel {panel}", modality and f"modality {modality}"]))
         raise UsageError(f"no card is of {asked}.", hint="triptych catalog list")
-    return orders, passed
+    return open_orders(orders, mirror=mirror, cards=cards)
 
 
-def open_source(card: Card) -> tuple[SourceCard | None, str]:
-    """The first source that nothing stands before, or what to do first."""
+def open_source(card: Card, *, ask_gates: bool = True) -> tuple[SourceCard | None, str]:
+    """The first source that nothing stands before, or what to do first; what is got by hand is none."""
     why = ""
     for source in card.sources:
         if source.manual is not None:
             why = why or f"{source.manual}; then: triptych catalog pull {card.name} --from PATH"
             continue
         try:
-            check_gate(card, source)
+            if ask_gates:
+                check_gate(card, source)
         except GateError as error:
             why = why or f"{error.message} {error.hint or ''}".strip()
             continue

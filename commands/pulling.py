@@ -108,7 +108,9 @@ def _orders(
     elif names:
         orders = [Order(name, samples) for name in names]
     else:
-        orders, passed = chosen_orders(panel=panel, modality=modality, samples=samples, cards=options["cards"])
+        orders, passed = chosen_orders(
+            panel=panel, modality=modality, samples=samples, mirror=options["mirror"], cards=options["cards"]
+        )
     check_orders(orders, cards=options["cards"])
     return orders, passed
 

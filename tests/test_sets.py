@@ -59,21 +59,27 @@ def own(tmp_path: Path) -> Path:
         (cards / f"{name}.yaml").write_text(
             CARD.format(name=name, panel="S1", modality="text", source=source, more=more)
         )
-    for name in ("aaa", "bbb"):
-        spoken = [Utterance("train", n + 50 * (name == "bbb")) for n in range(4)]
+    for number, name in enumerate(("aaa", "bbb", "ccc")):
+        spoken = [Utterance("train", n + 50 * number) for n in range(4)]
         archive(tmp_path / f"mirror/example.org/{name}/train.tar.gz", members(spoken))
     return cards
 
 
-def test_a_modality_is_pulled_and_what_is_behind_a_form_is_told_before_any_work(own: Path, tmp_path: Path) -> None:
+def test_what_is_behind_a_form_is_told_before_any_work_where_no_mirror_answers(own: Path) -> None:
+    orders, passed = chosen_orders(panel=None, modality="text", samples=2, cards=[own])
+    assert [order.name for order in orders] == ["aaa", "bbb"]
+    why = {each.name: each.why for each in passed}
+    assert sorted(why) == ["ccc", "ddd"]
+    assert "sign the form" in why["ccc"] and "https://example.org/form" in why["ccc"]
+
+
+def test_a_mirror_asks_no_form_and_what_is_got_by_hand_is_told(own: Path, tmp_path: Path) -> None:
     done = cli("catalog", "pull", "--modality", "text", "--samples", "2", "--cards", own,
                "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "ccc: passed over: ccc is gated: sign the form" in done.stderr
-    assert "https://example.org/form" in done.stderr
     assert "ddd: passed over: the disc that was sent by mail" in done.stderr
     rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1 order by 1")
-    assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 2), ("bbb", 2)]
+    assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 2), ("bbb", 2), ("ccc", 2)]
 
 
 def test_one_dataset_that_fails_does_not_keep_the_others(own: Path, tmp_path: Path) -> None:
@@ -82,8 +88,8 @@ def test_one_dataset_that_fails_does_not_keep_the_others(own: Path, tmp_path: Pa
                "--store", tmp_path / "store", "--json")  # fmt: skip
     assert done.returncode == 3
     assert "aaa:" in done.stderr
-    rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1")
-    assert [(row["dataset"], row["n"]) for row in rows] == [("bbb", 4)]
+    rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1 order by 1")
+    assert [(row["dataset"], row["n"]) for row in rows] == [("bbb", 4), ("ccc", 4)]
 
 
 def test_names_panels_and_presets_are_not_mixed(own: Path) -> None:
@@ -119,7 +125,7 @@ def test_the_calibration_set_takes_as_many_samples_of_each_panel() -> None:
 def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
     plans = cli_json("catalog", "pull", "--modality", "text", "--dry-run", "--cards", own,
                      "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
-    assert [plan["dataset"] for plan in plans] == ["aaa", "bbb"]
+    assert [plan["dataset"] for plan in plans] == ["aaa", "bbb", "ccc"]
     assert not (tmp_path / "store").exists()
 
 
@@ -129,7 +135,8 @@ def test_a_preset_tells_what_is_behind_a_form_before_any_work(own: Path) -> None
     assert [order.name for order in chosen] == ["aaa"]
     assert [each.name for each in passed] == ["ccc", "ddd"]
     assert "https://example.org/form" in passed[0].why
-    assert open_orders(orders, mirror="/mirror", cards=(own,)) == (orders, [])
+    chosen, passed = open_orders(orders, mirror="/mirror", cards=(own,))
+    assert ([order.name for order in chosen], [each.name for each in passed]) == (["aaa", "ccc"], ["ddd"])
 
 
 def test_the_document_of_several_pulls_says_what_was_pulled_what_failed_and_what_was_passed_over(
@@ -140,9 +147,9 @@ def test_the_document_of_several_pulls_says_what_was_pulled_what_failed_and_what
                "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
     document = json.loads(done.stdout)
     assert list(document) == ["pulled", "failed", "passed_over"]
-    assert [(each["dataset"], each["stored"]) for each in document["pulled"]] == [("bbb", 2)]
+    assert [(each["dataset"], each["stored"]) for each in document["pulled"]] == [("bbb", 2), ("ccc", 2)]
     assert [(each["dataset"], each["exit"]) for each in document["failed"]] == [("aaa", 3)]
-    assert [each["name"] for each in document["passed_over"]] == ["ccc", "ddd"]
+    assert [each["name"] for each in document["passed_over"]] == ["ddd"]
     assert done.returncode == 3
 
 
