@@ -8,7 +8,7 @@ A source names its files in one of four forms:
     archive: {en: {train: [...]}, fr: {train: [...]}}        # by configuration, then by split
 
 `{split}` and `{config}` stand for the names of what is opened. A file is text (a URL, or a path in a hub repository,
-where `*` and `?` match within a folder), or one of
+where `*` and `?` match within a folder, and `**/` any folders), or one of
 
     {join: [a.zip.001, a.zip.002], as: a.zip}                # byte after byte one file (patterns on the hub)
     {list: https://host/parts.txt}                           # a text file with one URL a line

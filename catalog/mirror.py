@@ -125,7 +125,7 @@ class Mirror:
             UsageError: A base URL without a `mirror.yaml` cannot be listed.
         """
         key = mirror_key(pattern, pattern=True)
-        matches = _matcher(key)
+        matches = glob_expression(key)
         if self.root is not None:
             keys = [name for name in self._walk(key) if matches.fullmatch(name)]
         elif self.sums:
@@ -191,7 +191,7 @@ def _leaves(url: str, why: str) -> UsageError:
 
 
 @lru_cache(maxsize=64)
-def _matcher(pattern: str) -> re.Pattern[str]:
+def glob_expression(pattern: str) -> re.Pattern[str]:
     """A glob as a regular expression: `**/` any folders, `*` and `?` within one, `[...]` a set."""
     pieces = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^\]/]+\])", pattern)
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -121,7 +121,7 @@ def test_what_is_no_archive_is_named() -> None:
         assert good == [] and bad.damaged and bad.reason in ("not_an_archive", "truncated_archive")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_damage_escapes_as_an_exception_or_as_half_a_member(data: st.DataObject) -> None:
     packer = data.draw(st.sampled_from([*PACKERS, "zip"]))

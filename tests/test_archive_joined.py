@@ -37,7 +37,7 @@ def joined(parts: Sequence[bytes], kind: type[io.BytesIO] = io.BytesIO, names: S
 
 
 @pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(parts=st.lists(st.binary(max_size=20), max_size=6), sizes=st.lists(st.integers(0, 25), max_size=12))
 def test_parts_read_in_order_are_their_bytes(kind: type[io.BytesIO], parts: list[bytes], sizes: list[int]) -> None:
     stream, plain = joined(parts, kind), io.BytesIO(b"".join(parts))
@@ -47,7 +47,7 @@ def test_parts_read_in_order_are_their_bytes(kind: type[io.BytesIO], parts: list
     assert stream.read() == plain.read() and stream.read(1) == b""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     parts=st.lists(st.binary(max_size=20), min_size=1, max_size=6),
     steps=st.lists(st.tuples(st.integers(0, 60), st.sampled_from([0, 1, 2]), st.integers(-1, 30)), max_size=10),

@@ -500,7 +500,7 @@ COLUMNS = [
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), CELLS, max_size=6), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("format", ["unified", "msswift", "conversation", "alpaca", "qa", "termchunks"])
 def test_any_row_becomes_a_sample_or_a_rejection(
     format: str, tmp_path_factory: pytest.TempPathFactory, given_rows: list[Row]
@@ -535,7 +535,7 @@ def conversations(draw: st.DrawFn) -> list[Row]:
 @given(
     messages=conversations(), audios=st.integers(0, 3), images=st.integers(0, 2), task=st.sampled_from(["sft", "grpo"])
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_msswift_shows_of_a_sample_comes_back_and_shows_the_same(
     messages: list[Row], audios: int, images: int, task: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -560,7 +560,7 @@ def test_what_msswift_shows_of_a_sample_comes_back_and_shows_the_same(
 @given(question=TEXTS.map(str.strip).filter(bool), answer=TEXTS, choices=st.none() | st.lists(
     st.text("abcdef gh", min_size=1, max_size=8).filter(str.strip), min_size=1, max_size=4),
     language=st.sampled_from(["en", "zh"]))  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_question_options_and_answer_come_back_from_an_export(
     question: str, answer: str, choices: list[str] | None, language: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -95,9 +95,9 @@ def check(store: Path) -> None:
     assert leftovers(store) == []
 
 
-@pytest.mark.parametrize("samples", [[], ["--samples", "100"]], ids=["whole", "a hundred"])
+@pytest.mark.parametrize(("samples", "kills"), [([], KILLS), (["--samples", "100"], 4)], ids=["whole", "a hundred"])
 def test_killed_anywhere_and_run_again_equals_one_undisturbed_run(
-    host: Loopback, tmp_path: Path, samples: list[str]
+    host: Loopback, tmp_path: Path, samples: list[str], kills: int
 ) -> None:
     with serve(host.folder) as quick:
         finish(start(quick, tmp_path / "calm", "words", *samples))
@@ -106,7 +106,7 @@ def test_killed_anywhere_and_run_again_equals_one_undisturbed_run(
     seeded = random.Random(20)
     killed, counts = 0, []
     store = tmp_path / "killed"
-    for _ in range(KILLS):
+    for _ in range(kills):
         process = start(host, store, "words", *samples)
         time.sleep(seeded.uniform(0.5, 1.6))
         if process.poll() is None:
@@ -118,7 +118,7 @@ def test_killed_anywhere_and_run_again_equals_one_undisturbed_run(
             check_media(store)
             counts.append(int(one(store, "select count(*) from samples")))
     finish(start(host, store, "words", *samples))
-    assert killed >= 5
+    assert killed >= kills // 2
     assert counts == sorted(counts)
     check(store)
     found = contents(store)

@@ -264,7 +264,7 @@ LETTERS = st.characters(codec="utf-8")
 TEXTS = st.lists(PIECES | LETTERS, max_size=8).map("".join)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=60))
 def test_clean_as_sql_equals_clean_as_a_function(texts: list[str]) -> None:
     with duckdb.connect(":memory:") as connection:

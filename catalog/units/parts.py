@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import UsageError
 from ..files import FileCard, Group
+from ..mirror import glob_expression
 from ..source_card import SourceCard
 from ..sources.checksums import Expected
 from ..sources.http import NotFound
@@ -186,7 +187,8 @@ def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list
     """Original URLs of the files that match, and the revision that they were found at."""
     if access.mirror is None:
         names = hub_listing(repo, revision).names
-        matching = sorted(name for name in names if _matches(name, pattern))
+        wanted = glob_expression(pattern)
+        matching = sorted(name for name in names if wanted.fullmatch(name))
         if not matching:
             raise NotFound(f"{repo}@{revision[:12]} has no file {pattern}.")
         return [hub_url(repo, name, revision) for name in matching], revision
@@ -209,14 +211,6 @@ def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list
     raise NotFound(
         f"the mirror {access.mirror.name} has no file {pattern} of {repo}, {at}.",
         hint="copy it there, or choose another --source",
-    )
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Part by part: a `*` stays within its folder."""
-    parts, patterns = name.split("/"), pattern.split("/")
-    return len(parts) == len(patterns) and all(
-        fnmatch.fnmatchcase(part, each) for part, each in zip(parts, patterns, strict=True)
     )
 
 
