@@ -8,15 +8,21 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
 
-.PHONY: demo test lint types peers bench clean
+.PHONY: demo test thorough lint types peers try-peers bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
 
 # Without the peers the suite still runs: the tests that need them are skipped and say so.
-test: lint types
-	-@$(MAKE) --no-print-directory peers
+test: $(VENV)/.dev
+	@$(MAKE) --no-print-directory --jobs 2 lint types try-peers
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+
+try-peers:
+	-@$(MAKE) --no-print-directory peers
+
+thorough: $(VENV)/.dev
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m thorough
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

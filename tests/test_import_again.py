@@ -146,6 +146,7 @@ def test_odd_files_are_clear_rejections_beside_good_rows(
     check_accounts(store)
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_rows_stay_flat_in_memory(store: Store, tmp_path: Path) -> None:
     rows = 100_000
     with (tmp_path / "big.csv").open("w") as file:

@@ -95,7 +95,11 @@ def check(store: Path) -> None:
     assert leftovers(store) == []
 
 
-@pytest.mark.parametrize(("samples", "kills"), [([], KILLS), (["--samples", "100"], 4)], ids=["whole", "a hundred"])
+@pytest.mark.parametrize(
+    ("samples", "kills"),
+    [([], KILLS), pytest.param(["--samples", "100"], 4, marks=pytest.mark.thorough)],
+    ids=["whole", "a hundred"],
+)
 def test_killed_anywhere_and_run_again_equals_one_undisturbed_run(
     host: Loopback, tmp_path: Path, samples: list[str], kills: int
 ) -> None:

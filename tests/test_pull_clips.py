@@ -167,6 +167,7 @@ def finishes(talks: Talks, root: Path) -> None:
     assert (done.source, done.stored) == (None, 5)
 
 
+@pytest.mark.thorough
 def test_what_is_asked_again_in_vain_but_not_for_good_is_asked_again(talks: Talks, root: Path) -> None:
     talks.video("fine0000000")
     talks.video("removed0000", error="Video unavailable")

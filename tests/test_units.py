@@ -93,7 +93,7 @@ def test_raw_files_of_a_hub_grow_as_one_pull(form: str, tmp_path: Path, at_hub: 
     assert {row["revision"].split()[0] for row in rows(grown, "revision")} == {COMMIT}
 
 
-@pytest.mark.parametrize("form", ["zip", "joined tar"])
+@pytest.mark.parametrize("form", ["zip", pytest.param("joined tar", marks=pytest.mark.thorough)])
 def test_killed_in_the_middle_it_comes_out_the_same(
     form: str, tmp_path: Path, at_hub: Hub, env: dict[str, str]
 ) -> None:
