@@ -132,7 +132,6 @@ def test_killed_anywhere_and_run_again_equals_one_undisturbed_run(
     assert found["exports"] == expected["exports"]
 
 
-@pytest.mark.thorough
 def test_kills_between_commits_repeat_nothing_and_lose_nothing(host: Loopback, tmp_path: Path) -> None:
     """Killed as soon as the next batch is in: every kill lands between two commits."""
     store = tmp_path / "store"
@@ -156,7 +155,6 @@ def test_kills_between_commits_repeat_nothing_and_lose_nothing(host: Loopback, t
 
 
 @pytest.mark.parametrize("names", [("words", "words"), ("words", "more")])
-@pytest.mark.thorough
 def test_two_pulls_at_once(host: Loopback, tmp_path: Path, names: tuple[str, str]) -> None:
     store = tmp_path / "store"
     with ThreadPoolExecutor(2) as pool:

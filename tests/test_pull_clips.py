@@ -312,7 +312,6 @@ def test_behind_a_wall_the_next_source_of_the_card_is_tried(talks: Talks, root: 
 # ---- the command line
 
 
-@pytest.mark.thorough
 def test_killed_in_the_middle_and_run_again_equals_one_undisturbed_run(talks: Talks, tmp_path: Path) -> None:
     for n in range(8):
         talks.video(f"talk{n:07}", 1 + 0.5 * (n % 3), 3)

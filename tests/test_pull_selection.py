@@ -314,7 +314,6 @@ def test_two_parts_at_once_are_the_whole(served: Path, pull: Any, root: Path, tm
     [("--samples", "40", "--by", "hash"), ("--samples", "40", "--where", "speaker <> '100'")],
     ids=["a draw", "a filter"],
 )
-@pytest.mark.thorough
 def test_killed_and_run_again_a_choice_equals_one_undisturbed_run(
     served: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -408,7 +407,6 @@ sources:
 """
 
 
-@pytest.mark.thorough
 def test_a_draw_of_links_fetches_only_what_was_drawn_and_replaces_the_dead(tmp_path: Path) -> None:
     """Every third link is dead."""
     store = tmp_path / "store"
