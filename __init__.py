@@ -16,11 +16,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import DamagedError, GateError, NetworkError, ProblemsFound, TriptychError, UsageError
+from .version import __version__
 
 if TYPE_CHECKING:
     from .api import annotate, convert, explain, export, import_data, open_export, pull, query, validate, validate_file
-
-__version__ = "0.1.0"
 
 _FUNCTIONS = frozenset(
     {
@@ -44,6 +43,7 @@ __all__ = [
     "ProblemsFound",
     "TriptychError",
     "UsageError",
+    "__version__",
     "annotate",
     "convert",
     "explain",

@@ -14,9 +14,9 @@ import sys
 
 import typer
 
-from . import __version__
 from .commands import catalog, convert, data, demo, export, output, store
 from .errors import DamagedError, TriptychError, UsageError
+from .version import __version__
 
 app = typer.Typer(
     name="triptych",

@@ -33,8 +33,11 @@ from .matching import Samples, Target
 from .raw import RawFile, Rejection
 from .readers.interchange.aligned import Aligned, AlignmentReader, Interval
 
-READERS = {"textgrid": "textgrid", "ctm": "ctm"}
-"""Format -> module of `readers.interchange`."""
+READERS = {
+    "textgrid": "triptych.converters.readers.interchange.textgrid",
+    "ctm": "triptych.converters.readers.interchange.ctm",
+}
+"""Format -> module."""
 
 TOLERANCE_S = 0.1
 """Aligners round the end up to their frames; more than this behind the media's end is another recording's alignment."""
@@ -45,13 +48,13 @@ _BATCH_ROWS = 10_000
 
 def alignment_reader(format: str) -> AlignmentReader:
     """The reader of that format; its module is imported only now."""
-    reader: AlignmentReader = import_module(f"{__package__}.readers.interchange.{READERS[format]}").read
+    reader: AlignmentReader = import_module(READERS[format]).read
     return reader
 
 
 def suffix_of(format: str) -> str:
     """How the files of a format end, in lower case."""
-    suffix: str = import_module(f"{__package__}.readers.interchange.{READERS[format]}").SUFFIX
+    suffix: str = import_module(READERS[format]).SUFFIX
     return suffix
 
 

@@ -34,7 +34,7 @@ def make_manifest(
         sql: The statements that made the rows, in order.
         key: The identity of the request.
     """
-    from .. import __version__
+    from ..version import __version__
 
     row = first_row(
         connection,

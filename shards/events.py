@@ -82,7 +82,7 @@ class Run:
         """Check the balance, write the row of `runs`, refresh `store.duckdb`."""
         import pyarrow as pa
 
-        from .. import __version__
+        from ..version import __version__
 
         self.account.check_balance(stage=self.stage)
         row = {

@@ -13,27 +13,27 @@ from ...errors import UsageError
 from ..raw import Reader
 
 READERS: dict[str, str] = {
-    "annotated": "annotated",
-    "columns": "columns",
-    "folder": "folder",
-    "lipreading": "lipreading",
-    "sidecar": "sidecar",
-    "table": "table",
-    "timit": "timit",
-    "transcripts": "transcripts",
-    "unified": "training.unified",
-    "msswift": "training.msswift",
-    "conversation": "training.conversation",
-    "alpaca": "training.alpaca",
-    "qa": "training.qa",
-    "termchunks": "training.termchunks",
-    "kaldi": "interchange.kaldi",
-    "lhotse": "interchange.lhotse",
-    "nemo": "interchange.nemo",
-    "hf": "interchange.hf",
-    "webdataset": "interchange.webdataset",
+    "annotated": "triptych.converters.readers.annotated",
+    "columns": "triptych.converters.readers.columns",
+    "folder": "triptych.converters.readers.folder",
+    "lipreading": "triptych.converters.readers.lipreading",
+    "sidecar": "triptych.converters.readers.sidecar",
+    "table": "triptych.converters.readers.table",
+    "timit": "triptych.converters.readers.timit",
+    "transcripts": "triptych.converters.readers.transcripts",
+    "unified": "triptych.converters.readers.training.unified",
+    "msswift": "triptych.converters.readers.training.msswift",
+    "conversation": "triptych.converters.readers.training.conversation",
+    "alpaca": "triptych.converters.readers.training.alpaca",
+    "qa": "triptych.converters.readers.training.qa",
+    "termchunks": "triptych.converters.readers.training.termchunks",
+    "kaldi": "triptych.converters.readers.interchange.kaldi",
+    "lhotse": "triptych.converters.readers.interchange.lhotse",
+    "nemo": "triptych.converters.readers.interchange.nemo",
+    "hf": "triptych.converters.readers.interchange.hf",
+    "webdataset": "triptych.converters.readers.interchange.webdataset",
 }
-"""Name on the card -> module of this package."""
+"""Name on the card -> module."""
 
 
 def get_reader(name: str) -> Reader:
@@ -44,7 +44,7 @@ def get_reader(name: str) -> Reader:
     """
     if name not in READERS:
         raise UsageError(f"There is no reader {name!r}. Readers: {', '.join(READERS)}.")
-    reader: Reader = import_module(f"{__name__}.{READERS[name]}").read
+    reader: Reader = import_module(READERS[name]).read
     return reader
 
 
@@ -53,6 +53,6 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
     A reader that has something to check has a function `check(options)`.
     """
-    check = getattr(import_module(f"{__name__}.{READERS[name]}"), "check", None)
+    check = getattr(import_module(READERS[name]), "check", None)
     if check is not None:
         check(options)
