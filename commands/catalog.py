@@ -16,7 +16,7 @@ from .pulling import fetch, pull
 
 if TYPE_CHECKING:
     from ..catalog.card import Card
-    from ..catalog.estimate import Estimate
+    from ..catalog.cost import Estimate
     from ..catalog.source_card import SourceCard
 
 WIDE_LIST = 140
@@ -57,7 +57,7 @@ def list_cards(
         and (gated is None or card.is_gated == gated)
     ]
     if markdown:
-        from ..catalog.page import datasets_page
+        from ..catalog.docs_page import datasets_page
 
         output.say(datasets_page(chosen).rstrip())
         return
@@ -132,7 +132,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """One card: size, licence, gate, sources, splits, pitfalls, and what a pull would cost."""
-    from ..catalog.estimate import estimate
+    from ..catalog.cost import estimate
     from ..catalog.registry import get_card
 
     card = get_card(name, extra=cards or ())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stores import cli
 from triptych.catalog.card import Card
-from triptych.catalog.page import datasets_page
+from triptych.catalog.docs_page import datasets_page
 from triptych.catalog.registry import all_cards
 
 PAGE = Path(__file__).parents[1] / "docs" / "datasets.md"
