@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import GateError, NetworkError, UsageError
-from .card import Card, SourceCard
 from .history import History
-from .source_card import SOURCE_KINDS
+from .schema.card import Card, SourceCard
+from .schema.source import SOURCE_KINDS
 
 
 def sources_to_try(

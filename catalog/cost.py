@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .card import Card, Scale
-from .files import groups
-from .source_card import SourceCard
+from .schema.card import Card, Scale
+from .schema.files import groups
+from .schema.source import SourceCard
 
 BYTES_AN_HOUR = {"audio": 60_000_000, "video": 500_000_000, "mixed": 500_000_000}
 

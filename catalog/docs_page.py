@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .card import Card
+from .schema.card import Card
 
 _PANELS = {"S1": "Audio (S1)", "S2": "Video (S2)", "S3": "Audio and video (S3)"}
 _HEAD = """# Datasets

@@ -27,10 +27,10 @@ from ..errors import DamagedError, UsageError
 from ..shards.annotate import Annotation, annotate
 from ..shards.query import connect
 from ..shards.store import Store
-from .card import Card, EvaluationList
 from .mirror import Mirror
 from .pull import PullResult, pull
 from .registry import get_card
+from .schema.card import Card, EvaluationList
 from .selection.ids import IdList
 from .sources.http import Fetcher
 from .wanted import PullOptions

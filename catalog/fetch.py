@@ -22,11 +22,11 @@ import yaml
 
 from ..errors import UsageError
 from .choosing import check_gate
-from .files import groups
 from .history import History
 from .mirror import LISTING, Mirror, mirror_key
 from .pull import PullOptions, Wanted, tokens_for
-from .source_card import SourceCard
+from .schema.files import groups
+from .schema.source import SourceCard
 from .sources.checksums import Expected, Sums
 from .sources.http import Fetcher
 from .sources.partial import PartialFile, download

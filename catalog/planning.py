@@ -11,8 +11,8 @@ from ..shards.store import Store, resolve
 from .choosing import fallback_notice
 from .history import History, read_history
 from .pull import PullOptions, Wanted, open_access, tokens_for
+from .schema.source import SourceCard
 from .selection import Selection
-from .source_card import SourceCard
 from .sources.http import Fetcher
 from .units import Access, Unit
 

@@ -24,8 +24,8 @@ from .history import Goal, History, part_key, read_history
 from .holdings import held, held_lengths
 from .mirror import Mirror
 from .reading import Item, Reading
+from .schema.source import SourceCard
 from .selection.filters import Filter
-from .source_card import SourceCard
 from .sources.http import Fetcher
 from .sources.remote.options import require_ytdlp
 from .sources.remote.reasons import REASONS, RETRYABLE, UNREACHED, WALLS

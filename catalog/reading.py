@@ -11,7 +11,7 @@ from ..converters.readers import get_reader
 from ..shards.sample import sample_id
 from ..shards.store import Store
 from .holdings import settled
-from .source_card import SourceCard
+from .schema.source import SourceCard
 from .units import Access, Unit
 from .wanted import Wanted
 

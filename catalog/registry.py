@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import UsageError
-from .card import Card, check_card, read_card
+from .schema.card import Card, check_card, read_card
 
 log = logging.getLogger("triptych")
 

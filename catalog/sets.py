@@ -16,10 +16,10 @@ import yaml
 from pydantic import Field, ValidationError
 
 from ..errors import GateError, UsageError
-from .card import Card
 from .choosing import check_gate
 from .registry import all_cards, get_card
-from .source_card import CardModel, ConfigName, Name, SourceCard
+from .schema.card import Card
+from .schema.source import CardModel, ConfigName, Name, SourceCard
 
 
 @dataclass(frozen=True, slots=True)

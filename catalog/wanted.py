@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..shards.store import Store
-from .card import Card
 from .choosing import check_gate, sources_to_try
 from .history import Goal, History
 from .holdings import held, held_seconds, held_speakers
 from .registry import get_card
+from .schema.card import Card
+from .schema.source import SourceCard
 from .selection.choice import EVERYTHING, Selection
-from .source_card import SourceCard
 from .sources.remote.options import RemoteOptions
 from .units import Access, Unit, unit_from, units_of
 

@@ -15,9 +15,9 @@ from .options import CardsOption, JsonOption, StoreOption, listed
 from .pulling import fetch, pull
 
 if TYPE_CHECKING:
-    from ..catalog.card import Card
     from ..catalog.cost import Estimate
-    from ..catalog.source_card import SourceCard
+    from ..catalog.schema.card import Card
+    from ..catalog.schema.source import SourceCard
 
 WIDE_LIST = 140
 """Columns of a terminal from which on the list of cards is shown with all that its cells hold."""

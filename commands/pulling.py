@@ -174,7 +174,7 @@ def _pull_one(order: Order, options: dict[str, Any], store: Path | None) -> Pull
 def _is_of_clips(order: Order, options: dict[str, Any]) -> bool:
     """Whether a table's clips are counted, rather than the bytes of a file."""
     from ..catalog.registry import get_card
-    from ..catalog.source_card import REMOTE_KINDS
+    from ..catalog.schema.source import REMOTE_KINDS
 
     asked = _of_order(order, options)["source"]
     kind = asked.partition(":")[0] if asked else get_card(order.name, extra=options["cards"]).sources[0].kind

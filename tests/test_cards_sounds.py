@@ -29,8 +29,8 @@ from natives import (
 )
 from raws import Stream, read
 from stores import select
-from triptych.catalog.card import check_card
 from triptych.catalog.registry import get_card
+from triptych.catalog.schema.card import check_card
 from triptych.converters.raw import Remote
 from triptych.errors import UsageError
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from stores import cli
-from triptych.catalog.card import Card
 from triptych.catalog.docs_page import datasets_page
 from triptych.catalog.registry import all_cards
+from triptych.catalog.schema.card import Card
 
 PAGE = Path(__file__).parents[1] / "docs" / "datasets.md"
 NAMED = {

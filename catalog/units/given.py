@@ -15,9 +15,9 @@ from typing import BinaryIO, cast
 
 from ...converters.raw import RawFile, RawStream, Rejection
 from ...errors import UsageError
-from ..files import FileCard, all_files
 from ..local import Verification, file_fingerprint, tree_fingerprint
-from ..source_card import SourceCard
+from ..schema.files import FileCard, all_files
+from ..schema.source import SourceCard
 from ..sources.archive import members
 from ..sources.checksums import Expected
 from ..sources.joined import JoinedStream

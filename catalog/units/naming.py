@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from ...converters.raw import RawFile, RawStream, Rejection
-from ..files import all_files, named_configs, named_splits
-from ..source_card import SourceCard
+from ..schema.files import all_files, named_configs, named_splits
+from ..schema.source import SourceCard
 from .parts import file_of
 
 _TOKEN = re.compile(r"\{(config|split)\}|(\*)|(\?)")

@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import UsageError
-from ..files import FileCard, Group
 from ..mirror import glob_expression
-from ..source_card import SourceCard
+from ..schema.files import FileCard, Group
+from ..schema.source import SourceCard
 from ..sources.checksums import Expected
 from ..sources.http import NotFound
 from ..sources.hub import hub_listing, hub_url

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...converters.raw import RawStream
 from ...errors import UsageError
 from ..mirror import Mirror
-from ..source_card import SourceCard
+from ..schema.source import SourceCard
 from ..sources.http import Fetcher
 
 log = logging.getLogger("triptych")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import GateError
-from ..card import Card
-from ..files import Group, groups
-from ..source_card import SourceCard
+from ..schema.card import Card
+from ..schema.files import Group, groups
+from ..schema.source import SourceCard
 from ..sources.http import NotFound
 from ..sources.synthetic import LANGUAGES, SyntheticSource
 from .opening import SEEKABLE, Handling, Opening, fingerprint_of, is_archive

@@ -14,7 +14,7 @@ from .files import FileCard, Group, all_files, groups
 
 if TYPE_CHECKING:
     from .card import Card
-    from .source_card import SourceCard
+    from .source import SourceCard
 
 Problem = tuple[tuple[Any, ...], str]
 """Keys that lead to the place in the card, and what is wrong there."""

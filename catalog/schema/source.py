@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..converters.readers import READERS
-from ..shards.sample import NAME
+from ...converters.readers import READERS
+from ...shards.sample import NAME
 from .files import all_files, check_files, named_configs, named_splits
 
 SOURCE_KINDS = ("hub", "archive", "urls", "youtube", "manual", "synthetic")
@@ -67,7 +67,7 @@ class SourceCard(CardModel):
     """One place to get the data from; exactly one of the kinds says which.
 
     Attributes:
-        hub: A dataset repository; `files` names its files (see `catalog/files.py`), `revision` pins them.
+        hub: A dataset repository; `files` names its files (see `catalog/schema/files.py`), `revision` pins them.
         archive: URLs of archives and of the tables beside them.
         urls, youtube: URLs of tables whose rows name media: direct links, or videos with a start and an end.
         manual: What the user has to get, in words; `--from` reads it.

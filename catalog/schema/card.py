@@ -14,12 +14,12 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from ..converters.readers import check_options
-from ..errors import UsageError
-from ..shards.sample import MODALITIES
-from .agreement import disagreements
-from .document import Lines, load_document
-from .source_card import SOURCE_KINDS, CardModel, ConfigName, Gate, Language, Name, SourceCard
+from ...converters.readers import check_options
+from ...errors import UsageError
+from ...shards.sample import MODALITIES
+from ..document import Lines, load_document
+from .lint import disagreements
+from .source import SOURCE_KINDS, CardModel, ConfigName, Gate, Language, Name, SourceCard
 
 Role = Literal["train", "validation", "test"]
 
