@@ -18,12 +18,12 @@ from ..shards.media import MediaError
 from ..shards.probe import probe
 from ..shards.sample import MEDIA_KINDS
 from ..shards.store import Store
+from .files import Unit
 from .holdings import held_keys
 from .reading import Chosen, Reading
 from .selection.choice import Selection
 from .selection.draw import Draw, KeySet, Listing, hash_key
 from .selection.filters import Filter, known_fields, let_go
-from .units import Unit
 
 _PILOT = 64
 """A draw of hours measures so many first, to know about how many it will take."""

@@ -27,7 +27,7 @@ from ..errors import DamagedError, UsageError
 from ..shards.annotate import Annotation, annotate
 from ..shards.query import connect
 from ..shards.store import Store
-from .mirror import Mirror
+from .files.mirror import Mirror
 from .pull import PullResult, pull
 from .registry import get_card
 from .schema.card import Card, EvaluationList

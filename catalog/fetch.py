@@ -22,16 +22,16 @@ import yaml
 
 from ..errors import UsageError
 from .choosing import check_gate
+from .files import Access
+from .files.mirror import LISTING, Mirror, mirror_key
+from .files.resolve import Part, list_urls, parts_of
 from .history import History
-from .mirror import LISTING, Mirror, mirror_key
 from .pull import PullOptions, Wanted, tokens_for
 from .schema.files import groups
 from .schema.source import SourceCard
 from .sources.checksums import Expected, Sums
 from .sources.http import Fetcher
 from .sources.partial import PartialFile, download
-from .units import Access
-from .units.parts import Part, list_urls, parts_of
 from .units.whole import by_hand
 
 LISTED_EVERY_SECONDS = 10.0

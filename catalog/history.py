@@ -15,7 +15,7 @@ from ..shards.query import scan
 from ..shards.store import Store, quote
 
 if TYPE_CHECKING:
-    from .units import Unit
+    from .files import Unit
 
 
 @dataclass(frozen=True, slots=True)

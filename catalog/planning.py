@@ -9,12 +9,12 @@ from pathlib import Path
 from ..errors import GateError, NetworkError
 from ..shards.store import Store, resolve
 from .choosing import fallback_notice
+from .files import Access, Unit
 from .history import History, read_history
 from .pull import PullOptions, Wanted, open_access, tokens_for
 from .schema.source import SourceCard
 from .selection import Selection
 from .sources.http import Fetcher
-from .units import Access, Unit
 
 
 @dataclass(slots=True)

@@ -20,16 +20,16 @@ from ..shards.events import Account, Run
 from ..shards.store import Store
 from .choosing import fallback_notice
 from .drawing import Drawing
+from .files import Access, Unit
+from .files.mirror import Mirror
 from .history import Goal, History, part_key, read_history
 from .holdings import held, held_lengths
-from .mirror import Mirror
 from .reading import Item, Reading
 from .schema.source import SourceCard
 from .selection.filters import Filter
 from .sources.http import Fetcher
 from .sources.remote.options import require_ytdlp
 from .sources.remote.reasons import REASONS, RETRYABLE, UNREACHED, WALLS
-from .units import Access, Unit
 from .wanted import PullOptions, Wanted
 
 SAMPLES_OF_ONE = 5

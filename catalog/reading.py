@@ -10,9 +10,9 @@ from ..converters.raw import Candidate, Checkpoint, Filtered, ReadContext, Rejec
 from ..converters.readers import get_reader
 from ..shards.sample import sample_id
 from ..shards.store import Store
+from .files import Access, Unit
 from .holdings import settled
 from .schema.source import SourceCard
-from .units import Access, Unit
 from .wanted import Wanted
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..shards.store import Store
 from .choosing import check_gate, sources_to_try
+from .files import Access, Unit, unit_from, units_of
 from .history import Goal, History
 from .holdings import held, held_seconds, held_speakers
 from .registry import get_card
@@ -16,7 +17,6 @@ from .schema.card import Card
 from .schema.source import SourceCard
 from .selection.choice import EVERYTHING, Selection
 from .sources.remote.options import RemoteOptions
-from .units import Access, Unit, unit_from, units_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from triptych.catalog.mirror import LISTING_BYTES, Mirror, mirror_key
+from triptych.catalog.files.mirror import LISTING_BYTES, Mirror, mirror_key
 from triptych.catalog.sources.http import Fetcher, NotFound
 from triptych.catalog.sources.retry import Retry
 from triptych.errors import UsageError

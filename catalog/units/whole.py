@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import GateError
+from ..files.file_set import Access, Unit, password_of
+from ..files.open import SEEKABLE, Handling, Opening, fingerprint_of, is_archive
+from ..files.resolve import parts_of
 from ..schema.card import Card
 from ..schema.files import Group, groups
 from ..schema.source import SourceCard
 from ..sources.http import NotFound
 from ..sources.synthetic import LANGUAGES, SyntheticSource
-from .opening import SEEKABLE, Handling, Opening, fingerprint_of, is_archive
-from .parts import parts_of
-from .unit import Access, Unit, password_of
 
 
 def units_of(

@@ -22,10 +22,10 @@ from ..sources.archive import members
 from ..sources.checksums import Expected
 from ..sources.joined import JoinedStream
 from ..sources.tree import tree
-from .naming import Naming
-from .opening import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener
-from .parts import in_number_order
-from .unit import Accepts, Access, Unit, password_of
+from .file_names import Naming
+from .file_set import Accepts, Access, Unit, password_of
+from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener
+from .resolve import in_number_order
 
 
 def unit_from(

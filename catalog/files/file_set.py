@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ...converters.raw import RawStream
 from ...errors import UsageError
-from ..mirror import Mirror
 from ..schema.source import SourceCard
 from ..sources.http import Fetcher
+from .mirror import Mirror
 
 log = logging.getLogger("triptych")
 

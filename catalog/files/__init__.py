@@ -7,8 +7,8 @@ read to its end before.
 
 from __future__ import annotations
 
-from .given import unit_from
-from .unit import Access, Unit
-from .whole import units_of
+from ..units.whole import units_of
+from .file_set import Access, Unit
+from .user_files import unit_from
 
 __all__ = ["Access", "Unit", "unit_from", "units_of"]

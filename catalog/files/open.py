@@ -24,8 +24,8 @@ from ..sources.http import NotFound
 from ..sources.joined import JoinedStream
 from ..sources.partial import Downloaded, PartialFile, download
 from ..sources.ranges import BLOCK_BYTES, CACHE_BYTES, RangeFile, RangesIgnored
-from .parts import Part, file_of
-from .unit import Accepts, Access
+from .file_set import Accepts, Access
+from .resolve import Part, file_of
 
 VERIFY_FIRST_BYTES = 512 * 1024 * 1024
 """A local file up to this size is verified before any of it is read, also when only some samples are wanted."""

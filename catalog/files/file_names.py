@@ -14,7 +14,7 @@ from typing import Any
 from ...converters.raw import RawFile, RawStream, Rejection
 from ..schema.files import all_files, named_configs, named_splits
 from ..schema.source import SourceCard
-from .parts import file_of
+from .resolve import file_of
 
 _TOKEN = re.compile(r"\{(config|split)\}|(\*)|(\?)")
 

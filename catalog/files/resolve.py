@@ -12,13 +12,13 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import UsageError
-from ..mirror import glob_expression
 from ..schema.files import FileCard, Group
 from ..schema.source import SourceCard
 from ..sources.checksums import Expected
 from ..sources.http import NotFound
 from ..sources.hub import hub_listing, hub_url
-from .unit import Access
+from .file_set import Access
+from .mirror import glob_expression
 
 _BY_HAND = "fetch what it names yourself, then: --from PATH"
 LIST_BYTES = 16 * 1024 * 1024
