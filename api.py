@@ -11,7 +11,7 @@ from .shards.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .catalog.pull import PullResult
+    from .catalog.pull.pull import PullResult
     from .converters.conversion.result import ConvertResult
     from .converters.export import ExportResult
     from .converters.importing import ImportResult
@@ -83,8 +83,8 @@ def pull(
     Raises:
         UsageError, GateError, NetworkError, DamagedError
     """
-    from .catalog.pull import PullOptions, check_request
-    from .catalog.pull import pull as pull_dataset
+    from .catalog.pull.pull import PullOptions, check_request
+    from .catalog.pull.pull import pull as pull_dataset
     from .catalog.selection import Selection
     from .catalog.sources.remote.options import RemoteOptions
     from .shards.care import compact
@@ -120,7 +120,7 @@ def pull(
         place = Store.create(store)
         result = pull_dataset(name, store=place, options=options)
     else:
-        from .catalog.evaluation import pull_list, read_lists
+        from .catalog.pull.evaluation_list import pull_list, read_lists
 
         rows, configs = read_lists(name, evaluation, options=options, file=Path(list_file) if list_file else None)
         place = Store.create(store)

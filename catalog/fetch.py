@@ -21,12 +21,12 @@ from typing import Any, TextIO
 import yaml
 
 from ..errors import UsageError
-from .choosing import check_gate
 from .files import Access
 from .files.mirror import LISTING, Mirror, mirror_key
 from .files.resolve import Part, list_urls, parts_of
-from .history import History
-from .pull import PullOptions, Wanted, tokens_for
+from .pull.history import History
+from .pull.pull import PullOptions, Wanted, tokens_for
+from .pull.sources import check_gate
 from .schema.files import groups
 from .schema.source import SourceCard
 from .sources.checksums import Expected, Sums

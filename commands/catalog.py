@@ -238,7 +238,7 @@ def _said_alive(alive: dict[str, Any] | None) -> str | None:
 
 def _how(card: Card, configs: tuple[str, ...]) -> list[str]:
     """What to type to have it: a command that works as it stands, after what must be accepted before."""
-    from ..catalog.sets import open_source
+    from ..catalog.pull.batch import open_source
 
     command = f"triptych catalog pull {card.name}"
     source, _ = open_source(card)

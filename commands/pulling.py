@@ -13,9 +13,9 @@ from .options import CardsOption, JsonOption, StoreOption, listed
 
 if TYPE_CHECKING:
     from ..catalog.fetch import FetchResult
-    from ..catalog.planning import PullPlan
-    from ..catalog.pull import PullOptions, PullResult
-    from ..catalog.sets import Order, PassedOver
+    from ..catalog.pull.batch import Order, PassedOver
+    from ..catalog.pull.plan import PullPlan
+    from ..catalog.pull.pull import PullOptions, PullResult
 
 
 def pull(
@@ -92,7 +92,7 @@ def _orders(
     names: list[str], panel: str | None, modality: str | None, preset: str | None, samples: int | None,
     options: dict[str, Any],
 ) -> tuple[list[Order], list[PassedOver]]:  # fmt: skip
-    from ..catalog.sets import Order, check_orders, chosen_orders, open_orders, preset_orders
+    from ..catalog.pull.batch import Order, check_orders, chosen_orders, open_orders, preset_orders
 
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
     if sum(ways) != 1:
@@ -229,7 +229,7 @@ def _exit_code(results: list[PullResult]) -> None:
 
 
 def _dry_run(orders: list[Order], options: dict[str, Any], store: Path | None, *, as_json: bool) -> None:
-    from ..catalog.planning import plan
+    from ..catalog.pull.plan import plan
 
     plans = [plan(order.name, store_path=store, options=_planned_options(order, options)) for order in orders]
 
@@ -254,7 +254,7 @@ def _show_plan(plan: PullPlan) -> None:
 
 
 def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
-    from ..catalog.pull import PullOptions
+    from ..catalog.pull.pull import PullOptions
     from ..catalog.selection import Selection
     from ..catalog.sources.remote.options import RemoteOptions
 
@@ -284,7 +284,7 @@ def fetch(
     json: JsonOption = False,
 ) -> None:
     """The files of datasets into a mirror, for machines without internet; there: pull --mirror MIRROR."""
-    from ..catalog.pull import PullOptions
+    from ..catalog.pull.pull import PullOptions
 
     if urls == (to is not None):
         raise UsageError("say where to: --to MIRROR, or --urls for a list.")

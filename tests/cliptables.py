@@ -7,8 +7,8 @@ from typing import Any
 
 from remotes import options
 from stores import check_accounts, leftovers
-from triptych.catalog.pull import PullOptions, PullResult
-from triptych.catalog.pull import pull as pull_dataset
+from triptych.catalog.pull.pull import PullOptions, PullResult
+from triptych.catalog.pull.pull import pull as pull_dataset
 from triptych.catalog.selection import Selection
 from triptych.shards.store import Store
 

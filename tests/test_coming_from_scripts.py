@@ -23,8 +23,8 @@ import imported
 import pytest
 import triptych
 import triptych.converters.conversion.handmade
+from triptych.catalog.pull.batch import preset_orders
 from triptych.catalog.registry import all_cards
-from triptych.catalog.sets import preset_orders
 from triptych.cli import catalog_main, main
 
 DOCUMENT = Path(__file__).parents[1] / "docs/coming-from-scripts.md"

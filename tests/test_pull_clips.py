@@ -19,7 +19,7 @@ from cliptables import pull_from, write_card, write_table
 from loopback import Loopback, serve
 from remotes import Site, talk_file, video_file
 from stores import check_accounts, check_media, cli, command, leftovers, media_files, one, select
-from triptych.catalog.pull import PullResult
+from triptych.catalog.pull.pull import PullResult
 from triptych.commands.pulling import _exit_code as exit_code_of
 from triptych.errors import NetworkError
 from triptych.shards.events import Account

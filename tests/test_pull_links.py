@@ -13,7 +13,7 @@ from cliptables import pull_from, write_card, write_table
 from loopback import Loopback, serve
 from remotes import talk_file, video_file
 from stores import one, select
-from triptych.catalog.pull import PullResult
+from triptych.catalog.pull.pull import PullResult
 from triptych.catalog.registry import lint
 from triptych.catalog.sources.remote import REASONS
 from triptych.catalog.sources.remote.guard import Guard

@@ -20,7 +20,7 @@ from corpora import Utterance, archive, card, members, noise
 from loopback import serve
 from stores import check_accounts, check_media, cli, leftovers, media_files, one, select
 from test_kill import finish, start
-from triptych.catalog.pull import PullResult
+from triptych.catalog.pull.pull import PullResult
 from triptych.errors import UsageError
 
 URL = "/example.org/words/train.tar.gz"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback import serve
 from stores import cli, cli_json, command, select
+from triptych.catalog.pull.batch import Order, chosen_orders, open_orders, preset_names, preset_orders, shares
 from triptych.catalog.registry import get_card
-from triptych.catalog.sets import Order, chosen_orders, open_orders, preset_names, preset_orders, shares
 from triptych.errors import UsageError
 
 CARD = """

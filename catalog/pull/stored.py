@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..converters.hashes import HashMap
-from ..shards.query import connect, first_row
-from ..shards.store import Store, quote
+from ...converters.hashes import HashMap
+from ...shards.query import connect, first_row
+from ...shards.store import Store, quote
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,24 +13,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..converters.ingest import Ingest, IngestOptions
-from ..converters.raw import Checkpoint
-from ..errors import GateError, NetworkError, UsageError
-from ..shards.events import Account, Run
-from ..shards.store import Store
-from .choosing import fallback_notice
-from .drawing import Drawing
-from .files import Access, Unit
-from .files.mirror import Mirror
+from ...converters.ingest import Ingest, IngestOptions
+from ...converters.raw import Checkpoint
+from ...errors import GateError, NetworkError, UsageError
+from ...shards.events import Account, Run
+from ...shards.store import Store
+from ..files import Access, Unit
+from ..files.mirror import Mirror
+from ..schema.source import SourceCard
+from ..selection.filters import Filter
+from ..sources.http import Fetcher
+from ..sources.remote.options import require_ytdlp
+from ..sources.remote.reasons import REASONS, RETRYABLE, UNREACHED, WALLS
+from .candidates import Item, Reading
+from .draw import Drawing
 from .history import Goal, History, part_key, read_history
-from .holdings import held, held_lengths
-from .reading import Item, Reading
-from .schema.source import SourceCard
-from .selection.filters import Filter
-from .sources.http import Fetcher
-from .sources.remote.options import require_ytdlp
-from .sources.remote.reasons import REASONS, RETRYABLE, UNREACHED, WALLS
-from .wanted import PullOptions, Wanted
+from .request import PullOptions, Wanted
+from .sources import fallback_notice
+from .stored import held, held_lengths
 
 SAMPLES_OF_ONE = 5
 """So many samples of one speaker, on average, where the corpus has other speakers too, are worth a word."""
@@ -135,7 +135,7 @@ def tokens_for(wanted: Wanted) -> dict[str, str]:
     options = wanted.options
     if options.mirror or options.from_path or all(source.kind != "hub" for source in wanted.card.sources):
         return {}
-    from .sources.hub import hub_tokens
+    from ..sources.hub import hub_tokens
 
     return hub_tokens()
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..converters.raw import Candidate, Checkpoint, Filtered, ReadContext, Rejection
-from ..converters.readers import get_reader
-from ..shards.sample import sample_id
-from ..shards.store import Store
-from .files import Access, Unit
-from .holdings import settled
-from .schema.source import SourceCard
-from .wanted import Wanted
+from ...converters.raw import Candidate, Checkpoint, Filtered, ReadContext, Rejection
+from ...converters.readers import get_reader
+from ...shards.sample import sample_id
+from ...shards.store import Store
+from ..files import Access, Unit
+from ..schema.source import SourceCard
+from .request import Wanted
+from .stored import settled
 
 if TYPE_CHECKING:
-    from .sources.remote import Pace
+    from ..sources.remote import Pace
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
@@ -71,7 +71,7 @@ class Reading:
         if not self._source.is_remote or self._wanted.options.from_path is not None:
             yield from items
             return
-        from .sources.remote import Pace, fetch_remote, read_failures, read_held
+        from ..sources.remote import Pace, fetch_remote, read_failures, read_held
 
         options = replace(
             self._wanted.options.remote,

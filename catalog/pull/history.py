@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from ..shards.query import scan
-from ..shards.store import Store, quote
+from ...shards.query import scan
+from ...shards.store import Store, quote
 
 if TYPE_CHECKING:
-    from .files import Unit
+    from ..files import Unit
 
 
 @dataclass(frozen=True, slots=True)

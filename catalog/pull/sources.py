@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import GateError, NetworkError, UsageError
+from ...errors import GateError, NetworkError, UsageError
+from ..schema.card import Card, SourceCard
+from ..schema.source import SOURCE_KINDS
 from .history import History
-from .schema.card import Card, SourceCard
-from .schema.source import SOURCE_KINDS
 
 
 def sources_to_try(
@@ -91,7 +91,7 @@ def check_gate(card: Card, source: SourceCard) -> None:
         return
     if source.kind != "hub":
         raise GateError(said, hint=f"at {gate.where}; then pull what you got with --from PATH")
-    from .sources.hub import hub_tokens
+    from ..sources.hub import hub_tokens
 
     if not hub_tokens():
         raise GateError(said, hint=f"at {gate.where}; then: hf auth login, or set {gate.token or 'HF_TOKEN'}")

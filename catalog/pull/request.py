@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..shards.store import Store
-from .choosing import check_gate, sources_to_try
-from .files import Access, Unit, unit_from, units_of
+from ...shards.store import Store
+from ..files import Access, Unit, unit_from, units_of
+from ..registry import get_card
+from ..schema.card import Card
+from ..schema.source import SourceCard
+from ..selection.choice import EVERYTHING, Selection
+from ..sources.remote.options import RemoteOptions
 from .history import Goal, History
-from .holdings import held, held_seconds, held_speakers
-from .registry import get_card
-from .schema.card import Card
-from .schema.source import SourceCard
-from .selection.choice import EVERYTHING, Selection
-from .sources.remote.options import RemoteOptions
+from .sources import check_gate, sources_to_try
+from .stored import held, held_seconds, held_speakers
 
 
 @dataclass(frozen=True, slots=True)

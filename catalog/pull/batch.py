@@ -15,11 +15,11 @@ from typing import Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from ..errors import GateError, UsageError
-from .choosing import check_gate
-from .registry import all_cards, get_card
-from .schema.card import Card
-from .schema.source import CardModel, ConfigName, Name, SourceCard
+from ...errors import GateError, UsageError
+from ..registry import all_cards, get_card
+from ..schema.card import Card
+from ..schema.source import CardModel, ConfigName, Name, SourceCard
+from .sources import check_gate
 
 
 @dataclass(frozen=True, slots=True)

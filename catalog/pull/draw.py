@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from ..converters.ingest import Ingest, IngestOptions
-from ..converters.raw import Blob, Candidate, Checkpoint, Rejection
-from ..converters.tally import seconds_of
-from ..shards.events import DUPLICATE, FILTERED, Run
-from ..shards.media import MediaError
-from ..shards.probe import probe
-from ..shards.sample import MEDIA_KINDS
-from ..shards.store import Store
-from .files import Unit
-from .holdings import held_keys
-from .reading import Chosen, Reading
-from .selection.choice import Selection
-from .selection.draw import Draw, KeySet, Listing, hash_key
-from .selection.filters import Filter, known_fields, let_go
+from ...converters.ingest import Ingest, IngestOptions
+from ...converters.raw import Blob, Candidate, Checkpoint, Rejection
+from ...converters.tally import seconds_of
+from ...shards.events import DUPLICATE, FILTERED, Run
+from ...shards.media import MediaError
+from ...shards.probe import probe
+from ...shards.sample import MEDIA_KINDS
+from ...shards.store import Store
+from ..files import Unit
+from ..selection.choice import Selection
+from ..selection.draw import Draw, KeySet, Listing, hash_key
+from ..selection.filters import Filter, known_fields, let_go
+from .candidates import Chosen, Reading
+from .stored import held_keys
 
 _PILOT = 64
 """A draw of hours measures so many first, to know about how many it will take."""

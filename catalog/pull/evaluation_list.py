@@ -22,18 +22,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ..converters.readers.annotation import media_parts
-from ..errors import DamagedError, UsageError
-from ..shards.annotate import Annotation, annotate
-from ..shards.query import connect
-from ..shards.store import Store
-from .files.mirror import Mirror
+from ...converters.readers.annotation import media_parts
+from ...errors import DamagedError, UsageError
+from ...shards.annotate import Annotation, annotate
+from ...shards.query import connect
+from ...shards.store import Store
+from ..files.mirror import Mirror
+from ..registry import get_card
+from ..schema.card import Card, EvaluationList
+from ..selection.ids import IdList
+from ..sources.http import Fetcher
 from .pull import PullResult, pull
-from .registry import get_card
-from .schema.card import Card, EvaluationList
-from .selection.ids import IdList
-from .sources.http import Fetcher
-from .wanted import PullOptions
+from .request import PullOptions
 
 log = logging.getLogger("triptych")
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from ..errors import GateError, NetworkError
-from ..shards.store import Store, resolve
-from .choosing import fallback_notice
-from .files import Access, Unit
+from ...errors import GateError, NetworkError
+from ...shards.store import Store, resolve
+from ..files import Access, Unit
+from ..schema.source import SourceCard
+from ..selection import Selection
+from ..sources.http import Fetcher
 from .history import History, read_history
 from .pull import PullOptions, Wanted, open_access, tokens_for
-from .schema.source import SourceCard
-from .selection import Selection
-from .sources.http import Fetcher
+from .sources import fallback_notice
 
 
 @dataclass(slots=True)
