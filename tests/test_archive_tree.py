@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from triptych.catalog.sources.tree import tree
+from triptych.catalog.sources.folder import tree
 from triptych.converters.raw import RawFile, Rejection
 from triptych.errors import UsageError
 

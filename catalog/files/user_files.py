@@ -20,8 +20,8 @@ from ..schema.files import FileCard, all_files
 from ..schema.source import SourceCard
 from ..sources.archive import members
 from ..sources.checksums import Expected
+from ..sources.folder import tree
 from ..sources.joined import JoinedStream
-from ..sources.tree import tree
 from .file_names import Naming
 from .file_set import Accepts, Access, Unit, password_of
 from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener
