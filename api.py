@@ -180,7 +180,7 @@ def import_data(
 
 def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
     """The members of a local archive as a stream; archives inside it are members like others."""
-    from .catalog.sources.archive import members
+    from .catalog.sources.archives.reader import members
 
     with file.open() as stream:
         yield from members(stream, name=file.name, uri=file.uri, revision=file.revision, spool=spool, nested=())

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Generator
 from typing import Any
 
-from triptych.catalog.sources.archive import ByteStream, members
+from triptych.catalog.sources.archives.reader import ByteStream, members
 from triptych.converters.raw import RawFile, Rejection
 
 Files = dict[str, bytes]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triptych.catalog.sources.limits import Limits, safe_name
+from triptych.catalog.sources.archives.safety import Limits, safe_name
 from triptych.converters.raw import RawFile
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from triptych.catalog.sources.archive import members
-from triptych.catalog.sources.limits import Limits
+from triptych.catalog.sources.archives.reader import members
+from triptych.catalog.sources.archives.safety import Limits
 from triptych.converters.raw import Rejection
 
 py7zr = pytest.importorskip("py7zr")

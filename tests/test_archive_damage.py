@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triptych.catalog.sources.limits import Limits
+from triptych.catalog.sources.archives.safety import Limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 from archives import CORPUS, PACKERS, assert_honest, read, special, tar_of, zip_of

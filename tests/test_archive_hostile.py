@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from triptych.catalog.sources.limits import Limits
+from triptych.catalog.sources.archives.safety import Limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 from archives import read, special, tar_of, zip_of

@@ -13,8 +13,8 @@ from typing import BinaryIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triptych.catalog.sources.joined import JoinedStream
-from triptych.catalog.sources.numbering import missing_names
+from triptych.catalog.sources.archives.part_names import missing_names
+from triptych.catalog.sources.archives.split_files import JoinedStream
 from triptych.errors import DamagedError, NetworkError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from triptych.catalog.sources import archive as archive_module
-from triptych.catalog.sources.archive import members
+from triptych.catalog.sources.archives import reader as archive_module
+from triptych.catalog.sources.archives.reader import members
 from triptych.catalog.sources.checksums import Expected
 from triptych.catalog.sources.growing import GrowingFile
 from triptych.catalog.sources.http import Fetcher

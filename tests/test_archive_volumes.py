@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from triptych.catalog.sources.joined import JoinedStream
+from triptych.catalog.sources.archives.split_files import JoinedStream
 from triptych.converters.raw import Rejection
 
 sys.path.insert(0, str(Path(__file__).parent))

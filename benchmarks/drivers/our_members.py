@@ -10,7 +10,7 @@ import sys
 import zlib
 from pathlib import Path
 
-from triptych.catalog.sources.archive import members
+from triptych.catalog.sources.archives.reader import members
 from triptych.converters.raw import Rejection
 
 

@@ -17,11 +17,11 @@ from typing import BinaryIO, cast
 from ...converters.raw import RawFile, RawStream, Rejection
 from ...errors import GateError, NetworkError
 from ..local import Verification, file_fingerprint, verified
-from ..sources.archive import members
+from ..sources.archives.reader import members
+from ..sources.archives.split_files import JoinedStream
 from ..sources.checksums import READ_BYTES, Expected, Sums, check
 from ..sources.growing import GrowingFile
 from ..sources.http import NotFound
-from ..sources.joined import JoinedStream
 from ..sources.partial import Downloaded, PartialFile, download
 from ..sources.ranges import BLOCK_BYTES, CACHE_BYTES, RangeFile, RangesIgnored
 from .file_set import Accepts, Access

@@ -18,10 +18,10 @@ from ...errors import UsageError
 from ..local import Verification, file_fingerprint, tree_fingerprint
 from ..schema.files import FileCard, all_files
 from ..schema.source import SourceCard
-from ..sources.archive import members
+from ..sources.archives.reader import members
+from ..sources.archives.split_files import JoinedStream
 from ..sources.checksums import Expected
 from ..sources.folder import tree
-from ..sources.joined import JoinedStream
 from .file_names import Naming
 from .file_set import Accepts, Access, Unit, password_of
 from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ...converters.raw import RawFile, Rejection
 from ...errors import UsageError
-from .archive import members
-from .limits import Limits, is_sidecar, safe_name, shown
+from .archives.reader import members
+from .archives.safety import Limits, is_sidecar, safe_name, shown
 
 
 def tree(

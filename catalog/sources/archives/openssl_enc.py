@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from .limits import ArchiveFault
+from .safety import ArchiveFault
 
 if TYPE_CHECKING:
-    from .inflate import Pieces
+    from .decompress import Pieces
 
 SALTED = b"Salted__"
 ROUNDS = 10_000

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import BinaryIO, cast
 
-from ...errors import DamagedError
-from .numbering import missing_names
+from ....errors import DamagedError
+from .part_names import missing_names
 
 
 class JoinedStream(io.RawIOBase):

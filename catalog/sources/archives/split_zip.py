@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO, NamedTuple
 
-from .joined import JoinedStream
-from .limits import ArchiveFault
-from .numbering import missing_names
+from .part_names import missing_names
+from .safety import ArchiveFault
+from .split_files import JoinedStream
 
 SPLIT = (b"PK\x07\x08", b"PK00PK")
 """How the first volume begins: the marker of several volumes, or of what was to be several and became one."""

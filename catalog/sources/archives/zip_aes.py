@@ -16,7 +16,7 @@ import struct
 import zipfile
 from typing import BinaryIO
 
-from .limits import ArchiveFault
+from .safety import ArchiveFault
 
 METHOD = 99
 ROUNDS = 1000

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, BinaryIO
 
-from .inflate import PIECE_BYTES
-from .limits import ArchiveFault, Limits
+from .decompress import PIECE_BYTES
+from .safety import ArchiveFault, Limits
 
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 LOCKED = "it is encrypted; give its password"

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
-from .limits import ArchiveFault, Limits, Tally
+from .safety import ArchiveFault, Limits, Tally
 
 PIECE_BYTES = 256 * 1024
 PIECES_AHEAD = 4

@@ -31,15 +31,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from ...converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
-from ...shards.media import scratch_path
-from .inflate import MAGIC, PIECE_BYTES, Inflated, Pieces
-from .joined import JoinedStream
-from .limits import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
-from .openssl import SALTED, Decrypted
+from ....converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
+from ....shards.media import scratch_path
+from .decompress import MAGIC, PIECE_BYTES, Inflated, Pieces
+from .openssl_enc import SALTED, Decrypted
+from .safety import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
 from .sevenzip import SEVEN_ZIP, SevenEntry, seven_entries
+from .split_files import JoinedStream
+from .split_zip import SPLIT, VolumeFault, has_directory
 from .tar import BLOCK, entries, is_tar
-from .volumes import SPLIT, VolumeFault, has_directory
 
 if TYPE_CHECKING:
     from .zip import ZipEntry

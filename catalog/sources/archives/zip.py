@@ -15,10 +15,10 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, BinaryIO, cast
 
-from . import winzip
-from .inflate import PIECE_BYTES
-from .limits import ArchiveFault, Limits
-from .volumes import Assembled, assembled
+from . import zip_aes as winzip
+from .decompress import PIECE_BYTES
+from .safety import ArchiveFault, Limits
+from .split_zip import Assembled, assembled
 
 READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 DAMAGE = (

@@ -13,8 +13,8 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .inflate import Pieces
-from .limits import ArchiveFault, Limits
+from .decompress import Pieces
+from .safety import ArchiveFault, Limits
 
 BLOCK = 512
 END_MARK = b"\0" * BLOCK
