@@ -76,7 +76,7 @@ def pull(
         hours, max_tries: Stop at so many stored hours, or after so many candidates.
         retry: Reasons (`dead`, `private` ...) for which clips are asked for again although they ended the matter.
         jobs, cookies, proxy, per_minute, private_hosts: How clips of `urls` and `youtube` are fetched; see
-            `catalog.sources.remote.RemoteOptions`.
+            `catalog.sources.clips.RemoteOptions`.
         evaluation: Name of a published list on the card: its samples only, annotated with its references.
         list_file: That list as a file.
 
@@ -86,7 +86,7 @@ def pull(
     from .catalog.pull.pull import PullOptions, check_request
     from .catalog.pull.pull import pull as pull_dataset
     from .catalog.selection import Selection
-    from .catalog.sources.remote.options import RemoteOptions
+    from .catalog.sources.clips.options import RemoteOptions
     from .shards.care import compact
 
     remote = RemoteOptions(

@@ -201,7 +201,7 @@ def _show_result(result: PullResult, samples: int | None) -> None:
 
 def _show_advice(rejected: dict[str, int]) -> None:
     """What can be done about clips that were not to be had."""
-    from ..catalog.sources.remote.reasons import REASONS
+    from ..catalog.sources.clips.failures import REASONS
 
     for name, count in rejected.items():
         if name in REASONS and REASONS[name].then:
@@ -256,7 +256,7 @@ def _show_plan(plan: PullPlan) -> None:
 def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
     from ..catalog.pull.pull import PullOptions
     from ..catalog.selection import Selection
-    from ..catalog.sources.remote.options import RemoteOptions
+    from ..catalog.sources.clips.options import RemoteOptions
 
     chosen = _of_order(order, options)
     return PullOptions(

@@ -15,9 +15,9 @@ from remotes import talk_file, video_file
 from stores import one, select
 from triptych.catalog.pull.pull import PullResult
 from triptych.catalog.registry import lint
-from triptych.catalog.sources.remote import REASONS
-from triptych.catalog.sources.remote.guard import Guard
-from triptych.catalog.sources.remote.reasons import ClipError
+from triptych.catalog.sources.clips import REASONS
+from triptych.catalog.sources.clips.failures import ClipError
+from triptych.catalog.sources.clips.network_guard import Guard
 from triptych.errors import NetworkError
 
 

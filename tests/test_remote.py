@@ -14,7 +14,7 @@ import soundfile
 from loopback import Loopback, serve
 from remotes import fetched, nothing_left, options, told, tone_file, video_file, wanted
 from stores import ingest, leftovers, one
-from triptych.catalog.sources.remote import (
+from triptych.catalog.sources.clips import (
     REASONS,
     RETRYABLE,
     TERMINAL,
@@ -24,7 +24,7 @@ from triptych.catalog.sources.remote import (
     read_failures,
     read_held,
 )
-from triptych.catalog.sources.remote.pace import Pace
+from triptych.catalog.sources.clips.rate_limit import Pace
 from triptych.converters.raw import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.events import Run

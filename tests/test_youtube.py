@@ -15,9 +15,9 @@ import av
 import pytest
 from loopback import Loopback, serve
 from remotes import Site, children, fetched, nothing_left, options, sound_format, told, tone_file, video_file, wanted
-from triptych.catalog.sources.remote import fetch_remote, require_ytdlp
-from triptych.catalog.sources.remote import options as remote_options
-from triptych.catalog.sources.remote.messages import first_words, reason_of
+from triptych.catalog.sources.clips import fetch_remote, require_ytdlp
+from triptych.catalog.sources.clips import options as remote_options
+from triptych.catalog.sources.clips.ytdlp_errors import first_words, reason_of
 from triptych.errors import UsageError
 from yt_dlp.networking.exceptions import IncompleteRead, TransportError
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive

@@ -16,7 +16,7 @@ from .request import Wanted
 from .stored import settled
 
 if TYPE_CHECKING:
-    from ..sources.remote import Pace
+    from ..sources.clips import Pace
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
@@ -71,7 +71,7 @@ class Reading:
         if not self._source.is_remote or self._wanted.options.from_path is not None:
             yield from items
             return
-        from ..sources.remote import Pace, fetch_remote, read_failures, read_held
+        from ..sources.clips import Pace, fetch_remote, read_failures, read_held
 
         options = replace(
             self._wanted.options.remote,

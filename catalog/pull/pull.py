@@ -22,9 +22,9 @@ from ..files import Access, Unit
 from ..files.mirror import Mirror
 from ..schema.source import SourceCard
 from ..selection.filters import Filter
+from ..sources.clips.failures import REASONS, RETRYABLE, UNREACHED, WALLS
+from ..sources.clips.options import require_ytdlp
 from ..sources.http import Fetcher
-from ..sources.remote.options import require_ytdlp
-from ..sources.remote.reasons import REASONS, RETRYABLE, UNREACHED, WALLS
 from .candidates import Item, Reading
 from .draw import Drawing
 from .history import Goal, History, part_key, read_history

@@ -13,7 +13,7 @@ from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard
 from ..selection.choice import EVERYTHING, Selection
-from ..sources.remote.options import RemoteOptions
+from ..sources.clips.options import RemoteOptions
 from .history import Goal, History
 from .sources import check_gate, sources_to_try
 from .stored import held, held_seconds, held_speakers

@@ -26,7 +26,7 @@ from .options import RemoteOptions
 RECYCLED_AFTER = 100
 """Downloads after which a process makes room for a fresh one, so that memory stays flat."""
 
-_MODULE = "triptych.catalog.sources.remote.worker"
+_MODULE = "triptych.catalog.sources.clips.worker"
 
 Key = tuple[str, str, str]
 

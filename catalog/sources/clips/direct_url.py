@@ -9,7 +9,7 @@ from typing import Any
 from ....errors import GateError, NetworkError
 from ..http import BodyDropped, Fetcher, NotFound, Timeouts
 from ..retry import Retry
-from .reasons import ClipError
+from .failures import ClipError
 
 _STATUS = re.compile(r"the host answered (\d{3})")
 

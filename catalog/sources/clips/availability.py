@@ -14,7 +14,7 @@ from ....converters.hashes import HashSet
 from ....shards.events import WITHDRAWN
 from ....shards.query import scan
 from ....shards.store import Store, quote
-from .reasons import REASONS, TERMINAL
+from .failures import REASONS, TERMINAL
 
 _ROWS = 50_000
 

@@ -10,11 +10,11 @@ messages.py   yt-dlp's errors as such reasons
 liveness.py   what the ledger says: held, gone, alive
 """
 
-from .fetching import fetch_remote
-from .liveness import Alive, Held, alive, read_failures, read_held
+from .availability import Alive, Held, alive, read_failures, read_held
+from .failures import REASONS, RETRYABLE, TERMINAL, Reason
 from .options import RemoteOptions, require_ytdlp
-from .pace import Pace
-from .reasons import REASONS, RETRYABLE, TERMINAL, Reason
+from .rate_limit import Pace
+from .stage import fetch_remote
 
 __all__ = [
     "REASONS",

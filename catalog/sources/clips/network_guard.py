@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from .reasons import ClipError
+from .failures import ClipError
 
 _METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
 """Where clouds keep credentials besides the link-local 169.254.169.254."""

@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ....errors import UsageError
+from .failures import UNREACHED, WALLS
 from .options import RemoteOptions
-from .pace import YOUTUBE, Pace
 from .process import RECYCLED_AFTER, Process, Task
-from .reasons import UNREACHED, WALLS
+from .rate_limit import YOUTUBE, Pace
 
 _ATTEMPTS = 3
 """A clip is asked for so often where the host puts up a wall."""

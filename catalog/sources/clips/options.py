@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ....errors import UsageError
-from .reasons import REASONS
+from .failures import REASONS
 
 
 @dataclass(frozen=True, slots=True)

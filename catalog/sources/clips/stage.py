@@ -19,11 +19,11 @@ from ....errors import TriptychError
 from ....shards.events import WITHDRAWN
 from ....shards.media import scratch_path
 from ....shards.sample import sample_id
-from .crew import Crew
-from .liveness import Held
+from .availability import Held
 from .options import RemoteOptions, require_ytdlp
-from .pace import Pace
+from .pool import Crew
 from .process import Key, Task
+from .rate_limit import Pace
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from ....shards.clips import join_tracks
 from ....shards.probe import MediaError
-from .messages import first_words, reason_of
-from .reasons import ClipError
+from .failures import ClipError
+from .ytdlp_errors import first_words, reason_of
 
 FORMATS = {
     "audio": "ba[ext=m4a]/ba/b",

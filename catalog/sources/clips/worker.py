@@ -24,8 +24,8 @@ from typing import Any
 
 from ....shards.clips import cut_clip
 from ....shards.probe import MediaError
-from .guard import Guard
-from .reasons import WALLS, ClipError
+from .failures import WALLS, ClipError
+from .network_guard import Guard
 
 Order = dict[str, Any]
 Get = Callable[[Order, Order, Path], Path]
@@ -111,7 +111,7 @@ def _getter(site: str) -> Get:
         from .youtube import get_video
 
         return get_video
-    from .link import get_link
+    from .direct_url import get_link
 
     return get_link
 
