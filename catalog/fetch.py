@@ -29,9 +29,9 @@ from .pull.pull import PullOptions, Wanted, tokens_for
 from .pull.sources import check_gate
 from .schema.files import groups
 from .schema.source import SourceCard
-from .sources.checksums import Expected, Sums
-from .sources.http import Fetcher
-from .sources.partial import PartialFile, download
+from .sources.download.checksums import Expected, Sums
+from .sources.download.http import Fetcher
+from .sources.download.resumable import PartialFile, download
 from .units.whole import by_hand
 
 LISTED_EVERY_SECONDS = 10.0

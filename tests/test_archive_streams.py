@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from triptych.catalog.sources.archives import reader as archive_module
 from triptych.catalog.sources.archives.reader import members
-from triptych.catalog.sources.checksums import Expected
-from triptych.catalog.sources.growing import GrowingFile
-from triptych.catalog.sources.http import Fetcher
-from triptych.catalog.sources.retry import Retry
+from triptych.catalog.sources.download.checksums import Expected
+from triptych.catalog.sources.download.http import Fetcher
+from triptych.catalog.sources.download.retry import Retry
+from triptych.catalog.sources.download.streaming import GrowingFile
 from triptych.converters.raw import RawFile
 from triptych.errors import DamagedError, NetworkError
 

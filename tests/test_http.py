@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from triptych.catalog.sources.checksums import Expected
-from triptych.catalog.sources.growing import GrowingFile
-from triptych.catalog.sources.http import Fetcher, NotFound, RemoteChanged, Timeouts, _redirected
-from triptych.catalog.sources.partial import NoSpace, PartialFile, download, file_name
-from triptych.catalog.sources.ranges import RangeFile, RangesIgnored
-from triptych.catalog.sources.retry import Patience, Retry, retry_after_seconds
+from triptych.catalog.sources.download.checksums import Expected
+from triptych.catalog.sources.download.http import Fetcher, NotFound, RemoteChanged, Timeouts, _redirected
+from triptych.catalog.sources.download.ranges import RangeFile, RangesIgnored
+from triptych.catalog.sources.download.resumable import NoSpace, PartialFile, download, file_name
+from triptych.catalog.sources.download.retry import Patience, Retry, retry_after_seconds
+from triptych.catalog.sources.download.streaming import GrowingFile
 from triptych.errors import DamagedError, GateError, NetworkError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from triptych.catalog.files.mirror import LISTING_BYTES, Mirror, mirror_key
-from triptych.catalog.sources.http import Fetcher, NotFound
-from triptych.catalog.sources.retry import Retry
+from triptych.catalog.sources.download.http import Fetcher, NotFound
+from triptych.catalog.sources.download.retry import Retry
 from triptych.errors import UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -200,9 +200,11 @@ def test_a_changed_file_starts_over_and_keeps_what_is_stored(host: Loopback, pac
 
 
 def test_a_line_lost_for_good_exits_3_and_goes_on_later(host: Loopback, tmp_path: Path, monkeypatch: Any) -> None:
-    from triptych.catalog.sources.retry import Retry
+    from triptych.catalog.sources.download.retry import Retry
 
-    monkeypatch.setattr("triptych.catalog.sources.http.Retry", lambda: Retry(attempts=2, connect_attempts=2, base=0.01))
+    monkeypatch.setattr(
+        "triptych.catalog.sources.download.http.Retry", lambda: Retry(attempts=2, connect_attempts=2, base=0.01)
+    )
     host.fault(URL, drop_after=1_000_000, times=1)
     host.fault(URL, drop_after=0, times=None)
     with pytest.raises(NetworkError, match="gave up"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...converters.raw import RawStream
 from ...errors import UsageError
 from ..schema.source import SourceCard
-from ..sources.http import Fetcher
+from ..sources.download.http import Fetcher
 from .mirror import Mirror
 
 log = logging.getLogger("triptych")

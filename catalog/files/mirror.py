@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import UsageError
-from ..sources.http import NotFound
+from ..sources.download.http import NotFound
 
 if TYPE_CHECKING:
-    from ..sources.http import Fetcher
+    from ..sources.download.http import Fetcher
 
 LISTING = "mirror.yaml"
 LISTING_BYTES = 4 * 1024 * 1024
@@ -207,7 +207,7 @@ def _literal_or_set(piece: str) -> str:
 
 
 def _fetched(url: str, fetcher: Fetcher | None) -> bytes | None:
-    from ..sources.http import Fetcher
+    from ..sources.download.http import Fetcher
 
     try:
         if fetcher is not None:

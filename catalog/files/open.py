@@ -16,14 +16,14 @@ from typing import BinaryIO, cast
 
 from ...converters.raw import RawFile, RawStream, Rejection
 from ...errors import GateError, NetworkError
-from ..local import Verification, file_fingerprint, verified
 from ..sources.archives.reader import members
 from ..sources.archives.split_files import JoinedStream
-from ..sources.checksums import READ_BYTES, Expected, Sums, check
-from ..sources.growing import GrowingFile
-from ..sources.http import NotFound
-from ..sources.partial import Downloaded, PartialFile, download
-from ..sources.ranges import BLOCK_BYTES, CACHE_BYTES, RangeFile, RangesIgnored
+from ..sources.download.checksums import READ_BYTES, Expected, Sums, check
+from ..sources.download.http import NotFound
+from ..sources.download.ranges import BLOCK_BYTES, CACHE_BYTES, RangeFile, RangesIgnored
+from ..sources.download.resumable import Downloaded, PartialFile, download
+from ..sources.download.streaming import GrowingFile
+from ..sources.download.verified import Verification, file_fingerprint, verified
 from .file_set import Accepts, Access
 from .resolve import Part, file_of
 

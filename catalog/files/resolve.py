@@ -14,8 +14,8 @@ from urllib.parse import quote, unquote, urlsplit
 from ...errors import UsageError
 from ..schema.files import FileCard, Group
 from ..schema.source import SourceCard
-from ..sources.checksums import Expected
-from ..sources.http import NotFound
+from ..sources.download.checksums import Expected
+from ..sources.download.http import NotFound
 from ..sources.hub import hub_listing, hub_url
 from .file_set import Access
 from .mirror import glob_expression

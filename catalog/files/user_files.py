@@ -15,12 +15,12 @@ from typing import BinaryIO, cast
 
 from ...converters.raw import RawFile, RawStream, Rejection
 from ...errors import UsageError
-from ..local import Verification, file_fingerprint, tree_fingerprint
 from ..schema.files import FileCard, all_files
 from ..schema.source import SourceCard
 from ..sources.archives.reader import members
 from ..sources.archives.split_files import JoinedStream
-from ..sources.checksums import Expected
+from ..sources.download.checksums import Expected
+from ..sources.download.verified import Verification, file_fingerprint, tree_fingerprint
 from ..sources.folder import tree
 from .file_names import Naming
 from .file_set import Accepts, Access, Unit, password_of

@@ -31,7 +31,7 @@ from ..files.mirror import Mirror
 from ..registry import get_card
 from ..schema.card import Card, EvaluationList
 from ..selection.ids import IdList
-from ..sources.http import Fetcher
+from ..sources.download.http import Fetcher
 from .pull import PullResult, pull
 from .request import PullOptions
 

@@ -11,7 +11,7 @@ from ...shards.store import Store, resolve
 from ..files import Access, Unit
 from ..schema.source import SourceCard
 from ..selection import Selection
-from ..sources.http import Fetcher
+from ..sources.download.http import Fetcher
 from .history import History, read_history
 from .pull import PullOptions, Wanted, open_access, tokens_for
 from .sources import fallback_notice

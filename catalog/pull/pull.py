@@ -24,7 +24,7 @@ from ..schema.source import SourceCard
 from ..selection.filters import Filter
 from ..sources.clips.failures import REASONS, RETRYABLE, UNREACHED, WALLS
 from ..sources.clips.options import require_ytdlp
-from ..sources.http import Fetcher
+from ..sources.download.http import Fetcher
 from .candidates import Item, Reading
 from .draw import Drawing
 from .history import Goal, History, part_key, read_history

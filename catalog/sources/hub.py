@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ...errors import GateError, NetworkError
-from .http import NotFound
+from .download.http import NotFound
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ..files.resolve import parts_of
 from ..schema.card import Card
 from ..schema.files import Group, groups
 from ..schema.source import SourceCard
-from ..sources.http import NotFound
+from ..sources.download.http import NotFound
 from ..sources.synthetic import LANGUAGES, SyntheticSource
 
 

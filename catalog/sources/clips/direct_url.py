@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import GateError, NetworkError
-from ..http import BodyDropped, Fetcher, NotFound, Timeouts
-from ..retry import Retry
+from ..download.http import BodyDropped, Fetcher, NotFound, Timeouts
+from ..download.retry import Retry
 from .failures import ClipError
 
 _STATUS = re.compile(r"the host answered (\d{3})")

@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from typing import cast
 
-from ...errors import NetworkError
+from ....errors import NetworkError
 from .http import BodyDropped, Fetcher, RemoteChanged, Reply, same_etag
 
 BLOCK_BYTES = 256 * 1024

@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from ..errors import TriptychError
-from .sources.checksums import Expected, Sums, check
+from ....errors import TriptychError
+from .checksums import Expected, Sums, check
 
 
 class Verification:

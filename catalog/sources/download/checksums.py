@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import DamagedError
+from ....errors import DamagedError
 
 READ_BYTES = 1024 * 1024
 

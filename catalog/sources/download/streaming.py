@@ -17,10 +17,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ...errors import GateError, NetworkError
+from ....errors import GateError, NetworkError
 from .checksums import Expected, Sums
 from .http import BodyDropped, Fetcher, NotFound, RangeRefused, RemoteChanged, Reply
-from .partial import (
+from .resumable import (
     Downloaded,
     Notice,
     PartialFile,

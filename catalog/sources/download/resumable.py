@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from ...errors import DamagedError, UsageError
+from ....errors import DamagedError, UsageError
 from .checksums import Expected, Measured, Sums, check
 from .http import BodyDropped, Fetcher, RangeRefused, Remote, Reply, same_etag
 from .retry import Patience

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from ...errors import GateError, NetworkError
+from ....errors import GateError, NetworkError
 from .retry import Patience, Retry, retry_after_seconds
 
 if TYPE_CHECKING:

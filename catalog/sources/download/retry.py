@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from ...errors import NetworkError
+from ....errors import NetworkError
 
 PROGRESS_BYTES = 1024 * 1024
 """So many bytes count as progress that restores all attempts; less would let a host drip for ever."""
