@@ -27,9 +27,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from triptych.catalog.sources import espeak
-from triptych.catalog.sources.sentences import make_sentence
-from triptych.catalog.sources.synthetic import SAMPLE_RATE, VARIANTS, VOICES, encode_flac, to_16_khz
+from triptych.catalog.sources.synthetic import speech as espeak
+from triptych.catalog.sources.synthetic.sentences import make_sentence
+from triptych.catalog.sources.synthetic.source import SAMPLE_RATE, VARIANTS, VOICES, encode_flac, to_16_khz
 
 SPLIT = "train-clean-100"
 UTTERANCES_A_CHAPTER = 50

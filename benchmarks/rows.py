@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from triptych.catalog.sources.synthetic import SAMPLE_RATE, encode_flac
+from triptych.catalog.sources.synthetic.source import SAMPLE_RATE, encode_flac
 from triptych.converters.known import fence_name
 from triptych.shards.care import compact
 from triptych.shards.events import Run

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import soundfile
 import triptych
-from triptych.catalog.sources.testvideo import Sound, draw_scene, encode_scene
+from triptych.catalog.sources.synthetic.video import Sound, draw_scene, encode_scene
 
 RATE = 16_000
 

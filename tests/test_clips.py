@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from triptych.catalog.sources.testvideo import Sound, draw_scene, encode_scene
+from triptych.catalog.sources.synthetic.video import Sound, draw_scene, encode_scene
 from triptych.shards.clips import cut_clip, join_tracks
 from triptych.shards.media import MediaError
 

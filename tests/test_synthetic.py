@@ -20,9 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
-from triptych.catalog.sources.espeak import SAMPLE_RATE, Speech, speak, split_words
-from triptych.catalog.sources.synthetic import LANGUAGES, SyntheticSource
-from triptych.catalog.sources.testvideo import MOTIONS, SHAPES, Scene, draw_frame, encode_scene
+from triptych.catalog.sources.synthetic.source import LANGUAGES, SyntheticSource
+from triptych.catalog.sources.synthetic.speech import SAMPLE_RATE, Speech, speak, split_words
+from triptych.catalog.sources.synthetic.video import MOTIONS, SHAPES, Scene, draw_frame, encode_scene
 from triptych.converters.raw import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import sidecar
 from triptych.converters.readers.waiting import WaitingMedia
@@ -71,7 +71,7 @@ def test_a_seed_gives_the_same_bytes_in_this_and_in_a_fresh_process(kind: str) -
     assert digests(source) == first
 
     program = (
-        "import hashlib; from triptych.catalog.sources.synthetic import SyntheticSource\n"
+        "import hashlib; from triptych.catalog.sources.synthetic.source import SyntheticSource\n"
         f"for file in SyntheticSource(kind={kind!r}, seed=11, count=3).files():\n"
         "    print(file.name, hashlib.sha256(file.read()).hexdigest())\n"
     )
@@ -95,7 +95,7 @@ def test_another_seed_is_another_corpus() -> None:
 
 
 def test_files_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triptych.catalog.sources.espeak.speak", None)
+    monkeypatch.setattr("triptych.catalog.sources.synthetic.speech.speak", None)
     names = [file.name for file in SyntheticSource(kind="speech", count=1000).files()]
     assert len(names) == 2000
 

@@ -12,7 +12,7 @@ from ..schema.card import Card
 from ..schema.files import Group, groups
 from ..schema.source import SourceCard
 from ..sources.download.http import NotFound
-from ..sources.synthetic import LANGUAGES, SyntheticSource
+from ..sources.synthetic.source import LANGUAGES, SyntheticSource
 
 
 def units_of(

@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .espeak import split_words
+from .speech import split_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,11 @@ from itertools import count as count_up
 from math import ceil
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ...converters.raw import Blob, RawFile
-from ...errors import UsageError
-from ...shards.sample import check_name
-from . import espeak, testvideo
+from ....converters.raw import Blob, RawFile
+from ....errors import UsageError
+from ....shards.sample import check_name
+from . import speech as espeak
+from . import video as testvideo
 from .sentences import GRAMMAR, make_sentence
 
 if TYPE_CHECKING:

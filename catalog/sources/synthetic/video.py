@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import ceil, cos, floor, pi, sin, tau
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ....errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np

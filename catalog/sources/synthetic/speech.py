@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ....errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
