@@ -71,7 +71,7 @@ def pull(
         mirror: Folder or base URL that answers for the original hosts (`<mirror>/<host>/<path>`).
         link: Name local media where it lies instead of copying it.
         keep_raw: Keep downloads that were read to their end.
-        ids, labels, where, part: Only some candidates; `catalog.selection.Selection` says which.
+        ids, labels, where, part: Only some candidates; `catalog.subset.Selection` says which.
         by, balance, speakers, seed: A draw from all candidates instead of the first ones.
         hours, max_tries: Stop at so many stored hours, or after so many candidates.
         retry: Reasons (`dead`, `private` ...) for which clips are asked for again although they ended the matter.
@@ -85,8 +85,8 @@ def pull(
     """
     from .catalog.pull.pull import PullOptions, check_request
     from .catalog.pull.pull import pull as pull_dataset
-    from .catalog.selection import Selection
     from .catalog.sources.clips.options import RemoteOptions
+    from .catalog.subset import Selection
     from .shards.care import compact
 
     remote = RemoteOptions(

@@ -255,8 +255,8 @@ def _show_plan(plan: PullPlan) -> None:
 
 def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
     from ..catalog.pull.pull import PullOptions
-    from ..catalog.selection import Selection
     from ..catalog.sources.clips.options import RemoteOptions
+    from ..catalog.subset import Selection
 
     chosen = _of_order(order, options)
     return PullOptions(

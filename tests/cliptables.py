@@ -9,7 +9,7 @@ from remotes import options
 from stores import check_accounts, leftovers
 from triptych.catalog.pull.pull import PullOptions, PullResult
 from triptych.catalog.pull.pull import pull as pull_dataset
-from triptych.catalog.selection import Selection
+from triptych.catalog.subset import Selection
 from triptych.shards.store import Store
 
 CARD = """

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from triptych.catalog.selection.choice import Selection
-from triptych.catalog.selection.draw import Draw, KeySet, Listing, hash_key
-from triptych.catalog.selection.filters import BATCH_ROWS, Filter, part_of
+from triptych.catalog.subset.filter import BATCH_ROWS, Filter, part_of
+from triptych.catalog.subset.options import Selection
+from triptych.catalog.subset.sample import Draw, KeySet, Listing, hash_key
 from triptych.converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection, Remote
 from triptych.errors import UsageError
 

@@ -19,9 +19,9 @@ from ...shards.probe import probe
 from ...shards.sample import MEDIA_KINDS
 from ...shards.store import Store
 from ..files import Unit
-from ..selection.choice import Selection
-from ..selection.draw import Draw, KeySet, Listing, hash_key
-from ..selection.filters import Filter, known_fields, let_go
+from ..subset.filter import Filter, known_fields, let_go
+from ..subset.options import Selection
+from ..subset.sample import Draw, KeySet, Listing, hash_key
 from .candidates import Chosen, Reading
 from .stored import held_keys
 

@@ -30,8 +30,8 @@ from ...shards.store import Store
 from ..files.mirror import Mirror
 from ..registry import get_card
 from ..schema.card import Card, EvaluationList
-from ..selection.ids import IdList
 from ..sources.download.http import Fetcher
+from ..subset.id_list import IdList
 from .pull import PullResult, pull
 from .request import PullOptions
 

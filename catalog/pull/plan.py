@@ -10,8 +10,8 @@ from ...errors import GateError, NetworkError
 from ...shards.store import Store, resolve
 from ..files import Access, Unit
 from ..schema.source import SourceCard
-from ..selection import Selection
 from ..sources.download.http import Fetcher
+from ..subset import Selection
 from .history import History, read_history
 from .pull import PullOptions, Wanted, open_access, tokens_for
 from .sources import fallback_notice

@@ -21,10 +21,10 @@ from ...shards.store import Store
 from ..files import Access, Unit
 from ..files.mirror import Mirror
 from ..schema.source import SourceCard
-from ..selection.filters import Filter
 from ..sources.clips.failures import REASONS, RETRYABLE, UNREACHED, WALLS
 from ..sources.clips.options import require_ytdlp
 from ..sources.download.http import Fetcher
+from ..subset.filter import Filter
 from .candidates import Item, Reading
 from .draw import Drawing
 from .history import Goal, History, part_key, read_history

@@ -12,8 +12,8 @@ from ..files import Access, Unit, unit_from, units_of
 from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard
-from ..selection.choice import EVERYTHING, Selection
 from ..sources.clips.options import RemoteOptions
+from ..subset.options import EVERYTHING, Selection
 from .history import Goal, History
 from .sources import check_gate, sources_to_try
 from .stored import held, held_seconds, held_speakers

@@ -21,9 +21,9 @@ from ...converters.readers.values import as_text
 from ...errors import TriptychError
 from ...shards.media import scratch_path
 from ...shards.sample import sample_id
-from .choice import Selection
-from .expression import Unfit
-from .ids import Span, span_suffix
+from .id_list import Span, span_suffix
+from .options import Selection
+from .where import Unfit
 
 BATCH_ROWS = 256
 BATCH_BYTES = 8 * 1024 * 1024

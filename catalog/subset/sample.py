@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UsageError
-from .choice import Selection
+from .options import Selection
 
 Keys = npt.NDArray[np.uint64]
 _OPEN, _STORED, _FAILED = 0, 1, 2

@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from ...errors import UsageError
 from ...shards.sample import SCHEMA
-from .expression import Expression
-from .ids import IdList
+from .id_list import IdList
+from .where import Expression
 
 ORDERS = ("source", "hash")
 _Number = TypeVar("_Number", int, float)

@@ -9,8 +9,8 @@ draw.py        `Listing` and `Draw`: which N of all candidates, by hash and stra
 
 from __future__ import annotations
 
-from .choice import Selection
-from .draw import Draw, Listing
-from .filters import Filter
+from .filter import Filter
+from .options import Selection
+from .sample import Draw, Listing
 
 __all__ = ["Draw", "Filter", "Listing", "Selection"]
