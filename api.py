@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .catalog.pull.pull import PullResult
+    from .converters.candidate import RawFile, Rejection
     from .converters.conversion.result import ConvertResult
     from .converters.export import ExportResult
     from .converters.importing import ImportResult
-    from .converters.raw import RawFile, Rejection
     from .trainers.reading import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult

@@ -28,9 +28,9 @@ from ..shards.events import DUPLICATE, Run
 from ..shards.query import connect
 from ..shards.store import Store
 from ..shards.tables import ANNOTATIONS
+from .candidate import RawFile, Rejection
 from .ledger import Ledger
 from .matching import Samples, Target
-from .raw import RawFile, Rejection
 from .readers.interchange.aligned import Aligned, AlignmentReader, Interval
 
 READERS = {

@@ -16,11 +16,11 @@ from ..shards.events import Account, Run
 from ..shards.sample import MODALITIES, PANELS, check_name
 from ..shards.store import Store
 from .alignments import import_alignments, suffix_of
+from .candidate import RawFile, RawStream, ReadContext
 from .fields import LIST_FIELDS, check_field
 from .import_formats import FORMATS, OPTION_NAMES, ImportFormat
 from .ingest import Ingest, IngestOptions
 from .patterns import is_pattern, matching_files
-from .raw import RawFile, RawStream, ReadContext
 from .readers import get_reader
 
 OF_FILES = ("split", "config")

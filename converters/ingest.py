@@ -24,11 +24,11 @@ from ..shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
 from ..shards.media import MediaError, StoredMedia
 from ..shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ..shards.store import FenceConflict, Store
+from .candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .hashes import HashSet
 from .known import KnownIds, fence_name
 from .ledger import Ledger, read_withdrawn
 from .once import StoredOnce
-from .raw import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .row import make_row
 from .tally import Tally
 

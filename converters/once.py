@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ..shards.media import MediaError, StoredMedia
-from .raw import Blob
+from .candidate import Blob
 
 _REMEMBERED = 256
 

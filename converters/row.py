@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import DamagedError
 from ..shards.media import StoredMedia
 from ..shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY
-from .raw import Candidate
+from .candidate import Candidate
 
 _FIELDS = frozenset(COLUMNS) - {"id", "dataset", "config", "split", "pulled_at", *MEDIA_KINDS, "more_media"}
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from triptych.catalog.sources.archives.reader import ByteStream, members
-from triptych.converters.raw import RawFile, Rejection
+from triptych.converters.candidate import RawFile, Rejection
 
 Files = dict[str, bytes]
 DRAW = random.Random(11)

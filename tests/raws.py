@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from triptych.converters.raw import Candidate, RawFile, ReadContext, Rejection
+from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
 
 

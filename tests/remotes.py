@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 from triptych.catalog.sources.clips import RemoteOptions, fetch_remote
-from triptych.converters.raw import Blob, Candidate, Rejection, Remote
+from triptych.converters.candidate import Blob, Candidate, Rejection, Remote
 
 RATE = 48_000
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import triptych
+from triptych.converters.candidate import Blob, Candidate, Rejection
 from triptych.converters.ingest import Ingest, IngestOptions
-from triptych.converters.raw import Blob, Candidate, Rejection
 from triptych.shards.events import Run
 from triptych.shards.store import Store
 

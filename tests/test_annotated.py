@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from raws import Stream, read, reasons, tree
-from triptych.converters.raw import RawFile, Remote
+from triptych.converters.candidate import RawFile, Remote
 from triptych.errors import DamagedError, UsageError
 
 BASIC: dict[str, Any] = {
@@ -574,7 +574,7 @@ def test_nested_records_become_rows(document: Any, entry: Any, identity: str, ex
 
 
 def test_a_damaged_source_lacks_nothing_that_might_have_come() -> None:
-    from triptych.converters.raw import Rejection
+    from triptych.converters.candidate import Rejection
 
     damaged = [*Stream({"rows.csv": "path,sentence\na.wav,one\n"}), Rejection("x.tar", "truncated", "", damaged=True)]
     candidates, rejections = read("annotated", damaged, BASIC)
@@ -607,7 +607,7 @@ def test_a_card_that_is_wrong_says_where(change: dict[str, Any], message: str) -
 def test_a_large_member_shared_by_rows_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triptych.converters.raw.IN_MEMORY_BYTES", 2)
+    monkeypatch.setattr("triptych.converters.candidate.IN_MEMORY_BYTES", 2)
     table = "path,n,sentence\na.wav,1,one\na.wav,2,two\n"
     files = Stream({"rows.csv": table, "clips/a.wav": b"long sound"}, spool=tmp_path)
     candidates, _ = read("annotated", files, {**BASIC, "id": "n"})

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from triptych.catalog.sources.archives.safety import Limits, safe_name
-from triptych.converters.raw import RawFile
+from triptych.converters.candidate import RawFile
 
 sys.path.insert(0, str(Path(__file__).parent))
 from archives import CORPUS, PACKERS, Files, opened, read, special, tar_of, zip_of

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from triptych.catalog.sources.archives.reader import members
 from triptych.catalog.sources.archives.safety import Limits
-from triptych.converters.raw import Rejection
+from triptych.converters.candidate import Rejection
 
 py7zr = pytest.importorskip("py7zr")
 

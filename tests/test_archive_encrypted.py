@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from triptych.converters.raw import Rejection
+from triptych.converters.candidate import Rejection
 
 sys.path.insert(0, str(Path(__file__).parent))
 from archives import Files, opened, read, tar_of, zip_of

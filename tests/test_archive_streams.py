@@ -18,7 +18,7 @@ from triptych.catalog.sources.download.checksums import Expected
 from triptych.catalog.sources.download.http import Fetcher
 from triptych.catalog.sources.download.retry import Retry
 from triptych.catalog.sources.download.streaming import GrowingFile
-from triptych.converters.raw import RawFile
+from triptych.converters.candidate import RawFile
 from triptych.errors import DamagedError, NetworkError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from triptych.catalog.sources.folder import tree
-from triptych.converters.raw import RawFile, Rejection
+from triptych.converters.candidate import RawFile, Rejection
 from triptych.errors import UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import pytest
 from triptych.catalog.sources.archives.split_files import JoinedStream
-from triptych.converters.raw import Rejection
+from triptych.converters.candidate import Rejection
 
 sys.path.insert(0, str(Path(__file__).parent))
 from archives import Files, read

@@ -31,7 +31,7 @@ from raws import Stream, read
 from stores import select
 from triptych.catalog.registry import get_card
 from triptych.catalog.schema.card import check_card
-from triptych.converters.raw import Remote
+from triptych.converters.candidate import Remote
 from triptych.errors import UsageError
 
 CARDS = Path(triptych.__file__).parent / "catalog/cards"

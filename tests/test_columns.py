@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from raws import Stream, read, reasons
-from triptych.converters.raw import RawFile
+from triptych.converters.candidate import RawFile
 from triptych.errors import DamagedError, UsageError
 
 SOUND = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from triptych.api import _open_archive
-from triptych.converters.raw import Candidate, RawFile, ReadContext, Rejection
+from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.interchange import ctm, textgrid
 from triptych.errors import UsageError

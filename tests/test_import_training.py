@@ -12,7 +12,7 @@ import triptych
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import check_accounts, check_media, select
-from triptych.converters.raw import Candidate, RawFile, ReadContext, Rejection
+from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
 from triptych.converters.views import ViewOptions, get_view
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import check_accounts, check_media, clip, ingest, leftovers, one, select
+from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.converters.ingest import Ingest, IngestOptions
-from triptych.converters.raw import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, NetworkError
 from triptych.shards.events import Account, Run
 from triptych.shards.store import Store

@@ -25,7 +25,7 @@ from triptych.catalog.sources.clips import (
     read_held,
 )
 from triptych.catalog.sources.clips.rate_limit import Pace
-from triptych.converters.raw import Blob, Candidate, Checkpoint, Rejection
+from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.events import Run
 from triptych.shards.removal import remove

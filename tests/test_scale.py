@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from stores import check_accounts, clip, ingest, one
 from triptych.converters import hashes
+from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.hashes import HashMap, HashSet
 from triptych.converters.importing import import_data
 from triptych.converters.ingest import Ingest, IngestOptions
 from triptych.converters.known import KnownIds
 from triptych.converters.ledger import read_ledger, read_withdrawn
-from triptych.converters.raw import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.cells import MadeIds
 from triptych.converters.readers.waiting import WaitingMedia

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from triptych.catalog.subset.filter import BATCH_ROWS, Filter, part_of
 from triptych.catalog.subset.options import Selection
 from triptych.catalog.subset.sample import Draw, KeySet, Listing, hash_key
-from triptych.converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection, Remote
+from triptych.converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection, Remote
 from triptych.errors import UsageError
 
 Row = tuple[str, str | None, str | None]  # id, speaker, language

@@ -9,8 +9,8 @@ from threading import Barrier, Thread
 import pytest
 from raws import Stream
 from stores import check_accounts, check_media, ingest, one, select
+from triptych.converters.candidate import Blob, ReadContext
 from triptych.converters.once import StoredOnce
-from triptych.converters.raw import Blob, ReadContext
 from triptych.converters.readers import get_reader
 from triptych.shards.media import MediaError, StoredMedia
 from triptych.shards.store import Store
@@ -26,7 +26,7 @@ OPTIONS = {
 def test_the_questions_about_one_recording_share_one_stored_file(
     store: Store, tone: Tone, monkeypatch: pytest.MonkeyPatch, table_first: bool
 ) -> None:
-    monkeypatch.setattr("triptych.converters.raw.IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("triptych.converters.candidate.IN_MEMORY_BYTES", 100)
     spool = store.root / "partial" / "tmp"
     files: dict[str, bytes | str] = {"rows.csv": TABLE, "clips/a.wav": tone(500)}
     if not table_first:

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 import triptych
 from stores import check_accounts, check_media, cli, clip, ingest, leftovers, one, select
-from triptych.converters.raw import Blob, Candidate
+from triptych.converters.candidate import Blob, Candidate
 from triptych.errors import TriptychError, UsageError
 from triptych.shards import lock
 from triptych.shards.lock import is_held, locked, read_holder

@@ -23,7 +23,7 @@ import soundfile
 from triptych.catalog.sources.synthetic.source import LANGUAGES, SyntheticSource
 from triptych.catalog.sources.synthetic.speech import SAMPLE_RATE, Speech, speak, split_words
 from triptych.catalog.sources.synthetic.video import MOTIONS, SHAPES, Scene, draw_frame, encode_scene
-from triptych.converters.raw import Candidate, RawFile, ReadContext, Rejection
+from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import sidecar
 from triptych.converters.readers.waiting import WaitingMedia
 from triptych.errors import UsageError

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 
 from triptych.catalog.sources.archives.reader import members
-from triptych.converters.raw import Rejection
+from triptych.converters.candidate import Rejection
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ...converters.raw import RawFile, RawStream, Rejection
+from ...converters.candidate import RawFile, RawStream, Rejection
 from ..schema.files import all_files, named_configs, named_splits
 from ..schema.source import SourceCard
 from .resolve import file_of

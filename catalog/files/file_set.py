@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...converters.raw import RawStream
+from ...converters.candidate import RawStream
 from ...errors import UsageError
 from ..schema.source import SourceCard
 from ..sources.download.http import Fetcher

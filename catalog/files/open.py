@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ...converters.raw import RawFile, RawStream, Rejection
+from ...converters.candidate import RawFile, RawStream, Rejection
 from ...errors import GateError, NetworkError
 from ..sources.archives.reader import members
 from ..sources.archives.split_files import JoinedStream

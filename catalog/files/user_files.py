@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ...converters.raw import RawFile, RawStream, Rejection
+from ...converters.candidate import RawFile, RawStream, Rejection
 from ...errors import UsageError
 from ..schema.files import FileCard, all_files
 from ..schema.source import SourceCard

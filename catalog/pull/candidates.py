@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...converters.raw import Candidate, Checkpoint, Filtered, ReadContext, Rejection
+from ...converters.candidate import Candidate, Checkpoint, Filtered, ReadContext, Rejection
 from ...converters.readers import get_reader
 from ...shards.sample import sample_id
 from ...shards.store import Store

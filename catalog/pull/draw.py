@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+from ...converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from ...converters.ingest import Ingest, IngestOptions
-from ...converters.raw import Blob, Candidate, Checkpoint, Rejection
 from ...converters.tally import seconds_of
 from ...shards.events import DUPLICATE, FILTERED, Run
 from ...shards.media import MediaError

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ...converters.candidate import Checkpoint
 from ...converters.ingest import Ingest, IngestOptions
-from ...converters.raw import Checkpoint
 from ...errors import GateError, NetworkError, UsageError
 from ...shards.events import Account, Run
 from ...shards.store import Store

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ...converters.raw import RawFile, Rejection
+from ...converters.candidate import RawFile, Rejection
 from ...errors import UsageError
 from .archives.reader import members
 from .archives.safety import Limits, is_sidecar, safe_name, shown

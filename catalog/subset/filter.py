@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection
+from ...converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from ...converters.readers.values import as_text
 from ...errors import TriptychError
 from ...shards.media import scratch_path

@@ -1,6 +1,6 @@
 """Readers turn one raw layout into samples; this is the list of them.
 
-A reader is a function `read(files, context)` (see `converters.raw.Reader`). Cards name readers by these keys.
+A reader is a function `read(files, context)` (see `converters.candidate.Reader`). Cards name readers by these keys.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from ...errors import UsageError
-from ..raw import Reader
+from ..candidate import Reader
 
 READERS: dict[str, str] = {
     "annotated": "triptych.converters.readers.annotated",

@@ -53,7 +53,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .annotated_samples import AnnotatedSamples
 from .annotation import Annotation, Table, compile_options
 from .index import Arrived, Index, IndexedRow, arrived, path_keys

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..raw import Candidate, CandidateStream, ReadContext, Rejection
+from ..candidate import Candidate, CandidateStream, ReadContext, Rejection
 from .annotation import Annotation
 from .index import Arrived, Index, IndexedRow
 from .rules import Origin, RowRules

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ...errors import UsageError
 from ...shards.sample import MEDIA_KINDS
-from ..raw import Blob, Remote
+from ..candidate import Blob, Remote
 from .embedded import Embedded, compile_embedded
 from .filling import Row, filling
 from .folder import MEDIA_EXTENSIONS

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..raw import Rejection
+from ..candidate import Rejection
 from .rows import Row, Rows
 
 _CHUNK = 256 * 1024

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...shards.sample import NAME
+from ..candidate import Blob
 from ..fields import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ..hashes import HashMap
-from ..raw import Blob
 from .values import as_text
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.sample import MEDIA_KINDS, sample_id
-from ..raw import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .mapping import Value, compile_value
 from .rules import Origin, RowRules
 from .schema import ClassNames, class_names, named

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from ...errors import DamagedError, UsageError
-from ..raw import RawFile, RawStream, Rejection
+from ..candidate import RawFile, RawStream, Rejection
 from .filling import Filling, filling
 from .paths import match
 

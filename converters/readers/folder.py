@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 
 from ...errors import DamagedError
-from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 
 AUDIO = frozenset(
     [

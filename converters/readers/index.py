@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...shards.media import scratch_path
-from ..raw import Blob, RawFile, ReadContext
+from ..candidate import Blob, RawFile, ReadContext
 from .folder import MEDIA_EXTENSIONS
 
 _CACHE_KIB = 65536

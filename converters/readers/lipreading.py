@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import UsageError
-from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .waiting import WaitingMedia
 
 _PATH = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<id>[^/]+/[^/]+)\.(?P<ending>mp4|txt)$", re.IGNORECASE)

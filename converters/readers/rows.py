@@ -18,8 +18,8 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.sample import MEDIA_KINDS
+from ..candidate import Rejection
 from ..fields import COMMON_NAMES, MEDIA
-from ..raw import Rejection
 from .values import without_nan
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024

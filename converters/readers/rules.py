@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import DamagedError, UsageError
+from ..candidate import Candidate, ReadContext, Rejection
 from ..fields import LIST_FIELDS
-from ..raw import Candidate, ReadContext, Rejection
 from .filling import Row
 from .mapping import FieldMap, Value, compile_value
 from .operations import Names

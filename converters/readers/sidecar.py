@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
-from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .values import as_text
 from .waiting import WaitingMedia
 

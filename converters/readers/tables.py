@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from ...errors import UsageError
-from ..raw import Blob, RawFile, Rejection
+from ..candidate import Blob, RawFile, Rejection
 from .rows import CSV_FIELD_BYTES, Row
 from .values import without_nan
 

@@ -18,7 +18,7 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.sample import COLUMNS
 from ...shards.text import join_unspaced
-from ..raw import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from .paths import compile_template, match
 from .waiting import WaitingMedia
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ...shards.media import scratch_path
-from ..raw import Blob, Candidate
+from ..candidate import Blob, Candidate
 
 WAITING_BYTES = 128 * 1024 * 1024
 CANDIDATE_BYTES = 1500

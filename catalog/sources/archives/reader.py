@@ -31,7 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-from ....converters.raw import IN_MEMORY_BYTES, Blob, RawFile, Rejection
+from ....converters.candidate import IN_MEMORY_BYTES, Blob, RawFile, Rejection
 from ....shards.media import scratch_path
 from .decompress import MAGIC, PIECE_BYTES, Inflated, Pieces
 from .openssl_enc import SALTED, Decrypted

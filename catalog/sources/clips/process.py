@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ....converters.raw import Remote
+from ....converters.candidate import Remote
 from ....shards.media import scratch_path
 from .options import RemoteOptions
 

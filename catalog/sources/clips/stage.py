@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from ....converters.raw import Blob, Candidate, Checkpoint, Filtered, Rejection
+from ....converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from ....errors import TriptychError
 from ....shards.events import WITHDRAWN
 from ....shards.media import scratch_path

@@ -23,7 +23,7 @@ from itertools import count as count_up
 from math import ceil
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ....converters.raw import Blob, RawFile
+from ....converters.candidate import Blob, RawFile
 from ....errors import UsageError
 from ....shards.sample import check_name
 from . import speech as espeak

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...raw import RawFile, Rejection
+from ...candidate import RawFile, Rejection
 
 WORDS, PHONES = "words", "phones"
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ..cells import BadCell, split_name
 from ..rows import Row, Rows
 from ..table import candidates

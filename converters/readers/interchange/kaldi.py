@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ..rows import Row
 from ..table import candidates
 from .spans import declared_duration, span

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ....shards.sample import NAME
-from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ..rows import Row, Rows, read_json, read_jsonl
 from ..table import candidates
 from .supervisions import Unusable, cut_rows, supervised, unsupervised

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ...raw import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ..cells import BadCell, media_path
 from ..rows import Row, Rows, read_jsonl
 from ..table import candidates

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...raw import Blob, Rejection
+from ...candidate import Blob, Rejection
 from ..rows import Row, Rows
 from .spans import span
 

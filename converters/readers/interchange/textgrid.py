@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...raw import RawFile, Rejection
+from ...candidate import RawFile, Rejection
 from .aligned import PHONES, WORDS, Aligned, Interval
 
 SUFFIX = ".textgrid"

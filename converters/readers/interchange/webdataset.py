@@ -23,8 +23,8 @@ from typing import Any
 
 from ....errors import DamagedError, UsageError
 from ....shards.sample import MEDIA_KINDS
+from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ...fields import COMMON_NAMES, MEDIA
-from ...raw import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ..folder import MEDIA_EXTENSIONS
 from ..rows import Row, Rows
 from ..table import candidates

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...raw import CandidateStream, RawStream, ReadContext
+from ...candidate import CandidateStream, RawStream, ReadContext
 from ..cells import BadCell
 from ..values import as_text
 from .preference import pair_fields

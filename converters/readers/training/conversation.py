@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...raw import CandidateStream, RawStream, ReadContext
+from ...candidate import CandidateStream, RawStream, ReadContext
 from ..cells import BadCell
 from .msswift import CONVERSATIONS, conversation_shape
 from .preference import answer_text, last_answer, pair_fields, rejected_of

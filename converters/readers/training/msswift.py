@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
-from ...raw import CandidateStream, RawStream, ReadContext
+from ...candidate import CandidateStream, RawStream, ReadContext
 from ..cells import BadCell
 from ..values import as_text
 from . import alpaca

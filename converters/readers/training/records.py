@@ -11,8 +11,8 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, MODALITIES
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ...fields import check_field
-from ...raw import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ..arrays import read_array
 from ..cells import BadCell, MadeIds, blobs, check_span, split_name, typed
 from ..rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...raw import CandidateStream, RawStream, ReadContext
+from ...candidate import CandidateStream, RawStream, ReadContext
 from ..cells import BadCell, typed
 from ..values import as_text
 from .records import Columns, Shape, read_records
