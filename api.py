@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .catalog.pull.pull import PullResult
     from .converters.candidate import RawFile, Rejection
-    from .converters.conversion.result import ConvertResult
+    from .converters.convert.result import ConvertResult
     from .converters.export import ExportResult
     from .converters.importing import ImportResult
     from .trainers.reading import ExportReader
@@ -218,7 +218,9 @@ def convert(
         UsageError: A wrong option; an output that is an input, or is there already without `force`.
         ProblemsFound: The user template shows the answer.
     """
-    from .converters.conversion import plain, run, samples
+    from .converters.convert import convert as run
+    from .converters.convert import inputs as samples
+    from .converters.convert import merge_split as plain
     from .converters.views import ViewOptions
 
     ins = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]

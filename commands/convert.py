@@ -12,7 +12,7 @@ from . import output
 from .options import JsonOption, pairs
 
 if TYPE_CHECKING:
-    from ..converters.conversion.result import ConvertResult
+    from ..converters.convert.result import ConvertResult
 
 SHOWN_PROBLEMS = 100
 _INSTEAD = {

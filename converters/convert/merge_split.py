@@ -15,9 +15,9 @@ from ...errors import UsageError
 from ...shards.sample import MODALITIES
 from ...validators.formats.findings import Finding
 from ...validators.formats.reading import read_rows
-from .output import DuplicateIds, Output, check_outputs, encode, opened
+from .convert import draw_key
 from .result import ConvertResult, Problem
-from .run import draw_key
+from .writer import DuplicateIds, Output, check_outputs, encode, opened
 
 MEDIA_COLUMNS = ("audio", "video", "image", "audios", "videos", "images")
 Line = tuple[dict[str, Any], bytes]

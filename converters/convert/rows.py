@@ -10,8 +10,8 @@ from typing import Any
 from ...validators.formats import FORMATS as VALIDATORS
 from ..views import Skip, View, ViewOptions
 from ..views.prompts import NEVER_AN_ANSWER, check_template, field_of
+from .inputs import Found, Sample
 from .result import Problem
-from .samples import Found, Sample
 
 SKIPPED: Mapping[str, str] = {
     "no_answer": "nothing answers: no text, answer, labels, translation or solution, as the task has it",

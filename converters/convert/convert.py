@@ -12,10 +12,10 @@ from ...errors import ProblemsFound
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import check_template
-from .output import DuplicateIds, Output, check_outputs, encode
+from .inputs import Inputs, check_inputs, read_samples
 from .result import ConvertResult, Problem
 from .rows import Made, make_rows
-from .samples import Inputs, check_inputs, read_samples
+from .writer import DuplicateIds, Output, check_outputs, encode
 
 TO_MSSWIFT = ("unified", "qa", "conversation", "alpaca")
 """What becomes msswift where nothing else is asked for; all else becomes unified."""
