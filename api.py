@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .catalog.pull.pull import PullResult
     from .converters.candidate import RawFile, Rejection
     from .converters.convert.result import ConvertResult
-    from .converters.export import ExportResult
+    from .converters.export.export import ExportResult
     from .converters.importing import ImportResult
     from .trainers.reading import ExportReader
     from .validators.formats.findings import Summary
@@ -264,10 +264,10 @@ def export(
 ) -> ExportResult:  # fmt: skip
     """Publish one version of a view, or return the one that the same request made before.
 
-    `options` are those of `converters.export.export`: task, where, order, text, name, note, media_root, system,
+    `options` are those of `converters.export.export.export`: task, where, order, text, name, note, media_root, system,
     user_template, allow_answer_in_prompt, include_rejected, seed.
     """
-    from .converters.export import export as export_view
+    from .converters.export.export import export as export_view
 
     return export_view(view, store=Store.open(store), datasets=_tuple(dataset), splits=_tuple(split), **options)
 

@@ -12,7 +12,7 @@ from . import output
 from .options import JsonOption, StoreOption, listed
 
 if TYPE_CHECKING:
-    from ..converters.export import ExportResult
+    from ..converters.export.export import ExportResult
     from ..shards.exports import Difference, Version
 
 app = typer.Typer(

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 import triptych
-from triptych.converters.export import ExportResult
+from triptych.converters.export.export import ExportResult
 from triptych.errors import ProblemsFound, UsageError
 
 

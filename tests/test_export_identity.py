@@ -15,7 +15,7 @@ from typing import Any
 import imported
 import pytest
 import triptych
-from triptych.converters.export import ExportResult
+from triptych.converters.export.export import ExportResult
 from triptych.shards import query
 
 DATA = ("data.jsonl", "data.parquet")
@@ -119,7 +119,7 @@ def test_bytes_do_not_depend_on_threads_or_on_the_store_s_path(
         connection.execute("SET threads = 1")
         close(connection, root)
 
-    monkeypatch.setattr("triptych.converters.export.close_sandbox", with_one_thread)
+    monkeypatch.setattr("triptych.converters.export.export.close_sandbox", with_one_thread)
     second = export(elsewhere, media_root="/media/root")
     assert not second.reused and data(first) == data(second)
 

@@ -58,7 +58,7 @@ def test_a_file_imports_only_from_below_or_from_its_own_part(path: Path) -> None
 
 
 def test_the_walk_sees_imports() -> None:
-    assert {"errors", "shards", "validators", "converters"} <= set(imported_parts(Path("converters/render.py")))
+    assert {"errors", "shards", "validators", "converters"} <= set(imported_parts(Path("converters/export/render.py")))
     assert set(imported_parts(Path("shards/store.py"))) == {"errors", "shards"}
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from triptych.converters.selection import CorpusFacts, Selection, choose, prepare
+from triptych.converters.export.select import CorpusFacts, Selection, choose, prepare
 from triptych.converters.views import VIEWS, Skip, ViewOptions, get_view
 from triptych.converters.views.base import effective_task
 from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template, task_prompts

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from triptych.converters import export as exporting
+from triptych.converters.export import export as exporting
 from triptych.shards import exports
 from triptych.shards.store import Store
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..errors import UsageError
-from ..shards.query import check_where
-from ..shards.sample import check_name
-from ..shards.store import Store
-from .selection import Selection, describe
-from .views import View, ViewOptions, get_view
-from .views.base import check_task
-from .views.msswift import ANY_TAG
-from .views.prompts import TAG_FIELD, check_template
+from ...errors import UsageError
+from ...shards.query import check_where
+from ...shards.sample import check_name
+from ...shards.store import Store
+from ..views import View, ViewOptions, get_view
+from ..views.base import check_task
+from ..views.msswift import ANY_TAG
+from ..views.prompts import TAG_FIELD, check_template
+from .select import Selection, describe
 
 ORDERS = ("hash", "id")
 TEXTS = ("raw", "clean")
@@ -61,7 +61,7 @@ def make_request(
     include_rejected: bool = False,
     seed: int = 0,
 ) -> Request:
-    """The request that these options make; see `converters.export.export`.
+    """The request that these options make; see `converters.export.export.export`.
 
     Raises:
         UsageError: An option does not fit.

@@ -12,13 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ProblemsFound
-from ..shards import exports
-from ..shards.query import first_row
-from ..shards.store import quote
-from ..validators.formats import sql_rules
+from ...errors import ProblemsFound
+from ...shards import exports
+from ...shards.query import first_row
+from ...shards.store import quote
+from ...validators.formats import sql_rules
+from ..views import ViewSql
 from .request import Request
-from .views import ViewSql
 
 if TYPE_CHECKING:
     import duckdb

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..shards.events import Run
-from ..shards.query import first_row
+from ...shards.events import Run
+from ...shards.query import first_row
 from .render import KEPT
 from .request import Request
 
@@ -34,7 +34,7 @@ def make_manifest(
         sql: The statements that made the rows, in order.
         key: The identity of the request.
     """
-    from ..version import __version__
+    from ...version import __version__
 
     row = first_row(
         connection,

@@ -18,18 +18,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ProblemsFound, UsageError
-from ..shards import exports
-from ..shards.events import Run
-from ..shards.lock import locked
-from ..shards.query import close_sandbox, connect
-from ..shards.store import Store, quote
-from ..shards.tables import ALL_DATASETS, EVENTS
-from .derive import derive_media
+from ...errors import ProblemsFound, UsageError
+from ...shards import exports
+from ...shards.events import Run
+from ...shards.lock import locked
+from ...shards.query import close_sandbox, connect
+from ...shards.store import Store, quote
+from ...shards.tables import ALL_DATASETS, EVENTS
+from .cut_media import derive_media
 from .manifest import make_manifest, write_notice
 from .render import count_outcomes, make_rows, refuse_leaks, render
 from .request import Request, make_request
-from .selection import CorpusFacts, Selection, choose, definitions, describe, prepare
+from .select import CorpusFacts, Selection, choose, definitions, describe, prepare
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
-from ..shards.query import first_line, first_row
-from ..shards.store import quote
-from .views.base import LANGUAGE_SQL, MACROS, TASK_SQL, View, ViewOptions, ViewSql
+from ...errors import UsageError
+from ...shards.query import first_line, first_row
+from ...shards.store import quote
+from ..views.base import LANGUAGE_SQL, MACROS, TASK_SQL, View, ViewOptions, ViewSql
 
 if TYPE_CHECKING:
     import duckdb

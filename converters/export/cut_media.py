@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ..shards.cutting import Cut, cut_audio
-from ..shards.media import MediaError
-from ..shards.store import Store
+from ...shards.cutting import Cut, cut_audio
+from ...shards.media import MediaError
+from ...shards.store import Store
 
 if TYPE_CHECKING:
     import duckdb
