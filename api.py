@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .converters.candidate import RawFile, Rejection
     from .converters.convert.result import ConvertResult
     from .converters.export.export import ExportResult
-    from .converters.importing import ImportResult
+    from .converters.imports.import_data import ImportResult
     from .trainers.reading import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult
@@ -148,10 +148,10 @@ def import_data(
     producer: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
-    """Import your own table, folder or corpus as the dataset `name`; see `converters.importing.import_data`."""
-    from .converters.import_formats import FORMATS
-    from .converters.importing import check_request
-    from .converters.importing import import_data as import_into
+    """Import your own table, folder or corpus as the dataset `name`; see `converters.imports.import_data.import_data`."""
+    from .converters.imports.formats import FORMATS
+    from .converters.imports.import_data import check_request
+    from .converters.imports.import_data import import_data as import_into
     from .shards.care import compact
 
     check_request(format, path, name=name, on_conflict=on_conflict)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..converters.import_formats import FORMATS
+from ..converters.imports.formats import FORMATS
 from ..errors import ProblemsFound, UsageError
 from . import output
 from .options import JsonOption, StoreOption, pairs
@@ -16,7 +16,7 @@ from .options import JsonOption, StoreOption, pairs
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ..converters.importing import ImportResult
+    from ..converters.imports.import_data import ImportResult
     from ..validators.formats.findings import Summary
     from ..validators.validate import DatasetResult
 

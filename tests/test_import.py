@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import triptych
 from stores import check_accounts, check_media, cli, one, select
-from triptych.converters.importing import ImportResult
+from triptych.converters.imports.import_data import ImportResult
 from triptych.errors import UsageError
 
 Tone = Callable[..., bytes]

@@ -11,7 +11,7 @@ import pytest
 import triptych
 from imported import bring_in
 from stores import check_accounts, cli, select
-from triptych.converters.importing import ImportResult
+from triptych.converters.imports.import_data import ImportResult
 from triptych.converters.readers.interchange.textgrid import parse
 from triptych.errors import UsageError
 

@@ -14,7 +14,7 @@ import pytest
 import triptych
 from datasets import Audio, ClassLabel, Dataset, DatasetDict, Features, List, Value
 from stores import check_accounts, check_media, select
-from triptych.converters.importing import ImportResult
+from triptych.converters.imports.import_data import ImportResult
 from triptych.errors import UsageError
 
 Tone = Callable[..., bytes]

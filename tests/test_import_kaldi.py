@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import triptych
 from stores import check_accounts, cli, select
-from triptych.converters.importing import ImportResult
+from triptych.converters.imports.import_data import ImportResult
 from triptych.errors import UsageError
 
 Tone = Callable[..., bytes]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import triptych
 from stores import check_accounts, check_media, one, select
-from triptych.converters.importing import ImportResult
+from triptych.converters.imports.import_data import ImportResult
 
 Tone = Callable[..., bytes]
 

@@ -13,7 +13,7 @@ from stores import check_accounts, clip, ingest, one
 from triptych.converters import hashes
 from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.hashes import HashMap, HashSet
-from triptych.converters.importing import import_data
+from triptych.converters.imports.import_data import import_data
 from triptych.converters.ingest import Ingest, IngestOptions
 from triptych.converters.known import KnownIds
 from triptych.converters.ledger import read_ledger, read_withdrawn

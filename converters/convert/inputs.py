@@ -15,8 +15,8 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.sample import MEDIA_KINDS, MODALITIES
 from ..candidate import Blob, Candidate, RawFile, ReadContext, Rejection
-from ..fields import LIST_FIELDS, MEDIA, check_field
-from ..import_formats import FORMATS, OPTION_NAMES, ImportFormat
+from ..imports.columns import LIST_FIELDS, MEDIA, check_field
+from ..imports.formats import FORMATS, OPTION_NAMES, ImportFormat
 from ..readers import get_reader
 from ..readers.folder import AUDIO, IMAGE, VIDEO
 from ..views.base import effective_task, language_of

@@ -15,8 +15,8 @@ from typing import Any
 
 from ...shards.sample import NAME
 from ..candidate import Blob
-from ..fields import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ..hashes import HashMap
+from ..imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from .values import as_text
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")

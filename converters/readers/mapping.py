@@ -25,7 +25,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.sample import COLUMNS, MEDIA_KINDS
-from ..fields import NOT_FROM_A_COLUMN
+from ..imports.columns import NOT_FROM_A_COLUMN
 from .filling import Row, filling
 from .operations import Names, Operation, compile_operation, letter
 from .values import BadValue, as_field, as_text, check_span

@@ -19,7 +19,7 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.sample import MEDIA_KINDS
 from ..candidate import Rejection
-from ..fields import COMMON_NAMES, MEDIA
+from ..imports.columns import COMMON_NAMES, MEDIA
 from .values import without_nan
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024

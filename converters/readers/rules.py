@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import DamagedError, UsageError
 from ..candidate import Candidate, ReadContext, Rejection
-from ..fields import LIST_FIELDS
+from ..imports.columns import LIST_FIELDS
 from .filling import Row
 from .mapping import FieldMap, Value, compile_value
 from .operations import Names

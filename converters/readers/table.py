@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.sample import MEDIA_KINDS
 from ..candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..fields import MEDIA, require_media, resolve_columns
+from ..imports.columns import MEDIA, require_media, resolve_columns
 from .cells import BadCell, MadeIds, blobs, check_span, split_name, typed
 from .rows import READ, Row, Rows
 from .values import as_text

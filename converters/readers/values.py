@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...shards.sample import NAME
-from ..fields import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
+from ..imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 
 
 class BadValue(Exception):

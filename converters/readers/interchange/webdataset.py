@@ -24,7 +24,7 @@ from typing import Any
 from ....errors import DamagedError, UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ...fields import COMMON_NAMES, MEDIA
+from ...imports.columns import COMMON_NAMES, MEDIA
 from ..folder import MEDIA_EXTENSIONS
 from ..rows import Row, Rows
 from ..table import candidates

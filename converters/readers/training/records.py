@@ -12,7 +12,7 @@ from typing import Any
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, MODALITIES
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ...fields import check_field
+from ...imports.columns import check_field
 from ..arrays import read_array
 from ..cells import BadCell, MadeIds, blobs, check_span, split_name, typed
 from ..rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet

@@ -22,16 +22,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..errors import UsageError
-from ..shards.annotations import annotation_row
-from ..shards.events import DUPLICATE, Run
-from ..shards.query import connect
-from ..shards.store import Store
-from ..shards.tables import ANNOTATIONS
-from .candidate import RawFile, Rejection
-from .ledger import Ledger
-from .matching import Samples, Target
-from .readers.interchange.aligned import Aligned, AlignmentReader, Interval
+from ...errors import UsageError
+from ...shards.annotations import annotation_row
+from ...shards.events import DUPLICATE, Run
+from ...shards.query import connect
+from ...shards.store import Store
+from ...shards.tables import ANNOTATIONS
+from ..candidate import RawFile, Rejection
+from ..ledger import Ledger
+from ..readers.interchange.aligned import Aligned, AlignmentReader, Interval
+from .match_samples import Samples, Target
 
 READERS = {
     "textgrid": "triptych.converters.readers.interchange.textgrid",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from ..errors import UsageError
-from ..shards.sample import COLUMNS, MEDIA_KINDS
+from ...errors import UsageError
+from ...shards.sample import COLUMNS, MEDIA_KINDS
 
 MEDIA = "media"
 """A path whose kind the probe decides; beside a column of known kind, names such as `file` are but names."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from ..shards.query import connect
-from ..shards.sample import sample_id
-from ..shards.store import Store
+from ...shards.query import connect
+from ...shards.sample import sample_id
+from ...shards.store import Store
 
 _COLUMNS = (
     "id, config, split, start_s, end_s, coalesce(audio.duration, video.duration), coalesce(audio.path, video.path), "

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
-from ..shards.events import Account, Run
-from ..shards.sample import MODALITIES, PANELS, check_name
-from ..shards.store import Store
+from ...errors import UsageError
+from ...shards.events import Account, Run
+from ...shards.sample import MODALITIES, PANELS, check_name
+from ...shards.store import Store
+from ..candidate import RawFile, RawStream, ReadContext
+from ..ingest import Ingest, IngestOptions
+from ..readers import get_reader
 from .alignments import import_alignments, suffix_of
-from .candidate import RawFile, RawStream, ReadContext
-from .fields import LIST_FIELDS, check_field
-from .import_formats import FORMATS, OPTION_NAMES, ImportFormat
-from .ingest import Ingest, IngestOptions
-from .patterns import is_pattern, matching_files
-from .readers import get_reader
+from .columns import LIST_FIELDS, check_field
+from .formats import FORMATS, OPTION_NAMES, ImportFormat
+from .shard_patterns import is_pattern, matching_files
 
 OF_FILES = ("split", "config")
 """What `--set` says of every file: it is part of the ids, and a row's own value goes before it."""
