@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from triptych.catalog.sources.synthetic.source import SAMPLE_RATE, encode_flac
-from triptych.converters.known import fence_name
+from triptych.converters.ingest.stored_ids import fence_name
 from triptych.shards.care import compact
 from triptych.shards.events import Run
 from triptych.shards.query import connect

@@ -13,7 +13,7 @@ from typing import Any
 
 import triptych
 from triptych.converters.candidate import Blob, Candidate, Rejection
-from triptych.converters.ingest import Ingest, IngestOptions
+from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.shards.events import Run
 from triptych.shards.store import Store
 

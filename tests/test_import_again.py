@@ -85,7 +85,7 @@ def test_one_id_twice_in_one_file_keeps_the_first_whatever_the_batch(
 ) -> None:
     table.write_text(table.read_text() + "1,1.flac,again\n")
     for size in (10_000, 1):
-        monkeypatch.setattr("triptych.converters.ingest.BATCH_ROWS", size)
+        monkeypatch.setattr("triptych.converters.ingest.ingest.BATCH_ROWS", size)
         done = triptych.import_data("csv", table, name=f"n{size}", store=store.root, on_conflict="update")
         assert (done.account.kept, dict(done.account.dropped)) == (3, {"id_conflict": 1})
         assert one(store, f"select text from samples where id = 'n{size}/all/1'") == "text 1"

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import check_accounts, check_media, clip, ingest, leftovers, one, select
 from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
-from triptych.converters.ingest import Ingest, IngestOptions
+from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.errors import DamagedError, NetworkError
 from triptych.shards.events import Account, Run
 from triptych.shards.store import Store
@@ -79,7 +79,7 @@ def expected(runs: list[list[Item]]) -> tuple[dict[str, tuple[int, int]], list[C
 def test_any_mix_of_candidates_and_runs_balances(runs: list[list[Item]], batch: int, tone: Tone) -> None:
     held, counts = expected(runs)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("triptych.converters.ingest.BATCH_ROWS", batch)
+        patch.setattr("triptych.converters.ingest.ingest.BATCH_ROWS", batch)
         store = Store.create(Path(folder) / "store")
         accounts = [ingest(store, "d", stream(items, tone)).account for items in runs]
         for account, count in zip(accounts, counts, strict=True):
@@ -99,7 +99,7 @@ def test_a_pull_of_n_is_a_prefix_of_a_pull_of_m(items: list[Item], few: int, mor
     """The first N good ids of the stream are stored, no more and no other, however many bad ones lie between."""
     good = list(dict.fromkeys(f"d/train/{item.name}" for item in items if item.kind == "clip"))
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("triptych.converters.ingest.BATCH_ROWS", batch)
+        patch.setattr("triptych.converters.ingest.ingest.BATCH_ROWS", batch)
         store = Store.create(Path(folder) / "store")
         for limit in (few, few + more):
             held = int(one(store, "select count(*) from samples"))

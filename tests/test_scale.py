@@ -14,9 +14,9 @@ from triptych.converters import hashes
 from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.hashes import HashMap, HashSet
 from triptych.converters.imports.import_data import import_data
-from triptych.converters.ingest import Ingest, IngestOptions
-from triptych.converters.known import KnownIds
-from triptych.converters.ledger import read_ledger, read_withdrawn
+from triptych.converters.ingest.event_log import read_ledger, read_withdrawn
+from triptych.converters.ingest.ingest import Ingest, IngestOptions
+from triptych.converters.ingest.stored_ids import KnownIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.cells import MadeIds
 from triptych.converters.readers.waiting import WaitingMedia
@@ -41,7 +41,7 @@ def absent(count: int) -> Iterator[Candidate]:
 def test_each_of_many_rows_without_media_is_an_event_and_an_import_again_writes_none(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triptych.converters.ingest.BATCH_EVENTS", 7_000)
+    monkeypatch.setattr("triptych.converters.ingest.ingest.BATCH_EVENTS", 7_000)
     monkeypatch.setattr(hashes, "SETTLE_AT", 3_000)
     source = table(tmp_path / "t.csv", ROWS)
     for _ in range(2):

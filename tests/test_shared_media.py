@@ -10,7 +10,7 @@ import pytest
 from raws import Stream
 from stores import check_accounts, check_media, ingest, one, select
 from triptych.converters.candidate import Blob, ReadContext
-from triptych.converters.once import StoredOnce
+from triptych.converters.ingest.shared_media import StoredOnce
 from triptych.converters.readers import get_reader
 from triptych.shards.media import MediaError, StoredMedia
 from triptych.shards.store import Store

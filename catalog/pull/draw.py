@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from ...converters.candidate import Blob, Candidate, Checkpoint, Rejection
-from ...converters.ingest import Ingest, IngestOptions
-from ...converters.tally import seconds_of
+from ...converters.ingest.ingest import Ingest, IngestOptions
+from ...converters.ingest.quota import seconds_of
 from ...shards.events import DUPLICATE, FILTERED, Run
 from ...shards.media import MediaError
 from ...shards.probe import probe

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...converters.candidate import Checkpoint
-from ...converters.ingest import Ingest, IngestOptions
+from ...converters.ingest.ingest import Ingest, IngestOptions
 from ...errors import GateError, NetworkError, UsageError
 from ...shards.events import Account, Run
 from ...shards.store import Store

@@ -29,7 +29,7 @@ from ...shards.query import connect
 from ...shards.store import Store
 from ...shards.tables import ANNOTATIONS
 from ..candidate import RawFile, Rejection
-from ..ledger import Ledger
+from ..ingest.event_log import Ledger
 from ..readers.interchange.aligned import Aligned, AlignmentReader, Interval
 from .match_samples import Samples, Target
 

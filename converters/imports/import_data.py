@@ -16,7 +16,7 @@ from ...shards.events import Account, Run
 from ...shards.sample import MODALITIES, PANELS, check_name
 from ...shards.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
-from ..ingest import Ingest, IngestOptions
+from ..ingest.ingest import Ingest, IngestOptions
 from ..readers import get_reader
 from .alignments import import_alignments, suffix_of
 from .columns import LIST_FIELDS, check_field

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import DamagedError
-from ..shards.media import StoredMedia
-from ..shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY
-from .candidate import Candidate
+from ...errors import DamagedError
+from ...shards.media import StoredMedia
+from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY
+from ..candidate import Candidate
 
 _FIELDS = frozenset(COLUMNS) - {"id", "dataset", "config", "split", "pulled_at", *MEDIA_KINDS, "more_media"}
 

@@ -19,18 +19,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..errors import DamagedError, TriptychError
-from ..shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
-from ..shards.media import MediaError, StoredMedia
-from ..shards.sample import MEDIA_KINDS, SCHEMA, sample_id
-from ..shards.store import FenceConflict, Store
-from .candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
-from .hashes import HashSet
-from .known import KnownIds, fence_name
-from .ledger import Ledger, read_withdrawn
-from .once import StoredOnce
-from .row import make_row
-from .tally import Tally
+from ...errors import DamagedError, TriptychError
+from ...shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
+from ...shards.media import MediaError, StoredMedia
+from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
+from ...shards.store import FenceConflict, Store
+from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
+from ..hashes import HashSet
+from .event_log import Ledger, read_withdrawn
+from .quota import Tally
+from .sample_row import make_row
+from .shared_media import StoredOnce
+from .stored_ids import KnownIds, fence_name
 
 BATCH_ROWS = 10_000
 BATCH_EVENTS = 50_000

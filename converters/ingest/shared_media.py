@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ..shards.media import MediaError, StoredMedia
-from .candidate import Blob
+from ...shards.media import MediaError, StoredMedia
+from ..candidate import Blob
 
 _REMEMBERED = 256
 
