@@ -12,7 +12,7 @@ import triptych
 from imported import bring_in
 from stores import check_accounts, cli, select
 from triptych.converters.imports.import_data import ImportResult
-from triptych.converters.readers.interchange.textgrid import parse
+from triptych.converters.readers.alignments.textgrid import parse
 from triptych.errors import UsageError
 
 Tone = Callable[..., bytes]

@@ -16,7 +16,7 @@ import pytest
 from triptych.api import _open_archive
 from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
-from triptych.converters.readers.interchange import ctm, textgrid
+from triptych.converters.readers.alignments import ctm, textgrid
 from triptych.errors import UsageError
 
 ODD: list[Any] = [

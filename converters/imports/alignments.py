@@ -30,12 +30,12 @@ from ...shards.store import Store
 from ...shards.tables import ANNOTATIONS
 from ..candidate import RawFile, Rejection
 from ..ingest.event_log import Ledger
-from ..readers.interchange.aligned import Aligned, AlignmentReader, Interval
+from ..readers.alignments.interval import Aligned, AlignmentReader, Interval
 from .match_samples import Samples, Target
 
 READERS = {
-    "textgrid": "triptych.converters.readers.interchange.textgrid",
-    "ctm": "triptych.converters.readers.interchange.ctm",
+    "textgrid": "triptych.converters.readers.alignments.textgrid",
+    "ctm": "triptych.converters.readers.alignments.ctm",
 }
 """Format -> module."""
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...candidate import RawFile, Rejection
-from .aligned import PHONES, WORDS, Aligned, Interval
+from .interval import PHONES, WORDS, Aligned, Interval
 
 SUFFIX = ".ctm"
 
