@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from raws import Stream, read, reasons
-from triptych.converters.readers.embedded import Embedded
+from triptych.converters.readers.annotated.embedded import Embedded
 from triptych.errors import DamagedError, UsageError
 
 OPTIONS: dict[str, Any] = {

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...converters.readers.annotation import media_parts
+from ...converters.readers.annotated.options import media_parts
 from ...errors import DamagedError, UsageError
 from ...shards.annotate import Annotation, annotate
 from ...shards.query import connect

@@ -13,7 +13,7 @@ from ...errors import UsageError
 from ..candidate import Reader
 
 READERS: dict[str, str] = {
-    "annotated": "triptych.converters.readers.annotated",
+    "annotated": "triptych.converters.readers.annotated.reader",
     "columns": "triptych.converters.readers.columns",
     "folder": "triptych.converters.readers.folder",
     "lipreading": "triptych.converters.readers.lipreading",

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...shards.media import scratch_path
-from ..candidate import Blob, RawFile, ReadContext
-from .folder import MEDIA_EXTENSIONS
+from ....shards.media import scratch_path
+from ...candidate import Blob, RawFile, ReadContext
+from ..folder import MEDIA_EXTENSIONS
 
 _CACHE_KIB = 65536
 _BATCH = 5000

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...errors import DamagedError, UsageError
-from ..candidate import RawFile, RawStream, Rejection
-from .filling import Filling, filling
-from .paths import match
+from ....errors import DamagedError, UsageError
+from ...candidate import RawFile, RawStream, Rejection
+from ..filling import Filling, filling
+from ..paths import match
 
 _BATCH = 32
 

@@ -11,18 +11,18 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import UsageError
-from ...shards.sample import MEDIA_KINDS
-from ..candidate import Blob, Remote
+from ....errors import UsageError
+from ....shards.sample import MEDIA_KINDS
+from ...candidate import Blob, Remote
+from ..filling import Row, filling
+from ..folder import MEDIA_EXTENSIONS
+from ..layouts import Expand, get_layout
+from ..mapping import Value, compile_value
+from ..operations import Names, seconds
+from ..paths import match, placeholders
+from ..values import BadValue, as_text
 from .embedded import Embedded, compile_embedded
-from .filling import Row, filling
-from .folder import MEDIA_EXTENSIONS
 from .index import normal_key
-from .layouts import Expand, get_layout
-from .mapping import Value, compile_value
-from .operations import Names, seconds
-from .paths import match, placeholders
-from .values import BadValue, as_text
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}

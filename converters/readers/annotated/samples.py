@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..candidate import Candidate, CandidateStream, ReadContext, Rejection
-from .annotation import Annotation
+from ...candidate import Candidate, CandidateStream, ReadContext, Rejection
+from ..rules import Origin, RowRules
+from ..values import BadValue, as_text
 from .index import Arrived, Index, IndexedRow
-from .rules import Origin, RowRules
-from .values import BadValue, as_text
+from .options import Annotation
 
 
 class AnnotatedSamples:

@@ -53,14 +53,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from .annotated_samples import AnnotatedSamples
-from .annotation import Annotation, Table, compile_options
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..rows import Row
+from ..rules import RowRules
+from ..tables import open_blob, read_rows, seekable
+from ..values import BadValue, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
-from .rows import Row
-from .rules import RowRules
-from .tables import open_blob, read_rows, seekable
-from .values import BadValue, as_text
+from .options import Annotation, Table, compile_options
+from .samples import AnnotatedSamples
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
