@@ -19,7 +19,7 @@ from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.converters.ingest.stored_ids import KnownIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.cells import MadeIds
-from triptych.converters.readers.waiting import WaitingMedia
+from triptych.converters.readers.corpora.spool import WaitingMedia
 from triptych.shards.events import Run, new_run_id
 from triptych.shards.store import Store
 

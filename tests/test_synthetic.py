@@ -24,8 +24,8 @@ from triptych.catalog.sources.synthetic.source import LANGUAGES, SyntheticSource
 from triptych.catalog.sources.synthetic.speech import SAMPLE_RATE, Speech, speak, split_words
 from triptych.catalog.sources.synthetic.video import MOTIONS, SHAPES, Scene, draw_frame, encode_scene
 from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
-from triptych.converters.readers import sidecar
-from triptych.converters.readers.waiting import WaitingMedia
+from triptych.converters.readers.corpora import sidecar
+from triptych.converters.readers.corpora.spool import WaitingMedia
 from triptych.errors import UsageError
 from triptych.shards.sample import SCHEMA
 

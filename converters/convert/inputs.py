@@ -18,7 +18,7 @@ from ..candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from ..imports.columns import LIST_FIELDS, MEDIA, check_field
 from ..imports.formats import FORMATS, OPTION_NAMES, ImportFormat
 from ..readers import get_reader
-from ..readers.folder import AUDIO, IMAGE, VIDEO
+from ..readers.corpora.folder import AUDIO, IMAGE, VIDEO
 from ..views.base import effective_task, language_of
 from .result import Problem
 

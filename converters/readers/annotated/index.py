@@ -17,7 +17,7 @@ from typing import Any
 
 from ....shards.media import scratch_path
 from ...candidate import Blob, RawFile, ReadContext
-from ..folder import MEDIA_EXTENSIONS
+from ..corpora.folder import MEDIA_EXTENSIONS
 
 _CACHE_KIB = 65536
 _BATCH = 5000

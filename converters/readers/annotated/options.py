@@ -14,8 +14,8 @@ from urllib.parse import quote
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, Remote
+from ..corpora.folder import MEDIA_EXTENSIONS
 from ..filling import Row, filling
-from ..folder import MEDIA_EXTENSIONS
 from ..layouts import Expand, get_layout
 from ..mapping import Value, compile_value
 from ..operations import Names, seconds

@@ -25,7 +25,7 @@ from ....errors import DamagedError, UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ...imports.columns import COMMON_NAMES, MEDIA
-from ..folder import MEDIA_EXTENSIONS
+from ..corpora.folder import MEDIA_EXTENSIONS
 from ..rows import Row, Rows
 from ..table import candidates
 

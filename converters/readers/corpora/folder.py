@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 
-from ...errors import DamagedError
-from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ....errors import DamagedError
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 
 AUDIO = frozenset(
     [

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 
 RATE = 16_000
 """Samples a second of every time in the corpus, whatever rate a copy's sound has."""

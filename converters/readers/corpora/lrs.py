@@ -26,9 +26,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...errors import UsageError
-from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from .waiting import WaitingMedia
+from ....errors import UsageError
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from .spool import WaitingMedia
 
 _PATH = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<id>[^/]+/[^/]+)\.(?P<ending>mp4|txt)$", re.IGNORECASE)
 _LIST = re.compile(r"(?:^|/)(?P<split>[^/]+)\.txt$")

@@ -25,10 +25,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ...shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
-from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from .values import as_text
-from .waiting import WaitingMedia
+from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..values import as_text
+from .spool import WaitingMedia
 
 KIND_OF_SUFFIX: Mapping[str, str] = {
     **dict.fromkeys((".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma"), "audio"),

@@ -28,13 +28,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
-from ...shards.sample import MEDIA_KINDS, sample_id
-from ..candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from .mapping import Value, compile_value
-from .rules import Origin, RowRules
-from .schema import ClassNames, class_names, named
-from .values import BadValue, as_text, without_nan
+from ....errors import UsageError
+from ....shards.sample import MEDIA_KINDS, sample_id
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..mapping import Value, compile_value
+from ..rules import Origin, RowRules
+from ..schema import ClassNames, class_names, named
+from ..values import BadValue, as_text, without_nan
 
 if TYPE_CHECKING:
     import pyarrow as pa

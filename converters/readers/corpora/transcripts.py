@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...errors import UsageError
-from ...shards.sample import COLUMNS
-from ...shards.text import join_unspaced
-from ..candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from .paths import compile_template, match
-from .waiting import WaitingMedia
+from ....errors import UsageError
+from ....shards.sample import COLUMNS
+from ....shards.text import join_unspaced
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..paths import compile_template, match
+from .spool import WaitingMedia
 
 _OPTIONS = frozenset({"media", "transcripts", "unspaced", "kind"})
 
