@@ -27,11 +27,11 @@ READERS: dict[str, str] = {
     "alpaca": "triptych.converters.readers.training.alpaca",
     "qa": "triptych.converters.readers.training.qa",
     "termchunks": "triptych.converters.readers.training.termchunks",
-    "kaldi": "triptych.converters.readers.interchange.kaldi",
-    "lhotse": "triptych.converters.readers.interchange.lhotse",
-    "nemo": "triptych.converters.readers.interchange.nemo",
-    "hf": "triptych.converters.readers.interchange.hf",
-    "webdataset": "triptych.converters.readers.interchange.webdataset",
+    "kaldi": "triptych.converters.readers.manifests.kaldi",
+    "lhotse": "triptych.converters.readers.manifests.lhotse",
+    "nemo": "triptych.converters.readers.manifests.nemo",
+    "hf": "triptych.converters.readers.manifests.hf_disk",
+    "webdataset": "triptych.converters.readers.manifests.webdataset",
 }
 """Name on the card -> module."""
 
