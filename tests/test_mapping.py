@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from triptych.converters.readers.filling import filling
-from triptych.converters.readers.mapping import FieldMap, compile_value
-from triptych.converters.readers.paths import match
+from triptych.converters.readers.mapping.field_map import FieldMap, compile_value
+from triptych.converters.readers.mapping.path_template import match
+from triptych.converters.readers.mapping.text_template import filling
 from triptych.converters.readers.values import BadValue
 from triptych.errors import UsageError
 

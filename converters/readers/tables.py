@@ -243,7 +243,7 @@ def _read_parquet(file: RawFile, stream: BinaryIO) -> Rows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from .schema import class_names, named
+    from .mapping.class_labels import class_names, named
 
     number = 0
     try:

@@ -17,8 +17,8 @@ from typing import Any
 
 from ....errors import DamagedError, UsageError
 from ...candidate import RawFile, RawStream, Rejection
-from ..filling import Filling, filling
-from ..paths import match
+from ..mapping.path_template import match
+from ..mapping.text_template import Filling, filling
 
 _BATCH = 32
 

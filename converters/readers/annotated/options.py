@@ -15,11 +15,11 @@ from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, Remote
 from ..corpora.folder import MEDIA_EXTENSIONS
-from ..filling import Row, filling
 from ..layouts import Expand, get_layout
-from ..mapping import Value, compile_value
-from ..operations import Names, seconds
-from ..paths import match, placeholders
+from ..mapping.field_map import Value, compile_value
+from ..mapping.operations import Names, seconds
+from ..mapping.path_template import match, placeholders
+from ..mapping.text_template import Row, filling
 from ..values import BadValue, as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key

@@ -54,8 +54,8 @@ from contextlib import closing
 from typing import Any
 
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ..mapping.row_rules import RowRules
 from ..rows import Row
-from ..rules import RowRules
 from ..tables import open_blob, read_rows, seekable
 from ..values import BadValue, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...candidate import Candidate, CandidateStream, ReadContext, Rejection
-from ..rules import Origin, RowRules
+from ..mapping.row_rules import Origin, RowRules
 from ..values import BadValue, as_text
 from .index import Arrived, Index, IndexedRow
 from .options import Annotation

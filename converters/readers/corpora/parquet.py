@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..mapping import Value, compile_value
-from ..rules import Origin, RowRules
-from ..schema import ClassNames, class_names, named
+from ..mapping.class_labels import ClassNames, class_names, named
+from ..mapping.field_map import Value, compile_value
+from ..mapping.row_rules import Origin, RowRules
 from ..values import BadValue, as_text, without_nan
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ....errors import UsageError
 from ....shards.sample import COLUMNS
 from ....shards.text import join_unspaced
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..paths import compile_template, match
+from ..mapping.path_template import compile_template, match
 from .spool import WaitingMedia
 
 _OPTIONS = frozenset({"media", "transcripts", "unspaced", "kind"})

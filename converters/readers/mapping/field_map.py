@@ -23,12 +23,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ...errors import UsageError
-from ...shards.sample import COLUMNS, MEDIA_KINDS
-from ..imports.columns import NOT_FROM_A_COLUMN
-from .filling import Row, filling
+from ....errors import UsageError
+from ....shards.sample import COLUMNS, MEDIA_KINDS
+from ...imports.columns import NOT_FROM_A_COLUMN
+from ..values import BadValue, as_field, as_text, check_span
 from .operations import Names, Operation, compile_operation, letter
-from .values import BadValue, as_field, as_text, check_span
+from .text_template import Row, filling
 
 SETTABLE = frozenset(COLUMNS) - NOT_FROM_A_COLUMN - {"id", "config", "split", *MEDIA_KINDS}
 _PARTIAL = frozenset({"item", "slice", "stem", "base", "letter", "letter_of", "choice_of"})

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import DamagedError, UsageError
-from ..candidate import Candidate, ReadContext, Rejection
-from ..imports.columns import LIST_FIELDS
-from .filling import Row
-from .mapping import FieldMap, Value, compile_value
+from ....errors import DamagedError, UsageError
+from ...candidate import Candidate, ReadContext, Rejection
+from ...imports.columns import LIST_FIELDS
+from ..values import BadValue, as_config, as_name, as_text
+from .field_map import FieldMap, Value, compile_value
 from .operations import Names
-from .values import BadValue, as_config, as_name, as_text
+from .text_template import Row
 
 
 @dataclass(frozen=True, slots=True)

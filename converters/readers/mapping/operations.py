@@ -33,10 +33,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import UsageError
-from ...shards.text import join_unspaced
-from .filling import WORDS
-from .values import BadValue, as_number, as_text
+from ....errors import UsageError
+from ....shards.text import join_unspaced
+from ..values import BadValue, as_number, as_text
+from .text_template import WORDS
 
 Names = Mapping[str, Mapping[str, str]]
 Operation = Callable[[Any, str], Any]

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from ...errors import UsageError
-from .values import BadValue, as_text
+from ....errors import UsageError
+from ..values import BadValue, as_text
 
 Row = Mapping[str, Any]
 
