@@ -471,7 +471,7 @@ def test_an_array_that_breaks_off_gives_what_came_before_and_says_where(tail: st
 def test_an_array_read_in_pieces_is_what_json_reads(
     rows: list[Row], indent: int | None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from triptych.converters.readers import arrays
+    from triptych.converters.readers.tables import json as arrays
 
     path = tmp_path_factory.mktemp("arrays") / "a.json"
     path.write_text(json.dumps(rows, indent=indent, ensure_ascii=False), encoding="utf-8", newline="")

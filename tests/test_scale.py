@@ -18,8 +18,8 @@ from triptych.converters.ingest.event_log import read_ledger, read_withdrawn
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.converters.ingest.stored_ids import KnownIds
 from triptych.converters.readers import get_reader
-from triptych.converters.readers.cells import MadeIds
 from triptych.converters.readers.corpora.spool import WaitingMedia
+from triptych.converters.readers.tables.cells import MadeIds
 from triptych.shards.events import Run, new_run_id
 from triptych.shards.store import Store
 

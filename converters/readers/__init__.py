@@ -18,7 +18,7 @@ READERS: dict[str, str] = {
     "folder": "triptych.converters.readers.corpora.folder",
     "lipreading": "triptych.converters.readers.corpora.lrs",
     "sidecar": "triptych.converters.readers.corpora.sidecar",
-    "table": "triptych.converters.readers.table",
+    "table": "triptych.converters.readers.tables.user_table",
     "timit": "triptych.converters.readers.corpora.timit",
     "transcripts": "triptych.converters.readers.corpora.transcripts",
     "unified": "triptych.converters.readers.training.unified",

@@ -55,8 +55,8 @@ from typing import Any
 
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ..mapping.row_rules import RowRules
-from ..rows import Row
-from ..tables import open_blob, read_rows, seekable
+from ..tables.corpus_tables import open_blob, read_rows, seekable
+from ..tables.user_rows import Row
 from ..values import BadValue, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options

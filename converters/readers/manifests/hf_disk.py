@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..cells import BadCell, split_name
-from ..rows import Row, Rows
-from ..table import candidates
+from ..tables.cells import BadCell, split_name
+from ..tables.user_rows import Row, Rows
+from ..tables.user_table import candidates
 from ..values import without_nan
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..rows import Row
-from ..table import candidates
+from ..tables.user_rows import Row
+from ..tables.user_table import candidates
 from .spans import declared_duration, span
 
 FILES = (

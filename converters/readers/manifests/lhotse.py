@@ -23,8 +23,8 @@ from pathlib import Path
 
 from ....shards.sample import NAME
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..rows import Row, Rows, read_json, read_jsonl
-from ..table import candidates
+from ..tables.user_rows import Row, Rows, read_json, read_jsonl
+from ..tables.user_table import candidates
 from .supervisions import Unusable, cut_rows, supervised, unsupervised
 
 KNOWN = {"id": "id", "media": "media", "text": "text", "language": "language", "speaker": "speaker",

@@ -19,9 +19,9 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..cells import BadCell, media_path
-from ..rows import Row, Rows, read_jsonl
-from ..table import candidates
+from ..tables.cells import BadCell, media_path
+from ..tables.user_rows import Row, Rows, read_jsonl
+from ..tables.user_table import candidates
 from .spans import declared_duration, span
 
 KNOWN = {"audio_filepath": "audio", "text": "text", "lang": "language", "speaker": "speaker"}

@@ -26,8 +26,8 @@ from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ...imports.columns import COMMON_NAMES, MEDIA
 from ..corpora.folder import MEDIA_EXTENSIONS
-from ..rows import Row, Rows
-from ..table import candidates
+from ..tables.user_rows import Row, Rows
+from ..tables.user_table import candidates
 
 KNOWN = {"__key__": "id", "__media__": "media", "__text__": "text", "__labels__": "labels"}
 PICKLED = frozenset({"pickle", "pkl", "pyd", "pth", "pt"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...candidate import CandidateStream, RawStream, ReadContext
-from ..cells import BadCell
+from ..tables.cells import BadCell
 from ..values import as_text
 from .preference import pair_fields
 from .records import Columns, Shape, read_records

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...candidate import CandidateStream, RawStream, ReadContext
-from ..cells import BadCell
+from ..tables.cells import BadCell
 from .msswift import CONVERSATIONS, conversation_shape
 from .preference import answer_text, last_answer, pair_fields, rejected_of
 from .records import Columns, Shape, read_records

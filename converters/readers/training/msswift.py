@@ -11,7 +11,7 @@ from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import CandidateStream, RawStream, ReadContext
-from ..cells import BadCell
+from ..tables.cells import BadCell
 from ..values import as_text
 from . import alpaca
 from .preference import answer_text, pair_fields, rejected_of

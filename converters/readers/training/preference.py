@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..cells import BadCell
+from ..tables.cells import BadCell
 from .turns import Dialogue, read_dialogue
 
 

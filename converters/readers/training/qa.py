@@ -10,7 +10,7 @@ from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import CandidateStream, RawStream, ReadContext
-from ..cells import BadCell, typed
+from ..tables.cells import BadCell, typed
 from ..values import as_text
 from .msswift import counted
 from .records import Columns, Shape, read_records

@@ -13,9 +13,9 @@ from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, MODALITIES
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
 from ...imports.columns import check_field
-from ..arrays import read_array
-from ..cells import BadCell, MadeIds, blobs, check_span, split_name, typed
-from ..rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet
+from ..tables.cells import BadCell, MadeIds, blobs, check_span, split_name, typed
+from ..tables.json import read_array
+from ..tables.user_rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet
 from ..values import as_text
 
 MEDIA_NAMES: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...candidate import CandidateStream, RawStream, ReadContext
-from ..cells import BadCell, typed
+from ..tables.cells import BadCell, typed
 from ..values import as_text
 from .records import Columns, Shape, read_records
 

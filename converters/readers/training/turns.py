@@ -16,7 +16,7 @@ from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
 from ...views.prompts import choice_introductions
-from ..cells import BadCell
+from ..tables.cells import BadCell
 
 ROLES: Mapping[str, str] = {
     "system": "system",

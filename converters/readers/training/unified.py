@@ -7,7 +7,7 @@ not told) is that of its media; what it stated is kept in `extra` as `stated_mod
 from __future__ import annotations
 
 from ...candidate import CandidateStream, RawStream, ReadContext
-from ..cells import BadCell
+from ..tables.cells import BadCell
 from .records import Columns, Shape, read_records
 
 

@@ -11,13 +11,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
-from ...shards.sample import MEDIA_KINDS
-from ..candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..imports.columns import MEDIA, require_media, resolve_columns
+from ....errors import UsageError
+from ....shards.sample import MEDIA_KINDS
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...imports.columns import MEDIA, require_media, resolve_columns
+from ..values import as_text
 from .cells import BadCell, MadeIds, blobs, check_span, split_name, typed
-from .rows import READ, Row, Rows
-from .values import as_text
+from .user_rows import READ, Row, Rows
 
 _PEEK_ROWS = 200
 

@@ -20,10 +20,10 @@ from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from ...errors import UsageError
-from ..candidate import Blob, RawFile, Rejection
-from .rows import CSV_FIELD_BYTES, Row
-from .values import without_nan
+from ....errors import UsageError
+from ...candidate import Blob, RawFile, Rejection
+from ..values import without_nan
+from .user_rows import CSV_FIELD_BYTES, Row
 
 FORMATS = {
     ".csv": "csv",
@@ -243,7 +243,7 @@ def _read_parquet(file: RawFile, stream: BinaryIO) -> Rows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from .mapping.class_labels import class_names, named
+    from ..mapping.class_labels import class_names, named
 
     number = 0
     try:

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..candidate import Rejection
-from .rows import Row, Rows
+from ...candidate import Rejection
+from .user_rows import Row, Rows
 
 _CHUNK = 256 * 1024
 _LARGEST_ELEMENT = 64 * 1024 * 1024

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...shards.sample import NAME
-from ..candidate import Blob
-from ..hashes import HashMap
-from ..imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
-from .values import as_text
+from ....shards.sample import NAME
+from ...candidate import Blob
+from ...hashes import HashMap
+from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
+from ..values import as_text
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in the usual way of writing, for which a cut at the last dot is what pathlib would do."""

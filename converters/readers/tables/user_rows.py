@@ -16,11 +16,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
-from ...shards.sample import MEDIA_KINDS
-from ..candidate import Rejection
-from ..imports.columns import COMMON_NAMES, MEDIA
-from .values import without_nan
+from ....errors import UsageError
+from ....shards.sample import MEDIA_KINDS
+from ...candidate import Rejection
+from ...imports.columns import COMMON_NAMES, MEDIA
+from ..values import without_nan
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024
 PARQUET_ROWS = 100
