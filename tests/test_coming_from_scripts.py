@@ -22,7 +22,7 @@ from typing import Any
 import imported
 import pytest
 import triptych
-import triptych.converters.conversion.handmade
+import triptych.converters.views.handmade
 from triptych.catalog.pull.batch import preset_orders
 from triptych.catalog.registry import all_cards
 from triptych.cli import catalog_main, main

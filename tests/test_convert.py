@@ -17,7 +17,7 @@ import triptych
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from triptych.cli import main
-from triptych.converters.conversion.handmade import msswift_row
+from triptych.converters.views.handmade import msswift_row
 
 Row = dict[str, Any]
 
