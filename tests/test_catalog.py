@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from stores import cli, cli_json
-from triptych.catalog.document import CARD_BYTES
 from triptych.catalog.registry import all_cards, get_card, lint
 from triptych.catalog.schema.card import check_card
 from triptych.converters.readers import READERS
 from triptych.errors import UsageError
+from triptych.shards.strict_yaml import CARD_BYTES
 
 CARD = """\
 name: mine

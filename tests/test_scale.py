@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 from stores import check_accounts, clip, ingest, one
-from triptych.converters import hashes
 from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
-from triptych.converters.hashes import HashMap, HashSet
 from triptych.converters.imports.import_data import import_data
 from triptych.converters.ingest.event_log import read_ledger, read_withdrawn
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
@@ -20,7 +18,9 @@ from triptych.converters.ingest.stored_ids import KnownIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.corpora.spool import WaitingMedia
 from triptych.converters.readers.tables.cells import MadeIds
+from triptych.shards import hash_sets as hashes
 from triptych.shards.events import Run, new_run_id
+from triptych.shards.hash_sets import HashMap, HashSet
 from triptych.shards.store import Store
 
 ROWS = 20_000

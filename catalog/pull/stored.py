@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ...converters.hashes import HashMap
+from ...shards.hash_sets import HashMap
 from ...shards.query import connect, first_row
 from ...shards.store import Store, quote
 

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from ...converters.readers import check_options
 from ...errors import UsageError
 from ...shards.sample import MODALITIES
-from ..document import Lines, load_document
+from ...shards.strict_yaml import Lines, load_document
 from .lint import disagreements
 from .source import SOURCE_KINDS, CardModel, ConfigName, Gate, Language, Name, SourceCard
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...errors import UsageError
-from ..hashes import HashMap
+from ...shards.hash_sets import HashMap
 
 _BLOCK = 1024 * 1024
 

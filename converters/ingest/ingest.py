@@ -21,11 +21,11 @@ import pyarrow as pa
 
 from ...errors import DamagedError, TriptychError
 from ...shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
+from ...shards.hash_sets import HashSet
 from ...shards.media import MediaError, StoredMedia
 from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ...shards.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
-from ..hashes import HashSet
 from .event_log import Ledger, read_withdrawn
 from .quota import Tally
 from .sample_row import make_row

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..hashes import HashSet
+from ...shards.hash_sets import HashSet
 
 _CAREFUL = 4
 """Media on its way may be so many times longer than the longest that was met: then it is waited for."""

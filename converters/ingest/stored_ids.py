@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from ...shards.hash_sets import HashMap
 from ...shards.query import scan
 from ...shards.store import Store, quote
-from ..hashes import HashMap
 
 _MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
 _CONTENT = (

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ....converters.hashes import HashSet
 from ....shards.events import WITHDRAWN
+from ....shards.hash_sets import HashSet
 from ....shards.query import scan
 from ....shards.store import Store, quote
 from .failures import REASONS, TERMINAL

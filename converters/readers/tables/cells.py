@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
 from ...candidate import Blob
-from ...hashes import HashMap
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ..values import as_text
 
