@@ -71,12 +71,12 @@ def pull(
         mirror: Folder or base URL that answers for the original hosts (`<mirror>/<host>/<path>`).
         link: Name local media where it lies instead of copying it.
         keep_raw: Keep downloads that were read to their end.
-        ids, labels, where, part: Only some candidates; `catalog.subset.Selection` says which.
+        ids, labels, where, part: Only some candidates; `catalog.subset.Subset` says which.
         by, balance, speakers, seed: A draw from all candidates instead of the first ones.
         hours, max_tries: Stop at so many stored hours, or after so many candidates.
         retry: Reasons (`dead`, `private` ...) for which clips are asked for again although they ended the matter.
         jobs, cookies, proxy, per_minute, private_hosts: How clips of `urls` and `youtube` are fetched; see
-            `catalog.sources.clips.RemoteOptions`.
+            `catalog.sources.clips.ClipOptions`.
         evaluation: Name of a published list on the card: its samples only, annotated with its references.
         list_file: That list as a file.
 
@@ -85,17 +85,17 @@ def pull(
     """
     from .catalog.pull.pull import PullOptions, check_request
     from .catalog.pull.pull import pull as pull_dataset
-    from .catalog.sources.clips.options import RemoteOptions
-    from .catalog.subset import Selection
+    from .catalog.sources.clips.options import ClipOptions
+    from .catalog.subset import Subset
     from .shards.care import compact
 
-    remote = RemoteOptions(
+    remote = ClipOptions(
         jobs=jobs, cookies=Path(cookies).expanduser() if cookies else None, proxy=proxy,
         retry=frozenset(_tuple(retry)), per_minute=per_minute, private_hosts=private_hosts,
     )  # fmt: skip
     remote.check()
 
-    selection = Selection.parse(
+    selection = Subset.parse(
         samples=samples, ids=ids, labels=labels, where=where, part=part, by=by, balance=balance, speakers=speakers,
         hours=hours, max_tries=max_tries, seed=seed,
     )  # fmt: skip
@@ -148,7 +148,7 @@ def import_data(
     producer: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
-    """Import your own table, folder or corpus as the dataset `name`; see `converters.imports.import_data.import_data`."""
+    """Import your own table, folder or corpus as the dataset `name`; see `converters.imports.import_data`."""
     from .converters.imports.formats import FORMATS
     from .converters.imports.import_data import check_request
     from .converters.imports.import_data import import_data as import_into

@@ -23,15 +23,16 @@ import yaml
 from ..errors import UsageError
 from .files import Access
 from .files.mirror import LISTING, Mirror, mirror_key
-from .files.resolve import Part, list_urls, parts_of
+from .files.resolve import ResolvedFile, list_urls, parts_of
 from .pull.history import History
-from .pull.pull import PullOptions, Wanted, tokens_for
+from .pull.pull import tokens_for
+from .pull.request import PullOptions, PullRequest
 from .pull.sources import check_gate
 from .schema.files import groups
 from .schema.source import SourceCard
-from .sources.download.checksums import Expected, Sums
-from .sources.download.http import Fetcher
-from .sources.download.resumable import PartialFile, download
+from .sources.download.checksums import Expected, Hasher
+from .sources.download.http import HttpClient
+from .sources.download.resumable import ResumableFile, download
 from .units.whole import by_hand
 
 LISTED_EVERY_SECONDS = 10.0
@@ -39,7 +40,7 @@ LISTED_EVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class MirrorFile:
     """One file to fetch: where it is now, what it is called in a mirror, and its sum where the card has one."""
 
     url: str
@@ -64,41 +65,43 @@ class FetchResult:
     bytes: int = 0
 
 
-def wishes(name: str, *, options: PullOptions, scratch: Path) -> tuple[SourceCard, list[Wish], dict[str, str]]:
+def files_to_fetch(
+    name: str, *, options: PullOptions, scratch: Path
+) -> tuple[SourceCard, list[MirrorFile], dict[str, str]]:
     """What a pull of the dataset would read from hosts, and the commits that its repositories are at.
 
     Raises:
         UsageError: No such card, split, configuration or source.
         GateError: It is behind a gate, or must be got by hand.
     """
-    wanted = Wanted.of(name, options)
+    wanted = PullRequest.of(name, options)
     source = wanted.sources(History())[0]
     if source.manual is not None:
         raise by_hand(wanted.card, source)
     if source.named_files is None:
         raise UsageError(f"{name}: its source {source.kind} has no files to fetch.")
     check_gate(wanted.card, source)
-    with Fetcher(tokens=tokens_for(wanted)) as fetcher:
+    with HttpClient(tokens=tokens_for(wanted)) as fetcher:
         access = Access(fetcher, scratch, asked=True)
-        found: dict[str, Wish] = {}
+        found: dict[str, MirrorFile] = {}
         for group in groups(source.named_files, wanted.splits, wanted.configs):
             for url in list_urls(group):
-                found.setdefault(url, Wish(url, mirror_key(url), Expected()))
+                found.setdefault(url, MirrorFile(url, mirror_key(url), Expected()))
             for part in parts_of(source, group, access):
                 for wish in _wishes(part, source):
                     found.setdefault(wish.url, wish)
         for each in wanted.card.evaluation.values():
             # They are read through a mirror too, and are small.
-            found.setdefault(each.url, Wish(each.url, mirror_key(each.url), Expected(sha256=each.sha256)))
+            found.setdefault(each.url, MirrorFile(each.url, mirror_key(each.url), Expected(sha256=each.sha256)))
         return source, list(found.values()), dict(access.revisions)
 
 
-def _wishes(part: Part, source: SourceCard) -> Iterator[Wish]:
+def _wishes(part: ResolvedFile, source: SourceCard) -> Iterator[MirrorFile]:
     for url in part.urls:
         expected = part.expected if len(part.urls) == 1 else Expected()
         # Whatever endpoint answers, a mirror knows the hub by its own name.
         original = f"https://huggingface.co/{url.split('/', 3)[3]}" if part.revision else url
-        yield Wish(url, mirror_key(original), expected)
+        yield MirrorFile(url, mirror_key(original), expected)
 
 
 def fetch(
@@ -119,7 +122,7 @@ def fetch(
     options = options or PullOptions()
     to = to.expanduser().absolute()
     # Before anything is made: a card that does not exist leaves no folder behind.
-    Wanted.of(name, options)
+    PullRequest.of(name, options)
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -127,13 +130,13 @@ def fetch(
     if Mirror.open(to).subset:
         raise UsageError(f"{to} is a mirror of smaller stand-ins (subset); whole files do not belong there.")
     with _shared(to) as partial:
-        source, files, revisions = wishes(name, options=options, scratch=partial)
+        source, files, revisions = files_to_fetch(name, options=options, scratch=partial)
         result = FetchResult(name, f"{source.kind} {source.place}", str(to))
         listing = _Listing(to, revisions)
         if source.is_remote and on_notice is not None:
             on_notice(f"{name}: these are its tables; the clips that they name stay on their own hosts")
         try:
-            with Fetcher(tokens=tokens_for(Wanted.of(name, options))) as fetcher:
+            with HttpClient(tokens=tokens_for(PullRequest.of(name, options))) as fetcher:
                 for wish in files:
                     with _claimed(partial, wish, on_notice) as claim:
                         there = _sum_of(to / wish.key, listing.known(wish.key) or claim.sum, wish.expected)
@@ -186,7 +189,7 @@ class _Claim:
 
 
 @contextmanager
-def _claimed(partial: Path, wish: Wish, on_notice: Callable[[str], None] | None) -> Iterator[_Claim]:
+def _claimed(partial: Path, wish: MirrorFile, on_notice: Callable[[str], None] | None) -> Iterator[_Claim]:
     """One file at a time is looked for, fetched and put in its place by one process."""
     with (partial / f"{hashlib.sha256(wish.key.encode()).hexdigest()[:32]}.claim").open("a+") as file:
         try:
@@ -231,7 +234,7 @@ def _sum_of(target: Path, known: str | None, expected: Expected) -> str | None:
     wanted = expected.sha256 or known
     if not target.is_file() or (wanted is None and expected.md5 is None):
         return None
-    sums = Sums(expected)
+    sums = Hasher(expected)
     sums.update_from(target)
     measured = sums.measured()
     is_right = measured.sha256 == wanted if wanted else measured.md5 == expected.md5
@@ -239,7 +242,7 @@ def _sum_of(target: Path, known: str | None, expected: Expected) -> str | None:
 
 
 def _forget(partial: Path, url: str) -> None:
-    target = PartialFile(partial, url)
+    target = ResumableFile(partial, url)
     if target.folder.is_dir():
         with target.locked():
             target.discard()
@@ -259,4 +262,4 @@ def _write_listing(to: Path, mirror: Mirror, sums: dict[str, str], revisions: di
     temporary.replace(path)
 
 
-__all__ = ["FetchResult", "Wish", "fetch", "wishes"]
+__all__ = ["FetchResult", "MirrorFile", "fetch", "files_to_fetch"]

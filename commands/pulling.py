@@ -13,7 +13,7 @@ from .options import CardsOption, JsonOption, StoreOption, listed
 
 if TYPE_CHECKING:
     from ..catalog.fetch import FetchResult
-    from ..catalog.pull.batch import Order, PassedOver
+    from ..catalog.pull.batch import PullItem, Skipped
     from ..catalog.pull.plan import PullPlan
     from ..catalog.pull.pull import PullOptions, PullResult
 
@@ -91,8 +91,8 @@ def pull(
 def _orders(
     names: list[str], panel: str | None, modality: str | None, preset: str | None, samples: int | None,
     options: dict[str, Any],
-) -> tuple[list[Order], list[PassedOver]]:  # fmt: skip
-    from ..catalog.pull.batch import Order, check_orders, chosen_orders, open_orders, preset_orders
+) -> tuple[list[PullItem], list[Skipped]]:  # fmt: skip
+    from ..catalog.pull.batch import PullItem, check_orders, chosen_orders, open_orders, preset_orders
 
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
     if sum(ways) != 1:
@@ -100,13 +100,13 @@ def _orders(
                          hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
     if options["from_path"] is not None and len(names) != 1:
         raise UsageError("--from is for one dataset at a time.")
-    passed: list[PassedOver] = []
+    passed: list[Skipped] = []
     if preset is not None:
         orders, passed = open_orders(
             preset_orders(preset, samples=samples), mirror=options["mirror"], cards=options["cards"]
         )
     elif names:
-        orders = [Order(name, samples) for name in names]
+        orders = [PullItem(name, samples) for name in names]
     else:
         orders, passed = chosen_orders(
             panel=panel, modality=modality, samples=samples, mirror=options["mirror"], cards=options["cards"]
@@ -116,7 +116,7 @@ def _orders(
 
 
 def _pull_several(
-    orders: list[Order], passed: list[PassedOver], options: dict[str, Any], store: Path | None, *, as_json: bool
+    orders: list[PullItem], passed: list[Skipped], options: dict[str, Any], store: Path | None, *, as_json: bool
 ) -> None:
     """Every dataset in its turn; one that fails does not keep the others from being pulled."""
     results: list[PullResult] = []
@@ -142,7 +142,7 @@ def _pull_several(
     _exit_code(results)
 
 
-def _of_order(order: Order, options: dict[str, Any]) -> dict[str, Any]:
+def _of_order(order: PullItem, options: dict[str, Any]) -> dict[str, Any]:
     """The options of one pull: what an order says goes before what was given for all."""
     return options | {
         "samples": order.samples,
@@ -152,7 +152,7 @@ def _of_order(order: Order, options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pull_one(order: Order, options: dict[str, Any], store: Path | None) -> PullResult:
+def _pull_one(order: PullItem, options: dict[str, Any], store: Path | None) -> PullResult:
     from ..api import pull as pull_dataset
 
     unit = "samples" if order.samples or _is_of_clips(order, options) else "bytes"
@@ -171,7 +171,7 @@ def _pull_one(order: Order, options: dict[str, Any], store: Path | None) -> Pull
         return pull_dataset(order.name, store=store, on_samples=on_samples, on_bytes=on_bytes, **chosen)
 
 
-def _is_of_clips(order: Order, options: dict[str, Any]) -> bool:
+def _is_of_clips(order: PullItem, options: dict[str, Any]) -> bool:
     """Whether a table's clips are counted, rather than the bytes of a file."""
     from ..catalog.registry import get_card
     from ..catalog.schema.source import REMOTE_KINDS
@@ -228,7 +228,7 @@ def _exit_code(results: list[PullResult]) -> None:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
-def _dry_run(orders: list[Order], options: dict[str, Any], store: Path | None, *, as_json: bool) -> None:
+def _dry_run(orders: list[PullItem], options: dict[str, Any], store: Path | None, *, as_json: bool) -> None:
     from ..catalog.pull.plan import plan
 
     plans = [plan(order.name, store_path=store, options=_planned_options(order, options)) for order in orders]
@@ -253,10 +253,10 @@ def _show_plan(plan: PullPlan) -> None:
         output.say(f"  - {line}")
 
 
-def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
+def _planned_options(order: PullItem, options: dict[str, Any]) -> PullOptions:
     from ..catalog.pull.pull import PullOptions
-    from ..catalog.sources.clips.options import RemoteOptions
-    from ..catalog.subset import Selection
+    from ..catalog.sources.clips.options import ClipOptions
+    from ..catalog.subset import Subset
 
     chosen = _of_order(order, options)
     return PullOptions(
@@ -268,8 +268,8 @@ def _planned_options(order: Order, options: dict[str, Any]) -> PullOptions:
         as_config=chosen["as_config"],
         mirror=chosen["mirror"],
         cards=chosen["cards"],
-        remote=RemoteOptions(jobs=chosen["clips"]["jobs"]),
-        selection=Selection.parse(samples=order.samples, **chosen["choice"]),
+        remote=ClipOptions(jobs=chosen["clips"]["jobs"]),
+        selection=Subset.parse(samples=order.samples, **chosen["choice"]),
     )
 
 
@@ -313,10 +313,10 @@ def _fetch_one(name: str, to: Path, options: PullOptions) -> FetchResult:
 def _print_urls(names: list[str], options: PullOptions, *, as_json: bool) -> None:
     from tempfile import TemporaryDirectory
 
-    from ..catalog.fetch import wishes
+    from ..catalog.fetch import files_to_fetch
 
     with TemporaryDirectory() as scratch:
-        found = [wish for name in names for wish in wishes(name, options=options, scratch=Path(scratch))[1]]
+        found = [wish for name in names for wish in files_to_fetch(name, options=options, scratch=Path(scratch))[1]]
     document = [{"url": wish.url, "path": wish.key, "sha256": wish.expected.sha256, "md5": wish.expected.md5}
                 for wish in found]  # fmt: skip
 

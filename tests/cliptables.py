@@ -9,7 +9,7 @@ from remotes import options
 from stores import check_accounts, leftovers
 from triptych.catalog.pull.pull import PullOptions, PullResult
 from triptych.catalog.pull.pull import pull as pull_dataset
-from triptych.catalog.subset import Selection
+from triptych.catalog.subset import Subset
 from triptych.shards.store import Store
 
 CARD = """
@@ -48,7 +48,7 @@ def pull_from(
 ) -> PullResult:
     given = PullOptions(
         samples=samples, mirror=str(folder / "mirror"), cards=(folder / "cards",), remote=options(**remote),
-        selection=Selection.parse(samples=samples, **(selection or {})),
+        selection=Subset.parse(samples=samples, **(selection or {})),
     )  # fmt: skip
     result = pull_dataset(name, store=Store.create(root), options=given)
     check_accounts(root)

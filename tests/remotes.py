@@ -17,7 +17,7 @@ from typing import Any
 
 import av
 import numpy as np
-from triptych.catalog.sources.clips import RemoteOptions, fetch_remote
+from triptych.catalog.sources.clips import ClipOptions, fetch_remote
 from triptych.converters.candidate import Blob, Candidate, Rejection, Remote
 
 RATE = 48_000
@@ -87,11 +87,11 @@ def wanted(
     return Candidate(name, split, {"text": name}, [(kind, Blob(name, remote=remote))], uri=url)
 
 
-def options(**given: Any) -> RemoteOptions:
-    return RemoteOptions(**{"jobs": 2, "timeout_s": 60.0, "backoff_s": 0.05, "private_hosts": True, **given})
+def options(**given: Any) -> ClipOptions:
+    return ClipOptions(**{"jobs": 2, "timeout_s": 60.0, "backoff_s": 0.05, "private_hosts": True, **given})
 
 
-def fetched(items: Iterable[Any], spool: Path, given: RemoteOptions | None = None, **more: Any) -> list[Any]:
+def fetched(items: Iterable[Any], spool: Path, given: ClipOptions | None = None, **more: Any) -> list[Any]:
     return list(fetch_remote(items, given or options(), dataset="clips", spool=spool, **more))
 
 

@@ -15,9 +15,9 @@ import pytest
 from triptych.catalog.sources.archives import reader as archive_module
 from triptych.catalog.sources.archives.reader import members
 from triptych.catalog.sources.download.checksums import Expected
-from triptych.catalog.sources.download.http import Fetcher
+from triptych.catalog.sources.download.http import HttpClient
 from triptych.catalog.sources.download.retry import Retry
-from triptych.catalog.sources.download.streaming import GrowingFile
+from triptych.catalog.sources.download.streaming import StreamingFile
 from triptych.converters.candidate import RawFile
 from triptych.errors import DamagedError, NetworkError
 
@@ -107,9 +107,9 @@ def test_an_archive_on_a_host_is_read_as_far_as_needed_then_to_its_checked_end(t
     (tmp_path / "host/a.tgz").write_bytes(data)
     partial = tmp_path / "partial"
     wanted = Expected(sha256=hashlib.sha256(data).hexdigest())
-    with serve(tmp_path / "host") as server, Fetcher(retry=Retry(attempts=3, base=0.001)) as fetcher:
+    with serve(tmp_path / "host") as server, HttpClient(retry=Retry(attempts=3, base=0.001)) as fetcher:
         url = server.url("/a.tgz")
-        with GrowingFile(fetcher, url, partial, expected=wanted) as stream:
+        with StreamingFile(fetcher, url, partial, expected=wanted) as stream:
             reading = members(stream, name="a.tgz", uri=url, revision="r")
             first = [item.read() for item in itertools.islice(reading, 10) if isinstance(item, RawFile)]
             reading.close()
@@ -117,10 +117,10 @@ def test_an_archive_on_a_host_is_read_as_far_as_needed_then_to_its_checked_end(t
             assert not stream.complete and 2_000_000 < stream.bytes_fetched < 2_000_000 + 3 * 1024 * 1024
             kept = stream.bytes_fetched
         server.fault("/a.tgz", drop_after=3_000_000, times=2)
-        with GrowingFile(fetcher, url, partial, expected=wanted) as stream:
+        with StreamingFile(fetcher, url, partial, expected=wanted) as stream:
             assert read(stream) == (list(files.items()), [])
             assert stream.complete and stream.bytes_fetched == len(data) - kept
-        with GrowingFile(fetcher, url, tmp_path / "other", expected=Expected(sha256="0" * 64)) as stream:
+        with StreamingFile(fetcher, url, tmp_path / "other", expected=Expected(sha256="0" * 64)) as stream:
             reading = members(stream, name="a.tgz", uri=url, revision="r")
             with pytest.raises(DamagedError):
                 list(reading)

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 from triptych.catalog.sources.download.checksums import Expected
-from triptych.catalog.sources.download.http import Fetcher, NotFound, RemoteChanged, Timeouts, _redirected
+from triptych.catalog.sources.download.http import HttpClient, NotFound, RemoteChanged, Timeouts, _redirected
 from triptych.catalog.sources.download.ranges import RangeFile, RangesIgnored
-from triptych.catalog.sources.download.resumable import NoSpace, PartialFile, download, file_name
-from triptych.catalog.sources.download.retry import Patience, Retry, retry_after_seconds
-from triptych.catalog.sources.download.streaming import GrowingFile
+from triptych.catalog.sources.download.resumable import NoSpace, ResumableFile, download, file_name
+from triptych.catalog.sources.download.retry import Retry, RetryBudget, retry_after_seconds
+from triptych.catalog.sources.download.streaming import StreamingFile
 from triptych.errors import DamagedError, GateError, NetworkError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -47,8 +47,8 @@ def server(tmp_path: Path) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def fetcher() -> Iterator[Fetcher]:
-    with Fetcher(retry=QUICK) as one:
+def fetcher() -> Iterator[HttpClient]:
+    with HttpClient(retry=QUICK) as one:
         yield one
 
 
@@ -58,13 +58,13 @@ def partial(tmp_path: Path) -> Path:
 
 
 def folder_of(partial: Path, url: str) -> Path:
-    return PartialFile(partial, url).folder
+    return ResumableFile(partial, url).folder
 
 
 def leave_prefix(partial: Path, server: Loopback, count: int) -> None:
     """What a download leaves that ended after about `count` bytes."""
     server.fault(FILE, drop_after=count, times=1)
-    with Fetcher(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
+    with HttpClient(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
         download(impatient, server.url(FILE), partial)
     assert (folder_of(partial, server.url(FILE)) / "data").read_bytes() == DATA[:count]
     server.clear()
@@ -84,7 +84,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
 
 def test_backoff_doubles_within_its_cap_and_honours_retry_after() -> None:
     slept: list[float] = []
-    patience = Patience(Retry(attempts=6, base=1, longest=5, total=1000), sleep=slept.append, jitter=lambda: 1.0)
+    patience = RetryBudget(Retry(attempts=6, base=1, longest=5, total=1000), sleep=slept.append, jitter=lambda: 1.0)
     patience.answered()
     for wait in (None, None, None, 3.0, 900.0):
         patience.failed("u", "500", retry_after=wait)
@@ -95,7 +95,7 @@ def test_backoff_doubles_within_its_cap_and_honours_retry_after() -> None:
 
 def test_patience_ends_when_the_total_time_would_pass() -> None:
     now = [0.0]
-    patience = Patience(
+    patience = RetryBudget(
         Retry(attempts=100, base=1, longest=8, total=20),
         sleep=lambda s: now.__setitem__(0, now[0] + s),
         clock=lambda: now[0],
@@ -108,7 +108,7 @@ def test_patience_ends_when_the_total_time_would_pass() -> None:
 
 
 def test_bytes_that_arrive_restore_patience() -> None:
-    patience = Patience(Retry(attempts=2, base=0, total=1000), sleep=lambda s: None)
+    patience = RetryBudget(Retry(attempts=2, base=0, total=1000), sleep=lambda s: None)
     patience.answered()
     for _ in range(20):
         patience.failed("u", "dropped")
@@ -123,13 +123,13 @@ def test_429_and_500_are_retried_and_retry_after_is_waited_for(server: Loopback)
     slept: list[float] = []
     server.fault(FILE, status=429, retry_after="1", times=2)
     server.fault(FILE, status=500, times=3)
-    with Fetcher(retry=Retry(attempts=6, base=0.001), sleep=slept.append) as fetcher:
+    with HttpClient(retry=Retry(attempts=6, base=0.001), sleep=slept.append) as fetcher:
         assert fetcher.read(server.url(FILE)) == DATA
     assert [one.status for one in server.seen(FILE)] == [429, 429, 500, 200]
     assert 1 <= slept[0] <= 1.1 and 1 <= slept[1] <= 1.1 and slept[2] < 1
 
 
-def test_a_host_that_always_fails_ends_with_a_clear_error(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_host_that_always_fails_ends_with_a_clear_error(server: Loopback, fetcher: HttpClient) -> None:
     server.fault(FILE, status=503)
     with pytest.raises(NetworkError, match=r"gave up after 4 attempts.*503") as caught:
         fetcher.read(server.url(FILE))
@@ -137,7 +137,7 @@ def test_a_host_that_always_fails_ends_with_a_clear_error(server: Loopback, fetc
     assert len(server.seen(FILE)) == 4
 
 
-def test_a_host_that_does_not_answer_at_all_ends_sooner(fetcher: Fetcher) -> None:
+def test_a_host_that_does_not_answer_at_all_ends_sooner(fetcher: HttpClient) -> None:
     with pytest.raises(NetworkError, match="gave up after 2 attempts"):
         fetcher.head("http://127.0.0.1:9/a")
 
@@ -145,48 +145,50 @@ def test_a_host_that_does_not_answer_at_all_ends_sooner(fetcher: Fetcher) -> Non
 def test_a_stalled_host_times_out(server: Loopback) -> None:
     server.fault(FILE, delay=1.0)
     with (
-        Fetcher(retry=Retry(attempts=2, base=0.001), timeouts=Timeouts(read=0.1)) as fetcher,
+        HttpClient(retry=Retry(attempts=2, base=0.001), timeouts=Timeouts(read=0.1)) as fetcher,
         pytest.raises(NetworkError, match="ReadTimeout"),
     ):
         fetcher.read(server.url(FILE))
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_gate_is_a_gate_error_that_says_what_to_do(server: Loopback, fetcher: Fetcher, status: int) -> None:
+def test_a_gate_is_a_gate_error_that_says_what_to_do(server: Loopback, fetcher: HttpClient, status: int) -> None:
     server.fault(FILE, status=status)
     with pytest.raises(GateError, match=str(status)) as caught:
         fetcher.head(server.url(FILE))
     assert caught.value.exit_code == 3 and "--from" in (caught.value.hint or "")
 
 
-def test_a_missing_file_is_not_found_at_once(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_missing_file_is_not_found_at_once(server: Loopback, fetcher: HttpClient) -> None:
     with pytest.raises(NotFound, match="404"):
         fetcher.read(server.url("/nothing"))
     assert len(server.seen("/nothing")) == 1
 
 
-def test_other_statuses_are_not_retried(server: Loopback, fetcher: Fetcher) -> None:
+def test_other_statuses_are_not_retried(server: Loopback, fetcher: HttpClient) -> None:
     server.fault(FILE, status=400)
     with pytest.raises(NetworkError, match="400"):
         fetcher.read(server.url(FILE))
     assert len(server.seen(FILE)) == 1
 
 
-def test_head_says_size_etag_and_ranges(server: Loopback, fetcher: Fetcher) -> None:
+def test_head_says_size_etag_and_ranges(server: Loopback, fetcher: HttpClient) -> None:
     remote = fetcher.head(server.url(FILE))
     assert (remote.url, remote.size, remote.accepts_ranges) == (server.url(FILE), len(DATA), True)
     assert remote.etag == f'"{SHA256[:16]}"' and remote.last_modified == "Tue, 03 Nov 2026 08:00:00 GMT"
 
 
 @pytest.mark.parametrize("status", [403, 405, 501])
-def test_head_falls_back_to_one_byte_where_the_host_refuses_it(server: Loopback, fetcher: Fetcher, status: int) -> None:
+def test_head_falls_back_to_one_byte_where_the_host_refuses_it(
+    server: Loopback, fetcher: HttpClient, status: int
+) -> None:
     server.fault(FILE, status=status, method="HEAD")
     assert fetcher.head(server.url(FILE)).size == len(DATA)
     assert [one.headers["range"] for one in server.seen(FILE, "GET")] == ["bytes=0-0"]
 
 
 @pytest.mark.parametrize("html_type", [True, False])
-def test_a_web_page_is_never_data(server: Loopback, fetcher: Fetcher, partial: Path, html_type: bool) -> None:
+def test_a_web_page_is_never_data(server: Loopback, fetcher: HttpClient, partial: Path, html_type: bool) -> None:
     server.fault(FILE, html=True, html_type=html_type)
     with pytest.raises(NetworkError, match="web page") as caught:
         download(fetcher, server.url(FILE), partial)
@@ -200,7 +202,7 @@ def test_a_token_goes_to_its_host_and_never_to_another(server: Loopback, tmp_pat
     cdn = tmp_path / "cdn"
     cdn.mkdir()
     (cdn / "blob").write_bytes(DATA)
-    with serve(cdn) as elsewhere, Fetcher(retry=QUICK, tokens={server.host: "secret"}) as fetcher:
+    with serve(cdn) as elsewhere, HttpClient(retry=QUICK, tokens={server.host: "secret"}) as fetcher:
         server.fault("/gated", token="secret")
         server.fault("/gated", redirect=elsewhere.url("/blob"))
         assert fetcher.read(server.url("/gated")) == DATA
@@ -212,13 +214,13 @@ def test_a_token_goes_to_its_host_and_never_to_another(server: Loopback, tmp_pat
         assert "authorization" not in server.seen(FILE)[0].headers
 
 
-def test_redirects_are_bounded(server: Loopback, fetcher: Fetcher) -> None:
+def test_redirects_are_bounded(server: Loopback, fetcher: HttpClient) -> None:
     server.fault("/loop", redirect="/loop")
     with pytest.raises(NetworkError, match="redirects"):
         fetcher.read(server.url("/loop"))
 
 
-def test_a_redirect_may_not_leave_http(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_redirect_may_not_leave_http(server: Loopback, fetcher: HttpClient) -> None:
     server.fault("/out", redirect="file:///etc/passwd")
     with pytest.raises(NetworkError, match="refused a redirect"):
         fetcher.read(server.url("/out"))
@@ -231,7 +233,7 @@ def test_a_redirect_may_leave_http_for_https_but_never_https_for_http() -> None:
         _redirected("https://h/a", "http://h/b")
 
 
-def test_a_document_larger_than_its_limit_is_refused(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_document_larger_than_its_limit_is_refused(server: Loopback, fetcher: HttpClient) -> None:
     with pytest.raises(NetworkError, match="more than"):
         fetcher.read(server.url(FILE), limit=1000)
 
@@ -239,7 +241,9 @@ def test_a_document_larger_than_its_limit_is_refused(server: Loopback, fetcher: 
 # --- download --------------------------------------------------------------------------------------------------------
 
 
-def test_a_download_is_the_file_and_a_second_fetches_nothing(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_download_is_the_file_and_a_second_fetches_nothing(
+    server: Loopback, fetcher: HttpClient, partial: Path
+) -> None:
     told: list[tuple[int, int | None]] = []
     done = download(
         fetcher,
@@ -256,7 +260,7 @@ def test_a_download_is_the_file_and_a_second_fetches_nothing(server: Loopback, f
     assert (again.path, again.sha256, again.fetched, len(server.requests)) == (done.path, SHA256, 0, requests)
 
 
-def test_dropped_connections_are_resumed_by_range(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_dropped_connections_are_resumed_by_range(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     server.fault(FILE, drop_after=70_000, times=3)
     done = download(fetcher, server.url(FILE), partial, expected=Expected(sha256=SHA256))
     assert done.path.read_bytes() == DATA
@@ -264,7 +268,7 @@ def test_dropped_connections_are_resumed_by_range(server: Loopback, fetcher: Fet
     assert server.sent(FILE) == len(DATA), "no byte came twice"
 
 
-def test_a_later_process_continues_the_prefix(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_later_process_continues_the_prefix(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     leave_prefix(partial, server, 123_456)
     done = download(fetcher, server.url(FILE), partial, expected=Expected(sha256=SHA256, md5=MD5))
     assert done.path.read_bytes() == DATA and done.fetched == len(DATA) - 123_456
@@ -273,7 +277,7 @@ def test_a_later_process_continues_the_prefix(server: Loopback, fetcher: Fetcher
 
 
 def test_a_host_that_answers_200_to_a_range_is_never_appended(
-    server: Loopback, fetcher: Fetcher, partial: Path
+    server: Loopback, fetcher: HttpClient, partial: Path
 ) -> None:
     leave_prefix(partial, server, 123_456)
     server.fault(FILE, ignore_ranges=True)
@@ -285,12 +289,12 @@ def test_a_host_that_answers_200_to_a_range_is_never_appended(
 
 @pytest.mark.parametrize("etag", [None, ""])
 def test_a_file_that_changed_between_runs_starts_over(
-    server: Loopback, fetcher: Fetcher, partial: Path, etag: str | None
+    server: Loopback, fetcher: HttpClient, partial: Path, etag: str | None
 ) -> None:
     if etag == "":
         server.fault(FILE, etag="")
     server.fault(FILE, drop_after=100_000, times=1)
-    with Fetcher(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
+    with HttpClient(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
         download(impatient, server.url(FILE), partial)
     server.clear()
     longer = OTHER + b"more"
@@ -302,10 +306,10 @@ def test_a_file_that_changed_between_runs_starts_over(
 
 
 def test_another_etag_starts_over_where_the_host_ignores_if_range(
-    server: Loopback, fetcher: Fetcher, partial: Path
+    server: Loopback, fetcher: HttpClient, partial: Path
 ) -> None:
     server.fault(FILE, etag='W/"one"', drop_after=100_000)
-    with Fetcher(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
+    with HttpClient(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
         download(impatient, server.url(FILE), partial)
     server.clear()
     server.fault(FILE, etag='W/"two"', content=OTHER)
@@ -314,16 +318,16 @@ def test_another_etag_starts_over_where_the_host_ignores_if_range(
     assert [(one.status, "if-range" in one.headers) for one in server.seen(FILE)] == [(206, False), (200, False)]
 
 
-def test_without_etag_the_same_size_continues(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_without_etag_the_same_size_continues(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     server.fault(FILE, etag="")
     server.fault(FILE, drop_after=100_000, times=1)
-    with Fetcher(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
+    with HttpClient(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
         download(impatient, server.url(FILE), partial)
     done = download(fetcher, server.url(FILE), partial, expected=Expected(sha256=SHA256))
     assert done.path.read_bytes() == DATA and done.fetched == len(DATA) - 100_000
 
 
-def test_a_file_that_shrank_below_the_prefix_starts_over(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_file_that_shrank_below_the_prefix_starts_over(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     leave_prefix(partial, server, 123_456)
     (server.folder / "data/a.tar.gz").write_bytes(OTHER[:1000])
     server.fault(FILE, etag=f'"{SHA256[:16]}"')
@@ -333,7 +337,7 @@ def test_a_file_that_shrank_below_the_prefix_starts_over(server: Loopback, fetch
 
 @pytest.mark.parametrize("wrong", [Expected(sha256="0" * 64), Expected(md5="0" * 32)])
 def test_a_wrong_checksum_is_damage_and_leaves_nothing(
-    server: Loopback, fetcher: Fetcher, partial: Path, wrong: Expected
+    server: Loopback, fetcher: HttpClient, partial: Path, wrong: Expected
 ) -> None:
     with pytest.raises(DamagedError) as caught:
         download(fetcher, server.url(FILE), partial, expected=wrong)
@@ -343,13 +347,13 @@ def test_a_wrong_checksum_is_damage_and_leaves_nothing(
     assert sorted(path.name for path in folder_of(partial, server.url(FILE)).iterdir()) == ["holder.json", "lock"]
 
 
-def test_a_wrong_size_is_refused_before_the_body(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_wrong_size_is_refused_before_the_body(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     with pytest.raises(DamagedError, match=r"offers 300,000 bytes, expected 12"):
         download(fetcher, server.url(FILE), partial, expected=Expected(size=12))
     assert not (folder_of(partial, server.url(FILE)) / "data").exists()
 
 
-def test_a_damaged_prefix_is_found_by_the_checksum(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_damaged_prefix_is_found_by_the_checksum(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     leave_prefix(partial, server, 123_456)
     data = folder_of(partial, server.url(FILE)) / "data"
     data.write_bytes(b"x" + data.read_bytes()[1:])
@@ -358,20 +362,22 @@ def test_a_damaged_prefix_is_found_by_the_checksum(server: Loopback, fetcher: Fe
     assert download(fetcher, server.url(FILE), partial, expected=Expected(sha256=SHA256)).path.read_bytes() == DATA
 
 
-def test_a_content_length_too_long_is_retried_and_ends(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_content_length_too_long_is_retried_and_ends(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     server.fault(FILE, length=len(DATA) + 5, ignore_ranges=True)
     with pytest.raises(NetworkError, match="gave up"):
         download(fetcher, server.url(FILE), partial)
 
 
-def test_a_content_length_too_short_is_found_by_the_checksum(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_content_length_too_short_is_found_by_the_checksum(
+    server: Loopback, fetcher: HttpClient, partial: Path
+) -> None:
     server.fault(FILE, length=len(DATA) - 5, times=1)
     with pytest.raises(DamagedError):
         download(fetcher, server.url(FILE), partial, expected=Expected(sha256=SHA256))
 
 
 def test_no_space_is_said_before_the_first_byte(
-    server: Loopback, fetcher: Fetcher, partial: Path, monkeypatch: pytest.MonkeyPatch
+    server: Loopback, fetcher: HttpClient, partial: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Full:
         free = 1000
@@ -384,7 +390,7 @@ def test_no_space_is_said_before_the_first_byte(
 
 
 def test_a_finished_file_that_is_no_longer_the_expected_one_is_fetched_again(
-    server: Loopback, fetcher: Fetcher, partial: Path
+    server: Loopback, fetcher: HttpClient, partial: Path
 ) -> None:
     download(fetcher, server.url(FILE), partial)
     (server.folder / "data/a.tar.gz").write_bytes(OTHER)
@@ -392,7 +398,7 @@ def test_a_finished_file_that_is_no_longer_the_expected_one_is_fetched_again(
     assert download(fetcher, server.url(FILE), partial, expected=wanted).path.read_bytes() == OTHER
 
 
-def test_an_empty_file_is_a_file(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_an_empty_file_is_a_file(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     (server.folder / "empty").write_bytes(b"")
     assert download(fetcher, server.url("/empty"), partial).path.read_bytes() == b""
 
@@ -415,7 +421,7 @@ else:
 
 @pytest.mark.parametrize("kind", ["download", "growing"])
 def test_a_killed_process_is_continued_to_identical_bytes(
-    server: Loopback, fetcher: Fetcher, partial: Path, kind: str
+    server: Loopback, fetcher: HttpClient, partial: Path, kind: str
 ) -> None:
     url = server.url(FILE)
     server.fault(FILE, delay=0.03)
@@ -432,7 +438,9 @@ def test_a_killed_process_is_continued_to_identical_bytes(
     assert done.path.read_bytes() == DATA and done.fetched == len(DATA) - len(prefix)
 
 
-def test_a_second_process_waits_is_told_and_reuses_the_file(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_second_process_waits_is_told_and_reuses_the_file(
+    server: Loopback, fetcher: HttpClient, partial: Path
+) -> None:
     url = server.url(FILE)
     server.fault(FILE, delay=0.02)
     with subprocess.Popen(
@@ -458,11 +466,11 @@ def test_file_names_from_urls_are_safe() -> None:
 # --- growing file ----------------------------------------------------------------------------------------------------
 
 
-def grow(fetcher: Fetcher, server: Loopback, partial: Path, **options: Any) -> GrowingFile:
-    return GrowingFile(fetcher, server.url(FILE), partial, **options)
+def grow(fetcher: HttpClient, server: Loopback, partial: Path, **options: Any) -> StreamingFile:
+    return StreamingFile(fetcher, server.url(FILE), partial, **options)
 
 
-def read_exactly(file: GrowingFile, count: int) -> bytes:
+def read_exactly(file: StreamingFile, count: int) -> bytes:
     data = b""
     while len(data) < count:
         piece = file.read(count - len(data))
@@ -472,7 +480,7 @@ def read_exactly(file: GrowingFile, count: int) -> bytes:
 
 
 def test_leaving_early_keeps_the_prefix_and_later_reading_continues_it(
-    server: Loopback, fetcher: Fetcher, partial: Path
+    server: Loopback, fetcher: HttpClient, partial: Path
 ) -> None:
     with grow(fetcher, server, partial) as file:
         assert read_exactly(file, 80_000) == DATA[:80_000]
@@ -495,15 +503,15 @@ def test_leaving_early_keeps_the_prefix_and_later_reading_continues_it(
     assert len(server.seen(FILE)) == 2
 
 
-def test_reading_ahead_is_modest(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_reading_ahead_is_modest(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     big = random.Random(3).randbytes(24 * 1024 * 1024)
     (server.folder / "big").write_bytes(big)
-    with GrowingFile(fetcher, server.url("/big"), partial) as file:
+    with StreamingFile(fetcher, server.url("/big"), partial) as file:
         assert read_exactly(file, 1_000_000) == big[:1_000_000]
         assert file.bytes_fetched <= 1_000_000 + 1024 * 1024
 
 
-def test_a_connection_dropped_in_the_middle_is_resumed(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_connection_dropped_in_the_middle_is_resumed(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     server.fault(FILE, drop_after=90_000, times=2)
     with grow(fetcher, server, partial, expected=Expected(len(DATA), SHA256)) as file:
         assert file.read() == DATA and file.complete
@@ -511,7 +519,7 @@ def test_a_connection_dropped_in_the_middle_is_resumed(server: Loopback, fetcher
     assert server.sent(FILE) == len(DATA)
 
 
-def test_a_connection_that_keeps_dropping_ends(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_connection_that_keeps_dropping_ends(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     server.fault(FILE, drop_after=10_000)
     with grow(fetcher, server, partial) as file, pytest.raises(NetworkError, match="gave up"):
         file.read()
@@ -519,7 +527,7 @@ def test_a_connection_that_keeps_dropping_ends(server: Loopback, fetcher: Fetche
 
 
 def test_a_host_without_ranges_that_drops_is_read_again_and_compared(
-    server: Loopback, fetcher: Fetcher, partial: Path
+    server: Loopback, fetcher: HttpClient, partial: Path
 ) -> None:
     server.fault(FILE, drop_after=90_000, times=2)
     server.fault(FILE, ignore_ranges=True)
@@ -529,7 +537,7 @@ def test_a_host_without_ranges_that_drops_is_read_again_and_compared(
     assert [one.status for one in server.seen(FILE)] == [200, 200, 200] and len(told) == 2
 
 
-def test_a_file_that_changes_while_it_is_read_is_an_error(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_an_error(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     server.fault(FILE, drop_after=90_000, times=1)
     with grow(fetcher, server, partial) as file:
         assert read_exactly(file, 90_000) == DATA[:90_000]
@@ -542,7 +550,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(server: Loopback, fetc
 
 
 def test_a_file_that_changed_before_it_is_read_again_starts_over(
-    server: Loopback, fetcher: Fetcher, partial: Path
+    server: Loopback, fetcher: HttpClient, partial: Path
 ) -> None:
     leave_prefix(partial, server, 120_000)
     (server.folder / "data/a.tar.gz").write_bytes(OTHER)
@@ -552,7 +560,7 @@ def test_a_file_that_changed_before_it_is_read_again_starts_over(
     assert len(told) == 1 and "starting over" in told[0]
 
 
-def test_the_prefix_is_served_while_the_host_is_away(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_the_prefix_is_served_while_the_host_is_away(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     leave_prefix(partial, server, 120_000)
     server.fault(FILE, status=503)
     with grow(fetcher, server, partial) as file:
@@ -561,14 +569,14 @@ def test_the_prefix_is_served_while_the_host_is_away(server: Loopback, fetcher: 
             file.read(1)
 
 
-def test_a_wrong_checksum_ends_the_stream_with_damage(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_a_wrong_checksum_ends_the_stream_with_damage(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     with grow(fetcher, server, partial, expected=Expected(sha256="0" * 64)) as file, pytest.raises(DamagedError):
         file.read()
     assert not (folder_of(partial, server.url(FILE)) / "data").exists()
 
 
 def test_a_whole_prefix_is_checked_and_finished_without_the_host(
-    server: Loopback, fetcher: Fetcher, partial: Path
+    server: Loopback, fetcher: HttpClient, partial: Path
 ) -> None:
     leave_prefix(partial, server, 299_999)
     data = folder_of(partial, server.url(FILE)) / "data"
@@ -580,7 +588,7 @@ def test_a_whole_prefix_is_checked_and_finished_without_the_host(
 
 def test_closing_frees_a_reader_that_waits_in_another_thread(server: Loopback, partial: Path) -> None:
     server.fault(FILE, delay=0.5)
-    with Fetcher(timeouts=Timeouts(read=30)) as fetcher:
+    with HttpClient(timeouts=Timeouts(read=30)) as fetcher:
         file = grow(fetcher, server, partial)
         errors: list[BaseException] = []
 
@@ -599,7 +607,7 @@ def test_closing_frees_a_reader_that_waits_in_another_thread(server: Loopback, p
     assert DATA.startswith((folder_of(partial, server.url(FILE)) / "data").read_bytes())
 
 
-def test_discard_forgets_what_was_fetched(server: Loopback, fetcher: Fetcher, partial: Path) -> None:
+def test_discard_forgets_what_was_fetched(server: Loopback, fetcher: HttpClient, partial: Path) -> None:
     with grow(fetcher, server, partial) as file:
         read_exactly(file, 1000)
         file.discard()
@@ -616,7 +624,7 @@ def test_the_state_names_the_file_the_prefix_belongs_to(server: Loopback, partia
 # --- range file ------------------------------------------------------------------------------------------------------
 
 
-def test_a_range_file_reads_what_a_file_reads(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_range_file_reads_what_a_file_reads(server: Loopback, fetcher: HttpClient) -> None:
     remote = RangeFile(fetcher, server.url(FILE), block=10_000, cache=50_000)
     local = io.BytesIO(DATA)
     draw = random.Random(1)
@@ -627,7 +635,7 @@ def test_a_range_file_reads_what_a_file_reads(server: Loopback, fetcher: Fetcher
     assert remote.seek(-7, io.SEEK_END) == len(DATA) - 7 and remote.read() == DATA[-7:]
 
 
-def test_a_range_file_fetches_little_and_keeps_it(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_range_file_fetches_little_and_keeps_it(server: Loopback, fetcher: HttpClient) -> None:
     file = RangeFile(fetcher, server.url(FILE), block=10_000)
     file.seek(-8, io.SEEK_END)
     file.read(8)
@@ -640,7 +648,7 @@ def test_a_range_file_fetches_little_and_keeps_it(server: Loopback, fetcher: Fet
     assert (file.bytes_fetched, file.requests) == (40_000, 2)
 
 
-def test_a_range_file_survives_drops_and_refuses_a_changed_file(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_range_file_survives_drops_and_refuses_a_changed_file(server: Loopback, fetcher: HttpClient) -> None:
     file = RangeFile(fetcher, server.url(FILE), block=10_000)
     server.fault(FILE, drop_after=15_000, times=2)
     assert file.read(50_000) == DATA[:50_000]
@@ -649,7 +657,7 @@ def test_a_range_file_survives_drops_and_refuses_a_changed_file(server: Loopback
         file.read(50_000)
 
 
-def test_a_host_that_ignores_ranges_is_explained(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_host_that_ignores_ranges_is_explained(server: Loopback, fetcher: HttpClient) -> None:
     server.fault(FILE, ignore_ranges=True)
     file = RangeFile(fetcher, server.url(FILE))
     with pytest.raises(RangesIgnored, match="ignores ranges") as caught:
@@ -657,7 +665,7 @@ def test_a_host_that_ignores_ranges_is_explained(server: Loopback, fetcher: Fetc
     assert "--from" in (caught.value.hint or "")
 
 
-def test_parquet_is_read_by_row_group_over_ranges(server: Loopback, fetcher: Fetcher) -> None:
+def test_parquet_is_read_by_row_group_over_ranges(server: Loopback, fetcher: HttpClient) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

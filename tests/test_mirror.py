@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from triptych.catalog.files.mirror import LISTING_BYTES, Mirror, mirror_key
-from triptych.catalog.sources.download.http import Fetcher, NotFound
+from triptych.catalog.sources.download.http import HttpClient, NotFound
 from triptych.catalog.sources.download.retry import Retry
 from triptych.errors import UsageError
 
@@ -46,8 +46,8 @@ def server(folder: Path) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def fetcher() -> Iterator[Fetcher]:
-    with Fetcher(retry=Retry(attempts=2, base=0.001)) as one:
+def fetcher() -> Iterator[HttpClient]:
+    with HttpClient(retry=Retry(attempts=2, base=0.001)) as one:
         yield one
 
 
@@ -63,7 +63,7 @@ def test_a_folder_answers_for_the_original_host(folder: Path) -> None:
     assert mirror.has("https://www.x.org/12/a.tar.gz") and not mirror.has("https://www.x.org/12/b.tar.gz")
 
 
-def test_a_base_url_answers_for_the_original_host(server: Loopback, fetcher: Fetcher) -> None:
+def test_a_base_url_answers_for_the_original_host(server: Loopback, fetcher: HttpClient) -> None:
     mirror = Mirror.open(server.url("/"), fetcher=fetcher)
     for name in FILES:
         located = mirror.locate(f"https://{name}")
@@ -72,7 +72,7 @@ def test_a_base_url_answers_for_the_original_host(server: Loopback, fetcher: Fet
     assert mirror.subset and mirror.sha256(f"https://{FILES[0]}") == hashlib.sha256(FILES[0].encode()).hexdigest()
 
 
-def test_a_base_url_below_a_path_works(folder: Path, fetcher: Fetcher) -> None:
+def test_a_base_url_below_a_path_works(folder: Path, fetcher: HttpClient) -> None:
     with serve(folder.parent) as server:
         mirror = Mirror.open(server.url("/mirror"), fetcher=fetcher)
         assert fetcher.read(str(mirror.locate(f"https://{FILES[0]}"))) == FILES[0].encode()
@@ -94,14 +94,14 @@ def test_a_base_url_below_a_path_works(folder: Path, fetcher: Fetcher) -> None:
     ],
 )
 def test_globs_expand_alike_from_a_folder_and_from_a_listing(
-    folder: Path, server: Loopback, fetcher: Fetcher, kind: str, pattern: str, expected: tuple[str, ...]
+    folder: Path, server: Loopback, fetcher: HttpClient, kind: str, pattern: str, expected: tuple[str, ...]
 ) -> None:
     mirror = Mirror.open(folder if kind == "folder" else server.url(), fetcher=fetcher)
     assert mirror.glob(pattern) == sorted(f"https://{name}" for name in expected)
 
 
 def test_a_base_url_without_a_listing_has_no_sums_and_no_globs(
-    folder: Path, server: Loopback, fetcher: Fetcher
+    folder: Path, server: Loopback, fetcher: HttpClient
 ) -> None:
     (folder / "mirror.yaml").unlink()
     mirror = Mirror.open(server.url(), fetcher=fetcher)
@@ -185,7 +185,7 @@ def test_a_malformed_listing_is_refused_by_name(folder: Path, text: str, complai
     assert complaint in caught.value.message
 
 
-def test_a_huge_listing_is_refused(folder: Path, server: Loopback, fetcher: Fetcher) -> None:
+def test_a_huge_listing_is_refused(folder: Path, server: Loopback, fetcher: HttpClient) -> None:
     (folder / "mirror.yaml").write_bytes(b"#" * (LISTING_BYTES + 1))
     with pytest.raises(UsageError, match="more than"):
         Mirror.open(folder)

@@ -18,13 +18,13 @@ from triptych.catalog.sources.clips import (
     REASONS,
     RETRYABLE,
     TERMINAL,
-    RemoteOptions,
+    ClipOptions,
     alive,
     fetch_remote,
     read_failures,
     read_held,
 )
-from triptych.catalog.sources.clips.rate_limit import Pace
+from triptych.catalog.sources.clips.rate_limit import RateLimiter
 from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.events import Run
@@ -213,7 +213,7 @@ def test_local_files_of_candidates_nobody_took_are_removed(host: Loopback, spool
 )
 def test_options_that_mean_nothing_are_refused_before_any_work(given: dict[str, Any], spool: Path) -> None:
     with pytest.raises(UsageError):
-        next(fetch_remote([], RemoteOptions(**given), dataset="clips", spool=spool))
+        next(fetch_remote([], ClipOptions(**given), dataset="clips", spool=spool))
 
 
 def test_every_reason_says_what_it_means_and_what_to_do() -> None:
@@ -295,7 +295,7 @@ class Clock:
 
 def test_requests_keep_their_distance() -> None:
     clock = Clock()
-    pace = Pace(RemoteOptions(per_minute=30), lambda text: None, clock=clock)
+    pace = RateLimiter(ClipOptions(per_minute=30), lambda text: None, clock=clock)
     pace.asked("h")
     assert pace.due("h") == 102.0
     assert pace.due("other") <= clock.now
@@ -306,7 +306,7 @@ def test_requests_keep_their_distance() -> None:
 
 def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
     clock, notices = Clock(), list[str]()
-    pace = Pace(RemoteOptions(backoff_s=10, patience=3), notices.append, clock=clock)
+    pace = RateLimiter(ClipOptions(backoff_s=10, patience=3), notices.append, clock=clock)
     pace.met_wall("h", "bot_wall", asked_at=99.0)
     assert pace.due("h") == 110.0
     pace.met_wall("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
@@ -324,7 +324,7 @@ def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
 
 def test_an_answer_between_two_walls_restores_patience() -> None:
     clock = Clock()
-    pace = Pace(RemoteOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
+    pace = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
     pace.met_wall("h", "bot_wall", asked_at=clock.now)
     pace.answered("h")
     clock.now = 120.0
@@ -341,7 +341,7 @@ def test_soundfile_reads_what_was_encoded(host: Loopback, clips: Path, spool: Pa
 
 def test_a_host_that_is_missed_again_and_again_is_treated_like_a_wall() -> None:
     clock = Clock()
-    pace = Pace(RemoteOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
+    pace = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
     pace.missed("h", "network", asked_at=99.0)
     assert pace.due("h") == 0.0, "once may be chance"
     pace.answered("h")

@@ -14,7 +14,7 @@ from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext,
 from triptych.converters.imports.import_data import import_data
 from triptych.converters.ingest.event_log import read_ledger, read_withdrawn
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
-from triptych.converters.ingest.stored_ids import KnownIds
+from triptych.converters.ingest.stored_ids import StoredIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.corpora.spool import WaitingMedia
 from triptych.converters.readers.tables.cells import MadeIds
@@ -134,7 +134,7 @@ def test_a_map_of_hashes_holds_the_latest_value_of_each_key(monkeypatch: pytest.
 
 def test_a_row_updated_late_is_known_by_its_new_content(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hashes, "SETTLE_AT", 1)
-    known = KnownIds(store, "d")
+    known = StoredIds(store, "d")
     known.add(["d/train/1"], [11], number=1)
     known.add(["d/train/1"], [22], number=2)
     assert known.content_of("d/train/1") == 22

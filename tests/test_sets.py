@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback import serve
 from stores import cli, cli_json, command, select
-from triptych.catalog.pull.batch import Order, chosen_orders, open_orders, preset_names, preset_orders, shares
+from triptych.catalog.pull.batch import PullItem, chosen_orders, open_orders, preset_names, preset_orders, shares
 from triptych.catalog.registry import get_card
 from triptych.errors import UsageError
 
@@ -130,7 +130,7 @@ def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
 
 
 def test_a_preset_tells_what_is_behind_a_form_before_any_work(own: Path) -> None:
-    orders = [Order(name, 2) for name in ("aaa", "ccc", "ddd")]
+    orders = [PullItem(name, 2) for name in ("aaa", "ccc", "ddd")]
     chosen, passed = open_orders(orders, cards=(own,))
     assert [order.name for order in chosen] == ["aaa"]
     assert [each.name for each in passed] == ["ccc", "ddd"]

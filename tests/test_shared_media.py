@@ -10,7 +10,7 @@ import pytest
 from raws import Stream
 from stores import check_accounts, check_media, ingest, one, select
 from triptych.converters.candidate import Blob, ReadContext
-from triptych.converters.ingest.shared_media import StoredOnce
+from triptych.converters.ingest.shared_media import SharedMedia
 from triptych.converters.readers import get_reader
 from triptych.shards.media import MediaError, StoredMedia
 from triptych.shards.store import Store
@@ -50,7 +50,7 @@ def test_broken_media_rejects_every_sample_that_shares_it(store: Store) -> None:
 def test_a_file_is_put_once_however_many_threads_meet_it(tmp_path: Path) -> None:
     calls: list[Path | None] = []
     meeting = Barrier(8)
-    once = StoredOnce()
+    once = SharedMedia()
     token = object()
     raised: list[str] = []
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from triptych.converters.export.select import CorpusFacts, Selection, choose, prepare
+from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, prepare
 from triptych.converters.views import VIEWS, Skip, ViewOptions, get_view
 from triptych.converters.views.base import effective_task
 from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template, task_prompts
@@ -47,8 +47,8 @@ def rows_by_sql(
         connection.execute("CREATE TABLE missing (path VARCHAR)")
         connection.execute("CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)")
         facts = CorpusFacts(upper=[UPPER])
-        choose(connection, Selection(), facts=facts)
-        sql = prepare(connection, Selection(), get_view(view), options, facts=facts, media_root=ROOT)
+        choose(connection, ExportFilter(), facts=facts)
+        sql = prepare(connection, ExportFilter(), get_view(view), options, facts=facts, media_root=ROOT)
         made = connection.sql(f"SELECT outcome, {sql.select} FROM prepared").to_arrow_table().to_pylist()
     found: dict[str, dict[str, Any] | Skip] = {}
     for each in made:

@@ -8,7 +8,7 @@ read to its end before.
 from __future__ import annotations
 
 from ..units.whole import units_of
-from .file_set import Access, Unit
+from .file_set import Access, FileSet
 from .user_files import unit_from
 
-__all__ = ["Access", "Unit", "unit_from", "units_of"]
+__all__ = ["Access", "FileSet", "unit_from", "units_of"]

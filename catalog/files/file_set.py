@@ -11,7 +11,7 @@ from pathlib import Path
 from ...converters.candidate import RawStream
 from ...errors import UsageError
 from ..schema.source import SourceCard
-from ..sources.download.http import Fetcher
+from ..sources.download.http import HttpClient
 from .mirror import Mirror
 
 log = logging.getLogger("triptych")
@@ -25,7 +25,7 @@ def accept_all(name: str) -> bool:
 
 
 @dataclass(slots=True)
-class Unit:
+class FileSet:
     """One thing to open.
 
     Attributes:
@@ -69,7 +69,7 @@ class Access:
         notices: What the user must be told (fallbacks, restarted downloads).
     """
 
-    fetcher: Fetcher
+    fetcher: HttpClient
     partial: Path
     mirror: Mirror | None = None
     whole: bool = True

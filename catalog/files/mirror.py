@@ -26,7 +26,7 @@ from ...errors import UsageError
 from ..sources.download.http import NotFound
 
 if TYPE_CHECKING:
-    from ..sources.download.http import Fetcher
+    from ..sources.download.http import HttpClient
 
 LISTING = "mirror.yaml"
 LISTING_BYTES = 4 * 1024 * 1024
@@ -58,7 +58,7 @@ class Mirror:
     revisions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, where: str | Path, *, fetcher: Fetcher | None = None) -> Mirror:
+    def open(cls, where: str | Path, *, fetcher: HttpClient | None = None) -> Mirror:
         """Open a mirror and read its `mirror.yaml`, where it has one.
 
         Args:
@@ -206,13 +206,13 @@ def _literal_or_set(piece: str) -> str:
     return f"[{'^/' if negated else ''}{inside}]"
 
 
-def _fetched(url: str, fetcher: Fetcher | None) -> bytes | None:
-    from ..sources.download.http import Fetcher
+def _fetched(url: str, fetcher: HttpClient | None) -> bytes | None:
+    from ..sources.download.http import HttpClient
 
     try:
         if fetcher is not None:
             return fetcher.read(url, limit=LISTING_BYTES)
-        with Fetcher() as own:
+        with HttpClient() as own:
             return own.read(url, limit=LISTING_BYTES)
     except NotFound:
         return None

@@ -18,14 +18,14 @@ from ...converters.candidate import RawFile, RawStream, Rejection
 from ...errors import GateError, NetworkError
 from ..sources.archives.reader import members
 from ..sources.archives.split_files import JoinedStream
-from ..sources.download.checksums import READ_BYTES, Expected, Sums, check
+from ..sources.download.checksums import READ_BYTES, Expected, Hasher, check
 from ..sources.download.http import NotFound
 from ..sources.download.ranges import BLOCK_BYTES, CACHE_BYTES, RangeFile, RangesIgnored
-from ..sources.download.resumable import Downloaded, PartialFile, download
-from ..sources.download.streaming import GrowingFile
+from ..sources.download.resumable import Downloaded, ResumableFile, download
+from ..sources.download.streaming import StreamingFile
 from ..sources.download.verified import Verification, file_fingerprint, verified
 from .file_set import Accepts, Access
-from .resolve import Part, file_of
+from .resolve import ResolvedFile, file_of
 
 VERIFY_FIRST_BYTES = 512 * 1024 * 1024
 """A local file up to this size is verified before any of it is read, also when only some samples are wanted."""
@@ -52,7 +52,7 @@ def is_archive(name: str) -> bool:
 class Opening:
     """Opens the parts of one unit, each when its turn comes."""
 
-    def __init__(self, parts: list[Part], handling: Handling, access: Access) -> None:
+    def __init__(self, parts: list[ResolvedFile], handling: Handling, access: Access) -> None:
         self.parts = parts
         self.handling = handling
         self.access = access
@@ -78,7 +78,7 @@ class Opening:
     def _discard(self, urls: Iterable[str]) -> None:
         for where in map(self._where, urls):
             if isinstance(where, str):
-                target = PartialFile(self.access.partial, where)
+                target = ResumableFile(self.access.partial, where)
                 if target.folder.is_dir():
                     with target.locked():
                         target.discard()
@@ -93,7 +93,7 @@ class Opening:
     def _where(self, url: str) -> Path | str:
         return self.access.mirror.locate(url) if self.access.mirror is not None else url
 
-    def _open(self, part: Part, accepts: Accepts) -> RawStream:
+    def _open(self, part: ResolvedFile, accepts: Accepts) -> RawStream:
         expected = self._expected(part)
         if len(part.urls) > 1:
             return self._joined(part, expected, accepts)
@@ -108,13 +108,13 @@ class Opening:
             return self._ranged_archive(part, where, expected, accepts)
         return self._growing_archive(part, where, expected, accepts)
 
-    def _expected(self, part: Part) -> Expected:
+    def _expected(self, part: ResolvedFile) -> Expected:
         stand_in = self.access.mirror.sha256(part.urls[0]) if self.access.mirror is not None else None
         return Expected(sha256=stand_in) if stand_in and len(part.urls) == 1 else part.expected
 
     # ---- on this machine
 
-    def _local(self, part: Part, path: Path, expected: Expected, accepts: Accepts) -> RawStream:
+    def _local(self, part: ResolvedFile, path: Path, expected: Expected, accepts: Accepts) -> RawStream:
         if is_archive(part.name):
             yield from self._local_archive(part, path, accepts)
             return
@@ -123,7 +123,7 @@ class Opening:
         revision = (f"{pinned} ({found})" if found else pinned) if pinned else str(found)
         yield local_file(path, part.name, part.urls[0], revision)
 
-    def _local_archive(self, part: Part, path: Path, accepts: Accepts) -> RawStream:
+    def _local_archive(self, part: ResolvedFile, path: Path, accepts: Accepts) -> RawStream:
         size = path.stat().st_size
         verification = self._verification(part, path) if self.access.whole or size <= VERIFY_FIRST_BYTES else None
         revision = verification.revision() if verification else f"size:{size} (prefix)"
@@ -133,14 +133,14 @@ class Opening:
                     self.access.progress(stream.tell(), size)
                 yield item
 
-    def _verification(self, part: Part, path: Path) -> Verification:
+    def _verification(self, part: ResolvedFile, path: Path) -> Verification:
         if part.urls not in self._verifications:
             self._verifications[part.urls] = Verification(path, self._expected(part))
         return self._verifications[part.urls]
 
     # ---- on a host
 
-    def _fetched_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+    def _fetched_archive(self, part: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         opened, done = self._fetch(url, expected)
         is_doubtful = False
         try:
@@ -153,9 +153,9 @@ class Opening:
                 # Otherwise every later run would read the damaged copy again.
                 self._discard(part.urls)
 
-    def _growing_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+    def _growing_archive(self, part: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         access = self.access
-        with GrowingFile(
+        with StreamingFile(
             access.fetcher, url, access.partial, expected=expected, progress=access.progress,
             on_wait=access.notice, on_restart=access.notice,
         ) as stream:  # fmt: skip
@@ -166,7 +166,7 @@ class Opening:
                     stream.discard()
                 yield item
 
-    def _ranged_archive(self, part: Part, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+    def _ranged_archive(self, part: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         """Only the members that are wanted are fetched; each has a sum of its own in the archive."""
         try:
             file = RangeFile(self.access.fetcher, url)
@@ -179,7 +179,7 @@ class Opening:
         state = f"etag:{file.etag} (members)" if file.etag else f"size:{file.size} (members)"
         yield from self._members(cast("BinaryIO", file), part, self._pinned(part, state), accepts)
 
-    def _remote_file(self, part: Part, url: str, expected: Expected) -> RawFile:
+    def _remote_file(self, part: ResolvedFile, url: str, expected: Expected) -> RawFile:
         """A table or Parquet file: Parquet by ranges where it cannot be verified whole, all others fetched."""
         if part.name.endswith(".parquet") and not (expected.sha256 and self.access.whole):
             return RawFile(part.name, part.urls[0], part.revision or url, None, lambda: self._ranged(url))
@@ -199,7 +199,7 @@ class Opening:
             return self._fetch(url, Expected())[0]
         return cast("BinaryIO", file)
 
-    def _joined(self, part: Part, expected: Expected, accepts: Accepts) -> RawStream:
+    def _joined(self, part: ResolvedFile, expected: Expected, accepts: Accepts) -> RawStream:
         """Parts that are one file byte after byte: each is opened when its turn comes, or reached by ranges."""
         seekable = SEEKABLE.search(part.name) is not None
         # All parts are open at once: they share the memory of one.
@@ -227,7 +227,7 @@ class Opening:
             return lambda: self._fetch(where, expected)[0]
         if cache is not None:
             return lambda: self._ranged(where, cache)
-        return lambda: cast("BinaryIO", GrowingFile(
+        return lambda: cast("BinaryIO", StreamingFile(
             access.fetcher, where, access.partial, expected=expected, progress=access.progress,
             on_wait=access.notice, on_restart=access.notice,
         ))  # fmt: skip
@@ -237,12 +237,12 @@ class Opening:
             verified(path, expected)
         return path.open("rb")
 
-    def _joined_state(self, stream: JoinedStream, part: Part, expected: Expected) -> str:
+    def _joined_state(self, stream: JoinedStream, part: ResolvedFile, expected: Expected) -> str:
         """Which file the parts make: its sum, where everything is wanted and the card has one to compare with."""
         stands_in = self.access.mirror is not None and any(map(self.access.mirror.sha256, part.urls))
         if stands_in or not self.access.whole or not (expected.sha256 or expected.md5):
             return f"{len(part.urls)} parts"
-        sums = Sums(expected)
+        sums = Hasher(expected)
         while data := stream.read(READ_BYTES):
             sums.update(data)
         measured = sums.measured()
@@ -250,10 +250,10 @@ class Opening:
         stream.seek(0)
         return f"sha256:{measured.sha256}"
 
-    def _pinned(self, part: Part, state: str) -> str:
+    def _pinned(self, part: ResolvedFile, state: str) -> str:
         return f"{part.revision} ({state})" if part.revision else state
 
-    def _members(self, stream: BinaryIO, part: Part, revision: str, accepts: Accepts) -> RawStream:
+    def _members(self, stream: BinaryIO, part: ResolvedFile, revision: str, accepts: Accepts) -> RawStream:
         return members(
             stream, name=part.name.rsplit("/", 1)[-1], uri=part.urls[0], revision=revision, spool=self.access.spool,
             nested=self.handling.nested, wants=accepts, password=self.handling.password(),
@@ -271,7 +271,7 @@ class Opening:
     def _drop_changed(self, url: str) -> None:
         """Forget a whole download that no sum pins, where the host has another file by now: rows of a new archive
         must not get the texts of an old table."""
-        target = PartialFile(self.access.partial, url)
+        target = ResumableFile(self.access.partial, url)
         if not target.final.is_file():
             return
         try:
@@ -306,7 +306,7 @@ def local_file(path: Path, name: str, uri: str, revision: str, split: str | None
     return RawFile(name, uri, revision, path.stat().st_size, lambda: path.open("rb"), path=path, split=split)
 
 
-def fingerprint_of(parts: list[Part], access: Access) -> tuple[str, int | None]:
+def fingerprint_of(parts: list[ResolvedFile], access: Access) -> tuple[str, int | None]:
     """What tells these parts from others, and their size where all of them lie on this machine."""
     marks: list[str] = []
     size: int | None = 0

@@ -28,7 +28,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ResolvedFile:
     """One file to open, whole: a table, a Parquet file, an archive.
 
     Attributes:
@@ -44,7 +44,7 @@ class Part:
     revision: str | None = None
 
 
-def parts_of(source: SourceCard, group: Group, access: Access) -> list[Part]:
+def parts_of(source: SourceCard, group: Group, access: Access) -> list[ResolvedFile]:
     """The files of a group, in order.
 
     Raises:
@@ -52,7 +52,7 @@ def parts_of(source: SourceCard, group: Group, access: Access) -> list[Part]:
         NetworkError, GateError: A listing cannot be had.
     """
     split = group.splits[0] if len(group.splits) == 1 else None
-    found: list[Part] = []
+    found: list[ResolvedFile] = []
     revision = _revision(source, access) if source.hub is not None else None
     for file in group.files:
         if source.hub is not None and not _is_url(file):
@@ -77,9 +77,11 @@ def _is_url(file: FileCard) -> bool:
     return file.paths[0].startswith(("https://", "http://"))
 
 
-def _part(source: SourceCard, name: str, urls: tuple[str, ...], split: str | None, revision: str | None) -> Part:
+def _part(
+    source: SourceCard, name: str, urls: tuple[str, ...], split: str | None, revision: str | None
+) -> ResolvedFile:
     expected = Expected(sha256=source.sum_of("sha256", name, split), md5=source.sum_of("md5", name, split))
-    return Part(name, urls, expected, revision)
+    return ResolvedFile(name, urls, expected, revision)
 
 
 def file_of(url: str) -> str:
@@ -90,7 +92,7 @@ def file_of(url: str) -> str:
 # ---- lists of URLs
 
 
-def _listed(source: SourceCard, file: FileCard, split: str | None, access: Access) -> Iterator[Part]:
+def _listed(source: SourceCard, file: FileCard, split: str | None, access: Access) -> Iterator[ResolvedFile]:
     """The URLs of a text file, one a line; what a URL may not hold as it stands is quoted."""
     text = _text(file.paths[0], access)
     for number, line in enumerate(text.split("\n"), start=1):
@@ -124,7 +126,7 @@ def _of_one_host(url: str, other: str) -> bool:
     return urlsplit(url)[:2] == urlsplit(other)[:2]
 
 
-def _has_sum(part: Part) -> bool:
+def _has_sum(part: ResolvedFile) -> bool:
     return bool(part.expected.sha256 or part.expected.md5)
 
 
@@ -135,14 +137,14 @@ def _is_private(host: str) -> bool:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
-def _of_base(file: FileCard, line: str, where: str) -> Iterator[Part]:
+def _of_base(file: FileCard, line: str, where: str) -> Iterator[ResolvedFile]:
     """The file of a line `<md5> <path>`, where the path is one of those that are meant."""
     found = _SUMMED.fullmatch(line)
     if found is None or ".." in found[2].split("/"):
         raise UsageError(f"{where}: expected an MD5 sum and a path, got {line[:80]!r}.")
     if fnmatch.fnmatchcase(found[2], file.matching):
         url = f"{str(file.base).rstrip('/')}/{quote(found[2])}"
-        yield Part(file_of(url), (url,), Expected(md5=found[1]))
+        yield ResolvedFile(file_of(url), (url,), Expected(md5=found[1]))
 
 
 def _text(url: str, access: Access) -> str:
@@ -166,7 +168,9 @@ def _revision(source: SourceCard, access: Access) -> str:
     return access.revisions[repo]
 
 
-def _hub_parts(source: SourceCard, file: FileCard, revision: str, split: str | None, access: Access) -> Iterator[Part]:
+def _hub_parts(
+    source: SourceCard, file: FileCard, revision: str, split: str | None, access: Access
+) -> Iterator[ResolvedFile]:
     repo = str(source.hub)
     found = [(path, *_found(repo, path, revision, access)) for path in file.paths]
     if file.name is not None:

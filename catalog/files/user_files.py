@@ -23,7 +23,7 @@ from ..sources.download.checksums import Expected
 from ..sources.download.verified import Verification, file_fingerprint, tree_fingerprint
 from ..sources.folder import tree
 from .file_names import Naming
-from .file_set import Accepts, Access, Unit, password_of
+from .file_set import Accepts, Access, FileSet, password_of
 from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener
 from .resolve import in_number_order
 
@@ -36,7 +36,7 @@ def unit_from(
     access: Access,
     *,
     known: Collection[str] = (),
-) -> Unit:
+) -> FileSet:
     """One unit of files that the user already has.
 
     Args:
@@ -50,7 +50,7 @@ def unit_from(
     mark = partial(_marked, split=splits[0] if len(splits) == 1 else None, config=config)
     naming = Naming(source, known or splits)
     if path.is_dir():
-        return Unit(
+        return FileSet(
             tuple(splits),
             str(path),
             lambda accepts: mark(naming.mark(_tree(path, source, accepts, access), str(path), configs)),
@@ -70,7 +70,7 @@ def unit_from(
         splits, config = (str(of_split),), of_config or config
     if len(splits) != 1:
         raise UsageError(f"--from {path}: which split is it? Add --split, one of {', '.join(splits)}.")
-    return Unit(tuple(splits), str(path), lambda accepts: _one_file(path, splits[0], config),
+    return FileSet(tuple(splits), str(path), lambda accepts: _one_file(path, splits[0], config),
                 file_fingerprint(path), config=config, bytes=path.stat().st_size, local=True)  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _one_file(path: Path, split: str, config: str | None) -> Iterator[RawFile]:
     yield file
 
 
-def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: str | None, access: Access) -> Unit:
+def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: str | None, access: Access) -> FileSet:
     size = path.stat().st_size
     # Who got an archive by hand got the official one; a file of the name of a downloadable one may be a subset.
     known = source.sum_of("sha256", path.name, None) if source.manual is not None else None
@@ -107,7 +107,7 @@ def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: st
                 yield item
 
     prepare = verification.start if verification else _nothing
-    return Unit(splits, path.as_uri(), files, file_fingerprint(path), config=config, bytes=size, local=True,
+    return FileSet(splits, path.as_uri(), files, file_fingerprint(path), config=config, bytes=size, local=True,
                 prepare=prepare)  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from .sources import check_gate
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PullItem:
     """One dataset to pull, and how much of it."""
 
     name: str
@@ -34,7 +34,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
+class Skipped:
     """A dataset that is not pulled, and what would have to be done first."""
 
     name: str
@@ -69,33 +69,33 @@ def read_preset(name: str) -> Preset:
         raise UsageError(f"preset {name}: {error}") from error
 
 
-def preset_orders(name: str, *, samples: int | None) -> list[Order]:
+def preset_orders(name: str, *, samples: int | None) -> list[PullItem]:
     """The orders of a preset: `samples` (or its own number) for each panel, shared out evenly."""
     preset = read_preset(name)
-    orders: list[Order] = []
+    orders: list[PullItem] = []
     for entries in preset.panels.values():
         for entry, share in zip(entries, shares(samples or preset.samples, len(entries)), strict=True):
             if share:
                 splits = (entry.split,) if entry.split else ()
                 configs = (entry.config,) if entry.config else ()
-                orders.append(Order(entry.name, share, splits, configs))
+                orders.append(PullItem(entry.name, share, splits, configs))
     return orders
 
 
 def open_orders(
-    orders: Sequence[Order], *, mirror: str | None = None, cards: Sequence[Path] = ()
-) -> tuple[list[Order], list[PassedOver]]:
+    orders: Sequence[PullItem], *, mirror: str | None = None, cards: Sequence[Path] = ()
+) -> tuple[list[PullItem], list[Skipped]]:
     """The orders that can be carried out now, by the first source of each that is open, and those that cannot.
 
     Where a mirror answers no gate is asked.
     """
-    chosen: list[Order] = []
-    passed: list[PassedOver] = []
+    chosen: list[PullItem] = []
+    passed: list[Skipped] = []
     for order in orders:
         card = get_card(order.name, extra=cards)
         source, why = open_source(card, ask_gates=mirror is None)
         if source is None:
-            passed.append(PassedOver(order.name, why))
+            passed.append(Skipped(order.name, why))
             continue
         given = order.source if source is card.sources[0] else f"{source.kind}:{source.place}"
         chosen.append(replace(order, source=given))
@@ -115,18 +115,18 @@ def chosen_orders(
     samples: int | None,
     mirror: str | None = None,
     cards: Sequence[Path] = (),
-) -> tuple[list[Order], list[PassedOver]]:
+) -> tuple[list[PullItem], list[Skipped]]:
     """Every dataset of a panel or modality that can be had now; made-up ones are left out.
 
     Raises:
         UsageError: There is no dataset of that panel or modality.
     """
-    orders: list[Order] = []
+    orders: list[PullItem] = []
     for card in all_cards(extra=cards):
         if _is_of(card, panel, modality) and not all(source.synthetic for source in card.sources):
             needs_config = card.configs and not any(config.default for config in card.configs.values())
             configs = (next(iter(card.configs)),) if needs_config else ()
-            orders.append(Order(card.name, samples, configs=configs))
+            orders.append(PullItem(card.name, samples, configs=configs))
     if not orders:
         asked = " and ".join(filter(None, [panel and f"panel {panel}", modality and f"modality {modality}"]))
         raise UsageError(f"no card is of {asked}.", hint="triptych catalog list")
@@ -150,7 +150,7 @@ def open_source(card: Card, *, ask_gates: bool = True) -> tuple[SourceCard | Non
     return None, why
 
 
-def check_orders(orders: Sequence[Order], *, cards: Sequence[Path] = ()) -> None:
+def check_orders(orders: Sequence[PullItem], *, cards: Sequence[Path] = ()) -> None:
     """Raises UsageError where one of the datasets does not exist, before any is pulled."""
     for order in orders:
         get_card(order.name, extra=cards)

@@ -10,13 +10,13 @@ from ...converters.candidate import Candidate, Checkpoint, Filtered, ReadContext
 from ...converters.readers import get_reader
 from ...shards.sample import sample_id
 from ...shards.store import Store
-from ..files import Access, Unit
+from ..files import Access, FileSet
 from ..schema.source import SourceCard
-from .request import Wanted
+from .request import PullRequest
 from .stored import settled
 
 if TYPE_CHECKING:
-    from ..sources.clips import Pace
+    from ..sources.clips import RateLimiter
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
@@ -24,21 +24,21 @@ Chosen = Callable[[str, str], bool]
 """Whether a sample is wanted, by its own id and the corpus's."""
 
 
-class Reading:
+class CandidateReader:
     """One source through its reader."""
 
-    def __init__(self, store: Store, wanted: Wanted, source: SourceCard, access: Access) -> None:
+    def __init__(self, store: Store, wanted: PullRequest, source: SourceCard, access: Access) -> None:
         self._store = store
         self._wanted = wanted
         self._source = source
         self._access = access
-        self._pace: Pace | None = None
+        self._pace: RateLimiter | None = None
         self.card = wanted.card
 
     def candidates(
         self,
-        units: list[Unit],
-        ended: list[Unit],
+        units: list[FileSet],
+        ended: list[FileSet],
         *,
         chosen: Chosen | None = None,
         index_only: bool = False,
@@ -71,7 +71,7 @@ class Reading:
         if not self._source.is_remote or self._wanted.options.from_path is not None:
             yield from items
             return
-        from ..sources.clips import Pace, fetch_remote, read_failures, read_held
+        from ..sources.clips import RateLimiter, fetch_remote, read_failures, read_held
 
         options = replace(
             self._wanted.options.remote,
@@ -79,7 +79,7 @@ class Reading:
             sound_required=self.card.modality == "mixed",
             trusted_hosts=self._source.clip_hosts,
         )
-        self._pace = self._pace or Pace(options, notice)
+        self._pace = self._pace or RateLimiter(options, notice)
         yield from fetch_remote(
             items,
             options,

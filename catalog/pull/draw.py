@@ -18,11 +18,11 @@ from ...shards.media import MediaError
 from ...shards.probe import probe
 from ...shards.sample import MEDIA_KINDS
 from ...shards.store import Store
-from ..files import Unit
+from ..files import FileSet
 from ..subset.filter import Filter, known_fields, let_go
-from ..subset.options import Selection
+from ..subset.options import Subset
 from ..subset.sample import Draw, KeySet, Listing, hash_key
-from .candidates import Chosen, Reading
+from .candidates import CandidateReader, Chosen
 from .stored import held_keys
 
 _PILOT = 64
@@ -44,13 +44,13 @@ class Drawing:
         self,
         store: Store,
         run: Run,
-        reading: Reading,
-        units: list[Unit],
-        selection: Selection,
+        reading: CandidateReader,
+        units: list[FileSet],
+        selection: Subset,
         notice: Callable[[str], None],
     ) -> None:
         self._notice = notice
-        self.ended: list[Unit] = []
+        self.ended: list[FileSet] = []
         self.held = 0
         self.missing = 0
         self.reached = False

@@ -30,7 +30,7 @@ from ...shards.store import Store
 from ..files.mirror import Mirror
 from ..registry import get_card
 from ..schema.card import Card, EvaluationList
-from ..sources.download.http import Fetcher
+from ..sources.download.http import HttpClient
 from ..subset.id_list import IdList
 from .pull import PullResult, pull
 from .request import PullOptions
@@ -136,7 +136,7 @@ def _text(evaluation: EvaluationList, options: PullOptions, file: Path | None) -
         except OSError as error:
             raise UsageError(f"--list-file {file}: {error.strerror}.") from error
     else:
-        with Fetcher() as fetcher:
+        with HttpClient() as fetcher:
             mirror = Mirror.open(options.mirror, fetcher=fetcher) if options.mirror else None
             where = mirror.locate(evaluation.url) if mirror is not None else evaluation.url
             data = where.read_bytes() if isinstance(where, Path) else fetcher.read(where, limit=LIST_BYTES)

@@ -15,7 +15,7 @@ from ...shards.query import scan
 from ...shards.store import Store, quote
 
 if TYPE_CHECKING:
-    from ..files import Unit
+    from ..files import FileSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class History:
     exhausted_by: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     met: list[Met] = field(default_factory=list)
 
-    def is_exhausted(self, unit: Unit, *, key: str = "", only_key: bool = False) -> bool:
+    def is_exhausted(self, unit: FileSet, *, key: str = "", only_key: bool = False) -> bool:
         """Whether this very unit was read to its end for all of its splits: for everybody, or for the selection `key`.
 
         `only_key` where the selection makes samples that nobody else would store.

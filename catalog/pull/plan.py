@@ -8,12 +8,13 @@ from pathlib import Path
 
 from ...errors import GateError, NetworkError
 from ...shards.store import Store, resolve
-from ..files import Access, Unit
+from ..files import Access, FileSet
 from ..schema.source import SourceCard
-from ..sources.download.http import Fetcher
-from ..subset import Selection
+from ..sources.download.http import HttpClient
+from ..subset import Subset
 from .history import History, read_history
-from .pull import PullOptions, Wanted, open_access, tokens_for
+from .pull import open_access, tokens_for
+from .request import PullOptions, PullRequest
 from .sources import fallback_notice
 
 
@@ -44,12 +45,12 @@ class PullPlan:
 
 def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
     """What `pull` would read; hosts are asked for listings and sizes only."""
-    wanted = Wanted.of(name, options or PullOptions())
+    wanted = PullRequest.of(name, options or PullOptions())
     root = resolve(store_path)
     store = Store(root) if (root / "samples" / "_delta_log").is_dir() else None
     history = read_history(store, wanted.card.name) if store else History()
     held = wanted.held(store) if store else 0
-    with Fetcher(tokens=tokens_for(wanted)) as fetcher:
+    with HttpClient(tokens=tokens_for(wanted)) as fetcher:
         access = open_access(wanted, root / "partial", fetcher, history)
         source, units = _first_units(wanted, history, access)
         planned = [_planned(unit, history, fetcher, wanted.options.selection) for unit in units]
@@ -68,7 +69,7 @@ def _shown(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _listing_note(source: SourceCard, units: list[Unit]) -> str:
+def _listing_note(source: SourceCard, units: list[FileSet]) -> str:
     """What it takes to know every candidate, before the first is drawn."""
     if source.synthetic is not None:
         return "a draw lists everything first: all of it is made twice"
@@ -81,13 +82,13 @@ def _listing_note(source: SourceCard, units: list[Unit]) -> str:
     return "a draw lists everything first: the whole archive is read, and once more for what is drawn"
 
 
-def _reading_note(units: list[Unit]) -> str:
+def _reading_note(units: list[FileSet]) -> str:
     if units and all(unit.seekable for unit in units):
         return "of a zip only the directory and the members that are wanted are fetched"
     return "an archive is read as a stream and left once the number is reached"
 
 
-def _clips_note(wanted: Wanted, held: int) -> str:
+def _clips_note(wanted: PullRequest, held: int) -> str:
     """What it takes to get clips that a table names."""
     jobs, samples = wanted.options.remote.jobs, wanted.options.samples
     left = max(0, samples - (0 if wanted.is_chosen else held)) if samples is not None else 0
@@ -95,7 +96,7 @@ def _clips_note(wanted: Wanted, held: int) -> str:
     return f"each row is a clip of its own, fetched one by one, {jobs} at once{most}"
 
 
-def _first_units(wanted: Wanted, history: History, access: Access) -> tuple[SourceCard, list[Unit]]:
+def _first_units(wanted: PullRequest, history: History, access: Access) -> tuple[SourceCard, list[FileSet]]:
     """The first source that can be reached, and what it holds of the splits."""
     sources = wanted.sources(history)
     for source, following in pairwise(sources):
@@ -108,7 +109,7 @@ def _first_units(wanted: Wanted, history: History, access: Access) -> tuple[Sour
     return sources[-1], wanted.units(sources[-1], access)
 
 
-def _planned(unit: Unit, history: History, fetcher: Fetcher, selection: Selection) -> PlannedUnit:
+def _planned(unit: FileSet, history: History, fetcher: HttpClient, selection: Subset) -> PlannedUnit:
     size = unit.bytes
     if size is None and len(unit.urls) == 1:
         size = fetcher.head(unit.urls[0]).size

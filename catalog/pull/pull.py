@@ -18,17 +18,17 @@ from ...converters.ingest.ingest import Ingest, IngestOptions
 from ...errors import GateError, NetworkError, UsageError
 from ...shards.events import Account, Run
 from ...shards.store import Store
-from ..files import Access, Unit
+from ..files import Access, FileSet
 from ..files.mirror import Mirror
 from ..schema.source import SourceCard
 from ..sources.clips.failures import REASONS, RETRYABLE, UNREACHED, WALLS
 from ..sources.clips.options import require_ytdlp
-from ..sources.download.http import Fetcher
+from ..sources.download.http import HttpClient
 from ..subset.filter import Filter
-from .candidates import Item, Reading
+from .candidates import CandidateReader, Item
 from .draw import Drawing
 from .history import Goal, History, part_key, read_history
-from .request import PullOptions, Wanted
+from .request import PullOptions, PullRequest
 from .sources import fallback_notice
 from .stored import held, held_lengths
 
@@ -75,18 +75,18 @@ def pull(name: str, *, store: Store, options: PullOptions | None = None) -> Pull
             stored before the sum could be known say so in their revision.
     """
     options = options or PullOptions()
-    wanted = Wanted.of(name, options)
+    wanted = PullRequest.of(name, options)
     history = read_history(store, wanted.card.name)
     before = wanted.held(store)
     if (done := _done(wanted, store, history, before)) is not None:
         return done
     store.media.sweep_scratch()
-    with Fetcher(tokens=tokens_for(wanted)) as fetcher:
+    with HttpClient(tokens=tokens_for(wanted)) as fetcher:
         access = open_access(wanted, store.root / "partial", fetcher, history)
         return _from_first_source(_Pull(store, wanted, access, history, before))
 
 
-def _done(wanted: Wanted, store: Store, history: History, before: int) -> PullResult | None:
+def _done(wanted: PullRequest, store: Store, history: History, before: int) -> PullResult | None:
     """The answer, where the store holds all that is wanted already."""
     name, goal = wanted.card.name, wanted.goal()
     met = history.met_by(goal)
@@ -102,7 +102,7 @@ def _done(wanted: Wanted, store: Store, history: History, before: int) -> PullRe
 
 def check_request(name: str, options: PullOptions) -> None:
     """Raises UsageError where nothing could come of a pull: before a store is made for it."""
-    wanted = Wanted.of(name, options)
+    wanted = PullRequest.of(name, options)
     _check_tools(wanted.sources(History())[0], options)
     if options.from_path is not None and not options.from_path.expanduser().exists():
         raise UsageError(f"--from {options.from_path}: there is no such file or folder.")
@@ -116,7 +116,7 @@ def _check_tools(source: SourceCard, options: PullOptions) -> None:
         require_ytdlp()
 
 
-def open_access(wanted: Wanted, partial: Path, fetcher: Fetcher, history: History) -> Access:
+def open_access(wanted: PullRequest, partial: Path, fetcher: HttpClient, history: History) -> Access:
     """How this pull reaches hosts, mirrors and downloads."""
     options = wanted.options
     return Access(
@@ -130,7 +130,7 @@ def open_access(wanted: Wanted, partial: Path, fetcher: Fetcher, history: Histor
     )
 
 
-def tokens_for(wanted: Wanted) -> dict[str, str]:
+def tokens_for(wanted: PullRequest) -> dict[str, str]:
     """The hub's token by host, where the hub may be asked at all."""
     options = wanted.options
     if options.mirror or options.from_path or all(source.kind != "hub" for source in wanted.card.sources):
@@ -152,20 +152,20 @@ class _Outcome:
         wall: What ended it, where no host of clips let anything through any more.
     """
 
-    ended: list[Unit] = field(default_factory=list)
+    ended: list[FileSet] = field(default_factory=list)
     held: int | None = None
     missing: int = 0
     reached: bool = False
     done: bool = False
     final: bool = False
-    reopened: list[Unit] = field(default_factory=list)
+    reopened: list[FileSet] = field(default_factory=list)
     wall: str = ""
 
 
 class _Pull:
     """One pull of one dataset."""
 
-    def __init__(self, store: Store, wanted: Wanted, access: Access, history: History, before: int) -> None:
+    def __init__(self, store: Store, wanted: PullRequest, access: Access, history: History, before: int) -> None:
         self.store = store
         self.wanted = wanted
         self.card = wanted.card
@@ -231,25 +231,25 @@ class _Pull:
         stored, missing = (latest.held, latest.missing) if latest else (self.before, 0)
         return PullResult(self.card.name, None, stored, Account(), notices=self.access.notices, missing=missing)
 
-    def _is_exhausted(self, unit: Unit) -> bool:
+    def _is_exhausted(self, unit: FileSet) -> bool:
         if self.options.remote.retry:
             return False
         return self.history.is_exhausted(unit, key=self.selection.key(), only_key=self.selection.has_spans)
 
-    def _take(self, source: SourceCard, units: list[Unit], run: Run, outcome: _Outcome) -> None:
-        reading = Reading(self.store, self.wanted, source, self.access)
+    def _take(self, source: SourceCard, units: list[FileSet], run: Run, outcome: _Outcome) -> None:
+        reading = CandidateReader(self.store, self.wanted, source, self.access)
         if self.selection.is_draw:
             self._take_draw(reading, units, run, outcome)
         else:
             self._take_stream(reading, units, run, outcome)
         outcome.wall = "" if outcome.reached else reading.wall
 
-    def _take_stream(self, reading: Reading, units: list[Unit], run: Run, outcome: _Outcome) -> None:
+    def _take_stream(self, reading: CandidateReader, units: list[FileSet], run: Run, outcome: _Outcome) -> None:
         """In the source's own order, filtered."""
         stage = Filter(self.selection, self.card.name, reading.defaults)
         ingest = Ingest(self.store, run, self._ingest_options())
         settles = not self.selection.needs_fields
-        read: list[Unit] = []
+        read: list[FileSet] = []
         source = reading.candidates(units, read, chosen=stage.may_pass, settles=settles)
         filters = self.selection.is_filter or self.selection.max_tries is not None
         with (
@@ -267,7 +267,7 @@ class _Pull:
         for label in stage.unmet_labels() if stage.ended else ():
             self.access.notice(f"--labels: nothing read here has the label {label}")
 
-    def _take_draw(self, reading: Reading, units: list[Unit], run: Run, outcome: _Outcome) -> None:
+    def _take_draw(self, reading: CandidateReader, units: list[FileSet], run: Run, outcome: _Outcome) -> None:
         drawing = Drawing(self.store, run, reading, units, self.selection, self.access.notice)
         drawing.take(self.options.samples, replace(self._ingest_options(), limit=None, limit_seconds=None))
         whole = len(drawing.ended) == len(units)
@@ -348,7 +348,9 @@ class _Pull:
         )
 
 
-def _noting_ended(items: Iterable[Item], units: list[Unit], read: list[Unit], ended: list[Unit]) -> Iterator[Item]:
+def _noting_ended(
+    items: Iterable[Item], units: list[FileSet], read: list[FileSet], ended: list[FileSet]
+) -> Iterator[Item]:
     """The same items; a unit has ended once it was `read` and what follows its checkpoint is asked for.
 
     Clips are fetched ahead, so the reader is often further than what is stored.
@@ -362,7 +364,7 @@ def _noting_ended(items: Iterable[Item], units: list[Unit], read: list[Unit], en
                 ended.append(unit)
 
 
-def _parts(units: list[Unit]) -> dict[str, str]:
+def _parts(units: list[FileSet]) -> dict[str, str]:
     return {part_key(unit.config, split): unit.fingerprint for unit in units for split in unit.splits}
 
 
@@ -388,4 +390,4 @@ def _from_first_source(pull: _Pull) -> PullResult:
     raise UsageError(f"the card {pull.card.name} has no source to try.")
 
 
-__all__ = ["PullOptions", "PullResult", "Wanted", "check_request", "open_access", "pull", "tokens_for"]
+__all__ = ["PullResult", "check_request", "open_access", "pull", "tokens_for"]

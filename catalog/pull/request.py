@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...shards.store import Store
-from ..files import Access, Unit, unit_from, units_of
+from ..files import Access, FileSet, unit_from, units_of
 from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard
-from ..sources.clips.options import RemoteOptions
-from ..subset.options import EVERYTHING, Selection
+from ..sources.clips.options import ClipOptions
+from ..subset.options import EVERYTHING, Subset
 from .history import Goal, History
 from .sources import check_gate, sources_to_try
 from .stored import held, held_seconds, held_speakers
@@ -33,14 +33,14 @@ class PullOptions:
     link: bool = False
     keep_raw: bool = False
     cards: tuple[Path, ...] = ()
-    selection: Selection = EVERYTHING
-    remote: RemoteOptions = field(default_factory=RemoteOptions)
+    selection: Subset = EVERYTHING
+    remote: ClipOptions = field(default_factory=ClipOptions)
     on_samples: Callable[[int, int], None] | None = None
     on_bytes: Callable[[int, int | None], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PullRequest:
     """What of a dataset a pull is for: its card, and the splits and configurations by their own names."""
 
     card: Card
@@ -49,7 +49,7 @@ class Wanted:
     options: PullOptions
 
     @classmethod
-    def of(cls, name: str, options: PullOptions) -> Wanted:
+    def of(cls, name: str, options: PullOptions) -> PullRequest:
         """Raises UsageError where the card, a split, a configuration or the source does not exist."""
         card = get_card(name, extra=options.cards)
         configs = () if options.as_config else card.chosen_configs(options.configs)
@@ -94,7 +94,7 @@ class Wanted:
         """How many speakers they have; None where one of them does not say who speaks."""
         return held_speakers(store, self.card.name, splits=self._split_names(), configs=self._config_names())
 
-    def units(self, source: SourceCard, access: Access) -> list[Unit]:
+    def units(self, source: SourceCard, access: Access) -> list[FileSet]:
         """What a source holds of it; the gate before a source is looked at first."""
         if self.options.from_path is not None:
             known = tuple(self.card.splits)

@@ -1,6 +1,6 @@
 """Choosing samples: which candidates of a dataset a pull takes.
 
-choice.py      `Selection`: the options of a choice, checked
+choice.py      `Subset`: the options of a choice, checked
 ids.py         `IdList`: a file of ids, with spans where it has them
 expression.py  `Expression`: one SQL expression over what is known before any media is read
 filters.py     `Filter`: the stage between reader and ingest; a candidate passes or is counted as filtered
@@ -10,7 +10,7 @@ draw.py        `Listing` and `Draw`: which N of all candidates, by hash and stra
 from __future__ import annotations
 
 from .filter import Filter
-from .options import Selection
+from .options import Subset
 from .sample import Draw, Listing
 
-__all__ = ["Draw", "Filter", "Listing", "Selection"]
+__all__ = ["Draw", "Filter", "Listing", "Subset"]

@@ -22,7 +22,7 @@ from ...errors import TriptychError
 from ...shards.media import scratch_path
 from ...shards.sample import sample_id
 from .id_list import Span, span_suffix
-from .options import Selection
+from .options import Subset
 from .where import Unfit
 
 BATCH_ROWS = 256
@@ -45,7 +45,7 @@ class Filter:
         missing: Ids of the list that no candidate had; known once `ended`.
     """
 
-    def __init__(self, selection: Selection, dataset: str, defaults: Defaults) -> None:
+    def __init__(self, selection: Subset, dataset: str, defaults: Defaults) -> None:
         self.ended = False
         self.missing = 0
         self._selection = selection

@@ -35,7 +35,7 @@ STRATA = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class Subset:
     """What a pull takes of a dataset.
 
     Attributes:
@@ -77,7 +77,7 @@ class Selection:
         hours: float | None = None,
         max_tries: int | None = None,
         seed: int = 0,
-    ) -> Selection:
+    ) -> Subset:
         """The options as they are typed; `samples` only to check that a draw has an end.
 
         Raises:
@@ -130,7 +130,7 @@ class Selection:
         """Whether samples are made that no other pull of the dataset would store."""
         return self.ids is not None and self.ids.has_spans
 
-    def without_limits(self) -> Selection:
+    def without_limits(self) -> Subset:
         return replace(self, hours=None, max_tries=None)
 
     def key(self) -> str:
@@ -179,7 +179,7 @@ class Selection:
             )
 
 
-EVERYTHING = Selection()
+EVERYTHING = Subset()
 """No choice at all."""
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import UsageError
-from .options import Selection
+from .options import Subset
 
 Keys = npt.NDArray[np.uint64]
 _OPEN, _STORED, _FAILED = 0, 1, 2
@@ -37,7 +37,7 @@ def hash_key(seed: int, identity: str) -> int:
 class Listing:
     """Every candidate of a dataset, as little of each as a draw needs."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Subset) -> None:
         self._selection = selection
         self._keys = array("Q")
         self._strata = array("I")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import GateError
-from ..files.file_set import Access, Unit, password_of
+from ..files.file_set import Access, FileSet, password_of
 from ..files.open import SEEKABLE, Handling, Opening, fingerprint_of, is_archive
 from ..files.resolve import parts_of
 from ..schema.card import Card
@@ -17,7 +17,7 @@ from ..sources.synthetic.source import LANGUAGES, SyntheticSource
 
 def units_of(
     source: SourceCard, card: Card, splits: Sequence[str], configs: Sequence[str], access: Access
-) -> list[Unit]:
+) -> list[FileSet]:
     """The units of a source that hold the wanted splits, in the card's order.
 
     Raises:
@@ -28,7 +28,7 @@ def units_of(
         return [_synthetic(source, splits)]
     if source.manual is not None:
         raise by_hand(card, source)
-    units: list[Unit] = []
+    units: list[FileSet] = []
     lacking: dict[str, NotFound] = {}
     for group in groups(source.named_files, splits, configs):
         try:
@@ -55,7 +55,7 @@ def by_hand(card: Card, source: SourceCard) -> GateError:
     return GateError(said, hint=f"get it, then: triptych catalog pull {card.name} --from PATH")
 
 
-def _unit(source: SourceCard, group: Group, access: Access) -> Unit:
+def _unit(source: SourceCard, group: Group, access: Access) -> FileSet:
     parts = parts_of(source, group, access)
     if access.mirror is not None and access.mirror.subset and not access.asked:
         for url in (url for part in parts for url in part.urls):
@@ -69,7 +69,7 @@ def _unit(source: SourceCard, group: Group, access: Access) -> Unit:
     archives = [part for part in parts if is_archive(part.name)]
     first = parts[0].urls[0] if len(parts) == 1 else f"{(archives or parts)[0].urls[0]} and {len(parts) - 1} more"
     place = first if source.hub is None else _hub_place(source, group, access)
-    return Unit(
+    return FileSet(
         group.splits,
         place,
         opening.files,
@@ -91,11 +91,11 @@ def _hub_place(source: SourceCard, group: Group, access: Access) -> str:
     return f"{host}{source.hub}@{revision[:12]}/{shown}"
 
 
-def _synthetic(source: SourceCard, splits: Sequence[str]) -> Unit:
+def _synthetic(source: SourceCard, splits: Sequence[str]) -> FileSet:
     languages = tuple(source.languages) or LANGUAGES
     made = SyntheticSource(kind=str(source.synthetic), seed=source.seed, count=source.count, languages=languages)
     wanted = frozenset(splits)
-    return Unit(
+    return FileSet(
         tuple(splits),
         f"synthetic:{source.synthetic}?seed={source.seed}",
         lambda accepts: made.files(wants=lambda split: split in wanted),

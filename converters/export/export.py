@@ -29,7 +29,7 @@ from .cut_media import derive_media
 from .manifest import make_manifest, write_notice
 from .render import count_outcomes, make_rows, refuse_leaks, render
 from .request import Request, make_request
-from .select import CorpusFacts, Selection, choose, definitions, describe, prepare
+from .select import CorpusFacts, ExportFilter, choose, definitions, describe, prepare
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,7 +100,7 @@ def export(
         return _publish(store, connection, request, facts, key, note)
 
 
-def _check_datasets(connection: duckdb.DuckDBPyConnection, selection: Selection, store: Store) -> None:
+def _check_datasets(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, store: Store) -> None:
     known = [str(row[0]) for row in connection.execute("SELECT DISTINCT dataset FROM samples ORDER BY 1").fetchall()]
     if not known:
         raise ProblemsFound(

@@ -15,7 +15,7 @@ from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.msswift import ANY_TAG
 from ..views.prompts import TAG_FIELD, check_template
-from .select import Selection, describe
+from .select import ExportFilter, describe
 
 ORDERS = ("hash", "id")
 TEXTS = ("raw", "clean")
@@ -27,7 +27,7 @@ class Request:
 
     view: View
     name: str
-    selection: Selection
+    selection: ExportFilter
     options: ViewOptions
     order: str
     seed: int
@@ -91,7 +91,7 @@ def make_request(
     return Request(
         view,
         check_name(name or "-".join(part for part in (view.name, task) if part), what="export"),
-        Selection(tuple(sorted(set(datasets))), tuple(splits), where, include_rejected),
+        ExportFilter(tuple(sorted(set(datasets))), tuple(splits), where, include_rejected),
         ViewOptions(task, text, system or None, user_template, allow_answer_in_prompt),
         order,
         seed,

@@ -26,7 +26,7 @@ _GUESSED_ROLES = {"train": ("train*",), "validation": ("dev*", "val*"), "test": 
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ExportFilter:
     """What to take. `splits` are the corpus's names, roles or globs; an assigned split goes before the corpus's."""
 
     datasets: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class CorpusFacts:
 
 def prepare(
     connection: duckdb.DuckDBPyConnection,
-    selection: Selection,
+    selection: ExportFilter,
     view: View,
     options: ViewOptions,
     *,
@@ -111,7 +111,7 @@ def prepare(
     return sql
 
 
-def choose(connection: duckdb.DuckDBPyConnection, selection: Selection, *, facts: CorpusFacts) -> None:
+def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> None:
     """Create the view `chosen`: the samples of the selected datasets, with what the selection says of each."""
     wanted = _datasets_sql(selection.datasets)
     split = _splits_sql(selection.splits)
@@ -216,7 +216,7 @@ def _missing_sql(connection: duckdb.DuckDBPyConnection) -> str:
     )
 
 
-def describe(selection: Selection) -> dict[str, Any]:
+def describe(selection: ExportFilter) -> dict[str, Any]:
     """The selection as the manifest holds it."""
     return {
         "datasets": list(selection.datasets),

@@ -29,7 +29,7 @@ from ...shards.query import connect
 from ...shards.store import Store
 from ...shards.tables import ANNOTATIONS
 from ..candidate import RawFile, Rejection
-from ..ingest.event_log import Ledger
+from ..ingest.event_log import EventLog
 from ..readers.alignments.interval import Aligned, AlignmentReader, Interval
 from .match_samples import Samples, Target
 
@@ -100,13 +100,13 @@ class _Laying:
     overlapping: int = 0
     outside: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
-    ledger: Ledger = field(init=False)
+    ledger: EventLog = field(init=False)
     latest: dict[tuple[str, str], str] = field(init=False)
     started: datetime = field(init=False)
     number: int = 0
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.store, self.run)
+        self.ledger = EventLog(self.store, self.run)
         self.latest = _latest(self.store, self.run.dataset)
         self.started = datetime.now(UTC)
 

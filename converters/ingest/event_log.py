@@ -21,7 +21,7 @@ from .stored_ids import fence_name
 _ROWS = 50_000
 
 
-class Ledger:
+class EventLog:
     """The events of one run that are still to be written, and what was written before."""
 
     def __init__(self, store: Store, run: Run) -> None:

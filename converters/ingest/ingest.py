@@ -26,11 +26,11 @@ from ...shards.media import MediaError, StoredMedia
 from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ...shards.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
-from .event_log import Ledger, read_withdrawn
-from .quota import Tally
+from .event_log import EventLog, read_withdrawn
+from .quota import Quota
 from .sample_row import make_row
-from .shared_media import StoredOnce
-from .stored_ids import KnownIds, fence_name
+from .shared_media import SharedMedia
+from .stored_ids import StoredIds, fence_name
 
 BATCH_ROWS = 10_000
 BATCH_EVENTS = 50_000
@@ -96,21 +96,21 @@ class Ingest:
         self.options = options
         self.updated = 0
         self.reached = False
-        self._known = KnownIds(store, run.dataset, compare=options.compare)
+        self._known = StoredIds(store, run.dataset, compare=options.compare)
         self._known.read()
         # Arrow loads half a dozen modules at its first conversion: now, beside the sum of the archive, not at the end.
         pa.Table.from_pylist([], schema=SCHEMA)
-        self._ledger = Ledger(store, run)
+        self._ledger = EventLog(store, run)
         self._withdrawn = read_withdrawn(store, run.dataset)
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
-        self.tally = Tally(
+        self.tally = Quota(
             limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
             held_seconds=options.held_seconds, count_known=options.count_known,
         )  # fmt: skip
         self._updates = HashSet()
-        self._once = StoredOnce()
+        self._once = SharedMedia()
         self._is_missing = False
         self._batch_started = self._told_at = time.monotonic()
 

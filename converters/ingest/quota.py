@@ -15,7 +15,7 @@ _CAREFUL = 4
 """Media on its way may be so many times longer than the longest that was met: then it is waited for."""
 
 
-class Tally:
+class Quota:
     """Counts what is stored and what is on its way.
 
     Attributes:

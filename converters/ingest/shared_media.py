@@ -13,7 +13,7 @@ from ..candidate import Blob
 _REMEMBERED = 256
 
 
-class StoredOnce:
+class SharedMedia:
     """What became of the last shared files: the questions about one video, the segments of one recording."""
 
     def __init__(self) -> None:

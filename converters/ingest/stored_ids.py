@@ -30,7 +30,7 @@ COMPARED = {
 """`content`: the same media and text (pulls). `row`: every column that the user's file decides (imports)."""
 
 
-class KnownIds:
+class StoredIds:
     """The ids of one dataset, with what their rows hold."""
 
     def __init__(self, store: Store, dataset: str, *, compare: str = "content") -> None:

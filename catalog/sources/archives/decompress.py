@@ -1,4 +1,4 @@
-"""Streams of bytes for the archive readers: `Pieces` hands them out exactly, `Inflated` unpacks them in a thread.
+"""Streams of bytes for the archive readers: `ByteReader` hands them out exactly, `DecompressedStream` unpacks them in a thread.
 
 gzip is inflated by ISA-L where it is installed (two to three times zlib's speed), bzip2 and xz by the standard
 library; all check their own checksums. The thread runs at most 1 MiB ahead of its reader, and inflates without
@@ -39,7 +39,7 @@ class Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = -1, /) -> bytes: ...
 
 
-class Pieces:
+class ByteReader:
     """A stream read in exact amounts: `read(n)` is shorter than `n` only at the end."""
 
     def __init__(self, take: Callable[[], bytes], *, jump: Callable[[int], bool] | None = None) -> None:
@@ -49,7 +49,7 @@ class Pieces:
         self.position = 0
 
     @classmethod
-    def of(cls, stream: BinaryIO, tally: Tally | None = None) -> Pieces:
+    def of(cls, stream: BinaryIO, tally: Tally | None = None) -> ByteReader:
         """Over a binary stream; a local file is skipped by seeking. `tally` counts what is taken."""
 
         def take() -> bytes:
@@ -115,10 +115,10 @@ class Pieces:
             self._view = memoryview(bytes(self._view) + data) if self._view else memoryview(data)
 
 
-class Inflated:
+class DecompressedStream:
     """A packed stream, unpacked in a thread of its own. Closing it ends the thread."""
 
-    def __init__(self, source: Pieces, packing: str, limits: Limits, tally: Tally, depth: int) -> None:
+    def __init__(self, source: ByteReader, packing: str, limits: Limits, tally: Tally, depth: int) -> None:
         self._source = source
         self._packing = packing
         self._limits = limits

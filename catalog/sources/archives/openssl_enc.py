@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .safety import ArchiveFault
 
 if TYPE_CHECKING:
-    from .decompress import Pieces
+    from .decompress import ByteReader
 
 SALTED = b"Salted__"
 ROUNDS = 10_000
@@ -30,7 +30,7 @@ class Decrypted:
         ArchiveFault: The stream breaks off (`truncated_archive`), or its end does not fit (`wrong_password`).
     """
 
-    def __init__(self, source: Pieces, password: str) -> None:
+    def __init__(self, source: ByteReader, password: str) -> None:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
         from cryptography.hazmat.primitives.padding import PKCS7
 

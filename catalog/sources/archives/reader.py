@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from ....converters.candidate import IN_MEMORY_BYTES, Blob, RawFile, Rejection
 from ....shards.media import scratch_path
-from .decompress import MAGIC, PIECE_BYTES, Inflated, Pieces
+from .decompress import MAGIC, PIECE_BYTES, ByteReader, DecompressedStream
 from .openssl_enc import SALTED, Decrypted
 from .safety import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
 from .sevenzip import SEVEN_ZIP, SevenEntry, seven_entries
@@ -89,7 +89,7 @@ def members(
     tally = Tally()
     reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, tally, password)
     file = cast("BinaryIO", stream)
-    yield from reading.archive(Pieces.of(file, tally), file, _Place(name, uri, prefix, 1))
+    yield from reading.archive(ByteReader.of(file, tally), file, _Place(name, uri, prefix, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class _Reading:
         self.wants = wants
         self.tally = tally
 
-    def archive(self, source: Pieces, stream: BinaryIO | None, place: _Place) -> Iterator[RawFile | Rejection]:
+    def archive(self, source: ByteReader, stream: BinaryIO | None, place: _Place) -> Iterator[RawFile | Rejection]:
         reach = _Reach()
         try:
             yield from self._by_format(source, stream, place, reach)
@@ -165,15 +165,15 @@ class _Reading:
         yield Rejection(place.name, fault.reason, detail, uri=place.uri, damaged=True)
 
     def _by_format(
-        self, source: Pieces, stream: BinaryIO | None, place: _Place, reach: _Reach
+        self, source: ByteReader, stream: BinaryIO | None, place: _Place, reach: _Reach
     ) -> Iterator[RawFile | Rejection]:
         if place.depth > self.limits.depth:
             raise ArchiveFault("nested_too_deep", f"archives lie more than {self.limits.depth} deep")
         head = source.peek(BLOCK)
         packing = next((packing for packing, magic in MAGIC.items() if head.startswith(magic)), None)
         if packing is not None:
-            with closing(Inflated(source, packing, self.limits, self.tally, place.depth)) as inflated:
-                yield from self._unpacked(Pieces(inflated.take), place, reach)
+            with closing(DecompressedStream(source, packing, self.limits, self.tally, place.depth)) as inflated:
+                yield from self._unpacked(ByteReader(inflated.take), place, reach)
         elif head.startswith((*ZIP, SEVEN_ZIP)):
             yield from self._zip(source, stream, place, reach)
         elif is_tar(head):
@@ -189,19 +189,19 @@ class _Reading:
                 "not_an_archive", f"it begins with {head[:8]!r}, which is no tar, gzip, bzip2, xz, zip or 7z"
             )
 
-    def _decrypted(self, source: Pieces) -> Pieces:
+    def _decrypted(self, source: ByteReader) -> ByteReader:
         if self.password is None:
             raise ArchiveFault(
                 "encrypted", "it is encrypted; give its password (a card names the variable that holds it)"
             )
         decrypted = Decrypted(source, self.password)
-        plain = Pieces(decrypted.take)
+        plain = ByteReader(decrypted.take)
         if not _is_archive(plain.peek(BLOCK)):
             raise ArchiveFault("wrong_password", "the password does not open it: what comes out is no archive")
         decrypted.proven = True
         return plain
 
-    def _unpacked(self, source: Pieces, place: _Place, reach: _Reach) -> Iterator[RawFile | Rejection]:
+    def _unpacked(self, source: ByteReader, place: _Place, reach: _Reach) -> Iterator[RawFile | Rejection]:
         if is_tar(source.peek(BLOCK)):
             yield from self._tar(source, place, reach, end_known=True)
             return
@@ -210,7 +210,9 @@ class _Reading:
         reach.whole += 1
         source.drain()
 
-    def _tar(self, source: Pieces, place: _Place, reach: _Reach, *, end_known: bool) -> Iterator[RawFile | Rejection]:
+    def _tar(
+        self, source: ByteReader, place: _Place, reach: _Reach, *, end_known: bool
+    ) -> Iterator[RawFile | Rejection]:
         for entry in entries(source, self.limits, end_known=end_known):
             self._count(source.position)
             if entry.kind == "directory":
@@ -221,7 +223,7 @@ class _Reading:
         source.drain()
 
     def _zip(
-        self, source: Pieces, stream: BinaryIO | None, place: _Place, reach: _Reach
+        self, source: ByteReader, stream: BinaryIO | None, place: _Place, reach: _Reach
     ) -> Iterator[RawFile | Rejection]:
         from .zip import zip_entries
 
@@ -242,7 +244,7 @@ class _Reading:
     def _zipped(self, entry: ZipEntry | SevenEntry, place: _Place) -> Iterator[RawFile | Rejection]:
         with closing(entry):
             try:
-                yield from self._entry(Pieces(entry.take), entry.name, entry.kind, entry.size, place)
+                yield from self._entry(ByteReader(entry.take), entry.name, entry.kind, entry.size, place)
                 return
             except VolumeFault:
                 raise
@@ -250,7 +252,9 @@ class _Reading:
                 fault = error
         yield self._refusal(entry.name, _member_reason(fault), fault.detail, place)
 
-    def _entry(self, source: Pieces, raw: str, kind: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
+    def _entry(
+        self, source: ByteReader, raw: str, kind: str, size: int, place: _Place
+    ) -> Iterator[RawFile | Rejection]:
         """One member: refused, opened as an archive, skipped, or handed over."""
         name = safe_name(raw)
         if name is None:
@@ -270,14 +274,14 @@ class _Reading:
         else:
             yield from self._wanted(source, name, size, place)
 
-    def _wanted(self, source: Pieces, name: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
+    def _wanted(self, source: ByteReader, name: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
         named = place.member(name)
         if self.wants is None or self.wants(named):
             yield from self._hand_over(source, size, named, f"{place.uri}!{name}")
 
-    def _nested(self, source: Pieces, name: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
+    def _nested(self, source: ByteReader, name: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
         section = _Section(source, size)
-        inner = Pieces(section.take)
+        inner = ByteReader(section.take)
         head = inner.peek(BLOCK)
         if not (_is_archive(head) or head.startswith(SALTED)):
             yield from self._wanted(inner, name, size, place)
@@ -285,7 +289,7 @@ class _Reading:
         folder = place.member(name).rpartition("/")[0]
         yield from self.archive(inner, None, _Place(name, f"{place.uri}!{name}", folder, place.depth + 1))
 
-    def _hand_over(self, source: Pieces, size: int | None, name: str, uri: str) -> Iterator[RawFile | Rejection]:
+    def _hand_over(self, source: ByteReader, size: int | None, name: str, uri: str) -> Iterator[RawFile | Rejection]:
         """Read a member whole, then yield it; its bytes are kept until the next one is asked for."""
         data = source.read(IN_MEMORY_BYTES + 1 if size is None else min(size, IN_MEMORY_BYTES + 1))
         if len(data) <= IN_MEMORY_BYTES:
@@ -299,7 +303,7 @@ class _Reading:
         yield from self._spooled(data, source, size, name, uri)
 
     def _spooled(
-        self, head: bytes, source: Pieces, size: int | None, name: str, uri: str
+        self, head: bytes, source: ByteReader, size: int | None, name: str, uri: str
     ) -> Iterator[RawFile | Rejection]:
         path = self._spool_path()
         raw: _SpooledFile | None = None
@@ -315,7 +319,7 @@ class _Reading:
             if raw is None or not raw.taken:
                 path.unlink(missing_ok=True)
 
-    def _copy(self, source: Pieces, out: BinaryIO, limit: int, *, exact: bool = False) -> int:
+    def _copy(self, source: ByteReader, out: BinaryIO, limit: int, *, exact: bool = False) -> int:
         """Copy at most `limit` bytes; all of them where `exact`, else to the end of the source."""
         copied = 0
         while copied < limit or not exact:
@@ -331,7 +335,7 @@ class _Reading:
         return copied
 
     @contextmanager
-    def _seekable(self, source: Pieces, stream: BinaryIO | None) -> Iterator[BinaryIO]:
+    def _seekable(self, source: ByteReader, stream: BinaryIO | None) -> Iterator[BinaryIO]:
         """The archive as a file that can seek: the stream itself, or a copy that goes when it was read."""
         if stream is not None and stream.seekable():
             yield stream
@@ -381,7 +385,7 @@ def _member_reason(fault: ArchiveFault) -> str:
 class _Section:
     """The bytes of one member of an outer archive, as a stream that ends with it."""
 
-    def __init__(self, source: Pieces, size: int) -> None:
+    def __init__(self, source: ByteReader, size: int) -> None:
         self._source = source
         self._left = size
 

@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .decompress import Pieces
+from .decompress import ByteReader
 from .safety import ArchiveFault, Limits
 
 BLOCK = 512
@@ -48,7 +48,7 @@ def is_tar(head: bytes) -> bool:
     return True
 
 
-def entries(source: Pieces, limits: Limits, *, end_known: bool) -> Iterator[Entry]:
+def entries(source: ByteReader, limits: Limits, *, end_known: bool) -> Iterator[Entry]:
     """The members in order. After each, its data may be read from `source`; what is left unread is skipped.
 
     Args:
@@ -68,7 +68,7 @@ def entries(source: Pieces, limits: Limits, *, end_known: bool) -> Iterator[Entr
 
 
 class _HeaderReader:
-    def __init__(self, source: Pieces, limits: Limits) -> None:
+    def __init__(self, source: ByteReader, limits: Limits) -> None:
         self._source = source
         self._limits = limits
         self._of_all: dict[str, bytes] = {}

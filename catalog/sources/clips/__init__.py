@@ -12,8 +12,8 @@ liveness.py   what the ledger says: held, gone, alive
 
 from .availability import Alive, Held, alive, read_failures, read_held
 from .failures import REASONS, RETRYABLE, TERMINAL, Reason
-from .options import RemoteOptions, require_ytdlp
-from .rate_limit import Pace
+from .options import ClipOptions, require_ytdlp
+from .rate_limit import RateLimiter
 from .stage import fetch_remote
 
 __all__ = [
@@ -22,9 +22,9 @@ __all__ = [
     "TERMINAL",
     "Alive",
     "Held",
-    "Pace",
+    "RateLimiter",
     "Reason",
-    "RemoteOptions",
+    "ClipOptions",
     "alive",
     "fetch_remote",
     "read_failures",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import GateError, NetworkError
-from ..download.http import BodyDropped, Fetcher, NotFound, Timeouts
+from ..download.http import BodyDropped, HttpClient, NotFound, Timeouts
 from ..download.retry import Retry
 from .failures import ClipError
 
@@ -22,14 +22,14 @@ def get_link(start: dict[str, Any], order: dict[str, Any], stem: Path) -> Path:
     """
     allowed = float(start["timeout_s"])
     retry = Retry(attempts=4, connect_attempts=3, longest=min(30.0, allowed / 4), total=allowed / 2)
-    with Fetcher(retry=retry, timeouts=Timeouts(min(15.0, allowed), min(60.0, allowed))) as fetcher:
+    with HttpClient(retry=retry, timeouts=Timeouts(min(15.0, allowed), min(60.0, allowed))) as fetcher:
         try:
             return _download(fetcher, order["url"], stem, int(start["max_bytes"]))
         except NetworkError as error:
             raise ClipError(_reason(error), error.message) from error
 
 
-def _download(fetcher: Fetcher, url: str, path: Path, limit: int) -> Path:
+def _download(fetcher: HttpClient, url: str, path: Path, limit: int) -> Path:
     patience = fetcher.patience()
     while True:
         try:

@@ -12,7 +12,7 @@ from .failures import REASONS
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteOptions:
+class ClipOptions:
     """How clips are fetched.
 
     Attributes:

@@ -14,21 +14,21 @@ from urllib.parse import urlsplit
 
 from ....errors import UsageError
 from .failures import UNREACHED, WALLS
-from .options import RemoteOptions
+from .options import ClipOptions
 from .process import RECYCLED_AFTER, Process, Task
-from .rate_limit import YOUTUBE, Pace
+from .rate_limit import YOUTUBE, RateLimiter
 
 _ATTEMPTS = 3
 """A clip is asked for so often where the host puts up a wall."""
 
 
-class Crew:
+class WorkerPool:
     """Up to `jobs` processes; tasks are given, dispatched, and waited for, all by one thread.
 
     `folder` holds a folder for each process; those of processes that died are swept.
     """
 
-    def __init__(self, options: RemoteOptions, folder: Path, pace: Pace) -> None:
+    def __init__(self, options: ClipOptions, folder: Path, pace: RateLimiter) -> None:
         self._options = options
         self._folder = folder
         self._pace = pace

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from ....converters.candidate import Remote
 from ....shards.media import scratch_path
-from .options import RemoteOptions
+from .options import ClipOptions
 
 RECYCLED_AFTER = 100
 """Downloads after which a process makes room for a fresh one, so that memory stays flat."""
@@ -68,7 +68,7 @@ class Task:
 class Process:
     """A process and the tasks that it is to do one by one; only the first is known to it."""
 
-    options: RemoteOptions
+    options: ClipOptions
     folder: Path
     tasks: deque[Task] = field(default_factory=deque)
     key: Key | None = None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .options import RemoteOptions
+from .options import ClipOptions
 
 YOUTUBE = "YouTube"
 """The one host of all its videos, whatever servers it has."""
@@ -27,12 +27,12 @@ class _Host:
     closed: str = ""
 
 
-class Pace:
+class RateLimiter:
     """What every job may ask of every host."""
 
     def __init__(
         self,
-        options: RemoteOptions,
+        options: ClipOptions,
         notice: Callable[[str], None],
         *,
         clock: Callable[[], float] = time.monotonic,

@@ -20,10 +20,10 @@ from ....shards.events import WITHDRAWN
 from ....shards.media import scratch_path
 from ....shards.sample import sample_id
 from .availability import Held
-from .options import RemoteOptions, require_ytdlp
-from .pool import Crew
+from .options import ClipOptions, require_ytdlp
+from .pool import WorkerPool
 from .process import Key, Task
-from .rate_limit import Pace
+from .rate_limit import RateLimiter
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 
@@ -34,13 +34,13 @@ _CLIPS_PER_JOB = 4
 
 def fetch_remote(
     items: Iterable[Item],
-    options: RemoteOptions,
+    options: ClipOptions,
     *,
     dataset: str,
     spool: Path,
     held: Held = lambda ids: set(),
     known_failures: Mapping[str, str] | None = None,
-    pace: Pace | None = None,
+    pace: RateLimiter | None = None,
     notice: Callable[[str], None] = lambda text: None,
 ) -> Generator[Item, None, None]:
     """Resolve the remote media of candidates, in their order; a pull that takes N fetches at most N + jobs downloads.
@@ -60,7 +60,7 @@ def fetch_remote(
             is fetched), or the disk is full.
     """
     options.check()
-    pace = pace or Pace(options, notice)
+    pace = pace or RateLimiter(options, notice)
     stage = _Stage(iter(items), options, dataset, spool, held, known_failures or {}, pace)
     try:
         yield from stage.run()
@@ -90,12 +90,12 @@ class _Stage:
     def __init__(
         self,
         items: Iterator[Item],
-        options: RemoteOptions,
+        options: ClipOptions,
         dataset: str,
         spool: Path,
         held: Held,
         failures: Mapping[str, str],
-        pace: Pace,
+        pace: RateLimiter,
     ) -> None:
         self._items = items
         self._options = options
@@ -104,7 +104,7 @@ class _Stage:
         self._held = held
         self._failures = failures
         self._pace = pace
-        self._crew = Crew(options, spool.parent / "clips", pace)
+        self._crew = WorkerPool(options, spool.parent / "clips", pace)
         self._read: deque[Item] = deque()
         self._line: deque[_Place] = deque()
         self._error: TriptychError | None = None

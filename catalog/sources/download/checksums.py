@@ -1,4 +1,4 @@
-"""What a file must be (`Expected`) and what the bytes that passed are (`Sums`), compared in one pass."""
+"""What a file must be (`Expected`) and what the bytes that passed are (`Hasher`), compared in one pass."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Measured:
     md5: str | None = None
 
 
-class Sums:
+class Hasher:
     """Running size and checksums. SHA-256 is always taken, because it becomes the revision; MD5 only where expected."""
 
     def __init__(self, expected: Expected) -> None:

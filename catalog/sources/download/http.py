@@ -1,4 +1,4 @@
-"""The one HTTP layer: every byte from a host comes through a `Fetcher`.
+"""The one HTTP layer: every byte from a host comes through a `HttpClient`.
 
 It promises bounded retries (429, 5xx, refused or dropped connections, timeouts; see `retry`), redirects that never
 lead from https to http and never carry a token to another host, bodies exactly as they lie on the host, and errors
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 from ....errors import GateError, NetworkError
-from .retry import Patience, Retry, retry_after_seconds
+from .retry import Retry, RetryBudget, retry_after_seconds
 
 if TYPE_CHECKING:
     import httpx2
@@ -58,7 +58,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class RemoteFile:
     """What a host says of a file. `url` is the one asked for; `size` is of the whole file, in bytes."""
 
     url: str
@@ -68,7 +68,7 @@ class Remote:
     last_modified: str | None
 
 
-class Reply:
+class HttpReply:
     """One open response with its body still to be read.
 
     Attributes:
@@ -86,7 +86,7 @@ class Reply:
         if self.status == 206:
             self.start, size = _content_range(response.headers.get("content-range", ""))
         headers = response.headers
-        self.remote = Remote(
+        self.remote = RemoteFile(
             url=url,
             size=size,
             etag=headers.get("etag"),
@@ -128,7 +128,7 @@ class Reply:
     def close(self) -> None:
         self._response.close()
 
-    def __enter__(self) -> Reply:
+    def __enter__(self) -> HttpReply:
         return self
 
     def __exit__(
@@ -137,7 +137,7 @@ class Reply:
         self.close()
 
 
-class Fetcher:
+class HttpClient:
     """Opens URLs. One per command is enough; it may be used from several threads.
 
     Args:
@@ -167,11 +167,11 @@ class Fetcher:
         self._making_client = threading.Lock()
         self._client: httpx2.Client | None = None
 
-    def patience(self) -> Patience:
+    def patience(self) -> RetryBudget:
         """A fresh allowance of retries for one piece of work."""
-        return Patience(self._retry, sleep=self._sleep, clock=self._clock)
+        return RetryBudget(self._retry, sleep=self._sleep, clock=self._clock)
 
-    def head(self, url: str) -> Remote:
+    def head(self, url: str) -> RemoteFile:
         """What the host says of a file, without its body."""
         patience = self.patience()
         try:
@@ -191,8 +191,8 @@ class Fetcher:
         start: int | None = None,
         end: int | None = None,
         if_range: str | None = None,
-        patience: Patience | None = None,
-    ) -> Reply:
+        patience: RetryBudget | None = None,
+    ) -> HttpReply:
         """Open a URL, or a range of it (`end` included), and leave its body to be read.
 
         A host may answer a range with the whole file: look at `status` and `start`.
@@ -230,7 +230,7 @@ class Fetcher:
         if self._client is not None:
             self._client.close()
 
-    def __enter__(self) -> Fetcher:
+    def __enter__(self) -> HttpClient:
         return self
 
     def __exit__(
@@ -238,7 +238,7 @@ class Fetcher:
     ) -> None:
         self.close()
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], patience: Patience) -> Reply:
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], patience: RetryBudget) -> HttpReply:
         import httpx2
 
         while True:
@@ -282,13 +282,13 @@ class Fetcher:
         own = target.scheme == "https" or (target.scheme, target.netloc) == (first.scheme, first.netloc)
         return {"Authorization": f"Bearer {token}"} if token and own else {}
 
-    def _judge(self, url: str, method: str, response: httpx2.Response) -> Reply:
+    def _judge(self, url: str, method: str, response: httpx2.Response) -> HttpReply:
         status = response.status_code
         if status in (200, 206):
             if response.headers.get("content-type", "").lower().startswith("text/html"):
                 response.close()
                 _refuse_page(url)
-            return Reply(url, response)
+            return HttpReply(url, response)
         response.close()
         if status in (401, 403):
             raise GateError(f"{url}: the host answered {status}: access is not granted.", hint=self._gate(url))

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from typing import cast
 
 from ....errors import NetworkError
-from .http import BodyDropped, Fetcher, RemoteChanged, Reply, same_etag
+from .http import BodyDropped, HttpClient, HttpReply, RemoteChanged, same_etag
 
 BLOCK_BYTES = 256 * 1024
 CACHE_BYTES = 64 * 1024 * 1024
@@ -37,7 +37,7 @@ class RangeFile(io.RawIOBase):
 
     def __init__(
         self,
-        fetcher: Fetcher,
+        fetcher: HttpClient,
         url: str,
         *,
         size: int | None = None,
@@ -158,7 +158,7 @@ class RangeFile(io.RawIOBase):
             raise NetworkError(f"{self.url}: the host sent more than the range asked for.", hint=_HINT)
         return bytes(body)
 
-    def _accept(self, reply: Reply, start: int) -> None:
+    def _accept(self, reply: HttpReply, start: int) -> None:
         self._hold_to(reply.remote.etag)
         if reply.status == 200 and (start, reply.remote.size) != (0, self.size):
             raise RangesIgnored(f"{self.url}: the host ignores ranges and sends the whole file.", hint=_HINT)

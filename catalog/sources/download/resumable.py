@@ -30,9 +30,9 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from ....errors import DamagedError, UsageError
-from .checksums import Expected, Measured, Sums, check
-from .http import BodyDropped, Fetcher, RangeRefused, Remote, Reply, same_etag
-from .retry import Patience
+from .checksums import Expected, Hasher, Measured, check
+from .http import BodyDropped, HttpClient, HttpReply, RangeRefused, RemoteFile, same_etag
+from .retry import RetryBudget
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are here and the bytes there will be, where known."""
@@ -71,7 +71,7 @@ class Downloaded:
     fetched: int
 
 
-class PartialFile:
+class ResumableFile:
     """One URL's folder. Everything but `locked` is to be called with the lock held."""
 
     def __init__(self, partial: Path, url: str, *, name: str | None = None) -> None:
@@ -128,7 +128,7 @@ class PartialFile:
             return None
         state, size = self.state, self.final.stat().st_size
         if state.sha256 is None or state.size != size or (expected.md5 and state.md5 is None):
-            sums = Sums(expected)
+            sums = Hasher(expected)
             sums.update_from(self.final)
             measured = sums.measured()
             self._write(State(self.url, state.etag, measured.size, state.last_modified, measured.sha256, measured.md5))
@@ -142,7 +142,7 @@ class PartialFile:
             return None
         return Downloaded(self.final, measured.size, measured.sha256, self.state.etag, 0)
 
-    def connect(self, fetcher: Fetcher, patience: Patience) -> Reply:
+    def connect(self, fetcher: HttpClient, patience: RetryBudget) -> HttpReply:
         """A reply that continues the prefix, or one of the whole file: `start` is 0, and the caller must `begin`."""
         length, state = self.length, self.state
         if length and (state.etag or state.size is not None):
@@ -155,7 +155,7 @@ class PartialFile:
             reply.close()
         return fetcher.open(self.url, patience=patience)
 
-    def continues(self, reply: Reply, start: int) -> bool:
+    def continues(self, reply: HttpReply, start: int) -> bool:
         """Whether a reply is of the same file as the prefix, from `start` on."""
         state, remote = self.state, reply.remote
         if reply.status != 206 or reply.start != start:
@@ -168,7 +168,7 @@ class PartialFile:
             return False
         return state.size is not None and state.size == remote.size
 
-    def is_of(self, remote: Remote) -> bool:
+    def is_of(self, remote: RemoteFile) -> bool:
         """Whether what is here is of the file that the host has now, as far as the host says what it has."""
         state = self.state
         if state.etag and remote.etag:
@@ -176,7 +176,7 @@ class PartialFile:
         pairs = ((state.size, remote.size), (state.last_modified, remote.last_modified))
         return all(here is None or there is None or here == there for here, there in pairs)
 
-    def begin(self, remote: Remote) -> None:
+    def begin(self, remote: RemoteFile) -> None:
         """Drop what is here; the prefix to come belongs to this file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data.open("wb").close()
@@ -186,7 +186,7 @@ class PartialFile:
         """The prefix opened to grow; unbuffered, so that a killed process leaves what it had."""
         return self.data.open("ab", buffering=0)
 
-    def finish(self, sums: Sums, fetched: int) -> Downloaded:
+    def finish(self, sums: Hasher, fetched: int) -> Downloaded:
         """Check the whole file and give it its name.
 
         Raises:
@@ -222,7 +222,7 @@ class PartialFile:
 
 
 def download(
-    fetcher: Fetcher,
+    fetcher: HttpClient,
     url: str,
     partial: Path,
     *,
@@ -246,7 +246,7 @@ def download(
         NoSpace: The disk has no room for it.
         NetworkError: See `http`.
     """
-    target, expected = PartialFile(partial, url, name=name), expected or Expected()
+    target, expected = ResumableFile(partial, url, name=name), expected or Expected()
     with target.locked(on_wait):
         done = target.finished(expected)
         return done or _Download(fetcher, target, expected, progress, on_restart).run()
@@ -255,8 +255,8 @@ def download(
 class _Download:
     def __init__(
         self,
-        fetcher: Fetcher,
-        target: PartialFile,
+        fetcher: HttpClient,
+        target: ResumableFile,
         expected: Expected,
         progress: Progress | None,
         on_restart: Notice | None,
@@ -267,7 +267,7 @@ class _Download:
         self._progress = progress
         self._on_restart = on_restart
         self._patience = fetcher.patience()
-        self._sums = Sums(expected)
+        self._sums = Hasher(expected)
         self._fetched = 0
 
     def run(self) -> Downloaded:
@@ -282,7 +282,7 @@ class _Download:
                 self._patience.failed(self._target.url, error.message)
         return self._target.finish(self._sums, self._fetched)
 
-    def _take(self, reply: Reply) -> None:
+    def _take(self, reply: HttpReply) -> None:
         target, remote = self._target, reply.remote
         check_offer(remote, self._expected)
         if reply.start == 0:
@@ -299,18 +299,18 @@ class _Download:
         if remote.size is not None and self._sums.size < remote.size:
             raise BodyDropped(f"{target.url}: the body ended at {self._sums.size:,} of {remote.size:,} bytes.")
 
-    def _start_over(self, remote: Remote) -> None:
+    def _start_over(self, remote: RemoteFile) -> None:
         if self._target.length and self._on_restart is not None:
             self._on_restart(restart_notice(self._target.url, self._target.length))
         self._target.begin(remote)
-        self._sums = Sums(self._expected)
+        self._sums = Hasher(self._expected)
 
 
 def restart_notice(url: str, length: int) -> str:
     return f"{url}: the {length:,} bytes that were here cannot be continued (changed, or no ranges); starting over."
 
 
-def check_offer(remote: Remote, expected: Expected) -> None:
+def check_offer(remote: RemoteFile, expected: Expected) -> None:
     """Refuse a file of the wrong size before its first byte is fetched."""
     if expected.size is not None and remote.size is not None and remote.size != expected.size:
         raise DamagedError(
@@ -330,7 +330,7 @@ def check_space(folder: Path, needed: int, what: str) -> None:
 
 
 @contextmanager
-def no_space_named(target: PartialFile) -> Iterator[None]:
+def no_space_named(target: ResumableFile) -> Iterator[None]:
     """Turn a disk that fills up while writing into `NoSpace`."""
     try:
         yield

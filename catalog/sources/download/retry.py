@@ -1,6 +1,6 @@
 """How long to be patient with a host: exponential backoff with jitter, `Retry-After`, and an end to it.
 
-A `Retry` states the limits, a `Patience` spends them on one piece of work (one download, one request). Patience runs
+A `Retry` states the limits, a `RetryBudget` spends them on one piece of work (one download, one request). Patience runs
 out when too many attempts fail in a row, or when too much time passes without a single byte; bytes that arrive
 restore it, so a long download over a poor line goes on as long as it moves.
 """
@@ -55,7 +55,7 @@ def retry_after_seconds(value: str | None, now: datetime | None = None) -> float
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
 
 
-class Patience:
+class RetryBudget:
     """What is left of a `Retry` for one piece of work."""
 
     def __init__(

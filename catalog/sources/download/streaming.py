@@ -1,6 +1,6 @@
 """A file on a host, read from its start as a stream, of which every byte read is kept.
 
-`GrowingFile` first serves the prefix that earlier runs left in `partial/`, then goes on from the network and appends
+`StreamingFile` first serves the prefix that earlier runs left in `partial/`, then goes on from the network and appends
 what it takes. Whoever leaves after N bytes leaves a prefix of about N bytes (one network read more, 64 KiB); whoever
 reads to the end gets a checked, finished file. A connection that drops is resumed by range.
 
@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ....errors import GateError, NetworkError
-from .checksums import Expected, Sums
-from .http import BodyDropped, Fetcher, NotFound, RangeRefused, RemoteChanged, Reply
+from .checksums import Expected, Hasher
+from .http import BodyDropped, HttpClient, HttpReply, NotFound, RangeRefused, RemoteChanged
 from .resumable import (
     Downloaded,
     Notice,
-    PartialFile,
     Progress,
+    ResumableFile,
     check_offer,
     check_space,
     no_space_named,
@@ -35,7 +35,7 @@ from .resumable import (
 LOCAL_BYTES = 256 * 1024
 
 
-class GrowingFile(io.RawIOBase):
+class StreamingFile(io.RawIOBase):
     """A readable, not seekable binary stream over a URL; holds the URL's lock until closed.
 
     Args:
@@ -53,7 +53,7 @@ class GrowingFile(io.RawIOBase):
 
     def __init__(
         self,
-        fetcher: Fetcher,
+        fetcher: HttpClient,
         url: str,
         partial: Path,
         *,
@@ -67,12 +67,12 @@ class GrowingFile(io.RawIOBase):
         self.url = url
         self.bytes_fetched = 0
         self._fetcher = fetcher
-        self._target = PartialFile(partial, url, name=name)
+        self._target = ResumableFile(partial, url, name=name)
         self._expected = expected or Expected()
         self._progress = progress
         self._on_restart = on_restart
         self._patience = fetcher.patience()
-        self._sums = Sums(self._expected)
+        self._sums = Hasher(self._expected)
         self._given = 0
         self._stored = 0
         self._pending = memoryview(b"")
@@ -274,13 +274,13 @@ class GrowingFile(io.RawIOBase):
             raise
         self._body = _Body(reply)
 
-    def _start_over(self, reply: Reply) -> None:
+    def _start_over(self, reply: HttpReply) -> None:
         if self._stored:
             self._notice_restart()
         if self._given and self._owed is None:
             self._owed = (self._given, self._sums.measured().sha256)
         self._target.begin(reply.remote)
-        self._sums = Sums(self._expected)
+        self._sums = Hasher(self._expected)
         self._stored = 0
         self._close_prefix()
 
@@ -317,6 +317,6 @@ class GrowingFile(io.RawIOBase):
 class _Body:
     """A reply and its pieces, taken one at a time."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: HttpReply) -> None:
         self.reply = reply
         self.chunks = reply.chunks()

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 from ....errors import TriptychError
-from .checksums import Expected, Sums, check
+from .checksums import Expected, Hasher, check
 
 
 class Verification:
@@ -43,7 +43,7 @@ class Verification:
 
 def verified(path: Path, expected: Expected) -> str:
     """The SHA-256 of a local file as its revision, checked against what is expected; read once."""
-    sums = Sums(expected)
+    sums = Hasher(expected)
     sums.update_from(path)
     measured = sums.measured()
     check(measured, expected, str(path))
