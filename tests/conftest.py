@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from support.places import DATA
 from triptych.shards.store import Store
-
-sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not: for loopback, hub and stores
-
-DATA = Path(__file__).parents[1].parent / "shared/data"
 
 
 @pytest.fixture(scope="session")

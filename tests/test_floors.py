@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 FLOORS = {
     "errors": 0, "version": 0, "shards": 1, "validators": 2, "converters": 3, "trainers": 3, "catalog": 4,
     "api": 5, "cli": 5, "commands": 5, "__init__": 5,

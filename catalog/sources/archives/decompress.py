@@ -1,4 +1,4 @@
-"""Streams of bytes for the archive readers: `ByteReader` hands them out exactly, `DecompressedStream` unpacks them in a thread.
+"""Streams of bytes for the archive readers: `ByteReader` reads exact sizes, `DecompressedStream` unpacks in a thread.
 
 gzip is inflated by ISA-L where it is installed (two to three times zlib's speed), bzip2 and xz by the standard
 library; all check their own checksums. The thread runs at most 1 MiB ahead of its reader, and inflates without

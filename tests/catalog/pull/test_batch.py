@@ -1,0 +1,176 @@
+"""Several datasets in one pull: by panel, by modality, by preset."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.corpora import Utterance, archive, members
+from support.loopback import serve
+from support.stores import cli, cli_json, command, select
+from triptych.catalog.pull.batch import PullItem, chosen_orders, open_orders, preset_names, preset_orders, shares
+from triptych.catalog.registry import get_card
+from triptych.errors import UsageError
+
+CARD = """
+name: {name}
+title: {name}
+panel: {panel}
+modality: {modality}
+tasks: [asr]
+languages: [en]
+license: CC0-1.0
+splits: {{train: train}}
+{more}
+sources:
+  - {source}
+    reader:
+      transcripts:
+        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
+        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
+"""
+
+
+@given(total=st.integers(1, 10_000), parts=st.integers(1, 20))
+def test_shares_add_up_and_differ_by_one(total: int, parts: int) -> None:
+    found = shares(total, parts)
+    assert sum(found) == total
+    assert max(found) - min(found) <= 1
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Cards of a panel of their own modality: two open ones, one behind a form, one to be got by hand."""
+    cards = tmp_path / "cards"
+    cards.mkdir()
+    gate = "gate: {accept: sign the form, where: https://example.org/form}"
+    for name, source, more in (
+        ("aaa", "archive: https://example.org/aaa/{split}.tar.gz", ""),
+        ("bbb", "archive: https://example.org/bbb/{split}.tar.gz", ""),
+        ("ccc", "archive: https://example.org/ccc/{split}.tar.gz", gate),
+        ("ddd", "manual: the disc that was sent by mail", ""),
+    ):
+        (cards / f"{name}.yaml").write_text(
+            CARD.format(name=name, panel="S1", modality="text", source=source, more=more)
+        )
+    for number, name in enumerate(("aaa", "bbb", "ccc")):
+        spoken = [Utterance("train", n + 50 * number) for n in range(4)]
+        archive(tmp_path / f"mirror/example.org/{name}/train.tar.gz", members(spoken))
+    return cards
+
+
+def test_what_is_behind_a_form_is_told_before_any_work_where_no_mirror_answers(own: Path) -> None:
+    orders, passed = chosen_orders(panel=None, modality="text", samples=2, cards=[own])
+    assert [order.name for order in orders] == ["aaa", "bbb"]
+    why = {each.name: each.why for each in passed}
+    assert sorted(why) == ["ccc", "ddd"]
+    assert "sign the form" in why["ccc"] and "https://example.org/form" in why["ccc"]
+
+
+def test_a_mirror_asks_no_form_and_what_is_got_by_hand_is_told(own: Path, tmp_path: Path) -> None:
+    done = cli("catalog", "pull", "--modality", "text", "--samples", "2", "--cards", own,
+               "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "ddd: passed over: the disc that was sent by mail" in done.stderr
+    rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1 order by 1")
+    assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 2), ("bbb", 2), ("ccc", 2)]
+
+
+def test_one_dataset_that_fails_does_not_keep_the_others(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "mirror/example.org/aaa/train.tar.gz").unlink()
+    done = cli("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", tmp_path / "mirror",
+               "--store", tmp_path / "store", "--json")  # fmt: skip
+    assert done.returncode == 3
+    assert "aaa:" in done.stderr
+    rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1 order by 1")
+    assert [(row["dataset"], row["n"]) for row in rows] == [("bbb", 4), ("ccc", 4)]
+
+
+def test_names_panels_and_presets_are_not_mixed(own: Path) -> None:
+    for words in (["aaa", "--panel", "S1"], ["--panel", "S1", "--preset", "calibration"], []):
+        done = cli("catalog", "pull", *words, "--cards", own)
+        assert (done.returncode, "say what to pull" in done.stderr) == (2, True)
+
+
+def test_an_unknown_preset_panel_or_modality_names_what_there_is() -> None:
+    with pytest.raises(UsageError, match="calibration"):
+        preset_orders("calibrate", samples=None)
+    with pytest.raises(UsageError, match="no card is of panel S9"):
+        chosen_orders(panel="S9", modality=None, samples=1)
+
+
+def test_every_preset_names_cards_splits_and_configurations_that_exist() -> None:
+    assert "calibration" in preset_names()
+    for name in preset_names():
+        for order in preset_orders(name, samples=None):
+            card = get_card(order.name)
+            assert set(order.splits) <= set(card.splits)
+            assert set(order.configs) <= set(card.configs)
+
+
+def test_the_calibration_set_takes_as_many_samples_of_each_panel() -> None:
+    by_panel: dict[str, int] = {}
+    for order in preset_orders("calibration", samples=100):
+        panel = get_card(order.name).panel
+        by_panel[panel] = by_panel.get(panel, 0) + (order.samples or 0)
+    assert by_panel == {"S1": 100, "S2": 100, "S3": 100}
+
+
+def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
+    plans = cli_json("catalog", "pull", "--modality", "text", "--dry-run", "--cards", own,
+                     "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
+    assert [plan["dataset"] for plan in plans] == ["aaa", "bbb", "ccc"]
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_preset_tells_what_is_behind_a_form_before_any_work(own: Path) -> None:
+    orders = [PullItem(name, 2) for name in ("aaa", "ccc", "ddd")]
+    chosen, passed = open_orders(orders, cards=(own,))
+    assert [order.name for order in chosen] == ["aaa"]
+    assert [each.name for each in passed] == ["ccc", "ddd"]
+    assert "https://example.org/form" in passed[0].why
+    chosen, passed = open_orders(orders, mirror="/mirror", cards=(own,))
+    assert ([order.name for order in chosen], [each.name for each in passed]) == (["aaa", "ccc"], ["ddd"])
+
+
+def test_the_document_of_several_pulls_says_what_was_pulled_what_failed_and_what_was_passed_over(
+    own: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mirror/example.org/aaa/train.tar.gz").unlink()
+    done = cli("catalog", "pull", "--modality", "text", "--samples", "2", "--cards", own, "--json",
+               "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
+    document = json.loads(done.stdout)
+    assert list(document) == ["pulled", "failed", "passed_over"]
+    assert [(each["dataset"], each["stored"]) for each in document["pulled"]] == [("bbb", 2), ("ccc", 2)]
+    assert [(each["dataset"], each["exit"]) for each in document["failed"]] == [("aaa", 3)]
+    assert [each["name"] for each in document["passed_over"]] == ["ddd"]
+    assert done.returncode == 3
+
+
+def test_stopped_by_hand_it_keeps_what_came_and_goes_on(own: Path, tmp_path: Path) -> None:
+    with serve(tmp_path / "mirror") as host:
+        host.fault("/example.org/bbb/train.tar.gz", delay=2.0, times=2)
+        words = command("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", host.url(),
+                        "--store", tmp_path / "store")  # fmt: skip
+        running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        until = time.monotonic() + 60
+        while not host.seen("/example.org/bbb/train.tar.gz") and time.monotonic() < until:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert "stopped; run the same command again to go on where it was" in said
+        assert "Traceback" not in said
+        rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1")
+        assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 4)]
+        host.clear()
+        again = cli("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", host.url(),
+                    "--store", tmp_path / "store")  # fmt: skip
+        assert again.returncode == 0, again.stderr
+        assert not host.seen("/example.org/aaa/train.tar.gz", "GET")

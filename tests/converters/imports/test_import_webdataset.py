@@ -1,0 +1,183 @@
+"""Importing WebDataset shards: members grouped by key, streamed, never unpickled, never unpacked."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import triptych
+from support.stores import check_accounts, check_media, cli, leftovers, one, select
+from triptych.converters.imports.import_data import ImportResult
+from triptych.errors import UsageError
+
+Tone = Callable[..., bytes]
+Members = list[tuple[str, bytes | tarfile.TarInfo]]
+
+
+def shard(path: Path, members: Members) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        for name, content in members:
+            if isinstance(content, tarfile.TarInfo):
+                tar.addfile(content)
+            else:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def load(path: Path, store: Path, **options: Any) -> ImportResult:
+    done = triptych.import_data("webdataset", path, name="mine", store=store, **options)
+    check_accounts(store)
+    check_media(store)
+    assert leftovers(store) == []
+    return done
+
+
+def rows(store: Path, columns: str) -> list[dict[str, Any]]:
+    return select(store, f"select {columns} from samples order by id")
+
+
+def reasons(store: Path) -> dict[str, str]:
+    return {row["candidate"]: row["reason"] for row in select(store, "select candidate, reason from events")}
+
+
+@pytest.fixture
+def store_path(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def test_members_of_one_key_are_one_sample(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    fields = {"language": "en", "speaker": "s1", "room": 7, "text": "not this", "audio": "/etc/passwd", "id": "x"}
+    path = shard(
+        tmp_path / "train.tar",
+        [
+            ("audio/0001.flac", tone(300)),
+            ("audio/0001.json", json.dumps(fields).encode()),
+            ("audio/0001.txt", b"\xef\xbb\xbfhello\n"),
+            ("audio/0002.left.wav", tone(301, format="WAV")),
+            ("audio/0002.right.wav", tone(302, format="WAV")),
+            ("audio/0002.lab", "好".encode()),
+            ("audio/0002.feats.npy", b"\x93NUMPY"),
+            ("__MACOSX/audio/._0002.wav", b"x"),
+        ],
+    )
+    done = load(path, store_path, values={"split": "train"})
+    assert done.notes == ["members passed over: 1 .npy"]
+    assert rows(store_path, "id, text, language, speaker, extra, len(more_media) more, source") == [
+        {"id": "mine/train/audio/0001", "text": "hello", "language": "en", "speaker": "s1", "more": None,
+         "extra": {"room": "7", "text": "not this", "json.audio": "/etc/passwd", "id": "x"}, "source": path.as_uri()},
+        {"id": "mine/train/audio/0002", "text": "好", "language": None, "speaker": None, "more": 1,
+         "extra": None, "source": path.as_uri()},
+    ]  # fmt: skip
+
+
+def test_classes_are_labels_by_name_only(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    members = [("a.flac", tone(300)), ("a.cls", b"1\n"), ("b.flac", tone(301)), ("b.cls", b"rain"),
+               ("c.flac", tone(302)), ("c.cls", b"7")]  # fmt: skip
+    path = shard(tmp_path / "s.tar", members)
+    load(path, store_path)
+    assert rows(store_path, "labels, extra['cls'] cls") == [
+        {"labels": None, "cls": "1"}, {"labels": ["rain"], "cls": None}, {"labels": None, "cls": "7"},
+    ]  # fmt: skip
+    (tmp_path / "names.txt").write_text("dog\ncat\n")
+    done = load(path, store_path, classes=tmp_path / "names.txt", on_conflict="update")
+    assert rows(store_path, "labels")[0] == {"labels": ["cat"]}
+    assert done.account.rejected == {"bad_value": 1}
+    with pytest.raises(UsageError, match="takes no --classes"):
+        triptych.import_data("csv", tmp_path / "names.txt", name="x", store=store_path, classes=tmp_path / "names.txt")
+
+
+class _Bomb:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def test_pickles_are_rejected_unread_and_hostile_members_too(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    link = tarfile.TarInfo("l.flac")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    path = shard(
+        tmp_path / "s.tar",
+        [
+            ("a.flac", tone(300)),
+            ("a.pkl", pickle.dumps(_Bomb(tmp_path / "touched"))),
+            ("only.pth", pickle.dumps(_Bomb(tmp_path / "touched"))),
+            ("../up.flac", tone(301)),
+            ("/abs.flac", tone(302)),
+            ("l.flac", link),
+            ("words.txt", b"no sound"),
+            ("bad.json", b"{"),
+            ("bad.flac", tone(303)),
+            ("latin.flac", tone(304)),
+            ("latin.txt", b"caf\xe9"),
+            ("noise.flac", b"no flac at all"),
+        ],
+    )
+    done = load(path, store_path)
+    assert (done.account.kept, done.account.candidates) == (1, 10)
+    assert reasons(store_path) == {
+        "a.pkl": "executable_entry", "only.pth": "executable_entry", "../up.flac": "unsafe_path",
+        "/abs.flac": "unsafe_path", "l.flac": "link", "words": "no_media", "bad": "bad_json", "latin": "not_utf8",
+        "mine/all/noise": "not_media",
+    }  # fmt: skip
+    assert not (tmp_path / "touched").exists()
+
+
+def test_a_folder_a_pattern_and_a_wildcard_name_the_same_shards(tmp_path: Path, tone: Tone) -> None:
+    folder = tmp_path / "shards"
+    for number in range(3):
+        shard(folder / f"s-{number:03d}.tar", [("k.flac", tone(300 + number)), (f"k{number}.flac", tone(310 + number))])
+    (folder / "README.md").write_text("x")
+    named = [folder, folder / "s-{000..002}.tar", folder / "s-*.tar", folder / "s-00{0,1,2}.tar"]
+    for number, path in enumerate(named):
+        load(path, tmp_path / f"store{number}")
+        assert [row["id"] for row in rows(tmp_path / f"store{number}", "id")] == [
+            "mine/all/k", "mine/all/k0", "mine/all/k1", "mine/all/k2", "mine/all/s-001/k", "mine/all/s-002/k",
+        ]  # fmt: skip
+    assert load(folder, tmp_path / "store0").account.dropped == {"duplicate": 6}
+    for wrong in ("s-{000..003}.tar", "t-*.tar", "s-{0..99999999}.tar", "none.tar"):
+        with pytest.raises(UsageError):
+            load(folder / wrong, tmp_path / "nowhere")
+
+
+def test_a_truncated_shard_is_damaged_and_what_came_before_is_stored(
+    tmp_path: Path, store_path: Path, tone: Tone
+) -> None:
+    path = shard(tmp_path / "s.tar", [(f"{n}.flac", tone(300 + n)) for n in range(5)])
+    path.write_bytes(path.read_bytes()[: 512 * 3 + 5000])
+    done = load(path, store_path)
+    assert done.account.rejected == {"truncated_archive": 1}
+    assert done.account.kept == one(store_path, "select count(*) from samples") > 0
+
+
+def test_the_command_reads_shards_and_samples_of_text_alone(tmp_path: Path, store_path: Path) -> None:
+    path = shard(tmp_path / "s.tar.gz", [("q.json", b'{"question": "2+2?", "answer": "4"}')])
+    done = cli("import", "webdataset", path, "--name", "mine", "--set", "modality=text", "--store", store_path)
+    assert (done.returncode, done.stdout) == (0, "mine: 1 stored of 1 rows\n"), done.stderr
+    assert rows(store_path, "question, answer, modality") == [
+        {"question": "2+2?", "answer": "4", "modality": "text"}
+    ]  # fmt: skip
+
+
+@pytest.mark.shared
+def test_real_speech_with_several_kinds_of_text_beside_it(shared: Path, tmp_path: Path, store_path: Path) -> None:
+    files = sorted((shared / "media/pocketsphinx/test/data/librivox").glob("sense_and*"))
+    path = shard(tmp_path / "librivox.tar", [(file.name, file.read_bytes()) for file in files])
+    done = load(path, store_path)
+    assert (done.account.kept, done.account.candidates) == (5, 5)
+    said = {f"mine/all/{file.stem}": file.read_text().strip() for file in files if file.suffix == ".txt"}
+    found = rows(store_path, "id, text, audio.sample_rate rate, extra['phone.json'] phones, extra['d'] length")
+    assert {row["id"]: row["text"] for row in found} == said
+    assert found[0]["rate"] == 16000
+    assert found[0]["length"] == "7.1"
+    assert json.loads(found[0]["phones"])["w"][1]["w"][0]["t"] == "AE"

@@ -1,0 +1,91 @@
+"""Tables of the reader `annotated` other than CSV and lists: lines of columns, single records, tagged segments."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from support.raws import Stream, read, reasons
+from triptych.converters.readers.layouts import get_layout
+from triptych.converters.readers.values import BadValue
+from triptych.errors import UsageError
+
+LINES: dict[str, Any] = {
+    "tables": [{"file": "trans.txt", "format": "lines", "header": ["id", "text"]}],
+    "media": {"audio": "{id}.wav"},
+    "id": "id",
+    "columns": {"text": {"column": "text", "optional": True}},
+}
+
+
+def test_lines_have_tabs_or_spaces_between_their_columns_and_the_last_takes_the_rest() -> None:
+    table = "\ufeffa\thello  there\nb   two words \n\nc\n"
+    candidates, rejections = read(
+        "annotated", Stream({"trans.txt": table, "a.wav": "", "b.wav": "", "c.wav": ""}), LINES
+    )
+    assert [(each.source_id, each.fields.get("text")) for each in candidates] == [
+        ("a", "hello  there"), ("b", "two words"), ("c", None),
+    ]  # fmt: skip
+    assert rejections == []
+
+
+def test_a_line_that_is_no_utf_8_is_rejected_and_the_next_is_read() -> None:
+    files = {"trans.txt": b"a \xff\xfe\nb fine\n", "b.wav": b""}
+    candidates, rejections = read("annotated", Stream(files), LINES)
+    assert [each.fields["text"] for each in candidates] == ["fine"]
+    assert reasons(rejections) == [("trans.txt:1", "not_utf8")]
+
+
+def test_a_json_of_one_record_joins_the_media_beside_it() -> None:
+    options = {
+        "tables": [{"file": "{id}.json", "single": True, "join": "id"}],
+        "media": {"audio": "{id}.flac"},
+        "id": "id",
+        "columns": {"speaker": "speaker"},
+    }
+    files = {"x.flac": b"1", "x.json": json.dumps({"speaker": "7", "snr": 3.5}), "y.flac": b"2",
+             "y.json": json.dumps({"speaker": "8"})}  # fmt: skip
+    candidates, rejections = read("annotated", Stream(files), options)
+    assert [(each.source_id, each.fields["speaker"]) for each in candidates] == [("x", "7"), ("y", "8")]
+    assert candidates[0].fields["extra"] == {"snr": "3.5"}
+    assert rejections == []
+
+
+def test_tagged_segments_are_a_row_for_each_tag() -> None:
+    expand = get_layout({"tagged": {"each": "segments", "tags": "subsets", "as": "subset"}})
+    record = {"aid": "A", "segments": [{"sid": 1, "subsets": ["{XL}", "{S}", "{XL}"]}, {"sid": 2, "subsets": []}]}
+    assert [(row["sid"], row["subset"], row["aid"], row["index"]) for row in expand(record)] == [
+        (1, "xl", "A", 0), (1, "s", "A", 0),
+    ]  # fmt: skip
+    with pytest.raises(BadValue, match="a list of tags"):
+        list(expand({"segments": [{"subsets": "XL"}]}))
+    with pytest.raises(UsageError, match="takes each, tags and as"):
+        get_layout({"tagged": {"each": "segments"}})
+
+
+def test_media_of_a_wanted_row_is_read_though_a_row_of_another_split_has_it_too() -> None:
+    options = {
+        "tables": [{"file": "t.tsv"}],
+        "media": {"audio": "{session}.ogg"},
+        "id": "id",
+        "split": {"column": "split", "only": ["train"]},
+        "columns": {},
+    }
+    files = {"t.tsv": "id\tsession\tsplit\n1\ts\tinvalid\n2\ts\ttrain\n", "s.ogg": b"sound"}
+    candidates, rejections = read("annotated", Stream(files), options)
+    assert [each.source_id for each in candidates] == ["2"]
+    assert rejections == []
+
+
+def test_a_configuration_keeps_its_case() -> None:
+    options = {
+        "tables": [{"file": "{source}_{target}.tsv"}],
+        "media": {"audio": "{path}"},
+        "id": "path",
+        "config": "{source}_{target}",
+        "columns": {},
+    }
+    files = {"zh-CN_en.tsv": "path\nx.wav\n", "x.wav": b"sound"}
+    [candidate], _ = read("annotated", Stream(files), options)
+    assert candidate.config == "zh-CN_en"

@@ -1,0 +1,144 @@
+"""A hub on 127.0.0.1 that speaks the read API of dataset repositories, for the real client libraries.
+
+    with hub(folder) as server:          # folder/<owner>/<name>/<file> ...
+        os.environ["HF_ENDPOINT"] = server.url()
+        server.gate("owner/name", token="hf_x")
+
+Answers `GET /api/datasets/<repo>[/revision/<rev>]`, `.../tree/<rev>[/<folder>]`, and `HEAD` and `GET` of
+`/datasets/<repo>/resolve/<rev>/<file>` with ranges. Any revision of 40 hex digits, and `main`, is the folder as it is,
+until `advance` moves `main` on to a further commit, whose files lie in `folder/<owner>/<name>@<commit>`.
+Files of a gated repository need its token; its listing does not, as on the real hub.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import quote, unquote
+
+from support.loopback import Loopback, _Handler
+
+COMMIT = "71cacbfb7e2354c4226d01e70d77d5fca3d04ba1"
+_API = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<revision>[^/]+)(?P<rest>/.*)?)?")
+_FILE = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+
+
+@dataclass
+class Hub(Loopback):
+    """A running hub; faults and records as in `Loopback`, by the path asked for."""
+
+    gates: dict[str, str] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)
+
+    def advance(self, repo: str, commit: str) -> Path:
+        """From now on `main` is this commit; the folder of its files."""
+        self.heads[repo] = commit
+        return self.folder / f"{repo}@{commit}"
+
+    def commit_of(self, repo: str, revision: str) -> str:
+        return self.heads.get(repo, COMMIT) if revision == "main" else revision
+
+    def root(self, repo: str, revision: str) -> Path:
+        """Where the files of a repository lie at a revision."""
+        later = self.folder / f"{repo}@{self.commit_of(repo, revision)}"
+        return later if later.is_dir() else self.folder / repo
+
+    def gate(self, repo: str, *, token: str) -> None:
+        self.gates[repo] = token
+
+
+@contextmanager
+def hub(folder: Path) -> Iterator[Hub]:
+    """Serve the repositories of a folder until the block ends."""
+    running = Hub(folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_HubHandler,), {"loopback": running}))
+    server.daemon_threads = True
+    server.block_on_close = False
+    running.port = server.server_address[1]
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield running
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=5)
+
+
+class _HubHandler(_Handler):
+    loopback: Hub
+
+    def _serve(self, path: str, faults: list[Any], *, body: bool) -> None:
+        path = unquote(path)
+        if match := _API.fullmatch(path):
+            self._answer_api(match, body=body)
+        elif match := _FILE.fullmatch(path):
+            self._answer_file(match, faults, body=body)
+        else:
+            self._head(404, {"Content-Length": "0"})
+
+    def _answer_api(self, match: re.Match[str], *, body: bool) -> None:
+        repo, revision = match["repo"], match["revision"] or "main"
+        root = self.loopback.root(repo, revision)
+        if not root.is_dir():
+            self._refuse_with(401, "RepoNotFound")
+        elif not _is_known(revision):
+            self._refuse_with(404, "RevisionNotFound")
+        elif match["what"] == "tree":
+            self._answer_json(
+                [_entry(path, root) for path in _files(root / (match["rest"] or "").strip("/"))], body=body
+            )
+        else:
+            siblings = [{"rfilename": path.relative_to(root).as_posix()} for path in _files(root)]
+            gated = "manual" if repo in self.loopback.gates else False
+            commit = self.loopback.commit_of(repo, revision)
+            document = {"id": repo, "sha": commit, "private": False, "gated": gated, "siblings": siblings, "tags": []}
+            self._answer_json(document, body=body)
+
+    def _answer_file(self, match: re.Match[str], faults: list[Any], *, body: bool) -> None:
+        token = self.loopback.gates.get(match["repo"])
+        if token is not None and self.headers.get("Authorization") != f"Bearer {token}":
+            self._refuse_with(401 if "Authorization" not in self.headers else 403, "GatedRepo")
+            return
+        if not _is_known(match["revision"]):
+            self._refuse_with(404, "RevisionNotFound")
+            return
+        root = self.loopback.root(match["repo"], match["revision"])
+        if not (root / match["file"]).is_file():
+            self._refuse_with(404, "EntryNotFound")
+        else:
+            inside = (root / match["file"]).relative_to(self.loopback.folder).as_posix()
+            super()._serve(f"/{quote(inside)}", faults, body=body)
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        super()._head(status, {"X-Repo-Commit": COMMIT, **headers})
+
+    def _refuse_with(self, status: int, code: str) -> None:
+        self._head(status, {"X-Error-Code": code, "X-Error-Message": code, "Content-Length": "0"})
+
+    def _answer_json(self, document: Any, *, body: bool) -> None:
+        data = json.dumps(document).encode()
+        self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(data))})
+        if body:
+            self._send(data, [], announced=len(data))
+
+
+def _is_known(revision: str) -> bool:
+    return revision == "main" or re.fullmatch(r"[0-9a-f]{40}", revision) is not None
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _entry(path: Path, root: Path) -> dict[str, Any]:
+    oid = hashlib.sha1(path.name.encode(), usedforsecurity=False).hexdigest()
+    return {"type": "file", "path": path.relative_to(root).as_posix(), "size": path.stat().st_size, "oid": oid}

@@ -1,0 +1,149 @@
+"""Small corpora in the layouts of the originals, as mirrors (`<host>/<path>`) and as unpacked trees."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import triptych
+import yaml
+from support.stores import check_accounts, check_media, select
+
+HUB = "huggingface.co/datasets/{repo}/resolve/main/{path}"
+
+
+def on_host(mirror: Path, url: str) -> Path:
+    """Where a mirror has the file of a URL; its folder is made."""
+    path = mirror / url.removeprefix("https://")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def on_hub(mirror: Path, repo: str, path: str) -> Path:
+    return on_host(mirror, HUB.format(repo=repo, path=path))
+
+
+def summed(mirror: Path) -> str:
+    """The mirror, with a `mirror.yaml` whose sums stand in for those of the originals."""
+    files = [path for path in sorted(mirror.rglob("*")) if path.is_file()]
+    sums = {path.relative_to(mirror).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    (mirror / "mirror.yaml").write_text(yaml.safe_dump({"subset": True, "sha256": sums}))
+    return str(mirror)
+
+
+def packed(path: Path, files: Mapping[str, bytes]) -> Path:
+    """An archive of these members in their order, of the kind that the name says: zip, tar or tar.gz."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w") as out:
+            for name, data in files.items():
+                out.writestr(name, data)
+        return path
+    mode = "w" if path.name.endswith(".tar") else "w:gz"
+    with tarfile.open(path, mode) as out:  # type: ignore[call-overload]
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            out.addfile(entry, io.BytesIO(data))
+    return path
+
+
+def unpacked(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """A tree of these files."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def csv_bytes(rows: Iterable[Sequence[Any]], *, delimiter: str = ",", line_end: str = "\n") -> bytes:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator=line_end).writerows(rows)
+    return out.getvalue().encode()
+
+
+def parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Rows as Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(list(rows)), path)
+    return path
+
+
+def pulled(name: str, store: Path, **options: Any) -> dict[str, dict[str, Any]]:
+    """Pull, check the account and the media, and give the rows by id without the dataset's name."""
+    triptych.pull(name, store=store, **options)
+    check_accounts(store)
+    check_media(store)
+    return rows_of(name, store)
+
+
+def rows_of(name: str, store: Path) -> dict[str, dict[str, Any]]:
+    return {row["id"].removeprefix(f"{name}/"): row for row in select(store, "select * from samples order by id")}
+
+
+def reasons(store: Path) -> dict[str, str]:
+    """Candidate -> reason of everything that was not kept."""
+    found = select(store, "select candidate, reason from events")
+    return {row["candidate"].rsplit("/", 1)[-1]: row["reason"] for row in found}
+
+
+def extra(row: Mapping[str, Any]) -> dict[str, str]:
+    """The column `extra` as a mapping."""
+    value = row["extra"]
+    return dict(value) if value else {}
+
+
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any socket to anywhere fails the test."""
+    import socket
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def volumes(name: str, files: Mapping[str, bytes], *, size: int) -> dict[str, bytes]:
+    """A zip of several volumes, `NAME.z01`, `NAME.z02`, ..., `NAME.zip`, as Info-ZIP's `zip -s` cuts it.
+
+    A volume ends where it is full, but never inside a header; the directory and its end stand in the last one, and say
+    of every member in which volume it begins, and where there.
+    """
+    made = [bytearray(b"PK\x07\x08")]
+    directory = bytearray()
+    for member, data in files.items():
+        raw, crc = member.encode(), zlib.crc32(data)
+        common = struct.pack("<HHHHHIIIHH", 20, 0x800, 0, 0, 0x21, crc, len(data), len(data), len(raw), 0)
+        header = b"PK\x03\x04" + common + raw
+        if len(made[-1]) + len(header) > size:
+            made.append(bytearray())
+        place = struct.pack("<HHHII", 0, len(made) - 1, 0, 0o644 << 16, len(made[-1]))
+        directory += b"PK\x01\x02" + struct.pack("<H", 0x314) + common + place + raw
+        made[-1] += header
+        rest = data
+        while rest:
+            if len(made[-1]) >= size:
+                made.append(bytearray())
+            room = size - len(made[-1])
+            made[-1] += rest[:room]
+            rest = rest[room:]
+    made.append(bytearray(directory))
+    last, count = len(made) - 1, len(files)
+    made[-1] += b"PK\x05\x06" + struct.pack("<HHHHIIH", last, last, count, count, len(directory), 0, 0)
+    names = [*(f"{name}.z{n:02d}" for n in range(1, len(made))), f"{name}.zip"]
+    return {each: bytes(data) for each, data in zip(names, made, strict=True)}
