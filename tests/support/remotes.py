@@ -27,7 +27,7 @@ import json, pathlib, time
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.utils import ExtractorError
 
-FOLDER = SUPPORT
+FOLDER = pathlib.Path(__file__).parent
 
 
 class ScriptedIE(InfoExtractor):
