@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DamagedError, UsageError
-from ..shards import exports
-from ..shards.store import Store
+from ...errors import DamagedError, UsageError
+from ...shards import exports
+from ...shards.store import Store
 
 if TYPE_CHECKING:
     import datasets
