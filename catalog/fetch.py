@@ -22,8 +22,9 @@ import yaml
 
 from ..errors import UsageError
 from .files import Access
+from .files.file_set import by_hand
 from .files.mirror import LISTING, Mirror, mirror_key
-from .files.resolve import ResolvedFile, list_urls, parts_of
+from .files.resolve import ResolvedFile, list_urls, resolve_files
 from .pull.history import History
 from .pull.pull import tokens_for
 from .pull.request import PullOptions, PullRequest
@@ -33,7 +34,6 @@ from .schema.source import SourceCard
 from .sources.download.checksums import Expected, Hasher
 from .sources.download.http import HttpClient
 from .sources.download.resumable import ResumableFile, download
-from .units.whole import by_hand
 
 LISTED_EVERY_SECONDS = 10.0
 """A fetch that is killed has at most this much in its mirror that nobody summed; it is summed by the next one."""
@@ -74,33 +74,36 @@ def files_to_fetch(
         UsageError: No such card, split, configuration or source.
         GateError: It is behind a gate, or must be got by hand.
     """
-    wanted = PullRequest.of(name, options)
-    source = wanted.sources(History())[0]
+    return _files_to_fetch(PullRequest.of(name, options), scratch)
+
+
+def _files_to_fetch(request: PullRequest, scratch: Path) -> tuple[SourceCard, list[MirrorFile], dict[str, str]]:
+    source = request.sources(History())[0]
     if source.manual is not None:
-        raise by_hand(wanted.card, source)
+        raise by_hand(request.card, source)
     if source.named_files is None:
-        raise UsageError(f"{name}: its source {source.kind} has no files to fetch.")
-    check_gate(wanted.card, source)
-    with HttpClient(tokens=tokens_for(wanted)) as fetcher:
-        access = Access(fetcher, scratch, asked=True)
+        raise UsageError(f"{request.card.name}: its source {source.kind} has no files to fetch.")
+    check_gate(request.card, source)
+    with HttpClient(tokens=tokens_for(request)) as client:
+        access = Access(client, scratch, asked=True)
         found: dict[str, MirrorFile] = {}
-        for group in groups(source.named_files, wanted.splits, wanted.configs):
+        for group in groups(source.named_files, request.splits, request.configs):
             for url in list_urls(group):
                 found.setdefault(url, MirrorFile(url, mirror_key(url), Expected()))
-            for part in parts_of(source, group, access):
-                for wish in _wishes(part, source):
-                    found.setdefault(wish.url, wish)
-        for each in wanted.card.evaluation.values():
+            for resolved in resolve_files(source, group, access):
+                for file in _mirror_files(resolved, source):
+                    found.setdefault(file.url, file)
+        for each in request.card.evaluation.values():
             # They are read through a mirror too, and are small.
             found.setdefault(each.url, MirrorFile(each.url, mirror_key(each.url), Expected(sha256=each.sha256)))
         return source, list(found.values()), dict(access.revisions)
 
 
-def _wishes(part: ResolvedFile, source: SourceCard) -> Iterator[MirrorFile]:
-    for url in part.urls:
-        expected = part.expected if len(part.urls) == 1 else Expected()
+def _mirror_files(resolved: ResolvedFile, source: SourceCard) -> Iterator[MirrorFile]:
+    for url in resolved.urls:
+        expected = resolved.expected if len(resolved.urls) == 1 else Expected()
         # Whatever endpoint answers, a mirror knows the hub by its own name.
-        original = f"https://huggingface.co/{url.split('/', 3)[3]}" if part.revision else url
+        original = f"https://huggingface.co/{url.split('/', 3)[3]}" if resolved.revision else url
         yield MirrorFile(url, mirror_key(original), expected)
 
 
@@ -119,50 +122,49 @@ def fetch(
         GateError, NetworkError: As of a pull.
         DamagedError: A file does not have the sum of the card; what came is deleted.
     """
-    options = options or PullOptions()
     to = to.expanduser().absolute()
     # Before anything is made: a card that does not exist leaves no folder behind.
-    PullRequest.of(name, options)
+    request = PullRequest.of(name, options or PullOptions())
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--to {to}: no folder can be made there: {error.strerror}.") from error
     if Mirror.open(to).subset:
         raise UsageError(f"{to} is a mirror of smaller stand-ins (subset); whole files do not belong there.")
-    with _shared(to) as partial:
-        source, files, revisions = files_to_fetch(name, options=options, scratch=partial)
+    with _locked_mirror(to) as partial:
+        source, files, revisions = _files_to_fetch(request, partial)
         result = FetchResult(name, f"{source.kind} {source.place}", str(to))
         listing = _Listing(to, revisions)
         if source.is_remote and on_notice is not None:
             on_notice(f"{name}: these are its tables; the clips that they name stay on their own hosts")
         try:
-            with HttpClient(tokens=tokens_for(PullRequest.of(name, options))) as fetcher:
-                for wish in files:
-                    with _claimed(partial, wish, on_notice) as claim:
-                        there = _sum_of(to / wish.key, listing.known(wish.key) or claim.sum, wish.expected)
+            with HttpClient(tokens=tokens_for(request)) as client:
+                for file in files:
+                    with _claimed(partial, file, on_notice) as claim:
+                        there = _sum_of(to / file.key, listing.known(file.key) or claim.sum, file.expected)
                         if there is None:
-                            done = download(fetcher, wish.url, partial, expected=wish.expected, progress=progress,
+                            done = download(client, file.url, partial, expected=file.expected, progress=progress,
                                             on_wait=on_notice, on_restart=on_notice)  # fmt: skip
                             claim.write(done.sha256)
-                            _place(done.path, to / wish.key)
-                            _forget(partial, wish.url)
+                            _place(done.path, to / file.key)
+                            _forget(partial, file.url)
                             there = done.sha256
                             result.fetched += 1
                             result.bytes += done.size
-                        listing.add(wish.key, there)
-                    result.files.append(wish.key)
+                        listing.add(file.key, there)
+                    result.files.append(file.key)
         finally:
             listing.write()
     return result
 
 
-def _place(came: Path, target: Path) -> None:
+def _place(fetched: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    came.replace(target)
+    fetched.replace(target)
 
 
 @contextmanager
-def _shared(to: Path) -> Iterator[Path]:
+def _locked_mirror(to: Path) -> Iterator[Path]:
     """The folder for downloads; who leaves last deletes it."""
     partial = to / ".partial"
     with (to / ".lock").open("a") as lock:
@@ -189,16 +191,16 @@ class _Claim:
 
 
 @contextmanager
-def _claimed(partial: Path, wish: MirrorFile, on_notice: Callable[[str], None] | None) -> Iterator[_Claim]:
+def _claimed(partial: Path, file: MirrorFile, on_notice: Callable[[str], None] | None) -> Iterator[_Claim]:
     """One file at a time is looked for, fetched and put in its place by one process."""
-    with (partial / f"{hashlib.sha256(wish.key.encode()).hexdigest()[:32]}.claim").open("a+") as file:
+    with (partial / f"{hashlib.sha256(file.key.encode()).hexdigest()[:32]}.claim").open("a+") as claim:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if on_notice is not None:
-                on_notice(f"{wish.key} is being fetched by another process; waiting for it.")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield _Claim(file)
+                on_notice(f"{file.key} is being fetched by another process; waiting for it.")
+            fcntl.flock(claim, fcntl.LOCK_EX)
+        yield _Claim(claim)
 
 
 class _Listing:
@@ -231,13 +233,13 @@ class _Listing:
 
 def _sum_of(target: Path, known: str | None, expected: Expected) -> str | None:
     """The SHA-256 of a file that is there as it should be; None for one that is not there, damaged or not known."""
-    wanted = expected.sha256 or known
-    if not target.is_file() or (wanted is None and expected.md5 is None):
+    sha256 = expected.sha256 or known
+    if not target.is_file() or (sha256 is None and expected.md5 is None):
         return None
-    sums = Hasher(expected)
-    sums.update_from(target)
-    measured = sums.measured()
-    is_right = measured.sha256 == wanted if wanted else measured.md5 == expected.md5
+    hasher = Hasher(expected)
+    hasher.update_from(target)
+    measured = hasher.measured()
+    is_right = measured.sha256 == sha256 if sha256 else measured.md5 == expected.md5
     return measured.sha256 if is_right else None
 
 

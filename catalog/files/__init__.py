@@ -1,14 +1,22 @@
-"""What a pull reads, in order: units of raw files, each from a host, a mirror, a folder or a generator.
+"""From the names on a card to open streams of raw files, from a host, a mirror, a folder or a generator.
 
-A unit is what is opened at once: the files of one split, one archive of a whole corpus, an unpacked tree. Building
-units touches at most a listing; their bytes come when `files()` is read. `fingerprint` says whether the same unit was
-read to its end before.
+A file set is what is opened at once: the files of one split, one archive of a whole corpus, an unpacked tree. Making
+one touches at most a listing; the bytes come when `files()` is read. Its `fingerprint` says whether the same file set
+was read to its end before.
+
+    access.py      how a pull reaches its sources: client, downloads, mirror, notices
+    file_set.py    what a source holds of the splits that are asked for
+    resolve.py     from the files that a card names to the files that a host has
+    mirror.py      a folder or URL that answers for the original hosts
+    open.py        from an address to the raw files that a reader gets
+    user_files.py  what the user already has: an archive, its tree, a folder of downloads
+    file_names.py  which configuration and split a file of the user is of
 """
 
 from __future__ import annotations
 
-from ..units.whole import units_of
-from .file_set import Access, FileSet
-from .user_files import unit_from
+from .access import Access
+from .file_set import FileSet, file_sets_of
+from .user_files import file_set_from
 
-__all__ = ["Access", "FileSet", "unit_from", "units_of"]
+__all__ = ["Access", "FileSet", "file_set_from", "file_sets_of"]

@@ -1,27 +1,20 @@
-"""A unit of raw files, and how a pull reaches its sources."""
+"""File sets: for every configuration and split that is asked for, the files of a source that hold it."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ...converters.candidate import RawStream
-from ...errors import UsageError
+from ...errors import GateError
+from ..schema.card import Card
+from ..schema.files import Group, groups
 from ..schema.source import SourceCard
-from ..sources.download.http import HttpClient
-from .mirror import Mirror
-
-log = logging.getLogger("triptych")
-
-Accepts = Callable[[str], bool]
-"""Whether the reader has use for a file of that name."""
-
-
-def accept_all(name: str) -> bool:
-    return True
+from ..sources.download.http import NotFound
+from ..sources.synthetic.source import LANGUAGES, SyntheticSource
+from .access import Accepts, Access, password_of
+from .open import SEEKABLE, ArchiveOptions, FileOpener, fingerprint_of, is_archive
+from .resolve import resolve_files
 
 
 @dataclass(slots=True)
@@ -38,7 +31,7 @@ class FileSet:
         local: Whether it lies on this machine.
         seekable: Single members can be reached without reading what lies before them.
         prepare: Starts what may run beside the set-up of the pull (the sum of a local archive).
-        spent: Deletes what was downloaded for it.
+        discard: Deletes what was downloaded for it.
     """
 
     splits: tuple[str, ...]
@@ -51,55 +44,93 @@ class FileSet:
     local: bool = False
     seekable: bool = False
     prepare: Callable[[], None] = field(default=lambda: None)
-    spent: Callable[[], None] = field(default=lambda: None)
+    discard: Callable[[], None] = field(default=lambda: None)
 
 
-@dataclass(slots=True)
-class Access:
-    """How a pull reaches its sources.
-
-    Attributes:
-        fetcher: The HTTP layer.
-        partial: The store's folder for downloads.
-        mirror: Answers for the hosts, where given.
-        whole: Everything is wanted, so archives are verified before they are read.
-        asked: Splits were named; else those that a mirror of a subset lacks are passed over.
-        revisions: Commits that earlier pulls resolved, by repository: kept, so that a draw can grow.
-        progress: Told the bytes read so far of a file and its size.
-        notices: What the user must be told (fallbacks, restarted downloads).
-    """
-
-    fetcher: HttpClient
-    partial: Path
-    mirror: Mirror | None = None
-    whole: bool = True
-    asked: bool = False
-    revisions: dict[str, str] = field(default_factory=dict)
-    progress: Callable[[int, int | None], None] | None = None
-    notices: list[str] = field(default_factory=list)
-
-    def notice(self, text: str) -> None:
-        if text not in self.notices:
-            self.notices.append(text)
-            log.warning(text)
-
-    @property
-    def spool(self) -> Path:
-        return self.partial / "tmp"
-
-
-def password_of(source: SourceCard) -> str | None:
-    """The password of a source's archives, from the environment variable that its card names.
+def file_sets_of(
+    source: SourceCard, card: Card, splits: Sequence[str], configs: Sequence[str], access: Access
+) -> list[FileSet]:
+    """The file sets of a source that hold these splits, in the card's order.
 
     Raises:
-        UsageError: The variable is not set.
+        NotFound, NetworkError: The source cannot be reached.
+        GateError: It is behind a gate, or has to be got by hand.
     """
-    if source.password is None:
-        return None
-    value = os.environ.get(source.password)
-    if not value:
-        raise UsageError(
-            f"{source.place}: its archives are encrypted, and {source.password} is not set.",
-            hint=f"{source.password}='the password you were sent' triptych catalog pull ...",
-        )
-    return value
+    if source.synthetic is not None:
+        return [_synthetic(source, splits)]
+    if source.manual is not None:
+        raise by_hand(card, source)
+    file_sets: list[FileSet] = []
+    lacking: dict[str, NotFound] = {}
+    for group in groups(source.named_files, splits, configs):
+        try:
+            file_sets.append(_file_set(source, group, access))
+        except NotFound as error:
+            if access.asked or access.mirror is None or not access.mirror.subset:
+                raise
+            lacking["/".join(filter(None, [group.config, ", ".join(group.splits)]))] = error
+    if lacking and not file_sets:
+        raise next(iter(lacking.values()))
+    if lacking:
+        access.notice(f"the mirror holds a subset; passed over: {', '.join(lacking)}")
+    return file_sets
+
+
+def by_hand(card: Card, source: SourceCard) -> GateError:
+    """What to get and where to put it, for a corpus that nobody may download by itself."""
+    gate = card.gate_of(source)
+    said = f"{card.name} cannot be downloaded by a program. What to get: {(source.manual or '').rstrip('.')}."
+    if gate is not None:
+        said += f" What it takes: {gate.accept} ({gate.where})."
+    if card.layout:
+        said += f" Its layout: {card.layout}."
+    return GateError(said, hint=f"get it, then: triptych catalog pull {card.name} --from PATH")
+
+
+def _file_set(source: SourceCard, group: Group, access: Access) -> FileSet:
+    files = resolve_files(source, group, access)
+    if access.mirror is not None and access.mirror.subset and not access.asked:
+        for url in (url for file in files for url in file.urls):
+            if not access.mirror.has(url):
+                raise NotFound(f"the mirror {access.mirror.name} has no {url}.",
+                               hint="copy it there, or choose another --source")  # fmt: skip
+    split = group.splits[0] if len(group.splits) == 1 else None
+    archive_options = ArchiveOptions(split, group.config, tuple(source.nested), lambda: password_of(source))
+    opener = FileOpener(files, archive_options, access)
+    fingerprint, size = fingerprint_of(files, access)
+    archives = [file for file in files if is_archive(file.name)]
+    first = files[0].urls[0] if len(files) == 1 else f"{(archives or files)[0].urls[0]} and {len(files) - 1} more"
+    place = first if source.hub is None else _hub_place(source, group, access)
+    return FileSet(
+        group.splits,
+        place,
+        opener.files,
+        fingerprint,
+        config=group.config,
+        urls=tuple(url for file in files for url in file.urls),
+        bytes=size,
+        local=size is not None,
+        seekable=all(SEEKABLE.search(file.name) for file in archives),
+        prepare=opener.prepare,
+        discard=opener.discard,
+    )
+
+
+def _hub_place(source: SourceCard, group: Group, access: Access) -> str:
+    shown = ", ".join(file.name or file.paths[0] for file in group.files[:3]) + (" ..." if len(group.files) > 3 else "")
+    host = f"{access.mirror.name}: " if access.mirror is not None else "hub:"
+    revision = access.revisions.get(str(source.hub)) or str(source.revision)
+    return f"{host}{source.hub}@{revision[:12]}/{shown}"
+
+
+def _synthetic(source: SourceCard, splits: Sequence[str]) -> FileSet:
+    languages = tuple(source.languages) or LANGUAGES
+    made = SyntheticSource(kind=str(source.synthetic), seed=source.seed, count=source.count, languages=languages)
+    asked = frozenset(splits)
+    return FileSet(
+        tuple(splits),
+        f"synthetic:{source.synthetic}?seed={source.seed}",
+        lambda accepts: made.files(wants=lambda split: split in asked),
+        f"{made.revision}:{source.count}",
+        local=True,
+    )

@@ -58,12 +58,12 @@ class Mirror:
     revisions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, where: str | Path, *, fetcher: HttpClient | None = None) -> Mirror:
+    def open(cls, where: str | Path, *, client: HttpClient | None = None) -> Mirror:
         """Open a mirror and read its `mirror.yaml`, where it has one.
 
         Args:
             where: A folder, or a base URL beginning with `http://` or `https://`.
-            fetcher: Reads `mirror.yaml` from a base URL; one of its own where None.
+            client: Reads `mirror.yaml` from a base URL; one of its own where None.
 
         Raises:
             UsageError: No such folder, or a `mirror.yaml` that is not as described above.
@@ -72,7 +72,7 @@ class Mirror:
         text = str(where)
         if re.match(r"https?://", text, re.IGNORECASE):
             base = text.rstrip("/")
-            listing, named = _fetched(f"{base}/{LISTING}", fetcher), f"{base}/{LISTING}"
+            listing, named = _fetched(f"{base}/{LISTING}", client), f"{base}/{LISTING}"
             return cls(None, base, **_parsed(listing, named))
         root = Path(where).expanduser()
         if not root.is_dir():
@@ -206,12 +206,12 @@ def _literal_or_set(piece: str) -> str:
     return f"[{'^/' if negated else ''}{inside}]"
 
 
-def _fetched(url: str, fetcher: HttpClient | None) -> bytes | None:
+def _fetched(url: str, client: HttpClient | None) -> bytes | None:
     from ..sources.download.http import HttpClient
 
     try:
-        if fetcher is not None:
-            return fetcher.read(url, limit=LISTING_BYTES)
+        if client is not None:
+            return client.read(url, limit=LISTING_BYTES)
         with HttpClient() as own:
             return own.read(url, limit=LISTING_BYTES)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Opening parts: from an address, through a mirror or the network, to the raw files that a reader gets.
+"""Opening files: from an address, through a mirror or the network, to the raw files that a reader gets.
 
 An archive is opened as a stream of members, a Parquet file by ranges, anything else (a table, a list, a single media
 file) as the file it is. What a mirror folder holds is read where it lies.
@@ -18,13 +18,12 @@ from ...converters.candidate import RawFile, RawStream, Rejection
 from ...errors import GateError, NetworkError
 from ..sources.archives.reader import members
 from ..sources.archives.split_files import JoinedStream
-from ..sources.download.checksums import READ_BYTES, Expected, Hasher, check
+from ..sources.download.checksums import READ_BYTES, Expected, Hasher, Verification, check, file_fingerprint, verified
 from ..sources.download.http import NotFound
 from ..sources.download.ranges import BLOCK_BYTES, CACHE_BYTES, RangeFile, RangesIgnored
 from ..sources.download.resumable import Downloaded, ResumableFile, download
 from ..sources.download.streaming import StreamingFile
-from ..sources.download.verified import Verification, file_fingerprint, verified
-from .file_set import Accepts, Access
+from .access import Accepts, Access
 from .resolve import ResolvedFile, file_of
 
 VERIFY_FIRST_BYTES = 512 * 1024 * 1024
@@ -36,8 +35,8 @@ SEEKABLE = re.compile(r"\.zip$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Handling:
-    """How the members of an archive are treated, and what every file of the unit shares."""
+class ArchiveOptions:
+    """How the members of an archive are treated, and what every file of the file set shares."""
 
     split: str | None
     config: str | None
@@ -49,31 +48,31 @@ def is_archive(name: str) -> bool:
     return ARCHIVE.search(name) is not None
 
 
-class Opening:
-    """Opens the parts of one unit, each when its turn comes."""
+class FileOpener:
+    """Opens the files of one file set, each when its turn comes."""
 
-    def __init__(self, parts: list[ResolvedFile], handling: Handling, access: Access) -> None:
-        self.parts = parts
-        self.handling = handling
+    def __init__(self, resolved: list[ResolvedFile], archive_options: ArchiveOptions, access: Access) -> None:
+        self.resolved = resolved
+        self.archive_options = archive_options
         self.access = access
         self._verifications: dict[tuple[str, ...], Verification] = {}
 
     def files(self, accepts: Accepts) -> RawStream:
-        """The raw files of all parts, in order."""
-        for part in self.parts:
-            if is_archive(part.name) or accepts(part.name):
-                yield from self._marked(self._open(part, accepts))
+        """The raw files of all of them, in order."""
+        for file in self.resolved:
+            if is_archive(file.name) or accepts(file.name):
+                yield from self._marked(self._open(file, accepts))
 
     def prepare(self) -> None:
         """Start the sum of the first local archive."""
-        for part in self.parts[:1]:
-            where = self._where(part.urls[0])
-            if isinstance(where, Path) and is_archive(part.name) and len(part.urls) == 1:
-                self._verification(part, where).start()
+        for file in self.resolved[:1]:
+            where = self._where(file.urls[0])
+            if isinstance(where, Path) and is_archive(file.name) and len(file.urls) == 1:
+                self._verification(file, where).start()
 
-    def spent(self) -> None:
+    def discard(self) -> None:
         """Delete what was downloaded."""
-        self._discard(url for part in self.parts for url in part.urls)
+        self._discard(url for file in self.resolved for url in file.urls)
 
     def _discard(self, urls: Iterable[str]) -> None:
         for where in map(self._where, urls):
@@ -86,133 +85,134 @@ class Opening:
     def _marked(self, stream: RawStream) -> Iterator[RawFile | Rejection]:
         for item in stream:
             if isinstance(item, RawFile):
-                item.split = item.split or self.handling.split
-                item.config = item.config or self.handling.config
+                item.split = item.split or self.archive_options.split
+                item.config = item.config or self.archive_options.config
             yield item
 
     def _where(self, url: str) -> Path | str:
         return self.access.mirror.locate(url) if self.access.mirror is not None else url
 
-    def _open(self, part: ResolvedFile, accepts: Accepts) -> RawStream:
-        expected = self._expected(part)
-        if len(part.urls) > 1:
-            return self._joined(part, expected, accepts)
-        where = self._where(part.urls[0])
+    def _open(self, file: ResolvedFile, accepts: Accepts) -> RawStream:
+        expected = self._expected(file)
+        if len(file.urls) > 1:
+            return self._joined(file, expected, accepts)
+        where = self._where(file.urls[0])
         if isinstance(where, Path):
-            return self._local(part, where, expected, accepts)
-        if not is_archive(part.name):
-            return [self._remote_file(part, where, expected)]
+            return self._local(file, where, expected, accepts)
+        if not is_archive(file.name):
+            return [self._remote_file(file, where, expected)]
         if self.access.whole:
-            return self._fetched_archive(part, where, expected, accepts)
-        if SEEKABLE.search(part.name):
-            return self._ranged_archive(part, where, expected, accepts)
-        return self._growing_archive(part, where, expected, accepts)
+            return self._fetched_archive(file, where, expected, accepts)
+        if SEEKABLE.search(file.name):
+            return self._ranged_archive(file, where, expected, accepts)
+        return self._streamed_archive(file, where, expected, accepts)
 
-    def _expected(self, part: ResolvedFile) -> Expected:
-        stand_in = self.access.mirror.sha256(part.urls[0]) if self.access.mirror is not None else None
-        return Expected(sha256=stand_in) if stand_in and len(part.urls) == 1 else part.expected
+    def _expected(self, file: ResolvedFile) -> Expected:
+        stand_in = self.access.mirror.sha256(file.urls[0]) if self.access.mirror is not None else None
+        return Expected(sha256=stand_in) if stand_in and len(file.urls) == 1 else file.expected
 
     # ---- on this machine
 
-    def _local(self, part: ResolvedFile, path: Path, expected: Expected, accepts: Accepts) -> RawStream:
-        if is_archive(part.name):
-            yield from self._local_archive(part, path, accepts)
+    def _local(self, file: ResolvedFile, path: Path, expected: Expected, accepts: Accepts) -> RawStream:
+        if is_archive(file.name):
+            yield from self._local_archive(file, path, accepts)
             return
-        pinned = part.revision
+        pinned = file.revision
         found = verified(path, expected) if expected.sha256 or expected.md5 or pinned is None else None
         revision = (f"{pinned} ({found})" if found else pinned) if pinned else str(found)
-        yield local_file(path, part.name, part.urls[0], revision)
+        yield local_file(path, file.name, file.urls[0], revision)
 
-    def _local_archive(self, part: ResolvedFile, path: Path, accepts: Accepts) -> RawStream:
+    def _local_archive(self, file: ResolvedFile, path: Path, accepts: Accepts) -> RawStream:
         size = path.stat().st_size
-        verification = self._verification(part, path) if self.access.whole or size <= VERIFY_FIRST_BYTES else None
+        verification = self._verification(file, path) if self.access.whole or size <= VERIFY_FIRST_BYTES else None
         revision = verification.revision() if verification else f"size:{size} (prefix)"
         with path.open("rb") as stream:
-            for item in self._members(stream, part, revision, accepts):
+            for item in self._members(stream, file, revision, accepts):
                 if self.access.progress:
                     self.access.progress(stream.tell(), size)
                 yield item
 
-    def _verification(self, part: ResolvedFile, path: Path) -> Verification:
-        if part.urls not in self._verifications:
-            self._verifications[part.urls] = Verification(path, self._expected(part))
-        return self._verifications[part.urls]
+    def _verification(self, file: ResolvedFile, path: Path) -> Verification:
+        if file.urls not in self._verifications:
+            self._verifications[file.urls] = Verification(path, self._expected(file))
+        return self._verifications[file.urls]
 
     # ---- on a host
 
-    def _fetched_archive(self, part: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+    def _fetched_archive(self, file: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         opened, done = self._fetch(url, expected)
         is_doubtful = False
         try:
             with opened as stream:
-                for item in self._members(stream, part, self._pinned(part, f"sha256:{done.sha256}"), accepts):
+                for item in self._members(stream, file, self._pinned(file, f"sha256:{done.sha256}"), accepts):
                     is_doubtful |= isinstance(item, Rejection) and item.damaged
                     yield item
         finally:
             if is_doubtful and not (expected.sha256 or expected.md5):
                 # Otherwise every later run would read the damaged copy again.
-                self._discard(part.urls)
+                self._discard(file.urls)
 
-    def _growing_archive(self, part: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+    def _streamed_archive(self, file: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         access = self.access
         with StreamingFile(
-            access.fetcher, url, access.partial, expected=expected, progress=access.progress,
+            access.client, url, access.partial, expected=expected, progress=access.progress,
             on_wait=access.notice, on_restart=access.notice,
         ) as stream:  # fmt: skip
             state = f"etag:{stream.etag} (prefix)" if stream.etag else f"size:{stream.size} (prefix)"
-            for item in self._members(cast("BinaryIO", stream), part, self._pinned(part, state), accepts):
+            for item in self._members(cast("BinaryIO", stream), file, self._pinned(file, state), accepts):
                 if isinstance(item, Rejection) and item.damaged:
                     # Otherwise every later run would replay the damaged prefix.
                     stream.discard()
                 yield item
 
-    def _ranged_archive(self, part: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
+    def _ranged_archive(self, file: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         """Only the members that are wanted are fetched; each has a sum of its own in the archive."""
         try:
-            file = RangeFile(self.access.fetcher, url)
-            file.seek(max(0, file.size - 8))
-            file.read(8)
-            file.seek(0)
+            ranges = self._range_file(url)
         except RangesIgnored:
-            yield from self._growing_archive(part, url, expected, accepts)
+            yield from self._streamed_archive(file, url, expected, accepts)
             return
-        state = f"etag:{file.etag} (members)" if file.etag else f"size:{file.size} (members)"
-        yield from self._members(cast("BinaryIO", file), part, self._pinned(part, state), accepts)
+        state = f"etag:{ranges.etag} (members)" if ranges.etag else f"size:{ranges.size} (members)"
+        yield from self._members(cast("BinaryIO", ranges), file, self._pinned(file, state), accepts)
 
-    def _remote_file(self, part: ResolvedFile, url: str, expected: Expected) -> RawFile:
+    def _remote_file(self, file: ResolvedFile, url: str, expected: Expected) -> RawFile:
         """A table or Parquet file: Parquet by ranges where it cannot be verified whole, all others fetched."""
-        if part.name.endswith(".parquet") and not (expected.sha256 and self.access.whole):
-            return RawFile(part.name, part.urls[0], part.revision or url, None, lambda: self._ranged(url))
+        if file.name.endswith(".parquet") and not (expected.sha256 and self.access.whole):
+            return RawFile(file.name, file.urls[0], file.revision or url, None, lambda: self._ranged(url))
         path, done = self._downloaded(url, expected)
         found = f"sha256:{done.sha256}"
-        revision = part.revision if part.revision and not expected.sha256 else self._pinned(part, found)
-        return local_file(path, part.name, part.urls[0], revision)
+        revision = file.revision if file.revision and not expected.sha256 else self._pinned(file, found)
+        return local_file(path, file.name, file.urls[0], revision)
 
     def _ranged(self, url: str, cache: int = CACHE_BYTES) -> BinaryIO:
         try:
-            file = RangeFile(self.access.fetcher, url, cache=cache)
-            file.seek(max(0, file.size - 8))
-            file.read(8)
-            file.seek(0)
+            return cast("BinaryIO", self._range_file(url, cache))
         except RangesIgnored as error:
             self.access.notice(f"{error.message} It is fetched first.")
             return self._fetch(url, Expected())[0]
-        return cast("BinaryIO", file)
 
-    def _joined(self, part: ResolvedFile, expected: Expected, accepts: Accepts) -> RawStream:
+    def _range_file(self, url: str, cache: int = CACHE_BYTES) -> RangeFile:
+        """A file read by ranges, tried at its end. Raises RangesIgnored where the host sends it whole."""
+        ranges = RangeFile(self.access.client, url, cache=cache)
+        ranges.seek(max(0, ranges.size - 8))
+        ranges.read(8)
+        ranges.seek(0)
+        return ranges
+
+    def _joined(self, file: ResolvedFile, expected: Expected, accepts: Accepts) -> RawStream:
         """Parts that are one file byte after byte: each is opened when its turn comes, or reached by ranges."""
-        seekable = SEEKABLE.search(part.name) is not None
+        seekable = SEEKABLE.search(file.name) is not None
         # All parts are open at once: they share the memory of one.
-        cache = max(4 * BLOCK_BYTES, CACHE_BYTES // len(part.urls)) if seekable else None
-        openers = [self._part_opener(url, cache) for url in part.urls]
+        cache = max(4 * BLOCK_BYTES, CACHE_BYTES // len(file.urls)) if seekable else None
+        openers = [self._part_opener(url, cache) for url in file.urls]
         doubtful: tuple[str, ...] = ()
         try:
-            with closing(JoinedStream(openers, [file_of(url) for url in part.urls])) as stream:
-                state = self._joined_state(stream, part, expected)
-                for item in self._members(cast("BinaryIO", stream), part, self._pinned(part, state), accepts):
+            with closing(JoinedStream(openers, [file_of(url) for url in file.urls])) as stream:
+                state = self._joined_state(stream, file, expected)
+                for item in self._members(cast("BinaryIO", stream), file, self._pinned(file, state), accepts):
                     if isinstance(item, Rejection) and item.damaged:
                         # Damage shows where it is, or where the part after it begins.
-                        doubtful = part.urls[max(0, stream.current - 1) : stream.current + 1]
+                        doubtful = file.urls[max(0, stream.current - 1) : stream.current + 1]
                     yield item
         finally:
             if not (expected.sha256 or expected.md5):
@@ -228,7 +228,7 @@ class Opening:
         if cache is not None:
             return lambda: self._ranged(where, cache)
         return lambda: cast("BinaryIO", StreamingFile(
-            access.fetcher, where, access.partial, expected=expected, progress=access.progress,
+            access.client, where, access.partial, expected=expected, progress=access.progress,
             on_wait=access.notice, on_restart=access.notice,
         ))  # fmt: skip
 
@@ -237,33 +237,33 @@ class Opening:
             verified(path, expected)
         return path.open("rb")
 
-    def _joined_state(self, stream: JoinedStream, part: ResolvedFile, expected: Expected) -> str:
+    def _joined_state(self, stream: JoinedStream, file: ResolvedFile, expected: Expected) -> str:
         """Which file the parts make: its sum, where everything is wanted and the card has one to compare with."""
-        stands_in = self.access.mirror is not None and any(map(self.access.mirror.sha256, part.urls))
+        stands_in = self.access.mirror is not None and any(map(self.access.mirror.sha256, file.urls))
         if stands_in or not self.access.whole or not (expected.sha256 or expected.md5):
-            return f"{len(part.urls)} parts"
-        sums = Hasher(expected)
+            return f"{len(file.urls)} parts"
+        hasher = Hasher(expected)
         while data := stream.read(READ_BYTES):
-            sums.update(data)
-        measured = sums.measured()
-        check(measured, expected, part.name)
+            hasher.update(data)
+        measured = hasher.measured()
+        check(measured, expected, file.name)
         stream.seek(0)
         return f"sha256:{measured.sha256}"
 
-    def _pinned(self, part: ResolvedFile, state: str) -> str:
-        return f"{part.revision} ({state})" if part.revision else state
+    def _pinned(self, file: ResolvedFile, state: str) -> str:
+        return f"{file.revision} ({state})" if file.revision else state
 
-    def _members(self, stream: BinaryIO, part: ResolvedFile, revision: str, accepts: Accepts) -> RawStream:
+    def _members(self, stream: BinaryIO, file: ResolvedFile, revision: str, accepts: Accepts) -> RawStream:
         return members(
-            stream, name=part.name.rsplit("/", 1)[-1], uri=part.urls[0], revision=revision, spool=self.access.spool,
-            nested=self.handling.nested, wants=accepts, password=self.handling.password(),
+            stream, name=file.name.rsplit("/", 1)[-1], uri=file.urls[0], revision=revision, spool=self.access.spool,
+            nested=self.archive_options.nested, wants=accepts, password=self.archive_options.password(),
         )  # fmt: skip
 
     def _downloaded(self, url: str, expected: Expected) -> tuple[Path, Downloaded]:
         if not (expected.sha256 or expected.md5):
             self._drop_changed(url)
         done = download(
-            self.access.fetcher, url, self.access.partial, expected=expected, progress=self.access.progress,
+            self.access.client, url, self.access.partial, expected=expected, progress=self.access.progress,
             on_wait=self.access.notice, on_restart=self.access.notice,
         )  # fmt: skip
         return done.path, done
@@ -275,7 +275,7 @@ class Opening:
         if not target.final.is_file():
             return
         try:
-            remote = self.access.fetcher.head(url)
+            remote = self.access.client.head(url)
         except (NotFound, GateError):
             raise
         except NetworkError:
@@ -296,7 +296,7 @@ class Opening:
                 continue
 
 
-def opener(path: Path) -> Callable[[], BinaryIO]:
+def open_later(path: Path) -> Callable[[], BinaryIO]:
     """Opens a file when its turn comes."""
     return lambda: path.open("rb")
 
@@ -306,19 +306,19 @@ def local_file(path: Path, name: str, uri: str, revision: str, split: str | None
     return RawFile(name, uri, revision, path.stat().st_size, lambda: path.open("rb"), path=path, split=split)
 
 
-def fingerprint_of(parts: list[ResolvedFile], access: Access) -> tuple[str, int | None]:
-    """What tells these parts from others, and their size where all of them lie on this machine."""
+def fingerprint_of(files: list[ResolvedFile], access: Access) -> tuple[str, int | None]:
+    """What tells these files from others, and their size where all of them lie on this machine."""
     marks: list[str] = []
     size: int | None = 0
-    for part in parts:
-        for url in part.urls:
+    for file in files:
+        for url in file.urls:
             where = access.mirror.locate(url) if access.mirror is not None else url
             if isinstance(where, Path):
                 marks.append(file_fingerprint(where))
                 size = None if size is None else size + where.stat().st_size
             else:
-                pinned = f"{part.revision}/{part.name}" if part.revision else url
-                marks.append(part.expected.sha256 or part.expected.md5 or pinned)
+                pinned = f"{file.revision}/{file.name}" if file.revision else url
+                marks.append(file.expected.sha256 or file.expected.md5 or pinned)
                 size = None
     mark = "+".join(marks)
     return (mark if len(marks) == 1 else hashlib.sha256(mark.encode()).hexdigest()[:32]), size

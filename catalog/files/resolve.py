@@ -17,7 +17,7 @@ from ..schema.source import SourceCard
 from ..sources.download.checksums import Expected
 from ..sources.download.http import NotFound
 from ..sources.hub import hub_listing, hub_url
-from .file_set import Access
+from .access import Access
 from .mirror import glob_expression
 
 _BY_HAND = "fetch what it names yourself, then: --from PATH"
@@ -44,7 +44,7 @@ class ResolvedFile:
     revision: str | None = None
 
 
-def parts_of(source: SourceCard, group: Group, access: Access) -> list[ResolvedFile]:
+def resolve_files(source: SourceCard, group: Group, access: Access) -> list[ResolvedFile]:
     """The files of a group, in order.
 
     Raises:
@@ -57,11 +57,11 @@ def parts_of(source: SourceCard, group: Group, access: Access) -> list[ResolvedF
     for file in group.files:
         if source.hub is not None and not _is_url(file):
             assert revision is not None
-            found.extend(_hub_parts(source, file, revision, split, access))
+            found.extend(_of_hub(source, file, revision, split, access))
         elif file.is_list:
             found.extend(_listed(source, file, split, access))
         else:
-            found.append(_part(source, file.name or file_of(file.paths[0]), file.paths, split, None))
+            found.append(_resolved(source, file.name or file_of(file.paths[0]), file.paths, split, None))
     if not found:
         lists = ", ".join(list_urls(group))
         raise NotFound(f"{lists}: nothing is listed there.", hint="look at it in a browser, or choose another --source")
@@ -77,7 +77,7 @@ def _is_url(file: FileCard) -> bool:
     return file.paths[0].startswith(("https://", "http://"))
 
 
-def _part(
+def _resolved(
     source: SourceCard, name: str, urls: tuple[str, ...], split: str | None, revision: str | None
 ) -> ResolvedFile:
     expected = Expected(sha256=source.sum_of("sha256", name, split), md5=source.sum_of("md5", name, split))
@@ -103,11 +103,11 @@ def _listed(source: SourceCard, file: FileCard, split: str | None, access: Acces
             yield from _of_base(file, url, where)
             continue
         _check_listed(url, file.paths[0], where)
-        part = _part(source, file_of(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
-        if url.startswith("http://") and not _has_sum(part) and not _of_one_host(url, file.paths[0]):
+        resolved = _resolved(source, file_of(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
+        if url.startswith("http://") and not _has_sum(resolved) and not _of_one_host(url, file.paths[0]):
             raise UsageError(f"{where}: refused, {url[:80]!r} is not https, and the card has no sum of it.",
                              hint=_BY_HAND)  # fmt: skip
-        yield part
+        yield resolved
 
 
 def _check_listed(url: str, of: str, where: str) -> None:
@@ -126,8 +126,8 @@ def _of_one_host(url: str, other: str) -> bool:
     return urlsplit(url)[:2] == urlsplit(other)[:2]
 
 
-def _has_sum(part: ResolvedFile) -> bool:
-    return bool(part.expected.sha256 or part.expected.md5)
+def _has_sum(file: ResolvedFile) -> bool:
+    return bool(file.expected.sha256 or file.expected.md5)
 
 
 def _is_private(host: str) -> bool:
@@ -149,7 +149,7 @@ def _of_base(file: FileCard, line: str, where: str) -> Iterator[ResolvedFile]:
 
 def _text(url: str, access: Access) -> str:
     where = access.mirror.locate(url) if access.mirror is not None else url
-    data = where.read_bytes() if isinstance(where, Path) else access.fetcher.read(where, limit=LIST_BYTES)
+    data = where.read_bytes() if isinstance(where, Path) else access.client.read(where, limit=LIST_BYTES)
     return data.decode("utf-8-sig", errors="replace")
 
 
@@ -168,18 +168,18 @@ def _revision(source: SourceCard, access: Access) -> str:
     return access.revisions[repo]
 
 
-def _hub_parts(
+def _of_hub(
     source: SourceCard, file: FileCard, revision: str, split: str | None, access: Access
 ) -> Iterator[ResolvedFile]:
     repo = str(source.hub)
     found = [(path, *_found(repo, path, revision, access)) for path in file.paths]
     if file.name is not None:
         joined = tuple(url for _, urls, _ in found for url in sorted(urls, key=in_number_order))
-        yield _part(source, file.name, joined, split, found[0][2])
+        yield _resolved(source, file.name, joined, split, found[0][2])
         return
     for _, urls, at in found:
         for url in urls:
-            yield _part(source, _path_in_repo(url), (url,), split, at)
+            yield _resolved(source, _path_in_repo(url), (url,), split, at)
 
 
 def in_number_order(name: str) -> list[tuple[str, int]]:
@@ -191,8 +191,8 @@ def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list
     """Original URLs of the files that match, and the revision that they were found at."""
     if access.mirror is None:
         names = hub_listing(repo, revision).names
-        wanted = glob_expression(pattern)
-        matching = sorted(name for name in names if wanted.fullmatch(name))
+        expression = glob_expression(pattern)
+        matching = sorted(name for name in names if expression.fullmatch(name))
         if not matching:
             raise NotFound(f"{repo}@{revision[:12]} has no file {pattern}.")
         return [hub_url(repo, name, revision) for name in matching], revision

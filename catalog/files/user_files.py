@@ -1,4 +1,4 @@
-"""What the user already has, as a unit: an archive, its unpacked tree, or a folder of files as they were downloaded.
+"""What the user already has, as a file set: an archive, its unpacked tree, or a folder of downloads.
 
 Neither a gate nor the network is touched. A folder that holds archives as they were downloaded is read like an
 unpacked tree, with those archives opened in place; files that are parts of one archive are joined by the card's names.
@@ -19,16 +19,16 @@ from ..schema.files import FileCard, all_files
 from ..schema.source import SourceCard
 from ..sources.archives.reader import members
 from ..sources.archives.split_files import JoinedStream
-from ..sources.download.checksums import Expected
-from ..sources.download.verified import Verification, file_fingerprint, tree_fingerprint
+from ..sources.download.checksums import Expected, Verification, file_fingerprint, tree_fingerprint
 from ..sources.folder import tree
+from .access import Accepts, Access, password_of
 from .file_names import Naming
-from .file_set import Accepts, Access, FileSet, password_of
-from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, opener
+from .file_set import FileSet
+from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, open_later
 from .resolve import in_number_order
 
 
-def unit_from(
+def file_set_from(
     path: Path,
     source: SourceCard,
     splits: Sequence[str],
@@ -37,7 +37,7 @@ def unit_from(
     *,
     known: Collection[str] = (),
 ) -> FileSet:
-    """One unit of files that the user already has.
+    """One file set of files that the user already has.
 
     Args:
         known: All splits of the card.
@@ -61,10 +61,10 @@ def unit_from(
     if not path.is_file():
         raise UsageError(f"--from {path}: there is no such file or folder.")
     if is_archive(path.name) or source.reader_name != "columns":
-        unit = _archive(path, source, tuple(splits), config, access)
-        members_of = unit.files
-        unit.files = lambda accepts: mark(naming.mark(members_of(accepts), str(path.parent), configs))
-        return unit
+        file_set = _archive(path, source, tuple(splits), config, access)
+        members_of = file_set.files
+        file_set.files = lambda accepts: mark(naming.mark(members_of(accepts), str(path.parent), configs))
+        return file_set
     of_config, of_split = naming.only(str(path))
     if of_split in splits:
         splits, config = (str(of_split),), of_config or config
@@ -165,7 +165,7 @@ def _joined(
     name = _pattern(str(file.name))
     with ExitStack() as stack:
         parts = list(dict.fromkeys(found))
-        stream = stack.enter_context(JoinedStream([opener(path) for path in parts], [path.name for path in parts]))
+        stream = stack.enter_context(JoinedStream([open_later(path) for path in parts], [path.name for path in parts]))
         yield from members(
             cast("BinaryIO", stream), name=name, uri=f"{root.as_uri()}/{name}", revision="local tree",
             spool=access.spool, nested=source.nested, wants=accepts, password=password_of(source),
@@ -173,4 +173,4 @@ def _joined(
 
 
 def _nothing() -> None:
-    """For units that have nothing to prepare."""
+    """For file sets that have nothing to prepare."""

@@ -1,4 +1,4 @@
-"""The candidates of one source, unit by unit, as often as a pull needs them."""
+"""The candidates of one source, file set by file set, as often as a pull needs them."""
 
 from __future__ import annotations
 
@@ -27,54 +27,54 @@ Chosen = Callable[[str, str], bool]
 class CandidateReader:
     """One source through its reader."""
 
-    def __init__(self, store: Store, wanted: PullRequest, source: SourceCard, access: Access) -> None:
+    def __init__(self, store: Store, request: PullRequest, source: SourceCard, access: Access) -> None:
         self._store = store
-        self._wanted = wanted
+        self._request = request
         self._source = source
         self._access = access
         self._pace: RateLimiter | None = None
-        self.card = wanted.card
+        self.card = request.card
 
     def candidates(
         self,
-        units: list[FileSet],
+        file_sets: list[FileSet],
         ended: list[FileSet],
         *,
         chosen: Chosen | None = None,
         index_only: bool = False,
         settles: bool = True,
     ) -> Stream:
-        """What the reader makes of the units, each followed by a checkpoint.
+        """What the reader makes of the file sets, each followed by a checkpoint.
 
         Args:
-            ended: Units are added to it as they were read to their end, each before its checkpoint.
+            ended: File sets are added to it as they were read to their end, each before its checkpoint.
             chosen: Which samples are wanted at all; a reader may skip the others unread, and need not.
             index_only: Candidates are only listed; a reader need not read their media.
             settles: Row groups that the store holds need not be read again.
         """
         reader = get_reader(self._source.reader_name)
         context = self._context(chosen, index_only=index_only, settles=settles)
-        for unit in units:
+        for file_set in file_sets:
             damaged = False
-            for item in reader(unit.files(lambda name: context.accepts(name)), context):
+            for item in reader(file_set.files(lambda name: context.accepts(name)), context):
                 if isinstance(item, Rejection):
                     damaged |= item.damaged
                 elif not item.settled:
                     self._complete(item)
                 yield item
             if not damaged:
-                ended.append(unit)
+                ended.append(file_set)
             yield Checkpoint()
 
     def fetched(self, items: Iterable[Item], notice: Callable[[str], None]) -> Generator[Item, None, None]:
         """The same candidates in the same order, with media that lies elsewhere brought here clip by clip."""
-        if not self._source.is_remote or self._wanted.options.from_path is not None:
+        if not self._source.is_remote or self._request.options.from_path is not None:
             yield from items
             return
         from ..sources.clips import RateLimiter, fetch_remote, read_failures, read_held
 
         options = replace(
-            self._wanted.options.remote,
+            self._request.options.remote,
             # What shows and sounds is of no use without its sound.
             sound_required=self.card.modality == "mixed",
             trusted_hosts=self._source.clip_hosts,
@@ -104,11 +104,11 @@ class CandidateReader:
         return sample_id(self.card.name, candidate.config, candidate.split, candidate.source_id)
 
     def _context(self, chosen: Chosen | None, *, index_only: bool, settles: bool) -> ReadContext:
-        wanted, name = self._wanted, self.card.name
-        options = wanted.options
+        request, name = self._request, self.card.name
+        options = request.options
         asked_all = not options.splits
         remote = self._source.is_remote and options.from_path is None
-        splits, known, configs = wanted.splits, self.card.splits, wanted.configs
+        splits, known, configs = request.splits, self.card.splits, request.configs
 
         def is_chosen(source_id: str, config: str | None, split: str | None) -> bool:
             if configs and config is not None and config not in configs:
@@ -128,7 +128,7 @@ class CandidateReader:
 
     def _complete(self, candidate: Candidate) -> None:
         """Give a candidate the release that the user named, and what its configuration says of all samples."""
-        candidate.config = self._wanted.options.as_config or candidate.config
+        candidate.config = self._request.options.as_config or candidate.config
         if candidate.config in self.card.configs:
             for field, value in self.card.defaults(candidate.config).items():
                 if value is not None:

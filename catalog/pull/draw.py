@@ -30,10 +30,10 @@ _PILOT = 64
 
 
 class Drawing:
-    """One draw from the units of one source.
+    """One draw from the file sets of one source.
 
     Attributes:
-        ended: Units whose listing was read to its end.
+        ended: File sets whose listing was read to its end.
         held: Samples of the draw that the store holds.
         missing: Ids of the user's list that no candidate had.
         reached: The number or the hours that were asked for are stored.
@@ -45,7 +45,7 @@ class Drawing:
         store: Store,
         run: Run,
         reading: CandidateReader,
-        units: list[FileSet],
+        file_sets: list[FileSet],
         selection: Subset,
         notice: Callable[[str], None],
     ) -> None:
@@ -58,8 +58,8 @@ class Drawing:
         self._store = store
         self._run = run
         self._reading = reading
-        self._units = units
-        self._selection = selection
+        self._file_sets = file_sets
+        self._subset = selection
         self._listed = 0
         self._met = 0
         self._rejected: set[int] = set()
@@ -71,7 +71,7 @@ class Drawing:
         self._note_stored(draw)
         while True:
             count = self._count(draw, samples)
-            keys = KeySet(draw.untried(count, tries=self._selection.max_tries))
+            keys = KeySet(draw.untried(count, tries=self._subset.max_tries))
             if not len(keys):
                 break
             self._store_drawn(keys, options)
@@ -87,7 +87,7 @@ class Drawing:
         account.drop(DUPLICATE, not_read_again)
         account.drop(FILTERED, max(0, self._listed - self._met - not_read_again))
         self.has_all = len(draw.untried()) == 0
-        hours = self._selection.hours
+        hours = self._subset.hours
         self.reached = (samples is not None and self.held >= samples) or (
             hours is not None and draw.seconds(count) >= hours * 3600
         )
@@ -96,10 +96,10 @@ class Drawing:
 
     def _list(self) -> Draw:
         """Every candidate that the filters pass."""
-        listing = Listing(self._selection)
-        stage = Filter(self._selection.without_limits(), self._reading.card.name, self._reading.defaults)
+        listing = Listing(self._subset)
+        stage = Filter(self._subset.without_limits(), self._reading.card.name, self._reading.defaults)
         source = self._reading.candidates(
-            self._units, self.ended, chosen=stage.may_pass, index_only=True, settles=False
+            self._file_sets, self.ended, chosen=stage.may_pass, index_only=True, settles=False
         )
         with closing(source), closing(stage.apply(self._counted(source))) as passed:
             for item in passed:
@@ -120,12 +120,12 @@ class Drawing:
 
     def _drawn(self, keys: KeySet) -> Iterator[Candidate | Rejection | Checkpoint]:
         """The candidates of these keys, and what the reader rejects, once over all passes."""
-        source = self._reading.candidates(self._units, [], chosen=self._is_in(keys), settles=False)
+        source = self._reading.candidates(self._file_sets, [], chosen=self._is_in(keys), settles=False)
         with closing(source):
             rejected_before = frozenset(self._rejected)
             for item in source:
                 if isinstance(item, Candidate):
-                    if hash_key(self._selection.seed, self._reading.identity(item)) in keys:
+                    if hash_key(self._subset.seed, self._reading.identity(item)) in keys:
                         yield item
                     else:
                         let_go(item)
@@ -150,15 +150,15 @@ class Drawing:
             Ingest(self._store, self._run, options).take(fetched)
 
     def _is_in(self, keys: KeySet) -> Chosen:
-        return lambda identity, _: hash_key(self._selection.seed, identity) in keys
+        return lambda identity, _: hash_key(self._subset.seed, identity) in keys
 
     # ---- how many
 
     def _count(self, draw: Draw, samples: int | None) -> int | None:
         """How many samples the draw has, as far as is known."""
-        if self._selection.hours is None:
+        if self._subset.hours is None:
             return samples
-        count = self._count_for(draw, self._selection.hours * 3600)
+        count = self._count_for(draw, self._subset.hours * 3600)
         return count if samples is None else min(count, samples)
 
     def _count_for(self, draw: Draw, seconds: float) -> int:
@@ -177,18 +177,18 @@ class Drawing:
     def _measure(self, draw: Draw, count: int) -> None:
         """Read the length of the drawn media that is not known yet; nothing is stored."""
         keys = KeySet(draw.unmeasured(count))
-        source = self._reading.candidates(self._units, [], chosen=self._is_in(keys), settles=False)
+        source = self._reading.candidates(self._file_sets, [], chosen=self._is_in(keys), settles=False)
         with closing(source):
             for item in source:
                 if isinstance(item, Candidate):
-                    key = hash_key(self._selection.seed, self._reading.identity(item))
+                    key = hash_key(self._subset.seed, self._reading.identity(item))
                     length = _length(item) if key in keys else None
                     if length is not None:
                         draw.measured(key, length)
                     let_go(item)
 
     def _note_stored(self, draw: Draw) -> None:
-        for keys, seconds in held_keys(self._store, self._reading.card.name, seed=self._selection.seed):
+        for keys, seconds in held_keys(self._store, self._reading.card.name, seed=self._subset.seed):
             draw.note_stored(keys, seconds)
 
 

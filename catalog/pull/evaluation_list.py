@@ -136,10 +136,10 @@ def _text(evaluation: EvaluationList, options: PullOptions, file: Path | None) -
         except OSError as error:
             raise UsageError(f"--list-file {file}: {error.strerror}.") from error
     else:
-        with HttpClient() as fetcher:
-            mirror = Mirror.open(options.mirror, fetcher=fetcher) if options.mirror else None
+        with HttpClient() as client:
+            mirror = Mirror.open(options.mirror, client=client) if options.mirror else None
             where = mirror.locate(evaluation.url) if mirror is not None else evaluation.url
-            data = where.read_bytes() if isinstance(where, Path) else fetcher.read(where, limit=LIST_BYTES)
+            data = where.read_bytes() if isinstance(where, Path) else client.read(where, limit=LIST_BYTES)
     found = hashlib.sha256(data).hexdigest()
     if evaluation.sha256 is not None and found != evaluation.sha256:
         raise DamagedError(f"{file or evaluation.url}: its SHA-256 is {found}, the card says {evaluation.sha256}.")

@@ -1,7 +1,7 @@
 """What earlier pulls of a dataset tell the next one.
 
-The source that is kept, the units that were read to their end (for everybody, or for one choice of samples only), and
-the goals of choices that were reached.
+The source that is kept, the file sets that were read to their end (for everybody, or for one subset only), and
+the goals of subsets that were reached.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a pull of a choice is after: which samples (`key`), and how many of them, whatever ends it first."""
+    """What a pull of a subset is after: which samples (`key`), and how many of them, whatever ends it first."""
 
     key: str
     samples: int | None
@@ -45,7 +45,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What a pull of a choice came to.
+    """What a pull of a subset came to.
 
     Attributes:
         reached: Its number or hours were reached.
@@ -67,10 +67,10 @@ class History:
 
     Attributes:
         source, place: Kind and place of the source that gave the stored rows.
-        revisions: Commits that branches of hub repositories were resolved to.
-        exhausted: By `[config/]split`, the fingerprints of units that were read to their end.
-        exhausted_by: The same by the key of a selection, for units of which only a selection was taken.
-        met: What pulls of choices came to, the latest last.
+        revisions: Commits that branches of hub repositories were part to.
+        exhausted: By `[config/]split`, the fingerprints of file sets that were read to their end.
+        exhausted_by: The same by the key of a subset, for file sets of which only a subset was taken.
+        met: What pulls of subsets came to, the latest last.
     """
 
     source: str | None = None
@@ -80,16 +80,16 @@ class History:
     exhausted_by: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     met: list[Met] = field(default_factory=list)
 
-    def is_exhausted(self, unit: FileSet, *, key: str = "", only_key: bool = False) -> bool:
-        """Whether this very unit was read to its end for all of its splits: for everybody, or for the selection `key`.
+    def is_exhausted(self, file_set: FileSet, *, key: str = "", only_key: bool = False) -> bool:
+        """Whether this very file set was read to its end for all of its splits: for everybody, or for the subset `key`.
 
-        `only_key` where the selection makes samples that nobody else would store.
+        `only_key` where the subset makes samples that nobody else would store.
         """
         of_key = self.exhausted_by.get(key, {})
         of_all = {} if only_key else self.exhausted
-        return bool(unit.splits) and all(
-            unit.fingerprint in of_key.get(part, ()) or unit.fingerprint in of_all.get(part, ())
-            for part in (part_key(unit.config, split) for split in unit.splits)
+        return bool(file_set.splits) and all(
+            file_set.fingerprint in of_key.get(part, ()) or file_set.fingerprint in of_all.get(part, ())
+            for part in (part_key(file_set.config, split) for split in file_set.splits)
         )
 
     def met_by(self, goal: Goal) -> Met | None:
@@ -98,7 +98,7 @@ class History:
         return next(known, None)
 
     def latest(self, goal: Goal) -> Met | None:
-        """The latest pull of the same choice, however many samples it was after."""
+        """The latest pull of the same subset, however many samples it was after."""
         return next((met for met in reversed(self.met) if met.goal.key == goal.key), None)
 
     def note(self, details: Mapping[str, Any], kept: int) -> None:
@@ -117,7 +117,7 @@ class History:
             self.met.append(Met(goal, choice["reached"], choice["final"], choice["held"], choice["missing"]))
 
     def _reopen(self, parts: Mapping[str, str]) -> None:
-        """Clips of these units are to be asked for again: nobody has read them to their end."""
+        """Clips of these file sets are to be asked for again: nobody has read them to their end."""
         for known in (self.exhausted, *self.exhausted_by.values()):
             for part, fingerprint in parts.items():
                 known.get(part, set()).discard(fingerprint)

@@ -19,7 +19,7 @@ from .sources import fallback_notice
 
 
 @dataclass(slots=True)
-class PlannedUnit:
+class PlannedFileSet:
     """One line of a dry run."""
 
     place: str
@@ -38,38 +38,38 @@ class PullPlan:
     source: str
     stored: int
     wanted: int | None
-    units: list[PlannedUnit]
+    units: list[PlannedFileSet]
     notes: list[str]
     choice: str = ""
 
 
 def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
     """What `pull` would read; hosts are asked for listings and sizes only."""
-    wanted = PullRequest.of(name, options or PullOptions())
+    request = PullRequest.of(name, options or PullOptions())
     root = resolve(store_path)
     store = Store(root) if (root / "samples" / "_delta_log").is_dir() else None
-    history = read_history(store, wanted.card.name) if store else History()
-    held = wanted.held(store) if store else 0
-    with HttpClient(tokens=tokens_for(wanted)) as fetcher:
-        access = open_access(wanted, root / "partial", fetcher, history)
-        source, units = _first_units(wanted, history, access)
-        planned = [_planned(unit, history, fetcher, wanted.options.selection) for unit in units]
+    history = read_history(store, request.card.name) if store else History()
+    held = request.held(store) if store else 0
+    with HttpClient(tokens=tokens_for(request)) as client:
+        access = open_access(request, root / "partial", client, history)
+        source, file_sets = _first_file_sets(request, history, access)
+        planned = [_planned(file_set, history, client, request.options.selection) for file_set in file_sets]
     notes = list(access.notices)
-    if wanted.options.selection.is_draw:
-        notes.append(_listing_note(source, units))
-    elif wanted.options.samples is not None and source.kind == "archive":
-        notes.append(_reading_note(units))
+    if request.options.selection.is_draw:
+        notes.append(_listing_note(source, file_sets))
+    elif request.options.samples is not None and source.kind == "archive":
+        notes.append(_reading_note(file_sets))
     if source.is_remote:
-        notes.append(_clips_note(wanted, held))
-    choice = ", ".join(f"{name}: {_shown(value)}" for name, value in wanted.options.selection.describe().items())
-    return PullPlan(wanted.card.name, source.kind, held, wanted.options.samples, planned, notes, choice)
+        notes.append(_clips_note(request, held))
+    choice = ", ".join(f"{name}: {_shown(value)}" for name, value in request.options.selection.describe().items())
+    return PullPlan(request.card.name, source.kind, held, request.options.samples, planned, notes, choice)
 
 
 def _shown(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _listing_note(source: SourceCard, units: list[FileSet]) -> str:
+def _listing_note(source: SourceCard, file_sets: list[FileSet]) -> str:
     """What it takes to know every candidate, before the first is drawn."""
     if source.synthetic is not None:
         return "a draw lists everything first: all of it is made twice"
@@ -77,41 +77,41 @@ def _listing_note(source: SourceCard, units: list[FileSet]) -> str:
         return "a draw lists everything first: only the tables are read, then the clips that are drawn"
     if source.hub is not None:
         return "a draw lists everything first: of Parquet only the columns without media, then what is drawn"
-    if units and all(unit.seekable for unit in units):
+    if file_sets and all(file_set.seekable for file_set in file_sets):
         return "a draw lists everything first: of a zip only the directory and tables, then the drawn members"
     return "a draw lists everything first: the whole archive is read, and once more for what is drawn"
 
 
-def _reading_note(units: list[FileSet]) -> str:
-    if units and all(unit.seekable for unit in units):
+def _reading_note(file_sets: list[FileSet]) -> str:
+    if file_sets and all(file_set.seekable for file_set in file_sets):
         return "of a zip only the directory and the members that are wanted are fetched"
     return "an archive is read as a stream and left once the number is reached"
 
 
-def _clips_note(wanted: PullRequest, held: int) -> str:
+def _clips_note(request: PullRequest, held: int) -> str:
     """What it takes to get clips that a table names."""
-    jobs, samples = wanted.options.remote.jobs, wanted.options.samples
-    left = max(0, samples - (0 if wanted.is_chosen else held)) if samples is not None else 0
+    jobs, samples = request.options.remote.jobs, request.options.samples
+    left = max(0, samples - (0 if request.is_chosen else held)) if samples is not None else 0
     most = f", at most {left + jobs:,} unless some are gone" if left else ""
     return f"each row is a clip of its own, fetched one by one, {jobs} at once{most}"
 
 
-def _first_units(wanted: PullRequest, history: History, access: Access) -> tuple[SourceCard, list[FileSet]]:
+def _first_file_sets(request: PullRequest, history: History, access: Access) -> tuple[SourceCard, list[FileSet]]:
     """The first source that can be reached, and what it holds of the splits."""
-    sources = wanted.sources(history)
+    sources = request.sources(history)
     for source, following in pairwise(sources):
         try:
-            return source, wanted.units(source, access)
+            return source, request.file_sets(source, access)
         except GateError:
             raise
         except NetworkError as error:
             access.notice(fallback_notice(source, error, following))
-    return sources[-1], wanted.units(sources[-1], access)
+    return sources[-1], request.file_sets(sources[-1], access)
 
 
-def _planned(unit: FileSet, history: History, fetcher: HttpClient, selection: Subset) -> PlannedUnit:
-    size = unit.bytes
-    if size is None and len(unit.urls) == 1:
-        size = fetcher.head(unit.urls[0]).size
-    note = "read to its end before: nothing to do" if history.is_exhausted(unit, key=selection.key()) else ""
-    return PlannedUnit(unit.place, unit.splits, size, unit.local, note, unit.config)
+def _planned(file_set: FileSet, history: History, client: HttpClient, subset: Subset) -> PlannedFileSet:
+    size = file_set.bytes
+    if size is None and len(file_set.urls) == 1:
+        size = client.head(file_set.urls[0]).size
+    note = "read to its end before: nothing to do" if history.is_exhausted(file_set, key=subset.key()) else ""
+    return PlannedFileSet(file_set.place, file_set.splits, size, file_set.local, note, file_set.config)

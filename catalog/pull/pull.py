@@ -1,7 +1,7 @@
 """`catalog pull`: from a card's name to samples in the store.
 
 Configurations and splits are taken in the card's order until the number asked for is stored. The first source that can
-be reached is used and then kept; a unit that was read to its end before is not opened again, so a repeated pull fetches
+be reached is used and then kept; a file set that was read to its end before is not opened again, so a repeated pull fetches
 nothing.
 """
 
@@ -42,10 +42,10 @@ class PullResult:
 
     Attributes:
         source: The kind of source that was used; None where nothing was left to do.
-        stored: Samples of the selection that the store holds now.
+        stored: Samples of the subset that the store holds now.
         account: Where this run's candidates went.
         damaged: Faults of whole files (truncated archives); the good rows before them are stored.
-        complete: The number asked for is reached, or every unit was read to its end.
+        complete: The number asked for is reached, or every file set was read to its end.
         reached: The number asked for is reached.
         missing: Ids of the user's list that the dataset does not have.
         wall: What ended the pull, where hosts of clips let nothing through any more.
@@ -75,35 +75,35 @@ def pull(name: str, *, store: Store, options: PullOptions | None = None) -> Pull
             stored before the sum could be known say so in their revision.
     """
     options = options or PullOptions()
-    wanted = PullRequest.of(name, options)
-    history = read_history(store, wanted.card.name)
-    before = wanted.held(store)
-    if (done := _done(wanted, store, history, before)) is not None:
+    request = PullRequest.of(name, options)
+    history = read_history(store, request.card.name)
+    before = request.held(store)
+    if (done := _done(request, store, history, before)) is not None:
         return done
     store.media.sweep_scratch()
-    with HttpClient(tokens=tokens_for(wanted)) as fetcher:
-        access = open_access(wanted, store.root / "partial", fetcher, history)
-        return _from_first_source(_Pull(store, wanted, access, history, before))
+    with HttpClient(tokens=tokens_for(request)) as client:
+        access = open_access(request, store.root / "partial", client, history)
+        return _from_first_source(_Pull(store, request, access, history, before))
 
 
-def _done(wanted: PullRequest, store: Store, history: History, before: int) -> PullResult | None:
+def _done(request: PullRequest, store: Store, history: History, before: int) -> PullResult | None:
     """The answer, where the store holds all that is wanted already."""
-    name, goal = wanted.card.name, wanted.goal()
+    name, goal = request.card.name, request.goal()
     met = history.met_by(goal)
-    if met is not None and (met.reached or not wanted.options.remote.retry):
+    if met is not None and (met.reached or not request.options.remote.retry):
         return PullResult(name, None, met.held, Account(), missing=met.missing)
-    if wanted.is_chosen:
+    if request.is_chosen:
         return None
     enough = goal.samples is not None and before >= goal.samples
-    if enough or (goal.hours is not None and wanted.held_seconds(store) >= goal.hours * 3600):
+    if enough or (goal.hours is not None and request.held_seconds(store) >= goal.hours * 3600):
         return PullResult(name, None, before, Account())
     return None
 
 
 def check_request(name: str, options: PullOptions) -> None:
     """Raises UsageError where nothing could come of a pull: before a store is made for it."""
-    wanted = PullRequest.of(name, options)
-    _check_tools(wanted.sources(History())[0], options)
+    request = PullRequest.of(name, options)
+    _check_tools(request.sources(History())[0], options)
     if options.from_path is not None and not options.from_path.expanduser().exists():
         raise UsageError(f"--from {options.from_path}: there is no such file or folder.")
     if options.as_config is not None and options.from_path is None:
@@ -116,24 +116,24 @@ def _check_tools(source: SourceCard, options: PullOptions) -> None:
         require_ytdlp()
 
 
-def open_access(wanted: PullRequest, partial: Path, fetcher: HttpClient, history: History) -> Access:
+def open_access(request: PullRequest, partial: Path, client: HttpClient, history: History) -> Access:
     """How this pull reaches hosts, mirrors and downloads."""
-    options = wanted.options
+    options = request.options
     return Access(
-        fetcher,
+        client,
         partial,
-        Mirror.open(options.mirror, fetcher=fetcher) if options.mirror else None,
-        whole=wanted.reads_all,
+        Mirror.open(options.mirror, client=client) if options.mirror else None,
+        whole=request.reads_all,
         asked=bool(options.splits),
         revisions=dict(history.revisions),
         progress=options.on_bytes,
     )
 
 
-def tokens_for(wanted: PullRequest) -> dict[str, str]:
+def tokens_for(request: PullRequest) -> dict[str, str]:
     """The hub's token by host, where the hub may be asked at all."""
-    options = wanted.options
-    if options.mirror or options.from_path or all(source.kind != "hub" for source in wanted.card.sources):
+    options = request.options
+    if options.mirror or options.from_path or all(source.kind != "hub" for source in request.card.sources):
         return {}
     from ..sources.hub import hub_tokens
 
@@ -145,10 +145,10 @@ class _Outcome:
     """How far a source was read, and what came of it.
 
     Attributes:
-        ended: Units that nobody need read again for the same samples.
+        ended: File sets that nobody need read again for the same samples.
         done: The goal is reached, or nothing is left of the source.
         final: Nothing that a source could still hold would change what came of it.
-        reopened: Units of which clips were asked for once more, in vain but not for good.
+        reopened: File sets of which clips were asked for once more, in vain but not for good.
         wall: What ended it, where no host of clips let anything through any more.
     """
 
@@ -165,33 +165,33 @@ class _Outcome:
 class _Pull:
     """One pull of one dataset."""
 
-    def __init__(self, store: Store, wanted: PullRequest, access: Access, history: History, before: int) -> None:
+    def __init__(self, store: Store, request: PullRequest, access: Access, history: History, before: int) -> None:
         self.store = store
-        self.wanted = wanted
-        self.card = wanted.card
-        self.options = wanted.options
-        self.selection = wanted.options.selection
+        self.request = request
+        self.card = request.card
+        self.options = request.options
+        self.selection = request.options.selection
         self.access = access
         self.history = history
         self.before = before
 
     def read(self, source: SourceCard) -> PullResult:
-        """Read the units of one source that are not exhausted yet."""
+        """Read the file sets of one source that are not exhausted yet."""
         _check_tools(source, self.options)
-        units = self.wanted.units(source, self.access)
-        open_units = [unit for unit in units if not self._is_exhausted(unit)]
-        if not open_units:
+        file_sets = self.request.file_sets(source, self.access)
+        open_file_sets = [file_set for file_set in file_sets if not self._is_exhausted(file_set)]
+        if not open_file_sets:
             return self._nothing_left()
         if self.selection.is_draw:
             # A draw is one from all, also from what another pull has read to its end.
-            open_units = units
-            self.access.whole = source.hub is None and not all(unit.seekable for unit in units)
-        open_units[0].prepare()
+            open_file_sets = file_sets
+            self.access.whole = source.hub is None and not all(file_set.seekable for file_set in file_sets)
+        open_file_sets[0].prepare()
         run = self._run(source)
         outcome = _Outcome()
         status = "incomplete"
         try:
-            self._take(source, open_units, run, outcome)
+            self._take(source, open_file_sets, run, outcome)
             came = run.account.kept + sum(n for why, n in run.account.dropped.items() if why != "no_table")
             if self.options.from_path is not None and not came:
                 raise self._nothing_there(source, run.details.get("damaged", []))
@@ -202,19 +202,19 @@ class _Pull:
         finally:
             if source.is_remote and RETRYABLE & run.account.dropped.keys():
                 # The next run asks for these clips again, so nothing was read to its end.
-                outcome.ended, outcome.done, outcome.reopened = [], outcome.reached, open_units
+                outcome.ended, outcome.done, outcome.reopened = [], outcome.reached, open_file_sets
             run.details |= self._notes(outcome, done=outcome.done and status == "ok")
             if status == "ok" or run.account.candidates:
                 run.finish(self.store, status=status)
         if not self.options.keep_raw:
-            for unit in outcome.ended:
-                unit.spent()
-        if outcome.reached and not self.wanted.is_chosen:
+            for file_set in outcome.ended:
+                file_set.discard()
+        if outcome.reached and not self.request.is_chosen:
             self._tell_few_speakers()
         return PullResult(
             self.card.name,
             source.kind,
-            self.wanted.held(self.store) if outcome.held is None else outcome.held,
+            self.request.held(self.store) if outcome.held is None else outcome.held,
             run.account,
             run.run_id,
             run.details.get("damaged", []),
@@ -226,51 +226,51 @@ class _Pull:
         )
 
     def _nothing_left(self) -> PullResult:
-        """Every unit was read to its end before, for everybody or for this choice."""
-        latest = self.history.latest(self.wanted.goal()) if self.wanted.is_chosen else None
+        """Every file set was read to its end before, for everybody or for this choice."""
+        latest = self.history.latest(self.request.goal()) if self.request.is_chosen else None
         stored, missing = (latest.held, latest.missing) if latest else (self.before, 0)
         return PullResult(self.card.name, None, stored, Account(), notices=self.access.notices, missing=missing)
 
-    def _is_exhausted(self, unit: FileSet) -> bool:
+    def _is_exhausted(self, file_set: FileSet) -> bool:
         if self.options.remote.retry:
             return False
-        return self.history.is_exhausted(unit, key=self.selection.key(), only_key=self.selection.has_spans)
+        return self.history.is_exhausted(file_set, key=self.selection.key(), only_key=self.selection.has_spans)
 
-    def _take(self, source: SourceCard, units: list[FileSet], run: Run, outcome: _Outcome) -> None:
-        reading = CandidateReader(self.store, self.wanted, source, self.access)
+    def _take(self, source: SourceCard, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
+        reading = CandidateReader(self.store, self.request, source, self.access)
         if self.selection.is_draw:
-            self._take_draw(reading, units, run, outcome)
+            self._take_draw(reading, file_sets, run, outcome)
         else:
-            self._take_stream(reading, units, run, outcome)
+            self._take_stream(reading, file_sets, run, outcome)
         outcome.wall = "" if outcome.reached else reading.wall
 
-    def _take_stream(self, reading: CandidateReader, units: list[FileSet], run: Run, outcome: _Outcome) -> None:
+    def _take_stream(self, reading: CandidateReader, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
         """In the source's own order, filtered."""
         stage = Filter(self.selection, self.card.name, reading.defaults)
         ingest = Ingest(self.store, run, self._ingest_options())
         settles = not self.selection.needs_fields
         read: list[FileSet] = []
-        source = reading.candidates(units, read, chosen=stage.may_pass, settles=settles)
+        source = reading.candidates(file_sets, read, chosen=stage.may_pass, settles=settles)
         filters = self.selection.is_filter or self.selection.max_tries is not None
         with (
             closing(source),
             closing(stage.apply(source) if filters else source) as passed,
             closing(reading.fetched(passed, self.access.notice)) as whole,
         ):
-            ingest.take(_noting_ended(whole, units, read, outcome.ended))
+            ingest.take(_noting_ended(whole, file_sets, read, outcome.ended))
         outcome.reached = ingest.reached
         outcome.missing = stage.missing
         outcome.final = ingest.reached or (filters and not stage.ended)
-        outcome.done = outcome.final or len(outcome.ended) == len(units)
+        outcome.done = outcome.final or len(outcome.ended) == len(file_sets)
         if self.selection.is_filter:
             outcome.held = ingest.tally.samples
         for label in stage.unmet_labels() if stage.ended else ():
             self.access.notice(f"--labels: nothing read here has the label {label}")
 
-    def _take_draw(self, reading: CandidateReader, units: list[FileSet], run: Run, outcome: _Outcome) -> None:
-        drawing = Drawing(self.store, run, reading, units, self.selection, self.access.notice)
+    def _take_draw(self, reading: CandidateReader, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
+        drawing = Drawing(self.store, run, reading, file_sets, self.selection, self.access.notice)
         drawing.take(self.options.samples, replace(self._ingest_options(), limit=None, limit_seconds=None))
-        whole = len(drawing.ended) == len(units)
+        whole = len(drawing.ended) == len(file_sets)
         outcome.reached, outcome.held, outcome.missing = drawing.reached, drawing.held, drawing.missing
         outcome.ended = drawing.ended if drawing.has_all else []
         outcome.done = whole
@@ -282,25 +282,25 @@ class _Pull:
         notes: dict[str, Any] = {"revisions": self.access.revisions}
         if self.options.remote.retry and outcome.reopened:
             notes["reopened"] = _parts(outcome.reopened)
-        if not self.wanted.is_chosen:
+        if not self.request.is_chosen:
             notes["exhausted"] = ended
-        if self.wanted.is_chosen or self.selection.has_limits:
-            goal = self.wanted.goal()
+        if self.request.is_chosen or self.selection.has_limits:
+            goal = self.request.goal()
             notes["choice"] = {
                 "selection": self.selection.key(),
                 "goal": {name: getattr(goal, name) for name in Goal.__slots__},
                 "done": done,
                 "reached": outcome.reached,
                 "final": outcome.final,
-                "held": self.wanted.held(self.store) if outcome.held is None else outcome.held,
+                "held": self.request.held(self.store) if outcome.held is None else outcome.held,
                 "missing": outcome.missing,
-                "exhausted": ended if self.wanted.is_chosen else {},
+                "exhausted": ended if self.request.is_chosen else {},
             }
         return notes
 
     def _tell_few_speakers(self) -> None:
         """Corpora lie speaker by speaker: the first hundred samples are often of one or two."""
-        speakers, count = self.wanted.held_speakers(self.store), self.wanted.held(self.store)
+        speakers, count = self.request.held_speakers(self.store), self.request.held(self.store)
         has_more = self.card.scale.speakers is None or self.card.scale.speakers > (speakers or 0)
         if speakers and has_more and count >= SAMPLES_OF_ONE * speakers:
             whose = "1 speaker" if speakers == 1 else f"{speakers} speakers"
@@ -329,18 +329,18 @@ class _Pull:
         expected = f"files like {layout}" if layout else f"what the reader {source.reader_name!r} reads"
         return UsageError(
             f"--from {self.options.from_path}: nothing there is of {self.card.name} "
-            f"({', '.join(self.wanted.splits)}): expected {'; '.join([expected, *lacking])}.",
+            f"({', '.join(self.request.splits)}): expected {'; '.join([expected, *lacking])}.",
             hint="give the archive as it was downloaded, or the folder it was unpacked into",
         )
 
     def _ingest_options(self) -> IngestOptions:
-        hours, chosen = self.selection.hours, self.wanted.is_chosen
+        hours, chosen = self.selection.hours, self.request.is_chosen
         return IngestOptions(
             defaults=self.card.defaults(),
             limit=self.options.samples,
             limit_seconds=hours * 3600 if hours is not None else None,
             held=0 if chosen else self.before,
-            held_seconds=self.wanted.held_seconds(self.store) if hours is not None and not chosen else 0.0,
+            held_seconds=self.request.held_seconds(self.store) if hours is not None and not chosen else 0.0,
             count_known=chosen,
             length_of=held_lengths(self.store, self.card.name) if hours is not None and chosen else lambda _: 0.0,
             link=self.options.link,
@@ -349,23 +349,25 @@ class _Pull:
 
 
 def _noting_ended(
-    items: Iterable[Item], units: list[FileSet], read: list[FileSet], ended: list[FileSet]
+    items: Iterable[Item], file_sets: list[FileSet], read: list[FileSet], ended: list[FileSet]
 ) -> Iterator[Item]:
-    """The same items; a unit has ended once it was `read` and what follows its checkpoint is asked for.
+    """The same items; a file set has ended once it was `read` and what follows its checkpoint is asked for.
 
     Clips are fetched ahead, so the reader is often further than what is stored.
     """
-    following = iter(units)
+    following = iter(file_sets)
     for item in items:
         yield item
         if isinstance(item, Checkpoint):
-            unit = next(following)
-            if any(unit is each for each in read):
-                ended.append(unit)
+            file_set = next(following)
+            if any(file_set is each for each in read):
+                ended.append(file_set)
 
 
-def _parts(units: list[FileSet]) -> dict[str, str]:
-    return {part_key(unit.config, split): unit.fingerprint for unit in units for split in unit.splits}
+def _parts(file_sets: list[FileSet]) -> dict[str, str]:
+    return {
+        part_key(file_set.config, split): file_set.fingerprint for file_set in file_sets for split in file_set.splits
+    }
 
 
 def _walled(wall: str, account: Account) -> NetworkError:
@@ -376,7 +378,7 @@ def _walled(wall: str, account: Account) -> NetworkError:
 
 def _from_first_source(pull: _Pull) -> PullResult:
     """Try the sources in order; the next one only where one cannot be reached at all."""
-    sources = pull.wanted.sources(pull.history)
+    sources = pull.request.sources(pull.history)
     for position, source in enumerate(sources):
         before = held(pull.store, pull.card.name)
         try:

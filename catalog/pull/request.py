@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...shards.store import Store
-from ..files import Access, FileSet, unit_from, units_of
+from ..files import Access, FileSet, file_set_from, file_sets_of
 from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard
@@ -53,9 +53,9 @@ class PullRequest:
         """Raises UsageError where the card, a split, a configuration or the source does not exist."""
         card = get_card(name, extra=options.cards)
         configs = () if options.as_config else card.chosen_configs(options.configs)
-        wanted = cls(card, card.chosen_splits(options.splits), configs, options)
-        wanted.sources(History())
-        return wanted
+        request = cls(card, card.chosen_splits(options.splits), configs, options)
+        request.sources(History())
+        return request
 
     @property
     def is_chosen(self) -> bool:
@@ -94,14 +94,14 @@ class PullRequest:
         """How many speakers they have; None where one of them does not say who speaks."""
         return held_speakers(store, self.card.name, splits=self._split_names(), configs=self._config_names())
 
-    def units(self, source: SourceCard, access: Access) -> list[FileSet]:
+    def file_sets(self, source: SourceCard, access: Access) -> list[FileSet]:
         """What a source holds of it; the gate before a source is looked at first."""
         if self.options.from_path is not None:
             known = tuple(self.card.splits)
-            return [unit_from(self.options.from_path, source, self.splits, self.configs, access, known=known)]
+            return [file_set_from(self.options.from_path, source, self.splits, self.configs, access, known=known)]
         if self.options.mirror is None:
             check_gate(self.card, source)
-        return units_of(source, self.card, self.splits, self.configs, access)
+        return file_sets_of(source, self.card, self.splits, self.configs, access)
 
     def _split_names(self) -> tuple[str, ...]:
         return self.splits if self.options.splits else ()

@@ -1,6 +1,6 @@
 """Choosing samples: which candidates of a dataset a pull takes.
 
-choice.py      `Subset`: the options of a choice, checked
+subset.py      `Subset`: the options of a subset, checked
 ids.py         `IdList`: a file of ids, with spans where it has them
 expression.py  `Expression`: one SQL expression over what is known before any media is read
 filters.py     `Filter`: the stage between reader and ingest; a candidate passes or is counted as filtered

@@ -38,22 +38,22 @@ Defaults = Callable[[str | None], Mapping[str, Any]]
 
 
 class Filter:
-    """The filters of a selection over one stream of one dataset.
+    """The filters of a subset over one stream of one dataset.
 
     Attributes:
         ended: The stream was read to its end; not so where every id was found, or the tries were used up before.
         missing: Ids of the list that no candidate had; known once `ended`.
     """
 
-    def __init__(self, selection: Subset, dataset: str, defaults: Defaults) -> None:
+    def __init__(self, subset: Subset, dataset: str, defaults: Defaults) -> None:
         self.ended = False
         self.missing = 0
-        self._selection = selection
+        self._subset = subset
         self._dataset = dataset
         self._defaults = defaults
-        self._labels = {label.casefold() for label in selection.labels}
+        self._labels = {label.casefold() for label in subset.labels}
         self._met_labels: dict[str, str] = {}
-        self._awaited = set(selection.ids.spans) if selection.ids else set()
+        self._awaited = set(subset.ids.spans) if subset.ids else set()
         self._held: deque[Item] = deque()
         self._held_rows = 0
         self._held_bytes = 0
@@ -65,7 +65,7 @@ class Filter:
             for passed in self._passed(items):
                 yield passed
                 self._tries += isinstance(passed, Candidate)
-                if self._selection.max_tries is not None and self._tries >= self._selection.max_tries:
+                if self._subset.max_tries is not None and self._tries >= self._subset.max_tries:
                     self.ended = False
                     return
         finally:
@@ -88,7 +88,7 @@ class Filter:
 
     def may_pass(self, identity: str, source_id: str) -> bool:
         """Whether a sample could pass, by its own id and the corpus's: readers need not read the media of others."""
-        ids, part = self._selection.ids, self._selection.part
+        ids, part = self._subset.ids, self._subset.part
         if ids is not None and identity not in ids.spans and source_id not in ids.spans:
             return False
         return part is None or part_of(identity, part[1]) == part[0]
@@ -96,7 +96,7 @@ class Filter:
     def unmet_labels(self) -> list[str]:
         """Labels that no candidate had, each with the nearest that one had."""
         said = []
-        for label in self._selection.labels:
+        for label in self._subset.labels:
             if label.casefold() not in self._met_labels:
                 near = difflib.get_close_matches(label.casefold(), self._met_labels, n=1)
                 said.append(f"{label!r}" + (f" (there is {self._met_labels[near[0]]!r})" if near else ""))
@@ -118,7 +118,7 @@ class Filter:
 
     def _rejected(self, item: Rejection) -> Item:
         """A candidate that the reader rejects; with a list of ids only those of the list concern the user."""
-        if self._selection.ids is None or item.damaged:
+        if self._subset.ids is None or item.damaged:
             return item
         if not self._listed(item.candidate):
             return Filtered()
@@ -134,14 +134,14 @@ class Filter:
         return any(label.casefold() in self._labels for label in labels)
 
     def _listed(self, identity: str) -> bool:
-        return self._selection.ids is not None and identity in self._selection.ids.spans
+        return self._subset.ids is not None and identity in self._subset.ids.spans
 
     def _identity(self, candidate: Candidate) -> str:
         return sample_id(self._dataset, candidate.config, candidate.split, candidate.source_id)
 
     def _spans(self, candidate: Candidate) -> Iterator[Item]:
         """The candidate, or what the list of ids wants of it: itself, spans of it, nothing."""
-        ids = self._selection.ids
+        ids = self._subset.ids
         if ids is None:
             yield candidate
             return
@@ -154,12 +154,12 @@ class Filter:
             yield _span_of(candidate, span, is_last=position + 1 == len(wanted))
 
     def _found_all(self) -> bool:
-        return self._selection.ids is not None and not self._awaited
+        return self._subset.ids is not None and not self._awaited
 
     def _not_found(self) -> Iterator[Rejection]:
         self.missing = len(self._awaited)
-        if self._selection.ids is not None:
-            path = self._selection.ids.path
+        if self._subset.ids is not None:
+            path = self._subset.ids.path
             for identity in sorted(self._awaited):
                 detail = f"--ids {path}: no candidate of {self._dataset} has this id"
                 yield Rejection(identity, NOT_FOUND, detail)
@@ -168,7 +168,7 @@ class Filter:
 
     def _hold(self, item: Item) -> Iterator[Item]:
         """Pass an item on, in a batch where an expression must judge it or what came before it."""
-        if self._selection.where is None:
+        if self._subset.where is None:
             yield item
             return
         self._held.append(item)
@@ -189,7 +189,7 @@ class Filter:
             _let_all_go(held)
 
     def _answers(self, candidates: list[Candidate]) -> list[bool]:
-        where = self._selection.where
+        where = self._subset.where
         if where is None or not candidates:
             return [True] * len(candidates)
         rows = [self._row(candidate) for candidate in candidates]
@@ -200,9 +200,9 @@ class Filter:
 
     def _answer(self, row: Mapping[str, Any]) -> bool:
         """For one of a batch that does not fit: a row that fits no schema passes, and is rejected with its reason."""
-        assert self._selection.where is not None
+        assert self._subset.where is not None
         try:
-            return self._selection.where.of([row])[0]
+            return self._subset.where.of([row])[0]
         except Unfit:
             return True
 

@@ -37,8 +37,8 @@ def hash_key(seed: int, identity: str) -> int:
 class Listing:
     """Every candidate of a dataset, as little of each as a draw needs."""
 
-    def __init__(self, selection: Subset) -> None:
-        self._selection = selection
+    def __init__(self, subset: Subset) -> None:
+        self._subset = subset
         self._keys = array("Q")
         self._strata = array("I")
         self._speakers = array("I")
@@ -50,11 +50,11 @@ class Listing:
 
     def add(self, identity: str, row: Mapping[str, Any]) -> None:
         """One candidate: its sample id and the columns known before its media is read."""
-        self._keys.append(hash_key(self._selection.seed, identity))
-        if self._selection.strata:
-            name = repr([_value(row, column) for column in self._selection.strata])
+        self._keys.append(hash_key(self._subset.seed, identity))
+        if self._subset.strata:
+            name = repr([_value(row, column) for column in self._subset.strata])
             self._strata.append(self._stratum_numbers.setdefault(name, len(self._stratum_numbers)))
-        if self._selection.speakers is not None:
+        if self._subset.speakers is not None:
             speaker = row.get("speaker") or ""
             self._speakers.append(self._speaker_numbers.setdefault(speaker, len(self._speaker_numbers)))
 
@@ -66,15 +66,15 @@ class Listing:
         """
         keys = np.frombuffer(self._keys, dtype=np.uint64) if self._keys else np.empty(0, dtype=np.uint64)
         strata = np.zeros(len(keys), dtype=np.uint32)
-        if self._selection.strata and len(keys):
+        if self._subset.strata and len(keys):
             strata = _canonical(self._stratum_numbers)[np.frombuffer(self._strata, dtype=np.uint32)]
-        if self._selection.speakers is not None and len(keys):
-            mask = self._of_chosen_speakers(self._selection.speakers)
+        if self._subset.speakers is not None and len(keys):
+            mask = self._of_chosen_speakers(self._subset.speakers)
             keys, strata = keys[mask], strata[mask]
         return Draw(keys, strata)
 
     def _of_chosen_speakers(self, count: int) -> npt.NDArray[np.bool_]:
-        seed = self._selection.seed
+        seed = self._subset.seed
         names = sorted((name for name in self._speaker_numbers if name), key=lambda name: (hash_key(seed, name), name))
         if not names:
             raise UsageError(

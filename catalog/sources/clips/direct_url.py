@@ -14,26 +14,26 @@ from .failures import ClipError
 _STATUS = re.compile(r"the host answered (\d{3})")
 
 
-def get_link(start: dict[str, Any], order: dict[str, Any], stem: Path) -> Path:
-    """Download the file of an order, as it lies on the host.
+def get_link(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Path:
+    """Download the file of a request, as it lies on the host.
 
     Raises:
         ClipError: `dead`, `private`, `not_media` (a web page), `too_large`, `rate_limited`, `network` or `timeout`.
     """
     allowed = float(start["timeout_s"])
     retry = Retry(attempts=4, connect_attempts=3, longest=min(30.0, allowed / 4), total=allowed / 2)
-    with HttpClient(retry=retry, timeouts=Timeouts(min(15.0, allowed), min(60.0, allowed))) as fetcher:
+    with HttpClient(retry=retry, timeouts=Timeouts(min(15.0, allowed), min(60.0, allowed))) as client:
         try:
-            return _download(fetcher, order["url"], stem, int(start["max_bytes"]))
+            return _download(client, request["url"], stem, int(start["max_bytes"]))
         except NetworkError as error:
             raise ClipError(_reason(error), error.message) from error
 
 
-def _download(fetcher: HttpClient, url: str, path: Path, limit: int) -> Path:
-    patience = fetcher.patience()
+def _download(client: HttpClient, url: str, path: Path, limit: int) -> Path:
+    budget = client.budget()
     while True:
         try:
-            with fetcher.open(url, patience=patience) as reply, path.open("wb") as file:
+            with client.open(url, budget=budget) as reply, path.open("wb") as file:
                 if (reply.remote.size or 0) > limit:
                     raise ClipError("too_large", f"{reply.remote.size:,} bytes, more than {limit:,}")
                 got = 0
@@ -42,10 +42,10 @@ def _download(fetcher: HttpClient, url: str, path: Path, limit: int) -> Path:
                     if got > limit:
                         raise ClipError("too_large", f"more than {limit:,} bytes")
                     file.write(chunk)
-                    patience.received(len(chunk))
+                    budget.received(len(chunk))
             return path
         except BodyDropped as error:
-            patience.failed(url, error.message)
+            budget.failed(url, error.message)
 
 
 def _reason(error: NetworkError) -> str:

@@ -28,10 +28,10 @@ class WorkerPool:
     `folder` holds a folder for each process; those of processes that died are swept.
     """
 
-    def __init__(self, options: ClipOptions, folder: Path, pace: RateLimiter) -> None:
+    def __init__(self, options: ClipOptions, folder: Path, rate_limiter: RateLimiter) -> None:
         self._options = options
         self._folder = folder
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._waiting: deque[Task] = deque()
         self._processes: list[Process] = []
         _sweep(folder)
@@ -54,7 +54,7 @@ class WorkerPool:
 
         busy = [process for process in self._processes if process.tasks]
         moments = [process.deadline for process in busy]
-        moments += [self._pace.due(_host(task)) for task in self._waiting] if self._has_free() else []
+        moments += [self._rate_limiter.due(_host(task)) for task in self._waiting] if self._has_free() else []
         until = min(moments, default=math.inf)
         now = time.monotonic()
         allowed = None if until == math.inf else max(0.0, until - now)
@@ -78,7 +78,7 @@ class WorkerPool:
 
     def _place(self, task: Task) -> bool:
         host = _host(task)
-        closed = self._pace.closed(host)
+        closed = self._rate_limiter.closed(host)
         if closed:
             task.unasked = True
             task.fail(closed, f"not asked: {host} did not let others through")
@@ -87,9 +87,9 @@ class WorkerPool:
             if process.key == task.key:
                 process.take(task)
                 return True
-        if not self._has_free() or self._pace.due(host) > time.monotonic():
+        if not self._has_free() or self._rate_limiter.due(host) > time.monotonic():
             return False
-        self._pace.asked(host)
+        self._rate_limiter.asked(host)
         self._free().take(task)
         return True
 
@@ -113,7 +113,7 @@ class WorkerPool:
         task.attempts += 1
         host = _host(task)
         if answer.get("reason") in WALLS:
-            self._pace.met_wall(host, answer["reason"], asked_at=task.sent_at)
+            self._rate_limiter.met_wall(host, answer["reason"], asked_at=task.sent_at)
             self._turned_away(process, task, answer)
         else:
             self._note(task, answer)
@@ -128,9 +128,9 @@ class WorkerPool:
         """What an answer about one clip says of its host."""
         reason = answer.get("reason")
         if reason in UNREACHED:
-            self._pace.missed(_host(task), reason, asked_at=task.sent_at)
+            self._rate_limiter.missed(_host(task), reason, asked_at=task.sent_at)
         else:
-            self._pace.answered(_host(task))
+            self._rate_limiter.answered(_host(task))
 
     def _turned_away(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
         """The task, and those that want the same, wait for another attempt; in the end the wall is the answer."""
@@ -138,7 +138,7 @@ class WorkerPool:
         process.tasks = deque(other for other in process.tasks if other.key != task.key)
         if not process.tasks:
             process.key = None
-        if task.attempts < _ATTEMPTS and not self._pace.closed(_host(task)):
+        if task.attempts < _ATTEMPTS and not self._rate_limiter.closed(_host(task)):
             self._waiting.extendleft(reversed(again))
             return
         for each in again:
@@ -148,7 +148,7 @@ class WorkerPool:
         task = process.tasks.popleft()
         process.kill()
         task.fail("timeout", f"no clip after {self._options.timeout_s:g} s")
-        self._pace.missed(_host(task), "timeout", asked_at=task.sent_at)
+        self._rate_limiter.missed(_host(task), "timeout", asked_at=task.sent_at)
         task.discard()
         self._fail_others(process, task, task.answer or {})
         if process.tasks:

@@ -49,7 +49,7 @@ class Task:
         """What one download serves."""
         return self.remote.site, self.remote.url, self.kind
 
-    def order(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         remote = self.remote
         return {
             "site": remote.site, "url": remote.url, "start_s": remote.start_s, "end_s": remote.end_s,
@@ -102,7 +102,7 @@ class Process:
         if self._child is None:
             self._start()
         self.tasks[0].sent_at = time.monotonic()
-        self._write(self.tasks[0].order())
+        self._write(self.tasks[0].request())
 
     def receive(self) -> dict[str, Any] | None:
         """The answer to the first task, None where it is not whole yet; a process that ended answers so."""

@@ -40,7 +40,7 @@ def fetch_remote(
     spool: Path,
     held: Held = lambda ids: set(),
     known_failures: Mapping[str, str] | None = None,
-    pace: RateLimiter | None = None,
+    rate_limiter: RateLimiter | None = None,
     notice: Callable[[str], None] = lambda text: None,
 ) -> Generator[Item, None, None]:
     """Resolve the remote media of candidates, in their order; a pull that takes N fetches at most N + jobs downloads.
@@ -51,8 +51,8 @@ def fetch_remote(
         spool: Folder for temporary files on the store's own file system (`partial/tmp`).
         held: Which ids the store holds (`read_held`).
         known_failures: What is known to be gone (`read_failures`).
-        pace: What hosts were asked so far, where this goes on from another call. Once every host has put up a wall
-            for good (`pace.wall`) only rows of others could still come. What nobody asked for is no candidate yet.
+        rate_limiter: What hosts were asked so far, where this goes on from another call. Once every host refuses for
+            good (`rate_limiter.wall`) only rows of others could still come. What nobody asked for is no candidate yet.
         notice: Told what the user should know, once each.
 
     Raises:
@@ -60,8 +60,8 @@ def fetch_remote(
             is fetched), or the disk is full.
     """
     options.check()
-    pace = pace or RateLimiter(options, notice)
-    stage = _Stage(iter(items), options, dataset, spool, held, known_failures or {}, pace)
+    rate_limiter = rate_limiter or RateLimiter(options, notice)
+    stage = _Stage(iter(items), options, dataset, spool, held, known_failures or {}, rate_limiter)
     try:
         yield from stage.run()
     finally:
@@ -95,7 +95,7 @@ class _Stage:
         spool: Path,
         held: Held,
         failures: Mapping[str, str],
-        pace: RateLimiter,
+        rate_limiter: RateLimiter,
     ) -> None:
         self._items = items
         self._options = options
@@ -103,8 +103,8 @@ class _Stage:
         self._spool = spool
         self._held = held
         self._failures = failures
-        self._pace = pace
-        self._crew = WorkerPool(options, spool.parent / "clips", pace)
+        self._rate_limiter = rate_limiter
+        self._pool = WorkerPool(options, spool.parent / "clips", rate_limiter)
         self._read: deque[Item] = deque()
         self._line: deque[_Place] = deque()
         self._error: TriptychError | None = None
@@ -115,13 +115,13 @@ class _Stage:
     def run(self) -> Iterator[Item]:
         while True:
             self._fill()
-            self._crew.dispatch()
+            self._pool.dispatch()
             if not self._line:
                 if self._error is not None:
                     raise self._error
                 return
             if not self._line[0].is_ready:
-                self._crew.wait()
+                self._pool.wait()
                 continue
             place = self._line.popleft()
             if place.is_unasked:
@@ -131,7 +131,7 @@ class _Stage:
 
     def close(self) -> None:
         """End what is on its way and remove what nobody took."""
-        self._crew.close()
+        self._pool.close()
         for place in self._line:
             _drop(place)
         for item in self._read:
@@ -147,7 +147,7 @@ class _Stage:
             self._line.append(self._place(self._read.popleft()))
 
     def _has_room(self) -> bool:
-        if self._pace.is_over:
+        if self._rate_limiter.is_over:
             return False
         begun = sum(place.begins for place in self._line)
         clips = sum(len(place.tasks) for place in self._line)
@@ -191,7 +191,7 @@ class _Stage:
             place.begins |= task.key != self._last_key
             self._last_key = task.key
             place.tasks.append((number, task))
-            self._crew.give(task)
+            self._pool.give(task)
         return place
 
     def _refused(self, candidate: Candidate) -> Rejection | None:

@@ -27,8 +27,8 @@ from ....shards.probe import MediaError
 from .failures import WALLS, ClipError
 from .network_guard import Guard
 
-Order = dict[str, Any]
-Get = Callable[[Order, Order, Path], Path]
+Request = dict[str, Any]
+Get = Callable[[Request, Request, Path], Path]
 
 _REASON_OF_MEDIA = {"no_audio": "no_audio", "no_video": "no_video", "too_short": "too_short", "bad_span": "too_short"}
 
@@ -36,7 +36,7 @@ _REASON_OF_MEDIA = {"no_audio": "no_audio", "no_video": "no_video", "too_short":
 class _Desk:
     """Answers requests one by one."""
 
-    def __init__(self, start: Order) -> None:
+    def __init__(self, start: Request) -> None:
         self._start = start
         self._folder = Path(start["folder"]) / "media"
         self._folder.mkdir()
@@ -48,10 +48,10 @@ class _Desk:
         )
         self._guard.stand()
 
-    def answer(self, order: Order) -> Order:
+    def answer(self, request: Request) -> Request:
         try:
-            source = self._source(order)
-            return self._cut(source, order)
+            source = self._source(request)
+            return self._cut(source, request)
         except ClipError as error:
             return {"reason": error.reason, "detail": error.detail}
         except OSError as error:
@@ -59,13 +59,13 @@ class _Desk:
                 return {"fatal": f"{error.strerror}: {self._folder}"}
             return {"reason": "network", "detail": f"{type(error).__name__}: {error}"}
 
-    def _source(self, order: Order) -> Path:
-        key = (order["site"], order["url"], order["kind"])
+    def _source(self, request: Request) -> Path:
+        key = (request["site"], request["url"], request["kind"])
         if key != self._key:
             self._clear()
             self._key, self._number = key, self._number + 1
             try:
-                self._held = self._get(order)
+                self._held = self._get(request)
             except ClipError as error:
                 if error.reason in WALLS:  # says nothing of this address: it may be asked again
                     self._key = None
@@ -75,10 +75,10 @@ class _Desk:
         assert self._held is not None
         return self._held
 
-    def _get(self, order: Order) -> Path:
+    def _get(self, request: Request) -> Path:
         self._guard.refused = None
         try:
-            return _getter(order["site"])(self._start, order, self._folder / f"{self._number}")
+            return _getter(request["site"])(self._start, request, self._folder / f"{self._number}")
         except ClipError as error:
             if self._guard.refused is not None:  # whatever a library made of it
                 raise self._guard.refused from error
@@ -89,15 +89,15 @@ class _Desk:
         for path in self._folder.iterdir():
             path.unlink()
 
-    def _cut(self, source: Path, order: Order) -> Order:
-        target = Path(order["target"])
-        if order["kind"] == "image":
+    def _cut(self, source: Path, request: Request) -> Request:
+        target = Path(request["target"])
+        if request["kind"] == "image":
             os.link(source, target)
             return {"path": str(target), "how": "whole", "duration": None}
         try:
             clip = cut_clip(
-                source, target, kind=order["kind"], start_s=order["start_s"], end_s=order["end_s"],
-                sound_required=order["sound_required"],
+                source, target, kind=request["kind"], start_s=request["start_s"], end_s=request["end_s"],
+                sound_required=request["sound_required"],
             )  # fmt: skip
         except MediaError as error:
             raise ClipError(_REASON_OF_MEDIA.get(error.reason, "not_media"), error.detail) from error
@@ -121,17 +121,17 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
-    desk = _Desk(orders.get())
+    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    desk = _Desk(requests.get())
     while True:
-        answers.write(json.dumps(desk.answer(orders.get())) + "\n")
+        answers.write(json.dumps(desk.answer(requests.get())) + "\n")
         answers.flush()
 
 
-def _listen(orders: queue.SimpleQueue[Order]) -> None:
+def _listen(requests: queue.SimpleQueue[Request]) -> None:
     for line in sys.stdin:
-        orders.put(json.loads(line))
+        requests.put(json.loads(line))
     os.killpg(0, signal.SIGKILL)
 
 

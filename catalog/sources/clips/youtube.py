@@ -28,21 +28,21 @@ MUTE = "b/bv"
 _NO_FORMAT = "requested format is not available"
 
 
-def get_video(start: dict[str, Any], order: dict[str, Any], stem: Path) -> Path:
-    """Download the video of an order, or its sound.
+def get_video(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Path:
+    """Download the video of a request, or its sound.
 
     Raises:
         ClipError: With the reason that yt-dlp's error comes to.
     """
-    kind = order["kind"]
+    kind = request["kind"]
     choices = (FORMATS[kind],) if kind == "audio" else (FORMATS[kind], APART, MUTE)
     for choice in choices[:-1]:
         try:
-            return _one_file(_download(start, order, stem, choice), stem)
+            return _one_file(_download(start, request, stem, choice), stem)
         except _NoFormat:
             continue
     try:
-        return _one_file(_download(start, order, stem, choices[-1]), stem)
+        return _one_file(_download(start, request, stem, choices[-1]), stem)
     except _NoFormat as error:
         raise ClipError("extractor_failed", f"no such format: {choices[-1]}") from error
 
@@ -51,7 +51,7 @@ class _NoFormat(Exception):
     """The site has no file of the form asked for."""
 
 
-def _download(start: dict[str, Any], order: dict[str, Any], stem: Path, choice: str) -> list[Path]:
+def _download(start: dict[str, Any], request: dict[str, Any], stem: Path, choice: str) -> list[Path]:
     from yt_dlp import YoutubeDL
     from yt_dlp.utils import DownloadCancelled, YoutubeDLError
 
@@ -68,9 +68,9 @@ def _download(start: dict[str, Any], order: dict[str, Any], stem: Path, choice: 
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
             refuse("live", f"live status: {info.get('live_status') or 'is_live'}")
         length = info.get("duration")
-        if length and (order["start_s"] or 0) >= length:
-            refuse("too_short", f"{order['start_s']:g} s lies beyond its {length:g} s")
-        lacks = _lacks(info, order["kind"])
+        if length and (request["start_s"] or 0) >= length:
+            refuse("too_short", f"{request['start_s']:g} s lies beyond its {length:g} s")
+        lacks = _lacks(info, request["kind"])
         if lacks:
             refuse(lacks, "none of its formats has any")
         if not incomplete:  # asked for the last time, with the format chosen
@@ -84,7 +84,7 @@ def _download(start: dict[str, Any], order: dict[str, Any], stem: Path, choice: 
     options = _settings(start, stem, choice) | {"match_filter": judge, "progress_hooks": [weigh]}
     try:
         with YoutubeDL(options) as ydl:
-            ydl.extract_info(order["url"], download=True)
+            ydl.extract_info(request["url"], download=True)
     except DownloadCancelled as error:
         raise (refused[-1] if refused else ClipError("extractor_failed", first_words(error))) from error
     except YoutubeDLError as error:

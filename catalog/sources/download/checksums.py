@@ -1,12 +1,18 @@
-"""What a file must be (`Expected`) and what the bytes that passed are (`Hasher`), compared in one pass."""
+"""What a file must be (`Expected`) and what the bytes that passed are (`Hasher`), compared in one pass.
+
+Of a file on this machine the sum can be taken beside other work (`Verification`), and a fingerprint tells without
+reading it that it is the same file as before.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
-from ....errors import DamagedError
+from ....errors import DamagedError, TriptychError
 
 READ_BYTES = 1024 * 1024
 
@@ -76,3 +82,57 @@ def check(measured: Measured, expected: Expected, what: str, *, consequence: str
                 f"{what}: {kind} is {found}, expected {wanted}. {consequence}".rstrip(),
                 hint="Fetch the file again. If it repeats, it is another file than the one described: try --source.",
             )
+
+
+class Verification:
+    """The sum of a local file, taken in a thread of its own from `start` on; reading waits for it."""
+
+    def __init__(self, path: Path, expected: Expected) -> None:
+        self._path = path
+        self._expected = expected
+        self._running: Future[str] | None = None
+
+    def start(self) -> None:
+        if self._running is None:
+            self._running = Future()
+            Thread(target=self._take, args=(self._running,), daemon=True, name="verify").start()
+
+    def revision(self) -> str:
+        """The sum as a revision.
+
+        Raises:
+            DamagedError: It is not the expected one.
+        """
+        self.start()
+        assert self._running is not None
+        return self._running.result()
+
+    def _take(self, running: Future[str]) -> None:
+        try:
+            running.set_result(verified(self._path, self._expected))
+        except (TriptychError, OSError) as error:
+            running.set_exception(error)
+
+
+def verified(path: Path, expected: Expected) -> str:
+    """The SHA-256 of a local file as its revision, checked against what is expected; read once."""
+    hasher = Hasher(expected)
+    hasher.update_from(path)
+    measured = hasher.measured()
+    check(measured, expected, str(path))
+    return f"sha256:{measured.sha256}"
+
+
+def file_fingerprint(path: Path) -> str:
+    stat = path.stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def tree_fingerprint(root: Path) -> str:
+    """Names, sizes and times of every file below a folder, as one sum; no file is opened."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="replace"))
+    return f"tree:{digest.hexdigest()[:16]}"

@@ -142,7 +142,7 @@ class HttpClient:
 
     Args:
         tokens: Bearer tokens by host (`huggingface.co`, `127.0.0.1:8000`); each is sent to that host only.
-        retry: Limits of patience.
+        retry: Limits of retries.
         timeouts: Limits of one wait.
         gate_hint: What to do about a 401 or 403, where the caller knows more than this layer.
         sleep, clock: For tests.
@@ -167,21 +167,21 @@ class HttpClient:
         self._making_client = threading.Lock()
         self._client: httpx2.Client | None = None
 
-    def patience(self) -> RetryBudget:
+    def budget(self) -> RetryBudget:
         """A fresh allowance of retries for one piece of work."""
         return RetryBudget(self._retry, sleep=self._sleep, clock=self._clock)
 
     def head(self, url: str) -> RemoteFile:
         """What the host says of a file, without its body."""
-        patience = self.patience()
+        budget = self.budget()
         try:
-            with self._ask("HEAD", url, {}, patience) as reply:
+            with self._ask("HEAD", url, {}, budget) as reply:
                 if reply.remote.size is not None:
                     return reply.remote
         except (GateError, _MethodRefused):
             # Some hosts answer HEAD with 403 or 405 and GET with the file; the GET below decides.
             pass
-        with self.open(url, start=0, end=0, patience=patience) as reply:
+        with self.open(url, start=0, end=0, budget=budget) as reply:
             return reply.remote
 
     def open(
@@ -191,7 +191,7 @@ class HttpClient:
         start: int | None = None,
         end: int | None = None,
         if_range: str | None = None,
-        patience: RetryBudget | None = None,
+        budget: RetryBudget | None = None,
     ) -> HttpReply:
         """Open a URL, or a range of it (`end` included), and leave its body to be read.
 
@@ -205,7 +205,7 @@ class HttpClient:
             headers["Range"] = f"bytes={start}-{'' if end is None else end}"
             if if_range:
                 headers["If-Range"] = if_range
-        return self._ask("GET", url, headers, patience or self.patience())
+        return self._ask("GET", url, headers, budget or self.budget())
 
     def read(self, url: str, *, limit: int = READ_LIMIT) -> bytes:
         """The whole of a small document.
@@ -213,18 +213,18 @@ class HttpClient:
         Raises:
             NetworkError: Also where it holds more than `limit` bytes.
         """
-        patience = self.patience()
+        budget = self.budget()
         while True:
             body = bytearray()
             try:
-                with self.open(url, patience=patience) as reply:
+                with self.open(url, budget=budget) as reply:
                     for chunk in reply.chunks():
                         body += chunk
                         if len(body) > limit:
                             raise NetworkError(f"{url}: more than {limit:,} bytes.", hint="Check the URL.")
                 return bytes(body)
             except BodyDropped as error:
-                patience.failed(url, error.message)
+                budget.failed(url, error.message)
 
     def close(self) -> None:
         if self._client is not None:
@@ -238,7 +238,7 @@ class HttpClient:
     ) -> None:
         self.close()
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], patience: RetryBudget) -> HttpReply:
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], budget: RetryBudget) -> HttpReply:
         import httpx2
 
         while True:
@@ -247,14 +247,14 @@ class HttpClient:
             except httpx2.TransportError as error:
                 if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, httpx2.UnsupportedProtocol):
                     raise NetworkError(f"{url}: {_words(error)}", hint="Check the URL, or try --mirror.") from error
-                patience.failed(url, _words(error))
+                budget.failed(url, _words(error))
                 continue
-            patience.answered()
+            budget.answered()
             if response.status_code not in RETRIED:
                 break
             wait = retry_after_seconds(response.headers.get("retry-after"))
             response.close()
-            patience.failed(url, f"the host answered {response.status_code}", retry_after=wait)
+            budget.failed(url, f"the host answered {response.status_code}", retry_after=wait)
         return self._judge(url, method, response)
 
     def _follow(self, method: str, url: str, headers: Mapping[str, str]) -> httpx2.Response:

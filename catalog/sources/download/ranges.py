@@ -37,7 +37,7 @@ class RangeFile(io.RawIOBase):
 
     def __init__(
         self,
-        fetcher: HttpClient,
+        client: HttpClient,
         url: str,
         *,
         size: int | None = None,
@@ -49,7 +49,7 @@ class RangeFile(io.RawIOBase):
         self.url = url
         self.bytes_fetched = 0
         self.requests = 0
-        self._fetcher = fetcher
+        self._client = client
         self._block = block
         self._kept = max(1, cache // block)
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
@@ -93,7 +93,7 @@ class RangeFile(io.RawIOBase):
         return len(data)
 
     def _ask_size(self) -> int:
-        remote = self._fetcher.head(self.url)
+        remote = self._client.head(self.url)
         if remote.size is None:
             raise RangesIgnored(f"{self.url}: the host does not say how large the file is.", hint=_HINT)
         self._hold_to(remote.etag)
@@ -137,23 +137,23 @@ class RangeFile(io.RawIOBase):
         }
 
     def _request(self, start: int, stop: int) -> bytes:
-        patience = self._fetcher.patience()
+        budget = self._client.budget()
         body = bytearray()
         while len(body) < stop - start:
             try:
                 # A dropped body goes on where it ended, not from the start of the range.
                 here = start + len(body)
-                with self._fetcher.open(self.url, start=here, end=stop - 1, patience=patience) as reply:
+                with self._client.open(self.url, start=here, end=stop - 1, budget=budget) as reply:
                     self.requests += 1
                     self._accept(reply, here)
                     for chunk in reply.chunks():
                         body += chunk
                         self.bytes_fetched += len(chunk)
-                        patience.received(len(chunk))
+                        budget.received(len(chunk))
                 if len(body) < stop - start:
                     raise BodyDropped(f"{self.url}: the range ended {stop - start - len(body):,} bytes early.")
             except BodyDropped as error:
-                patience.failed(self.url, error.message)
+                budget.failed(self.url, error.message)
         if len(body) > stop - start:
             raise NetworkError(f"{self.url}: the host sent more than the range asked for.", hint=_HINT)
         return bytes(body)

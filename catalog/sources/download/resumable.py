@@ -128,9 +128,9 @@ class ResumableFile:
             return None
         state, size = self.state, self.final.stat().st_size
         if state.sha256 is None or state.size != size or (expected.md5 and state.md5 is None):
-            sums = Hasher(expected)
-            sums.update_from(self.final)
-            measured = sums.measured()
+            hasher = Hasher(expected)
+            hasher.update_from(self.final)
+            measured = hasher.measured()
             self._write(State(self.url, state.etag, measured.size, state.last_modified, measured.sha256, measured.md5))
         else:
             measured = Measured(size, state.sha256, state.md5)
@@ -142,18 +142,18 @@ class ResumableFile:
             return None
         return Downloaded(self.final, measured.size, measured.sha256, self.state.etag, 0)
 
-    def connect(self, fetcher: HttpClient, patience: RetryBudget) -> HttpReply:
+    def connect(self, client: HttpClient, budget: RetryBudget) -> HttpReply:
         """A reply that continues the prefix, or one of the whole file: `start` is 0, and the caller must `begin`."""
         length, state = self.length, self.state
         if length and (state.etag or state.size is not None):
             try:
-                reply = fetcher.open(self.url, start=length, if_range=_strong(state.etag), patience=patience)
+                reply = client.open(self.url, start=length, if_range=_strong(state.etag), budget=budget)
             except RangeRefused:
-                return fetcher.open(self.url, patience=patience)
+                return client.open(self.url, budget=budget)
             if reply.status == 200 or self.continues(reply, length):
                 return reply
             reply.close()
-        return fetcher.open(self.url, patience=patience)
+        return client.open(self.url, budget=budget)
 
     def continues(self, reply: HttpReply, start: int) -> bool:
         """Whether a reply is of the same file as the prefix, from `start` on."""
@@ -186,15 +186,15 @@ class ResumableFile:
         """The prefix opened to grow; unbuffered, so that a killed process leaves what it had."""
         return self.data.open("ab", buffering=0)
 
-    def finish(self, sums: Hasher, fetched: int) -> Downloaded:
+    def finish(self, hasher: Hasher, fetched: int) -> Downloaded:
         """Check the whole file and give it its name.
 
         Raises:
             DamagedError: Size or checksum differ; the file is deleted.
         """
-        measured = sums.measured()
+        measured = hasher.measured()
         try:
-            check(measured, sums.expected, self.url, consequence="What was downloaded has been deleted.")
+            check(measured, hasher.expected, self.url, consequence="What was downloaded has been deleted.")
         except DamagedError:
             self.discard()
             raise
@@ -222,7 +222,7 @@ class ResumableFile:
 
 
 def download(
-    fetcher: HttpClient,
+    client: HttpClient,
     url: str,
     partial: Path,
     *,
@@ -249,38 +249,38 @@ def download(
     target, expected = ResumableFile(partial, url, name=name), expected or Expected()
     with target.locked(on_wait):
         done = target.finished(expected)
-        return done or _Download(fetcher, target, expected, progress, on_restart).run()
+        return done or _Download(client, target, expected, progress, on_restart).run()
 
 
 class _Download:
     def __init__(
         self,
-        fetcher: HttpClient,
+        client: HttpClient,
         target: ResumableFile,
         expected: Expected,
         progress: Progress | None,
         on_restart: Notice | None,
     ) -> None:
-        self._fetcher = fetcher
+        self._client = client
         self._target = target
         self._expected = expected
         self._progress = progress
         self._on_restart = on_restart
-        self._patience = fetcher.patience()
-        self._sums = Hasher(expected)
+        self._budget = client.budget()
+        self._hasher = Hasher(expected)
         self._fetched = 0
 
     def run(self) -> Downloaded:
         if self._target.length:
-            self._sums.update_from(self._target.data)
+            self._hasher.update_from(self._target.data)
         while not self._target.whole:
             try:
-                with self._target.connect(self._fetcher, self._patience) as reply:
+                with self._target.connect(self._client, self._budget) as reply:
                     self._take(reply)
                 break
             except BodyDropped as error:
-                self._patience.failed(self._target.url, error.message)
-        return self._target.finish(self._sums, self._fetched)
+                self._budget.failed(self._target.url, error.message)
+        return self._target.finish(self._hasher, self._fetched)
 
     def _take(self, reply: HttpReply) -> None:
         target, remote = self._target, reply.remote
@@ -291,19 +291,19 @@ class _Download:
         with target.appending() as out, no_space_named(target):
             for chunk in reply.chunks():
                 write_whole(out, chunk)
-                self._sums.update(chunk)
+                self._hasher.update(chunk)
                 self._fetched += len(chunk)
-                self._patience.received(len(chunk))
+                self._budget.received(len(chunk))
                 if self._progress is not None:
-                    self._progress(self._sums.size, remote.size)
-        if remote.size is not None and self._sums.size < remote.size:
-            raise BodyDropped(f"{target.url}: the body ended at {self._sums.size:,} of {remote.size:,} bytes.")
+                    self._progress(self._hasher.size, remote.size)
+        if remote.size is not None and self._hasher.size < remote.size:
+            raise BodyDropped(f"{target.url}: the body ended at {self._hasher.size:,} of {remote.size:,} bytes.")
 
     def _start_over(self, remote: RemoteFile) -> None:
         if self._target.length and self._on_restart is not None:
             self._on_restart(restart_notice(self._target.url, self._target.length))
         self._target.begin(remote)
-        self._sums = Hasher(self._expected)
+        self._hasher = Hasher(self._expected)
 
 
 def restart_notice(url: str, length: int) -> str:

@@ -1,7 +1,7 @@
-"""How long to be patient with a host: exponential backoff with jitter, `Retry-After`, and an end to it.
+"""How often a host is asked again: exponential backoff with jitter, `Retry-After`, and an end to it.
 
-A `Retry` states the limits, a `RetryBudget` spends them on one piece of work (one download, one request). Patience runs
-out when too many attempts fail in a row, or when too much time passes without a single byte; bytes that arrive
+A `Retry` states the limits, a `RetryBudget` spends them on one piece of work (one download, one request). It runs out
+when too many attempts fail in a row, or when too much time passes without a single byte; bytes that arrive
 restore it, so a long download over a poor line goes on as long as it moves.
 """
 
@@ -22,7 +22,7 @@ PROGRESS_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The limits of patience, in attempts and seconds.
+    """The limits of retries, in attempts and seconds.
 
     Attributes:
         attempts: Failures in a row before giving up.
@@ -91,7 +91,7 @@ class RetryBudget:
         """Sleep until the next attempt is due.
 
         Raises:
-            NetworkError: Patience has run out.
+            NetworkError: The retry budget has run out.
         """
         now = self._clock()
         if self._failing_since is None:

@@ -53,7 +53,7 @@ class StreamingFile(io.RawIOBase):
 
     def __init__(
         self,
-        fetcher: HttpClient,
+        client: HttpClient,
         url: str,
         partial: Path,
         *,
@@ -66,13 +66,13 @@ class StreamingFile(io.RawIOBase):
         super().__init__()
         self.url = url
         self.bytes_fetched = 0
-        self._fetcher = fetcher
+        self._client = client
         self._target = ResumableFile(partial, url, name=name)
         self._expected = expected or Expected()
         self._progress = progress
         self._on_restart = on_restart
-        self._patience = fetcher.patience()
-        self._sums = Hasher(self._expected)
+        self._budget = client.budget()
+        self._hasher = Hasher(self._expected)
         self._given = 0
         self._stored = 0
         self._pending = memoryview(b"")
@@ -171,7 +171,7 @@ class StreamingFile(io.RawIOBase):
             return True
         last = target.length - 1
         try:
-            with self._fetcher.open(self.url, start=last, end=last) as reply:
+            with self._client.open(self.url, start=last, end=last) as reply:
                 return target.continues(reply, last)
         except RangeRefused:
             return False
@@ -196,7 +196,7 @@ class StreamingFile(io.RawIOBase):
         assert self._prefix is not None
         data = self._prefix.read(min(size, self._stored - self._given))
         if self._finished is None:
-            self._sums.update(data)
+            self._hasher.update(data)
         self._given += len(data)
         self._tell_progress()
         return data
@@ -225,19 +225,19 @@ class StreamingFile(io.RawIOBase):
                 self._disconnect()
                 if self.closed:
                     raise ValueError(f"{self.url}: closed while reading.") from error
-                self._patience.failed(self.url, error.message)
+                self._budget.failed(self.url, error.message)
 
     def _store(self, chunk: bytes) -> None:
         assert self._out is not None
         with no_space_named(self._target):
             write_whole(self._out, chunk)
         self.bytes_fetched += len(chunk)
-        self._patience.received(len(chunk))
+        self._budget.received(len(chunk))
         self._stored += len(chunk)
         fresh = memoryview(chunk)
         if self._owed is not None:
             fresh = self._compare(fresh)
-        self._sums.update(fresh)
+        self._hasher.update(fresh)
         self._given += len(fresh)
         self._pending = fresh
 
@@ -245,11 +245,11 @@ class StreamingFile(io.RawIOBase):
         """While a file is fetched again: hold what was given out against it; returns what is new of the chunk."""
         assert self._owed is not None
         given, digest = self._owed
-        known = chunk[: given - self._sums.size]
-        self._sums.update(known)
-        if self._sums.size < given:
+        known = chunk[: given - self._hasher.size]
+        self._hasher.update(known)
+        if self._hasher.size < given:
             return chunk[:0]
-        if self._sums.measured().sha256 != digest:
+        if self._hasher.measured().sha256 != digest:
             self._changed()
         self._owed = None
         return chunk[len(known) :]
@@ -262,7 +262,7 @@ class StreamingFile(io.RawIOBase):
         )
 
     def _connect(self) -> None:
-        reply = self._target.connect(self._fetcher, self._patience)
+        reply = self._target.connect(self._client, self._budget)
         try:
             check_offer(reply.remote, self._expected)
             if reply.start == 0:
@@ -278,15 +278,15 @@ class StreamingFile(io.RawIOBase):
         if self._stored:
             self._notice_restart()
         if self._given and self._owed is None:
-            self._owed = (self._given, self._sums.measured().sha256)
+            self._owed = (self._given, self._hasher.measured().sha256)
         self._target.begin(reply.remote)
-        self._sums = Hasher(self._expected)
+        self._hasher = Hasher(self._expected)
         self._stored = 0
         self._close_prefix()
 
     def _finish(self) -> bool:
         self._disconnect()
-        self._finished = self._target.finish(self._sums, self.bytes_fetched)
+        self._finished = self._target.finish(self._hasher, self.bytes_fetched)
         return False
 
     def _notice_restart(self) -> None:

@@ -44,7 +44,7 @@ def server(folder: Path) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def fetcher() -> Iterator[HttpClient]:
+def client() -> Iterator[HttpClient]:
     with HttpClient(retry=Retry(attempts=2, base=0.001)) as one:
         yield one
 
@@ -61,19 +61,19 @@ def test_a_folder_answers_for_the_original_host(folder: Path) -> None:
     assert mirror.has("https://www.x.org/12/a.tar.gz") and not mirror.has("https://www.x.org/12/b.tar.gz")
 
 
-def test_a_base_url_answers_for_the_original_host(server: Loopback, fetcher: HttpClient) -> None:
-    mirror = Mirror.open(server.url("/"), fetcher=fetcher)
+def test_a_base_url_answers_for_the_original_host(server: Loopback, client: HttpClient) -> None:
+    mirror = Mirror.open(server.url("/"), client=client)
     for name in FILES:
         located = mirror.locate(f"https://{name}")
         assert isinstance(located, str) and located.startswith(server.url("/"))
-        assert fetcher.read(located) == name.encode()
+        assert client.read(located) == name.encode()
     assert mirror.subset and mirror.sha256(f"https://{FILES[0]}") == hashlib.sha256(FILES[0].encode()).hexdigest()
 
 
-def test_a_base_url_below_a_path_works(folder: Path, fetcher: HttpClient) -> None:
+def test_a_base_url_below_a_path_works(folder: Path, client: HttpClient) -> None:
     with serve(folder.parent) as server:
-        mirror = Mirror.open(server.url("/mirror"), fetcher=fetcher)
-        assert fetcher.read(str(mirror.locate(f"https://{FILES[0]}"))) == FILES[0].encode()
+        mirror = Mirror.open(server.url("/mirror"), client=client)
+        assert client.read(str(mirror.locate(f"https://{FILES[0]}"))) == FILES[0].encode()
 
 
 @pytest.mark.parametrize("kind", ["folder", "url"])
@@ -92,18 +92,18 @@ def test_a_base_url_below_a_path_works(folder: Path, fetcher: HttpClient) -> Non
     ],
 )
 def test_globs_expand_alike_from_a_folder_and_from_a_listing(
-    folder: Path, server: Loopback, fetcher: HttpClient, kind: str, pattern: str, expected: tuple[str, ...]
+    folder: Path, server: Loopback, client: HttpClient, kind: str, pattern: str, expected: tuple[str, ...]
 ) -> None:
-    mirror = Mirror.open(folder if kind == "folder" else server.url(), fetcher=fetcher)
+    mirror = Mirror.open(folder if kind == "folder" else server.url(), client=client)
     assert mirror.glob(pattern) == sorted(f"https://{name}" for name in expected)
 
 
 def test_a_base_url_without_a_listing_has_no_sums_and_no_globs(
-    folder: Path, server: Loopback, fetcher: HttpClient
+    folder: Path, server: Loopback, client: HttpClient
 ) -> None:
     (folder / "mirror.yaml").unlink()
-    mirror = Mirror.open(server.url(), fetcher=fetcher)
-    assert mirror.sums == {} and not mirror.subset
+    mirror = Mirror.open(server.url(), client=client)
+    assert mirror.hasher == {} and not mirror.subset
     with pytest.raises(UsageError, match=r"mirror\.yaml"):
         mirror.glob("hub.co/*")
 
@@ -183,7 +183,7 @@ def test_a_malformed_listing_is_refused_by_name(folder: Path, text: str, complai
     assert complaint in caught.value.message
 
 
-def test_a_huge_listing_is_refused(folder: Path, server: Loopback, fetcher: HttpClient) -> None:
+def test_a_huge_listing_is_refused(folder: Path, server: Loopback, client: HttpClient) -> None:
     (folder / "mirror.yaml").write_bytes(b"#" * (LISTING_BYTES + 1))
     with pytest.raises(UsageError, match="more than"):
         Mirror.open(folder)

@@ -104,9 +104,9 @@ def test_an_archive_on_a_host_is_read_as_far_as_needed_then_to_its_checked_end(t
     (tmp_path / "host/a.tgz").write_bytes(data)
     partial = tmp_path / "partial"
     wanted = Expected(sha256=hashlib.sha256(data).hexdigest())
-    with serve(tmp_path / "host") as server, HttpClient(retry=Retry(attempts=3, base=0.001)) as fetcher:
+    with serve(tmp_path / "host") as server, HttpClient(retry=Retry(attempts=3, base=0.001)) as client:
         url = server.url("/a.tgz")
-        with StreamingFile(fetcher, url, partial, expected=wanted) as stream:
+        with StreamingFile(client, url, partial, expected=wanted) as stream:
             reading = members(stream, name="a.tgz", uri=url, revision="r")
             first = [item.read() for item in itertools.islice(reading, 10) if isinstance(item, RawFile)]
             reading.close()
@@ -114,10 +114,10 @@ def test_an_archive_on_a_host_is_read_as_far_as_needed_then_to_its_checked_end(t
             assert not stream.complete and 2_000_000 < stream.bytes_fetched < 2_000_000 + 3 * 1024 * 1024
             kept = stream.bytes_fetched
         server.fault("/a.tgz", drop_after=3_000_000, times=2)
-        with StreamingFile(fetcher, url, partial, expected=wanted) as stream:
+        with StreamingFile(client, url, partial, expected=wanted) as stream:
             assert read(stream) == (list(files.items()), [])
             assert stream.complete and stream.bytes_fetched == len(data) - kept
-        with StreamingFile(fetcher, url, tmp_path / "other", expected=Expected(sha256="0" * 64)) as stream:
+        with StreamingFile(client, url, tmp_path / "other", expected=Expected(sha256="0" * 64)) as stream:
             reading = members(stream, name="a.tgz", uri=url, revision="r")
             with pytest.raises(DamagedError):
                 list(reading)

@@ -295,41 +295,41 @@ class Clock:
 
 def test_requests_keep_their_distance() -> None:
     clock = Clock()
-    pace = RateLimiter(ClipOptions(per_minute=30), lambda text: None, clock=clock)
-    pace.asked("h")
-    assert pace.due("h") == 102.0
-    assert pace.due("other") <= clock.now
+    rate_limiter = RateLimiter(ClipOptions(per_minute=30), lambda text: None, clock=clock)
+    rate_limiter.asked("h")
+    assert rate_limiter.due("h") == 102.0
+    assert rate_limiter.due("other") <= clock.now
     clock.now = 150.0
-    pace.asked("h")
-    assert pace.due("h") == 152.0
+    rate_limiter.asked("h")
+    assert rate_limiter.due("h") == 152.0
 
 
 def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
     clock, notices = Clock(), list[str]()
-    pace = RateLimiter(ClipOptions(backoff_s=10, patience=3), notices.append, clock=clock)
-    pace.met_wall("h", "bot_wall", asked_at=99.0)
-    assert pace.due("h") == 110.0
-    pace.met_wall("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
-    assert pace.due("h") == 110.0
+    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=3), notices.append, clock=clock)
+    rate_limiter.met_wall("h", "bot_wall", asked_at=99.0)
+    assert rate_limiter.due("h") == 110.0
+    rate_limiter.met_wall("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
+    assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
-    pace.met_wall("h", "bot_wall", asked_at=110.5)
-    assert pace.due("h") == 131.0
-    assert pace.closed("h") == ""
+    rate_limiter.met_wall("h", "bot_wall", asked_at=110.5)
+    assert rate_limiter.due("h") == 131.0
+    assert rate_limiter.closed("h") == ""
     clock.now = 132.0
-    pace.met_wall("h", "rate_limited", asked_at=131.5)
-    assert pace.closed("h") == "rate_limited"
-    assert pace.closed("other") == ""
+    rate_limiter.met_wall("h", "rate_limited", asked_at=131.5)
+    assert rate_limiter.closed("h") == "rate_limited"
+    assert rate_limiter.closed("other") == ""
     assert len(notices) == 3
 
 
 def test_an_answer_between_two_walls_restores_patience() -> None:
     clock = Clock()
-    pace = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
-    pace.met_wall("h", "bot_wall", asked_at=clock.now)
-    pace.answered("h")
+    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
+    rate_limiter.met_wall("h", "bot_wall", asked_at=clock.now)
+    rate_limiter.answered("h")
     clock.now = 120.0
-    pace.met_wall("h", "bot_wall", asked_at=119.0)
-    assert pace.closed("h") == ""
+    rate_limiter.met_wall("h", "bot_wall", asked_at=119.0)
+    assert rate_limiter.closed("h") == ""
 
 
 def test_soundfile_reads_what_was_encoded(host: Loopback, clips: Path, spool: Path) -> None:
@@ -341,16 +341,16 @@ def test_soundfile_reads_what_was_encoded(host: Loopback, clips: Path, spool: Pa
 
 def test_a_host_that_is_missed_again_and_again_is_treated_like_a_wall() -> None:
     clock = Clock()
-    pace = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
-    pace.missed("h", "network", asked_at=99.0)
-    assert pace.due("h") == 0.0, "once may be chance"
-    pace.answered("h")
-    pace.missed("h", "network", asked_at=99.0)
-    pace.missed("h", "timeout", asked_at=99.0)
-    assert pace.due("h") == 110.0
+    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
+    rate_limiter.missed("h", "network", asked_at=99.0)
+    assert rate_limiter.due("h") == 0.0, "once may be chance"
+    rate_limiter.answered("h")
+    rate_limiter.missed("h", "network", asked_at=99.0)
+    rate_limiter.missed("h", "timeout", asked_at=99.0)
+    assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
-    pace.missed("h", "network", asked_at=110.5)
-    assert (pace.closed("h"), pace.wall) == ("network", "h: network")
-    assert not pace.is_over, "a table of links may come to another host"
-    assert pace.due("other") == 0.0
-    assert pace.wall == ""
+    rate_limiter.missed("h", "network", asked_at=110.5)
+    assert (rate_limiter.closed("h"), rate_limiter.wall) == ("network", "h: network")
+    assert not rate_limiter.is_over, "a table of links may come to another host"
+    assert rate_limiter.due("other") == 0.0
+    assert rate_limiter.wall == ""
