@@ -14,8 +14,8 @@ from support.corpora import Utterance, archive, members
 from support.hub import COMMIT, hub
 from support.loopback import Loopback, serve
 from support.stores import cli, cli_json, command, select
-from test_hub import CARD as HUB_CARD
-from test_hub import parquet
+from support.talks import CARD as HUB_CARD
+from support.talks import parquet
 from triptych.catalog.fetch import fetch
 from triptych.catalog.pull.pull import PullOptions
 from triptych.errors import UsageError

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,21 +16,12 @@ import pytest
 import triptych
 from support.corpora import Utterance, archive, card, members
 from support.loopback import Loopback, serve
-from support.stores import check_accounts, check_media, command, leftovers, media_files, one, select
+from support.processes import finish, start
+from support.stores import check_accounts, check_media, leftovers, media_files, one, select
 
 URL = "/example.org/words/train.tar.gz"
 SPOKEN = [Utterance("train", n, frames=8_000) for n in range(120)]
 KILLS = 10
-
-# The program as it is, but for batches of ten rows instead of ten thousand: so kills fall between commits too.
-SMALL_BATCHES = """
-import sys
-import triptych.converters.ingest as ingest
-ingest.BATCH_ROWS = 10
-from triptych.cli import main
-sys.argv[0] = "triptych"
-main()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,26 +41,6 @@ def host(served: Path) -> Iterator[Loopback]:
     with serve(served) as server:
         server.fault(URL, delay=0.03)
         yield server
-
-
-def arguments(host: Loopback, store: Path, name: str = "words", *more: str) -> list[str]:
-    asked = ["catalog", "pull", name, "--split", "train", "--mirror", host.url(""), "--store", store, *more]
-    asked += ["--cards", host.folder / "cards"]
-    [python, flag, _, *rest] = command(*asked)
-    return [python, flag, SMALL_BATCHES, *rest]
-
-
-def start(host: Loopback, store: Path, name: str = "words", *more: str) -> subprocess.Popen[str]:
-    """A pull as a process group of its own."""
-    return subprocess.Popen(
-        arguments(host, store, name, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen[str]) -> None:
-    said, errors = process.communicate(timeout=120)
-    assert process.returncode in (0, 1), errors + said  # 1: the broken clips are rejected
 
 
 def contents(store: Path) -> dict[str, Any]:

@@ -5,47 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from support.hub import COMMIT, Hub, hub
 from support.stores import check_accounts, check_media, cli, cli_json, one, select
+from support.talks import CARD, parquet
 
 Tone = Callable[..., bytes]
 Place = list[str | Path]
 FILE = f"/datasets/team/talks/resolve/{COMMIT}/data/train/0.parquet"
-CARD = f"""
-name: talks
-title: Talks
-panel: S1
-modality: audio
-tasks: [asr]
-languages: [en]
-license: CC0-1.0
-splits: {{train: train, test: test}}
-sources:
-  - hub: team/talks
-    revision: {COMMIT}
-    files: {{train: data/train/*.parquet, test: data/test/*.parquet}}
-    reader:
-      columns: {{id: id, text: text, speaker: speaker_id, audio: audio}}
-"""
 GATE = "gate: {accept: the terms of the team, where: https://example.org/talks}\n"
-
-
-def parquet(path: Path, rows: range, tone: Tone, *, group: int, seconds: float = 1.0) -> None:
-    """A file as `datasets` writes it: audio as {bytes, path} in row groups."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.table(
-        {
-            "id": [f"t{n:03d}" for n in rows],
-            "audio": [{"bytes": tone(200 + n, seconds=seconds, format="WAV"), "path": f"t{n}.wav"} for n in rows],
-            "text": [f"text {n}" for n in rows],
-            "speaker_id": [n % 3 for n in rows],
-            "chapter": [n // 10 for n in rows],
-        }
-    )
-    pq.write_table(table, path, row_group_size=group, compression="none")
 
 
 @pytest.fixture

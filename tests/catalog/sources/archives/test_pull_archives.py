@@ -11,13 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import triptych
-from support.archives import tar_of
+from support.archives import aes_zip, openssl_stream, tar_of
 from support.corpora import noise
 from support.hub import COMMIT, hub
 from support.natives import volumes
 from support.stores import check_accounts, check_media, cli, cli_json, media_files, one, select
-from test_archive_encrypted import aes_zip
-from test_archive_encrypted import by_hand as openssl_stream
 from triptych.errors import UsageError
 
 SECRET, WRONG = "open sesame 7", "shut sesame 8"
