@@ -7,20 +7,20 @@ Several fetches may write into one mirror at the same time: each file comes once
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import math
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
-
-import yaml
+from typing import Any
 
 from ..errors import UsageError
+from ..shards.lock import locked, shared
+from ..shards.strict_yaml import yaml_text
 from .files import Access
 from .files.file_set import by_hand
 from .files.mirror import LISTING, Mirror, mirror_key
@@ -167,40 +167,35 @@ def _place(fetched: Path, target: Path) -> None:
 def _locked_mirror(to: Path) -> Iterator[Path]:
     """The folder for downloads; who leaves last deletes it."""
     partial = to / ".partial"
-    with (to / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with shared(to / ".lock") as is_last:
         partial.mkdir(exist_ok=True)
         yield partial
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if is_last():
             shutil.rmtree(partial, ignore_errors=True)
 
 
 class _Claim:
-    """One process's hold on one file; it carries the sum, so that a killed fetch does not lose it."""
+    """One process's hold on one file; its sum lies beside the lock, so that a killed fetch does not lose it."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        file.seek(0)
-        self.sum = file.read().strip() or None
+        self.sum = file.read_text(encoding="ascii").strip() or None if file.exists() else None
 
     def write(self, sha256: str) -> None:
-        self._file.truncate(0)
-        self._file.write(sha256)
-        self._file.flush()
+        self._file.write_text(sha256, encoding="ascii")
 
 
 @contextmanager
 def _claimed(partial: Path, file: MirrorFile, on_notice: Callable[[str], None] | None) -> Iterator[_Claim]:
     """One file at a time is looked for, fetched and put in its place by one process."""
-    with (partial / f"{hashlib.sha256(file.key.encode()).hexdigest()[:32]}.claim").open("a+") as claim:
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if on_notice is not None:
-                on_notice(f"{file.key} is being fetched by another process; waiting for it.")
-            fcntl.flock(claim, fcntl.LOCK_EX)
-        yield _Claim(claim)
+
+    def told(_: str) -> None:
+        if on_notice is not None:
+            on_notice(f"{file.key} is being fetched by another process; waiting for it.")
+
+    name = hashlib.sha256(file.key.encode()).hexdigest()[:32]
+    with locked(partial / f"{name}.claim", purpose=f"fetch {file.key}", timeout_s=math.inf, on_wait=told):
+        yield _Claim(partial / f"{name}.sum")
 
 
 class _Listing:
@@ -223,8 +218,7 @@ class _Listing:
             self.write()
 
     def write(self) -> None:
-        with (self._to / ".lock.listing").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._to / ".lock.listing", purpose=f"write {LISTING}"):
             there = Mirror.open(self._to)
             _write_listing(self._to, there, {**there.sums, **self._sums}, self._revisions)
         self._there = there
@@ -260,7 +254,7 @@ def _write_listing(to: Path, mirror: Mirror, sums: dict[str, str], revisions: di
         document["revisions"] = dict(sorted(known.items()))
     path = to / LISTING
     temporary = path.with_name(f".{LISTING}-{os.getpid()}")
-    temporary.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    temporary.write_text(yaml_text(document), encoding="utf-8")
     temporary.replace(path)
 
 

@@ -1,7 +1,8 @@
-"""Locks of a store that say who holds them.
+"""The one lock of the package, which says who holds it: on a store, a download, a mirror.
 
 A lock is an advisory `flock` on a small file (local disks, NFSv4, Lustre). The file names user, host, process, job and
-purpose, so that whoever waits can be told for whom.
+purpose, so that whoever waits can be told for whom. `locked` is for one process at a time; `shared` for several at
+once, of whom the last can tell that it is the last.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import StoreReadOnly, TriptychError
@@ -26,21 +27,23 @@ _JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, purpose: str, timeout_s: float = 3600.0) -> Iterator[None]:
+def locked(
+    path: Path, *, purpose: str, timeout_s: float = 3600.0, on_wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold the lock at `path`; whoever waits longer than two seconds is told who holds it.
+
+    Args:
+        path: The file of the lock; made where it is missing, and never deleted while it may be held.
+        purpose: What the lock is held for, for those who wait.
+        timeout_s: How long to wait; `math.inf` for as long as it takes.
+        on_wait: Told at once who holds it, where it is not free; in place of the line of the log.
 
     Raises:
         TriptychError: Not free within `timeout_s`.
     """
+    handle = _opened(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StoreReadOnly(path.parent) from error
-        raise
-    try:
-        _acquire(handle, path, purpose, timeout_s)
+        _acquire(handle, path, purpose, timeout_s, on_wait)
         os.ftruncate(handle, 0)
         os.pwrite(handle, holder(purpose).encode(), 0)
         try:
@@ -51,7 +54,36 @@ def locked(path: Path, *, purpose: str, timeout_s: float = 3600.0) -> Iterator[N
         os.close(handle)
 
 
-def _acquire(handle: int, path: Path, purpose: str, timeout_s: float) -> None:
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[Callable[[], bool]]:
+    """Hold the lock at `path` together with others; what it gives says whether nobody else holds it any more."""
+    handle = _opened(path)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield lambda: _is_alone(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_alone(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise StoreReadOnly(path.parent) from error
+        raise
+
+
+def _acquire(handle: int, path: Path, purpose: str, timeout_s: float, on_wait: Callable[[str], None] | None) -> None:
     started = time.monotonic()
     told = False
     while True:
@@ -60,6 +92,9 @@ def _acquire(handle: int, path: Path, purpose: str, timeout_s: float) -> None:
             return
         except BlockingIOError:
             waited = time.monotonic() - started
+        if not told and on_wait is not None:
+            on_wait(read_holder(path))
+            told = True
         if not told and waited > _TELL_AFTER_S:
             log.warning("waiting for %s to %s: held by %s", path, purpose, read_holder(path))
             told = True

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..errors import UsageError
+from ..shards.strict_yaml import YamlDocument, read_yaml
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +38,6 @@ VERDICTS_SCHEMA = pa.schema(
 )
 LEVELS = ("warn", "reject", "off")
 RULES_FILE = Path(__file__).with_name("rules.yaml")
-_MAX_BYTES = 1024 * 1024
 _THRESHOLD = re.compile(r"\$(\w+)")
 
 Threshold = float | int | str | list[str]
@@ -111,12 +111,13 @@ def load_rules(user_file: Path | None = None) -> RuleSet:
         UsageError: The file has an unknown code, key, level or threshold, or a value of another type; file and line
             are named.
     """
-    rules = {code: _rule(code, fields) for code, (fields, _) in _read(RULES_FILE).items()}
+    rules = {code: _rule(code, fields) for code, fields in _rules(_read(RULES_FILE)).items()}
     if user_file is not None:
-        for code, (fields, lines) in _read(user_file).items():
+        document = _read(user_file)
+        for code, fields in _rules(document).items():
             if code not in rules:
-                raise _wrong(user_file, lines[""], f"unknown rule {code!r}", sorted(rules))
-            rules[code] = _overridden(rules[code], fields, user_file, lines)
+                raise _wrong(user_file, document.line(code), f"unknown rule {code!r}", sorted(rules))
+            rules[code] = _overridden(rules[code], fields, user_file, document)
     return RuleSet(tuple(rules.values()))
 
 
@@ -176,21 +177,28 @@ def _rule(code: str, fields: dict[str, Any]) -> Rule:
     )
 
 
-def _overridden(rule: Rule, fields: dict[str, Any], path: Path, lines: Mapping[str, int]) -> Rule:
+def _overridden(rule: Rule, fields: dict[str, Any], path: Path, document: YamlDocument) -> Rule:
     for key in fields:
         if key not in ("level", "thresholds"):
-            raise _wrong(path, lines[key], f"{rule.code}: unknown key {key!r}", ["level", "thresholds"])
+            raise _wrong(
+                path, document.line(rule.code, key), f"{rule.code}: unknown key {key!r}", ["level", "thresholds"]
+            )
     level = fields.get("level", rule.level)
     if level is False:  # a bare `off` is a boolean in YAML 1.1
         level = "off"
     if level not in LEVELS:
-        raise _wrong(path, lines["level"], f"{rule.code}: unknown level {level!r}", LEVELS)
+        raise _wrong(path, document.line(rule.code, "level"), f"{rule.code}: unknown level {level!r}", LEVELS)
     thresholds = dict(rule.thresholds)
     given = fields.get("thresholds", {})
     if not isinstance(given, dict):
-        raise _wrong(path, lines["thresholds"], f"{rule.code}: thresholds is not a mapping", ["thresholds: {name: 1}"])
+        raise _wrong(
+            path,
+            document.line(rule.code, "thresholds"),
+            f"{rule.code}: thresholds is not a mapping",
+            ["thresholds: {name: 1}"],
+        )
     for name, value in given.items():
-        line = lines[f"thresholds.{name}"]
+        line = document.line(rule.code, "thresholds", name)
         if name not in thresholds:
             raise _wrong(path, line, f"{rule.code}: unknown threshold {name!r}", sorted(thresholds))
         if not _same_type(thresholds[name], value):
@@ -211,45 +219,24 @@ def _wrong(path: Path, line: int, what: str, expected: Iterable[str]) -> UsageEr
     return UsageError(f"{path}:{line}: {what}.", hint="expected one of: " + ", ".join(expected))
 
 
-def _read(path: Path) -> dict[str, tuple[dict[str, Any], dict[str, int]]]:
-    """Of each code its fields, and the line of each field and threshold ("" for the code itself)."""
-    import yaml
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}.") from error
-    if len(data) > _MAX_BYTES:
-        raise UsageError(f"{path}: {len(data):,} bytes is too large for a file of rules.")
-    loader = yaml.CSafeLoader(data)
-    try:
-        node = loader.get_single_node()
-        return {} if node is None else _entries(loader, node, path)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise UsageError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', None) or error}.") from error
-    finally:
-        loader.dispose()
+def _read(path: Path) -> YamlDocument:
+    """A file of rules: a mapping of codes to mappings of fields."""
+    document = read_yaml(path, noun="file of rules")
+    _check_mapping(document, (), path)
+    for code in _rules(document):
+        _check_mapping(document, (code,), path)
+    return document
 
 
-def _entries(loader: Any, node: Any, path: Path) -> dict[str, tuple[dict[str, Any], dict[str, int]]]:
-    entries: dict[str, tuple[dict[str, Any], dict[str, int]]] = {}
-    for key, value in _pairs(node, path):
-        code = str(key.value)
-        if code in entries:
-            raise UsageError(f"{path}:{key.start_mark.line + 1}: the rule {code!r} is there twice.")
-        lines = {"": key.start_mark.line + 1}
-        for field_key, field_value in _pairs(value, path):
-            lines[str(field_key.value)] = field_key.start_mark.line + 1
-            if field_key.value == "thresholds" and hasattr(field_value, "value") and field_value.id == "mapping":
-                for name, _ in _pairs(field_value, path):
-                    lines[f"thresholds.{name.value}"] = name.start_mark.line + 1
-        entries[code] = ({str(k): v for k, v in loader.construct_document(value).items()}, lines)
-    return entries
+def _rules(document: YamlDocument) -> dict[str, dict[str, Any]]:
+    return document.value or {}
 
 
-def _pairs(node: Any, path: Path) -> list[tuple[Any, Any]]:
-    if node.id != "mapping":
-        raise UsageError(f"{path}:{node.start_mark.line + 1}: expected a mapping, `name: value`.")
-    return list(node.value)
+def _check_mapping(document: YamlDocument, place: tuple[str, ...], path: Path) -> None:
+    value = document.value[place[0]] if place else (document.value if document.value is not None else {})
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}:{document.line(*place)}: expected a mapping, `name: value`.")
+    for key in value:
+        if not isinstance(key, str):
+            line = document.line(*place)
+            raise UsageError(f"{path}:{line}: YAML reads a name as {key!r}; put it in quotes.")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from ...errors import UsageError
+from ...shards.strict_yaml import parse_yaml
 from ..sources.download.http import NotFound
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 LISTING = "mirror.yaml"
 LISTING_BYTES = 4 * 1024 * 1024
+_CORRECT = "Correct the file, or remove it: a mirror works without one."
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?")
@@ -247,16 +249,10 @@ def _parsed(listing: bytes | None, named: str) -> dict[str, Any]:
 
 
 def _document(listing: bytes, named: str) -> dict[Any, Any]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        # Looked for before anything is built: nested aliases grow a small file to gigabytes.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(listing, Loader=loader)):
-            raise _malformed(named, "aliases are not allowed")
-        document = yaml.load(listing, Loader=loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise _malformed(named, " ".join(str(error).split())) from error
+        document = parse_yaml(listing, name=named, noun="mirror.yaml", max_bytes=LISTING_BYTES).value
+    except UsageError as error:
+        raise UsageError(error.message, hint=_CORRECT) from error
     if not isinstance(document, dict):
         raise _malformed(named, "expected keys about, subset and sha256")
     return document
@@ -274,4 +270,4 @@ def _sums(entries: object, named: str) -> dict[str, str]:
 
 
 def _malformed(named: str, why: str) -> UsageError:
-    return UsageError(f"{named}: {why}.", hint="Correct the file, or remove it: a mirror works without one.")
+    return UsageError(f"{named}: {why}.", hint=_CORRECT)

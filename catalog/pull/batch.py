@@ -12,10 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from ...errors import GateError, UsageError
+from ...shards.strict_yaml import parse_yaml
 from ..registry import all_cards, get_card
 from ..schema.card import Card
 from ..schema.source import CardModel, ConfigName, Name, SourceCard
@@ -64,7 +64,8 @@ def read_preset(name: str) -> Preset:
     if name not in preset_names():
         raise UsageError(f"There is no preset {name!r}. Presets: {', '.join(preset_names())}.")
     try:
-        return Preset.model_validate(yaml.load((_folder() / f"{name}.yaml").read_text(), Loader=yaml.CSafeLoader))
+        file = _folder() / f"{name}.yaml"
+        return Preset.model_validate(parse_yaml(file.read_bytes(), name=str(file), noun="preset").value)
     except ValidationError as error:
         raise UsageError(f"preset {name}: {error}") from error
 

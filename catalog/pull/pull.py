@@ -1,8 +1,8 @@
 """`catalog pull`: from a card's name to samples in the store.
 
 Configurations and splits are taken in the card's order until the number asked for is stored. The first source that can
-be reached is used and then kept; a file set that was read to its end before is not opened again, so a repeated pull fetches
-nothing.
+be reached is used and then kept; a file set that was read to its end before is not opened again, so a repeated pull
+fetches nothing.
 """
 
 from __future__ import annotations

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ...converters.readers import check_options
 from ...errors import UsageError
 from ...shards.sample import MODALITIES
-from ...shards.strict_yaml import Lines, load_document
+from ...shards.strict_yaml import Lines, parse_scalar, read_yaml
 from .lint import disagreements
 from .source import SOURCE_KINDS, CardModel, ConfigName, Gate, Language, Name, SourceCard
 
@@ -184,11 +183,12 @@ def read_card(path: Path) -> Card:
 def check_card(path: Path) -> tuple[list[str], Card | None]:
     """The problems of a card file, each as `file:line: key: message`, and the card if there are none."""
     try:
-        document, lines = load_document(path)
+        document = read_yaml(path, noun="card")
     except UsageError as error:
         return [error.message], None
+    lines = document.lines
     try:
-        card = Card.model_validate(document)
+        card = Card.model_validate(document.value)
     except ValidationError as error:
         return [_problem(path, item, lines) for item in error.errors()], None
     if card.name != path.stem:
@@ -241,7 +241,7 @@ def _key_place(parent: tuple[Any, ...], key: object, lines: Lines) -> tuple[Any,
     """The place of a key that is no text as it stands in the file: `no` of `False`."""
     for place in lines:
         is_inside = len(place) == len(parent) + 1 and place[:-1] == parent and isinstance(place[-1], str)
-        if is_inside and yaml.load(place[-1], Loader=yaml.CSafeLoader) == key:
+        if is_inside and parse_scalar(place[-1]) == key:
             return place
     return parent
 

@@ -9,10 +9,9 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from ...errors import UsageError
 from ...shards.store import quote
+from ...shards.strict_yaml import parse_yaml
 from .base import (
     LANGUAGE_SQL,
     ViewOptions,
@@ -55,8 +54,8 @@ class TaskPrompt:
 
 @lru_cache(maxsize=1)
 def _document() -> dict[str, Any]:
-    text = resources.files("triptych.converters.templates").joinpath("prompts.yaml").read_text(encoding="utf-8")
-    document: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    file = resources.files("triptych.converters.templates").joinpath("prompts.yaml")
+    document: dict[str, Any] = parse_yaml(file.read_bytes(), name="prompts.yaml").value
     return document
 
 

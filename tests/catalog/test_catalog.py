@@ -10,7 +10,7 @@ from triptych.catalog.registry import all_cards, get_card, lint
 from triptych.catalog.schema.card import check_card
 from triptych.converters.readers import READERS
 from triptych.errors import UsageError
-from triptych.shards.strict_yaml import CARD_BYTES
+from triptych.shards.strict_yaml import MAX_BYTES
 
 CARD = """\
 name: mine
@@ -54,7 +54,7 @@ def test_every_card_has_what_a_pull_needs() -> None:
 PROBLEMS = {
     "an unknown key": ("title: Mine", "titel: Mine", 2, "titel: unknown key"),
     "a missing key": ("license: CC0-1.0\n", "", 1, "license: this key is missing"),
-    "a key twice": ("panel: S1", "panel: S1\npanel: S2", 4, "'panel' stands twice"),
+    "a key twice": ("panel: S1", "panel: S1\npanel: S2", 4, "'panel' is there twice"),
     "another panel": ("panel: S1", "panel: S4", 3, "panel: "),
     "another modality": ("modality: audio", "modality: smell", 1, "modality is one of"),
     "text for a list": ("tasks: [asr]", "tasks: asr", 5, "tasks: "),
@@ -73,12 +73,12 @@ PROBLEMS = {
     "an archive over http": ("https://example.org", "http://example.org", 10, "https:// URL"),
     "a short sum": ("    reader:", "    sha256: abc\n    reader:", 11, "no sha256 sum"),
     "an alias": ("languages: [en]", "languages: &l [en]\nnotes: *l", 6, "anchors and aliases"),
-    "a tag that makes objects": ("title: Mine", "title: !!python/object/apply:os.system [ls]", 2, "no YAML"),
+    "a tag that makes objects": ("title: Mine", "title: !!python/object/apply:os.system [ls]", 2, "invalid YAML"),
     "an unknown option of the reader": (
         "transcripts: {media", "transcripts: {medium: a, media", 11, "no option medium"),
     "a table of clips without remote": (
         "archive: https://example.org/mine.tar.gz", "youtube: https://example.org/mine.csv", 10, "option `remote`"),
-    "no YAML": ("title: Mine", "title: [Mine", 3, "no YAML"),
+    "no YAML": ("title: Mine", "title: [Mine", 3, "invalid YAML"),
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_is_no_card_is_told_and_not_a_crash(tmp_path: Path, text: st
 
 
 def test_a_card_is_small_and_utf8(tmp_path: Path) -> None:
-    big = written(tmp_path, CARD + "#" * CARD_BYTES)
+    big = written(tmp_path, CARD + "#" * MAX_BYTES)
     assert "a card has at most" in check_card(big)[0][0]
     latin = tmp_path / "mine.yaml"
     latin.write_bytes("title: caf\xe9".encode("latin-1"))

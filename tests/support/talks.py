@@ -1,4 +1,4 @@
-"""A corpus of talks on a hub: its card, and its Parquet files as `datasets` writes them."""
+"""The corpus `talks`: Parquet files as `datasets` writes them, and its card, which takes them from a hub."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pyarrow.parquet as pq
 from support.hub import COMMIT
 
 Tone = Callable[..., bytes]
-
-
 CARD = f"""
 name: talks
 title: Talks

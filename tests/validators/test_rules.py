@@ -239,7 +239,7 @@ def test_a_user_file_sets_levels_and_thresholds(tmp_path: Path) -> None:
         ("too_short:\n  thresholds: 3\n", 2, "thresholds is not a mapping"),
         ("too_short: {level: warn}\ntoo_short: {level: off}\n", 2, "is there twice"),
         ("- too_short\n", 1, "expected a mapping"),
-        ("too_short: {level: warn\n", 2, "not valid YAML"),
+        ("too_short: {level: warn\n", 2, "invalid YAML"),
     ],
 )
 def test_mistakes_in_a_user_file_name_file_and_line(tmp_path: Path, text: str, line: int, message: str) -> None:
@@ -251,7 +251,7 @@ def test_mistakes_in_a_user_file_name_file_and_line(tmp_path: Path, text: str, l
 
 
 def test_a_missing_user_file_is_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(UsageError, match="there is no such file of rules"):
         load_rules(tmp_path / "gone.yaml")
 
 

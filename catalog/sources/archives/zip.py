@@ -1,8 +1,10 @@
 """The zip format as a list of entries, read from a file that can seek: its directory stands at its end.
 
 A zip cut short has lost that directory, so nothing of it can be read; every member has a checksum, so one damaged
-member is found by itself and the others are still read. Zips in volumes are put together first (`volumes.py`).
-Encrypted members are opened by a password, whether they are so by the older cipher or by AES (`winzip.py`).
+member is found by itself and the others are still read. Zips in volumes are put together first (`split_zip.py`).
+Encrypted members are opened by a password: those of the older cipher by `zipfile`, those of WinZip's AES (method 99) by
+pyzipper, which knows both. AES has an authentication code over a member's packed bytes, which is held against them
+before the last of the plain bytes are handed out.
 """
 
 from __future__ import annotations
@@ -13,9 +15,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
-from . import zip_aes as winzip
 from .decompress import PIECE_BYTES
 from .safety import ArchiveFault, Limits
 from .split_zip import Assembled, assembled
@@ -31,14 +32,17 @@ DAMAGE = (
     ValueError,
     OverflowError,
     IndexError,
+    KeyError,
     RuntimeError,
 )
-"""What `zipfile` raises over damaged bytes; it was made for whole ones."""
+"""What `zipfile` and pyzipper raise over damaged bytes; they were made for whole ones."""
 
 UTF8_NAME = 0x800
 UNICODE_PATH = 0x7075
 ENCRYPTED = 0x1
 UNIX = 3
+AES = 99
+"""The method that stands in the place of the compression where a member is encrypted by AES."""
 
 
 class ZipEntry:
@@ -52,9 +56,9 @@ class ZipEntry:
 
     def __init__(
         self,
-        archive: zipfile.ZipFile,
+        archive: Any,
         whole: BinaryIO | Assembled,
-        info: zipfile.ZipInfo,
+        info: Any,
         limits: Limits,
         password: str | None,
     ) -> None:
@@ -67,7 +71,7 @@ class ZipEntry:
         self._archive = archive
         self._whole = whole
         self._info = info
-        self._file: IO[bytes] | winzip.Member | None = None
+        self._file: IO[bytes] | None = None
 
     def take(self) -> bytes:
         """The next bytes, `b""` at the end.
@@ -79,18 +83,22 @@ class ZipEntry:
             if self._file is None:
                 self._file = self._opened()
             return self._file.read(PIECE_BYTES)
-        except DAMAGE as error:
-            if self._password is not None and self._info.compress_type != winzip.METHOD:
-                detail = "the password does not open it, or its bytes are damaged"
-                raise ArchiveFault("wrong_password", detail) from error
-            raise ArchiveFault("corrupt_member", f"its bytes are damaged ({error})") from error
+        except (*DAMAGE, *_aes_damage(self._info)) as error:
+            raise self._fault(error) from error
 
-    def _opened(self) -> IO[bytes] | winzip.Member:
+    def _opened(self) -> IO[bytes]:
         if isinstance(self._whole, Assembled):
             self._whole.check(self._info.header_offset)
-        if self._password is not None and self._info.compress_type == winzip.METHOD:
-            return winzip.open_encrypted(cast("BinaryIO", self._whole), self._info, self._password)
-        return self._archive.open(self._info, pwd=None if self._password is None else self._password.encode())
+        password = None if self._password is None else self._password.encode()
+        return cast("IO[bytes]", self._archive.open(self._info, pwd=password))
+
+    def _fault(self, error: Exception) -> ArchiveFault:
+        if self._password is not None and not _is_aes(self._info):
+            # The older cipher tells a wrong password from damage in one byte: not well enough to say which it was.
+            return ArchiveFault("wrong_password", "the password does not open it, or its bytes are damaged")
+        if self._password is not None and type(error) is RuntimeError:
+            return ArchiveFault("wrong_password", "the password does not open it")
+        return ArchiveFault("corrupt_member", f"its bytes are damaged ({error})")
 
     def close(self) -> None:
         if self._file is not None:
@@ -110,13 +118,44 @@ def zip_entries(file: BinaryIO, limits: Limits, password: str | None = None) -> 
         reason = "truncated_archive" if "not a zip file" in str(error) else "corrupt_archive"
         raise ArchiveFault(reason, f"the directory at its end is missing or damaged ({error})") from error
     with archive:
+        infos = archive.infolist()
+        if any(info.compress_type == AES for info in infos):
+            yield from _aes_entries(whole, limits, password)
+            return
+        for info in infos:
+            entry = ZipEntry(archive, whole, info, limits, password)
+            if not entry.name.endswith("/"):
+                yield entry
+
+
+def _aes_entries(whole: BinaryIO | Assembled, limits: Limits, password: str | None) -> Iterator[ZipEntry]:
+    import pyzipper
+
+    try:
+        archive = pyzipper.AESZipFile(whole)
+    except (*DAMAGE, pyzipper.BadZipFile) as error:
+        raise ArchiveFault("corrupt_archive", f"the directory at its end is damaged ({error})") from error
+    with archive:
         for info in archive.infolist():
             entry = ZipEntry(archive, whole, info, limits, password)
             if not entry.name.endswith("/"):
                 yield entry
 
 
-def _name(info: zipfile.ZipInfo) -> str:
+def _aes_damage(info: Any) -> tuple[type[Exception], ...]:
+    """What pyzipper raises beside `DAMAGE`, where it reads a member: its error is not the one of `zipfile`."""
+    if isinstance(info, zipfile.ZipInfo):
+        return ()
+    import pyzipper
+
+    return (pyzipper.BadZipFile,)
+
+
+def _is_aes(info: Any) -> bool:
+    return getattr(info, "wz_aes_version", None) is not None
+
+
+def _name(info: Any) -> str:
     """The name in UTF-8 where the bytes are that, whatever the flag says; some tools forget to set it."""
     # `zipfile` cuts a name at a null byte; what stood before it may look innocent.
     name = info.orig_filename
@@ -142,19 +181,18 @@ def _name_beside(extra: bytes, raw: bytes) -> str | None:
     return None
 
 
-def _kind(info: zipfile.ZipInfo) -> str:
+def _kind(info: Any) -> str:
     mode = info.external_attr >> 16 if info.create_system == UNIX else 0
     if stat.S_ISLNK(mode):
         return "link"
     return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "special"
 
 
-def _refused(info: zipfile.ZipInfo, limits: Limits, password: str | None) -> tuple[str, str] | None:
+def _refused(info: Any, limits: Limits, password: str | None) -> tuple[str, str] | None:
     if info.flag_bits & ENCRYPTED and password is None:
         return "encrypted", "it is encrypted; give its password"
-    method = winzip.true_method(info) if info.compress_type == winzip.METHOD else info.compress_type
-    if method not in READABLE:
-        return "unsupported_compression", f"it is packed by method {info.compress_type if method is None else method}"
+    if info.compress_type not in READABLE:
+        return "unsupported_compression", f"it is packed by method {info.compress_type}"
     if info.file_size > limits.ratio_grace and info.file_size > limits.ratio * max(info.compress_size, 1):
         return "inflation_bomb", f"{info.compress_size:,} bytes inflate to {info.file_size:,}"
     return None

@@ -4,7 +4,7 @@ One folder for each URL, named by its hash, under the store's `partial/`:
 
     data          the prefix: exactly the first bytes of the file on the host, nothing after them
     state.json    url, etag, size and last_modified of the file the prefix belongs to; sha256 and md5 once it is whole
-    lock          held by the one process that writes; `holder.json` says who that is
+    lock          held by the one process that writes, which stands in it
     <name>        the whole file: checked, then renamed from `data`
 
 A prefix grows only by a 206 whose range starts where it ends and whose ETag (or size, where there is none) is the one
@@ -15,13 +15,11 @@ killed at any point leaves a prefix that belongs to its state.
 from __future__ import annotations
 
 import errno
-import getpass
 import hashlib
 import json
-import os
+import math
 import re
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -30,6 +28,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from ....errors import DamagedError, UsageError
+from ....shards.lock import locked
 from .checksums import Expected, Hasher, Measured, check
 from .http import BodyDropped, HttpClient, HttpReply, RangeRefused, RemoteFile, same_etag
 from .retry import RetryBudget
@@ -80,31 +79,19 @@ class ResumableFile:
         self.data = self.folder / "data"
         self.final = self.folder / (name or file_name(url))
         self._state_path = self.folder / "state.json"
-        self._holder_path = self.folder / "holder.json"
         self._state: State | None = None
 
     @contextmanager
     def locked(self, on_wait: Notice | None = None) -> Iterator[None]:
         """Hold the folder; who waits is told for whom."""
-        from filelock import FileLock, Timeout
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "lock"
-        # Touched first, so that its mode follows the umask and a team mate can lock it too.
-        path.touch()
-        lock = FileLock(path, mode=path.stat().st_mode & 0o777, thread_local=False, poll_interval=0.1)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        def told(holder: str) -> None:
             if on_wait is not None:
-                on_wait(f"{self.url} is being downloaded by {self._holder()}; waiting for it.")
-            lock.acquire()
-        try:
-            _replace(self._holder_path, {"user": _user(), "host": socket.gethostname(), "process": os.getpid()})
+                on_wait(f"{self.url} is being downloaded by {holder}; waiting for it.")
+
+        with locked(self.folder / "lock", purpose="download", timeout_s=math.inf, on_wait=told):
             self._state = None
             yield
-        finally:
-            lock.release()
 
     @property
     def state(self) -> State:
@@ -212,13 +199,6 @@ class ResumableFile:
     def _write(self, state: State) -> None:
         _replace(self._state_path, asdict(state))
         self._state = state
-
-    def _holder(self) -> str:
-        try:
-            holder = json.loads(self._holder_path.read_text())
-            return f"{holder['user']}@{holder['host']} (process {holder['process']})"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another process"
 
 
 def download(
@@ -354,7 +334,7 @@ def file_name(url: str) -> str:
     """A safe file name for a URL: the last part of its path."""
     last = unquote(urlsplit(url).path).rsplit("/", 1)[-1]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-128:].lstrip(".")
-    return f"file-{name}" if name in ("", "data", "state.json", "lock", "holder.json") else name
+    return f"file-{name}" if name in ("", "data", "state.json", "lock") else name
 
 
 def _strong(etag: str | None) -> str | None:
@@ -374,11 +354,3 @@ def _replace(path: Path, document: dict[str, object]) -> None:
     written = path.with_suffix(".tmp")
     written.write_text(json.dumps(document, indent=1))
     written.replace(path)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a user without a name.
-        return str(os.getuid())

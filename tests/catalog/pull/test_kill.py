@@ -16,7 +16,7 @@ import pytest
 import triptych
 from support.corpora import Utterance, archive, card, members
 from support.loopback import Loopback, serve
-from support.pulls import finish, start
+from support.processes import finish, start
 from support.stores import check_accounts, check_media, leftovers, media_files, one, select
 
 URL = "/example.org/words/train.tar.gz"

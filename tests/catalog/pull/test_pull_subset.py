@@ -18,7 +18,7 @@ import pytest
 import triptych
 from support.corpora import Utterance, archive, card, members, noise
 from support.loopback import serve
-from support.pulls import finish, start
+from support.processes import finish, start
 from support.stores import check_accounts, check_media, cli, leftovers, media_files, one, select
 from triptych.catalog.pull.pull import PullResult
 from triptych.errors import UsageError

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.hub import COMMIT, Hub, hub
 from support.stores import check_accounts, check_media, cli, cli_json, one, select
-from support.talks import CARD, Tone, parquet
+from support.talks import CARD, parquet
 
+Tone = Callable[..., bytes]
 Place = list[str | Path]
 FILE = f"/datasets/team/talks/resolve/{COMMIT}/data/train/0.parquet"
 GATE = "gate: {accept: the terms of the team, where: https://example.org/talks}\n"

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 
 import pytest
-from support.archives import Files, opened, read, tar_of, zip_of
-from support.encrypted import SECRET, WRONG, aes_zip, by_hand
+from support.archives import SECRET, Files, aes_zip, opened, read, tar_of, zip_of
+from support.archives import openssl_stream as by_hand
 from triptych.converters.candidate import Rejection
 
+WRONG = "wrong battery"
 DRAW = random.Random(5)
 SOUNDS: Files = {f"audio/train/{n}.opus": DRAW.randbytes(DRAW.randrange(1, 90_000)) for n in range(12)}
 has_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl tool")

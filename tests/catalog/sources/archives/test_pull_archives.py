@@ -11,10 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import triptych
-from support.archives import tar_of
+from support.archives import aes_zip, openssl_stream, tar_of
 from support.corpora import noise
-from support.encrypted import aes_zip
-from support.encrypted import by_hand as openssl_stream
 from support.hub import COMMIT, hub
 from support.natives import volumes
 from support.stores import check_accounts, check_media, cli, cli_json, media_files, one, select

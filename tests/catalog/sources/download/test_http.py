@@ -342,7 +342,7 @@ def test_a_wrong_checksum_is_damage_and_leaves_nothing(
     found, wanted = (SHA256, wrong.sha256) if wrong.sha256 else (MD5, wrong.md5)
     assert found in caught.value.message and str(wanted) in caught.value.message and caught.value.exit_code == 4
     assert "deleted" in caught.value.message
-    assert sorted(path.name for path in folder_of(partial, server.url(FILE)).iterdir()) == ["holder.json", "lock"]
+    assert sorted(path.name for path in folder_of(partial, server.url(FILE)).iterdir()) == ["lock"]
 
 
 def test_a_wrong_size_is_refused_before_the_body(server: Loopback, client: HttpClient, partial: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pulls as processes that can be killed."""
+"""Pulls in processes of their own, so that they can be killed, interrupted and run side by side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.stores import command
 # The program as it is, but for batches of ten rows instead of ten thousand: so kills fall between commits too.
 SMALL_BATCHES = """
 import sys
-from triptych.converters.ingest import ingest
+import triptych.converters.ingest.ingest as ingest
 assert ingest.BATCH_ROWS > 10
 ingest.BATCH_ROWS = 10
 from triptych.cli import main
