@@ -54,7 +54,7 @@ def main() -> int:
 
 def _contestants(work: Path, corpus: Mirrored, store: Path, workers: int, *, peers: bool) -> list[Contestant]:
     listing = work / "clips.txt"
-    clips = sorted((store / "media").glob("??/??/*.flac"))
+    clips = sorted((store / "media").glob("??/**/*.flac"))
     listing.write_text("".join(f"{path}\n" for path in clips), encoding="utf-8")
     _read_all(clips)
     everyone = [Contestant(LIMIT_NAME, LIMIT, driver("bare_loop", listing, workers))]

@@ -31,6 +31,7 @@ from triptych.shards.events import Run
 from triptych.shards.query import connect
 from triptych.shards.sample import AUDIO, SCHEMA
 from triptych.shards.store import Store, quote
+from triptych.shards.store_format import FORMAT, media_path
 
 CLIPS = 64
 CLIP_SECONDS = 0.25
@@ -65,14 +66,10 @@ def store_clips(store: Store) -> list[dict[str, Any]]:
 def link_media(store: Store, clips: list[dict[str, Any]], count: int) -> tuple[pa.Array, pa.Array]:
     """`count` further names of the clips; their relative paths and the sums in them."""
     targets = [store.media.absolute(clip["path"]) for clip in clips]
-    media = store.root / "media"
     paths, sums = [], []
-    for high in range(256):
-        for low in range(256):
-            (media / f"{high:02x}" / f"{low:02x}").mkdir(parents=True, exist_ok=True)
     for number in range(count):
         digest = hashlib.sha256(f"media {number}".encode()).hexdigest()
-        path = f"media/{digest[:2]}/{digest[2:4]}/{digest}.flac"
+        path = media_path(digest, "flac", FORMAT)
         os.link(targets[number % CLIPS], store.root / path)
         paths.append(path)
         sums.append(digest)

@@ -1,8 +1,8 @@
 """Media files of a store: named by the SHA-256 of their bytes, written once, never changed.
 
-`media/ab/cd/<sha256>.<ext>`; the extension comes from the probe, never from the source's file name. A file is written
-under a temporary name and renamed, so that a killed process leaves no half file under a final name. Decoding, cutting
-and extracting audio for views live in `cutting.py`.
+`media/ab/<sha256>.<ext>` (`store_format.py` says where exactly); the extension comes from the probe, never from the
+source's file name. A file is written under a temporary name and renamed, so that a killed process leaves no half file
+under a final name. Decoding, cutting and extracting audio for views live in `cutting.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 from ..errors import StoreReadOnly
 from .probe import MediaError, Probe, probe
+from .store_format import FORMAT, media_path, media_pattern
 
 _CHUNK = 1024 * 1024
 _counter = itertools.count()
@@ -36,9 +37,10 @@ class StoredMedia:
 class MediaStore:
     """The `media/` folder under a store's root."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, format_version: int = FORMAT) -> None:
         self.root = root
         self.scratch = root / "partial" / "tmp"
+        self._format = format_version
 
     def put(self, data: bytes, *, kind: str | None = None) -> StoredMedia:
         """Store bytes; the same bytes are stored once.
@@ -99,7 +101,7 @@ class MediaStore:
 
     def files(self) -> Iterator[Path]:
         """Every stored media file."""
-        for path in (self.root / "media").glob("??/??/*"):
+        for path in self.root.glob(media_pattern(self._format)):
             if path.is_file():
                 yield path
 
@@ -111,7 +113,7 @@ class MediaStore:
         return list(self.scratch.iterdir()) if self.scratch.is_dir() else []
 
     def _target(self, digest: str, extension: str) -> Path:
-        return self.root / "media" / digest[:2] / digest[2:4] / f"{digest}.{extension}"
+        return self.root / media_path(digest, extension, self._format)
 
     def _publish(self, scratch: Path, target: Path) -> None:
         try:

@@ -1,7 +1,8 @@
 """The store: a directory of Delta tables, media and exports.
 
     STORE/samples checks verdicts annotations events runs   Delta tables, partitioned by dataset
-    STORE/media/ab/cd/<sha256>.<ext>                        content-addressed media
+    STORE/media/ab/<sha256>.<ext>                           content-addressed media (store_format.py)
+    STORE/store.json                                        the version of this format
     STORE/exports/<name>/v<N>/                              published versions
     STORE/partial/                                          unfinished downloads
     STORE/store.duckdb                                      generated views for the plain duckdb client
@@ -22,6 +23,7 @@ from urllib.parse import unquote
 from ..errors import DamagedError, StoreReadOnly, UsageError
 from .lock import locked
 from .media import MediaStore
+from .store_format import FORMAT_FILE, read_format, write_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,14 +46,14 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.media = MediaStore(root)
+        self.media = MediaStore(root, format_version=read_format(root))
 
     @classmethod
     def open(cls, path: Path | str | None = None) -> Store:
         """Open the store at `path`, else `TRIPTYCH_STORE`, else `./store`.
 
         Raises:
-            UsageError: There is no store there.
+            UsageError: There is no store there, or one of a format that this program does not read.
         """
         root = resolve(path)
         if not _has_table(root, "samples"):
@@ -78,24 +80,10 @@ class Store:
                 f"{root}: a store cannot lie under a path with {' or '.join(odd)} in it.",
                 hint="choose another with --store PATH",
             )
+        _make(root)
         store = cls(root)
-        store._make()
+        store.refresh()
         return store
-
-    def _make(self) -> None:
-        from deltalake import DeltaTable
-
-        from .tables import TABLES
-
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreReadOnly(self.root) from error
-        with self.lock("make the store"):
-            _test_file_system(self.root)
-            for name, schema in TABLES.items():
-                DeltaTable.create(str(self.root / name), schema, partition_by=["dataset"], mode="ignore")
-        self.refresh()
 
     @contextlib.contextmanager
     def lock(self, purpose: str) -> Iterator[None]:
@@ -229,6 +217,25 @@ class Store:
             for left in target.parent.glob(f".{target.name}.*"):
                 left.unlink(missing_ok=True)
             return write_views(self, target, root=root)
+
+
+def _make(root: Path) -> None:
+    """Make whatever a store at `root` lacks."""
+    from deltalake import DeltaTable
+
+    from .tables import TABLES
+
+    read_format(root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreReadOnly(root) from error
+    with locked(root / ".lock", purpose="make the store"):
+        _test_file_system(root)
+        if not (root / FORMAT_FILE).exists() and not any((root / name).exists() for name in TABLE_NAMES):
+            write_format(root)
+        for name, schema in TABLES.items():
+            DeltaTable.create(str(root / name), schema, partition_by=["dataset"], mode="ignore")
 
 
 def _has_table(root: Path, name: str) -> bool:

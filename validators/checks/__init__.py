@@ -2,7 +2,7 @@
 
 `measure` gives one row of the `checks` table: every figure in a typed, nullable column, null where it does not apply.
 Times are seconds, rates Hz. The levels and silences are those of the sample's span, everything else is the file's.
-Bad data is a measurement, never an exception: a decoder's failure is `audio_error = "media/ab/cd/x.flac: message"`.
+Bad data is a measurement, never an exception: a decoder's failure is `audio_error = "media/ab/x.flac: message"`.
 A new check is one function here and its columns in `COLUMNS`; raise `REVISION` when a figure changes its meaning.
 """
 
