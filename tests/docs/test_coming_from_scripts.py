@@ -7,14 +7,12 @@ the network. Pulls of datasets that the mirror does not hold must at least be un
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import itertools
 import json
 import re
 import shlex
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -22,11 +20,11 @@ from typing import Any
 import pytest
 import triptych
 import triptych.converters.views.handmade
-from support import imported
+from support import command_line, imported
 from support.places import ROOT, SHARED
+from support.stores import cli
 from triptych.catalog.pull.batch import preset_orders
 from triptych.catalog.registry import all_cards
-from triptych.cli import catalog_main, main
 
 DOCUMENT = ROOT / "docs/coming-from-scripts.md"
 SOURCES = SHARED / "reference/source_documents"
@@ -138,19 +136,8 @@ def old_files(folder: Path) -> None:
 
 def run(command: str) -> tuple[int, str]:
     """Exit code and all that was printed, of a command typed in this process."""
-    program, *words = shlex.split(command)
-    printed, argv = io.StringIO(), sys.argv
-    sys.argv = [program, *words]
-    try:
-        with (
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(printed),
-            pytest.raises(SystemExit) as done,
-        ):
-            (catalog_main if program == "catalog" else main)()
-    finally:
-        sys.argv = argv
-    return int(done.value.code or 0), printed.getvalue()
+    done = command_line.run(*shlex.split(command))
+    return done.code, done.stdout + done.stderr
 
 
 def is_offline(command: str, cards: dict[str, str]) -> bool | None:
@@ -175,8 +162,9 @@ def test_every_line_of_the_document_works_in_its_order(tmp_path: Path, monkeypat
     old_files(folder)
     cards = {card.name: card.modality for card in all_cards() if not card.name.startswith("demo-")}
     # What the first lines leave behind is pulled further down; their order does not matter to a reader.
-    code, printed = run("catalog pull librispeech --samples 4 --store ./reap")
-    assert code == 0, printed
+    # This line is a process of its own; all others run in this one.
+    pulled = cli("catalog", "pull", "librispeech", "--samples", "4", "--store", "./reap")
+    assert pulled.returncode == 0, pulled.stdout + pulled.stderr
     done = 0
     for command in commands():
         if command.startswith("triptych."):

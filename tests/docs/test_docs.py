@@ -1,7 +1,8 @@
 """The examples in the docs run: every `console` block is typed as it stands, and prints what it says.
 
 A document's blocks run one after the other in one folder. Expected output may leave things out with `...`; blocks that
-need a network are fenced as `sh` and are not run.
+need a network are fenced as `sh` and are not run. The first command of a page is a process of its own; the others run
+in this one, behind a bash that is typed into.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 import doctest
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.command_line import Shell
 from support.places import ROOT
 
 DOCUMENTS = ["README.md", "docs/catalog.md", "docs/commands.md", "docs/store.md"]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PROGRAMS = re.compile(r"^(triptych|catalog) ", re.MULTILINE)
 LIKE_DOCTEST = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -40,23 +41,19 @@ def test_the_examples_of_a_document_print_what_it_says(document: str, tmp_path: 
     pairs = examples((ROOT / document).read_text(encoding="utf-8"))
     assert pairs, f"{document} has no examples"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRIPTYCH_")}
-    environment |= {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}", "LC_ALL": "C.UTF-8"}
-    environment |= {"XDG_CONFIG_HOME": str(tmp_path / "config")}
-    shell_state = tmp_path / ".state"
-    shell_state.write_text("")
-    for command, expected in pairs:
-        # Variables that an example sets are there for the next one, as in a reader's shell.
-        script = f"source {shell_state}\n{command}\nstatus=$?\ndeclare -p RUN > {shell_state} 2>/dev/null\nexit $status"
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
-        )
-        printed = done.stdout + (done.stderr if "||" in command else "")
-        assert done.returncode == 0, f"{document}: $ {command}\n{done.stdout}{done.stderr}"
-        if expected and "||" in command:
-            printed = _in_typing_order(done.stderr, done.stdout)
-        if expected:
-            matches = doctest.OutputChecker().check_output(expected, printed, LIKE_DOCTEST)
-            assert matches, f"{document}: $ {command}\nexpected:\n{expected}\nprinted:\n{printed}"
+    environment |= {"LC_ALL": "C.UTF-8", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    real = next(command for command, _ in pairs if PROGRAMS.search(command))
+    # Variables that an example sets are there for the next one, as in a reader's shell.
+    with Shell(tmp_path, env=environment, keep=["RUN"]) as shell:
+        for command, expected in pairs:
+            done = shell.run(command, real=command == real)
+            printed = done.stdout + (done.stderr if "||" in command else "")
+            assert done.code == 0, f"{document}: $ {command}\n{done.stdout}{done.stderr}"
+            if expected and "||" in command:
+                printed = _in_typing_order(done.stderr, done.stdout)
+            if expected:
+                matches = doctest.OutputChecker().check_output(expected, printed, LIKE_DOCTEST)
+                assert matches, f"{document}: $ {command}\nexpected:\n{expected}\nprinted:\n{printed}"
 
 
 def _in_typing_order(errors: str, printed: str) -> str:
