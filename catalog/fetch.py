@@ -26,8 +26,9 @@ from .files.file_set import by_hand
 from .files.mirror import LISTING, Mirror, mirror_key
 from .files.resolve import ResolvedFile, list_urls, resolve_files
 from .pull.history import History
+from .pull.options import PullOptions
 from .pull.pull import tokens_for
-from .pull.request import PullOptions, PullRequest
+from .pull.request import PullRequest
 from .pull.sources import check_gate
 from .schema.files import groups
 from .schema.source import SourceCard

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import output
-from .options import CardsOption, JsonOption, StoreOption, listed
+from .parameters import CardsOption, JsonOption, StoreOption, listed
 from .pulling import fetch, pull
 
 if TYPE_CHECKING:

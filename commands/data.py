@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..converters.imports.formats import FORMATS
+from ..converters.imports.options import ImportOptions
 from ..errors import ProblemsFound, UsageError
 from . import output
-from .options import JsonOption, StoreOption, pairs
+from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,34 +24,19 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 100
 
 
+@takes(ImportOptions)
 def import_(
+    options: ImportOptions,
     format: Annotated[str, typer.Argument(help=f"{', '.join(FORMATS)}.")],
     path: Annotated[Path, typer.Argument(help="The file or folder to read.")],
-    name: Annotated[str, typer.Option(help="The dataset's name in the store.")],
-    map: Annotated[list[str] | None, typer.Option(help="column=field, as often as needed.")] = None,
-    set: Annotated[list[str] | None, typer.Option(help="field=value for every row.")] = None,
-    id_column: Annotated[str | None, typer.Option(help="The column that identifies a row.")] = None,
-    media_dir: Annotated[Path | None, typer.Option(help="Where relative media paths start.")] = None,
-    link: Annotated[bool, typer.Option(help="Name media where it lies; copy nothing.")] = False,
-    on_conflict: Annotated[str, typer.Option(help="reject or update rows that changed.")] = "reject",
-    classes: Annotated[Path | None, typer.Option(help="webdataset: names of the classes, one a line.")] = None,
-    word_tier: Annotated[str | None, typer.Option(help="textgrid, ctm: what the words are called there.")] = None,
-    phone_tier: Annotated[str | None, typer.Option(help="textgrid, ctm: what the phones are called there.")] = None,
-    producer: Annotated[str | None, typer.Option(help="textgrid, ctm: who made the alignments.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Your own data, without a card: a table of paths and texts, or a folder of media."""
-    from ..api import import_data
+    from ..api import import_with
 
-    columns, values = pairs(map, option="--map"), pairs(set, option="--set")
-    with output.progress(f"import {name}", total=None, unit="rows") as tell:
-        result = import_data(
-            format, path, name=name, store=store, columns=columns, values=values, id_column=id_column,
-            media_dir=media_dir, link=link, on_conflict=on_conflict, classes=classes,
-            word_tier=word_tier, phone_tier=phone_tier, producer=producer,
-            progress=lambda stored, tried: tell(tried, None),
-        )  # fmt: skip
+    with output.progress(f"import {options.name}", total=None, unit="rows") as tell:
+        result = import_with(format, path, store, options, lambda stored, tried: tell(tried, None))
     output.emit(result, as_json=json, show=lambda: _show_import(result))
     if result.account.rejected:
         raise typer.Exit(ProblemsFound.exit_code)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from . import output
-from .options import JsonOption
+from .parameters import JsonOption
 
 DATASETS = ("demo-speech", "demo-video", "demo-av")
 DEMO_STORE = Path("demo-store")

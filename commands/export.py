@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..converters.export.options import ExportOptions
 from ..errors import DamagedError, ProblemsFound, UsageError
 from . import output
-from .options import JsonOption, StoreOption, listed
+from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ..converters.export.export import ExportResult
@@ -24,37 +25,17 @@ ReferenceArgument = Annotated[
 ]
 
 
+@takes(ExportOptions)
 def export(
+    options: ExportOptions,
     view: Annotated[str, typer.Argument(help="unified or msswift.")],
-    task: Annotated[str | None, typer.Option(help="sft or grpo, for msswift.")] = None,
-    dataset: Annotated[list[str] | None, typer.Option(help="Datasets; all without.")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="Names, roles (train, validation, test) or globs.")] = None,
-    where: Annotated[str | None, typer.Option(help="One SQL expression over the columns of samples.")] = None,
-    order: Annotated[str | None, typer.Option(help="hash or id; the view's own without.")] = None,
-    text: Annotated[str | None, typer.Option(help="raw or clean; the view's own without.")] = None,
-    name: Annotated[str | None, typer.Option(help="The export's name; by view and task without.")] = None,
-    note: Annotated[str | None, typer.Option(help="Kept in the manifest.")] = None,
-    media_root: Annotated[str | None, typer.Option(help="What media paths start with; the store without.")] = None,
-    system: Annotated[str | None, typer.Option(help="System message before every conversation.")] = None,
-    user_template: Annotated[
-        str | None, typer.Option(help='The user turn, e.g. "{modality_tag}{question} Answer briefly."')
-    ] = None,
-    allow_answer_in_prompt: Annotated[
-        bool, typer.Option("--allow-answer-in-prompt", help="Publish even where the user turn holds the answer.")
-    ] = False,
-    include_rejected: Annotated[bool, typer.Option("--include-rejected", help="Take rejected samples too.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the hash order.")] = 0,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Publish one version of a view; the same request again returns the same version."""
-    from ..api import export as export_view
+    from ..api import export_with
 
-    result = export_view(
-        view, store=store, dataset=listed(dataset), split=listed(split), task=task, where=where, order=order,
-        text=text, name=name, note=note, media_root=media_root, system=system, user_template=user_template,
-        allow_answer_in_prompt=allow_answer_in_prompt, include_rejected=include_rejected, seed=seed,
-    )  # fmt: skip
+    result = export_with(view, store, options)
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result))

@@ -3,138 +3,103 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..catalog.pull.options import PullOptions
 from ..errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
 from . import output
-from .options import CardsOption, JsonOption, StoreOption, listed
+from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ..catalog.fetch import FetchResult
     from ..catalog.pull.batch import PullItem, Skipped
     from ..catalog.pull.plan import PullPlan
-    from ..catalog.pull.pull import PullOptions, PullResult
+    from ..catalog.pull.pull import PullResult
+
+INSTEAD = "In place of names"
 
 
+@takes(PullOptions)
 def pull(
+    options: PullOptions,
     names: Annotated[list[str] | None, typer.Argument(help="Names of cards.")] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Stop at this many stored samples, a dataset.")] = None,
-    panel: Annotated[str | None, typer.Option("--panel", "--group", help="All open datasets of S1, S2 or S3.")] = None,
-    modality: Annotated[str | None, typer.Option(help="All open datasets of audio, video or mixed.")] = None,
-    preset: Annotated[str | None, typer.Option(help="A named set: calibration; --samples is a panel's.")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="Splits or roles; all in the card's order without.")] = None,
-    config: Annotated[list[str] | None, typer.Option(help="Configurations: a language, a subset.")] = None,
-    source: Annotated[
-        str | None, typer.Option(help="hub, archive, urls, youtube, manual or synthetic; hub:PLACE for one of several.")
+    panel: Annotated[
+        str | None,
+        typer.Option("--panel", "--group", help="All open datasets of S1, S2 or S3.", rich_help_panel=INSTEAD),
     ] = None,
-    from_path: Annotated[Path | None, typer.Option("--from", help="The archive or unpacked tree you have.")] = None,
-    as_config: Annotated[str | None, typer.Option("--as", help="Name of the release that --from holds.")] = None,
-    mirror: Annotated[
-        str | None, typer.Option(envvar="TRIPTYCH_MIRROR", help="Folder or URL that answers for the hosts.")
+    modality: Annotated[
+        str | None, typer.Option(help="All open datasets of audio, video or mixed.", rich_help_panel=INSTEAD)
     ] = None,
-    link: Annotated[bool, typer.Option(help="Name local media where it lies; copy nothing.")] = False,
-    keep_raw: Annotated[bool, typer.Option(help="Keep downloads that were read to their end.")] = False,
-    ids: Annotated[Path | None, typer.Option(help="Only these: a file of ids, or of id,start,end (seconds).")] = None,
-    labels: Annotated[list[str] | None, typer.Option(help='Only with any of these class names: "Dog,Bark".')] = None,
-    where: Annotated[str | None, typer.Option(help="Only where this is true of speaker, language, text ...")] = None,
-    part: Annotated[str | None, typer.Option(help="Only part I of N, written I/N: for array jobs.")] = None,
-    by: Annotated[str | None, typer.Option(help="source: the first ones; hash: a uniform draw that can grow.")] = None,
-    balance: Annotated[str | None, typer.Option(help="Draw evenly over the values of language,speaker ...")] = None,
-    speakers: Annotated[int | None, typer.Option(min=1, help="Draw from so many speakers only.")] = None,
-    hours: Annotated[float | None, typer.Option(help="Stop at so many stored hours.")] = None,
-    max_tries: Annotated[int | None, typer.Option(min=1, help="Stop after so many candidates.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed is another draw.")] = 0,
-    retry: Annotated[list[str] | None, typer.Option(help="Ask again for clips that are dead, private ...")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Clips on their way at once (urls, youtube).")] = 4,
-    cookies: Annotated[Path | None, typer.Option(help="Cookie file of an account (youtube).")] = None,
-    proxy: Annotated[str | None, typer.Option(help="http:// or socks5:// address for clips.")] = None,
-    per_minute: Annotated[float | None, typer.Option(help="Most clips a minute from one host.")] = None,
-    private_hosts: Annotated[bool, typer.Option(help="Links of tables may lead into your own network.")] = False,
-    evaluation: Annotated[
-        str | None, typer.Option("--list", help="An evaluation list of the card: its samples and references.")
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A named set: calibration; --samples is for each panel.", rich_help_panel=INSTEAD),
     ] = None,
-    list_file: Annotated[Path | None, typer.Option("--list-file", help="That list, as a file you have.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.")] = False,
-    cards: CardsOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Raw files to samples in the store; again with more --samples it grows, again with the same it does nothing."""
-    options = {"split": listed(split), "config": listed(config), "source": source,
-               "from_path": from_path, "as_config": as_config, "mirror": mirror, "link": link,
-               "keep_raw": keep_raw, "cards": tuple(cards or ()),
-               "clips": {"retry": listed(retry), "jobs": jobs, "cookies": cookies, "proxy": proxy,
-                         "per_minute": per_minute, "private_hosts": private_hosts},
-               "choice": {"ids": ids, "labels": tuple(labels or ()), "where": where, "part": part, "by": by,
-                          "balance": balance or (), "speakers": speakers, "hours": hours, "max_tries": max_tries,
-                          "seed": seed}}  # fmt: skip
-    if evaluation is not None or list_file is not None:
-        if len(names or []) != 1 or ids is not None or dry_run:
-            raise UsageError("--list is for the pull of one dataset, without --ids and --dry-run.")
-        options |= {"evaluation": evaluation, "list_file": list_file}
-    orders, passed = _orders(names or [], panel, modality, preset, samples, options)
-    for each in passed:
-        output.note(f"{each.name}: passed over: {each.why}")
+    if (options.evaluation is not None or options.list_file is not None) and (len(names or []) != 1 or dry_run):
+        raise UsageError("--list is for the pull of one dataset, without --dry-run.")
+    items, skipped = _items(names or [], panel, modality, preset, options)
+    for each in skipped:
+        output.note(f"{each.name}: skipped: {each.why}")
     if dry_run:
-        _dry_run(orders, options, store, as_json=json)
+        _dry_run(items, options, store, as_json=json)
         return
-    if len(orders) == 1:
-        result = _pull_one(orders[0], options, store)
-        output.emit(result, as_json=json, show=lambda: _show_result(result, orders[0].samples))
+    if len(items) == 1:
+        result = _pull_one(items[0], options, store)
+        output.emit(result, as_json=json, show=lambda: _show_result(result, items[0].samples))
         _exit_code([result])
         return
-    _pull_several(orders, passed, options, store, as_json=json)
+    _pull_several(items, skipped, options, store, as_json=json)
 
 
-def _orders(
-    names: list[str], panel: str | None, modality: str | None, preset: str | None, samples: int | None,
-    options: dict[str, Any],
-) -> tuple[list[PullItem], list[Skipped]]:  # fmt: skip
+def _items(
+    names: list[str], panel: str | None, modality: str | None, preset: str | None, options: PullOptions
+) -> tuple[list[PullItem], list[Skipped]]:
     from ..catalog.pull.batch import PullItem, check_orders, chosen_orders, open_orders, preset_orders
 
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
     if sum(ways) != 1:
         raise UsageError("say what to pull: names, or --panel and --modality, or --preset.",
                          hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
-    if options["from_path"] is not None and len(names) != 1:
+    if options.from_path is not None and len(names) != 1:
         raise UsageError("--from is for one dataset at a time.")
-    passed: list[Skipped] = []
+    skipped: list[Skipped] = []
+    samples, mirror, cards = options.samples, options.mirror, options.cards
     if preset is not None:
-        orders, passed = open_orders(
-            preset_orders(preset, samples=samples), mirror=options["mirror"], cards=options["cards"]
-        )
+        items, skipped = open_orders(preset_orders(preset, samples=samples), mirror=mirror, cards=cards)
     elif names:
-        orders = [PullItem(name, samples) for name in names]
+        items = [PullItem(name, samples) for name in names]
     else:
-        orders, passed = chosen_orders(
-            panel=panel, modality=modality, samples=samples, mirror=options["mirror"], cards=options["cards"]
-        )
-    check_orders(orders, cards=options["cards"])
-    return orders, passed
+        items, skipped = chosen_orders(panel=panel, modality=modality, samples=samples, mirror=mirror, cards=cards)
+    check_orders(items, cards=cards)
+    return items, skipped
 
 
 def _pull_several(
-    orders: list[PullItem], passed: list[Skipped], options: dict[str, Any], store: Path | None, *, as_json: bool
+    items: list[PullItem], skipped: list[Skipped], options: PullOptions, store: Path | None, *, as_json: bool
 ) -> None:
     """Every dataset in its turn; one that fails does not keep the others from being pulled."""
     results: list[PullResult] = []
     failed: list[tuple[str, TriptychError]] = []
-    for order in orders:
+    for item in items:
         try:
-            results.append(_pull_one(order, options, store))
+            results.append(_pull_one(item, options, store))
         except TriptychError as error:
-            failed.append((order.name, error))
-            output.note(f"{order.name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+            failed.append((item.name, error))
+            output.note(f"{item.name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
     document = {"pulled": results, "failed": [{"dataset": name, "error": error.message, "exit": error.exit_code}
-                                              for name, error in failed], "passed_over": passed}  # fmt: skip
-    asked = {order.name: order.samples for order in orders}
+                                              for name, error in failed], "passed_over": skipped}  # fmt: skip
+    asked = {item.name: item.samples for item in items}
 
     def show() -> None:
         for result in results:
             _show_result(result, asked[result.dataset])
-        output.say(f"{len(results)} of {len(orders)} datasets pulled" + (f"; {len(failed)} failed" if failed else ""))
+        output.say(f"{len(results)} of {len(items)} datasets pulled" + (f"; {len(failed)} failed" if failed else ""))
 
     output.emit(document, as_json=as_json, show=show)
     if failed:
@@ -142,21 +107,22 @@ def _pull_several(
     _exit_code(results)
 
 
-def _of_order(order: PullItem, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of one pull: what an order says goes before what was given for all."""
-    return options | {
-        "samples": order.samples,
-        "split": options["split"] or order.splits,
-        "config": options["config"] or order.configs,
-        "source": options["source"] or order.source,
-    }
+def _options_of(item: PullItem, options: PullOptions) -> PullOptions:
+    """The options of one pull: its own number, and what its item says where nothing was given for all."""
+    return options.changed(
+        samples=item.samples,
+        splits=options.splits or item.splits,
+        configs=options.configs or item.configs,
+        source=options.source or item.source,
+    )
 
 
-def _pull_one(order: PullItem, options: dict[str, Any], store: Path | None) -> PullResult:
-    from ..api import pull as pull_dataset
+def _pull_one(item: PullItem, options: PullOptions, store: Path | None) -> PullResult:
+    from ..api import pull_with
 
-    unit = "samples" if order.samples or _is_of_clips(order, options) else "bytes"
-    with output.progress(f"pull {order.name}", total=order.samples, unit=unit) as tell:
+    chosen = _options_of(item, options)
+    unit = "samples" if item.samples or _is_of_clips(item.name, chosen) else "bytes"
+    with output.progress(f"pull {item.name}", total=item.samples, unit=unit) as tell:
 
         def on_samples(stored: int, tried: int) -> None:
             if unit == "samples":
@@ -166,19 +132,17 @@ def _pull_one(order: PullItem, options: dict[str, Any], store: Path | None) -> P
             if unit == "bytes":
                 tell(done, of)
 
-        chosen = _of_order(order, options)
-        chosen |= chosen.pop("choice") | chosen.pop("clips")
-        return pull_dataset(order.name, store=store, on_samples=on_samples, on_bytes=on_bytes, **chosen)
+        return pull_with(item.name, store, chosen.changed(on_samples=on_samples, on_bytes=on_bytes))
 
 
-def _is_of_clips(order: PullItem, options: dict[str, Any]) -> bool:
+def _is_of_clips(name: str, options: PullOptions) -> bool:
     """Whether a table's clips are counted, rather than the bytes of a file."""
     from ..catalog.registry import get_card
     from ..catalog.schema.source import REMOTE_KINDS
 
-    asked = _of_order(order, options)["source"]
-    kind = asked.partition(":")[0] if asked else get_card(order.name, extra=options["cards"]).sources[0].kind
-    return kind in REMOTE_KINDS and options["from_path"] is None
+    asked = options.source
+    kind = asked.partition(":")[0] if asked else get_card(name, extra=options.cards).sources[0].kind
+    return kind in REMOTE_KINDS and options.from_path is None
 
 
 def _show_result(result: PullResult, samples: int | None) -> None:
@@ -228,10 +192,10 @@ def _exit_code(results: list[PullResult]) -> None:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
-def _dry_run(orders: list[PullItem], options: dict[str, Any], store: Path | None, *, as_json: bool) -> None:
+def _dry_run(items: list[PullItem], options: PullOptions, store: Path | None, *, as_json: bool) -> None:
     from ..catalog.pull.plan import plan
 
-    plans = [plan(order.name, store_path=store, options=_planned_options(order, options)) for order in orders]
+    plans = [plan(item.name, store_path=store, options=_options_of(item, options)) for item in items]
 
     def show_plans() -> None:
         for each in plans:
@@ -253,42 +217,17 @@ def _show_plan(plan: PullPlan) -> None:
         output.say(f"  - {line}")
 
 
-def _planned_options(order: PullItem, options: dict[str, Any]) -> PullOptions:
-    from ..catalog.pull.pull import PullOptions
-    from ..catalog.sources.clips.options import ClipOptions
-    from ..catalog.subset import Subset
-
-    chosen = _of_order(order, options)
-    return PullOptions(
-        samples=order.samples,
-        splits=chosen["split"],
-        configs=chosen["config"],
-        source=chosen["source"],
-        from_path=chosen["from_path"],
-        as_config=chosen["as_config"],
-        mirror=chosen["mirror"],
-        cards=chosen["cards"],
-        remote=ClipOptions(jobs=chosen["clips"]["jobs"]),
-        selection=Subset.parse(samples=order.samples, **chosen["choice"]),
-    )
-
-
+@takes(PullOptions, only=("split", "config", "source", "cards"))
 def fetch(
+    options: PullOptions,
     names: Annotated[list[str], typer.Argument(help="Names of cards.")],
     to: Annotated[Path | None, typer.Option("--to", help="The mirror to write: <host>/<path> and mirror.yaml.")] = None,
     urls: Annotated[bool, typer.Option("--urls", help="Only print the URLs, for a download tool.")] = False,
-    split: Annotated[list[str] | None, typer.Option(help="Splits or roles; all without.")] = None,
-    config: Annotated[list[str] | None, typer.Option(help="Configurations; the default ones without.")] = None,
-    source: Annotated[str | None, typer.Option(help="A kind, or kind:PLACE; the card's first without.")] = None,
-    cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
     """The files of datasets into a mirror, for machines without internet; there: pull --mirror MIRROR."""
-    from ..catalog.pull.pull import PullOptions
-
     if urls == (to is not None):
         raise UsageError("say where to: --to MIRROR, or --urls for a list.")
-    options = PullOptions(splits=listed(split), configs=listed(config), source=source, cards=tuple(cards or ()))
     if to is None:
         _print_urls(names, options, as_json=json)
         return

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import UsageError
 from . import output
-from .options import JsonOption, StoreOption
+from .parameters import JsonOption, StoreOption
 
 if TYPE_CHECKING:
     from ..shards.care import StoreStatus

@@ -74,7 +74,7 @@ class CandidateReader:
         from ..sources.clips import RateLimiter, fetch_remote, read_failures, read_held
 
         options = replace(
-            self._request.options.remote,
+            self._request.options.clips,
             # What shows and sounds is of no use without its sound.
             sound_required=self.card.modality == "mixed",
             trusted_hosts=self._source.clip_hosts,

@@ -32,8 +32,8 @@ from ..registry import get_card
 from ..schema.card import Card, EvaluationList
 from ..sources.download.http import HttpClient
 from ..subset.id_list import IdList
+from .options import PullOptions
 from .pull import PullResult, pull
-from .request import PullOptions
 
 log = logging.getLogger("triptych")
 
@@ -102,7 +102,9 @@ def pull_list(
     ids = IdList(Path(label), dict.fromkeys(names, (None,)), digest, has_spans=False)
     result = pull(name, store=store, options=replace(
         options,
-        selection=replace(options.selection, ids=ids),
+        subset=replace(options.subset, ids=ids),
+        evaluation=None,
+        list_file=None,
         configs=options.configs or tuple(config for config in configs if config in card.configs),
         splits=options.splits or tuple(split for split, role in card.splits.items() if role != "train"),
     ))  # fmt: skip

@@ -11,10 +11,11 @@ from ...shards.store import Store, resolve
 from ..files import Access, FileSet
 from ..schema.source import SourceCard
 from ..sources.download.http import HttpClient
-from ..subset import Subset
+from ..subset.options import Subset
 from .history import History, read_history
-from .pull import open_access, tokens_for
-from .request import PullOptions, PullRequest
+from .options import PullOptions
+from .pull import check_request, open_access, tokens_for
+from .request import PullRequest
 from .sources import fallback_notice
 
 
@@ -45,7 +46,9 @@ class PullPlan:
 
 def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
     """What `pull` would read; hosts are asked for listings and sizes only."""
-    request = PullRequest.of(name, options or PullOptions())
+    options = options or PullOptions()
+    check_request(name, options)
+    request = PullRequest.of(name, options)
     root = resolve(store_path)
     store = Store(root) if (root / "samples" / "_delta_log").is_dir() else None
     history = read_history(store, request.card.name) if store else History()
@@ -53,15 +56,15 @@ def plan(name: str, *, store_path: Path | str | None = None, options: PullOption
     with HttpClient(tokens=tokens_for(request)) as client:
         access = open_access(request, root / "partial", client, history)
         source, file_sets = _first_file_sets(request, history, access)
-        planned = [_planned(file_set, history, client, request.options.selection) for file_set in file_sets]
+        planned = [_planned(file_set, history, client, request.options.subset) for file_set in file_sets]
     notes = list(access.notices)
-    if request.options.selection.is_draw:
+    if request.options.subset.is_draw:
         notes.append(_listing_note(source, file_sets))
     elif request.options.samples is not None and source.kind == "archive":
         notes.append(_reading_note(file_sets))
     if source.is_remote:
         notes.append(_clips_note(request, held))
-    choice = ", ".join(f"{name}: {_shown(value)}" for name, value in request.options.selection.describe().items())
+    choice = ", ".join(f"{name}: {_shown(value)}" for name, value in request.options.subset.asked().items())
     return PullPlan(request.card.name, source.kind, held, request.options.samples, planned, notes, choice)
 
 
@@ -90,7 +93,7 @@ def _reading_note(file_sets: list[FileSet]) -> str:
 
 def _clips_note(request: PullRequest, held: int) -> str:
     """What it takes to get clips that a table names."""
-    jobs, samples = request.options.remote.jobs, request.options.samples
+    jobs, samples = request.options.clips.jobs, request.options.samples
     left = max(0, samples - (0 if request.is_chosen else held)) if samples is not None else 0
     most = f", at most {left + jobs:,} unless some are gone" if left else ""
     return f"each row is a clip of its own, fetched one by one, {jobs} at once{most}"

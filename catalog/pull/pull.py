@@ -28,7 +28,8 @@ from ..subset.filter import Filter
 from .candidates import CandidateReader, Item
 from .draw import Drawing
 from .history import Goal, History, part_key, read_history
-from .request import PullOptions, PullRequest
+from .options import PullOptions
+from .request import PullRequest
 from .sources import fallback_notice
 from .stored import held, held_lengths
 
@@ -90,7 +91,7 @@ def _done(request: PullRequest, store: Store, history: History, before: int) -> 
     """The answer, where the store holds all that is wanted already."""
     name, goal = request.card.name, request.goal()
     met = history.met_by(goal)
-    if met is not None and (met.reached or not request.options.remote.retry):
+    if met is not None and (met.reached or not request.options.clips.retry):
         return PullResult(name, None, met.held, Account(), missing=met.missing)
     if request.is_chosen:
         return None
@@ -104,10 +105,6 @@ def check_request(name: str, options: PullOptions) -> None:
     """Raises UsageError where nothing could come of a pull: before a store is made for it."""
     request = PullRequest.of(name, options)
     _check_tools(request.sources(History())[0], options)
-    if options.from_path is not None and not options.from_path.expanduser().exists():
-        raise UsageError(f"--from {options.from_path}: there is no such file or folder.")
-    if options.as_config is not None and options.from_path is None:
-        raise UsageError("--as names the release that --from reads.", hint="--from PATH --as NAME")
 
 
 def _check_tools(source: SourceCard, options: PullOptions) -> None:
@@ -170,7 +167,7 @@ class _Pull:
         self.request = request
         self.card = request.card
         self.options = request.options
-        self.selection = request.options.selection
+        self.subset = request.options.subset
         self.access = access
         self.history = history
         self.before = before
@@ -182,7 +179,7 @@ class _Pull:
         open_file_sets = [file_set for file_set in file_sets if not self._is_exhausted(file_set)]
         if not open_file_sets:
             return self._nothing_left()
-        if self.selection.is_draw:
+        if self.subset.is_draw:
             # A draw is one from all, also from what another pull has read to its end.
             open_file_sets = file_sets
             self.access.whole = source.hub is None and not all(file_set.seekable for file_set in file_sets)
@@ -232,13 +229,13 @@ class _Pull:
         return PullResult(self.card.name, None, stored, Account(), notices=self.access.notices, missing=missing)
 
     def _is_exhausted(self, file_set: FileSet) -> bool:
-        if self.options.remote.retry:
+        if self.options.clips.retry:
             return False
-        return self.history.is_exhausted(file_set, key=self.selection.key(), only_key=self.selection.has_spans)
+        return self.history.is_exhausted(file_set, key=self.subset.key(), only_key=self.subset.has_spans)
 
     def _take(self, source: SourceCard, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
         reading = CandidateReader(self.store, self.request, source, self.access)
-        if self.selection.is_draw:
+        if self.subset.is_draw:
             self._take_draw(reading, file_sets, run, outcome)
         else:
             self._take_stream(reading, file_sets, run, outcome)
@@ -246,12 +243,12 @@ class _Pull:
 
     def _take_stream(self, reading: CandidateReader, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
         """In the source's own order, filtered."""
-        stage = Filter(self.selection, self.card.name, reading.defaults)
+        stage = Filter(self.subset, self.card.name, reading.defaults)
         ingest = Ingest(self.store, run, self._ingest_options())
-        settles = not self.selection.needs_fields
+        settles = not self.subset.needs_fields
         read: list[FileSet] = []
         source = reading.candidates(file_sets, read, chosen=stage.may_pass, settles=settles)
-        filters = self.selection.is_filter or self.selection.max_tries is not None
+        filters = self.subset.is_filter or self.subset.max_tries is not None
         with (
             closing(source),
             closing(stage.apply(source) if filters else source) as passed,
@@ -262,13 +259,13 @@ class _Pull:
         outcome.missing = stage.missing
         outcome.final = ingest.reached or (filters and not stage.ended)
         outcome.done = outcome.final or len(outcome.ended) == len(file_sets)
-        if self.selection.is_filter:
+        if self.subset.is_filter:
             outcome.held = ingest.tally.samples
         for label in stage.unmet_labels() if stage.ended else ():
             self.access.notice(f"--labels: nothing read here has the label {label}")
 
     def _take_draw(self, reading: CandidateReader, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
-        drawing = Drawing(self.store, run, reading, file_sets, self.selection, self.access.notice)
+        drawing = Drawing(self.store, run, reading, file_sets, self.subset, self.access.notice)
         drawing.take(self.options.samples, replace(self._ingest_options(), limit=None, limit_seconds=None))
         whole = len(drawing.ended) == len(file_sets)
         outcome.reached, outcome.held, outcome.missing = drawing.reached, drawing.held, drawing.missing
@@ -280,14 +277,14 @@ class _Pull:
         """What the history of the next pulls is made of."""
         ended = _parts(outcome.ended)
         notes: dict[str, Any] = {"revisions": self.access.revisions}
-        if self.options.remote.retry and outcome.reopened:
+        if self.options.clips.retry and outcome.reopened:
             notes["reopened"] = _parts(outcome.reopened)
         if not self.request.is_chosen:
             notes["exhausted"] = ended
-        if self.request.is_chosen or self.selection.has_limits:
+        if self.request.is_chosen or self.subset.has_limits:
             goal = self.request.goal()
             notes["choice"] = {
-                "selection": self.selection.key(),
+                "selection": self.subset.key(),
                 "goal": {name: getattr(goal, name) for name in Goal.__slots__},
                 "done": done,
                 "reached": outcome.reached,
@@ -307,16 +304,7 @@ class _Pull:
             self.access.notice(f"{count:,} samples of {whose}; for a mixed draw: --by hash or --balance speaker")
 
     def _run(self, source: SourceCard) -> Run:
-        asked = {
-            "samples": self.options.samples,
-            "splits": list(self.options.splits),
-            "configs": list(self.options.configs),
-            "mirror": self.options.mirror,
-            "from": str(self.options.from_path) if self.options.from_path else None,
-            "link": self.options.link,
-            **self.selection.describe(),
-        }
-        run = Run("pull", self.card.name, f"catalog pull {self.card.name}", asked)
+        run = Run("pull", self.card.name, f"catalog pull {self.card.name}", self.options.asked())
         run.details = {
             "source": source.kind,
             "place": source.place,
@@ -334,7 +322,7 @@ class _Pull:
         )
 
     def _ingest_options(self) -> IngestOptions:
-        hours, chosen = self.selection.hours, self.request.is_chosen
+        hours, chosen = self.subset.hours, self.request.is_chosen
         return IngestOptions(
             defaults=self.card.defaults(),
             limit=self.options.samples,

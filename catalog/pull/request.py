@@ -1,42 +1,19 @@
-"""What a pull is for: the options, and what of a card they mean."""
+"""What a pull is for: what of a card its options mean."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from ...shards.store import Store
 from ..files import Access, FileSet, file_set_from, file_sets_of
 from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard
-from ..sources.clips.options import ClipOptions
-from ..subset.options import EVERYTHING, Subset
 from .history import Goal, History
+from .options import PullOptions
 from .sources import check_gate, sources_to_try
 from .stored import held, held_seconds, held_speakers
-
-
-@dataclass(frozen=True, slots=True)
-class PullOptions:
-    """Options of a pull; see `api.pull`."""
-
-    samples: int | None = None
-    splits: tuple[str, ...] = ()
-    configs: tuple[str, ...] = ()
-    source: str | None = None
-    from_path: Path | None = None
-    as_config: str | None = None
-    mirror: str | None = None
-    link: bool = False
-    keep_raw: bool = False
-    cards: tuple[Path, ...] = ()
-    selection: Subset = EVERYTHING
-    remote: ClipOptions = field(default_factory=ClipOptions)
-    on_samples: Callable[[int, int], None] | None = None
-    on_bytes: Callable[[int, int | None], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +37,20 @@ class PullRequest:
     @property
     def is_chosen(self) -> bool:
         """Whether only some samples of the splits are wanted, whatever their number."""
-        return self.options.selection.is_filter or self.options.selection.is_draw
+        return self.options.subset.is_filter or self.options.subset.is_draw
 
     @property
     def reads_all(self) -> bool:
         """Whether archives are read to their ends, so that they can be verified before."""
-        selection = self.options.selection
-        return selection.is_draw or (self.options.samples is None and not selection.has_limits and not selection.ids)
+        subset = self.options.subset
+        return subset.is_draw or (self.options.samples is None and not subset.has_limits and not subset.ids)
 
     def goal(self) -> Goal:
         """How much of what is wanted."""
-        options, selection = self.options, self.options.selection
-        what = [selection.key(), list(self.splits if options.splits else ()), list(self.configs), options.as_config]
+        options, subset = self.options, self.options.subset
+        what = [subset.key(), list(self.splits if options.splits else ()), list(self.configs), options.as_config]
         key = json.dumps(what, ensure_ascii=False)
-        return Goal(key, options.samples, selection.hours, selection.max_tries)
+        return Goal(key, options.samples, subset.hours, subset.max_tries)
 
     def sources(self, history: History) -> list[SourceCard]:
         options = self.options

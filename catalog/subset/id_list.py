@@ -38,6 +38,9 @@ class IdList:
     def __len__(self) -> int:
         return len(self.spans)
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     @classmethod
     def read(cls, path: Path) -> IdList:
         """Raises UsageError where the file cannot be read or a line is neither an id nor a span of one."""

@@ -1,4 +1,4 @@
-"""The options of a choice, checked before anything is opened.
+"""What a pull takes of a dataset, checked before anything is opened.
 
 Filters (`ids`, `labels`, `where`, `part`) look at one candidate at a time: the source is read once, in its own order.
 Draws (`by="hash"`, `balance`, `speakers`) look at all of them: the source is listed first, then the drawn ones are
@@ -14,89 +14,124 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pyarrow as pa
+from typing import Annotated, Any, NamedTuple
 
 from ...errors import UsageError
-from ...shards.sample import SCHEMA
+from ...options import Option, Options, split_commas
 from .id_list import IdList
 from .where import Expression
 
 ORDERS = ("source", "hash")
-_Number = TypeVar("_Number", int, float)
+SOME = "Which samples"
+DRAW = "A draw from all of them"
+LIMITS = "When to stop"
+
 _EXTRA = re.compile(r"extra\.(.+)")
 _NOT_YET = ("id", "dataset", "audio", "video", "image", "more_media", "pulled_at", "extra")
-STRATA = tuple(
-    field.name for field in SCHEMA
-    if field.name not in _NOT_YET and (pa.types.is_string(field.type) or field.type == pa.list_(pa.string()))
-)  # fmt: skip
-"""Columns that `--balance` takes, beside `extra.NAME`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subset:
-    """What a pull takes of a dataset.
+class Part(NamedTuple):
+    """Part `number` of `parts`, from 1."""
 
-    Attributes:
-        ids: Only these, or these spans of them.
-        labels: Only candidates with any of these class names; case does not matter.
-        where: Only candidates for which this SQL expression is true.
-        part: (I, N): only candidates whose id falls into part I of N; the parts are disjoint and together the whole.
-        by: `source`: the first ones; `hash`: those with the smallest SHA-256 of seed and id.
-        balance: Columns whose values take turns.
-        speakers: Only samples of so many speakers, chosen by hash.
-        hours: Stop once so many hours are stored.
-        max_tries: Stop once so many candidates were tried.
-        seed: Another seed is another draw.
-    """
+    number: int
+    parts: int
 
-    ids: IdList | None = None
-    labels: tuple[str, ...] = ()
-    where: Expression | None = None
-    part: tuple[int, int] | None = None
-    by: str = "source"
-    balance: tuple[str, ...] = ()
-    speakers: int | None = None
-    hours: float | None = None
-    max_tries: int | None = None
-    seed: int = 0
+    def __str__(self) -> str:
+        return f"{self.number}/{self.parts}"
 
-    @classmethod
-    def parse(
-        cls,
-        *,
-        samples: int | None = None,
-        ids: str | Path | None = None,
-        labels: str | Sequence[str] = (),
-        where: str | None = None,
-        part: str | None = None,
-        by: str | None = None,
-        balance: str | Sequence[str] = (),
-        speakers: int | None = None,
-        hours: float | None = None,
-        max_tries: int | None = None,
-        seed: int = 0,
-    ) -> Subset:
-        """The options as they are typed; `samples` only to check that a draw has an end.
 
-        Raises:
-            UsageError: An option that cannot be, or options that contradict each other.
-        """
-        selection = cls(
-            ids=IdList.read(Path(ids)) if ids is not None else None,
-            labels=_labels(labels),
-            where=Expression(where) if where is not None else None,
-            part=_part(part) if part is not None else None,
-            by=_order(by),
-            balance=_columns(balance),
-            speakers=_positive(speakers, "--speakers"),
-            hours=_positive(hours, "--hours"),
-            max_tries=_positive(max_tries, "--max-tries"),
-            seed=seed,
-        )
-        selection._check(samples)
-        return selection
+def strata_columns() -> tuple[str, ...]:
+    """Columns that `--balance` takes, beside `extra.NAME`."""
+    import pyarrow as pa
+
+    from ...shards.sample import SCHEMA
+
+    def takes_turns(column: pa.Field) -> bool:
+        return bool(pa.types.is_string(column.type)) or bool(column.type == pa.list_(pa.string()))
+
+    return tuple(column.name for column in SCHEMA if column.name not in _NOT_YET and takes_turns(column))
+
+
+def _labels(given: Sequence[str]) -> tuple[str, ...]:
+    """Class names; one that has a comma of its own is written in double quotes."""
+    found = [name.strip() for row in csv.reader(given, skipinitialspace=True) for name in row]
+    if any(not name for name in found):
+        raise UsageError(f"--labels {','.join(given)!r}: a label is empty.", hint='write --labels "Dog,Bark"')
+    return tuple(dict.fromkeys(found))
+
+
+def _part(text: str) -> Part:
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--part {text!r}: write it as I/N with I from 1 to N.", hint="the first of four: --part 1/4")
+    return Part(int(match[1]), int(match[2]))
+
+
+def _columns(given: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(split_commas(given)))
+    known = strata_columns() if names else ()
+    for name in names:
+        if name not in known and not _EXTRA.fullmatch(name):
+            raise UsageError(
+                f"--balance {name!r}: no such column is known before the media is read.",
+                hint=f"columns: {', '.join(known)}, or extra.NAME",
+            )
+    return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset(Options):
+    """What a pull takes of a dataset."""
+
+    ids: Annotated[
+        IdList | None,
+        Option("Only the samples of a file: one id a line, or id,start,end in seconds.", SOME, takes=Path,
+               metavar="FILE", read=IdList.read),
+    ] = None  # fmt: skip
+    labels: Annotated[
+        tuple[str, ...], Option('Only samples with any of these class names: "Dog,Bark".', SOME, read=_labels)
+    ] = ()
+    where: Annotated[
+        Expression | None,
+        Option("Only samples for which an SQL expression is true: \"speaker = '84' and extra['room'] = '3'\".", SOME,
+               takes=str, metavar="SQL", read=Expression),
+    ] = None  # fmt: skip
+    part: Annotated[
+        Part | None, Option("Only part I of N, for array jobs.", SOME, takes=str, metavar="I/N", read=_part)
+    ] = None
+    by: Annotated[
+        str, Option("source: the first ones; hash: a uniform draw, which can grow.", DRAW, choices=ORDERS)
+    ] = "source"
+    balance: Annotated[
+        tuple[str, ...],
+        Option("Draw evenly over the values of columns: speaker; language,speaker; labels; extra.room.", DRAW,
+               metavar="COLUMNS", read=_columns),
+    ] = ()  # fmt: skip
+    speakers: Annotated[
+        int | None, Option("Only samples of N speakers, chosen by hash; with --samples, evenly of them.", DRAW, above=0)
+    ] = None
+    seed: Annotated[int, Option("Another seed is another draw.", DRAW)] = 0
+    hours: Annotated[float | None, Option("Stop once H hours are stored.", LIMITS, above=0, metavar="H")] = None
+    max_tries: Annotated[
+        int | None, Option("Stop after N candidates, however few of them were good.", LIMITS, above=0)
+    ] = None
+
+    def check(self) -> None:
+        if self.by == "hash" and self.balance:
+            raise UsageError("--by hash and --balance are two draws: choose one.")
+        if self.is_draw and self.has_spans:
+            raise UsageError(
+                f"--ids {self.ids or ''} names spans: all of them are taken, and no draw is made.",
+                hint="leave out --by, --balance and --speakers, or give ids alone",
+            )
+
+    def check_end(self, samples: int | None) -> None:
+        """Raises UsageError where a number of samples is drawn, and none is given."""
+        drawn = "--by hash" if self.by == "hash" else "--balance" if self.balance else None
+        if drawn and samples is None and self.hours is None and self.speakers is None:
+            raise UsageError(
+                f"{drawn} draws a number of samples, and none is given.", hint="add --samples N or --hours H"
+            )
 
     @property
     def is_filter(self) -> bool:
@@ -147,77 +182,3 @@ class Subset:
         if self.is_draw:
             said |= {"by": "hash", "balance": list(self.strata), "speakers": self.speakers, "seed": self.seed}
         return json.dumps(said, sort_keys=True, ensure_ascii=False) if said else ""
-
-    def describe(self) -> dict[str, Any]:
-        """The options as a run keeps them: only those that were given."""
-        said = {
-            "ids": str(self.ids.path) if self.ids else None,
-            "labels": list(self.labels) or None,
-            "where": self.where.text if self.where else None,
-            "part": "{}/{}".format(*self.part) if self.part else None,
-            "by": self.by if self.by != "source" else None,
-            "balance": list(self.balance) or None,
-            "speakers": self.speakers,
-            "hours": self.hours,
-            "max_tries": self.max_tries,
-            "seed": self.seed or None,
-        }
-        return {name: value for name, value in said.items() if value is not None}
-
-    def _check(self, samples: int | None) -> None:
-        if self.by == "hash" and self.balance:
-            raise UsageError("--by hash and --balance are two draws: choose one.")
-        drawn = "--by hash" if self.by == "hash" else "--balance" if self.balance else None
-        if drawn and samples is None and self.hours is None and self.speakers is None:
-            raise UsageError(
-                f"{drawn} draws a number of samples, and none is given.", hint="add --samples N or --hours H"
-            )
-        if self.is_draw and self.has_spans:
-            raise UsageError(
-                f"--ids {self.ids.path if self.ids else ''} names spans: all of them are taken, and no draw is made.",
-                hint="leave out --by, --balance and --speakers, or give ids alone",
-            )
-
-
-EVERYTHING = Subset()
-"""No choice at all."""
-
-
-def _labels(given: str | Sequence[str]) -> tuple[str, ...]:
-    """Class names; one that has a comma of its own is written in double quotes."""
-    listed = [given] if isinstance(given, str) else list(given)
-    found = [name.strip() for row in csv.reader(listed, skipinitialspace=True) for name in row]
-    if any(not name for name in found):
-        raise UsageError(f"--labels {','.join(listed)!r}: a label is empty.", hint='write --labels "Dog,Bark"')
-    return tuple(dict.fromkeys(found))
-
-
-def _part(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise UsageError(f"--part {text!r}: write it as I/N with I from 1 to N.", hint="the first of four: --part 1/4")
-    return int(match[1]), int(match[2])
-
-
-def _order(by: str | None) -> str:
-    if by is None or by in ORDERS:
-        return by or "source"
-    raise UsageError(f"--by {by!r}: there is 'source' (the first ones) and 'hash' (a uniform draw).")
-
-
-def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
-    listed = given.split(",") if isinstance(given, str) else [part for each in given for part in each.split(",")]
-    names = tuple(dict.fromkeys(name.strip() for name in listed if name.strip()))
-    for name in names:
-        if name not in STRATA and not _EXTRA.fullmatch(name):
-            raise UsageError(
-                f"--balance {name!r}: no such column is known before the media is read.",
-                hint=f"columns: {', '.join(STRATA)}, or extra.NAME",
-            )
-    return names
-
-
-def _positive(value: _Number | None, option: str) -> _Number | None:
-    if value is not None and not 0 < value < float("inf"):
-        raise UsageError(f"{option} {value}: a number above 0 is expected.")
-    return value

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from ...errors import UsageError
-from ...shards.query import check_where, first_line
-from ...shards.sample import SCHEMA
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 _AFTER_MEDIA = ("audio", "video", "image", "more_media", "pulled_at")
-KNOWN = pa.schema([field for field in SCHEMA if field.name not in _AFTER_MEDIA])
-"""The columns that are known before any media is read."""
+
+
+def known_columns() -> list[pa.Field]:
+    """The columns that are known before any media is read."""
+    from ...shards.sample import SCHEMA
+
+    return [field for field in SCHEMA if field.name not in _AFTER_MEDIA]
 
 
 class Unfit(Exception):
@@ -35,10 +37,15 @@ class Expression:
     """
 
     def __init__(self, text: str) -> None:
+        import pyarrow as pa
+
+        from ...shards.query import check_where
+
         self.text = check_where(text)
         lowered = text.lower()
-        named = [field for field in KNOWN if field.name in lowered]
-        self._schema = pa.schema(named or [KNOWN.field("id")])
+        known = known_columns()
+        named = [field for field in known if field.name in lowered]
+        self._schema = pa.schema(named or [field for field in known if field.name == "id"])
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.of([])
 
@@ -51,6 +58,9 @@ class Expression:
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
+    def __str__(self) -> str:
+        return self.text
+
     def of(self, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
         """Whether it is true, row by row.
 
@@ -59,6 +69,9 @@ class Expression:
             UsageError: DuckDB refuses the expression for these rows.
         """
         import duckdb
+        import pyarrow as pa
+
+        from ...shards.query import first_line
 
         try:
             batch = pa.Table.from_pylist(
@@ -72,9 +85,10 @@ class Expression:
             sql = f"SELECT coalesce(CAST(({self.text}\n) AS BOOLEAN), false) FROM candidates"
             return [bool(value) for (value,) in connection.execute(sql).fetchall()]
         except duckdb.Error as error:
+            known = ", ".join(field.name for field in known_columns())
             raise UsageError(
                 f"--where {self.text!r}: {first_line(error)}",
-                hint=f"columns known before media is read: {', '.join(KNOWN.names)}; others: export --where",
+                hint=f"columns known before media is read: {known}; others: export --where",
             ) from error
         finally:
             connection.unregister("candidates")

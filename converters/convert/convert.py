@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +11,10 @@ from ...errors import ProblemsFound
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import check_template
+from .draw import draw_key
 from .inputs import Inputs, check_inputs, read_samples
+from .merge_split import merge, split
+from .options import ConvertOptions
 from .result import ConvertResult, Problem
 from .rows import Made, make_rows
 from .writer import DuplicateIds, Output, check_outputs, encode
@@ -50,13 +52,31 @@ def target_format(format: str, to: str | None, task: str | None) -> tuple[str, s
     return view, task
 
 
-def convert(inputs: Inputs, target: Target) -> ConvertResult:
-    """Convert files of one format to one file of JSON Lines.
+def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOptions | None = None) -> ConvertResult:
+    """Convert files to one file of JSON Lines; `merge` and `split` as formats leave the rows as they are.
+
+    Args:
+        format: What the input is: one of `inputs.READABLE`, or `merge`, or `split`.
+        out: The file to write; of `split`, the folder.
 
     Raises:
         UsageError: A wrong option; an output that is an input, or is there already.
         ProblemsFound: The user template puts the answer into the user turn; nothing is written.
     """
+    options = options or ConvertOptions()
+    options.check_format(format)
+    if format == "merge":
+        return merge(paths, out, max_samples=options.max_samples, seed=options.seed, force=options.force)
+    if format == "split":
+        return split(paths, out, force=options.force)
+    inputs = Inputs(format, paths, options.mapped, options.id_column, options.values, options.modality, options.name,
+                    options.media_dir)  # fmt: skip
+    to, task = target_format(format, options.to, options.task)
+    rows = ViewOptions(task, options.text, options.system, options.user_template, options.allow_answer_in_prompt)
+    return _convert(inputs, Target(out, to, rows, options.max_samples, options.seed, options.files, options.force))
+
+
+def _convert(inputs: Inputs, target: Target) -> ConvertResult:
     view = get_view(target.to)
     check_task(view, target.options.task)
     if target.options.user_template is not None:
@@ -124,11 +144,6 @@ def _draw(rows: Iterator[tuple[Made, bytes]], target: Target) -> frozenset[str]:
         else:
             heapq.heappushpop(drawn, item)
     return frozenset(identity for _, identity in drawn)
-
-
-def draw_key(seed: int, identity: str) -> int:
-    """Where an id stands in the order of a seed."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{identity}".encode()).digest()[:8])
 
 
 def _refuse_leak(leak: str | None) -> None:

@@ -13,13 +13,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UsageError
+from ...options import flag_of
 from ...shards.sample import MEDIA_KINDS, MODALITIES
 from ..candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from ..imports.columns import LIST_FIELDS, MEDIA, check_field
-from ..imports.formats import FORMATS, OPTION_NAMES, ImportFormat
+from ..imports.formats import FORMATS, ImportFormat
 from ..readers import get_reader
 from ..readers.corpora.folder import AUDIO, IMAGE, VIDEO
 from ..views.base import effective_task, language_of
+from .options import ConvertOptions
 from .result import Problem
 
 Sample = dict[str, Any]
@@ -71,7 +73,9 @@ def check_inputs(inputs: Inputs) -> None:
     given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir}
     for option, value in given.items():
         if value and option not in FORMATS[inputs.format].options:
-            raise UsageError(f"convert {inputs.format} takes no {OPTION_NAMES[option]}: it has no columns or paths.")
+            raise UsageError(
+                f"convert {inputs.format} takes no {flag_of(ConvertOptions, option)}: it has no columns or paths."
+            )
     for path in inputs.paths:
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder.")
@@ -84,8 +88,6 @@ def check_inputs(inputs: Inputs) -> None:
             raise UsageError(f"--set: {name!r} differs from row to row; map a column to it: --map COLUMN={name}")
     if inputs.modality is not None and inputs.modality not in MODALITIES:
         raise UsageError(f"--modality {inputs.modality!r}: modalities are {', '.join(MODALITIES)}.")
-    if inputs.media_dir is not None and not inputs.media_dir.is_dir():
-        raise UsageError(f"--media-dir {inputs.media_dir}: there is no such folder.")
 
 
 def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:

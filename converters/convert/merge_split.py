@@ -15,7 +15,7 @@ from ...errors import UsageError
 from ...shards.sample import MODALITIES
 from ...validators.formats.findings import Finding
 from ...validators.formats.reading import read_rows
-from .convert import draw_key
+from .draw import draw_key
 from .result import ConvertResult, Problem
 from .writer import DuplicateIds, Output, check_outputs, encode, opened
 

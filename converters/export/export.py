@@ -27,6 +27,7 @@ from ...shards.store import Store, quote
 from ...shards.tables import ALL_DATASETS, EVENTS
 from .cut_media import derive_media
 from .manifest import make_manifest, write_notice
+from .options import ExportOptions
 from .render import count_outcomes, make_rows, refuse_leaks, render
 from .request import Request, make_request
 from .select import CorpusFacts, ExportFilter, choose, definitions, describe, prepare
@@ -52,44 +53,15 @@ class ExportResult:
     next_command: str | None = None
 
 
-def export(
-    view: str,
-    *,
-    store: Store,
-    task: str | None = None,
-    datasets: Sequence[str] = (),
-    splits: Sequence[str] = (),
-    where: str | None = None,
-    order: str | None = None,
-    text: str | None = None,
-    name: str | None = None,
-    note: str | None = None,
-    media_root: str | None = None,
-    system: str | None = None,
-    user_template: str | None = None,
-    allow_answer_in_prompt: bool = False,
-    include_rejected: bool = False,
-    seed: int = 0,
-) -> ExportResult:
+def export(view: str, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
     """Publish one version of a view, or return the version that the same request made before.
-
-    Args:
-        task: `sft` or `grpo` for `msswift`.
-        splits: The corpus's split names, roles (`train`, `validation`, `test`) or globs.
-        where: One DuckDB expression over the columns of `samples`.
-        order: `hash` (by SHA-256 of seed and id) or `id`; the view's own by default.
-        text: `raw` or `clean`; the view's own by default.
-        media_root: Absolute path that media paths in the export start with; the store's own by default.
 
     Raises:
         UsageError: An option does not fit.
         ProblemsFound: No sample has a row, or a user template holds the answer.
     """
-    request = make_request(
-        view, store=store, task=task, datasets=datasets, splits=splits, where=where, order=order, text=text, name=name,
-        media_root=media_root, system=system, user_template=user_template,
-        allow_answer_in_prompt=allow_answer_in_prompt, include_rejected=include_rejected, seed=seed,
-    )  # fmt: skip
+    options = options or ExportOptions()
+    request = make_request(view, store=store, options=options)
     with connect(store) as connection:
         facts = CorpusFacts.read(connection, request.selection.datasets)
         _check_datasets(connection, request.selection, store)
@@ -97,7 +69,7 @@ def export(
         known = exports.remembered(store, request.name, key)
         if known is not None:
             return _result(known, request, reused=True)
-        return _publish(store, connection, request, facts, key, note)
+        return _publish(store, connection, request, facts, key, options)
 
 
 def _check_datasets(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, store: Store) -> None:
@@ -140,7 +112,7 @@ def _publish(
     request: Request,
     facts: CorpusFacts,
     key: str,
-    note: str | None,
+    options: ExportOptions,
 ) -> ExportResult:
     versions = store.versions()
     folder = store.root / "exports" / request.name
@@ -150,7 +122,7 @@ def _publish(
     view = prepare(
         connection, request.selection, request.view, request.options, facts=facts, media_root=request.media_root
     )
-    run = Run("export", _dataset(request), f"export {request.view.name}", request.describe())
+    run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
     with _scratch(folder, key) as scratch:
         made = make_rows(connection, request, view, scratch)
         counts = count_outcomes(connection)
@@ -166,7 +138,7 @@ def _publish(
         ordered = render(connection, request, finished)
         statements = [*definitions(connection), made, ordered]
         manifest = make_manifest(
-            connection, request, run, counts=counts, tables=versions, sql=statements, note=note, key=key
+            connection, request, run, counts=counts, tables=versions, sql=statements, note=options.note, key=key
         )
         write_notice(connection, finished / "NOTICE", request)
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)

@@ -1,24 +1,20 @@
-"""What an export is asked for: every option, checked once, before any work."""
+"""What an export is asked for: its options, and what they mean for one view and store."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...errors import UsageError
-from ...shards.query import check_where
 from ...shards.sample import check_name
 from ...shards.store import Store
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.msswift import ANY_TAG
 from ..views.prompts import TAG_FIELD, check_template
+from .options import ExportOptions
 from .select import ExportFilter, describe
-
-ORDERS = ("hash", "id")
-TEXTS = ("raw", "clean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +39,15 @@ class Request:
         }
 
 
-def make_request(
-    view_name: str,
-    *,
-    store: Store,
-    task: str | None = None,
-    datasets: Sequence[str] = (),
-    splits: Sequence[str] = (),
-    where: str | None = None,
-    order: str | None = None,
-    text: str | None = None,
-    name: str | None = None,
-    media_root: str | None = None,
-    system: str | None = None,
-    user_template: str | None = None,
-    allow_answer_in_prompt: bool = False,
-    include_rejected: bool = False,
-    seed: int = 0,
-) -> Request:
-    """The request that these options make; see `converters.export.export.export`.
+def make_request(view_name: str, *, store: Store, options: ExportOptions) -> Request:
+    """The request that these options make of a view.
 
     Raises:
-        UsageError: An option does not fit.
+        UsageError: There is no such view, or an option does not fit it.
     """
     view = get_view(view_name)
-    task = check_task(view, task)
-    order, text = order or view.order, text or view.text
-    if order not in ORDERS:
-        raise UsageError(f"--order takes {' or '.join(ORDERS)}, not {order!r}.")
-    if text not in TEXTS:
-        raise UsageError(f"--text takes {' or '.join(TEXTS)}, not {text!r}.")
+    task = check_task(view, options.task)
+    system, user_template = options.system or None, options.user_template
     if (system or user_template) and not view.tasks:
         raise UsageError(f"--system and --user-template are for conversations; the view {view.name!r} has none.")
     if user_template is not None:
@@ -83,17 +58,14 @@ def make_request(
                 f"{option} holds {tag[0]}: rows have as many tags as media, so tags are not written by hand.",
                 hint=f'where they go is said by {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
             )
-    if where is not None:
-        check_where(where)
-    root = media_root or str(store.root)
-    if not root.startswith("/"):
-        raise UsageError(f"--media-root {root!r} must be an absolute path.")
+    root = options.media_root or str(store.root)
+    name = options.name or "-".join(part for part in (view.name, task) if part)
     return Request(
         view,
-        check_name(name or "-".join(part for part in (view.name, task) if part), what="export"),
-        ExportFilter(tuple(sorted(set(datasets))), tuple(splits), where, include_rejected),
-        ViewOptions(task, text, system or None, user_template, allow_answer_in_prompt),
-        order,
-        seed,
+        check_name(name, what="export"),
+        ExportFilter(tuple(sorted(set(options.datasets))), options.splits, options.where, options.include_rejected),
+        ViewOptions(task, options.text or view.text, system, user_template, options.allow_answer_in_prompt),
+        options.order or view.order,
+        options.seed,
         root.rstrip("/") or "/",
     )

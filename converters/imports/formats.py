@@ -11,19 +11,6 @@ from dataclasses import dataclass
 SAMPLE_OPTIONS = frozenset({"values", "link", "update"})
 TABLE_OPTIONS = SAMPLE_OPTIONS | {"columns", "id_column", "media_dir"}
 ALIGNMENT_OPTIONS = frozenset({"word_tier", "phone_tier", "producer"})
-OPTION_NAMES = {
-    "values": "--set",
-    "link": "--link",
-    "update": "--on-conflict update",
-    "columns": "--map",
-    "id_column": "--id-column",
-    "media_dir": "--media-dir",
-    "classes": "--classes",
-    "word_tier": "--word-tier",
-    "phone_tier": "--phone-tier",
-    "producer": "--producer",
-}
-"""Options that only some formats take -> how the command line calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +24,7 @@ class ImportFormat:
         files: What the reader is handed: `beside` (the file with its checksum; of a folder the files that lie directly
             in it), `shards` (the same without checksums) or `tree` (every file under the folder, without checksums).
             Of a folder only files that the reader accepts.
-        options: Which of `OPTION_NAMES` mean something to it.
+        options: Which of the options that only some formats take mean something to it.
         holds: What it counts, for people: "holds no rows".
         aligns: Whether it lays annotations over stored samples (`alignments.py`) instead of making samples.
     """

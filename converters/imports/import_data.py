@@ -1,6 +1,6 @@
 """Your own data into a store, without a card: `triptych import FORMAT PATH --name NAME`.
 
-`import_formats.py` lists the formats; a reader of `readers/` parses each; `ingest.py` takes what it makes.
+`formats.py` lists the formats; a reader of `readers/` parses each; `ingest.py` takes what it makes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ..ingest.ingest import Ingest, IngestOptions
 from ..readers import get_reader
 from .alignments import import_alignments, suffix_of
 from .columns import LIST_FIELDS, check_field
-from .formats import FORMATS, OPTION_NAMES, ImportFormat
+from .formats import FORMATS, ImportFormat
+from .options import ImportOptions
 from .shard_patterns import is_pattern, matching_files
 
 OF_FILES = ("split", "config")
@@ -42,65 +43,54 @@ def import_data(
     format: str,
     path: str | Path,
     *,
-    name: str,
     store: Store,
-    columns: Mapping[str, str] | None = None,
-    values: Mapping[str, str] | None = None,
-    id_column: str | None = None,
-    media_dir: str | Path | None = None,
-    link: bool = False,
-    on_conflict: str = "reject",
-    classes: str | Path | None = None,
-    word_tier: str | None = None,
-    phone_tier: str | None = None,
-    producer: str | None = None,
+    options: ImportOptions,
     open_archive: Callable[[RawFile, Path], RawStream] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
-    """Import a table, a folder of media or a corpus in one of the field's formats as the dataset `name`.
+    """Import a table, a folder of media or a corpus in one of the field's formats as the dataset `options.name`.
 
     Args:
-        format: A key of `import_formats.FORMATS`: `csv`, `folder` ...
-        columns: Column of the table -> field of the sample; common names are understood without.
-        values: Field -> value for every row, for example `{"task": "asr", "language": "zh"}`.
-        link: Name media where it lies instead of copying it.
-        classes: File of class names, one a line: what the numbers of `.cls` members stand for.
-        word_tier, phone_tier: Names of the tiers of a TextGrid, or of CTM files, where they are not the usual ones.
-        producer: Who made the alignments, for the annotations; `import textgrid` by default.
+        format: A key of `formats.FORMATS`: `csv`, `folder` ...
         open_archive: Opens an archive as raw files, given a folder for large members.
-        on_conflict: `reject` (default) or `update` rows whose id is stored with other content.
 
     Raises:
         UsageError: No such file, format, column or field.
     """
     path = Path(path).expanduser().absolute()
-    check_request(format, path, name=name, on_conflict=on_conflict)
+    check_request(format, path, options=options)
     spec = FORMATS[format]
-    defaults = _defaults(values or {})
-    given = {"columns": columns, "id_column": id_column, "media_dir": media_dir, "classes": classes, "values": values,
-             "link": link, "update": on_conflict == "update", "word_tier": word_tier, "phone_tier": phone_tier,
-             "producer": producer}  # fmt: skip
-    _check_options(format, given)
-    options = _reader_options(format, path, columns, id_column, media_dir, defaults)
-    options |= {"word_tier": word_tier, "phone_tier": phone_tier}
-    options["classes"] = _class_names(Path(classes)) if classes else []
+    defaults = _defaults(options.values)
+    given = _reader_options(format, path, options, defaults)
     if open_archive is not None:
-        options["open_archive"] = lambda file: open_archive(file, store.media.scratch)
-    run = Run("import", name, f"import {format}", {"path": str(path), "set": dict(values or {}), "link": link})
-    context = ReadContext(name, options, spool=store.media.scratch)
-    files = _files(spec, path, context, values or {})
+        given["open_archive"] = lambda file: open_archive(file, store.media.scratch)
+    asked = {name: value for name, value in options.asked().items() if name != "name"}
+    run = Run("import", options.name, f"import {format}", asked | _as_before(path, options))
+    context = ReadContext(options.name, given, spool=store.media.scratch)
+    files = _files(spec, path, context, options.values)
     if spec.aligns:
         context.accepts = lambda inside: inside.lower().endswith(suffix_of(format))
-        import_alignments(format, files, store=store, run=run, options=options, producer=producer)
-        return _finished(run, 0, store, path, options)
+        import_alignments(format, files, store=store, run=run, options=given, producer=options.producer)
+        return _finished(run, 0, store, path, given)
     store.media.sweep_scratch()
     ingest = Ingest(
         store,
         run,
-        IngestOptions(defaults=defaults, link=link, on_conflict=on_conflict, compare="row", progress=progress),
+        IngestOptions(
+            defaults=defaults,
+            link=options.link,
+            on_conflict=options.on_conflict,
+            compare="row",
+            progress=progress,
+        ),
     )
     ingest.take(get_reader(spec.reader)(files, context))
-    return _finished(run, ingest.updated, store, path, options)
+    return _finished(run, ingest.updated, store, path, given)
+
+
+def _as_before(path: Path, options: ImportOptions) -> dict[str, Any]:
+    """What every record of an import holds, also where it is the default."""
+    return {"path": str(path), "set": dict(options.values), "link": options.link}
 
 
 def _finished(run: Run, updated: int, store: Store, path: Path, options: dict[str, Any]) -> ImportResult:
@@ -111,14 +101,17 @@ def _finished(run: Run, updated: int, store: Store, path: Path, options: dict[st
     return ImportResult(run.dataset, run.run_id, run.account, updated, list(options["notes"]))
 
 
-def check_request(format: str, path: str | Path, *, name: str, on_conflict: str = "reject") -> None:
+def check_request(format: str, path: str | Path, *, options: ImportOptions) -> None:
     """Raises UsageError where nothing could come of an import: before a store is made for it."""
     path = Path(path).expanduser().absolute()
-    check_name(name, what="dataset")
+    check_name(options.name, what="dataset")
     if format not in FORMATS:
         raise UsageError(f"import reads {', '.join(FORMATS)}; not {format!r}.")
-    if on_conflict not in ("reject", "update"):
-        raise UsageError(f"--on-conflict takes 'reject' or 'update', not {on_conflict!r}.")
+    _check_path(format, path)
+    options.check_format(format)
+
+
+def _check_path(format: str, path: Path) -> None:
     reads = FORMATS[format].reads
     if reads == "shards" and is_pattern(path):
         matching_files(path)
@@ -128,14 +121,6 @@ def check_request(format: str, path: str | Path, *, name: str, on_conflict: str 
     if not ((path.is_dir() and reads != "file") or (path.is_file() and reads != "folder")):
         kind = reads if reads in ("file", "folder") else "file or folder"
         raise UsageError(f"{path} is not a {kind}: `import {format}` reads a {kind}.")
-
-
-def _check_options(format: str, given: Mapping[str, Any]) -> None:
-    """Raises UsageError where an option was given that means nothing to the format."""
-    for option, value in given.items():
-        if value and option not in FORMATS[format].options:
-            takers = ", ".join(name for name, spec in FORMATS.items() if option in spec.options)
-            raise UsageError(f"import {format} takes no {OPTION_NAMES[option]}: that is for {takers}.")
 
 
 def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
@@ -157,24 +142,18 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
     return defaults
 
 
-def _reader_options(
-    format: str,
-    path: Path,
-    columns: Mapping[str, str] | None,
-    id_column: str | None,
-    media_dir: str | Path | None,
-    defaults: Mapping[str, Any],
-) -> dict[str, Any]:
+def _reader_options(format: str, path: Path, options: ImportOptions, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What every reader is told: `path` is what the user named, `notes` are lines for the user."""
-    if media_dir is not None and not Path(media_dir).is_dir():
-        raise UsageError(f"--media-dir {media_dir}: there is no such folder.")
     return {
         "format": format,
         "path": path,
-        "map": dict(columns or {}),
-        "id_column": id_column,
-        "media_dir": Path(media_dir).expanduser().absolute() if media_dir else None,
+        "map": dict(options.columns),
+        "id_column": options.id_column,
+        "media_dir": options.media_dir.absolute() if options.media_dir else None,
         "text_only": defaults.get("modality") == "text",
+        "word_tier": options.word_tier,
+        "phone_tier": options.phone_tier,
+        "classes": _class_names(options.classes) if options.classes else [],
         "notes": [],
     }
 

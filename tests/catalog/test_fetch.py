@@ -17,7 +17,7 @@ from support.stores import cli, cli_json, command, select
 from support.talks import CARD as HUB_CARD
 from support.talks import parquet
 from triptych.catalog.fetch import fetch
-from triptych.catalog.pull.pull import PullOptions
+from triptych.catalog.pull.options import PullOptions
 from triptych.errors import UsageError
 
 SPOKEN = [Utterance("train", n) for n in range(6)] + [Utterance("test", n) for n in range(20, 23)]

@@ -7,9 +7,10 @@ from typing import Any
 
 from support.remotes import options
 from support.stores import check_accounts, leftovers
-from triptych.catalog.pull.pull import PullOptions, PullResult
+from triptych.catalog.pull.options import PullOptions
+from triptych.catalog.pull.pull import PullResult
 from triptych.catalog.pull.pull import pull as pull_dataset
-from triptych.catalog.subset import Subset
+from triptych.catalog.subset.options import Subset
 from triptych.shards.store import Store
 
 CARD = """
@@ -47,8 +48,8 @@ def pull_from(
     folder: Path, root: Path, name: str, *, selection: dict[str, Any] | None, samples: int | None, **remote: Any
 ) -> PullResult:
     given = PullOptions(
-        samples=samples, mirror=str(folder / "mirror"), cards=(folder / "cards",), remote=options(**remote),
-        selection=Subset.parse(samples=samples, **(selection or {})),
+        samples=samples, mirror=str(folder / "mirror"), cards=(folder / "cards",), clips=options(**remote),
+        subset=Subset.of(**(selection or {})),
     )  # fmt: skip
     result = pull_dataset(name, store=Store.create(root), options=given)
     check_accounts(root)

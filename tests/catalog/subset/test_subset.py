@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from triptych.catalog.pull.options import PullOptions
 from triptych.catalog.subset.filter import BATCH_ROWS, Filter, part_of
 from triptych.catalog.subset.options import Subset
 from triptych.catalog.subset.sample import Draw, KeySet, Listing, hash_key
@@ -35,7 +36,7 @@ DRAWS: list[dict[str, Any]] = [
 
 
 def draw_of(rows: Iterable[Row], **options: Any) -> Draw:
-    listing = Listing(Subset.parse(samples=1, **options))
+    listing = Listing(Subset.of(**options))
     for identity, speaker, language in rows:
         listing.add(identity, {"speaker": speaker, "language": language})
     return listing.draw()
@@ -51,7 +52,7 @@ def candidate(name: str, *, split: str = "train", **fields: Any) -> Candidate:
 
 
 def passed(items: Iterable[Any], **options: Any) -> list[Any]:
-    stage = Filter(Subset.parse(**options), "words", lambda config: {"language": "en"})
+    stage = Filter(Subset.of(**options), "words", lambda config: {"language": "en"})
     return list(stage.apply(items))
 
 
@@ -74,7 +75,7 @@ def listed(tmp_path: Path, text: str) -> Path:
         ({"part": "0/2"}, "I/N"),
         ({"part": "3/2"}, "I/N"),
         ({"part": "half"}, "I/N"),
-        ({"by": "chance"}, "'hash'"),
+        ({"by": "chance"}, "source or hash, not 'chance'"),
         ({"by": "hash"}, "--samples N or --hours H"),
         ({"balance": "speaker"}, "--samples N or --hours H"),
         ({"balance": "duration", "samples": 3}, "extra.NAME"),
@@ -92,12 +93,12 @@ def listed(tmp_path: Path, text: str) -> Path:
 )
 def test_options_that_cannot_be_are_refused_with_what_to_type(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Subset.parse(**options)
+        PullOptions.of(**options)
     assert said in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_no_option_is_no_selection() -> None:
-    nothing = Subset.parse(samples=10)
+    nothing = PullOptions.of(samples=10).subset
     assert nothing == Subset() and nothing.key() == ""
     assert not nothing.is_filter and not nothing.is_draw
 
@@ -106,11 +107,11 @@ def test_a_key_is_equal_for_equal_choices_and_for_nothing_else(tmp_path: Path) -
     a, b = tmp_path / "a.txt", tmp_path / "b.csv"
     a.write_text("x\ny\n")
     b.write_text("id\ny\nx\n")
-    assert Subset.parse(ids=a).key() == Subset.parse(ids=b).key()
-    assert Subset.parse(labels="Dog,Bark").key() == Subset.parse(labels=["bark", "dog"]).key()
-    assert Subset.parse(by="hash", samples=1).key() == Subset.parse(by="hash", hours=2).key()
+    assert Subset.of(ids=a).key() == Subset.of(ids=b).key()
+    assert Subset.of(labels="Dog,Bark").key() == Subset.of(labels=["bark", "dog"]).key()
+    assert Subset.of(by="hash").key() == Subset.of(by="hash", hours=2).key()
     keys = [
-        Subset.parse(samples=1, **options).key()
+        Subset.of(**options).key()
         for options in (
             {}, {"ids": a}, {"labels": "x"}, {"where": "id = 'x'"}, {"part": "1/2"}, {"part": "2/2"}, {"by": "hash"},
             {"by": "hash", "seed": 1}, {"balance": "speaker"}, {"balance": "language"}, {"speakers": 2},
@@ -121,7 +122,7 @@ def test_a_key_is_equal_for_equal_choices_and_for_nothing_else(tmp_path: Path) -
 
 
 def test_a_label_with_a_comma_is_written_in_quotes() -> None:
-    found = Subset.parse(labels=['Dog, "Child speech, kid speaking"', "Bark"]).labels
+    found = Subset.of(labels=['Dog, "Child speech, kid speaking"', "Bark"]).labels
     assert found == ("Dog", "Child speech, kid speaking", "Bark")
 
 
@@ -129,7 +130,7 @@ def test_a_label_with_a_comma_is_written_in_quotes() -> None:
 
 
 def test_ids_one_a_line_with_comments_and_the_corpus_ids_as_they_are(tmp_path: Path) -> None:
-    found = Subset.parse(ids=listed(tmp_path, "\ufeff# chosen by hand\na\n\n-b c\nd,e\n")).ids
+    found = Subset.of(ids=listed(tmp_path, "\ufeff# chosen by hand\na\n\n-b c\nd,e\n")).ids
     assert found is not None and not found.has_spans
     assert dict(found.spans) == {"a": (None,), "-b c": (None,), "d,e": (None,)}
 
@@ -141,7 +142,7 @@ def test_ids_one_a_line_with_comments_and_the_corpus_ids_as_they_are(tmp_path: P
     ids=["csv", "tsv with a header", "columns in any order"],
 )  # fmt: skip
 def test_ids_with_spans(tmp_path: Path, text: str) -> None:
-    found = Subset.parse(ids=listed(tmp_path, text)).ids
+    found = Subset.of(ids=listed(tmp_path, text)).ids
     assert found is not None and found.has_spans
     assert dict(found.spans) == {"a": ((1.5, 3.0), (4.0, 5.0)), "b": ((0.0, 2.0),)}
 
@@ -159,12 +160,12 @@ def test_ids_with_spans(tmp_path: Path, text: str) -> None:
 )
 def test_a_list_that_cannot_be_read_says_the_line(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Subset.parse(ids=listed(tmp_path, text))
+        Subset.of(ids=listed(tmp_path, text))
 
 
 def test_a_list_that_is_not_there_is_said() -> None:
     with pytest.raises(UsageError, match="No such file"):
-        Subset.parse(ids="/nowhere/ids.txt")
+        Subset.of(ids="/nowhere/ids.txt")
 
 
 def test_listed_ids_pass_whole_or_by_the_corpus_own_id_and_the_rest_is_filtered(tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_labels_take_any_of_them_whatever_their_case() -> None:
 
 
 def test_a_label_that_nothing_has_is_told_with_the_nearest_that_is_there() -> None:
-    stage = Filter(Subset.parse(labels="Dgo,Cat"), "words", lambda config: {})
+    stage = Filter(Subset.of(labels="Dgo,Cat"), "words", lambda config: {})
     list(stage.apply([candidate("a", labels=["Dog"]), candidate("b", labels=["Cat"])]))
     assert stage.unmet_labels() == ["'Dgo' (there is 'Dog')"]
 
@@ -264,7 +265,7 @@ def test_where_holds_back_no_more_than_a_few_megabytes() -> None:
             taken += 1
             yield Candidate(str(n), "train", {}, [("audio", Blob("x", data=bytes(3_000_000)))])
 
-    stage = Filter(Subset.parse(where="id is not null"), "words", lambda config: {})
+    stage = Filter(Subset.of(where="id is not null"), "words", lambda config: {})
     next(iter(stage.apply(source())))
     assert taken <= 3
 
@@ -425,7 +426,7 @@ def test_ids_that_stand_twice_are_drawn_once() -> None:
 
 
 def test_a_listing_holds_a_million_rows_in_few_bytes() -> None:
-    listing = Listing(Subset.parse(samples=1, balance="language,speaker"))
+    listing = Listing(Subset.of(balance="language,speaker"))
     for n in range(20_000):
         listing.add(f"dataset/train/a-rather-long-identifier-{n:012d}", {"speaker": str(n % 50), "language": "en"})
     held = sum(buffer.itemsize * len(buffer) for buffer in (listing._keys, listing._strata, listing._speakers))
@@ -440,5 +441,5 @@ def test_an_id_list_of_audioset_form_is_read(tmp_path: Path) -> None:
         file.write("# YTID, start_seconds, end_seconds, positive_labels\n")
         csv.writer(file).writerow(["ytid", "start_seconds", "end_seconds", "positive_labels"])
         csv.writer(file).writerows(lines)
-    found = Subset.parse(ids=path).ids
+    found = Subset.of(ids=path).ids
     assert found is not None and dict(found.spans) == {"--4gqARaEJE": ((0.0, 10.0),)}

@@ -12,6 +12,7 @@ import pytest
 from support.stores import check_accounts, clip, ingest, one
 from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.imports.import_data import import_data
+from triptych.converters.imports.options import ImportOptions
 from triptych.converters.ingest.event_log import read_ledger, read_withdrawn
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.converters.ingest.stored_ids import StoredIds
@@ -45,7 +46,7 @@ def test_each_of_many_rows_without_media_is_an_event_and_an_import_again_writes_
     monkeypatch.setattr(hashes, "SETTLE_AT", 3_000)
     source = table(tmp_path / "t.csv", ROWS)
     for _ in range(2):
-        account = import_data("csv", source, name="d", store=store).account
+        account = import_data("csv", source, store=store, options=ImportOptions(name="d")).account
         assert (account.candidates, account.kept, dict(account.dropped)) == (ROWS, 0, {"missing_media": ROWS})
         assert one(store, "select count(*) from events") == ROWS
         assert one(store, "select count(distinct candidate) from events") == ROWS

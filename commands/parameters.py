@@ -1,0 +1,109 @@
+"""Parameters of commands: those that many share, and those that a model of options makes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from ..options import Options, Parameter, parameters, split_commas
+
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", envvar="TRIPTYCH_STORE", help="The store; default: ./store.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+CardsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--cards", metavar="DIR", help="A folder of your own cards; they go before the others."),
+]
+
+
+def takes(model: type[Options], *, only: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command that takes the options of a model: they stand in place of its parameter `options`.
+
+    Args:
+        only: The names of those that it takes; all of them by default.
+    """
+    taken = [each for each in parameters(model) if not only or each.name in only]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        own = list(signature.parameters.values())
+        place = next(index for index, each in enumerate(own) if each.name == "options")
+        made = [*own[:place], *(_parameter(each) for each in taken), *own[place + 1 :]]
+
+        @functools.wraps(function)
+        def command(**given: Any) -> None:
+            options = {each.name: _typed(each, given.pop(each.name)) for each in taken}
+            function(**given, options=model.of(**options))
+
+        in_order = sorted(made, key=lambda each: each.default is not inspect.Parameter.empty)
+        keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in in_order]
+        command.__signature__ = signature.replace(parameters=keywords)  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in made}
+        return command
+
+    return decorate
+
+
+def _parameter(option: Parameter) -> inspect.Parameter:
+    """An option as Typer reads it."""
+    several = option.item is not None or option.is_mapping
+    kind = _typer_kind(option)
+    if not option.required and (option.default is None or several):
+        kind = kind | None
+    said = option.option.help
+    if option.option.choices:
+        said = f"{said.removesuffix('.')} ({' or '.join(option.option.choices)})." if not _names_all(option) else said
+    annotation: Any = Annotated[
+        kind,
+        typer.Option(
+            *option.flags,
+            help=said,
+            envvar=option.option.env,
+            metavar=None if option.kind is bool else option.metavar,
+            rich_help_panel=option.option.group or None,
+        ),
+    ]
+    default = inspect.Parameter.empty if option.required else None if several else option.default
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _typer_kind(option: Parameter) -> Any:
+    """The type that Typer converts to; of a path or URL it is text."""
+    if option.is_mapping:
+        return list[str]
+    if option.item is not None:
+        return list.__class_getitem__(option.item)
+    return option.kind if isinstance(option.kind, type) else str
+
+
+def _names_all(option: Parameter) -> bool:
+    return all(choice in option.option.help for choice in option.option.choices)
+
+
+def _typed(option: Parameter, value: Any) -> Any:
+    return pairs(value, option=option.flag) if option.is_mapping else value
+
+
+def pairs(values: list[str] | None, *, option: str) -> dict[str, str]:
+    """`["a=b"]` as a mapping; the value may hold further equal signs."""
+    found: dict[str, str] = {}
+    for value in values or []:
+        key, equals, rest = value.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{option} {value!r}: write it as {option} KEY=VALUE.")
+        if key in found:
+            raise UsageError(f"{option}: {key!r} is given twice.")
+        found[key] = rest
+    return found
+
+
+def listed(values: list[str] | None) -> tuple[str, ...]:
+    """Values of a repeatable option, each of which may hold several, separated by commas."""
+    return split_commas(values or ())

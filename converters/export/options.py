@@ -1,0 +1,67 @@
+"""`ExportOptions`: every option of `export`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from ...errors import UsageError
+from ...options import Option, Options
+
+ORDERS = ("hash", "id")
+TEXTS = ("raw", "clean")
+ROWS = "Which samples"
+CONVERSATIONS = "Conversations"
+TEXT = "What rows look like"
+VERSION = "The version"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(Options):
+    """Options of an export."""
+
+    task: Annotated[str | None, Option("sft or grpo, for msswift.", TEXT)] = None
+    datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()
+    splits: Annotated[
+        tuple[str, ...],
+        Option("Names, roles (train, validation, test) or globs; an assigned split goes before the corpus's.", ROWS,
+               name="split"),
+    ] = ()  # fmt: skip
+    where: Annotated[str | None, Option("One SQL expression over the columns of samples.", ROWS, metavar="SQL")] = None
+    include_rejected: Annotated[bool, Option("Take rejected samples too.", ROWS)] = False
+    order: Annotated[
+        str | None,
+        Option("hash (stable when rows are added) or id; default: hash for training views, id for unified.", TEXT,
+               choices=ORDERS),
+    ] = None  # fmt: skip
+    seed: Annotated[int, Option("Another seed is another hash order.", TEXT)] = 0
+    text: Annotated[
+        str | None,
+        Option("raw or clean (lower case where the corpus is upper, no spaces between Chinese characters, tags to "
+               "punctuation); default: clean for training views, raw for unified.", TEXT, choices=TEXTS),
+    ] = None  # fmt: skip
+    system: Annotated[str | None, Option("A system message before every conversation.", CONVERSATIONS)] = None
+    user_template: Annotated[
+        str | None,
+        Option("The user turn, from {modality_tag}, {prompt} and fields such as {question}; refused where it holds "
+               "the answer.", CONVERSATIONS),
+    ] = None  # fmt: skip
+    allow_answer_in_prompt: Annotated[
+        bool, Option("Publish even where the user turn holds the answer.", CONVERSATIONS)
+    ] = False
+    name: Annotated[str | None, Option("The export's name; default: the view's name and task.", VERSION)] = None
+    note: Annotated[str | None, Option("A remark, kept in the manifest.", VERSION)] = None
+    media_root: Annotated[
+        str | None,
+        Option("Absolute path that media paths start with; default: the store's own.", VERSION, takes=str | Path,
+               metavar="PATH"),
+    ] = None  # fmt: skip
+
+    def check(self) -> None:
+        if self.where is not None:
+            from ...shards.query import check_where
+
+            check_where(self.where)
+        if self.media_root and not self.media_root.startswith("/"):
+            raise UsageError(f"--media-root {self.media_root!r} must be an absolute path.")

@@ -1,0 +1,69 @@
+"""`ImportOptions`: every option of `import`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from ...errors import UsageError
+from ...options import Option, Options, parameters
+from .formats import FORMATS
+
+ROWS = "Rows and columns"
+MEDIA = "Media"
+ALIGNMENTS = "Alignments (textgrid, ctm)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions(Options):
+    """Options of an import."""
+
+    name: Annotated[str, Option("The dataset's name in the store.", ROWS)]
+    columns: Annotated[
+        Mapping[str, str],
+        Option("Which field of the sample a column fills; common names are understood.", ROWS, flags=("--map",),
+               metavar="COLUMN=FIELD"),
+    ] = field(default_factory=dict)  # fmt: skip
+    values: Annotated[
+        Mapping[str, str],
+        Option("The same value for every row: --set task=asr --set language=zh.", ROWS, flags=("--set",),
+               metavar="FIELD=VALUE"),
+    ] = field(default_factory=dict)  # fmt: skip
+    id_column: Annotated[str | None, Option("The column that identifies a row; default: the media's path.", ROWS)] = (
+        None
+    )
+    on_conflict: Annotated[
+        str, Option("What to do with rows that changed since the last import.", ROWS, choices=("reject", "update"))
+    ] = "reject"
+    media_dir: Annotated[
+        Path | None,
+        Option("Where relative media paths start; default: the folder of the table.", MEDIA, metavar="DIR"),
+    ] = None
+    link: Annotated[bool, Option("Name media where it lies; copy nothing.", MEDIA)] = False
+    classes: Annotated[
+        Path | None,
+        Option("webdataset: names of the classes, one a line, for the numbers in .cls.", ROWS, metavar="FILE"),
+    ] = None
+    word_tier: Annotated[str | None, Option("What the words are called there; default: words.", ALIGNMENTS)] = None
+    phone_tier: Annotated[str | None, Option("What the phones are called there; default: phones.", ALIGNMENTS)] = None
+    producer: Annotated[str | None, Option("Who made the alignments, for the annotations.", ALIGNMENTS)] = None
+
+    def check(self) -> None:
+        if self.media_dir is not None and not self.media_dir.is_dir():
+            raise UsageError(f"--media-dir {self.media_dir}: there is no such folder.")
+
+    def check_format(self, format: str) -> None:
+        """Raises UsageError where an option was given that means nothing to the format."""
+        given = self.asked()
+        for parameter in parameters(type(self)):
+            field_name = {"on_conflict": "update"}.get(parameter.name, parameter.name)
+            if parameter.name in given and field_name in _FORMAT_OPTIONS - FORMATS[format].options:
+                takers = ", ".join(name for name, spec in FORMATS.items() if field_name in spec.options)
+                typed = "--on-conflict update" if field_name == "update" else parameter.flag
+                raise UsageError(f"import {format} takes no {typed}: that is for {takers}.")
+
+
+_FORMAT_OPTIONS = frozenset().union(*(spec.options for spec in FORMATS.values()))
+"""Options that only some formats take."""

@@ -1,0 +1,364 @@
+"""What an option is: said once, as a field of a model, from which everything else derives.
+
+    @dataclass(frozen=True, kw_only=True)
+    class ExportOptions(Options):
+        seed: Annotated[int, Option("Of the hash order.", "Rows")] = 0
+
+The field carries the option's type, default, help and heading. The command line, the functions of the API with their
+signatures and docstrings, the dry run, the record of a run and the tables of the docs are made from it. A field
+without an `Option` is for the program alone. A field whose type is another model lends its options to this one.
+
+`Model.of(samples=10, part="1/4")` takes options as people give them: it converts each to the type of its field, or says
+which one cannot be. The constructor takes values of those types. Both check them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields, replace
+from difflib import get_close_matches
+from functools import reduce
+from numbers import Integral, Real
+from operator import or_
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from .errors import UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KINDS = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "True or False"}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What is said of an option beside its type and default.
+
+    Attributes:
+        help: One sentence or two for `--help`, docstrings and docs.
+        group: The heading under which it is listed.
+        name: What it is called in Python, where that is not the name of the field.
+        flags: What it is called on the command line, where that is not `--` and its name.
+        env: Environment variable that gives it on the command line.
+        metavar: What stands for the value in help and docs.
+        choices: The only values there are.
+        min: The smallest value; `above`: values are larger than this.
+        takes: The type that people give, where `read` makes another one of it.
+        read: Makes the value of the field from what was given; raises UsageError.
+        recorded: Whether the record of a run may hold it; a password may not.
+    """
+
+    help: str
+    group: str = ""
+    _: KW_ONLY
+    name: str = ""
+    flags: tuple[str, ...] = ()
+    env: str | None = None
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    min: int | None = None
+    above: int | None = None
+    takes: Any = None
+    read: Callable[[Any], Any] | None = None
+    recorded: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One option of a model, resolved.
+
+    Attributes:
+        path: The fields that lead to it: `("subset", "ids")`.
+        name: What it is called in Python.
+        type: The type that people give.
+        default: The value of the field without it; `MISSING` where it must be given.
+    """
+
+    path: tuple[str, ...]
+    name: str
+    type: Any
+    default: Any
+    option: Option
+
+    @property
+    def kind(self) -> Any:
+        """The type without `| None`."""
+        kinds = [each for each in _members(self.type) if each is not type(None)]
+        return _any_of(kinds)
+
+    @property
+    def item(self) -> Any:
+        """The type of one value, where several are taken; else None."""
+        return get_args(self.kind)[0] if get_origin(self.kind) in (tuple, frozenset) else None
+
+    @property
+    def is_mapping(self) -> bool:
+        return get_origin(self.kind) is Mapping or get_origin(self.kind) is dict or self.kind is Mapping
+
+    @property
+    def accepted(self) -> Any:
+        """The type as the API takes it: a path may be text, and one value stands for a list of one."""
+        if self.is_mapping:
+            return self.type
+        item = self.item
+        kinds = [each for each in ([item] if item is not None else _members(self.type)) if each is not type(None)]
+        if Path in kinds and str not in kinds:
+            kinds.insert(0, str)
+        if item is not None:
+            kinds.append(Sequence[str | Path] if item is Path else Sequence[str])
+        if type(None) in _members(self.type):
+            kinds.append(type(None))
+        return _any_of(kinds)
+
+    @property
+    def accepted_text(self) -> str:
+        """That type as it is written."""
+        return inspect.formatannotation(self.accepted).replace("collections.abc.", "").replace("pathlib.", "")
+
+    @property
+    def shown_default(self) -> Any:
+        """The default as the API shows it; of a value that people write otherwise, None."""
+        return () if self.item is not None else self.default
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What it is called on the command line; a switch can be turned off again."""
+        if self.option.flags:
+            return self.option.flags
+        flag = f"--{self.name.replace('_', '-')}"
+        return (f"{flag}/--no-{flag[2:]}",) if self.kind is bool else (flag,)
+
+    @property
+    def flag(self) -> str:
+        """Its first name, for messages."""
+        return next(flag for flag in self.flags if flag.startswith("--")).partition("/")[0]
+
+    @property
+    def metavar(self) -> str:
+        """What stands for its value in help and docs."""
+        known = {int: "N", float: "X", Path: "PATH"}
+        return self.option.metavar or known.get(self.item or self.kind, self.flag.removeprefix("--").upper())
+
+    def convert(self, value: Any) -> Any:
+        """What was given as the value of the field.
+
+        Raises:
+            UsageError: It is of another type, or `read` refuses it.
+        """
+        if self.is_mapping:
+            if not isinstance(value, Mapping):
+                raise self._wrong_type(value, "a mapping of names to values")
+            found: Any = {str(key): _plain_text(item) for key, item in value.items()}
+        elif self.item is not None:
+            given = [value] if isinstance(value, str | os.PathLike) else value
+            if not isinstance(given, Sequence | set | frozenset) or isinstance(given, bytes):
+                raise self._wrong_type(value, f"{_KINDS[self.item]}, or a list")
+            found = tuple(self._one(each, (self.item,)) for each in given)
+            if self.option.read is None and self.item is str:
+                found = split_commas(found)
+        else:
+            found = self._one(value, _members(self.kind))
+        if self.option.read is not None:
+            found = self.option.read(found)
+        return frozenset(found) if get_origin(self.kind) is frozenset else found
+
+    def check(self, value: Any) -> None:
+        """Raises UsageError where a value lies outside of its limits."""
+        option = self.option
+        if value is None:
+            return
+        if option.choices and value not in option.choices:
+            raise UsageError(f"{self.flag} takes {' or '.join(option.choices)}, not {value!r}.")
+        if option.min is not None and not value >= option.min:
+            raise UsageError(f"{self.flag} {value}: at least {option.min} is expected.")
+        if option.above is not None and not option.above < value < float("inf"):
+            raise UsageError(f"{self.flag} {value}: a number above {option.above} is expected.")
+
+    def _one(self, value: Any, kinds: Sequence[Any]) -> Any:
+        if isinstance(value, bool) and bool not in kinds:
+            raise self._wrong_type(value, _KINDS[kinds[0]])
+        if bool in kinds and isinstance(value, bool):
+            return value
+        if int in kinds and isinstance(value, Integral):
+            return int(value)
+        if float in kinds and isinstance(value, Real):
+            return float(value)
+        if Path in kinds and isinstance(value, str | os.PathLike):
+            return os.fspath(value) if str in kinds else Path(value).expanduser()
+        if str in kinds and isinstance(value, str):
+            return value
+        raise self._wrong_type(value, _KINDS[kinds[0]])
+
+    def _wrong_type(self, value: Any, expected: str) -> UsageError:
+        return UsageError(f"{self.name}={value!r}: expected {expected}, got {type(value).__name__}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the models of options."""
+
+    def __post_init__(self) -> None:
+        for parameter in parameters(type(self)):
+            if len(parameter.path) == 1:
+                parameter.check(getattr(self, parameter.path[0]))
+        self.check()
+
+    def check(self) -> None:
+        """Raises UsageError where options contradict each other, or what they name is not there."""
+
+    @classmethod
+    def of(cls, **given: Any) -> Self:
+        """The options as people give them, by their names in Python; None is the same as not given.
+
+        Raises:
+            UsageError: An option that does not exist, is of another type, or cannot be.
+        """
+        values = {name: value for name, value in given.items() if value is not None}
+        named = {parameter.name: parameter for parameter in parameters(cls)}
+        for name in values:
+            if name not in named:
+                close = get_close_matches(name, named, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"options: {', '.join(named)}"
+                raise UsageError(f"There is no option {name!r}.", hint=hint)
+        missing = [
+            parameter.name for parameter in named.values() if parameter.required and parameter.name not in values
+        ]
+        if missing:
+            raise UsageError(f"{' and '.join(missing)} must be given.")
+        built: Self = _build(cls, {named[name].path: named[name].convert(value) for name, value in values.items()})
+        return built
+
+    def asked(self) -> dict[str, Any]:
+        """The options that differ from their defaults, as plain values: what the record of a run keeps."""
+        found: dict[str, Any] = {}
+        for parameter in parameters(type(self)):
+            value = self.value(parameter)
+            if value != parameter.default and parameter.option.recorded:
+                found[parameter.name] = _plain(value)
+        return found
+
+    def value(self, parameter: Parameter) -> Any:
+        """The value of one of its parameters."""
+        found: Any = self
+        for name in parameter.path:
+            found = getattr(found, name)
+        return found
+
+    def changed(self, **values: Any) -> Self:
+        """A copy with other values of fields."""
+        return replace(self, **values)
+
+
+def parameters(model: type[Options]) -> tuple[Parameter, ...]:
+    """The options of a model in their order, those of models inside it among them."""
+    if model not in _READ:
+        _READ[model] = tuple(_read(model))
+    return _READ[model]
+
+
+_READ: dict[type[Options], tuple[Parameter, ...]] = {}
+
+
+def _read(model: type[Options]) -> Iterator[Parameter]:
+    hints = get_type_hints(model, include_extras=True)
+    for field in fields(model):
+        hint = hints[field.name]
+        if isinstance(hint, type) and issubclass(hint, Options):
+            for inner in parameters(hint):
+                yield replace(inner, path=(field.name, *inner.path))
+            continue
+        option = next((each for each in get_args(hint)[1:] if isinstance(each, Option)), None)
+        if get_origin(hint) is Annotated and option is not None:
+            default = _default(field)
+            given = option.takes or get_args(hint)[0]
+            if default is None and type(None) not in _members(given):
+                given = given | None
+            yield Parameter((field.name,), option.name or field.name, given, default, option)
+
+
+def described_by(model: type[Options]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A function that takes the options of a model by name: its signature and its docstring list each of them.
+
+    The function ends in `**options`; its docstring has a line `{options}` in its list of arguments.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        function.__signature__ = signature_with(function, model)  # type: ignore[attr-defined]
+        if function.__doc__:
+            listed = "\n        ".join(f"{each.name}: {each.option.help}" for each in parameters(model))
+            function.__doc__ = function.__doc__.replace("{options}", listed)
+        return function
+
+    return decorate
+
+
+def signature_with(function: Callable[..., Any], model: type[Options]) -> inspect.Signature:
+    """The signature of a function whose `**options` are those of a model."""
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    taken = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if each.required else each.shown_default,
+            annotation=each.accepted,
+        )
+        for each in parameters(model)
+    ]
+    return signature.replace(parameters=[*own, *taken])
+
+
+def flag_of(model: type[Options], field: str) -> str:
+    """What a field is called on the command line."""
+    return next(parameter.flag for parameter in parameters(model) if parameter.path[-1] == field)
+
+
+def split_commas(values: Sequence[str]) -> tuple[str, ...]:
+    """Values of which each may hold several, separated by commas."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def _build(model: type[Any], values: Mapping[tuple[str, ...], Any]) -> Any:
+    """A model, and the models inside it, from values by the path of their field."""
+    hints = get_type_hints(model)
+    own = {path[0]: value for path, value in values.items() if len(path) == 1}
+    for field in fields(model):
+        inner = {path[1:]: value for path, value in values.items() if path[0] == field.name and len(path) > 1}
+        if inner:
+            own[field.name] = _build(hints[field.name], inner)
+    return model(**own)
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _any_of(kinds: Sequence[Any]) -> Any:
+    """`A | B | None`, as it is written."""
+    return reduce(or_, kinds)
+
+
+def _plain_text(value: Any) -> Any:
+    """Values for every row are text, as on the command line."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; what has a type of its own is shown as it was typed."""
+    if type(value) in (tuple, list, frozenset, set):
+        return [_plain(each) for each in (sorted(value) if isinstance(value, frozenset | set) else value)]
+    if type(value) is dict:
+        return {key: _plain(each) for key, each in value.items()}
+    return value if value is None or type(value) in (str, int, float, bool) else str(value)
