@@ -32,7 +32,7 @@ class CandidateReader:
         self._request = request
         self._source = source
         self._access = access
-        self._pace: RateLimiter | None = None
+        self._rate_limiter: RateLimiter | None = None
         self.card = request.card
 
     def candidates(
@@ -79,7 +79,7 @@ class CandidateReader:
             sound_required=self.card.modality == "mixed",
             trusted_hosts=self._source.clip_hosts,
         )
-        self._pace = self._pace or RateLimiter(options, notice)
+        self._rate_limiter = self._rate_limiter or RateLimiter(options, notice)
         yield from fetch_remote(
             items,
             options,
@@ -87,14 +87,14 @@ class CandidateReader:
             spool=self._access.spool,
             held=read_held(self._store, self.card.name),
             known_failures=read_failures(self._store, self.card.name),
-            pace=self._pace,
+            rate_limiter=self._rate_limiter,
             notice=notice,
         )
 
     @property
     def wall(self) -> str:
         """What is wrong where no host lets anything through any more, so that reading on is no use; else empty."""
-        return self._pace.wall if self._pace is not None else ""
+        return self._rate_limiter.wall if self._rate_limiter is not None else ""
 
     def defaults(self, config: str | None) -> Mapping[str, Any]:
         """The columns that every sample of a configuration shares."""
