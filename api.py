@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .converters.convert.result import ConvertResult
     from .converters.export.export import ExportResult
     from .converters.imports.import_data import ImportResult
-    from .trainers.reading import ExportReader
+    from .trainers.exports import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult
 
@@ -296,7 +296,7 @@ def explain(id: str, *, store: PathLike | None = None) -> dict[str, Any]:
 
 def open_export(reference: str, *, store: PathLike | None = None) -> ExportReader:
     """A published version for a trainer: `NAME` or `NAME@vN`."""
-    from .trainers.reading import ExportReader
+    from .trainers.exports import ExportReader
 
     return ExportReader.open(reference, store=Store.open(store))
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from support.places import ROOT
+from support.source import package_files, tree
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OUTSIDE = {"tests", "benchmarks", "docs", "build"}
 
 # Declared for what nobody imports by name, each with its reason.
 NOT_IMPORTED = {
@@ -48,11 +48,8 @@ def imported() -> dict[str, set[str]]:
     """Distributions that the package imports, at the top, in functions and for types, with the files that do."""
     by_module = packages_distributions()
     found: dict[str, set[str]] = {}
-    for path in ROOT.rglob("*.py"):
-        inside = path.relative_to(ROOT)
-        if inside.parts[0] in OUTSIDE or inside.parts[0].startswith("."):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in package_files():
+        for node in ast.walk(tree(path)):
             modules = []
             if isinstance(node, ast.Import):
                 modules = [name.name for name in node.names]
@@ -61,7 +58,7 @@ def imported() -> dict[str, set[str]]:
             for top in {module.partition(".")[0] for module in modules} - sys.stdlib_module_names:
                 # A module that is not installed here (of an extra) is taken to be of the distribution of its name.
                 for distribution in by_module.get(top, [top]):
-                    found.setdefault(normal(distribution), set()).add(str(inside))
+                    found.setdefault(normal(distribution), set()).add(str(path))
     return found
 
 
@@ -81,7 +78,7 @@ def test_what_an_extra_brings_is_loaded_only_where_it_is_used(extra: str) -> Non
     modules = {normal(name): top for top, found in packages_distributions().items() for name in found}
     for path in sorted({Path(file) for name in EXTRAS[extra] for file in imported().get(name, ())}):
         tops = {modules.get(name, name.replace("-", "_")) for name in EXTRAS[extra]}
-        for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
+        for node in tree(path).body:
             at_top = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             at_top += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             assert not tops & {name.partition(".")[0] for name in at_top}, f"{path}:{node.lineno}: import it inside"
@@ -104,10 +101,6 @@ def test_every_package_that_is_installed_for_work_on_it_is_pinned() -> None:
     ids=["YAML", "locks"],
 )  # fmt: skip
 def test_there_is_one_way_to_do_it(pattern: str, only_in: set[str]) -> None:
-    users = {
-        path.relative_to(ROOT).as_posix()
-        for path in ROOT.rglob("*.py")
-        if path.relative_to(ROOT).parts[0] not in OUTSIDE and not path.relative_to(ROOT).parts[0].startswith(".")
-        and re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
-    }  # fmt: skip
+    text = {path.as_posix(): (ROOT / path).read_text(encoding="utf-8") for path in package_files()}
+    users = {name for name, source in text.items() if re.search(pattern, source, re.MULTILINE)}
     assert users == only_in
