@@ -9,6 +9,19 @@
 
 Every function takes `store=PATH`; without it `TRIPTYCH_STORE`, else `./store` is used. Importing this package loads
 nothing heavy; the functions load what they need.
+
+From the top floor down; a file imports only from lower floors and from its own folder:
+
+    cli.py         the commands `triptych` and `catalog`
+    commands/      one file a subject, a few lines a command
+    api.py         the same as functions
+    catalog/       from a dataset's name to its candidates: cards, sources, subsets, pulls
+    converters/    from candidates to rows, and from rows to the files that trainers read
+    trainers/      training on published versions
+    validators/    checks, rules, reports, formats
+    shards/        the store: tables, media, versions, queries
+    errors.py      what goes wrong for a user, each kind with its exit code
+    version.py     the version
 """
 
 from __future__ import annotations

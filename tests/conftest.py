@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,18 @@ def shared() -> Path:
     return DATA
 
 
+@pytest.fixture(scope="session")
+def no_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of settings that is not there."""
+    return tmp_path_factory.getbasetemp() / "no-config"
+
+
 @pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def no_settings(monkeypatch: pytest.MonkeyPatch, no_config: Path) -> None:
     """No setting of the machine reaches a test."""
     for name in ("TRIPTYCH_STORE", "TRIPTYCH_MIRROR", "HF_ENDPOINT", "HF_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
-    yield
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(no_config))
 
 
 @pytest.fixture

@@ -43,7 +43,13 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     cards = [f"triptych/catalog/cards/{path.name}" for path in (ROOT / "catalog/cards").glob("*.yaml")]
     assert cards and set(cards) <= set(names)
-    for name in ("py.typed", "cli.py", "converters/templates/prompts.yaml", "validators/rules.yaml"):
+    for name in (
+        "py.typed",
+        "cli.py",
+        "converters/templates/prompts.yaml",
+        "validators/report.html",
+        "validators/rules.yaml",
+    ):
         assert f"triptych/{name}" in names
     tops = {name.partition("/")[0] for name in names}
     assert len(tops) == 2 and "triptych" in tops and all(top.endswith(".dist-info") for top in tops - {"triptych"})

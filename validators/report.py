@@ -4,7 +4,7 @@ What is kept, warned of and rejected, dataset by dataset and reason by reason, w
 samples with the values that told against them. The page loads nothing (its own policy forbids it), runs no script, and
 escapes everything that came from data. Great Expectations' Data Docs may lie beside it.
 
-`collect` reads the numbers from DuckDB; `write_report` only writes.
+`collect` reads the numbers from DuckDB; `write_report` only writes: it fills in `report.html`, a template of Jinja.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..shards.query import connect
 from ..shards.store import Store
 from .checks import COLUMNS
-from .report_page import STYLE, histogram, number, share_bar
 from .rules import RuleSet, joined_sql, load_rules
 from .suite import SuiteResult, frame_sql, run_suite
 
 if TYPE_CHECKING:
     import duckdb
+    import jinja2
 
 EDGES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 """Left edges of the classes of the histogram of lengths, seconds; the last class is open."""
@@ -60,6 +59,10 @@ class DatasetSummary:
     def samples(self) -> int:
         """All samples that have a verdict."""
         return self.keep + self.warn + self.reject
+
+    def examples_of(self, reason: str) -> list[Example]:
+        """The samples shown for one reason."""
+        return [example for example in self.examples if example.reason == reason]
 
 
 def collect(
@@ -148,103 +151,53 @@ def write_report(
         title: The page's heading.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    levels = {rule.code: rule.level for rule in rules.rules}
-    body = [
-        f"<header><h1>{escape(title)}</h1><p>{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · rule set "
-        f"<code>{rules.hash[:12]}</code></p></header>",
-        _overview(datasets),
-        *([_suite(suite, directory)] if suite else []),
-        *(_dataset(place, item, levels, rules.why) for place, item in enumerate(datasets)),
-    ]
     page = directory / "index.html"
-    page.write_text(
-        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
-        "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        "<meta name=viewport content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>"
-        + "\n".join(body)
-        + "</main></body></html>\n",
-        encoding="utf-8",
+    text = _template().render(
+        title=title,
+        made_at=datetime.now(UTC),
+        rule_set=rules.hash[:12],
+        datasets=datasets,
+        total=_total(datasets),
+        edges=EDGES,
+        levels={rule.code: rule.level for rule in rules.rules},
+        why=rules.why,
+        suite=suite,
+        docs=_docs_link(suite, directory),
     )
+    page.write_text(text, encoding="utf-8")
     return page
 
 
-def _overview(datasets: Sequence[DatasetSummary]) -> str:
-    rows = "".join(
-        f"<tr><th scope=row><a href='#d{place}'>{escape(item.name)}</a></th>" + _numbers(item) + "</tr>"
-        for place, item in enumerate(datasets)
+def _template() -> jinja2.Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("triptych.validators", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
-    total = DatasetSummary(
+    environment.filters["number"] = "{:,}".format
+    environment.filters["shortened"] = _shortened
+    environment.filters["first_few"] = lambda items: items[:EXAMPLES]
+    return environment.get_template("report.html")
+
+
+def _total(datasets: Sequence[DatasetSummary]) -> DatasetSummary:
+    return DatasetSummary(
         name="all", keep=sum(item.keep for item in datasets), warn=sum(item.warn for item in datasets),
         reject=sum(item.reject for item in datasets), hours=sum(item.hours for item in datasets), reasons={},
     )  # fmt: skip
-    foot = f"<tfoot><tr><th scope=row>all</th>{_numbers(total)}</tr></tfoot>" if len(datasets) > 1 else ""
-    return (
-        "<section><table><thead><tr><th scope=col>dataset<th scope=col>samples<th scope=col>hours<th scope=col>keep"
-        "<th scope=col>warn<th scope=col>reject<th scope=col></tr></thead>"
-        f"<tbody>{rows}</tbody>{foot}</table></section>"
-    )
 
 
-def _numbers(item: DatasetSummary) -> str:
-    cells = [number(item.samples), f"{item.hours:,.2f}", number(item.keep), number(item.warn), number(item.reject)]
-    return "".join(f"<td>{cell}" for cell in cells) + f"<td>{share_bar(item.keep, item.warn, item.reject)}"
+def _docs_link(suite: SuiteResult | None, directory: Path) -> str | None:
+    """The Data Docs as the page links them; None where they lie elsewhere."""
+    if suite is None or suite.docs is None or not suite.docs.resolve().is_relative_to(directory.resolve()):
+        return None
+    return suite.docs.resolve().relative_to(directory.resolve()).as_posix()
 
 
-def _suite(suite: SuiteResult, directory: Path) -> str:
-    rows = "".join(
-        f"<tr class={'ok' if item.passed else item.level}><th scope=row>{escape(item.name)}"
-        f"<td>{'holds' if item.passed else escape(item.level)}<td>{number(item.offending_rows)}"
-        f"<td class=ids>{escape(_first(item.offending_ids))}</tr>"
-        for item in suite.expectations
-    )
-    link = ""
-    if suite.docs is not None and suite.docs.resolve().is_relative_to(directory.resolve()):
-        href = suite.docs.resolve().relative_to(directory.resolve()).as_posix()
-        link = f"<p><a href='{escape(href, quote=True)}'>Data Docs of Great Expectations</a></p>"
-    return (
-        f"<section><h2>The whole table</h2><p>{number(suite.rows)} rows.</p><table><thead><tr><th scope=col>expectation"
-        "<th scope=col>outcome<th scope=col>rows<th scope=col>first ids</tr></thead>"
-        f"<tbody>{rows}</tbody></table>{link}</section>"
-    )
-
-
-def _first(ids: Sequence[str | None]) -> str:
-    return ", ".join(list(dict.fromkeys(map(str, ids)))[:EXAMPLES])
-
-
-def _dataset(place: int, item: DatasetSummary, levels: Mapping[str, str], why: Mapping[str, str]) -> str:
-    examples: dict[str, list[Example]] = {}
-    for example in item.examples:
-        examples.setdefault(example.reason, []).append(example)
-    rows = "".join(
-        f"<tr class={escape(levels.get(code, 'warn'))}><th scope=row><code>{escape(code)}</code>"
-        f"<td>{escape(levels.get(code, ''))}<td>{number(rows)}<td>{rows / max(1, item.samples):.1%}"
-        f"<td class=why>{escape(why.get(code, ''))}{_shown(examples.get(code, ()))}</tr>"
-        for code, rows in item.reasons.items()
-    )
-    table = (
-        "<table><thead><tr><th scope=col>reason<th scope=col>level<th scope=col>samples<th scope=col>share"
-        f"<th scope=col>what it means</tr></thead><tbody>{rows}</tbody></table>"
-        if rows
-        else "<p>No rule fired.</p>"
-    )
-    chart = histogram(item.lengths, EDGES, label=f"Lengths of the samples of {item.name}") if any(item.lengths) else ""
-    return f"<section id=d{place}><h2>{escape(item.name)}</h2>{chart}{table}</section>"
-
-
-def _shown(examples: Sequence[Example]) -> str:
-    if not examples:
-        return ""
-    items = "".join(
-        f"<li><code>{escape(example.id)}</code> "
-        + ", ".join(f"{escape(name)} = <b>{escape(_value(value))}</b>" for name, value in example.values.items())
-        for example in examples
-    )
-    return f"<details><summary>{len(examples)} of them</summary><ul>{items}</ul></details>"
-
-
-def _value(value: Any) -> str:
+def _shortened(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value)

@@ -4,6 +4,14 @@
 Times are seconds, rates Hz. The levels and silences are those of the sample's span, everything else is the file's.
 Bad data is a measurement, never an exception: a decoder's failure is `audio_error = "media/ab/x.flac: message"`.
 A new check is one function here and its columns in `COLUMNS`; raise `REVISION` when a figure changes its meaning.
+
+    columns.py    the columns of the `checks` table, without Arrow
+    schema.py     the same as an Arrow schema
+    audio.py      sound: one full decode, from which every figure follows
+    riff.py       how many samples a WAV header declares, whatever the file holds
+    video.py      every frame of the video stream, counted and let go
+    image.py      it decodes, its width and height
+    text.py       lengths, speed against the clip, characters that no transcript should hold
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 `validate_file` reads a file as the consumer would and yields findings; `summarise_file` counts them. `sql_rules` gives
 the rules that need no more than a row as DuckDB expressions, for a whole export at once; a test holds the two equal.
 A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sql_rules`, and its line in `FORMATS`.
+
+    findings.py        what is said of one row, and of a whole file
+    reading.py         the rows of a file, one at a time: JSON lines, a JSON array, or Parquet
+    unified.py         our own format
+    msswift.py         MS-SWIFT's custom dataset
+    msswift_rows.py    how ms-swift reads a row
 """
 
 from __future__ import annotations

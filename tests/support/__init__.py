@@ -1,0 +1,19 @@
+"""What many tests need: where things lie, what they make, whom they ask.
+
+places.py       where the repository and the real media beside it lie
+source.py       the files of the package, and who imports whom
+stores.py       a store's rows, files and balance; the command line, here and as a process
+processes.py    pulls in processes of their own, to be killed, interrupted and run side by side
+loopback.py     an HTTP server that serves a folder, with faults on demand
+hub.py          a hub that speaks the read API of dataset repositories
+archives.py     archives of every kind, and all that is read out of one
+raws.py         raw files, as a source would hand them over
+corpora.py      small corpora in LibriSpeech's layout
+natives.py      small corpora in the layouts of the originals
+sounds.py       one small corpus in every form that a card can name
+talks.py        a corpus of Parquet files, as `datasets` writes them, on a hub
+cliptables.py   tables of clips, their cards, and pulls of them
+remotes.py      candidates and clips of remote media, and a scripted extractor
+imported.py     stores of media that came in through `import`
+drivers/        programs that tests run as processes
+"""

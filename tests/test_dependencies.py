@@ -1,0 +1,106 @@
+"""What `pyproject.toml` declares is what the package imports; what it installs has a version in `constraints.txt`."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from support.places import ROOT
+from support.source import package_files, tree
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+# Declared for what nobody imports by name, each with its reason.
+NOT_IMPORTED = {
+    "yt-dlp-ejs": "yt-dlp loads it",
+    "librosa": "the extra `features`: acoustic features, which are still to come",
+    "torch": "the extra `train`",
+    "transformers": "the extra `train`",
+    "peft": "the extra `train`",
+    "accelerate": "the extra `train`",
+    "safetensors": "the extra `train`",
+    "ray": "the extra `ray`",
+}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names(requirements: list[str]) -> set[str]:
+    found = (re.match(r"[\w.-]+", requirement) for requirement in requirements)
+    return {normal(match[0]) for match in found if match}
+
+
+CORE = names(PROJECT["dependencies"])
+EXTRAS = {extra: names(listed) for extra, listed in PROJECT["optional-dependencies"].items() if extra != "dev"}
+DECLARED = CORE.union(*EXTRAS.values())
+
+
+@cache
+def imported() -> dict[str, set[str]]:
+    """Distributions that the package imports, at the top, in functions and for types, with the files that do."""
+    by_module = packages_distributions()
+    found: dict[str, set[str]] = {}
+    for path in package_files():
+        for node in ast.walk(tree(path)):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [name.name for name in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or ""]
+            for top in {module.partition(".")[0] for module in modules} - sys.stdlib_module_names:
+                # A module that is not installed here (of an extra) is taken to be of the distribution of its name.
+                for distribution in by_module.get(top, [top]):
+                    found.setdefault(normal(distribution), set()).add(str(path))
+    return found
+
+
+def test_what_is_imported_is_declared() -> None:
+    missing = {name: sorted(files) for name, files in imported().items() if name not in DECLARED}
+    assert not missing, "imported and in no list of pyproject.toml"
+
+
+def test_what_is_declared_is_imported() -> None:
+    idle = DECLARED - set(imported()) - set(NOT_IMPORTED)
+    assert not idle, "declared and imported by nothing: drop them, or say in NOT_IMPORTED why they are there"
+    assert not set(NOT_IMPORTED) & CORE, "what everybody installs must be used"
+
+
+@pytest.mark.parametrize("extra", [extra for extra in EXTRAS if extra not in ("train", "ray", "features")])
+def test_what_an_extra_brings_is_loaded_only_where_it_is_used(extra: str) -> None:
+    modules = {normal(name): top for top, found in packages_distributions().items() for name in found}
+    for path in sorted({Path(file) for name in EXTRAS[extra] for file in imported().get(name, ())}):
+        tops = {modules.get(name, name.replace("-", "_")) for name in EXTRAS[extra]}
+        for node in tree(path).body:
+            at_top = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            at_top += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert not tops & {name.partition(".")[0] for name in at_top}, f"{path}:{node.lineno}: import it inside"
+
+
+def test_every_package_that_is_installed_for_work_on_it_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {normal(line.partition("==")[0]) for line in lines if "==" in line}
+    wanted = CORE | EXTRAS["archives"] | EXTRAS["demo"] | EXTRAS["youtube"] | EXTRAS["features"]
+    assert wanted | names(PROJECT["optional-dependencies"]["dev"]) - {"triptych"} <= pinned
+
+
+@pytest.mark.parametrize(
+    ("pattern", "only_in"),
+    [
+        (r"\byaml\.(safe_load|load|load_all|full_load|unsafe_load|parse|compose|scan)\b|^\s*(import|from) yaml\b",
+         {"shards/strict_yaml.py"}),
+        (r"^\s*(import|from) (fcntl|filelock|portalocker|fasteners)\b", {"shards/lock.py"}),
+    ],
+    ids=["YAML", "locks"],
+)  # fmt: skip
+def test_there_is_one_way_to_do_it(pattern: str, only_in: set[str]) -> None:
+    text = {path.as_posix(): (ROOT / path).read_text(encoding="utf-8") for path in package_files()}
+    users = {name for name, source in text.items() if re.search(pattern, source, re.MULTILINE)}
+    assert users == only_in
