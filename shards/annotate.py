@@ -14,6 +14,7 @@ from .annotations import annotation_row, check_value
 from .events import Run
 from .lock import user
 from .query import connect
+from .rows_to_arrow import rows_to_table, values_to_array
 from .store import Store
 from .tables import ALL_DATASETS, ANNOTATIONS
 
@@ -37,7 +38,6 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
     Raises:
         UsageError: No such sample, or a value that does not fit its key; the message names the line.
     """
-    import pyarrow as pa
 
     datasets = _datasets_of(store, annotations)
     now = datetime.now(UTC)
@@ -51,7 +51,7 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
         )
     run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)})
     if rows:
-        store.append("annotations", pa.Table.from_pylist(rows, schema=ANNOTATIONS))
+        store.append("annotations", rows_to_table(rows, ANNOTATIONS))
     run.account.keep(len(rows))
     run.finish(store)
     return len(rows)
@@ -66,7 +66,7 @@ def _datasets_of(store: Store, annotations: Sequence[Annotation]) -> dict[str, s
     """The dataset of every annotated sample; unknown ids are an error."""
     import pyarrow as pa
 
-    wanted = pa.table({"id": pa.array(sorted({item.id for item in annotations}), pa.string())})
+    wanted = pa.table({"id": values_to_array(sorted({item.id for item in annotations}), pa.string())})
     with connect(store) as connection:
         connection.register("wanted", wanted)
         rows = connection.execute(

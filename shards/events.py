@@ -80,9 +80,8 @@ class Run:
 
     def finish(self, store: Store, *, status: str = "ok") -> None:
         """Check the balance, write the row of `runs`, refresh `store.duckdb`."""
-        import pyarrow as pa
-
         from ..version import __version__
+        from .rows_to_arrow import rows_to_table
 
         self.account.check_balance(stage=self.stage)
         row = {
@@ -103,7 +102,7 @@ class Run:
             "user": user(),
             "host": socket.gethostname(),
         }
-        store.append("runs", pa.Table.from_pylist([row], schema=RUNS))
+        store.append("runs", rows_to_table([row], RUNS))
         store.refresh()
 
 
@@ -136,9 +135,11 @@ def event_table(run: Run, notes: Sequence[Note]) -> pa.Table:
     """Rows of the table `events` for many candidates of one run."""
     import pyarrow as pa
 
+    from .rows_to_arrow import values_to_array
+
     names = ("candidate", "reason", "detail", "uri", "time")
     columns: dict[str, Any] = {
-        name: pa.array(values, EVENTS.field(name).type)
+        name: values_to_array(values, EVENTS.field(name).type)
         for name, values in zip(names, zip(*notes, strict=True), strict=True)
     }
     for name in ("dataset", "run_id", "stage"):

@@ -118,7 +118,9 @@ def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
     import duckdb
     import pyarrow as pa
 
-    wanted = pa.table({"id": pa.array([identity for group in ids.values() for identity in group], pa.string())})
+    from .rows_to_arrow import values_to_array
+
+    wanted = pa.table({"id": values_to_array([identity for group in ids.values() for identity in group], pa.string())})
     used: dict[str, int] = {}
     with duckdb.connect(":memory:") as connection:
         connection.register("wanted", wanted)
@@ -136,14 +138,14 @@ def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
 
 def _remove_dataset(store: Store, dataset: str, ids: list[str], asked: dict[str, Any], reason: str) -> None:
     """Tombstones first: killed in between, the next pull brings nothing back."""
-    import pyarrow as pa
+    from .rows_to_arrow import rows_to_table
 
     run = Run("remove", dataset, "store remove", asked)
     with store.dataset_lock(dataset, "remove samples"):
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
             events = [event_row(run, identity, reason, "withdrawn by `store remove`") for identity in chunk]
-            store.append("events", pa.Table.from_pylist(events, schema=EVENTS))
+            store.append("events", rows_to_table(events, EVENTS))
             fence = f"pull:{dataset}"
             store.delete("samples", dataset, chunk, fence=(fence, store.fence_number("samples", fence) + 1))
             for name in ("checks", "verdicts", "annotations"):

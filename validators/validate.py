@@ -21,6 +21,7 @@ from ..shards.engine import Rows, map_parts
 from ..shards.events import Run
 from ..shards.lock import locked
 from ..shards.query import connect, first_row
+from ..shards.rows_to_arrow import rows_to_table, values_to_array
 from ..shards.store import Store, quote
 from ..shards.tables import EVENTS, VERDICTS
 from . import checks
@@ -163,7 +164,7 @@ def _parts(connection: duckdb.DuckDBPyConnection) -> Iterator[Rows]:
 
 def _commit(store: Store, rows: Rows) -> None:
     if rows:
-        store.append("checks", pa.Table.from_pylist(rows, schema=CHECKS_SCHEMA), merge_schema=True)
+        store.append("checks", rows_to_table(rows, CHECKS_SCHEMA), merge_schema=True)
 
 
 # ---- deciding
@@ -183,7 +184,7 @@ def _decide(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, r
     one = f"(SELECT * FROM {{}} WHERE dataset = {quote(dataset)})"
     measured = f"(SELECT * FROM checks WHERE dataset = {quote(dataset)} AND revision = {quote(checks.REVISION)})"
     verdicts = decide(connection, rules, relation=joined_sql(one.format("samples"), measured))
-    judged = pa.array([datetime.now(UTC)] * len(verdicts), pa.timestamp("us", tz="UTC"))
+    judged = values_to_array([datetime.now(UTC)] * len(verdicts), VERDICTS.field("judged_at").type)
     store.replace_dataset("verdicts", dataset, verdicts.append_column("judged_at", judged).select(VERDICTS.names))
 
 

@@ -23,6 +23,7 @@ from ...errors import DamagedError, TriptychError
 from ...shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
 from ...shards.hash_sets import HashSet
 from ...shards.media import MediaError, StoredMedia
+from ...shards.rows_to_arrow import rows_to_table
 from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ...shards.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
@@ -98,8 +99,6 @@ class Ingest:
         self.reached = False
         self._known = StoredIds(store, run.dataset, compare=options.compare)
         self._known.read()
-        # Arrow loads half a dozen modules at its first conversion: now, beside the sum of the archive, not at the end.
-        pa.Table.from_pylist([], schema=SCHEMA)
         self._ledger = EventLog(store, run)
         self._withdrawn = read_withdrawn(store, run.dataset)
         self._pending: deque[_Pending] = deque()
@@ -262,21 +261,21 @@ class Ingest:
     def _table(self) -> pa.Table:
         """The rows of the batch; one whose values do not fit the schema is rejected, not the batch."""
         try:
-            return pa.Table.from_pylist(self._rows, schema=SCHEMA)
+            return rows_to_table(self._rows, SCHEMA)
         except _UNFIT:
             pass
         rows, wheres = self._rows, self._wheres
         self._rows, self._wheres = [], []
         for row, where in zip(rows, wheres, strict=True):
             try:
-                pa.Table.from_pylist([row], schema=SCHEMA)
+                rows_to_table([row], SCHEMA)
             except _UNFIT as error:
                 identity, uri = (_writable(str(row[name] or "")) for name in ("id", "source"))
                 self._reject(identity, "bad_value", _writable(f"{where}: {error}".lstrip(": ")), uri)
             else:
                 self._rows.append(row)
                 self._wheres.append(where)
-        return pa.Table.from_pylist(self._rows, schema=SCHEMA)
+        return rows_to_table(self._rows, SCHEMA)
 
     def _commit_rows(self, rows: pa.Table) -> None:
         fence = fence_name(self.run.dataset)
