@@ -128,6 +128,60 @@ class Rejection:
     damaged: bool = False
 
 
+class RowError(Exception):
+    """A row, or a file that stands for one sample, that cannot be used; it becomes a `Rejection`.
+
+    Attributes:
+        reason: The code of its rejection (`snake_case`).
+        detail: What is wrong, with the value and what was expected, for people.
+        column: The column that is wrong, where it is one.
+        row: The row or line inside `file`, where whoever raises it knows both.
+        file: The file that it stands in.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        column: str | None = None,
+        row: int | str | None = None,
+        file: str | None = None,
+    ) -> None:
+        super().__init__(reason, detail, column, row, file)
+        self.reason = reason
+        self.detail = detail
+        self.column = column
+        self.row = row
+        self.file = file
+
+    def __str__(self) -> str:
+        said = self.detail if self.column is None else f"column {self.column!r}: {self.detail}"
+        return f"{self.where}: {said}" if self.where else said
+
+    @property
+    def where(self) -> str:
+        """File and row, as far as they are known."""
+        return ":".join(str(part) for part in (self.file, self.row) if part is not None)
+
+    def rejection(self, where: str = "", *, candidate: str = "", uri: str = "", damaged: bool = False) -> Rejection:
+        """What goes to the account: the one place where an error becomes a `Rejection`.
+
+        Args:
+            where: File and row, for people, where the error itself does not know them.
+            candidate: Name of the candidate; by default the place.
+            uri: Where to look; by default the place.
+            damaged: What follows in the source could not be read.
+        """
+        place = self.where or where
+        detail = f"{where}: {self}" if where and not self.where else str(self)
+        return Rejection(candidate or place, self.reason, detail, uri or place, damaged)
+
+
+def bad_cell(column: str, value: Any, expected: str, *, reason: str = "bad_value") -> RowError:
+    """The error of a cell that its column cannot hold."""
+    return RowError(reason, f"expected {expected}, got {str(value)[:80]!r}", column)
+
+
 @dataclass(slots=True)
 class Candidate:
     """One sample before its media is probed.

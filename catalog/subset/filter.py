@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
-from ...converters.readers.values import as_text
+from ...converters.readers.tables.cells import as_text
 from ...errors import TriptychError
 from ...shards.media import scratch_path
 from ...shards.sample import sample_id

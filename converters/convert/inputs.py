@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import UsageError
 from ...options import flag_of
 from ...shards.sample import MEDIA_KINDS, MODALITIES
-from ..candidate import Blob, Candidate, RawFile, ReadContext, Rejection
+from ..candidate import Blob, Candidate, RawFile, ReadContext, Rejection, RowError
 from ..imports.columns import LIST_FIELDS, MEDIA, check_field
 from ..imports.formats import FORMATS, ImportFormat
 from ..readers import get_reader
@@ -61,10 +61,6 @@ class Found:
     where: str
 
 
-class _NoPath(Exception):
-    """Media without a path of its own; the arguments are reason and detail."""
-
-
 def check_inputs(inputs: Inputs) -> None:
     """Raises UsageError where a format, a path or a field is none."""
     if inputs.format not in READABLE:
@@ -104,8 +100,8 @@ def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:
             where = item.where or item.uri
             try:
                 yield Found(_sample(item, values, inputs), where)
-            except _NoPath as error:
-                yield Problem(where, *error.args)
+            except RowError as error:
+                yield Problem(where, error.reason, str(error))
 
 
 def _options(inputs: Inputs, path: Path, notes: list[str]) -> dict[str, Any]:
@@ -169,7 +165,7 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
         path = _path(kind, blob)
         known = kind if kind in ("audio", "video", "image") else kind_of(path)
         if known is None:
-            raise _NoPath("unknown_media", f"{path}: the ending names no kind of media")
+            raise RowError("unknown_media", f"{path}: the ending names no kind of media")
         sample.setdefault(f"{known}_paths", []).append(path)
     sample["modality"] = inputs.modality or sample.get("modality") or _modality(sample)
     sample |= {"effective_task": effective_task(sample), "base_language": language_of(sample.get("language"))}
@@ -178,9 +174,9 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
 
 def _path(kind: str, blob: Blob) -> str:
     if blob.remote is not None:
-        raise _NoPath("remote_media", f"{blob.remote.url}: fetch it first, with `triptych import`")
+        raise RowError("remote_media", f"{blob.remote.url}: fetch it first, with `triptych import`")
     if blob.path is None:
-        raise _NoPath("embedded_media", f"{kind} lies inside the table: `triptych import` it, then `triptych export`")
+        raise RowError("embedded_media", f"{kind} lies inside the table: `triptych import` it, then `triptych export`")
     return str(blob.path.absolute())
 
 

@@ -28,7 +28,7 @@ from ...shards.events import DUPLICATE, Run
 from ...shards.query import connect
 from ...shards.store import Store
 from ...shards.tables import ANNOTATIONS
-from ..candidate import RawFile, Rejection
+from ..candidate import RawFile, Rejection, RowError
 from ..ingest.event_log import EventLog
 from ..readers.alignments.interval import Aligned, AlignmentReader, Interval
 from .match_samples import Samples, Target
@@ -75,7 +75,7 @@ def import_alignments(
     laying = _Laying(store, run, samples, producer or f"import {format}")
     for item in alignment_reader(format)(files, options):
         if isinstance(item, Rejection):
-            laying.reject(item.candidate, item.reason, item.detail, item.uri)
+            laying.reject(item)
         else:
             laying.take(item)
     laying.finish()
@@ -83,12 +83,6 @@ def import_alignments(
         options["notes"].append(f"{laying.overlapping} alignments have intervals that overlap; kept as they are")
     if laying.outside:
         options["notes"].append(f"{laying.outside} intervals lie in no sample's span; left out")
-
-
-class _Refused(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -100,21 +94,21 @@ class _Laying:
     overlapping: int = 0
     outside: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
-    ledger: EventLog = field(init=False)
+    event_log: EventLog = field(init=False)
     latest: dict[tuple[str, str], str] = field(init=False)
     started: datetime = field(init=False)
     number: int = 0
 
     def __post_init__(self) -> None:
-        self.ledger = EventLog(self.store, self.run)
+        self.event_log = EventLog(self.store, self.run)
         self.latest = _latest(self.store, self.run.dataset)
         self.started = datetime.now(UTC)
 
     def take(self, item: Aligned) -> None:
         try:
             values = self._values(item)
-        except _Refused as problem:
-            self.reject(item.names[0], problem.reason, f"{item.where}: {problem}", item.where)
+        except RowError as problem:
+            self.reject(problem.rejection(item.where, candidate=item.names[0]))
             return
         fresh = [each for each in values if self.latest.get(each[:2]) != _digest(each[2])]
         if not fresh:
@@ -130,16 +124,16 @@ class _Laying:
         if len(self.rows) >= _BATCH_ROWS:
             self._write()
 
-    def reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
-        self.run.account.drop(reason)
-        self.ledger.note(candidate, reason, detail, uri)
+    def reject(self, item: Rejection) -> None:
+        self.run.account.drop(item.reason)
+        self.event_log.note(item.candidate, item.reason, item.detail, item.uri)
 
     def finish(self) -> None:
         self._write()
 
     def _write(self) -> None:
         with self.store.dataset_lock(self.run.dataset, "write alignments"):
-            self.ledger.write()
+            self.event_log.write()
             if self.rows:
                 self.store.append("annotations", pa.Table.from_pylist(self.rows, schema=ANNOTATIONS))
         self.rows = []
@@ -147,12 +141,10 @@ class _Laying:
     def _values(self, item: Aligned) -> list[tuple[str, str, str]]:
         """(id, key, value) of every annotation that an alignment makes."""
         if not any(item.tiers.values()):
-            raise _Refused("empty_alignment", "no interval has a text")
+            raise RowError("empty_alignment", "no interval has a text")
         for intervals in item.tiers.values():
             _check(intervals)
         match = self.samples.find(item.names, item.channel)
-        if match.problem is not None:
-            raise _Refused(*match.problem)
         values: list[tuple[str, str, str]] = []
         for key, intervals in item.tiers.items():
             shared = _share(intervals, match.targets, own=match.own)
@@ -162,7 +154,7 @@ class _Laying:
                 if mine:
                     values.append((target.id, key, _json(mine)))
         if not values:
-            raise _Refused("empty_alignment", "no interval lies in the span of a sample")
+            raise RowError("empty_alignment", "no interval lies in the span of a sample")
         self.overlapping += any(_overlaps(intervals) for intervals in item.tiers.values())
         return values
 
@@ -191,7 +183,7 @@ def _check(intervals: list[Interval]) -> None:
     for interval in intervals:
         if interval.start_s < 0 or interval.end_s < interval.start_s:
             detail = f"{interval.text!r} from {interval.start_s:g} to {interval.end_s:g} s"
-            raise _Refused("bad_interval", detail)
+            raise RowError("bad_interval", detail)
 
 
 def _check_end(intervals: list[Interval], target: Target) -> None:
@@ -199,7 +191,7 @@ def _check_end(intervals: list[Interval], target: Target) -> None:
         return
     last = max(intervals, key=lambda interval: interval.end_s)
     if last.end_s > target.duration + TOLERANCE_S:
-        raise _Refused(
+        raise RowError(
             "beyond_media", f"{last.text!r} ends at {last.end_s:g} s, the media of {target.id} at {target.duration:g} s"
         )
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from ...shards.query import connect
 from ...shards.sample import sample_id
 from ...shards.store import Store
+from ..candidate import RowError
 
 _COLUMNS = (
     "id, config, split, start_s, end_s, coalesce(audio.duration, video.duration), coalesce(audio.path, video.path), "
@@ -43,16 +44,14 @@ class Target:
 
 @dataclass(slots=True)
 class Match:
-    """The samples of one name, or why there are none.
+    """The samples of one name.
 
     Attributes:
         own: Whether the name is the sample's own, so that its times count from the sample's start.
-        problem: Reason and detail.
     """
 
     targets: list[Target] = field(default_factory=list)
     own: bool = False
-    problem: tuple[str, str] | None = None
 
 
 class Samples:
@@ -81,19 +80,23 @@ class Samples:
         return self._count
 
     def find(self, names: tuple[str, ...], channel: str | None) -> Match:
-        """The samples of the first name that is known; `channel` where a recording has several."""
+        """The samples of the first name that is known; `channel` where a recording has several.
+
+        Raises:
+            RowError: No sample is called so (`no_sample`), or several that are not one recording (`ambiguous`).
+        """
         for level, known in enumerate((*self._own, *self._shared)):
             for name in names:
                 if name in known:
                     return self._match(name, known[name], channel, own=level < len(self._own))
-        return Match(problem=("no_sample", f"no sample is called {names[-1]}"))
+        raise RowError("no_sample", f"no sample is called {names[-1]}")
 
     def _match(self, name: str, targets: list[Target], channel: str | None, *, own: bool) -> Match:
         if channel is not None:
             spoken = [target for target in targets if target.channel == channel]
             if not spoken:
                 detail = f"{name} has several channels, and no sample of it says that it is channel {channel}"
-                return Match(problem=("ambiguous", detail))
+                raise RowError("ambiguous", detail)
             targets = spoken
         if len(targets) == 1:
             return Match(targets, own=own)
@@ -105,7 +108,7 @@ class Samples:
         ):
             return Match(targets)
         listed = ", ".join(target.id for target in targets[:_SHOWN]) + (" ..." if len(targets) > _SHOWN else "")
-        return Match(problem=("ambiguous", f"{len(targets)} samples answer to {name}: {listed}"))
+        raise RowError("ambiguous", f"{len(targets)} samples answer to {name}: {listed}")
 
 
 def _stem(path: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...candidate import RawFile, Rejection
+from ...candidate import RawFile, Rejection, RowError
 from .interval import PHONES, WORDS, Aligned, Interval
 
 SUFFIX = ".textgrid"
@@ -28,10 +28,6 @@ _TOKEN = re.compile(
 _SPEAKER = " - "
 
 
-class _NotATextGrid(ValueError):
-    pass
-
-
 def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Aligned | Rejection]:
     """One alignment a file, by the file's name."""
     for file in files:
@@ -41,8 +37,8 @@ def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Align
         except UnicodeDecodeError as error:
             yield Rejection(file.name, "not_utf8", f"{file.uri}: byte {error.start}", file.uri)
             continue
-        except _NotATextGrid as error:
-            yield Rejection(file.name, "bad_textgrid", f"{file.uri}: {error}", file.uri)
+        except RowError as error:
+            yield error.rejection(file.uri, candidate=file.name)
             continue
         chosen = {kind: _chosen(tiers, kind, options) for kind in (WORDS, PHONES)}
         if not any(found is not None for found in chosen.values()):
@@ -73,14 +69,14 @@ def parse(data: bytes) -> list[tuple[str, list[Interval]]]:
 
     Raises:
         UnicodeDecodeError: Neither UTF-16 by its mark nor UTF-8.
-        ValueError: It is no TextGrid, or ends before its tiers do.
+        RowError: It is no TextGrid, or ends before its tiers do.
     """
     if data.startswith(b"ooBinaryFile"):
-        raise _NotATextGrid("a binary TextGrid: save it as text in Praat")
+        raise RowError("bad_textgrid", "a binary TextGrid: save it as text in Praat")
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     tokens = _Tokens(data.decode("utf-16" if utf16 else "utf-8-sig"))
     if (tokens.string(), tokens.string()) != ("ooTextFile", "TextGrid"):
-        raise _NotATextGrid('it does not begin with "ooTextFile" and "TextGrid"')
+        raise RowError("bad_textgrid", 'it does not begin with "ooTextFile" and "TextGrid"')
     tokens.number(), tokens.number()
     if tokens.flag() != "<exists>":
         return []
@@ -112,9 +108,9 @@ class _Tokens:
     def _next(self, kind: str) -> str:
         match = next(self._found, None)
         if match is None:
-            raise _NotATextGrid("it ends before its tiers do")
+            raise RowError("bad_textgrid", "it ends before its tiers do")
         if match.lastgroup != kind:
-            raise _NotATextGrid(f"expected a {kind}, got {match[0][:40]!r}")
+            raise RowError("bad_textgrid", f"expected a {kind}, got {match[0][:40]!r}")
         return match[kind]
 
     def string(self) -> str:
@@ -129,5 +125,5 @@ class _Tokens:
     def count(self) -> int:
         number = self.number()
         if not number.is_integer() or number < 0:
-            raise _NotATextGrid(f"{number} is no number of tiers or intervals")
+            raise RowError("bad_textgrid", f"{number} is no number of tiers or intervals")
         return int(number)

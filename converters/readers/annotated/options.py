@@ -13,16 +13,16 @@ from urllib.parse import quote
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, Remote
+from ...candidate import Blob, Remote, bad_cell
 from ..corpora.folder import MEDIA_EXTENSIONS
-from ..layouts import Expand, get_layout
 from ..mapping.field_map import Value, compile_value
 from ..mapping.operations import Names, seconds
 from ..mapping.path_template import match, placeholders
 from ..mapping.text_template import Row, filling
-from ..values import BadValue, as_text
+from ..tables.cells import as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key
+from .nested import Expand, get_layout
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
@@ -203,15 +203,15 @@ class RemoteMedia:
         """The clip of this row, still to be fetched.
 
         Raises:
-            BadValue: There is no such address, or no such span.
+            RowError: There is no such address, or no such span.
         """
         address = filling(self.url)
         url = address.fill(row, quote=None if address.is_one_column else lambda text: quote(text, safe="-_.~"))
         if url is None or not re.match(r"https?://[^\s]+$", url):
-            raise BadValue(", ".join(address.columns), url, "an address that starts with https://")
+            raise bad_cell(", ".join(address.columns), url, "an address that starts with https://")
         start, end = self._seconds(self.start, row), self._seconds(self.end, row)
         if (start or 0) < 0 or (end is not None and end <= (start or 0)):
-            raise BadValue("start, end", f"{start} to {end}", "a span that runs forward from 0")
+            raise bad_cell("start, end", f"{start} to {end}", "a span that runs forward from 0")
         return Blob(name, remote=Remote(url, start, end, self.site))
 
     @staticmethod

@@ -53,11 +53,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from ..mapping.row_rules import RowRules
+from ..tables.cells import as_text
 from ..tables.corpus_tables import open_blob, read_rows, seekable
 from ..tables.user_rows import Row
-from ..values import BadValue, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
 from .samples import AnnotatedSamples
@@ -167,7 +167,7 @@ class _Annotated:
             return True
         try:
             return self.rules.wants(self.rules.split_of(parts, hint))
-        except BadValue:
+        except RowError:
             return True
 
     # ---- tables
@@ -212,8 +212,8 @@ class _Annotated:
                     self._add_joined(table, row, parts)
                 else:
                     self._add_row(self._numbered({**table.constants, **row.values, **parts}, number), row.where, file)
-            except BadValue as error:
-                yield Rejection(row.where, "bad_value", f"{row.where}: {error}", row.where)
+            except RowError as error:
+                yield error.rejection(row.where)
         table.note(file.name, parts)
         self.tabled |= table.is_first
 

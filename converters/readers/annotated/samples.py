@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...candidate import Candidate, CandidateStream, ReadContext, Rejection
+from ...candidate import Candidate, CandidateStream, ReadContext, Rejection, RowError
 from ..mapping.row_rules import Origin, RowRules
-from ..values import BadValue, as_text
+from ..tables.cells import as_text
 from .index import Arrived, Index, IndexedRow
 from .options import Annotation
 
@@ -33,7 +33,7 @@ class AnnotatedSamples:
         """Whether a row, as far as it tells by itself, may become a sample that is wanted."""
         try:
             return self.rules.identity(row.values, _origin(row, None)) is not None
-        except BadValue:
+        except RowError:
             return True
 
     def candidates(self, rows: list[IndexedRow], media: Arrived | None) -> CandidateStream:
@@ -45,8 +45,8 @@ class AnnotatedSamples:
                 for number, expanded in enumerate(self._expanded(row, whole)):
                     key = self.group_of(expanded) or f"{row.n}:{number}"
                     groups.setdefault(key, []).append((expanded, _origin(row, media)))
-            except BadValue as error:
-                yield Rejection(row.where, "bad_value", f"{row.where}: {error}", row.where)
+            except RowError as error:
+                yield error.rejection(row.where)
         for members in groups.values():
             item = self._candidate([values for values, _ in members], members[0][1])
             if item is not None:
@@ -59,8 +59,8 @@ class AnnotatedSamples:
         if self.remote is not None:
             try:
                 blob = self.remote.blob(rows[0], item.source_id)
-            except BadValue as error:
-                return Rejection(item.source_id, "bad_value", f"{origin.where}: {error}", origin.where)
+            except RowError as error:
+                return error.rejection(origin.where, candidate=item.source_id)
             _as_clip(item, blob.remote.start_s if blob.remote else None, blob.remote.end_s if blob.remote else None)
             item.media = [(self.remote.kind, blob)]
             item.uri = blob.remote.url if blob.remote else item.uri

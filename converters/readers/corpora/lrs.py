@@ -27,17 +27,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....errors import UsageError
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from .spool import WaitingMedia
 
 _PATH = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<id>[^/]+/[^/]+)\.(?P<ending>mp4|txt)$", re.IGNORECASE)
 _LIST = re.compile(r"(?:^|/)(?P<split>[^/]+)\.txt$")
 _TABLE_HEAD = ["WORD", "START", "END"]
 _DEFAULT_FOLDERS = ("pretrain", "trainval", "test")
-
-
-class BadText(ValueError):
-    """A text file that is not of this form."""
 
 
 def read(files: RawStream, context: ReadContext) -> CandidateStream:
@@ -55,7 +51,7 @@ class _Lipreading:
         self.folders = {str(folder): str(split or folder) for folder, split in folders.items()}
         self.awaited = {name for names in self.lists.values() for name in names}
         self.listed: dict[str, str] = {}
-        self.texts: dict[str, dict[str, Any] | BadText] = {}
+        self.texts: dict[str, dict[str, Any] | RowError] = {}
         self.waiting = WaitingMedia()
 
     def accepts(self, name: str) -> bool:
@@ -103,7 +99,7 @@ class _Lipreading:
         if ending == "txt":
             try:
                 self.texts[key] = parse_text(file.read())
-            except BadText as error:
+            except RowError as error:
                 self.texts[key] = error
         else:
             candidate = Candidate(identity, None, {}, [("video", self.context.blob(file))], self.context.config
@@ -139,8 +135,8 @@ class _Lipreading:
                 yield candidate
                 continue
             _discard(candidate)
-            if isinstance(text, BadText) and is_wanted:
-                yield Rejection(identity, "bad_transcript", f"{identity}.txt: {text}", candidate.uri)
+            if isinstance(text, RowError) and is_wanted:
+                yield text.rejection(f"{identity}.txt", candidate=identity, uri=candidate.uri)
 
     def _finish(self, *, intact: bool) -> Iterator[Rejection]:
         """What has no other half; after a damaged archive nobody knows what was to come."""
@@ -165,12 +161,12 @@ def parse_text(raw: bytes) -> dict[str, Any]:
     """The fields of a text file.
 
     Raises:
-        BadText: It has no line `Text:`, or a row of the table is not a word and two times.
+        RowError: It has no line `Text:`, or a row of the table is not a word and two times.
     """
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise BadText(f"byte {error.start} is not UTF-8") from None
+        raise RowError("bad_transcript", f"byte {error.start} is not UTF-8") from None
     named: dict[str, str] = {}
     for number, line in enumerate(lines):
         if line.split()[:3] == _TABLE_HEAD:
@@ -187,12 +183,13 @@ def _word(line: str, number: int) -> dict[str, Any]:
     try:
         return {"text": cells[0], "start_s": float(cells[1]), "end_s": float(cells[2])}
     except (IndexError, ValueError):
-        raise BadText(f"line {number}: expected a word, a start and an end, got {line[:60]!r}") from None
+        detail = f"line {number}: expected a word, a start and an end, got {line[:60]!r}"
+        raise RowError("bad_transcript", detail) from None
 
 
 def _fields(named: dict[str, str], words: list[dict[str, Any]]) -> dict[str, Any]:
     if not named.get("text"):
-        raise BadText("there is no line `Text:`")
+        raise RowError("bad_transcript", "there is no line `Text:`")
     fields: dict[str, Any] = {"text": named["text"]}
     if words:
         fields["words"] = words

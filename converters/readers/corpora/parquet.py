@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from ..mapping.class_labels import ClassNames, class_names, named
 from ..mapping.field_map import Value, compile_value
 from ..mapping.row_rules import Origin, RowRules
-from ..values import BadValue, as_text, without_nan
+from ..tables.cells import as_text, without_nan
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,7 +143,7 @@ class _File:
         """Id, configuration and split; None where the row is not wanted."""
         try:
             return self.rules.identity(row, self._origin(number))
-        except BadValue:
+        except RowError:
             # The row is read whole, so that its rejection can say what is wrong.
             return None, None, None
 

@@ -26,8 +26,8 @@ from typing import Any
 import pyarrow as pa
 
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..values import as_text
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ..tables.cells import as_text
 from .spool import WaitingMedia
 
 KIND_OF_SUFFIX: Mapping[str, str] = {
@@ -50,14 +50,10 @@ SETTABLE = frozenset(COLUMNS) - {
 """Columns that a sidecar may fill; the others are facts of the file or of the pull."""
 
 
-class BadSidecar(ValueError):
-    """A sidecar that is not a JSON object of sample columns; the message says where."""
-
-
 @dataclass(slots=True)
 class _Sidecar:
     file: RawFile
-    content: dict[str, Any] | BadSidecar
+    content: dict[str, Any] | RowError
 
 
 @dataclass(slots=True)
@@ -121,9 +117,9 @@ def _media_candidate(file: RawFile, kind: str) -> Candidate:
 def _pair(candidate: Candidate, sidecar: _Sidecar, context: ReadContext) -> Iterator[Candidate | Rejection]:
     try:
         _describe(candidate, sidecar)
-    except BadSidecar as problem:
+    except RowError as problem:
         _discard(candidate)
-        yield _rejection(candidate, "bad_sidecar", str(problem))
+        yield problem.rejection(candidate=candidate.source_id, uri=candidate.uri)
         return
     if context.wants(candidate.split):
         yield candidate
@@ -133,7 +129,7 @@ def _pair(candidate: Candidate, sidecar: _Sidecar, context: ReadContext) -> Iter
 
 def _describe(candidate: Candidate, sidecar: _Sidecar) -> None:
     """Fill the candidate from its sidecar."""
-    if isinstance(sidecar.content, BadSidecar):
+    if isinstance(sidecar.content, RowError):
         raise sidecar.content
     name, content = sidecar.file.name, dict(sidecar.content)
     source_id, split, config = (_text_of(content.pop(key, None), key, name) for key in ("source_id", "split", "config"))
@@ -152,10 +148,11 @@ def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
             pa.array([value], type=SCHEMA.field(key).type)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             wanted = SCHEMA.field(key).type
-            raise BadSidecar(f"{name}: {key!r} is {_excerpt(value)}, expected {wanted}: {error}") from error
+            detail = f"{name}: {key!r} is {_excerpt(value)}, expected {wanted}: {error}"
+            raise RowError("bad_sidecar", detail) from error
     given = content.get("extra") or {}
     if not isinstance(given, dict):
-        raise BadSidecar(f"{name}: 'extra' is {_excerpt(given)}, expected an object.")
+        raise RowError("bad_sidecar", f"{name}: 'extra' is {_excerpt(given)}, expected an object.")
     unknown = {key: value for key, value in content.items() if key not in SETTABLE and key != "extra"}
     texts = {key: as_text(value) for key, value in {**given, **unknown}.items()}
     if extra := {key: text for key, text in texts.items() if text is not None}:
@@ -163,17 +160,17 @@ def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
     return fields
 
 
-def _parse(file: RawFile) -> dict[str, Any] | BadSidecar:
+def _parse(file: RawFile) -> dict[str, Any] | RowError:
     try:
         content = json.loads(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        return BadSidecar(f"{file.name}: byte {error.start} is not UTF-8.")
+        return RowError("bad_sidecar", f"{file.name}: byte {error.start} is not UTF-8.")
     except json.JSONDecodeError as error:
-        return BadSidecar(f"{file.name}, line {error.lineno}, column {error.colno}: {error.msg}.")
+        return RowError("bad_sidecar", f"{file.name}, line {error.lineno}, column {error.colno}: {error.msg}.")
     except RecursionError:
-        return BadSidecar(f"{file.name}: nested too deep.")
+        return RowError("bad_sidecar", f"{file.name}: nested too deep.")
     if not isinstance(content, dict):
-        return BadSidecar(f"{file.name}, line 1: {_excerpt(content)}, expected one JSON object.")
+        return RowError("bad_sidecar", f"{file.name}, line 1: {_excerpt(content)}, expected one JSON object.")
     return content
 
 
@@ -182,7 +179,7 @@ def _text_of(value: Any, key: str, name: str) -> str | None:
         return value or None
     if key == "source_id" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise BadSidecar(f"{name}: {key!r} is {_excerpt(value)}, expected a string.")
+    raise RowError("bad_sidecar", f"{name}: {key!r} is {_excerpt(value)}, expected a string.")
 
 
 def _default_id(file: RawFile) -> str:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 
 RATE = 16_000
 """Samples a second of every time in the corpus, whatever rate a copy's sound has."""
@@ -34,10 +34,6 @@ _PATH = re.compile(
 _LINE = re.compile(r"\s*(\d+)\s+(\d+)\s+(\S.*?)\s*")
 _GENDER = {"F": "female", "M": "male"}
 _SENTENCE = {"SA": "dialect", "SI": "diverse", "SX": "compact"}
-
-
-class BadTranscript(ValueError):
-    """A line that is not `<first> <end> <token>`."""
 
 
 @dataclass(slots=True)
@@ -103,9 +99,9 @@ def _complete(utterances: dict[str, _Utterance], context: ReadContext) -> Candid
         utterance = utterances.pop(key)
         try:
             yield _candidate(utterance, context)
-        except BadTranscript as error:
+        except RowError as error:
             _let_go(utterance)
-            yield Rejection(_identity(utterance.parts), "bad_transcript", str(error), utterance.uri)
+            yield error.rejection(candidate=_identity(utterance.parts), uri=utterance.uri)
 
 
 def _candidate(utterance: _Utterance, context: ReadContext) -> Candidate:
@@ -141,19 +137,20 @@ def _candidate(utterance: _Utterance, context: ReadContext) -> Candidate:
 
 
 def _lines(utterance: _Utterance, ending: str) -> list[tuple[str, int, int]]:
-    """Token, first sample and end sample of every line."""
+    """Token, first sample and end sample of every line; raises RowError where one is not of that form."""
+    name = f"{_identity(utterance.parts)}.{ending.upper()}"
     try:
         lines = utterance.texts[ending].decode("ascii").splitlines()
     except UnicodeDecodeError as error:
-        raise BadTranscript(f"{_identity(utterance.parts)}.{ending.upper()}: byte {error.start} is not ASCII") from None
+        raise RowError("bad_transcript", f"byte {error.start} is not ASCII", file=name) from None
     found: list[tuple[str, int, int]] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         parsed = _LINE.fullmatch(line)
         if parsed is None or int(parsed[2]) < int(parsed[1]):
-            place = f"{_identity(utterance.parts)}.{ending.upper()}:{number}"
-            raise BadTranscript(f"{place}: expected a first sample, an end sample and a token, got {line[:60]!r}")
+            detail = f"expected a first sample, an end sample and a token, got {line[:60]!r}"
+            raise RowError("bad_transcript", detail, row=number, file=name)
         found.append((parsed[3], int(parsed[1]), int(parsed[2])))
     return found
 

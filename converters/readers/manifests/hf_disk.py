@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..tables.cells import BadCell, split_name
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError, bad_cell
+from ..tables.cells import as_name, without_nan
 from ..tables.user_rows import Row, Rows
 from ..tables.user_table import candidates
-from ..values import without_nan
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,8 +90,8 @@ def _read_arrows(
 ) -> CandidateStream:
     name = split or described.get("_split")
     try:
-        own = split_name(str(name)) if name else None
-    except BadCell as error:
+        own = as_name("split", name) if name else None
+    except RowError as error:
         raise UsageError(f"{state.uri}: {error}") from None
     revision = f"fingerprint:{described.get('_fingerprint')}"
     file = replace(state, split=own or state.split, revision=revision)
@@ -155,7 +154,7 @@ def _class(names: Any, value: Any, column: str) -> str | None:
     names = names if isinstance(names, list) else []
     if isinstance(value, int) and 0 <= value < len(names) and isinstance(names[value], str):
         return str(names[value])
-    raise BadCell(column, value, f"a class below {len(names)}")
+    raise bad_cell(column, value, f"a class below {len(names)}")
 
 
 def _rows(arrows: list[RawFile], features: _Features) -> Rows:
@@ -169,8 +168,8 @@ def _rows(arrows: list[RawFile], features: _Features) -> Rows:
                 number += 1
                 try:
                     named = features.named(record)
-                except BadCell as error:
-                    yield Rejection(where, error.reason, f"{where}: {error}", where)
+                except RowError as error:
+                    yield error.rejection(where)
                     continue
                 yield Row({key: without_nan(value) if value != "" else None for key, value in named.items()}, where)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from ..tables.user_rows import Row
 from ..tables.user_table import candidates
 from .spans import declared_duration, span
@@ -105,14 +105,8 @@ def _rows(directory: _Directory, context: ReadContext) -> Iterator[Row | Rejecti
         where = directory.where(source, utterance)
         try:
             yield Row(_utterance(utterance, directory, folder), where)
-        except _Unusable as problem:
-            yield Rejection(utterance, problem.reason, f"{where}: {problem}", where)
-
-
-class _Unusable(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+        except RowError as problem:
+            yield problem.rejection(where, candidate=utterance)
 
 
 def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str, Any]:
@@ -121,7 +115,7 @@ def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str,
         recording, start, end = _segment(directory.maps["segments"][utterance][0])
     place = _place(recording, directory)
     if "text" in directory.maps and utterance not in directory.maps["text"]:
-        raise _Unusable("no_transcript", f"the file text has no line of {utterance}")
+        raise RowError("no_transcript", f"the file text has no line of {utterance}")
     values: dict[str, Any] = {"id": utterance, "audio": place}
     if "segments" in directory.maps:
         whole = _duration(recording, directory) or (declared_duration(folder / place) if start == 0 else None)
@@ -144,11 +138,11 @@ def _segment(rest: str) -> tuple[str, float, float | None]:
     try:
         recording, start, end = parts[0], float(parts[1]), float(parts[2])
     except (IndexError, ValueError):
-        raise _Unusable("bad_row", f"expected <utterance> <recording> <start> <end>, got {rest[:80]!r}") from None
+        raise RowError("bad_row", f"expected <utterance> <recording> <start> <end>, got {rest[:80]!r}") from None
     if end == -1:
         return recording, start, None
     if not 0 <= start < end < float("inf"):
-        raise _Unusable("bad_value", f"a span from {start} to {end} s is none")
+        raise RowError("bad_value", f"a span from {start} to {end} s is none")
     return recording, start, end
 
 
@@ -156,12 +150,12 @@ def _place(recording: str, directory: _Directory) -> str:
     """The file of a recording; of Kaldi's extended file names only those that are plain files."""
     place = directory.get("wav.scp", recording)
     if place is None:
-        raise _Unusable("no_media", f"wav.scp has no recording {recording}")
+        raise RowError("no_media", f"wav.scp has no recording {recording}")
     if place.startswith("|") or place.endswith("|"):
-        raise _Unusable("executable_entry", f"a command, which is never run: {place[:80]}")
+        raise RowError("executable_entry", f"a command, which is never run: {place[:80]}")
     head, _, offset = place.rpartition(":")
     if place == "-" or (head.endswith(".ark") and offset.isdigit()):
-        raise _Unusable("unsupported_source", f"{place[:80]} is no audio file of its own")
+        raise RowError("unsupported_source", f"{place[:80]} is no audio file of its own")
     return place
 
 

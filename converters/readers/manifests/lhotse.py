@@ -22,10 +22,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ....shards.sample import NAME
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from ..tables.user_rows import Row, Rows, read_json, read_jsonl
 from ..tables.user_table import candidates
-from .supervisions import Unusable, cut_rows, supervised, unsupervised
+from .supervisions import cut_rows, supervised, unsupervised
 
 KNOWN = {"id": "id", "media": "media", "text": "text", "language": "language", "speaker": "speaker",
          "start_s": "start_s", "end_s": "end_s", "words": "words", "phones": "phones"}  # fmt: skip
@@ -137,5 +137,5 @@ def _supervisions(file: RawFile, recordings: dict[str, Row], used: set[str]) -> 
         used.add(name)
         try:
             yield Row(supervised(row.values, recordings[name].values, zero=0.0), where)
-        except Unusable as problem:
-            yield Rejection(str(row.values.get("id") or where), problem.reason, f"{where}: {problem}", where)
+        except RowError as problem:
+            yield problem.rejection(where, candidate=str(row.values.get("id") or where))

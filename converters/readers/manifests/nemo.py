@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection
-from ..tables.cells import BadCell, media_path
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError, bad_cell
+from ..tables.cells import media_path
 from ..tables.user_rows import Row, Rows, read_jsonl
 from ..tables.user_table import candidates
 from .spans import declared_duration, span
@@ -53,13 +53,13 @@ def _described(row: Row, folder: Path) -> Iterator[Row | Rejection]:
     values = row.values
     try:
         if not values.get("audio_filepath"):
-            raise BadCell("audio_filepath", values.get("audio_filepath"), "a path", reason="no_media")
+            raise bad_cell("audio_filepath", values.get("audio_filepath"), "a path", reason="no_media")
         if values.get("offset") is not None:
             values["start_s"], values["end_s"] = _span(values, folder)
         if values.get("text") is None and isinstance(values.get("text_filepath"), str):
             values["text"] = _text(values["text_filepath"], folder)
-    except BadCell as error:
-        yield Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
+    except RowError as error:
+        yield error.rejection(row.where)
         return
     values.pop("offset", None)
     yield row
@@ -68,7 +68,7 @@ def _described(row: Row, folder: Path) -> Iterator[Row | Rejection]:
 def _span(values: dict[str, Any], folder: Path) -> tuple[float | None, float | None]:
     start = _seconds("offset", values["offset"])
     if start < 0:
-        raise BadCell("offset", values["offset"], "a start at 0 seconds or later")
+        raise bad_cell("offset", values["offset"], "a start at 0 seconds or later")
     if values.get("duration") is None:
         return span(start, None, None)
     length = _seconds("duration", values["duration"])
@@ -82,7 +82,7 @@ def _seconds(column: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise BadCell(column, value, "a number of seconds")
+        raise bad_cell(column, value, "a number of seconds")
     return number
 
 
@@ -92,9 +92,9 @@ def _text(name: str, folder: Path) -> str:
         with path.open("rb") as file:
             return file.read(_TEXT_BYTES).decode("utf-8-sig").strip()
     except OSError as error:
-        raise BadCell("text_filepath", name, f"a file to read ({error.strerror})") from None
+        raise bad_cell("text_filepath", name, f"a file to read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise BadCell("text_filepath", name, "UTF-8 text in the file", reason="not_utf8") from None
+        raise bad_cell("text_filepath", name, "UTF-8 text in the file", reason="not_utf8") from None
 
 
 def _tarred(path: Path) -> UsageError:

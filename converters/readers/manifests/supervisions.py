@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...candidate import Blob, Rejection
+from ...candidate import Blob, Rejection, RowError
 from ..tables.user_rows import Row, Rows
 from .spans import span
 
@@ -19,26 +19,18 @@ _HARMLESS_TRANSFORMS = frozenset({"Resample"})
 """They change the rate and nothing else."""
 
 
-class Unusable(Exception):
-    """A record that no sample can stand for; `reason` is the code of its rejection."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
 def cut_rows(row: Row) -> Rows:
     """The samples of one cut: one a supervision, or one for a cut without any."""
     cut = row.values
     try:
         recording = _recording_of(cut)
         zero, length = _seconds(cut, "start", default=0.0), _seconds(cut, "duration")
-    except Unusable as problem:
+    except RowError as problem:
         yield _rejection(cut, row.where, problem)
         return
     supervisions = cut.get("supervisions") or []
     if not isinstance(supervisions, list) or not all(isinstance(item, dict) for item in supervisions):
-        yield _rejection(cut, row.where, Unusable("bad_value", "supervisions is no list of objects"))
+        yield _rejection(cut, row.where, RowError("bad_value", "supervisions is no list of objects"))
     elif not supervisions:
         bare = {"id": cut.get("id"), "start": zero, "duration": length, "channel": cut.get("channel")}
         yield from _cut_row(cut, bare, recording, 0.0, row.where)
@@ -52,7 +44,7 @@ def _cut_row(
 ) -> Iterator[Row | Rejection]:
     try:
         values = supervised(supervision, recording, zero=zero)
-    except Unusable as problem:
+    except RowError as problem:
         yield _rejection(supervision, where, problem)
         return
     custom = cut.get("custom")
@@ -62,20 +54,20 @@ def _cut_row(
     yield Row(values, where)
 
 
-def _rejection(record: Mapping[str, Any], where: str, problem: Unusable) -> Rejection:
-    return Rejection(str(record.get("id") or where), problem.reason, f"{where}: {problem}", where)
+def _rejection(record: Mapping[str, Any], where: str, problem: RowError) -> Rejection:
+    return problem.rejection(where, candidate=str(record.get("id") or where))
 
 
 def _recording_of(cut: Mapping[str, Any]) -> dict[str, Any]:
     if "tracks" in cut or cut.get("type") == "MixedCut":
         tracks = cut.get("tracks")
         count = len(tracks) if isinstance(tracks, list) else 0
-        raise Unusable("mixed_cut", f"its sound is mixed of {count} tracks and is no file: save it first (save_audios)")
+        raise RowError("mixed_cut", f"its sound is mixed of {count} tracks and is no file: save it first (save_audios)")
     if cut.get("type") == "PaddingCut":
-        raise Unusable("padding_cut", "it is silence without a recording")
+        raise RowError("padding_cut", "it is silence without a recording")
     recording = cut.get("recording")
     if not isinstance(recording, dict):
-        raise Unusable("no_media", "the cut has no recording (features alone are no media)")
+        raise RowError("no_media", "the cut has no recording (features alone are no media)")
     return recording
 
 
@@ -85,7 +77,7 @@ def unsupervised(row: Row) -> Row | Rejection:
     try:
         bare = {"id": recording.get("id"), "start": 0.0, "duration": _seconds(recording, "duration")}
         return Row(supervised(bare, recording, zero=0.0), row.where)
-    except Unusable as problem:
+    except RowError as problem:
         return _rejection(recording, row.where, problem)
 
 
@@ -93,14 +85,14 @@ def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, 
     """The row of one supervision; its times count from `zero` seconds within the recording.
 
     Raises:
-        Unusable: The recording cannot be read as files, or the record is not of its shape.
+        RowError: The recording cannot be read as files, or the record is not of its shape.
     """
     if not supervision.get("id"):
-        raise Unusable("no_id", "the record has no id")
+        raise RowError("no_id", "the record has no id")
     whole = _duration(recording)
     start, length = zero + _seconds(supervision, "start"), _seconds(supervision, "duration")
     if length <= 0 or start + length <= 0 or (whole is not None and start >= whole):
-        raise Unusable("bad_value", f"{start:g} to {start + length:g} s is no span of the recording")
+        raise RowError("bad_value", f"{start:g} to {start + length:g} s is no span of the recording")
     start_s, end_s = span(start, start + length, whole)
     if end_s is not None and whole is not None and end_s > whole:
         end_s = whole
@@ -134,32 +126,32 @@ def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
     transforms = transforms if isinstance(transforms, list) else [transforms]
     names = {str(item.get("name")) if isinstance(item, dict) else str(item) for item in transforms}
     if names - _HARMLESS_TRANSFORMS:
-        raise Unusable("transformed_recording", f"the sound is changed after reading ({', '.join(sorted(names))})")
+        raise RowError("transformed_recording", f"the sound is changed after reading ({', '.join(sorted(names))})")
     sources = recording.get("sources")
     if not isinstance(sources, list) or not sources or not all(isinstance(source, dict) for source in sources):
-        raise Unusable("no_media", "the recording has no sources")
+        raise RowError("no_media", "the recording has no sources")
     try:
         wanted = set(channel if isinstance(channel, list) else [] if channel is None else [channel])
         spoken = [source for source in sources if wanted & set(source.get("channels") or ())]
     except TypeError:
-        raise Unusable("bad_value", f"channels are numbers, got {channel!r}") from None
+        raise RowError("bad_value", f"channels are numbers, got {channel!r}") from None
     return [_source(source) for source in spoken or sources]
 
 
 def _source(source: Mapping[str, Any]) -> Any:
     kind, place = source.get("type"), source.get("source")
     if kind == "command":
-        raise Unusable("executable_entry", f"a command makes the sound, which is never run: {str(place)[:80]}")
+        raise RowError("executable_entry", f"a command makes the sound, which is never run: {str(place)[:80]}")
     if kind == "url":
-        raise Unusable("remote_media", f"download it first: {str(place)[:200]}")
+        raise RowError("remote_media", f"download it first: {str(place)[:200]}")
     if kind == "file" and isinstance(place, str) and place:
         return place
     if kind == "memory" and isinstance(place, str):
         try:
             return Blob("memory", data=base64.b64decode(place, validate=True))
         except (binascii.Error, ValueError) as error:
-            raise Unusable("bad_value", f"the sound held in the manifest is no base64 ({error})") from None
-    raise Unusable("unsupported_source", f"a source of type {kind!r}: {str(place)[:80]}")
+            raise RowError("bad_value", f"the sound held in the manifest is no base64 ({error})") from None
+    raise RowError("unsupported_source", f"a source of type {kind!r}: {str(place)[:80]}")
 
 
 def _alignments(alignment: Any, zero: float) -> dict[str, Any]:
@@ -182,16 +174,16 @@ def _aligned(item: Any, zero: float) -> dict[str, Any]:
         parts = [item[key] for key in ("symbol", "start", "duration")] if isinstance(item, dict) else list(item)[:3]
         symbol, start, length = str(parts[0]), zero + float(parts[1]), float(parts[2])
     except (KeyError, IndexError, TypeError, ValueError, OverflowError):
-        raise Unusable("bad_value", f"an alignment is [symbol, start, duration], got {str(item)[:80]}") from None
+        raise RowError("bad_value", f"an alignment is [symbol, start, duration], got {str(item)[:80]}") from None
     if length < 0 or not math.isfinite(start + length):
-        raise Unusable("bad_value", f"{symbol!r} is aligned to {start} + {length} s")
+        raise RowError("bad_value", f"{symbol!r} is aligned to {start} + {length} s")
     return {"text": symbol, "start_s": round(start, 9), "end_s": round(start + length, 9)}
 
 
 def _seconds(record: Mapping[str, Any], key: str, *, default: float | None = None) -> float:
     value = _number(record.get(key, default))
     if value is None:
-        raise Unusable("bad_value", f"{key} must be a number of seconds, got {str(record.get(key))[:80]}")
+        raise RowError("bad_value", f"{key} must be a number of seconds, got {str(record.get(key))[:80]}")
     return value
 
 

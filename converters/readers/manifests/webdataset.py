@@ -23,7 +23,7 @@ from typing import Any
 
 from ....errors import DamagedError, UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from ...imports.columns import COMMON_NAMES, MEDIA
 from ..corpora.folder import MEDIA_EXTENSIONS
 from ..tables.user_rows import Row, Rows
@@ -57,7 +57,7 @@ class _Sample:
     media: list[Blob] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    fault: tuple[str, str] | None = None
+    fault: Rejection | None = None
     pickled: bool = False
 
     def discard(self) -> None:
@@ -102,8 +102,8 @@ class _Shards:
         elif last in TEXTS or last in ("json", "cls"):
             try:
                 self._read_text(member, extension, sample)
-            except _BadMember as problem:
-                sample.fault = sample.fault or (problem.reason, f"{member.uri}: {problem}")
+            except RowError as problem:
+                sample.fault = sample.fault or problem.rejection(member.uri, candidate=sample.key, uri=sample.where)
         else:
             self.passed_over[last or "(no extension)"] += 1
 
@@ -111,9 +111,9 @@ class _Shards:
         try:
             text = member.read().decode("utf-8-sig").strip()
         except UnicodeDecodeError as error:
-            raise _BadMember("not_utf8", f"byte {error.start}") from None
+            raise RowError("not_utf8", f"byte {error.start}") from None
         except DamagedError as error:
-            raise _BadMember("too_large", error.message) from None
+            raise RowError("too_large", error.message) from None
         if extension == "json":
             sample.values.update(_columns(_parsed(text)))
         elif extension == "cls":
@@ -129,7 +129,7 @@ class _Shards:
         elif 0 <= int(text) < len(self.classes):
             sample.values["__labels__"] = self.classes[int(text)]
         else:
-            raise _BadMember("bad_value", f"class {text} of {len(self.classes)} named ones")
+            raise RowError("bad_value", f"class {text} of {len(self.classes)} named ones")
 
     def _finished(self, sample: _Sample, shard: RawFile) -> Rows:
         text = next((extension for extension in TEXTS if extension in sample.texts), None)
@@ -138,7 +138,7 @@ class _Shards:
         sample.values.update(sample.texts)
         if sample.fault is not None:
             sample.discard()
-            yield Rejection(sample.key, *sample.fault, sample.where)
+            yield sample.fault
         elif sample.media or (self.text_only and sample.values):
             media = {"__media__": sample.media} if sample.media else {}
             yield Row({"__key__": self._unique(sample.key, shard), **media, **sample.values}, sample.where)
@@ -158,12 +158,6 @@ class _Shards:
             self.notes.append(f"members passed over: {listed}")
 
 
-class _BadMember(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
 def _split(name: str) -> tuple[str, str]:
     """Key and extension: a name is cut at the first dot of its last part."""
     path = PurePosixPath(name)
@@ -175,9 +169,9 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
-        raise _BadMember("bad_json", f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise RowError("bad_json", f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:
-        raise _BadMember("bad_json", str(error)) from None
+        raise RowError("bad_json", str(error)) from None
 
 
 def _columns(value: Any) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import COLUMNS, MEDIA_KINDS
+from ...candidate import bad_cell
 from ...imports.columns import NOT_FROM_A_COLUMN
-from ..values import BadValue, as_field, as_text, check_span
+from ..tables.cells import as_field, as_text, check_span
 from .operations import Names, Operation, compile_operation, letter
 from .text_template import Row, filling
 
@@ -186,7 +187,7 @@ def _choice(value: Any, choices: Any, column: str) -> str | None:
         return value
     index = ord(letter(value, column)) - ord("A")
     if index >= len(texts):
-        raise BadValue(column, value, f"one of {len(texts)} choices")
+        raise bad_cell(column, value, f"one of {len(texts)} choices")
     return texts[index]
 
 
@@ -197,7 +198,7 @@ def _letter_of(value: Any, choices: Any, column: str) -> str | None:
     texts = [(as_text(item) or "").strip() for item in choices or []]
     text = (as_text(value) or "").strip()
     if text not in texts:
-        raise BadValue(column, value, "the text of a choice")
+        raise bad_cell(column, value, "the text of a choice")
     return chr(ord("A") + texts.index(text))
 
 
@@ -239,7 +240,7 @@ class FieldMap:
         """The fields of this row that are not null, with `extra`.
 
         Raises:
-            BadValue: A cell is not what its field or operation takes.
+            RowError: A cell is not what its field or operation takes.
         """
         fields: dict[str, Any] = {}
         for field, value in self.values.items():

@@ -35,7 +35,8 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.text import join_unspaced
-from ..values import BadValue, as_number, as_text
+from ...candidate import bad_cell
+from ..tables.cells import as_number, as_text
 from .text_template import WORDS
 
 Names = Mapping[str, Mapping[str, str]]
@@ -78,7 +79,7 @@ def _each(work: Operation) -> Operation:
 def _text(value: Any, column: str) -> str:
     text = as_text(value)
     if text is None:
-        raise BadValue(column, value, "text")
+        raise bad_cell(column, value, "text")
     return text
 
 
@@ -96,7 +97,7 @@ def seconds(value: Any, column: str) -> float | None:
         return as_number(column, value)
     found = _CLOCK.fullmatch(value.strip())
     if found is None:
-        raise BadValue(column, value, "a time such as 00:16:21,940")
+        raise bad_cell(column, value, "a time such as 00:16:21,940")
     hours, minutes, rest = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest.replace(",", "."))
 
@@ -139,7 +140,7 @@ def _names(argument: Any, names: Names) -> Operation:
 def _looked_up(value: Any, column: str, names: Mapping[str, str], expected: str) -> str:
     key = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
     if key not in names:
-        raise BadValue(column, value, expected)
+        raise bad_cell(column, value, expected)
     return names[key]
 
 
@@ -159,7 +160,7 @@ def _ranges(argument: Any, names: Names) -> Operation:
         for name, (first, last) in argument.items():
             if number is not None and first <= number <= last:
                 return str(name)
-        raise BadValue(column, value, f"a number of {', '.join(map(str, argument))}")
+        raise bad_cell(column, value, f"a number of {', '.join(map(str, argument))}")
 
     return _each(place)
 
@@ -192,11 +193,11 @@ def literal(value: Any, column: str) -> Any:
     if not isinstance(value, str):
         return value
     if len(value) > _LITERAL_BYTES:
-        raise BadValue(column, value, "a printed list of at most 1 MB")
+        raise bad_cell(column, value, "a printed list of at most 1 MB")
     try:
         return ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        raise BadValue(column, value, "a list as Python prints it") from None
+        raise bad_cell(column, value, "a list as Python prints it") from None
 
 
 def _json(argument: Any, names: Names) -> Operation:
@@ -206,7 +207,7 @@ def _json(argument: Any, names: Names) -> Operation:
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
-            raise BadValue(column, value, "JSON") from None
+            raise bad_cell(column, value, "JSON") from None
 
     return _each(parse)
 
@@ -241,7 +242,7 @@ def _item(argument: Any, names: Names) -> Operation:
         except (IndexError, KeyError):
             return None
         except TypeError:
-            raise BadValue(column, value, f"a list or object with an item {argument!r}") from None
+            raise bad_cell(column, value, f"a list or object with an item {argument!r}") from None
 
     return apply
 
@@ -285,7 +286,7 @@ def letter(value: Any, column: str) -> str:
         return chr(ord("A") + int(float(number)))
     found = re.fullmatch(r"\(?([A-Za-z])\)?", number.strip()) or _LETTERED.match(number)
     if found is None:
-        raise BadValue(column, value, "a letter or index of a choice")
+        raise bad_cell(column, value, "a letter or index of a choice")
     return found[1].upper()
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....errors import DamagedError, UsageError
-from ...candidate import Candidate, ReadContext, Rejection
+from ...candidate import Candidate, ReadContext, Rejection, RowError
 from ...imports.columns import LIST_FIELDS
-from ..values import BadValue, as_config, as_name, as_text
+from ..tables.cells import as_config, as_name, as_text
 from .field_map import FieldMap, Value, compile_value
 from .operations import Names
 from .text_template import Row
@@ -97,7 +97,7 @@ class RowRules:
         return not self._split.missing(columns)
 
     def split_of(self, row: Row, hint: str | None) -> str | None:
-        """Raises BadValue where the column's value is no name of a split."""
+        """Raises RowError where the column's value is no name of a split."""
         return as_name("split", self._value(self._split, "split", row)) or hint
 
     def config_of(self, row: Row, hint: str | None) -> str | None:
@@ -117,7 +117,7 @@ class RowRules:
         """Source id, configuration and split of a row; None where it is not wanted.
 
         Raises:
-            BadValue: A cell is not what it must be.
+            RowError: A cell is not what it must be.
         """
         split = self.split_of(row, origin.split)
         if not self.wants(split):
@@ -141,8 +141,8 @@ class RowRules:
                 if refused := self._refused(row):
                     return Rejection(identity, refused[0], f"{origin.where}: {refused[1]}", origin.where)
             fields = _merged([self.fields.fields(row) for row in rows])
-        except BadValue as error:
-            return Rejection(origin.where, "bad_value", f"{origin.where}: {error}", origin.where)
+        except RowError as error:
+            return error.rejection(origin.where)
         return Candidate(identity, split, fields, [], config, origin.uri, origin.revision, origin.where)
 
     def _refused(self, row: Row) -> tuple[str, str] | None:

@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import Any
 
 from ....errors import UsageError
-from ..values import BadValue, as_text
+from ...candidate import bad_cell
+from ..tables.cells import as_text
 
 Row = Mapping[str, Any]
 
@@ -75,7 +76,7 @@ class Filling:
         """The text for this row, or None where a placeholder's column is null or not there.
 
         Raises:
-            BadValue: A value is no number where the template asks for one.
+            RowError: A value is no number where the template asks for one.
         """
         texts: list[str] = []
         for part in self.parts:
@@ -114,7 +115,7 @@ class _Placeholder:
             number = float(text)
             return format(int(number) if self.number.endswith("d") else number, self.number)
         except (ValueError, OverflowError):
-            raise BadValue(self.column, text, "a number") from None
+            raise bad_cell(self.column, text, "a number") from None
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,8 @@
-"""Cells of a user's table as fields of a sample: media, spans, splits, lists, numbers, conversations.
+"""Cells on their way into a sample: one rule for null, numbers, nested values, spans, splits and media.
 
-What does not fit is a `BadCell`, which names the column and the value and becomes the row's rejection.
+Whatever the file format, null, an empty text and NaN are null, and a text is kept letter for letter (`null`, `NA`,
+`007`). `as_field` serves the mapping of cards, `typed` the columns of users' tables, where lists and conversations may
+be written as JSON. What does not fit is a `RowError`, which names column and value.
 """
 
 from __future__ import annotations
@@ -10,25 +12,210 @@ import math
 import os.path
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
-from ...candidate import Blob
+from ...candidate import Blob, Rejection, bad_cell
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
-from ..values import as_text
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in the usual way of writing, for which a cut at the last dot is what pathlib would do."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_A_NAME = "a name of letters, digits, '.', '_' and '-'"
 
 
-class BadCell(Exception):
-    """A cell that its column cannot hold; `reason` is the code of the row's rejection."""
+@dataclass(slots=True)
+class Row:
+    """One record of a table: column -> value, and where it stands for messages (`file:7`).
 
-    def __init__(self, column: str, value: Any, expected: str, *, reason: str = "bad_value") -> None:
-        super().__init__(f"column {column!r}: expected {expected}, got {str(value)[:80]!r}")
-        self.reason = reason
+    `key` is the record's name where the table keeps its records by name.
+    """
+
+    values: dict[str, Any]
+    where: str
+    key: str | None = None
+
+
+Rows = Iterator[Row | Rejection]
+"""The rows of one table in file order; a row that cannot be read is a `Rejection` and never stops the table."""
+
+
+# ---- null, text, numbers
+
+
+def as_text(value: Any) -> str | None:
+    """The text of a cell; empty, null and NaN are null, nested values become JSON, `3.0` from a float column `3.0`."""
+    if isinstance(value, str):
+        return value or None
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=_plain, sort_keys=True)
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    return f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value)
+
+
+def without_nan(value: Any) -> Any:
+    """NaN becomes null, also inside lists."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return value
+
+
+def as_cell(value: Any) -> Any:
+    """A value as a table's cell: an empty text and NaN are null."""
+    return None if value == "" else without_nan(value)
+
+
+def holds_bytes(value: Any) -> str | None:
+    """Where a value holds bytes: the path to them inside it (`audio.bytes`), empty for the value itself; else None."""
+    if isinstance(value, bytes):
+        return ""
+    inside: Sequence[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        inside = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, list):
+        inside = [("", item) for item in value]
+    for key, item in inside:
+        if (found := holds_bytes(item)) is not None:
+            return ".".join(part for part in (key, found) if part)
+    return None
+
+
+def as_number(column: str, value: Any, *, decimal_comma: bool = True) -> float | None:
+    """A finite number; in the tables of corpora a decimal comma counts as a point.
+
+    Raises:
+        RowError: It is none.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value.strip().replace(",", ".") if decimal_comma and isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):
+        raise bad_cell(column, value, "a number") from None
+    if math.isinf(number):
+        raise bad_cell(column, value, "a finite number")
+    return None if math.isnan(number) else number
+
+
+# ---- fields of the sample
+
+
+def as_field(field: str, value: Any) -> Any:
+    """The value as the column of the sample schema takes it; null where there is nothing.
+
+    Raises:
+        RowError: It cannot be one.
+    """
+    if value is None or value == "" or value == []:
+        return None
+    if field in NUMBER_FIELDS:
+        return as_number(field, value)
+    if field in LIST_FIELDS:
+        items = value if isinstance(value, list) else [value]
+        if field == "labels" and any(isinstance(item, int | float) and not isinstance(item, bool) for item in items):
+            raise bad_cell(field, value, "class names, not numbers (map them with `names` or `map`)")
+        return [text for item in items if (text := as_text(item)) is not None] or None
+    if field in JSON_FIELDS:
+        return _structures(field, field, value)
+    return as_text(value)
+
+
+def typed(field: str, column: str, value: Any) -> Any:
+    """The cell of a user's table as the field's type has it: text, seconds, list of texts, list of structures.
+
+    Raises:
+        RowError: It cannot be one.
+    """
+    if value is None:
+        return None
+    if field in NUMBER_FIELDS:
+        return as_number(column, value, decimal_comma=False)
+    if field in LIST_FIELDS:
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            value = _parse(column, value)
+        items = value if isinstance(value, list) else [value]
+        return [text for item in items if (text := as_text(item)) is not None]
+    if field in JSON_FIELDS:
+        return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)
+    return as_text(value)
+
+
+def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]]:
+    keys = ("role", "content") if field == "messages" else ("text", "start_s", "end_s")
+    if not isinstance(value, list) or not all(isinstance(item, dict) and set(keys) <= set(item) for item in value):
+        raise bad_cell(column, value, f"a list of objects with {', '.join(keys)}")
+    return [{key: _member(key, item[key], column) for key in keys} for item in value]
+
+
+def _member(key: str, value: Any, column: str) -> Any:
+    if key in NUMBER_FIELDS:
+        return as_number(column, value, decimal_comma=False)
+    if not isinstance(value, str):
+        raise bad_cell(column, value, f"text for {key!r}")
+    return value
+
+
+def _parse(column: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise bad_cell(column, value, "JSON") from None
+
+
+def as_name(column: str, value: Any) -> str | None:
+    """The name of a split, in lower case.
+
+    Raises:
+        RowError: It is no name.
+    """
+    text = as_text(value)
+    if text is None:
+        return None
+    name = text.strip().lower()
+    if not NAME.fullmatch(name):
+        raise bad_cell(column, value, _A_NAME)
+    return name
+
+
+def as_config(column: str, value: Any) -> str | None:
+    """The name of a configuration; a language's tag keeps its case.
+
+    Raises:
+        RowError: It is no name.
+    """
+    text = as_text(value)
+    if text is None:
+        return None
+    name = text.strip()
+    if not NAME.fullmatch(name.lower()):
+        raise bad_cell(column, value, _A_NAME)
+    return name
+
+
+def check_span(fields: Mapping[str, Any]) -> None:
+    """Raises RowError where a span does not run forward from 0 or later."""
+    start, end = fields.get("start_s"), fields.get("end_s")
+    if start is not None and start < 0:
+        raise bad_cell("start_s", start, "a start at 0 seconds or later")
+    if end is not None and end <= (start or 0):
+        raise bad_cell("end_s", end, f"an end after the start at {start or 0} seconds")
+
+
+# ---- media and ids of users' tables
 
 
 class MadeIds:
@@ -81,92 +268,20 @@ def blobs(column: str, value: Any, *, folder: Path) -> Iterator[Blob]:
         # Joined as text: the paths of a million rows are parsed once each, not three times.
         yield Blob(value, path=Path(os.path.join(folder, media_path(column, value))))  # noqa: PTH118
     else:
-        raise BadCell(column, value, "a path")
+        raise bad_cell(column, value, "a path")
 
 
 def media_path(column: str, value: str) -> str | Path:
     """The path that a cell names; nothing else that a cell can hold is followed or run."""
     if "://" in value:
-        raise BadCell(column, value, "a path on this machine (download the file first)", reason="remote_media")
+        raise bad_cell(column, value, "a path on this machine (download the file first)", reason="remote_media")
     if value.rstrip().endswith("|"):
-        raise BadCell(column, value, "a path, not a command", reason="executable_entry")
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise BadCell(column, value, "a path that a file can have (no null bytes, no halves of letters)")
+        raise bad_cell(column, value, "a path, not a command", reason="executable_entry")
+    if "\0" in value or not (value.isascii() or _SURROGATE.search(value) is None):
+        raise bad_cell(column, value, "a path that a file can have (no null bytes, no unpaired surrogates)")
     if not value.startswith("~"):
         return value
     try:
         return Path(value).expanduser()
     except RuntimeError:
-        raise BadCell(column, value, "a path; the home of that user is not known here") from None
-
-
-def check_span(fields: Mapping[str, Any]) -> None:
-    """Raises BadCell where a span starts before its media or ends before it starts."""
-    start, end = fields.get("start_s"), fields.get("end_s")
-    if start is not None and start < 0:
-        raise BadCell("start_s", start, "a start at 0 seconds or later")
-    if end is not None and end <= (start or 0):
-        raise BadCell("end_s", end, f"an end after the start at {start or 0} seconds")
-
-
-def split_name(value: Any) -> str | None:
-    """The name of a split, in lower case."""
-    if value is None:
-        return None
-    name = str(value).strip().lower()
-    if not NAME.fullmatch(name):
-        raise BadCell("split", value, "a name of letters, digits, '.', '_' and '-'")
-    return name
-
-
-def typed(field: str, column: str, value: Any) -> Any:
-    """The value as the field's type has it: text, number of seconds, list of texts, list of structures."""
-    if value is None:
-        return None
-    if field in NUMBER_FIELDS:
-        return _number(column, value)
-    if field in LIST_FIELDS:
-        return _strings(column, value)
-    if field in JSON_FIELDS:
-        return _structures(field, column, value)
-    return as_text(value)
-
-
-def _number(column: str, value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise BadCell(column, value, "a number of seconds") from None
-    if math.isinf(number):
-        raise BadCell(column, value, "a finite number of seconds")
-    return None if math.isnan(number) else number
-
-
-def _strings(column: str, value: Any) -> list[str] | None:
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = _parse(column, value)
-    items = value if isinstance(value, list) else [value]
-    return [text for item in items if (text := as_text(item)) is not None]
-
-
-def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]] | None:
-    value = _parse(column, value) if isinstance(value, str) else value
-    keys = ("role", "content") if field == "messages" else ("text", "start_s", "end_s")
-    if not isinstance(value, list) or not all(isinstance(item, dict) and set(keys) <= set(item) for item in value):
-        raise BadCell(column, value, f"a list of objects with {', '.join(keys)}")
-    return [{key: _member(key, item[key], column) for key in keys} for item in value]
-
-
-def _member(key: str, value: Any, column: str) -> Any:
-    if key in NUMBER_FIELDS:
-        return _number(column, value)
-    if not isinstance(value, str):
-        raise BadCell(column, value, f"text for {key!r}")
-    return value
-
-
-def _parse(column: str, value: str) -> Any:
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise BadCell(column, value, "JSON") from None
+        raise bad_cell(column, value, "a path; the home of that user is not known here") from None

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 from ....errors import UsageError
 from ...candidate import Blob, RawFile, Rejection
-from ..values import without_nan
+from ..tables.cells import without_nan
 from .user_rows import CSV_FIELD_BYTES, Row
 
 FORMATS = {

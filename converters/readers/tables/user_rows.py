@@ -20,7 +20,7 @@ from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Rejection
 from ...imports.columns import COMMON_NAMES, MEDIA
-from ..values import without_nan
+from ..tables.cells import without_nan
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024
 PARQUET_ROWS = 100

@@ -13,10 +13,10 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from ...imports.columns import MEDIA, require_media, resolve_columns
-from ..values import as_text
-from .cells import BadCell, MadeIds, blobs, check_span, split_name, typed
+from ..tables.cells import as_text
+from .cells import MadeIds, as_name, blobs, check_span, typed
 from .user_rows import READ, Row, Rows
 
 _PEEK_ROWS = 200
@@ -100,9 +100,9 @@ class _Maker:
             self._learn(row)
         try:
             return self._candidate(row)
-        except BadCell as error:
+        except RowError as error:
             _discard(row)
-            return Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
+            return error.rejection(row.where)
 
     def _learn(self, row: Row) -> None:
         """Columns that a JSON file shows late get the fields that no earlier column has."""
@@ -129,7 +129,7 @@ class _Maker:
                 fields[field] = typed(field, column, value)
         check_span(fields)
         identity = fields.pop("id", None) or row.key or self.made.next(media)
-        split = split_name(fields.pop("split", None)) or self.file.split
+        split = as_name("split", fields.pop("split", None)) or self.file.split
         config = fields.pop("config", None) or self.file.config
         if extra:
             fields["extra"] = extra

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...candidate import CandidateStream, RawStream, ReadContext
-from ..tables.cells import BadCell
-from ..values import as_text
+from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ..tables.cells import as_text
 from .preference import pair_fields
 from .records import Columns, Shape, read_records
 from .turns import Dialogue
@@ -25,7 +24,7 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises BadCell where a row asks nothing (`no_prompt`)."""
+    """Raises RowError where a row asks nothing (`no_prompt`)."""
     from .msswift import conversation_shape
 
     dialogue = Dialogue()
@@ -36,7 +35,7 @@ def reshape(columns: Columns) -> Shape:
     asked = [text for name in ("instruction", "input") if (text := as_text(columns.take(name, name)))]
     query = "\n".join(asked) or as_text(columns.take("question", *_QUERIES))
     if query is None:
-        raise BadCell("instruction", query, "an instruction, an input or a query", reason="no_prompt")
+        raise bad_cell("instruction", query, "an instruction, an input or a query", reason="no_prompt")
     dialogue.say("user", query)
     response = _response(columns)
     if response is not None:
@@ -59,5 +58,5 @@ def _history(value: Any) -> list[tuple[str, str]]:
     if not value:
         return []
     if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise BadCell("history", value, "a list of pairs of question and answer")
+        raise bad_cell("history", value, "a list of pairs of question and answer")
     return [(as_text(asked) or "", as_text(answered) or "") for asked, answered in value]

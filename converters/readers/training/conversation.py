@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...candidate import CandidateStream, RawStream, ReadContext
-from ..tables.cells import BadCell
+from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
 from .msswift import CONVERSATIONS, conversation_shape
 from .preference import answer_text, last_answer, pair_fields, rejected_of
 from .records import Columns, Shape, read_records
@@ -24,11 +23,11 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises BadCell where a row is no conversation, or a pair that does not belong together."""
+    """Raises RowError where a row is no conversation, or a pair that does not belong together."""
     value = columns.take("messages", *_PROMPTS)
     chosen, rejected = columns.take("chosen", "chosen"), columns.take("rejected", "rejected", "rejected_response")
     if value is None and not _is_whole(chosen):
-        raise BadCell("conversations", value, f"a conversation in {', '.join(CONVERSATIONS)}", reason="no_messages")
+        raise bad_cell("conversations", value, f"a conversation in {', '.join(CONVERSATIONS)}", reason="no_messages")
     dialogue = _dialogue("chosen" if value is None else "conversations", chosen if value is None else value)
     dialogue.open_with(columns.take("system", "system", "system_prompt"))
     completion = chosen if value is not None and chosen is not None else columns.take("completion", "completion")
@@ -63,4 +62,4 @@ def _answer(dialogue: Dialogue, side: Any) -> None:
     if dialogue.roles[-1:] != ["assistant"]:
         dialogue.say("assistant", text)
     elif dialogue.messages[-1]["content"] != text:
-        raise BadCell("chosen", text, "the answer that the conversation ends in", reason="two_answers")
+        raise bad_cell("chosen", text, "the answer that the conversation ends in", reason="two_answers")

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import CandidateStream, RawStream, ReadContext
-from ..tables.cells import BadCell
-from ..values import as_text
+from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ..tables.cells import as_text
 from . import alpaca
 from .preference import answer_text, pair_fields, rejected_of
 from .records import MEDIA_NAMES, Columns, Shape, read_records
@@ -44,7 +43,7 @@ def conversation_shape(columns: Columns, dialogue: Dialogue, fields: dict[str, A
     own = {kind: sum(found == kind for found, _ in dialogue.media) for kind in MEDIA_KINDS}
     both = [kind for kind in MEDIA_KINDS if held[kind] and own[kind]]
     if both:
-        raise BadCell("messages", both[0], "media in the contents or in a column, not in both", reason="media_twice")
+        raise bad_cell("messages", both[0], "media in the contents or in a column, not in both", reason="media_twice")
     fit_tags("messages", dialogue, {kind: held[kind] + own[kind] for kind in MEDIA_KINDS})
     fields = {"messages": dialogue.messages, **exchange_fields(dialogue.messages), **fields}
     return Shape(fields, dialogue.media, dialogue.extra())
@@ -75,7 +74,7 @@ def _rejected(columns: Columns, dialogue: Dialogue) -> str | None:
     for kind in MEDIA_KINDS:
         other = columns.take(f"rejected_{kind}s", f"rejected_{kind}s")
         if other and other != columns.left.get(f"{kind}s"):
-            raise BadCell(f"rejected_{kind}s", other, "the same media on both sides", reason="other_media")
+            raise bad_cell(f"rejected_{kind}s", other, "the same media on both sides", reason="other_media")
     if response is not None or whole is None:
         return response
     return rejected_of(dialogue, read_dialogue("rejected_messages", whole), "rejected_messages")

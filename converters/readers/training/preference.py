@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tables.cells import BadCell
+from ...candidate import bad_cell
 from .turns import Dialogue, read_dialogue
 
 
@@ -12,20 +12,20 @@ def answer_text(column: str, value: Any) -> str | None:
     """One side of a pair as text: a text, one assistant message, or a list that ends in the only one.
 
     Raises:
-        BadCell: It says more than one thing (`many_answers`), or nothing that is an answer.
+        RowError: It says more than one thing (`many_answers`), or nothing that is an answer.
     """
     if value is None or isinstance(value, str):
         return value or None
     dialogue = read_dialogue(column, value if isinstance(value, list) else [value])
     if dialogue.roles != ["assistant"]:
-        raise BadCell(column, value, "one answer: a sample holds a text on either side", reason="many_answers")
+        raise bad_cell(column, value, "one answer: a sample holds a text on either side", reason="many_answers")
     return dialogue.messages[0]["content"]
 
 
 def last_answer(column: str, dialogue: Dialogue) -> str:
     """The answer that a conversation ends in."""
     if dialogue.roles[-1:] != ["assistant"]:
-        raise BadCell(column, " ".join(dialogue.roles), "a conversation that ends in an answer", reason="no_answer")
+        raise bad_cell(column, " ".join(dialogue.roles), "a conversation that ends in an answer", reason="no_answer")
     return dialogue.messages[-1]["content"]
 
 
@@ -33,13 +33,13 @@ def pair_fields(dialogue: Dialogue, rejected: str | None) -> dict[str, Any]:
     """`chosen` and `rejected` where there is a rejected side.
 
     Raises:
-        BadCell: Both are the same, but for white space (`rejected_equals_answer`).
+        RowError: Both are the same, but for white space (`rejected_equals_answer`).
     """
     if rejected is None:
         return {}
     chosen = last_answer("messages", dialogue)
     if chosen.split() == rejected.split():
-        raise BadCell("rejected", rejected, "another answer than the chosen one", reason="rejected_equals_answer")
+        raise bad_cell("rejected", rejected, "another answer than the chosen one", reason="rejected_equals_answer")
     return {"chosen": chosen, "rejected": rejected}
 
 
@@ -47,11 +47,11 @@ def rejected_of(dialogue: Dialogue, whole: Dialogue, column: str) -> str:
     """The rejected answer of a whole second conversation, which must ask the same.
 
     Raises:
-        BadCell: It asks something else (`other_prompt`).
+        RowError: It asks something else (`other_prompt`).
     """
     answer = last_answer(column, whole)
     if [m for m in whole.messages[:-1] if m["role"] != "system"] != [
         m for m in dialogue.messages[:-1] if m["role"] != "system"
     ]:
-        raise BadCell(column, whole.messages[0]["content"], "the same prompt on both sides", reason="other_prompt")
+        raise bad_cell(column, whole.messages[0]["content"], "the same prompt on both sides", reason="other_prompt")
     return answer

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import CandidateStream, RawStream, ReadContext
-from ..tables.cells import BadCell, typed
-from ..values import as_text
+from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ..tables.cells import as_text, typed
 from .msswift import counted
 from .records import Columns, Shape, read_records
 from .turns import Dialogue, answer_fields, fit_tags
@@ -27,10 +26,10 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises BadCell where a row asks nothing (`no_question`), or its answer is no option (`bad_answer`)."""
+    """Raises RowError where a row asks nothing (`no_question`), or its answer is no option (`bad_answer`)."""
     question = as_text(columns.take("question", *_QUESTIONS))
     if question is None:
-        raise BadCell("question", question, "a question", reason="no_question")
+        raise bad_cell("question", question, "a question", reason="no_question")
     media = {kind: counted(columns, kind) for kind in MEDIA_KINDS}
     asked = Dialogue([{"role": "user", "content": question}], further=[{}])
     fit_tags("question", asked, media)
@@ -69,5 +68,5 @@ def _chosen(given: Any, choices: list[str] | None) -> str | None:
     if place is None:
         return text
     if not 0 <= place < len(choices):
-        raise BadCell("answer", given, f"one of {len(choices)} options", reason="bad_answer")
+        raise bad_cell("answer", given, f"one of {len(choices)} options", reason="bad_answer")
     return choices[place]

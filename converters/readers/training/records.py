@@ -11,12 +11,11 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, MODALITIES
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
 from ...imports.columns import check_field
-from ..tables.cells import BadCell, MadeIds, blobs, check_span, split_name, typed
+from ..tables.cells import MadeIds, as_name, as_text, blobs, check_span, typed
 from ..tables.json import read_array
 from ..tables.user_rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet
-from ..values import as_text
 
 MEDIA_NAMES: Mapping[str, tuple[str, ...]] = {
     kind: (f"{kind}s", kind, f"{kind}_abs_path", f"{kind}_path", f"{kind}_paths", f"{kind}_filepath", f"{kind}_file")
@@ -124,8 +123,8 @@ def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape
         made.row()
         try:
             yield _candidate(row, Columns(row.values, given), reshape, file=file, folder=folder, made=made)
-        except BadCell as error:
-            yield Rejection(row.where, error.reason, f"{row.where}: {error}", row.where)
+        except RowError as error:
+            yield error.rejection(row.where)
 
 
 def _given(options: Mapping[str, Any], head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
@@ -159,7 +158,7 @@ def _candidate(
             fields[name] = typed(name, name, value)
     fields["modality"], stated = _modality(columns.take("modality", "modality"), {kind for kind, _ in media})
     check_span(fields)
-    split = split_name(columns.take("split", "split"))
+    split = as_name("split", columns.take("split", "split"))
     config = as_text(columns.take("config", "config"))
     held = {**columns.left, **shape.extra, "stated_modality": stated}
     if extra := {name: text for name, value in held.items() if (text := as_text(value)) is not None}:

@@ -11,9 +11,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...candidate import CandidateStream, RawStream, ReadContext
-from ..tables.cells import BadCell, typed
-from ..values import as_text
+from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ..tables.cells import as_text, typed
 from .records import Columns, Shape, read_records
 
 TASK = "term_retrieval"
@@ -26,14 +25,14 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises BadCell where a row has no audio (`no_media`) or says both that it has terms and that it has none."""
+    """Raises RowError where a row has no audio (`no_media`) or says both that it has terms and that it has none."""
     audio = columns.take("audio", "term_chunk_audio", "audio", "audio_path")
     if not isinstance(audio, str):
-        raise BadCell("term_chunk_audio", audio, "a path", reason="no_media")
+        raise bad_cell("term_chunk_audio", audio, "a path", reason="no_media")
     text = as_text(columns.take("text", "term_chunk_text", "text", "src_text"))
     terms = typed("labels", "terms", columns.take("labels", *_TERMS)) or None
     if terms and columns.left.get("is_no_term_chunk") is True:
-        raise BadCell("is_no_term_chunk", terms, "no terms in a chunk without terms", reason="bad_value")
+        raise bad_cell("is_no_term_chunk", terms, "no terms in a chunk without terms", reason="bad_value")
     fields: dict[str, Any] = {"text": text, "labels": terms, "task": as_text(columns.take("task", "task")) or TASK}
     fields["language"] = as_text(columns.take("language", "language", "src_lang"))
     # A segment's id repeats with each of its terms; the name of the chunk's file does not.

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
+from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
-from ..tables.cells import BadCell
 
 ROLES: Mapping[str, str] = {
     "system": "system",
@@ -70,11 +70,11 @@ def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
         inline: Whether `<audio>/path.wav</audio>` names a medium.
 
     Raises:
-        BadCell: It is none: reason `no_messages`, `bad_messages`, `unknown_role` or `null_content`.
+        RowError: It is none: reason `no_messages`, `bad_messages`, `unknown_role` or `null_content`.
     """
     turns = _parsed(column, value)
     if not isinstance(turns, list) or not turns:
-        raise BadCell(column, value, "a list of messages", reason="no_messages" if not turns else "bad_messages")
+        raise bad_cell(column, value, "a list of messages", reason="no_messages" if not turns else "bad_messages")
     dialogue = Dialogue()
     for turn in _from_pairs(turns):
         _add(dialogue, column, turn, inline=inline)
@@ -92,7 +92,7 @@ def _parsed(column: str, value: Any) -> Any:
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise BadCell(column, value, "a list of messages", reason="bad_messages") from None
+        raise bad_cell(column, value, "a list of messages", reason="bad_messages") from None
 
 
 def _from_pairs(turns: list[Any]) -> list[Any]:
@@ -104,15 +104,15 @@ def _from_pairs(turns: list[Any]) -> list[Any]:
 
 def _add(dialogue: Dialogue, column: str, turn: Any, *, inline: bool) -> None:
     if not isinstance(turn, Mapping):
-        raise BadCell(column, turn, "messages of role and content", reason="bad_messages")
+        raise bad_cell(column, turn, "messages of role and content", reason="bad_messages")
     role_key = "role" if "role" in turn else "from"
     content_key = "content" if "content" in turn else "value"
     role = ROLES.get(str(turn.get(role_key)).lower())
     if role is None:
-        raise BadCell(column, turn.get(role_key), f"a role: {', '.join(sorted(ROLES))}", reason="unknown_role")
+        raise bad_cell(column, turn.get(role_key), f"a role: {', '.join(sorted(ROLES))}", reason="unknown_role")
     content = turn.get(content_key)
     if content is None and not turn.get("tool_calls"):
-        raise BadCell(column, dict(turn), "a message with content", reason="null_content")
+        raise bad_cell(column, dict(turn), "a message with content", reason="null_content")
     text = _text(dialogue, column, content, inline=inline)
     dialogue.say(role, text)
     dialogue.further[-1] = {
@@ -127,7 +127,7 @@ def _text(dialogue: Dialogue, column: str, content: Any, *, inline: bool) -> str
     if isinstance(content, list):
         return "".join(_part(dialogue, column, part) for part in content)
     if not isinstance(content, str):
-        raise BadCell(column, content, "a content of text or of parts", reason="bad_messages")
+        raise bad_cell(column, content, "a content of text or of parts", reason="bad_messages")
     if not inline:
         return content
     dialogue.media += [(kind, path.strip()) for kind, path in _INLINE.findall(content)]
@@ -139,7 +139,7 @@ def _part(dialogue: Dialogue, column: str, part: Any) -> str:
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping):
-        raise BadCell(column, part, "a content part", reason="bad_messages")
+        raise bad_cell(column, part, "a content part", reason="bad_messages")
     for kind in MEDIA_KINDS:
         if str(part.get("type", kind)).removesuffix("_url") != kind:
             continue
@@ -151,7 +151,7 @@ def _part(dialogue: Dialogue, column: str, part: Any) -> str:
             return f"<{kind}>"
     if isinstance(part.get("text"), str):
         return str(part["text"])
-    raise BadCell(column, dict(part), "a content part of text, audio, video or image", reason="bad_messages")
+    raise bad_cell(column, dict(part), "a content part of text, audio, video or image", reason="bad_messages")
 
 
 def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
@@ -160,14 +160,14 @@ def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
     A conversation without any tag is left alone: views put them where their format wants them.
 
     Raises:
-        BadCell: There are more tags than media (`tag_without_media`): part of the question is missing.
+        RowError: There are more tags than media (`tag_without_media`): part of the question is missing.
     """
     texts = "\n".join(message["content"] for message in dialogue.messages)
     missing = ""
     for kind in ("image", "video", "audio"):
         tags = texts.count(f"<{kind}>")
         if tags > media.get(kind, 0):
-            raise BadCell(
+            raise bad_cell(
                 column, texts, f"{media.get(kind, 0)} <{kind}>, one for every medium", reason="tag_without_media"
             )
         missing += f"<{kind}>" * (media.get(kind, 0) - tags)

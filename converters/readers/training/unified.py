@@ -6,8 +6,7 @@ not told) is that of its media; what it stated is kept in `extra` as `stated_mod
 
 from __future__ import annotations
 
-from ...candidate import CandidateStream, RawStream, ReadContext
-from ..tables.cells import BadCell
+from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
 from .records import Columns, Shape, read_records
 
 
@@ -17,7 +16,7 @@ def read(files: RawStream, context: ReadContext) -> CandidateStream:
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises BadCell for a conversation: that is another format."""
+    """Raises RowError for a conversation: that is another format."""
     if columns.has("messages", "conversations"):
-        raise BadCell("messages", "a conversation", "a unified row; read it as msswift", reason="other_format")
+        raise bad_cell("messages", "a conversation", "a unified row; read it as msswift", reason="other_format")
     return Shape()

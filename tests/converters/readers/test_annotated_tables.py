@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from support.raws import Stream, read, reasons
-from triptych.converters.readers.layouts import get_layout
-from triptych.converters.readers.values import BadValue
+from triptych.converters.candidate import RowError
+from triptych.converters.readers.annotated.nested import get_layout
 from triptych.errors import UsageError
 
 LINES: dict[str, Any] = {
@@ -58,7 +58,7 @@ def test_tagged_segments_are_a_row_for_each_tag() -> None:
     assert [(row["sid"], row["subset"], row["aid"], row["index"]) for row in expand(record)] == [
         (1, "xl", "A", 0), (1, "s", "A", 0),
     ]  # fmt: skip
-    with pytest.raises(BadValue, match="a list of tags"):
+    with pytest.raises(RowError, match="a list of tags"):
         list(expand({"segments": [{"subsets": "XL"}]}))
     with pytest.raises(UsageError, match="takes each, tags and as"):
         get_layout({"tagged": {"each": "segments"}})

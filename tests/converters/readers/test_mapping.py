@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from triptych.converters.candidate import RowError
 from triptych.converters.readers.mapping.field_map import FieldMap, compile_value
 from triptych.converters.readers.mapping.path_template import match
 from triptych.converters.readers.mapping.text_template import filling
-from triptych.converters.readers.values import BadValue
 from triptych.errors import UsageError
 
 
@@ -73,13 +73,13 @@ def test_a_value_is_what_its_operations_make_of_the_column(spec: Any, row: dict[
     ],
 )
 def test_a_value_that_cannot_be_read_names_its_column(spec: Any, row: dict[str, Any]) -> None:
-    with pytest.raises(BadValue, match="column 't'"):
+    with pytest.raises(RowError, match="column 't'"):
         compile_value(spec).get(row)
 
 
 def test_a_printed_list_is_read_and_nothing_in_it_is_run(tmp_path: Any) -> None:
     target = tmp_path / "made"
-    with pytest.raises(BadValue):
+    with pytest.raises(RowError):
         compile_value({"column": "t", "literal": True}).get({"t": f"[open({str(target)!r}, 'w')]"})
     assert not target.exists()
 
@@ -108,9 +108,9 @@ def test_extra_keeps_what_no_field_takes_whole() -> None:
 
 
 def test_a_span_that_runs_backwards_and_a_bare_class_number_are_refused() -> None:
-    with pytest.raises(BadValue, match="end after the start"):
+    with pytest.raises(RowError, match="end after the start"):
         FieldMap({"start_s": "a", "end_s": "b"}).fields({"a": 2, "b": 1})
-    with pytest.raises(BadValue, match="class names"):
+    with pytest.raises(RowError, match="class names"):
         FieldMap({"labels": "a"}).fields({"a": 3})
 
 

@@ -1,0 +1,145 @@
+"""How one record of a nested JSON becomes rows: `rows: {each: segments}` on a table of a card.
+
+    each         a list of objects in the record; what the record itself says stands in every row
+    parallel     lists of equal length side by side, `{start: [...], end: [...], text: [...]}`
+    siblings     objects under keys of one name and a number, `task0`, `task1`, ...
+    tagged       a list of objects, each once for every tag it has: `{each: segments, tags: subsets, as: subset}`
+    languages    captions in several languages, `{en: enCap, zh: chCap}`: a row a language
+
+Each is a function from what the card says to a function from a record to its rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ....errors import UsageError
+from ...candidate import bad_cell
+
+Record = dict[str, Any]
+Expand = Callable[[Record], Iterator[Record]]
+
+
+def get_layout(spec: Any) -> Expand:
+    """The layout that a card's `rows` names.
+
+    Raises:
+        UsageError: There is no such layout.
+    """
+    if spec is None:
+        return lambda record: iter([record])
+    if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in LAYOUTS:
+        return LAYOUTS[name](spec[name])
+    raise UsageError(f"tables: `rows` is one of {', '.join(LAYOUTS)} with what it takes; got {spec!r}.")
+
+
+def _each(argument: Any) -> Expand:
+    """A list of objects inside a record, as GigaSpeech's `audios[].segments[]` and YouCook2's `annotations[]`.
+
+    Every object is a row, with the columns of the record around it (the object's own go first) and its place in the
+    list as `index`.
+    """
+    if not isinstance(argument, str):
+        raise UsageError(f"rows: `each` takes the name of the list, not {argument!r}.")
+
+    def expand(record: Record) -> Iterator[Record]:
+        items = record.get(argument) or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise bad_cell(argument, items, "a list of objects")
+        around = {name: value for name, value in record.items() if name != argument}
+        for index, item in enumerate(items):
+            yield {"index": index, **around, **item}
+
+    return expand
+
+
+def _parallel(argument: Any) -> Expand:
+    """Lists of equal length, as HowTo100M's captions: the values at one place are one row, that place is `index`."""
+    if not isinstance(argument, list) or not argument:
+        raise UsageError(f"rows: `parallel` takes the names of the lists, not {argument!r}.")
+    names = [str(name) for name in argument]
+
+    def expand(record: Record) -> Iterator[Record]:
+        lists = [record.get(name) or [] for name in names]
+        if not all(isinstance(values, list) for values in lists) or len({len(values) for values in lists}) != 1:
+            raise bad_cell(" and ".join(names), [len(values) for values in lists], "lists of one length")
+        around = {name: value for name, value in record.items() if name not in names}
+        for index, values in enumerate(zip(*lists, strict=True)):
+            yield {"index": index, **around, **dict(zip(names, values, strict=True))}
+
+    return expand
+
+
+def _siblings(argument: Any) -> Expand:
+    """Objects under numbered keys, as WorldSense's `task0`, `task1`, ... beside what the video is.
+
+    Every object is a row, with the other columns of the record and its key as `key`.
+    """
+    if not isinstance(argument, str) or not argument:
+        raise UsageError(f"rows: `siblings` takes the name before the number, not {argument!r}.")
+    pattern = re.compile(rf"{re.escape(argument)}\d+")
+
+    def expand(record: Record) -> Iterator[Record]:
+        around = {name: value for name, value in record.items() if not pattern.fullmatch(name)}
+        for name, value in record.items():
+            if name in around:
+                continue
+            if not isinstance(value, dict):
+                raise bad_cell(name, value, "an object")
+            yield {**around, **value, "key": name}
+
+    return expand
+
+
+def _tagged(argument: Any) -> Expand:
+    """A list of objects inside a record, each once for every tag of a list: subsets that lie in one another.
+
+    GigaSpeech and WenetSpeech write `{"segments": [{"sid": ..., "subsets": ["{S}", "{XS}"]}]}`; the card says
+    `rows: {tagged: {each: segments, tags: subsets, as: subset}}`. Every object is a row for each of its tags, in lower
+    case and without braces, as the column `subset`; an object without tags has no row. The columns of the record
+    around it and `index` are as with `each`.
+    """
+    if not isinstance(argument, Mapping) or set(argument) != {"each", "tags", "as"}:
+        raise UsageError(f"rows: `tagged` takes each, tags and as, not {argument!r}.")
+    objects = _each(argument["each"])
+    tags, column = str(argument["tags"]), str(argument["as"])
+
+    def expand(record: Record) -> Iterator[Record]:
+        for row in objects(record):
+            found = row.get(tags) or []
+            if not isinstance(found, list):
+                raise bad_cell(tags, found, "a list of tags")
+            for tag in dict.fromkeys(str(item).strip("{} ").lower() for item in found):
+                yield {**row, column: tag}
+
+    return expand
+
+
+def _languages(argument: Any) -> Expand:
+    """Captions in several languages in one record, as VATEX's `enCap` and `chCap`: a row a language.
+
+    A row has the columns `language` and `captions` and the other columns of the record; a language without captions has
+    no row.
+    """
+    if not isinstance(argument, Mapping) or not argument:
+        raise UsageError(f"rows: `languages` takes an object of language and column, not {argument!r}.")
+    columns = {str(language): str(column) for language, column in argument.items()}
+
+    def expand(record: Record) -> Iterator[Record]:
+        around = {name: value for name, value in record.items() if name not in columns.values()}
+        for language, column in columns.items():
+            if record.get(column):
+                yield {**around, "language": language, "captions": record[column]}
+
+    return expand
+
+
+LAYOUTS: dict[str, Callable[[Any], Expand]] = {
+    "each": _each,
+    "parallel": _parallel,
+    "siblings": _siblings,
+    "tagged": _tagged,
+    "languages": _languages,
+}
