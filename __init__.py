@@ -7,6 +7,10 @@
     triptych.export("msswift", task="grpo")
     triptych.query("select speaker, count(*) from samples group by 1")
 
+    triptych.catalog.list(panel="S1")         the cards there are; catalog.show(name) tells all of one
+    triptych.exports.list()                   published versions; exports.verify, diff, which, relocate, pack
+    triptych.store.status()                   what is stored; store.compact, gc, refresh, remove
+
 Every function takes `store=PATH`; without it `TRIPTYCH_STORE`, else `./store` is used. Importing this package loads
 nothing heavy; the functions load what they need.
 
@@ -26,28 +30,29 @@ From the top floor down; a file imports only from lower floors and from its own 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import DamagedError, GateError, NetworkError, ProblemsFound, TriptychError, UsageError
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .api import annotate, convert, explain, export, import_data, open_export, pull, query, validate, validate_file
-
-_FUNCTIONS = frozenset(
-    {
-        "annotate",
-        "convert",
-        "explain",
-        "export",
-        "import_data",
-        "open_export",
-        "pull",
-        "query",
-        "validate",
-        "validate_file",
-    }
-)
+    from . import catalog, exports, store
+    from .api import (
+        annotate,
+        convert,
+        explain,
+        export,
+        fetch,
+        import_data,
+        open_export,
+        plan,
+        pull,
+        query,
+        report,
+        validate,
+        validate_file,
+    )
 
 __all__ = [
     "DamagedError",
@@ -58,21 +63,33 @@ __all__ = [
     "UsageError",
     "__version__",
     "annotate",
+    "catalog",
     "convert",
     "explain",
     "export",
+    "exports",
+    "fetch",
     "import_data",
     "open_export",
+    "plan",
     "pull",
     "query",
+    "report",
+    "store",
     "validate",
     "validate_file",
 ]
 
+_MODULES = frozenset({"catalog", "exports", "store"})
+
 
 def __getattr__(name: str) -> Any:
-    if name in _FUNCTIONS:
-        from . import api
-
-        return getattr(api, name)
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name in __all__:
+        return getattr(import_module(".api", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

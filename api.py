@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from .catalog.pull.options import PullOptions
 from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
+from .errors import UsageError
 from .options import described_by
 from .shards.store import Store
 
@@ -17,40 +18,105 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .arguments import ConvertArguments, ExportArguments, ImportArguments, PullArguments
+    from .catalog.fetch import FetchResult
+    from .catalog.pull.plan import PullPlan
     from .catalog.pull.pull import PullResult
     from .converters.candidate import RawFile, Rejection
     from .converters.convert.result import ConvertResult
     from .converters.export.export import ExportResult
     from .converters.imports.import_data import ImportResult
+    from .shards.annotate import Annotation
     from .trainers.data.exports import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult
 
 PathLike = str | Path
+Fact = Sequence[Any] | Mapping[str, Any]
+OnSamples = Callable[[int, int], None] | None
+OnBytes = Callable[[int, int | None], None] | None
+
+
+@overload
+def pull(name: str, *, store: PathLike | None = ..., on_samples: OnSamples = ..., on_bytes: OnBytes = ...,
+         **options: Unpack[PullArguments]) -> PullResult: ...  # fmt: skip
+
+
+@overload
+def pull(name: list[str] | tuple[str, ...], *, store: PathLike | None = ..., on_samples: OnSamples = ...,
+         on_bytes: OnBytes = ..., **options: Unpack[PullArguments]) -> list[PullResult]: ...  # fmt: skip
 
 
 @described_by(PullOptions)
 def pull(
-    name: str,
+    name: str | list[str] | tuple[str, ...],
     *,
     store: PathLike | None = None,
-    on_samples: Callable[[int, int], None] | None = None,
-    on_bytes: Callable[[int, int | None], None] | None = None,
+    on_samples: OnSamples = None,
+    on_bytes: OnBytes = None,
     **options: Unpack[PullArguments],
-) -> PullResult:
-    """Pull a dataset of the catalog into the store, which is made where it is missing.
+) -> PullResult | list[PullResult]:
+    """Pull datasets of the catalog into the store, which is made where it is missing.
 
     Args:
-        name: The name of a card.
+        name: The name of a card, or a list of names: then the results are a list too.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         on_samples: Told how many samples are stored and how many candidates were tried.
         on_bytes: Told how many bytes of a file were read, and how many it has where that is known.
         {options}
 
     Raises:
-        UsageError, GateError, NetworkError, DamagedError
+        UsageError: No such card or option; of several datasets none was pulled.
+        GateError: The data is behind a form or a login.
+        NetworkError: No source could be reached, or one was lost midway; what came is stored.
+        DamagedError: A checksum does not agree.
     """
-    return pull_with(name, store, PullOptions.of(**options).changed(on_samples=on_samples, on_bytes=on_bytes))
+    given = PullOptions.of(**options).changed(on_samples=on_samples, on_bytes=on_bytes)
+    if isinstance(name, str):
+        return pull_with(name, store, given)
+    from .catalog.pull.pull import check_request
+
+    names = list(name)
+    for each in names:
+        check_request(each, given)
+    return [pull_with(each, store, given) for each in names]
+
+
+@described_by(PullOptions)
+def plan(name: str, *, store: PathLike | None = None, **options: Unpack[PullArguments]) -> PullPlan:
+    """What a pull would read, without storing anything: `catalog pull --dry-run`.
+
+    Args:
+        name: The name of a card.
+        store: The store; default: `TRIPTYCH_STORE`, else `./store`. It need not be there.
+        {options}
+
+    Raises:
+        UsageError, GateError, NetworkError: As `pull` does.
+    """
+    from .catalog.pull.plan import plan as plan_pull
+
+    return plan_pull(name, store_path=store, options=PullOptions.of(**options))
+
+
+def fetch(
+    name: str,
+    to: PathLike,
+    *,
+    split: str | Sequence[str] = (),
+    config: str | Sequence[str] = (),
+    source: str | None = None,
+    cards: PathLike | Sequence[PathLike] = (),
+    progress: Callable[[int, int | None], None] | None = None,
+) -> FetchResult:
+    """The files of a dataset into the mirror `to`, for machines without internet; there: `pull(name, mirror=to)`.
+
+    Raises:
+        UsageError, GateError, NetworkError, DamagedError: As `pull` does.
+    """
+    from .catalog.fetch import fetch as fetch_files
+
+    options = PullOptions.of(split=split, config=config, source=source, cards=cards)
+    return fetch_files(name, to=Path(to), options=options, progress=progress)
 
 
 def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullResult:
@@ -158,7 +224,15 @@ def validate(
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[DatasetResult]:
-    """Measure what was not measured yet and decide over everything; see `validators.validate.validate`."""
+    """Measure what was not measured yet and decide over everything.
+
+    Args:
+        datasets: Names of datasets; default: all.
+        store: The store; default: `TRIPTYCH_STORE`, else `./store`.
+        rules: A YAML file of levels and thresholds of your own.
+        workers: Processes; default: the number of cores.
+        progress: Told of a dataset, how many of its samples are measured, and how many there are to measure.
+    """
     from .validators.validate import validate as validate_store
 
     rules_file = Path(rules) if rules else None
@@ -201,12 +275,78 @@ def query(sql: str, *, store: PathLike | None = None, at: str | None = None) -> 
     return query_store(Store.open(store), sql, at=at)
 
 
-def annotate(id: str, key: str, value: str, *, store: PathLike | None = None, producer: str | None = None) -> None:
-    """Lay one later fact over a sample: a corrected text, an assigned split, a review."""
-    from .shards.annotate import Annotation
+def annotate(
+    id: str | PathLike | Iterable[Fact],
+    key: str | None = None,
+    value: Any = None,
+    *,
+    store: PathLike | None = None,
+    producer: str | None = None,
+) -> int:
+    """Lay later facts over samples: a corrected text, an assigned split, a review. What the corpus said stays.
+
+        triptych.annotate(id, "text", "the corrected text")
+        triptych.annotate([(id, "labels", ["Dog", "Bark"]), (other, "start_s", 0.5)])
+        triptych.annotate("corrections.csv")
+
+    Args:
+        id: The sample's id; or many facts, each (id, key, value); or a CSV file with the columns id, key, value.
+        key: `text`, `assigned_split`, `words` ..., or a key of your own.
+        value: Text, a number, or a list; lists and alignments become JSON.
+        store: The store; default: `TRIPTYCH_STORE`, else `./store`.
+        producer: Who says so; you by default.
+
+    Returns:
+        How many annotations were written.
+
+    Raises:
+        UsageError: No such sample, or a value that does not fit its key; nothing was written.
+    """
+    from .shards.annotate import Annotation, read_annotations
     from .shards.annotate import annotate as annotate_store
 
-    annotate_store(Store.open(store), [Annotation(id, key, value)], producer=producer)
+    if key is not None:
+        if not isinstance(id, str) or value is None:
+            raise UsageError("annotate takes ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
+        rows = [Annotation(id, key, _as_text(value, key))]
+    elif isinstance(id, str | Path):
+        rows = read_annotations(Path(id))
+    else:
+        rows = [_annotation(number, fact) for number, fact in enumerate(id, start=1)]
+    return annotate_store(Store.open(store), rows, producer=producer)
+
+
+def _annotation(number: int, fact: Fact) -> Annotation:
+    from .shards.annotate import Annotation
+
+    where = f"annotation {number}"
+    if isinstance(fact, Mapping):
+        fact = tuple(fact.get(name) for name in ("id", "key", "value"))
+    if len(fact) != 3 or not isinstance(fact[0], str) or not isinstance(fact[1], str) or fact[2] is None:
+        raise UsageError(f"{where}: expected (id, key, value), got {fact!r}.")
+    return Annotation(fact[0], fact[1], _as_text(fact[2], fact[1]), where)
+
+
+def _as_text(value: Any, key: str) -> str:
+    """A value as annotations hold it: text as it is, everything else as JSON."""
+    import json
+
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "tolist"):
+        # A value or an array of NumPy.
+        value = value.tolist()
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{key}={value!r}: expected text, a number or a list: {error}.") from None
+
+
+def report(directory: PathLike, *, store: PathLike | None = None, rules: PathLike | None = None) -> Path:
+    """Write a page about what `validate` found, and the Data Docs beside it; returns the page."""
+    from .validators.report import report_store
+
+    return report_store(Store.open(store), Path(directory), rules_file=Path(rules) if rules else None)
 
 
 def explain(id: str, *, store: PathLike | None = None) -> dict[str, Any]:

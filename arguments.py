@@ -1,4 +1,7 @@
-"""The options of each function of the API, for static checkers; written by `python -m triptych.commands.reference`."""
+"""The options of each function of the API, for static checkers.
+
+Written by `python -m triptych.commands.reference`; a change here is lost.
+"""
 
 from __future__ import annotations
 
@@ -100,3 +103,15 @@ class ExportArguments(TypedDict, total=False):
     name: str | None
     note: str | None
     media_root: str | Path | None
+
+
+class ListArguments(TypedDict, total=False):
+    """The options of `list`."""
+
+    panel: str | None
+    modality: str | None
+    task: str | None
+    language: str | None
+    license: str | None
+    gated: bool | None
+    cards: str | Path | Sequence[str | Path]

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..catalog.listing import ListOptions
 from . import output
-from .parameters import CardsOption, JsonOption, StoreOption, listed
+from .parameters import CardsOption, JsonOption, StoreOption, listed, takes
 from .pulling import fetch, pull
 
 if TYPE_CHECKING:
     from ..catalog.cost import Estimate
+    from ..catalog.listing import ShownCard
     from ..catalog.schema.card import Card
     from ..catalog.schema.source import SourceCard
 
@@ -31,41 +33,24 @@ app = typer.Typer(
 
 
 @app.command("list")
+@takes(ListOptions)
 def list_cards(
-    panel: Annotated[str | None, typer.Option("--panel", "--group", help="S1, S2 or S3.")] = None,
-    modality: Annotated[str | None, typer.Option(help="audio, video or mixed.")] = None,
-    task: Annotated[str | None, typer.Option(help="asr, captioning, qa ...")] = None,
-    language: Annotated[str | None, typer.Option(help="en, zh ...")] = None,
-    licence: Annotated[str | None, typer.Option("--license", "--licence", help="Part of its name: cc-by.")] = None,
-    gated: Annotated[bool | None, typer.Option("--gated/--open", help="Behind a form, or free to pull.")] = None,
+    options: ListOptions,
     markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/datasets.md.")] = False,
-    cards: CardsOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """The cards, with what is already in the store."""
-    from ..catalog.registry import all_cards
+    from ..catalog.listing import list_cards as find_cards
 
-    chosen = [
-        card
-        for card in all_cards(extra=cards or ())
-        if (panel is None or card.panel == panel.upper())
-        and (modality is None or card.modality == modality)
-        and (task is None or task in card.tasks)
-        and (language is None or card.speaks(language))
-        and (licence is None or licence.lower() in card.license.lower())
-        and (gated is None or card.is_gated == gated)
-    ]
+    found = find_cards(options, store=store)
+    cards, held = [each.card for each in found], {each.name: each.stored for each in found}
     if markdown:
         from ..catalog.docs_page import datasets_page
 
-        output.say(datasets_page(chosen).rstrip())
+        output.say(datasets_page(cards).rstrip())
         return
-    held = _held(store)
-    document = [
-        card.model_dump(mode="json") | {"gated": card.is_gated, "stored": held.get(card.name, 0)} for card in chosen
-    ]
-    output.emit(document, as_json=json, show=lambda: _show_list(chosen, held))
+    output.emit([each.document() for each in found], as_json=json, show=lambda: _show_list(cards, held))
 
 
 def _show_list(cards: list[Card], held: dict[str, int]) -> None:
@@ -109,63 +94,24 @@ def _spoken(card: Card) -> list[str]:
     return list(dict.fromkeys([*card.languages, *(each.language for each in card.configs.values() if each.language)]))
 
 
-def _held(store: Path | None) -> dict[str, int]:
-    """Samples by dataset in the store, where there is one."""
-    from ..shards.query import connect
-    from ..shards.store import Store, resolve
-
-    root = resolve(store)
-    if not (root / "samples" / "_delta_log").is_dir():
-        return {}
-    with connect(Store(root), named_in="samples_as_pulled") as connection:
-        rows = connection.execute("SELECT dataset, count(*) FROM samples_as_pulled GROUP BY 1").fetchall()
-    return {str(name): int(count) for name, count in rows}
-
-
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A card's name.")],
     samples: Annotated[int, typer.Option(min=1, help="What a pull of this many would cost.")] = 1000,
-    config: Annotated[list[str] | None, typer.Option(help="Configurations; the default ones without.")] = None,
+    config: Annotated[list[str] | None, typer.Option(help="Configurations; default: the card's default ones.")] = None,
     cards: CardsOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """One card: size, licence, gate, sources, splits, pitfalls, and what a pull would cost."""
-    from ..catalog.cost import estimate
-    from ..catalog.registry import get_card
+    from .. import catalog
 
-    card = get_card(name, extra=cards or ())
-    configs = listed(config) or tuple(each for each, of in card.configs.items() if of.default)
-    if config:
-        card.chosen_configs(listed(config))
-    costs = {"all": estimate(card, configs=configs), "pull": estimate(card, samples=samples, configs=configs)}
-    held, alive = _held(store).get(name, 0), _alive(name, store)
-    document = card.model_dump(mode="json") | {
-        "gated": card.is_gated, "stored": held, "estimate": costs, "alive": alive
-    }  # fmt: skip
-    output.emit(document, as_json=json, show=lambda: _show(card, held, costs, alive, configs))
+    found = catalog.show(name, samples=samples, config=listed(config), cards=cards or (), store=store)
+    output.emit(found.document(), as_json=json, show=lambda: _show(found))
 
 
-def _alive(name: str, store: Path | None) -> dict[str, Any] | None:
-    """How much of a dataset could still be had when it was asked for, by reason; None where nobody asked yet."""
-    from ..shards.store import Store, resolve
-
-    root = resolve(store)
-    if not (root / "samples" / "_delta_log").is_dir():
-        return None
-    from ..catalog.sources.clips import alive
-
-    found = alive(Store(root), name)
-    if not found.failed:
-        return None
-    return {"stored": found.stored, "gone": found.gone, "share": found.share, "failed": found.failed,
-            "asked_at": found.asked_at}  # fmt: skip
-
-
-def _show(
-    card: Card, held: int, costs: dict[str, Estimate], alive: dict[str, Any] | None, configs: tuple[str, ...]
-) -> None:
+def _show(found: ShownCard) -> None:
+    card, held, configs = found.card, found.stored, found.configs
     output.say(f"{card.name}: {card.title}")
     roles = {role: [split for split, of in card.splits.items() if of == role] for role in card.splits.values()}
     facts = {
@@ -182,7 +128,7 @@ def _show(
         "homepage": card.homepage,
         "citation": card.citation,
         "stored": f"{held:,} samples",
-        "alive": _said_alive(alive),
+        "alive": _said_alive(found.alive),
     }
     for key, value in facts.items():
         if value:
@@ -192,7 +138,7 @@ def _show(
         behind = "" if card.gate_of(source) is None else " (gated)"
         output.say(f"    {source.kind:<10} {source.place}{behind}" + (f": {source.note}" if source.note else ""))
     whole = f"all of {', '.join(configs[:5])}{' ...' if len(configs) > 5 else ''}" if configs else "all of it"
-    for what, cost in costs.items():
+    for what, cost in found.costs.items():
         output.say(f"  {whole if what == 'all' else f'a pull of {cost.samples or 0:,}'}: {_cost(cost)}")
     for line in (*card.pitfalls, *card.notes):
         output.say(f"  - {line}")
@@ -267,7 +213,7 @@ def _is_one_of_several(source: SourceCard, card: Card) -> bool:
 
 @app.command()
 def lint(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Card files or folders; all cards without.")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Card files or folders; default: all cards.")] = None,
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -58,14 +58,15 @@ def _show_import(result: ImportResult) -> None:
 
 
 def validate(
-    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; all without.")] = None,
+    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; default: all.")] = None,
     rules: Annotated[Path | None, typer.Option(help="A file of your own levels and thresholds.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page about it into this folder.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; the number of cores without.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: the number of cores.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run checks and rules; exit 1 if anything is rejected."""
+    from ..api import report as write_report
     from ..api import validate as validate_store
 
     with output.progress("validate", total=None, unit="samples") as tell:
@@ -74,10 +75,7 @@ def validate(
             progress=lambda dataset, done, total: tell(done, total),
         )  # fmt: skip
     if report is not None:
-        from ..shards.store import Store
-        from ..validators.report import report_store
-
-        page = report_store(Store.open(store), report, rules_file=rules)
+        page = write_report(report, store=store, rules=rules)
         output.note(f"report: {page}")
     output.emit(results, as_json=json, show=lambda: _show_validation(results))
     if any(result.rejected for result in results):
@@ -106,7 +104,7 @@ def _show_validation(results: list[DatasetResult]) -> None:
 def validate_file(
     format: Annotated[str, typer.Argument(help="unified or msswift.")],
     file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet.")],
-    task: Annotated[str | None, typer.Option(help="sft or grpo; told from the rows without.")] = None,
+    task: Annotated[str | None, typer.Option(help="sft or grpo; default: told from the rows.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Check an export or a hand-made file by its consumer's rules; exit 1 if the consumer would lose a row."""
@@ -137,24 +135,18 @@ def annotate(
     key: Annotated[str | None, typer.Argument(help="text, assigned_split, words, or a key of your own.")] = None,
     value: Annotated[str | None, typer.Argument(help="The value; lists and alignments as JSON.")] = None,
     from_file: Annotated[Path | None, typer.Option("--from", help="A CSV with the columns id, key, value.")] = None,
-    producer: Annotated[str | None, typer.Option(help="Who says so; you, without.")] = None,
+    producer: Annotated[str | None, typer.Option(help="Who says so; default: you.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """A later fact about a sample: a corrected text, a split, a review. What the corpus said stays."""
-    from ..shards.annotate import Annotation, read_annotations
-    from ..shards.annotate import annotate as annotate_store
-    from ..shards.store import Store
+    from ..api import annotate as annotate_store
 
     if (from_file is None) == (id is None):
         raise UsageError("annotate takes ID KEY VALUE, or --from FILE.csv.")
-    if from_file is not None:
-        rows = read_annotations(from_file)
-    elif id is None or key is None or value is None:
+    if from_file is None and (key is None or value is None):
         raise UsageError("annotate takes ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
-    else:
-        rows = [Annotation(id, key, value)]
-    count = annotate_store(Store.open(store), rows, producer=producer)
+    count = annotate_store(from_file or str(id), key, value, store=store, producer=producer)
     output.emit({"annotations": count}, as_json=json, show=lambda: output.say(f"{count:,} annotations written"))
 
 
@@ -207,7 +199,7 @@ def query(
         raise UsageError(f"--format takes table, csv, json or parquet, not {format!r}.")
     if form == "parquet" and sys.stdout.isatty():
         raise UsageError(
-            "Parquet is no text: send it to a file.", hint="triptych query ... --format parquet > out.parquet"
+            "Parquet is binary: send it to a file.", hint="triptych query ... --format parquet > out.parquet"
         )
     _write_result(query_store(sql, store=store, at=at), form)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import exports
 from ..converters.export.options import ExportOptions
-from ..errors import DamagedError, ProblemsFound, UsageError
+from ..errors import DamagedError, ProblemsFound
 from . import output
 from .parameters import JsonOption, StoreOption, takes
 
@@ -20,9 +21,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The published versions of exports."
 )
 
-ReferenceArgument = Annotated[
-    str, typer.Argument(metavar="NAME[@vN]", help="An export; its latest version without @vN.")
-]
+ReferenceArgument = Annotated[str, typer.Argument(metavar="NAME[@vN]", help="An export; default: its latest version.")]
 
 
 @takes(ExportOptions)
@@ -69,11 +68,7 @@ def _show_result(result: ExportResult) -> None:
 @app.command("list")
 def list_(store: StoreOption = None, json: JsonOption = False) -> None:
     """Every version of every export."""
-    from ..shards.exports import all_versions
-    from ..shards.store import Store
-
-    versions = list(all_versions(Store.open(store)))
-    document = [_row(version) for version in versions]
+    document = [_row(version) for version in exports.list(store=store)]
     rows = [list(row.values()) for row in document]
     columns = ["export", "rows", "datasets", "created", "note", "withdrawn"]
     output.emit(document, as_json=json, show=lambda: output.table(columns, rows))
@@ -94,7 +89,7 @@ def _row(version: Version) -> dict[str, Any]:
 @app.command()
 def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
     """The manifest of one version."""
-    version = _find(reference, store)
+    version = exports.show(reference, store=store)
 
     def show_manifest() -> None:
         for key, value in version.manifest.items():
@@ -107,39 +102,22 @@ def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOpti
 @app.command()
 def path(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
     """One line: the path of data.jsonl, for scripts."""
-    from ..shards.exports import require_data
-
-    version = require_data(_find(reference, store))
-    output.emit({"path": version.data}, as_json=json, show=lambda: output.say(str(version.data)))
+    data = exports.path(reference, store=store)
+    output.emit({"path": data}, as_json=json, show=lambda: output.say(str(data)))
 
 
 @app.command()
 def verify(
-    references: Annotated[list[str] | None, typer.Argument(metavar="NAME[@vN]", help="All versions without.")] = None,
+    references: Annotated[list[str] | None, typer.Argument(metavar="NAME[@vN]", help="Versions; default: all.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Whether files and media are what was published; exit 4 if not."""
-    from ..shards import exports
-    from ..shards.store import Store
-
-    opened = Store.open(store)
-    every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
-    found: dict[str, list[str]] = {}
-    withdrawn = set()
-    for reference in references or every:
-        try:
-            version = exports.find(opened, reference)
-        except DamagedError as error:
-            found[reference] = [error.message]
-            continue
-        found[version.reference] = exports.verify(version)
-        if version.manifest.get("withdrawn"):
-            withdrawn.add(version.reference)
+    found = exports.verify(references or (), store=store)
 
     def show_problems() -> None:
         for reference, problems in found.items():
-            fine = "withdrawn" if reference in withdrawn else "ok"
+            fine = "ok" if problems else _state(reference, store)
             output.say(f"{reference}: {f'{len(problems)} problems' if problems else fine}")
             for problem in problems[:20]:
                 output.say(f"  {problem}")
@@ -147,6 +125,10 @@ def verify(
     output.emit(found, as_json=json, show=show_problems)
     if any(found.values()):
         raise typer.Exit(DamagedError.exit_code)
+
+
+def _state(reference: str, store: Path | None) -> str:
+    return "withdrawn" if exports.show(reference, store=store).manifest.get("withdrawn") else "ok"
 
 
 @app.command()
@@ -157,29 +139,10 @@ def diff(
     json: JsonOption = False,
 ) -> None:
     """Rows that came, went or changed from A to B; exit 1 if there are any."""
-    from ..shards import exports
-
-    first = _find(old, store)
-    if new is None:
-        first, second = _before(first, store), first
-    else:
-        second = _find(new, store)
-    found = exports.diff(first, second)
+    first, second, found = exports.diff(old, new, store=store)
     output.emit(found, as_json=json, show=lambda: _show_difference(first, second, found))
     if found.added or found.removed or found.changed:
         raise typer.Exit(ProblemsFound.exit_code)
-
-
-def _before(version: Version, store: Path | None) -> Version:
-    from ..shards import exports
-    from ..shards.store import Store
-
-    opened = Store.open(store)
-    earlier = [label for label in exports.labels(opened, version.name) if "-" not in label]
-    position = earlier.index(f"v{version.number}")
-    if position == 0:
-        raise UsageError(f"{version.reference} is the first version: name another to compare with.")
-    return exports.load(opened, version.name, earlier[position - 1])
 
 
 def _show_difference(first: Version, second: Version, found: Difference) -> None:
@@ -201,12 +164,7 @@ def which(
     json: JsonOption = False,
 ) -> None:
     """The export that a copied file came from, by its content."""
-    from ..shards import exports
-    from ..shards.store import Store
-
-    found = [version.reference for version in exports.which(Store.open(store), file)]
-    if not found:
-        raise ProblemsFound(f"{file} is no file of any version in this store, or it was changed since.")
+    found = [version.reference for version in exports.which(file, store=store)]
     output.emit(found, as_json=json, show=lambda: output.say("\n".join(found)))
 
 
@@ -218,11 +176,7 @@ def relocate(
     json: JsonOption = False,
 ) -> None:
     """The same version for another media root, written beside it."""
-    from ..shards import copies, exports
-    from ..shards.store import Store
-
-    opened = Store.open(store)
-    version = copies.relocate(opened, exports.find(opened, reference), media_root)
+    version = exports.relocate(reference, media_root, store=store)
     document = {"export": version.reference, "path": version.path}
     output.emit(document, as_json=json, show=lambda: output.say(f"{version.reference}\n  {version.data}"))
 
@@ -236,17 +190,8 @@ def pack(
     json: JsonOption = False,
 ) -> None:
     """Copy a version with just the media it names."""
-    from ..shards import copies
-
-    manifest = copies.pack(_find(reference, store), to, media_root=media_root)
+    manifest = exports.pack(reference, to, media_root=media_root, store=store)
     media = manifest["media"]
     document = {"to": to, "media": media, "rows": manifest["rows"]}
     said = f"{to}: {manifest['rows']:,} rows, {media['files']:,} media files, {output.size(media['bytes'])}"
     output.emit(document, as_json=json, show=lambda: output.say(said))
-
-
-def _find(reference: str, store: Path | None) -> Version:
-    from ..shards.exports import find
-    from ..shards.store import Store
-
-    return find(Store.open(store), reference)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..catalog.listing import ListOptions
 from ..catalog.pull.options import PullOptions
 from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
@@ -21,6 +22,7 @@ MODELS: dict[str, type[Options]] = {
     "import": ImportOptions,
     "convert": ConvertOptions,
     "export": ExportOptions,
+    "list": ListOptions,
 }
 """Command -> the model of its options."""
 

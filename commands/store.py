@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from .. import store as care
 from . import output
 from .parameters import JsonOption, StoreOption
 
@@ -21,19 +21,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 @app.command()
 def init(store: StoreOption = None, json: JsonOption = False) -> None:
     """Make an empty store."""
-    from ..shards.store import Store
-
-    made = Store.create(store)
-    output.emit({"store": made.root}, as_json=json, show=lambda: output.say(f"store: {made.root}"))
+    root = care.init(store)
+    output.emit({"store": root}, as_json=json, show=lambda: output.say(f"store: {root}"))
 
 
 @app.command()
 def status(store: StoreOption = None, json: JsonOption = False) -> None:
     """What is in the store, and who is at work in it."""
-    from ..shards.care import status as store_status
-    from ..shards.store import Store
-
-    found = store_status(Store.open(store))
+    found = care.status(store=store)
     output.emit(found, as_json=json, show=lambda: _show_status(found))
 
 
@@ -55,20 +50,12 @@ def _show_status(found: StoreStatus) -> None:
 
 @app.command()
 def compact(
-    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; all without.")] = None,
+    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; default: all.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Join small table files, so that queries read fewer."""
-    from ..shards.care import compact as compact_dataset
-    from ..shards.store import Store
-
-    opened = Store.open(store)
-    known = opened.datasets()
-    for dataset in datasets or ():
-        if dataset not in known:
-            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
-    removed = {dataset: compact_dataset(opened, dataset, force=True) for dataset in datasets or known}
+    removed = care.compact(datasets or (), store=store)
     total = sum(removed.values())
     output.emit(removed, as_json=json, show=lambda: output.say(f"{total:,} small files joined"))
 
@@ -81,10 +68,7 @@ def gc(
     json: JsonOption = False,
 ) -> None:
     """Remove media that no row of any version and no export names."""
-    from ..shards.care import collect_garbage
-    from ..shards.store import Store
-
-    found = collect_garbage(Store.open(store), older_than_days=older_than_days, dry_run=dry_run)
+    found = care.gc(older_than_days=older_than_days, dry_run=dry_run, store=store)
     verb = "would go" if dry_run else "removed"
     said = f"{len(found.files):,} files, {output.size(found.bytes)} {verb}; {found.kept_young:,} unnamed but young"
     output.emit(found, as_json=json, show=lambda: output.say(said))
@@ -93,16 +77,12 @@ def gc(
 @app.command()
 def refresh(
     root: Annotated[Path | None, typer.Option(help="Path of the store as another machine sees it.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to write the file; STORE/store.duckdb without.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the file; default: STORE/store.duckdb.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write store.duckdb anew, for the plain duckdb client."""
-    from ..shards.store import Store
-
-    if root is not None and out is None:
-        raise UsageError("--root is for a file that goes elsewhere: say where with --out FILE.")
-    path = Store.open(store).refresh(root=root, out=out.absolute() if out else None)
+    path = care.refresh(root=root, out=out, store=store)
     output.emit({"path": path}, as_json=json, show=lambda: output.say(str(path)))
 
 
@@ -117,12 +97,7 @@ def remove(
     json: JsonOption = False,
 ) -> None:
     """Withdraw samples; the next pull does not bring them back."""
-    from ..shards.removal import remove as remove_samples
-    from ..shards.store import Store
-
-    removal = remove_samples(
-        Store.open(store), dataset=dataset, where=where, purge=purge, dry_run=dry_run, reason=reason
-    )
+    removal = care.remove(dataset, where=where, purge=purge, reason=reason, dry_run=dry_run, store=store)
     output.emit(removal, as_json=json, show=lambda: _show_removal(removal, dry_run=dry_run))
 
 

@@ -43,6 +43,9 @@ class Version:
     path: Path
     manifest: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<export {self.reference}: {self.manifest.get('rows')} rows in {self.path}>"
+
     @property
     def reference(self) -> str:
         return f"{self.name}@{self.label}"

@@ -44,6 +44,11 @@ class ConvertResult:
     notes: list[str] = field(default_factory=list)
     next_command: str | None = None
 
+    def __repr__(self) -> str:
+        out = ", ".join(map(str, self.out)) or "nothing"
+        rows = f"{self.written:,} of {self.read:,} rows in {out}, {self.problem_count:,} problems"
+        return f"<convert {self.format} to {self.to}: {rows}>"
+
     @property
     def problem_count(self) -> int:
         """Rows that were refused."""

@@ -1,0 +1,136 @@
+"""The published versions of exports, as `triptych exports` works with them.
+
+    triptych.exports.list()
+    triptych.exports.verify("msswift-sft@v1")
+    old, new, found = triptych.exports.diff("msswift-sft")
+
+A reference is `NAME` (its latest version) or `NAME@vN`. Every function takes `store=PATH`; without it `TRIPTYCH_STORE`,
+else `./store` is used.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import DamagedError, ProblemsFound, UsageError
+from .shards.store import Store
+
+if TYPE_CHECKING:
+    from .shards.exports import Difference, Version
+
+PathLike = str | Path
+
+__all__ = ["diff", "list", "pack", "path", "relocate", "show", "verify", "which"]
+
+
+class Compared(NamedTuple):
+    """Two versions and the ids of the rows that came, went or changed between them."""
+
+    old: Version
+    new: Version
+    difference: Difference
+
+
+def list(*, store: PathLike | None = None) -> builtins.list[Version]:
+    """Every version of every export."""
+    from .shards.exports import all_versions
+
+    return [*all_versions(Store.open(store))]
+
+
+def show(reference: str, *, store: PathLike | None = None) -> Version:
+    """One version; its `manifest` says what it was made from."""
+    from .shards.exports import find
+
+    return find(Store.open(store), reference)
+
+
+def path(reference: str, *, store: PathLike | None = None) -> Path:
+    """The path of its `data.jsonl`.
+
+    Raises:
+        UsageError: There is no such export, or its data was withdrawn.
+    """
+    from .shards.exports import require_data
+
+    return require_data(show(reference, store=store)).data
+
+
+def verify(references: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, builtins.list[str]]:
+    """Whether files and media are what was published: the problems of each version; default: of all versions."""
+    from .shards import exports
+
+    opened = Store.open(store)
+    asked = [references] if isinstance(references, str) else [*references]
+    every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
+    found: dict[str, builtins.list[str]] = {}
+    for reference in asked or every:
+        try:
+            version = exports.find(opened, reference)
+        except DamagedError as error:
+            found[reference] = [error.message]
+            continue
+        found[version.reference] = exports.verify(version)
+    return found
+
+
+def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> Compared:
+    """Rows that came, went or changed from one version to another; one alone is compared with the version before it."""
+    from .shards import exports
+
+    opened = Store.open(store)
+    first = exports.find(opened, old)
+    if new is None:
+        first, second = _before(opened, first), first
+    else:
+        second = exports.find(opened, new)
+    return Compared(first, second, exports.diff(first, second))
+
+
+def _before(store: Store, version: Version) -> Version:
+    from .shards import exports
+
+    earlier = [label for label in exports.labels(store, version.name) if "-" not in label]
+    position = earlier.index(f"v{version.number}")
+    if position == 0:
+        raise UsageError(f"{version.reference} is the first version: name another to compare with.")
+    return exports.load(store, version.name, earlier[position - 1])
+
+
+def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Version]:
+    """The versions that a copied file came from, by its content.
+
+    Raises:
+        ProblemsFound: It is a file of no version.
+    """
+    from .shards import exports
+
+    found = exports.which(Store.open(store), Path(file))
+    if not found:
+        raise ProblemsFound(f"{file} is not a file of any version in this store, or it was changed since.")
+    return found
+
+
+def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = None) -> Version:
+    """The same version for another media root (an absolute path), written beside it."""
+    from .shards import copies, exports
+
+    opened = Store.open(store)
+    return copies.relocate(opened, exports.find(opened, reference), str(media_root))
+
+
+def pack(
+    reference: str, to: PathLike, *, media_root: PathLike | None = None, store: PathLike | None = None
+) -> dict[str, Any]:
+    """Copy a version with just the media it names into a new folder; returns the manifest of the copy.
+
+    Args:
+        media_root: Where the folder will lie in the end; default: where it is written.
+    """
+    from .shards import copies
+
+    root = str(media_root) if media_root is not None else None
+    return copies.pack(show(reference, store=store), Path(to), media_root=root)

@@ -1,0 +1,98 @@
+"""Care of the store, as `triptych store` gives it.
+
+    triptych.store.status()
+    triptych.store.remove("librispeech", where="speaker = '123'")
+
+Every function takes `store=PATH`; without it `TRIPTYCH_STORE`, else `./store` is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import UsageError
+from .shards.store import Store
+
+if TYPE_CHECKING:
+    from .shards.care import Garbage, StoreStatus
+    from .shards.removal import Removal
+
+PathLike = str | Path
+
+__all__ = ["compact", "gc", "init", "refresh", "remove", "status"]
+
+
+def init(store: PathLike | None = None) -> Path:
+    """Make an empty store, or find the one that is there; returns its absolute path."""
+    return Store.create(store).root
+
+
+def status(*, store: PathLike | None = None) -> StoreStatus:
+    """What is in the store, and who is at work in it."""
+    from .shards.care import status as store_status
+
+    return store_status(Store.open(store))
+
+
+def compact(datasets: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, int]:
+    """Join small table files, so that queries read fewer: how many were joined, by dataset; default: all datasets."""
+    from .shards.care import compact as compact_dataset
+
+    opened = Store.open(store)
+    known = opened.datasets()
+    asked = [datasets] if isinstance(datasets, str) else list(datasets)
+    for dataset in asked:
+        if dataset not in known:
+            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
+    return {dataset: compact_dataset(opened, dataset, force=True) for dataset in asked or known}
+
+
+def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike | None = None) -> Garbage:
+    """Remove media that no row of any version and no export names.
+
+    Args:
+        older_than_days: Younger files stay.
+        dry_run: Only say what would go.
+    """
+    from .shards.care import collect_garbage
+
+    return collect_garbage(Store.open(store), older_than_days=older_than_days, dry_run=dry_run)
+
+
+def refresh(*, root: PathLike | None = None, out: PathLike | None = None, store: PathLike | None = None) -> Path:
+    """Write `store.duckdb` anew, for the plain duckdb client; returns where it is.
+
+    Args:
+        root: Path of the store as another machine sees it; needs `out`.
+        out: Where to write the file; default: `STORE/store.duckdb`.
+    """
+    if root is not None and out is None:
+        raise UsageError("--root is for a file that goes elsewhere: say where with --out FILE.")
+    return Store.open(store).refresh(
+        root=Path(root) if root is not None else None, out=Path(out).absolute() if out is not None else None
+    )
+
+
+def remove(
+    dataset: str | None = None,
+    *,
+    where: str | None = None,
+    purge: bool = False,
+    reason: str = "withdrawn",
+    dry_run: bool = False,
+    store: PathLike | None = None,
+) -> Removal:
+    """Withdraw samples; the next pull does not bring them back.
+
+    Args:
+        dataset: A dataset; with `where` some of it.
+        where: One SQL expression: `"speaker = '123'"`.
+        purge: Also old versions of tables, media that nothing else names, and the data of exports.
+        reason: Kept in the tombstones and the receipt.
+        dry_run: Only say what would go.
+    """
+    from .shards.removal import remove as remove_samples
+
+    return remove_samples(Store.open(store), dataset=dataset, where=where, purge=purge, dry_run=dry_run, reason=reason)
