@@ -15,43 +15,46 @@ import sys
 import typer
 
 from .commands import catalog, convert, data, demo, export, output, store
+from .commands.help import QuietOption, VerboseOption, add, group
+from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
-from .version import __version__
 
-app = typer.Typer(
-    name="triptych",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"max_content_width": 110},
-    help="Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view.",
-)
-app.command("demo")(demo.demo)
-app.add_typer(catalog.app, name="catalog")
-app.command("import")(data.import_)
-app.command("validate")(data.validate)
-app.command("validate-file")(data.validate_file)
-app.command("convert")(convert.convert)
-app.command("export")(export.export)
-app.add_typer(export.app, name="exports")
-app.command("query")(data.query)
-app.command("annotate")(data.annotate)
-app.command("explain")(data.explain)
-app.add_typer(store.app, name="store")
+log = logging.getLogger("triptych")
 
+EXAMPLES = """
+triptych demo
+triptych catalog pull librispeech --samples 1000
+triptych validate
+triptych export msswift --task sft --split train
+"""
 
-def _version(value: bool) -> None:
-    if value:
-        output.say(f"triptych {__version__}")
-        raise typer.Exit
+HELP = "Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view."
+DATASETS, QUALITY, TRAINING = "Datasets", "Quality", "Files for training"
+LOOK = "The store"
+
+app = group(HELP, completion=True)
+add(app, "demo", demo.demo, heading=DATASETS)
+app.add_typer(catalog.app, name="catalog", rich_help_panel=DATASETS)
+add(app, "import", data.import_, heading=DATASETS, examples=data.IMPORT_EXAMPLES)
+add(app, "validate", data.validate, heading=QUALITY, examples=data.VALIDATE_EXAMPLES)
+add(app, "annotate", data.annotate, heading=QUALITY, examples=data.ANNOTATE_EXAMPLES)
+add(app, "explain", data.explain, heading=QUALITY)
+add(app, "export", export.export, heading=TRAINING, examples=export.EXAMPLES)
+app.add_typer(export.app, name="exports", rich_help_panel=TRAINING)
+add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)
+add(app, "validate-file", data.validate_file, heading=TRAINING)
+add(app, "query", data.query, heading=LOOK, examples=data.QUERY_EXAMPLES)
+app.add_typer(store.app, name="store", rich_help_panel=LOOK)
 
 
-@app.callback()
+@app.callback(epilog=EXAMPLES)
 def root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: VersionOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view."""
+    output.set_level(quiet=quiet, verbose=verbose)
 
 
 def main() -> None:
@@ -91,6 +94,9 @@ def _invoke(application: typer.Typer, name: str) -> int:
     if any(not _is_utf8(argument) for argument in sys.argv):
         raise UsageError("The command line holds bytes that are not UTF-8.")
     command = typer.main.get_command(application)
+    if f"_{name.upper()}_COMPLETE" in os.environ:
+        # The shell asks what could follow.
+        command.main(prog_name=name)
     try:
         with command.make_context(name, sys.argv[1:]) as context:
             command.invoke(context)
@@ -112,6 +118,7 @@ def _invoke(application: typer.Typer, name: str) -> int:
 
 
 def _report(error: TriptychError) -> int:
+    log.debug("the error in full", exc_info=error)
     output.report_error(error, as_json="--json" in sys.argv)
     return error.exit_code
 

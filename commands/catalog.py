@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..catalog.listing import ListOptions
-from . import output
-from .parameters import CardsOption, JsonOption, StoreOption, listed, takes
-from .pulling import fetch, pull
+from . import completion, output
+from .help import QuietOption, VerboseOption, add, group
+from .parameters import CardsOption, JsonOption, StoreOption, VersionOption, listed, takes
+from .pulling import FETCH_EXAMPLES, PULL_EXAMPLES, fetch, pull
 
 if TYPE_CHECKING:
     from ..catalog.cost import Estimate
@@ -21,18 +22,16 @@ if TYPE_CHECKING:
     from ..catalog.schema.card import Card
     from ..catalog.schema.source import SourceCard
 
+LIST_EXAMPLES = """
+triptych catalog list --panel S1 --task asr
+triptych catalog list --open --language zh
+"""
 WIDE_LIST = 140
 """Columns of a terminal from which on the list of cards is shown with all that its cells hold."""
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="Datasets by name: look, check, pull, fetch.",
-)
+app = group("Datasets by name: look, check, pull, fetch.")
 
 
-@app.command("list")
 @takes(ListOptions)
 def list_cards(
     options: ListOptions,
@@ -94,9 +93,8 @@ def _spoken(card: Card) -> list[str]:
     return list(dict.fromkeys([*card.languages, *(each.language for each in card.configs.values() if each.language)]))
 
 
-@app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A card's name.")],
+    name: Annotated[str, typer.Argument(help="A card's name.", autocompletion=completion.cards)],
     samples: Annotated[int, typer.Option(min=1, help="What a pull of this many would cost.")] = 1000,
     config: Annotated[list[str] | None, typer.Option(help="Configurations; default: the card's default ones.")] = None,
     cards: CardsOption = None,
@@ -211,7 +209,6 @@ def _is_one_of_several(source: SourceCard, card: Card) -> bool:
     return sum(each.kind == source.kind for each in card.sources) > 1
 
 
-@app.command()
 def lint(
     paths: Annotated[list[Path] | None, typer.Argument(help="Card files or folders; default: all cards.")] = None,
     cards: CardsOption = None,
@@ -233,5 +230,18 @@ def lint(
         raise typer.Exit(1)
 
 
-app.command()(pull)
-app.command()(fetch)
+@app.callback()
+def root(
+    version: VersionOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Datasets by name: look, check, pull, fetch."""
+    output.set_level(quiet=quiet, verbose=verbose)
+
+
+add(app, "list", list_cards, examples=LIST_EXAMPLES)
+add(app, "show", show)
+add(app, "lint", lint)
+add(app, "pull", pull, examples=PULL_EXAMPLES)
+add(app, "fetch", fetch, examples=FETCH_EXAMPLES)

@@ -9,13 +9,18 @@ import typer
 
 from ..converters.convert.options import ConvertOptions
 from ..errors import ProblemsFound, UsageError
-from . import output
+from . import completion, output
 from .parameters import JsonOption, takes
 
 if TYPE_CHECKING:
     from ..converters.convert.result import ConvertResult
 
 SHOWN_PROBLEMS = 100
+EXAMPLES = """
+triptych convert csv clips.csv clips.jsonl --audio-col recording --text-col said
+triptych convert unified clips.jsonl clips-sft.jsonl --task sft --system "Be brief."
+triptych convert merge a.jsonl b.jsonl -o merged.jsonl --max-samples 1000 --seed 1
+"""
 _INSTEAD = {
     "validate": "triptych validate-file unified FILE",
     "validate-msswift": "triptych validate-file msswift FILE",
@@ -28,7 +33,11 @@ _INSTEAD = {
 def convert(
     options: ConvertOptions,
     format: Annotated[
-        str, typer.Argument(help="What the input is: a format that import reads, or one of merge and split.")
+        str,
+        typer.Argument(
+            help="What the input is: a format that import reads, or one of merge and split.",
+            autocompletion=completion.convert_formats,
+        ),
     ],
     paths: Annotated[list[Path], typer.Argument(help="IN... OUT; all are inputs where --out is given.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write; of split, the folder.")] = None,

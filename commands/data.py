@@ -11,7 +11,7 @@ import typer
 from ..converters.imports.formats import FORMATS
 from ..converters.imports.options import ImportOptions
 from ..errors import ProblemsFound, UsageError
-from . import output
+from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
@@ -22,12 +22,29 @@ if TYPE_CHECKING:
     from ..validators.validate import DatasetResult
 
 SHOWN_ROWS = 100
+IMPORT_EXAMPLES = """
+triptych import csv clips.csv --name mine --set task=asr --map recording=audio --map said=text
+triptych import folder recordings/ --name mine --set task=asr --set language=en
+triptych import webdataset 'train-{000000..000146}.tar' --name shards
+"""
+VALIDATE_EXAMPLES = """
+triptych validate
+triptych validate librispeech --report report/
+"""
+ANNOTATE_EXAMPLES = """
+triptych annotate mine/all/clip-1 text "the corrected text"
+triptych annotate --from corrections.csv --producer me
+"""
+QUERY_EXAMPLES = """
+triptych query "select dataset, count(*) from samples group by all"
+triptych query "select id, text from samples" --format csv > texts.csv
+"""
 
 
 @takes(ImportOptions)
 def import_(
     options: ImportOptions,
-    format: Annotated[str, typer.Argument(help=f"{', '.join(FORMATS)}.")],
+    format: Annotated[str, typer.Argument(help=f"{', '.join(FORMATS)}.", autocompletion=completion.import_formats)],
     path: Annotated[Path, typer.Argument(help="The file or folder to read.")],
     store: StoreOption = None,
     json: JsonOption = False,
@@ -58,7 +75,9 @@ def _show_import(result: ImportResult) -> None:
 
 
 def validate(
-    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; default: all.")] = None,
+    datasets: Annotated[
+        list[str] | None, typer.Argument(help="Datasets; default: all.", autocompletion=completion.datasets)
+    ] = None,
     rules: Annotated[Path | None, typer.Option(help="A file of your own levels and thresholds.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page about it into this folder.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: the number of cores.")] = None,

@@ -10,24 +10,34 @@ import typer
 from .. import exports
 from ..converters.export.options import ExportOptions
 from ..errors import DamagedError, ProblemsFound
-from . import output
+from . import completion, output
+from .help import add, group
 from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ..converters.export.export import ExportResult
     from ..shards.exports import Difference, Version
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The published versions of exports."
-)
+app = group("The published versions of exports: list, verify, compare, copy.")
 
-ReferenceArgument = Annotated[str, typer.Argument(metavar="NAME[@vN]", help="An export; default: its latest version.")]
+EXAMPLES = """
+triptych export unified
+triptych export msswift --task sft --split train --system "Be brief."
+triptych export msswift --task grpo --where "language = 'en'" --name english
+"""
+
+ReferenceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME[@vN]", help="An export; without @vN its latest version.", autocompletion=completion.exports
+    ),
+]
 
 
 @takes(ExportOptions)
 def export(
     options: ExportOptions,
-    view: Annotated[str, typer.Argument(help="unified or msswift.")],
+    view: Annotated[str, typer.Argument(help="unified or msswift.", autocompletion=completion.views)],
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -65,7 +75,6 @@ def _show_result(result: ExportResult) -> None:
         output.say(f"train: {result.next_command}")
 
 
-@app.command("list")
 def list_(store: StoreOption = None, json: JsonOption = False) -> None:
     """Every version of every export."""
     document = [_row(version) for version in exports.list(store=store)]
@@ -86,7 +95,6 @@ def _row(version: Version) -> dict[str, Any]:
     }
 
 
-@app.command()
 def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
     """The manifest of one version."""
     version = exports.show(reference, store=store)
@@ -99,16 +107,17 @@ def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOpti
     output.emit(version.manifest, as_json=json, show=show_manifest)
 
 
-@app.command()
 def path(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
     """One line: the path of data.jsonl, for scripts."""
     data = exports.path(reference, store=store)
     output.emit({"path": data}, as_json=json, show=lambda: output.say(str(data)))
 
 
-@app.command()
 def verify(
-    references: Annotated[list[str] | None, typer.Argument(metavar="NAME[@vN]", help="Versions; default: all.")] = None,
+    references: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME[@vN]", help="Versions; default: all.", autocompletion=completion.exports),
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -131,7 +140,6 @@ def _state(reference: str, store: Path | None) -> str:
     return "withdrawn" if exports.show(reference, store=store).manifest.get("withdrawn") else "ok"
 
 
-@app.command()
 def diff(
     old: Annotated[str, typer.Argument(metavar="A", help="NAME[@vN]; alone it is compared with the version before.")],
     new: Annotated[str | None, typer.Argument(metavar="B")] = None,
@@ -157,7 +165,6 @@ def _show_difference(first: Version, second: Version, found: Difference) -> None
             output.say(f"  {mark} ... {len(ids) - 20:,} more (--json lists all)")
 
 
-@app.command()
 def which(
     file: Annotated[Path, typer.Argument(help="A copied data file.")],
     store: StoreOption = None,
@@ -168,7 +175,6 @@ def which(
     output.emit(found, as_json=json, show=lambda: output.say("\n".join(found)))
 
 
-@app.command()
 def relocate(
     reference: ReferenceArgument,
     media_root: Annotated[str, typer.Option(help="Absolute path that media paths shall start with.")],
@@ -181,7 +187,6 @@ def relocate(
     output.emit(document, as_json=json, show=lambda: output.say(f"{version.reference}\n  {version.data}"))
 
 
-@app.command()
 def pack(
     reference: ReferenceArgument,
     to: Annotated[Path, typer.Option(help="A new folder.")],
@@ -195,3 +200,10 @@ def pack(
     document = {"to": to, "media": media, "rows": manifest["rows"]}
     said = f"{to}: {manifest['rows']:,} rows, {media['files']:,} media files, {output.size(media['bytes'])}"
     output.emit(document, as_json=json, show=lambda: output.say(said))
+
+
+for _name, _command in {
+    "list": list_, "show": show, "path": path, "verify": verify, "diff": diff, "which": which, "relocate": relocate,
+    "pack": pack,
+}.items():  # fmt: skip
+    add(app, _name, _command)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import math
 import re
 import sys
@@ -24,7 +25,7 @@ WIDE = 200
 """Columns to assume where the output is no terminal, so that ids are not cut."""
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""DEL, C1 controls, line separators, what turns the direction of text around, halves of letters."""
+"""DEL, C1 controls, line separators, what turns the direction of text around, unpaired surrogates."""
 
 
 def plain(value: Any) -> Any:
@@ -70,7 +71,30 @@ def say(text: str = "") -> None:
 
 def note(text: str) -> None:
     """A line on stderr: progress, warnings."""
+    if not _quiet:
+        fault(text)
+
+
+def fault(text: str) -> None:
+    """A line on stderr that is shown also where everything else is silenced: an error."""
     sys.stderr.write(printable(text) + "\n")
+
+
+_quiet = False
+
+
+def set_level(*, quiet: bool = False, verbose: bool = False) -> None:
+    """What is told beside results and errors: nothing, or also what is done; neither leaves it as it is."""
+    global _quiet
+    log = logging.getLogger("triptych")
+    if quiet:
+        _quiet = True
+        log.setLevel(logging.ERROR)
+    if verbose:
+        _quiet = False
+        log.setLevel(logging.DEBUG)
+        for handler in log.handlers:
+            handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
 
 
 def printable(text: str) -> str:
@@ -141,9 +165,9 @@ def report_error(error: TriptychError, *, as_json: bool) -> None:
         document = {"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}}
         _write_json(document)
         return
-    note(f"error: {error.message}")
+    fault(f"error: {error.message}")
     if error.hint:
-        note(f"  next: {error.hint}")
+        fault(f"  next: {error.hint}")
 
 
 def _tell_nobody(done: int, of: int | None) -> None:
@@ -156,7 +180,7 @@ def progress(description: str, *, total: int | None, unit: str) -> Iterator[Call
 
     Yields a function that is told the amount done so far and, where it becomes known, the total.
     """
-    if not sys.stderr.isatty():
+    if _quiet or not sys.stderr.isatty():
         yield _tell_nobody
         return
     from rich.console import Console

@@ -12,9 +12,22 @@ import typer
 
 from ..errors import UsageError
 from ..options import Options, Parameter, parameters, split_commas
+from ..version import __version__
+from . import output
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", envvar="TRIPTYCH_STORE", help="The store; default: ./store.")
+]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        output.say(f"triptych {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 CardsOption = Annotated[
@@ -68,6 +81,7 @@ def _parameter(option: Parameter) -> inspect.Parameter:
             envvar=option.option.env,
             metavar=None if option.kind is bool else option.metavar,
             rich_help_panel=option.option.group or None,
+            show_default=option.default not in (None, False),
         ),
     ]
     default = inspect.Parameter.empty if option.required else None if several else option.default

@@ -9,7 +9,7 @@ import typer
 
 from ..catalog.pull.options import PullOptions
 from ..errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
-from . import output
+from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
@@ -21,10 +21,22 @@ if TYPE_CHECKING:
 INSTEAD = "In place of names"
 
 
+PULL_EXAMPLES = """
+triptych catalog pull librispeech --samples 1000
+triptych catalog pull librispeech --samples 1000 --by hash --split train
+triptych catalog pull aishell1 --from ~/downloads/data_aishell.tgz
+triptych catalog pull --panel S1 --samples 100 --dry-run
+"""
+FETCH_EXAMPLES = """
+triptych catalog fetch librispeech --split test --to /shared/mirror
+triptych catalog pull librispeech --split test --mirror /shared/mirror
+"""
+
+
 @takes(PullOptions)
 def pull(
     options: PullOptions,
-    names: Annotated[list[str] | None, typer.Argument(help="Names of cards.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Names of cards.", autocompletion=completion.cards)] = None,
     panel: Annotated[
         str | None,
         typer.Option("--panel", "--group", help="All open datasets of S1, S2 or S3.", rich_help_panel=INSTEAD),
@@ -36,7 +48,7 @@ def pull(
         str | None,
         typer.Option(help="A named set: calibration; --samples is for each panel.", rich_help_panel=INSTEAD),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.", show_default=False)] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -91,7 +103,7 @@ def _pull_several(
             results.append(_pull_one(item, options, store))
         except TriptychError as error:
             failed.append((item.name, error))
-            output.note(f"{item.name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+            output.fault(f"{item.name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
     document = {"pulled": results, "failed": [{"dataset": name, "error": error.message, "exit": error.exit_code}
                                               for name, error in failed], "passed_over": skipped}  # fmt: skip
     asked = {item.name: item.samples for item in items}
@@ -185,8 +197,8 @@ def _exit_code(results: list[PullResult]) -> None:
             "; ".join(damaged) + ". The good rows before it are stored.", hint="get the file again, then pull again"
         )
     if walled:
-        output.note(f"error: {'; '.join(walled)}: the rest was not asked. What came is stored.")
-        output.note("  next: run the same command again later; it goes on from there")
+        output.fault(f"error: {'; '.join(walled)}: the rest was not asked. What came is stored.")
+        output.fault("  next: run the same command again later; it goes on from there")
         raise typer.Exit(NetworkError.exit_code)
     if any(result.missing or (result.account.rejected and not result.reached) for result in results):
         raise typer.Exit(ProblemsFound.exit_code)
@@ -220,7 +232,7 @@ def _show_plan(plan: PullPlan) -> None:
 @takes(PullOptions, only=("split", "config", "source", "cards"))
 def fetch(
     options: PullOptions,
-    names: Annotated[list[str], typer.Argument(help="Names of cards.")],
+    names: Annotated[list[str], typer.Argument(help="Names of cards.", autocompletion=completion.cards)],
     to: Annotated[Path | None, typer.Option("--to", help="The mirror to write: <host>/<path> and mirror.yaml.")] = None,
     urls: Annotated[bool, typer.Option("--urls", help="Only print the URLs, for a download tool.")] = False,
     json: JsonOption = False,

@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import store as care
-from . import output
+from . import completion, output
+from .help import add, group
 from .parameters import JsonOption, StoreOption
 
 if TYPE_CHECKING:
     from ..shards.care import StoreStatus
     from ..shards.removal import Removal
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Care of the store.")
+app = group("Care of the store: what is in it, and what can go.")
 
 
-@app.command()
 def init(store: StoreOption = None, json: JsonOption = False) -> None:
     """Make an empty store."""
     root = care.init(store)
     output.emit({"store": root}, as_json=json, show=lambda: output.say(f"store: {root}"))
 
 
-@app.command()
 def status(store: StoreOption = None, json: JsonOption = False) -> None:
     """What is in the store, and who is at work in it."""
     found = care.status(store=store)
@@ -48,9 +47,10 @@ def _show_status(found: StoreStatus) -> None:
         output.say(f"locked: {holder}")
 
 
-@app.command()
 def compact(
-    datasets: Annotated[list[str] | None, typer.Argument(help="Datasets; default: all.")] = None,
+    datasets: Annotated[
+        list[str] | None, typer.Argument(help="Datasets; default: all.", autocompletion=completion.datasets)
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -60,10 +60,9 @@ def compact(
     output.emit(removed, as_json=json, show=lambda: output.say(f"{total:,} small files joined"))
 
 
-@app.command()
 def gc(
     older_than_days: Annotated[float, typer.Option(min=0, help="Younger files stay.")] = 7.0,
-    dry_run: Annotated[bool, typer.Option(help="Say what would go, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would go, and stop.", show_default=False)] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -74,7 +73,6 @@ def gc(
     output.emit(found, as_json=json, show=lambda: output.say(said))
 
 
-@app.command()
 def refresh(
     root: Annotated[Path | None, typer.Option(help="Path of the store as another machine sees it.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the file; default: STORE/store.duckdb.")] = None,
@@ -86,9 +84,10 @@ def refresh(
     output.emit({"path": path}, as_json=json, show=lambda: output.say(str(path)))
 
 
-@app.command()
 def remove(
-    dataset: Annotated[str | None, typer.Argument(help="A dataset; with --where some of it.")] = None,
+    dataset: Annotated[
+        str | None, typer.Argument(help="A dataset; with --where some of it.", autocompletion=completion.datasets)
+    ] = None,
     where: Annotated[str | None, typer.Option(help="One SQL expression, e.g. \"speaker = '123'\".")] = None,
     purge: Annotated[bool, typer.Option("--purge", help="Also old versions, media, and the data of exports.")] = False,
     reason: Annotated[str, typer.Option(help="Kept in the tombstones and the receipt.")] = "withdrawn",
@@ -111,3 +110,9 @@ def _show_removal(removal: Removal, *, dry_run: bool) -> None:
         output.say(f"  purged {what}: {count:,}")
     if removal.receipt:
         output.say(f"receipt: {removal.receipt}")
+
+
+for _name, _command in {
+    "init": init, "status": status, "compact": compact, "gc": gc, "refresh": refresh, "remove": remove
+}.items():  # fmt: skip
+    add(app, _name, _command)

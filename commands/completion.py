@@ -1,0 +1,61 @@
+"""What a shell completes: names of cards, views, formats, datasets and exports; nothing is opened for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def cards(incomplete: str) -> list[str]:
+    """Names of cards, those of the user's own folder too."""
+    from ..catalog.registry import card_paths
+
+    return _starting(incomplete, card_paths())
+
+
+def views(incomplete: str) -> list[str]:
+    """Names of views."""
+    from ..converters.views import VIEWS
+
+    return _starting(incomplete, VIEWS)
+
+
+def import_formats(incomplete: str) -> list[str]:
+    """Formats that `import` reads."""
+    from ..converters.imports.formats import FORMATS
+
+    return _starting(incomplete, FORMATS)
+
+
+def convert_formats(incomplete: str) -> list[str]:
+    """Formats that `convert` reads."""
+    from ..converters.imports.formats import FORMATS
+
+    readable = [name for name, spec in FORMATS.items() if not spec.aligns and spec.reads != "shards"]
+    return _starting(incomplete, [*readable, "merge", "split"])
+
+
+def datasets(incomplete: str) -> list[str]:
+    """Datasets of the store that a command would use here."""
+    folders = (_store() / "samples").glob("dataset=*")
+    return _starting(incomplete, sorted(folder.name.partition("=")[2] for folder in folders))
+
+
+def exports(incomplete: str) -> list[str]:
+    """Exports of that store, with their versions once a name is there."""
+    names = sorted(folder.name for folder in (_store() / "exports").glob("[!.]*") if folder.is_dir())
+    if "@" not in incomplete:
+        return _starting(incomplete, names)
+    name = incomplete.partition("@")[0]
+    versions = (_store() / "exports" / name).glob("v*") if name in names else ()
+    return _starting(incomplete, sorted(f"{name}@{version.name}" for version in versions))
+
+
+def _store() -> Path:
+    from ..shards.store import resolve
+
+    return resolve(None)
+
+
+def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

@@ -1,0 +1,121 @@
+"""How `--help` looks: summaries whole, options and commands under headings, examples as they are typed.
+
+Typer shows headings only through Rich, which takes longer to load than most commands to run; these are plain text.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from . import output
+
+ANYWHERE = "Everywhere"
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no notes; only errors.", rich_help_panel=ANYWHERE)
+]
+VerboseOption = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Log what is done; errors with their traceback.", rich_help_panel=ANYWHERE),
+]
+
+
+class Command(TyperCommand):
+    """A command whose options stand under their headings."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_examples(self, formatter)
+
+
+class Group(TyperGroup):
+    """A group whose commands stand under their headings, each with its whole summary."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+        _write_options(self, ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                heading = getattr(command, "rich_help_panel", None) or "Commands"
+                summary = " ".join((command.help or "").split("\n\n")[0].split())
+                sections.setdefault(heading, []).append((name, summary))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        _write_examples(self, formatter)
+
+
+def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            own = "Arguments" if parameter.param_type_name == "argument" else ANYWHERE
+            heading = getattr(parameter, "rich_help_panel", None) or own
+            sections.setdefault(heading, []).append(record)
+    for heading in sorted(sections, key=lambda each: (each != "Arguments", each == ANYWHERE)):
+        with formatter.section(heading):
+            formatter.write_dl(sections[heading])
+
+
+def _write_examples(command: Any, formatter: Any) -> None:
+    """Lines as they are: they are typed, and so never wrapped."""
+    if command.epilog:
+        formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in command.epilog.strip().splitlines()))
+
+
+def group(help: str, *, completion: bool = False) -> typer.Typer:
+    """An app, or a group of commands, that looks like the others; `completion` has a shell's completion installed."""
+    return typer.Typer(
+        cls=Group,
+        no_args_is_help=True,
+        add_completion=completion,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings=SETTINGS,
+        help=help,
+    )
+
+
+def add(
+    app: typer.Typer, name: str, function: Callable[..., None], *, heading: str = "Commands", examples: str = ""
+) -> None:
+    """Add a command, with the options that every command has."""
+    app.command(name, cls=Command, rich_help_panel=heading, epilog=examples or None)(_with_levels(function))
+
+
+def _with_levels(function: Callable[..., None]) -> Callable[..., None]:
+    """The same command with `--quiet` and `--verbose`."""
+    signature = inspect.signature(function, eval_str=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    levels = [
+        inspect.Parameter("quiet", kind, default=False, annotation=QuietOption),
+        inspect.Parameter("verbose", kind, default=False, annotation=VerboseOption),
+    ]
+
+    @functools.wraps(function)
+    def command(*, quiet: bool, verbose: bool, **given: Any) -> None:
+        output.set_level(quiet=quiet, verbose=verbose)
+        function(**given)
+
+    own = [each.replace(kind=kind) for each in signature.parameters.values()]
+    own.sort(key=lambda each: each.default is not inspect.Parameter.empty)
+    made = [*own, *levels]
+    command.__signature__ = signature.replace(parameters=made)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in made}
+    return command
