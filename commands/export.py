@@ -202,8 +202,11 @@ def pack(
     output.emit(document, as_json=json, show=lambda: output.say(said))
 
 
-for _name, _command in {
-    "list": list_, "show": show, "path": path, "verify": verify, "diff": diff, "which": which, "relocate": relocate,
-    "pack": pack,
-}.items():  # fmt: skip
-    add(app, _name, _command)
+add(app, "list", list_)
+add(app, "show", show)
+add(app, "path", path)
+add(app, "verify", verify)
+add(app, "diff", diff)
+add(app, "which", which)
+add(app, "relocate", relocate)
+add(app, "pack", pack)

@@ -112,7 +112,9 @@ def _show_removal(removal: Removal, *, dry_run: bool) -> None:
         output.say(f"receipt: {removal.receipt}")
 
 
-for _name, _command in {
-    "init": init, "status": status, "compact": compact, "gc": gc, "refresh": refresh, "remove": remove
-}.items():  # fmt: skip
-    add(app, _name, _command)
+add(app, "init", init)
+add(app, "status", status)
+add(app, "compact", compact)
+add(app, "gc", gc)
+add(app, "refresh", refresh)
+add(app, "remove", remove)

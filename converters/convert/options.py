@@ -75,7 +75,7 @@ class ConvertOptions(Options):
     media_dir: Annotated[
         Path | None, Option("Where relative media paths start; default: the input's folder.", MEDIA, metavar="DIR")
     ] = None
-    files: Annotated[bool, Option("Whether the media must be on this machine.", MEDIA)] = True
+    files: Annotated[bool, Option("Whether the media must be on this machine; default: yes.", MEDIA)] = True
 
     def check(self) -> None:
         if self.seed is not None and self.max_samples is None:
