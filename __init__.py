@@ -19,12 +19,16 @@ From the top floor down; a file imports only from lower floors and from its own 
     cli.py         the commands `triptych` and `catalog`
     commands/      one file a subject, a few lines a command
     api.py         the same as functions
+    exports.py     the published versions, as functions
+    store.py       care of the store, as functions
     catalog/       from a dataset's name to its candidates: cards, sources, subsets, pulls
     converters/    from candidates to rows, and from rows to the files that trainers read
     trainers/      training on published versions
     validators/    checks, rules, reports, formats
     shards/        the store: tables, media, versions, queries
     errors.py      what goes wrong for a user, each kind with its exit code
+    options.py     what an option is: said once, as a field of a model
+    arguments.py   the options of each function, for static checkers
     version.py     the version
 """
 

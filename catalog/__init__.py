@@ -3,11 +3,17 @@
     triptych.catalog.list(panel="S1", task="asr")
     triptych.catalog.show("librispeech", samples=500)
 
-registry.py   the cards there are      schema/   what a card may say
-listing.py    `list` and `show`        pull/     from a card to the store
-cost.py       what a pull would cost   subset/   which candidates
-docs_page.py  docs/datasets.md         files/    from names on a card to open streams
-fetch.py      files into a mirror      sources/  where raw files come from
+inventory.py  `list` and `show`: cards, with what the store holds of them
+registry.py   the cards there are
+cards/        one YAML file a dataset; presets/ name sets of them
+schema/       what a card may say
+pull/         from a card to samples in the store
+subset/       which candidates
+files/        from names on a card to open streams
+sources/      where raw files come from
+cost.py       what a pull would cost
+fetch.py      files into a mirror
+docs_page.py  docs/datasets.md
 """
 
 from __future__ import annotations
@@ -18,13 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..options import described_by
-from .listing import ListOptions
+from .inventory import ListOptions
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from ..arguments import ListArguments
-    from .listing import ListedCard, ShownCard
+    from .inventory import ListedCard, ShownCard
 
 __all__ = ["lint", "list", "show"]
 
@@ -37,7 +43,7 @@ def list(*, store: Path | str | None = None, **options: Unpack[ListArguments]) -
         store: The store; default: `TRIPTYCH_STORE`, else `./store`. It need not be there.
         {options}
     """
-    from .listing import list_cards
+    from .inventory import list_cards
 
     return list_cards(ListOptions.of(**options), store=store)
 
@@ -51,7 +57,7 @@ def show(
     store: Path | str | None = None,
 ) -> ShownCard:
     """One card, what the store holds of it, and what a pull of so many samples would cost."""
-    from .listing import show_card
+    from .inventory import show_card
 
     configs = (config,) if isinstance(config, str) else tuple(config)
     return show_card(name, samples=samples, configs=configs, cards=tuple(map(Path, cards)), store=store)

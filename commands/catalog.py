@@ -1,4 +1,4 @@
-"""`triptych catalog`: list, show and lint; pull and fetch are in `pulling.py`."""
+"""`triptych catalog`: list, show and lint; pull and fetch are in `pull.py`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..catalog.listing import ListOptions
+from ..catalog.inventory import ListOptions
 from . import completion, output
 from .help import QuietOption, VerboseOption, add, group
 from .parameters import CardsOption, JsonOption, StoreOption, VersionOption, listed, takes
-from .pulling import FETCH_EXAMPLES, PULL_EXAMPLES, fetch, pull
+from .pull import FETCH_EXAMPLES, PULL_EXAMPLES, fetch, pull
 
 if TYPE_CHECKING:
     from ..catalog.cost import Estimate
-    from ..catalog.listing import ShownCard
+    from ..catalog.inventory import ShownCard
     from ..catalog.schema.card import Card
     from ..catalog.schema.source import SourceCard
 
@@ -40,7 +40,7 @@ def list_cards(
     json: JsonOption = False,
 ) -> None:
     """The cards, with what is already in the store."""
-    from ..catalog.listing import list_cards as find_cards
+    from ..catalog.inventory import list_cards as find_cards
 
     found = find_cards(options, store=store)
     cards, held = [each.card for each in found], {each.name: each.stored for each in found}

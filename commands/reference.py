@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..catalog.listing import ListOptions
+from ..catalog.inventory import ListOptions
 from ..catalog.pull.options import PullOptions
 from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
