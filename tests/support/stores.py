@@ -124,7 +124,7 @@ def cli(
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
-    said, errors = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    said, errors = (stream.buffer.getvalue().decode(errors="surrogateescape") for stream in (out, err))  # type: ignore[attr-defined]
     return subprocess.CompletedProcess(list(map(str, arguments)), code, said, errors)
 
 
