@@ -1,4 +1,4 @@
-"""The command line as people and scripts meet it: the installed commands, in processes of their own."""
+"""The command line as people and scripts meet it: the installed commands, as processes where that can tell."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 import triptych
 import typer.main
 from support import imported
+from support.stores import cli
 from triptych.cli import app
 
 BIN = Path(sys.executable).parent
@@ -94,7 +95,7 @@ WITHOUT_STORE = ("nosuch", "validate-file", "catalog lint")
 )
 def test_a_command_has_its_exit_code_and_prints_one_json_document(store: Path, code: int, words: list[str]) -> None:
     takes_store = not " ".join(words).startswith(WITHOUT_STORE)
-    done = run(*words, *(["--store", store] if takes_store else []), "--json")
+    done = cli(*words, *(["--store", store] if takes_store else []), "--json")
     assert done.returncode == code, done.stderr
     document = json.loads(done.stdout)
     assert "Traceback" not in done.stderr
@@ -105,7 +106,7 @@ def test_a_command_has_its_exit_code_and_prints_one_json_document(store: Path, c
 @pytest.mark.parametrize(("code", "words"), [each for each in COMMANDS if each[0] == 2][::3])
 def test_an_error_for_people_goes_to_stderr_alone(store: Path, code: int, words: list[str]) -> None:
     takes_store = not " ".join(words).startswith(WITHOUT_STORE)
-    done = run(*words, *(["--store", store] if takes_store else []))
+    done = cli(*words, *(["--store", store] if takes_store else []))
     assert (done.returncode, done.stdout) == (code, "")
     assert "rror: " in done.stderr and "Traceback" not in done.stderr
 
@@ -113,10 +114,10 @@ def test_an_error_for_people_goes_to_stderr_alone(store: Path, code: int, words:
 def test_tampered_data_exits_4(store: Path, tmp_path: Path) -> None:
     version = triptych.export("unified", store=store, name="tampered").version
     version.data.write_bytes(version.data.read_bytes().replace(b"text", b"taxt"))
-    done = run("exports", "verify", "tampered", "--store", store, "--json")
+    done = cli("exports", "verify", "tampered", "--store", store, "--json")
     assert done.returncode == 4 and "changed since it was published" in json.loads(done.stdout)["tampered@v1"][0]
     (version.path / "manifest.json").write_text("no JSON")
-    done = run("exports", "show", "tampered", "--store", store, "--json")
+    done = cli("exports", "show", "tampered", "--store", store, "--json")
     assert done.returncode == 4 and json.loads(done.stdout)["error"]["type"] == "DamagedError"
     version.path.rename(tmp_path / "away")
 
@@ -254,7 +255,7 @@ def _all_commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 @pytest.mark.parametrize("words", list(_all_commands(typer.main.get_command(app))), ids=" ".join)
 def test_every_command_has_help(words: tuple[str, ...]) -> None:
-    done = run(*words, "--help")
+    done = cli(*words, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: " + " ".join(("triptych", *words)) in done.stdout
 

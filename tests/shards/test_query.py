@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import triptych
 from support import imported
+from support.stores import cli
 from triptych.errors import UsageError
 from triptych.shards.annotations import annotation_row
 from triptych.shards.sample import COLUMNS
@@ -48,9 +47,9 @@ def first(store: Path, column: str, relation: str = "samples") -> Any:
 
 
 def printed(store: Path, *words: str) -> bytes:
-    return subprocess.run(
-        [sys.executable, "-m", "triptych.cli", "query", *words, "--store", store], stdout=subprocess.PIPE, check=True
-    ).stdout
+    done = cli("query", *words, "--store", store)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.encode(errors="surrogateescape")
 
 
 # ---- formats

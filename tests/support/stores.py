@@ -1,21 +1,28 @@
-"""What tests ask of a store: its rows, its files, its balance; and the command line as a real process."""
+"""What tests ask of a store: its rows, its files, its balance; and the command line, here and as a process."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import triptych
+from triptych.cli import main as triptych_main
 from triptych.converters.candidate import Blob, Candidate, Rejection
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.shards.events import Run
 from triptych.shards.store import Store
+
+READ_ONCE = {"HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "PYTHONPATH", "PYTHONUTF8", "LC_ALL"}
+"""Settings that Python and the hub's client read when they are loaded."""
 
 MAIN = "import sys; from triptych.cli import main; sys.argv[0] = 'triptych'; main()"
 
@@ -89,6 +96,39 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def cli(
+    *arguments: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `triptych` in this process: arguments, environment and folder are those of the command while it runs.
+
+    A process of its own takes a second to load what is loaded here already. It gets one where it must read the
+    environment of a library anew, and beside other threads, whose folder and output are this process's too.
+    """
+    settings = {**os.environ, **(env or {})}
+    if threading.current_thread() is not threading.main_thread() or not settings.keys().isdisjoint(READ_ONCE):
+        return process(*arguments, env=env, cwd=cwd)
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    log = logging.getLogger("triptych")
+    before = (sys.argv, sys.stdout, sys.stderr, log.handlers, log.level, Path.cwd(), dict(os.environ))
+    try:
+        sys.argv, sys.stdout, sys.stderr = ["triptych", *map(str, arguments)], out, err
+        os.environ.update(env or {})
+        os.chdir(cwd or Path.cwd())
+        code = 0
+        try:
+            triptych_main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.argv, sys.stdout, sys.stderr, log.handlers, level, folder, environment = before
+        log.setLevel(level)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+    said, errors = (stream.buffer.getvalue().decode(errors="surrogateescape") for stream in (out, err))  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(list(map(str, arguments)), code, said, errors)
+
+
+def process(
     *arguments: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `triptych` as a process of its own."""
