@@ -28,10 +28,10 @@ REMEASURED_KEYS = ("text", "language", "start_s", "end_s", "captions")
 """A later value of these makes the stored measurements of a sample stale."""
 
 
-def samples_sql(*, annotated: bool) -> str:
-    """SELECT over `samples_as_pulled` (and `annotations`): every column of the sample and `assigned_split`."""
+def samples_sql(samples: str, *, annotated: bool) -> str:
+    """SELECT over the relation `samples` (and `annotations`): every column of the sample and `assigned_split`."""
     if not annotated:
-        return f"SELECT *, CAST(NULL AS VARCHAR) AS {ASSIGNED_SPLIT} FROM samples_as_pulled"
+        return f"SELECT *, CAST(NULL AS VARCHAR) AS {ASSIGNED_SPLIT} FROM {samples}"
     known = ", ".join(f"'{key}'" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
     picks = ", ".join(f"max(value) FILTER (key = '{key}') AS \"{key}\"" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
     columns = ", ".join(_column(name) for name in COLUMNS)
@@ -44,7 +44,7 @@ def samples_sql(*, annotated: bool) -> str:
             FROM latest GROUP BY dataset, id
         )
         SELECT {columns}, w.{ASSIGNED_SPLIT} AS {ASSIGNED_SPLIT}
-        FROM samples_as_pulled s LEFT JOIN wide w ON s.dataset = w.dataset AND s.id = w.id
+        FROM {samples} s LEFT JOIN wide w ON s.dataset = w.dataset AND s.id = w.id
     """
 
 

@@ -15,7 +15,9 @@ from . import exports
 from .events import Run
 from .lock import is_held, read_holder
 from .query import connect
-from .store import TABLE_NAMES, FenceConflict, Store, quote
+from .sql import quote
+from .store import FenceConflict, Store
+from .store_format import TABLE_NAMES
 from .tables import ALL_DATASETS
 
 SMALL_FILE_BYTES = 64 * 1024 * 1024

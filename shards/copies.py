@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import DamagedError, UsageError
 from .exports import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json, write_jsonl
-from .store import Store, quote
+from .sql import quote
+from .store import Store
 
 
 def relocate(store: Store, version: Version, media_root: str) -> Version:

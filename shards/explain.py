@@ -8,7 +8,8 @@ from ..errors import UsageError
 from . import exports
 from .annotate import near_ids
 from .query import connect, first_row
-from .store import Store, quote
+from .sql import quote
+from .store import Store
 
 
 def explain(store: Store, identity: str) -> dict[str, Any]:

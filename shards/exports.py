@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
 from .sample import NAME
-from .store import Store, quote
+from .sql import quote
+from .store import Store
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,4 +1,4 @@
-"""Reading a store with DuckDB: the only reader of table files, the views, and the sandbox for user SQL.
+"""Reading a store with DuckDB: connections with its views, `--at`, and the sandbox for user SQL.
 
 Our own queries run in an in-memory DuckDB and never open `store.duckdb`, which any open handle would block. That file
 is generated for people who use the plain duckdb client.
@@ -7,7 +7,6 @@ is generated for people who use the plain duckdb client.
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,76 +16,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
-from .annotations import samples_sql
-from .store import TABLE_NAMES, Store, live_files, quote
-from .tables import duckdb_type
+from .sql import first_line as first_line
+from .sql import first_row as first_row
+from .sql import quote
+from .store import Store
+from .store_format import TABLE_NAMES
+from .views import AS_PULLED, make_views, scan_sql, view_statements
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 
-def scan(store: Store, table: str, *, version: int | None = None, root: Path | None = None) -> str:
-    """SQL that reads the live files of a table, as of `version` or now; columns in the order of the schema.
+def scan(store: Store, table: str, *, version: int | None = None) -> str:
+    """SQL that reads a table, as of `version` or now; columns in the order of the schema."""
+    return scan_sql(store.table(table, version=version))
 
-    `root` stands in for the store's own path, for views that another machine will open. A view can be made only where
-    its files are, so the path is a variable with `root` as its default; `write_views` sets it to where they are now.
+
+def _named(sql: str) -> frozenset[str]:
+    """The tables and views whose names stand anywhere in a query, or all of them where none does.
+
+    Opening a table and reading its files' footers takes longer than many a query.
     """
-    delta = store.table(table, version=version)
-    fields = _fields(delta)
-    files = [str(file) for file in live_files(delta)]
-    if not files:
-        columns = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in fields)
-        return f"SELECT {columns} WHERE false"
-    listed = ", ".join(quote(file) for file in files)
-    if root is not None:
-        place = f"coalesce(getvariable('store_root'), {quote(str(root))})"
-        listed = ", ".join(f"{place} || {quote('/' + str(Path(file).relative_to(store.root)))}" for file in files)
-    columns = ", ".join(f'"{name}"' for name, _ in fields)
-    return (
-        f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning=true, "
-        f"hive_types={{'dataset': VARCHAR}}, union_by_name=true)"
-    )
-
-
-def _fields(delta: Any) -> list[tuple[str, pa.DataType]]:
-    import pyarrow as pa
-
-    schema = pa.schema(delta.schema().to_arrow())
-    return [(field.name, field.type) for field in schema]
-
-
-def view_statements(
-    store: Store, *, at: str | None = None, root: Path | None = None, named_in: str | None = None
-) -> list[str]:
-    """`CREATE VIEW` statements for every table; `samples` has the annotations laid over it.
-
-    With `named_in`, a query, only for the tables that it names: opening a table and reading its files' footers takes
-    longer than many a query. A query that names none of them gets all.
-    """
-    versions = versions_at(store, at) if at else {}
-    annotated = bool(store.live_files("annotations", version=versions.get("annotations")))
-    wanted = _named(named_in, annotated=annotated) if named_in is not None else frozenset(TABLE_NAMES)
-    statements = []
-    for name in TABLE_NAMES:
-        if name not in wanted:
-            continue
-        sql = scan(store, name, version=versions.get(name), root=root)
-        if name == "runs" and at:
-            sql = f"SELECT * FROM ({sql}) WHERE finished_at <= {quote(str(versions['_time']))}::TIMESTAMPTZ"
-        statements.append(f"CREATE VIEW {'samples_as_pulled' if name == 'samples' else name} AS {sql}")
-    if "samples" in wanted:
-        statements.append(f"CREATE VIEW samples AS {samples_sql(annotated=annotated)}")
-    return statements
-
-
-def _named(sql: str, *, annotated: bool) -> frozenset[str]:
-    """The tables whose names stand anywhere in a query; `samples` needs the annotations, where there are any."""
     text = sql.lower()
-    names = {name for name in TABLE_NAMES if name in text}
-    if "samples" in names and annotated:
-        names.add("annotations")
-    return frozenset(names or TABLE_NAMES)
+    names = {name for name in (*TABLE_NAMES, AS_PULLED) if name in text}
+    if AS_PULLED in names and "samples" not in text.replace(AS_PULLED, ""):
+        names.discard("samples")
+    return frozenset(names or (*TABLE_NAMES, AS_PULLED))
 
 
 @contextmanager
@@ -101,11 +57,23 @@ def connect(
 
     with duckdb.connect(":memory:") as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for statement in view_statements(store, at=at, named_in=named_in):
-            connection.execute(statement)
+        _make_views(connection, store, at=at, named_in=named_in)
         if sandbox:
             close_sandbox(connection, store.root)
         yield connection
+
+
+def _make_views(
+    connection: duckdb.DuckDBPyConnection, store: Store, *, at: str | None = None, named_in: str | None = None
+) -> None:
+    versions = versions_at(store, at) if at else {}
+    annotated = store.has_rows("annotations", version=versions.get("annotations"))
+    names = _named(named_in or "")
+    until = str(versions["_time"]) if at else None
+    statements = view_statements(
+        lambda name: store.table(name, version=versions.get(name)), annotated=annotated, names=names, until=until
+    )
+    make_views(connection, statements)
 
 
 def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
@@ -123,8 +91,11 @@ def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
     """
     import duckdb
 
-    check_one_select(sql)
-    with connect(store, at=at, sandbox=True, named_in=sql) as connection:
+    with duckdb.connect(":memory:") as connection:
+        check_one_select(connection, sql)
+        connection.execute("SET TimeZone = 'UTC'")
+        _make_views(connection, store, at=at, named_in=sql)
+        close_sandbox(connection, store.root)
         try:
             table: pa.Table = _interruptible(connection, lambda: connection.sql(sql).to_arrow_table())
         except duckdb.Error as error:
@@ -152,12 +123,12 @@ def _unique(names: list[str]) -> list[str]:
     return found
 
 
-def check_one_select(sql: str) -> None:
+def check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """User SQL is one SELECT; anything that writes, attaches or configures is refused before it runs."""
     import duckdb
 
     try:
-        statements = duckdb.extract_statements(sql)
+        statements = connection.extract_statements(sql)
     except duckdb.Error as error:
         raise UsageError(f"The SQL does not parse: {first_line(error)}") from error
     if len(statements) != 1:
@@ -239,11 +210,6 @@ def _explain(error: Exception, store: Store) -> Exception:
     return UsageError(f"DuckDB: {text}", hint=hint)
 
 
-def first_line(error: Exception) -> str:
-    """What DuckDB says, without the piece of SQL under it."""
-    return str(error).strip().split("\n\n")[0]
-
-
 def versions_at(store: Store, at: str) -> dict[str, Any]:
     """Table versions as of a run id or a UTC time (ISO 8601), from the rows of `runs`."""
     import duckdb
@@ -270,23 +236,3 @@ def _is_time(text: str) -> bool:
     except ValueError:
         return False
     return bool(re.match(r"\d{4}-", text))
-
-
-def first_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = None) -> tuple[Any, ...] | None:
-    """The first row of a result, or None. The result is read to its end: an open one blocks the connection."""
-    rows = connection.execute(sql, parameters).fetchall()
-    return tuple(rows[0]) if rows else None
-
-
-def write_views(store: Store, target: Path, *, root: Path | None = None) -> Path:
-    """Write the views into a DuckDB file under a temporary name and rename it to `target`."""
-    import duckdb
-
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
-    scratch.unlink(missing_ok=True)
-    with duckdb.connect(str(scratch)) as connection:
-        connection.execute(f"SET VARIABLE store_root = {quote(str(store.root))}")
-        for statement in view_statements(store, root=root):
-            connection.execute(statement)
-    scratch.rename(target)
-    return target

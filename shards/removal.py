@@ -22,7 +22,8 @@ from . import exports
 from .care import named_media, sweep_cuts
 from .events import Run, event_row
 from .query import check_where, connect, first_row
-from .store import Store, quote
+from .sql import quote
+from .store import Store
 from .tables import EVENTS
 
 _CHUNK = 20_000

@@ -18,12 +18,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from ..errors import DamagedError, StoreReadOnly, UsageError
 from .lock import locked
 from .media import MediaStore
-from .store_format import FORMAT_FILE, read_format, write_format
+from .sql import quote as quote
+from .store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,7 @@ STORE_VARIABLE = "TRIPTYCH_STORE"
 _UNUSABLE = frozenset("%?[]^|\\")
 """What the Delta library or DuckDB takes for something else in a path."""
 
-TABLE_NAMES = ("samples", "checks", "verdicts", "annotations", "events", "runs")
+_FIRST_COMMIT = f"{0:020}.json"
 
 
 class FenceConflict(Exception):
@@ -111,6 +111,8 @@ class Store:
 
     def live_files(self, name: str, *, version: int | None = None) -> list[Path]:
         """The data files that a version of a table consists of, sorted."""
+        from .views import live_files
+
         return live_files(self.table(name, version=version))
 
     def versions(self) -> dict[str, int]:
@@ -201,22 +203,33 @@ class Store:
         return int(number) if number is not None else 0
 
     def datasets(self) -> list[str]:
-        """Names of the datasets that have samples."""
-        from .query import connect
+        """Names of the datasets that have samples, from the table's log."""
+        import pyarrow as pa
 
-        with connect(self, named_in="samples") as connection:
-            rows = connection.execute("SELECT DISTINCT dataset FROM samples ORDER BY 1").fetchall()
-        return [str(row[0]) for row in rows]
+        files = pa.table(self.table("samples").get_add_actions(flatten=True))
+        rows = zip(files["partition.dataset"].to_pylist(), files["num_records"].to_pylist(), strict=True)
+        return sorted({str(dataset) for dataset, count in rows if count != 0})
+
+    def has_rows(self, name: str, *, version: int | None = None) -> bool:
+        """Whether a table has any data file, as of `version` or now; one never written to is not even opened."""
+        log = self.root / name / "_delta_log"
+        if log.is_dir() and os.listdir(log) == [_FIRST_COMMIT]:  # noqa: PTH208 (half the time of iterdir)
+            return False
+        return bool(self.live_files(name, version=version))
 
     def refresh(self, *, out: Path | None = None, root: Path | None = None) -> Path:
-        """Write `store.duckdb` anew: under a temporary name, then renamed under the store's lock."""
-        from .query import write_views
+        """Write `store.duckdb` anew: under a temporary name, then renamed under the store's lock.
+
+        `root` is the path under which whoever opens it sees the store.
+        """
+        from .views import write_views
 
         target = out or self.root / "store.duckdb"
         with self.lock("refresh store.duckdb"):
             for left in target.parent.glob(f".{target.name}.*"):
                 left.unlink(missing_ok=True)
-            return write_views(self, target, root=root)
+            annotated = self.has_rows("annotations")
+            return write_views(self.table, target, annotated=annotated, root=self.root, shown_root=root)
 
 
 def _make(root: Path) -> None:
@@ -240,17 +253,11 @@ def _make(root: Path) -> None:
 
 def _has_table(root: Path, name: str) -> bool:
     """Whether a table has a first commit; a process killed while it made the store may have left but a folder."""
-    return any((root / name / "_delta_log").glob("*.json"))
-
-
-def live_files(table: DeltaTable) -> list[Path]:
-    """The files of a table as paths: Delta names them by URI, where a space is `%20`."""
-    return sorted(Path(unquote(uri)) for uri in table.file_uris())
-
-
-def quote(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
+    try:
+        with os.scandir(root / name / "_delta_log") as entries:
+            return any(entry.name.endswith(".json") for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def resolve(path: Path | str | None) -> Path:

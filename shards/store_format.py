@@ -1,4 +1,4 @@
-"""The version of a store's format, in `store.json`, and what depends on it: where a media file lies.
+"""The version of a store's format, in `store.json`, and what depends on it: its tables, and where a media file lies.
 
     {"format": 2, "created_by": "triptych 0.1.0", "created_at": "2026-11-28T11:00:00+00:00"}
 
@@ -22,6 +22,9 @@ from ..version import __version__
 FORMAT_FILE = "store.json"
 FORMAT = 2
 """The format of stores made now."""
+
+TABLE_NAMES = ("samples", "checks", "verdicts", "annotations", "events", "runs")
+"""The Delta tables of a store, each in a folder of its name (`tables.py` has their columns)."""
 
 _UNNAMED = 1
 """The format of stores that were made before there was a `store.json`."""

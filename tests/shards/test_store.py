@@ -22,7 +22,8 @@ from triptych.converters.candidate import Blob, Candidate
 from triptych.errors import TriptychError, UsageError
 from triptych.shards import lock
 from triptych.shards.lock import is_held, locked, read_holder
-from triptych.shards.store import TABLE_NAMES, FenceConflict, Store
+from triptych.shards.store import FenceConflict, Store
+from triptych.shards.store_format import TABLE_NAMES
 
 Tone = Callable[..., bytes]
 

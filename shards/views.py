@@ -1,0 +1,124 @@
+"""The SQL that reads the tables of a store, and the file of views for the plain duckdb client.
+
+`scan_sql` is the only reader of table files. A table is handed over opened, so that several statements can be made of
+one look into its log; what opens it is `Store.table` or a function that asks for the version of a run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from .annotations import samples_sql
+from .sql import quote
+from .store_format import TABLE_NAMES
+from .tables import duckdb_type
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+AS_PULLED = "samples_as_pulled"
+"""The view of the samples without their annotations."""
+
+Opener = Callable[[str], "DeltaTable"]
+
+
+def live_files(table: DeltaTable) -> list[Path]:
+    """The files of a table as paths: Delta names them by URI, where a space is `%20`."""
+    return sorted(Path(unquote(uri)) for uri in table.file_uris())
+
+
+def scan_sql(table: DeltaTable, *, root: Path | None = None, shown_root: Path | None = None) -> str:
+    """SQL that reads the live files of an opened table; columns in the order of its schema.
+
+    `shown_root` stands in for the store's own `root`, for views that another machine will open. A view can be made only
+    where its files are, so the path is a variable with `shown_root` as its default; `write_views` sets it to where they
+    are now.
+    """
+    fields = _fields(table)
+    files = [str(file) for file in live_files(table)]
+    if not files:
+        columns = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in fields)
+        return f"SELECT {columns} WHERE false"
+    listed = ", ".join(quote(file) for file in files)
+    if root is not None and shown_root is not None:
+        place = f"coalesce(getvariable('store_root'), {quote(str(shown_root))})"
+        listed = ", ".join(f"{place} || {quote('/' + str(Path(file).relative_to(root)))}" for file in files)
+    columns = ", ".join(f'"{name}"' for name, _ in fields)
+    return (
+        f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning=true, "
+        f"hive_types={{'dataset': VARCHAR}}, union_by_name=true)"
+    )
+
+
+def _fields(table: DeltaTable) -> list[tuple[str, pa.DataType]]:
+    import pyarrow as pa
+
+    schema = pa.schema(table.schema().to_arrow())
+    return [(field.name, field.type) for field in schema]
+
+
+def view_statements(
+    open_table: Opener,
+    *,
+    annotated: bool,
+    names: Collection[str] = (*TABLE_NAMES, AS_PULLED),
+    until: str | None = None,
+    root: Path | None = None,
+    shown_root: Path | None = None,
+) -> Iterator[str]:
+    """`CREATE VIEW` statements for the named tables; `samples` has the annotations laid over it.
+
+    Making a view reads the footers of its files, so that one which nobody asks for is not made on the way to another.
+
+    Args:
+        annotated: Whether the store holds annotations at all.
+        until: Runs that finished after this time are left out.
+    """
+
+    def scan(name: str) -> str:
+        return scan_sql(open_table(name), root=root, shown_root=shown_root)
+
+    wanted = set(names)
+    if annotated and "samples" in wanted:
+        wanted |= {"annotations", AS_PULLED}
+    for name in TABLE_NAMES:
+        if name in wanted and name != "samples":
+            sql = scan(name)
+            if name == "runs" and until is not None:
+                sql = f"SELECT * FROM ({sql}) WHERE finished_at <= {quote(until)}::TIMESTAMPTZ"
+            yield f"CREATE VIEW {name} AS {sql}"
+    samples = AS_PULLED
+    if AS_PULLED in wanted:
+        yield f"CREATE VIEW {AS_PULLED} AS {scan('samples')}"
+    elif "samples" in wanted:
+        samples = f"({scan('samples')})"
+    if "samples" in wanted:
+        yield f"CREATE VIEW samples AS {samples_sql(samples, annotated=annotated)}"
+
+
+def make_views(connection: duckdb.DuckDBPyConnection, statements: Iterator[str]) -> None:
+    """Make views; the footers that the first reading of a file brings are kept for the next."""
+    connection.execute("SET parquet_metadata_cache = true")
+    for statement in statements:
+        connection.execute(statement)
+
+
+def write_views(
+    open_table: Opener, target: Path, *, annotated: bool, root: Path, shown_root: Path | None = None
+) -> Path:
+    """Write all views into a DuckDB file under a temporary name and rename it to `target`."""
+    import duckdb
+
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    with duckdb.connect(str(scratch)) as connection:
+        connection.execute(f"SET VARIABLE store_root = {quote(str(root))}")
+        make_views(connection, view_statements(open_table, annotated=annotated, root=root, shown_root=shown_root))
+    scratch.rename(target)
+    return target
