@@ -24,15 +24,20 @@ from .tables import duckdb_type
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from deltalake import DeltaTable
 
 
-def scan(store: Store, table: str, *, version: int | None = None, root: Path | None = None) -> str:
+def scan(
+    store: Store, table: str, *, version: int | None = None, root: Path | None = None, delta: DeltaTable | None = None
+) -> str:
     """SQL that reads the live files of a table, as of `version` or now; columns in the order of the schema.
+
+    `delta` is the table itself, where it is open already.
 
     `root` stands in for the store's own path, for views that another machine will open. A view can be made only where
     its files are, so the path is a variable with `root` as its default; `write_views` sets it to where they are now.
     """
-    delta = store.table(table, version=version)
+    delta = delta if delta is not None else store.table(table, version=version)
     fields = _fields(delta)
     files = [str(file) for file in live_files(delta)]
     if not files:
@@ -65,13 +70,15 @@ def view_statements(
     longer than many a query. A query that names none of them gets all.
     """
     versions = versions_at(store, at) if at else {}
-    annotated = bool(store.live_files("annotations", version=versions.get("annotations")))
+    annotations = store.table("annotations", version=versions.get("annotations"))
+    annotated = bool(annotations.file_uris())
     wanted = _named(named_in, annotated=annotated) if named_in is not None else frozenset(TABLE_NAMES)
     statements = []
     for name in TABLE_NAMES:
         if name not in wanted:
             continue
-        sql = scan(store, name, version=versions.get(name), root=root)
+        delta = annotations if name == "annotations" else None
+        sql = scan(store, name, version=versions.get(name), root=root, delta=delta)
         if name == "runs" and at:
             sql = f"SELECT * FROM ({sql}) WHERE finished_at <= {quote(str(versions['_time']))}::TIMESTAMPTZ"
         statements.append(f"CREATE VIEW {'samples_as_pulled' if name == 'samples' else name} AS {sql}")

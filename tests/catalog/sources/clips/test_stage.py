@@ -29,6 +29,7 @@ from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.events import Run
 from triptych.shards.removal import remove
+from triptych.shards.snapshot import Snapshot
 from triptych.shards.store import Store
 
 
@@ -239,13 +240,13 @@ def test_a_second_pull_asks_only_for_what_may_have_changed(host: Loopback, store
             wanted("down", host.url("/3.m4a"), 0, 1),
         ]  # fmt: skip
         spool = store.root / "partial" / "tmp"
-        given = {"held": read_held(store, "clips"), "known_failures": read_failures(store, "clips")}
+        given = {"held": read_held(Snapshot(store), "clips"), "known_failures": read_failures(Snapshot(store), "clips")}
         return ingest(store, "clips", fetch_remote(items, options(), dataset="clips", spool=spool, **given))
 
     first = pull()
     assert (first.account.kept, dict(first.account.dropped)) == (1, {"dead": 1, "network": 1})
     host.faults.clear()
-    assert read_failures(store, "clips") == {"clips/train/dead": "dead"}
+    assert read_failures(Snapshot(store), "clips") == {"clips/train/dead": "dead"}
     second = pull()
     assert {seen.path for seen in host.requests} == {"/3.m4a"}
     assert (second.account.kept, dict(second.account.dropped)) == (1, {"dead": 1, "duplicate": 1})
@@ -263,7 +264,7 @@ def test_the_latest_word_of_the_ledger_counts(store: Store, tone: Any) -> None:
     ingest(store, "clips", [Rejection("clips/train/a", "private", ""), clip, Rejection("clips/train/c", "dead", "")])
     ingest(store, "clips", [Rejection("clips/train/c", "timeout", "")])
     ingest(store, "other", [Rejection("clips/train/d", "dead", "")])
-    assert read_failures(store, "clips") == {"clips/train/a": "private"}
+    assert read_failures(Snapshot(store), "clips") == {"clips/train/a": "private"}
     known = alive(store, "clips")
     assert (known.stored, known.failed) == (1, {"private": 1, "timeout": 1})
     assert known.share == pytest.approx(1 / 2)
@@ -273,13 +274,13 @@ def test_what_was_withdrawn_is_not_asked_for(store: Store, tone: Any) -> None:
     clips_ = [Candidate(n, "train", {}, [("audio", Blob(n, data=tone()))]) for n in "ab"]
     ingest(store, "clips", clips_)
     remove(store, where="id = 'clips/train/a'")
-    assert read_failures(store, "clips") == {"clips/train/a": "withdrawn"}
-    assert read_held(store, "clips")(["clips/train/a", "clips/train/b"]) == {"clips/train/b"}
+    assert read_failures(Snapshot(store), "clips") == {"clips/train/a": "withdrawn"}
+    assert read_held(Snapshot(store), "clips")(["clips/train/a", "clips/train/b"]) == {"clips/train/b"}
 
 
 def test_an_empty_store_knows_of_nothing(store: Store) -> None:
-    assert read_failures(store, "clips") == {}
-    assert read_held(store, "clips")(["clips/train/a"]) == set()
+    assert read_failures(Snapshot(store), "clips") == {}
+    assert read_held(Snapshot(store), "clips")(["clips/train/a"]) == set()
     assert (alive(store, "clips").stored, alive(store, "clips").share) == (0, None)
 
 
