@@ -21,7 +21,7 @@ from typing import Any
 from ..errors import UsageError
 from ..shards.lock import locked, shared
 from ..shards.strict_yaml import yaml_text
-from .files import Access
+from .files.access import Access
 from .files.file_set import by_hand
 from .files.mirror import LISTING, Mirror, mirror_key
 from .files.resolve import ResolvedFile, list_urls, resolve_files

@@ -154,7 +154,7 @@ def _alive(name: str, store: Path | None) -> dict[str, Any] | None:
     root = resolve(store)
     if not (root / "samples" / "_delta_log").is_dir():
         return None
-    from ..catalog.sources.clips import alive
+    from ..catalog.sources.clips.availability import alive
 
     found = alive(Store(root), name)
     if not found.failed:

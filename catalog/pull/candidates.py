@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from ...converters.candidate import Candidate, Checkpoint, Filtered, ReadContext, Rejection
 from ...converters.readers import get_reader
 from ...shards.sample import sample_id
-from ..files import Access, FileSet
+from ..files.access import Access
+from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from .request import PullRequest
 from .stored import StoredDataset
 
 if TYPE_CHECKING:
-    from ..sources.clips import RateLimiter
+    from ..sources.clips.rate_limit import RateLimiter
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 Items = Generator[Item, None, None]
@@ -110,7 +111,9 @@ class CandidateReader:
         if not self._source.is_remote or self._request.options.from_path is not None:
             yield from items
             return
-        from ..sources.clips import RateLimiter, fetch_remote, read_failures, read_held
+        from ..sources.clips.availability import read_failures, read_held
+        from ..sources.clips.rate_limit import RateLimiter
+        from ..sources.clips.stage import fetch_remote
 
         options = replace(
             self._request.options.clips,

@@ -16,7 +16,7 @@ from ...shards.events import DUPLICATE, FILTERED, Account
 from ...shards.media import MediaError
 from ...shards.probe import probe
 from ...shards.sample import MEDIA_KINDS
-from ..files import FileSet
+from ..files.file_set import FileSet
 from ..subset.filter import Filter, known_fields, let_go
 from ..subset.options import Subset
 from ..subset.sample import Draw, KeySet, Listing, hash_key

@@ -15,7 +15,7 @@ from ...shards.snapshot import Snapshot
 from ...shards.store import quote
 
 if TYPE_CHECKING:
-    from ..files import FileSet
+    from ..files.file_set import FileSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ...errors import GateError, NetworkError
 from ...shards.store import Store, resolve
-from ..files import Access, FileSet
+from ..files.access import Access
+from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from ..sources.download.http import HttpClient
 from ..subset.options import Subset

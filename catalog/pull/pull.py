@@ -24,7 +24,8 @@ from ...converters.ingest.ingest import Ingest, IngestOptions
 from ...errors import GateError, NetworkError, UsageError
 from ...shards.events import Account, Run
 from ...shards.store import Store
-from ..files import Access, FileSet
+from ..files.access import Access
+from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from ..sources.download.http import HttpClient
 from ..subset.filter import Filter

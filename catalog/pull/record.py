@@ -8,7 +8,8 @@ from typing import Any
 
 from ...errors import NetworkError, UsageError
 from ...shards.events import Account, Run
-from ..files import Access, FileSet
+from ..files.access import Access
+from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from ..sources.clips.failures import REASONS, RETRYABLE, UNREACHED, WALLS
 from .history import Goal, part_key

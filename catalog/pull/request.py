@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import Access, FileSet, file_set_from, file_sets_of
+from ..files.access import Access
+from ..files.file_set import FileSet, file_sets_of
 from ..files.mirror import Mirror
+from ..files.user_files import file_set_from
 from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard

@@ -14,17 +14,11 @@ import soundfile
 from support.loopback import Loopback, serve
 from support.remotes import fetched, nothing_left, options, told, tone_file, video_file, wanted
 from support.stores import ingest, leftovers, one
-from triptych.catalog.sources.clips import (
-    REASONS,
-    RETRYABLE,
-    TERMINAL,
-    ClipOptions,
-    alive,
-    fetch_remote,
-    read_failures,
-    read_held,
-)
+from triptych.catalog.sources.clips.availability import alive, read_failures, read_held
+from triptych.catalog.sources.clips.failures import REASONS, RETRYABLE, TERMINAL
+from triptych.catalog.sources.clips.options import ClipOptions
 from triptych.catalog.sources.clips.rate_limit import RateLimiter
+from triptych.catalog.sources.clips.stage import fetch_remote
 from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.events import Run
