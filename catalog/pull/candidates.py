@@ -137,7 +137,7 @@ class CandidateReader:
     @property
     def wall(self) -> str:
         """What is wrong where no host lets anything through any more, so that reading on is no use; else empty."""
-        return self._rate_limiter.wall if self._rate_limiter is not None else ""
+        return self._rate_limiter.refusal if self._rate_limiter is not None else ""
 
     def defaults(self, config: str | None) -> Mapping[str, Any]:
         """The columns that every sample of a configuration shares."""

@@ -11,7 +11,7 @@ from ...shards.events import Account, Run
 from ..files.access import Access
 from ..files.file_set import FileSet
 from ..schema.source import SourceCard
-from ..sources.clips.failures import REASONS, RETRYABLE, UNREACHED, WALLS
+from ..sources.clips.failures import REASONS, REFUSALS, RETRYABLE, UNREACHED
 from .history import Goal, part_key
 from .request import PullRequest
 
@@ -119,5 +119,5 @@ def _nothing_there(request: PullRequest, source: SourceCard, lacking: list[str])
 
 def _refused(wall: str, account: Account) -> NetworkError:
     """Every host sends us away, and nothing came of it."""
-    advice = {reason: REASONS[reason].then for reason in sorted((WALLS | UNREACHED) & account.dropped.keys())}
+    advice = {reason: REASONS[reason].then for reason in sorted((REFUSALS | UNREACHED) & account.dropped.keys())}
     return NetworkError(f"{wall}: nothing was stored of {account.candidates:,} tried.", hint="; ".join(advice.values()))

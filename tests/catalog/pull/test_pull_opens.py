@@ -18,6 +18,7 @@ from triptych.shards.store import Store
 from typer.testing import CliRunner
 
 COUNT = 6
+SPOKEN = [Utterance("train", n) for n in range(2 * COUNT)]
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ def pull(folder: Path, root: Path, samples: int) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    archive(tmp_path / "mirror/example.org/words/train.tar.gz", members(Utterance("train", n) for n in range(2 * COUNT)))
+    archive(
+        tmp_path / "mirror/example.org/words/train.tar.gz", members(Utterance("train", n) for n in range(2 * COUNT))
+    )
     card(tmp_path / "cards")
     return tmp_path
 

@@ -302,16 +302,16 @@ def test_requests_keep_their_distance() -> None:
 def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
     clock, notices = Clock(), list[str]()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=3), notices.append, clock=clock)
-    rate_limiter.met_wall("h", "bot_wall", asked_at=99.0)
+    rate_limiter.refused("h", "bot_wall", asked_at=99.0)
     assert rate_limiter.due("h") == 110.0
-    rate_limiter.met_wall("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
+    rate_limiter.refused("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
     assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
-    rate_limiter.met_wall("h", "bot_wall", asked_at=110.5)
+    rate_limiter.refused("h", "bot_wall", asked_at=110.5)
     assert rate_limiter.due("h") == 131.0
     assert rate_limiter.closed("h") == ""
     clock.now = 132.0
-    rate_limiter.met_wall("h", "rate_limited", asked_at=131.5)
+    rate_limiter.refused("h", "rate_limited", asked_at=131.5)
     assert rate_limiter.closed("h") == "rate_limited"
     assert rate_limiter.closed("other") == ""
     assert len(notices) == 3
@@ -320,10 +320,10 @@ def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
 def test_an_answer_between_two_walls_restores_patience() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
-    rate_limiter.met_wall("h", "bot_wall", asked_at=clock.now)
+    rate_limiter.refused("h", "bot_wall", asked_at=clock.now)
     rate_limiter.answered("h")
     clock.now = 120.0
-    rate_limiter.met_wall("h", "bot_wall", asked_at=119.0)
+    rate_limiter.refused("h", "bot_wall", asked_at=119.0)
     assert rate_limiter.closed("h") == ""
 
 
@@ -345,7 +345,7 @@ def test_a_host_that_is_missed_again_and_again_is_treated_like_a_wall() -> None:
     assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
     rate_limiter.missed("h", "network", asked_at=110.5)
-    assert (rate_limiter.closed("h"), rate_limiter.wall) == ("network", "h: network")
+    assert (rate_limiter.closed("h"), rate_limiter.refusal) == ("network", "h: network")
     assert not rate_limiter.is_over, "a table of links may come to another host"
     assert rate_limiter.due("other") == 0.0
-    assert rate_limiter.wall == ""
+    assert rate_limiter.refusal == ""
