@@ -125,14 +125,14 @@ def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullRe
     from .catalog.pull.pull import pull as pull_dataset
     from .shards.care import compact
 
-    check_request(name, options)
+    request = check_request(name, options)
     if options.evaluation is None and options.list_file is None:
         place = Store.create(store)
-        result = pull_dataset(name, store=place, options=options)
+        result = pull_dataset(request, store=place)
     else:
-        rows, configs = read_lists(name, options.evaluation, options=options, file=options.list_file)
+        rows, configs = read_lists(request, options.evaluation, file=options.list_file)
         place = Store.create(store)
-        result = pull_list(name, rows, configs, store=place, options=options)
+        result = pull_list(request, rows, configs, store=place)
     if result.account.kept:
         compact(place, name)
     return result

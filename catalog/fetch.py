@@ -21,13 +21,12 @@ from typing import Any
 from ..errors import UsageError
 from ..shards.lock import locked, shared
 from ..shards.strict_yaml import yaml_text
-from .files import Access
+from .files.access import Access
 from .files.file_set import by_hand
 from .files.mirror import LISTING, Mirror, mirror_key
 from .files.resolve import ResolvedFile, list_urls, resolve_files
 from .pull.history import History
 from .pull.options import PullOptions
-from .pull.pull import tokens_for
 from .pull.request import PullRequest
 from .pull.sources import check_gate
 from .schema.files import groups
@@ -85,7 +84,7 @@ def _files_to_fetch(request: PullRequest, scratch: Path) -> tuple[SourceCard, li
     if source.named_files is None:
         raise UsageError(f"{request.card.name}: its source {source.kind} has no files to fetch.")
     check_gate(request.card, source)
-    with HttpClient(tokens=tokens_for(request)) as client:
+    with HttpClient(tokens=request.tokens()) as client:
         access = Access(client, scratch, asked=True)
         found: dict[str, MirrorFile] = {}
         for group in groups(source.named_files, request.splits, request.configs):
@@ -139,7 +138,7 @@ def fetch(
         if source.is_remote and on_notice is not None:
             on_notice(f"{name}: these are its tables; the clips that they name stay on their own hosts")
         try:
-            with HttpClient(tokens=tokens_for(request)) as client:
+            with HttpClient(tokens=request.tokens()) as client:
                 for file in files:
                     with _claimed(partial, file, on_notice) as claim:
                         there = _sum_of(to / file.key, listing.known(file.key) or claim.sum, file.expected)

@@ -6,11 +6,13 @@ import difflib
 import logging
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
 from ..errors import UsageError
-from .schema.card import Card, check_card, read_card
+from .schema.card import Card
+from .schema.lint import check_card, read_card
 
 log = logging.getLogger("triptych")
 
@@ -44,7 +46,18 @@ def get_card(name: str, *, extra: Sequence[Path] = ()) -> Card:
         near = difflib.get_close_matches(name, paths, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "list them: triptych catalog list"
         raise UsageError(f"There is no card {name!r}.", hint=hint)
-    return read_card(paths[name])
+    path = paths[name]
+    try:
+        stat = path.stat()
+    except OSError:
+        return read_card(path)  # which says what is wrong with it
+    return _card(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=256)
+def _card(path: Path, mtime_ns: int, size: int) -> Card:
+    """A card is parsed once in a process, as long as its file stays as it is."""
+    return read_card(path)
 
 
 def all_cards(*, extra: Sequence[Path] = ()) -> list[Card]:

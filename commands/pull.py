@@ -72,7 +72,7 @@ def pull(
 def _items(
     names: list[str], panel: str | None, modality: str | None, preset: str | None, options: PullOptions
 ) -> tuple[list[PullItem], list[Skipped]]:
-    from ..catalog.pull.batch import PullItem, check_orders, chosen_orders, open_orders, preset_orders
+    from ..catalog.pull.batch import PullItem, check_items, items_of, open_items, preset_items
 
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
     if sum(ways) != 1:
@@ -83,12 +83,12 @@ def _items(
     skipped: list[Skipped] = []
     samples, mirror, cards = options.samples, options.mirror, options.cards
     if preset is not None:
-        items, skipped = open_orders(preset_orders(preset, samples=samples), mirror=mirror, cards=cards)
+        items, skipped = open_items(preset_items(preset, samples=samples), mirror=mirror, cards=cards)
     elif names:
         items = [PullItem(name, samples) for name in names]
     else:
-        items, skipped = chosen_orders(panel=panel, modality=modality, samples=samples, mirror=mirror, cards=cards)
-    check_orders(items, cards=cards)
+        items, skipped = items_of(panel=panel, modality=modality, samples=samples, mirror=mirror, cards=cards)
+    check_items(items, cards=cards)
     return items, skipped
 
 

@@ -12,11 +12,3 @@ was read to its end before.
     user_files.py  what the user already has: an archive, its tree, a folder of downloads
     file_names.py  which configuration and split a file of the user is of
 """
-
-from __future__ import annotations
-
-from .access import Access
-from .file_set import FileSet, file_sets_of
-from .user_files import file_set_from
-
-__all__ = ["Access", "FileSet", "file_set_from", "file_sets_of"]

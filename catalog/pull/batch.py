@@ -70,37 +70,37 @@ def read_preset(name: str) -> Preset:
         raise UsageError(f"preset {name}: {error}") from error
 
 
-def preset_orders(name: str, *, samples: int | None) -> list[PullItem]:
-    """The orders of a preset: `samples` (or its own number) for each panel, shared out evenly."""
+def preset_items(name: str, *, samples: int | None) -> list[PullItem]:
+    """The items of a preset: `samples` (or its own number) for each panel, shared out evenly."""
     preset = read_preset(name)
-    orders: list[PullItem] = []
+    items: list[PullItem] = []
     for entries in preset.panels.values():
         for entry, share in zip(entries, shares(samples or preset.samples, len(entries)), strict=True):
             if share:
                 splits = (entry.split,) if entry.split else ()
                 configs = (entry.config,) if entry.config else ()
-                orders.append(PullItem(entry.name, share, splits, configs))
-    return orders
+                items.append(PullItem(entry.name, share, splits, configs))
+    return items
 
 
-def open_orders(
-    orders: Sequence[PullItem], *, mirror: str | None = None, cards: Sequence[Path] = ()
+def open_items(
+    items: Sequence[PullItem], *, mirror: str | None = None, cards: Sequence[Path] = ()
 ) -> tuple[list[PullItem], list[Skipped]]:
-    """The orders that can be carried out now, by the first source of each that is open, and those that cannot.
+    """The items that can be carried out now, by the first source of each that is open, and those that cannot.
 
     Where a mirror answers no gate is asked.
     """
     chosen: list[PullItem] = []
-    passed: list[Skipped] = []
-    for order in orders:
-        card = get_card(order.name, extra=cards)
+    skipped: list[Skipped] = []
+    for item in items:
+        card = get_card(item.name, extra=cards)
         source, why = open_source(card, ask_gates=mirror is None)
         if source is None:
-            passed.append(Skipped(order.name, why))
+            skipped.append(Skipped(item.name, why))
             continue
-        given = order.source if source is card.sources[0] else f"{source.kind}:{source.place}"
-        chosen.append(replace(order, source=given))
-    return chosen, passed
+        given = item.source if source is card.sources[0] else f"{source.kind}:{source.place}"
+        chosen.append(replace(item, source=given))
+    return chosen, skipped
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -109,7 +109,7 @@ def shares(total: int, parts: int) -> list[int]:
     return [each + (number < rest) for number in range(parts)]
 
 
-def chosen_orders(
+def items_of(
     *,
     panel: str | None,
     modality: str | None,
@@ -122,16 +122,16 @@ def chosen_orders(
     Raises:
         UsageError: There is no dataset of that panel or modality.
     """
-    orders: list[PullItem] = []
+    items: list[PullItem] = []
     for card in all_cards(extra=cards):
         if _is_of(card, panel, modality) and not all(source.synthetic for source in card.sources):
             needs_config = card.configs and not any(config.default for config in card.configs.values())
             configs = (next(iter(card.configs)),) if needs_config else ()
-            orders.append(PullItem(card.name, samples, configs=configs))
-    if not orders:
+            items.append(PullItem(card.name, samples, configs=configs))
+    if not items:
         asked = " and ".join(filter(None, [panel and f"panel {panel}", modality and f"modality {modality}"]))
         raise UsageError(f"no card is of {asked}.", hint="triptych catalog list")
-    return open_orders(orders, mirror=mirror, cards=cards)
+    return open_items(items, mirror=mirror, cards=cards)
 
 
 def open_source(card: Card, *, ask_gates: bool = True) -> tuple[SourceCard | None, str]:
@@ -151,10 +151,10 @@ def open_source(card: Card, *, ask_gates: bool = True) -> tuple[SourceCard | Non
     return None, why
 
 
-def check_orders(orders: Sequence[PullItem], *, cards: Sequence[Path] = ()) -> None:
+def check_items(items: Sequence[PullItem], *, cards: Sequence[Path] = ()) -> None:
     """Raises UsageError where one of the datasets does not exist, before any is pulled."""
-    for order in orders:
-        get_card(order.name, extra=cards)
+    for item in items:
+        get_card(item.name, extra=cards)
 
 
 def _is_of(card: Card, panel: str | None, modality: str | None) -> bool:

@@ -1,54 +1,96 @@
-"""The candidates of one source, file set by file set, as often as a pull needs them."""
+"""The stages of a pull, and the first of them: what a source's files hold, file set by file set.
+
+Every stage takes an iterator of items and gives one, in the same order. An item is a candidate, what became of one
+(`Rejection`, `Filtered`), or a checkpoint after a file set. Whoever leaves a pipeline early closes it, and each stage
+removes the temporary files of the items that it holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...converters.candidate import Candidate, Checkpoint, Filtered, ReadContext, Rejection
 from ...converters.readers import get_reader
 from ...shards.sample import sample_id
-from ...shards.store import Store
-from ..files import Access, FileSet
+from ..files.access import Access
+from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from .request import PullRequest
-from .stored import settled
+from .stored import StoredDataset
 
 if TYPE_CHECKING:
-    from ..sources.clips import RateLimiter
+    from ..sources.clips.rate_limit import RateLimiter
 
 Item = Candidate | Rejection | Checkpoint | Filtered
-Stream = Generator[Candidate | Rejection | Checkpoint, None, None]
-Chosen = Callable[[str, str], bool]
-"""Whether a sample is wanted, by its own id and the corpus's."""
+Items = Generator[Item, None, None]
+Stage = Callable[[Iterator[Any]], Items]
+IsChosen = Callable[[str, str], bool]
+"""Whether a sample is asked for, by its own id and the corpus's."""
+
+
+@contextmanager
+def pipeline(source: Items, *stages: Stage) -> Iterator[Iterator[Item]]:
+    """The items of a source through all stages; at the end the last stage is closed first."""
+    with ExitStack() as opened:
+        items = opened.enter_context(closing(source))
+        for stage in stages:
+            items = opened.enter_context(closing(stage(items)))
+        yield items
+
+
+@dataclass(frozen=True, slots=True)
+class FileSetRead(Checkpoint):
+    """The checkpoint after a file set; `whole` where it was read to its end without damage."""
+
+    file_set: FileSet
+    whole: bool
+
+
+def noting_read(ended: list[FileSet]) -> Stage:
+    """The last stage before the store: adds a file set to `ended` once what follows it is asked for, for by then all
+    of it is stored. Clips are fetched ahead, so the reader itself is often further."""
+
+    def stage(items: Iterable[Item]) -> Items:
+        for item in items:
+            yield item
+            if isinstance(item, FileSetRead) and item.whole:
+                ended.append(item.file_set)
+
+    return stage
 
 
 class CandidateReader:
-    """One source through its reader."""
+    """One source through its reader: files to candidates, and clips of tables to media."""
 
-    def __init__(self, store: Store, request: PullRequest, source: SourceCard, access: Access) -> None:
-        self._store = store
+    def __init__(
+        self,
+        request: PullRequest,
+        source: SourceCard,
+        stored: StoredDataset,
+        access: Access,
+    ) -> None:
         self._request = request
         self._source = source
+        self._stored = stored
         self._access = access
         self._rate_limiter: RateLimiter | None = None
         self.card = request.card
 
-    def candidates(
+    def read(
         self,
         file_sets: list[FileSet],
-        ended: list[FileSet],
         *,
-        chosen: Chosen | None = None,
+        chosen: IsChosen | None = None,
         index_only: bool = False,
         settles: bool = True,
-    ) -> Stream:
-        """What the reader makes of the file sets, each followed by a checkpoint.
+    ) -> Items:
+        """What the reader makes of file sets, each opened in its turn and followed by a checkpoint.
 
         Args:
-            ended: File sets are added to it as they were read to their end, each before its checkpoint.
-            chosen: Which samples are wanted at all; a reader may skip the others unread, and need not.
+            chosen: Which samples are asked for at all; a reader may skip the others unread, and need not.
             index_only: Candidates are only listed; a reader need not read their media.
             settles: Row groups that the store holds need not be read again.
         """
@@ -62,16 +104,16 @@ class CandidateReader:
                 elif not item.settled:
                     self._complete(item)
                 yield item
-            if not damaged:
-                ended.append(file_set)
-            yield Checkpoint()
+            yield FileSetRead(file_set, whole=not damaged)
 
-    def fetched(self, items: Iterable[Item], notice: Callable[[str], None]) -> Generator[Item, None, None]:
+    def fetch(self, items: Iterator[Item]) -> Items:
         """The same candidates in the same order, with media that lies elsewhere brought here clip by clip."""
         if not self._source.is_remote or self._request.options.from_path is not None:
             yield from items
             return
-        from ..sources.clips import RateLimiter, fetch_remote, read_failures, read_held
+        from ..sources.clips.availability import read_failures, read_held
+        from ..sources.clips.rate_limit import RateLimiter
+        from ..sources.clips.stage import fetch_remote
 
         options = replace(
             self._request.options.clips,
@@ -79,22 +121,23 @@ class CandidateReader:
             sound_required=self.card.modality == "mixed",
             trusted_hosts=self._source.clip_hosts,
         )
-        self._rate_limiter = self._rate_limiter or RateLimiter(options, notice)
+        # One for all passes over the source: what a host refused in one is not asked in the next.
+        self._rate_limiter = self._rate_limiter or RateLimiter(options, self._access.notice)
         yield from fetch_remote(
             items,
             options,
             dataset=self.card.name,
             spool=self._access.spool,
-            held=read_held(self._store, self.card.name),
-            known_failures=read_failures(self._store, self.card.name),
+            held=read_held(self._stored.snapshot, self.card.name),
+            known_failures=read_failures(self._stored.snapshot, self.card.name),
             rate_limiter=self._rate_limiter,
-            notice=notice,
+            notice=self._access.notice,
         )
 
     @property
     def wall(self) -> str:
         """What is wrong where no host lets anything through any more, so that reading on is no use; else empty."""
-        return self._rate_limiter.wall if self._rate_limiter is not None else ""
+        return self._rate_limiter.refusal if self._rate_limiter is not None else ""
 
     def defaults(self, config: str | None) -> Mapping[str, Any]:
         """The columns that every sample of a configuration shares."""
@@ -103,7 +146,7 @@ class CandidateReader:
     def identity(self, candidate: Candidate) -> str:
         return sample_id(self.card.name, candidate.config, candidate.split, candidate.source_id)
 
-    def _context(self, chosen: Chosen | None, *, index_only: bool, settles: bool) -> ReadContext:
+    def _context(self, chosen: IsChosen | None, *, index_only: bool, settles: bool) -> ReadContext:
         request, name = self._request, self.card.name
         options = request.options
         asked_all = not options.splits
@@ -119,7 +162,7 @@ class CandidateReader:
             name,
             self._source.reader_options | {"_whole_corpus": asked_all, "_remote": remote},
             wants=lambda split: split in splits if split in known else asked_all,
-            settled=lambda ids, revision: settles and settled(self._store, name, ids, revision),
+            settled=lambda ids, revision: settles and self._stored.has_all(ids, revision),
             chosen=is_chosen,
             index_only=index_only,
             config=options.as_config,

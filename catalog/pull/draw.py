@@ -7,29 +7,27 @@ that is long enough. A draw that is run again, or grows, reads only what the sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
-from ...converters.candidate import Blob, Candidate, Checkpoint, Rejection
-from ...converters.ingest.ingest import Ingest, IngestOptions
+from ...converters.candidate import Blob, Candidate, Rejection
 from ...converters.ingest.quota import seconds_of
-from ...shards.events import DUPLICATE, FILTERED, Run
+from ...shards.events import DUPLICATE, FILTERED, Account
 from ...shards.media import MediaError
 from ...shards.probe import probe
 from ...shards.sample import MEDIA_KINDS
-from ...shards.store import Store
-from ..files import FileSet
+from ..files.file_set import FileSet
 from ..subset.filter import Filter, known_fields, let_go
 from ..subset.options import Subset
 from ..subset.sample import Draw, KeySet, Listing, hash_key
-from .candidates import CandidateReader, Chosen
-from .stored import held_keys
+from .candidates import CandidateReader, FileSetRead, IsChosen, Item, Items, pipeline
+from .stored import StoredDataset
 
 _PILOT = 64
 """A draw of hours measures so many first, to know about how many it will take."""
 
 
-class Drawing:
+class SourceDraw:
     """One draw from the file sets of one source.
 
     Attributes:
@@ -41,32 +39,28 @@ class Drawing:
     """
 
     def __init__(
-        self,
-        store: Store,
-        run: Run,
-        reading: CandidateReader,
-        file_sets: list[FileSet],
-        selection: Subset,
-        notice: Callable[[str], None],
+        self, reader: CandidateReader, file_sets: list[FileSet], subset: Subset, stored: StoredDataset
     ) -> None:
-        self._notice = notice
         self.ended: list[FileSet] = []
         self.held = 0
         self.missing = 0
         self.reached = False
         self.has_all = False
-        self._store = store
-        self._run = run
-        self._reading = reading
+        self._reader = reader
         self._file_sets = file_sets
-        self._subset = selection
+        self._subset = subset
+        self._stored = stored
         self._listed = 0
-        self._met = 0
+        self._read = 0
         self._rejected: set[int] = set()
         self._not_found: list[Rejection] = []
 
-    def take(self, samples: int | None, options: IngestOptions) -> None:
-        """List, draw and store; whatever came before an error is committed."""
+    def passes(self, samples: int | None) -> Iterator[Items]:
+        """List the source and draw; then the drawn candidates, pass by pass, each to be stored before the next.
+
+        A pass after the first reads what stands in for those that failed; the last one gives the ids of the user's
+        list that nobody has.
+        """
         draw = self._list()
         self._note_stored(draw)
         while True:
@@ -74,82 +68,69 @@ class Drawing:
             keys = KeySet(draw.untried(count, tries=self._subset.max_tries))
             if not len(keys):
                 break
-            self._store_drawn(keys, options)
+            yield self._drawn(keys)
             self._note_stored(draw)
             draw.fail_untried(keys.keys)
-            if self._reading.wall:
+            if self._reader.wall:
                 break
         if self._not_found:
-            self._ingest(iter(self._not_found), options)
+            yield (item for item in self._not_found)
         self.held = draw.held(count)
-        account = self._run.account
-        not_read_again = max(0, self.held - account.kept - account.dropped[DUPLICATE])
-        account.drop(DUPLICATE, not_read_again)
-        account.drop(FILTERED, max(0, self._listed - self._met - not_read_again))
         self.has_all = len(draw.untried()) == 0
         hours = self._subset.hours
         self.reached = (samples is not None and self.held >= samples) or (
             hours is not None and draw.seconds(count) >= hours * 3600
         )
 
+    def balance(self, account: Account) -> None:
+        """Count the listed candidates that no pass read: stored already, or not drawn."""
+        not_read_again = max(0, self.held - account.kept - account.dropped[DUPLICATE])
+        account.drop(DUPLICATE, not_read_again)
+        account.drop(FILTERED, max(0, self._listed - self._read - not_read_again))
+
     # ---- passes over the source
 
     def _list(self) -> Draw:
         """Every candidate that the filters pass."""
         listing = Listing(self._subset)
-        stage = Filter(self._subset.without_limits(), self._reading.card.name, self._reading.defaults)
-        source = self._reading.candidates(
-            self._file_sets, self.ended, chosen=stage.may_pass, index_only=True, settles=False
-        )
-        with closing(source), closing(stage.apply(self._counted(source))) as passed:
+        filters = Filter(self._subset.without_limits(), self._reader.card.name, self._reader.defaults)
+        source = self._reader.read(self._file_sets, chosen=filters.may_pass, index_only=True, settles=False)
+        with pipeline(source, self._counted, filters.apply) as passed:
             for item in passed:
                 if isinstance(item, Candidate):
-                    identity = self._reading.identity(item)
-                    listing.add(identity, known_fields(item, self._reading.defaults))
+                    listing.add(self._reader.identity(item), known_fields(item, self._reader.defaults))
                     let_go(item)
                 elif isinstance(item, Rejection) and not item.damaged and item.reason == "not_found":
                     self._not_found.append(item)
-        self.missing = stage.missing
+        self.missing = filters.missing
         return listing.draw()
 
-    def _counted(self, items: Iterator[Candidate | Rejection | Checkpoint]) -> Iterator[Candidate | Rejection]:
+    def _counted(self, items: Iterator[Item]) -> Items:
         for item in items:
-            if not isinstance(item, Checkpoint):
-                self._listed += isinstance(item, Candidate)
+            self._listed += isinstance(item, Candidate)
+            if not isinstance(item, FileSetRead):
                 yield item
+            elif item.whole:
+                self.ended.append(item.file_set)
 
-    def _drawn(self, keys: KeySet) -> Iterator[Candidate | Rejection | Checkpoint]:
+    def _drawn(self, keys: KeySet) -> Items:
         """The candidates of these keys, and what the reader rejects, once over all passes."""
-        source = self._reading.candidates(self._file_sets, [], chosen=self._is_in(keys), settles=False)
-        with closing(source):
-            rejected_before = frozenset(self._rejected)
+        rejected_before = frozenset(self._rejected)
+        with closing(self._reader.read(self._file_sets, chosen=self._is_in(keys), settles=False)) as source:
             for item in source:
                 if isinstance(item, Candidate):
-                    if hash_key(self._subset.seed, self._reading.identity(item)) in keys:
-                        yield item
-                    else:
+                    if hash_key(self._subset.seed, self._reader.identity(item)) not in keys:
                         let_go(item)
+                        continue
+                    self._read += 1
                 elif isinstance(item, Rejection):
                     mark = hash((item.candidate, item.reason))
                     self._rejected.add(mark)
-                    if mark not in rejected_before:
-                        yield item
-                else:
-                    yield item
-
-    def _store_drawn(self, keys: KeySet, options: IngestOptions) -> None:
-        def met() -> Iterator[Candidate | Rejection | Checkpoint]:
-            for item in self._drawn(keys):
-                self._met += isinstance(item, Candidate)
+                    if mark in rejected_before:
+                        continue
                 yield item
 
-        self._ingest(met(), options)
-
-    def _ingest(self, items: Iterator[Candidate | Rejection | Checkpoint], options: IngestOptions) -> None:
-        with closing(self._reading.fetched(items, self._notice)) as fetched:
-            Ingest(self._store, self._run, options).take(fetched)
-
-    def _is_in(self, keys: KeySet) -> Chosen:
+    def _is_in(self, keys: KeySet) -> IsChosen:
         return lambda identity, _: hash_key(self._subset.seed, identity) in keys
 
     # ---- how many
@@ -177,18 +158,19 @@ class Drawing:
     def _measure(self, draw: Draw, count: int) -> None:
         """Read the length of the drawn media that is not known yet; nothing is stored."""
         keys = KeySet(draw.unmeasured(count))
-        source = self._reading.candidates(self._file_sets, [], chosen=self._is_in(keys), settles=False)
-        with closing(source):
+        with closing(self._reader.read(self._file_sets, chosen=self._is_in(keys), settles=False)) as source:
             for item in source:
                 if isinstance(item, Candidate):
-                    key = hash_key(self._subset.seed, self._reading.identity(item))
+                    key = hash_key(self._subset.seed, self._reader.identity(item))
                     length = _length(item) if key in keys else None
                     if length is not None:
                         draw.measured(key, length)
                     let_go(item)
 
     def _note_stored(self, draw: Draw) -> None:
-        for keys, seconds in held_keys(self._store, self._reading.card.name, seed=self._subset.seed):
+        """Look at the store anew: a listing takes long, and a pass has just been stored."""
+        self._stored.refresh()
+        for keys, seconds in self._stored.draw_keys(seed=self._subset.seed):
             draw.note_stored(keys, seconds)
 
 
@@ -220,4 +202,4 @@ def _probed(kind: str, blob: Blob) -> tuple[str, float] | None:
     return (found.kind, float(length)) if length is not None else None
 
 
-__all__ = ["Drawing"]
+__all__ = ["SourceDraw"]

@@ -25,15 +25,15 @@ from urllib.parse import unquote, urlsplit
 from ...converters.readers.annotated.options import media_parts
 from ...errors import DamagedError, UsageError
 from ...shards.annotate import Annotation, annotate
-from ...shards.query import connect
-from ...shards.store import Store
+from ...shards.snapshot import Snapshot
+from ...shards.store import Store, quote
 from ..files.mirror import Mirror
-from ..registry import get_card
 from ..schema.card import Card, EvaluationList
 from ..sources.download.http import HttpClient
 from ..subset.id_list import IdList
 from .options import PullOptions
 from .pull import PullResult, pull
+from .request import PullRequest
 
 log = logging.getLogger("triptych")
 
@@ -62,7 +62,7 @@ class ListRow:
 
 
 def read_lists(
-    name: str, asked: str | None, *, options: PullOptions, file: Path | None = None
+    request: PullRequest, asked: str | None, *, file: Path | None = None
 ) -> tuple[list[ListRow], tuple[str, ...]]:
     """The rows of the lists that were asked for, and the configurations that they are of.
 
@@ -75,32 +75,29 @@ def read_lists(
         NetworkError: The list cannot be had.
         DamagedError: It is not the one that the card means.
     """
-    card = get_card(name, extra=options.cards)
-    lists = _chosen(card, asked)
+    lists = _chosen(request.card, asked)
     if file is not None and len({each.url for each in lists.values()}) > 1:
         raise UsageError(f"--list-file {file}: which list is it? Say --list, one of {', '.join(lists)}.")
     texts: dict[str, bytes] = {}
     rows: list[ListRow] = []
     for list_name, evaluation in lists.items():
         if evaluation.url not in texts:
-            texts[evaluation.url] = _text(evaluation, options, file)
+            texts[evaluation.url] = _text(evaluation, request.options, file)
         place = str(file) if file is not None else evaluation.url
         rows.extend(_rows(list_name, evaluation, texts[evaluation.url], place))
     if not rows:
-        raise UsageError(f"{name}: no row of {', '.join(lists)} is of this dataset.")
+        raise UsageError(f"{request.card.name}: no row of {', '.join(lists)} is of this dataset.")
     return rows, tuple(dict.fromkeys(each.config for each in lists.values() if each.config is not None))
 
 
-def pull_list(
-    name: str, rows: Sequence[ListRow], configs: Sequence[str], *, store: Store, options: PullOptions
-) -> PullResult:
+def pull_list(request: PullRequest, rows: Sequence[ListRow], configs: Sequence[str], *, store: Store) -> PullResult:
     """Pull the samples that the rows name and write the annotations; rows without a sample count as missing."""
-    card = get_card(name, extra=options.cards)
+    card, options = request.card, request.options
     names = sorted({row.id for row in rows if row.id is not None})
     label = ", ".join(dict.fromkeys(row.list for row in rows))
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
     ids = IdList(Path(label), dict.fromkeys(names, (None,)), digest, has_spans=False)
-    result = pull(name, store=store, options=replace(
+    of_list = request.with_options(replace(
         options,
         subset=replace(options.subset, ids=ids),
         evaluation=None,
@@ -108,9 +105,13 @@ def pull_list(
         configs=options.configs or tuple(config for config in configs if config in card.configs),
         splits=options.splits or tuple(split for split, role in card.splits.items() if role != "train"),
     ))  # fmt: skip
-    matches, unmatched = _matched(store, name, rows)
-    written = _write(store, name, matches)
-    said = [f"{label}: {len(matches):,} of {len(rows):,} rows have their sample; {written:,} annotations written"]
+    result = pull(of_list, store=store)
+    with Snapshot(store) as snapshot:
+        matches, unmatched = _matched(snapshot, card.name, rows)
+        wanted = _annotations(snapshot, card.name, matches)
+    if wanted:
+        annotate(store, wanted, producer="catalog pull --list")
+    said = [f"{label}: {len(matches):,} of {len(rows):,} rows have their sample; {len(wanted):,} annotations written"]
     if unmatched:
         said.append(_told(unmatched))
     for notice in said:
@@ -188,10 +189,10 @@ def _named(name: str, evaluation: EvaluationList, row: dict[str, Any], where: st
 
 
 def _matched(
-    store: Store, dataset: str, rows: Sequence[ListRow]
+    snapshot: Snapshot, dataset: str, rows: Sequence[ListRow]
 ) -> tuple[dict[str, ListRow], list[tuple[ListRow, str]]]:
     """Rows by the id of the sample that they name, and the rows that name none, or several, each with the reason."""
-    stored = _stored(store, dataset, {row.id for row in rows if row.id is not None})
+    stored = _stored(snapshot, dataset, {row.id for row in rows if row.id is not None})
     matches: dict[str, ListRow] = {}
     unmatched: list[tuple[ListRow, str]] = []
     for row in rows:
@@ -207,41 +208,35 @@ def _matched(
     return matches, unmatched
 
 
-def _stored(store: Store, dataset: str, names: Iterable[str]) -> dict[str, list[tuple[str, str | None, str | None]]]:
+def _stored(
+    snapshot: Snapshot, dataset: str, names: Iterable[str]
+) -> dict[str, list[tuple[str, str | None, str | None]]]:
     """Samples (id, config, split) by their own ids in the corpus."""
-    import pyarrow as pa
-
     found: dict[str, list[tuple[str, str | None, str | None]]] = {}
-    wanted = pa.table({"name": pa.array(sorted(names), pa.string())})
-    with connect(store, named_in="samples_as_pulled") as connection:
-        connection.register("wanted", wanted)
-        query = """
-            SELECT name, id, config, split FROM (
-                SELECT id, config, split,
-                       substr(id, length(concat_ws('/', dataset, config, coalesce(split, 'all'))) + 2) AS name
-                FROM samples_as_pulled WHERE dataset = $1
-            ) SEMI JOIN wanted USING (name) ORDER BY id
-        """
-        for name, identity, config, split in connection.execute(query, [dataset]).fetchall():
-            found.setdefault(str(name), []).append((str(identity), config, split))
+    query = f"""
+        SELECT name, id, config, split FROM (
+            SELECT id, config, split,
+                   substr(id, length(concat_ws('/', dataset, config, coalesce(split, 'all'))) + 2) AS name
+            FROM ({snapshot.scan("samples")}) WHERE dataset = {quote(dataset)}
+        ) SEMI JOIN (SELECT unnest($1::VARCHAR[]) AS name) USING (name) ORDER BY id
+    """
+    for name, identity, config, split in snapshot.rows(query, [sorted(names)]):
+        found.setdefault(str(name), []).append((str(identity), config, split))
     return found
 
 
-def _write(store: Store, dataset: str, matches: dict[str, ListRow]) -> int:
-    """Annotate what is not annotated so already; the number of annotations written."""
-    with connect(store) as connection:
-        known = set(connection.execute(
-            "SELECT id, key, arg_max(value, time) FROM annotations WHERE dataset = $1 GROUP BY id, key", [dataset]
-        ).fetchall())  # fmt: skip
-    wanted = [
+def _annotations(snapshot: Snapshot, dataset: str, matches: dict[str, ListRow]) -> list[Annotation]:
+    """What is to be annotated and is not so already."""
+    known = set(snapshot.rows(
+        f"SELECT id, key, arg_max(value, time) FROM ({snapshot.scan('annotations')}) "
+        f"WHERE dataset = {quote(dataset)} GROUP BY id, key"
+    ))  # fmt: skip
+    return [
         Annotation(identity, key, value, row.where)
         for identity, row in matches.items()
         for key, value in ((REFERENCE, row.reference), (LIST, row.list), (PROMPT, row.prompt))
         if value is not None and (identity, key, value) not in known
     ]
-    if wanted:
-        annotate(store, wanted, producer="catalog pull --list")
-    return len(wanted)
 
 
 def _told(unmatched: Sequence[tuple[ListRow, str]]) -> str:

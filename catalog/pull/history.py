@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from ...shards.query import scan
-from ...shards.store import Store, quote
+from ...shards.snapshot import Snapshot
+from ...shards.store import quote
 
 if TYPE_CHECKING:
-    from ..files import FileSet
+    from ..files.file_set import FileSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +130,13 @@ def part_key(config: str | None, split: str) -> str:
     return f"{config}/{split}" if config else split
 
 
-def read_history(store: Store, dataset: str) -> History:
+def read_history(snapshot: Snapshot, dataset: str) -> History:
     """The history of a dataset in a store, from its rows in `runs`."""
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        rows = connection.execute(
-            f"SELECT stage, details, kept FROM ({scan(store, 'runs')}) WHERE dataset = {quote(dataset)} "
-            "AND stage IN ('pull', 'remove') ORDER BY finished_at"
-        ).fetchall()
     history = History()
-    for stage, text, kept in rows:
+    for stage, text, kept in snapshot.rows(
+        f"SELECT stage, details, kept FROM ({snapshot.scan('runs')}) WHERE dataset = {quote(dataset)} "
+        "AND stage IN ('pull', 'remove') ORDER BY finished_at"
+    ):
         if stage == "remove":
             history.exhausted.clear()
             history.exhausted_by.clear()

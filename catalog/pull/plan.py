@@ -8,15 +8,16 @@ from pathlib import Path
 
 from ...errors import GateError, NetworkError
 from ...shards.store import Store, resolve
-from ..files import Access, FileSet
+from ..files.access import Access
+from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from ..sources.download.http import HttpClient
 from ..subset.options import Subset
-from .history import History, read_history
+from .history import History
 from .options import PullOptions
-from .pull import check_request, open_access, tokens_for
-from .request import PullRequest
+from .request import PullRequest, check_request
 from .sources import fallback_notice
+from .stored import StoredDataset
 
 
 @dataclass(slots=True)
@@ -46,15 +47,15 @@ class PullPlan:
 
 def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
     """What `pull` would read; hosts are asked for listings and sizes only."""
-    options = options or PullOptions()
-    check_request(name, options)
-    request = PullRequest.of(name, options)
+    request = check_request(name, options or PullOptions())
     root = resolve(store_path)
     store = Store(root) if (root / "samples" / "_delta_log").is_dir() else None
-    history = read_history(store, request.card.name) if store else History()
-    held = request.held(store) if store else 0
-    with HttpClient(tokens=tokens_for(request)) as client:
-        access = open_access(request, root / "partial", client, history)
+    history, held = History(), 0
+    if store is not None:
+        with StoredDataset(store, request.card.name) as stored:
+            history, held = stored.history, request.held(stored)
+    with HttpClient(tokens=request.tokens()) as client:
+        access = request.access(client, root / "partial", history)
         source, file_sets = _first_file_sets(request, history, access)
         planned = [_planned(file_set, history, client, request.options.subset) for file_set in file_sets]
     notes = list(access.notices)

@@ -1,37 +1,41 @@
-"""`catalog pull`: from a card's name to samples in the store.
+"""`catalog pull`: from a card's name to samples in the store. One page, read from top to bottom.
 
-Configurations and splits are taken in the card's order until the number asked for is stored. The first source that can
-be reached is used and then kept; a file set that was read to its end before is not opened again, so a repeated pull
-fetches nothing.
+    resolve    which source, and which file sets of it are still to be read    sources.py, files/, history.py
+    open       a file set, to its raw files                                    files/open.py
+    read       raw files to candidates                                         candidates.py, converters/readers/
+    filter     candidates that were not asked for are let go of                subset/filter.py
+      or draw  the source is listed first, then the drawn ones are read        draw.py
+    fetch      media that lies elsewhere, clip by clip                         candidates.py, sources/clips/
+    ingest     probe, store, commit, account                                   converters/ingest/
+
+Each stage takes an iterator of items and gives one (`candidates.py` says what an item is). Configurations and splits
+are taken in the card's order until the number asked for is stored. The first source that can be reached is used and
+then kept; a file set that was read to its end before is not opened again, so a repeated pull fetches nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from itertools import zip_longest
 
-from ...converters.candidate import Checkpoint
 from ...converters.ingest.ingest import Ingest, IngestOptions
 from ...errors import GateError, NetworkError, UsageError
 from ...shards.events import Account, Run
 from ...shards.store import Store
-from ..files import Access, FileSet
-from ..files.mirror import Mirror
+from ..files.access import Access
+from ..files.file_set import FileSet
 from ..schema.source import SourceCard
-from ..sources.clips.failures import REASONS, RETRYABLE, UNREACHED, WALLS
-from ..sources.clips.options import require_ytdlp
 from ..sources.download.http import HttpClient
 from ..subset.filter import Filter
-from .candidates import CandidateReader, Item
-from .draw import Drawing
-from .history import Goal, History, part_key, read_history
+from .candidates import CandidateReader, noting_read, pipeline
+from .draw import SourceDraw
 from .options import PullOptions
-from .request import PullRequest
+from .record import Outcome, begin_run, check_outcome, notes, reopen_retryable
+from .request import PullRequest, check_request
 from .sources import fallback_notice
-from .stored import held, held_lengths
+from .stored import StoredDataset
 
 SAMPLES_OF_ONE = 5
 """So many samples of one speaker, on average, where the corpus has other speakers too, are worth a word."""
@@ -65,144 +69,88 @@ class PullResult:
     wall: str = ""
 
 
-def pull(name: str, *, store: Store, options: PullOptions | None = None) -> PullResult:
-    """Pull a dataset of the catalog into the store.
+def pull(request: PullRequest, *, store: Store) -> PullResult:
+    """Pull a dataset of the catalog into the store; `check_request` makes the request.
 
     Raises:
-        UsageError: No such card, split, configuration or source.
+        UsageError: No such source; nothing of the user's files is of this dataset.
         GateError: The data is behind a form or login, or must be got by hand; nothing was done.
         NetworkError: No source could be reached, or one was lost midway (what came is stored).
         DamagedError: A checksum does not agree. Of a file read whole nothing was stored; rows of a prefix that were
             stored before the sum could be known say so in their revision.
     """
-    options = options or PullOptions()
-    request = PullRequest.of(name, options)
-    history = read_history(store, request.card.name)
-    before = request.held(store)
-    if (done := _done(request, store, history, before)) is not None:
-        return done
-    store.media.sweep_scratch()
-    with HttpClient(tokens=tokens_for(request)) as client:
-        access = open_access(request, store.root / "partial", client, history)
-        return _from_first_source(_Pull(store, request, access, history, before))
+    with StoredDataset(store, request.card.name) as stored:
+        done = _stored_already(request, stored)
+        if done is not None:
+            return done
+        store.media.sweep_scratch()
+        with HttpClient(tokens=request.tokens()) as client:
+            access = request.access(client, store.root / "partial", stored.history)
+            return _from_first_source(request, store, stored, access)
 
 
-def _done(request: PullRequest, store: Store, history: History, before: int) -> PullResult | None:
-    """The answer, where the store holds all that is wanted already."""
+def _stored_already(request: PullRequest, stored: StoredDataset) -> PullResult | None:
+    """The answer, where the store holds all that is asked for already."""
     name, goal = request.card.name, request.goal()
-    met = history.met_by(goal)
+    met = stored.history.met_by(goal)
     if met is not None and (met.reached or not request.options.clips.retry):
         return PullResult(name, None, met.held, Account(), missing=met.missing)
     if request.is_chosen:
         return None
-    enough = goal.samples is not None and before >= goal.samples
-    if enough or (goal.hours is not None and request.held_seconds(store) >= goal.hours * 3600):
-        return PullResult(name, None, before, Account())
+    held = request.held(stored)
+    enough = goal.samples is not None and held >= goal.samples
+    if enough or (goal.hours is not None and request.held_seconds(stored) >= goal.hours * 3600):
+        return PullResult(name, None, held, Account())
     return None
 
 
-def check_request(name: str, options: PullOptions) -> None:
-    """Raises UsageError where nothing could come of a pull: before a store is made for it."""
-    request = PullRequest.of(name, options)
-    _check_tools(request.sources(History())[0], options)
+def _from_first_source(request: PullRequest, store: Store, stored: StoredDataset, access: Access) -> PullResult:
+    """From the first source that can be reached; the next one only where nothing came of it at all."""
+    sources = request.sources(stored.history)
+    for source, following in zip_longest(sources, sources[1:]):
+        before = stored.count()
+        try:
+            return _SourcePull(request, source, store, stored, access).run()
+        except GateError:
+            raise
+        except NetworkError as error:
+            stored.refresh()
+            if following is None or stored.count() != before:
+                raise
+            access.notice(fallback_notice(source, error, following))
+    raise UsageError(f"the card {request.card.name} has no source to try.")
 
 
-def _check_tools(source: SourceCard, options: PullOptions) -> None:
-    """Raises UsageError where a source needs an optional package that is not there."""
-    if source.clip_site == "youtube" and options.from_path is None:
-        require_ytdlp()
+class _SourcePull:
+    """One pull from one source: its stages, in the order in which they run."""
 
-
-def open_access(request: PullRequest, partial: Path, client: HttpClient, history: History) -> Access:
-    """How this pull reaches hosts, mirrors and downloads."""
-    options = request.options
-    return Access(
-        client,
-        partial,
-        Mirror.open(options.mirror, client=client) if options.mirror else None,
-        whole=request.reads_all,
-        asked=bool(options.splits),
-        revisions=dict(history.revisions),
-        progress=options.on_bytes,
-    )
-
-
-def tokens_for(request: PullRequest) -> dict[str, str]:
-    """The hub's token by host, where the hub may be asked at all."""
-    options = request.options
-    if options.mirror or options.from_path or all(source.kind != "hub" for source in request.card.sources):
-        return {}
-    from ..sources.hub import hub_tokens
-
-    return hub_tokens()
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """How far a source was read, and what came of it.
-
-    Attributes:
-        ended: File sets that nobody need read again for the same samples.
-        done: The goal is reached, or nothing is left of the source.
-        final: Nothing that a source could still hold would change what came of it.
-        reopened: File sets of which clips were asked for once more, in vain but not for good.
-        wall: What ended it, where no host of clips let anything through any more.
-    """
-
-    ended: list[FileSet] = field(default_factory=list)
-    held: int | None = None
-    missing: int = 0
-    reached: bool = False
-    done: bool = False
-    final: bool = False
-    reopened: list[FileSet] = field(default_factory=list)
-    wall: str = ""
-
-
-class _Pull:
-    """One pull of one dataset."""
-
-    def __init__(self, store: Store, request: PullRequest, access: Access, history: History, before: int) -> None:
-        self.store = store
+    def __init__(
+        self, request: PullRequest, source: SourceCard, store: Store, stored: StoredDataset, access: Access
+    ) -> None:
         self.request = request
+        self.source = source
+        self.store = store
+        self.stored = stored
+        self.access = access
         self.card = request.card
         self.options = request.options
         self.subset = request.options.subset
-        self.access = access
-        self.history = history
-        self.before = before
+        self.before = request.held(stored)
 
-    def read(self, source: SourceCard) -> PullResult:
-        """Read the file sets of one source that are not exhausted yet."""
-        _check_tools(source, self.options)
-        file_sets = self.request.file_sets(source, self.access)
-        open_file_sets = [file_set for file_set in file_sets if not self._is_exhausted(file_set)]
-        if not open_file_sets:
+    def run(self) -> PullResult:
+        self.request.check_tools(self.source)
+        file_sets = self._resolve()
+        if not file_sets:
             return self._nothing_left()
-        if self.subset.is_draw:
-            # A draw is one from all, also from what another pull has read to its end.
-            open_file_sets = file_sets
-            self.access.whole = source.hub is None and not all(file_set.seekable for file_set in file_sets)
-        open_file_sets[0].prepare()
-        run = self._run(source)
-        outcome = _Outcome()
-        status = "incomplete"
-        try:
-            self._take(source, open_file_sets, run, outcome)
-            came = run.account.kept + sum(n for why, n in run.account.dropped.items() if why != "no_table")
-            if self.options.from_path is not None and not came:
-                raise self._nothing_there(source, run.details.get("damaged", []))
-            if outcome.wall and not run.account.kept:
-                raise _walled(outcome.wall, run.account)
-            if not outcome.wall:
-                status = "damaged" if run.details.get("damaged") else "ok"
-        finally:
-            if source.is_remote and RETRYABLE & run.account.dropped.keys():
-                # The next run asks for these clips again, so nothing was read to its end.
-                outcome.ended, outcome.done, outcome.reopened = [], outcome.reached, open_file_sets
-            run.details |= self._notes(outcome, done=outcome.done and status == "ok")
-            if status == "ok" or run.account.candidates:
-                run.finish(self.store, status=status)
+        file_sets[0].prepare()
+        run, outcome = begin_run(self.request, self.source), Outcome()
+        with self._recorded(run, outcome, file_sets):
+            reader = CandidateReader(self.request, self.source, self.stored, self.access)
+            if self.subset.is_draw:
+                self._take_draw(reader, file_sets, run, outcome)
+            else:
+                self._take_stream(reader, file_sets, run, outcome)
+            outcome.wall = "" if outcome.reached else reader.wall
         if not self.options.keep_raw:
             for file_set in outcome.ended:
                 file_set.discard()
@@ -210,8 +158,8 @@ class _Pull:
             self._tell_few_speakers()
         return PullResult(
             self.card.name,
-            source.kind,
-            self.request.held(self.store) if outcome.held is None else outcome.held,
+            self.source.kind,
+            self._held(outcome),
             run.account,
             run.run_id,
             run.details.get("damaged", []),
@@ -222,104 +170,60 @@ class _Pull:
             wall=outcome.wall,
         )
 
-    def _nothing_left(self) -> PullResult:
-        """Every file set was read to its end before, for everybody or for this choice."""
-        latest = self.history.latest(self.request.goal()) if self.request.is_chosen else None
-        stored, missing = (latest.held, latest.missing) if latest else (self.before, 0)
-        return PullResult(self.card.name, None, stored, Account(), notices=self.access.notices, missing=missing)
+    # ---- resolve
+
+    def _resolve(self) -> list[FileSet]:
+        """The file sets to read; empty where each was read to its end before, for everybody or for this subset."""
+        file_sets = self.request.file_sets(self.source, self.access)
+        unread = [file_set for file_set in file_sets if not self._is_exhausted(file_set)]
+        if unread and self.subset.is_draw:
+            # A draw is one from all, also from what another pull has read to its end.
+            self.access.whole = self.source.hub is None and not all(each.seekable for each in file_sets)
+            return file_sets
+        return unread
 
     def _is_exhausted(self, file_set: FileSet) -> bool:
         if self.options.clips.retry:
             return False
-        return self.history.is_exhausted(file_set, key=self.subset.key(), only_key=self.subset.has_spans)
+        return self.stored.history.is_exhausted(file_set, key=self.subset.key(), only_key=self.subset.has_spans)
 
-    def _take(self, source: SourceCard, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
-        reading = CandidateReader(self.store, self.request, source, self.access)
-        if self.subset.is_draw:
-            self._take_draw(reading, file_sets, run, outcome)
-        else:
-            self._take_stream(reading, file_sets, run, outcome)
-        outcome.wall = "" if outcome.reached else reading.wall
+    # ---- open, read, filter, fetch, ingest
 
-    def _take_stream(self, reading: CandidateReader, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
+    def _take_stream(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
         """In the source's own order, filtered."""
-        stage = Filter(self.subset, self.card.name, reading.defaults)
+        filters = Filter(self.subset, self.card.name, reader.defaults)
+        is_filtered = self.subset.is_filter or self.subset.max_tries is not None
         ingest = Ingest(self.store, run, self._ingest_options())
-        settles = not self.subset.needs_fields
-        read: list[FileSet] = []
-        source = reading.candidates(file_sets, read, chosen=stage.may_pass, settles=settles)
-        filters = self.subset.is_filter or self.subset.max_tries is not None
-        with (
-            closing(source),
-            closing(stage.apply(source) if filters else source) as passed,
-            closing(reading.fetched(passed, self.access.notice)) as whole,
-        ):
-            ingest.take(_noting_ended(whole, file_sets, read, outcome.ended))
+        with pipeline(
+            reader.read(file_sets, chosen=filters.may_pass, settles=not self.subset.needs_fields),
+            *([filters.apply] if is_filtered else []),
+            reader.fetch,
+            noting_read(outcome.ended),
+        ) as items:
+            ingest.take(items)
         outcome.reached = ingest.reached
-        outcome.missing = stage.missing
-        outcome.final = ingest.reached or (filters and not stage.ended)
+        outcome.missing = filters.missing
+        outcome.final = ingest.reached or (is_filtered and not filters.ended)
         outcome.done = outcome.final or len(outcome.ended) == len(file_sets)
-        if self.subset.is_filter:
-            outcome.held = ingest.tally.samples
-        for label in stage.unmet_labels() if stage.ended else ():
+        outcome.held = ingest.tally.samples if self.subset.is_filter else None
+        for label in filters.unmet_labels() if filters.ended else ():
             self.access.notice(f"--labels: nothing read here has the label {label}")
 
-    def _take_draw(self, reading: CandidateReader, file_sets: list[FileSet], run: Run, outcome: _Outcome) -> None:
-        drawing = Drawing(self.store, run, reading, file_sets, self.subset, self.access.notice)
-        drawing.take(self.options.samples, replace(self._ingest_options(), limit=None, limit_seconds=None))
-        whole = len(drawing.ended) == len(file_sets)
-        outcome.reached, outcome.held, outcome.missing = drawing.reached, drawing.held, drawing.missing
-        outcome.ended = drawing.ended if drawing.has_all else []
-        outcome.done = whole
-        outcome.final = whole and (drawing.reached or not drawing.has_all)
+    # ---- open, read, draw, fetch, ingest
 
-    def _notes(self, outcome: _Outcome, *, done: bool) -> dict[str, Any]:
-        """What the history of the next pulls is made of."""
-        ended = _parts(outcome.ended)
-        notes: dict[str, Any] = {"revisions": self.access.revisions}
-        if self.options.clips.retry and outcome.reopened:
-            notes["reopened"] = _parts(outcome.reopened)
-        if not self.request.is_chosen:
-            notes["exhausted"] = ended
-        if self.request.is_chosen or self.subset.has_limits:
-            goal = self.request.goal()
-            notes["choice"] = {
-                "selection": self.subset.key(),
-                "goal": {name: getattr(goal, name) for name in Goal.__slots__},
-                "done": done,
-                "reached": outcome.reached,
-                "final": outcome.final,
-                "held": self.request.held(self.store) if outcome.held is None else outcome.held,
-                "missing": outcome.missing,
-                "exhausted": ended if self.request.is_chosen else {},
-            }
-        return notes
-
-    def _tell_few_speakers(self) -> None:
-        """Corpora lie speaker by speaker: the first hundred samples are often of one or two."""
-        speakers, count = self.request.held_speakers(self.store), self.request.held(self.store)
-        has_more = self.card.scale.speakers is None or self.card.scale.speakers > (speakers or 0)
-        if speakers and has_more and count >= SAMPLES_OF_ONE * speakers:
-            whose = "1 speaker" if speakers == 1 else f"{speakers} speakers"
-            self.access.notice(f"{count:,} samples of {whose}; for a mixed draw: --by hash or --balance speaker")
-
-    def _run(self, source: SourceCard) -> Run:
-        run = Run("pull", self.card.name, f"catalog pull {self.card.name}", self.options.asked())
-        run.details = {
-            "source": source.kind,
-            "place": source.place,
-            "corpus": {"roles": dict(self.card.splits), "case": self.card.case},
-        }
-        return run
-
-    def _nothing_there(self, source: SourceCard, lacking: list[str]) -> UsageError:
-        layout = self.card.layout or source.reader_options.get("media")
-        expected = f"files like {layout}" if layout else f"what the reader {source.reader_name!r} reads"
-        return UsageError(
-            f"--from {self.options.from_path}: nothing there is of {self.card.name} "
-            f"({', '.join(self.request.splits)}): expected {'; '.join([expected, *lacking])}.",
-            hint="give the archive as it was downloaded, or the folder it was unpacked into",
-        )
+    def _take_draw(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
+        """The drawn candidates, and what stands in for those that fail, pass by pass over the source."""
+        draw = SourceDraw(reader, file_sets, self.subset, self.stored)
+        options = replace(self._ingest_options(), limit=None, limit_seconds=None)
+        for drawn in draw.passes(self.options.samples):
+            with pipeline(drawn, reader.fetch) as items:
+                Ingest(self.store, run, options).take(items)
+        draw.balance(run.account)
+        is_listed = len(draw.ended) == len(file_sets)
+        outcome.reached, outcome.held, outcome.missing = draw.reached, draw.held, draw.missing
+        outcome.ended = draw.ended if draw.has_all else []
+        outcome.done = is_listed
+        outcome.final = is_listed and (draw.reached or not draw.has_all)
 
     def _ingest_options(self) -> IngestOptions:
         hours, chosen = self.subset.hours, self.request.is_chosen
@@ -328,56 +232,46 @@ class _Pull:
             limit=self.options.samples,
             limit_seconds=hours * 3600 if hours is not None else None,
             held=0 if chosen else self.before,
-            held_seconds=self.request.held_seconds(self.store) if hours is not None and not chosen else 0.0,
+            held_seconds=self.request.held_seconds(self.stored) if hours is not None and not chosen else 0.0,
             count_known=chosen,
-            length_of=held_lengths(self.store, self.card.name) if hours is not None and chosen else lambda _: 0.0,
+            length_of=self.stored.lengths() if hours is not None and chosen else lambda _: 0.0,
             link=self.options.link,
             progress=self.options.on_samples,
         )
 
+    # ---- what is written down and said
 
-def _noting_ended(
-    items: Iterable[Item], file_sets: list[FileSet], read: list[FileSet], ended: list[FileSet]
-) -> Iterator[Item]:
-    """The same items; a file set has ended once it was `read` and what follows its checkpoint is asked for.
-
-    Clips are fetched ahead, so the reader is often further than what is stored.
-    """
-    following = iter(file_sets)
-    for item in items:
-        yield item
-        if isinstance(item, Checkpoint):
-            file_set = next(following)
-            if any(file_set is each for each in read):
-                ended.append(file_set)
-
-
-def _parts(file_sets: list[FileSet]) -> dict[str, str]:
-    return {
-        part_key(file_set.config, split): file_set.fingerprint for file_set in file_sets for split in file_set.splits
-    }
-
-
-def _walled(wall: str, account: Account) -> NetworkError:
-    """Every host sends us away, and nothing came of it."""
-    advice = {reason: REASONS[reason].then for reason in sorted((WALLS | UNREACHED) & account.dropped.keys())}
-    return NetworkError(f"{wall}: nothing was stored of {account.candidates:,} tried.", hint="; ".join(advice.values()))
-
-
-def _from_first_source(pull: _Pull) -> PullResult:
-    """Try the sources in order; the next one only where one cannot be reached at all."""
-    sources = pull.request.sources(pull.history)
-    for position, source in enumerate(sources):
-        before = held(pull.store, pull.card.name)
+    @contextmanager
+    def _recorded(self, run: Run, outcome: Outcome, file_sets: list[FileSet]) -> Iterator[None]:
+        """The row of the run is written whatever happens, once there was anything to account for."""
+        status = "incomplete"
         try:
-            return pull.read(source)
-        except GateError:
-            raise
-        except NetworkError as error:
-            if position + 1 == len(sources) or held(pull.store, pull.card.name) != before:
-                raise
-            pull.access.notice(fallback_notice(source, error, sources[position + 1]))
-    raise UsageError(f"the card {pull.card.name} has no source to try.")
+            yield
+            status = check_outcome(self.request, self.source, run, outcome)
+        finally:
+            self.stored.refresh()
+            reopen_retryable(outcome, self.source, run.account, file_sets)
+            if status == "ok" or run.account.candidates:
+                done = outcome.done and status == "ok"
+                run.details |= notes(self.request, outcome, self.access, held=lambda: self._held(outcome), done=done)
+                run.finish(self.store, status=status)
+
+    def _held(self, outcome: Outcome) -> int:
+        return self.request.held(self.stored) if outcome.held is None else outcome.held
+
+    def _nothing_left(self) -> PullResult:
+        """Every file set was read to its end before, for everybody or for this subset."""
+        latest = self.stored.history.latest(self.request.goal()) if self.request.is_chosen else None
+        held, missing = (latest.held, latest.missing) if latest else (self.before, 0)
+        return PullResult(self.card.name, None, held, Account(), notices=self.access.notices, missing=missing)
+
+    def _tell_few_speakers(self) -> None:
+        """Corpora lie speaker by speaker: the first hundred samples are often of one or two."""
+        speakers, count = self.request.held_speakers(self.stored), self.request.held(self.stored)
+        has_more = self.card.scale.speakers is None or self.card.scale.speakers > (speakers or 0)
+        if speakers and has_more and count >= SAMPLES_OF_ONE * speakers:
+            whose = "1 speaker" if speakers == 1 else f"{speakers} speakers"
+            self.access.notice(f"{count:,} samples of {whose}; for a mixed draw: --by hash or --balance speaker")
 
 
-__all__ = ["PullResult", "check_request", "open_access", "pull", "tokens_for"]
+__all__ = ["PullOptions", "PullResult", "check_request", "pull"]

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
-from ...shards.store import Store
-from ..files import Access, FileSet, file_set_from, file_sets_of
+from ..files.access import Access
+from ..files.file_set import FileSet, file_sets_of
+from ..files.mirror import Mirror
+from ..files.user_files import file_set_from
 from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard
+from ..sources.clips.options import require_ytdlp
+from ..sources.download.http import HttpClient
 from .history import Goal, History
 from .options import PullOptions
 from .sources import check_gate, sources_to_try
-from .stored import held, held_seconds, held_speakers
+from .stored import StoredDataset
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """What of a dataset a pull is for: its card, and the splits and configurations by their own names."""
+    """What of a dataset a pull is for: its card, and the splits and configurations by their own names.
+
+    It is made once, from a name and the options, and handed from stage to stage.
+    """
 
     card: Card
     splits: tuple[str, ...]
@@ -28,15 +36,22 @@ class PullRequest:
     @classmethod
     def of(cls, name: str, options: PullOptions) -> PullRequest:
         """Raises UsageError where the card, a split, a configuration or the source does not exist."""
-        card = get_card(name, extra=options.cards)
+        return cls.of_card(get_card(name, extra=options.cards), options)
+
+    @classmethod
+    def of_card(cls, card: Card, options: PullOptions) -> PullRequest:
         configs = () if options.as_config else card.chosen_configs(options.configs)
         request = cls(card, card.chosen_splits(options.splits), configs, options)
         request.sources(History())
         return request
 
+    def with_options(self, options: PullOptions) -> PullRequest:
+        """A request for the same dataset with other options."""
+        return self.of_card(self.card, options)
+
     @property
     def is_chosen(self) -> bool:
-        """Whether only some samples of the splits are wanted, whatever their number."""
+        """Whether only some samples of the splits are asked for, whatever their number."""
         return self.options.subset.is_filter or self.options.subset.is_draw
 
     @property
@@ -46,30 +61,62 @@ class PullRequest:
         return subset.is_draw or (self.options.samples is None and not subset.has_limits and not subset.ids)
 
     def goal(self) -> Goal:
-        """How much of what is wanted."""
+        """How much of what is asked for."""
         options, subset = self.options, self.options.subset
-        what = [subset.key(), list(self.splits if options.splits else ()), list(self.configs), options.as_config]
+        what = [subset.key(), list(self._split_names()), list(self.configs), options.as_config]
         key = json.dumps(what, ensure_ascii=False)
         return Goal(key, options.samples, subset.hours, subset.max_tries)
 
+    # ---- what the store holds of it
+
+    def held(self, stored: StoredDataset) -> int:
+        """Samples of the splits and configurations that the store holds."""
+        return stored.count(splits=self._split_names(), configs=self._config_names())
+
+    def held_seconds(self, stored: StoredDataset) -> float:
+        """How long they are."""
+        return stored.seconds(splits=self._split_names(), configs=self._config_names())
+
+    def held_speakers(self, stored: StoredDataset) -> int | None:
+        """How many speakers they have; None where one of them does not say who speaks."""
+        return stored.speakers(splits=self._split_names(), configs=self._config_names())
+
+    # ---- where it comes from
+
     def sources(self, history: History) -> list[SourceCard]:
+        """The sources to try, in order."""
         options = self.options
         return sources_to_try(
             self.card, configs=self.configs, splits=self._split_names(), asked=options.source,
             from_path=options.from_path, history=history,
         )  # fmt: skip
 
-    def held(self, store: Store) -> int:
-        """Samples of the splits and configurations that the store holds."""
-        return held(store, self.card.name, splits=self._split_names(), configs=self._config_names())
+    def check_tools(self, source: SourceCard) -> None:
+        """Raises UsageError where a source needs an optional package that is not there."""
+        if source.clip_site == "youtube" and self.options.from_path is None:
+            require_ytdlp()
 
-    def held_seconds(self, store: Store) -> float:
-        """How long they are."""
-        return held_seconds(store, self.card.name, splits=self._split_names(), configs=self._config_names())
+    def tokens(self) -> dict[str, str]:
+        """The hub's token by host, where the hub may be asked at all."""
+        options = self.options
+        if options.mirror or options.from_path or all(source.kind != "hub" for source in self.card.sources):
+            return {}
+        from ..sources.hub import hub_tokens
 
-    def held_speakers(self, store: Store) -> int | None:
-        """How many speakers they have; None where one of them does not say who speaks."""
-        return held_speakers(store, self.card.name, splits=self._split_names(), configs=self._config_names())
+        return hub_tokens()
+
+    def access(self, client: HttpClient, partial: Path, history: History) -> Access:
+        """How this pull reaches hosts, mirrors and downloads."""
+        options = self.options
+        return Access(
+            client,
+            partial,
+            Mirror.open(options.mirror, client=client) if options.mirror else None,
+            whole=self.reads_all,
+            asked=bool(options.splits),
+            revisions=dict(history.revisions),
+            progress=options.on_bytes,
+        )
 
     def file_sets(self, source: SourceCard, access: Access) -> list[FileSet]:
         """What a source holds of it; the gate before a source is looked at first."""
@@ -85,3 +132,14 @@ class PullRequest:
 
     def _config_names(self) -> tuple[str, ...]:
         return (self.options.as_config,) if self.options.as_config else self.configs
+
+
+def check_request(name: str, options: PullOptions) -> PullRequest:
+    """The request of a pull, checked before a store is made for it.
+
+    Raises:
+        UsageError: Nothing could come of it.
+    """
+    request = PullRequest.of(name, options)
+    request.check_tools(request.sources(History())[0])
+    return request

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import GateError, NetworkError, UsageError
-from ..schema.card import Card, SourceCard
-from ..schema.source import SOURCE_KINDS
+from ..schema.card import Card
+from ..schema.source import SOURCE_KINDS, SourceCard
 from .history import History
 
 

@@ -1,84 +1,100 @@
-"""What a store holds of a dataset already."""
+"""What a store holds of one dataset: asked many times in a pull, read from one snapshot of the store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from ...shards.hash_sets import HashMap
-from ...shards.query import connect, first_row
+from ...shards.hash_sets import HashMap, HashSet
+from ...shards.snapshot import Snapshot
 from ...shards.store import Store, quote
+from .history import History, read_history
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
 _SECONDS = "coalesce(end_s - start_s, audio.duration - coalesce(start_s, 0), video.duration - coalesce(start_s, 0), 0)"
-_KEY_ROWS = 200_000
 
 
-def held(store: Store, dataset: str, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> int:
-    """Samples of the dataset, of some splits and configurations of it where these are named."""
-    return int(_total(store, "count(*)", _where(dataset, splits, configs)))
+class StoredDataset:
+    """One dataset in a store, as it is now. Use as a context manager.
 
+    Attributes:
+        history: What earlier pulls wrote down. It is read once: this pull is no part of it.
+    """
 
-def held_seconds(store: Store, dataset: str, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> float:
-    """How long those samples are together."""
-    return _total(store, f"sum({_SECONDS})", _where(dataset, splits, configs))
+    def __init__(self, store: Store, dataset: str) -> None:
+        self.snapshot = Snapshot(store)
+        self.dataset = dataset
+        self._ids: dict[str, HashSet] = {}
 
+    def __enter__(self) -> StoredDataset:
+        return self
 
-def held_speakers(store: Store, dataset: str, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> int | None:
-    """How many speakers those samples have; None where one of them does not say who speaks."""
-    where = _where(dataset, splits, configs)
-    if _total(store, "count(*) - count(speaker)", where):
-        return None
-    return int(_total(store, "count(DISTINCT speaker)", where))
+    def __exit__(self, *_: object) -> None:
+        self.snapshot.close()
 
+    def refresh(self) -> None:
+        """Look anew: this pull has committed something."""
+        self.snapshot.refresh()
+        self._ids.clear()
 
-def held_keys(
-    store: Store, dataset: str, *, seed: int
-) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]]:
-    """The keys of all samples of a dataset in a draw with this seed, and their seconds; some at a time."""
-    key = f"('0x' || substr(sha256('{seed}:' || id), 1, 16))::UBIGINT"
-    sql = f"SELECT {key} AS key, ({_SECONDS})::FLOAT AS seconds FROM samples_as_pulled WHERE dataset = {quote(dataset)}"
-    with connect(store, named_in="samples_as_pulled") as connection:
-        for batch in connection.sql(sql).to_arrow_reader(_KEY_ROWS):
+    @cached_property
+    def history(self) -> History:
+        return read_history(self.snapshot, self.dataset)
+
+    def count(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> int:
+        """Samples of the dataset, of some splits and configurations of it where these are named."""
+        return int(self._total("count(*)", splits, configs))
+
+    def seconds(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> float:
+        """How long those samples are together."""
+        return self._total(f"sum({_SECONDS})", splits, configs)
+
+    def speakers(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> int | None:
+        """How many speakers those samples have; None where one of them does not say who speaks."""
+        if self._total("count(*) - count(speaker)", splits, configs):
+            return None
+        return int(self._total("count(DISTINCT speaker)", splits, configs))
+
+    def has_all(self, ids: Sequence[str], revision: str) -> bool:
+        """Whether every one of these ids is stored at this revision; 8 bytes a row are kept for the next question."""
+        if revision not in self._ids:
+            # A pull may run for days: the files that the tables had at its start may be gone by now.
+            self.snapshot.refresh()
+            self._ids[revision] = self._ids_of(revision)
+        known = self._ids[revision]
+        return all(hash(identity) in known for identity in ids)
+
+    def draw_keys(self, *, seed: int) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]]:
+        """The keys of all samples in a draw with this seed, and their seconds; some at a time."""
+        key = f"('0x' || substr(sha256('{seed}:' || id), 1, 16))::UBIGINT"
+        for batch in self.snapshot.batches(self._select(f"{key} AS key, ({_SECONDS})::FLOAT AS seconds")):
             yield batch.column("key").to_numpy(), batch.column("seconds").to_numpy()
 
-
-def held_lengths(store: Store, dataset: str) -> Callable[[str], float]:
-    """Seconds of every sample of a dataset by its id, 16 bytes each; 0 for what is not there."""
-    lengths = HashMap()
-    length = f"(1000 * greatest({_SECONDS}, 0))::UBIGINT"
-    sql = f"SELECT id, {length} AS length FROM samples_as_pulled WHERE dataset = {quote(dataset)}"
-    with connect(store, named_in="samples_as_pulled") as connection:
-        for batch in connection.sql(sql).to_arrow_reader(_KEY_ROWS):
+    def lengths(self) -> Callable[[str], float]:
+        """Seconds of every sample by its id, 16 bytes each; 0 for what is not there."""
+        lengths = HashMap()
+        for batch in self.snapshot.batches(self._select(f"id, (1000 * greatest({_SECONDS}, 0))::UBIGINT AS length")):
             for identity, length in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 lengths.put(hash(identity), length)
-    return lambda identity: (lengths.get(hash(identity)) or 0) / 1000
+        return lambda identity: (lengths.get(hash(identity)) or 0) / 1000
 
+    def _ids_of(self, revision: str) -> HashSet:
+        import numpy as np
 
-def _where(dataset: str, splits: Sequence[str], configs: Sequence[str]) -> str:
-    where = f"dataset = {quote(dataset)}"
-    if splits:
-        where += f" AND split IN ({', '.join(map(quote, splits))})"
-    if configs:
-        where += f" AND config IN ({', '.join(map(quote, configs))})"
-    return where
+        batches = self.snapshot.batches(self._select("id", f"revision = {quote(revision)}"))
+        hashes = [np.fromiter(map(hash, batch.column("id").to_pylist()), np.int64, len(batch)) for batch in batches]
+        return HashSet(np.concatenate(hashes)) if hashes else HashSet()
 
+    def _total(self, expression: str, splits: Sequence[str], configs: Sequence[str]) -> float:
+        conditions = [f"{column} IN ({', '.join(map(quote, names))})"
+                      for column, names in (("split", splits), ("config", configs)) if names]  # fmt: skip
+        rows = self.snapshot.rows(self._select(expression, *conditions))
+        return float(rows[0][0] or 0)
 
-def _total(store: Store, expression: str, where: str) -> float:
-    with connect(store, named_in="samples_as_pulled") as connection:
-        row = first_row(connection, f"SELECT {expression} FROM samples_as_pulled WHERE {where}")
-    return float(row[0] or 0) if row else 0.0
-
-
-def settled(store: Store, dataset: str, ids: list[str], revision: str) -> bool:
-    """Whether the store holds every one of these ids at this revision."""
-    with connect(store, named_in="samples_as_pulled") as connection:
-        row = first_row(
-            connection,
-            "SELECT count(*) FROM samples_as_pulled WHERE dataset = $1 AND revision = $2 AND list_contains($3, id)",
-            [dataset, revision, ids],
-        )
-    return bool(row and row[0] == len(set(ids)))
+    def _select(self, columns: str, *conditions: Any) -> str:
+        where = " AND ".join([f"dataset = {quote(self.dataset)}", *conditions])
+        return f"SELECT {columns} FROM ({self.snapshot.scan('samples')}) WHERE {where}"

@@ -1,24 +1,19 @@
-"""The card: one YAML file that describes one dataset, checked by a model.
+"""The card: one YAML file that describes one dataset, as a model.
 
-Every error names the file, the line and the key; unknown keys are errors. Where the data comes from is described in
-`source_card.py`, which files that are in `files.py`.
+Unknown keys are errors. Where the data comes from is described in `source.py`, which files that are in `files.py`; a
+file is read and checked in `lint.py`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from ...converters.readers import check_options
 from ...errors import UsageError
 from ...shards.sample import MODALITIES
-from ...shards.strict_yaml import Lines, parse_scalar, read_yaml
-from .lint import disagreements
-from .source import SOURCE_KINDS, CardModel, ConfigName, Gate, Language, Name, SourceCard
+from .source import CardModel, ConfigName, Gate, Language, Name, SourceCard
 
 Role = Literal["train", "validation", "test"]
 
@@ -119,7 +114,7 @@ class Card(CardModel):
         return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}-") for tag in spoken)
 
     def chosen_splits(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """The splits that were asked for by name or role, in the card's order; all of them without a wish.
+        """The splits that were asked for by name or role, in the card's order; default: all.
 
         Raises:
             UsageError: The dataset has no such split.
@@ -133,7 +128,7 @@ class Card(CardModel):
         return tuple(name for name, role in self.splits.items() if not asked or name in asked or role in asked)
 
     def chosen_configs(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """The configurations that were asked for, in the card's order; the default ones without a wish.
+        """The configurations that were asked for, in the card's order; default: those that the card marks so.
 
         Raises:
             UsageError: The dataset has no such configuration, or has several and none of them is the default.
@@ -166,88 +161,3 @@ class Card(CardModel):
             "target_language": of_config.target_language,
             "license": of_config.license or self.license,
         }
-
-
-def read_card(path: Path) -> Card:
-    """A checked card.
-
-    Raises:
-        UsageError: Every problem with its line.
-    """
-    problems, card = check_card(path)
-    if card is None:
-        raise UsageError("\n".join(problems), hint=f"triptych catalog lint {path}")
-    return card
-
-
-def check_card(path: Path) -> tuple[list[str], Card | None]:
-    """The problems of a card file, each as `file:line: key: message`, and the card if there are none."""
-    try:
-        document = read_yaml(path, noun="card")
-    except UsageError as error:
-        return [error.message], None
-    lines = document.lines
-    try:
-        card = Card.model_validate(document.value)
-    except ValidationError as error:
-        return [_problem(path, item, lines) for item in error.errors()], None
-    if card.name != path.stem:
-        return [f"{path}:1: name: {card.name!r}, but the file is called {path.name}"], None
-    problems = [*_reader_problems(path, card, lines), *_disagreements(path, card, lines)]
-    return problems, None if problems else card
-
-
-def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
-    """What the readers say of the options that the card gives them."""
-    for number, source in enumerate(card.sources):
-        try:
-            check_options(source.reader_name, source.reader_options)
-        except UsageError as error:
-            yield f"{path}:{lines.get(('sources', number, 'reader'), 1)}: sources.{number}.reader: {error.message}"
-        if source.is_remote and "remote" not in source.reader_options:
-            where = lines.get(("sources", number), 1)
-            yield f"{path}:{where}: sources.{number}: {source.kind} needs a reader with the option `remote`"
-
-
-def _disagreements(path: Path, card: Card, lines: Lines) -> Iterator[str]:
-    for place, message in disagreements(card):
-        yield f"{path}:{_line(place, lines)}: {'.'.join(map(str, place))}: {message}"
-
-
-def _line(place: tuple[Any, ...], lines: Lines) -> int:
-    """The line of a key, or of the nearest one around it."""
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _problem(path: Path, item: Any, lines: Lines) -> str:
-    # What pydantic adds of the members of unions is no part of the card.
-    location = tuple(
-        part for part in item["loc"] if not isinstance(part, str) or not re.match(r"(str|Gate)$|(dict|literal)\[", part)
-    )
-    if location[-1:] == ("[key]",):
-        location = _key_place(location[:-2], item["input"], lines)
-    key = ".".join(str(part) for part in location) or "card"
-    message = {"extra_forbidden": "unknown key", "missing": "this key is missing"}.get(item["type"], item["msg"])
-    given = f" (got {item['input']!r})" if item["type"] not in ("missing", "value_error") and _is_short(item) else ""
-    if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
-        kind = "true or false" if isinstance(item["input"], bool) else "a number"
-        given = f": YAML reads it as {kind} (got {item['input']!r}); put it in quotes"
-    return f"{path}:{_line(location, lines)}: {key}: {message.removeprefix('Value error, ')}{given}"
-
-
-def _key_place(parent: tuple[Any, ...], key: object, lines: Lines) -> tuple[Any, ...]:
-    """The place of a key that is no text as it stands in the file: `no` of `False`."""
-    for place in lines:
-        is_inside = len(place) == len(parent) + 1 and place[:-1] == parent and isinstance(place[-1], str)
-        if is_inside and parse_scalar(place[-1]) == key:
-            return place
-    return parent
-
-
-def _is_short(item: Any) -> bool:
-    return len(repr(item.get("input"))) < 80
-
-
-__all__ = ["SOURCE_KINDS", "Card", "ConfigCard", "EvaluationList", "Scale", "SourceCard", "check_card", "read_card"]

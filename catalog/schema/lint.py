@@ -1,6 +1,7 @@
-"""Whether the parts of a card agree: what a source names must be files, splits, configurations and sums that can be.
+"""Reading a card file: the card, or every problem with its file, line and key.
 
-The model (`card.py`, `source_card.py`) looks at one key at a time; what follows from several is looked at here.
+The model (`card.py`, `source.py`) looks at one key at a time. What follows from several is looked at here: what a
+source names must be files, splits, configurations and sums that can be, and its reader must take its options.
 """
 
 from __future__ import annotations
@@ -8,19 +9,105 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from pydantic import ValidationError
+
+from ...converters.readers import check_options
+from ...errors import UsageError
+from ...shards.strict_yaml import Lines, parse_scalar, read_yaml
+from .card import Card
 from .files import FileCard, Group, all_files, groups
-
-if TYPE_CHECKING:
-    from .card import Card
-    from .source import SourceCard
+from .source import SourceCard
 
 Problem = tuple[tuple[Any, ...], str]
 """Keys that lead to the place in the card, and what is wrong there."""
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def read_card(path: Path) -> Card:
+    """A checked card.
+
+    Raises:
+        UsageError: Every problem with its line.
+    """
+    problems, card = check_card(path)
+    if card is None:
+        raise UsageError("\n".join(problems), hint=f"triptych catalog lint {path}")
+    return card
+
+
+def check_card(path: Path) -> tuple[list[str], Card | None]:
+    """The problems of a card file, each as `file:line: key: message`, and the card if there are none."""
+    try:
+        document = read_yaml(path, noun="card")
+    except UsageError as error:
+        return [error.message], None
+    lines = document.lines
+    try:
+        card = Card.model_validate(document.value)
+    except ValidationError as error:
+        return [_problem(path, item, lines) for item in error.errors()], None
+    if card.name != path.stem:
+        return [f"{path}:1: name: {card.name!r}, but the file is called {path.name}"], None
+    problems = [*_reader_problems(path, card, lines), *_disagreements(path, card, lines)]
+    return problems, None if problems else card
+
+
+def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
+    """What the readers say of the options that the card gives them."""
+    for number, source in enumerate(card.sources):
+        try:
+            check_options(source.reader_name, source.reader_options)
+        except UsageError as error:
+            yield f"{path}:{lines.get(('sources', number, 'reader'), 1)}: sources.{number}.reader: {error.message}"
+        if source.is_remote and "remote" not in source.reader_options:
+            where = lines.get(("sources", number), 1)
+            yield f"{path}:{where}: sources.{number}: {source.kind} needs a reader with the option `remote`"
+
+
+def _disagreements(path: Path, card: Card, lines: Lines) -> Iterator[str]:
+    for place, message in disagreements(card):
+        yield f"{path}:{_line(place, lines)}: {'.'.join(map(str, place))}: {message}"
+
+
+def _line(place: tuple[Any, ...], lines: Lines) -> int:
+    """The line of a key, or of the nearest one around it."""
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _problem(path: Path, item: Any, lines: Lines) -> str:
+    # What pydantic adds of the members of unions is no part of the card.
+    location = tuple(
+        part for part in item["loc"] if not isinstance(part, str) or not re.match(r"(str|Gate)$|(dict|literal)\[", part)
+    )
+    if location[-1:] == ("[key]",):
+        location = _key_place(location[:-2], item["input"], lines)
+    key = ".".join(str(part) for part in location) or "card"
+    message = {"extra_forbidden": "unknown key", "missing": "this key is missing"}.get(item["type"], item["msg"])
+    given = f" (got {item['input']!r})" if item["type"] not in ("missing", "value_error") and _is_short(item) else ""
+    if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
+        kind = "true or false" if isinstance(item["input"], bool) else "a number"
+        given = f": YAML reads it as {kind} (got {item['input']!r}); put it in quotes"
+    return f"{path}:{_line(location, lines)}: {key}: {message.removeprefix('Value error, ')}{given}"
+
+
+def _key_place(parent: tuple[Any, ...], key: object, lines: Lines) -> tuple[Any, ...]:
+    """The place of a key that is no text as it stands in the file: `no` of `False`."""
+    for place in lines:
+        is_inside = len(place) == len(parent) + 1 and place[:-1] == parent and isinstance(place[-1], str)
+        if is_inside and parse_scalar(place[-1]) == key:
+            return place
+    return parent
+
+
+def _is_short(item: Any) -> bool:
+    return len(repr(item.get("input"))) < 80
 
 
 def disagreements(card: Card) -> Iterator[Problem]:

@@ -65,7 +65,7 @@ class StoredIds:
         """Read the table anew; `number` is then the fence number that this knowledge belongs to."""
         table = self._store.table("samples")
         self.number = self._store.fence_number("samples", fence_name(self._dataset), table=table)
-        sql = scan(self._store, "samples", version=table.version())
+        sql = scan(self._store, "samples", delta=table)
         relation = self._connection.sql(
             f"SELECT id, hash({self._columns}) AS content FROM ({sql}) WHERE dataset = {quote(self._dataset)}"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.stores import cli, cli_json
 from triptych.catalog.registry import all_cards, get_card, lint
-from triptych.catalog.schema.card import check_card
+from triptych.catalog.schema.lint import check_card
 from triptych.converters.readers import READERS
 from triptych.errors import UsageError
 from triptych.shards.strict_yaml import MAX_BYTES

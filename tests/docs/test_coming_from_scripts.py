@@ -23,7 +23,7 @@ import triptych.converters.views.handmade
 from support import command_line, imported
 from support.places import ROOT, SHARED
 from support.stores import cli
-from triptych.catalog.pull.batch import preset_orders
+from triptych.catalog.pull.batch import preset_items
 from triptych.catalog.registry import all_cards
 
 DOCUMENT = ROOT / "docs/coming-from-scripts.md"
@@ -148,7 +148,7 @@ def is_offline(command: str, cards: dict[str, str]) -> bool | None:
     if "--modality" in words:
         return False if words[words.index("--modality") + 1] in cards.values() else None
     if "--preset" in words:
-        names = {order.name for order in preset_orders("calibration", samples=100)}
+        names = {item.name for item in preset_items("calibration", samples=100)}
     else:
         names = set(itertools.takewhile(lambda word: not word.startswith("-"), words[2:]))
     return None if names - set(cards) else names == {"librispeech"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.catalog.pull.options import PullOptions
-from triptych.catalog.pull.pull import PullResult
+from triptych.catalog.pull.pull import PullResult, check_request
 from triptych.catalog.pull.pull import pull as pull_dataset
 from triptych.catalog.subset.options import Subset
 from triptych.shards.store import Store
@@ -52,7 +52,7 @@ def pull_from(
         samples=samples, mirror=str(folder / "mirror"), cards=(folder / "cards",), clips=options(**remote),
         subset=Subset.of(**(selection or {})),
     )  # fmt: skip
-    result = pull_dataset(name, store=Store.create(root), options=given)
+    result = pull_dataset(check_request(name, given), store=Store.create(root))
     check_accounts(root)
     assert leftovers(root) == []
     assert list((root / "partial").glob("clips/*")) == []

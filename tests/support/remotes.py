@@ -17,7 +17,8 @@ from typing import Any
 
 import av
 import numpy as np
-from triptych.catalog.sources.clips import ClipOptions, fetch_remote
+from triptych.catalog.sources.clips.options import ClipOptions
+from triptych.catalog.sources.clips.stage import fetch_remote
 from triptych.converters.candidate import Blob, Candidate, Rejection, Remote
 
 RATE = 48_000

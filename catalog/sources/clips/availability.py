@@ -1,18 +1,17 @@
-"""What the ledger says of clips: which are held, which are known to be gone, how much of a dataset is alive."""
+"""What the event log says of clips: which are held, which are known to be gone, how much of a dataset is alive."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ....shards.events import WITHDRAWN
 from ....shards.hash_sets import HashSet
-from ....shards.query import scan
+from ....shards.snapshot import Snapshot
 from ....shards.store import Store, quote
 from .failures import REASONS, TERMINAL
 
@@ -48,59 +47,54 @@ class Alive:
         return self.stored / known if known else None
 
 
-def read_held(store: Store, dataset: str) -> Held:
+def read_held(snapshot: Snapshot, dataset: str) -> Held:
     """A function that says which ids the store holds; it knows what was there when it was made (8 bytes a row)."""
-    where = f"SELECT id FROM ({_samples(store)}) WHERE dataset = {quote(dataset)}"
-    rows = _rows(where) if store.live_files("samples") else iter(())
+    sql = f"SELECT id FROM ({snapshot.scan('samples')}) WHERE dataset = {quote(dataset)}"
+    rows = _rows(snapshot, sql) if not snapshot.is_empty("samples") else iter(())
     known = HashSet(np.fromiter((hash(id_) for (id_,) in rows), dtype=np.int64))
     return lambda ids: {id_ for id_ in ids if hash(id_) in known}
 
 
-def read_failures(store: Store, dataset: str) -> dict[str, str]:
+def read_failures(snapshot: Snapshot, dataset: str) -> dict[str, str]:
     """Candidates that a pull is not to ask for again, with the reason: terminal by the latest word, or withdrawn.
 
-    An id that failed and is stored now has not failed. The ledger keeps the first time of each reason, so a terminal
+    An id that failed and is stored now has not failed. The event log keeps the first time of each reason, so a terminal
     reason that came back after another one counts by its first time.
     """
-    if not store.live_files("events"):
+    if snapshot.is_empty("events"):
         return {}
-    latest = _rows(f"SELECT candidate, reason FROM ({_latest(store, dataset)})")
+    latest = _rows(snapshot, f"SELECT candidate, reason FROM ({_latest(snapshot, dataset)})")
     found = {id_: reason for id_, reason in latest if reason in TERMINAL}
-    removed = f"SELECT candidate FROM ({scan(store, 'events')}) WHERE dataset = {quote(dataset)} AND stage = 'remove'"
-    found.update((id_, WITHDRAWN) for (id_,) in _rows(removed))
+    events = snapshot.scan("events")
+    removed = f"SELECT candidate FROM ({events}) WHERE dataset = {quote(dataset)} AND stage = 'remove'"
+    found.update((id_, WITHDRAWN) for (id_,) in _rows(snapshot, removed))
     return found
 
 
 def alive(store: Store, dataset: str) -> Alive:
-    """How much of a dataset is alive, from its rows and its ledger."""
-    rows = f"SELECT count(*) FROM ({_samples(store)}) WHERE dataset = {quote(dataset)}"
-    stored = next(_rows(rows))[0] if store.live_files("samples") else 0
-    if not store.live_files("events"):
-        return Alive(stored)
-    counted = f"SELECT reason, count(*), max(time) FROM ({_latest(store, dataset)}) GROUP BY reason ORDER BY reason"
-    found = list(_rows(counted))
+    """How much of a dataset is alive, from its rows and its events."""
+    with Snapshot(store) as snapshot:
+        rows = f"SELECT count(*) FROM ({snapshot.scan('samples')}) WHERE dataset = {quote(dataset)}"
+        stored = snapshot.rows(rows)[0][0]
+        if snapshot.is_empty("events"):
+            return Alive(stored)
+        latest = _latest(snapshot, dataset)
+        counted = f"SELECT reason, count(*), max(time) FROM ({latest}) GROUP BY reason ORDER BY reason"
+        found = list(_rows(snapshot, counted))
     return Alive(stored, {reason: count for reason, count, _ in found}, max((time for *_, time in found), default=None))
 
 
-def _latest(store: Store, dataset: str) -> str:
+def _latest(snapshot: Snapshot, dataset: str) -> str:
     """SQL: the latest reason of each candidate that no row of the dataset stands for."""
     listed = ", ".join(quote(name) for name in REASONS)
+    stored = f"SELECT id FROM ({snapshot.scan('samples')}) WHERE dataset = {quote(dataset)}"
     return (
-        f"SELECT candidate, arg_max(reason, time) AS reason, max(time) AS time FROM ({scan(store, 'events')}) "
+        f"SELECT candidate, arg_max(reason, time) AS reason, max(time) AS time FROM ({snapshot.scan('events')}) "
         f"WHERE dataset = {quote(dataset)} AND stage = 'pull' AND reason IN ({listed}) "
-        f"AND candidate NOT IN (SELECT id FROM ({_samples(store)}) WHERE dataset = {quote(dataset)}) GROUP BY candidate"
+        f"AND candidate NOT IN ({stored}) GROUP BY candidate"
     )
 
 
-def _samples(store: Store) -> str:
-    return scan(store, "samples")
-
-
-def _rows(sql: str) -> Iterator[tuple[Any, ...]]:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        batches = connection.sql(sql).to_arrow_reader(_ROWS)
-        pages = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
-        yield from chain.from_iterable(pages)
+def _rows(snapshot: Snapshot, sql: str) -> Iterator[tuple[Any, ...]]:
+    for batch in snapshot.batches(sql, _ROWS):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

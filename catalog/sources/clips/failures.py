@@ -1,4 +1,4 @@
-"""Why a clip could not be had: one table for the ledger, the next run and the people who read either.
+"""Why a clip could not be had: one table for the event log, the next run and the people who read either.
 
 A terminal reason is a fact about the clip: it is not asked again until somebody says so. A retryable one is a fact
 about the day: the next run of the same command asks again by itself.
@@ -72,7 +72,7 @@ _TABLE = (
 REASONS: Mapping[str, Reason] = {reason.name: reason for reason in _TABLE}
 TERMINAL = frozenset(reason.name for reason in _TABLE if reason.terminal)
 RETRYABLE = frozenset(REASONS) - TERMINAL
-WALLS = frozenset({"rate_limited", "bot_wall"})
+REFUSALS = frozenset({"rate_limited", "bot_wall"})
 """Answers that mean all clips of a host, not this one."""
 UNREACHED = frozenset({"network", "timeout"})
 """What means all clips of a host where it comes several times in a row."""

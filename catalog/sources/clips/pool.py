@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ....errors import UsageError
-from .failures import UNREACHED, WALLS
+from .failures import REFUSALS, UNREACHED
 from .options import ClipOptions
 from .process import RECYCLED_AFTER, Process, Task
 from .rate_limit import YOUTUBE, RateLimiter
 
 _ATTEMPTS = 3
-"""A clip is asked for so often where the host puts up a wall."""
+"""A clip is asked for so often where the host refuses it."""
 
 
 class WorkerPool:
@@ -112,8 +112,8 @@ class WorkerPool:
         task = process.tasks.popleft()
         task.attempts += 1
         host = _host(task)
-        if answer.get("reason") in WALLS:
-            self._rate_limiter.met_wall(host, answer["reason"], asked_at=task.sent_at)
+        if answer.get("reason") in REFUSALS:
+            self._rate_limiter.refused(host, answer["reason"], asked_at=task.sent_at)
             self._turned_away(process, task, answer)
         else:
             self._note(task, answer)
@@ -133,7 +133,7 @@ class WorkerPool:
             self._rate_limiter.answered(_host(task))
 
     def _turned_away(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
-        """The task, and those that want the same, wait for another attempt; in the end the wall is the answer."""
+        """The task, and those that want the same, wait for another attempt; in the end the refusal is the answer."""
         again = [task, *(other for other in process.tasks if other.key == task.key)]
         process.tasks = deque(other for other in process.tasks if other.key != task.key)
         if not process.tasks:

@@ -1,8 +1,8 @@
-"""When a host may be asked: so many requests a minute, a pause for all after a wall, and an end after too many.
+"""When a host may be asked: so many requests a minute, a pause for all after a refusal, and an end after too many.
 
-A wall is an answer that means all clips of a host (`rate_limited`, `bot_wall`); a host that could not be reached for
+A refusal is an answer that means all clips of a host (`rate_limited`, `bot_wall`); a host that could not be reached for
 several clips in a row (`network`, `timeout`) is treated like one. Answers to requests that were on
-their way when a pause began are part of the same wall.
+their way when a pause began are part of the same refusal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ YOUTUBE = "YouTube"
 class _Host:
     next_at: float = 0.0
     paused_at: float = -math.inf
-    walls: int = 0
+    refusals: int = 0
     failures: int = 0
     closed: str = ""
 
@@ -47,19 +47,19 @@ class RateLimiter:
         return self._host(host).next_at
 
     def closed(self, host: str) -> str:
-        """The wall for which the host is not asked any more; empty while it is."""
+        """The refusal for which the host is not asked any more; empty while it is."""
         return self._host(host).closed
 
     @property
-    def wall(self) -> str:
-        """What is wrong once every host that is wanted has put up a wall for good; empty before."""
+    def refusal(self) -> str:
+        """What is wrong once every host that is asked refuses for good (a rate limit or bot check); empty before."""
         closed = {host: state.closed for host, state in self._hosts.items()}
         return ", ".join(f"{host}: {why}" for host, why in closed.items()) if all(closed.values()) else ""
 
     @property
     def is_over(self) -> bool:
         """Whether reading on is no use: the only host is closed. A table of links may still come to another."""
-        return list(self._hosts) == [YOUTUBE] and bool(self.wall)
+        return list(self._hosts) == [YOUTUBE] and bool(self.refusal)
 
     def asked(self, host: str) -> None:
         """A request goes out now."""
@@ -69,28 +69,28 @@ class RateLimiter:
 
     def answered(self, host: str) -> None:
         """The host spoke of the clip itself."""
-        self._host(host).walls = self._host(host).failures = 0
+        self._host(host).refusals = self._host(host).failures = 0
 
     def missed(self, host: str, reason: str, *, asked_at: float) -> None:
         """The host could not be reached for what was asked at a moment; once may be chance."""
         state = self._host(host)
         state.failures += 1
         if state.failures >= self._options.patience:
-            self.met_wall(host, reason, asked_at=asked_at)
+            self.refused(host, reason, asked_at=asked_at)
 
-    def met_wall(self, host: str, reason: str, *, asked_at: float) -> None:
-        """The host gave a wall for an answer to what was asked at a moment."""
+    def refused(self, host: str, reason: str, *, asked_at: float) -> None:
+        """The host refused what was asked at a moment."""
         state = self._host(host)
         if asked_at < state.paused_at or state.closed:
             return
         now = self._clock()
-        state.walls += 1
+        state.refusals += 1
         state.paused_at = now
-        if state.walls >= self._options.patience:
+        if state.refusals >= self._options.patience:
             state.closed = reason
-            self._notice(f"{host}: {reason} {state.walls} times in a row; the rest is not asked")
+            self._notice(f"{host}: {reason} {state.refusals} times in a row; the rest is not asked")
             return
-        pause = min(self._options.backoff_s * 2.0 ** (state.walls - 1), self._options.longest_backoff_s)
+        pause = min(self._options.backoff_s * 2.0 ** (state.refusals - 1), self._options.longest_backoff_s)
         state.next_at = max(state.next_at, now + pause)
         self._notice(f"{host}: {reason}; all jobs pause for {pause:.0f} s")
 

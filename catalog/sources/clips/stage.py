@@ -52,7 +52,7 @@ def fetch_remote(
         held: Which ids the store holds (`read_held`).
         known_failures: What is known to be gone (`read_failures`).
         rate_limiter: What hosts were asked so far, where this goes on from another call. Once every host refuses for
-            good (`rate_limiter.wall`) only rows of others could still come. What nobody asked for is no candidate yet.
+            good (`refusal`) only rows of others could still come. What nobody asked for is no candidate yet.
         notice: Told what the user should know, once each.
 
     Raises:
@@ -82,7 +82,7 @@ class _Place:
 
     @property
     def is_unasked(self) -> bool:
-        """Whether a wall answered for what no host was asked for."""
+        """Whether a refusal stands for what no host was asked for."""
         return any(task.unasked for _, task in self.tasks)
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from ....shards.clips import cut_clip
 from ....shards.probe import MediaError
-from .failures import WALLS, ClipError
+from .failures import REFUSALS, ClipError
 from .network_guard import Guard
 
 Request = dict[str, Any]
@@ -67,7 +67,7 @@ class _Desk:
             try:
                 self._held = self._get(request)
             except ClipError as error:
-                if error.reason in WALLS:  # says nothing of this address: it may be asked again
+                if error.reason in REFUSALS:  # says nothing of this address: it may be asked again
                     self._key = None
                 self._held = error
         if isinstance(self._held, ClipError):

@@ -1,4 +1,4 @@
-"""yt-dlp's errors as reasons of the ledger.
+"""yt-dlp's errors as reasons of the event log.
 
 YouTube's own words come through as the message of an `ExtractorError`; what the network did comes as the cause. The
 words are looked at first, the more telling ones before the others: many of them begin with `Video unavailable`.
@@ -111,7 +111,7 @@ def reason_of(error: BaseException, *, downloading: bool = False) -> str:
 
 
 def first_words(error: BaseException) -> str:
-    """One line for the ledger: yt-dlp's message without its prefixes and its advice on reporting bugs."""
+    """One line for the event log: yt-dlp's message without its prefixes and its advice on reporting bugs."""
     text = " ".join(str(error).split()).removeprefix("ERROR: ")
     return text.split("; please report this issue on", 1)[0][:300]
 

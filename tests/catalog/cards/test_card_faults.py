@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.stores import cli
-from triptych.catalog.schema.card import check_card
+from triptych.catalog.schema.lint import check_card
 
 HEAD = """name: x
 title: X

@@ -30,7 +30,7 @@ from support.natives import (
 from support.raws import Stream, read
 from support.stores import select
 from triptych.catalog.registry import get_card
-from triptych.catalog.schema.card import check_card
+from triptych.catalog.schema.lint import check_card
 from triptych.converters.candidate import Remote
 from triptych.errors import UsageError
 

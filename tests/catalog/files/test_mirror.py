@@ -103,7 +103,7 @@ def test_a_base_url_without_a_listing_has_no_sums_and_no_globs(
 ) -> None:
     (folder / "mirror.yaml").unlink()
     mirror = Mirror.open(server.url(), client=client)
-    assert mirror.hasher == {} and not mirror.subset
+    assert mirror.sums == {} and not mirror.subset
     with pytest.raises(UsageError, match=r"mirror\.yaml"):
         mirror.glob("hub.co/*")
 

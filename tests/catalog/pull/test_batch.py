@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.corpora import Utterance, archive, members
 from support.loopback import serve
 from support.stores import cli, cli_json, command, select
-from triptych.catalog.pull.batch import PullItem, chosen_orders, open_orders, preset_names, preset_orders, shares
+from triptych.catalog.pull.batch import PullItem, items_of, open_items, preset_items, preset_names, shares
 from triptych.catalog.registry import get_card
 from triptych.errors import UsageError
 
@@ -66,9 +66,9 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_what_is_behind_a_form_is_told_before_any_work_where_no_mirror_answers(own: Path) -> None:
-    orders, passed = chosen_orders(panel=None, modality="text", samples=2, cards=[own])
-    assert [order.name for order in orders] == ["aaa", "bbb"]
-    why = {each.name: each.why for each in passed}
+    items, skipped = items_of(panel=None, modality="text", samples=2, cards=[own])
+    assert [item.name for item in items] == ["aaa", "bbb"]
+    why = {each.name: each.why for each in skipped}
     assert sorted(why) == ["ccc", "ddd"]
     assert "sign the form" in why["ccc"] and "https://example.org/form" in why["ccc"]
 
@@ -100,25 +100,25 @@ def test_names_panels_and_presets_are_not_mixed(own: Path) -> None:
 
 def test_an_unknown_preset_panel_or_modality_names_what_there_is() -> None:
     with pytest.raises(UsageError, match="calibration"):
-        preset_orders("calibrate", samples=None)
+        preset_items("calibrate", samples=None)
     with pytest.raises(UsageError, match="no card is of panel S9"):
-        chosen_orders(panel="S9", modality=None, samples=1)
+        items_of(panel="S9", modality=None, samples=1)
 
 
 def test_every_preset_names_cards_splits_and_configurations_that_exist() -> None:
     assert "calibration" in preset_names()
     for name in preset_names():
-        for order in preset_orders(name, samples=None):
-            card = get_card(order.name)
-            assert set(order.splits) <= set(card.splits)
-            assert set(order.configs) <= set(card.configs)
+        for item in preset_items(name, samples=None):
+            card = get_card(item.name)
+            assert set(item.splits) <= set(card.splits)
+            assert set(item.configs) <= set(card.configs)
 
 
 def test_the_calibration_set_takes_as_many_samples_of_each_panel() -> None:
     by_panel: dict[str, int] = {}
-    for order in preset_orders("calibration", samples=100):
-        panel = get_card(order.name).panel
-        by_panel[panel] = by_panel.get(panel, 0) + (order.samples or 0)
+    for item in preset_items("calibration", samples=100):
+        panel = get_card(item.name).panel
+        by_panel[panel] = by_panel.get(panel, 0) + (item.samples or 0)
     assert by_panel == {"S1": 100, "S2": 100, "S3": 100}
 
 
@@ -130,13 +130,13 @@ def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
 
 
 def test_a_preset_tells_what_is_behind_a_form_before_any_work(own: Path) -> None:
-    orders = [PullItem(name, 2) for name in ("aaa", "ccc", "ddd")]
-    chosen, passed = open_orders(orders, cards=(own,))
-    assert [order.name for order in chosen] == ["aaa"]
-    assert [each.name for each in passed] == ["ccc", "ddd"]
-    assert "https://example.org/form" in passed[0].why
-    chosen, passed = open_orders(orders, mirror="/mirror", cards=(own,))
-    assert ([order.name for order in chosen], [each.name for each in passed]) == (["aaa", "ccc"], ["ddd"])
+    items = [PullItem(name, 2) for name in ("aaa", "ccc", "ddd")]
+    chosen, skipped = open_items(items, cards=(own,))
+    assert [item.name for item in chosen] == ["aaa"]
+    assert [each.name for each in skipped] == ["ccc", "ddd"]
+    assert "https://example.org/form" in skipped[0].why
+    chosen, skipped = open_items(items, mirror="/mirror", cards=(own,))
+    assert ([item.name for item in chosen], [each.name for each in skipped]) == (["aaa", "ccc"], ["ddd"])
 
 
 def test_the_document_of_several_pulls_says_what_was_pulled_what_failed_and_what_was_passed_over(

@@ -16,8 +16,7 @@ from support.remotes import talk_file, video_file
 from support.stores import one, select
 from triptych.catalog.pull.pull import PullResult
 from triptych.catalog.registry import lint
-from triptych.catalog.sources.clips import REASONS
-from triptych.catalog.sources.clips.failures import ClipError
+from triptych.catalog.sources.clips.failures import REASONS, ClipError
 from triptych.catalog.sources.clips.network_guard import Guard
 from triptych.errors import NetworkError
 

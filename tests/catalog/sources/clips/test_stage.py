@@ -14,21 +14,16 @@ import soundfile
 from support.loopback import Loopback, serve
 from support.remotes import fetched, nothing_left, options, told, tone_file, video_file, wanted
 from support.stores import ingest, leftovers, one
-from triptych.catalog.sources.clips import (
-    REASONS,
-    RETRYABLE,
-    TERMINAL,
-    ClipOptions,
-    alive,
-    fetch_remote,
-    read_failures,
-    read_held,
-)
+from triptych.catalog.sources.clips.availability import alive, read_failures, read_held
+from triptych.catalog.sources.clips.failures import REASONS, RETRYABLE, TERMINAL
+from triptych.catalog.sources.clips.options import ClipOptions
 from triptych.catalog.sources.clips.rate_limit import RateLimiter
+from triptych.catalog.sources.clips.stage import fetch_remote
 from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.events import Run
 from triptych.shards.removal import remove
+from triptych.shards.snapshot import Snapshot
 from triptych.shards.store import Store
 
 
@@ -239,13 +234,13 @@ def test_a_second_pull_asks_only_for_what_may_have_changed(host: Loopback, store
             wanted("down", host.url("/3.m4a"), 0, 1),
         ]  # fmt: skip
         spool = store.root / "partial" / "tmp"
-        given = {"held": read_held(store, "clips"), "known_failures": read_failures(store, "clips")}
+        given = {"held": read_held(Snapshot(store), "clips"), "known_failures": read_failures(Snapshot(store), "clips")}
         return ingest(store, "clips", fetch_remote(items, options(), dataset="clips", spool=spool, **given))
 
     first = pull()
     assert (first.account.kept, dict(first.account.dropped)) == (1, {"dead": 1, "network": 1})
     host.faults.clear()
-    assert read_failures(store, "clips") == {"clips/train/dead": "dead"}
+    assert read_failures(Snapshot(store), "clips") == {"clips/train/dead": "dead"}
     second = pull()
     assert {seen.path for seen in host.requests} == {"/3.m4a"}
     assert (second.account.kept, dict(second.account.dropped)) == (1, {"dead": 1, "duplicate": 1})
@@ -263,7 +258,7 @@ def test_the_latest_word_of_the_ledger_counts(store: Store, tone: Any) -> None:
     ingest(store, "clips", [Rejection("clips/train/a", "private", ""), clip, Rejection("clips/train/c", "dead", "")])
     ingest(store, "clips", [Rejection("clips/train/c", "timeout", "")])
     ingest(store, "other", [Rejection("clips/train/d", "dead", "")])
-    assert read_failures(store, "clips") == {"clips/train/a": "private"}
+    assert read_failures(Snapshot(store), "clips") == {"clips/train/a": "private"}
     known = alive(store, "clips")
     assert (known.stored, known.failed) == (1, {"private": 1, "timeout": 1})
     assert known.share == pytest.approx(1 / 2)
@@ -273,13 +268,13 @@ def test_what_was_withdrawn_is_not_asked_for(store: Store, tone: Any) -> None:
     clips_ = [Candidate(n, "train", {}, [("audio", Blob(n, data=tone()))]) for n in "ab"]
     ingest(store, "clips", clips_)
     remove(store, where="id = 'clips/train/a'")
-    assert read_failures(store, "clips") == {"clips/train/a": "withdrawn"}
-    assert read_held(store, "clips")(["clips/train/a", "clips/train/b"]) == {"clips/train/b"}
+    assert read_failures(Snapshot(store), "clips") == {"clips/train/a": "withdrawn"}
+    assert read_held(Snapshot(store), "clips")(["clips/train/a", "clips/train/b"]) == {"clips/train/b"}
 
 
 def test_an_empty_store_knows_of_nothing(store: Store) -> None:
-    assert read_failures(store, "clips") == {}
-    assert read_held(store, "clips")(["clips/train/a"]) == set()
+    assert read_failures(Snapshot(store), "clips") == {}
+    assert read_held(Snapshot(store), "clips")(["clips/train/a"]) == set()
     assert (alive(store, "clips").stored, alive(store, "clips").share) == (0, None)
 
 
@@ -307,16 +302,16 @@ def test_requests_keep_their_distance() -> None:
 def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
     clock, notices = Clock(), list[str]()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=3), notices.append, clock=clock)
-    rate_limiter.met_wall("h", "bot_wall", asked_at=99.0)
+    rate_limiter.refused("h", "bot_wall", asked_at=99.0)
     assert rate_limiter.due("h") == 110.0
-    rate_limiter.met_wall("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
+    rate_limiter.refused("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
     assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
-    rate_limiter.met_wall("h", "bot_wall", asked_at=110.5)
+    rate_limiter.refused("h", "bot_wall", asked_at=110.5)
     assert rate_limiter.due("h") == 131.0
     assert rate_limiter.closed("h") == ""
     clock.now = 132.0
-    rate_limiter.met_wall("h", "rate_limited", asked_at=131.5)
+    rate_limiter.refused("h", "rate_limited", asked_at=131.5)
     assert rate_limiter.closed("h") == "rate_limited"
     assert rate_limiter.closed("other") == ""
     assert len(notices) == 3
@@ -325,10 +320,10 @@ def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
 def test_an_answer_between_two_walls_restores_patience() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
-    rate_limiter.met_wall("h", "bot_wall", asked_at=clock.now)
+    rate_limiter.refused("h", "bot_wall", asked_at=clock.now)
     rate_limiter.answered("h")
     clock.now = 120.0
-    rate_limiter.met_wall("h", "bot_wall", asked_at=119.0)
+    rate_limiter.refused("h", "bot_wall", asked_at=119.0)
     assert rate_limiter.closed("h") == ""
 
 
@@ -350,7 +345,7 @@ def test_a_host_that_is_missed_again_and_again_is_treated_like_a_wall() -> None:
     assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
     rate_limiter.missed("h", "network", asked_at=110.5)
-    assert (rate_limiter.closed("h"), rate_limiter.wall) == ("network", "h: network")
+    assert (rate_limiter.closed("h"), rate_limiter.refusal) == ("network", "h: network")
     assert not rate_limiter.is_over, "a table of links may come to another host"
     assert rate_limiter.due("other") == 0.0
-    assert rate_limiter.wall == ""
+    assert rate_limiter.refusal == ""

@@ -27,8 +27,9 @@ from support.remotes import (
     video_file,
     wanted,
 )
-from triptych.catalog.sources.clips import fetch_remote, require_ytdlp
 from triptych.catalog.sources.clips import options as remote_options
+from triptych.catalog.sources.clips.options import require_ytdlp
+from triptych.catalog.sources.clips.stage import fetch_remote
 from triptych.catalog.sources.clips.ytdlp_errors import first_words, reason_of
 from triptych.errors import UsageError
 from yt_dlp.networking.exceptions import IncompleteRead, TransportError
@@ -185,7 +186,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from support.remotes import options, wanted
-from triptych.catalog.sources.clips import fetch_remote
+from triptych.catalog.sources.clips.stage import fetch_remote
 item = wanted("a", sys.argv[2], 0, 1, site="youtube")
 list(fetch_remote([item], options(plugin_dirs=(Path(sys.argv[3]),)), dataset="clips", spool=Path(sys.argv[4])))
 """
