@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
 
-.PHONY: demo test thorough lint types peers try-peers bench clean
+.PHONY: demo test thorough lint types docs peers try-peers bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
@@ -31,6 +31,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	@mkdir -p .types && ln -sfn .. .types/triptych
 	MYPYPATH=.types $(BIN)/mypy -p triptych
+
+# The site, in site/; open site/index.html. A broken link or a page that is in no menu ends it.
+docs: $(VENV)/.dev
+	$(BIN)/zensical build --clean --strict
 
 # Once, 1.1 GB; several GB where the torch that pip finds brings CUDA along.
 peers: $(PEERS)/.installed
@@ -56,4 +60,4 @@ $(PEERS)/.installed: peers.txt constraints.txt $(VENV)/bin/python
 	@cp peers.txt $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .types demo-store
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .types .cache site demo-store

@@ -206,7 +206,7 @@ def _explain(error: Exception, store: Store) -> Exception:
     text = first_line(error)
     if "No files found" in text or "Could not open" in text or "corrupt" in text.lower():
         return DamagedError(f"A table file of {store.root} cannot be read: {text}")
-    hint = "tables: samples, checks, verdicts, annotations, events, runs (docs/store.md lists their columns)"
+    hint = "tables: samples, checks, verdicts, annotations, events, runs (docs/reference/store.md lists their columns)"
     return UsageError(f"DuckDB: {text}", hint=hint)
 
 

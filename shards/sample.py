@@ -1,7 +1,7 @@
 """The sample: one row of the one Arrow schema.
 
 Every reader produces it, every check measures it, every view reads it. Times are seconds, rates Hz, sizes bytes.
-No column name is a reserved word of SQL. `Sample` columns are described in docs/store.md.
+No column name is a reserved word of SQL. `Sample` columns are described in docs/reference/store.md.
 """
 
 from __future__ import annotations

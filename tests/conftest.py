@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,19 @@ import pytest
 import soundfile
 from support.places import DATA
 from triptych.shards.store import Store
+
+
+def _import_duckdb_as_in_a_script() -> None:
+    """A main module without a file makes DuckDB print progress bars; pytest's workers have none, programs have one."""
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        main.__file__ = __file__
+        import duckdb  # noqa: F401
+
+        del main.__file__
+
+
+_import_duckdb_as_in_a_script()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Every command that docs/coming-from-scripts.md offers in the place of an old one is typed here, and works.
+"""Every command that docs/how-to/coming-from-scripts.md offers in the place of an old one is typed here, and works.
 
 The rows of its tables have three cells: what was typed before, what is typed now, and what is different. What is typed
 now runs in the document's order, in one folder that holds the files the old scripts had, with a mirror in the place of
@@ -26,7 +26,7 @@ from support.stores import cli
 from triptych.catalog.pull.batch import preset_items
 from triptych.catalog.registry import all_cards
 
-DOCUMENT = ROOT / "docs/coming-from-scripts.md"
+DOCUMENT = ROOT / "docs/how-to/coming-from-scripts.md"
 SOURCES = SHARED / "reference/source_documents"
 CELL = re.compile(r"(?<!\\)\|")
 CODE = re.compile(r"`([^`]+)`")

@@ -1,8 +1,8 @@
 """The examples in the docs run: every `console` block is typed as it stands, and prints what it says.
 
-A document's blocks run one after the other in one folder. Expected output may leave things out with `...`; blocks that
-need a network are fenced as `sh` and are not run. The first command of a page is a process of its own; the others run
-in this one, behind a bash that is typed into.
+A document's blocks run one after the other in one folder. Expected output may leave things out with `...`. The first
+command of a page is a process of its own; the others run in this one, behind a bash that is typed into. Blocks that
+need a network are fenced as `sh`: they are not run, but their commands and options must exist.
 """
 
 from __future__ import annotations
@@ -10,14 +10,21 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.command_line import Shell
 from support.places import ROOT
 
-DOCUMENTS = ["README.md", "docs/catalog.md", "docs/commands.md", "docs/store.md"]
+PAGES = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = ["README.md", *PAGES]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+UNRUN = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+OF_THE_MIRROR = "docs/explanation/follow-one-utterance.md"
+"""Its examples pull a real corpus, from the mirror beside the repository."""
 PROGRAMS = re.compile(r"^(triptych|catalog) ", re.MULTILINE)
 LIKE_DOCTEST = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -36,12 +43,25 @@ def examples(text: str) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_examples_of_a_document_print_what_it_says(document: str, tmp_path: Path) -> None:
-    pairs = examples((ROOT / document).read_text(encoding="utf-8"))
-    assert pairs, f"{document} has no examples"
+def text_of(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def test_the_pages_that_teach_have_examples() -> None:
+    teaching = {"README.md", "docs/commands.md", OF_THE_MIRROR, "docs/reference/store.md"}
+    teaching |= {page for page in PAGES if page.startswith("docs/tutorial/")}
+    assert [document for document in sorted(teaching) if not examples(text_of(document))] == []
+
+
+@pytest.mark.parametrize("document", [document for document in DOCUMENTS if examples(text_of(document))])
+def test_the_examples_of_a_document_print_what_it_says(
+    document: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    pairs = examples(text_of(document))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRIPTYCH_")}
     environment |= {"LC_ALL": "C.UTF-8", "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    if document == OF_THE_MIRROR:
+        environment["TRIPTYCH_MIRROR"] = str(request.getfixturevalue("shared") / "mirror")
     real = next(command for command, _ in pairs if PROGRAMS.search(command))
     # Variables that an example sets are there for the next one, as in a reader's shell.
     with Shell(tmp_path, env=environment, keep=["RUN"]) as shell:
@@ -61,6 +81,40 @@ def _in_typing_order(errors: str, printed: str) -> str:
     lines = printed.splitlines(keepends=True)
     last = lines[-1:] if lines and lines[-1].startswith("exit ") else []
     return "".join(lines[: len(lines) - len(last)]) + errors + "".join(last)
+
+
+@pytest.mark.parametrize("document", [document for document in DOCUMENTS if PYTHON.search(text_of(document))])
+def test_the_python_of_a_document_runs(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for code in PYTHON.findall(text_of(document)):
+        exec(compile(code, document, "exec"), names)
+
+
+@pytest.mark.parametrize("document", [document for document in DOCUMENTS if UNRUN.search(text_of(document))])
+def test_what_is_not_run_names_commands_and_options_that_exist(document: str) -> None:
+    unknown = []
+    for block in UNRUN.findall(text_of(document)):
+        for line in block.splitlines():
+            words = shlex.split(line.split(">")[0], comments=True)
+            for program in ("triptych", "catalog"):
+                if program in words[:1]:
+                    unknown += [f"{line}: {word}" for word in unknown_words(program, words[1:])]
+    assert unknown == []
+
+
+def unknown_words(program: str, words: list[str]) -> list[str]:
+    """The words of a command line that are neither a command nor an option that it has."""
+    import typer
+    from triptych import cli
+
+    command: Any = typer.main.get_command(cli.app if program == "triptych" else cli.catalog.app)
+    while words and getattr(command, "commands", None):
+        if words[0] not in command.commands:
+            return words[:1]
+        command, words = command.commands[words[0]], words[1:]
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return [word for word in words if word.startswith("-") and word.split("=")[0] not in known | {"--help"}]
 
 
 def test_every_command_and_option_is_documented() -> None:

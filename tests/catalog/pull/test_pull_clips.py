@@ -20,7 +20,7 @@ from support.loopback import Loopback, serve
 from support.remotes import Site, talk_file, video_file
 from support.stores import check_accounts, check_media, cli, command, leftovers, media_files, one, select
 from triptych.catalog.pull.pull import PullResult
-from triptych.commands.pulling import _exit_code as exit_code_of
+from triptych.commands.pull import _exit_code as exit_code_of
 from triptych.errors import NetworkError
 from triptych.shards.events import Account
 

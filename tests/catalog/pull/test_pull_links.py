@@ -168,7 +168,7 @@ def test_a_card_of_clips_says_where_they_lie(tmp_path: Path) -> None:
 
 
 def test_every_reason_is_documented() -> None:
-    text = (ROOT / "docs/catalog.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/how-to/clips.md").read_text(encoding="utf-8")
     assert [name for name in REASONS if f"`{name}`" not in text] == []
 
 
