@@ -120,20 +120,22 @@ def fetch(
 
 
 def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullResult:
-    from .catalog.pull.evaluation_list import pull_list, read_lists
     from .catalog.pull.pull import check_request
     from .catalog.pull.pull import pull as pull_dataset
-    from .shards.care import compact
 
     request = check_request(name, options)
     if options.evaluation is None and options.list_file is None:
         place = Store.create(store)
         result = pull_dataset(request, store=place)
     else:
+        from .catalog.pull.evaluation_list import pull_list, read_lists
+
         rows, configs = read_lists(request, options.evaluation, file=options.list_file)
         place = Store.create(store)
         result = pull_list(request, rows, configs, store=place)
     if result.account.kept:
+        from .shards.care import compact
+
         compact(place, name)
     return result
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from ...converters.candidate import Candidate, Checkpoint, Filtered, ReadContext, Rejection
 from ...converters.readers import get_reader
 from ...shards.sample import sample_id
-from ..files.access import Access
-from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from .request import PullRequest
 from .stored import StoredDataset
 
 if TYPE_CHECKING:
+    from ..files.access import Access
+    from ..files.file_set import FileSet
     from ..sources.clips.rate_limit import RateLimiter
 
 Item = Candidate | Rejection | Checkpoint | Filtered

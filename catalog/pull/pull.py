@@ -19,23 +19,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
-from ...converters.ingest.ingest import Ingest, IngestOptions
 from ...errors import GateError, NetworkError, UsageError
 from ...shards.events import Account, Run
 from ...shards.store import Store
-from ..files.access import Access
-from ..files.file_set import FileSet
 from ..schema.source import SourceCard
-from ..sources.download.http import HttpClient
-from ..subset.filter import Filter
 from .candidates import CandidateReader, noting_read, pipeline
-from .draw import SourceDraw
 from .options import PullOptions
 from .record import Outcome, begin_run, check_outcome, notes, reopen_retryable
 from .request import PullRequest, check_request
 from .sources import fallback_notice
 from .stored import StoredDataset
+
+if TYPE_CHECKING:
+    from ...converters.ingest.ingest import IngestOptions
+    from ..files.access import Access
+    from ..files.file_set import FileSet
+
+# What opens, reads and stores is imported where it is used: a pull that finds everything stored needs none of it.
 
 SAMPLES_OF_ONE = 5
 """So many samples of one speaker, on average, where the corpus has other speakers too, are worth a word."""
@@ -83,6 +85,8 @@ def pull(request: PullRequest, *, store: Store) -> PullResult:
         done = _stored_already(request, stored)
         if done is not None:
             return done
+        from ..sources.download.http import HttpClient
+
         store.media.sweep_scratch()
         with HttpClient(tokens=request.tokens()) as client:
             access = request.access(client, store.root / "partial", stored.history)
@@ -191,6 +195,9 @@ class _SourcePull:
 
     def _take_stream(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
         """In the source's own order, filtered."""
+        from ...converters.ingest.ingest import Ingest
+        from ..subset.filter import Filter
+
         filters = Filter(self.subset, self.card.name, reader.defaults)
         is_filtered = self.subset.is_filter or self.subset.max_tries is not None
         ingest = Ingest(self.store, run, self._ingest_options())
@@ -213,6 +220,9 @@ class _SourcePull:
 
     def _take_draw(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
         """The drawn candidates, and what stands in for those that fail, pass by pass over the source."""
+        from ...converters.ingest.ingest import Ingest
+        from .draw import SourceDraw
+
         draw = SourceDraw(reader, file_sets, self.subset, self.stored)
         options = replace(self._ingest_options(), limit=None, limit_seconds=None)
         for drawn in draw.passes(self.options.samples):
@@ -226,6 +236,8 @@ class _SourcePull:
         outcome.final = is_listed and (draw.reached or not draw.has_all)
 
     def _ingest_options(self) -> IngestOptions:
+        from ...converters.ingest.ingest import IngestOptions
+
         hours, chosen = self.subset.hours, self.request.is_chosen
         return IngestOptions(
             defaults=self.card.defaults(),

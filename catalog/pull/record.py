@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import NetworkError, UsageError
 from ...shards.events import Account, Run
-from ..files.access import Access
-from ..files.file_set import FileSet
 from ..schema.source import SourceCard
 from ..sources.clips.failures import REASONS, REFUSALS, RETRYABLE, UNREACHED
 from .history import Goal, part_key
 from .request import PullRequest
+
+if TYPE_CHECKING:
+    from ..files.access import Access
+    from ..files.file_set import FileSet
 
 
 @dataclass(slots=True)

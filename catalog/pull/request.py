@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..files.access import Access
-from ..files.file_set import FileSet, file_sets_of
-from ..files.mirror import Mirror
-from ..files.user_files import file_set_from
 from ..registry import get_card
 from ..schema.card import Card
 from ..schema.source import SourceCard
 from ..sources.clips.options import require_ytdlp
-from ..sources.download.http import HttpClient
 from .history import Goal, History
 from .options import PullOptions
 from .sources import check_gate, sources_to_try
 from .stored import StoredDataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..files.access import Access
+    from ..files.file_set import FileSet
+    from ..sources.download.http import HttpClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,9 @@ class PullRequest:
 
     def access(self, client: HttpClient, partial: Path, history: History) -> Access:
         """How this pull reaches hosts, mirrors and downloads."""
+        from ..files.access import Access
+        from ..files.mirror import Mirror
+
         options = self.options
         return Access(
             client,
@@ -120,6 +125,9 @@ class PullRequest:
 
     def file_sets(self, source: SourceCard, access: Access) -> list[FileSet]:
         """What a source holds of it; the gate before a source is looked at first."""
+        from ..files.file_set import file_sets_of
+        from ..files.user_files import file_set_from
+
         if self.options.from_path is not None:
             known = tuple(self.card.splits)
             return [file_set_from(self.options.from_path, source, self.splits, self.configs, access, known=known)]
