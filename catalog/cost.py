@@ -39,10 +39,10 @@ class Estimate:
 def estimate(card: Card, *, samples: int | None = None, configs: tuple[str, ...] = ()) -> Estimate:
     """The cost by the first source of the card, for the whole dataset or for the first `samples`."""
     scale = scale_of(card, configs)
-    wanted = samples if samples is not None else scale.samples
+    count = samples if samples is not None else scale.samples
     if samples is not None and scale.samples is not None:
-        wanted = min(samples, scale.samples)
-    share = wanted / scale.samples if wanted is not None and scale.samples else None
+        count = min(samples, scale.samples)
+    share = count / scale.samples if count is not None and scale.samples else None
     hours = scale.hours * share if scale.hours is not None and share is not None else None
     size = round(scale.bytes * share) if scale.bytes is not None and share is not None else None
     if samples is None:
@@ -50,7 +50,7 @@ def estimate(card: Card, *, samples: int | None = None, configs: tuple[str, ...]
     rough = size is None and hours is not None and card.modality in BYTES_AN_HOUR
     if rough and hours is not None:
         size = round(hours * BYTES_AN_HOUR[card.modality])
-    return Estimate(wanted, size, requests_for(card.sources[0], card, samples, configs), hours, rough)
+    return Estimate(count, size, requests_for(card.sources[0], card, samples, configs), hours, rough)
 
 
 def scale_of(card: Card, configs: tuple[str, ...]) -> Scale:

@@ -109,10 +109,12 @@ def pull_list(request: PullRequest, rows: Sequence[ListRow], configs: Sequence[s
     result = pull(of_list, store=store)
     with Snapshot(store) as snapshot:
         matches, unmatched = _matched(snapshot, card.name, rows)
-        wanted = _annotations(snapshot, card.name, matches)
-    if wanted:
-        annotate(store, wanted, producer="catalog pull --list")
-    said = [f"{label}: {len(matches):,} of {len(rows):,} rows have their sample; {len(wanted):,} annotations written"]
+        annotations = _annotations(snapshot, card.name, matches)
+    if annotations:
+        annotate(store, annotations, producer="catalog pull --list")
+    said = [
+        f"{label}: {len(matches):,} of {len(rows):,} rows have their sample; {len(annotations):,} annotations written"
+    ]
     if unmatched:
         said.append(_told(unmatched))
     for notice in said:
@@ -170,11 +172,11 @@ def _parsed(line: bytes, where: str) -> dict[str, Any]:
     return row
 
 
-def _is_of_source(value: Any, wanted: str | list[str] | None) -> bool:
+def _is_of_source(value: Any, source: str | list[str] | None) -> bool:
     """Whether the row is of this list; capitals do not count."""
-    if wanted is None:
+    if source is None:
         return True
-    patterns = [wanted] if isinstance(wanted, str) else wanted
+    patterns = [source] if isinstance(source, str) else source
     return any(fnmatchcase(str(value).lower(), pattern.lower()) for pattern in patterns)
 
 

@@ -50,7 +50,7 @@ class Met:
     Attributes:
         reached: Its number or hours were reached.
         final: Nothing that a source could still hold would change it: reached, or ended by another limit.
-        held: Samples of the choice that were in the store then.
+        held: Samples of the subset that were in the store then.
         missing: Ids of a list that the source did not have.
     """
 
@@ -67,7 +67,7 @@ class History:
 
     Attributes:
         source, place: Kind and place of the source that gave the stored rows.
-        revisions: Commits that branches of hub repositories were part to.
+        revisions: Commits that branches of hub repositories were resolved to.
         exhausted: By `[config/]split`, the fingerprints of file sets that were read to their end.
         exhausted_by: The same by the key of a subset, for file sets of which only a subset was taken.
         met: What pulls of subsets came to, the latest last.

@@ -5,7 +5,7 @@ lead from https to http and never carry a token to another host, bodies exactly 
 that name the URL: `NotFound` (try the next source), `GateError` (accept terms or log in), `NetworkError` (the rest).
 A web page where data is expected is an error, never data.
 
-It never writes a file; `partial`, `growing` and `ranges` do, over this.
+It never writes a file; `resumable`, `streaming` and `ranges` do, over this.
 """
 
 from __future__ import annotations
