@@ -96,7 +96,7 @@ def _invoke(application: typer.Typer, name: str) -> int:
     command = typer.main.get_command(application)
     if f"_{name.upper()}_COMPLETE" in os.environ:
         # The shell asks what could follow, or for the script that asks.
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
         command.main(prog_name=name)
