@@ -77,7 +77,7 @@ def test_a_mirror_asks_no_form_and_what_is_got_by_hand_is_told(own: Path, tmp_pa
     done = cli("catalog", "pull", "--modality", "text", "--samples", "2", "--cards", own,
                "--mirror", tmp_path / "mirror", "--store", tmp_path / "store")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "ddd: passed over: the disc that was sent by mail" in done.stderr
+    assert "ddd: skipped: the disc that was sent by mail" in done.stderr
     rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1 order by 1")
     assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 2), ("bbb", 2), ("ccc", 2)]
 
