@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from .arguments import ConvertArguments, ExportArguments, ImportArguments, PullArguments
     from .catalog.fetch import FetchResult
+    from .catalog.pull.batch import PulledSet
     from .catalog.pull.plan import PullPlan
     from .catalog.pull.pull import PullResult
     from .converters.candidate import RawFile, Rejection
     from .converters.convert.result import ConvertResult
     from .converters.export.export import ExportResult
     from .converters.imports.import_data import ImportResult
-    from .shards.annotate import Annotation
     from .trainers.data.exports import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult
@@ -119,7 +119,35 @@ def fetch(
     return fetch_files(name, to=Path(to), options=options, progress=progress)
 
 
+@described_by(PullOptions)
+def pull_set(
+    *,
+    panel: str | None = None,
+    modality: str | None = None,
+    preset: str | None = None,
+    store: PathLike | None = None,
+    **options: Unpack[PullArguments],
+) -> PulledSet:
+    """Pull every dataset of a panel or modality that can be had now, or those of a preset.
+
+    One that fails does not keep the others from being pulled: the result says which were pulled, failed and skipped.
+
+    Args:
+        panel: `S1`, `S2` or `S3`.
+        modality: `audio`, `video` or `mixed`.
+        preset: A named set: `calibration`; `samples` is for each panel then.
+        store: The store; default: `TRIPTYCH_STORE`, else `./store`.
+        {options}
+    """
+    from .catalog.pull.batch import choose_items, pull_items
+
+    given = PullOptions.of(**options)
+    items, skipped = choose_items((), given, panel=panel, modality=modality, preset=preset)
+    return pull_items(items, skipped, lambda item: pull_with(item.name, store, item.options(given)))
+
+
 def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullResult:
+    """`pull` by options that are read already."""
     from .catalog.pull.pull import check_request
     from .catalog.pull.pull import pull as pull_dataset
 
@@ -171,6 +199,7 @@ def import_with(
     options: ImportOptions,
     progress: Callable[[int, int], None] | None,
 ) -> ImportResult:
+    """`import_data` by options that are read already."""
     from .converters.imports.formats import FORMATS
     from .converters.imports.import_data import check_request
     from .converters.imports.import_data import import_data as import_into
@@ -213,6 +242,7 @@ def convert(
 def convert_with(
     format: str, paths: PathLike | Sequence[PathLike], out: PathLike, options: ConvertOptions
 ) -> ConvertResult:
+    """`convert` by options that are read already."""
     from .converters.convert.convert import convert as convert_files
 
     ins = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
@@ -265,6 +295,7 @@ def export(view: str, *, store: PathLike | None = None, **options: Unpack[Export
 
 
 def export_with(view: str, store: PathLike | None, options: ExportOptions) -> ExportResult:
+    """`export` by options that are read already."""
     from .converters.export.export import export as export_view
 
     return export_view(view, store=Store.open(store), options=options)
@@ -304,44 +335,18 @@ def annotate(
     Raises:
         UsageError: No such sample, or a value that does not fit its key; nothing was written.
     """
-    from .shards.annotate import Annotation, read_annotations
     from .shards.annotate import annotate as annotate_store
+    from .shards.annotate import annotation_of, read_annotations
 
     if key is not None:
         if not isinstance(id, str) or value is None:
             raise UsageError("annotate takes ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
-        rows = [Annotation(id, key, _as_text(value, key))]
+        rows = [annotation_of((id, key, value), where="annotate")]
     elif isinstance(id, str | Path):
         rows = read_annotations(Path(id))
     else:
-        rows = [_annotation(number, fact) for number, fact in enumerate(id, start=1)]
+        rows = [annotation_of(fact, where=f"annotation {number}") for number, fact in enumerate(id, start=1)]
     return annotate_store(Store.open(store), rows, producer=producer)
-
-
-def _annotation(number: int, fact: Fact) -> Annotation:
-    from .shards.annotate import Annotation
-
-    where = f"annotation {number}"
-    if isinstance(fact, Mapping):
-        fact = tuple(fact.get(name) for name in ("id", "key", "value"))
-    if len(fact) != 3 or not isinstance(fact[0], str) or not isinstance(fact[1], str) or fact[2] is None:
-        raise UsageError(f"{where}: expected (id, key, value), got {fact!r}.")
-    return Annotation(fact[0], fact[1], _as_text(fact[2], fact[1]), where)
-
-
-def _as_text(value: Any, key: str) -> str:
-    """A value as annotations hold it: text as it is, everything else as JSON."""
-    import json
-
-    if isinstance(value, str):
-        return value
-    if hasattr(value, "tolist"):
-        # A value or an array of NumPy.
-        value = value.tolist()
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{key}={value!r}: expected text, a number or a list: {error}.") from None
 
 
 def report(directory: PathLike, *, store: PathLike | None = None, rules: PathLike | None = None) -> Path:

@@ -95,7 +95,10 @@ def _invoke(application: typer.Typer, name: str) -> int:
         raise UsageError("The command line holds bytes that are not UTF-8.")
     command = typer.main.get_command(application)
     if f"_{name.upper()}_COMPLETE" in os.environ:
-        # The shell asks what could follow.
+        # The shell asks what could follow, or for the script that asks.
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
         command.main(prog_name=name)
     try:
         with command.make_context(name, sys.argv[1:]) as context:

@@ -55,7 +55,9 @@ def pull(
     """Raw files to samples in the store; again with more --samples it grows, again with the same it does nothing."""
     if (options.evaluation is not None or options.list_file is not None) and (len(names or []) != 1 or dry_run):
         raise UsageError("--list is for the pull of one dataset, without --dry-run.")
-    items, skipped = _items(names or [], panel, modality, preset, options)
+    from ..catalog.pull.batch import choose_items
+
+    items, skipped = choose_items(names or (), options, panel=panel, modality=modality, preset=preset)
     for each in skipped:
         output.note(f"{each.name}: skipped: {each.why}")
     if dry_run:
@@ -69,70 +71,35 @@ def pull(
     _pull_several(items, skipped, options, store, as_json=json)
 
 
-def _items(
-    names: list[str], panel: str | None, modality: str | None, preset: str | None, options: PullOptions
-) -> tuple[list[PullItem], list[Skipped]]:
-    from ..catalog.pull.batch import PullItem, check_items, items_of, open_items, preset_items
-
-    ways = [bool(names), panel is not None or modality is not None, preset is not None]
-    if sum(ways) != 1:
-        raise UsageError("say what to pull: names, or --panel and --modality, or --preset.",
-                         hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
-    if options.from_path is not None and len(names) != 1:
-        raise UsageError("--from is for one dataset at a time.")
-    skipped: list[Skipped] = []
-    samples, mirror, cards = options.samples, options.mirror, options.cards
-    if preset is not None:
-        items, skipped = open_items(preset_items(preset, samples=samples), mirror=mirror, cards=cards)
-    elif names:
-        items = [PullItem(name, samples) for name in names]
-    else:
-        items, skipped = items_of(panel=panel, modality=modality, samples=samples, mirror=mirror, cards=cards)
-    check_items(items, cards=cards)
-    return items, skipped
-
-
 def _pull_several(
     items: list[PullItem], skipped: list[Skipped], options: PullOptions, store: Path | None, *, as_json: bool
 ) -> None:
-    """Every dataset in its turn; one that fails does not keep the others from being pulled."""
-    results: list[PullResult] = []
-    failed: list[tuple[str, TriptychError]] = []
-    for item in items:
-        try:
-            results.append(_pull_one(item, options, store))
-        except TriptychError as error:
-            failed.append((item.name, error))
-            output.fault(f"{item.name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
-    document = {"pulled": results, "failed": [{"dataset": name, "error": error.message, "exit": error.exit_code}
-                                              for name, error in failed], "passed_over": skipped}  # fmt: skip
+    from ..catalog.pull.batch import pull_items
+
+    def tell(name: str, error: TriptychError) -> None:
+        output.fault(f"{name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+
+    done = pull_items(items, skipped, lambda item: _pull_one(item, options, store), tell)
+    failed = [{"dataset": name, "error": error.message, "exit": error.exit_code} for name, error in done.failed.items()]
+    document = {"pulled": done.pulled, "failed": failed, "passed_over": skipped}
     asked = {item.name: item.samples for item in items}
 
     def show() -> None:
-        for result in results:
+        for result in done.pulled:
             _show_result(result, asked[result.dataset])
-        output.say(f"{len(results)} of {len(items)} datasets pulled" + (f"; {len(failed)} failed" if failed else ""))
+        more = f"; {len(failed)} failed" if failed else ""
+        output.say(f"{len(done.pulled)} of {len(items)} datasets pulled{more}")
 
     output.emit(document, as_json=as_json, show=show)
-    if failed:
-        raise typer.Exit(max(error.exit_code for _, error in failed))
-    _exit_code(results)
-
-
-def _options_of(item: PullItem, options: PullOptions) -> PullOptions:
-    """The options of one pull: its own number, and what its item says where nothing was given for all."""
-    return options.changed(
-        samples=item.samples,
-        splits=options.splits or item.splits,
-        configs=options.configs or item.configs,
-        source=options.source or item.source,
-    )
+    if done.failed:
+        raise typer.Exit(max(error.exit_code for error in done.failed.values()))
+    _exit_code(done.pulled)
 
 
 def _pull_one(item: PullItem, options: PullOptions, store: Path | None) -> PullResult:
     from ..api import pull_with
 
-    chosen = _options_of(item, options)
+    chosen = item.options(options)
     unit = "samples" if item.samples or _is_of_clips(item.name, chosen) else "bytes"
     with output.progress(f"pull {item.name}", total=item.samples, unit=unit) as tell:
 
@@ -207,7 +174,7 @@ def _exit_code(results: list[PullResult]) -> None:
 def _dry_run(items: list[PullItem], options: PullOptions, store: Path | None, *, as_json: bool) -> None:
     from ..catalog.pull.plan import plan
 
-    plans = [plan(item.name, store_path=store, options=_options_of(item, options)) for item in items]
+    plans = [plan(item.name, store_path=store, options=item.options(options)) for item in items]
 
     def show_plans() -> None:
         for each in plans:

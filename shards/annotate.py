@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ..errors import UsageError
 from .annotations import annotation_row, check_value
@@ -55,6 +57,29 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
     run.account.keep(len(rows))
     run.finish(store)
     return len(rows)
+
+
+def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Annotation:
+    """A fact as Python gives it: (id, key, value), or a mapping of these; values that are not text become JSON.
+
+    Raises:
+        UsageError: It is no such fact; the message says which one.
+    """
+    if isinstance(fact, Mapping):
+        fact = [fact.get(name) for name in ("id", "key", "value")]
+    if len(fact) != 3 or not isinstance(fact[0], str) or not isinstance(fact[1], str) or fact[2] is None:
+        raise UsageError(f"{where}: expected (id, key, value), got {fact!r}.")
+    identity, key, value = fact
+    if isinstance(value, str):
+        return Annotation(identity, key, value, where)
+    if hasattr(value, "tolist"):
+        # A value or an array of NumPy.
+        value = value.tolist()
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{where}: {key}={value!r}: expected text, a number or a list: {error}.") from None
+    return Annotation(identity, key, text, where)
 
 
 def _one_dataset(datasets: Iterable[str]) -> str:

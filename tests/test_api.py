@@ -141,3 +141,9 @@ def test_results_have_short_reprs(store: Path, tmp_path: Path) -> None:
 
 def test_reports_from_python(store: Path, tmp_path: Path) -> None:
     assert triptych.report(tmp_path / "report", store=store).is_file()
+
+
+def test_a_set_of_datasets_is_chosen_by_one_thing() -> None:
+    for given in ({}, {"panel": "S1", "preset": "calibration"}, {"preset": "nosuch"}, {"panel": "S9"}):
+        with pytest.raises(triptych.UsageError):
+            triptych.pull_set(**given)  # type: ignore[arg-type]

@@ -6,20 +6,24 @@ so before any work. A preset shares its number of samples out over the datasets 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 
-from ...errors import GateError, UsageError
+from ...errors import GateError, TriptychError, UsageError
 from ...shards.strict_yaml import parse_yaml
 from ..registry import all_cards, get_card
 from ..schema.card import Card
 from ..schema.source import CardModel, ConfigName, Name, SourceCard
+from .options import PullOptions
 from .sources import check_gate
+
+if TYPE_CHECKING:
+    from .pull import PullResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,15 @@ class PullItem:
     configs: tuple[str, ...] = ()
     source: str | None = None
 
+    def options(self, given: PullOptions) -> PullOptions:
+        """The options of its pull: its own number, and what it says itself where nothing was given for all."""
+        return given.changed(
+            samples=self.samples,
+            splits=given.splits or self.splits,
+            configs=given.configs or self.configs,
+            source=given.source or self.source,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -39,6 +52,15 @@ class Skipped:
 
     name: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PulledSet:
+    """What became of several datasets: results of those that were pulled, errors of those that failed, by name."""
+
+    pulled: list[PullResult]
+    failed: dict[str, TriptychError]
+    skipped: list[Skipped]
 
 
 class _Entry(CardModel):
@@ -81,6 +103,54 @@ def preset_items(name: str, *, samples: int | None) -> list[PullItem]:
                 configs = (entry.config,) if entry.config else ()
                 items.append(PullItem(entry.name, share, splits, configs))
     return items
+
+
+def choose_items(
+    names: Sequence[str],
+    options: PullOptions,
+    *,
+    panel: str | None = None,
+    modality: str | None = None,
+    preset: str | None = None,
+) -> tuple[list[PullItem], list[Skipped]]:
+    """What to pull: the datasets that were named, or those of a panel, a modality or a preset that can be had now.
+
+    Raises:
+        UsageError: None or several of these were given, or one of them does not exist.
+    """
+    ways = [bool(names), panel is not None or modality is not None, preset is not None]
+    if sum(ways) != 1:
+        raise UsageError("say what to pull: names, or --panel and --modality, or --preset.",
+                         hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
+    if options.from_path is not None and len(names) != 1:
+        raise UsageError("--from is for one dataset at a time.")
+    skipped: list[Skipped] = []
+    samples, mirror, cards = options.samples, options.mirror, options.cards
+    if preset is not None:
+        items, skipped = open_items(preset_items(preset, samples=samples), mirror=mirror, cards=cards)
+    elif names:
+        items = [PullItem(name, samples) for name in names]
+    else:
+        items, skipped = items_of(panel=panel, modality=modality, samples=samples, mirror=mirror, cards=cards)
+    check_items(items, cards=cards)
+    return items, skipped
+
+
+def pull_items(
+    items: Sequence[PullItem],
+    skipped: list[Skipped],
+    pull_one: Callable[[PullItem], PullResult],
+    on_failure: Callable[[str, TriptychError], None] = lambda name, error: None,
+) -> PulledSet:
+    """Every dataset in its turn; one that fails does not keep the others from being pulled."""
+    pulled = PulledSet([], {}, skipped)
+    for item in items:
+        try:
+            pulled.pulled.append(pull_one(item))
+        except TriptychError as error:
+            pulled.failed[item.name] = error
+            on_failure(item.name, error)
+    return pulled
 
 
 def open_items(
