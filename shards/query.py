@@ -26,11 +26,12 @@ from .views import AS_PULLED, make_views, scan_sql, view_statements
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from deltalake import DeltaTable
 
 
-def scan(store: Store, table: str, *, version: int | None = None) -> str:
-    """SQL that reads a table, as of `version` or now; columns in the order of the schema."""
-    return scan_sql(store.table(table, version=version))
+def scan(store: Store, table: str, *, version: int | None = None, delta: DeltaTable | None = None) -> str:
+    """SQL that reads a table, as of `version` or now, or as `delta` holds it; columns in the order of the schema."""
+    return scan_sql(store.table(table, version=version) if delta is None else delta)
 
 
 def _named(sql: str) -> frozenset[str]:

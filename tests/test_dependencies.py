@@ -38,8 +38,11 @@ def names(requirements: list[str]) -> set[str]:
     return {normal(match[0]) for match in found if match}
 
 
+TOOLS = {"dev", "docs"}
+"""Extras of programs that work on the project; the package imports none of them."""
+
 CORE = names(PROJECT["dependencies"])
-EXTRAS = {extra: names(listed) for extra, listed in PROJECT["optional-dependencies"].items() if extra != "dev"}
+EXTRAS = {extra: names(listed) for extra, listed in PROJECT["optional-dependencies"].items() if extra not in TOOLS}
 DECLARED = CORE.union(*EXTRAS.values())
 
 

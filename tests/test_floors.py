@@ -127,6 +127,7 @@ def test_a_circle_is_found() -> None:
 def test_every_package_of_the_tree_is_installed() -> None:
     folders = {path.parent for path in package_files()}
     assert {".".join(("triptych", *folder.parts)) for folder in folders} == set(PACKAGES)
+    assert sorted(PACKAGES) == PACKAGES and len(PACKAGES) == len(set(PACKAGES))
     for folder in folders:
         assert (ROOT / folder / "__init__.py").is_file(), f"{folder} has no __init__.py"
 

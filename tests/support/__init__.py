@@ -4,6 +4,8 @@ places.py       where the repository and the real media beside it lie
 source.py       the files of the package, and who imports whom
 stores.py       a store's rows, files and balance; the command line, here and as a process
 processes.py    pulls in processes of their own, to be killed, interrupted and run side by side
+command_line.py the command line in this process, and lines of a shell
+python_page.py  the page of the Python API, out of its docstrings
 loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
 archives.py     archives of every kind, and all that is read out of one

@@ -53,11 +53,14 @@ class Done:
 
 
 def run(program: str, *words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Done:
-    """Run `triptych ...` or `catalog ...` in this process; `env` is the whole environment, by default this one's."""
+    """Run `triptych ...` or `catalog ...` in this process; `env` is the whole environment, by default this one's.
+
+    Bytes that are not UTF-8 (a Parquet file) come as surrogates.
+    """
     code, stdout, stderr = _run(
         [program, *map(str, words)], cwd or Path.cwd(), dict(os.environ if env is None else env)
     )
-    return Done(code, stdout.decode(), stderr.decode())
+    return Done(code, stdout.decode(errors="surrogateescape"), stderr.decode(errors="surrogateescape"))
 
 
 def _run(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, bytes, bytes]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -15,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import triptych
-from triptych.cli import main as triptych_main
 from triptych.converters.candidate import Blob, Candidate, Rejection
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.shards.events import Run
 from triptych.shards.store import Store
+
+from support.command_line import run as run_here
 
 READ_ONCE = {"HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "PYTHONPATH", "PYTHONUTF8", "LC_ALL"}
 """Settings that Python and the hub's client read when they are loaded."""
@@ -106,26 +105,8 @@ def cli(
     settings = {**os.environ, **(env or {})}
     if threading.current_thread() is not threading.main_thread() or not settings.keys().isdisjoint(READ_ONCE):
         return process(*arguments, env=env, cwd=cwd)
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    log = logging.getLogger("triptych")
-    before = (sys.argv, sys.stdout, sys.stderr, log.handlers, log.level, Path.cwd(), dict(os.environ))
-    try:
-        sys.argv, sys.stdout, sys.stderr = ["triptych", *map(str, arguments)], out, err
-        os.environ.update(env or {})
-        os.chdir(cwd or Path.cwd())
-        code = 0
-        try:
-            triptych_main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        sys.argv, sys.stdout, sys.stderr, log.handlers, level, folder, environment = before
-        log.setLevel(level)
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environment)
-    said, errors = (stream.buffer.getvalue().decode(errors="surrogateescape") for stream in (out, err))  # type: ignore[attr-defined]
-    return subprocess.CompletedProcess(list(map(str, arguments)), code, said, errors)
+    done = run_here("triptych", *arguments, cwd=cwd, env=settings)
+    return subprocess.CompletedProcess(list(map(str, arguments)), done.code, done.stdout, done.stderr)
 
 
 def process(

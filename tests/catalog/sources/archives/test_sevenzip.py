@@ -6,6 +6,8 @@ import io
 import random
 import subprocess
 import tarfile
+import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,73 @@ def test_a_bomb_and_too_many_members_are_refused() -> None:
     assert [one.reason for one in bad] == ["inflation_bomb"]
     _, bad = read(seven_of(FILES), limits=Limits(members=3))
     assert [one.reason for one in bad] == ["too_many_members"]
+
+
+def blocks_of(*groups: dict[str, bytes], **options: Any) -> bytes:
+    """A 7z of several blocks: every time that py7zr appends, it begins another one."""
+    out = io.BytesIO()
+    for number, files in enumerate(groups):
+        out.seek(0)
+        with py7zr.SevenZipFile(out, "a" if number else "w", **options) as archive:
+            for name, data in files.items():
+                archive.writestr(data, name)
+    return out.getvalue()
+
+
+GROUPS = [{f"{n}/{k}.wav": DRAW.randbytes(30_000) for k in range(3)} | {f"{n}/empty": b""} for n in range(3)]
+
+
+def test_blocks_are_read_in_their_order_with_empty_members_between() -> None:
+    data = blocks_of(*GROUPS)
+    assert read(data) == ({name: held for group in GROUPS for name, held in group.items()}, [])
+    last = "2/1.wav"
+    assert read(data, wants=lambda name: name == last) == ({last: GROUPS[2][last]}, [])
+
+
+def test_damage_in_one_block_leaves_the_others() -> None:
+    data = bytearray(blocks_of(*GROUPS))
+    at = bytes(data).index(GROUPS[1]["1/1.wav"][:16]) if GROUPS[1]["1/1.wav"][:16] in data else 32 + 90_000 + 45_000
+    data[at : at + 64] = bytes(64)
+    good, bad = read(bytes(data))
+    whole = {name: held for group in GROUPS for name, held in group.items()}
+    assert all(whole[name] == found for name, found in good.items())
+    assert set(GROUPS[0]) | set(GROUPS[2]) <= set(good)
+    assert bad and {one.reason for one in bad} == {"corrupt_member"}
+    assert len(bad) + len(good) == len(whole)
+
+
+def test_a_name_that_stands_twice_gives_both_their_own_bytes() -> None:
+    data = blocks_of({"a.wav": b"first" * 999}, {"a.wav": b"second" * 999})
+    found = [item.read() for item in members(io.BytesIO(data), name="a.7z", uri="u", revision="r")]  # type: ignore[union-attr]
+    assert found == [b"first" * 999, b"second" * 999]
+
+
+def test_names_that_climb_or_begin_with_a_drive_cost_only_themselves() -> None:
+    given = {"../up.wav": b"1" * 99, "/abs.wav": b"2" * 99, "C:/x.wav": b"3" * 99, "D:x.wav": b"4" * 99, "x.wav": b"5"}
+    out = io.BytesIO()
+    with py7zr.SevenZipFile(out, "w") as archive:
+        for number, data in enumerate(given.values()):
+            archive.writestr(data, f"name{number}")
+        for info, name in zip(archive.files, given, strict=True):
+            info._file_info["filename"] = name
+    good, bad = read(out.getvalue())
+    assert good == {"x.wav": b"5"} and [one.reason for one in bad] == ["unsafe_path"] * 4
+
+
+def test_memory_stays_flat_and_no_thread_is_left() -> None:
+    few, many = (blocks_of({f"{n:05d}.wav": DRAW.randbytes(64) * 400 for n in range(count)}) for count in (100, 900))
+    before, peaks = threading.active_count(), []
+    for data, count in ((few, 100), (many, 900)):
+        tracemalloc.start()
+        reading = members(io.BytesIO(data), name="a.7z", uri="u", revision="r")
+        assert sum(item.size for item in reading if not isinstance(item, Rejection)) == count * 25_600
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 4_000 * 800
+    early = members(io.BytesIO(many), name="a.7z", uri="u", revision="r")
+    next(early)
+    early.close()
+    assert threading.active_count() == before
 
 
 def zip_by_tool(folder: Path, *options: str) -> bytes:
