@@ -26,7 +26,7 @@ class HashSet:
         self._lay(np.empty(0, dtype=np.int64) if keys is None else np.unique(keys))
 
     def __contains__(self, key: int) -> bool:
-        return key in self._recent or _place(self._view, key) >= 0
+        return key in self._recent or (len(self._keys) > 0 and _place(self._view, key) >= 0)
 
     def __len__(self) -> int:
         return len(self._keys) + len(self._recent)

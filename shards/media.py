@@ -50,33 +50,28 @@ class MediaStore:
         """
         found = probe(data, kind=kind)
         digest = hashlib.sha256(data).hexdigest()
-        target = self._target(digest, found.extension)
+        path = media_path(digest, found.extension, self._format)
+        target = self.root / path
         if not _holds(target, len(data)):
-            scratch = self.new_scratch()
-            with scratch.open("wb") as file:
-                file.write(data)
-            self._publish(scratch, target)
-        return self._stored(found, digest, len(data), target.relative_to(self.root).as_posix())
+            self._publish(self._write_scratch(data), target)
+        return self._stored(found, digest, len(data), path)
 
     def put_file(self, path: Path, *, kind: str | None = None, move: bool = False) -> StoredMedia:
         """Store a file by copy, or by renaming it where it is ours to move; hashed while it is copied."""
         found = probe(path, kind=kind)
         if move:
+            scratch = path
             digest, size = _hash_file(path)
-            target = self._target(digest, found.extension)
-            if _holds(target, size):
-                path.unlink()
-            else:
-                self._publish(path, target)
-            return self._stored(found, digest, size, target.relative_to(self.root).as_posix())
-        scratch = self.new_scratch()
-        digest, size = _copy_and_hash(path, scratch)
-        target = self._target(digest, found.extension)
+        else:
+            scratch = self.new_scratch()
+            digest, size = _copy_and_hash(path, scratch)
+        name = media_path(digest, found.extension, self._format)
+        target = self.root / name
         if _holds(target, size):
             scratch.unlink()
         else:
             self._publish(scratch, target)
-        return self._stored(found, digest, size, target.relative_to(self.root).as_posix())
+        return self._stored(found, digest, size, name)
 
     def link(self, path: Path, *, kind: str | None = None) -> StoredMedia:
         """Name a file where it lies; its absolute path goes into the sample and nothing is copied."""
@@ -112,8 +107,15 @@ class MediaStore:
     def _scratch_files(self) -> list[Path]:
         return list(self.scratch.iterdir()) if self.scratch.is_dir() else []
 
-    def _target(self, digest: str, extension: str) -> Path:
-        return self.root / media_path(digest, extension, self._format)
+    def _write_scratch(self, data: bytes) -> Path:
+        scratch = self.scratch / _scratch_name()
+        try:
+            scratch.write_bytes(data)
+        except FileNotFoundError:
+            # The folder is there but for the first time; to ask each time would cost as much as the rename.
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            scratch.write_bytes(data)
+        return scratch
 
     def _publish(self, scratch: Path, target: Path) -> None:
         try:
@@ -134,7 +136,11 @@ def scratch_path(folder: Path) -> Path:
     Files made so follow the umask, because they may be moved into the store, where a team must read them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
+    return folder / _scratch_name()
+
+
+def _scratch_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
 
 
 def _holds(target: Path, size: int) -> bool:

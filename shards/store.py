@@ -203,12 +203,21 @@ class Store:
         return int(number) if number is not None else 0
 
     def datasets(self) -> list[str]:
-        """Names of the datasets that have samples, from the table's log."""
+        """Names of the datasets that have samples."""
+        return sorted(dataset for dataset, count in self.count_rows("samples").items() if count)
+
+    def count_rows(self, name: str) -> dict[str, int]:
+        """Rows of each dataset in a table, as its log counts them."""
         import pyarrow as pa
 
-        files = pa.table(self.table("samples").get_add_actions(flatten=True))
-        rows = zip(files["partition.dataset"].to_pylist(), files["num_records"].to_pylist(), strict=True)
-        return sorted({str(dataset) for dataset, count in rows if count != 0})
+        files = pa.table(self.table(name).get_add_actions(flatten=True))
+        counts: dict[str, int] = {}
+        for file in files.select(["path", "partition.dataset", "num_records"]).to_pylist():
+            if file["num_records"] is None:
+                raise DamagedError(f"{self.root / name / file['path']}: the table's log does not count its rows.")
+            dataset = str(file["partition.dataset"])
+            counts[dataset] = counts.get(dataset, 0) + int(file["num_records"])
+        return counts
 
     def has_rows(self, name: str, *, version: int | None = None) -> bool:
         """Whether a table has any data file, as of `version` or now; one never written to is not even opened."""

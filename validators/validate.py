@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ..errors import ProblemsFound, UsageError
 from ..shards.annotations import REMEASURED_KEYS
-from ..shards.engine import Rows, map_parts
+from ..shards.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
 from ..shards.lock import locked
 from ..shards.query import connect, first_row
@@ -114,25 +114,56 @@ def _validate(
 
 
 def _measure(store: Store, dataset: str, workers: int | None, progress: Callable[[str, int, int], None] | None) -> int:
-    with connect(store) as connection:
-        total = _find_unmeasured(connection, dataset)
-        if not total:
-            return 0
-        stale = [str(row[0]) for row in connection.execute("SELECT id FROM unmeasured WHERE stale").fetchall()]
-        store.delete("checks", dataset, stale)
-        done = 0
-        pending: Rows = []
-        measure = partial(checks.measure_rows, root=str(store.root))
-        for rows in map_parts(measure, _parts(connection), workers=workers):
-            pending += rows
-            done += len(rows)
-            if progress:
-                progress(dataset, done, total)
-            if len(pending) >= COMMIT_ROWS:
-                _commit(store, pending)
-                pending = []
-        _commit(store, pending)
+    unmeasured = _Unmeasured(store, dataset)
+    done = 0
+    pending: Rows = []
+    measure = partial(checks.measure_rows, root=str(store.root))
+    results = map_parts(
+        measure, unmeasured.parts(), workers=workers, are_many=_are_many(store, dataset), preload=checks.PRELOAD
+    )
+    for rows in results:
+        pending += rows
+        done += len(rows)
+        if progress:
+            progress(dataset, done, unmeasured.total)
+        if len(pending) >= COMMIT_ROWS:
+            _commit(store, pending)
+            pending = []
+    _commit(store, pending)
     return done
+
+
+def _are_many(store: Store, dataset: str) -> bool:
+    """Whether so many samples have no measurement that the workers may start before these are looked for."""
+    count = store.count_rows("samples").get(dataset, 0) - store.count_rows("checks").get(dataset, 0)
+    return count > INLINE_PARTS * PART_ROWS
+
+
+class _Unmeasured:
+    """The samples of a dataset that are to be measured, in parts; `total` is known once the first part was asked for.
+
+    Measurements that are out of date are deleted on the way.
+    """
+
+    def __init__(self, store: Store, dataset: str) -> None:
+        self._store = store
+        self._dataset = dataset
+        self.total = 0
+
+    def parts(self) -> Iterator[Rows]:
+        with connect(self._store) as connection:
+            self.total = _find_unmeasured(connection, self._dataset)
+            if not self.total:
+                return
+            stale = [str(row[0]) for row in connection.execute("SELECT id FROM unmeasured WHERE stale").fetchall()]
+            self._store.delete("checks", self._dataset, stale)
+            columns = ", ".join(f"s.{name}" for name in checks.INPUT_COLUMNS)
+            reader = connection.sql(
+                f"SELECT {columns} FROM samples s SEMI JOIN unmeasured u ON s.id = u.id"
+            ).to_arrow_reader(PART_ROWS * 32)
+            for batch in reader:
+                for start in range(0, len(batch), PART_ROWS):
+                    yield batch.slice(start, PART_ROWS).to_pylist()
 
 
 def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int:
@@ -150,16 +181,6 @@ def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int
     """)
     row = first_row(connection, "SELECT count(*) FROM unmeasured")
     return int(row[0]) if row else 0
-
-
-def _parts(connection: duckdb.DuckDBPyConnection) -> Iterator[Rows]:
-    columns = ", ".join(f"s.{name}" for name in checks.INPUT_COLUMNS)
-    reader = connection.sql(f"SELECT {columns} FROM samples s SEMI JOIN unmeasured u ON s.id = u.id").to_arrow_reader(
-        PART_ROWS * 32
-    )
-    for batch in reader:
-        for start in range(0, len(batch), PART_ROWS):
-            yield batch.slice(start, PART_ROWS).to_pylist()
 
 
 def _commit(store: Store, rows: Rows) -> None:

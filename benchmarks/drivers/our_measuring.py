@@ -17,7 +17,7 @@ from pathlib import Path
 from triptych.shards.engine import Rows, map_parts
 from triptych.shards.query import connect
 from triptych.shards.store import Store
-from triptych.validators.checks import INPUT_COLUMNS, measure_rows
+from triptych.validators.checks import INPUT_COLUMNS, PRELOAD, measure_rows
 from triptych.validators.validate import PART_ROWS
 
 
@@ -34,7 +34,9 @@ def main() -> None:
     started = time.perf_counter()
     store = Store.open(Path(sys.argv[1]))
     rows, seconds, errors = 0, 0.0, 0
-    for part in map_parts(partial(measure_rows, root=str(store.root)), parts(store), workers=int(sys.argv[2])):
+    measure = partial(measure_rows, root=str(store.root))
+    many = {"workers": int(sys.argv[2]), "are_many": True, "preload": PRELOAD}
+    for part in map_parts(measure, parts(store), **many):
         rows += len(part)
         seconds += sum(row["audio_decoded_duration"] for row in part)
         errors += sum(row["audio_error"] is not None for row in part)

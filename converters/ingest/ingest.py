@@ -9,7 +9,6 @@ its checksum says are not committed.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +27,7 @@ from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ...shards.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog, read_withdrawn
+from .missing_media import find_absence
 from .quota import Quota
 from .sample_row import make_row
 from .shared_media import SharedMedia
@@ -36,6 +36,7 @@ from .stored_ids import StoredIds, fence_name
 BATCH_ROWS = 10_000
 BATCH_EVENTS = 50_000
 BATCH_SECONDS = 60.0
+REFRESH_SECONDS = 10.0
 _THREADS = 2
 _IN_FLIGHT = 64
 _ATTEMPTS = 20
@@ -87,6 +88,9 @@ class _Pending:
     work: _Work
     counts: bool
 
+    def is_done(self) -> bool:
+        return isinstance(self.work, MediaError) or self.work.done()
+
 
 class Ingest:
     """Takes one stream of candidates of one dataset into the store."""
@@ -97,9 +101,9 @@ class Ingest:
         self.options = options
         self.updated = 0
         self.reached = False
-        self._known = StoredIds(store, run.dataset, compare=options.compare)
-        self._known.read()
-        self._ledger = EventLog(store, run)
+        self._stored_ids = StoredIds(store, run.dataset, compare=options.compare)
+        self._stored_ids.read()
+        self._event_log = EventLog(store, run)
         self._withdrawn = read_withdrawn(store, run.dataset)
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
@@ -109,9 +113,8 @@ class Ingest:
             held_seconds=options.held_seconds, count_known=options.count_known,
         )  # fmt: skip
         self._updates = HashSet()
-        self._once = SharedMedia()
-        self._is_missing = False
-        self._batch_started = self._told_at = time.monotonic()
+        self._shared_media = SharedMedia()
+        self._batch_started = self._told_at = self._refreshed = time.monotonic()
 
     def take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered]) -> None:
         """Take candidates until the stream ends or the limit is reached; whatever was read is committed.
@@ -133,7 +136,7 @@ class Ingest:
             self._commit()
             raise
         finally:
-            self._known.close()
+            self._stored_ids.close()
 
     def _take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered], pool: ThreadPoolExecutor) -> None:
         if self.tally.is_full():
@@ -161,8 +164,9 @@ class Ingest:
             if self.tally.is_full():
                 self.reached = True
                 return
-            self._commit_if_due()
-            if time.monotonic() - self._told_at > _TOLD_AFTER:
+            now = time.monotonic()
+            self._commit_if_due(now)
+            if now - self._told_at > _TOLD_AFTER:
                 self._tell()
         self._drain()
 
@@ -170,30 +174,28 @@ class Ingest:
         return len(self._pending) >= _IN_FLIGHT or self.tally.is_full() or self.tally.is_near()
 
     def _submit(self, candidate: Candidate, pool: ThreadPoolExecutor) -> None:
+        """Send a candidate's media on its way into the store, in a thread; what is missing is rejected at once.
+
+        A table whose media lies somewhere else would pay the handover between threads for every row.
+        """
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
         if hash(identity) in self._withdrawn:
             self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
             return
-        counts = self.tally.counts(identity, is_known=identity in self._known)
+        absence = find_absence(candidate)
+        if absence is not None:
+            while self._pending and self._pending[0].is_done():
+                self._finish_one()
+            if not self._pending:
+                self._reject_media(candidate, identity, absence)
+                return
+        counts = self.tally.counts(identity, is_known=identity in self._stored_ids)
         self.tally.promise(counts)
-        self._pending.append(_Pending(candidate, identity, self._start(candidate, pool), counts))
-
-    def _start(self, candidate: Candidate, pool: ThreadPoolExecutor) -> _Work:
-        """Media on its way into the store, in a thread; after a missing file, the next missing one at once.
-
-        A table whose media lies somewhere else would pay the handover between threads for every row.
-        """
-        if not (self._is_missing and any(_is_absent(blob) for _, blob in candidate.media)):
-            return pool.submit(self._store_media, candidate)
-        done: Future[list[StoredMedia]] = Future()
-        try:
-            done.set_result(self._store_media(candidate))
-        except MediaError as error:
-            return error
-        return done
+        work: _Work = absence or pool.submit(self._store_media, candidate)
+        self._pending.append(_Pending(candidate, identity, work, counts))
 
     def _store_media(self, candidate: Candidate) -> list[StoredMedia]:
-        return [self._once.store(kind, blob, self._store_blob) for kind, blob in candidate.media]
+        return [self._shared_media.store(kind, blob, self._store_blob) for kind, blob in candidate.media]
 
     def _store_blob(self, kind: str, blob: Blob) -> StoredMedia:
         expected = kind if kind in MEDIA_KINDS else None
@@ -210,12 +212,8 @@ class Ingest:
         self.tally.release(pending.counts)
         media = _outcome(pending.work)
         if isinstance(media, MediaError):
-            self._is_missing = media.reason == "missing_media"
-            where = pending.candidate.where
-            detail = f"{where}: {media.detail}" if where else media.detail
-            self._reject(pending.id, media.reason, detail, pending.candidate.uri)
+            self._reject_media(pending.candidate, pending.id, media)
             return
-        self._is_missing = False
         row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
         if pending.counts:
             self.tally.take(pending.id, row)
@@ -235,13 +233,17 @@ class Ingest:
         while self._pending:
             self._finish_one()
 
+    def _reject_media(self, candidate: Candidate, identity: str, error: MediaError) -> None:
+        detail = f"{candidate.where}: {error.detail}" if candidate.where else error.detail
+        self._reject(identity, error.reason, detail, candidate.uri)
+
     def _reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
         self.run.account.drop(reason)
-        self._ledger.note(candidate, reason, detail, uri)
+        self._event_log.note(candidate, reason, detail, uri)
 
-    def _commit_if_due(self) -> None:
-        full = len(self._rows) >= BATCH_ROWS or len(self._ledger) >= BATCH_EVENTS
-        if full or time.monotonic() - self._batch_started > BATCH_SECONDS:
+    def _commit_if_due(self, now: float) -> None:
+        full = len(self._rows) >= BATCH_ROWS or len(self._event_log) >= BATCH_EVENTS
+        if full or now - self._batch_started > BATCH_SECONDS:
             self._drain()
             self._commit()
 
@@ -249,10 +251,10 @@ class Ingest:
         rows = self._table()
         if rows.num_rows:
             self._commit_rows(rows)
-        elif self._ledger:
+        elif self._event_log:
             with self.store.dataset_lock(self.run.dataset, "commit a batch"):
-                self._ledger.write()
-            self.store.refresh()
+                self._event_log.write()
+            self._refresh_if_due()
         self._rows, self._wheres = [], []
         self.tally.forget()
         self._batch_started = time.monotonic()
@@ -279,16 +281,16 @@ class Ingest:
 
     def _commit_rows(self, rows: pa.Table) -> None:
         fence = fence_name(self.run.dataset)
-        contents = self._known.hash_rows(rows)
+        contents = self._stored_ids.hash_rows(rows)
         with self.store.dataset_lock(self.run.dataset, "commit a batch"):
             for _ in range(_ATTEMPTS):
                 table = self.store.table("samples")
-                if self.store.fence_number("samples", fence, table=table) != self._known.number:
-                    self._known.read()
+                if self.store.fence_number("samples", fence, table=table) != self._stored_ids.number:
+                    self._stored_ids.read()
                     self._withdrawn = read_withdrawn(self.store, self.run.dataset)
                 chosen = self._classify(contents)
-                self._ledger.write()
-                number = self._known.number + 1
+                self._event_log.write()
+                number = self._stored_ids.number + 1
                 try:
                     self._write_samples(rows, chosen, table, (fence, number))
                 except FenceConflict:
@@ -297,7 +299,13 @@ class Ingest:
                 break
             else:
                 raise DamagedError(f"{self.run.dataset}: no commit went through in {_ATTEMPTS} attempts.")
-        self.store.refresh()
+        self._refresh_if_due()
+
+    def _refresh_if_due(self) -> None:
+        """Let the plain duckdb client see what was committed so far; the end of the run does so in any case."""
+        if time.monotonic() - self._refreshed > REFRESH_SECONDS:
+            self.store.refresh()
+            self._refreshed = time.monotonic()
 
     def _classify(self, contents: list[int]) -> _Chosen:
         """Which rows of the batch are new, changed, duplicate or in conflict; nothing is counted yet."""
@@ -305,7 +313,7 @@ class Ingest:
         batch: dict[str, int] = {}
         for index, row in enumerate(self._rows):
             identity, content = row["id"], contents[index]
-            held = batch.get(identity, self._known.content_of(identity))
+            held = batch.get(identity, self._stored_ids.content_of(identity))
             if hash(identity) in self._withdrawn:
                 chosen.withdrawn.append(index)
             elif held is None:
@@ -320,9 +328,9 @@ class Ingest:
                 chosen.conflicts.append(index)
         for index in chosen.conflicts:
             detail = f"{self._wheres[index]}: this id is stored with other media or text".lstrip(": ")
-            self._ledger.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
+            self._event_log.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
-            self._ledger.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
+            self._event_log.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
     def _may_update(self, identity: str) -> bool:
@@ -349,7 +357,7 @@ class Ingest:
             for index in written:
                 self._updates.add(hash(self._rows[index]["id"]))
         number = number if written else number - 1
-        self._known.add([self._rows[i]["id"] for i in written], [contents[i] for i in written], number=number)
+        self._stored_ids.add([self._rows[i]["id"] for i in written], [contents[i] for i in written], number=number)
 
 
 @dataclass(slots=True)
@@ -378,10 +386,6 @@ def _outcome(work: _Work) -> list[StoredMedia] | MediaError:
     finally:
         # Or the error would hold this frame and the frame the error: garbage of some kB for every bad file.
         del work
-
-
-def _is_absent(blob: Blob) -> bool:
-    return blob.path is not None and not os.path.exists(blob.path)  # noqa: PTH110
 
 
 def _writable(text: str) -> str:

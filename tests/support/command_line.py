@@ -86,19 +86,7 @@ def _exit_code(entry: Any) -> int:
     except Exception:  # noqa: BLE001  # it would end the process with a traceback; so it does here
         traceback.print_exc()
         return 1
-    finally:
-        _end_workers()
     return 0
-
-
-def _end_workers() -> None:
-    """A process takes its workers along; they would keep its working directory and environment."""
-    if "loky" in sys.modules:
-        from loky import reusable_executor
-
-        executor = reusable_executor._executor
-        if executor is not None:
-            executor.shutdown(wait=True, kill_workers=True)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,10 @@ from typing import Any
 from . import audio, image, text, video
 from .columns import COLUMNS, INPUT_COLUMNS, NAMES
 
-__all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "REVISION", "measure", "measure_rows"]
+__all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "measure", "measure_rows"]
+
+PRELOAD = ("numpy", "soundfile")
+"""What a process that measures will need at its first clip."""
 
 REVISION = "1"
 """Of the set of checks; rows measured under another revision are measured again."""
