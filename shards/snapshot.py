@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .query import scan
 from .store import Store
+from .views import scan_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +52,7 @@ class Snapshot:
 
     def scan(self, table: str) -> str:
         """SQL that reads a table: a SELECT without parentheses."""
-        return scan(self.store, table, delta=self._table(table))
+        return scan_sql(self._table(table))
 
     def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """All rows of a query."""

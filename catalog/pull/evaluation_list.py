@@ -26,7 +26,8 @@ from ...converters.readers.annotated.options import media_parts
 from ...errors import DamagedError, UsageError
 from ...shards.annotate import Annotation, annotate
 from ...shards.snapshot import Snapshot
-from ...shards.store import Store, quote
+from ...shards.sql import quote
+from ...shards.store import Store
 from ..files.mirror import Mirror
 from ..schema.card import Card, EvaluationList
 from ..sources.download.http import HttpClient

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ...shards.snapshot import Snapshot
-from ...shards.store import quote
+from ...shards.sql import quote
 
 if TYPE_CHECKING:
     from ..files.file_set import FileSet

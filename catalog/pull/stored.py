@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...shards.hash_sets import HashMap, HashSet
 from ...shards.snapshot import Snapshot
-from ...shards.store import Store, quote
+from ...shards.sql import quote
+from ...shards.store import Store
 from .history import History, read_history
 
 if TYPE_CHECKING:

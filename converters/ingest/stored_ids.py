@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from ...shards.hash_sets import HashMap
-from ...shards.query import scan
-from ...shards.store import Store, quote
+from ...shards.sql import quote
+from ...shards.store import Store
+from ...shards.views import scan_sql
 
 _MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
 _CONTENT = (
@@ -65,7 +66,7 @@ class StoredIds:
         """Read the table anew; `number` is then the fence number that this knowledge belongs to."""
         table = self._store.table("samples")
         self.number = self._store.fence_number("samples", fence_name(self._dataset), table=table)
-        sql = scan(self._store, "samples", delta=table)
+        sql = scan_sql(table)
         relation = self._connection.sql(
             f"SELECT id, hash({self._columns}) AS content FROM ({sql}) WHERE dataset = {quote(self._dataset)}"
         )
