@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..mapping.class_labels import ClassNames, class_names, named
 from ..mapping.field_map import Value, compile_value
 from ..mapping.row_rules import Origin, RowRules
@@ -42,30 +42,31 @@ if TYPE_CHECKING:
 
 _BATCH = 32
 _LISTED_BATCH = 4096
-_OWN = frozenset({"id", "split", "config", "reject", "notes"})
+_OWN = frozenset({"id", "split", "config", "reject"})
 _VIRTUAL = ("row", "file", "config", "split")
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in row order, file by file."""
-    reader = _Columns(context)
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        elif context.wants(file.split):
-            yield from reader.read(file)
+class ParquetReader(Reader):
+    """Parquet files with the media in a column; see the module's text."""
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        _Columns(ReadContext("check", options))
 
-def check(options: Mapping[str, Any]) -> None:
-    """Raises UsageError where the options of a card are wrong."""
-    _Columns(ReadContext("check", options))
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in row order, file by file."""
+        reader = _Columns(context)
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            elif context.wants(file.split):
+                yield from reader.read(file)
 
 
 class _Columns:
     """The card's options, compiled once for all files."""
 
     def __init__(self, context: ReadContext) -> None:
-        options = {name: value for name, value in context.options.items() if not name.startswith("_")}
+        options = context.options
         self.context = context
         self.media: dict[str, Value] = {
             kind: compile_value(options[kind], what=f"columns.{kind}") for kind in MEDIA_KINDS if kind in options

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError, bad_cell
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError, bad_cell
 from ..tables.cells import as_name, without_nan
 from ..tables.user_rows import Row, Rows
 from ..tables.user_table import candidates
@@ -32,22 +32,27 @@ _ROWS = 32
 _FILES = ("dataset_dict.json", "state.json", "dataset_info.json")
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in row order, split by split in the dataset's own order."""
-    context.accepts = lambda name: name.rpartition("/")[2] in _FILES or name.endswith(".arrow")
-    found: dict[str, RawFile] = {}
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
+class SavedDatasetReader(Reader):
+    """A dataset saved to disk by `datasets`."""
+
+    def accepts(self, name: str) -> bool:
+        return name.rpartition("/")[2] in _FILES or name.endswith(".arrow")
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in row order, split by split in the dataset's own order."""
+        found: dict[str, RawFile] = {}
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            else:
+                found[file.name] = file
+        root = context.path or Path()
+        if "dataset_dict.json" in found:
+            splits = _object(found["dataset_dict.json"]).get("splits")
+            for split in splits if isinstance(splits, list) else []:
+                yield from _read_split(f"{split}/", str(split), found, root, context)
         else:
-            found[file.name] = file
-    root = Path(context.options["path"])
-    if "dataset_dict.json" in found:
-        splits = _object(found["dataset_dict.json"]).get("splits")
-        for split in splits if isinstance(splits, list) else []:
-            yield from _read_split(f"{split}/", str(split), found, root, context)
-    else:
-        yield from _read_split("", None, found, root, context)
+            yield from _read_split("", None, found, root, context)
 
 
 def _read_split(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..tables.user_rows import Row
 from ..tables.user_table import candidates
 from .spans import declared_duration, span
@@ -48,23 +48,28 @@ class _Directory:
         return f"{self.path / name}:{self.maps[name][key][1]}"
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in the order of `segments`, or of `wav.scp`."""
-    context.accepts = lambda name: name in FILES
-    directory = _Directory(Path(context.options["path"]))
-    scp: RawFile | None = None
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-            continue
-        _take(file, directory)
-        if file.name == "wav.scp":
-            scp = file
-    if scp is None:
-        raise _no_directory(directory.path)
-    yield from directory.rejections
-    yield from candidates(_rows(directory, context), scp, context, columns=_columns(directory), known=KNOWN)
-    yield from _unmatched(directory, context)
+class KaldiReader(Reader):
+    """A Kaldi data directory."""
+
+    def accepts(self, name: str) -> bool:
+        return name in FILES
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in the order of `segments`, or of `wav.scp`."""
+        directory = _Directory(context.path or Path())
+        scp: RawFile | None = None
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+                continue
+            _take(file, directory)
+            if file.name == "wav.scp":
+                scp = file
+        if scp is None:
+            raise _no_directory(directory.path)
+        yield from directory.rejections
+        yield from candidates(_rows(directory, context), scp, context, columns=_columns(directory), known=KNOWN)
+        yield from _unmatched(directory, context)
 
 
 def _take(file: RawFile, directory: _Directory) -> None:
@@ -99,7 +104,7 @@ def _columns(directory: _Directory) -> list[str]:
 
 
 def _rows(directory: _Directory, context: ReadContext) -> Iterator[Row | Rejection]:
-    folder = Path(context.options.get("media_dir") or directory.path)
+    folder = context.media_dir or directory.path
     source = "segments" if "segments" in directory.maps else "wav.scp"
     for utterance in directory.maps[source]:
         where = directory.where(source, utterance)
@@ -180,7 +185,7 @@ def _unmatched(directory: _Directory, context: ReadContext) -> Iterator[Rejectio
     if "segments" in directory.maps:
         used = {rest.split(maxsplit=1)[0] for rest, _ in utterances.values() if rest}
         if unused := len(directory.maps["wav.scp"].keys() - used):
-            context.options["notes"].append(f"{unused} recordings of wav.scp have no segment")
+            context.note(f"{unused} recordings of wav.scp have no segment")
 
 
 def _no_directory(path: Path) -> UsageError:

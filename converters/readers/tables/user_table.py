@@ -1,19 +1,17 @@
 """Reader of a user's table: one row, one sample, by the map of columns to fields.
 
-Options: `map` (column -> field), `format` (csv, json, jsonl, parquet), `media_dir` (Path), `id_column`.
-Relative media paths start at `media_dir`, else at the table's own folder.
+Of the context it uses `format` (csv, json, jsonl, parquet), `columns`, `id_column`, `media_dir` and `text_only`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...imports.columns import MEDIA, require_media, resolve_columns
 from ..tables.cells import as_text
 from .cells import MadeIds, as_name, blobs, check_span, typed
@@ -22,19 +20,22 @@ from .user_rows import READ, Row, Rows
 _PEEK_ROWS = 200
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in row order, file by file."""
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        else:
-            yield from _read_table(file, context)
+class TableReader(Reader):
+    """A user's table; see the module's text."""
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in row order, file by file."""
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            else:
+                yield from _read_table(file, context)
 
 
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
         raise UsageError(f"{file.uri}: a table is read from a file of its own, not from inside an archive.")
-    yield from candidates(READ[str(context.options["format"])](file.path), file, context)
+    yield from candidates(READ[context.format](file.path), file, context)
 
 
 def candidates(
@@ -60,7 +61,7 @@ def candidates(
         head = list(islice(rows, peek))
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
-    if columns and not context.options.get("text_only"):
+    if columns and not context.text_only:
         require_media(columns, mapped, table=str(file.path))
     maker = _Maker(file, context, columns, mapped, known or {})
     for row in chain(head, rows):
@@ -68,9 +69,7 @@ def candidates(
 
 
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
-    given = dict(context.options.get("map") or {})
-    if context.options.get("id_column"):
-        given[str(context.options["id_column"])] = "id"
+    given = context.column_fields
     free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
     return resolve_columns(columns, {**free, **given}, table=str(file.path))
 
@@ -91,7 +90,7 @@ class _Maker:
         self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
-        self.folder = Path(context.options.get("media_dir") or file.path.parent)
+        self.folder = context.media_dir or file.path.parent
         self.made = MadeIds()
 
     def candidate(self, row: Row) -> Candidate | Rejection:

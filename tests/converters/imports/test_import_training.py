@@ -34,7 +34,7 @@ def system(content: Any) -> Row:
 def read(format: str, path: Path, **options: Any) -> list[Candidate | Rejection]:
     """What the reader makes of a file; nothing is probed or stored."""
     raw = RawFile(path.name, path.as_uri(), "", None, lambda: path.open("rb"), path=path)
-    return list(get_reader(format)([raw], ReadContext("mine", {"map": {}, "notes": [], **options})))
+    return list(get_reader(format).read([raw], ReadContext("mine", **options)))
 
 
 def one(format: str, row: Row, folder: Path, **options: Any) -> Candidate:
@@ -354,7 +354,7 @@ def test_an_answer_that_is_an_option_is_no_key(tmp_path: Path) -> None:
 
 def test_the_user_names_the_columns(tmp_path: Path) -> None:
     row = {"q": "Which?", "question": "not this", "a": "cat", "clip": "/a.wav", "nr": 7}
-    found = one("qa", row, tmp_path, map={"q": "question", "a": "answer", "clip": "audio"}, id_column="nr")
+    found = one("qa", row, tmp_path, columns={"q": "question", "a": "answer", "clip": "audio"}, id_column="nr")
     assert (found.fields["question"], found.fields["answer"], paths(found)) == ("Which?", "cat", [("audio", "/a.wav")])
     assert found.source_id == "7"
 
@@ -362,7 +362,7 @@ def test_the_user_names_the_columns(tmp_path: Path) -> None:
 def test_a_column_that_is_not_there_is_told_before_any_row(tmp_path: Path) -> None:
     path = imported.table(tmp_path / "qa.jsonl", [{"question": "Which?", "answer": "cat"}])
     with pytest.raises(triptych.UsageError, match="no column 'quest'") as caught:
-        read("qa", path, map={"quest": "question"})
+        read("qa", path, columns={"quest": "question"})
     assert caught.value.hint == "did you mean --map question=question?"
 
 
