@@ -55,12 +55,11 @@ from typing import Any
 
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..mapping.row_rules import RowRules
-from ..tables.cells import as_text
-from ..tables.corpus_tables import open_blob, read_rows, seekable
-from ..tables.user_rows import Row
+from ..tables.cells import Row, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
 from .samples import AnnotatedSamples
+from .tables import open_blob, read_rows, seekable
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 

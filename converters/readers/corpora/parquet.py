@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
-from ..mapping.class_labels import ClassNames, class_names, named
+from ..mapping.class_labels import Features
 from ..mapping.field_map import Value, compile_value
 from ..mapping.row_rules import Origin, RowRules
 from ..tables.cells import as_text, without_nan
@@ -111,7 +111,7 @@ class _File:
         self.file = file
         self.parquet = parquet
         schema = parquet.schema_arrow
-        self.classes: ClassNames = class_names(schema)
+        self.features = Features.of_schema(schema)
         self.virtual = [name for name in _VIRTUAL if name not in schema.names]
         self.names = [field.name for field in schema if not _is_media(field.type)]
         self.wanted = [field.name for field in schema if field.name in columns.media_columns]
@@ -140,10 +140,10 @@ class _File:
         if any(named is not None for named in found):
             yield from self._candidates(group, first, [named is not None for named in found])
 
-    def _identity(self, row: dict[str, Any], number: int) -> tuple[str | None, str | None, str | None] | None:
+    def _identity(self, row: _Row, number: int) -> tuple[str | None, str | None, str | None] | None:
         """Id, configuration and split; None where the row is not wanted."""
         try:
-            return self.rules.identity(row, self._origin(number))
+            return self.rules.identity(self._named(row), self._origin(number))
         except RowError:
             # The row is read whole, so that its rejection can say what is wrong.
             return None, None, None
@@ -154,15 +154,17 @@ class _File:
         for place, row in enumerate(self._rows(group, first, columns, batch=_LISTED_BATCH if listed else _BATCH)):
             if not wanted[place]:
                 continue
-            item = self.rules.candidate([row], self._origin(first + place))
+            origin = self._origin(first + place)
+            try:
+                item = self.rules.candidate([self._named(row)], origin)
+            except RowError as error:
+                item = error.rejection(origin.where)
             if isinstance(item, Candidate):
                 item.media = [*self._media(row, item.source_id)]
             if item is not None:
                 yield item
 
-    def _rows(
-        self, group: int, first: int, columns: list[str], *, batch: int = _LISTED_BATCH
-    ) -> Iterator[dict[str, Any]]:
+    def _rows(self, group: int, first: int, columns: list[str], *, batch: int = _LISTED_BATCH) -> Iterator[_Row]:
         """Rows of a group in these columns, with the virtual ones."""
         if not columns:
             # A batch without columns has no rows: the numbers alone make them.
@@ -172,9 +174,12 @@ class _File:
         number = first
         for part in self.parquet.iter_batches(batch_size=batch, row_groups=[group], columns=columns):
             for values in part.to_pylist(maps_as_pydicts="lossy"):
-                cleaned = {name: without_nan(value) for name, value in values.items()}
-                yield _Row(named(cleaned, self.classes), self._virtual(number))
+                yield _Row({name: without_nan(value) for name, value in values.items()}, self._virtual(number))
                 number += 1
+
+    def _named(self, row: _Row) -> _Row:
+        """With names for class numbers; raises RowError where a number has none."""
+        return _Row(self.features.named(row), row.beside)
 
     def _virtual(self, number: int) -> dict[str, Any]:
         values = {"row": number, "file": PurePosixPath(self.file.name).stem,

@@ -22,6 +22,7 @@ from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadCon
 from ..mapping.path_template import compile_template, match
 from .spool import WaitingMedia
 
+_BOM = b"\xef\xbb\xbf"
 _OPTIONS = frozenset({"media", "transcripts", "unspaced", "kind"})
 
 
@@ -84,14 +85,15 @@ class _Transcripts:
         came: list[str] = []
         for number, raw in enumerate(file.read().split(b"\n"), start=1):
             try:
-                line = raw.decode("utf-8").strip()
+                # The blanks of ASCII only: a no-break space is part of an id.
+                fields = [part.decode().strip() for part in raw.removeprefix(_BOM).split(None, 1)]
             except UnicodeDecodeError as error:
                 yield Rejection(
                     f"{file.uri}:{number}", "not_utf8", f"line {number}, byte {error.start}: {raw[:40]!r}", file.uri
                 )
                 continue
-            if line:
-                identity, text = (*line.split(maxsplit=1), "")[:2]
+            if fields:
+                identity, text = (*fields, "")[:2]
                 self.lines[identity] = (text, file.uri, number)
                 came.append(identity)
         for identity in self.waiting.among(came):

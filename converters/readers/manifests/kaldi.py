@@ -21,13 +21,14 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
-from ..tables.user_rows import Row
+from ..tables.cells import Row
 from ..tables.user_table import candidates
 from .spans import declared_duration, span
 
 FILES = (
     "wav.scp", "segments", "text", "utt2spk", "utt2lang", "spk2gender", "utt2dur", "reco2dur", "reco2file_and_channel",
 )  # fmt: skip
+_BOM = b"\xef\xbb\xbf"
 KNOWN = {"id": "id", "audio": "audio", "text": "text", "speaker": "speaker", "language": "language",
          "start_s": "start_s", "end_s": "end_s"}  # fmt: skip
 
@@ -77,20 +78,21 @@ def _take(file: RawFile, directory: _Directory) -> None:
     for number, raw in enumerate(file.read().split(b"\n"), start=1):
         where = f"{directory.path / file.name}:{number}"
         try:
-            line = raw.decode("utf-8").strip()
+            # Fields lie apart by the blanks of ASCII only: a no-break space is part of an id, or of a text.
+            parts = [part.decode() for part in raw.removeprefix(_BOM if number == 1 else b"").strip().split(None, 1)]
         except UnicodeDecodeError as error:
             directory.rejections.append(
                 Rejection(f"{file.name}:{number}", "not_utf8", f"{where}: byte {error.start}", where)
             )
             continue
-        if not line:
+        if not parts:
             continue
-        key, *rest = line.split(maxsplit=1)
+        key, *rest = parts
         if key in entries:
             detail = f"{where}: {key} stands on line {entries[key][1]} already"
             directory.rejections.append(Rejection(f"{file.name}:{number}", "duplicate_id", detail, where))
         else:
-            entries[key] = (rest[0] if rest else "", number)
+            entries[key] = (rest[0].strip() if rest else "", number)
     directory.maps[file.name] = entries
 
 

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from ....shards.sample import NAME
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
-from ..tables.user_rows import Row, Rows, read_json, read_jsonl
-from ..tables.user_table import candidates
+from ..tables.cells import Row, Rows
+from ..tables.user_table import candidates, read_table
 from .supervisions import cut_rows, supervised, unsupervised
 
 KNOWN = {"id": "id", "media": "media", "text": "text", "language": "language", "speaker": "speaker",
@@ -99,7 +99,7 @@ def _sort_in(file: RawFile, parts: defaultdict[str, _Part], context: ReadContext
 
 def _rows(file: RawFile) -> Rows:
     assert file.path is not None
-    return read_json(file.path) if file.name.lower().endswith(".json") else read_jsonl(file.path)
+    return read_table(file.path, "json" if file.name.lower().endswith(".json") else "jsonl")
 
 
 def _cuts(file: RawFile) -> Rows:

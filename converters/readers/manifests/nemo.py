@@ -19,9 +19,8 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError, bad_cell
-from ..tables.cells import media_path
-from ..tables.user_rows import Row, Rows, read_jsonl
-from ..tables.user_table import candidates
+from ..tables.cells import Row, Rows, media_path
+from ..tables.user_table import candidates, read_table
 from .spans import declared_duration, span
 
 KNOWN = {"audio_filepath": "audio", "text": "text", "lang": "language", "speaker": "speaker"}
@@ -45,7 +44,7 @@ class NemoReader(Reader):
 
 def _rows(file: RawFile, path: Path, context: ReadContext) -> Rows:
     folder = context.media_dir or path.parent
-    for row in read_jsonl(path):
+    for row in read_table(path, "jsonl"):
         if isinstance(row, Rejection):
             yield row
             continue

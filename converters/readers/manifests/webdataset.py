@@ -26,7 +26,7 @@ from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...imports.columns import COMMON_NAMES, MEDIA
 from ..corpora.folder import MEDIA_EXTENSIONS
-from ..tables.user_rows import Row, Rows
+from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates
 
 KNOWN = {"__key__": "id", "__media__": "media", "__text__": "text", "__labels__": "labels"}

@@ -25,9 +25,9 @@ from ...candidate import (
     bad_cell,
 )
 from ...imports.columns import check_field
-from ..tables.cells import MadeIds, as_name, as_text, blobs, check_span, typed
-from ..tables.json import read_array
-from ..tables.user_rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet
+from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
+from ..tables.json import read_json
+from ..tables.user_table import read_table
 from .turns import Dialogue, exchange_fields, fit_tags
 
 MEDIA_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -138,16 +138,21 @@ def open_rows(path: Path) -> Rows:
     """Rows of JSON Lines, a JSON array or object, CSV or Parquet: by the suffix, then by how the file starts."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return read_parquet(path)
+        return read_table(path, "parquet")
     if suffix in (".csv", ".tsv", ".tab"):
-        return read_csv(path)
+        return read_table(path, "csv")
     with path.open("rb") as file:
         first = file.readline(64 * 1024).removeprefix(b"\xef\xbb\xbf").strip()
     if first.startswith(b"["):
-        return read_array(path)
+        return _read_array(path)
     if suffix == ".json" and not first.endswith(b"}"):
-        return read_json(path)
-    return read_jsonl(path)
+        return read_table(path, "json")
+    return read_table(path, "jsonl")
+
+
+def _read_array(path: Path) -> Rows:
+    with path.open("rb") as stream:
+        yield from read_json(stream, Place(path.name, str(path)))
 
 
 def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape) -> CandidateStream:

@@ -471,16 +471,17 @@ def test_an_array_that_breaks_off_gives_what_came_before_and_says_where(tail: st
 def test_an_array_read_in_pieces_is_what_json_reads(
     rows: list[Row], indent: int | None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from triptych.converters.readers.tables import json as arrays
+    from triptych.converters.readers.training.records import open_rows
+    from triptych.shards import json_stream
 
     path = tmp_path_factory.mktemp("arrays") / "a.json"
     path.write_text(json.dumps(rows, indent=indent, ensure_ascii=False), encoding="utf-8", newline="")
-    whole = arrays._CHUNK
-    arrays._CHUNK = 7
+    whole = json_stream._CHUNK
+    json_stream._CHUNK = 7
     try:
-        found = [item.values if not isinstance(item, Rejection) else None for item in arrays.read_array(path)]
+        found = [item.values if not isinstance(item, Rejection) else None for item in open_rows(path)]
     finally:
-        arrays._CHUNK = whole
+        json_stream._CHUNK = whole
     assert found == [{key: value if value != "" else None for key, value in row.items()} for row in rows]
 
 

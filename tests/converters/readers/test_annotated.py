@@ -390,8 +390,8 @@ def test_bad_rows_never_stop_a_table() -> None:
     candidates, rejections = table_rows(table, {}, {"text": "sentence", "start_s": "start"})
     assert [c.fields["text"] for c in candidates] == ["three"]
     assert [r.reason for r in rejections] == ["bad_row", "not_utf8", "bad_value"]
-    assert "line 2" in rejections[0].detail
-    assert "line 3" in rejections[1].detail and "'sentence'" in rejections[1].detail
+    assert rejections[0].detail.startswith("raw:rows.csv:2: 2 cells")
+    assert rejections[1].detail.startswith("raw:rows.csv:3: ") and "'sentence'" in rejections[1].detail
     assert "raw:rows.csv:4" in rejections[2].detail and "'soon'" in rejections[2].detail
 
 
