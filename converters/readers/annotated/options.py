@@ -22,7 +22,7 @@ from ..mapping.text_template import Row, filling
 from ..tables.cells import as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key
-from .nested import Expand, get_layout
+from .nested_rows import Expand, get_layout
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
