@@ -9,12 +9,13 @@ A `RawFile` from an archive is valid only until the next one is asked for: read 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import DamagedError
+from ..errors import DamagedError, UsageError
 from ..shards.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -223,36 +224,85 @@ RawStream = Iterable[RawFile | Rejection]
 CandidateStream = Iterator[Candidate | Rejection]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ReadContext:
-    """What a reader may know of the pull it works for.
+    """What a reader may know of the pull, import or conversion it works for; nothing of it changes.
 
     Attributes:
         dataset: Name of the dataset.
-        options: The reader's own options, from the card or the command line.
+        options: The reader's own options as the card says them.
         wants: Whether a split was asked for; a reader skips the others without reading their media.
         settled: Given ids and a revision, whether the store holds every one of them at that revision.
-        accepts: Set by a reader before it asks for the first file: whether it has use for a file of that name. A
-            source skips the others unread (members of a zip on a host are then not even fetched).
         chosen: Whether a candidate (source id, config, split) is wanted at all, where a draw has decided that before.
         index_only: The candidates are only listed: media is not read, blobs carry a name and nothing else.
         config: Named by the user (`--as`): stands for the configuration that the files would give.
+        whole_corpus: All splits were asked for, so that what belongs to no split is somebody's business.
+        remote: The source holds only tables; media is fetched clip by clip.
         spool: Folder for what is too large for memory.
+        note: Takes a line for the user: what was passed over, and how much of it.
+        path: The file or folder that the user named.
+        format: What the user calls its format: `csv`, `jsonl` ...
+        columns: Column -> field, as `--map` says.
+        id_column: The column that holds the ids.
+        media_dir: Where relative paths of media start; by default the table's own folder.
+        text_only: Samples need no media.
+        classes: The names of classes 0, 1, 2 ...
+        open_archive: Opens an archive as its members.
     """
 
     dataset: str
     options: Mapping[str, Any] = field(default_factory=dict)
     wants: Callable[[str | None], bool] = lambda split: True
     settled: Callable[[list[str], str], bool] = lambda ids, revision: False
-    accepts: Callable[[str], bool] = lambda name: True
     chosen: Callable[[str, str | None, str | None], bool] = lambda source_id, config, split: True
     index_only: bool = False
     config: str | None = None
+    whole_corpus: bool = False
+    remote: bool = False
     spool: Path | None = None
+    note: Callable[[str], None] = lambda line: None
+    path: Path | None = None
+    format: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    id_column: str | None = None
+    media_dir: Path | None = None
+    text_only: bool = False
+    classes: Sequence[str] = ()
+    open_archive: Callable[[RawFile], RawStream] | None = None
 
     def blob(self, file: RawFile) -> Blob:
         """The media of a file; only its name where candidates are but listed."""
         return Blob(file.name) if self.index_only else file.blob()
 
+    @property
+    def column_fields(self) -> dict[str, str]:
+        """Column -> field as the user says, the id's column among them."""
+        return {**self.columns, **({self.id_column: "id"} if self.id_column else {})}
 
-Reader = Callable[[RawStream, ReadContext], CandidateStream]
+
+class Reader(ABC):
+    """Turns the files of one layout into candidates.
+
+    An object serves one reading at a time: `read` begins it, and `accepts` answers for the reading in progress. So the
+    files come from something lazy: `reader.read(source.files(reader.accepts), context)`.
+    """
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Compile the options that a card gives, as far as that is possible without data.
+
+        Raises:
+            UsageError: There is no such option, or it is written wrong.
+        """
+        if options:
+            raise UsageError(f"this reader takes no options; got {', '.join(map(str, options))}.")
+
+    def accepts(self, name: str) -> bool:
+        """Whether it has use for a file of this name.
+
+        A source skips the others unread; members of a zip on a host are then not even fetched.
+        """
+        return True
+
+    @abstractmethod
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """The candidates of the files, and the rejections; the source's own rejections pass through."""

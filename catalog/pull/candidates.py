@@ -98,7 +98,7 @@ class CandidateReader:
         context = self._context(chosen, index_only=index_only, settles=settles)
         for file_set in file_sets:
             damaged = False
-            for item in reader(file_set.files(lambda name: context.accepts(name)), context):
+            for item in reader.read(file_set.files(reader.accepts), context):
                 if isinstance(item, Rejection):
                     damaged |= item.damaged
                 elif not item.settled:
@@ -160,12 +160,14 @@ class CandidateReader:
 
         return ReadContext(
             name,
-            self._source.reader_options | {"_whole_corpus": asked_all, "_remote": remote},
+            self._source.reader_options,
             wants=lambda split: split in splits if split in known else asked_all,
             settled=lambda ids, revision: settles and self._stored.has_all(ids, revision),
             chosen=is_chosen,
             index_only=index_only,
             config=options.as_config,
+            whole_corpus=asked_all,
+            remote=remote,
             spool=self._access.spool,
         )
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ...converters.readers import READERS
+from ...converters.readers import has_reader, reader_names
 from ...shards.sample import NAME
 from .files import all_files, check_files, named_configs, named_splits
 
@@ -128,8 +128,8 @@ class SourceCard(CardModel):
             raise ValueError(f"say exactly one of {', '.join(SOURCE_KINDS)}")
         if isinstance(self.reader, dict) and len(self.reader) != 1:
             raise ValueError("reader takes one name")
-        if self.reader_name not in READERS:
-            raise ValueError(f"there is no reader {self.reader_name!r}; readers: {', '.join(READERS)}")
+        if not has_reader(self.reader_name):
+            raise ValueError(f"there is no reader {self.reader_name!r}; readers: {', '.join(reader_names())}")
         if self.hub is not None and not (self.files and self.revision):
             raise ValueError("a hub source needs `revision` and `files`")
         if self.hub is None and self.files is not None:

@@ -7,7 +7,7 @@ A sample is a mapping of the columns of the schema that are not null, with what 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -91,8 +91,8 @@ def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:
     spec = FORMATS[inputs.format]
     values = {name: [value] if name in LIST_FIELDS else value for name, value in inputs.values.items()}
     for path in inputs.paths:
-        context = ReadContext("converted", _options(inputs, path, notes))
-        stream = get_reader(spec.reader)(_files(spec, path.absolute(), context), context)
+        reader = get_reader(spec.reader)
+        stream = reader.read(_files(spec, path.absolute(), reader.accepts), _context(inputs, path, notes))
         for item in _paired(stream) if inputs.format == "folder" else stream:
             if isinstance(item, Rejection):
                 yield Problem(item.uri or item.candidate, item.reason, item.detail)
@@ -104,26 +104,27 @@ def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:
                 yield Problem(where, error.reason, str(error))
 
 
-def _options(inputs: Inputs, path: Path, notes: list[str]) -> dict[str, Any]:
-    return {
-        "format": inputs.format,
-        "path": path.absolute(),
-        "map": dict(inputs.columns),
-        "id_column": inputs.id_column,
-        "media_dir": inputs.media_dir.absolute() if inputs.media_dir else None,
-        "text_only": "text" in (inputs.modality, inputs.values.get("modality")),
-        "notes": notes,
-    }
+def _context(inputs: Inputs, path: Path, notes: list[str]) -> ReadContext:
+    return ReadContext(
+        "converted",
+        note=notes.append,
+        path=path.absolute(),
+        format=inputs.format,
+        columns=dict(inputs.columns),
+        id_column=inputs.id_column,
+        media_dir=inputs.media_dir.absolute() if inputs.media_dir else None,
+        text_only="text" in (inputs.modality, inputs.values.get("modality")),
+    )
 
 
-def _files(spec: ImportFormat, path: Path, context: ReadContext) -> Iterator[RawFile]:
+def _files(spec: ImportFormat, path: Path, accepts: Callable[[str], bool]) -> Iterator[RawFile]:
     """The file itself, or those of a folder in the order of their names."""
     if path.is_file():
         yield _raw(path, path.name)
         return
     for found in sorted(path.rglob("*") if spec.files == "tree" else path.iterdir()):
         name = found.relative_to(path)
-        if found.is_file() and not any(part.startswith(".") for part in name.parts) and context.accepts(str(name)):
+        if found.is_file() and not any(part.startswith(".") for part in name.parts) and accepts(str(name)):
             yield _raw(found, name.as_posix())
 
 

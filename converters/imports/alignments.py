@@ -30,7 +30,7 @@ from ...shards.store import Store
 from ...shards.tables import ANNOTATIONS
 from ..candidate import RawFile, Rejection, RowError
 from ..ingest.event_log import EventLog
-from ..readers.alignments.interval import Aligned, AlignmentReader, Interval
+from ..readers.alignments.interval import Aligned, AlignmentContext, AlignmentReader, Interval
 from .match_samples import Samples, Target
 
 READERS = {
@@ -59,7 +59,7 @@ def suffix_of(format: str) -> str:
 
 
 def import_alignments(
-    format: str, files: Iterable[RawFile], *, store: Store, run: Run, options: dict[str, Any], producer: str | None
+    format: str, files: Iterable[RawFile], *, store: Store, run: Run, context: AlignmentContext, producer: str | None
 ) -> None:
     """Lay the alignments of the files over the samples of the run's dataset; the run is counted, not finished.
 
@@ -73,16 +73,16 @@ def import_alignments(
             hint=f"import or pull them first; `import {format}` lays annotations over samples that are there",
         )
     laying = _Laying(store, run, samples, producer or f"import {format}")
-    for item in alignment_reader(format)(files, options):
+    for item in alignment_reader(format)(files, context):
         if isinstance(item, Rejection):
             laying.reject(item)
         else:
             laying.take(item)
     laying.finish()
     if laying.overlapping:
-        options["notes"].append(f"{laying.overlapping} alignments have intervals that overlap; kept as they are")
+        context.note(f"{laying.overlapping} alignments have intervals that overlap; kept as they are")
     if laying.outside:
-        options["notes"].append(f"{laying.outside} intervals lie in no sample's span; left out")
+        context.note(f"{laying.outside} intervals lie in no sample's span; left out")
 
 
 @dataclass(slots=True)

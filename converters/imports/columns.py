@@ -86,16 +86,36 @@ def _check_column(column: str, columns: Sequence[str], table: str) -> None:
         raise UsageError(f"--map: {table} has no column {column!r}. Columns: {', '.join(columns)}.", hint=hint)
 
 
-def require_media(columns: Sequence[str], mapped: Mapping[str, str], *, table: str) -> None:
-    """Raises UsageError, with the map to try, where no column gives media."""
+def require_media(
+    columns: Sequence[str], mapped: Mapping[str, str], *, table: str, held: Mapping[str, str] | None = None
+) -> None:
+    """Raises UsageError, with the map to try, where no column gives media.
+
+    `held` says of columns that hold bytes where these stand: `context.audio.bytes` in the column `context`.
+    """
     if any(field in (*MEDIA_KINDS, MEDIA) for field in mapped.values()):
         return
+    if held:
+        raise _held_elsewhere(columns, held, table)
     free = [column for column in columns if column not in mapped] or list(columns)
     column = _likely_media(free)
     kind = "video" if "video" in column.lower() else "audio"
     raise UsageError(
         f"{table}: no column gives media. Columns: {', '.join(columns)}.",
         hint=f"say which one: --map {column}={kind}  (for rows without media: --set modality=text)",
+    )
+
+
+def _held_elsewhere(columns: Sequence[str], held: Mapping[str, str], table: str) -> UsageError:
+    """The refusal of a table whose media stands in columns of other names, or deeper inside them."""
+    direct = [column for column, place in held.items() if place in (column, f"{column}.bytes")]
+    said = f"{table}: no column is called as media is; bytes stand in {', '.join(held.values())}."
+    if direct:
+        maps = " ".join(f"--map {column}=audio" for column in direct)
+        return UsageError(f"{said} Columns: {', '.join(columns)}.", hint=f"say which one, or all, in order: {maps}")
+    return UsageError(
+        f"{said} Columns: {', '.join(columns)}.",
+        hint="media must be a column of its own, a path, bytes or {bytes, path}: dataset.flatten() and save it again",
     )
 
 

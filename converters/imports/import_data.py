@@ -18,6 +18,7 @@ from ...shards.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
 from ..ingest.ingest import Ingest, IngestOptions
 from ..readers import get_reader
+from ..readers.alignments.interval import AlignmentContext
 from .alignments import import_alignments, suffix_of
 from .columns import LIST_FIELDS, check_field
 from .formats import FORMATS, ImportFormat
@@ -61,17 +62,30 @@ def import_data(
     check_request(format, path, options=options)
     spec = FORMATS[format]
     defaults = _defaults(options.values)
-    given = _reader_options(format, path, options, defaults)
-    if open_archive is not None:
-        given["open_archive"] = lambda file: open_archive(file, store.media.scratch)
+    notes: list[str] = []
     asked = {name: value for name, value in options.asked().items() if name != "name"}
     run = Run("import", options.name, f"import {format}", asked | _as_before(path, options))
-    context = ReadContext(options.name, given, spool=store.media.scratch)
-    files = _files(spec, path, context, options.values)
     if spec.aligns:
-        context.accepts = lambda inside: inside.lower().endswith(suffix_of(format))
-        import_alignments(format, files, store=store, run=run, options=given, producer=options.producer)
-        return _finished(run, 0, store, path, given)
+        ending = suffix_of(format)
+        files = _files(spec, path, lambda inside: inside.lower().endswith(ending), options.values)
+        alignment = AlignmentContext(options.word_tier, options.phone_tier, notes.append)
+        import_alignments(format, files, store=store, run=run, context=alignment, producer=options.producer)
+        return _finished(run, 0, store, path, spec, notes)
+    context = ReadContext(
+        options.name,
+        spool=store.media.scratch,
+        note=notes.append,
+        path=path,
+        format=format,
+        columns=dict(options.columns),
+        id_column=options.id_column,
+        media_dir=options.media_dir.absolute() if options.media_dir else None,
+        text_only=defaults.get("modality") == "text",
+        classes=_class_names(options.classes) if options.classes else (),
+        open_archive=(lambda file: open_archive(file, store.media.scratch)) if open_archive else None,
+    )
+    reader = get_reader(spec.reader)
+    files = _files(spec, path, reader.accepts, options.values)
     store.media.sweep_scratch()
     ingest = Ingest(
         store,
@@ -84,8 +98,8 @@ def import_data(
             progress=progress,
         ),
     )
-    ingest.take(get_reader(spec.reader)(files, context))
-    return _finished(run, ingest.updated, store, path, given)
+    ingest.take(reader.read(files, context))
+    return _finished(run, ingest.updated, store, path, spec, notes)
 
 
 def _as_before(path: Path, options: ImportOptions) -> dict[str, Any]:
@@ -93,12 +107,11 @@ def _as_before(path: Path, options: ImportOptions) -> dict[str, Any]:
     return {"path": str(path), "set": dict(options.values), "link": options.link}
 
 
-def _finished(run: Run, updated: int, store: Store, path: Path, options: dict[str, Any]) -> ImportResult:
+def _finished(run: Run, updated: int, store: Store, path: Path, spec: ImportFormat, notes: list[str]) -> ImportResult:
     run.finish(store)
     if not run.account.candidates:
-        holds = FORMATS[options["format"]].holds
-        options["notes"].append(f"{path} holds no {holds}: nothing was imported")
-    return ImportResult(run.dataset, run.run_id, run.account, updated, list(options["notes"]))
+        notes.append(f"{path} holds no {spec.holds}: nothing was imported")
+    return ImportResult(run.dataset, run.run_id, run.account, updated, notes)
 
 
 def check_request(format: str, path: str | Path, *, options: ImportOptions) -> None:
@@ -142,28 +155,14 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
     return defaults
 
 
-def _reader_options(format: str, path: Path, options: ImportOptions, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """What every reader is told: `path` is what the user named, `notes` are lines for the user."""
-    return {
-        "format": format,
-        "path": path,
-        "map": dict(options.columns),
-        "id_column": options.id_column,
-        "media_dir": options.media_dir.absolute() if options.media_dir else None,
-        "text_only": defaults.get("modality") == "text",
-        "word_tier": options.word_tier,
-        "phone_tier": options.phone_tier,
-        "classes": _class_names(options.classes) if options.classes else [],
-        "notes": [],
-    }
-
-
-def _files(spec: ImportFormat, path: Path, context: ReadContext, values: Mapping[str, str]) -> Iterator[RawFile]:
+def _files(
+    spec: ImportFormat, path: Path, accepts: Callable[[str], bool], values: Mapping[str, str]
+) -> Iterator[RawFile]:
     """The files that the reader accepts, in the order of their names."""
     for each in _places(spec, path):
         inside = each.is_relative_to(path) and each != path
         name = each.relative_to(path).as_posix() if inside else each.name
-        if not inside or context.accepts(name):
+        if not inside or accepts(name):
             raw = _raw(each, name, _checksum(each) if spec.files == "beside" else "")
             raw.split, raw.config = values.get("split"), values.get("config")
             yield raw

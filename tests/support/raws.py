@@ -38,7 +38,7 @@ def read(
     reader: str, files: Any, options: Mapping[str, Any] | None = None, **context: Any
 ) -> tuple[list[Candidate], list[Rejection]]:
     """What a reader makes of files: candidates and rejections, each in order."""
-    items = list(get_reader(reader)(files, ReadContext("corpus", options or {}, **context)))
+    items = list(get_reader(reader).read(files, ReadContext("corpus", options or {}, **context)))
     candidates = [item for item in items if isinstance(item, Candidate)]
     return candidates, [item for item in items if isinstance(item, Rejection)]
 

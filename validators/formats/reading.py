@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ...errors import UsageError
+from ...shards.json_stream import JsonFault, read_items
 from .findings import Finding, Problem, finding
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
-_CHUNK = 256 * 1024
-_LARGEST_ELEMENT = 64 * 1024 * 1024
 
 PROBLEMS = {
     "invalid_json": Problem("S0", "error", "not valid JSON", "the loader stops and the whole dataset fails"),
@@ -34,7 +33,7 @@ class _NotANumber(ValueError):
 
 
 def _refuse(token: str) -> Any:
-    raise _NotANumber(token)
+    raise _NotANumber(f"{token} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
@@ -80,7 +79,7 @@ def _line(number: int, line: bytes) -> Row | Finding:
         detail = f"line {number} column {error.colno}: {error.msg}"
         return finding(PROBLEMS, "invalid_json", number, detail=detail, value=text)
     except _NotANumber as error:
-        detail = f"line {number} column {text.find(str(error)) + 1}: {error} is not JSON"
+        detail = f"line {number} column {text.find(str(error).split()[0]) + 1}: {error}"
         return finding(PROBLEMS, "invalid_json", number, detail=detail, value=text)
     except RecursionError:
         return finding(PROBLEMS, "invalid_json", number, detail=f"line {number}: nested too deeply", value=text[:200])
@@ -94,93 +93,16 @@ def _object(number: int, value: Any) -> Row | Finding:
 
 
 def _array_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reading = _Window(file)
-        number = 0
+    number = 0
+    with path.open("rb") as stream:
         try:
-            reading.expect("[")
-            while not reading.at("]"):
-                if number:
-                    reading.expect(",")
-                number += 1
-                yield number, _object(number, reading.element())
-            reading.expect("]")
-            if not reading.ended():
-                raise json.JSONDecodeError("Extra data after the array", reading.text, reading.position)
-        except json.JSONDecodeError as error:
-            detail = f"{reading.where(error.pos)}: {error.msg}"
-            yield number, finding(PROBLEMS, "invalid_json", number, detail=detail)
-        except _NotANumber as error:
-            yield number, finding(PROBLEMS, "invalid_json", number, detail=f"{error} is not JSON")
-        except UnicodeDecodeError as error:
-            yield number, finding(PROBLEMS, "bad_encoding", number, detail=str(error.reason))
-
-
-class _Window:
-    """A sliding window over a JSON text, which knows the line and column of its start."""
-
-    def __init__(self, file: TextIO) -> None:
-        self.file = file
-        self.text = ""
-        self.position = 0
-        self.line, self.column = 1, 1
-
-    def where(self, position: int) -> str:
-        """Line and column of a position in the window."""
-        line, column = self._after(self.text[:position])
-        return f"line {line} column {column}"
-
-    def at(self, mark: str) -> bool:
-        """Whether the next character that is not white space is `mark`."""
-        self._skip_space()
-        return self.text.startswith(mark, self.position)
-
-    def ended(self) -> bool:
-        """Whether nothing but white space is left."""
-        self._skip_space()
-        return self.position >= len(self.text)
-
-    def expect(self, mark: str) -> None:
-        """Go past `mark`."""
-        if not self.at(mark):
-            raise json.JSONDecodeError(f"Expecting {mark!r}", self.text, self.position)
-        self.position += 1
-
-    def element(self) -> Any:
-        """The next value; more is read until it is whole."""
-        self._skip_space()
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self.text, self.position)
-            except json.JSONDecodeError:
-                if len(self.text) - self.position > _LARGEST_ELEMENT or not self._more():
-                    raise
-                continue
-            # A number at the very end of the window may go on beyond it.
-            if end == len(self.text) and self._more():
-                continue
-            self.position = end
-            return value
-
-    def _skip_space(self) -> None:
-        while True:
-            while self.position < len(self.text) and self.text[self.position] in " \t\r\n":
-                self.position += 1
-            if self.position < len(self.text) or not self._more():
-                return
-
-    def _more(self) -> bool:
-        # As much again as is there: a long element is tried a few times only.
-        chunk = self.file.read(max(_CHUNK, len(self.text) - self.position))
-        if not chunk:
-            return False
-        self.line, self.column = self._after(self.text[: self.position])
-        self.text, self.position = self.text[self.position :] + chunk, 0
-        return True
-
-    def _after(self, text: str) -> tuple[int, int]:
-        lines = text.count("\n")
-        return self.line + lines, len(text) - text.rfind("\n") if lines else self.column + len(text)
+            for element in read_items(stream, decoder=_DECODER):
+                number = element.number
+                yield number, _object(number, element.value)
+        except JsonFault as fault:
+            code = "bad_encoding" if fault.is_encoding else "invalid_json"
+            detail = f"line {fault.line} column {fault.column}: {fault.message}"
+            yield fault.number, finding(PROBLEMS, code, fault.number, detail=detail)
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:

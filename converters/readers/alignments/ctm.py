@@ -10,28 +10,27 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Any
 
 from ...candidate import RawFile, Rejection
-from .interval import PHONES, WORDS, Aligned, Interval
+from .interval import PHONES, WORDS, Aligned, AlignmentContext, Interval
 
 SUFFIX = ".ctm"
 
 
-def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Aligned | Rejection]:
+def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligned | Rejection]:
     """One alignment a recording and channel, in the order of their first lines."""
     for file in files:
-        kind = _kind(PurePosixPath(file.name).stem, options)
+        kind = _kind(PurePosixPath(file.name).stem, context)
         if kind is None:
-            options["notes"].append(f"{file.name}: neither the word tier nor the phone tier: passed over")
+            context.note(f"{file.name}: neither the word tier nor the phone tier: passed over")
             continue
         yield from _read(file, kind)
 
 
-def _kind(stem: str, options: Mapping[str, Any]) -> str | None:
-    words, phones = options.get("word_tier"), options.get("phone_tier")
+def _kind(stem: str, context: AlignmentContext) -> str | None:
+    words, phones = context.word_tier, context.phone_tier
     if phones == stem:
         return PHONES
     if words == stem:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...candidate import RawFile, Rejection
 
@@ -38,5 +37,19 @@ class Aligned:
     channel: str | None = None
 
 
-AlignmentReader = Callable[[Iterable[RawFile], Mapping[str, Any]], Iterator[Aligned | Rejection]]
-"""Files and options (`word_tier`, `phone_tier`, `notes`) to alignments, in the order of the files."""
+@dataclass(frozen=True, slots=True)
+class AlignmentContext:
+    """What a reader of alignments may know.
+
+    Attributes:
+        word_tier, phone_tier: Names of the tiers, or of CTM files, where they are not the usual ones.
+        note: Takes a line for the user.
+    """
+
+    word_tier: str | None = None
+    phone_tier: str | None = None
+    note: Callable[[str], None] = lambda line: None
+
+
+AlignmentReader = Callable[[Iterable[RawFile], AlignmentContext], Iterator[Aligned | Rejection]]
+"""Files to alignments, in the order of the files."""

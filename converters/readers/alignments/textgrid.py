@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
-from typing import Any
 
 from ...candidate import RawFile, Rejection, RowError
-from .interval import PHONES, WORDS, Aligned, Interval
+from .interval import PHONES, WORDS, Aligned, AlignmentContext, Interval
 
 SUFFIX = ".textgrid"
 DEFAULT_TIERS = {WORDS: ("words", "word"), PHONES: ("phones", "phone", "phonemes")}
@@ -28,7 +27,7 @@ _TOKEN = re.compile(
 _SPEAKER = " - "
 
 
-def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Aligned | Rejection]:
+def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligned | Rejection]:
     """One alignment a file, by the file's name."""
     for file in files:
         stem = PurePosixPath(file.name).with_suffix("").as_posix()
@@ -40,7 +39,7 @@ def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Align
         except RowError as error:
             yield error.rejection(file.uri, candidate=file.name)
             continue
-        chosen = {kind: _chosen(tiers, kind, options) for kind in (WORDS, PHONES)}
+        chosen = {kind: _chosen(tiers, kind, context) for kind in (WORDS, PHONES)}
         if not any(found is not None for found in chosen.values()):
             listed = ", ".join(repr(name) for name, _ in tiers) or "none"
             detail = f"{file.uri}: no tier of words or phones; its tiers are {listed}: choose with --word-tier NAME"
@@ -50,9 +49,9 @@ def read(files: Iterable[RawFile], options: Mapping[str, Any]) -> Iterator[Align
         yield Aligned(names, file.uri, {kind: found for kind, found in chosen.items() if found is not None})
 
 
-def _chosen(tiers: list[tuple[str, list[Interval]]], kind: str, options: Mapping[str, Any]) -> list[Interval] | None:
+def _chosen(tiers: list[tuple[str, list[Interval]]], kind: str, context: AlignmentContext) -> list[Interval] | None:
     """The intervals of that kind, of all speakers, in the order of time; None without such a tier."""
-    asked = options.get("word_tier" if kind == WORDS else "phone_tier")
+    asked = context.word_tier if kind == WORDS else context.phone_tier
     wanted = (str(asked).lower(),) if asked else DEFAULT_TIERS[kind]
     found: list[Interval] | None = None
     for name, intervals in tiers:

@@ -22,11 +22,11 @@ from ..mapping.text_template import Row, filling
 from ..tables.cells import as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key
-from .nested import Expand, get_layout
+from .nested_rows import Expand, get_layout
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
-    | {"remote", "embedded", "extra_media", "missing_media", "notes"}
+    | {"remote", "embedded", "extra_media", "missing_media"}
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
@@ -226,7 +226,7 @@ def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
     Raises:
         UsageError: An option is unknown or written wrong.
     """
-    unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith("_"))
+    unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise UsageError(f"reader annotated: there is no option {', '.join(unknown)}.")
     tables = [_table(number, entry, names) for number, entry in enumerate(options.get("tables") or [])]

@@ -53,33 +53,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..mapping.row_rules import RowRules
-from ..tables.cells import as_text
-from ..tables.corpus_tables import open_blob, read_rows, seekable
-from ..tables.user_rows import Row
+from ..tables.cells import Row, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
 from .samples import AnnotatedSamples
+from .tables import open_blob, read_rows, seekable
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in the order in which their media comes; see the module's text."""
-    names: dict[str, dict[str, str]] = {}
-    annotation = compile_options(context.options, names)
-    with closing(Index(context.spool)) as index:
-        reader = _Annotated(annotation, RowRules(context.options, context, names), context, index, names)
-        context.accepts = reader.accepts
-        yield from reader.read(files)
+class AnnotatedReader(Reader):
+    """Tables of annotations beside media files; see the module's text."""
 
+    def __init__(self) -> None:
+        self._reading: _Annotated | None = None
 
-def check(options: Mapping[str, Any]) -> None:
-    """Raises UsageError where the options of a card are wrong."""
-    names: dict[str, dict[str, str]] = {}
-    compile_options(options, names)
-    RowRules(options, ReadContext("check", options), names)
+    def check(self, options: Mapping[str, Any]) -> None:
+        names: dict[str, dict[str, str]] = {}
+        compile_options(options, names)
+        RowRules(options, ReadContext("check", options), names)
+
+    def accepts(self, name: str) -> bool:
+        return self._reading is None or self._reading.accepts(name)
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in the order in which their media comes; see the module's text."""
+        names: dict[str, dict[str, str]] = {}
+        annotation = compile_options(context.options, names)
+        with closing(Index(context.spool)) as index:
+            rules = RowRules(context.options, context, names)
+            self._reading = _Annotated(annotation, rules, context, index, names)
+            yield from self._reading.read(files)
 
 
 class _Annotated:
@@ -387,9 +393,7 @@ class _Annotated:
             self.extra += 1
 
     def _note(self) -> None:
-        notes = self.context.options.get("notes")
-        if isinstance(notes, list):
-            if self.extra:
-                notes.append(f"{self.extra:,} media files without a row were passed over")
-            if self.missing:
-                notes.append(f"{self.missing:,} rows without media were passed over")
+        if self.extra:
+            self.context.note(f"{self.extra:,} media files without a row were passed over")
+        if self.missing:
+            self.context.note(f"{self.missing:,} rows without media were passed over")

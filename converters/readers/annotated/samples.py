@@ -20,7 +20,7 @@ class AnnotatedSamples:
         self.annotation = annotation
         self.rules = rules
         self.index = index
-        self.remote = annotation.remote if context.options.get("_remote") else None
+        self.remote = annotation.remote if context.remote else None
         self._unchecked = True
 
     def group_of(self, row: dict[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 
 from ....errors import DamagedError
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
 
 AUDIO = frozenset(
     [
@@ -50,22 +50,25 @@ IMAGE = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"])
 MEDIA_EXTENSIONS = AUDIO | VIDEO | IMAGE
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in path order."""
-    media: list[RawFile] = []
-    texts: dict[str, RawFile] = {}
-    ignored: Counter[str] = Counter()
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        elif (extension := _extension(file.name)) in MEDIA_EXTENSIONS:
-            media.append(file)
-        elif extension == "txt":
-            texts[_stem(file.name)] = file
-        else:
-            ignored[extension or "(no extension)"] += 1
-    yield from _candidates(media, texts)
-    _note(context, ignored, sum(stem not in {_stem(file.name) for file in media} for stem in texts))
+class FolderReader(Reader):
+    """A plain folder; see the module's text."""
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in path order."""
+        media: list[RawFile] = []
+        texts: dict[str, RawFile] = {}
+        ignored: Counter[str] = Counter()
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            elif (extension := _extension(file.name)) in MEDIA_EXTENSIONS:
+                media.append(file)
+            elif extension == "txt":
+                texts[_stem(file.name)] = file
+            else:
+                ignored[extension or "(no extension)"] += 1
+        yield from _candidates(media, texts)
+        _note(context, ignored, sum(stem not in {_stem(file.name) for file in media} for stem in texts))
 
 
 def _candidates(media: list[RawFile], texts: dict[str, RawFile]) -> CandidateStream:
@@ -91,12 +94,10 @@ def _candidates(media: list[RawFile], texts: dict[str, RawFile]) -> CandidateStr
 
 
 def _note(context: ReadContext, ignored: Counter[str], lone_texts: int) -> None:
-    notes = context.options.get("notes")
-    if isinstance(notes, list):
-        if ignored:
-            notes.append("no media: " + ", ".join(f"{n} .{extension}" for extension, n in sorted(ignored.items())))
-        if lone_texts:
-            notes.append(f"{lone_texts} .txt without a media file of that stem")
+    if ignored:
+        context.note("no media: " + ", ".join(f"{n} .{extension}" for extension, n in sorted(ignored.items())))
+    if lone_texts:
+        context.note(f"{lone_texts} .txt without a media file of that stem")
 
 
 def _extension(name: str) -> str:

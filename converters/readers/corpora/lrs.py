@@ -23,11 +23,11 @@ A sample is named `<folder of the video>/<name>`. Media, text and lists may come
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ....errors import UsageError
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from .spool import WaitingMedia
 
 _PATH = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<id>[^/]+/[^/]+)\.(?P<ending>mp4|txt)$", re.IGNORECASE)
@@ -36,11 +36,22 @@ _TABLE_HEAD = ["WORD", "START", "END"]
 _DEFAULT_FOLDERS = ("pretrain", "trainval", "test")
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates as soon as their media, text and split are known."""
-    reader = _Lipreading(context)
-    context.accepts = reader.accepts
-    yield from reader.read(files)
+class LipreadingReader(Reader):
+    """LRS2 and LRS3; see the module's text."""
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        _Lipreading(ReadContext("check", options))
+
+    def __init__(self) -> None:
+        self._reading: _Lipreading | None = None
+
+    def accepts(self, name: str) -> bool:
+        return self._reading is None or self._reading.accepts(name)
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates as soon as their media, text and split are known."""
+        self._reading = _Lipreading(context)
+        yield from self._reading.read(files)
 
 
 class _Lipreading:

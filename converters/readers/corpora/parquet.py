@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
-from ..mapping.class_labels import ClassNames, class_names, named
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ..mapping.class_labels import Features
 from ..mapping.field_map import Value, compile_value
 from ..mapping.row_rules import Origin, RowRules
 from ..tables.cells import as_text, without_nan
@@ -42,30 +42,31 @@ if TYPE_CHECKING:
 
 _BATCH = 32
 _LISTED_BATCH = 4096
-_OWN = frozenset({"id", "split", "config", "reject", "notes"})
+_OWN = frozenset({"id", "split", "config", "reject"})
 _VIRTUAL = ("row", "file", "config", "split")
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in row order, file by file."""
-    reader = _Columns(context)
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        elif context.wants(file.split):
-            yield from reader.read(file)
+class ParquetReader(Reader):
+    """Parquet files with the media in a column; see the module's text."""
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        _Columns(ReadContext("check", options))
 
-def check(options: Mapping[str, Any]) -> None:
-    """Raises UsageError where the options of a card are wrong."""
-    _Columns(ReadContext("check", options))
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in row order, file by file."""
+        reader = _Columns(context)
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            elif context.wants(file.split):
+                yield from reader.read(file)
 
 
 class _Columns:
     """The card's options, compiled once for all files."""
 
     def __init__(self, context: ReadContext) -> None:
-        options = {name: value for name, value in context.options.items() if not name.startswith("_")}
+        options = context.options
         self.context = context
         self.media: dict[str, Value] = {
             kind: compile_value(options[kind], what=f"columns.{kind}") for kind in MEDIA_KINDS if kind in options
@@ -110,7 +111,7 @@ class _File:
         self.file = file
         self.parquet = parquet
         schema = parquet.schema_arrow
-        self.classes: ClassNames = class_names(schema)
+        self.features = Features.of_schema(schema)
         self.virtual = [name for name in _VIRTUAL if name not in schema.names]
         self.names = [field.name for field in schema if not _is_media(field.type)]
         self.wanted = [field.name for field in schema if field.name in columns.media_columns]
@@ -139,10 +140,10 @@ class _File:
         if any(named is not None for named in found):
             yield from self._candidates(group, first, [named is not None for named in found])
 
-    def _identity(self, row: dict[str, Any], number: int) -> tuple[str | None, str | None, str | None] | None:
+    def _identity(self, row: _Row, number: int) -> tuple[str | None, str | None, str | None] | None:
         """Id, configuration and split; None where the row is not wanted."""
         try:
-            return self.rules.identity(row, self._origin(number))
+            return self.rules.identity(self._named(row), self._origin(number))
         except RowError:
             # The row is read whole, so that its rejection can say what is wrong.
             return None, None, None
@@ -153,15 +154,17 @@ class _File:
         for place, row in enumerate(self._rows(group, first, columns, batch=_LISTED_BATCH if listed else _BATCH)):
             if not wanted[place]:
                 continue
-            item = self.rules.candidate([row], self._origin(first + place))
+            origin = self._origin(first + place)
+            try:
+                item = self.rules.candidate([self._named(row)], origin)
+            except RowError as error:
+                item = error.rejection(origin.where)
             if isinstance(item, Candidate):
                 item.media = [*self._media(row, item.source_id)]
             if item is not None:
                 yield item
 
-    def _rows(
-        self, group: int, first: int, columns: list[str], *, batch: int = _LISTED_BATCH
-    ) -> Iterator[dict[str, Any]]:
+    def _rows(self, group: int, first: int, columns: list[str], *, batch: int = _LISTED_BATCH) -> Iterator[_Row]:
         """Rows of a group in these columns, with the virtual ones."""
         if not columns:
             # A batch without columns has no rows: the numbers alone make them.
@@ -171,9 +174,12 @@ class _File:
         number = first
         for part in self.parquet.iter_batches(batch_size=batch, row_groups=[group], columns=columns):
             for values in part.to_pylist(maps_as_pydicts="lossy"):
-                cleaned = {name: without_nan(value) for name, value in values.items()}
-                yield _Row(named(cleaned, self.classes), self._virtual(number))
+                yield _Row({name: without_nan(value) for name, value in values.items()}, self._virtual(number))
                 number += 1
+
+    def _named(self, row: _Row) -> _Row:
+        """With names for class numbers; raises RowError where a number has none."""
+        return _Row(self.features.named(row), row.beside)
 
     def _virtual(self, number: int) -> dict[str, Any]:
         values = {"row": number, "file": PurePosixPath(self.file.name).stem,

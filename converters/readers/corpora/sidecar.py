@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..tables.cells import as_text
 from .spool import WaitingMedia
 
@@ -65,19 +65,22 @@ class _Unpaired:
     sidecars: dict[str, _Sidecar] = field(default_factory=dict)
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Pair media files with their sidecars; see the module's text for the format."""
-    unpaired = _Unpaired()
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        elif file.split is None or context.wants(file.split):
-            yield from _take(file, unpaired, context)
-    for stem, candidate in zip(unpaired.media.names(), list(unpaired.media.rest()), strict=True):
-        yield _rejection(candidate, "no_sidecar", f"{candidate.where}: there is no {stem}.json.")
-    for stem, sidecar in unpaired.sidecars.items():
-        detail = f"{sidecar.file.name}: there is no audio, video or image file {stem}.*"
-        yield Rejection(_default_id(sidecar.file), "no_media", detail, uri=sidecar.file.uri)
+class SidecarReader(Reader):
+    """Media files with a JSON file beside each; see the module's text."""
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Pair media files with their sidecars; see the module's text for the format."""
+        unpaired = _Unpaired()
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            elif file.split is None or context.wants(file.split):
+                yield from _take(file, unpaired, context)
+        for stem, candidate in zip(unpaired.media.names(), list(unpaired.media.rest()), strict=True):
+            yield _rejection(candidate, "no_sidecar", f"{candidate.where}: there is no {stem}.json.")
+        for stem, sidecar in unpaired.sidecars.items():
+            detail = f"{sidecar.file.name}: there is no audio, video or image file {stem}.*"
+            yield Rejection(_default_id(sidecar.file), "no_media", detail, uri=sidecar.file.uri)
 
 
 def _take(file: RawFile, unpaired: _Unpaired, context: ReadContext) -> Iterator[Candidate | Rejection]:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 
 RATE = 16_000
 """Samples a second of every time in the corpus, whatever rate a copy's sound has."""
@@ -44,28 +44,37 @@ class _Utterance:
     uri: str = ""
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates folder by folder; those whose files lie apart come at the end."""
-    context.accepts = lambda name: _is_wanted(name, context)
-    open_utterances: dict[str, _Utterance] = {}
-    folder, intact = "", True
-    for file in files:
-        if isinstance(file, Rejection):
-            intact &= not file.damaged
-            yield file
-            continue
-        found = _PATH.search(file.name)
-        if found is None or not _is_wanted(file.name, context):
-            continue
-        if (here := file.name.rpartition("/")[0]) != folder:
-            yield from _complete(open_utterances, context)
-            folder = here
-        _take(found, file, open_utterances, context)
-    yield from _complete(open_utterances, context)
-    if intact:
-        yield from _lacking(open_utterances)
-    for utterance in open_utterances.values():
-        _let_go(utterance)
+class TimitReader(Reader):
+    """TIMIT in its native layout; see the module's text."""
+
+    def __init__(self) -> None:
+        self._context: ReadContext | None = None
+
+    def accepts(self, name: str) -> bool:
+        return self._context is None or _is_wanted(name, self._context)
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates folder by folder; those whose files lie apart come at the end."""
+        self._context = context
+        open_utterances: dict[str, _Utterance] = {}
+        folder, intact = "", True
+        for file in files:
+            if isinstance(file, Rejection):
+                intact &= not file.damaged
+                yield file
+                continue
+            found = _PATH.search(file.name)
+            if found is None or not _is_wanted(file.name, context):
+                continue
+            if (here := file.name.rpartition("/")[0]) != folder:
+                yield from _complete(open_utterances, context)
+                folder = here
+            _take(found, file, open_utterances, context)
+        yield from _complete(open_utterances, context)
+        if intact:
+            yield from _lacking(open_utterances)
+        for utterance in open_utterances.values():
+            _let_go(utterance)
 
 
 def _is_wanted(name: str, context: ReadContext) -> bool:

@@ -18,29 +18,36 @@ from typing import Any
 from ....errors import UsageError
 from ....shards.sample import COLUMNS
 from ....shards.text import join_unspaced
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection
+from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
 from ..mapping.path_template import compile_template, match
 from .spool import WaitingMedia
 
+_BOM = b"\xef\xbb\xbf"
 _OPTIONS = frozenset({"media", "transcripts", "unspaced", "kind"})
 
 
-def check(options: Mapping[str, Any]) -> None:
-    """Raises UsageError where the options of a card are wrong."""
-    unknown = sorted(name for name in options if name not in _OPTIONS and not name.startswith("_"))
-    if unknown:
-        raise UsageError(f"reader transcripts: there is no option {', '.join(unknown)}.")
-    for name in ("media", "transcripts"):
-        if not isinstance(options.get(name), str):
-            raise UsageError(f"reader transcripts: `{name}` must be a path template.")
-        compile_template(options[name])
+class TranscriptsReader(Reader):
+    """Trees with transcript files; see the module's text."""
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        unknown = sorted(set(options) - _OPTIONS)
+        if unknown:
+            raise UsageError(f"reader transcripts: there is no option {', '.join(unknown)}.")
+        for name in ("media", "transcripts"):
+            if not isinstance(options.get(name), str):
+                raise UsageError(f"reader transcripts: `{name}` must be a path template.")
+            compile_template(options[name])
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in the order in which both their media and their text have come."""
-    reader = _Transcripts(context)
-    context.accepts = reader.accepts
-    yield from reader.read(files)
+    def __init__(self) -> None:
+        self._reading: _Transcripts | None = None
+
+    def accepts(self, name: str) -> bool:
+        return self._reading is None or self._reading.accepts(name)
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in the order in which both their media and their text have come."""
+        self._reading = _Transcripts(context)
+        yield from self._reading.read(files)
 
 
 class _Transcripts:
@@ -78,14 +85,15 @@ class _Transcripts:
         came: list[str] = []
         for number, raw in enumerate(file.read().split(b"\n"), start=1):
             try:
-                line = raw.decode("utf-8").strip()
+                # The blanks of ASCII only: a no-break space is part of an id.
+                fields = [part.decode().strip() for part in raw.removeprefix(_BOM).split(None, 1)]
             except UnicodeDecodeError as error:
                 yield Rejection(
                     f"{file.uri}:{number}", "not_utf8", f"line {number}, byte {error.start}: {raw[:40]!r}", file.uri
                 )
                 continue
-            if line:
-                identity, text = (*line.split(maxsplit=1), "")[:2]
+            if fields:
+                identity, text = (*fields, "")[:2]
                 self.lines[identity] = (text, file.uri, number)
                 came.append(identity)
         for identity in self.waiting.among(came):
@@ -125,7 +133,7 @@ class _Transcripts:
             return
         for candidate in self.waiting.rest():
             yield Rejection(candidate.source_id, "no_transcript", "no transcript line has this id", candidate.uri)
-        if self.per_split or self.context.options.get("_whole_corpus"):
+        if self.per_split or self.context.whole_corpus:
             for identity, (_, uri, number) in self.lines.items():
                 yield Rejection(
                     identity, "no_media", "a transcript line, but no media file has this id", f"{uri}:{number}"

@@ -1,1 +1,10 @@
-"""manifests."""
+"""Interchange formats of speech tools.
+
+kaldi.py         a Kaldi data directory
+lhotse.py        Lhotse manifests
+supervisions.py  Lhotse's recordings, supervisions and cuts as rows
+nemo.py          NeMo manifests
+webdataset.py    WebDataset shards
+hf_disk.py       datasets saved to disk by Hugging Face `datasets`
+spans.py         spans inside a recording
+"""

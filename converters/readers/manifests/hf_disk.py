@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
-from ....shards.sample import MEDIA_KINDS
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError, bad_cell
-from ..tables.cells import as_name, without_nan
-from ..tables.user_rows import Row, Rows
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ..mapping.class_labels import Features
+from ..tables.cells import Row, Rows, as_cell, as_name
 from ..tables.user_table import candidates
 
 if TYPE_CHECKING:
@@ -32,22 +31,27 @@ _ROWS = 32
 _FILES = ("dataset_dict.json", "state.json", "dataset_info.json")
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in row order, split by split in the dataset's own order."""
-    context.accepts = lambda name: name.rpartition("/")[2] in _FILES or name.endswith(".arrow")
-    found: dict[str, RawFile] = {}
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
+class SavedDatasetReader(Reader):
+    """A dataset saved to disk by `datasets`."""
+
+    def accepts(self, name: str) -> bool:
+        return name.rpartition("/")[2] in _FILES or name.endswith(".arrow")
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in row order, split by split in the dataset's own order."""
+        found: dict[str, RawFile] = {}
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            else:
+                found[file.name] = file
+        root = context.path or Path()
+        if "dataset_dict.json" in found:
+            splits = _object(found["dataset_dict.json"]).get("splits")
+            for split in splits if isinstance(splits, list) else []:
+                yield from _read_split(f"{split}/", str(split), found, root, context)
         else:
-            found[file.name] = file
-    root = Path(context.options["path"])
-    if "dataset_dict.json" in found:
-        splits = _object(found["dataset_dict.json"]).get("splits")
-        for split in splits if isinstance(splits, list) else []:
-            yield from _read_split(f"{split}/", str(split), found, root, context)
-    else:
-        yield from _read_split("", None, found, root, context)
+            yield from _read_split("", None, found, root, context)
 
 
 def _read_split(
@@ -77,12 +81,12 @@ def _read_split(
         features = _object(info).get("features") if info is not None else {}
         if not isinstance(features, dict):
             raise UsageError(f"{root / prefix}dataset_info.json: features is no object of columns.")
-        yield from _read_arrows(arrows, _Features(features), split, described, state, context)
+        yield from _read_arrows(arrows, Features(features), split, described, state, context)
 
 
 def _read_arrows(
     arrows: list[RawFile],
-    features: _Features,
+    features: Features,
     split: str | None,
     described: Mapping[str, Any],
     state: RawFile,
@@ -99,65 +103,7 @@ def _read_arrows(
     yield from candidates(_rows(arrows, features), file, context, known=known, peek=_ROWS)
 
 
-class _Features:
-    """What the columns are, by the dataset's own description."""
-
-    def __init__(self, features: Mapping[str, Any]) -> None:
-        self.features = features
-
-    def media(self) -> dict[str, str]:
-        """Column -> kind of those that hold media, alone or in lists."""
-        kinds = {column: _type(_innermost(feature)).lower() for column, feature in self.features.items()}
-        return {column: kind for column, kind in kinds.items() if kind in MEDIA_KINDS}
-
-    def named(self, record: dict[str, Any]) -> dict[str, Any]:
-        """A row with class labels by their names."""
-        return {column: _named(self.features.get(column), value, column) for column, value in record.items()}
-
-
-def _type(feature: Any) -> str:
-    return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
-
-
-def _element(feature: Any) -> Any:
-    """The feature of a list's items; None where it is no list."""
-    if isinstance(feature, list) and len(feature) == 1:
-        return feature[0]
-    return feature.get("feature") if _type(feature) in ("List", "LargeList", "Sequence") else None
-
-
-def _innermost(feature: Any) -> Any:
-    element = _element(feature)
-    return feature if element is None else _innermost(element)
-
-
-def _named(feature: Any, value: Any, column: str) -> Any:
-    if value is None or feature is None:
-        return value
-    if _type(feature) == "ClassLabel":
-        return _class(feature.get("names") or [], value, column)
-    element = _element(feature)
-    if isinstance(value, list):
-        return [_named(element, item, column) for item in value]
-    if isinstance(value, dict) and _type(element if element is not None else feature) == "":
-        inner = element if element is not None else feature
-        if not isinstance(inner, dict):
-            return value
-        listed = element is not None
-        return {k: _named([inner.get(k)] if listed else inner.get(k), v, f"{column}.{k}") for k, v in value.items()}
-    return value
-
-
-def _class(names: Any, value: Any, column: str) -> str | None:
-    if value == -1:
-        return None
-    names = names if isinstance(names, list) else []
-    if isinstance(value, int) and 0 <= value < len(names) and isinstance(names[value], str):
-        return str(names[value])
-    raise bad_cell(column, value, f"a class below {len(names)}")
-
-
-def _rows(arrows: list[RawFile], features: _Features) -> Rows:
+def _rows(arrows: list[RawFile], features: Features) -> Rows:
     import pyarrow as pa
 
     for file in arrows:
@@ -171,7 +117,7 @@ def _rows(arrows: list[RawFile], features: _Features) -> Rows:
                 except RowError as error:
                     yield error.rejection(where)
                     continue
-                yield Row({key: without_nan(value) if value != "" else None for key, value in named.items()}, where)
+                yield Row({key: as_cell(value) for key, value in named.items()}, where)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             where = f"{file.uri}#row={number}"
             yield Rejection(where, "corrupt_arrow", f"{where}: {str(error).splitlines()[0]}", where, damaged=True)

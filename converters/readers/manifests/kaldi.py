@@ -20,14 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
-from ..tables.user_rows import Row
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ..tables.cells import Row
 from ..tables.user_table import candidates
 from .spans import declared_duration, span
 
 FILES = (
     "wav.scp", "segments", "text", "utt2spk", "utt2lang", "spk2gender", "utt2dur", "reco2dur", "reco2file_and_channel",
 )  # fmt: skip
+_BOM = b"\xef\xbb\xbf"
 KNOWN = {"id": "id", "audio": "audio", "text": "text", "speaker": "speaker", "language": "language",
          "start_s": "start_s", "end_s": "end_s"}  # fmt: skip
 
@@ -48,23 +49,28 @@ class _Directory:
         return f"{self.path / name}:{self.maps[name][key][1]}"
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in the order of `segments`, or of `wav.scp`."""
-    context.accepts = lambda name: name in FILES
-    directory = _Directory(Path(context.options["path"]))
-    scp: RawFile | None = None
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-            continue
-        _take(file, directory)
-        if file.name == "wav.scp":
-            scp = file
-    if scp is None:
-        raise _no_directory(directory.path)
-    yield from directory.rejections
-    yield from candidates(_rows(directory, context), scp, context, columns=_columns(directory), known=KNOWN)
-    yield from _unmatched(directory, context)
+class KaldiReader(Reader):
+    """A Kaldi data directory."""
+
+    def accepts(self, name: str) -> bool:
+        return name in FILES
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in the order of `segments`, or of `wav.scp`."""
+        directory = _Directory(context.path or Path())
+        scp: RawFile | None = None
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+                continue
+            _take(file, directory)
+            if file.name == "wav.scp":
+                scp = file
+        if scp is None:
+            raise _no_directory(directory.path)
+        yield from directory.rejections
+        yield from candidates(_rows(directory, context), scp, context, columns=_columns(directory), known=KNOWN)
+        yield from _unmatched(directory, context)
 
 
 def _take(file: RawFile, directory: _Directory) -> None:
@@ -72,20 +78,21 @@ def _take(file: RawFile, directory: _Directory) -> None:
     for number, raw in enumerate(file.read().split(b"\n"), start=1):
         where = f"{directory.path / file.name}:{number}"
         try:
-            line = raw.decode("utf-8").strip()
+            # Fields lie apart by the blanks of ASCII only: a no-break space is part of an id, or of a text.
+            parts = [part.decode() for part in raw.removeprefix(_BOM if number == 1 else b"").strip().split(None, 1)]
         except UnicodeDecodeError as error:
             directory.rejections.append(
                 Rejection(f"{file.name}:{number}", "not_utf8", f"{where}: byte {error.start}", where)
             )
             continue
-        if not line:
+        if not parts:
             continue
-        key, *rest = line.split(maxsplit=1)
+        key, *rest = parts
         if key in entries:
             detail = f"{where}: {key} stands on line {entries[key][1]} already"
             directory.rejections.append(Rejection(f"{file.name}:{number}", "duplicate_id", detail, where))
         else:
-            entries[key] = (rest[0] if rest else "", number)
+            entries[key] = (rest[0].strip() if rest else "", number)
     directory.maps[file.name] = entries
 
 
@@ -99,7 +106,7 @@ def _columns(directory: _Directory) -> list[str]:
 
 
 def _rows(directory: _Directory, context: ReadContext) -> Iterator[Row | Rejection]:
-    folder = Path(context.options.get("media_dir") or directory.path)
+    folder = context.media_dir or directory.path
     source = "segments" if "segments" in directory.maps else "wav.scp"
     for utterance in directory.maps[source]:
         where = directory.where(source, utterance)
@@ -180,7 +187,7 @@ def _unmatched(directory: _Directory, context: ReadContext) -> Iterator[Rejectio
     if "segments" in directory.maps:
         used = {rest.split(maxsplit=1)[0] for rest, _ in utterances.values() if rest}
         if unused := len(directory.maps["wav.scp"].keys() - used):
-            context.options["notes"].append(f"{unused} recordings of wav.scp have no segment")
+            context.note(f"{unused} recordings of wav.scp have no segment")
 
 
 def _no_directory(path: Path) -> UsageError:

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ....shards.sample import NAME
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
-from ..tables.user_rows import Row, Rows, read_json, read_jsonl
-from ..tables.user_table import candidates
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ..tables.cells import Row, Rows
+from ..tables.user_table import candidates, read_table
 from .supervisions import cut_rows, supervised, unsupervised
 
 KNOWN = {"id": "id", "media": "media", "text": "text", "language": "language", "speaker": "speaker",
@@ -42,25 +42,30 @@ class _Part:
     supervisions: list[RawFile] = field(default_factory=list)
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in the order of the manifests: cuts first, then supervisions, then recordings without any."""
-    context.accepts = lambda name: name.lower().endswith(_SUFFIXES)
-    parts: defaultdict[str, _Part] = defaultdict(_Part)
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-            continue
-        for each in [file, *_partner(file, context)]:
-            _sort_in(each, parts, context)
-    for part in parts.values():
-        for file in part.cuts:
-            yield from candidates(_cuts(file), file, context, known=KNOWN)
-        yield from _pair(part, context)
+class LhotseReader(Reader):
+    """Lhotse manifests."""
+
+    def accepts(self, name: str) -> bool:
+        return name.lower().endswith(_SUFFIXES)
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in the order of the manifests: cuts first, then supervisions, then recordings without any."""
+        parts: defaultdict[str, _Part] = defaultdict(_Part)
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+                continue
+            for each in [file, *_partner(file, context)]:
+                _sort_in(each, parts, context)
+        for part in parts.values():
+            for file in part.cuts:
+                yield from candidates(_cuts(file), file, context, known=KNOWN)
+            yield from _pair(part, context)
 
 
 def _partner(file: RawFile, context: ReadContext) -> Iterator[RawFile]:
     """The other half of a pair, where the user named one of the two."""
-    if file.path is None or file.path != context.options["path"]:
+    if file.path is None or file.path != context.path:
         return
     for one, other in (("recordings", "supervisions"), ("supervisions", "recordings")):
         path = file.path.with_name(file.path.name.replace(one, other))
@@ -89,12 +94,12 @@ def _sort_in(file: RawFile, parts: defaultdict[str, _Part], context: ReadContext
     elif "supervisions" in first or "tracks" in first or str(first.get("type", "")).endswith("Cut"):
         part.cuts.append(file)
     else:
-        context.options["notes"].append(f"{file.name} holds no cuts, recordings or supervisions: passed over")
+        context.note(f"{file.name} holds no cuts, recordings or supervisions: passed over")
 
 
 def _rows(file: RawFile) -> Rows:
     assert file.path is not None
-    return read_json(file.path) if file.name.lower().endswith(".json") else read_jsonl(file.path)
+    return read_table(file.path, "json" if file.name.lower().endswith(".json") else "jsonl")
 
 
 def _cuts(file: RawFile) -> Rows:

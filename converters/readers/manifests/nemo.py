@@ -18,33 +18,37 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError, bad_cell
-from ..tables.cells import media_path
-from ..tables.user_rows import Row, Rows, read_jsonl
-from ..tables.user_table import candidates
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError, bad_cell
+from ..tables.cells import Row, Rows, media_path
+from ..tables.user_table import candidates, read_table
 from .spans import declared_duration, span
 
 KNOWN = {"audio_filepath": "audio", "text": "text", "lang": "language", "speaker": "speaker"}
 _TEXT_BYTES = 1024 * 1024
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in line order, manifest by manifest."""
-    context.accepts = lambda name: name.lower().endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz"))
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        elif file.path is not None:
-            yield from candidates(_rows(file, file.path, context), file, context, known=KNOWN)
+class NemoReader(Reader):
+    """NeMo manifests."""
+
+    def accepts(self, name: str) -> bool:
+        return name.lower().endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz"))
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in line order, manifest by manifest."""
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            elif file.path is not None:
+                yield from candidates(_rows(file, file.path, context), file, context, known=KNOWN)
 
 
 def _rows(file: RawFile, path: Path, context: ReadContext) -> Rows:
-    folder = Path(context.options.get("media_dir") or path.parent)
-    for row in read_jsonl(path):
+    folder = context.media_dir or path.parent
+    for row in read_table(path, "jsonl"):
         if isinstance(row, Rejection):
             yield row
             continue
-        if "shard_id" in row.values and not context.options.get("media_dir"):
+        if "shard_id" in row.values and not context.media_dir:
             raise _tarred(path)
         yield from _described(row, folder)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...candidate import Blob, Rejection, RowError
-from ..tables.user_rows import Row, Rows
+from ..tables.cells import Row, Rows
 from .spans import span
 
 _OWN = frozenset({"id", "recording_id", "start", "duration", "text", "language", "speaker", "channel", "alignment",

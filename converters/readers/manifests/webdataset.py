@@ -16,17 +16,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from ....errors import DamagedError, UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...imports.columns import COMMON_NAMES, MEDIA
 from ..corpora.folder import MEDIA_EXTENSIONS
-from ..tables.user_rows import Row, Rows
+from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates
 
 KNOWN = {"__key__": "id", "__media__": "media", "__text__": "text", "__labels__": "labels"}
@@ -36,16 +36,21 @@ _PEEK_SAMPLES = 20
 _MEDIA_NAMES = {name for kind in (*MEDIA_KINDS, MEDIA) for name in (kind, *COMMON_NAMES.get(kind, ()))}
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in the order of the shards and of their members."""
-    context.accepts = lambda name: name.lower().endswith((".tar", ".tar.gz", ".tgz"))
-    reading = _Shards(context)
-    for shard in files:
-        if isinstance(shard, Rejection):
-            yield shard
-        else:
-            yield from candidates(reading.rows(shard), shard, context, known=KNOWN, peek=_PEEK_SAMPLES)
-    reading.tell()
+class WebDatasetReader(Reader):
+    """WebDataset shards."""
+
+    def accepts(self, name: str) -> bool:
+        return name.lower().endswith((".tar", ".tar.gz", ".tgz"))
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in the order of the shards and of their members."""
+        reading = _Shards(context)
+        for shard in files:
+            if isinstance(shard, Rejection):
+                yield shard
+            else:
+                yield from candidates(reading.rows(shard), shard, context, known=KNOWN, peek=_PEEK_SAMPLES)
+        reading.tell()
 
 
 @dataclass(slots=True)
@@ -68,10 +73,10 @@ class _Sample:
 
 class _Shards:
     def __init__(self, context: ReadContext) -> None:
-        self.members: Callable[[RawFile], RawStream] | None = context.options.get("open_archive")
-        self.classes: Sequence[str] = context.options.get("classes") or ()
-        self.text_only = bool(context.options.get("text_only"))
-        self.notes: list[str] = context.options["notes"]
+        self.members = context.open_archive
+        self.classes = context.classes
+        self.text_only = context.text_only
+        self.note = context.note
         self.passed_over: Counter[str] = Counter()
         self.seen: set[int] = set()
 
@@ -155,7 +160,7 @@ class _Shards:
     def tell(self) -> None:
         if self.passed_over:
             listed = ", ".join(f"{count} .{extension}" for extension, count in sorted(self.passed_over.items()))
-            self.notes.append(f"members passed over: {listed}")
+            self.note(f"members passed over: {listed}")
 
 
 def _split(name: str) -> tuple[str, str]:

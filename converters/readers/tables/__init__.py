@@ -1,1 +1,8 @@
-"""tables."""
+"""Tables, read the same way for cards, imports, training files and interchange formats, over streams.
+
+cells.py        rows and cells: null, numbers, texts, spans, names, media
+csv.py          CSV and TSV: quoting, encodings
+json.py         JSON Lines and JSON
+parquet.py      Parquet, class labels by their names
+user_table.py   a user's table: its format, and its rows as candidates
+"""

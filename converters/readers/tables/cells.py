@@ -18,7 +18,7 @@ from typing import Any
 
 from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
-from ...candidate import Blob, Rejection, bad_cell
+from ...candidate import Blob, Rejection, RowError, bad_cell
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
@@ -37,6 +37,19 @@ class Row:
     values: dict[str, Any]
     where: str
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table's name for the account, and its address for people."""
+
+    name: str
+    uri: str
+
+    def rejection(self, row: int | str, reason: str, detail: str, *, damaged: bool = False) -> Rejection:
+        """The rejection of a row or line of it; the detail is told with the place before it."""
+        error = RowError(reason, detail, row=row, file=self.uri)
+        return error.rejection(candidate=f"{self.name}:{row}", damaged=damaged)
 
 
 Rows = Iterator[Row | Rejection]
@@ -267,6 +280,11 @@ def blobs(column: str, value: Any, *, folder: Path) -> Iterator[Blob]:
     elif isinstance(value, str):
         # Joined as text: the paths of a million rows are parsed once each, not three times.
         yield Blob(value, path=Path(os.path.join(folder, media_path(column, value))))  # noqa: PTH118
+    elif place := holds_bytes(value):
+        inside = (
+            f"a path, bytes or {{bytes, path}}; here bytes stand in {column}.{place}, which must be a column of its own"
+        )
+        raise bad_cell(column, sorted(value), inside)
     else:
         raise bad_cell(column, value, "a path")
 

@@ -1,114 +1,75 @@
-"""Elements of a JSON array, one at a time: a file of any size is read with little memory.
+"""Rows of JSON Lines and of JSON, where the records are a list, an object by their keys, or a single one.
 
-An element that is no object is rejected and the next one read; where the text itself is broken, what follows cannot be
-read, and the last item is a `Rejection` that says so.
+Every value keeps its type; `NaN`, `Infinity` and an empty text are null. A line that is no JSON is rejected and the
+next one read; where a JSON document is broken, what follows cannot be read, and the last item is a `Rejection` that
+says so.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
+from ....shards.json_stream import NULLS, Element, JsonFault, read_items, read_members, read_values
 from ...candidate import Rejection
-from .user_rows import Row, Rows
+from .cells import Place, Row, Rows
 
-_CHUNK = 256 * 1024
-_LARGEST_ELEMENT = 64 * 1024 * 1024
-
-
-def read_array(path: Path) -> Rows:
-    """Rows of a JSON file that is one array of objects."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        text = _Text(file)
-        number = 0
-        try:
-            text.expect("[")
-            while not text.at("]"):
-                if number:
-                    text.expect(",")
-                number += 1
-                yield _row(text.element(), f"{path}:{text.line}, record {number}", f"{path.name}:record {number}")
-            text.expect("]")
-            if text.left():
-                raise json.JSONDecodeError("Extra data after the array", text.text, text.position)
-        except (json.JSONDecodeError, RecursionError) as error:
-            where = f"{path}:{text.line}, record {number}"
-            said = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
-            detail = f"{where}: {said}; what follows cannot be read"
-            yield Rejection(f"{path.name}:record {number}", "bad_json", detail, where, damaged=True)
-        except UnicodeDecodeError as error:
-            where = f"{path}:{text.line}, record {number}"
-            yield Rejection(f"{path.name}:record {number}", "not_utf8", f"{where}: {error.reason}", where, damaged=True)
+_BOM = b"\xef\xbb\xbf"
 
 
-def _row(value: Any, where: str, name: str) -> Row | Rejection:
+def read_jsonl(stream: BinaryIO, place: Place) -> Rows:
+    """Rows of JSON Lines; blank lines are passed over."""
+    for number, raw in enumerate(stream, start=1):
+        if number == 1:
+            raw = raw.removeprefix(_BOM)
+        if raw.strip():
+            yield _line(raw, place, number)
+
+
+def _line(raw: bytes, place: Place, number: int) -> Row | Rejection:
+    try:
+        value = NULLS.decode(raw.decode("utf-8"))
+    except json.JSONDecodeError as error:
+        return place.rejection(number, "bad_json", f"column {error.colno}: {error.msg}")
+    except UnicodeDecodeError as error:
+        return place.rejection(number, "not_utf8", f"byte {error.start} is not UTF-8")
+    except (ValueError, RecursionError) as error:
+        return place.rejection(number, "bad_json", str(error))
+    return record(value, place, number)
+
+
+def read_json(stream: BinaryIO, place: Place, *, at: str = "", keyed: str | None = None, single: bool = False) -> Rows:
+    """Rows of a JSON document, one at a time.
+
+    Args:
+        at: The keys that lead to the records: `data.items`.
+        keyed: The records are the members of an object, whose keys go to the column of this name.
+        single: The document, or what `at` leads to, is one record.
+    """
+    read = read_members if keyed else read_values if single else read_items
+    try:
+        for element in read(stream, at=at):
+            yield _element(element, place, keyed)
+    except JsonFault as fault:
+        number = f"{fault.line}, record {fault.number}"
+        detail = f"column {fault.column}: {fault.message}; what follows cannot be read"
+        yield place.rejection(number, "not_utf8" if fault.is_encoding else "bad_json", detail, damaged=True)
+
+
+def _element(element: Element, place: Place, keyed: str | None) -> Row | Rejection:
+    if keyed is None:
+        return record(element.value, place, f"{element.line}, record {element.number}")
+    value = element.value if isinstance(element.value, dict) else {"value": element.value}
+    row = record(value, place, element.key)
+    if isinstance(row, Row):
+        row.values.setdefault(keyed, element.key)
+    return row
+
+
+def record(value: Any, place: Place, number: int | str) -> Row | Rejection:
+    """A record as a row; what is no object is rejected."""
     if not isinstance(value, dict):
-        return Rejection(name, "not_an_object", f"{where}: expected an object, got {json.dumps(value)[:80]}", where)
-    return Row({str(column): cell if cell != "" else None for column, cell in value.items()}, where)
-
-
-def _null(_: str) -> None:
-    """`NaN` and `Infinity` are no JSON; as cells they are null."""
-    return None
-
-
-class _Text:
-    """A window that slides over a JSON text; `line` is where the element read last begins."""
-
-    def __init__(self, file: TextIO) -> None:
-        self.file = file
-        self.text = ""
-        self.position = 0
-        self.line = 1
-        self._counted = 0
-        self._decoder = json.JSONDecoder(parse_constant=_null)
-
-    def at(self, mark: str) -> bool:
-        """Whether the next character that is not white space is `mark`."""
-        return self.left() and self.text.startswith(mark, self.position)
-
-    def left(self) -> bool:
-        """Whether anything but white space is left."""
-        while True:
-            while self.position < len(self.text) and self.text[self.position] in " \t\r\n":
-                self.position += 1
-            if self.position < len(self.text) or not self._more():
-                return self.position < len(self.text)
-
-    def expect(self, mark: str) -> None:
-        """Go past `mark`."""
-        if not self.at(mark):
-            raise json.JSONDecodeError(f"expected {mark!r}", self.text, self.position)
-        self.position += len(mark)
-
-    def element(self) -> Any:
-        """The next value; more is read until it is whole."""
-        self.left()
-        self._count_lines()
-        while True:
-            try:
-                value, end = self._decoder.raw_decode(self.text, self.position)
-            except json.JSONDecodeError:
-                if len(self.text) - self.position > _LARGEST_ELEMENT or not self._more():
-                    raise
-                continue
-            # A number at the very end of the window may go on beyond it.
-            if end == len(self.text) and self._more():
-                continue
-            self.position = end
-            return value
-
-    def _count_lines(self) -> None:
-        self.line += self.text.count("\n", self._counted, self.position)
-        self._counted = self.position
-
-    def _more(self) -> bool:
-        # As much again as is there: a long element is tried a few times only.
-        chunk = self.file.read(max(_CHUNK, len(self.text) - self.position))
-        if not chunk:
-            return False
-        self._count_lines()
-        self.text = self.text[self.position :] + chunk
-        self.position = self._counted = 0
-        return True
+        detail = f"expected an object, got {json.dumps(value, default=str)[:80]}"
+        return place.rejection(number, "not_an_object", detail)
+    cells = {column: cell if cell != "" else None for column, cell in value.items()}
+    return Row(cells, f"{place.uri}:{number}")

@@ -1,40 +1,156 @@
-"""Reader of a user's table: one row, one sample, by the map of columns to fields.
+"""Reader of a user's table: one row, one sample, by the map of columns to fields; and the rows of such tables.
 
-Options: `map` (column -> field), `format` (csv, json, jsonl, parquet), `media_dir` (Path), `id_column`.
-Relative media paths start at `media_dir`, else at the table's own folder.
+Of the context it uses `format` (csv, json, jsonl, parquet), `columns`, `id_column`, `media_dir` and `text_only`.
+Relative media paths start at `media_dir`, else at the table's own folder. A column that no field takes goes to `extra`
+as text; one that holds media and that no field takes is left out, and the user is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
-from ...imports.columns import MEDIA, require_media, resolve_columns
-from ..tables.cells import as_text
-from .cells import MadeIds, as_name, blobs, check_span, typed
-from .user_rows import READ, Row, Rows
+from ...candidate import (
+    Blob,
+    Candidate,
+    CandidateStream,
+    RawFile,
+    RawStream,
+    ReadContext,
+    Reader,
+    Rejection,
+    RowError,
+)
+from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
+from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, typed
+from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
+from .json import read_jsonl, record
 
 _PEEK_ROWS = 200
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
+_MEDIA_STRUCT = {"bytes", "path", "array", "sampling_rate"}
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """Candidates in row order, file by file."""
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        else:
-            yield from _read_table(file, context)
+class TableReader(Reader):
+    """A user's table; see the module's text."""
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        """Candidates in row order, file by file."""
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            else:
+                yield from _read_table(file, context)
 
 
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
         raise UsageError(f"{file.uri}: a table is read from a file of its own, not from inside an archive.")
-    yield from candidates(READ[str(context.options["format"])](file.path), file, context)
+    yield from candidates(read_table(file.path, context.format), file, context)
+
+
+def read_table(path: Path, format: str) -> Rows:
+    """The rows of a user's table: csv (or tsv), json, jsonl or parquet; plain, or packed by gzip, bzip2 or xz.
+
+    Raises:
+        UsageError: It is no table of that format.
+    """
+    if format == "parquet":
+        yield from _parquet(path)
+        return
+    import zlib
+    from lzma import LZMAError
+
+    place, number = Place(path.name, str(path)), 0
+    try:
+        with _opened(path) as stream:
+            read = _csv if format == "csv" else read_jsonl if format == "jsonl" else _json
+            for row in read(stream, place):
+                number += 1
+                yield row
+    except (EOFError, zlib.error, LZMAError, gzip.BadGzipFile) as error:
+        yield place.rejection(number + 1, "corrupt_gzip", str(error), damaged=True)
+
+
+def _opened(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        start = file.read(6)
+    packed = next((module for magic, module in _PACKED.items() if start.startswith(magic)), None)
+    return import_module(packed).open(path, "rb") if packed else path.open("rb")
+
+
+def _csv(stream: BinaryIO, place: Place) -> Rows:
+    """The name (`.tsv`) or the header tells the delimiter; all lines of a TSV tell whether it is quoted."""
+    name = place.name.lower().removesuffix(".gz")
+    options = CsvOptions("\t" if name.endswith((".tsv", ".tab")) else None, strict=True)
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    header = text.readline()
+    if (options.delimiter or guess_delimiter(header)) == "\t":
+        options = replace(options, delimiter="\t", quoted=is_quoted_tsv(chain([header], text)))
+    text.detach()
+    stream.seek(0)
+    return read_csv(stream, place, options)
+
+
+def _json(stream: BinaryIO, place: Place) -> Rows:
+    """JSON as users have it: an array, one record, an object of records by id, or one around one array."""
+    path = place.uri
+    try:
+        document = json.loads(stream.read().decode("utf-8-sig"), parse_constant=lambda _: None)
+    except json.JSONDecodeError as error:
+        hint = None
+        if error.msg == "Extra data":
+            hint = f"this looks like JSON Lines: triptych import jsonl {path}"
+        raise UsageError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}.", hint=hint) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: {error}.") from error
+    for number, (key, value) in enumerate(_records(document), start=1):
+        row = record(value, place, f"record {number}")
+        if isinstance(row, Row):
+            row.key = key
+        yield row
+
+
+def _records(document: Any) -> Iterator[tuple[str | None, Any]]:
+    if isinstance(document, list):
+        yield from ((None, item) for item in document)
+        return
+    if isinstance(document, dict) and document:
+        values = list(document.values())
+        lists = [value for value in values if isinstance(value, list) and value and isinstance(value[0], dict)]
+        if all(isinstance(value, dict) for value in values) and not _has_media(document):
+            yield from document.items()
+            return
+        if len(lists) == 1 and not any(isinstance(v, str) for k, v in document.items() if k in ("audio", "path", "id")):
+            yield from ((None, item) for item in lists[0])
+            return
+    yield None, document
+
+
+def _has_media(record: dict[str, Any]) -> bool:
+    """Whether an object is one record, whose media is an object of bytes and path, rather than records by id."""
+    media = {name for kind in (*MEDIA_KINDS, MEDIA) for name in (kind, *COMMON_NAMES.get(kind, ()))}
+    return any(key.lower() in media and set(value) <= _MEDIA_STRUCT for key, value in record.items())
+
+
+def _parquet(path: Path) -> Rows:
+    import pyarrow as pa
+
+    from .parquet import read_parquet
+
+    try:
+        yield from read_parquet(path, Place(path.name, str(path)))
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path} is not a Parquet file: {error}") from error
 
 
 def candidates(
@@ -60,17 +176,25 @@ def candidates(
         head = list(islice(rows, peek))
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
-    if columns and not context.options.get("text_only"):
-        require_media(columns, mapped, table=str(file.path))
+    if columns and not context.text_only:
+        require_media(columns, mapped, table=str(file.path), held=_held(head))
     maker = _Maker(file, context, columns, mapped, known or {})
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
 
 
+def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
+    """Column -> where in it bytes stand, of the columns that hold some."""
+    held: dict[str, str] = {}
+    for row in head:
+        for column, value in row.values.items() if isinstance(row, Row) else ():
+            if column not in held and (place := holds_bytes(value)) is not None:
+                held[column] = ".".join(filter(None, (column, place)))
+    return held
+
+
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
-    given = dict(context.options.get("map") or {})
-    if context.options.get("id_column"):
-        given[str(context.options["id_column"])] = "id"
+    given = context.column_fields
     free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
     return resolve_columns(columns, {**free, **given}, table=str(file.path))
 
@@ -91,8 +215,10 @@ class _Maker:
         self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
-        self.folder = Path(context.options.get("media_dir") or file.path.parent)
+        self.folder = context.media_dir or file.path.parent
         self.made = MadeIds()
+        self.note = context.note
+        self.left_out: set[str] = set()
 
     def candidate(self, row: Row) -> Candidate | Rejection:
         self.made.row()
@@ -113,6 +239,12 @@ class _Maker:
         found = resolve_columns(late, own, table=str(self.file.path))
         self.mapped |= {column: field for column, field in found.items() if field not in taken}
 
+    def _leave_out(self, column: str) -> None:
+        """Say once that a column of media is of no use to anyone."""
+        if column not in self.left_out:
+            self.left_out.add(column)
+            self.note(f"column {column!r} holds media that no field takes: left out (--map {column}=audio takes it)")
+
     def _candidate(self, row: Row) -> Candidate | Rejection:
         fields: dict[str, Any] = {}
         extra: dict[str, str] = {}
@@ -120,8 +252,9 @@ class _Maker:
         for column, value in row.values.items():
             field = self.mapped.get(column)
             if field is None:
-                text = as_text(value)
-                if text is not None:
+                if not isinstance(value, str | None) and holds_bytes(value) is not None:
+                    self._leave_out(column)
+                elif (text := as_text(value)) is not None:
                     extra[column] = text
             elif field in (*MEDIA_KINDS, MEDIA):
                 media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))

@@ -7,4 +7,14 @@ the same way for all: columns that are called like a field of the sample fill th
 
 Nothing is guessed silently: where a row says two things at once (more tags than media, an answer that is also the
 rejected one) it is rejected with a reason code.
+
+    records.py        the loop they share; media, tags and what a row becomes
+    turns.py          conversations, whatever the spelling
+    preference.py     the rejected side of a pair
+    msswift.py        MS-SWIFT
+    conversation.py   ShareGPT, LLaMA-Factory, TRL
+    alpaca.py         instruction, input, output
+    qa.py             a question and its answer
+    unified.py        our own plain rows
+    termchunks.py     speech cut around terms
 """

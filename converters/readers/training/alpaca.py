@@ -8,25 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ...candidate import bad_cell
 from ..tables.cells import as_text
 from .preference import pair_fields
-from .records import Columns, Shape, read_records
+from .records import Columns, RecordsReader, Shape, conversation_shape
 from .turns import Dialogue
 
 _QUERIES = ("query", "prompt", "question", "problem")
 _RESPONSES = ("output", "response", "completion", "answer", "target", "solution")
 
 
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """One row, one sample."""
-    return read_records(files, context, reshape)
-
-
 def reshape(columns: Columns) -> Shape:
     """Raises RowError where a row asks nothing (`no_prompt`)."""
-    from .msswift import conversation_shape
-
     dialogue = Dialogue()
     dialogue.open_with(columns.take("system", "system", "system_prompt"))
     for said, answered in _history(columns.take("history", "history")):
@@ -42,6 +35,12 @@ def reshape(columns: Columns) -> Shape:
         dialogue.say("assistant", response)
     rejected = as_text(columns.take("rejected", "rejected", "rejected_response"))
     return conversation_shape(columns, dialogue, pair_fields(dialogue, rejected))
+
+
+class AlpacaReader(RecordsReader):
+    """One row, one sample."""
+
+    reshape = staticmethod(reshape)
 
 
 def _response(columns: Columns) -> str | None:

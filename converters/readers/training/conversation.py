@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
-from .msswift import CONVERSATIONS, conversation_shape
+from ...candidate import bad_cell
+from .msswift import CONVERSATIONS
 from .preference import answer_text, last_answer, pair_fields, rejected_of
-from .records import Columns, Shape, read_records
+from .records import Columns, RecordsReader, Shape, conversation_shape
 from .turns import Dialogue, read_dialogue
 
 _PROMPTS = ("conversations", "conversation", "messages", "dialogue", "dialog", "prompt")
-
-
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """One row, one sample."""
-    return read_records(files, context, reshape)
 
 
 def reshape(columns: Columns) -> Shape:
@@ -38,6 +33,12 @@ def reshape(columns: Columns) -> Shape:
     else:
         said = answer_text("rejected", rejected)
     return conversation_shape(columns, dialogue, pair_fields(dialogue, said))
+
+
+class ConversationReader(RecordsReader):
+    """One row, one sample."""
+
+    reshape = staticmethod(reshape)
 
 
 def _dialogue(column: str, value: Any) -> Dialogue:

@@ -10,19 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ...candidate import bad_cell
 from ..tables.cells import as_text
 from . import alpaca
 from .preference import answer_text, pair_fields, rejected_of
-from .records import MEDIA_NAMES, Columns, Shape, read_records
-from .turns import Dialogue, exchange_fields, fit_tags, read_dialogue
+from .records import Columns, RecordsReader, Shape, conversation_shape
+from .turns import Dialogue, read_dialogue
 
 CONVERSATIONS = ("messages", "conversations", "conversation")
-
-
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """One row, one sample."""
-    return read_records(files, context, reshape)
 
 
 def reshape(columns: Columns) -> Shape:
@@ -37,24 +32,10 @@ def reshape(columns: Columns) -> Shape:
     return conversation_shape(columns, dialogue, fields | pair_fields(dialogue, rejected))
 
 
-def conversation_shape(columns: Columns, dialogue: Dialogue, fields: dict[str, Any]) -> Shape:
-    """The shape of a row that is a conversation, once its tags fit its media."""
-    held = {kind: counted(columns, kind) for kind in MEDIA_KINDS}
-    own = {kind: sum(found == kind for found, _ in dialogue.media) for kind in MEDIA_KINDS}
-    both = [kind for kind in MEDIA_KINDS if held[kind] and own[kind]]
-    if both:
-        raise bad_cell("messages", both[0], "media in the contents or in a column, not in both", reason="media_twice")
-    fit_tags("messages", dialogue, {kind: held[kind] + own[kind] for kind in MEDIA_KINDS})
-    fields = {"messages": dialogue.messages, **exchange_fields(dialogue.messages), **fields}
-    return Shape(fields, dialogue.media, dialogue.extra())
+class MsSwiftReader(RecordsReader):
+    """One row, one sample."""
 
-
-def counted(columns: Columns, kind: str) -> int:
-    """How many media of a kind the columns of a row hold; nulls among them count for nothing."""
-    value = columns.media(kind)
-    items = [item for item in value if item is not None] if isinstance(value, list) else [value] if value else []
-    columns.left[MEDIA_NAMES[kind][0]] = items or None
-    return len(items)
+    reshape = staticmethod(reshape)
 
 
 def _solution_fields(columns: Columns, dialogue: Dialogue) -> dict[str, Any]:

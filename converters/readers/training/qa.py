@@ -9,20 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ...candidate import bad_cell
 from ..tables.cells import as_text, typed
-from .msswift import counted
-from .records import Columns, Shape, read_records
+from .records import Columns, RecordsReader, Shape, counted
 from .turns import Dialogue, answer_fields, fit_tags
 
 _QUESTIONS = ("question", "query", "prompt", "question_text", "problem", "instruction")
 _ANSWERS = ("answer", "response", "output", "answers", "solution", "answer_gt", "gt", "ground_truth")
 _CHOICES = ("choices", "options", "multi_choice", "candidates")
-
-
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """One row, one sample."""
-    return read_records(files, context, reshape)
 
 
 def reshape(columns: Columns) -> Shape:
@@ -44,6 +38,12 @@ def reshape(columns: Columns) -> Shape:
         fields |= {name: value for name, value in answer_fields(answer).items() if value is not None}
     fields["task"] = as_text(columns.take("task", "task")) or "qa"
     return Shape(fields, extra={} if answer == as_text(given) else {"answer_key": given})
+
+
+class QaReader(RecordsReader):
+    """One row, one sample."""
+
+    reshape = staticmethod(reshape)
 
 
 def _choices(value: Any) -> list[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -11,11 +12,23 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, MODALITIES
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Rejection, RowError
+from ...candidate import (
+    Blob,
+    Candidate,
+    CandidateStream,
+    RawFile,
+    RawStream,
+    ReadContext,
+    Reader,
+    Rejection,
+    RowError,
+    bad_cell,
+)
 from ...imports.columns import check_field
-from ..tables.cells import MadeIds, as_name, as_text, blobs, check_span, typed
-from ..tables.json import read_array
-from ..tables.user_rows import Row, Rows, read_csv, read_json, read_jsonl, read_parquet
+from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
+from ..tables.json import read_json
+from ..tables.user_table import read_table
+from .turns import Dialogue, exchange_fields, fit_tags
 
 MEDIA_NAMES: Mapping[str, tuple[str, ...]] = {
     kind: (f"{kind}s", kind, f"{kind}_abs_path", f"{kind}_path", f"{kind}_paths", f"{kind}_filepath", f"{kind}_file")
@@ -80,42 +93,74 @@ class Columns:
         return any(self.left.get(name) is not None for name in names)
 
 
+def conversation_shape(columns: Columns, dialogue: Dialogue, fields: dict[str, Any]) -> Shape:
+    """The shape of a row that is a conversation, once its tags fit its media."""
+    held = {kind: counted(columns, kind) for kind in MEDIA_KINDS}
+    own = {kind: sum(found == kind for found, _ in dialogue.media) for kind in MEDIA_KINDS}
+    both = [kind for kind in MEDIA_KINDS if held[kind] and own[kind]]
+    if both:
+        raise bad_cell("messages", both[0], "media in the contents or in a column, not in both", reason="media_twice")
+    fit_tags("messages", dialogue, {kind: held[kind] + own[kind] for kind in MEDIA_KINDS})
+    fields = {"messages": dialogue.messages, **exchange_fields(dialogue.messages), **fields}
+    return Shape(fields, dialogue.media, dialogue.extra())
+
+
+def counted(columns: Columns, kind: str) -> int:
+    """How many media of a kind the columns of a row hold; nulls among them count for nothing."""
+    value = columns.media(kind)
+    items = [item for item in value if item is not None] if isinstance(value, list) else [value] if value else []
+    columns.left[MEDIA_NAMES[kind][0]] = items or None
+    return len(items)
+
+
 Reshape = Callable[[Columns], Shape]
 
 
-def read_records(files: RawStream, context: ReadContext, reshape: Reshape) -> CandidateStream:
-    """Candidates in the order of the file; a row that cannot be understood is a `Rejection`."""
-    for file in files:
-        if isinstance(file, Rejection):
-            yield file
-        elif file.path is None:
-            raise UsageError(f"{file.uri}: training files are read from files of their own, not from an archive.")
-        else:
-            yield from _read_file(file, file.path, context, reshape)
+class RecordsReader(Reader):
+    """One row, one sample: candidates in the order of the file; a row that cannot be understood is a `Rejection`."""
+
+    @staticmethod
+    @abstractmethod
+    def reshape(columns: Columns) -> Shape:
+        """Take the columns that the format knows; raises RowError where they make no sample."""
+
+    def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
+        for file in files:
+            if isinstance(file, Rejection):
+                yield file
+            elif file.path is None:
+                raise UsageError(f"{file.uri}: training files are read from files of their own, not from an archive.")
+            else:
+                yield from _read_file(file, file.path, context, self.reshape)
 
 
 def open_rows(path: Path) -> Rows:
     """Rows of JSON Lines, a JSON array or object, CSV or Parquet: by the suffix, then by how the file starts."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return read_parquet(path)
+        return read_table(path, "parquet")
     if suffix in (".csv", ".tsv", ".tab"):
-        return read_csv(path)
+        return read_table(path, "csv")
     with path.open("rb") as file:
         first = file.readline(64 * 1024).removeprefix(b"\xef\xbb\xbf").strip()
     if first.startswith(b"["):
-        return read_array(path)
+        return _read_array(path)
     if suffix == ".json" and not first.endswith(b"}"):
-        return read_json(path)
-    return read_jsonl(path)
+        return read_table(path, "json")
+    return read_table(path, "jsonl")
+
+
+def _read_array(path: Path) -> Rows:
+    with path.open("rb") as stream:
+        yield from read_json(stream, Place(path.name, str(path)))
 
 
 def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape) -> CandidateStream:
     rows = open_rows(path)
     head = list(islice(rows, _PEEK_ROWS))
-    given = _given(context.options, head, path)
+    given = _given(context, head, path)
     made = MadeIds()
-    folder = Path(context.options.get("media_dir") or path.parent)
+    folder = context.media_dir or path.parent
     for row in chain(head, rows):
         if isinstance(row, Rejection):
             yield row
@@ -127,11 +172,9 @@ def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape
             yield error.rejection(row.where)
 
 
-def _given(options: Mapping[str, Any], head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
+def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
     """Column -> field as the user says, checked against the first rows."""
-    given = dict(options.get("map") or {})
-    if options.get("id_column"):
-        given[str(options["id_column"])] = "id"
+    given = context.column_fields
     columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     for column, meant in given.items():
         check_field(meant, where="--map")

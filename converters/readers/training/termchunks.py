@@ -11,17 +11,12 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
+from ...candidate import bad_cell
 from ..tables.cells import as_text, typed
-from .records import Columns, Shape, read_records
+from .records import Columns, RecordsReader, Shape
 
 TASK = "term_retrieval"
 _TERMS = ("term_chunk_audio_ground_truth_terms", "ground_truth_term", "ground_truth_terms")
-
-
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """One chunk, one sample."""
-    return read_records(files, context, reshape)
 
 
 def reshape(columns: Columns) -> Shape:
@@ -37,3 +32,9 @@ def reshape(columns: Columns) -> Shape:
     fields["language"] = as_text(columns.take("language", "language", "src_lang"))
     # A segment's id repeats with each of its terms; the name of the chunk's file does not.
     return Shape(fields, [("audio", audio)], name=PurePosixPath(audio).stem or None)
+
+
+class TermChunksReader(RecordsReader):
+    """One chunk, one sample."""
+
+    reshape = staticmethod(reshape)

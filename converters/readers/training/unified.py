@@ -6,13 +6,8 @@ not told) is that of its media; what it stated is kept in `extra` as `stated_mod
 
 from __future__ import annotations
 
-from ...candidate import CandidateStream, RawStream, ReadContext, bad_cell
-from .records import Columns, Shape, read_records
-
-
-def read(files: RawStream, context: ReadContext) -> CandidateStream:
-    """One row, one sample."""
-    return read_records(files, context, reshape)
+from ...candidate import bad_cell
+from .records import Columns, RecordsReader, Shape
 
 
 def reshape(columns: Columns) -> Shape:
@@ -20,3 +15,9 @@ def reshape(columns: Columns) -> Shape:
     if columns.has("messages", "conversations"):
         raise bad_cell("messages", "a conversation", "a unified row; read it as msswift", reason="other_format")
     return Shape()
+
+
+class UnifiedReader(RecordsReader):
+    """One row, one sample."""
+
+    reshape = staticmethod(reshape)

@@ -359,7 +359,7 @@ def test_clips_of_youtube_are_asked_for_once_by_their_whole_address(
     name: str, table: dict[str, bytes], expected: dict[str, tuple[str, int, int]]
 ) -> None:
     source = next(source for source in get_card(name).sources if source.kind == "youtube")
-    candidates, rejections = read("annotated", Stream(table), {**source.reader_options, "_remote": True})
+    candidates, rejections = read("annotated", Stream(table), source.reader_options, remote=True)
     assert rejections == []
     remote = {candidate.source_id: candidate.media[0][1].remote for candidate in candidates}
     assert remote == {

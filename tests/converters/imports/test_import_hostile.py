@@ -17,6 +17,7 @@ from triptych.api import _open_archive
 from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.alignments import ctm, textgrid
+from triptych.converters.readers.alignments.interval import AlignmentContext
 from triptych.errors import UsageError
 
 ODD: list[Any] = [
@@ -94,9 +95,7 @@ def raw(path: Path) -> RawFile:
 
 
 def read(format: str, files: list[RawFile], path: Path, **options: Any) -> list[Candidate | Rejection]:
-    given = {"format": format, "path": path, "map": {}, "id_column": None, "media_dir": None, "text_only": False,
-             "notes": [], "classes": [], **options}  # fmt: skip
-    found = list(get_reader(format)(iter(files), ReadContext("mine", given)))
+    found = list(get_reader(format).read(iter(files), ReadContext("mine", format=format, path=path, **options)))
     assert all(isinstance(item, Candidate | Rejection) for item in found)
     assert all(isinstance(item.source_id, str) for item in found if isinstance(item, Candidate))
     return found
@@ -149,9 +148,9 @@ def test_mutated_alignments_are_read_or_rejected(tmp_path: Path) -> None:
     wide = TEXTGRID.decode().encode("utf-16")
     for number in range(600):
         grid.write_bytes(mutated(wide if number % 3 == 0 else TEXTGRID, chance))
-        assert len(list(textgrid.read([raw(grid)], {"notes": []}))) == 1
+        assert len(list(textgrid.read([raw(grid)], AlignmentContext()))) == 1
         lines.write_bytes(mutated(b"u1 1 0.1 0.2 hi 0.9\nu1 1 0.3 0.2 ho\n", chance))
-        list(ctm.read([raw(lines)], {"notes": []}))
+        list(ctm.read([raw(lines)], AlignmentContext()))
 
 
 def test_odd_json_members_of_a_shard_are_one_outcome_each(tmp_path: Path) -> None:

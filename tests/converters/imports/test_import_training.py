@@ -34,7 +34,7 @@ def system(content: Any) -> Row:
 def read(format: str, path: Path, **options: Any) -> list[Candidate | Rejection]:
     """What the reader makes of a file; nothing is probed or stored."""
     raw = RawFile(path.name, path.as_uri(), "", None, lambda: path.open("rb"), path=path)
-    return list(get_reader(format)([raw], ReadContext("mine", {"map": {}, "notes": [], **options})))
+    return list(get_reader(format).read([raw], ReadContext("mine", **options)))
 
 
 def one(format: str, row: Row, folder: Path, **options: Any) -> Candidate:
@@ -354,7 +354,7 @@ def test_an_answer_that_is_an_option_is_no_key(tmp_path: Path) -> None:
 
 def test_the_user_names_the_columns(tmp_path: Path) -> None:
     row = {"q": "Which?", "question": "not this", "a": "cat", "clip": "/a.wav", "nr": 7}
-    found = one("qa", row, tmp_path, map={"q": "question", "a": "answer", "clip": "audio"}, id_column="nr")
+    found = one("qa", row, tmp_path, columns={"q": "question", "a": "answer", "clip": "audio"}, id_column="nr")
     assert (found.fields["question"], found.fields["answer"], paths(found)) == ("Which?", "cat", [("audio", "/a.wav")])
     assert found.source_id == "7"
 
@@ -362,7 +362,7 @@ def test_the_user_names_the_columns(tmp_path: Path) -> None:
 def test_a_column_that_is_not_there_is_told_before_any_row(tmp_path: Path) -> None:
     path = imported.table(tmp_path / "qa.jsonl", [{"question": "Which?", "answer": "cat"}])
     with pytest.raises(triptych.UsageError, match="no column 'quest'") as caught:
-        read("qa", path, map={"quest": "question"})
+        read("qa", path, columns={"quest": "question"})
     assert caught.value.hint == "did you mean --map question=question?"
 
 
@@ -471,16 +471,17 @@ def test_an_array_that_breaks_off_gives_what_came_before_and_says_where(tail: st
 def test_an_array_read_in_pieces_is_what_json_reads(
     rows: list[Row], indent: int | None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from triptych.converters.readers.tables import json as arrays
+    from triptych.converters.readers.training.records import open_rows
+    from triptych.shards import json_stream
 
     path = tmp_path_factory.mktemp("arrays") / "a.json"
     path.write_text(json.dumps(rows, indent=indent, ensure_ascii=False), encoding="utf-8", newline="")
-    whole = arrays._CHUNK
-    arrays._CHUNK = 7
+    whole = json_stream._CHUNK
+    json_stream._CHUNK = 7
     try:
-        found = [item.values if not isinstance(item, Rejection) else None for item in arrays.read_array(path)]
+        found = [item.values if not isinstance(item, Rejection) else None for item in open_rows(path)]
     finally:
-        arrays._CHUNK = whole
+        json_stream._CHUNK = whole
     assert found == [{key: value if value != "" else None for key, value in row.items()} for row in rows]
 
 

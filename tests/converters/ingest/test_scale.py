@@ -214,7 +214,7 @@ def test_transcripts_after_all_media_give_the_same_candidates(
         for name, data in [*media, *reversed(texts)]:
             yield RawFile(name, f"tar!{name}", "r", len(data), lambda data=data: io.BytesIO(data), spool=tmp_path)
 
-    found = list(get_reader("transcripts")(files(), ReadContext("d", options)))
+    found = list(get_reader("transcripts").read(files(), ReadContext("d", options)))
     order = [s * 10 + i for s in reversed(range(10)) for i in range(10)]
     assert [each.source_id for each in found if isinstance(each, Candidate)] == [f"{n:03d}" for n in order]
     assert [each.fields["text"] for each in found if isinstance(each, Candidate)] == [f"T{n % 10}" for n in order]

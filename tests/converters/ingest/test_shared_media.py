@@ -32,7 +32,7 @@ def test_the_questions_about_one_recording_share_one_stored_file(
     if not table_first:
         files = dict(reversed(files.items()))
     context = ReadContext("talks", OPTIONS, spool=spool)
-    run = ingest(store, "talks", get_reader("annotated")(Stream(files, spool=spool), context))
+    run = ingest(store, "talks", get_reader("annotated").read(Stream(files, spool=spool), context))
     assert (run.account.kept, run.account.dropped) == (40, {})
     assert one(store, "select count(distinct audio.path) from samples") == 1
     assert list(spool.iterdir()) == []
@@ -42,7 +42,7 @@ def test_the_questions_about_one_recording_share_one_stored_file(
 
 def test_broken_media_rejects_every_sample_that_shares_it(store: Store) -> None:
     files = Stream({"rows.csv": TABLE, "clips/a.wav": b"no sound"})
-    run = ingest(store, "talks", get_reader("annotated")(files, ReadContext("talks", OPTIONS)))
+    run = ingest(store, "talks", get_reader("annotated").read(files, ReadContext("talks", OPTIONS)))
     assert (run.account.kept, sum(run.account.dropped.values())) == (0, 40)
     assert len(select(store, "select * from events")) == 40
 

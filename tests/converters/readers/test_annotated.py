@@ -78,9 +78,9 @@ def test_rows_without_media_and_media_without_a_row_are_rejected_by_name() -> No
 
 def test_the_card_may_pass_over_extra_and_missing_media_with_a_count() -> None:
     notes: list[str] = []
-    options = {**BASIC, "extra_media": "ignore", "missing_media": "ignore", "notes": notes}
+    options = {**BASIC, "extra_media": "ignore", "missing_media": "ignore"}
     files = Stream({"rows.csv": "path,sentence\nb.wav,two\n", "clips/x.wav": b"X", "clips/y.wav": b"Y"})
-    assert read("annotated", files, options) == ([], [])
+    assert read("annotated", files, options, note=notes.append) == ([], [])
     assert notes == ["2 media files without a row were passed over", "1 rows without media were passed over"]
 
 
@@ -342,7 +342,7 @@ def test_audioset_lists_have_three_comment_lines_spaces_and_class_ids() -> None:
 
 def test_where_only_tables_lie_candidates_are_clips_to_be_fetched() -> None:
     files = Stream({"balanced_train_segments.csv": SEGMENTS, "class_labels_indices.csv": CLASSES})
-    [candidate], rejections = read("annotated", files, {**AUDIOSET, "_remote": True})
+    [candidate], rejections = read("annotated", files, AUDIOSET, remote=True)
     assert rejections == []
     [(kind, blob)] = candidate.media
     assert (kind, blob.remote) == (
@@ -362,9 +362,8 @@ def test_a_remote_link_is_one_column_and_groups_hold() -> None:
         "id": "id",
         "group": ["id"],
         "columns": {"captions": "caption"},
-        "_remote": True,
     }
-    candidates, rejections = read("annotated", Stream({"t.csv": table}), options)
+    candidates, rejections = read("annotated", Stream({"t.csv": table}), options, remote=True)
     assert [(c.source_id, c.fields["captions"], c.uri) for c in candidates] == [
         ("1", ["one", "three"], "https://example.org/a%20b.wav"),
         ("2", ["two"], "https://example.org/c.wav"),
@@ -391,8 +390,8 @@ def test_bad_rows_never_stop_a_table() -> None:
     candidates, rejections = table_rows(table, {}, {"text": "sentence", "start_s": "start"})
     assert [c.fields["text"] for c in candidates] == ["three"]
     assert [r.reason for r in rejections] == ["bad_row", "not_utf8", "bad_value"]
-    assert "line 2" in rejections[0].detail
-    assert "line 3" in rejections[1].detail and "'sentence'" in rejections[1].detail
+    assert rejections[0].detail.startswith("raw:rows.csv:2: 2 cells")
+    assert rejections[1].detail.startswith("raw:rows.csv:3: ") and "'sentence'" in rejections[1].detail
     assert "raw:rows.csv:4" in rejections[2].detail and "'soon'" in rejections[2].detail
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.raws import Stream, read, reasons
 from triptych.converters.candidate import RowError
-from triptych.converters.readers.annotated.nested import get_layout
+from triptych.converters.readers.annotated.nested_rows import get_layout
 from triptych.errors import UsageError
 
 LINES: dict[str, Any] = {

@@ -24,7 +24,7 @@ from triptych.catalog.sources.synthetic.source import LANGUAGES, SyntheticSource
 from triptych.catalog.sources.synthetic.speech import SAMPLE_RATE, Speech, speak, split_words
 from triptych.catalog.sources.synthetic.video import MOTIONS, SHAPES, Scene, draw_frame, encode_scene
 from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
-from triptych.converters.readers.corpora import sidecar
+from triptych.converters.readers.corpora.sidecar import SidecarReader
 from triptych.converters.readers.corpora.spool import WaitingMedia
 from triptych.errors import UsageError
 from triptych.shards.sample import SCHEMA
@@ -278,7 +278,7 @@ def raw(name: str, data: bytes | str, *, split: str | None = "train", revision: 
 
 
 def read(*files: RawFile | Rejection, context: ReadContext | None = None) -> tuple[list[Candidate], list[Rejection]]:
-    taken = list(sidecar.read(files, context or ReadContext("demo")))
+    taken = list(SidecarReader().read(files, context or ReadContext("demo")))
     kept = [one for one in taken if isinstance(one, Candidate)]
     return kept, [one for one in taken if isinstance(one, Rejection)]
 
@@ -323,7 +323,7 @@ def test_media_from_a_stream_is_kept_until_its_sidecar_comes() -> None:
                 assert opened is not None
                 yield RawFile(member.name, member.name, "", member.size, partial(cast, BinaryIO, opened))
 
-    kept = [one for one in sidecar.read(members(), ReadContext("demo")) if isinstance(one, Candidate)]
+    kept = [one for one in SidecarReader().read(members(), ReadContext("demo")) if isinstance(one, Candidate)]
     assert [(one.source_id, one.media[0][1].data) for one in kept] == [("x/b", b"noise"), ("x/a", b"sound")]
 
 

@@ -1,0 +1,137 @@
+"""The tables of a corpus as a card describes them: which format a file is, how it is packed, and how it is read.
+
+CSV, TSV, JSON, JSON Lines, Parquet and lines of columns, plain, .gz, .bz2 or .xz; memory does not grow with the file.
+One bad row is a `Rejection` and never stops a table; what comes behind a place where JSON or a compressed stream
+breaks off cannot be read, and the `Rejection` for it is marked `damaged`.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+
+from ....errors import UsageError
+from ...candidate import Blob, RawFile, Rejection
+from ..tables.cells import Place, Row, Rows
+from ..tables.csv import CsvOptions, read_csv
+from ..tables.json import read_json, read_jsonl
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".txt": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+_PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_BROKEN_OFF = (EOFError, OSError, zlib.error, lzma.LZMAError)
+_PARQUET_ROWS = 1000
+_BOM = b"\xef\xbb\xbf"
+_BAD_ROW = frozenset({"bad_json", "not_an_object"})
+"""What a single line of JSON can be; in the account of a pull it is a `bad_row`, as a bad line of a CSV is."""
+
+
+def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Rows:
+    """The rows of one table.
+
+    Args:
+        stream: Its bytes from the start; Parquet must be seekable.
+        options: The table's entry on the card, see reader.py.
+    """
+    path = PurePosixPath(file.name)
+    packed = _PACKED.get(path.suffix.lower())
+    suffix = path.with_suffix("").suffix if packed else path.suffix
+    name = str(options.get("format") or FORMATS.get(suffix.lower()) or "")
+    if name not in ("csv", "tsv", "lines", "json", "jsonl", "parquet"):
+        raise UsageError(f"tables: {file.name}: `format` is csv, tsv, lines, json, jsonl or parquet; not {name!r}.")
+    opened: Any = packed(stream) if packed else stream
+    place = Place(file.name, file.uri)
+    try:
+        for item in _rows(name, opened, place, options):
+            is_bad_line = isinstance(item, Rejection) and not item.damaged and item.reason in _BAD_ROW
+            yield replace(item, reason="bad_row") if is_bad_line and isinstance(item, Rejection) else item
+    except _BROKEN_OFF as error:
+        yield Rejection(file.name, "damaged_table", f"{file.uri}: {error}", file.uri, damaged=True)
+    finally:
+        if packed:
+            opened.close()
+
+
+def _rows(name: str, stream: BinaryIO, place: Place, options: Mapping[str, Any]) -> Rows:
+    if name in ("csv", "tsv"):
+        return read_csv(stream, place, csv_options(options, "\t" if name == "tsv" else ","))
+    if name == "lines":
+        return _read_lines(stream, place, options)
+    if name == "jsonl":
+        return read_jsonl(stream, place)
+    if name == "json":
+        keyed = options.get("keyed")
+        at, single = str(options.get("records") or ""), bool(options.get("single"))
+        return read_json(stream, place, at=at, keyed=str(keyed) if keyed else None, single=single)
+    return _read_parquet(stream, place)
+
+
+def csv_options(entry: Mapping[str, Any], delimiter: str) -> CsvOptions:
+    """The options of a CSV as a card writes them."""
+    given = entry.get("delimiter", delimiter)
+    return CsvOptions(
+        delimiter=tuple(map(str, given)) if isinstance(given, list) else str(given),
+        encoding=str(entry.get("encoding", "utf-8-sig")),
+        quoted=False if entry.get("quoting") == "none" else None,
+        escape=entry.get("escape"),
+        header=tuple(map(str, entry["header"])) if entry.get("header") else None,
+        comment=entry.get("comment"),
+        skip=int(entry.get("skip", 0)),
+        skip_initial_space=bool(entry.get("skip_initial_space", False)),
+        rest=bool(entry.get("rest")),
+    )
+
+
+def _read_lines(stream: BinaryIO, place: Place, options: Mapping[str, Any]) -> Rows:
+    """Columns with any white space between them; the last of `header` takes the rest of the line."""
+    header = [str(name) for name in options.get("header") or ("id", "text")]
+    for number, raw in enumerate(stream, start=1):
+        try:
+            # Bytes split at the blanks of ASCII only: a no-break space is part of an id.
+            cells: list[str | None] = [cell.decode() for cell in raw.removeprefix(_BOM).split(None, len(header) - 1)]
+        except UnicodeDecodeError as error:
+            yield place.rejection(number, "not_utf8", f"byte {error.start}: {raw[:40]!r}")
+            continue
+        if cells:
+            cells = [cell.strip() if cell else None for cell in [*cells, *[None] * (len(header) - len(cells))]]
+            yield Row(dict(zip(header, cells, strict=True)), f"{place.uri}:{number}")
+
+
+def _read_parquet(stream: BinaryIO, place: Place) -> Rows:
+    import pyarrow as pa
+
+    from ..tables.parquet import read_parquet
+
+    try:
+        yield from read_parquet(stream, place, batch=_PARQUET_ROWS)
+    except pa.ArrowException as error:
+        said = str(error).splitlines()[0]
+        yield Rejection(place.name, "corrupt_parquet", f"{place.uri}: {said}", place.uri, damaged=True)
+
+
+def open_blob(blob: Blob) -> BinaryIO:
+    """The bytes of a table that is read more than once, or back and forth."""
+    if blob.data is not None:
+        return io.BytesIO(blob.data)
+    assert blob.path is not None
+    return blob.path.open("rb")
+
+
+def seekable(file: RawFile) -> bool:
+    """Whether a table of this name must be read back and forth."""
+    return PurePosixPath(file.name).suffix.lower() == ".parquet"

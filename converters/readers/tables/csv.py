@@ -1,0 +1,236 @@
+"""Rows of CSV and TSV files.
+
+A cell is quoted as RFC 4180 has it, where the table is quoted at all: many TSVs are not (Common Voice), and a lone
+quotation mark in them is a letter like any other. A quoted cell may run over several lines, but never over lines that
+are rows of their own: of a TSV these are then the rows they look like, in a CSV they are rejected, each with its
+number. So no text ever holds other rows, and no row vanishes.
+
+`is_quoted_tsv` tells from a whole file whether it is quoted; of a stream, which is read once, line after line tells.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ....errors import UsageError
+from ...candidate import Rejection
+from .cells import Place, Row, Rows
+
+CSV_FIELD_BYTES = 16 * 1024 * 1024
+_DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_SWALLOWED = "a quoted cell runs over lines that are rows of their own (a quotation mark that is not closed?)"
+
+
+@dataclass(frozen=True, slots=True)
+class CsvOptions:
+    """How a table is written.
+
+    Attributes:
+        delimiter: The mark between cells; of several the first that stands in the first line; None tells it from there.
+        quoted: Whether cells may be quoted; None: a CSV is, of a TSV every line tells.
+        header: The column names, where the file has no line of them.
+        comment: How lines begin that are no rows.
+        skip: So many lines stand before the table.
+        rest: The last column takes the rest of the line.
+        strict: A user's table: a header that cannot be one is a UsageError, NUL is not left out.
+    """
+
+    delimiter: str | tuple[str, ...] | None = None
+    encoding: str = "utf-8-sig"
+    quoted: bool | None = None
+    escape: str | None = None
+    header: tuple[str, ...] | None = None
+    comment: str | None = None
+    skip: int = 0
+    skip_initial_space: bool = False
+    rest: bool = False
+    strict: bool = False
+
+
+def read_csv(stream: BinaryIO, place: Place, options: CsvOptions) -> Rows:
+    """The rows of a table in file order, with the line on which each begins."""
+    csv.field_size_limit(CSV_FIELD_BYTES)
+    # Not closed here: the stream belongs to the caller, and closing the wrapper would close it.
+    text = io.TextIOWrapper(stream, encoding=options.encoding, errors="surrogateescape", newline="")
+    try:
+        yield from _Table(text, place, options).rows()
+    finally:
+        text.detach()
+
+
+class _Table:
+    def __init__(self, text: Iterable[str], place: Place, options: CsvOptions) -> None:
+        self.place = place
+        self.options = options
+        self.taken: list[str] = []
+        self.number = 0
+        self._text = iter(text)
+        first = self._first_line()
+        self.delimiter = _delimiter(options.delimiter, first)
+        self.width = len(options.header or ())
+        self._first = [first] if first else []
+
+    def _first_line(self) -> str:
+        return next(self._wanted(), "")
+
+    def _wanted(self) -> Iterator[str]:
+        """Lines without comments; `number` is that of the last one, as an editor counts."""
+        options = self.options
+        for line in self._text:
+            self.number += 1
+            if self.number > options.skip and not (options.comment and line.startswith(options.comment)):
+                yield line if options.strict else line.replace("\0", "")
+
+    def _lines(self) -> Iterator[str]:
+        """Lines for the parser, noted in `taken` until its row is finished."""
+        taken = self.taken
+        for line in self._first:
+            taken.append(line)
+            yield line
+        for line in self._wanted():
+            taken.append(line)
+            yield line
+
+    def rows(self) -> Rows:
+        options = self.options
+        header = list(options.header) if options.header else None
+        parser = self._parser(self._lines(), quoted=options.quoted is not False)
+        taken, where = self.taken, f"{self.place.uri}:"
+        start = max(self.number, 1)
+        while True:
+            try:
+                cells = next(parser)
+            except StopIteration:
+                if header is None:
+                    self._refuse("it is empty: a CSV starts with a line of column names")
+                return
+            except csv.Error as error:
+                if header is None:
+                    self._refuse(f"line {start}: {error}")
+                    header = []
+                yield from self._one_by_one(header, start, str(error))
+            else:
+                if len(taken) > 1 and header is not None and self._is_swallowed(header):
+                    yield from self._one_by_one(header, start, None)
+                elif not cells or cells == [""]:
+                    pass
+                elif header is None:
+                    header = self._header(cells)
+                elif len(cells) == len(header) and all(map(str.isascii, taken)):
+                    yield Row(dict(zip(header, [cell or None for cell in cells], strict=True)), f"{where}{start}")
+                else:
+                    yield self._row(header, cells, start)
+            taken.clear()
+            start = self.number + 1
+
+    def _parser(self, lines: Iterable[str], *, quoted: bool) -> Iterator[list[str]]:
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+            escapechar=self.options.escape,
+            skipinitialspace=self.options.skip_initial_space,
+            strict=quoted,
+        )
+
+    def _is_swallowed(self, header: list[str]) -> bool:
+        """Whether every line of a row has the marks of a row; of a table of one column any line has."""
+        marks = len(header) - 1
+        counts = [line.count(self.delimiter) for line in self.taken]
+        return marks > 0 and all(count == marks or (self.options.rest and count > marks) for count in counts)
+
+    def _one_by_one(self, header: list[str], start: int, error: str | None) -> Rows:
+        """What a broken quote ran over, line by line; `error` None: it is whole, but looks like rows of their own."""
+        literal = self.options.quoted is None and self.delimiter == "\t"
+        for number, line in enumerate(list(self.taken), start):
+            if not line.strip("\r\n"):
+                continue
+            if error is None and not literal:
+                yield self._bad(number, "bad_row", _SWALLOWED)
+                continue
+            try:
+                [cells] = self._parser([line], quoted=not literal)
+            except (csv.Error, ValueError) as problem:
+                yield self._bad(number, "bad_row", str(problem) or error or "")
+            else:
+                yield self._row(header, cells, number)
+
+    def _row(self, header: list[str], cells: list[str], line: int) -> Row | Rejection:
+        if self.options.rest and len(cells) > len(header):
+            cells = [*cells[: len(header) - 1], self.delimiter.join(cells[len(header) - 1 :])]
+        if len(cells) != len(header):
+            return self._bad(line, "bad_row", f"{len(cells)} cells, but there are {len(header)} columns")
+        for name, cell in zip(header, cells, strict=True):
+            if _is_undecoded(cell):
+                wanted = f"not in the encoding of the table ({self.options.encoding.removesuffix('-sig')})"
+                detail = f"column {name!r} is {wanted}: {cell[:40]!a}; convert the file first, for example with iconv"
+                return self._bad(line, "not_utf8", detail)
+        return Row({name: cell or None for name, cell in zip(header, cells, strict=True)}, f"{self.place.uri}:{line}")
+
+    def _bad(self, line: int, reason: str, detail: str) -> Rejection:
+        return self.place.rejection(line, reason, detail)
+
+    def _header(self, cells: list[str]) -> list[str]:
+        header = [name.strip() for name in cells]
+        path = self.place.uri
+        if self.options.strict and any(_is_undecoded(name) for name in header):
+            raise UsageError(f"{path}: line 1: not UTF-8.", hint=f"iconv -f UTF-16 -t UTF-8 {path} (or another -f)")
+        doubled = sorted({name for name in header if name and header.count(name) > 1})
+        if self.options.strict and doubled:
+            raise UsageError(f"{path}: line 1: column name(s) {', '.join(doubled)} stand twice.")
+        return header
+
+    def _refuse(self, said: str) -> None:
+        if self.options.strict:
+            raise UsageError(f"{self.place.uri}: {said}.")
+
+
+def _is_undecoded(text: str) -> bool:
+    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def guess_delimiter(first: str) -> str:
+    """The mark that stands most often in the header line."""
+    return max(_DELIMITERS, key=lambda mark: (first.count(mark), mark == ","))
+
+
+def _delimiter(given: str | tuple[str, ...] | None, first: str) -> str:
+    if given is None:
+        return guess_delimiter(first)
+    if isinstance(given, str):
+        return given
+    return next((mark for mark in given if mark in first), given[-1])
+
+
+def is_quoted_tsv(lines: Iterable[str]) -> bool | None:
+    """Whether the cells of a TSV are quoted, told by all of its lines; None where only single rows can tell.
+
+    Not quoted is a table whose lines are all complete, and in which a cell begins with a quotation mark that its line
+    does not close, or whose quoted cells had no need of it while others, header included, are bare.
+    """
+    width, odd, doubled, needless, bare = 0, False, False, False, False
+    for line in lines:
+        if not width:
+            width = line.count("\t") + 1
+            if line.startswith('"'):
+                return True
+        if line.count("\t") + 1 != width and line.strip("\r\n"):
+            return None
+        if '"' not in line:
+            bare = True
+            continue
+        for cell in line.rstrip("\r\n").split("\t"):
+            if cell.startswith('"'):
+                whole = _QUOTED.fullmatch(cell) is not None and len(cell) > 1
+                odd |= not whole
+                doubled |= whole and '""' in cell[1:-1]
+                needless |= whole and '"' not in cell[1:-1]
+    if odd:
+        return False
+    return None if doubled or not needless or not bare else False

@@ -1,0 +1,39 @@
+"""Rows of Parquet files, a few at a time: rows may hold media.
+
+Class labels of Hugging Face `datasets` come as their names, by the metadata of the schema; a number without a name is
+refused, so that no bare number ever stands for a class.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from ...candidate import RowError
+from ..mapping.class_labels import Features
+from .cells import Place, Row, Rows, as_cell
+
+
+def read_parquet(source: Any, place: Place, *, batch: int = 100) -> Rows:
+    """Rows of a Parquet file (a path, or a stream that can seek); raises pyarrow's errors where it is none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    with closing(pq.ParquetFile(source)) as parquet:
+        features = Features.of_schema(parquet.schema_arrow)
+        try:
+            for part in parquet.iter_batches(batch_size=batch):
+                for values in part.to_pylist(maps_as_pydicts="lossy"):
+                    where = f"{place.uri}#row={number}"
+                    number += 1
+                    try:
+                        named = features.named(values)
+                    except RowError as error:
+                        yield error.rejection(where)
+                    else:
+                        yield Row({name: as_cell(value) for name, value in named.items()}, where)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            where = f"{place.uri}#row={number}"
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            yield RowError("corrupt_parquet", said).rejection(where, damaged=True)

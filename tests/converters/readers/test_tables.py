@@ -1,0 +1,205 @@
+"""The one layer that reads tables: quoting, encodings, nulls, class labels and nested media, the same for every use."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.raws import Stream, read
+from triptych.converters.candidate import RawFile, Rejection
+from triptych.converters.readers.tables.cells import Place, Row, Rows
+from triptych.converters.readers.tables.csv import CsvOptions, read_csv
+from triptych.converters.readers.tables.user_table import read_table
+from triptych.errors import UsageError
+
+WORDS = ["null", "NA", "nan", "None", "N/A", "true", "007", "1e5", "-", "NULL", "#N/A"]
+
+
+def rows(found: Rows) -> list[Any]:
+    """Rows by their values; a rejection as its line and reason."""
+    return [(item.candidate, item.reason) if isinstance(item, Rejection) else item.values for item in found]
+
+
+def table(path: Path, content: str | bytes, format: str = "csv") -> list[Any]:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return rows(read_table(path, format))
+
+
+def raw(path: Path) -> RawFile:
+    return RawFile(path.name, path.as_uri(), "", path.stat().st_size, lambda: path.open("rb"), path=path)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['"Begins here', "is whole", 'ends there"'],
+        ['"never closed', "two", "three"],
+        ['he said "no"', '"', '""'],
+        ['"The whole sentence."', "two", 'and "some" words'],
+        ['"a" b', 'c "d', '"e"f"'],
+    ],
+)
+def test_a_tsv_without_quoting_is_read_letter_for_letter(tmp_path: Path, texts: list[str]) -> None:
+    lines = [f"s{number}\tc{number}.wav\t{text}\t2" for number, text in enumerate(texts)]
+    found = table(tmp_path / "t.tsv", "\n".join(["client_id\tpath\tsentence\tup_votes", *lines]) + "\n")
+    assert [row["sentence"] for row in found] == texts
+    assert [row["path"] for row in found] == [f"c{number}.wav" for number in range(len(texts))]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+def test_a_tsv_that_a_program_quoted_is_read_as_it_was_meant(tmp_path: Path, quoting: int) -> None:
+    out = io.StringIO()
+    texts = ['he said "no"', "a\ttab", "two\nlines", "plain", '"']
+    csv.writer(out, delimiter="\t", quoting=quoting, lineterminator="\n").writerows(
+        [["path", "sentence"], *([f"{number}.wav", text] for number, text in enumerate(texts))]
+    )
+    assert [row["sentence"] for row in table(tmp_path / "t.tsv", out.getvalue())] == texts
+
+
+def test_lines_that_a_lone_quote_of_a_csv_runs_over_are_rejected_each_with_its_number(tmp_path: Path) -> None:
+    found = table(tmp_path / "t.csv", 'path,n,text\na,1,one\nb,2,"two\nc,3,three\nd,4,four"\ne,5,five\n')
+    one, *swallowed, five = found
+    assert (one["text"], five["text"]) == ("one", "five")
+    assert swallowed == [("t.csv:3", "bad_row"), ("t.csv:4", "bad_row"), ("t.csv:5", "bad_row")]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_line_only(tmp_path: Path) -> None:
+    found = table(tmp_path / "t.csv", 'path,n,text\na,1,"one\nb,2,two\nc,3,three\n')
+    assert found[0] == ("t.csv:2", "bad_row")
+    assert [row["text"] for row in found[1:]] == ["two", "three"]
+
+
+def test_a_quoted_cell_of_many_lines_is_one_text(tmp_path: Path) -> None:
+    text = 'one, "two",\n\nthree'
+    quoted = text.replace('"', '""')
+    assert table(tmp_path / "t.csv", f'path,n,text\na,1,"{quoted}"\n')[0]["text"] == text
+
+
+def test_a_tsv_in_an_archive_keeps_its_rows_too() -> None:
+    content = 'path\tsentence\nc0.wav\tone\nc1.wav\t"two\nc2.wav\tthree\nc3.wav\tfour"\n'
+    options = {
+        "tables": [{"file": "t.tsv"}], "media": {"audio": "{path}"}, "id": "path", "columns": {"text": "sentence"}
+    }  # fmt: skip
+    files = Stream({"t.tsv": content, **{f"c{number}.wav": b"x" for number in range(4)}})
+    found, rejections = read("annotated", files, options)
+    assert [c.fields["text"] for c in found] == ["one", '"two', "three", 'four"']
+    assert rejections == []
+
+
+def test_words_that_look_like_null_or_numbers_stay_words(tmp_path: Path) -> None:
+    lines = [{"text": word, "speaker": word} for word in WORDS]
+    as_csv = "text,speaker\n" + "".join(f"{word},{word}\n" for word in WORDS)
+    pq.write_table(pa.Table.from_pylist(lines), tmp_path / "t.parquet")
+    assert table(tmp_path / "t.csv", as_csv) == lines
+    assert table(tmp_path / "t.jsonl", "\n".join(map(json.dumps, lines)), "jsonl") == lines
+    assert table(tmp_path / "t.json", json.dumps(lines), "json") == lines
+    assert rows(read_table(tmp_path / "t.parquet", "parquet")) == lines
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize(
+    ("format", "content"),
+    [
+        ("csv", "id,text\r\na,un\r\nb,d\u00e9\r\n"),
+        ("csv", "id\ttext\na\tun\nb\td\u00e9\n"),
+        ("jsonl", '{"id": "a", "text": "un"}\r\n{"id": "b", "text": "d\u00e9"}'),
+        ("json", '[{"id": "a", "text": "un"}, {"id": "b", "text": "d\u00e9"}]'),
+    ],
+)
+def test_a_byte_order_mark_and_packing_change_nothing(tmp_path: Path, format: str, content: str, pack: Any) -> None:
+    data = pack(b"\xef\xbb\xbf" + content.encode())
+    assert table(tmp_path / "t.x", data, format) == [{"id": "a", "text": "un"}, {"id": "b", "text": "d\u00e9"}]
+
+
+def test_lines_of_columns_part_at_blanks_of_ascii_only() -> None:
+    content = "\ufeffutt\u00a01 deux\u00a0mots \r\nutt2\t\u3053\u3000\u4e16\n".encode()
+    options = {"tables": [{"file": "text", "format": "lines"}], "media": {"audio": "{id}.*"}, "id": "id",
+               "columns": {"text": "text"}}  # fmt: skip
+    found, _ = read("annotated", Stream({"text": content, "utt\u00a01.wav": b"x", "utt2.wav": b"y"}), options)
+    assert [(c.source_id, c.fields["text"]) for c in found] == [
+        ("utt\u00a01", "deux\u00a0mots"), ("utt2", "\u3053\u3000\u4e16")
+    ]  # fmt: skip
+
+
+LABEL = {"_type": "ClassLabel", "names": ["angry", "happy"]}
+
+
+def labelled(path: Path, values: list[Any], feature: Any = LABEL, type_: pa.DataType | None = None) -> Path:
+    features = {"label": feature, "audio": {"_type": "Audio"}}
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    names = [f"{number}.wav" for number in range(len(values))]
+    pq.write_table(pa.table({"label": pa.array(values, type_), "audio": names}).replace_schema_metadata(metadata), path)
+    return path
+
+
+def test_class_labels_are_names_for_every_reader_of_parquet(tmp_path: Path) -> None:
+    path = labelled(tmp_path / "t.parquet", [1, 0, -1, -7, 2, None])
+    expected = ["happy", "angry", None, None, ("bad_value",), None]
+    found = [(r[1],) if isinstance(r, tuple) else r["label"] for r in rows(read_table(path, "parquet"))]
+    assert found == expected
+    candidates, rejections = read("table", [raw(path)], format="parquet")
+    assert [c.fields["labels"] for c in candidates] == [["happy"], ["angry"], None, None, None]
+    assert [r.reason for r in rejections] == ["bad_value"] and "column 'label'" in rejections[0].detail
+    options = {"id": "row", "labels": "label"}
+    candidates, rejections = read("columns", [raw(path)], options)
+    assert [c.fields.get("labels") for c in candidates] == [["happy"], ["angry"], None, None, None]
+    assert [r.reason for r in rejections] == ["bad_value"]
+
+
+def test_class_labels_inside_lists_and_objects_are_names_too(tmp_path: Path) -> None:
+    path = labelled(tmp_path / "a.parquet", [[0, 1], []], {"_type": "List", "feature": LABEL})
+    assert [r["label"] for r in rows(read_table(path, "parquet"))] == [["angry", "happy"], []]
+    path = labelled(tmp_path / "b.parquet", [{"emotion": 1, "n": 1}], {"emotion": LABEL, "n": {"dtype": "int64"}})
+    assert [r["label"] for r in rows(read_table(path, "parquet"))] == [{"emotion": "happy", "n": 1}]
+
+
+def microphones(path: Path, **columns: Any) -> Path:
+    pq.write_table(pa.Table.from_pylist([{"id": "a", "text": "un", **columns}]), path)
+    return path
+
+
+def test_media_that_no_field_takes_is_told_of_and_never_text(tmp_path: Path) -> None:
+    sound = {"bytes": b"RIFF", "path": "a.wav"}
+    path = microphones(tmp_path / "t.parquet", head=sound, throat=sound, deep={"inner": {"sound": sound}})
+    notes: list[str] = []
+    [one], _ = read("table", [raw(path)], format="parquet", columns={"throat": "audio"}, note=notes.append)
+    assert [blob.data for _, blob in one.media] == [b"RIFF"] and "extra" not in one.fields
+    assert [note.split(" holds")[0] for note in notes] == ["column 'head'", "column 'deep'"]
+    [two], _ = read("table", [raw(path)], format="parquet", columns={"throat": "audio", "head": "audio"})
+    assert [kind for kind, _ in two.media] == ["audio", "audio"]
+
+
+def test_a_table_whose_media_no_column_names_says_where_the_bytes_are(tmp_path: Path) -> None:
+    sound = {"bytes": b"RIFF", "path": "a.wav"}
+    path = microphones(tmp_path / "t.parquet", head=sound, throat=sound)
+    with pytest.raises(UsageError, match=r"bytes stand in head\.bytes, throat\.bytes") as caught:
+        read("table", [raw(path)], format="parquet")
+    assert "--map head=audio --map throat=audio" in str(caught.value.hint)
+    path = microphones(tmp_path / "n.parquet", context={"audio": sound})
+    with pytest.raises(UsageError, match=r"bytes stand in context\.audio\.bytes"):
+        read("table", [raw(path)], format="parquet")
+    _, [rejection] = read("table", [raw(path)], format="parquet", columns={"context": "audio"})
+    assert rejection.reason == "bad_value" and "context.audio.bytes" in rejection.detail
+
+
+def test_a_rejection_names_file_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"audio,text,start\na.wav,caf\xe9,1\nb.wav,two,soon\n")
+    _, [encoding, number] = read("table", [raw(path)], format="csv")
+    assert encoding.detail.startswith(f"{path}:2: column 'text'") and encoding.reason == "not_utf8"
+    assert number.detail.startswith(f"{path}:3: column 'start': expected a number, got 'soon'")
+
+
+def test_a_stream_is_read_once_and_left_open() -> None:
+    stream = io.BytesIO(b"a;b\n1;2\n")
+    [row] = read_csv(stream, Place("t", "t"), CsvOptions())
+    assert isinstance(row, Row) and row.values == {"a": "1", "b": "2"} and not stream.closed
