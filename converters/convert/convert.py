@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import ProblemsFound
+from ...shards.exports import MEDIA_COLUMNS
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import check_template
@@ -87,7 +88,9 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
     chosen = None
     if target.max_samples is not None and target.seed is not None:
         chosen = _draw(_rows(inputs, target, view, ConvertResult(inputs.format, target.to)), target)
-    with Output(target.out, media_columns=view.media_columns) as output:
+    with Output(
+        target.out, media_columns=MEDIA_COLUMNS if view.media_columns is None else view.media_columns
+    ) as output:
         leak: str | None = None
         for made in _rows(inputs, target, view, result):
             if chosen is not None and made[0].row["id"] not in chosen:
@@ -103,7 +106,8 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
         if output.rows:
             output.publish()
             result.out.append(target.out)
-            result.next_command = view.train_command(target.out.absolute(), target.options, output.used)
+            if view.train_command is not None:
+                result.next_command = view.train_command(target.out.absolute(), target.options, output.used)
         elif set(result.reasons) == {"no_prompt"} and inputs.format == "msswift":
             result.notes.append("no row has messages; unified rows become msswift by: triptych convert unified IN OUT")
     return result
@@ -121,7 +125,7 @@ def _rows(inputs: Inputs, target: Target, view: View, result: ConvertResult) -> 
         try:
             line = encode(made.row)
         except UnicodeEncodeError as error:
-            result.refuse(Problem(made.where, "not_unicode", f"half a letter: {error.reason}"))
+            result.refuse(Problem(made.where, "not_unicode", f"unpaired surrogate: {error.reason}"))
             continue
         judged = ids.judge(made.row, line)
         if judged == "duplicate":

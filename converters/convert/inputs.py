@@ -1,7 +1,6 @@
 """Files as samples, by the readers that `import` uses; media is named where it lies and not opened.
 
-A sample is a mapping of the columns of the schema that are not null, with what views add to it (see views/base.py):
-`audio_paths`, `video_paths`, `image_paths`, `effective_task`, `base_language`, `upper`.
+A sample is a mapping of the columns of the schema that are not null, with `audio_paths`, `video_paths`, `image_paths`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from ..imports.columns import LIST_FIELDS, MEDIA, check_field
 from ..imports.formats import FORMATS, ImportFormat
 from ..readers import get_reader
 from ..readers.corpora.folder import AUDIO, IMAGE, VIDEO
-from ..views.base import effective_task, language_of
 from .options import ConvertOptions
 from .result import Problem
 
@@ -169,8 +167,7 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
             raise RowError("unknown_media", f"{path}: the ending names no kind of media")
         sample.setdefault(f"{known}_paths", []).append(path)
     sample["modality"] = inputs.modality or sample.get("modality") or _modality(sample)
-    sample |= {"effective_task": effective_task(sample), "base_language": language_of(sample.get("language"))}
-    return sample | {"upper": False}
+    return sample
 
 
 def _path(kind: str, blob: Blob) -> str:

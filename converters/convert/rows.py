@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...validators.formats import FORMATS as VALIDATORS
-from ..views import Skip, View, ViewOptions
-from ..views.prompts import NEVER_AN_ANSWER, check_template, field_of
-from .inputs import Found, Sample
+from ..views import View, ViewOptions
+from ..views.batch import BatchRow, RowMaker
+from .inputs import Found
 from .result import Problem
 
 SKIPPED: Mapping[str, str] = {
@@ -24,6 +24,11 @@ SKIPPED: Mapping[str, str] = {
     "span_unsupported": "the format knows no spans of media: `triptych import`, then `triptych export` cuts them",
 }
 """What the reason codes of views say of a row."""
+
+
+BATCH_ROWS = 2048
+BATCH_CHARACTERS = 400_000
+"""A batch of rows made at once ends at either: memory stays flat where rows are long."""
 
 
 @dataclass(slots=True)
@@ -44,43 +49,69 @@ def make_rows(
         files: Whether the media named must exist.
         warnings: Counts, by code, what the consumer would use otherwise than it reads.
     """
-    validator = VALIDATORS[view.format].Rows(task=options.task, files=files)
-    fields = _told_fields(options)
+    validator = VALIDATORS[view.format].Rows(task=options.task, files=files) if view.format else None
     number = 0
-    for found in samples:
-        if isinstance(found, Problem):
-            yield found
-            continue
-        row = _row(found.sample, view, options)
-        if isinstance(row, Skip):
-            yield Problem(found.where, row.reason, SKIPPED.get(row.reason, row.reason))
-            continue
-        number += 1
-        findings = list(validator.check(number, row))
-        error = next((finding for finding in findings if finding.severity == "error"), None)
-        if error is not None:
-            value = f": {error.value}" if error.value else ""
-            yield Problem(found.where, error.code, f"{error.message}{value}")
-            continue
-        warnings.update(finding.code for finding in findings)
-        yield Made(row, found.where, _leaks(found.sample, fields, row, options))
+    with RowMaker(view, options) as maker:
+        for found, made in _batches(samples, maker):
+            if isinstance(found, Problem):
+                yield found
+                continue
+            if isinstance(made, Problem):
+                yield made
+                continue
+            number += 1
+            findings = list(validator.check(number, made.row)) if validator else []
+            error = next((finding for finding in findings if finding.severity == "error"), None)
+            if error is not None:
+                value = f": {error.value}" if error.value else ""
+                yield Problem(found.where, error.code, f"{error.message}{value}")
+                continue
+            warnings.update(finding.code for finding in findings)
+            yield Made(made.row, found.where, made.gives_it_away)
 
 
-def _row(sample: Sample, view: View, options: ViewOptions) -> dict[str, Any] | Skip:
-    if sample.get("start_s") is not None or sample.get("end_s") is not None:
-        return Skip("span_unsupported")
-    return view.row(sample, options)
+def _batches(
+    samples: Iterable[Found | Problem], maker: RowMaker
+) -> Iterator[tuple[Found | Problem, BatchRow | Problem | None]]:
+    """Every item with its row or why there is none, in order; so many samples at once as a batch holds."""
+    waiting: list[Found | Problem] = []
+    held = characters = 0
+    for item in samples:
+        waiting.append(item)
+        if isinstance(item, Found):
+            held += 1
+            characters += sum(len(value) for value in item.sample.values() if isinstance(value, str))
+        if held >= BATCH_ROWS or characters >= BATCH_CHARACTERS or len(waiting) > 4 * BATCH_ROWS:
+            yield from _made(waiting, maker)
+            waiting, held, characters = [], 0, 0
+    yield from _made(waiting, maker)
 
 
-def _told_fields(options: ViewOptions) -> list[str]:
-    """The fields of the user template that could give the answer away."""
-    if options.user_template is None or options.allow_answer_in_prompt:
+def _made(items: list[Found | Problem], maker: RowMaker) -> Iterator[tuple[Found | Problem, BatchRow | Problem | None]]:
+    made = iter(_rows([item for item in items if isinstance(item, Found)], maker))
+    for item in items:
+        yield item, next(made) if isinstance(item, Found) else None
+
+
+def _rows(batch: list[Found], maker: RowMaker) -> list[BatchRow | Problem]:
+    if not batch:
         return []
-    return [name for name in check_template(options.user_template) if name not in NEVER_AN_ANSWER]
+    import pyarrow as pa
+
+    try:
+        rows = maker.rows([found.sample for found in batch])
+    except UnicodeEncodeError as error:
+        if len(batch) == 1:
+            return [Problem(batch[0].where, "not_unicode", f"unpaired surrogate: {error.reason}")]
+    except (pa.ArrowException, TypeError) as error:
+        if len(batch) == 1:
+            return [Problem(batch[0].where, "wrong_type", str(error).splitlines()[0])]
+    else:
+        return [_skipped(found, row) for found, row in zip(batch, rows, strict=True)]
+    half = len(batch) // 2  # the row at fault is found by halves
+    return [*_rows(batch[:half], maker), *_rows(batch[half:], maker)]
 
 
-def _leaks(sample: Sample, fields: list[str], row: Mapping[str, Any], options: ViewOptions) -> bool:
-    if not fields or sample.get("messages"):
-        return False
-    answer = row["solution"] if options.task == "grpo" else row["messages"][-1]["content"]
-    return any(answer in (field_of(name, sample, options) or "") for name in fields)
+def _skipped(found: Found, row: BatchRow) -> BatchRow | Problem:
+    skip = "span_unsupported" if found.sample.keys() & {"start_s", "end_s"} else row.skip
+    return row if skip is None else Problem(found.where, skip, SKIPPED.get(skip, skip))

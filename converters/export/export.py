@@ -25,12 +25,13 @@ from ...shards.lock import locked
 from ...shards.query import close_sandbox, connect
 from ...shards.store import Store, quote
 from ...shards.tables import ALL_DATASETS, EVENTS
+from ..views.prepare import create_macros, create_prepared, statements
 from .cut_media import derive_media
 from .manifest import make_manifest, write_notice
 from .options import ExportOptions
 from .render import count_outcomes, make_rows, refuse_leaks, render
 from .request import Request, make_request
-from .select import CorpusFacts, ExportFilter, choose, definitions, describe, prepare
+from .select import CorpusFacts, ExportFilter, choose, definitions, describe, place_media
 
 if TYPE_CHECKING:
     import duckdb
@@ -117,14 +118,14 @@ def _publish(
     versions = store.versions()
     folder = store.root / "exports" / request.name
     _bound(store, connection)
+    create_macros(connection, request.options)
     choose(connection, request.selection, facts=facts)
     derive_media(store, connection)
-    view = prepare(
-        connection, request.selection, request.view, request.options, facts=facts, media_root=request.media_root
-    )
+    place_media(connection, request.selection, facts=facts, media_root=request.media_root)
+    create_prepared(connection)
     run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
     with _scratch(folder, key) as scratch:
-        made = make_rows(connection, request, view, scratch)
+        made = make_rows(connection, request, scratch)
         counts = count_outcomes(connection)
         _account(run, counts)
         if not counts.get("written"):
@@ -136,9 +137,9 @@ def _publish(
         finished = scratch / "version"
         finished.mkdir()
         ordered = render(connection, request, finished)
-        statements = [*definitions(connection), made, ordered]
+        sql = [*definitions(connection), *statements(request.options), made, ordered]
         manifest = make_manifest(
-            connection, request, run, counts=counts, tables=versions, sql=statements, note=options.note, key=key
+            connection, request, run, counts=counts, tables=versions, sql=sql, note=options.note, key=key
         )
         write_notice(connection, finished / "NOTICE", request)
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
@@ -239,7 +240,9 @@ def _result(version: exports.Version, request: Request, *, reused: bool) -> Expo
         warnings.append(f"{manifest['unvalidated_rows']:,} rows were never validated: run `triptych validate` first")
     if manifest["rejected_rows"]:
         warnings.append(f"{manifest['rejected_rows']:,} rows were rejected by the rules and are in all the same")
-    command = request.view.train_command(version.data, request.options, exports.columns(version))
+    command = None
+    if request.view.train_command is not None:
+        command = request.view.train_command(version.data, request.options, exports.columns(version))
     return ExportResult(version, reused, dict(manifest["counts"]), warnings, command)
 
 

@@ -11,8 +11,7 @@ from ...shards.sample import check_name
 from ...shards.store import Store
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
-from ..views.msswift import ANY_TAG
-from ..views.prompts import TAG_FIELD, check_template
+from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
 from .options import ExportOptions
 from .select import ExportFilter, describe
 

@@ -1,7 +1,8 @@
 """Which samples an export takes, as SQL: datasets, splits and roles, the user's expression, verdicts.
 
-Creates the view `prepared` (see views/base.py) of the samples that were asked for, with two more columns: `outcome`
-(null: has a row; else the reason why it has none) and `held_out`.
+Creates `chosen`, the samples of the selected datasets and whether they were asked for, and over it
+`samples_with_paths`, from which `prepared` is made (see views/elements). That has three columns for the account:
+`_outcome` (why a sample has no row whatever the view says), `_held_out` and `_verdict`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...shards.query import first_line, first_row
 from ...shards.store import quote
-from ..views.base import LANGUAGE_SQL, MACROS, TASK_SQL, View, ViewOptions, ViewSql
+from ..views.prepare import NO_MESSAGES
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,47 +73,36 @@ class CorpusFacts:
         return f"CASE {known} {guessed} END"
 
 
-def prepare(
-    connection: duckdb.DuckDBPyConnection,
-    selection: ExportFilter,
-    view: View,
-    options: ViewOptions,
-    *,
-    facts: CorpusFacts,
-    media_root: str,
-) -> ViewSql:
-    """Create `prepared` over `chosen`; returns the view's expressions over it.
+def place_media(
+    connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts, media_root: str
+) -> None:
+    """Create `samples_with_paths` over `chosen`.
 
     The tables `derived` (id, audio_path, reason) and `missing` (path) must exist; they may be empty.
     """
-    row = first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1")
-    sql = view.sql(options, conversations=row is not None)
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
-    for macro in MACROS:
-        connection.execute(macro)
-    relation = f"""
-        SELECT c.*, d.reason AS derived_reason, {upper} AS upper,
+    row = first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1")
+    messages = "c.messages" if row is not None else NO_MESSAGES
+    connection.execute(f"""
+        CREATE OR REPLACE VIEW samples_with_paths AS
+        SELECT c.* EXCLUDE (filtered, held_out, verdict, role, effective_split) REPLACE ({messages} AS messages),
+               {upper} AS upper,
                {_paths("image", media_root)} AS image_paths,
                {_paths("video", media_root)} AS video_paths,
                {_paths("audio", media_root)} AS audio_paths,
-               {_missing_sql(connection)} AS has_missing
-        FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id"""
-    for layer in sql.layers:
-        added = ", ".join(f"{expression} AS {name}" for name, expression in layer.items())
-        relation = f"SELECT *, {added} FROM ({relation})"
-    connection.execute(f"""
-        CREATE OR REPLACE VIEW prepared AS
-        SELECT *, CASE WHEN verdict = 'reject' AND NOT {selection.include_rejected} THEN 'rejected'
-                       WHEN has_missing THEN 'missing_media'
-                       WHEN derived_reason IS NOT NULL THEN derived_reason
-                       ELSE {sql.skip} END AS outcome
-        FROM ({relation}) WHERE NOT filtered
-    """)
-    return sql
+               CASE WHEN verdict = 'reject' AND NOT {selection.include_rejected} THEN 'rejected'
+                    WHEN {_missing_sql(connection)} THEN 'missing_media'
+                    ELSE d.reason END AS _outcome,
+               verdict AS _verdict, held_out AS _held_out
+        FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id
+        WHERE NOT filtered""")
 
 
 def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> None:
-    """Create the view `chosen`: the samples of the selected datasets, with what the selection says of each."""
+    """Create the view `chosen`: the samples of the selected datasets, with what the selection says of each.
+
+    The macros of views must be there.
+    """
     wanted = _datasets_sql(selection.datasets)
     split = _splits_sql(selection.splits)
     where = f"({selection.where}\n)" if selection.where else "true"
@@ -124,8 +114,8 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
             SELECT *, {facts.role_sql()} AS role
             FROM (
                 SELECT s.*, v.verdict, coalesce(s.assigned_split, s.split) AS effective_split,
-                       {TASK_SQL} AS effective_task,
-                       {LANGUAGE_SQL.format(column="s.language")} AS base_language
+                       task_of(task, question, answer, modality) AS effective_task,
+                       language_of(language) AS base_language
                 FROM samples s LEFT JOIN verdicts v ON s.dataset = v.dataset AND s.id = v.id
                 WHERE {wanted}
             )
@@ -156,11 +146,11 @@ def _explaining(where: str | None) -> Iterator[None]:
 
 
 def definitions(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The statements that define `chosen` and `prepared`, for the manifest."""
+    """The statements that define `chosen` and `samples_with_paths`, for the manifest."""
     rows = connection.execute(
-        "SELECT sql FROM duckdb_views() WHERE view_name IN ('chosen', 'prepared') ORDER BY view_name"
+        "SELECT sql FROM duckdb_views() WHERE view_name IN ('chosen', 'samples_with_paths') ORDER BY view_name"
     ).fetchall()
-    return [*MACROS, *(str(row[0]).strip() for row in rows)]
+    return [str(row[0]).strip() for row in rows]
 
 
 def _datasets_sql(datasets: Sequence[str]) -> str:

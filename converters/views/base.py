@@ -1,37 +1,35 @@
-"""What a view is: a pure function from samples to the rows of a consumer's format.
+"""What a view is: one SELECT over the relation `prepared`, under a header that says the rest.
 
-A view says its rows twice: as DuckDB expressions over the relation `prepared` (a million rows in seconds, memory
-flat), and as a plain function of one sample for tests and readers of the code; a test holds the two equal.
+A view's file begins with a block of comments `-- key: value`, ended by a line that is not one:
 
-`prepared` has every column of the sample plus:
-    image_paths, video_paths, audio_paths   VARCHAR[], final paths in tag order, null where there are none
-    effective_task                          the task, or what modality and fields suggest where there is none
-    base_language                           `zh` of `zh-HK`
-    upper                                   whether the corpus writes upper case throughout
-and the columns that the view itself adds, each computed once a sample.
+    name           the view's name; the file's own by default
+    revision       raised whenever the same samples would give other rows; `1` by default
+    tasks          what `--task` takes; none by default
+    order          `hash` or `id`; `hash` by default
+    text           `raw` or `clean`; `clean` by default
+    format         whose rules the rows are held against; without, paths and types alone are looked at
+    media          columns that hold paths; by default those called like media (`audio`, `audios`, `video` ...)
+    only TASK      columns that rows of that task alone have
+    empty columns  `kept`, or `dropped` where no row fills a media column (the default)
+
+What stands below the header is checked in `statement.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
 from ...errors import UsageError
-from ...shards.text import SPACE, clean, clean_sql, is_blank
+from ...shards.exports import MEDIA_COLUMNS
+from ...shards.sample import check_name
 
-MEDIA_PATHS = ("image_paths", "video_paths", "audio_paths")
-
-_ODD = "regexp_matches(t, '[^ -~]|  |<| [,.?!]|^ | $')"
-_LOWER = "lambda x: CASE WHEN upper THEN lower(x) ELSE x END"
-MACROS = (
-    # A text of plain ASCII words skips the regular expressions; the list of one spells the long expression once.
-    f"CREATE OR REPLACE TEMP MACRO clean_text(t, upper) AS CASE WHEN {_ODD} "
-    f"THEN list_transform([{clean_sql('t')}], {_LOWER})[1] WHEN upper THEN lower(t) ELSE t END",
-    f"CREATE OR REPLACE TEMP MACRO not_blank(t) AS CASE WHEN regexp_matches(t, '[^{SPACE[1:]}') THEN t END",
-)
-"""What the SQL of views is written in: `clean_text(t, upper)`, and `not_blank(t)`, which is null for a blank text."""
+ORDERS = ("hash", "id")
+TEXTS = ("raw", "clean")
+_KEYS = ("name", "revision", "tasks", "order", "text", "format", "media", "empty columns")
+_LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class ViewOptions:
 
     Attributes:
         task: `sft` or `grpo`, for views that have tasks.
-        text: `raw` or `clean` (see shards/text.py).
+        text: `raw`, what the corpus says, or `clean`: the corpus's habits undone.
         system: System message put before every conversation.
         user_template: What the user turn says; `{modality_tag}` and names of sample fields are filled in.
         allow_answer_in_prompt: Publish even where the user template holds the answer.
@@ -53,50 +51,105 @@ class ViewOptions:
     allow_answer_in_prompt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A sample that has no row in this view, and why (a reason code)."""
-
-    reason: str
+TrainCommand = Callable[[Path, ViewOptions, Collection[str]], str]
 
 
 @dataclass(frozen=True, slots=True)
-class ViewSql:
-    """A view as DuckDB expressions.
+class View:
+    """One consumer's format.
 
     Attributes:
-        layers: Columns that the view adds to `prepared`, by name; each layer over the ones before, each computed once.
-        skip: A reason code where a sample has no row, NULL where it has one.
-        select: The select list over `prepared`.
-        leak: A boolean: the answer stands in the user turn; None where that cannot be.
+        sql: The whole file.
+        format: A key of `validators.formats.FORMATS`; None for a format that nobody here knows.
+        media_columns: Columns that hold paths; None for those that are called like media.
+        task_columns: Columns that rows of one task alone have, by task.
+        train_command: The line to type next, from data file, options and the columns of the file.
+        built_in: Whether the revision alone says what the rows are; of any other view the text does.
     """
 
-    layers: Sequence[Mapping[str, str]]
-    skip: str
-    select: str
-    leak: str | None = None
-
-
-class View(Protocol):
-    """One consumer's format."""
-
     name: str
-    revision: str
-    order: str
-    text: str
-    tasks: tuple[str, ...]
-    format: str
-    media_columns: tuple[str, ...]
-    keeps_empty_columns: bool
+    sql: str
+    revision: str = "1"
+    tasks: tuple[str, ...] = ()
+    order: str = "hash"
+    text: str = "clean"
+    format: str | None = None
+    media_columns: tuple[str, ...] | None = None
+    task_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keeps_empty_columns: bool = False
+    train_command: TrainCommand | None = None
+    built_in: bool = False
 
-    def sql(self, options: ViewOptions, *, conversations: bool) -> ViewSql:
-        """The rows as SQL; `conversations` says whether any sample has `messages` of its own."""
+    def left_out(self, task: str | None) -> list[str]:
+        """Columns that only rows of other tasks have."""
+        return [column for other, columns in self.task_columns.items() if other != task for column in columns]
 
-    def row(self, sample: Mapping[str, Any], options: ViewOptions) -> dict[str, Any] | Skip:
-        """The row of one prepared sample, without its null columns."""
 
-    def train_command(self, data: Path, options: ViewOptions, columns: Collection[str]) -> str | None:
-        """The line to type next, for views that a trainer reads."""
+def make_view(sql: str, *, file: str, train_command: TrainCommand | None = None, built_in: bool = False) -> View:
+    """A view from the text of its file; `file` is named in errors.
+
+    Raises:
+        UsageError: The header has a key or a value that it cannot have.
+    """
+    header = _read_header(sql, file)
+    tasks = _words(header.pop("tasks", (0, "")))
+    known: dict[str, tuple[str, ...]] = {task: _words(header.pop(f"only {task}", (0, ""))) for task in tasks}
+    for key, (line, _) in header.items():
+        if key not in _KEYS:
+            raise UsageError(
+                f"{file}, line {line}: the header has no key {key!r}.",
+                hint=f"keys: {', '.join(_KEYS)}, only TASK; prose starts after a line `--` alone",
+            )
+    media = _words(header["media"]) if "media" in header else None
+    for column in media or ():
+        if column not in MEDIA_COLUMNS:
+            raise UsageError(
+                f"{file}, line {header['media'][0]}: {column!r} cannot be a media column: `exports relocate` and "
+                f"`pack` move the paths of {', '.join(MEDIA_COLUMNS)}.",
+                hint=f"call the column {MEDIA_COLUMNS[-1]!r}",
+            )
+    line, empty = header.get("empty columns", (0, "dropped"))
+    _one_of(file, line, "empty columns", empty, ("kept", "dropped"))
+    for key, values in (("order", ORDERS), ("text", TEXTS)):
+        if key in header:
+            _one_of(file, header[key][0], key, header[key][1], values)
+    plain = {key: header[key][1] for key in ("revision", "order", "text", "format") if key in header}
+    return View(
+        check_name(header["name"][1] if "name" in header else Path(file).stem, what="view"),
+        sql,
+        tasks=tasks,
+        media_columns=media,
+        task_columns={task: columns for task, columns in known.items() if columns},
+        keeps_empty_columns=empty == "kept",
+        train_command=train_command,
+        built_in=built_in,
+        **plain,
+    )
+
+
+def _read_header(sql: str, file: str) -> dict[str, tuple[int, str]]:
+    """Key -> line and value, of the `-- key: value` lines that the file begins with."""
+    found: dict[str, tuple[int, str]] = {}
+    for number, line in enumerate(sql.splitlines(), 1):
+        match = _LINE.fullmatch(line.strip())
+        if match is None:
+            break
+        key, value = match.groups()
+        if key in found:
+            raise UsageError(f"{file}, line {number}: the header says {key!r} twice.")
+        if not value:
+            raise UsageError(f"{file}, line {number}: the header gives {key!r} no value.")
+        found[key] = (number, value)
+    return found
+
+
+def _words(entry: tuple[int, str]) -> tuple[str, ...]:
+    return tuple(word.strip() for word in entry[1].split(",") if word.strip())
+
+
+def _one_of(file: str, line: int, key: str, value: str, allowed: Collection[str]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{file}, line {line}: {key} is {' or '.join(allowed)}, not {value!r}.")
 
 
 def check_task(view: View, task: str | None) -> str | None:
@@ -113,60 +166,3 @@ def check_task(view: View, task: str | None) -> str | None:
     if task not in view.tasks:
         raise UsageError(f"the view {view.name!r} has no task {task!r}: it has {', '.join(view.tasks)}.")
     return task
-
-
-def text_sql(text: str, options: ViewOptions) -> str:
-    """A SQL text as the options want it."""
-    return text if options.text == "raw" else f"clean_text({text}, upper)"
-
-
-def text_of(value: str | None, sample: Mapping[str, Any], options: ViewOptions) -> str | None:
-    """The same for one value."""
-    if value is None or options.text == "raw":
-        return value
-    return clean(value, upper=bool(sample.get("upper")))
-
-
-def first_text_sql(candidates: Sequence[str]) -> str:
-    """The first of several SQL texts that is not blank; the last one may be."""
-    *others, last = candidates
-    return f"coalesce({', '.join([*(f'not_blank({text})' for text in others), last])})"
-
-
-def first_text_of(candidates: Iterable[str | None], sample: Mapping[str, Any], options: ViewOptions) -> str | None:
-    """The first of several texts that is not blank, as the options want it; None where all are blank."""
-    found = next((text for text in candidates if text is not None and not is_blank(text)), None)
-    return text_of(found, sample, options)
-
-
-def joined(values: Sequence[str | None] | None) -> str | None:
-    """A list field as one text, as `array_to_string` gives it."""
-    return None if values is None else ", ".join(value for value in values if value is not None)
-
-
-def language_of(language: str | None) -> str:
-    """The primary language subtag; empty where there is none. `cmn` is `zh`."""
-    base = (language or "").lower().replace("_", "-").split("-")[0]
-    return "zh" if base == "cmn" else base
-
-
-LANGUAGE_SQL = (
-    "CASE split_part(replace(lower(coalesce({column}, '')), '_', '-'), '-', 1) WHEN 'cmn' THEN 'zh' "
-    "ELSE split_part(replace(lower(coalesce({column}, '')), '_', '-'), '-', 1) END"
-)
-
-
-def effective_task(sample: Mapping[str, Any]) -> str:
-    """The sample's task, or what its fields suggest where the data named none."""
-    if sample.get("task"):
-        return str(sample["task"])
-    if sample.get("question") and sample.get("answer"):
-        return "qa"
-    return "asr" if sample.get("modality") == "audio" else "captioning"
-
-
-TASK_SQL = (
-    "CASE WHEN coalesce(task, '') <> '' THEN task "
-    "WHEN coalesce(question, '') <> '' AND coalesce(answer, '') <> '' THEN 'qa' "
-    "WHEN modality = 'audio' THEN 'asr' ELSE 'captioning' END"
-)

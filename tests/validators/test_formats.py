@@ -1,4 +1,4 @@
-"""Validators of consumers' formats: the reference's golden cases, damaged files, and the vectorised form."""
+"""Validators of consumers' formats: the reference's golden cases, damaged files, and the shapes of rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from triptych.errors import UsageError
-from triptych.validators.formats import FORMATS, Finding, sql_rules, summarise_file, validate_file
+from triptych.validators.formats import FORMATS, Finding, refused_shapes, shape_sql, summarise_file, validate_file
 
 
 def user(text: Any) -> dict[str, Any]:
@@ -320,7 +320,7 @@ def test_wrong_use(tmp_path: Path, call: Callable[[Path], Any], message: str) ->
         call(tmp_path)
 
 
-# --- the vectorised form -------------------------------------------------------------------------------------------
+# --- shapes: a whole export at once ------------------------------------------------------------
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 PATHS = pa.list_(pa.string())
@@ -331,14 +331,21 @@ TYPED = pa.schema(
 UNIFIED_TYPED = pa.schema([(name, pa.string()) for name in ("id", "modality", "text", "audio", "video")])
 
 
-def vectorised(rows: list[dict[str, Any]], schema: pa.Schema, format: str, task: str | None) -> list[set[str]]:
+def shapes(rows: list[dict[str, Any]], schema: pa.Schema, format: str) -> list[dict[str, Any]]:
+    """What the shape of every row is, as a row."""
     with duckdb.connect() as connection:
         table = pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema=schema)
         connection.register("export", table.append_column("position", pa.array(range(len(rows)))))
-        rules = sql_rules(format, task, columns=schema.names)
-        query = ", ".join(f"({sql}) AS r{i}" for i, (_, _, sql) in enumerate(rules))
-        answers = connection.execute(f"SELECT {query} FROM export ORDER BY position").fetchall()
-    return [{rules[i][0] for i, fired in enumerate(answer) if fired} for answer in answers]
+        types = {str(row[0]): str(row[1]) for row in connection.execute("DESCRIBE export").fetchall()}
+        del types["position"]
+        sql = f"SELECT {shape_sql(format, types)} FROM export ORDER BY position"
+        return [json.loads(shape) for (shape,) in connection.execute(sql).fetchall()]
+
+
+def told(row: dict[str, Any], *, format: str, task: str | None) -> list[tuple[str, str | None]]:
+    """The findings of a row, apart from values: code and column, each as often as it is found."""
+    found = FORMATS[format].Rows(task=task, files=False).check(1, row)
+    return [(finding.code, finding.column) for finding in found]
 
 
 def is_typed(row: dict[str, Any]) -> bool:
@@ -355,14 +362,28 @@ def is_typed(row: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("task", ["sft", "grpo"])
-def test_golden_rows_fire_the_same_rules_vectorised(task: str) -> None:
+def test_golden_rows_and_their_shapes_have_the_same_findings(task: str) -> None:
     rows = [case[1] for case in GOLDEN] + [case[0] for case in MORE]
-    typed = [row for row in rows if is_typed(row)]
+    typed = [{name: row.get(name) for name in TYPED.names} for row in rows if is_typed(row)]
     assert len(typed) >= 25
-    assert vectorised(typed, TYPED, "msswift", task) == [codes_of(row, task=task) for row in typed]
-    assert vectorised([row for row, _ in UNIFIED[:13]], UNIFIED_TYPED, "unified", None) == [
-        expected for _, expected in UNIFIED[:13]
-    ]
+    for row, shape in zip(typed, shapes(typed, TYPED, "msswift"), strict=True):
+        assert told(shape, format="msswift", task=task) == told(row, format="msswift", task=task)
+
+
+def test_a_shape_holds_no_text_of_the_row() -> None:
+    row = {"id": "x", "messages": [user("<audio>Who <speaks>?"), assistant("Ann < Bob")], "audios": [A, B],
+           "solution": "Ann"}  # fmt: skip
+    (shape,) = shapes([row], TYPED, "msswift")
+    assert shape == {
+        "id": None, "messages": [user("<audio>"), assistant("")], "images": None, "videos": None, "audios": ["/", "/"],
+        "solution": "x",
+    }  # fmt: skip
+
+
+def test_refused_shapes_name_the_first_problem_in_the_order_of_the_table() -> None:
+    bad = json.dumps({"messages": [{"role": "teacher", "content": None}, user("q")], "audios": ["s3://a"]})
+    good = json.dumps({"messages": [user("q"), assistant("y")]})
+    assert refused_shapes("msswift", "sft", [good, bad]) == {bad: "unknown_role"}
 
 
 TEXT = st.lists(st.sampled_from(["<audio>", "<image>", "<video>", "<Audio>", "<VIDEO>", "hi", "\n", "ı", "é", "<aud"]))
@@ -396,8 +417,21 @@ ROWS = st.fixed_dictionaries(
 @pytest.mark.parametrize("task", ["sft", "grpo"])
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(ROWS, min_size=1, max_size=40))
-def test_row_wise_and_vectorised_agree(task: str, rows: list[dict[str, Any]]) -> None:
-    assert vectorised(rows, TYPED, "msswift", task) == [codes_of(row, task=task) for row in rows]
+def test_a_row_and_its_shape_have_the_same_findings(task: str, rows: list[dict[str, Any]]) -> None:
+    for row, shape in zip(rows, shapes(rows, TYPED, "msswift"), strict=True):
+        assert told(shape, format="msswift", task=task) == told(row, format="msswift", task=task)
+
+
+PAIRS = pa.schema([*TYPED, ("rejected_response", pa.string()), ("rejected_messages", MESSAGES)])
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(ROWS.flatmap(lambda row: st.fixed_dictionaries(
+    {name: st.just(value) for name, value in row.items()}
+    | {"rejected_response": CONTENT, "rejected_messages": st.none() | TALK})), min_size=1, max_size=20))  # fmt: skip
+def test_a_preference_row_and_its_shape_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
+    for row, shape in zip(rows, shapes(rows, PAIRS, "msswift"), strict=True):
+        assert told(shape, format="msswift", task="dpo") == told(row, format="msswift", task="dpo")
 
 
 WORD = st.none() | st.sampled_from(["", " ", "\t\n", "x", "/a.wav", "a.wav", "audio", "video", "mixed", "text"])
@@ -405,25 +439,15 @@ WORD = st.none() | st.sampled_from(["", " ", "\t\n", "x", "/a.wav", "a.wav", "au
 
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(st.fixed_dictionaries(dict.fromkeys(UNIFIED_TYPED.names, WORD)), min_size=1, max_size=40))
-def test_unified_row_wise_and_vectorised_agree(rows: list[dict[str, Any]]) -> None:
-    expected = [codes_of(row, format="unified") for row in rows]
-    assert vectorised(rows, UNIFIED_TYPED, "unified", None) == expected
+def test_a_unified_row_and_its_shape_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
+    for row, shape in zip(rows, shapes(rows, UNIFIED_TYPED, "unified"), strict=True):
+        assert told(shape, format="unified", task=None) == told(row, format="unified", task=None)
 
 
-def test_columns_the_export_does_not_have_count_as_null() -> None:
-    schema = pa.schema([("id", pa.string()), ("messages", MESSAGES)])
-    rows: list[dict[str, Any]] = [{"messages": PAIR}, {"messages": [user("q"), assistant("y")]}]
-    assert vectorised(rows, schema, "msswift", "sft") == [{"tag_without_media"}, set()]
-    assert vectorised(rows[1:], schema, "msswift", "grpo") == [{"ends_in_assistant", "missing_solution"}]
-
-
-def test_every_problem_names_a_stage_and_every_rule_a_problem() -> None:
-    for name, module in FORMATS.items():
+def test_every_problem_names_a_stage() -> None:
+    for module in FORMATS.values():
         for problem in module.PROBLEMS.values():
             assert problem.stage in {"S0", "S1", "S2", "rollout", "row", "file"}
-        for task in module.TASKS or (None,):
-            for code, severity, _ in sql_rules(name, task):
-                assert module.PROBLEMS[code].severity == severity
 
 
 def rows_in(findings: Iterator[Finding]) -> list[int]:

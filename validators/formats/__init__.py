@@ -1,21 +1,21 @@
 """Validators of the formats that consumers read: what is wrong with a row, and what the consumer would do about it.
 
-`validate_file` reads a file as the consumer would and yields findings; `summarise_file` counts them. `sql_rules` gives
-the rules that need no more than a row as DuckDB expressions, for a whole export at once; a test holds the two equal.
-A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sql_rules`, and its line in `FORMATS`.
+`validate_file` reads a file as the consumer would and yields findings; `summarise_file` counts them. `refused_shapes`
+holds a whole export against the same rules: of a million rows it looks at each shape once.
+A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `shape`, and its line in `FORMATS`.
 
-    findings.py        what is said of one row, and of a whole file
-    reading.py         the rows of a file, one at a time: JSON lines, a JSON array, or Parquet
-    unified.py         our own format
-    msswift.py         MS-SWIFT's custom dataset
-    msswift_rows.py    how ms-swift reads a row
+    findings.py       what a validator says of a row
+    reading.py        the rows of a file: JSON Lines, a JSON array, Parquet
+    unified.py        the unified format
+    msswift.py        MS-SWIFT; msswift_rows.py: how ms-swift reads a row
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 from array import array
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,9 +43,7 @@ class Format(Protocol):
 
     def Rows(self, *, task: str | None = None, files: bool = True) -> RowValidator: ...
     def detect_task(self, rows: Collection[Mapping[str, Any]]) -> str | None: ...
-    def sql_rules(
-        self, task: str | None = None, *, columns: Collection[str] = ...
-    ) -> list[tuple[str, Severity, str]]: ...
+    def shape(self, columns: Mapping[str, str]) -> dict[str, str]: ...
 
 
 FORMATS: dict[str, Any] = {"unified": unified, "msswift": msswift}
@@ -75,22 +73,30 @@ def summarise_file(path: Path, format: str, *, task: str | None = None, files: b
     return summary
 
 
-def sql_rules(
-    format: str, task: str | None = None, *, columns: Collection[str] | None = None
-) -> list[tuple[str, Severity, str]]:
-    """Code, severity and boolean DuckDB expression of every rule that one row of typed columns decides.
+def shape_sql(format: str, columns: Mapping[str, str]) -> str:
+    """A DuckDB expression of a row's shape, as JSON: whatever of it the format's rules look at.
 
-    Whether files exist and ids repeat is not among them (`DUPLICATE_IDS_SQL` tells the latter). `columns` are those of
-    the relation, by default all that the format knows.
+    Two rows of one shape have the same findings, apart from values. Whether files exist and ids repeat is not in it.
+
+    Args:
+        columns: Name -> DuckDB type, of the relation.
     """
+    fields = _format(format, None).shape(columns)
+    listed = ", ".join(f"'{name}': {sql}" for name, sql in fields.items())
+    return f"to_json({{{listed}}})::VARCHAR"
+
+
+def refused_shapes(format: str, task: str | None, shapes: Iterable[str]) -> dict[str, str]:
+    """The shapes whose rows the consumer would lose, and the code of the first problem, in the order of `PROBLEMS`."""
     module = _format(format, task)
-    rules: list[tuple[str, Severity, str]] = (
-        module.sql_rules(task) if columns is None else module.sql_rules(task, columns=columns)
-    )
-    return rules
-
-
-DUPLICATE_IDS_SQL = "SELECT id, count(*) AS rows FROM {relation} GROUP BY id HAVING count(*) > 1"
+    order = list(module.PROBLEMS)
+    refused = {}
+    for shape in shapes:
+        found = module.Rows(task=task, files=False).check(1, json.loads(shape))
+        codes = [each.code for each in found if each.severity == "error"]
+        if codes:
+            refused[shape] = min(codes, key=order.index)
+    return refused
 
 
 def _format(name: str, task: str | None) -> Any:
@@ -160,6 +166,6 @@ class _Ids:
 
 
 __all__ = [
-    "DUPLICATE_IDS_SQL", "FORMATS", "Finding", "Format", "Problem", "RowValidator", "Severity", "Summary",
-    "sql_rules", "summarise_file", "validate_file",
+    "FORMATS", "Finding", "Format", "Problem", "RowValidator", "Severity", "Summary", "refused_shapes", "shape_sql",
+    "summarise_file", "validate_file",
 ]  # fmt: skip

@@ -8,9 +8,8 @@ Three stages decide whether a row is used, and their failures differ; every find
   row at random; media that no tag or no list names is misplaced or lost without an error.
 * rollout: what GRPO needs beyond a row that encodes.
 
-`Rows` takes rows as JSON gives them, in any of the spellings ms-swift maps to `messages`; `sql_rules` takes the typed
-columns of our own exports. Where both apply they agree. Rules that read other rows of the file (`key_collision`,
-`mixed_preference`) or the file system are the row-wise validator's alone.
+`Rows` takes rows as JSON gives them, in any of the spellings ms-swift maps to `messages`. A whole export is validated
+by the same rules: `shape` says in SQL what of a row they look at, and rows of one shape are looked at once.
 """
 
 from __future__ import annotations
@@ -19,15 +18,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from .findings import Finding, Severity, finding
+from .findings import Finding, finding
 from .msswift_rows import (
-    ASSISTANT_ROLES,
     KINDS,
     PROBLEMS,
-    SYSTEM_ROLES,
     TAG_ANY_CASE,
-    TOOL_ROLES,
-    USER_ROLES,
     Conversation,
     Media,
     mapped_columns,
@@ -35,7 +30,7 @@ from .msswift_rows import (
     read_conversation,
     target_of,
 )
-from .unified import is_file
+from .unified import is_file, path_shape
 
 TASKS = ("sft", "grpo", "dpo")
 
@@ -178,81 +173,29 @@ def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
     return "grpo" if 2 * prompts > len(rows) else "sft"
 
 
-def sql_rules(
-    task: str | None = None, *, columns: Collection[str] = ("id", "messages", *KINDS, "solution")
-) -> list[tuple[str, Severity, str]]:
-    """Boolean DuckDB expressions over `messages STRUCT(role, content)[]` and `images, videos, audios VARCHAR[]`.
+MESSAGES_TYPE = 'STRUCT("role" VARCHAR, "content" VARCHAR)[]'
+_ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())})"
 
-    Args:
-        task: One of `TASKS`; SFT if None.
-        columns: The columns the relation has; the others count as null.
+
+def shape(columns: Mapping[str, str]) -> dict[str, str]:
+    """What of a row its findings depend on: roles, the tags in contents, how paths begin; see `shape_sql`.
+
+    Where a rejected side is there it is compared with the answer, so that nothing of either is left out.
     """
-    task = task or "sft"
-    turns = {**TURN_RULES, **TASK_TURN_RULES[task]}
-    has_turns = "len(messages) > 0"
-    rules = {
-        "empty_messages": "coalesce(len(messages), 0) = 0",
-        "message_keys": "len([1 FOR m IN messages IF m IS NULL]) > 0",
-        "unknown_role": f"len([1 FOR m IN messages IF m IS NOT NULL AND {_letter_sql('m')} = 'x']) > 0",
-        "null_content": "len([1 FOR m IN messages IF m IS NOT NULL AND m.content IS NULL]) > 0",
-        **{code: f"{has_turns} AND regexp_matches({_LETTERS}, '{pattern}')" for code, pattern in turns.items()},
-        **_tag_sql(columns),
-        **_path_sql(columns),
-    }
-    if task == "grpo":
-        rules["missing_solution"] = "coalesce(solution, '') = ''" if "solution" in columns else "true"
-    if task == "dpo" and "rejected_response" not in columns:
-        rules["missing_rejected"] = has_turns
-    return [(code, PROBLEMS[code].severity, f"coalesce({sql}, false)") for code, sql in rules.items()]
+    whole = any(name.startswith("rejected_") for name in columns)
+    tags = f"array_to_string(regexp_extract_all(m.content, '{_ANY_TAG}'), '')"
+    content = f"CASE WHEN contains(m.content, '<') THEN {tags} WHEN m.content IS NOT NULL THEN '' END"
+    message = f"CASE WHEN m IS NOT NULL THEN {{'role': m.role, 'content': {content}}} END"
+    found = {}
+    for name, type_ in columns.items():
+        found[name] = name if name.startswith("rejected_") or target_of(name, columns) is not None else "NULL"
+        if name == "solution":
+            found[name] = "CASE WHEN solution <> '' THEN 'x' ELSE solution END" if type_ == "VARCHAR" else name
+        elif name == "messages" and type_.replace('"', "") == MESSAGES_TYPE.replace('"', "") and not whole:
+            found[name] = f"[{message} FOR m IN messages]"
+        elif name in KINDS and type_ == "VARCHAR[]":
+            found[name] = f"[{path_shape('p')} FOR p IN {name}]"
+    return found
 
 
-def _letter_sql(message: str) -> str:
-    roles = (("s", SYSTEM_ROLES), ("u", USER_ROLES), ("a", ASSISTANT_ROLES), ("t", TOOL_ROLES))
-    cases = " ".join(
-        f"WHEN {message}.role IN ({', '.join(repr(name) for name in sorted(names))}) THEN '{letter}'"
-        for letter, names in roles
-    )
-    return f"CASE {cases} ELSE 'x' END"
-
-
-_LETTERS = f"array_to_string([{_letter_sql('m')} FOR m IN messages], '')"
-_TEXT = "array_to_string([coalesce(m.content, '') FOR m IN messages], chr(10))"
-
-
-def _tag_sql(columns: Collection[str]) -> dict[str, str]:
-    missing, extra, in_system, in_assistant, cased = [], [], [], [], []
-    for kind in KINDS:
-        tag = f"<{kind[:-1]}>"
-        tags = f"(length({_TEXT}) - length(replace({_TEXT}, '{tag}', ''))) // {len(tag)}"
-        items = f"coalesce(len([1 FOR path IN {kind} IF path IS NOT NULL]), 0)" if kind in columns else "0"
-        missing.append(f"{tags} < {items}")
-        extra.append(f"{tags} > {items}")
-        spoken = f"len([1 FOR m IN messages IF {{}} AND contains(m.content, '{tag}')]) > 0"
-        in_system.append(spoken.format(f"{_letter_sql('m')} = 's'"))
-        in_assistant.append(spoken.format(f"{_letter_sql('m')} = 'a'"))
-        cased.append(f"len(regexp_extract_all({_TEXT}, '{TAG_ANY_CASE[kind]}')) > {tags}")
-    has_turns = "len(messages) > 0"
-    return {
-        "media_without_tag": f"{has_turns} AND ({' OR '.join(missing)})",
-        "tag_without_media": f"{has_turns} AND ({' OR '.join(extra)})",
-        "tag_in_system": " OR ".join(in_system),
-        "tag_in_assistant": f"NOT regexp_matches({_LETTERS}, '{_PRETRAINING}') AND ({' OR '.join(in_assistant)})",
-        "tag_case": f"{has_turns} AND ({' OR '.join(cased)})",
-    }
-
-
-def _path_sql(columns: Collection[str]) -> dict[str, str]:
-    kinds = [kind for kind in KINDS if kind in columns]
-    local = "NOT (starts_with(p, 'http') OR starts_with(p, 'data:') OR length(p) > 2000 OR starts_with(p, '/'))"
-    conditions = {
-        "null_media": "p IS NULL",
-        "relative_path": f"{local} AND NOT regexp_matches(p, '{_URI}')",
-        "unsupported_uri": f"{local} AND regexp_matches(p, '{_URI}')",
-    }
-    return {
-        code: " OR ".join(f"coalesce(len([1 FOR p IN {kind} IF {condition}]), 0) > 0" for kind in kinds) or "false"
-        for code, condition in conditions.items()
-    }
-
-
-__all__ = ["PROBLEMS", "TASKS", "Rows", "detect_task", "mapped_columns", "sql_rules"]
+__all__ = ["PROBLEMS", "TASKS", "Rows", "detect_task", "mapped_columns", "shape"]

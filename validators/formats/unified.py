@@ -84,19 +84,18 @@ def detect_task(rows: Collection[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def sql_rules(task: str | None = None, *, columns: Collection[str] = _TEXTS) -> list[tuple[str, str, str]]:
-    """The same over a relation of text columns; file existence and duplicate ids are left to the caller."""
-    column = {name: name if name in columns else "NULL::VARCHAR" for name in _TEXTS}
-    audio, video = f"({column['audio']} IS NOT NULL)", f"({column['video']} IS NOT NULL)"
-    text, modality = column["text"], column["modality"]
-    relative = " OR ".join(f"NOT starts_with({column[kind]}, '/')" for kind in ("audio", "video"))
-    expressions = {
-        "missing_id": f"coalesce({column['id']}, '') = ''",
-        "unknown_modality": f"coalesce({modality}, '') NOT IN {MODALITIES}",
-        "modality_mismatch": f"CASE {modality} WHEN 'audio' THEN NOT {audio} OR {video} WHEN 'video' THEN NOT {video}"
-        f" OR {audio} WHEN 'mixed' THEN NOT {video} WHEN 'text' THEN {audio} OR {video} END",
-        "missing_text": f"{modality} = 'text' AND {text} IS NULL",
-        "empty_text": f"trim({text}, ' ' || chr(9) || chr(13) || chr(10)) = ''",
-        "relative_path": relative,
+def shape(columns: Mapping[str, str]) -> dict[str, str]:
+    """What of a row its findings depend on; see `shape_sql`."""
+    known = {
+        "id": "CASE WHEN id <> '' THEN 'x' ELSE id END",
+        "text": "CASE WHEN trim(text, ' ' || chr(9) || chr(13) || chr(10)) <> '' THEN 'x' ELSE text END",
+        **{kind: path_shape(kind) for kind in ("audio", "video")},
     }
-    return [(code, PROBLEMS[code].severity, f"coalesce({sql}, false)") for code, sql in expressions.items()]
+    return {
+        name: known.get(name, name) if type_ == "VARCHAR" else name for name, type_ in columns.items() if name in _TEXTS
+    }
+
+
+def path_shape(path: str) -> str:
+    """An absolute path is as good as another."""
+    return f"CASE WHEN starts_with({path}, '/') THEN '/' ELSE {path} END"

@@ -15,6 +15,7 @@ from support.stores import check_accounts, check_media, select
 from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
 from triptych.converters.views import ViewOptions, get_view
+from triptych.converters.views.batch import RowMaker
 
 Row = dict[str, Any]
 
@@ -533,6 +534,14 @@ def conversations(draw: st.DrawFn) -> list[Row]:
     return turns
 
 
+def shown(sample: Row, task: str) -> Row:
+    """What the view `msswift` shows of a sample."""
+    with RowMaker(get_view("msswift"), ViewOptions(task=task, text="raw")) as maker:
+        (made,) = maker.rows([sample])
+    assert made.skip is None
+    return made.row
+
+
 @given(
     messages=conversations(), audios=st.integers(0, 3), images=st.integers(0, 2), task=st.sampled_from(["sft", "grpo"])
 )
@@ -541,19 +550,17 @@ def test_what_msswift_shows_of_a_sample_comes_back_and_shows_the_same(
     messages: list[Row], audios: int, images: int, task: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     sample = {
-        "id": "x", "modality": "audio" if audios else "text", "messages": messages, "effective_task": "qa",
+        "id": "x", "modality": "audio" if audios else "text", "messages": messages, "task": "qa",
         "audio_paths": [f"/a{n}.wav" for n in range(audios)] or None,
         "image_paths": [f"/i{n}.png" for n in range(images)] or None, "language": "en",
     }  # fmt: skip
-    view, options = get_view("msswift"), ViewOptions(task=task, text="raw")
-    row = view.row(sample, options)
-    assert isinstance(row, dict)
+    row = shown(sample, task)
     folder = tmp_path_factory.mktemp("again")
     found = one("msswift", row, folder)
     again = {**sample, "messages": found.fields["messages"]}
     again["audio_paths"] = [name for kind, name in paths(found) if kind == "audio"] or None
     again["image_paths"] = [name for kind, name in paths(found) if kind == "image"] or None
-    assert view.row(again, options) == row
+    assert shown(again, task) == row
     if len([m for m in messages if m["role"] == "user"]) == 1:
         assert found.fields["question"] == messages[-2]["content"]
 
@@ -565,10 +572,9 @@ def test_what_msswift_shows_of_a_sample_comes_back_and_shows_the_same(
 def test_question_options_and_answer_come_back_from_an_export(
     question: str, answer: str, choices: list[str] | None, language: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    sample = {"id": "x", "modality": "audio", "audio_paths": ["/a.wav"], "effective_task": "qa", "language": language,
+    sample = {"id": "x", "modality": "audio", "audio_paths": ["/a.wav"], "task": "qa", "language": language,
               "question": question, "answer": answer, "choices": choices}  # fmt: skip
-    row = get_view("msswift").row(sample, ViewOptions(task="sft", text="raw"))
-    assert isinstance(row, dict)
+    row = shown(sample, "sft")
     found = one("msswift", row, tmp_path_factory.mktemp("qa")).fields
     assert (found["question"], found["answer"], found.get("choices")) == (question, answer, choices)
 

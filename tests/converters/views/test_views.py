@@ -1,8 +1,9 @@
-"""Views: the rows of every format, exactly, and the SQL form equal to the plain function of one sample."""
+"""Views: the rows of every format, exactly as their consumers document and load them."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,16 +13,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, prepare
-from triptych.converters.views import VIEWS, Skip, ViewOptions, get_view
-from triptych.converters.views.base import effective_task
-from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template, task_prompts
+from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
+from triptych.converters.views import VIEWS, ViewOptions, get_view
+from triptych.converters.views.batch import RowMaker
+from triptych.converters.views.prepare import create_macros, create_prepared
+from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template, tasks
+from triptych.converters.views.statement import columns_of, row_statement
 from triptych.errors import UsageError
 from triptych.shards.sample import SCHEMA
-from triptych.shards.text import clean, clean_sql, is_blank
+from triptych.validators.formats import FORMATS
 
 ROOT = "/root of media"
 UPPER = "upper-corpus"
+SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 TAGS = {"images": "<image>", "videos": "<video>", "audios": "<audio>"}
 
 
@@ -35,10 +39,8 @@ def sample(**fields: Any) -> dict[str, Any]:
     return made | fields
 
 
-def rows_by_sql(
-    samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions
-) -> dict[str, dict[str, Any] | Skip]:
-    """What the SQL form says of every sample, by id, without null columns."""
+def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> dict[str, dict[str, Any] | str]:
+    """The row of every sample by id, without null columns, or the reason why it has none: as `export` makes them."""
     table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
     with duckdb.connect(":memory:") as connection:
         connection.register("held", table)
@@ -47,48 +49,58 @@ def rows_by_sql(
         connection.execute("CREATE TABLE missing (path VARCHAR)")
         connection.execute("CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)")
         facts = CorpusFacts(upper=[UPPER])
+        create_macros(connection, options)
         choose(connection, ExportFilter(), facts=facts)
-        sql = prepare(connection, ExportFilter(), get_view(view), options, facts=facts, media_root=ROOT)
-        made = connection.sql(f"SELECT outcome, {sql.select} FROM prepared").to_arrow_table().to_pylist()
-    found: dict[str, dict[str, Any] | Skip] = {}
+        place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
+        create_prepared(connection)
+        statement = row_statement(get_view(view), options.task, {"_outcome": "_outcome"})
+        made = connection.sql(statement).to_arrow_table().to_pylist()
+    found: dict[str, dict[str, Any] | str] = {}
     for each in made:
-        outcome = each.pop("outcome")
-        row = {key: value for key, value in each.items() if value is not None}
-        found[each["id"]] = Skip(outcome) if outcome else row
+        reason = each.pop("_outcome") or each["_skip"]
+        del each["_skip"]
+        found[each["id"]] = reason or {key: value for key, value in each.items() if value is not None}
     return found
 
 
-def prepared(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """A sample as the plain function takes it."""
-    row = dict.fromkeys(SCHEMA.names) | dict(sample)
+def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> list[dict[str, Any] | str]:
+    """The same as `convert` makes them, of samples whose media is named where it lies."""
+    with RowMaker(get_view(view), options) as maker:
+        made = maker.rows([with_paths(each) for each in samples])
+    return [each.skip or {key: value for key, value in each.row.items() if value is not None} for each in made]
+
+
+def with_paths(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample as files give it: paths instead of stored media."""
+    row = {name: value for name, value in sample.items() if value is not None}
     for kind in ("image", "video", "audio"):
-        paths = [row[kind]["path"]] if row[kind] else []
-        paths += [each["path"] for each in row["more_media"] or [] if each["kind"] == kind]
+        paths = [row[kind]["path"]] if kind in row else []
+        paths += [each["path"] for each in row.get("more_media", []) if each["kind"] == kind]
+        row.pop(kind, None)
         row[f"{kind}_paths"] = [path if path.startswith("/") else f"{ROOT}/{path}" for path in paths] or None
-    return row | {"effective_task": effective_task(row), "upper": row["dataset"] == UPPER}
+    return row
 
 
-def row_by_function(sample: Mapping[str, Any], view: str, options: ViewOptions) -> dict[str, Any] | Skip:
-    made = get_view(view).row(prepared(sample), options)
-    return made if isinstance(made, Skip) else {key: value for key, value in made.items() if value is not None}
+def made_of(sample: Mapping[str, Any], view: str, options: Mapping[str, Any]) -> dict[str, Any] | str:
+    chosen = ViewOptions(**({"task": "sft"} if view == "msswift" else {}) | dict(options))
+    made = rows_of([sample], view, chosen)[sample["id"]]
+    if sample["dataset"] != UPPER:
+        assert converted([sample], view, chosen) == [made]
+    return made
 
 
 def row(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> dict[str, Any]:
-    """The row of one sample, said the same by both forms."""
-    chosen = ViewOptions(**({"task": "sft"} if view == "msswift" else {}) | options)
-    made = rows_by_sql([sample], view, chosen)[sample["id"]]
-    assert made == row_by_function(sample, view, chosen)
+    """The row of one sample, the same by export and by conversion."""
+    made = made_of(sample, view, options)
     assert isinstance(made, dict), made
     return made
 
 
 def reason(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> str:
-    """Why one sample has no row, said the same by both forms."""
-    chosen = ViewOptions(**({"task": "sft"} if view == "msswift" else {}) | options)
-    made = rows_by_sql([sample], view, chosen)[sample["id"]]
-    assert made == row_by_function(sample, view, chosen)
-    assert isinstance(made, Skip), made
-    return made.reason
+    """Why one sample has no row, the same by export and by conversion."""
+    made = made_of(sample, view, options)
+    assert isinstance(made, str), made
+    return made
 
 
 def user(content: str) -> dict[str, str]:
@@ -248,7 +260,6 @@ def test_a_linked_file_keeps_its_own_path() -> None:
     ],
 )
 def test_clean_undoes_the_habits_of_a_corpus(raw: str, upper: bool, expected: str) -> None:
-    assert clean(raw, upper=upper) == expected
     dataset = UPPER if upper else "d"
     if expected:
         assert row(sample(text=raw, dataset=dataset, task="asr"))["messages"][-1]["content"] == expected
@@ -264,28 +275,25 @@ LETTERS = st.characters(codec="utf-8")
 TEXTS = st.lists(PIECES | LETTERS, max_size=8).map("".join)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=60))
-def test_clean_as_sql_equals_clean_as_a_function(texts: list[str]) -> None:
+def test_clean_of_clean_is_clean_loses_no_text_and_leaves_no_habit(texts: list[str]) -> None:
     with duckdb.connect(":memory:") as connection:
+        create_macros(connection, ViewOptions())
         connection.register("held", pa.table({"t": texts, "n": range(len(texts))}))
-        for upper in (False, True):
-            sql = clean_sql("t", upper_when=str(upper))
-            made = [found[0] for found in connection.execute(f"SELECT {sql} FROM held ORDER BY n").fetchall()]
-            assert made == [clean(text, upper=upper) for text in texts]
+        made = connection.execute("""
+            SELECT t, c, clean_text(c, false), not_blank(t) IS NULL, not_blank(c) IS NULL
+            FROM (SELECT *, clean_text(t, false) AS c FROM held) ORDER BY n""").fetchall()
+    for text, cleaned, again, was_blank, is_blank in made:
+        assert again == cleaned and is_blank == was_blank == (not text.strip(SPACES))
+        assert "  " not in cleaned and cleaned == cleaned.strip(SPACES) and not re.search(r" [,.?!]|<COMMA>", cleaned)
 
 
-@given(TEXTS)
-def test_clean_of_clean_is_clean_and_loses_no_text(text: str) -> None:
-    assert clean(clean(text)) == clean(text)
-    assert is_blank(clean(text)) == is_blank(text)
-
-
-# ---- the two forms are one
+# ---- promises, over all samples
 
 MAYBE = st.none() | TEXTS
 LISTS = st.none() | st.lists(TEXTS, max_size=3)
-TASKS = st.sampled_from([None, "", "nosuch", *task_prompts()])
+TASKS = st.sampled_from([None, "", "nosuch", *tasks()])
 LANGUAGES = st.sampled_from([None, "", "en", "EN-us", "zh", "zh-HK", "zh_CN", "cmn", "de", "fr", "ja", "yue", "x'y"])
 ROLES = st.sampled_from(["user", "assistant", "user", "assistant", "system", "tool"])
 MESSAGES = st.lists(st.fixed_dictionaries({"role": ROLES, "content": TEXTS}), max_size=4)
@@ -317,22 +325,23 @@ def _view_options() -> Iterator[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize(("view", "task"), list(_view_options()))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink})
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=set(Phase) - {Phase.shrink})
 @given(samples=st.lists(SAMPLES, min_size=1, max_size=30), options=OPTIONS)
-def test_sql_rows_equal_the_plain_function_of_one_sample(
+def test_every_sample_has_a_row_that_keeps_the_promises_or_a_reason(
     view: str, task: str | None, samples: list[dict[str, Any]], options: tuple[str, str | None, str | None]
 ) -> None:
     text, system, template = options
     chosen = ViewOptions(task, text, *((system, template) if task else (None, None)))
     for number, each in enumerate(samples):
         each |= {"id": f"{each['dataset']}/train/{number}", "split": "train", "pulled_at": datetime.now(UTC)}
-    by_sql = rows_by_sql(samples, view, chosen)
-    assert len(by_sql) == len(samples)
-    for each in samples:
-        made = row_by_function(each, view, chosen)
-        assert by_sql[each["id"]] == made, each
-        if view == "msswift" and isinstance(made, dict):
-            check_promises(made, task)
+    exported = rows_of(samples, view, chosen)
+    assert exported.keys() == {each["id"] for each in samples}
+    plain = [each for each in samples if each["dataset"] != UPPER]
+    assert converted(plain, view, chosen) == [exported[each["id"]] for each in plain]
+    if view == "msswift":
+        for made in exported.values():
+            if isinstance(made, dict):
+                check_promises(made, task)
 
 
 def check_promises(made: dict[str, Any], task: str | None) -> None:
@@ -341,5 +350,17 @@ def check_promises(made: dict[str, Any], task: str | None) -> None:
     assert {column: turns.count(tag) for column, tag in TAGS.items()} == {k: len(made.get(k, [])) for k in TAGS}
     assert all(made[column] for column in TAGS if column in made)
     assert made["messages"][-1]["role"] == "assistant" or task == "grpo"
-    assert task != "grpo" or not is_blank(made["solution"])
+    assert task != "grpo" or made["solution"].strip(SPACES)
     assert json.loads(json.dumps(made)) == made
+
+
+# ---- the list
+
+
+def test_every_view_has_a_validator_of_its_own_name_and_every_validator_a_view() -> None:
+    assert VIEWS.keys() == FORMATS.keys()
+    for name, view in VIEWS.items():
+        assert view.name == name and view.format == name
+        assert set(view.tasks) <= set(FORMATS[name].TASKS)
+        for task in view.tasks or (None,):
+            assert set(view.media_columns or ()) <= set(columns_of(view, task))

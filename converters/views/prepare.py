@@ -1,0 +1,83 @@
+"""`prepared`, the relation that views select from, made on a connection: options, prompts and elements."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from ...shards.store import quote
+from . import prompts
+from .base import ViewOptions
+
+if TYPE_CHECKING:
+    import duckdb
+
+MACROS = resources.files(__package__).joinpath("elements/macros.sql").read_text(encoding="utf-8")
+PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_text(encoding="utf-8")
+NO_MESSAGES = "NULL::STRUCT(role VARCHAR, content VARCHAR)[]"
+"""In the place of `messages` where no sample has any: what is made of them then costs nothing."""
+
+
+def option_macros(options: ViewOptions) -> str:
+    """The request's options as the constants that `macros.sql` names."""
+    template = options.user_template
+    fields = prompts.check_template(template) if template is not None else []
+    told = [name for name in fields if name not in prompts.NEVER_AN_ANSWER]
+    values = {
+        "chosen_task": _text(options.task),
+        "chosen_text": _text(options.text),
+        "chosen_system": _text(options.system),
+        "user_template": _pieces(template),
+        "template_has_tags": "true" if prompts.TAG_FIELD in fields else "false",
+        "told_fields": f"[{', '.join(map(quote, [] if options.allow_answer_in_prompt else told))}]::VARCHAR[]",
+    }
+    return "\n".join(f"CREATE OR REPLACE MACRO {name}() AS {value};" for name, value in values.items())
+
+
+def _text(value: str | None) -> str:
+    return "NULL::VARCHAR" if value is None else quote(value)
+
+
+def _pieces(template: str | None) -> str:
+    type_ = "STRUCT(literal VARCHAR, field VARCHAR)[]"
+    if template is None:
+        return f"NULL::{type_}"
+    pieces = (
+        f"{{'literal': {_text(p['literal'])}, 'field': {_text(p['field'])}}}" for p in prompts.as_pieces(template)
+    )
+    return f"[{', '.join(pieces)}]::{type_}"
+
+
+def create_macros(connection: duckdb.DuckDBPyConnection, options: ViewOptions) -> None:
+    """Create the macros of `elements/macros.sql` and those of the options."""
+    connection.execute(option_macros(options))
+    connection.execute(MACROS)
+
+
+def create_prepared(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `prepared` over the relation `samples_with_paths`; the macros must be there.
+
+    `samples_with_paths` has the columns of the sample and `image_paths, video_paths, audio_paths` (VARCHAR[]),
+    `effective_task`, `base_language` and `upper`; further columns are passed on.
+    """
+    for name, table in prompts.tables().items():
+        connection.register(f"{name}_arrow", table)
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_arrow")
+        connection.unregister(f"{name}_arrow")
+    connection.execute(PREPARED)
+
+
+def statements(options: ViewOptions) -> list[str]:
+    """What was created, for the manifest."""
+    return [option_macros(options), MACROS, PREPARED]
+
+
+__all__: list[Any] = [
+    "MACROS",
+    "NO_MESSAGES",
+    "PREPARED",
+    "create_macros",
+    "create_prepared",
+    "option_macros",
+    "statements",
+]
