@@ -191,6 +191,8 @@ class Parameter:
             return int(value)
         if float in kinds and isinstance(value, Real):
             return float(value)
+        if Path in kinds and str not in kinds and value == "":
+            raise UsageError(f"{self.flag} is empty: a path is expected.")
         if Path in kinds and isinstance(value, str | os.PathLike):
             return os.fspath(value) if str in kinds else Path(value).expanduser()
         if str in kinds and isinstance(value, str):

@@ -100,6 +100,7 @@ def test_a_default_is_not_recorded_and_what_was_asked_is() -> None:
         (api.PullOptions, {"split": 3}, "split=3: expected text, or a list"),
         (api.PullOptions, {"split": ["a", 3]}, "split=3: expected text"),
         (api.PullOptions, {"ids": 3}, "ids=3: expected a path"),
+        (api.PullOptions, {"from_path": ""}, "--from is empty: a path is expected"),
         (api.PullOptions, {"link": "yes"}, "link='yes': expected True or False"),
         (api.PullOptions, {"sample": 3}, "no option 'sample'. did you mean samples?"),
         (api.PullOptions, {"retry": "nonsense"}, "--retry nonsense: no such reason. one of dead"),
