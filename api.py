@@ -283,7 +283,7 @@ def export(view: str, *, store: PathLike | None = None, **options: Unpack[Export
     """Publish one version of a view, or return the one that the same request made before.
 
     Args:
-        view: `unified` or `msswift`.
+        view: `unified`, `msswift`, or the path of a view of your own: `./my_view.sql`.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         {options}
 

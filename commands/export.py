@@ -37,7 +37,9 @@ ReferenceArgument = Annotated[
 @takes(ExportOptions)
 def export(
     options: ExportOptions,
-    view: Annotated[str, typer.Argument(help="unified or msswift.", autocompletion=completion.views)],
+    view: Annotated[
+        str, typer.Argument(help="unified, msswift, or a view of your own: PATH.sql.", autocompletion=completion.views)
+    ],
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
