@@ -13,6 +13,7 @@ In reading order:
     rows_to_arrow.py   rows as Arrow tables
     sql.py             small pieces of SQL
     views.py           the SQL that reads the tables
+    snapshot.py        a store as it is at one moment, for whoever asks it several things
     query.py           a store as DuckDB sees it; the sandbox for users' SQL
     annotations.py     later facts laid over the samples
     annotate.py        annotations written
