@@ -4,7 +4,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Python compiles what is imported when it is; most of what these packages bring never is.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := install --quiet --no-compile --constraint constraints.txt
+# Tests of a file stay together, so that what it makes once is made once; who is done takes from who is not.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
 
@@ -15,14 +19,14 @@ demo: $(VENV)/.demo
 
 # Without the peers the suite still runs: the tests that need them are skipped and say so.
 test: $(VENV)/.dev
-	@$(MAKE) --no-print-directory --jobs 2 lint types try-peers
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	@$(MAKE) --no-print-directory --jobs 3 try-peers types lint
+	$(PYTEST)
 
 try-peers:
 	-@$(MAKE) --no-print-directory peers
 
 thorough: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m thorough
+	$(PYTEST) -m thorough
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -47,16 +51,16 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python $(PINS)
-	$(PIP) --editable '.[demo]'
+	$(PIP) $(INSTALL) --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python $(PINS)
-	$(PIP) --editable '.[dev]'
+	$(PIP) $(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 $(PEERS)/.installed: peers.txt constraints.txt $(VENV)/bin/python
-	$(BIN)/python -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --requirement peers.txt
+	$(BIN)/python -m venv --clear --without-pip $(PEERS)
+	$(PIP) --python $(PEERS)/bin/python $(INSTALL) --requirement peers.txt
 	@cp peers.txt $@
 
 clean:

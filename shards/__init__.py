@@ -22,12 +22,13 @@ In reading order:
     removal.py         samples withdrawn
     exports.py         published versions
     copies.py          versions relocated and packed
-    cutting.py         media that a view needs and no corpus holds
+    cut.py             media that a view needs and no corpus holds
     clips.py           a clip out of a longer file
     packets.py         its packets
     engine.py          a function over the parts of a table, in several processes
     worker.py          what such a process runs
     hash_sets.py       ids of millions of rows in little memory
     text.py            text as views and checks need it
+    json_stream.py     JSON arrays, item by item
     strict_yaml.py     YAML that is checked before it is read
 """

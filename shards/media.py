@@ -2,7 +2,7 @@
 
 `media/ab/<sha256>.<ext>` (`store_format.py` says where exactly); the extension comes from the probe, never from the
 source's file name. A file is written under a temporary name and renamed, so that a killed process leaves no half file
-under a final name. Decoding, cutting and extracting audio for views live in `cutting.py`.
+under a final name. Decoding, cutting and extracting audio for views live in `cut.py`.
 """
 
 from __future__ import annotations

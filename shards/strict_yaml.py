@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UsageError
-
-if TYPE_CHECKING:
-    import yaml
 
 MAX_BYTES = 1024 * 1024
 
@@ -118,7 +115,7 @@ def _refuse_anchors(text: str, name: str, noun: str) -> None:
             raise UsageError(f"{name}:{line}: anchors and aliases are not allowed in a {noun}.")
 
 
-def _note_lines(node: yaml.Node, here: tuple[Any, ...], lines: Lines, name: str, loader: Any) -> None:
+def _note_lines(node: Any, here: tuple[Any, ...], lines: Lines, name: str, loader: Any) -> None:
     lines.setdefault(here, node.start_mark.line + 1)
     if node.id == "mapping":
         seen = set()

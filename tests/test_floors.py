@@ -31,7 +31,7 @@ NO_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "
 ADJECTIVES = {
     "wanted", "given", "known", "whole", "growing", "joined", "waiting", "once", "raw", "plain", "local", "partial",
     "again", "new", "old", "other", "various", "general", "unpacked", "broken", "chosen", "written", "taken", "made",
-    "kept", "held", "found", "sent", "split", "cut", "read", "different", "possible", "simple", "complex", "internal",
+    "kept", "held", "found", "sent", "different", "possible", "simple", "complex", "internal",
 }  # fmt: skip
 NOUNS = {
     "string": "ends like a participle and is none",

@@ -13,8 +13,8 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.sample import MODALITIES
+from ...validators.formats.files import read_rows
 from ...validators.formats.findings import Finding
-from ...validators.formats.reading import read_rows
 from .draw import draw_key
 from .result import ConvertResult, Problem
 from .writer import DuplicateIds, Output, check_outputs, encode, opened

@@ -59,6 +59,7 @@ def make_rows(
             if isinstance(made, Problem):
                 yield made
                 continue
+            assert made is not None  # what was found was made
             number += 1
             findings = list(validator.check(number, made.row)) if validator else []
             error = next((finding for finding in findings if finding.severity == "error"), None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...shards.cutting import Cut, cut_audio
+from ...shards.cut import Cut, cut_audio
 from ...shards.media import MediaError
 from ...shards.store import Store
 

@@ -1,0 +1,1 @@
+"""What views ask a model, in words: `prompts.yaml`, by task, modality and language."""

@@ -5,6 +5,7 @@ source.py       the files of the package, and who imports whom
 stores.py       a store's rows, files and balance; the command line, here and as a process
 processes.py    pulls in processes of their own, to be killed, interrupted and run side by side
 command_line.py the command line in this process, and lines of a shell
+parts.py        functions over parts of a table, for worker processes
 python_page.py  the page of the Python API, out of its docstrings
 loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories

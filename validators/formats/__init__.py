@@ -5,7 +5,7 @@ holds a whole export against the same rules: of a million rows it looks at each 
 A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `shape`, and its line in `FORMATS`.
 
     findings.py       what a validator says of a row
-    reading.py        the rows of a file: JSON Lines, a JSON array, Parquet
+    files.py          the rows of a file: JSON Lines, a JSON array, Parquet
     unified.py        the unified format
     msswift.py        MS-SWIFT; msswift_rows.py: how ms-swift reads a row
 """
@@ -21,8 +21,8 @@ from typing import Any, Protocol
 
 from ...errors import UsageError
 from . import msswift, unified
+from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
-from .reading import read_rows
 
 DETECT_FROM_ROWS = 100
 """How many rows the task of a file is told from, where none is given."""

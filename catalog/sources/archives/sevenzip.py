@@ -15,7 +15,7 @@ import re
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -82,7 +82,7 @@ class _Unpacker:
         self._next = 0
         self._broken: int | None = None
 
-    def pieces(self, number: int) -> Iterator[bytes]:
+    def pieces(self, number: int) -> Generator[bytes, None, None]:
         if not self._infos[number].uncompressed:
             return
         while True:

@@ -83,7 +83,7 @@ class ZipEntry:
             if self._file is None:
                 self._file = self._opened()
             return self._file.read(PIECE_BYTES)
-        except (*DAMAGE, *_aes_damage(self._info)) as error:
+        except _damage(self._info) as error:
             raise self._fault(error) from error
 
     def _opened(self) -> IO[bytes]:
@@ -142,13 +142,13 @@ def _aes_entries(whole: BinaryIO | Assembled, limits: Limits, password: str | No
                 yield entry
 
 
-def _aes_damage(info: Any) -> tuple[type[Exception], ...]:
-    """What pyzipper raises beside `DAMAGE`, where it reads a member: its error is not the one of `zipfile`."""
+def _damage(info: Any) -> tuple[type[Exception], ...]:
+    """What is raised over the bytes of a member: pyzipper's error is not the one of `zipfile`."""
     if isinstance(info, zipfile.ZipInfo):
-        return ()
+        return DAMAGE
     import pyzipper
 
-    return (pyzipper.BadZipFile,)
+    return (*DAMAGE, pyzipper.BadZipFile)
 
 
 def _is_aes(info: Any) -> bool:
@@ -158,7 +158,7 @@ def _is_aes(info: Any) -> bool:
 def _name(info: Any) -> str:
     """The name in UTF-8 where the bytes are that, whatever the flag says; some tools forget to set it."""
     # `zipfile` cuts a name at a null byte; what stood before it may look innocent.
-    name = info.orig_filename
+    name: str = info.orig_filename
     if not info.flag_bits & UTF8_NAME:
         try:
             raw = name.encode("cp437")
