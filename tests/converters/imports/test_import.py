@@ -202,7 +202,7 @@ def test_rows_without_media_are_taken_when_said_so(clips: Path) -> None:
         ({"values": {"langage": "en"}}, "'langage' is no field", "language"),
         ({"values": {"panel": "S9"}}, "panels are S1, S2, S3", ""),
         ({"values": {"audio": "x.wav"}}, "differs from row to row", ""),
-        ({"on_conflict": "overwrite"}, "'reject' or 'update'", ""),
+        ({"on_conflict": "overwrite"}, "takes reject or update, not 'overwrite'", ""),
         ({"media_dir": "/no/such"}, "there is no such folder", ""),
     ],
 )
