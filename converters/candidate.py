@@ -173,8 +173,9 @@ class RowError(Exception):
             uri: Where to look; by default the place.
             damaged: What follows in the source could not be read.
         """
-        place = self.where or where
-        detail = f"{where}: {self}" if where and not self.where else str(self)
+        place = where if self.file is None and self.row is None else self.where
+        said = self.detail if self.column is None else f"column {self.column!r}: {self.detail}"
+        detail = f"{place}: {said}" if place else said
         return Rejection(candidate or place, self.reason, detail, uri or place, damaged)
 
 
@@ -246,6 +247,7 @@ class ReadContext:
         id_column: The column that holds the ids.
         media_dir: Where relative paths of media start; by default the table's own folder.
         text_only: Samples need no media.
+        looks_for_media: Media is going to be read, so that a row whose file is not there may be rejected at once.
         classes: The names of classes 0, 1, 2 ...
         open_archive: Opens an archive as its members.
     """
@@ -267,6 +269,7 @@ class ReadContext:
     id_column: str | None = None
     media_dir: Path | None = None
     text_only: bool = False
+    looks_for_media: bool = False
     classes: Sequence[str] = ()
     open_archive: Callable[[RawFile], RawStream] | None = None
 

@@ -81,6 +81,7 @@ def import_data(
         id_column=options.id_column,
         media_dir=options.media_dir.absolute() if options.media_dir else None,
         text_only=defaults.get("modality") == "text",
+        looks_for_media=True,
         classes=_class_names(options.classes) if options.classes else (),
         open_archive=(lambda file: open_archive(file, store.media.scratch)) if open_archive else None,
     )

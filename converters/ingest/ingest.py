@@ -148,7 +148,10 @@ class Ingest:
                 self._commit()
             elif isinstance(item, Rejection):
                 self._drain()
-                self._reject(item.candidate, item.reason, item.detail, item.uri)
+                if self._withdrawn and hash(item.candidate) in self._withdrawn:
+                    self._reject(item.candidate, WITHDRAWN, _TOMBSTONE, item.uri)
+                else:
+                    self._reject(item.candidate, item.reason, item.detail, item.uri)
                 if item.damaged:
                     self.run.details.setdefault("damaged", []).append(_fault(item))
             elif isinstance(item, Filtered):

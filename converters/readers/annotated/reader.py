@@ -13,7 +13,7 @@ A card's options:
         header        column names, where the file has no header line
         records       where the list lies in a JSON, for example `data.items`; keyed: COLUMN where it is an object,
                       whose keys go to that column; single: true where a JSON is one record. JSON is streamed.
-        rows          how one nested record becomes rows, see layouts/: {each: segments}
+        rows          how one nested record becomes rows, see nested_rows.py: {each: segments}
         join          a further table: its rows add columns to those of the first. A column of both, or
                       {on: <of this table>, with: <of the first>}, each a column, template or mapping
         names         a table of class names of this name, from columns `key` to `value`, for the operation `names`

@@ -242,9 +242,9 @@ class MadeIds:
         """Count one row, whether it needs an id or not."""
         self.number += 1
 
-    def next(self, media: Sequence[tuple[str, Blob]]) -> str:
+    def next(self, media: str) -> str:
         """The media's path without its extension; a second row on the same file gets `#2`."""
-        return self.unique((_stem(media[0][1].name) if media else "") or f"row-{self.number:07d}")
+        return self.unique((_stem(media) if media else "") or f"row-{self.number:07d}")
 
     def unique(self, name: str) -> str:
         """The name, or `name#2` where an earlier row has it."""

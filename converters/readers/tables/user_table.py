@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ....errors import UsageError
-from ....shards.sample import MEDIA_KINDS
+from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import (
     Blob,
     Candidate,
@@ -31,11 +32,12 @@ from ...candidate import (
     RowError,
 )
 from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
-from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, typed
+from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, media_path, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_jsonl, record
 
 _PEEK_ROWS = 200
+_MEDIA_FIELDS = frozenset((*MEDIA_KINDS, MEDIA))
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
 _MEDIA_STRUCT = {"bytes", "path", "array", "sampling_rate"}
 
@@ -199,6 +201,52 @@ def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, con
     return resolve_columns(columns, {**free, **given}, table=str(file.path))
 
 
+class Absences:
+    """Which files are not there: told at once where files before were not, or their folder is not.
+
+    A table whose media lies somewhere else would pay the way of a file into the store for every row. While files are
+    there, each is left to whoever reads it.
+    """
+
+    _REMEMBERED = 4096
+
+    def __init__(self) -> None:
+        self._folders: dict[str, bool] = {}
+        self._was_absent = False
+
+    def has(self, path: str) -> bool:
+        """Whether there surely is no such file."""
+        folder = path.rpartition("/")[0]
+        is_absent = self._folders.get(folder)
+        if is_absent is None:
+            if len(self._folders) >= self._REMEMBERED:
+                self._folders.clear()
+            is_absent = self._folders[folder] = _is_absent(folder)
+        if is_absent:
+            return True
+        if self._was_absent:
+            self._was_absent = is_absent = _is_absent(path)
+            return is_absent
+        # One look in passing, without leaving the way of those that are there.
+        self._was_absent = _is_absent(path)
+        return False
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path is written as pathlib would write it."""
+    return "//" not in path and "/./" not in path and not path.endswith(("/", "/."))
+
+
+def _is_absent(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 class _Maker:
     """Makes candidates of rows; keeps the ids it made up, so that they stay unique in the file."""
 
@@ -219,6 +267,9 @@ class _Maker:
         self.made = MadeIds()
         self.note = context.note
         self.left_out: set[str] = set()
+        self.dataset = context.dataset
+        self.folder_name = str(self.folder)
+        self.absences = Absences() if context.looks_for_media else None
 
     def candidate(self, row: Row) -> Candidate | Rejection:
         self.made.row()
@@ -249,21 +300,37 @@ class _Maker:
         fields: dict[str, Any] = {}
         extra: dict[str, str] = {}
         media: list[tuple[str, Blob]] = []
+        absent: tuple[str, str, str] | None = None
+        mapped, absences = self.mapped, self.absences
         for column, value in row.values.items():
-            field = self.mapped.get(column)
+            field = mapped.get(column)
             if field is None:
                 if not isinstance(value, str | None) and holds_bytes(value) is not None:
                     self._leave_out(column)
                 elif (text := as_text(value)) is not None:
                     extra[column] = text
-            elif field in (*MEDIA_KINDS, MEDIA):
+            elif field in _MEDIA_FIELDS:
+                if absences is not None and absent is None and type(value) is str:
+                    path = os.path.join(self.folder_name, media_path(column, value))  # noqa: PTH118
+                    if absences.has(path):
+                        absent = (field, value, path)
+                        continue
                 media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
             else:
                 fields[field] = typed(field, column, value)
         check_span(fields)
-        identity = fields.pop("id", None) or row.key or self.made.next(media)
+        if absent is not None and media:
+            media.append((absent[0], Blob(absent[1], path=Path(absent[2]))))
+            absent = None
+        name = absent[1] if absent is not None else media[0][1].name if media else ""
+        identity = fields.pop("id", None) or row.key or self.made.next(name)
         split = as_name("split", fields.pop("split", None)) or self.file.split
         config = fields.pop("config", None) or self.file.config
+        if absent is not None:
+            missing = sample_id(self.dataset, config, split, str(identity))
+            shown = absent[2] if _is_plain(absent[2]) else Path(absent[2])
+            error = RowError("missing_media", f"{shown}: No such file or directory")
+            return error.rejection(row.where, candidate=missing, uri=self.file.uri)
         if extra:
             fields["extra"] = extra
         media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)

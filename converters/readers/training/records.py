@@ -208,7 +208,7 @@ def _candidate(
         fields["extra"] = extra
     media.sort(key=lambda item: MEDIA_KINDS.index(item[0]))
     if identity is None:
-        identity = row.key or (made.unique(shape.name) if shape.name else made.next(media))
+        identity = row.key or (made.unique(shape.name) if shape.name else made.next(media[0][1].name if media else ""))
     return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where)
 
 

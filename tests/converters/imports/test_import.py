@@ -202,7 +202,7 @@ def test_rows_without_media_are_taken_when_said_so(clips: Path) -> None:
         ({"values": {"langage": "en"}}, "'langage' is no field", "language"),
         ({"values": {"panel": "S9"}}, "panels are S1, S2, S3", ""),
         ({"values": {"audio": "x.wav"}}, "differs from row to row", ""),
-        ({"on_conflict": "overwrite"}, "'reject' or 'update'", ""),
+        ({"on_conflict": "overwrite"}, "takes reject or update, not 'overwrite'", ""),
         ({"media_dir": "/no/such"}, "there is no such folder", ""),
     ],
 )
@@ -352,3 +352,22 @@ def test_an_empty_table_is_no_error_but_says_so(clips: Path) -> None:
         done = load(format, write(clips, name, content))
         assert done.account.candidates == 0
         assert "holds no rows" in done.notes[0]
+
+
+def test_rows_whose_media_is_not_there_are_rejected_as_those_between_ones_that_are(clips: Path) -> None:
+    """A row is accounted for in the same words, whether the file before it was there or not."""
+    names = ["wav/0.flac", "wav/none.flac", "gone/a.flac", "gone/b.flac", "./gone//c.flac", "wav/1.flac", "wav/no.flac"]
+    lines = "".join(f"{number},{name}\n" for number, name in enumerate(names))
+    done = load("csv", write(clips, "t.csv", f"id,audio\n{lines}"))
+    assert (done.account.kept, done.account.rejected) == (2, {"missing_media": 5})
+    found = select(clips / "store", "select candidate, detail, uri from events order by candidate")
+    told = [(row["candidate"], row["detail"], row["uri"]) for row in found]
+    table = clips / "t.csv"
+    assert told == [
+        (
+            f"mine/all/{number}",
+            f"{table}:{number + 2}: {clips / names[number]}: No such file or directory",
+            table.as_uri(),
+        )
+        for number in (1, 2, 3, 4, 6)
+    ]
