@@ -23,6 +23,7 @@ app = group("The published versions of exports: list, verify, compare, copy.")
 EXAMPLES = """
 triptych export unified
 triptych export msswift --task sft --split train --system "Be brief."
+triptych export ./my_view.sql --name mine
 triptych export msswift --task grpo --where "language = 'en'" --name english
 """
 
@@ -37,7 +38,12 @@ ReferenceArgument = Annotated[
 @takes(ExportOptions)
 def export(
     options: ExportOptions,
-    view: Annotated[str, typer.Argument(help="unified or msswift.", autocompletion=completion.views)],
+    view: Annotated[
+        str,
+        typer.Argument(
+            help="unified, msswift, or the file of your own view: ./my_view.sql.", autocompletion=completion.views
+        ),
+    ],
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
