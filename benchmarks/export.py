@@ -13,20 +13,20 @@ from .report import Requirement, Section, at_least, at_most, parser, publish, wo
 from .timing import LIMIT, OURS, PART, PEER, TRIPTYCH, Contestant, Figures, compete, driver, module, run, tell
 
 PROMPT = "Transcribe the speech."
-DUCKDB_NAME = "DuckDB: COPY (SELECT ...) TO (FORMAT json)"
-ORDERED_NAME = "DuckDB: the same in hash order"
-POLARS_NAME = "Polars: scan_parquet ... sink_ndjson"
+DUCKDB_NAME = "DuckDB: COPY ... ORDER BY to Parquet, then to JSON"
+POLARS_NAME = "Polars: sort, sink_parquet, sink_ndjson"
 LOOP_NAME = "loop of json.dumps"
 JSONL_NAME = "triptych, JSON Lines from data.parquet"
 RENDER_NAME = "triptych, render and write"
 PUBLISH_NAME = "triptych export msswift --task sft"
 SETTING = (
     "{rows:,} rows of speech, {size:,.0f} bytes each as JSON, from one store that names {media:,} media paths. Engines "
-    "and the loop read the store's own Parquet files and write the same rows, unordered where not said otherwise; "
-    "their seconds are those of the statement itself, without starting Python. Ours: `render and write` is the "
-    "exporter's steps from chosen samples to data.parquet in hash order and data.jsonl, clocked inside a publish; "
-    "`JSON Lines` is the last part of it. The last row is the whole command from start to end: selection, a look at "
-    "every media path, rendering, the format's own rules over every row, sums of all files, manifest, account."
+    "read the store's own Parquet files and write the same rows in hash order (Polars in that of its own hash), as "
+    "Parquet and from there as JSON Lines, which is what a version holds; the loop writes JSON Lines in file order. "
+    "Their seconds are those of the statements themselves, without starting Python. Ours: `render and write` is the "
+    "exporter's steps from chosen samples to data.parquet and data.jsonl, the format's own rules over every row "
+    "among them, clocked inside a publish; `JSON Lines` is the last part of it. The last row is the whole command from "
+    "start to end: selection, a look at every media path, rendering, sums of all files, manifest, account."
 )
 
 
@@ -74,9 +74,13 @@ def _contestants(work: Path, store: Path) -> list[Contestant]:
     for line in listing.read_text(encoding="utf-8").splitlines():
         Path(line).read_bytes()
 
+    def clean() -> None:
+        for path in (out, out.with_name(f"{out.name}.parquet")):
+            path.unlink(missing_ok=True)
+
     def engine(name: str, role: str, which: str) -> Contestant:
         command = driver("with_engine", which, listing, out, store, PROMPT)
-        return Contestant(name, role, command, {}, lambda: None, lambda: out.unlink(), clock="seconds")
+        return Contestant(name, role, command, {}, lambda: None, clean, clock="seconds")
 
     def unpublished() -> None:
         shutil.rmtree(store / "exports", ignore_errors=True)
@@ -86,7 +90,6 @@ def _contestants(work: Path, store: Path) -> list[Contestant]:
     return [
         engine(DUCKDB_NAME, LIMIT, "duckdb"),
         engine(POLARS_NAME, LIMIT, "polars"),
-        engine(ORDERED_NAME, LIMIT, "duckdb-ordered"),
         engine(LOOP_NAME, PEER, "json"),
         Contestant(RENDER_NAME, OURS, clocked, {}, unpublished, unpublished, clock="render"),
         Contestant(PUBLISH_NAME, OURS, whole, {}, unpublished, unpublished),
@@ -100,7 +103,7 @@ def _requirements(figures: dict[str, Figures], rate: float, rows: int) -> list[R
         at_least("render and write, as a part of the faster engine's rate", rate * fastest.median / rows, 0.8),
         at_least("render and write", rate, 500_000, " rows/s"),
         at_most("peak memory of the publish", whole.peak_mb, 1000, " MB"),
-        at_most("the whole publish", whole.median, 15, " s"),
+        at_most("the whole publish", whole.median, 7, " s"),
     ]
 
 

@@ -23,6 +23,7 @@ app = group("The published versions of exports: list, verify, compare, copy.")
 EXAMPLES = """
 triptych export unified
 triptych export msswift --task sft --split train --system "Be brief."
+triptych export ./my_view.sql --name mine
 triptych export msswift --task grpo --where "language = 'en'" --name english
 """
 
@@ -38,7 +39,10 @@ ReferenceArgument = Annotated[
 def export(
     options: ExportOptions,
     view: Annotated[
-        str, typer.Argument(help="unified, msswift, or a view of your own: PATH.sql.", autocompletion=completion.views)
+        str,
+        typer.Argument(
+            help="unified, msswift, or the file of your own view: ./my_view.sql.", autocompletion=completion.views
+        ),
     ],
     store: StoreOption = None,
     json: JsonOption = False,

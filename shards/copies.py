@@ -90,7 +90,8 @@ def _write_copy(version: Version, folder: Path, media_root: str, manifest: dict[
         parquet = folder / "data.parquet"
         connection.execute(f"COPY ({select}) TO {quote(str(parquet))} ({PARQUET})")
         write_jsonl(connection, parquet, folder / "data.jsonl")
-    shutil.copyfile(version.path / "NOTICE", folder / "NOTICE")
+    for name in ["NOTICE", *(name for name in version.manifest["files"] if name.endswith(".sql"))]:
+        shutil.copyfile(version.path / name, folder / name)
     files, content = data_files(folder, media_root)
     if content != version.manifest["content_sha256"]:
         raise DamagedError(f"{version.reference}: the copy under {media_root} holds other rows than the original.")

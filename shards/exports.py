@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -320,13 +321,12 @@ def which(store: Store, file: Path) -> list[Version]:
 
 def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
     """Sums of the files of a version, and the content sum of its rows."""
-    entries = {}
-    content = ""
-    for name in ("data.jsonl", "data.parquet", "NOTICE"):
-        entry = sums(folder / name, media_root=media_root if name == "data.jsonl" else None)
-        content = entry.pop("content_sha256", content)
-        entries[name] = entry
-    return entries, content
+    names = ["data.jsonl", "data.parquet", "NOTICE", *sorted(path.name for path in folder.glob("*.sql"))]
+    with ThreadPoolExecutor(2) as pool:  # hashing leaves the interpreter free
+        media = [media_root if name == "data.jsonl" else None for name in names]
+        found = list(pool.map(lambda name, root: sums(folder / name, media_root=root), names, media))
+    content = str(found[0].pop("content_sha256", ""))
+    return dict(zip(names, found, strict=True)), content
 
 
 def rows_under(connection: duckdb.DuckDBPyConnection, version: Version, media_root: str) -> str:

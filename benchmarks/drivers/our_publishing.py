@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from triptych.converters.export import export as exporting
+from triptych.converters.export.options import ExportOptions
 from triptych.shards import exports
 from triptych.shards.store import Store
 
 RENDERING = ("make_rows", "render")
-STEPS = (*RENDERING, "derive_media", "prepare", "count_outcomes", "make_manifest", "write_notice", "_write_events")
+STEPS = (*RENDERING, "find_missing", "derive_media", "create_prepared", "read_account", "publish", "write_events")
 SHARED_STEPS = ("write_jsonl", "data_files")
 
 
@@ -35,7 +36,7 @@ def main() -> None:
                 raise SystemExit(f"{module.__name__} has no step {name!r} any more: adapt {Path(__file__).name}")
             setattr(module, name, clocked(getattr(module, name), name, seconds, processor))
     started, started_processor = time.perf_counter(), time.process_time()
-    result = exporting.export("msswift", store=Store.open(Path(sys.argv[1])), task="sft")
+    result = exporting.export("msswift", store=Store.open(Path(sys.argv[1])), options=ExportOptions(task="sft"))
     seconds["whole"] = time.perf_counter() - started
     processor["whole"] = time.process_time() - started_processor
     said = {

@@ -1,10 +1,11 @@
-"""The same MS-SWIFT rows by an engine alone, from the store's Parquet files to JSON Lines, in file order.
+"""The same MS-SWIFT rows by an engine alone, from the store's Parquet files to a Parquet file and to JSON Lines.
 
-    with_engine.py duckdb|duckdb-ordered|polars|json FILES OUT ROOT PROMPT
+    with_engine.py duckdb|polars|json FILES OUT ROOT PROMPT
 
-FILES lists the Parquet files, one a line; ROOT goes before media paths. `duckdb` is COPY (SELECT ...) TO (FORMAT json),
-`duckdb-ordered` the same in the hash order of our exports; `polars` is scan_parquet(...).sink_ndjson(...); `json` is a
-loop of json.dumps. None of them checks, hashes, counts or publishes anything.
+FILES lists the Parquet files, one a line; ROOT goes before media paths. `duckdb` writes the rows in the hash order of
+our exports, as `COPY (SELECT ... ORDER BY ...) TO (FORMAT parquet)` and from there `TO (FORMAT json)`; `polars` does
+the same in the order of its own hash, having no SHA-256, with `sink_parquet` and `sink_ndjson`; `json` is a loop of
+json.dumps in file order, without a Parquet file. None of them checks, hashes, counts or publishes anything.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from pathlib import Path
 MEMORY_LIMIT = "1GB"
 
 
-def with_duckdb(files: list[str], out: str, root: str, prompt: str, *, ordered: bool = False) -> None:
+def with_duckdb(files: list[str], out: str, root: str, prompt: str) -> None:
     import duckdb
 
     listed = ", ".join(f"'{file}'" for file in files)
-    order = "ORDER BY sha256('0:' || id), id" if ordered else ""
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         connection.execute(f"""
@@ -30,8 +30,9 @@ def with_duckdb(files: list[str], out: str, root: str, prompt: str, *, ordered: 
                        [{{'role': 'user', 'content': '<audio>{prompt}'}}, {{'role': 'assistant', 'content': text}}]
                            AS messages,
                        ['{root}/' || audio.path] AS audios
-                FROM read_parquet([{listed}]) {order}
-            ) TO '{out}' (FORMAT json)""")
+                FROM read_parquet([{listed}]) ORDER BY sha256('0:' || id), id
+            ) TO '{out}.parquet' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)""")
+        connection.execute(f"COPY (SELECT * FROM read_parquet('{out}.parquet')) TO '{out}' (FORMAT json)")
 
 
 def with_polars(files: list[str], out: str, root: str, prompt: str) -> None:
@@ -39,11 +40,12 @@ def with_polars(files: list[str], out: str, root: str, prompt: str) -> None:
 
     user = pl.struct(role=pl.lit("user"), content=pl.lit(f"<audio>{prompt}"))
     assistant = pl.struct(role=pl.lit("assistant"), content=pl.col("text"))
-    pl.scan_parquet(files).select(
+    pl.scan_parquet(files).sort(pl.col("id").hash()).select(
         "id",
         messages=pl.concat_list(user, assistant),
         audios=pl.concat_list(pl.lit(f"{root}/") + pl.col("audio").struct.field("path")),
-    ).sink_ndjson(out)
+    ).sink_parquet(f"{out}.parquet", compression="zstd", compression_level=1)
+    pl.scan_parquet(f"{out}.parquet").sink_ndjson(out)
 
 
 def with_json(files: list[str], out: str, root: str, prompt: str) -> None:
@@ -66,8 +68,8 @@ def main() -> None:
     engine, listing, out, root, prompt = sys.argv[1:]
     files = Path(listing).read_text(encoding="utf-8").splitlines()
     started = time.perf_counter()
-    if engine.startswith("duckdb"):
-        with_duckdb(files, out, root, prompt, ordered=engine == "duckdb-ordered")
+    if engine == "duckdb":
+        with_duckdb(files, out, root, prompt)
     elif engine == "polars":
         with_polars(files, out, root, prompt)
     else:

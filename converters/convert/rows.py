@@ -52,46 +52,45 @@ def make_rows(
     validator = VALIDATORS[view.format].Rows(task=options.task, files=files) if view.format else None
     number = 0
     with RowMaker(view, options) as maker:
-        for found, made in _batches(samples, maker):
-            if isinstance(found, Problem):
-                yield found
-                continue
+        for made in _batches(samples, maker):
             if isinstance(made, Problem):
                 yield made
                 continue
-            assert made is not None  # what was found was made
+            found, row = made
             number += 1
-            findings = list(validator.check(number, made.row)) if validator else []
+            findings = list(validator.check(number, row.row)) if validator else []
             error = next((finding for finding in findings if finding.severity == "error"), None)
             if error is not None:
                 value = f": {error.value}" if error.value else ""
                 yield Problem(found.where, error.code, f"{error.message}{value}")
                 continue
             warnings.update(finding.code for finding in findings)
-            yield Made(made.row, found.where, made.gives_it_away)
+            yield Made(row.row, found.where, row.gives_it_away)
 
 
-def _batches(
-    samples: Iterable[Found | Problem], maker: RowMaker
-) -> Iterator[tuple[Found | Problem, BatchRow | Problem | None]]:
-    """Every item with its row or why there is none, in order; so many samples at once as a batch holds."""
-    waiting: list[Found | Problem] = []
+def _batches(samples: Iterable[Found | Problem], maker: RowMaker) -> Iterator[Problem | tuple[Found, BatchRow]]:
+    """Every sample with its row, or why there is none, in order; so many samples at once as a batch holds."""
+    items: list[Found | Problem] = []
     held = characters = 0
     for item in samples:
-        waiting.append(item)
+        items.append(item)
         if isinstance(item, Found):
             held += 1
             characters += sum(len(value) for value in item.sample.values() if isinstance(value, str))
-        if held >= BATCH_ROWS or characters >= BATCH_CHARACTERS or len(waiting) > 4 * BATCH_ROWS:
-            yield from _made(waiting, maker)
-            waiting, held, characters = [], 0, 0
-    yield from _made(waiting, maker)
+        if held >= BATCH_ROWS or characters >= BATCH_CHARACTERS or len(items) > 4 * BATCH_ROWS:
+            yield from _made(items, maker)
+            items, held, characters = [], 0, 0
+    yield from _made(items, maker)
 
 
-def _made(items: list[Found | Problem], maker: RowMaker) -> Iterator[tuple[Found | Problem, BatchRow | Problem | None]]:
-    made = iter(_rows([item for item in items if isinstance(item, Found)], maker))
+def _made(items: list[Found | Problem], maker: RowMaker) -> Iterator[Problem | tuple[Found, BatchRow]]:
+    rows = iter(_rows([item for item in items if isinstance(item, Found)], maker))
     for item in items:
-        yield item, next(made) if isinstance(item, Found) else None
+        made = next(rows) if isinstance(item, Found) else item
+        if isinstance(item, Found) and isinstance(made, BatchRow):
+            yield item, made
+        elif isinstance(made, Problem):
+            yield made
 
 
 def _rows(batch: list[Found], maker: RowMaker) -> list[BatchRow | Problem]:

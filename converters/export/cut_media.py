@@ -5,8 +5,6 @@ A sample whose span cannot be honoured has no row (`span_unsupported`); it is ne
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +28,7 @@ _NEEDS_SOUND = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 
 
 def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make what the chosen samples need and create the tables `derived` and `missing`."""
-    missing = _missing_paths(store, connection)
-    connection.register("missing_arrow", pa.table({"path": pa.array(missing, pa.string())}))
-    connection.execute("CREATE OR REPLACE TABLE missing AS SELECT * FROM missing_arrow")
+    """Make what the chosen samples need and create the table `derived`; the table `missing` must be there."""
     connection.execute(
         "CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)"
     )
@@ -41,7 +36,7 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
         "SELECT dataset, id, start_s, end_s, audio, video, image IS NOT NULL, more_media IS NOT NULL FROM chosen "
         f"WHERE NOT filtered AND ({_HAS_SPAN} OR {_NEEDS_SOUND})"
     )
-    gone = set(missing)
+    gone = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:
         while batch := rows.fetchmany(_BATCH):
             made = list(pool.map(lambda row: _derive(store, row, gone), batch))
@@ -63,24 +58,3 @@ def _derive(store: Store, row: tuple[Any, ...], gone: set[str]) -> dict[str, Any
     except MediaError as error:
         return result | {"reason": error.reason}
     return result | {"audio_path": path}
-
-
-def _missing_paths(store: Store, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Media paths of the chosen samples that are not there, in order; folder by folder they are found quickest."""
-    parts = [f"SELECT {kind}.path AS path FROM chosen WHERE NOT filtered" for kind in ("audio", "video", "image")]
-    parts.append("SELECT m.path FROM (SELECT unnest(more_media) AS m FROM chosen WHERE NOT filtered)")
-    rows = connection.cursor().execute(
-        f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL ORDER BY path"
-    )
-    root = str(store.root)
-    return [path for path in _first_column(rows) if not _is_file(root, path)]
-
-
-def _first_column(rows: Any) -> Iterator[str]:
-    while batch := rows.fetchmany(10_000):
-        yield from (str(row[0]) for row in batch)
-
-
-def _is_file(root: str, path: str) -> bool:
-    # A million paths are looked at: joining text is ten times quicker than joining Path objects.
-    return os.path.isfile(path if path.startswith("/") else f"{root}/{path}")  # noqa: PTH113

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...shards.events import Run
-from ...shards.query import first_row
-from .render import KEPT
+from .account import ExportAccount
 from .request import Request
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 def make_manifest(
-    connection: duckdb.DuckDBPyConnection,
     request: Request,
     run: Run,
+    account: ExportAccount,
     *,
-    counts: Mapping[str, int],
     tables: Mapping[str, int],
     sql: Sequence[str],
     note: str | None,
@@ -29,30 +24,26 @@ def make_manifest(
     """Everything but the sums of the files.
 
     Args:
-        counts: Samples by outcome.
         tables: The version of every table that was read.
         sql: The statements that made the rows, in order.
         key: The identity of the request.
     """
     from ...version import __version__
 
-    row = first_row(
-        connection,
-        "SELECT count(*) FILTER (WHERE _held_out), count(*) FILTER (WHERE _verdict IS NULL), "
-        "count(*) FILTER (WHERE _verdict = 'reject') " + KEPT,
-    ) or (0, 0, 0)
+    own = {} if request.view.built_in else {"view_file": request.view.file_name}
     return {
         "name": request.name,
         "note": note,
         "view": request.view.name,
         "view_revision": request.view.revision,
+        **own,
         **request.describe(),
-        "rows": counts["written"],
-        "counts": dict(sorted(counts.items())),
-        "held_out_rows": row[0],
-        "unvalidated_rows": row[1],
-        "rejected_rows": row[2],
-        "datasets": _licences(connection),
+        "rows": account.written,
+        "counts": {outcome: count for outcome, count in sorted(account.outcomes.items()) if count},
+        "held_out_rows": account.held_out,
+        "unvalidated_rows": account.unvalidated,
+        "rejected_rows": account.rejected,
+        "datasets": {dataset: dict(licences) for dataset, licences in account.licences.items()},
         "media_root": request.media_root,
         "key": key,
         "tables": dict(tables),
@@ -69,20 +60,10 @@ def _duckdb_version() -> str:
     return str(duckdb.__version__)
 
 
-def _licences(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
-    rows = connection.execute(
-        f"SELECT _dataset, coalesce(_license, 'unknown'), count(*) {KEPT} GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    found: dict[str, dict[str, int]] = {}
-    for dataset, licence, count in rows:
-        found.setdefault(str(dataset), {})[str(licence)] = int(count)
-    return found
-
-
-def write_notice(connection: duckdb.DuckDBPyConnection, path: Path, request: Request) -> None:
+def write_notice(path: Path, request: Request, account: ExportAccount) -> None:
     """Name the licence of every row, by dataset."""
     lines = [f"This export ({request.name}) holds rows of the datasets below. Their licences stay with them.", ""]
-    for dataset, licences in _licences(connection).items():
-        for licence, count in licences.items():
+    for dataset, licences in account.licences.items():
+        for licence, count in sorted(licences.items()):
             lines.append(f"{dataset}: {licence} ({count:,} rows)")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

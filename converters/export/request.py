@@ -12,6 +12,7 @@ from ...shards.store import Store
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
+from ..views.statement import reads
 from .options import ExportOptions
 from .select import ExportFilter, describe
 
@@ -47,7 +48,7 @@ def make_request(view_name: str, *, store: Store, options: ExportOptions) -> Req
     view = get_view(view_name)
     task = check_task(view, options.task)
     system, user_template = options.system or None, options.user_template
-    if (system or user_template) and not view.tasks:
+    if (system or user_template) and not reads(view) & {"turns", "prompt"}:
         raise UsageError(f"--system and --user-template are for conversations; the view {view.name!r} has none.")
     if user_template is not None:
         check_template(user_template)

@@ -54,17 +54,26 @@ def get_view(name: str) -> View:
         return _of_package(others[name])
     raise UsageError(
         f"There is no view {name!r}. Views: {', '.join([*VIEWS, *others])}.",
-        hint="a view of your own is a file: triptych export ./my_view.sql (docs/views.md)",
+        hint="a view of your own is a file: triptych export ./my_view.sql (docs/how-to/bring-a-view.md)",
     )
 
 
 def _of_file(path: Path) -> View:
     try:
-        return make_view(path.read_text(encoding="utf-8"), file=str(path))
+        return _not_ours(make_view(path.read_text(encoding="utf-8"), file=str(path)), str(path))
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: byte {error.start + 1} is not UTF-8.") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}.") from error
+
+
+def _not_ours(view: View, where: str) -> View:
+    if view.name in VIEWS:
+        raise UsageError(
+            f"{where}: the name {view.name!r} is taken by a view of Triptych's own.",
+            hint="give the file another name, or its header: -- name: my-view",
+        )
+    return view
 
 
 def _of_package(point: metadata.EntryPoint) -> View:

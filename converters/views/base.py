@@ -25,6 +25,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ...shards.exports import MEDIA_COLUMNS
 from ...shards.sample import check_name
+from ...validators.formats import FORMATS
 
 ORDERS = ("hash", "id")
 TEXTS = ("raw", "clean")
@@ -80,6 +81,11 @@ class View:
     train_command: TrainCommand | None = None
     built_in: bool = False
 
+    @property
+    def file_name(self) -> str:
+        """What the view's file is called where it is kept."""
+        return f"{self.name}.sql"
+
     def left_out(self, task: str | None) -> list[str]:
         """Columns that only rows of other tasks have."""
         return [column for other, columns in self.task_columns.items() if other != task for column in columns]
@@ -110,7 +116,7 @@ def make_view(sql: str, *, file: str, train_command: TrainCommand | None = None,
             )
     line, empty = header.get("empty columns", (0, "dropped"))
     _one_of(file, line, "empty columns", empty, ("kept", "dropped"))
-    for key, values in (("order", ORDERS), ("text", TEXTS)):
+    for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS))):
         if key in header:
             _one_of(file, header[key][0], key, header[key][1], values)
     plain = {key: header[key][1] for key in ("revision", "order", "text", "format") if key in header}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SKIP = "skip"
-_PAGE = "docs/views.md shows a whole view"
+_PAGE = "docs/how-to/bring-a-view.md shows a whole view"
 _CLAUSES = {
     "where_clause": "WHERE: which samples have no row is said by a column: CASE WHEN ... THEN 'reason' END AS skip",
     "group_expressions": "GROUP BY: a sample has one row",
@@ -62,6 +62,12 @@ def columns_of(view: View, task: str | None) -> list[str]:
     """The columns of the view's rows."""
     items = json.loads(checked(view))["statements"][0]["node"]["select_list"]
     return [name for item in items if (name := _name(item)) != SKIP and name not in view.left_out(task)]
+
+
+def reads(view: View) -> set[str]:
+    """The columns of `prepared` that a view reads."""
+    items = json.loads(checked(view))["statements"][0]["node"]["select_list"]
+    return {str(each["column_names"][-1]) for each in _expressions(items) if each["class"] == "COLUMN_REF"}
 
 
 def checked(view: View) -> str:

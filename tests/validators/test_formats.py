@@ -338,7 +338,7 @@ def shapes(rows: list[dict[str, Any]], schema: pa.Schema, format: str) -> list[d
         connection.register("export", table.append_column("position", pa.array(range(len(rows)))))
         types = {str(row[0]): str(row[1]) for row in connection.execute("DESCRIBE export").fetchall()}
         del types["position"]
-        sql = f"SELECT {shape_sql(format, types)} FROM export ORDER BY position"
+        sql = f"SELECT to_json({shape_sql(format, types)})::VARCHAR FROM export ORDER BY position"
         return [json.loads(shape) for (shape,) in connection.execute(sql).fetchall()]
 
 

@@ -74,7 +74,7 @@ def summarise_file(path: Path, format: str, *, task: str | None = None, files: b
 
 
 def shape_sql(format: str, columns: Mapping[str, str]) -> str:
-    """A DuckDB expression of a row's shape, as JSON: whatever of it the format's rules look at.
+    """A DuckDB expression of a row's shape, a struct: whatever of it the format's rules look at.
 
     Two rows of one shape have the same findings, apart from values. Whether files exist and ids repeat is not in it.
 
@@ -83,11 +83,11 @@ def shape_sql(format: str, columns: Mapping[str, str]) -> str:
     """
     fields = _format(format, None).shape(columns)
     listed = ", ".join(f"'{name}': {sql}" for name, sql in fields.items())
-    return f"to_json({{{listed}}})::VARCHAR"
+    return f"{{{listed}}}"
 
 
 def refused_shapes(format: str, task: str | None, shapes: Iterable[str]) -> dict[str, str]:
-    """The shapes whose rows the consumer would lose, and the code of the first problem, in the order of `PROBLEMS`."""
+    """The shapes (JSON) whose rows the consumer would lose, and the first problem's code in the order of `PROBLEMS`."""
     module = _format(format, task)
     order = list(module.PROBLEMS)
     refused = {}

@@ -5,6 +5,10 @@
 --   told_fields()      fields of the template that could give the answer away
 -- They are constants: what they rule out costs nothing.
 
+-- A value that several columns are made of, computed once: DuckDB joins the layers of a query into one and would compute
+-- it wherever it stands, were it not for a function of which it knows that it must not.
+CREATE OR REPLACE MACRO once(x) AS CASE WHEN random() >= 0 THEN x END;
+
 -- A text that holds more than white space; else null. White space is Unicode's, which RE2's \s is not.
 CREATE OR REPLACE MACRO not_blank(t) AS
   CASE WHEN regexp_matches(t, '[^\t\n\x{0B}\f\r \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]')

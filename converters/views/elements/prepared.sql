@@ -19,7 +19,8 @@
 -- answer; how the target language is called.
 CREATE OR REPLACE VIEW samples_with_prompts AS
 SELECT s.*,
-       tags_for('<image>', image_paths) || tags_for('<video>', video_paths) || tags_for('<audio>', audio_paths) AS tags,
+       once(tags_for('<image>', image_paths) || tags_for('<video>', video_paths) || tags_for('<audio>', audio_paths))
+         AS tags,
        CASE WHEN own.task IS NULL THEN english.fixed ELSE own.fixed END AS fixed_prompt,
        CASE WHEN own.task IS NULL THEN english.pieces ELSE own.pieces END AS prompt_pieces,
        answers.first_field, answers.second_field,
@@ -43,8 +44,8 @@ SELECT *,
             ELSE filled(prompt_pieces, MAP {
               'question': as_wanted(question, upper), 'target': target_name,
               'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
-       coalesce(not_blank(answer_field(first_field, text, translation, answer, captions, labels)),
-                answer_field(second_field, text, translation, answer, captions, labels)) AS answered,
+       once(coalesce(not_blank(answer_field(first_field, text, translation, answer, captions, labels)),
+                     answer_field(second_field, text, translation, answer, captions, labels))) AS answered,
        MAP {
          'text': as_wanted(text, upper), 'translation': as_wanted(translation, upper),
          'question': as_wanted(question, upper), 'answer': as_wanted(answer, upper),
@@ -52,8 +53,8 @@ SELECT *,
          'captions': as_wanted(listed(captions), upper), 'labels': as_wanted(listed(labels), upper),
          'id': id, 'dataset': dataset, 'config': config, 'split': split, 'panel': panel, 'modality': modality,
          'task': effective_task, 'language': language, 'target_language': target_language, 'speaker': speaker} AS fields,
-       coalesce(not_blank(text), not_blank(captions[1]), not_blank(answer), not_blank(listed(labels)),
-                not_blank(translation), messages[len(messages)].content) AS described
+       once(coalesce(not_blank(text), not_blank(captions[1]), not_blank(answer), not_blank(listed(labels)),
+                     not_blank(translation), messages[len(messages)].content)) AS described
 FROM samples_with_prompts;
 
 -- The user turn without tags, and what the assistant says: a conversation's own last answer goes before the fields.
@@ -63,9 +64,9 @@ SELECT *,
        CASE WHEN has_turns(messages) THEN said_by_assistant(messages) END AS said
 FROM (
   SELECT *,
-         CASE WHEN user_template() IS NULL THEN task_prompt ELSE filled_turn('', task_prompt, fields) END AS prompt,
-         CASE WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
-              ELSE not_blank(as_wanted(answered, upper)) END AS solution
+         once(CASE WHEN user_template() IS NULL THEN task_prompt ELSE filled_turn('', task_prompt, fields) END) AS prompt,
+         once(CASE WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
+                   ELSE not_blank(as_wanted(answered, upper)) END) AS solution
   FROM samples_with_answers
 );
 

@@ -1,0 +1,91 @@
+"""The store as one export reads it, and what makes two exports the same.
+
+All tables are opened once: the rows come from the very files that the identity names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import ProblemsFound, UsageError
+from ...shards.store import Store
+from ...shards.store_format import TABLE_NAMES
+from ...shards.views import live_files, make_views, view_statements
+from .request import Request
+from .select import CorpusFacts, describe
+
+if TYPE_CHECKING:
+    import duckdb
+    from deltalake import DeltaTable
+
+_KEYED_TABLES = ("samples", "verdicts", "annotations", "checks")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSnapshot:
+    """A store at one moment: its tables, and a DuckDB with the views of them."""
+
+    store: Store
+    tables: dict[str, DeltaTable]
+    connection: duckdb.DuckDBPyConnection
+
+    @classmethod
+    @contextmanager
+    def of(cls, store: Store) -> Iterator[StoreSnapshot]:
+        import duckdb
+
+        tables = {name: store.table(name) for name in TABLE_NAMES}
+        with duckdb.connect(":memory:") as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            annotated = bool(tables["annotations"].file_uris())
+            make_views(connection, view_statements(tables.__getitem__, annotated=annotated))
+            yield cls(store, tables, connection)
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The version of every table but `runs`, whose rows carry it."""
+        return {name: table.version() for name, table in self.tables.items() if name != "runs"}
+
+    def files(self, table: str, datasets: Sequence[str]) -> list[str]:
+        """The files of a table's partitions, relative to the store."""
+        files = [file.relative_to(self.store.root) for file in live_files(self.tables[table])]
+        partitions = {f"dataset={dataset}" for dataset in datasets}
+        return sorted(str(file) for file in files if not partitions or file.parent.name in partitions)
+
+
+def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:
+    """Raises where the store holds no samples, or none of a dataset that was asked for."""
+    rows = snapshot.connection.execute("SELECT DISTINCT dataset FROM samples ORDER BY 1").fetchall()
+    known = [str(dataset) for (dataset,) in rows]
+    if not known:
+        raise ProblemsFound(
+            f"The store {snapshot.store.root} holds no samples.",
+            hint="triptych catalog pull NAME, or triptych import csv FILE",
+        )
+    for dataset in request.selection.datasets:
+        if dataset not in known:
+            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.")
+
+
+def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -> str:
+    """The key of an export: the sum of everything that its rows can depend on."""
+    view = request.view
+    own = {} if view.built_in else {"view_sql": hashlib.sha256(view.sql.encode()).hexdigest()}
+    identity = {
+        "view": view.name,
+        "view_revision": view.revision,
+        **own,
+        "options": asdict(request.options),
+        "selection": describe(request.selection),
+        "order": request.order,
+        "seed": request.seed,
+        "media_root": request.media_root,
+        "corpus": asdict(facts),
+        "files": {name: snapshot.files(name, request.selection.datasets) for name in _KEYED_TABLES},
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""Which media that samples name is not there: folders are listed, which for a million files is ten times quicker than
+asking for each; only where a folder is asked for a few files are those looked at one by one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ...shards.store import Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+FEW = 64
+"""Up to so many files of a folder are looked at one by one: the folder may hold millions."""
+
+_FOLDER = "regexp_replace(path, '[^/]*$', '')"
+_BLOCK = 20_000
+
+
+def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the table `missing` (path) of the media paths of `chosen` that name no file."""
+    kinds = [f"SELECT {kind}.path AS path FROM chosen WHERE NOT filtered" for kind in ("audio", "video", "image")]
+    more = "SELECT unnest(more_media).path FROM chosen WHERE NOT filtered AND more_media IS NOT NULL"
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE named_media AS
+        SELECT path, {_FOLDER} AS folder FROM ({" UNION ALL ".join([*kinds, more])}) WHERE path IS NOT NULL""")
+    connection.execute("CREATE OR REPLACE TEMP TABLE present (path VARCHAR)")
+    folders = connection.execute("SELECT folder, count(*) FROM named_media GROUP BY ALL ORDER BY ALL").fetchall()
+    root = str(store.root)
+    found: list[str] = []
+    few = [str(folder) for folder, count in folders if count <= FEW]
+    for folder in (str(folder) for folder, count in folders if count > FEW):
+        found += _files(root, folder)
+        if len(found) >= _BLOCK:
+            _add(connection, found)
+            found = []
+    _add(connection, [*found, *_looked_at(root, connection, few)])
+    connection.execute("""
+        CREATE OR REPLACE TABLE missing AS
+        SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path) ORDER BY path""")
+    connection.execute("DROP TABLE named_media")
+    connection.execute("DROP TABLE present")
+
+
+def _files(root: str, folder: str) -> list[str]:
+    """The files of a folder, each as samples name it."""
+    try:
+        with os.scandir(_absolute(root, folder)) as entries:
+            return [folder + entry.name for entry in entries if entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _looked_at(root: str, connection: duckdb.DuckDBPyConnection, folders: list[str]) -> list[str]:
+    """Those files of these folders that are there."""
+    import pyarrow as pa
+
+    connection.register("few_folders", pa.table({"folder": pa.array(folders, pa.string())}))
+    rows = connection.execute("SELECT DISTINCT path FROM named_media SEMI JOIN few_folders USING (folder)").fetchall()
+    connection.unregister("few_folders")
+    return [str(path) for (path,) in rows if os.path.isfile(_absolute(root, path))]  # noqa: PTH113 (ten times quicker)
+
+
+def _absolute(root: str, path: str) -> str:
+    return path if path.startswith("/") else f"{root}/{path}"
+
+
+def _add(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    import pyarrow as pa
+
+    connection.register("present_arrow", pa.table({"path": pa.array(paths, pa.string())}))
+    connection.execute("INSERT INTO present SELECT path FROM present_arrow")
+    connection.unregister("present_arrow")

@@ -1,0 +1,86 @@
+"""A finished version put in its place: a folder to work in, the next number, the events of what has no row."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...shards import exports
+from ...shards.events import Run
+from ...shards.lock import locked
+from ...shards.store import Store, quote
+from ...shards.tables import EVENTS
+from .request import Request
+
+if TYPE_CHECKING:
+    import duckdb
+
+STALE_AFTER_S = 86_400.0
+"""A scratch folder of this age was left by a process that was killed."""
+
+
+@contextlib.contextmanager
+def scratch_folder(folder: Path, key: str) -> Iterator[Path]:
+    """A folder to work in beside the versions; it is gone in the end, and so are old ones of killed processes."""
+    for left in folder.glob(".scratch-*"):
+        if time.time() - left.stat().st_mtime > STALE_AFTER_S:
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = folder / f".scratch-{os.getpid()}-{key[:8]}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def publish(store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str) -> exports.Version:
+    """Publish the finished folder, unless the last version holds the same bytes; one at a time for each name."""
+    with locked(store.root / "exports" / request.name / ".lock", purpose=f"publish {request.name}"):
+        return _settle_alone(store, request, finished, manifest, key)
+
+
+def _settle_alone(
+    store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str
+) -> exports.Version:
+    for label in reversed([label for label in exports.labels(store, request.name) if "-" not in label]):
+        last = exports.load(store, request.name, label)
+        same = all(
+            last.manifest["files"].get(name, {}).get("sha256") == manifest["files"][name]["sha256"]
+            for name in manifest["files"]
+            if name != "NOTICE"
+        )
+        if same and not last.manifest.get("withdrawn"):
+            exports.remember(store, request.name, key, label)
+            return last
+        break
+    exports.write_json(finished / "manifest.json", manifest)
+    label = exports.publish(store, request.name, finished)
+    exports.remember(store, request.name, key, label)
+    return exports.load(store, request.name, label)
+
+
+def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """One event a sample that was wanted but has no row; filtered samples are only counted."""
+    import pyarrow as pa
+
+    columns = ", ".join(name for name in EVENTS.names if name != "dataset")
+    reader = connection.sql(f"""
+        SELECT dataset, {columns} FROM (
+            SELECT _dataset AS dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, id AS candidate,
+                   _outcome AS reason,
+                   'has no row in ' || {quote(run.details["export"])} AS detail,
+                   {quote(run.command)} AS uri, now() AS time
+            FROM rows WHERE _outcome IS NOT NULL
+        ) p WHERE NOT EXISTS (
+            SELECT 1 FROM events e WHERE e.stage = 'export' AND e.dataset = p.dataset
+            AND e.candidate = p.candidate AND e.reason = p.reason AND e.uri = p.uri
+        )""").to_arrow_reader(100_000)
+    for batch in reader:
+        if len(batch):
+            store.append("events", pa.Table.from_batches([batch]).select(EVENTS.names).cast(EVENTS))

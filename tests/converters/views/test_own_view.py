@@ -1,0 +1,163 @@
+"""A view that somebody brings: published, kept in its version, part of the identity; refused with line and reason."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import triptych
+from support import imported
+from triptych.converters.views import VIEWS, get_view
+from triptych.converters.views.base import make_view
+from triptych.converters.views.statement import checked, columns_of
+from triptych.errors import ProblemsFound, UsageError
+
+MINE = """-- order: id
+-- text: raw
+--
+-- A question, its answer, and what to listen to.
+SELECT id,
+       prompt AS question,
+       solution AS answer,
+       audio_paths AS audios,
+       CASE WHEN solution IS NULL THEN 'no_answer' END AS skip
+FROM prepared
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    given = imported.speech_rows(tmp_path / "in", 3)
+    given[1]["text"] = " "
+    return imported.bring_in(tmp_path / "store", "speech", given, tmp_path)
+
+
+def view_file(tmp_path: Path, sql: str, name: str = "my_view") -> str:
+    path = tmp_path / f"{name}.sql"
+    path.write_text(sql)
+    return str(path)
+
+
+def test_a_view_of_ones_own_is_published_with_its_file(store: Path, tmp_path: Path) -> None:
+    result = triptych.export(view_file(tmp_path, MINE), store=store, name="mine")
+    version, rows = result.version, [json.loads(line) for line in result.version.data.read_text().splitlines()]
+    assert version.reference == "mine@v1" and result.counts == {"no_answer": 1, "written": 2}
+    assert [sorted(row) for row in rows] == [["answer", "audios", "id", "question"]] * 2
+    assert all(Path(path).is_file() for row in rows for path in row["audios"])
+    assert version.manifest["view_file"] == "my_view.sql" and "my_view.sql" in version.manifest["files"]
+    assert (version.path / "my_view.sql").read_text() == MINE
+    packed = triptych.shards.copies.pack(version, tmp_path / "packed")
+    assert (tmp_path / "packed" / "my_view.sql").read_text() == MINE and "my_view.sql" in packed["files"]
+
+
+def test_the_text_of_the_view_is_part_of_the_identity(store: Path, tmp_path: Path) -> None:
+    first = triptych.export(view_file(tmp_path, MINE), store=store, name="mine")
+    again = triptych.export(view_file(tmp_path, MINE), store=store, name="mine")
+    assert again.reused and again.version.reference == first.version.reference
+    other = triptych.export(view_file(tmp_path, MINE.replace("question,", "asked,")), store=store, name="mine")
+    assert not other.reused and other.version.reference == "mine@v2"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT id FROM read_text('/etc/passwd')", "line 1 calls the table function read_text"),
+        ("SELECT id\nFROM '/etc/passwd.csv'", "line 2 reads '/etc/passwd.csv'"),
+        ("SELECT id FROM samples", "reads 'samples'"),
+        ("SELECT id FROM prepared, glob('*')", "reads a join"),
+        ("SELECT id, (SELECT max(content) FROM read_text('/etc/passwd')) AS t FROM prepared", "has a subquery"),
+        ("SELECT id FROM (SELECT * FROM prepared)", "reads a subquery"),
+        ("WITH p AS (FROM prepared) SELECT id FROM prepared", "has WITH"),
+        ("SELECT id FROM prepared WHERE text IS NOT NULL", "may not have WHERE"),
+        ("SELECT id FROM prepared GROUP BY id", "may not have GROUP BY"),
+        ("SELECT id FROM prepared LIMIT 3", "LIMIT"),
+        ("SELECT id FROM prepared UNION ALL SELECT id FROM prepared", "no set of several"),
+        ("SELECT id, random() AS r\nFROM prepared", "random, which is not deterministic"),
+        ("SELECT id, count(*) AS n FROM prepared", "calls count"),
+        ("SELECT id, row_number() OVER () AS n FROM prepared", "calls row_number"),
+        ("SELECT id, unnest(labels) AS label FROM prepared", "calls unnest"),
+        ("SELECT * FROM prepared", "has * or COLUMNS"),
+        ("SELECT id, lower(text) FROM prepared", "without a name"),
+        ("SELECT id, text, answer AS text FROM prepared", "'text' twice"),
+        ("SELECT text FROM prepared", "the sample's own id"),
+        ("SELECT upper(id) AS id FROM prepared", "the sample's own id"),
+        ("SELECT id, _verdict AS v FROM prepared", "names with _"),
+        ("SELECT id, text AS _text FROM prepared", "begins with _"),
+        ("SELECT id, $1 AS x FROM prepared", "a parameter"),
+        ("SELECT id FROM prepared; DROP TABLE x", "not one SELECT"),
+        ("SELECT id FROM prepared; SELECT id FROM prepared", "2 statements"),
+        ("INSTALL httpfs", "not one SELECT"),
+        ("SELECT id,\nFROM FROM prepared", "line 2"),
+    ],
+)
+def test_whatever_is_no_view_is_refused_with_its_place(sql: str, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        checked(make_view(sql, file="bad.sql"))
+    assert said in str(error.value) and "'bad'" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT id,\n       txet\nFROM prepared", "line 2: `prepared` has no column 'txet'"),
+        ("SELECT id, audio AS audio FROM prepared", "columns of that name hold paths"),
+        ("-- media: audios\nSELECT id, text FROM prepared", "no column 'audios', as its header says"),
+    ],
+)
+def test_a_view_that_cannot_be_made_of_samples_is_refused(store: Path, tmp_path: Path, sql: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        triptych.export(view_file(tmp_path, sql), store=store)
+
+
+def test_a_path_that_is_none_of_the_samples_own_is_refused(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProblemsFound, match="3 refused_foreign_path"):
+        triptych.export(view_file(tmp_path, "SELECT id, '/etc/passwd' AS audio FROM prepared"), store=store)
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("-- colour: red", "line 1: the header has no key 'colour'"),
+        ("-- order: id\n-- order: hash", "line 2: the header says 'order' twice"),
+        ("-- order: length", "order is hash or id"),
+        ("-- text:", "no value"),
+        ("-- format: webdataset", "format is unified or msswift"),
+        ("-- media: sound", "line 1: 'sound' cannot be a media column"),
+        ("-- name: Not A Name", "no valid name"),
+    ],
+)
+def test_a_wrong_header_is_refused_with_its_line(header: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        make_view(f"{header}\n\nSELECT id FROM prepared", file="bad.sql")
+
+
+def test_a_view_with_tasks_leaves_out_the_columns_of_the_others() -> None:
+    view = make_view(
+        "-- tasks: sft, dpo\n-- only dpo: rejected\n\nSELECT id, turns, rejected FROM prepared", file="pairs.sql"
+    )
+    assert (columns_of(view, "sft"), columns_of(view, "dpo")) == (["id", "turns"], ["id", "turns", "rejected"])
+
+
+def test_a_name_of_our_own_views_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is taken"):
+        get_view(view_file(tmp_path, MINE, "unified"))
+    with pytest.raises(UsageError, match=r"none\.sql: No such file"):
+        get_view(str(tmp_path / "none.sql"))
+    with pytest.raises(UsageError, match="There is no view 'nowhere'"):
+        get_view("nowhere")
+
+
+def test_a_package_adds_a_view_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "their_package.py").write_text(f"VIEW = {view_file(tmp_path, MINE, 'theirs')!r}\nBAD = 3\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = [
+        metadata.EntryPoint("theirs", "their_package:VIEW", "triptych.views"),
+        metadata.EntryPoint("broken", "their_package:BAD", "triptych.views"),
+    ]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points if group == "triptych.views" else [])
+    assert get_view("theirs").name == "theirs" and not get_view("theirs").built_in
+    with pytest.raises(UsageError, match="broken"):
+        get_view("broken")
+    assert set(VIEWS) == {"unified", "msswift"}
