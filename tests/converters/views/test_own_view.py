@@ -13,6 +13,7 @@ from triptych.converters.views import VIEWS, get_view
 from triptych.converters.views.base import make_view
 from triptych.converters.views.statement import checked, columns_of
 from triptych.errors import ProblemsFound, UsageError
+from triptych.shards.copies import pack
 
 MINE = """-- order: id
 -- text: raw
@@ -48,7 +49,7 @@ def test_a_view_of_ones_own_is_published_with_its_file(store: Path, tmp_path: Pa
     assert all(Path(path).is_file() for row in rows for path in row["audios"])
     assert version.manifest["view_file"] == "my_view.sql" and "my_view.sql" in version.manifest["files"]
     assert (version.path / "my_view.sql").read_text() == MINE
-    packed = triptych.shards.copies.pack(version, tmp_path / "packed")
+    packed = pack(version, tmp_path / "packed")
     assert (tmp_path / "packed" / "my_view.sql").read_text() == MINE and "my_view.sql" in packed["files"]
 
 
