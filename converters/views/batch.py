@@ -9,6 +9,7 @@ from typing import Any
 
 from ...shards.sample import SCHEMA
 from ...shards.tables import duckdb_type
+from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .prepare import create_macros, create_prepared
 from .statement import row_statement
@@ -22,11 +23,13 @@ class BatchRow:
 
     Attributes:
         gives_it_away: Whether a user template put the answer into the user turn.
+        shape: What of the row its format's rules look at, as JSON; empty for a format that nobody here knows.
     """
 
     row: dict[str, Any]
     skip: str | None
     gives_it_away: bool
+    shape: str
 
 
 class RowMaker:
@@ -38,7 +41,9 @@ class RowMaker:
         self._keeps_nulls = view.keeps_empty_columns
         self._columns: frozenset[str] | None = None
         account = {"_position": "_position", "_gives_it_away": "gives_it_away"}
-        self._statement = f"SELECT * FROM ({row_statement(view, options.task, account)}) ORDER BY _position"
+        self._format = view.format
+        self._rows = row_statement(view, options.task, account)
+        self._statement = ""
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET threads = 1")
@@ -76,10 +81,11 @@ class RowMaker:
 
     def _row(self, values: dict[str, Any]) -> BatchRow:
         skip, leaks = values.pop("_skip"), values.pop("_gives_it_away")
+        shape = values.pop("_shape")
         del values["_position"]
         if not self._keeps_nulls:
             values = {name: value for name, value in values.items() if value is not None}
-        return BatchRow(values, skip, bool(leaks))
+        return BatchRow(values, skip, bool(leaks), shape)
 
     def _describe(self, used: frozenset[str], types: Mapping[str, Any]) -> None:
         """Create `samples_with_paths` over the batch; what no sample has is null, and costs nothing."""
@@ -93,6 +99,10 @@ class RowMaker:
                    language_of(language) AS base_language, false AS upper
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
         create_prepared(self._connection)
+        described = self._connection.execute(f"DESCRIBE {self._rows}").fetchall()
+        own = {str(name): str(type_) for name, type_, *_ in described if not name.startswith("_")}
+        shape = f"to_json({shape_sql(self._format, own)})::VARCHAR" if self._format else "''"
+        self._statement = f"SELECT *, {shape} AS _shape FROM ({self._rows}) ORDER BY _position"
 
 
 def _plain(value: Any) -> Any:
