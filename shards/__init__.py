@@ -27,6 +27,7 @@ In reading order:
     packets.py         its packets
     engine.py          a function over the parts of a table, in several processes
     worker.py          what such a process runs
+    json_stream.py     JSON documents, an element at a time
     hash_sets.py       ids of millions of rows in little memory
     text.py            text as views and checks need it
     json_stream.py     JSON arrays, item by item
