@@ -12,7 +12,7 @@ from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
 from .errors import UsageError
 from .options import described_by
-from .shards.store import Store
+from .shards.store.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -162,7 +162,7 @@ def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullRe
         place = Store.create(store)
         result = pull_list(request, rows, configs, store=place)
     if result.account.kept:
-        from .shards.care import compact
+        from .shards.care.care import compact
 
         compact(place, name)
     return result
@@ -203,7 +203,7 @@ def import_with(
     from .converters.imports.formats import FORMATS
     from .converters.imports.import_data import check_request
     from .converters.imports.import_data import import_data as import_into
-    from .shards.care import compact
+    from .shards.care.care import compact
 
     check_request(format, path, options=options)
     place = Store.open(store) if FORMATS[format].aligns else Store.create(store)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import DamagedError, ProblemsFound, UsageError
-from .shards.store import Store
+from .shards.store.store import Store
 
 if TYPE_CHECKING:
-    from .shards.exports import Difference, Version
+    from .shards.exports.versions import Difference, Version
 
 PathLike = str | Path
 
@@ -36,14 +36,14 @@ class Compared(NamedTuple):
 
 def list(*, store: PathLike | None = None) -> builtins.list[Version]:
     """Every version of every export."""
-    from .shards.exports import all_versions
+    from .shards.exports.versions import all_versions
 
     return [*all_versions(Store.open(store))]
 
 
 def show(reference: str, *, store: PathLike | None = None) -> Version:
     """One version; its `manifest` says what it was made from."""
-    from .shards.exports import find
+    from .shards.exports.versions import find
 
     return find(Store.open(store), reference)
 
@@ -54,14 +54,14 @@ def path(reference: str, *, store: PathLike | None = None) -> Path:
     Raises:
         UsageError: There is no such export, or its data was withdrawn.
     """
-    from .shards.exports import require_data
+    from .shards.exports.versions import require_data
 
     return require_data(show(reference, store=store)).data
 
 
 def verify(references: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, builtins.list[str]]:
     """Whether files and media are what was published: the problems of each version; default: of all versions."""
-    from .shards import exports
+    from .shards.exports import versions as exports
 
     opened = Store.open(store)
     asked = [references] if isinstance(references, str) else [*references]
@@ -79,7 +79,7 @@ def verify(references: str | Sequence[str] = (), *, store: PathLike | None = Non
 
 def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> Compared:
     """Rows that came, went or changed from one version to another; one alone is compared with the version before it."""
-    from .shards import exports
+    from .shards.exports import versions as exports
 
     opened = Store.open(store)
     first = exports.find(opened, old)
@@ -91,7 +91,7 @@ def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> 
 
 
 def _before(store: Store, version: Version) -> Version:
-    from .shards import exports
+    from .shards.exports import versions as exports
 
     earlier = [label for label in exports.labels(store, version.name) if "-" not in label]
     position = earlier.index(f"v{version.number}")
@@ -106,7 +106,7 @@ def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Ver
     Raises:
         ProblemsFound: It is a file of no version.
     """
-    from .shards import exports
+    from .shards.exports import versions as exports
 
     found = exports.which(Store.open(store), Path(file))
     if not found:
@@ -116,7 +116,8 @@ def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Ver
 
 def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = None) -> Version:
     """The same version for another media root (an absolute path), written beside it."""
-    from .shards import copies, exports
+    from .shards.exports import copies
+    from .shards.exports import versions as exports
 
     opened = Store.open(store)
     return copies.relocate(opened, exports.find(opened, reference), str(media_root))
@@ -130,7 +131,7 @@ def pack(
     Args:
         media_root: Where the folder will lie in the end; default: where it is written.
     """
-    from .shards import copies
+    from .shards.exports import copies
 
     root = str(media_root) if media_root is not None else None
     return copies.pack(show(reference, store=store), Path(to), media_root=root)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import UsageError
-from .shards.store import Store
+from .shards.store.store import Store
 
 if TYPE_CHECKING:
-    from .shards.care import Garbage, StoreStatus
-    from .shards.removal import Removal
+    from .shards.care.care import Garbage, StoreStatus
+    from .shards.care.removal import Removal
 
 PathLike = str | Path
 
@@ -31,14 +31,14 @@ def init(store: PathLike | None = None) -> Path:
 
 def status(*, store: PathLike | None = None) -> StoreStatus:
     """What is in the store, and who is at work in it."""
-    from .shards.care import status as store_status
+    from .shards.care.care import status as store_status
 
     return store_status(Store.open(store))
 
 
 def compact(datasets: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, int]:
     """Join small table files, so that queries read fewer: how many were joined, by dataset; default: all datasets."""
-    from .shards.care import compact as compact_dataset
+    from .shards.care.care import compact as compact_dataset
 
     opened = Store.open(store)
     known = opened.datasets()
@@ -56,7 +56,7 @@ def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike |
         older_than_days: Younger files stay.
         dry_run: Only say what would go.
     """
-    from .shards.care import collect_garbage
+    from .shards.care.care import collect_garbage
 
     return collect_garbage(Store.open(store), older_than_days=older_than_days, dry_run=dry_run)
 
@@ -93,6 +93,6 @@ def remove(
         reason: Kept in the tombstones and the receipt.
         dry_run: Only say what would go.
     """
-    from .shards.removal import remove as remove_samples
+    from .shards.care.removal import remove as remove_samples
 
     return remove_samples(Store.open(store), dataset=dataset, where=where, purge=purge, dry_run=dry_run, reason=reason)

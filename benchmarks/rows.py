@@ -26,11 +26,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from triptych.catalog.sources.synthetic.source import SAMPLE_RATE, encode_flac
 from triptych.converters.ingest.stored_ids import fence_name
-from triptych.shards.care import compact
+from triptych.shards.care.care import compact
 from triptych.shards.events import Run
 from triptych.shards.query import connect
 from triptych.shards.sample import AUDIO, SCHEMA
-from triptych.shards.store import Store, quote
+from triptych.shards.store.store import Store, quote
 from triptych.shards.store_format import FORMAT, media_path
 
 CLIPS = 64

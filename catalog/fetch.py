@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..shards.lock import locked, shared
+from ..shards.store.lock import locked, shared
 from ..shards.strict_yaml import yaml_text
 from .files.access import Access
 from .files.file_set import by_hand

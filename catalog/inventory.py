@@ -126,7 +126,7 @@ def show_card(
 def held_by_dataset(store: Path | str | None) -> dict[str, int]:
     """Samples by dataset in the store, where there is one."""
     from ..shards.query import connect
-    from ..shards.store import Store, resolve
+    from ..shards.store.store import Store, resolve
 
     root = resolve(store)
     if not (root / "samples" / "_delta_log").is_dir():
@@ -137,7 +137,7 @@ def held_by_dataset(store: Path | str | None) -> dict[str, int]:
 
 
 def _alive(name: str, store: Path | str | None) -> dict[str, Any] | None:
-    from ..shards.store import Store, resolve
+    from ..shards.store.store import Store, resolve
 
     root = resolve(store)
     if not (root / "samples" / "_delta_log").is_dir():

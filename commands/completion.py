@@ -52,7 +52,7 @@ def exports(incomplete: str) -> list[str]:
 
 
 def _store() -> Path:
-    from ..shards.store import resolve
+    from ..shards.store.store import resolve
 
     return resolve(None)
 

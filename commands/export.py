@@ -16,7 +16,7 @@ from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ..converters.export.export import ExportResult
-    from ..shards.exports import Difference, Version
+    from ..shards.exports.versions import Difference, Version
 
 app = group("The published versions of exports: list, verify, compare, copy.")
 

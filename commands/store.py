@@ -13,8 +13,8 @@ from .help import add, group
 from .parameters import JsonOption, StoreOption
 
 if TYPE_CHECKING:
-    from ..shards.care import StoreStatus
-    from ..shards.removal import Removal
+    from ..shards.care.care import StoreStatus
+    from ..shards.care.removal import Removal
 
 app = group("Care of the store: what is in it, and what can go.")
 

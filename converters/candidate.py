@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import DamagedError, UsageError
-from ..shards.media import scratch_path
+from ..shards.media.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
 """A blob larger than this is spooled to a file, so that memory stays flat whatever an archive holds."""

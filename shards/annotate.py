@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .annotations import annotation_row, check_value
 from .events import Run
-from .lock import user
 from .query import connect
-from .rows_to_arrow import rows_to_table, values_to_array
-from .store import Store
-from .tables import ALL_DATASETS, ANNOTATIONS
+from .store.annotations import annotation_row, check_value
+from .store.lock import user
+from .store.rows_to_arrow import rows_to_table, values_to_array
+from .store.store import Store
+from .store.tables import ALL_DATASETS, ANNOTATIONS
 
 
 @dataclass(frozen=True, slots=True)

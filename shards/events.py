@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError
-from .lock import user
-from .store import Store, run_details
-from .tables import EVENTS, RUNS
+from .store.lock import user
+from .store.store import Store, run_details
+from .store.tables import EVENTS, RUNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +81,7 @@ class Run:
     def finish(self, store: Store, *, status: str = "ok") -> None:
         """Check the balance, write the row of `runs`, refresh `store.duckdb`."""
         from ..version import __version__
-        from .rows_to_arrow import rows_to_table
+        from .store.rows_to_arrow import rows_to_table
 
         self.account.check_balance(stage=self.stage)
         row = {
@@ -135,7 +135,7 @@ def event_table(run: Run, notes: Sequence[Note]) -> pa.Table:
     """Rows of the table `events` for many candidates of one run."""
     import pyarrow as pa
 
-    from .rows_to_arrow import values_to_array
+    from .store.rows_to_arrow import values_to_array
 
     names = ("candidate", "reason", "detail", "uri", "time")
     columns: dict[str, Any] = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import UsageError
-from . import exports
 from .annotate import near_ids
+from .exports import versions as exports
 from .query import connect, first_row
-from .sql import quote
-from .store import Store
+from .store.sql import quote
+from .store.store import Store
 
 
 def explain(store: Store, identity: str) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
-from .sql import first_line as first_line
-from .sql import first_row as first_row
-from .sql import quote
-from .store import Store
+from .store.sql import first_line as first_line
+from .store.sql import first_row as first_row
+from .store.sql import quote
+from .store.store import Store
+from .store.views import AS_PULLED, make_views, scan_sql, view_statements
 from .store_format import TABLE_NAMES
-from .views import AS_PULLED, make_views, scan_sql, view_statements
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from support.places import DATA
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 
 
 def _import_duckdb_as_in_a_script() -> None:

@@ -99,7 +99,7 @@ def test_every_package_that_is_installed_for_work_on_it_is_pinned() -> None:
     [
         (r"\byaml\.(safe_load|load|load_all|full_load|unsafe_load|parse|compose|scan)\b|^\s*(import|from) yaml\b",
          {"shards/strict_yaml.py"}),
-        (r"^\s*(import|from) (fcntl|filelock|portalocker|fasteners)\b", {"shards/lock.py"}),
+        (r"^\s*(import|from) (fcntl|filelock|portalocker|fasteners)\b", {"shards/store/lock.py"}),
     ],
     ids=["YAML", "locks"],
 )  # fmt: skip

@@ -79,7 +79,7 @@ def test_the_walk_sees_imports() -> None:
     assert {"errors", "shards", "converters"} <= {
         part_of(module) for _, module in relative_imports(Path("converters/export/export.py"))
     }
-    assert {part_of(module) for _, module in relative_imports(Path("shards/store.py"))} == {"errors", "shards"}
+    assert {part_of(module) for _, module in relative_imports(Path("shards/store/store.py"))} == {"errors", "shards"}
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..shards.query import connect
-from ..shards.store import Store
+from ..shards.store.store import Store
 from .checks import COLUMNS
 from .rules import RuleSet, joined_sql, load_rules
 from .suite import SuiteResult, frame_sql, run_suite

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ..errors import ProblemsFound, UsageError
-from ..shards.annotations import REMEASURED_KEYS
-from ..shards.engine import INLINE_PARTS, Rows, map_parts
+from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
-from ..shards.lock import locked
 from ..shards.query import connect, first_row
-from ..shards.rows_to_arrow import rows_to_table, values_to_array
-from ..shards.store import Store, quote
-from ..shards.tables import EVENTS, VERDICTS
+from ..shards.store.annotations import REMEASURED_KEYS
+from ..shards.store.lock import locked
+from ..shards.store.rows_to_arrow import rows_to_table, values_to_array
+from ..shards.store.store import Store, quote
+from ..shards.store.tables import EVENTS, VERDICTS
 from . import checks
 from .checks.schema import CHECKS_SCHEMA
 from .rules import RuleSet, decide, joined_sql, load_rules

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from triptych.shards.engine import Rows, map_parts
+from triptych.shards.engine.engine import Rows, map_parts
 from triptych.shards.query import connect
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 from triptych.validators.checks import INPUT_COLUMNS, PRELOAD, measure_rows
 from triptych.validators.validate import PART_ROWS
 

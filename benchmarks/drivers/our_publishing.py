@@ -19,8 +19,8 @@ from typing import Any
 
 from triptych.converters.export import export as exporting
 from triptych.converters.export.options import ExportOptions
-from triptych.shards import exports
-from triptych.shards.store import Store
+from triptych.shards.exports.versions import versions as exports
+from triptych.shards.store.store import Store
 
 RENDERING = ("make_rows", "render")
 STEPS = (*RENDERING, "find_missing", "derive_media", "create_prepared", "read_account", "publish", "write_events")

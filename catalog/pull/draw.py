@@ -13,8 +13,8 @@ from contextlib import closing
 from ...converters.candidate import Blob, Candidate, Rejection
 from ...converters.ingest.quota import seconds_of
 from ...shards.events import DUPLICATE, FILTERED, Account
-from ...shards.media import MediaError
-from ...shards.probe import probe
+from ...shards.media.media import MediaError
+from ...shards.media.probe import probe
 from ...shards.sample import MEDIA_KINDS
 from ..files.file_set import FileSet
 from ..subset.filter import Filter, known_fields, let_go

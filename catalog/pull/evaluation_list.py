@@ -25,9 +25,9 @@ from urllib.parse import unquote, urlsplit
 from ...converters.readers.annotated.options import media_parts
 from ...errors import DamagedError, UsageError
 from ...shards.annotate import Annotation, annotate
-from ...shards.snapshot import Snapshot
-from ...shards.sql import quote
-from ...shards.store import Store
+from ...shards.store.snapshot import Snapshot
+from ...shards.store.sql import quote
+from ...shards.store.store import Store
 from ..files.mirror import Mirror
 from ..schema.card import Card, EvaluationList
 from ..sources.download.http import HttpClient

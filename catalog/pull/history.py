@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from ...shards.snapshot import Snapshot
-from ...shards.sql import quote
+from ...shards.store.snapshot import Snapshot
+from ...shards.store.sql import quote
 
 if TYPE_CHECKING:
     from ..files.file_set import FileSet

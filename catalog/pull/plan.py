@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ...errors import GateError, NetworkError
-from ...shards.store import Store, resolve
+from ...shards.store.store import Store, resolve
 from ..files.access import Access
 from ..files.file_set import FileSet
 from ..schema.source import SourceCard

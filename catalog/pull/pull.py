@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import GateError, NetworkError, UsageError
 from ...shards.events import Account, Run
-from ...shards.store import Store
+from ...shards.store.store import Store
 from ..schema.source import SourceCard
 from .candidates import CandidateReader, noting_read, pipeline
 from .options import PullOptions

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ...shards.hash_sets import HashMap, HashSet
-from ...shards.snapshot import Snapshot
-from ...shards.sql import quote
-from ...shards.store import Store
+from ...shards.store.snapshot import Snapshot
+from ...shards.store.sql import quote
+from ...shards.store.store import Store
 from .history import History, read_history
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Any
 from ...converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from ...converters.readers.tables.cells import as_text
 from ...errors import TriptychError
-from ...shards.media import scratch_path
+from ...shards.media.media import scratch_path
 from ...shards.sample import sample_id
 from .id_list import Span, span_suffix
 from .options import Subset

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...shards.exports import MEDIA_COLUMNS
+from ...shards.exports.versions import MEDIA_COLUMNS
 from ...validators.formats import FORMATS as VALIDATORS
 from ...validators.formats import Finding
 from ..views import View, ViewOptions

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...shards.cut import Cut, cut_audio
-from ...shards.media import MediaError
-from ...shards.store import Store
+from ...shards.media.cut import Cut, cut_audio
+from ...shards.media.media import MediaError
+from ...shards.store.store import Store
 
 if TYPE_CHECKING:
     import duckdb

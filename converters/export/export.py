@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound
-from ...shards import exports
 from ...shards.events import Run
+from ...shards.exports import versions as exports
 from ...shards.query import close_sandbox
-from ...shards.store import Store, quote
-from ...shards.tables import ALL_DATASETS
+from ...shards.store.store import Store, quote
+from ...shards.store.tables import ALL_DATASETS
 from ..views.prepare import create_macros, create_prepared, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .cut_media import derive_media

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound, UsageError
-from ...shards.store import Store
+from ...shards.store.store import Store
+from ...shards.store.views import live_files, make_views, view_statements
 from ...shards.store_format import TABLE_NAMES
-from ...shards.views import live_files, make_views, view_statements
 from .request import Request
 from .select import CorpusFacts, describe
 

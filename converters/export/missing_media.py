@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ...shards.store import Store
+from ...shards.store.store import Store
 
 if TYPE_CHECKING:
     import duckdb

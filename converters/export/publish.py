@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...shards import exports
 from ...shards.events import Run
-from ...shards.lock import locked
-from ...shards.store import Store, quote
-from ...shards.tables import EVENTS
+from ...shards.exports import versions as exports
+from ...shards.store.lock import locked
+from ...shards.store.store import Store, quote
+from ...shards.store.tables import EVENTS
 from .request import Request
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError
-from ...shards import exports
+from ...shards.exports import versions as exports
 from ...shards.query import first_row
-from ...shards.store import quote
+from ...shards.store.store import quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
 from ..views.statement import explain_binding, row_statement

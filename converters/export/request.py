@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.sample import check_name
-from ...shards.store import Store
+from ...shards.store.store import Store
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template

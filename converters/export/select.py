@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.query import first_line, first_row
-from ...shards.store import quote
+from ...shards.store.store import quote
 from ..views.prepare import NO_MESSAGES
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from typing import Any
 import pyarrow as pa
 
 from ...errors import UsageError
-from ...shards.annotations import annotation_row
 from ...shards.events import DUPLICATE, Run
 from ...shards.query import connect
-from ...shards.store import Store
-from ...shards.tables import ANNOTATIONS
+from ...shards.store.annotations import annotation_row
+from ...shards.store.store import Store
+from ...shards.store.tables import ANNOTATIONS
 from ..candidate import RawFile, Rejection, RowError
 from ..ingest.event_log import EventLog
 from ..readers.alignments.interval import Aligned, AlignmentContext, AlignmentReader, Interval

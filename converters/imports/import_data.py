@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.events import Account, Run
 from ...shards.sample import MODALITIES, PANELS, check_name
-from ...shards.store import Store
+from ...shards.store.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
 from ..ingest.ingest import Ingest, IngestOptions
 from ..readers import get_reader

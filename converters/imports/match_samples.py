@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...shards.query import connect
 from ...shards.sample import sample_id
-from ...shards.store import Store
+from ...shards.store.store import Store
 from ..candidate import RowError
 
 _COLUMNS = (

@@ -21,10 +21,10 @@ import pyarrow as pa
 from ...errors import DamagedError, TriptychError
 from ...shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
 from ...shards.hash_sets import HashSet
-from ...shards.media import MediaError, StoredMedia
-from ...shards.rows_to_arrow import rows_to_table
+from ...shards.media.media import MediaError, StoredMedia
 from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
-from ...shards.store import FenceConflict, Store
+from ...shards.store.rows_to_arrow import rows_to_table
+from ...shards.store.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog, read_withdrawn
 from .missing_media import find_absence

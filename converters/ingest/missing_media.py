@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ...shards.media import MediaError
+from ...shards.media.media import MediaError
 from ..candidate import Candidate
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import DamagedError
-from ...shards.media import StoredMedia
+from ...shards.media.media import StoredMedia
 from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY
 from ..candidate import Candidate
 

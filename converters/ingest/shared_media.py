@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ...shards.media import MediaError, StoredMedia
+from ...shards.media.media import MediaError, StoredMedia
 from ..candidate import Blob
 
 _REMEMBERED = 256

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from ...shards.hash_sets import HashMap
-from ...shards.sql import quote
-from ...shards.store import Store
-from ...shards.views import scan_sql
+from ...shards.store.sql import quote
+from ...shards.store.store import Store
+from ...shards.store.views import scan_sql
 
 _MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
 _CONTENT = (

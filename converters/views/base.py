@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import UsageError
-from ...shards.exports import MEDIA_COLUMNS
+from ...shards.exports.versions import MEDIA_COLUMNS
 from ...shards.sample import check_name
 from ...validators.formats import FORMATS
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ...shards.sample import SCHEMA
-from ...shards.tables import duckdb_type
+from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .prepare import create_macros, create_prepared

@@ -22,7 +22,7 @@ NAMED = re.compile(
     r"`((?:catalog|converters|validators|shards|trainers|commands|tests|benchmarks|docs|cli|api|errors|version|__init__)"
     r"(?:/[\w.-]+)*(?:/|\.py|\.yaml|\.md|\.sql))`"
 )
-"""A file or folder of the repository in code style: `shards/store.py`, `catalog/cards/`."""
+"""A file or folder of the repository in code style: `shards/store/store.py`, `catalog/cards/`."""
 
 
 def menu(entries: list[Any]) -> list[str]:

@@ -14,11 +14,11 @@ import pytest
 import triptych
 from support.stores import check_accounts, check_media, cli, cli_json, clip, ingest, media_files, one, select
 from triptych.errors import UsageError
-from triptych.shards import exports
 from triptych.shards.annotate import Annotation, annotate
-from triptych.shards.care import collect_garbage, compact, status
-from triptych.shards.removal import remove
-from triptych.shards.store import Store
+from triptych.shards.care.care import collect_garbage, compact, status
+from triptych.shards.care.removal import remove
+from triptych.shards.exports.versions import versions as exports
+from triptych.shards.store.store import Store
 
 Tone = Callable[..., bytes]
 OLD = time.time() - 8 * 86_400

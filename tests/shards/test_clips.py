@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 from triptych.catalog.sources.synthetic.video import Sound, draw_scene, encode_scene
-from triptych.shards.clips import cut_clip, join_tracks
-from triptych.shards.media import MediaError
+from triptych.shards.media.clip import cut_clip, join_tracks
+from triptych.shards.media.media import MediaError
 
 RATE = 16_000
 FPS = 20

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import parts as functions
 from triptych.errors import TriptychError, UsageError
-from triptych.shards.engine import PARTS_IN_FLIGHT, map_parts
+from triptych.shards.engine.engine import PARTS_IN_FLIGHT, map_parts
 
 Rows = list[dict[str, Any]]
 

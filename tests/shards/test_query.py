@@ -15,10 +15,10 @@ import triptych
 from support import imported
 from support.stores import cli
 from triptych.errors import UsageError
-from triptych.shards.annotations import annotation_row
 from triptych.shards.sample import COLUMNS
-from triptych.shards.store import Store
-from triptych.shards.tables import ANNOTATIONS
+from triptych.shards.store.annotations import annotation_row
+from triptych.shards.store.store import Store
+from triptych.shards.store.tables import ANNOTATIONS
 
 FIRST = "speech/train/utt000"
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triptych.shards.rows_to_arrow import rows_to_table, values_to_array
 from triptych.shards.sample import SCHEMA
-from triptych.shards.tables import RUNS
+from triptych.shards.store.rows_to_arrow import rows_to_table, values_to_array
+from triptych.shards.store.tables import RUNS
 from triptych.validators.checks.schema import CHECKS_SCHEMA
 
 _UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
@@ -93,7 +93,7 @@ def test_what_is_unusual_is_converted_or_refused_as_pyarrow_does(values: list[An
 def test_pandas_is_not_loaded() -> None:
     script = (
         "import sys; from triptych.shards.sample import SCHEMA;"
-        "from triptych.shards.rows_to_arrow import rows_to_table;"
+        "from triptych.shards.store.rows_to_arrow import rows_to_table;"
         "rows_to_table([{'id': 'a', 'audio': {'path': 'x', 'duration': 1.5}, 'extra': [('k', 'v')]}], SCHEMA);"
         "print('pandas' in sys.modules)"
     )

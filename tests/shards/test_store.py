@@ -20,9 +20,9 @@ import triptych
 from support.stores import check_accounts, check_media, cli, clip, ingest, leftovers, one, select
 from triptych.converters.candidate import Blob, Candidate
 from triptych.errors import TriptychError, UsageError
-from triptych.shards import lock
-from triptych.shards.lock import is_held, locked, read_holder
-from triptych.shards.store import FenceConflict, Store
+from triptych.shards.store.store import lock
+from triptych.shards.store.lock import is_held, locked, read_holder
+from triptych.shards.store.store import FenceConflict, Store
 from triptych.shards.store_format import TABLE_NAMES
 
 Tone = Callable[..., bytes]
@@ -124,7 +124,7 @@ def test_writers_at_once_store_every_id_once_and_lose_none(store: Store, tone: T
 
 def test_a_fence_is_taken_once(store: Store) -> None:
     import pyarrow as pa
-    from triptych.shards.tables import EVENTS
+    from triptych.shards.store.tables import EVENTS
 
     rows = pa.Table.from_pylist([{"dataset": "d", "candidate": "x"}], schema=EVENTS)
     before = store.table("events")
@@ -202,8 +202,8 @@ def test_a_read_only_store_can_be_queried(store: Store, tone: Tone) -> None:
 import os
 import triptych
 from triptych.errors import StoreReadOnly
-from triptych.shards.care import status
-from triptych.shards.store import Store
+from triptych.shards.care.care import status
+from triptych.shards.store.store import Store
 
 def look():
     store = Store.open({str(store.root)!r})
@@ -265,7 +265,7 @@ def test_a_lock_is_free_after_an_error_and_after_a_killed_holder(tmp_path: Path)
     code = f"""
 import os, signal
 from pathlib import Path
-from triptych.shards.lock import locked
+from triptych.shards.store.lock import locked
 with locked(Path({str(path)!r}), purpose="die"):
     os.kill(os.getpid(), signal.SIGKILL)
 """

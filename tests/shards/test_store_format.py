@@ -12,10 +12,10 @@ import pytest
 import triptych
 from support.stores import check_accounts, check_media, cli, clip, ingest, media_files, select
 from triptych.errors import DamagedError, UsageError
-from triptych.shards.care import collect_garbage, status
+from triptych.shards.care.care import collect_garbage, status
+from triptych.shards.care.removal import remove
 from triptych.shards.query import query
-from triptych.shards.removal import remove
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 
 Tone = Callable[..., bytes]
 

@@ -13,10 +13,11 @@ import triptych
 from support import imported
 from triptych.cli import app
 from triptych.errors import DamagedError, ProblemsFound, UsageError
-from triptych.shards import copies, exports
-from triptych.shards.exports import Version
-from triptych.shards.removal import remove
-from triptych.shards.store import Store
+from triptych.shards.care.removal import remove
+from triptych.shards.exports.versions import copies
+from triptych.shards.exports.versions import versions as exports
+from triptych.shards.exports.versions import Version
+from triptych.shards.store.store import Store
 from typer.testing import CliRunner
 
 

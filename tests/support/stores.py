@@ -16,7 +16,7 @@ import triptych
 from triptych.converters.candidate import Blob, Candidate, Rejection
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.shards.events import Run
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 
 from support.command_line import run as run_here
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
-from ...shards import exports
-from ...shards.store import Store
+from ...shards.exports import versions as exports
+from ...shards.store.store import Store
 
 if TYPE_CHECKING:
     import datasets

@@ -28,7 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...shards.probe import AV_OPTIONS
+from ...shards.media.probe import AV_OPTIONS
 from .riff import declared_frames
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...shards.probe import AV_OPTIONS
+from ...shards.media.probe import AV_OPTIONS
 
 
 def measure(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...shards.probe import AV_OPTIONS
+from ...shards.media.probe import AV_OPTIONS
 
 _ATTACHED_PICTURE = 0x400
 """FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover, not a film."""

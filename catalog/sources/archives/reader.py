@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from ....converters.candidate import IN_MEMORY_BYTES, Blob, RawFile, Rejection
-from ....shards.media import scratch_path
+from ....shards.media.media import scratch_path
 from .decompress import MAGIC, PIECE_BYTES, ByteReader, DecompressedStream
 from .openssl_enc import SALTED, Decrypted
 from .safety import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown

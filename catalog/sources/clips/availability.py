@@ -11,9 +11,9 @@ import numpy as np
 
 from ....shards.events import WITHDRAWN
 from ....shards.hash_sets import HashSet
-from ....shards.snapshot import Snapshot
-from ....shards.sql import quote
-from ....shards.store import Store
+from ....shards.store.snapshot import Snapshot
+from ....shards.store.sql import quote
+from ....shards.store.store import Store
 from .failures import REASONS, TERMINAL
 
 _ROWS = 50_000

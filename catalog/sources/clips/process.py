@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ....converters.candidate import Remote
-from ....shards.media import scratch_path
+from ....shards.media.media import scratch_path
 from .options import ClipOptions
 
 RECYCLED_AFTER = 100

@@ -17,7 +17,7 @@ from pathlib import Path
 from ....converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from ....errors import TriptychError
 from ....shards.events import WITHDRAWN
-from ....shards.media import scratch_path
+from ....shards.media.media import scratch_path
 from ....shards.sample import sample_id
 from .availability import Held
 from .options import ClipOptions, require_ytdlp

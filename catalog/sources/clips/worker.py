@@ -22,8 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ....shards.clips import cut_clip
-from ....shards.probe import MediaError
+from ....shards.media.clip import cut_clip
+from ....shards.media.probe import MediaError
 from .failures import REFUSALS, ClipError
 from .network_guard import Guard
 

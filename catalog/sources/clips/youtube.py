@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ....shards.clips import join_tracks
-from ....shards.probe import MediaError
+from ....shards.media.clip import join_tracks
+from ....shards.media.probe import MediaError
 from .failures import ClipError
 from .ytdlp_errors import first_words, reason_of
 
@@ -156,7 +156,7 @@ def _one_file(paths: list[Path], stem: Path) -> Path:
 
 
 def _has_picture(path: Path) -> bool:
-    from ....shards.probe import probe
+    from ....shards.media.probe import probe
 
     try:
         return probe(path).kind == "video"

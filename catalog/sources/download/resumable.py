@@ -28,7 +28,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from ....errors import DamagedError, UsageError
-from ....shards.lock import locked
+from ....shards.store.lock import locked
 from .checksums import Expected, Hasher, Measured, check
 from .http import BodyDropped, HttpClient, HttpReply, RangeRefused, RemoteFile, same_etag
 from .retry import RetryBudget

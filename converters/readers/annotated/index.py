@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ....shards.media import scratch_path
+from ....shards.media.media import scratch_path
 from ...candidate import Blob, RawFile, ReadContext
 from ..corpora.folder import MEDIA_EXTENSIONS
 

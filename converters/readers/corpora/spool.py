@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from ....shards.media import scratch_path
+from ....shards.media.media import scratch_path
 from ...candidate import Blob, Candidate
 
 WAITING_BYTES = 128 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ....shards.probe import MediaError, probe
+from ....shards.media.probe import MediaError, probe
 
 TOLERANCE_S = 0.001
 """Manifests round durations; a span that misses the ends by less is the whole."""

@@ -14,7 +14,7 @@ from support.corpora import Utterance, archive, card, members
 from triptych.catalog import registry
 from triptych.catalog.schema import lint
 from triptych.cli import app
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 from typer.testing import CliRunner
 
 COUNT = 6

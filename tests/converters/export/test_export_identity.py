@@ -175,7 +175,7 @@ def test_two_processes_with_the_same_request_make_one_version(store: Path) -> No
 
 KILLED = """
 import os, signal, sys, triptych
-from triptych.shards import exports
+from triptych.shards.exports import versions
 exports.write_json = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 triptych.export("msswift", task="sft", store=sys.argv[1])
 """

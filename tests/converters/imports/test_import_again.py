@@ -12,7 +12,7 @@ import pytest
 import triptych
 import yaml
 from support.stores import check_accounts, check_media, cli, leftovers, one, select
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 
 Tone = Callable[..., bytes]
 

@@ -16,7 +16,7 @@ from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.errors import DamagedError, NetworkError
 from triptych.shards.events import Account, Run
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 
 Tone = Callable[..., bytes]
 

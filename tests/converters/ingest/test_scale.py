@@ -22,7 +22,7 @@ from triptych.converters.readers.tables.cells import MadeIds
 from triptych.shards import hash_sets as hashes
 from triptych.shards.events import Run, new_run_id
 from triptych.shards.hash_sets import HashMap, HashSet
-from triptych.shards.store import Store
+from triptych.shards.store.store import Store
 
 ROWS = 20_000
 

@@ -12,8 +12,8 @@ from support.stores import check_accounts, check_media, ingest, one, select
 from triptych.converters.candidate import Blob, ReadContext
 from triptych.converters.ingest.shared_media import SharedMedia
 from triptych.converters.readers import get_reader
-from triptych.shards.media import MediaError, StoredMedia
-from triptych.shards.store import Store
+from triptych.shards.media.media import MediaError, StoredMedia
+from triptych.shards.store.store import Store
 
 Tone = Callable[..., bytes]
 TABLE = "path,n,question\n" + "".join(f"clips/a.wav,{n},what {n}\n" for n in range(40))

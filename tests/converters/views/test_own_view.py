@@ -13,7 +13,7 @@ from triptych.converters.views import VIEWS, get_view
 from triptych.converters.views.base import make_view
 from triptych.converters.views.statement import checked, columns_of
 from triptych.errors import ProblemsFound, UsageError
-from triptych.shards.copies import pack
+from triptych.shards.exports.copies import pack
 
 MINE = """-- order: id
 -- text: raw

@@ -21,10 +21,10 @@ from triptych.catalog.sources.clips.rate_limit import RateLimiter
 from triptych.catalog.sources.clips.stage import fetch_remote
 from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
 from triptych.errors import DamagedError, UsageError
+from triptych.shards.care.removal import remove
 from triptych.shards.events import Run
-from triptych.shards.removal import remove
-from triptych.shards.snapshot import Snapshot
-from triptych.shards.store import Store
+from triptych.shards.store.snapshot import Snapshot
+from triptych.shards.store.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
-from . import exports
+from ...errors import UsageError
+from ..events import Run, event_row
+from ..exports import versions as exports
+from ..query import check_where, connect, first_row
+from ..store.sql import quote
+from ..store.store import Store
+from ..store.tables import EVENTS
 from .care import named_media, sweep_cuts
-from .events import Run, event_row
-from .query import check_where, connect, first_row
-from .sql import quote
-from .store import Store
-from .tables import EVENTS
 
 _CHUNK = 20_000
 
@@ -119,7 +119,7 @@ def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
     import duckdb
     import pyarrow as pa
 
-    from .rows_to_arrow import values_to_array
+    from ..store.rows_to_arrow import values_to_array
 
     wanted = pa.table({"id": values_to_array([identity for group in ids.values() for identity in group], pa.string())})
     used: dict[str, int] = {}
@@ -139,7 +139,7 @@ def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
 
 def _remove_dataset(store: Store, dataset: str, ids: list[str], asked: dict[str, Any], reason: str) -> None:
     """Tombstones first: killed in between, the next pull brings nothing back."""
-    from .rows_to_arrow import rows_to_table
+    from ..store.rows_to_arrow import rows_to_table
 
     run = Run("remove", dataset, "store remove", asked)
     with store.dataset_lock(dataset, "remove samples"):

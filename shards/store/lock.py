@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import StoreReadOnly, TriptychError
+from ...errors import StoreReadOnly, TriptychError
 
 log = logging.getLogger("triptych")
 

@@ -1,6 +1,6 @@
 """What a worker process of `engine.py` runs: parts come in through a connection, results go out through it.
 
-    python -P -c "from triptych.shards.worker import main; main()" FD
+    python -P -c "from triptych.shards.engine.worker import main; main()" FD
 
 The first message is (sys.path, a pickled function, modules to load), every later one (number, part); the answers are
 (number, result, None) or (number, None, the error). A worker ends when the other side closes, however that ended.

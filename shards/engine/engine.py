@@ -18,7 +18,7 @@ from itertools import chain, islice
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
-from ..errors import TriptychError
+from ...errors import TriptychError
 
 Rows = list[dict[str, Any]]
 PARTS_IN_FLIGHT = 3
@@ -28,7 +28,7 @@ INLINE_PARTS = 2
 """Up to this many parts are worked off in this process: starting workers would take longer."""
 
 _AT_A_WORKER = 2
-_ENTRY = "from triptych.shards.worker import main; main()"
+_ENTRY = "from triptych.shards.engine.worker import main; main()"
 
 
 def map_parts(

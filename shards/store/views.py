@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from ..store_format import TABLE_NAMES
 from .annotations import samples_sql
 from .sql import quote
-from .store_format import TABLE_NAMES
 from .tables import duckdb_type
 
 if TYPE_CHECKING:

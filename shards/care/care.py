@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import exports
-from .events import Run
-from .lock import is_held, read_holder
-from .query import connect
-from .sql import quote
-from .store import FenceConflict, Store
-from .store_format import TABLE_NAMES
-from .tables import ALL_DATASETS
+from ..events import Run
+from ..exports import versions as exports
+from ..query import connect
+from ..store.lock import is_held, read_holder
+from ..store.sql import quote
+from ..store.store import FenceConflict, Store
+from ..store.tables import ALL_DATASETS
+from ..store_format import TABLE_NAMES
 
 SMALL_FILE_BYTES = 64 * 1024 * 1024
 SMALL_FILES = 8

@@ -19,11 +19,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DamagedError, StoreReadOnly, UsageError
+from ...errors import DamagedError, StoreReadOnly, UsageError
+from ..media.media import MediaStore
+from ..store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
 from .lock import locked
-from .media import MediaStore
 from .sql import quote as quote
-from .store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,8 @@ import math
 from datetime import datetime
 from typing import Any
 
-from ..errors import UsageError
-from .sample import COLUMNS, SCHEMA
+from ...errors import UsageError
+from ..sample import COLUMNS, SCHEMA
 from .tables import duckdb_type
 
 TEXT_KEYS = (

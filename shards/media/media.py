@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import StoreReadOnly
+from ...errors import StoreReadOnly
+from ..store_format import FORMAT, media_path, media_pattern
 from .probe import MediaError, Probe, probe
-from .store_format import FORMAT, media_path, media_pattern
 
 _CHUNK = 1024 * 1024
 _counter = itertools.count()

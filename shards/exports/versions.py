@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DamagedError, UsageError
-from .sample import NAME
-from .sql import quote
-from .store import Store
+from ...errors import DamagedError, UsageError
+from ..sample import NAME
+from ..store.sql import quote
+from ..store.store import Store
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,10 +12,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..errors import DamagedError, UsageError
-from .exports import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json, write_jsonl
-from .sql import quote
-from .store import Store
+from ...errors import DamagedError, UsageError
+from ..store.sql import quote
+from ..store.store import Store
+from .versions import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json, write_jsonl
 
 
 def relocate(store: Store, version: Version, media_root: str) -> Version:

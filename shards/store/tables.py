@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from .sample import SCHEMA as SAMPLES
+from ..sample import SCHEMA as SAMPLES
 
 TIME = pa.timestamp("us", tz="UTC")
 

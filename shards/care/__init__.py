@@ -1,0 +1,5 @@
+"""Care of a store.
+
+care.py      status, compaction, garbage collection, refresh
+removal.py   withdrawal of samples, with tombstones and receipts
+"""
