@@ -19,7 +19,7 @@ from typing import Any
 
 from triptych.converters.export import export as exporting
 from triptych.converters.export.options import ExportOptions
-from triptych.shards.exports.versions import versions as exports
+from triptych.shards.exports import versions as exports
 from triptych.shards.store.store import Store
 
 RENDERING = ("make_rows", "render")

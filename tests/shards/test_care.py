@@ -17,7 +17,7 @@ from triptych.errors import UsageError
 from triptych.shards.annotate import Annotation, annotate
 from triptych.shards.care.care import collect_garbage, compact, status
 from triptych.shards.care.removal import remove
-from triptych.shards.exports.versions import versions as exports
+from triptych.shards.exports import versions as exports
 from triptych.shards.store.store import Store
 
 Tone = Callable[..., bytes]

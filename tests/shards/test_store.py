@@ -20,7 +20,7 @@ import triptych
 from support.stores import check_accounts, check_media, cli, clip, ingest, leftovers, one, select
 from triptych.converters.candidate import Blob, Candidate
 from triptych.errors import TriptychError, UsageError
-from triptych.shards.store.store import lock
+from triptych.shards.store import lock
 from triptych.shards.store.lock import is_held, locked, read_holder
 from triptych.shards.store.store import FenceConflict, Store
 from triptych.shards.store_format import TABLE_NAMES

@@ -14,8 +14,8 @@ from support import imported
 from triptych.cli import app
 from triptych.errors import DamagedError, ProblemsFound, UsageError
 from triptych.shards.care.removal import remove
-from triptych.shards.exports.versions import copies
-from triptych.shards.exports.versions import versions as exports
+from triptych.shards.exports import copies
+from triptych.shards.exports import versions as exports
 from triptych.shards.exports.versions import Version
 from triptych.shards.store.store import Store
 from typer.testing import CliRunner
