@@ -176,7 +176,7 @@ def test_two_processes_with_the_same_request_make_one_version(store: Path) -> No
 KILLED = """
 import os, signal, sys, triptych
 from triptych.shards.exports import versions
-exports.write_json = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+versions.write_json = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 triptych.export("msswift", task="sft", store=sys.argv[1])
 """
 
