@@ -147,8 +147,8 @@ def _show_advice(rejected: dict[str, int]) -> None:
     from ..catalog.sources.clips.failures import REASONS
 
     for name, count in rejected.items():
-        if name in REASONS and REASONS[name].then:
-            output.say(f"  {count:,} {name}: {REASONS[name].says}: {REASONS[name].then}")
+        if name in REASONS and REASONS[name].advice:
+            output.say(f"  {count:,} {name}: {REASONS[name].meaning}: {REASONS[name].advice}")
 
 
 def _show_missing(result: PullResult) -> None:

@@ -121,5 +121,5 @@ def _nothing_there(request: PullRequest, source: SourceCard, lacking: list[str])
 
 def _refused(wall: str, account: Account) -> NetworkError:
     """Every host sends us away, and nothing came of it."""
-    advice = {reason: REASONS[reason].then for reason in sorted((REFUSALS | UNREACHED) & account.dropped.keys())}
+    advice = {reason: REASONS[reason].advice for reason in sorted((REFUSALS | UNREACHED) & account.dropped.keys())}
     return NetworkError(f"{wall}: nothing was stored of {account.candidates:,} tried.", hint="; ".join(advice.values()))

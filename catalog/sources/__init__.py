@@ -1,9 +1,9 @@
 """Where raw files come from.
 
-download/   files from hosts: whole, as a stream, by ranges
-hub.py      files of a dataset on the Hugging Face hub
+download/   files over HTTP: whole, as a stream, or by range requests
+hub.py      files of a dataset on the Hugging Face Hub
 folder.py   an unpacked folder
 archives/   tar, zip and 7z as streams of raw files
-clips/      media that a table names, fetched clip by clip
-synthetic/  corpora made on the spot
+clips/      media referenced by a table, fetched clip by clip
+synthetic/  corpora generated from a seed
 """

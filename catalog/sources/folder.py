@@ -1,7 +1,7 @@
-"""An unpacked folder as the same stream of raw files an archive gives: sorted by path, each with its `path` set.
+"""An unpacked folder as a stream of raw files like an archive's: sorted by path, each with its `path` set.
 
-Nothing outside the folder is read: links that lead out are `Rejection`s (`link`), as are links to folders inside it
-(what they show is read under its own name), devices and pipes (`special_file`), files that may not be read
+Nothing outside the folder is read. These become `Rejection`s: links that point outside and links to folders inside it,
+whose files are read under their own names (`link`), devices and pipes (`special_file`), files without read permission
 (`unreadable`) and members larger than the limit (`too_large`).
 """
 
@@ -29,22 +29,22 @@ def tree(
     wants: Callable[[str], bool] | None = None,
     password: str | None = None,
 ) -> Generator[RawFile | Rejection, None, None]:
-    """The files of a folder, sorted by path part by part.
+    """Yield the files of a folder, sorted by path, component by component.
 
     Args:
         root: The folder.
-        uri: What it is called; members are `<uri>/<name>`. By default its path.
-        revision: Passed on.
+        uri: Its URI; members are `<uri>/<name>`. Default: its path.
+        revision: Revision of every file.
         spool: Folder for large members of nested archives.
-        nested: Patterns of names that are opened as archives, as in `archive.members`.
-        wants: Says of a name whether to hand the file over.
+        nested: Patterns of names to open as archives, as in `archives.reader.members`.
+        wants: Returns whether to yield the file of this name.
         password: Opens encrypted archives.
 
     Raises:
-        UsageError: There is no such folder.
+        UsageError: The folder does not exist.
     """
     if not root.is_dir():
-        raise UsageError(f"{root}: there is no such folder.", hint="Give the folder the corpus was unpacked into.")
+        raise UsageError(f"{root}: there is no such folder.", hint="Give the folder that the corpus was unpacked into.")
     root = root.resolve()
     walk = _Walk(root, uri or str(root), revision, spool, limits or Limits(), tuple(nested), wants, password)
     yield from walk.folder(root, "")
@@ -76,7 +76,7 @@ class _Walk:
             with os.scandir(folder) as listing:
                 found = sorted(listing, key=lambda entry: entry.name)
         except PermissionError as error:
-            yield self._refusal(prefix, "unreadable", f"it may not be read ({error.strerror})")
+            yield self._refusal(prefix, "unreadable", f"it cannot be read ({error.strerror})")
             return
         for entry in found:
             raw = prefix + entry.name
@@ -89,18 +89,18 @@ class _Walk:
     def _file(self, entry: os.DirEntry[str], raw: str) -> Iterator[RawFile | Rejection]:
         name, path = safe_name(raw), Path(entry.path)
         if name is None:
-            yield self._refusal(raw, "unsafe_path", "its path cannot be written")
+            yield self._refusal(raw, "unsafe_path", "its path cannot be encoded")
             return
         if is_sidecar(name):
             return
         if entry.is_symlink() and (why := self._bad_link(path)):
             yield self._refusal(raw, "link", why)
         elif not path.is_file():
-            yield self._refusal(raw, "special_file", "it is no file with bytes of its own")
+            yield self._refusal(raw, "special_file", "it is not a regular file")
         elif (size := path.stat().st_size) > self._limits.member_bytes:
             yield self._refusal(raw, "too_large", f"it has {size:,} bytes, more than {self._limits.member_bytes:,}")
         elif not os.access(path, os.R_OK):
-            yield self._refusal(raw, "unreadable", "it may not be read")
+            yield self._refusal(raw, "unreadable", "no permission to read it")
         elif any(fnmatchcase(name.lower(), pattern) for pattern in self._nested):
             yield from self._archive(path, name)
         elif self._wants is None or self._wants(name):
@@ -111,10 +111,10 @@ class _Walk:
         try:
             target = path.resolve(strict=True)
         except (OSError, RuntimeError):
-            return "the link leads nowhere"
+            return "the link is broken"
         if not target.is_relative_to(self._root):
-            return f"the link leads out of the folder, to {target}"
-        return "the link leads to a folder, which is read under its own name" if target.is_dir() else None
+            return f"the link points outside the folder, to {target}"
+        return "the link points to a folder, which is read under its own name" if target.is_dir() else None
 
     def _archive(self, path: Path, name: str) -> Iterator[RawFile | Rejection]:
         with path.open("rb") as stream:

@@ -1,7 +1,7 @@
-"""Files of a dataset on the Hugging Face hub, at a commit, as URLs to read by range.
+"""Files of a dataset on the Hugging Face Hub, at a commit, as URLs for range requests.
 
-The hub's own client lists the files (`HF_ENDPOINT` and tokens work as everywhere); bytes come through our HTTP layer,
-because only the row groups and members that are needed are fetched.
+`huggingface_hub` lists the files (`HF_ENDPOINT` and tokens work as usual); the bytes come through our HTTP layer, which
+fetches only the row groups and members that are needed.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from .download.http import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a dataset repository holds at a commit."""
+    """The files of a dataset repository at a commit."""
 
     commit: str
     names: tuple[str, ...]
 
 
 def hub_listing(repo: str, revision: str) -> Listing:
-    """The files of a repository; `revision` may be a branch, which is resolved. A listing is asked for once.
+    """List the files of a repository; a branch given as `revision` is resolved. Listings are cached.
 
     Raises:
-        GateError: The repository is gated, private, or does not exist for this token.
-        NotFound: No such revision.
+        GateError: The repository is gated, private, or not visible with this token.
+        NotFound: The revision does not exist.
         NetworkError: The hub cannot be reached.
     """
     from huggingface_hub import constants, get_token
@@ -49,7 +49,7 @@ def _listing(endpoint: str, token: str | None, repo: str, revision: str) -> List
         raise NotFound(f"{repo} has no revision {revision}.", hint="the card pins an older one; see --cards") from error
     except RepositoryNotFoundError as error:
         raise GateError(
-            f"{repo} does not exist, or this login may not see it.", hint=f"look at {page}, then: hf auth login"
+            f"{repo} does not exist, or this login cannot access it.", hint=f"check {page}, then: hf auth login"
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         raise NetworkError(
@@ -60,14 +60,14 @@ def _listing(endpoint: str, token: str | None, repo: str, revision: str) -> List
 
 
 def hub_url(repo: str, name: str, revision: str) -> str:
-    """The address of a file, at the endpoint that is set."""
+    """Return the URL of a file at the configured endpoint."""
     from huggingface_hub import hf_hub_url
 
     return str(hf_hub_url(repo, name, repo_type="dataset", revision=revision))
 
 
 def hub_tokens() -> dict[str, str]:
-    """The user's token by host, for the HTTP layer; empty without a login."""
+    """Return the user's token by host, for the HTTP layer; empty if not logged in."""
     from urllib.parse import urlsplit
 
     from huggingface_hub import constants, get_token

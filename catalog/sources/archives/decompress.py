@@ -1,11 +1,11 @@
-"""Streams of bytes for the archive readers: `ByteReader` reads exact sizes, `DecompressedStream` unpacks in a thread.
+"""Byte streams for the archive readers: `ByteReader` reads exact sizes, `DecompressedStream` decompresses in a thread.
 
-gzip is inflated by ISA-L where it is installed (two to three times zlib's speed), bzip2 and xz by the standard
-library; all check their own checksums. The thread runs at most 1 MiB ahead of its reader, and inflates without
-holding the interpreter, so parsing and storing go on beside it.
+gzip is decompressed by ISA-L if it is installed (two to three times as fast as zlib), bzip2 and xz by the standard
+library; all verify their checksums. The thread runs at most 1 MiB ahead of its reader and releases the GIL while
+decompressing, so parsing and storing run in parallel.
 
-What a stream itself raises (`NetworkError`, `DamagedError`, `OSError`) comes through unchanged; faults of the packed
-bytes are `ArchiveFault`s.
+Errors of the underlying stream (`NetworkError`, `DamagedError`, `OSError`) pass through unchanged; damaged compressed
+data is an `ArchiveFault`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
-from .safety import ArchiveFault, Limits, Tally
+from .safety import ArchiveFault, Limits, ReadTotals
 
 PIECE_BYTES = 256 * 1024
 PIECES_AHEAD = 4
@@ -28,7 +28,7 @@ MAGIC = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00"}
 
 
 class Decompressor(Protocol):
-    """What `bz2`, `lzma` and `igzip_lib` have in common."""
+    """The common interface of `bz2`, `lzma` and `igzip_lib`."""
 
     @property
     def eof(self) -> bool: ...
@@ -49,26 +49,26 @@ class ByteReader:
         self.position = 0
 
     @classmethod
-    def of(cls, stream: BinaryIO, tally: Tally | None = None) -> ByteReader:
-        """Over a binary stream; a local file is skipped by seeking. `tally` counts what is taken."""
+    def of(cls, stream: BinaryIO, totals: ReadTotals | None = None) -> ByteReader:
+        """Read from a binary stream; in a local file, skipping seeks. `totals` counts the bytes read."""
 
         def take() -> bytes:
             data = stream.read(PIECE_BYTES)
-            if tally is not None:
-                tally.consumed += len(data)
+            if totals is not None:
+                totals.consumed += len(data)
             return data
 
         return cls(take, jump=_jumper(stream))
 
     def take(self) -> bytes:
-        """Whatever comes next, `b""` at the end."""
+        """Return the next bytes, as many as are at hand; `b""` at the end."""
         data = bytes(self._view) if self._view else self._take()
         self._view = memoryview(b"")
         self.position += len(data)
         return data
 
     def peek(self, count: int) -> bytes:
-        """The next bytes, left to be read."""
+        """Return the next bytes without consuming them."""
         self._fill(count)
         return bytes(self._view[:count])
 
@@ -90,7 +90,7 @@ class ByteReader:
         return b"".join(pieces)
 
     def skip(self, count: int) -> bool:
-        """Leave out so many bytes; False where the stream ends before."""
+        """Skip `count` bytes; False if the stream ends before."""
         here = min(count, len(self._view))
         self._view = self._view[here:]
         self.position += here
@@ -106,7 +106,7 @@ class ByteReader:
         return count == 0
 
     def drain(self) -> None:
-        """Read to the end, so that whoever checks a checksum there gets to it."""
+        """Read to the end, so that a checksum at the end is verified."""
         while self.take():
             pass
 
@@ -116,18 +116,18 @@ class ByteReader:
 
 
 class DecompressedStream:
-    """A packed stream, unpacked in a thread of its own. Closing it ends the thread."""
+    """A compressed stream, decompressed in its own thread. Closing it ends the thread."""
 
-    def __init__(self, source: ByteReader, packing: str, limits: Limits, tally: Tally, depth: int) -> None:
+    def __init__(self, source: ByteReader, packing: str, limits: Limits, totals: ReadTotals, depth: int) -> None:
         self._source = source
         self._packing = packing
         self._limits = limits
-        self._tally = tally
+        self._totals = totals
         self._depth = depth
         self._ready: deque[bytes] = deque()
         self._changed = threading.Condition()
         self._ended = False
-        self._left = False
+        self._closed = False
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"inflate-{packing}", daemon=True)
         self._thread.start()
@@ -136,7 +136,7 @@ class DecompressedStream:
         """The next piece, `b""` at the end.
 
         Raises:
-            ArchiveFault: The packed bytes are damaged, cut short, or a bomb; all before it was handed out.
+            ArchiveFault: The compressed data is damaged, truncated, or a bomb; all data before it was returned.
         """
         with self._changed:
             while not self._ready and not self._ended:
@@ -150,17 +150,17 @@ class DecompressedStream:
 
     def close(self) -> None:
         with self._changed:
-            self._left = True
+            self._closed = True
             self._ready.clear()
             self._changed.notify_all()
-        # A thread that waits for a stalled host is not waited for; it ends when its stream is closed. Inside another
-        # archive it is, because that one goes on reading where this one ends.
+        # Do not wait for a thread that waits for a stalled host; it ends when its stream is closed. Inside another
+        # archive do wait, because the outer one goes on reading where this one ends.
         self._thread.join(CLOSING_SECONDS if self._depth == 1 else None)
 
     def _run(self) -> None:
         try:
             self._inflate()
-        except BaseException as error:  # noqa: BLE001 - carried to the reader's thread and raised there, by `take`
+        except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread, by `take`
             self._failure = error
         finally:
             with self._changed:
@@ -170,26 +170,26 @@ class DecompressedStream:
     def _inflate(self) -> None:
         data = b""
         while True:
-            data = self._topped_up(data)
+            data = self._with_magic(data)
             if not data.startswith(MAGIC[self._packing]):
-                # The end, or padding after it. The source is read out: it may check its sum at its own end.
+                # The end, or padding after it. Drain the source: it may verify a checksum at its own end.
                 self._source.drain()
                 return
-            rest = self._one(data)
+            rest = self._inflate_one(data)
             if rest is None:
                 return
             data = rest
 
-    def _topped_up(self, data: bytes) -> bytes:
+    def _with_magic(self, data: bytes) -> bytes:
         while len(data) < len(MAGIC[self._packing]) and (more := self._source.take()):
             data += more
         return data
 
-    def _one(self, data: bytes) -> bytes | None:
-        """Inflate one packed stream of possibly several; returns what follows it, or None if the reader has left."""
+    def _inflate_one(self, data: bytes) -> bytes | None:
+        """Decompress one of possibly several streams; return the bytes after it, or None if the reader has closed."""
         decompressor = _decompressor(self._packing)
         while True:
-            if not self._give(self._unpack(decompressor, data)):
+            if not self._put(self._unpack(decompressor, data)):
                 return None
             if decompressor.eof:
                 return decompressor.unused_data
@@ -203,25 +203,25 @@ class DecompressedStream:
         except _packing_errors(self._packing) as error:
             raise ArchiveFault("corrupt_archive", f"the {self._packing} data are damaged ({error})") from error
 
-    def _give(self, piece: bytes) -> bool:
-        tally, limits = self._tally, self._limits
-        inflated = tally.inflated.get(self._depth, 0) + len(piece)
-        tally.inflated[self._depth] = inflated
-        if inflated > limits.ratio_grace and inflated > limits.ratio * tally.consumed:
+    def _put(self, piece: bytes) -> bool:
+        totals, limits = self._totals, self._limits
+        inflated = totals.inflated.get(self._depth, 0) + len(piece)
+        totals.inflated[self._depth] = inflated
+        if inflated > limits.ratio_grace and inflated > limits.ratio * totals.consumed:
             raise ArchiveFault(
-                "inflation_bomb", f"{tally.consumed:,} bytes inflate to more than {limits.ratio:g} times as many"
+                "inflation_bomb", f"{totals.consumed:,} bytes decompress to more than {limits.ratio:g} times as many"
             )
         with self._changed:
-            while len(self._ready) >= PIECES_AHEAD and not self._left:
+            while len(self._ready) >= PIECES_AHEAD and not self._closed:
                 self._changed.wait()
-            if piece and not self._left:
+            if piece and not self._closed:
                 self._ready.append(piece)
                 self._changed.notify_all()
-            return not self._left
+            return not self._closed
 
 
 class _Zlib:
-    """zlib's decompressor in the shape of the others."""
+    """zlib's decompressor with the interface of the others."""
 
     def __init__(self) -> None:
         import zlib
@@ -274,12 +274,12 @@ def _packing_errors(packing: str) -> tuple[type[Exception], ...]:
         from isal import igzip_lib
     except ImportError:
         return (zlib.error,)
-    # Its stub declares the class as an instance.
+    # Its type stub declares the class as an instance.
     return (zlib.error, cast("type[Exception]", igzip_lib.IsalError))
 
 
 def _jumper(stream: BinaryIO) -> Callable[[int], bool] | None:
-    """How to skip in a local file without reading; None for any other stream."""
+    """Return a function that skips in a local file without reading; None for any other stream."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, AttributeError):
@@ -288,7 +288,7 @@ def _jumper(stream: BinaryIO) -> Callable[[int], bool] | None:
         return None
 
     def jump(count: int) -> bool:
-        # Beyond the end there is nothing to jump to: a truncated file must be noticed.
+        # Never seek beyond the end: a truncated file must be noticed.
         if stream.tell() + count > status.st_size:
             return False
         stream.seek(count, os.SEEK_CUR)

@@ -1,8 +1,8 @@
-"""Archives that `openssl enc -aes-256-cbc -pbkdf2` has encrypted, as WenetSpeech's: decrypted as they are read.
+"""Archives encrypted by `openssl enc -aes-256-cbc -pbkdf2`, such as WenetSpeech's: decrypted as they are read.
 
-The stream begins with `Salted__` and eight bytes of salt; key and initial vector come from the password by PBKDF2 with
-HMAC-SHA-256 and 10,000 rounds, the defaults of OpenSSL since 1.1.1. Nothing in it proves a password right: a wrong one
-gives bytes that are no archive. Once they were found to be one, an end that does not fit is a stream cut short.
+The stream begins with `Salted__` and eight bytes of salt; key and IV are derived from the password by PBKDF2 with
+HMAC-SHA-256 and 10,000 rounds, the defaults of OpenSSL since 1.1.1. The format cannot verify a password: a wrong one
+yields bytes that are not an archive. Once they are known to be one, wrong padding means a truncated stream.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _SALT_BYTES, _KEY_BYTES, _BLOCK_BITS = 8, 32, 128
 
 
 class Decrypted:
-    """The plain bytes of an encrypted stream, in their order.
+    """The decrypted bytes of an encrypted stream, in order.
 
     Attributes:
-        proven: Whether what was read so far made sense, and so the password is right.
+        proven: Whether the bytes read so far were an archive, and so the password is right.
 
     Raises:
-        ArchiveFault: The stream breaks off (`truncated_archive`), or its end does not fit (`wrong_password`).
+        ArchiveFault: The stream is truncated (`truncated_archive`), or its padding is wrong (`wrong_password`).
     """
 
     def __init__(self, source: ByteReader, password: str) -> None:
@@ -36,9 +36,9 @@ class Decrypted:
 
         head = source.read(len(SALTED) + _SALT_BYTES)
         if len(head) < len(SALTED) + _SALT_BYTES:
-            raise ArchiveFault("truncated_archive", "the encrypted stream breaks off")
-        made = hashlib.pbkdf2_hmac("sha256", password.encode(), head[len(SALTED) :], ROUNDS, _KEY_BYTES + 16)
-        cipher = Cipher(algorithms.AES256(made[:_KEY_BYTES]), modes.CBC(made[_KEY_BYTES:]))
+            raise ArchiveFault("truncated_archive", "the encrypted stream is truncated")
+        derived = hashlib.pbkdf2_hmac("sha256", password.encode(), head[len(SALTED) :], ROUNDS, _KEY_BYTES + 16)
+        cipher = Cipher(algorithms.AES256(derived[:_KEY_BYTES]), modes.CBC(derived[_KEY_BYTES:]))
         self._source = source
         self._decryptor = cipher.decryptor()
         self._unpadder = PKCS7(_BLOCK_BITS).unpadder()
@@ -46,7 +46,7 @@ class Decrypted:
         self.proven = False
 
     def take(self) -> bytes:
-        """What comes next, `b""` at the end."""
+        """Return the next bytes, `b""` at the end."""
         while not self._ended:
             data = self._source.take()
             plain = self._unpadder.update(self._decryptor.update(data)) if data else self._end()
@@ -59,12 +59,12 @@ class Decrypted:
         try:
             rest = self._unpadder.update(self._decryptor.finalize())
         except ValueError:
-            raise ArchiveFault("truncated_archive", "the encrypted stream breaks off") from None
+            raise ArchiveFault("truncated_archive", "the encrypted stream is truncated") from None
         try:
             return rest + self._unpadder.finalize()
         except ValueError:
             if self.proven:
                 raise ArchiveFault(
-                    "truncated_archive", "the encrypted stream breaks off, or its end is damaged"
+                    "truncated_archive", "the encrypted stream is truncated, or its end is damaged"
                 ) from None
-            raise ArchiveFault("wrong_password", "its end is not as the password says, or is damaged") from None
+            raise ArchiveFault("wrong_password", "the password does not fit its end, or its end is damaged") from None

@@ -1,4 +1,4 @@
-"""Rows of numbered names (`a.01`, `a.02`; `part_aa`, `part_ab`; `a.z01`, `a.z02`, `a.zip`): which of them lack."""
+"""Series of numbered names (`a.01`, `a.02`; `part_aa`, `part_ab`; `a.z01`, `a.z02`, `a.zip`): which are missing."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ _SHOWN = 20
 
 
 def missing_names(names: Sequence[str], count: int | None = None) -> list[str]:
-    """Names that must be there too, at most 20; none where the names do not differ in one number alone.
+    """Return the missing names of a series, at most 20; none if the names differ in more than one number.
 
     Args:
-        count: How many there must be, where that is known; else only gaps and the start of a row can be told.
+        count: Length of the series, if known; else only names before the last given one can be found missing.
     """
-    row, last = list(names), ""
-    if row and re.search(r"\.zip$", row[-1], re.IGNORECASE):
-        last = row.pop()
-    if not row:
+    series, last = list(names), ""
+    if series and re.search(r"\.zip$", series[-1], re.IGNORECASE):
+        last = series.pop()
+    if not series:
         return _volumes_before(last, count) if last else []
-    volumes = _matched(_VOLUME, row)
+    volumes = _matched(_VOLUME, series)
     if volumes is not None:
         head, _, numbers = volumes
         end = max(numbers) if count is None else count - 1
-        lacking = _lacking(range(1, end + 1), numbers, lambda number: f"{head}{number:02d}")
-        return [*lacking, *([] if last else [f"{head}ip"])][:_SHOWN]
-    return [] if last else _gaps(row)
+        missing = _missing(range(1, end + 1), numbers, lambda number: f"{head}{number:02d}")
+        return [*missing, *([] if last else [f"{head}ip"])][:_SHOWN]
+    return [] if last else _gaps(series)
 
 
 def _volumes_before(last: str, count: int | None) -> list[str]:
     return [f"{last[:-2]}{number:02d}" for number in range(1, min(count or 1, _SHOWN + 1))]
 
 
-def _gaps(row: list[str]) -> list[str]:
-    if len(row) < 2:
+def _gaps(series: list[str]) -> list[str]:
+    if len(series) < 2:
         return []
-    if (counted := _matched(_NUMBER, row)) is not None:
+    if (counted := _matched(_NUMBER, series)) is not None:
         head, tail, numbers = counted
-        width = len(row[0]) - len(head) - len(tail)
-        return _lacking(range(1, max(numbers)), numbers, lambda number: f"{head}{number:0{width}d}{tail}")
-    if (spelt := _matched(_LETTERS, row)) is not None:
-        head, _, numbers = spelt
-        return _lacking(range(max(numbers)), numbers, lambda number: head + _spelt(number))
+        width = len(series[0]) - len(head) - len(tail)
+        return _missing(range(1, max(numbers)), numbers, lambda number: f"{head}{number:0{width}d}{tail}")
+    if (letters := _matched(_LETTERS, series)) is not None:
+        head, _, numbers = letters
+        return _missing(range(max(numbers)), numbers, lambda number: head + _as_letters(number))
     return []
 
 
-def _lacking(wanted: Iterable[int], numbers: set[int], name: Callable[[int], str]) -> list[str]:
-    # Numbers come from damaged directories too: no row is walked further than needed.
-    return [name(number) for number in islice((each for each in wanted if each not in numbers), _SHOWN)]
+def _missing(expected: Iterable[int], numbers: set[int], name: Callable[[int], str]) -> list[str]:
+    # Numbers may come from a damaged directory: do not iterate further than needed.
+    return [name(number) for number in islice((each for each in expected if each not in numbers), _SHOWN)]
 
 
-def _matched(pattern: re.Pattern[str], row: list[str]) -> tuple[str, str, set[int]] | None:
-    """What stands before and after the number in all names, and the numbers."""
-    matches = [pattern.fullmatch(name) for name in row]
+def _matched(pattern: re.Pattern[str], series: list[str]) -> tuple[str, str, set[int]] | None:
+    """Return the text before and after the number, the same in all names, and the numbers."""
+    matches = [pattern.fullmatch(name) for name in series]
     found = [(match[1], match[3], match[2]) for match in matches if match is not None]
-    if len(found) < len(row) or len({(head, tail) for head, tail, _ in found}) > 1:
+    if len(found) < len(series) or len({(head, tail) for head, tail, _ in found}) > 1:
         return None
     return found[0][0], found[0][1], {_number(text) for _, _, text in found}
 
@@ -70,5 +70,5 @@ def _number(text: str) -> int:
     return high * 26 + low
 
 
-def _spelt(number: int) -> str:
+def _as_letters(number: int) -> str:
     return chr(ord("a") + number // 26) + chr(ord("a") + number % 26)

@@ -1,22 +1,22 @@
-"""Archives as streams of raw files: tar, plain or packed by gzip, bzip2 or xz; zip, also in volumes; 7z; any of them
-encrypted by openssl; archives inside archives.
+"""Archives as streams of raw files: tar, plain or compressed by gzip, bzip2 or xz; zip, also in volumes; 7z; any of
+them encrypted by openssl; archives inside archives.
 
-The format is told by the first bytes, not by the name. Members come in the archive's order, each one read whole
-before it is handed over, so nobody ever gets part of one: up to 32 MiB in memory, larger ones in a file in `spool`.
+The format is detected from the first bytes, not from the name. Members come in the archive's order, each one read whole
+before it is yielded, so a partial member never gets out: up to 32 MiB in memory, larger ones in a file in `spool`.
 Nothing else is written anywhere.
 
-A member that is refused is a `Rejection` (`unsafe_path`, `link`, `special_file`, `too_large`, `encrypted`,
-`wrong_password`, `corrupt_member`, `unsupported_compression`) and reading goes on. An archive that cannot be read
-further ends with one that is `damaged` (`truncated_archive`, `corrupt_archive`, `inflation_bomb`, `too_many_members`,
-`archive_too_large`, `nested_too_deep`, `not_an_archive`, `encrypted`, `wrong_password`) and says how far it got; all
-whole members before it have been handed over (before damaged packed data, up to the 256 KiB last inflated are lost).
-Directories and macOS's `._` files are left out. gzip's own checksum stands at its end: bytes altered without breaking
-the format are known only then, so a `corrupt_archive` speaks against all members, where the archive has no checksum
-from elsewhere.
+A refused member becomes a `Rejection` (`unsafe_path`, `link`, `special_file`, `too_large`, `encrypted`,
+`wrong_password`, `corrupt_member`, `unsupported_compression`) and reading continues. An archive that cannot be read
+further ends with a `damaged` one (`truncated_archive`, `corrupt_archive`, `inflation_bomb`, `too_many_members`,
+`archive_too_large`, `nested_too_deep`, `not_an_archive`, `encrypted`, `wrong_password`) that reports how far it got;
+all whole members before it have been yielded (before damaged compressed data, up to 256 KiB of output are lost).
+Directories and macOS's `._` files are skipped. gzip's own checksum is at its end: bytes altered without breaking the
+format are detected only there, so `corrupt_archive` casts doubt on all members, unless the archive was verified by
+another checksum.
 
-A nested archive is read in place, its members named beside it: `wav/S0150.tar.gz` with `train/x.wav` gives
-`wav/train/x.wav`. A tar's stream is read to its end after the last member, where it may check its own sum; of a zip or
-7z in a file that can seek, only the members that are wanted are read.
+A nested archive is read in place, its members named as if next to it: `wav/S0150.tar.gz` with `train/x.wav` gives
+`wav/train/x.wav`. A tar stream is read to its end after the last member, so that its checksums are verified; of a zip
+or 7z in a seekable file, only the selected members are read.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ....converters.candidate import IN_MEMORY_BYTES, Blob, RawFile, Rejection
 from ....shards.media.media import scratch_path
 from .decompress import MAGIC, PIECE_BYTES, ByteReader, DecompressedStream
 from .openssl_enc import SALTED, Decrypted
-from .safety import ArchiveFault, Limits, Tally, is_sidecar, safe_name, shown
+from .safety import ArchiveFault, Limits, ReadTotals, is_sidecar, safe_name, shown
 from .sevenzip import SEVEN_ZIP, SevenEntry, seven_entries
 from .split_files import JoinedStream
 from .split_zip import SPLIT, VolumeFault, has_directory
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .zip import ZipEntry
 
 NESTED = ("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.zip", "*.7z")
-"""Names of members that are opened as archives; the bytes decide whether they are."""
+"""Names of members to open as archives, if their bytes confirm it."""
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", *SPLIT)
 PARTS_AT_FAULT = ("truncated_archive", "corrupt_archive", "not_an_archive")
@@ -53,7 +53,7 @@ PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 
 
 class ByteStream(Protocol):
-    """What `members` needs of a stream; an open file and a `GrowingFile` have it."""
+    """What `members` needs from a stream: open files and `StreamingFile`s provide it."""
 
     def read(self, size: int, /) -> bytes: ...
     def seekable(self) -> bool: ...
@@ -72,29 +72,29 @@ def members(
     prefix: str = "",
     password: str | None = None,
 ) -> Generator[RawFile | Rejection, None, None]:
-    """The files of an archive, in order. Close it when leaving early: that ends its threads.
+    """Yield the files of an archive, in order. Close the generator when leaving early: that ends its threads.
 
     Args:
         stream: The archive's bytes from its start. A zip or 7z in a stream that cannot seek is first copied to `spool`.
-        name: The archive's file name, for messages; a packed single file is named by it.
-        uri: Where it came from; members are `<uri>!<name>`.
-        revision: Passed on.
-        spool: Folder for members larger than 32 MiB; without it they are refused.
-        limits: Against bombs.
-        nested: Patterns of member names that are archives themselves.
-        wants: Says of a member's name whether to hand it over; the others are skipped without being kept.
-        prefix: Folder in front of every member's name.
-        password: Opens what is encrypted (by openssl, 7z, or zip in both ciphers); it stands in no message.
+        name: The archive's file name, for messages; a single compressed file gets its name from it.
+        uri: URI of the archive; members are `<uri>!<name>`.
+        revision: Revision of every file.
+        spool: Folder for members larger than 32 MiB; if None, they are refused.
+        limits: Limits against decompression bombs.
+        nested: Patterns of member names to open as archives.
+        wants: Returns whether to yield the member of this name; the others are skipped.
+        prefix: Folder prepended to every member's name.
+        password: Decrypts openssl, 7z, and both zip ciphers; it never appears in a message.
     """
-    tally = Tally()
-    reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, tally, password)
+    totals = ReadTotals()
+    reading = _Reading(revision, spool, limits or Limits(), tuple(nested), wants, totals, password)
     file = cast("BinaryIO", stream)
-    yield from reading.archive(ByteReader.of(file, tally), file, _Place(name, uri, prefix, 1))
+    yield from reading.archive(ByteReader.of(file, totals), file, _Place(name, uri, prefix, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an archive stands: its name, its URI, the folder its members go to, and its level."""
+    """An archive's name, its URI, the folder of its members, and its level of nesting."""
 
     name: str
     uri: str
@@ -114,7 +114,7 @@ class _Reach:
 
 
 class _SpooledFile(RawFile):
-    """A member too large for memory: its bytes lie in a spool file until the next member, or until someone takes it."""
+    """A member too large for memory: a spool file holds its bytes until the next member, or until `blob` takes it."""
 
     __slots__ = ("spooled", "taken")
 
@@ -137,17 +137,17 @@ class _Reading:
         limits: Limits,
         nested: tuple[str, ...],
         wants: Callable[[str], bool] | None,
-        tally: Tally,
+        totals: ReadTotals,
         password: str | None,
     ) -> None:
         self.password = password
         self.revision = revision
         self.spool = spool
         self.limits = limits
-        # One expression of all patterns: it is held against every name. It matches nothing where there are none.
+        # All patterns in one expression, since every name is matched. Without patterns it matches nothing.
         self.nested = re.compile("|".join(map(translate, nested)) or r"(?!)")
         self.wants = wants
-        self.tally = tally
+        self.totals = totals
 
     def archive(self, source: ByteReader, stream: BinaryIO | None, place: _Place) -> Iterator[RawFile | Rejection]:
         reach = _Reach()
@@ -160,20 +160,20 @@ class _Reading:
         if isinstance(stream, JoinedStream) and fault.reason in PARTS_AT_FAULT and not isinstance(fault, VolumeFault):
             doubt = stream.doubt()
             why += f" ({doubt})" if doubt else ""
-        far = f"{reach.whole:,} whole members" + (f", the last {reach.last!r}" if reach.last else "")
-        detail = f"{place.uri}: {why}, after {far}."
+        progress = f"{reach.whole:,} whole members" + (f", the last {reach.last!r}" if reach.last else "")
+        detail = f"{place.uri}: {why}, after {progress}."
         yield Rejection(place.name, fault.reason, detail, uri=place.uri, damaged=True)
 
     def _by_format(
         self, source: ByteReader, stream: BinaryIO | None, place: _Place, reach: _Reach
     ) -> Iterator[RawFile | Rejection]:
         if place.depth > self.limits.depth:
-            raise ArchiveFault("nested_too_deep", f"archives lie more than {self.limits.depth} deep")
+            raise ArchiveFault("nested_too_deep", f"archives are nested more than {self.limits.depth} deep")
         head = source.peek(BLOCK)
         packing = next((packing for packing, magic in MAGIC.items() if head.startswith(magic)), None)
         if packing is not None:
-            with closing(DecompressedStream(source, packing, self.limits, self.tally, place.depth)) as inflated:
-                yield from self._unpacked(ByteReader(inflated.take), place, reach)
+            with closing(DecompressedStream(source, packing, self.limits, self.totals, place.depth)) as decompressed:
+                yield from self._unpacked(ByteReader(decompressed.take), place, reach)
         elif head.startswith((*ZIP, SEVEN_ZIP)):
             yield from self._zip(source, stream, place, reach)
         elif is_tar(head):
@@ -186,18 +186,20 @@ class _Reading:
             yield from self._zip(source, stream, place, reach)
         else:
             raise ArchiveFault(
-                "not_an_archive", f"it begins with {head[:8]!r}, which is no tar, gzip, bzip2, xz, zip or 7z"
+                "not_an_archive", f"it begins with {head[:8]!r}, which is not tar, gzip, bzip2, xz, zip or 7z"
             )
 
     def _decrypted(self, source: ByteReader) -> ByteReader:
         if self.password is None:
             raise ArchiveFault(
-                "encrypted", "it is encrypted; give its password (a card names the variable that holds it)"
+                "encrypted", "it is encrypted; a password is needed (the card names the environment variable for it)"
             )
         decrypted = Decrypted(source, self.password)
         plain = ByteReader(decrypted.take)
         if not _is_archive(plain.peek(BLOCK)):
-            raise ArchiveFault("wrong_password", "the password does not open it: what comes out is no archive")
+            raise ArchiveFault(
+                "wrong_password", "the password does not open it: the decrypted bytes are not an archive"
+            )
         decrypted.proven = True
         return plain
 
@@ -231,7 +233,7 @@ class _Reading:
         with self._seekable(source, stream) as file:
             inflated = 0
             for entry in listing(file, self.limits, self.password):
-                self.tally.consumed += entry.packed
+                self.totals.consumed += entry.packed
                 inflated += entry.size
                 self._count(inflated)
                 if entry.refused is not None:
@@ -259,22 +261,22 @@ class _Reading:
         name = safe_name(raw)
         if name is None:
             yield self._refusal(
-                raw, "unsafe_path", "its path is empty, absolute, climbs out or cannot be written", place
+                raw, "unsafe_path", "its path is empty, absolute, too long, contains .. or cannot be encoded", place
             )
         elif is_sidecar(name):
             return
         elif kind != "file":
             reason = "link" if kind == "link" else "special_file"
-            yield self._refusal(raw, reason, f"it is a {kind}, not a file with bytes of its own", place)
+            yield self._refusal(raw, reason, f"it is a {reason.replace('_', ' ')}, not a regular file", place)
         elif size > self.limits.member_bytes:
             detail = f"it has {size:,} bytes, more than {self.limits.member_bytes:,}"
             yield self._refusal(raw, "too_large", detail, place)
         elif self.nested.match(name.lower()):
             yield from self._nested(source, name, size, place)
         else:
-            yield from self._wanted(source, name, size, place)
+            yield from self._selected(source, name, size, place)
 
-    def _wanted(self, source: ByteReader, name: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
+    def _selected(self, source: ByteReader, name: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
         named = place.member(name)
         if self.wants is None or self.wants(named):
             yield from self._hand_over(source, size, named, f"{place.uri}!{name}")
@@ -284,13 +286,13 @@ class _Reading:
         inner = ByteReader(section.take)
         head = inner.peek(BLOCK)
         if not (_is_archive(head) or head.startswith(SALTED)):
-            yield from self._wanted(inner, name, size, place)
+            yield from self._selected(inner, name, size, place)
             return
         folder = place.member(name).rpartition("/")[0]
         yield from self.archive(inner, None, _Place(name, f"{place.uri}!{name}", folder, place.depth + 1))
 
     def _hand_over(self, source: ByteReader, size: int | None, name: str, uri: str) -> Iterator[RawFile | Rejection]:
-        """Read a member whole, then yield it; its bytes are kept until the next one is asked for."""
+        """Read a member whole, then yield it; its bytes are kept until the next one is requested."""
         data = source.read(IN_MEMORY_BYTES + 1 if size is None else min(size, IN_MEMORY_BYTES + 1))
         if len(data) <= IN_MEMORY_BYTES:
             if size is not None and len(data) < size:
@@ -298,7 +300,7 @@ class _Reading:
             yield RawFile(name, uri, self.revision, len(data), partial(io.BytesIO, data), spool=self.spool)
             return
         if self.spool is None:
-            yield Rejection(name, "too_large", f"{uri}: more than 32 MiB, and no folder to keep it in.", uri=uri)
+            yield Rejection(name, "too_large", f"{uri}: more than 32 MiB, and there is no spool folder.", uri=uri)
             return
         yield from self._spooled(data, source, size, name, uri)
 
@@ -320,7 +322,7 @@ class _Reading:
                 path.unlink(missing_ok=True)
 
     def _copy(self, source: ByteReader, out: BinaryIO, limit: int, *, exact: bool = False) -> int:
-        """Copy at most `limit` bytes; all of them where `exact`, else to the end of the source."""
+        """Copy at most `limit` bytes: exactly that many if `exact`, else to the end of the source."""
         copied = 0
         while copied < limit or not exact:
             data = source.read(min(PIECE_BYTES, limit - copied) if exact else PIECE_BYTES)
@@ -328,7 +330,7 @@ class _Reading:
                 break
             copied += len(data)
             if copied > limit:
-                raise ArchiveFault("archive_too_large", f"it inflates to more than {limit:,} bytes")
+                raise ArchiveFault("archive_too_large", f"it decompresses to more than {limit:,} bytes")
             out.write(data)
         if exact and copied < limit:
             raise ArchiveFault("truncated_archive", "it ends inside a member")
@@ -336,12 +338,12 @@ class _Reading:
 
     @contextmanager
     def _seekable(self, source: ByteReader, stream: BinaryIO | None) -> Iterator[BinaryIO]:
-        """The archive as a file that can seek: the stream itself, or a copy that goes when it was read."""
+        """Provide the archive as a seekable file: the stream itself, or a temporary copy."""
         if stream is not None and stream.seekable():
             yield stream
             return
         if self.spool is None:
-            raise ArchiveFault("archive_too_large", "it must be copied to be read, and there is no folder for it")
+            raise ArchiveFault("archive_too_large", "it must be copied to be read, and there is no spool folder")
         path = self._spool_path()
         try:
             with path.open("xb") as out:
@@ -356,11 +358,11 @@ class _Reading:
         return scratch_path(self.spool)
 
     def _count(self, position: int) -> None:
-        self.tally.members += 1
-        if self.tally.members > self.limits.members:
-            raise ArchiveFault("too_many_members", f"it holds more than {self.limits.members:,} members")
+        self.totals.members += 1
+        if self.totals.members > self.limits.members:
+            raise ArchiveFault("too_many_members", f"it contains more than {self.limits.members:,} members")
         if position > self.limits.total_bytes:
-            raise ArchiveFault("archive_too_large", f"it inflates to more than {self.limits.total_bytes:,} bytes")
+            raise ArchiveFault("archive_too_large", f"it decompresses to more than {self.limits.total_bytes:,} bytes")
 
     def _refusal(self, raw: str, reason: str, why: str, place: _Place) -> Rejection:
         name = shown(raw)
@@ -372,7 +374,7 @@ def _is_archive(head: bytes) -> bool:
 
 
 def _ends_as_zip(stream: BinaryIO | None, name: str) -> bool:
-    """Whether a zip's directory stands at its end, though it begins as none: its first volumes may be missing."""
+    """Whether it ends with a zip directory, though it does not begin as a zip: its first volumes may be missing."""
     if stream is None or not name.lower().endswith(".zip") or not stream.seekable():
         return False
     return has_directory(stream)
@@ -383,7 +385,7 @@ def _member_reason(fault: ArchiveFault) -> str:
 
 
 class _Section:
-    """The bytes of one member of an outer archive, as a stream that ends with it."""
+    """The bytes of one member of an outer archive, as a stream."""
 
     def __init__(self, source: ByteReader, size: int) -> None:
         self._source = source

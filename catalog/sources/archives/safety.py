@@ -1,7 +1,7 @@
-"""Limits of what an archive or a tree may hold, and the names its members may have.
+"""Limits on the contents of an archive or folder, and the names its members may have.
 
-`safe_name` is the one judge of member names: what it returns is POSIX, relative, normalised, never climbing, and
-valid UTF-8, so that it can be a path, a table value and a line of JSON.
+`safe_name` checks all member names: what it returns is POSIX, relative, normalised, without `..`, and valid UTF-8, so
+that it can be a path, a table value and a JSON string.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ GIB = 1024**3
 NAME_CHARACTERS = 4096
 UNDECODED = re.compile("[\udc80-\udcff]")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.+-]*(/[A-Za-z0-9_-][A-Za-z0-9_.+-]*)*")
-"""Names that need no care: most of all names, found out at once."""
+"""Names that need no normalisation: a fast path for most names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused as a bomb.
+    """Limits against decompression bombs.
 
     Attributes:
-        member_bytes: Of one member.
-        members: In one archive, nested ones and refused ones counted.
-        total_bytes: Inflated, of one archive.
-        ratio: Inflated to compressed, over everything read so far and all levels of nesting.
-        ratio_grace: Inflated bytes before the ratio counts.
-        depth: Levels of archives, the outermost being the first.
-        header_bytes: Of one extended tar header (long names).
+        member_bytes: Size of one member.
+        members: Number of members of one archive, including nested and rejected ones.
+        total_bytes: Decompressed size of one archive.
+        ratio: Decompressed to compressed size, over everything read so far at each level of nesting.
+        ratio_grace: Decompressed bytes before the ratio is checked.
+        depth: Levels of nested archives, the outermost being the first.
+        header_bytes: Size of one extended tar header (long names).
     """
 
     member_bytes: int = 64 * GIB
@@ -40,8 +40,8 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Tally:
-    """What has been read of one outermost archive, all levels together."""
+class ReadTotals:
+    """How much of one outermost archive has been read, all levels together."""
 
     consumed: int = 0
     members: int = 0
@@ -49,7 +49,7 @@ class Tally:
 
 
 class ArchiveFault(Exception):
-    """Reading an archive cannot go on. `reason` is the code of the rejection it becomes, `detail` is for people."""
+    """An archive or member cannot be read. `reason` becomes the code of its rejection, `detail` is for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -58,10 +58,10 @@ class ArchiveFault(Exception):
 
 
 def safe_name(raw: str) -> str | None:
-    """A member's name normalised; None where it is empty, absolute, climbing or unprintable by design.
+    """Return a member's normalised name; None if it is empty, absolute, too long, has `..`, or cannot be encoded.
 
-    Bytes that are no UTF-8 (escaped by surrogates) become `%XX`. A backslash stays in the name, but counts as a
-    separator when looking for `..` and drives, because other systems will read it as one.
+    Invalid UTF-8 (bytes escaped as surrogates) becomes `%XX`. A backslash stays in the name, but counts as a separator
+    when looking for `..` and drives, because other systems treat it as one.
     """
     if len(raw) <= NAME_CHARACTERS and PLAIN_NAME.fullmatch(raw):
         return raw
@@ -77,12 +77,12 @@ def safe_name(raw: str) -> str | None:
 
 
 def shown(raw: str) -> str:
-    """A refused name, fit to be stored and printed."""
+    """Return a refused name in a form that can be stored and printed."""
     return raw.encode("utf-8", "backslashreplace").decode()[:NAME_CHARACTERS]
 
 
 def is_sidecar(name: str) -> bool:
-    """Whether a member is one of macOS's own (AppleDouble), which are no part of a corpus."""
+    """Whether a member is macOS metadata (AppleDouble), which is not part of a corpus."""
     return name.startswith("__MACOSX/") or "/__MACOSX/" in name or name.rsplit("/", 1)[-1].startswith("._")
 
 

@@ -1,10 +1,10 @@
-"""The 7z format as a list of entries, read from a file that can seek: its directory stands at its end.
+"""The 7z format as a list of entries, read from a seekable file: its directory is at its end.
 
-py7zr (the extra `archives`) parses the directory and unpacks. It hands members over as it goes and does not wait to be
-asked, so it runs in a thread that stops where nobody takes more: a few pieces of 256 kB are kept between it and the
-reader, beside the one that py7zr unpacks at once: 1 MB of packed bytes, inflated to 128 MB at most. It begins with the
-first member that somebody reads. Members that nobody wants are unpacked and dropped where a later one is read, since a
-block holds many packed as one. After damage nothing more of that block is read.
+py7zr (the extra `archives`) parses the directory and decompresses. It pushes members to a callback instead of being
+read from, so it runs in a thread that blocks while the reader is behind: a few pieces of 256 kB are buffered, besides
+the piece that py7zr decompresses at once: 1 MB of compressed bytes, at most 128 MB decompressed. It starts with the
+first member that is read. Skipped members are decompressed and dropped if a later one is read, since a block compresses
+many members together. After damage the rest of that block is not read.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from py7zr import FileInfo, SevenZipFile
 
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
-LOCKED = "it is encrypted; give its password"
+LOCKED = "it is encrypted; a password is needed"
 PIECES_AHEAD = 4
 
 
 class SevenEntry:
-    """One member, in the shape of a zip's entry."""
+    """One member, with the interface of `ZipEntry`."""
 
     def __init__(self, unpacker: _Unpacker, number: int, info: FileInfo, refused: tuple[str, str] | None) -> None:
         self.name: str = info.filename.replace("\\", "/")
@@ -42,20 +42,20 @@ class SevenEntry:
         self._pieces = unpacker.pieces(number)
 
     def take(self) -> bytes:
-        """The next bytes, `b""` at the end.
+        """Return the next bytes, `b""` at the end.
 
         Raises:
-            ArchiveFault: Damaged; the checksum is held against the bytes before the last of them are handed out.
+            ArchiveFault: Damaged; the checksum is verified before the last bytes are returned.
         """
         return next(self._pieces, b"")
 
     def close(self) -> None:
-        """What its reader left is dropped when a later member is read."""
+        """End reading; the unread rest is dropped when a later member is read."""
         self._pieces.close()
 
 
 class _Piece(NamedTuple):
-    """Bytes of a member, its end (no bytes), or what ended the run (no member)."""
+    """Bytes of a member, its end (no bytes), or the error that ended the run (no member)."""
 
     number: int | None
     data: bytes = b""
@@ -63,11 +63,11 @@ class _Piece(NamedTuple):
 
 
 class _Stopped(Exception):
-    """Nobody takes any more."""
+    """The reader has stopped."""
 
 
 class _Unpacker:
-    """Hands over the members of an archive in their order; those before the one that is asked for are dropped."""
+    """Provides the members of an archive in order; those before the requested one are dropped."""
 
     def __init__(self, archive: SevenZipFile, infos: list[FileInfo], locked: bool) -> None:
         self._archive = archive
@@ -75,7 +75,7 @@ class _Unpacker:
         self._locked = locked
         self._blocks: list[int] = []
         for info in infos:
-            # Only the first member of a block has a packed size; members without bytes lie in none.
+            # Only the first member of a block has a compressed size; empty members belong to no block.
             begins = info.compressed is not None and info.uncompressed > 0
             self._blocks.append((self._blocks[-1] if self._blocks else 0) + begins)
         self._run: _Run | None = None
@@ -99,13 +99,13 @@ class _Unpacker:
 
     def _take(self, number: int) -> _Piece:
         if self._blocks[number] == self._broken:
-            raise ArchiveFault("corrupt_member", "its block is damaged before it")
+            raise ArchiveFault("corrupt_member", "its block is damaged before this member")
         if self._run is None:
             if self._next:
                 self._archive.reset()
             self._run = _Run(self._archive, self._infos, number)
         if not self._run.holds(number):
-            raise ArchiveFault("corrupt_member", "its name is that of something which is no file, too")
+            raise ArchiveFault("corrupt_member", "another member of the same name is not a file")
         piece = self._run.take()
         if piece.error is None:
             if not piece.data and piece.number is not None:
@@ -119,7 +119,7 @@ class _Unpacker:
         self._broken = self._blocks[damaged]
         if damaged == number or damaged < first:
             raise self._fault(piece.error) from piece.error
-        # It was one that is dropped. What lies in another block is unpacked in a run of its own, which begins later.
+        # A dropped member was damaged. Members of other blocks are decompressed in a new run, which starts later.
         return self._take(number)
 
     def _fault(self, error: BaseException) -> ArchiveFault:
@@ -129,11 +129,11 @@ class _Unpacker:
 
 
 class _Run:
-    """py7zr unpacking in a thread, from one member on.
+    """py7zr decompressing in a thread, from one member on.
 
     Attributes:
-        first: The member that it begins with.
-        member: The one that it is at, or will be at next.
+        first: The first member.
+        member: The current member, or the next one.
     """
 
     def __init__(self, archive: SevenZipFile, infos: list[FileInfo], first: int) -> None:
@@ -142,15 +142,15 @@ class _Run:
         self._stopped = Event()
         names = {info.filename for info in infos[first:] if _may_unpack(info)}
         names -= {info.filename for info in infos if not _is_written(info)}
-        # A name may stand twice: py7zr unpacks what came before of that name too, and it is dropped.
+        # A name may occur twice: py7zr then also unpacks the earlier member of that name, which is dropped.
         self._expected = [
             number for number, info in enumerate(infos) if info.uncompressed and info.filename in names
         ]  # fmt: skip
         self._held = set(self._expected)
         self.first = first
         self._done = 0
-        # py7zr looks each name up below a folder, though nothing is written: in an empty one it meets no links.
-        self._nowhere = tempfile.TemporaryDirectory(prefix="triptych-7z-")
+        # py7zr resolves each name below a folder, though nothing is written: an empty one contains no links.
+        self._empty_folder = tempfile.TemporaryDirectory(prefix="triptych-7z-")
         self._thread = Thread(target=self._unpack, args=(archive, names), daemon=True)
         self._thread.start()
 
@@ -164,20 +164,20 @@ class _Run:
     def stop(self) -> None:
         self._stopped.set()
         self._thread.join()
-        self._nowhere.cleanup()
+        self._empty_folder.cleanup()
 
     def holds(self, number: int) -> bool:
-        """Whether the member is among those that are unpacked."""
+        """Whether this run decompresses the member."""
         return number in self._held
 
     def begin(self) -> int:
-        """The member whose first bytes have come."""
+        """Return the member whose first bytes have arrived."""
         if self._done >= len(self._expected):
-            raise ValueError("it holds more members than its directory says")
+            raise ValueError("it contains more members than its directory lists")
         return self._expected[self._done]
 
     def end(self) -> None:
-        """That member is whole."""
+        """Mark that member as complete."""
         self._put(_Piece(self._expected[self._done]))
         self._done += 1
 
@@ -192,11 +192,11 @@ class _Run:
     def _unpack(self, archive: SevenZipFile, names: set[str]) -> None:
         error: BaseException | None
         try:
-            archive.extract(self._nowhere.name, names, factory=_factory(self))
+            archive.extract(self._empty_folder.name, names, factory=_factory(self))
             error = EOFError("its block ends too early")
         except _Stopped:
             return
-        except BaseException as caught:  # noqa: BLE001 - it is raised again where the bytes are read
+        except BaseException as caught:  # noqa: BLE001 - raised again where the bytes are read
             error = caught
         try:
             self._put(_Piece(None, error=error))
@@ -214,11 +214,11 @@ class _Run:
 
 
 def _factory(run: _Run) -> Any:
-    """What py7zr asks for a place to write each member to."""
+    """Return the factory of the objects that py7zr writes members to."""
     from py7zr.io import Py7zIO, WriterFactory
 
     class Member(Py7zIO):
-        """One member; which, is known when its first bytes come: members without any may be asked for in any order."""
+        """One member; known only when its first bytes arrive: py7zr may create empty members in any order."""
 
         def __init__(self) -> None:
             self._number: int | None = None
@@ -231,9 +231,9 @@ def _factory(run: _Run) -> Any:
             self._left -= len(s)
             self._sum = zlib.crc32(s, self._sum)
             expected = run.info(self._number).crc32
-            # A reader may stop at the size: the last bytes are handed out only when the checksum holds.
+            # A reader may stop at the size: the last bytes are passed on only if the checksum matches.
             if self._left <= 0 and expected is not None and self._sum != expected:
-                raise ValueError("its checksum is another")
+                raise ValueError("its checksum does not match")
             run.hand_over(self._number, memoryview(s))
             if self._left <= 0:
                 run.end()
@@ -246,7 +246,7 @@ def _factory(run: _Run) -> Any:
             return 0
 
         def flush(self) -> None:
-            """Nothing is kept."""
+            """Nothing is buffered."""
 
         def size(self) -> int:
             return 0
@@ -259,7 +259,7 @@ def _factory(run: _Run) -> Any:
 
 
 def seven_entries(file: BinaryIO, limits: Limits, password: str | None = None) -> Iterator[SevenEntry]:
-    """The members in the order of the directory, folders left out.
+    """Yield the members in the order of the directory, without folders.
 
     Raises:
         ArchiveFault: The directory is missing, damaged or encrypted, or py7zr is not installed.
@@ -292,12 +292,12 @@ def seven_entries(file: BinaryIO, limits: Limits, password: str | None = None) -
 
 
 def _may_unpack(info: FileInfo) -> bool:
-    """Whether py7zr would take its name; one that it would not take ends a run."""
+    """Whether py7zr accepts its name; a name that it rejects ends a run."""
     return not info.is_directory and not _has_drive(info.filename) and safe_name(info.filename) is not None
 
 
 def _is_written(info: FileInfo) -> bool:
-    """Whether py7zr asks for a place to write it to; of devices and sockets that depends."""
+    """Whether py7zr always writes this member; whether it writes devices and sockets depends."""
     return not info.is_directory and (info.is_file or info.is_symlink)
 
 
@@ -310,16 +310,16 @@ def _refused(info: FileInfo, limits: Limits, closed: bool) -> tuple[str, str] | 
         return None
     if closed:
         return "encrypted", LOCKED
-    # A block's packed size is given with its first member only; the others are measured by what is unpacked.
+    # Only the first member of a block has a compressed size; the others are checked while decompressing.
     if info.compressed and info.uncompressed > max(limits.ratio_grace, limits.ratio * info.compressed):
-        return "inflation_bomb", f"{info.compressed:,} bytes inflate to {info.uncompressed:,}"
+        return "inflation_bomb", f"{info.compressed:,} bytes decompress to {info.uncompressed:,}"
     if _has_drive(info.filename):
-        return "unsafe_path", "its path begins with a drive"
+        return "unsafe_path", "its path begins with a drive letter"
     return None
 
 
 def _damage() -> tuple[type[Exception], ...]:
-    """What py7zr raises over damaged bytes; it was made for whole ones."""
+    """Return the errors of py7zr on damaged bytes, which it is not written for."""
     from py7zr.exceptions import ArchiveError, PasswordRequired
 
     standard = (lzma.LZMAError, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError)

@@ -1,7 +1,7 @@
-"""Several files that are one, byte after byte: the parts into which a large archive was cut.
+"""Several files read as one: the parts into which a large archive was split.
 
-Each part is opened when reading comes to it. Seeking is possible where every part can seek; asking for the size opens
-them all. Parts carry names, so that whoever finds the whole damaged can be told which of them is missing or short.
+Each part is opened when reading reaches it. Seeking works if every part can seek; measuring the size opens them all.
+Parts have names, so that an error about the whole can say which of them is missing or truncated.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .part_names import missing_names
 
 
 class JoinedStream(io.RawIOBase):
-    """A readable binary file over parts, in their order.
+    """A readable binary file that concatenates parts, in order.
 
     Args:
-        openers: One for each part; called once, when the part is reached.
-        names: What the parts are called, for messages.
+        openers: One per part; called once, when the part is reached.
+        names: Names of the parts, for messages.
 
     Raises:
-        DamagedError: On reading, where a file that is a part cannot be opened. Other errors pass unchanged.
+        DamagedError: While reading, if the file of a part cannot be opened. Other errors pass unchanged.
     """
 
     def __init__(self, openers: Sequence[Callable[[], BinaryIO]], names: Sequence[str] = ()) -> None:
@@ -51,27 +51,27 @@ class JoinedStream(io.RawIOBase):
 
     @property
     def sizes(self) -> list[int]:
-        """Bytes of each part."""
+        """Size of each part, in bytes."""
         starts = self._measured()
         return [after - before for before, after in pairwise(starts)]
 
     @property
     def current(self) -> int:
-        """The part that reading has come to, counted from 0."""
+        """Index of the part that is being read, from 0."""
         return min(self._current, len(self._openers) - 1)
 
     def name_of(self, number: int) -> str:
-        """A part by its name and its place, counted from 1."""
+        """Describe a part by its name and its number, from 1."""
         place = f"part {number + 1} of {len(self._openers)}"
         return f"{self.names[number]!r} ({place})" if self.names else place
 
     def doubt(self) -> str | None:
-        """What is suspicious of the parts as a whole: a gap in their numbers, or one that is short.
+        """Return what looks wrong with the parts: a gap in their numbers, or parts that are too short.
 
-        Parts are cut to one size, only the last may be shorter. Those that were not reached yet are not judged.
+        All parts have the same size, only the last may be shorter. Parts not reached yet are not checked.
         """
         if missing := missing_names(self.names):
-            return f"{', '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not among its parts"
+            return f"{', '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} missing from its parts"
         known = dict(enumerate(self.sizes)) if self._starts is not None else dict(self._read_whole)
         known.pop(len(self._openers) - 1, None)
         full = max(known.values(), default=0)
@@ -132,7 +132,7 @@ class JoinedStream(io.RawIOBase):
         self._taken = 0
         self._current += 1
         if not part.seekable():
-            # It cannot be read again: its connection or file is no longer needed.
+            # It cannot be read again: release its connection or file.
             part.close()
         elif self._current < len(self._openers):
             self._part(self._current).seek(0)
@@ -145,7 +145,7 @@ class JoinedStream(io.RawIOBase):
             except OSError as error:
                 raise DamagedError(
                     f"{self.name_of(number)} cannot be opened: {error.strerror or error}.",
-                    hint="Put it beside the others, then run the same command again.",
+                    hint="Put it next to the others, then run the same command again.",
                 ) from error
         return part
 

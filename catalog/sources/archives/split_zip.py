@@ -1,13 +1,12 @@
-"""Zips cut into volumes (`a.z01`, `a.z02`, ... `a.zip`), read as one file.
+"""Zips split into volumes (`a.z01`, `a.z02`, ... `a.zip`), read as one file.
 
-The directory stands at the end of the last volume. It names each member by the number of the volume it begins in and
-by its offset there, and so it names itself (PKWARE's APPNOTE.TXT, 4.3.12 to 4.3.16 and 4.4.11 to 4.4.16); members go
-on from one volume to the next. `assembled` puts a directory of offsets in the joined file behind the volumes, so that
-any reader of zips can read them.
+The directory is at the end of the last volume. It locates each member, and itself, by the number of the volume where it
+begins and the offset there (PKWARE's APPNOTE.TXT, 4.3.12 to 4.3.16 and 4.4.11 to 4.4.16); members continue from one
+volume to the next. `assembled` appends a directory with offsets in the joined file, so that any zip reader can read it.
 
-Volumes that are not of one archive are found out, as a `VolumeFault`: too few or too many by the count in the
-directory, one that is short by the members that must fit in it, one of another archive by the headers that must stand
-in it. That last one is looked at only when a member of it is read: `Assembled.check`.
+Volumes that do not belong together are a `VolumeFault`. The count in the directory reveals missing or extra volumes,
+the members that must fit reveal a truncated one, and the headers expected in it reveal one of another archive. The last
+check is made only when a member of the volume is read: `Assembled.check`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from .safety import ArchiveFault
 from .split_files import JoinedStream
 
 SPLIT = (b"PK\x07\x08", b"PK00PK")
-"""How the first volume begins: the marker of several volumes, or of what was to be several and became one."""
+"""First bytes of the first volume: the marker of a split zip, or of one that ended up as a single volume."""
 
 _END = struct.Struct("<4s4H2IH")
 _END_MAGIC, _END64_MAGIC, _PLACE64_MAGIC = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
@@ -40,11 +39,11 @@ _PROOFS = 2
 
 
 class VolumeFault(ArchiveFault):
-    """The volumes are not all of one archive; none of them can be relied on."""
+    """The volumes do not belong together; none of them can be trusted."""
 
 
 class _End(NamedTuple):
-    """What the record at the end says of the directory."""
+    """The end of central directory record."""
 
     volume: int
     first_volume: int
@@ -52,30 +51,30 @@ class _End(NamedTuple):
     size: int
     offset: int
     before: int
-    """Where the directory must have ended, in the joined file."""
+    """Offset in the joined file before which the directory must end."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """One line of the directory: where it begins in the joined file, the least it takes, and its new line."""
+    """One directory entry: the member's start in the joined file, its minimum size, and the rewritten entry."""
 
     start: int
     least: int
     volume: int
     raw_name: bytes
-    line: bytes
+    entry: bytes
 
 
 def has_directory(file: BinaryIO) -> bool:
-    """Whether a zip's directory stands at the end, whatever stands at the start."""
+    """Whether the file ends with a zip directory, whatever it begins with."""
     return _end(file) is not None
 
 
 def assembled(file: BinaryIO) -> BinaryIO | Assembled:
-    """`file` itself where it is a zip in one volume (or cut anywhere, byte after byte), else its volumes as one zip.
+    """Return `file` if it is a zip in one volume (or one split at arbitrary bytes), else its volumes as one zip.
 
     Raises:
-        VolumeFault: They are not all volumes of one archive, or only the last is there.
+        VolumeFault: The volumes do not belong together, or only the last one is given.
         ArchiveFault: The directory is damaged.
     """
     end = _end(file)
@@ -88,7 +87,7 @@ def assembled(file: BinaryIO) -> BinaryIO | Assembled:
             raise ArchiveFault("truncated_archive", f"{missing:,} bytes are missing before the directory at its end")
         return file
     if not isinstance(file, JoinedStream):
-        detail = f"it is the last of {end.volume + 1} volumes, which can only be read together: give the folder of all"
+        detail = f"it is the last of {end.volume + 1} volumes, which must be read together: give their folder"
         raise VolumeFault("truncated_archive", detail)
     if end.volume + 1 != len(file.sizes):
         raise VolumeFault("truncated_archive", _miscounted(file, end.volume + 1))
@@ -96,20 +95,20 @@ def assembled(file: BinaryIO) -> BinaryIO | Assembled:
 
 
 class Assembled(io.RawIOBase):
-    """The volumes with a directory of joined offsets behind them: a zip of one volume."""
+    """The volumes followed by a directory of joined offsets: a zip in one volume."""
 
     def __init__(self, volumes: JoinedStream, end: _End) -> None:
         super().__init__()
         self._volumes = volumes
         self._starts = list(accumulate(volumes.sizes, initial=0))
         members = list(_members(volumes, self._starts, end))
-        _hold_together(volumes, self._starts, members, self._starts[end.first_volume] + end.offset)
+        _check_space(volumes, self._starts, members, self._starts[end.first_volume] + end.offset)
         self._proofs: dict[int, list[_Member]] = {}
         for member in members:
             proofs = self._proofs.setdefault(member.volume, [])
             if len(proofs) < _PROOFS:
                 proofs.append(member)
-        self._directory = _directory([member.line for member in members], self._starts[-1])
+        self._directory = _directory([member.entry for member in members], self._starts[-1])
         self._position = 0
 
     def readable(self) -> bool:
@@ -144,20 +143,20 @@ class Assembled(io.RawIOBase):
         return data
 
     def check(self, offset: int) -> None:
-        """Hold the volume that a member begins in against the directory, the first time that it is asked for.
+        """Check the volume where a member begins against the directory, on its first use.
 
         Raises:
-            VolumeFault: It is of another archive.
+            VolumeFault: It belongs to another archive.
         """
         volume = bisect_right(self._starts, offset) - 1
         proofs = self._proofs.pop(volume, [])
-        # One header may be damaged by itself; that is the member's own fault and is found when it is read.
-        if proofs and not any(self._stands(member) for member in proofs):
+        # A single header may be damaged; that affects one member and is found when it is read.
+        if proofs and not any(self._is_in_place(member) for member in proofs):
             last = len(self._starts) - 2
             names = f"{self._volumes.name_of(volume)} and the directory in {self._volumes.name_of(last)}"
-            raise VolumeFault("corrupt_archive", f"{names} are not of one archive, or the volume is damaged")
+            raise VolumeFault("corrupt_archive", f"{names} do not belong to one archive, or the volume is damaged")
 
-    def _stands(self, member: _Member) -> bool:
+    def _is_in_place(self, member: _Member) -> bool:
         self._volumes.seek(member.start)
         found = self._volumes.read(_LOCAL_BYTES + len(member.raw_name))
         return found.startswith(_LOCAL_MAGIC) and found[_LOCAL_BYTES:] == member.raw_name
@@ -180,7 +179,7 @@ def _end(file: BinaryIO) -> _End | None:
 
 
 def _end64(file: BinaryIO, place: bytes, end: _End) -> _End:
-    """What the record of large numbers says instead."""
+    """Return the zip64 end of central directory record instead."""
     _, volume, offset, volumes = _PLACE64.unpack(place)
     at = end.before - _PLACE64.size - _END64.size
     if volumes > 1:
@@ -193,8 +192,8 @@ def _end64(file: BinaryIO, place: bytes, end: _End) -> _End:
     data = file.read(_END64.size)
     if len(data) < _END64.size or not data.startswith(_END64_MAGIC):
         if volumes > 1:
-            raise VolumeFault("corrupt_archive", "the directory at its end is damaged (a record is not where it says)")
-        # In one volume it may be longer; `zipfile` judges it.
+            raise VolumeFault("corrupt_archive", "the directory at its end is damaged (a record is not at its offset)")
+        # In a single volume the record may be longer; leave that to `zipfile`.
         return end._replace(volume=0, size=0, offset=0)
     _, _, _, _, last, first, _, count, length, begin = _END64.unpack(data)
     return _End(last, first, count, length, begin, at)
@@ -205,13 +204,13 @@ def _members(volumes: JoinedStream, starts: list[int], end: _End) -> Iterator[_M
         raise VolumeFault("truncated_archive", _miscounted(volumes, end.first_volume + 1))
     begin = starts[end.first_volume] + end.offset
     if begin + end.size > starts[-1]:
-        raise VolumeFault("truncated_archive", f"the directory at its end is cut{_doubt(volumes)}")
+        raise VolumeFault("truncated_archive", f"the directory at its end is truncated{_doubt(volumes)}")
     volumes.seek(begin)
     data = volumes.read(end.size)
     position = 0
     for _ in range(end.members):
         if data[position : position + 4] != _MEMBER_MAGIC or position + _MEMBER.size > len(data):
-            raise VolumeFault("corrupt_archive", f"the directory is not where it says{_doubt(volumes)}")
+            raise VolumeFault("corrupt_archive", f"the directory is not at its offset{_doubt(volumes)}")
         member, position = _member(volumes, starts, data, position)
         yield member
 
@@ -243,8 +242,8 @@ def _member(volumes: JoinedStream, starts: list[int], data: bytes, position: int
     if kept:
         extra = struct.pack("<2H", _ZIP64, len(kept)) + kept + extra
     fields[11], fields[13], fields[16] = len(extra), 0, min(start, _FULL32)
-    line = _MEMBER.pack(*fields) + name + extra + comment
-    return _Member(start, _LOCAL_BYTES + len(name) + packed, volume, name, line), following
+    entry = _MEMBER.pack(*fields) + name + extra + comment
+    return _Member(start, _LOCAL_BYTES + len(name) + packed, volume, name, entry), following
 
 
 def _place(volumes: JoinedStream, starts: list[int], volume: int, offset: int, name: bytes) -> int:
@@ -252,13 +251,15 @@ def _place(volumes: JoinedStream, starts: list[int], volume: int, offset: int, n
         raise VolumeFault("truncated_archive", _miscounted(volumes, volume + 1))
     if offset >= starts[volume + 1] - starts[volume]:
         shown = name.decode("utf-8", "backslashreplace")[:200]
-        detail = f"{volumes.name_of(volume)} is cut: {shown!r} begins in it at byte {offset:,}"
-        raise VolumeFault("truncated_archive", f"{detail}, and it has {starts[volume + 1] - starts[volume]:,}")
+        detail = f"{volumes.name_of(volume)} is truncated: {shown!r} begins in it at byte {offset:,}"
+        raise VolumeFault(
+            "truncated_archive", f"{detail}, but it has only {starts[volume + 1] - starts[volume]:,} bytes"
+        )
     return starts[volume] + offset
 
 
 class _Wide:
-    """The values of a zip64 field, which hold what the fields of 32 and 16 bits could not."""
+    """The values of a zip64 field, which replace 32-bit and 16-bit fields that overflow."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -266,12 +267,12 @@ class _Wide:
     def take(self, count: int) -> bytes:
         taken, self._data = self._data[:count], self._data[count:]
         if len(taken) < count:
-            raise ArchiveFault("corrupt_archive", "the directory at its end is damaged (a large number is missing)")
+            raise ArchiveFault("corrupt_archive", "the directory at its end is damaged (a zip64 value is missing)")
         return taken
 
 
 def _extra(data: bytes) -> tuple[bytes, _Wide]:
-    """A member's extra fields without its zip64 one, and that one."""
+    """Split a member's extra fields into the others and the zip64 one."""
     kept, wide = b"", b""
     while len(data) >= 4:
         kind, length = struct.unpack_from("<2H", data)
@@ -283,8 +284,8 @@ def _extra(data: bytes) -> tuple[bytes, _Wide]:
     return kept, _Wide(wide)
 
 
-def _hold_together(volumes: JoinedStream, starts: list[int], members: list[_Member], directory: int) -> None:
-    """Every member that goes on in the next volume must have its room."""
+def _check_space(volumes: JoinedStream, starts: list[int], members: list[_Member], directory: int) -> None:
+    """Check that every member that continues in the next volume has enough space."""
     ordered = sorted(members, key=lambda member: member.start)
     following = [(member.start, member.volume) for member in ordered[1:]]
     following.append((directory, bisect_right(starts, directory) - 1))
@@ -297,15 +298,15 @@ def _hold_together(volumes: JoinedStream, starts: list[int], members: list[_Memb
 
 
 def _likely_cut(volumes: JoinedStream, first: int, end: int) -> list[int]:
-    """Of some volumes those that are shorter than the longest, as all but the last are of one size."""
+    """Return those volumes that are shorter than the longest: all but the last have the same size."""
     sizes = volumes.sizes
     return [number for number in range(first, end) if sizes[number] < max(sizes)] or list(range(first, end))
 
 
-def _directory(lines: list[bytes], start: int) -> bytes:
-    """A directory in zip64, whose fields hold any number."""
-    data = b"".join(lines)
-    count = len(lines)
+def _directory(entries: list[bytes], start: int) -> bytes:
+    """Build a zip64 directory, whose fields hold any number."""
+    data = b"".join(entries)
+    count = len(entries)
     end64 = _END64.pack(_END64_MAGIC, _END64.size - 12, 45, 45, 0, 0, count, count, len(data), start)
     place = _PLACE64.pack(_PLACE64_MAGIC, 0, start + len(data), 1)
     end = _END.pack(_END_MAGIC, 0, 0, min(count, _FULL16), min(count, _FULL16), _FULL32, _FULL32, 0)
@@ -314,11 +315,11 @@ def _directory(lines: list[bytes], start: int) -> bytes:
 
 def _miscounted(volumes: JoinedStream, wanted: int) -> str:
     here = len(volumes.sizes)
-    return f"its directory counts {wanted} volumes, {here} were given{_among(volumes, wanted)}"
+    return f"its directory lists {wanted} volumes, {here} were given{_among(volumes, wanted)}"
 
 
 def _among(volumes: JoinedStream, wanted: int | None = None) -> str:
-    """Which volumes by their names are missing or too many, where that can be told."""
+    """List the volumes that are missing according to their names, if any."""
     missing = missing_names(volumes.names, wanted)
     return f": {', '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
 

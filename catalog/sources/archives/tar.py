@@ -1,9 +1,9 @@
-"""The tar format as a stream of entries: ustar, GNU (long names) and pax, by their headers alone.
+"""The tar format as a stream of entries: ustar, GNU (long names) and pax, parsed from the headers.
 
-`tarfile` reads streams too, but takes a damaged or cut header for the end of the archive; a corpus would lose its
-second half without a word. Here the end is an end mark, and everything else is an `ArchiveFault`.
+`tarfile` reads streams too, but takes a damaged or truncated header for the end of the archive; a corpus would silently
+lose its second half. Here only an end-of-archive mark ends it, and everything else is an `ArchiveFault`.
 
-Sparse files are entries of kind `special`: their bytes in the archive are not their bytes on disk.
+Sparse files are entries of kind `special`: their bytes in the archive differ from their bytes on disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LONG_NAMES = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One member: `kind` is `file`, `directory`, `link` or `special`; `size` counts its bytes in the archive."""
+    """One member: `kind` is `file`, `directory`, `link` or `special`; `size` is its size in the archive, in bytes."""
 
     name: str
     kind: str
@@ -49,13 +49,13 @@ def is_tar(head: bytes) -> bool:
 
 
 def entries(source: ByteReader, limits: Limits, *, end_known: bool) -> Iterator[Entry]:
-    """The members in order. After each, its data may be read from `source`; what is left unread is skipped.
+    """Yield the members in order. After each, its data may be read from `source`; the unread rest is skipped.
 
     Args:
-        end_known: Whether the packing says that the stream is whole, so that a missing end mark is no fault.
+        end_known: Whether the compression format vouches for the whole stream, so that the end mark may be missing.
 
     Raises:
-        ArchiveFault: Cut short or damaged.
+        ArchiveFault: Truncated or damaged.
     """
     reader = _HeaderReader(source, limits)
     while (header := reader.next(end_known=end_known)) is not None:
@@ -71,25 +71,25 @@ class _HeaderReader:
     def __init__(self, source: ByteReader, limits: Limits) -> None:
         self._source = source
         self._limits = limits
-        self._of_all: dict[str, bytes] = {}
+        self._global: dict[str, bytes] = {}
 
     def next(self, *, end_known: bool) -> tuple[tarfile.TarInfo, str, int, bool] | None:
-        """The next member's header, the extended ones before it applied; None at the end mark."""
-        of_one: dict[str, bytes] = {}
+        """Return the next member's header with the extended headers before it applied; None at the end mark."""
+        local: dict[str, bytes] = {}
         long_name: bytes | None = None
         while True:
-            info = self._header(end_known=end_known and not of_one and long_name is None)
+            info = self._header(end_known=end_known and not local and long_name is None)
             if info is None:
                 return None
             if info.type in LONG_NAMES:
                 value = self._extended(info).split(b"\0", 1)[0]
                 long_name = value if info.type == tarfile.GNUTYPE_LONGNAME else long_name
             elif info.type in PAX:
-                of_one.update(_records(self._extended(info)))
+                local.update(_records(self._extended(info)))
             elif info.type == tarfile.XGLTYPE:
-                self._of_all.update(_records(self._extended(info)))
+                self._global.update(_records(self._extended(info)))
             else:
-                return self._member(info, {**self._of_all, **of_one}, long_name)
+                return self._member(info, {**self._global, **local}, long_name)
 
     def _member(
         self, info: tarfile.TarInfo, records: dict[str, bytes], long_name: bytes | None
@@ -127,7 +127,7 @@ class _HeaderReader:
 
     def _extended(self, info: tarfile.TarInfo) -> bytes:
         if not 0 <= info.size <= self._limits.header_bytes:
-            raise ArchiveFault("corrupt_archive", f"an extended header claims {info.size:,} bytes")
+            raise ArchiveFault("corrupt_archive", f"an extended header has a size of {info.size:,} bytes")
         data = self._source.read(_padded(info.size))
         if len(data) < info.size:
             raise ArchiveFault("truncated_archive", "it ends inside a header")
@@ -151,7 +151,7 @@ def _records(data: bytes) -> dict[str, bytes]:
 
 def _whole_number(text: bytes) -> int:
     if not text.isdigit() or len(text) > 20:
-        raise ArchiveFault("corrupt_archive", f"an extended header gives the size {text[:30]!r}")
+        raise ArchiveFault("corrupt_archive", f"an extended header has the invalid size {text[:30]!r}")
     return int(text)
 
 

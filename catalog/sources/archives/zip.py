@@ -1,10 +1,10 @@
-"""The zip format as a list of entries, read from a file that can seek: its directory stands at its end.
+"""The zip format as a list of entries, read from a seekable file: its directory is at its end.
 
-A zip cut short has lost that directory, so nothing of it can be read; every member has a checksum, so one damaged
-member is found by itself and the others are still read. Zips in volumes are put together first (`split_zip.py`).
-Encrypted members are opened by a password: those of the older cipher by `zipfile`, those of WinZip's AES (method 99) by
-pyzipper, which knows both. AES has an authentication code over a member's packed bytes, which is held against them
-before the last of the plain bytes are handed out.
+A truncated zip has lost that directory, so nothing in it can be read; every member has a checksum, so a damaged member
+is detected and the others are still read. Zips split into volumes are joined first (`split_zip.py`). Encrypted members
+are decrypted with a password: the legacy cipher by `zipfile`, WinZip's AES (method 99) by pyzipper, which supports
+both. AES has an authentication code over a member's compressed bytes, which is verified before the last plain bytes are
+returned.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ DAMAGE = (
     KeyError,
     RuntimeError,
 )
-"""What `zipfile` and pyzipper raise over damaged bytes; they were made for whole ones."""
+"""Errors of `zipfile` and pyzipper on damaged bytes, which they are not written for."""
 
 UTF8_NAME = 0x800
 UNICODE_PATH = 0x7075
 ENCRYPTED = 0x1
 UNIX = 3
 AES = 99
-"""The method that stands in the place of the compression where a member is encrypted by AES."""
+"""The compression method of a member encrypted with AES."""
 
 
 class ZipEntry:
     """One member.
 
     Attributes:
-        name, kind, size: As of a tar's entry.
-        packed: Bytes it takes in the archive.
-        refused: Reason and detail, where it cannot be read at all.
+        name, kind, size: As in a tar entry.
+        packed: Its compressed size in the archive, in bytes.
+        refused: Reason and detail, if it cannot be read at all.
     """
 
     def __init__(
@@ -74,19 +74,19 @@ class ZipEntry:
         self._file: IO[bytes] | None = None
 
     def take(self) -> bytes:
-        """The next bytes, `b""` at the end.
+        """Return the next bytes, `b""` at the end.
 
         Raises:
-            ArchiveFault: Damaged; the checksum is held against the bytes at their end.
+            ArchiveFault: Damaged; the checksum is verified at the end of the bytes.
         """
         try:
             if self._file is None:
-                self._file = self._opened()
+                self._file = self._open()
             return self._file.read(PIECE_BYTES)
         except _damage(self._info) as error:
             raise self._fault(error) from error
 
-    def _opened(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes]:
         if isinstance(self._whole, Assembled):
             self._whole.check(self._info.header_offset)
         password = None if self._password is None else self._password.encode()
@@ -94,7 +94,7 @@ class ZipEntry:
 
     def _fault(self, error: Exception) -> ArchiveFault:
         if self._password is not None and not _is_aes(self._info):
-            # The older cipher tells a wrong password from damage in one byte: not well enough to say which it was.
+            # The legacy cipher checks the password by one byte: too weak to tell a wrong password from damage.
             return ArchiveFault("wrong_password", "the password does not open it, or its bytes are damaged")
         if self._password is not None and type(error) is RuntimeError:
             return ArchiveFault("wrong_password", "the password does not open it")
@@ -106,10 +106,10 @@ class ZipEntry:
 
 
 def zip_entries(file: BinaryIO, limits: Limits, password: str | None = None) -> Iterator[ZipEntry]:
-    """The members in the order of the directory, folders left out.
+    """Yield the members in the order of the directory, without folders.
 
     Raises:
-        ArchiveFault: The directory is missing or damaged, or volumes are not of one archive.
+        ArchiveFault: The directory is missing or damaged, or the volumes do not belong together.
     """
     whole = assembled(file)
     try:
@@ -143,7 +143,7 @@ def _aes_entries(whole: BinaryIO | Assembled, limits: Limits, password: str | No
 
 
 def _damage(info: Any) -> tuple[type[Exception], ...]:
-    """What is raised over the bytes of a member: pyzipper's error is not the one of `zipfile`."""
+    """Return the errors on damaged bytes of a member: pyzipper's error class is not that of `zipfile`."""
     if isinstance(info, zipfile.ZipInfo):
         return DAMAGE
     import pyzipper
@@ -156,25 +156,25 @@ def _is_aes(info: Any) -> bool:
 
 
 def _name(info: Any) -> str:
-    """The name in UTF-8 where the bytes are that, whatever the flag says; some tools forget to set it."""
-    # `zipfile` cuts a name at a null byte; what stood before it may look innocent.
+    """Return the name, decoded as UTF-8 if valid, whatever the flag says; some tools forget to set it."""
+    # `zipfile` cuts a name at a null byte; the part before it may look harmless.
     name: str = info.orig_filename
     if not info.flag_bits & UTF8_NAME:
         try:
             raw = name.encode("cp437")
-            name = _name_beside(info.extra, raw) or raw.decode("utf-8")
+            name = _unicode_name(info.extra, raw) or raw.decode("utf-8")
         except UnicodeError:
             name = info.orig_filename
     # Zips made on Windows by old tools separate folders by backslashes.
     return name.replace("\\", "/")
 
 
-def _name_beside(extra: bytes, raw: bytes) -> str | None:
-    """The name in UTF-8 that some tools write beside one in the code page of their machine (Info-ZIP's 0x7075)."""
+def _unicode_name(extra: bytes, raw: bytes) -> str | None:
+    """Return the UTF-8 name that some tools add to one in their local code page (Info-ZIP's field 0x7075)."""
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<2H", extra)
         field = extra[4 : 4 + length]
-        # The field is of this name only where it holds its checksum.
+        # The field belongs to this name only if it has its checksum.
         if kind == UNICODE_PATH and len(field) > 5 and struct.unpack_from("<BI", field) == (1, zlib.crc32(raw)):
             return field[5:].decode("utf-8")
         extra = extra[4 + length :]
@@ -190,9 +190,9 @@ def _kind(info: Any) -> str:
 
 def _refused(info: Any, limits: Limits, password: str | None) -> tuple[str, str] | None:
     if info.flag_bits & ENCRYPTED and password is None:
-        return "encrypted", "it is encrypted; give its password"
+        return "encrypted", "it is encrypted; a password is needed"
     if info.compress_type not in READABLE:
-        return "unsupported_compression", f"it is packed by method {info.compress_type}"
+        return "unsupported_compression", f"compression method {info.compress_type} is not supported"
     if info.file_size > limits.ratio_grace and info.file_size > limits.ratio * max(info.compress_size, 1):
-        return "inflation_bomb", f"{info.compress_size:,} bytes inflate to {info.file_size:,}"
+        return "inflation_bomb", f"{info.compress_size:,} bytes decompress to {info.file_size:,}"
     return None

@@ -1,4 +1,4 @@
-"""What the event log says of clips: which are held, which are known to be gone, how much of a dataset is alive."""
+"""Clips in the event log: which are stored, which are known to be gone, how much of a dataset is still available."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .failures import REASONS, TERMINAL
 _ROWS = 50_000
 
 Held = Callable[[Iterable[str]], set[str]]
-"""Which of some sample ids the store holds."""
+"""Returns those of the given sample ids that are in the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """How much of a dataset could be had, as far as anybody asked.
+    """How much of a dataset is available, as far as its clips were requested.
 
     Attributes:
         stored: Samples in the store.
-        failed: Candidates that are not, by the latest reason; withdrawn samples are not among them.
+        failed: Number of candidates not in the store, by their latest reason; withdrawn samples are not counted.
         asked_at: Time of the latest failure.
     """
 
@@ -38,18 +38,18 @@ class Alive:
 
     @property
     def gone(self) -> int:
-        """Candidates with a terminal reason."""
+        """Number of candidates with a terminal reason."""
         return sum(count for reason, count in self.failed.items() if reason in TERMINAL)
 
     @property
     def share(self) -> float | None:
-        """Stored of all whose fate is known (stored or gone), 0 to 1; None where nothing was asked."""
+        """Stored / (stored + gone), 0 to 1; None if neither is known of any clip."""
         known = self.stored + self.gone
         return self.stored / known if known else None
 
 
 def read_held(snapshot: Snapshot, dataset: str) -> Held:
-    """A function that says which ids the store holds; it knows what was there when it was made (8 bytes a row)."""
+    """Return a function that finds the ids in the store, as of this snapshot (8 bytes of memory per row)."""
     sql = f"SELECT id FROM ({snapshot.scan('samples')}) WHERE dataset = {quote(dataset)}"
     rows = _rows(snapshot, sql) if not snapshot.is_empty("samples") else iter(())
     known = HashSet(np.fromiter((hash(id_) for (id_,) in rows), dtype=np.int64))
@@ -57,10 +57,10 @@ def read_held(snapshot: Snapshot, dataset: str) -> Held:
 
 
 def read_failures(snapshot: Snapshot, dataset: str) -> dict[str, str]:
-    """Candidates that a pull is not to ask for again, with the reason: terminal by the latest word, or withdrawn.
+    """Return the candidates that a pull must not request again, with the reason: the latest is terminal, or withdrawn.
 
-    An id that failed and is stored now has not failed. The event log keeps the first time of each reason, so a terminal
-    reason that came back after another one counts by its first time.
+    An id that failed but is stored now does not count. The event log keeps the first time of each reason, so a terminal
+    reason that recurred after another one counts by its first time.
     """
     if snapshot.is_empty("events"):
         return {}
@@ -73,7 +73,7 @@ def read_failures(snapshot: Snapshot, dataset: str) -> dict[str, str]:
 
 
 def alive(store: Store, dataset: str) -> Alive:
-    """How much of a dataset is alive, from its rows and its events."""
+    """Return how much of a dataset is available, from its rows and its events."""
     with Snapshot(store) as snapshot:
         rows = f"SELECT count(*) FROM ({snapshot.scan('samples')}) WHERE dataset = {quote(dataset)}"
         stored = snapshot.rows(rows)[0][0]
@@ -86,7 +86,7 @@ def alive(store: Store, dataset: str) -> Alive:
 
 
 def _latest(snapshot: Snapshot, dataset: str) -> str:
-    """SQL: the latest reason of each candidate that no row of the dataset stands for."""
+    """SQL: the latest reason of each candidate that is not a row of the dataset."""
     listed = ", ".join(quote(name) for name in REASONS)
     stored = f"SELECT id FROM ({snapshot.scan('samples')}) WHERE dataset = {quote(dataset)}"
     return (

@@ -1,4 +1,4 @@
-"""A file at a URL of its own, through the one HTTP layer."""
+"""A file behind a direct link, downloaded through the HTTP layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STATUS = re.compile(r"the host answered (\d{3})")
 
 
 def get_link(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Path:
-    """Download the file of a request, as it lies on the host.
+    """Download the file of a request, unchanged.
 
     Raises:
         ClipError: `dead`, `private`, `not_media` (a web page), `too_large`, `rate_limited`, `network` or `timeout`.

@@ -1,7 +1,7 @@
-"""Why a clip could not be had: one table for the event log, the next run and the people who read either.
+"""Why a clip could not be fetched: one table of reasons for the event log, the next run and messages.
 
-A terminal reason is a fact about the clip: it is not asked again until somebody says so. A retryable one is a fact
-about the day: the next run of the same command asks again by itself.
+A terminal reason is a lasting fact about the clip: it is not requested again until the user says so. A retryable one is
+temporary: the next run of the same command tries again.
 """
 
 from __future__ import annotations
@@ -12,56 +12,56 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: its code, whether it ends the matter, what it says of the clip, and what may be done, if anything."""
+    """One reason: its code, whether it is terminal, its meaning, and what the user can do, if anything."""
 
     name: str
     terminal: bool
-    says: str
-    then: str
+    meaning: str
+    advice: str
 
 
 _AGAIN = "run the same command again later"
 
 _TABLE = (
-    Reason("dead", True, "it was removed, or its account was", ""),
+    Reason("dead", True, "it was removed, or its account was closed", ""),
     Reason(
         "private",
         True,
         "it is private, or the host refuses access",
-        "--cookies FILE of an account that may see it, with --retry private",
+        "--cookies FILE of an account with access, with --retry private",
     ),
     Reason(
         "geo_blocked",
         True,
         "it is blocked in this country",
-        "--proxy URL in a country where it is shown, with --retry geo_blocked",
+        "--proxy URL in a country where it is available, with --retry geo_blocked",
     ),
     Reason(
         "age_restricted",
         True,
-        "it is shown to signed-in adults only",
+        "it is available to signed-in adults only",
         "--cookies FILE of such an account, with --retry age_restricted",
     ),
     Reason(
         "members_only",
         True,
-        "only those who joined or paid can see it",
+        "it is available to members or buyers only",
         "--cookies FILE of such an account, with --retry members_only",
     ),
-    Reason("no_audio", True, "it has no sound", ""),
-    Reason("no_video", True, "it has no picture", ""),
-    Reason("too_short", True, "the span lies beyond its end", ""),
-    Reason("live", True, "it is a live stream, or not yet shown", "--retry live once it is over"),
-    Reason("not_media", True, "what the address gives is no media", "open the address in a browser"),
+    Reason("no_audio", True, "it has no audio stream", ""),
+    Reason("no_video", True, "it has no video stream", ""),
+    Reason("too_short", True, "the span starts after its end", ""),
+    Reason("live", True, "it is a live stream, or not released yet", "--retry live once it is over"),
+    Reason("not_media", True, "the URL does not return media", "open the URL in a browser"),
     Reason(
         "private_address",
         True,
-        "the table leads into a network of our own",
-        "where you trust the table, --private-hosts with --retry private_address",
+        "the URL leads into a private network",
+        "if you trust the table, --private-hosts with --retry private_address",
     ),
     Reason("too_large", True, "it is larger than 2 GiB", ""),
-    Reason("rate_limited", False, "the host asks for fewer requests", f"{_AGAIN}, with --per-minute N"),
-    Reason("bot_wall", False, "the host wants proof of a person", f"{_AGAIN}, or with --cookies FILE"),
+    Reason("rate_limited", False, "the host limits the rate of requests", f"{_AGAIN}, with --per-minute N"),
+    Reason("bot_wall", False, "the host asks for proof that you are not a bot", f"{_AGAIN}, or with --cookies FILE"),
     Reason("network", False, "the host could not be reached", _AGAIN),
     Reason("timeout", False, "it took too long", _AGAIN),
     Reason(
@@ -73,13 +73,13 @@ REASONS: Mapping[str, Reason] = {reason.name: reason for reason in _TABLE}
 TERMINAL = frozenset(reason.name for reason in _TABLE if reason.terminal)
 RETRYABLE = frozenset(REASONS) - TERMINAL
 REFUSALS = frozenset({"rate_limited", "bot_wall"})
-"""Answers that mean all clips of a host, not this one."""
+"""Reasons that concern all clips of a host, not this one."""
 UNREACHED = frozenset({"network", "timeout"})
-"""What means all clips of a host where it comes several times in a row."""
+"""Reasons that concern all clips of a host if they occur several times in a row."""
 
 
 class ClipError(Exception):
-    """A clip that cannot be had; `reason` is a key of `REASONS`, `detail` is for people."""
+    """A clip cannot be fetched; `reason` is a key of `REASONS`, `detail` is for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)

@@ -1,11 +1,11 @@
-"""Where a fetching process may connect to: tables are strangers' work, and this machine's network is no place for them.
+"""Where a download process may connect: URLs in tables are untrusted and must not reach this machine's network (SSRF).
 
-A link of a table, a redirect or a name's address may lead to a metadata service, a router or a colleague's server.
-Every connection of the process is looked at when it is made, by its address: names and redirects are resolved by then.
+A link in a table, a redirect or a DNS record may point to a metadata service, a router or a colleague's server. Every
+connection of the process is checked by its address when it is made: names and redirects are resolved by then.
 
     public                            allowed
-    loopback, private, shared         where the card names the host, the proxy is there, or `private_hosts` says so
-    link-local, metadata of clouds    never: credentials are kept there
+    loopback, private, shared         allowed if the card names the host, it is the proxy, or `private_hosts` is set
+    link-local, cloud metadata        never: they serve credentials
     multicast, unspecified            never
 """
 
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from .failures import ClipError
 
 _METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
-"""Where clouds keep credentials besides the link-local 169.254.169.254."""
+"""Cloud metadata services besides the link-local 169.254.169.254."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -31,7 +31,7 @@ class Guard:
     """Refuses connections by address.
 
     Attributes:
-        refused: The first refusal since it was cleared; libraries may make another error of it.
+        refused: The first refusal since it was cleared; libraries may turn it into another error.
     """
 
     def __init__(self, *, trusted_hosts: Iterable[str], private_hosts: bool, proxy: str | None) -> None:
@@ -41,19 +41,19 @@ class Guard:
         self._trusted = {address for host in named if host for address in _addresses(host)}
         self.refused: ClipError | None = None
 
-    def stand(self) -> None:
-        """From now on every connection of this process is looked at."""
-        sys.addaudithook(self._hear)
+    def install(self) -> None:
+        """Check every connection of this process from now on."""
+        sys.addaudithook(self._on_event)
 
     def check(self, text: str) -> None:
-        """Raises ClipError `private_address` where a connection to this address is not allowed."""
+        """Raise ClipError `private_address` if a connection to this address is not allowed."""
         address = _public_form(ipaddress.ip_address(text.partition("%")[0]))
         if _is_allowed(address, private=self._private or str(address) in self._trusted):
             return
-        self.refused = self.refused or ClipError("private_address", f"it leads to {address}")
+        self.refused = self.refused or ClipError("private_address", f"it resolves to {address}")
         raise self.refused
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event != "socket.connect":
             return
         connection, address = arguments
@@ -72,7 +72,7 @@ def _is_allowed(address: Address, *, private: bool) -> bool:
 
 
 def _public_form(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, where it does."""
+    """Return the IPv4 address embedded in an IPv6 address, if any; else the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:
@@ -84,7 +84,7 @@ def _addresses(host: str) -> set[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
-        return set()  # no connection will come about either
+        return set()  # no connection is possible either
     return {str(_public_form(ipaddress.ip_address(str(each[4][0]).partition("%")[0]))) for each in found}
 
 

@@ -21,37 +21,42 @@ class ClipOptions(Options):
     """How clips are fetched.
 
     Attributes:
-        timeout_s: Longest time for one clip, in seconds; then its process is killed.
-        max_bytes: A larger download is given up as `too_large`.
-        patience: So many rate limits or bot checks in a row, and the host is not asked any more.
-        backoff_s: Pause of all jobs after the first of them, in seconds; it doubles with each further one.
-        longest_backoff_s: No pause is longer.
-        sound_required: A video without sound is `no_audio`.
-        trusted_hosts: Hosts that the card itself names; links may lead to them in this network too.
-        plugin_dirs: Folders of yt-dlp plugins, besides those that yt-dlp finds itself.
+        timeout_s: Time limit for one clip, in seconds; then its process is killed.
+        max_bytes: Size limit of a download; a larger one is `too_large`.
+        max_refusals: After this many rate limits or bot checks in a row, a host gets no more requests.
+        backoff_s: Pause of all jobs after the first refusal, in seconds; it doubles with each further one.
+        longest_backoff_s: Limit of a pause, in seconds.
+        sound_required: Reject a video without an audio stream as `no_audio`.
+        trusted_hosts: Hosts that the card names; links to them are allowed even in a private network.
+        plugin_dirs: Folders of yt-dlp plugins, besides yt-dlp's default ones.
     """
 
-    jobs: Annotated[int, Option("Clips fetched at once, each by a process of its own.", CLIPS, min=1)] = 4
+    jobs: Annotated[int, Option("Clips downloaded in parallel, each by its own process.", CLIPS, min=1)] = 4
     per_minute: Annotated[
-        float | None, Option("At most N clips a minute from one host (YouTube is one).", CLIPS, above=0, metavar="N")
+        float | None,
+        Option("At most N clips per minute from one host (YouTube counts as one).", CLIPS, above=0, metavar="N"),
     ] = None
     cookies: Annotated[
         Path | None,
-        Option("youtube: cookie file (Netscape format) of an account; it is copied, never written.", CLIPS,
+        Option("youtube: cookie file (Netscape format) of an account; it is copied, never modified.", CLIPS,
                metavar="FILE", recorded=False),
     ] = None  # fmt: skip
     proxy: Annotated[
-        str | None, Option("http://, https:// or socks5:// address through which clips are fetched.", CLIPS,
+        str | None, Option("Proxy for downloading clips (http://, https:// or socks5://).", CLIPS,
                            metavar="URL", recorded=False),
     ] = None  # fmt: skip
     retry: Annotated[
         frozenset[str],
-        Option("Ask again for clips that are known to be gone: dead,private ..., or all.", CLIPS, metavar="REASONS"),
+        Option(
+            "Retry clips known to be unavailable for these reasons: dead,private ..., or all.", CLIPS, metavar="REASONS"
+        ),
     ] = frozenset()
-    private_hosts: Annotated[bool, Option("Links of a table may lead to this machine and its network.", CLIPS)] = False
+    private_hosts: Annotated[
+        bool, Option("Allow links in a table to point to this machine and its network.", CLIPS)
+    ] = False
     timeout_s: float = 600.0
     max_bytes: int = 2 * 1024**3
-    patience: int = 5
+    max_refusals: int = 5
     backoff_s: float = 30.0
     longest_backoff_s: float = 600.0
     sound_required: bool = False
@@ -68,14 +73,12 @@ class ClipOptions(Options):
                 raise UsageError(f"--retry {name}: no such reason.", hint=f"one of {', '.join(REASONS)}, or all")
 
     def asks_again(self, reason: str) -> bool:
-        """Whether a clip that failed for a reason is to be asked for once more."""
+        """Whether to request a clip again that failed for this reason."""
         known = REASONS.get(reason)
         return "all" in self.retry or reason in self.retry or (known is not None and not known.terminal)
 
 
 def require_ytdlp() -> None:
-    """Raises UsageError where the optional package is missing; nothing was done yet."""
+    """Raise UsageError if the optional package is missing."""
     if find_spec("yt_dlp") is None:
-        raise UsageError(
-            "Clips of YouTube need yt-dlp, which is not installed.", hint="pip install 'triptych[youtube]'"
-        )
+        raise UsageError("YouTube clips need yt-dlp, which is not installed.", hint="pip install 'triptych[youtube]'")

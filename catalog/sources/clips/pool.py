@@ -1,4 +1,4 @@
-"""The processes that fetch, and who does what: one process for all segments of a video, no host asked too often."""
+"""The pool of download processes: all segments of a video go to one process, and rate limits of hosts are kept."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .process import RECYCLED_AFTER, Process, Task
 from .rate_limit import YOUTUBE, RateLimiter
 
 _ATTEMPTS = 3
-"""A clip is asked for so often where the host refuses it."""
+"""Attempts for one clip if the host refuses it."""
 
 
 class WorkerPool:
-    """Up to `jobs` processes; tasks are given, dispatched, and waited for, all by one thread.
+    """Up to `jobs` processes; a single thread submits and dispatches tasks and waits for them.
 
-    `folder` holds a folder for each process; those of processes that died are swept.
+    `folder` holds one folder per process; folders of dead processes are removed.
     """
 
     def __init__(self, options: ClipOptions, folder: Path, rate_limiter: RateLimiter) -> None:
@@ -36,12 +36,12 @@ class WorkerPool:
         self._processes: list[Process] = []
         _sweep(folder)
 
-    def give(self, task: Task) -> None:
-        """A task for whoever is free, after those that were given before."""
+    def submit(self, task: Task) -> None:
+        """Queue a task."""
         self._waiting.append(task)
 
     def dispatch(self) -> None:
-        """Hand out what can be done now; what a closed host would be asked is answered at once."""
+        """Start the tasks that can start now; tasks for a closed host fail at once."""
         left: deque[Task] = deque()
         for task in self._waiting:
             if not self._place(task):
@@ -49,7 +49,7 @@ class WorkerPool:
         self._waiting = left
 
     def wait(self) -> None:
-        """Until a process answers, one has taken too long, or a host may be asked again; a signal ends it at once."""
+        """Wait until a process replies or times out, or a host accepts requests again; a signal interrupts it."""
         from multiprocessing.connection import wait
 
         busy = [process for process in self._processes if process.tasks]
@@ -61,7 +61,7 @@ class WorkerPool:
         answering = set(wait([process.output for process in busy], timeout=allowed))
         for process in busy:
             if process.output in answering:
-                self._hear(process)
+                self._receive(process)
             elif process.deadline <= time.monotonic():
                 self._give_up(process)
 
@@ -80,8 +80,8 @@ class WorkerPool:
         host = _host(task)
         closed = self._rate_limiter.closed(host)
         if closed:
-            task.unasked = True
-            task.fail(closed, f"not asked: {host} did not let others through")
+            task.not_requested = True
+            task.fail(closed, f"not requested: {host} refused the requests before it")
             return True
         for process in self._processes:
             if process.key == task.key:
@@ -89,7 +89,7 @@ class WorkerPool:
                 return True
         if not self._has_free() or self._rate_limiter.due(host) > time.monotonic():
             return False
-        self._rate_limiter.asked(host)
+        self._rate_limiter.requested(host)
         self._free().take(task)
         return True
 
@@ -103,7 +103,7 @@ class WorkerPool:
         self._processes.append(process)
         return process
 
-    def _hear(self, process: Process) -> None:
+    def _receive(self, process: Process) -> None:
         answer = process.receive()
         if answer is None:
             return
@@ -114,7 +114,7 @@ class WorkerPool:
         host = _host(task)
         if answer.get("reason") in REFUSALS:
             self._rate_limiter.refused(host, answer["reason"], asked_at=task.sent_at)
-            self._turned_away(process, task, answer)
+            self._retry_or_fail(process, task, answer)
         else:
             self._note(task, answer)
             task.answer = answer
@@ -125,15 +125,15 @@ class WorkerPool:
             process.send()
 
     def _note(self, task: Task, answer: dict[str, Any]) -> None:
-        """What an answer about one clip says of its host."""
+        """Tell the rate limiter whether the host of a clip answered."""
         reason = answer.get("reason")
         if reason in UNREACHED:
             self._rate_limiter.missed(_host(task), reason, asked_at=task.sent_at)
         else:
             self._rate_limiter.answered(_host(task))
 
-    def _turned_away(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
-        """The task, and those that want the same, wait for another attempt; in the end the refusal is the answer."""
+    def _retry_or_fail(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
+        """Queue the task, and those for the same download, for another attempt; after the last one they fail."""
         again = [task, *(other for other in process.tasks if other.key == task.key)]
         process.tasks = deque(other for other in process.tasks if other.key != task.key)
         if not process.tasks:
@@ -147,7 +147,7 @@ class WorkerPool:
     def _give_up(self, process: Process) -> None:
         task = process.tasks.popleft()
         process.kill()
-        task.fail("timeout", f"no clip after {self._options.timeout_s:g} s")
+        task.fail("timeout", f"no result after {self._options.timeout_s:g} s")
         self._rate_limiter.missed(_host(task), "timeout", asked_at=task.sent_at)
         task.discard()
         self._fail_others(process, task, task.answer or {})
@@ -155,7 +155,7 @@ class WorkerPool:
             process.send()
 
     def _fail_others(self, process: Process, task: Task, answer: dict[str, Any]) -> None:
-        """What wants the same download fails the same way."""
+        """Fail the other tasks for the same download in the same way."""
         for other in process.tasks:
             if other.key == task.key:
                 other.answer = answer
@@ -167,7 +167,7 @@ def _host(task: Task) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the folders that dead processes of this host left."""
+    """Remove the folders left by dead processes of this host."""
     for path in folder.iterdir() if folder.is_dir() else ():
         host, _, number = path.name.rpartition("-")[0].rpartition("-")
         if host == socket.gethostname() and number.isdigit() and not _is_alive(int(number)):

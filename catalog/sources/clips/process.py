@@ -1,6 +1,6 @@
-"""One fetching process, from the side that asks: started when needed, killed when it hangs, gone when we are.
+"""One download process, seen from its parent: started on demand, killed when it hangs, ended with its parent.
 
-It leads a session of its own, so that Ctrl-C reaches only us and a kill reaches whatever yt-dlp has started.
+It leads its own session, so that Ctrl-C reaches only the parent and a kill also reaches what yt-dlp has started.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ....shards.media.media import scratch_path
 from .options import ClipOptions
 
 RECYCLED_AFTER = 100
-"""Downloads after which a process makes room for a fresh one, so that memory stays flat."""
+"""Downloads after which a process is replaced, so that memory stays flat."""
 
 _MODULE = "triptych.catalog.sources.clips.worker"
 
@@ -33,7 +33,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """One clip that is wanted: of what, whereto, and what came of it."""
+    """One clip to fetch: its source, its target file, and the result."""
 
     remote: Remote
     kind: str
@@ -41,12 +41,12 @@ class Task:
     sound_required: bool = False
     sent_at: float = 0.0
     attempts: int = 0
-    unasked: bool = False
+    not_requested: bool = False
     answer: dict[str, Any] | None = None
 
     @property
     def key(self) -> Key:
-        """What one download serves."""
+        """Tasks with the same key share one download."""
         return self.remote.site, self.remote.url, self.kind
 
     def request(self) -> dict[str, Any]:
@@ -60,13 +60,13 @@ class Task:
         self.answer = {"reason": reason, "detail": detail}
 
     def discard(self) -> None:
-        """Remove the file, where there is one."""
+        """Remove the file, if there is one."""
         self.target.unlink(missing_ok=True)
 
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """A process and the tasks that it is to do one by one; only the first is known to it."""
+    """A process and its queue of tasks; only the first one has been sent to it."""
 
     options: ClipOptions
     folder: Path
@@ -79,17 +79,17 @@ class Process:
 
     @property
     def output(self) -> int:
-        """The descriptor where answers come."""
+        """File descriptor of its replies."""
         assert self._child is not None and self._child.stdout is not None
         return self._child.stdout.fileno()
 
     @property
     def deadline(self) -> float:
-        """When the task on its way is given up."""
+        """When the current task times out."""
         return self.tasks[0].sent_at + self.options.timeout_s
 
     def take(self, task: Task) -> None:
-        """Do this task after the others."""
+        """Add a task to the queue."""
         if self.key != task.key:
             self.fetched += 1
         self.key = task.key
@@ -98,19 +98,19 @@ class Process:
             self.send()
 
     def send(self) -> None:
-        """Tell the process of its next task."""
+        """Send the next task to the process."""
         if self._child is None:
             self._start()
         self.tasks[0].sent_at = time.monotonic()
         self._write(self.tasks[0].request())
 
     def receive(self) -> dict[str, Any] | None:
-        """The answer to the first task, None where it is not whole yet; a process that ended answers so."""
+        """Return the reply to the first task, None if incomplete; for a process that has ended, a failure."""
         piece = os.read(self.output, 65536)
         if not piece:
-            words = self._last_words()
+            words = self._last_error_line()
             self.kill()
-            return {"reason": "extractor_failed", "detail": f"the fetching process ended: {words}", "ended": True}
+            return {"reason": "extractor_failed", "detail": f"the download process ended: {words}", "ended": True}
         self._rest += piece
         line, newline, rest = self._rest.partition(b"\n")
         if not newline:
@@ -120,7 +120,7 @@ class Process:
         return answer
 
     def kill(self) -> None:
-        """End the process, what it started and what it was writing."""
+        """Kill the process and its children, and remove its files."""
         child, self._child = self._child, None
         if child is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -169,12 +169,12 @@ class Process:
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self._child is not None and self._child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it ended: `receive` finds out
+        with contextlib.suppress(BrokenPipeError):  # it has ended: `receive` notices
             self._child.stdin.write(json.dumps(message).encode() + b"\n")
 
-    def _last_words(self) -> str:
+    def _last_error_line(self) -> str:
         if self._errors is None:
             return ""
         self._errors.seek(0)
         lines = self._errors.read()[-2000:].decode(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "without a word"
+        return lines[-1][:300] if lines else "no error output"

@@ -1,8 +1,8 @@
-"""When a host may be asked: so many requests a minute, a pause for all after a refusal, and an end after too many.
+"""When a host may get requests: N per minute, a pause of all jobs after a refusal, none after too many in a row.
 
-A refusal is an answer that means all clips of a host (`rate_limited`, `bot_wall`); a host that could not be reached for
-several clips in a row (`network`, `timeout`) is treated like one. Answers to requests that were on
-their way when a pause began are part of the same refusal.
+A refusal concerns all clips of a host (`rate_limited`, `bot_wall`); a host that cannot be reached for several clips in
+a row (`network`, `timeout`) is treated the same. Refusals of requests already sent when a pause began are part of the
+refusal that caused it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .options import ClipOptions
 
 YOUTUBE = "YouTube"
-"""The one host of all its videos, whatever servers it has."""
+"""Name of the host of all YouTube videos, whatever server they come from."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class _Host:
 
 
 class RateLimiter:
-    """What every job may ask of every host."""
+    """Limits on requests to every host, for all jobs together."""
 
     def __init__(
         self,
@@ -43,52 +43,52 @@ class RateLimiter:
         self._hosts: dict[str, _Host] = {}
 
     def due(self, host: str) -> float:
-        """The moment (of the clock) from which the host may be asked."""
+        """Return the time (of the clock) from which the host may get the next request."""
         return self._host(host).next_at
 
     def closed(self, host: str) -> str:
-        """The refusal for which the host is not asked any more; empty while it is."""
+        """Return the reason why the host gets no more requests; empty while it gets some."""
         return self._host(host).closed
 
     @property
     def refusal(self) -> str:
-        """What is wrong once every host that is asked refuses for good (a rate limit or bot check); empty before."""
+        """The refusals once every host is closed (a rate limit or bot check); empty before."""
         closed = {host: state.closed for host, state in self._hosts.items()}
         return ", ".join(f"{host}: {why}" for host, why in closed.items()) if all(closed.values()) else ""
 
     @property
     def is_over(self) -> bool:
-        """Whether reading on is no use: the only host is closed. A table of links may still come to another."""
+        """Whether reading on is pointless: the only host, YouTube, is closed. A table of links may name others."""
         return list(self._hosts) == [YOUTUBE] and bool(self.refusal)
 
-    def asked(self, host: str) -> None:
-        """A request goes out now."""
+    def requested(self, host: str) -> None:
+        """Record that a request is sent now."""
         if self._options.per_minute:
             state = self._host(host)
             state.next_at = max(state.next_at, self._clock()) + 60.0 / self._options.per_minute
 
     def answered(self, host: str) -> None:
-        """The host spoke of the clip itself."""
+        """Record an answer about the clip itself."""
         self._host(host).refusals = self._host(host).failures = 0
 
     def missed(self, host: str, reason: str, *, asked_at: float) -> None:
-        """The host could not be reached for what was asked at a moment; once may be chance."""
+        """Record that the host did not answer a request sent at `asked_at`; a single failure may be chance."""
         state = self._host(host)
         state.failures += 1
-        if state.failures >= self._options.patience:
+        if state.failures >= self._options.max_refusals:
             self.refused(host, reason, asked_at=asked_at)
 
     def refused(self, host: str, reason: str, *, asked_at: float) -> None:
-        """The host refused what was asked at a moment."""
+        """Record that the host refused a request sent at `asked_at`."""
         state = self._host(host)
         if asked_at < state.paused_at or state.closed:
             return
         now = self._clock()
         state.refusals += 1
         state.paused_at = now
-        if state.refusals >= self._options.patience:
+        if state.refusals >= self._options.max_refusals:
             state.closed = reason
-            self._notice(f"{host}: {reason} {state.refusals} times in a row; the rest is not asked")
+            self._notice(f"{host}: {reason} {state.refusals} times in a row; no more requests to it in this run")
             return
         pause = min(self._options.backoff_s * 2.0 ** (state.refusals - 1), self._options.longest_backoff_s)
         state.next_at = max(state.next_at, now + pause)

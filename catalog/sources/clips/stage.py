@@ -1,9 +1,9 @@
-"""The stage between a reader and the store that brings in media clip by clip, in the reader's order.
+"""The stage between a reader and the store that fetches media clip by clip, in the reader's order.
 
-`fetch_remote` takes the stream of a reader and gives the same stream on: what has no remote media passes, what the
-store holds passes as settled and unfetched, what is known to be gone becomes a rejection unasked, and the rest is
-fetched by a few processes, a few downloads ahead of the consumer. There is no thread: between two items nothing
-waits but those processes, and closing the generator kills them and removes what they were writing.
+`fetch_remote` takes the items of a reader and yields them in the same order: items without remote media pass through,
+samples already stored pass as settled without a download, clips known to be gone become rejections without a request,
+and the rest is fetched by a few processes, a few downloads ahead of the consumer. No threads are used: between two
+items only those processes run, and closing the generator kills them and removes their unfinished files.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ def fetch_remote(
     rate_limiter: RateLimiter | None = None,
     notice: Callable[[str], None] = lambda text: None,
 ) -> Generator[Item, None, None]:
-    """Resolve the remote media of candidates, in their order; a pull that takes N fetches at most N + jobs downloads.
+    """Fetch the remote media of candidates, in order; consuming N of them starts at most N + jobs downloads.
 
     Parameters:
-        items: What a reader yields. `Blob.remote` says what is wanted.
-        dataset: For sample ids.
-        spool: Folder for temporary files on the store's own file system (`partial/tmp`).
-        held: Which ids the store holds (`read_held`).
-        known_failures: What is known to be gone (`read_failures`).
-        rate_limiter: What hosts were asked so far, where this goes on from another call. Once every host refuses for
-            good (`refusal`) only rows of others could still come. What nobody asked for is no candidate yet.
-        notice: Told what the user should know, once each.
+        items: Items of a reader. `Blob.remote` describes the clip to fetch.
+        dataset: Dataset name, for sample ids.
+        spool: Folder for temporary files on the store's file system (`partial/tmp`).
+        held: Returns which ids are in the store (`read_held`).
+        known_failures: Clips known to be gone, with the reason (`read_failures`).
+        rate_limiter: State of the hosts from an earlier call that this one continues. Once every host is closed
+            (`refusal`), only rows of other hosts can still be fetched. Clips never requested are not yielded at all.
+        notice: Called with each message for the user, once.
 
     Raises:
-        UsageError: An option cannot be meant so, yt-dlp is missing (at the first clip that needs it, before anything
-            is fetched), or the disk is full.
+        UsageError: An option is invalid, yt-dlp is missing (at the first clip that needs it, before anything is
+            fetched), or the disk is full.
     """
     options.check()
     rate_limiter = rate_limiter or RateLimiter(options, notice)
@@ -70,7 +70,7 @@ def fetch_remote(
 
 @dataclass(slots=True)
 class _Place:
-    """One item in line, and what must come before it can leave."""
+    """One item in the queue, and the tasks that must finish before it can be yielded."""
 
     item: Item
     tasks: list[tuple[int, Task]] = field(default_factory=list)
@@ -81,9 +81,9 @@ class _Place:
         return all(task.answer is not None for _, task in self.tasks)
 
     @property
-    def is_unasked(self) -> bool:
-        """Whether a refusal stands for what no host was asked for."""
-        return any(task.unasked for _, task in self.tasks)
+    def is_not_requested(self) -> bool:
+        """Whether one of its clips was never requested because its host is closed."""
+        return any(task.not_requested for _, task in self.tasks)
 
 
 class _Stage:
@@ -124,13 +124,13 @@ class _Stage:
                 self._pool.wait()
                 continue
             place = self._line.popleft()
-            if place.is_unasked:
+            if place.is_not_requested:
                 _drop(place)
                 continue
             yield self._finished(place)
 
     def close(self) -> None:
-        """End what is on its way and remove what nobody took."""
+        """Stop all downloads and remove the files that were not consumed."""
         self._pool.close()
         for place in self._line:
             _drop(place)
@@ -138,7 +138,7 @@ class _Stage:
             _drop_files(item)
 
     def _fill(self) -> None:
-        """Bring items into the line: as many downloads as there are jobs, and their further segments."""
+        """Queue items: as many downloads as there are jobs, and further segments of the same downloads."""
         while len(self._line) < _LINE and self._has_room():
             if not self._read and not self._ended:
                 self._read_on()
@@ -154,7 +154,7 @@ class _Stage:
         return begun < self._options.jobs and clips < _CLIPS_PER_JOB * self._options.jobs
 
     def _read_on(self) -> None:
-        """Some hundred items of the reader at once, for one look at what the store holds; an error keeps its place."""
+        """Read a batch of items, to look up their ids at once; an error is raised after the items before it."""
         try:
             for item in islice(self._items, _READ_AT_ONCE):
                 self._read.append(item)
@@ -191,7 +191,7 @@ class _Stage:
             place.begins |= task.key != self._last_key
             self._last_key = task.key
             place.tasks.append((number, task))
-            self._pool.give(task)
+            self._pool.submit(task)
         return place
 
     def _refused(self, candidate: Candidate) -> Rejection | None:
@@ -199,14 +199,14 @@ class _Stage:
         reason = self._failures.get(identity)
         if reason == WITHDRAWN:
             return Rejection(
-                identity, WITHDRAWN, "removed on request; `store remove` left a tombstone", _uri(candidate)
+                identity, WITHDRAWN, "removed with `store remove`, which left a tombstone", _uri(candidate)
             )
         if reason is None or self._options.asks_again(reason):
             return None
-        return Rejection(identity, reason, f"asked before; --retry {reason} asks again", _uri(candidate))
+        return Rejection(identity, reason, f"failed in an earlier run; --retry {reason} tries again", _uri(candidate))
 
     def _finished(self, place: _Place) -> Item:
-        """The item as it goes on: with its files, or as a rejection that says what was wrong with the first."""
+        """Return the item with its files, or a rejection with the reason of the first failed clip."""
         candidate = place.item
         if not isinstance(candidate, Candidate) or not place.tasks:
             return candidate
@@ -248,7 +248,7 @@ def _drop(place: _Place) -> None:
 
 
 def _drop_files(item: Item) -> None:
-    """Remove the temporary files that an item holds and nobody will take."""
+    """Remove the temporary files of an item that will not be consumed."""
     if isinstance(item, Candidate):
         for _, blob in item.media:
             if blob.temporary and blob.path is not None:

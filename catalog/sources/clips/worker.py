@@ -1,8 +1,8 @@
-"""What runs in a fetching process: one download at a time, and the clips that are cut out of it.
+"""The program of a download process: one download at a time, and the clips cut from it.
 
-Requests come as lines of JSON on standard input, one answer line each goes out. The last download is kept until
-another address is asked for, so that many segments of one video cost one download; its failure is kept likewise.
-When standard input ends, whoever asked is gone: the process ends with all that it started, whatever it is doing.
+It reads requests as lines of JSON from standard input and writes one answer line for each. The last download, or its
+failure, is kept until a request for another URL, so that many segments of one video cost one download. When standard
+input ends, the parent is gone: the process kills itself and all its children, whatever it is doing.
 
     start    {cookies, proxy, max_bytes, plugin_dirs, timeout_s, folder, trusted_hosts, private_hosts}
     request  {site, url, kind, start_s, end_s, sound_required, target}
@@ -33,7 +33,7 @@ Get = Callable[[Request, Request, Path], Path]
 _REASON_OF_MEDIA = {"no_audio": "no_audio", "no_video": "no_video", "too_short": "too_short", "bad_span": "too_short"}
 
 
-class _Desk:
+class _Server:
     """Answers requests one by one."""
 
     def __init__(self, start: Request) -> None:
@@ -46,7 +46,7 @@ class _Desk:
         self._guard = Guard(
             trusted_hosts=start["trusted_hosts"], private_hosts=start["private_hosts"], proxy=start["proxy"]
         )
-        self._guard.stand()
+        self._guard.install()
 
     def answer(self, request: Request) -> Request:
         try:
@@ -67,7 +67,7 @@ class _Desk:
             try:
                 self._held = self._get(request)
             except ClipError as error:
-                if error.reason in REFUSALS:  # says nothing of this address: it may be asked again
+                if error.reason in REFUSALS:  # not about this URL: it may be requested again
                     self._key = None
                 self._held = error
         if isinstance(self._held, ClipError):
@@ -80,7 +80,7 @@ class _Desk:
         try:
             return _getter(request["site"])(self._start, request, self._folder / f"{self._number}")
         except ClipError as error:
-            if self._guard.refused is not None:  # whatever a library made of it
+            if self._guard.refused is not None:  # a library may have turned it into another error
                 raise self._guard.refused from error
             raise
 
@@ -102,7 +102,7 @@ class _Desk:
         except MediaError as error:
             raise ClipError(_REASON_OF_MEDIA.get(error.reason, "not_media"), error.detail) from error
         if clip.path == source:
-            os.link(source, target)  # others may ask for the same file
+            os.link(source, target)  # other requests may use the same file
         return {"path": str(target), "how": clip.how, "duration": clip.duration}
 
 
@@ -119,17 +119,17 @@ def _getter(site: str) -> Get:
 def main() -> None:
     """Serve requests until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # output of libraries must not mix with the answers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    desk = _Desk(requests.get())
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
+    server = _Server(requests.get())
     while True:
-        answers.write(json.dumps(desk.answer(requests.get())) + "\n")
+        answers.write(json.dumps(server.answer(requests.get())) + "\n")
         answers.flush()
 
 
-def _listen(requests: queue.SimpleQueue[Request]) -> None:
+def _read_requests(requests: queue.SimpleQueue[Request]) -> None:
     for line in sys.stdin:
         requests.put(json.loads(line))
     os.killpg(0, signal.SIGKILL)

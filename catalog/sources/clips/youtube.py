@@ -1,8 +1,8 @@
-"""A video of YouTube, or of any site that yt-dlp reads: downloaded whole, cut afterwards.
+"""A video from YouTube, or any site that yt-dlp supports: downloaded whole, cut afterwards.
 
-A section alone would need the ffmpeg program, cut at whatever keyframe comes first, and be fetched anew for the next
-segment of the same video. Sound alone is asked for where sound is wanted, a picture of at most 480 lines otherwise;
-where a site keeps picture and sound apart both are fetched and joined here, since yt-dlp joins by ffmpeg only.
+Downloading only a section would need the ffmpeg program, cut at the nearest keyframe, and be repeated for the next
+segment of the same video. For audio only the audio stream is requested, otherwise video of at most 480 lines. If a site
+serves video and audio separately, both are fetched and joined here, since yt-dlp needs ffmpeg for that.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any, NoReturn
 from ....shards.media.clip import join_tracks
 from ....shards.media.probe import MediaError
 from .failures import ClipError
-from .ytdlp_errors import first_words, reason_of
+from .ytdlp_errors import reason_of, summary
 
 FORMATS = {
     "audio": "ba[ext=m4a]/ba/b",
     "video": "b[height<=?480][ext=mp4]/b[height<=?720][ext=mp4]/b[height<=?720]",
 }
-"""What is asked for first, by kind of media (`b`: picture and sound in one, `ba`: sound alone)."""
+"""Formats requested first, by kind of media (`b`: video with audio, `ba`: audio only)."""
 APART = "bv[height<=?480][ext=mp4]/bv[height<=?720]/bv,ba[ext=m4a]/ba"
-"""Picture and sound in two files, where no file holds both."""
+"""Video and audio in two files, if no single file has both."""
 MUTE = "b/bv"
 _NO_FORMAT = "requested format is not available"
 
 
 def get_video(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Path:
-    """Download the video of a request, or its sound.
+    """Download the video of a request, or only its audio.
 
     Raises:
-        ClipError: With the reason that yt-dlp's error comes to.
+        ClipError: With the reason for yt-dlp's error.
     """
     kind = request["kind"]
     choices = (FORMATS[kind],) if kind == "audio" else (FORMATS[kind], APART, MUTE)
@@ -44,11 +44,11 @@ def get_video(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Pat
     try:
         return _one_file(_download(start, request, stem, choices[-1]), stem)
     except _NoFormat as error:
-        raise ClipError("extractor_failed", f"no such format: {choices[-1]}") from error
+        raise ClipError("extractor_failed", f"format not available: {choices[-1]}") from error
 
 
 class _NoFormat(Exception):
-    """The site has no file of the form asked for."""
+    """The site does not have the requested format."""
 
 
 def _download(start: dict[str, Any], request: dict[str, Any], stem: Path, choice: str) -> list[Path]:
@@ -60,45 +60,45 @@ def _download(start: dict[str, Any], request: dict[str, Any], stem: Path, choice
     is_downloading = threading.Event()
 
     def refuse(reason: str, detail: str) -> NoReturn:
-        """End what yt-dlp is doing: it passes this one exception on, if as one of its own making."""
+        """Stop yt-dlp: this is the one exception that it lets through, though as a new instance."""
         refused.append(ClipError(reason, detail))
         raise DownloadCancelled(detail)
 
-    def judge(info: dict[str, Any], *, incomplete: object = False) -> None:
+    def check_info(info: dict[str, Any], *, incomplete: object = False) -> None:
         if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming"):
             refuse("live", f"live status: {info.get('live_status') or 'is_live'}")
         length = info.get("duration")
         if length and (request["start_s"] or 0) >= length:
-            refuse("too_short", f"{request['start_s']:g} s lies beyond its {length:g} s")
-        lacks = _lacks(info, request["kind"])
-        if lacks:
-            refuse(lacks, "none of its formats has any")
-        if not incomplete:  # asked for the last time, with the format chosen
+            refuse("too_short", f"it lasts {length:g} s, the span starts at {request['start_s']:g} s")
+        missing = _missing_stream(info, request["kind"])
+        if missing:
+            refuse(missing, "none of its formats has that stream")
+        if not incomplete:  # the last call, with the format chosen
             is_downloading.set()
 
-    def weigh(progress: dict[str, Any]) -> None:
+    def check_size(progress: dict[str, Any]) -> None:
         size = max(progress.get("total_bytes") or 0, progress.get("downloaded_bytes") or 0)
         if size > start["max_bytes"]:
             refuse("too_large", f"{size:,} bytes, more than {start['max_bytes']:,}")
 
-    options = _settings(start, stem, choice) | {"match_filter": judge, "progress_hooks": [weigh]}
+    options = _settings(start, stem, choice) | {"match_filter": check_info, "progress_hooks": [check_size]}
     try:
         with YoutubeDL(options) as ydl:
             ydl.extract_info(request["url"], download=True)
     except DownloadCancelled as error:
-        raise (refused[-1] if refused else ClipError("extractor_failed", first_words(error))) from error
+        raise (refused[-1] if refused else ClipError("extractor_failed", summary(error))) from error
     except YoutubeDLError as error:
         if _NO_FORMAT in str(error).lower():
             raise _NoFormat from error
-        raise ClipError(reason_of(error, downloading=is_downloading.is_set()), first_words(error)) from error
+        raise ClipError(reason_of(error, downloading=is_downloading.is_set()), summary(error)) from error
     found = sorted(path for path in stem.parent.glob(f"{stem.name}.*") if path.suffix not in (".part", ".ytdl"))
     if not found:
-        raise ClipError("extractor_failed", "yt-dlp ended without a file")
+        raise ClipError("extractor_failed", "yt-dlp produced no file")
     return found
 
 
-def _lacks(info: dict[str, Any], kind: str) -> str:
-    """`no_audio` or `no_video` where every format says that it has none; one that says nothing may have it."""
+def _missing_stream(info: dict[str, Any], kind: str) -> str:
+    """Return `no_audio` or `no_video` if every format declares it; a format that declares nothing may have it."""
     formats = [
         each for each in info.get("formats") or () if (each.get("acodec"), each.get("vcodec")) != ("none", "none")
     ]
@@ -147,15 +147,15 @@ def _one_file(paths: list[Path], stem: Path) -> Path:
     if len(paths) == 1:
         return paths[0]
     both = stem.with_name(f"{stem.name}-both")
-    picture, sound = paths if _has_picture(paths[0]) else reversed(paths)
+    video, audio = paths if _has_video(paths[0]) else reversed(paths)
     try:
-        join_tracks(picture, sound, both)
+        join_tracks(video, audio, both)
     except MediaError as error:
         raise ClipError("not_media", error.detail) from error
     return both
 
 
-def _has_picture(path: Path) -> bool:
+def _has_video(path: Path) -> bool:
     from ....shards.media.probe import probe
 
     try:

@@ -1,9 +1,8 @@
-"""yt-dlp's errors as reasons of the event log.
+"""Maps yt-dlp's errors to reasons of the event log.
 
-YouTube's own words come through as the message of an `ExtractorError`; what the network did comes as the cause. The
-words are looked at first, the more telling ones before the others: many of them begin with `Video unavailable`.
-Nothing here imports yt-dlp: errors are told apart by the names of their types, so that the table can be read and
-tested without it.
+YouTube's own message arrives as the message of an `ExtractorError`, a network error as its cause. Messages are matched
+first, specific phrases before general ones: many messages begin with `Video unavailable`. Nothing here imports yt-dlp:
+errors are recognised by the names of their types, so that the table can be tested without it.
 """
 
 from __future__ import annotations
@@ -84,11 +83,11 @@ _PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def reason_of(error: BaseException, *, downloading: bool = False) -> str:
-    """The reason for an error that yt-dlp raised.
+    """Return the reason for an error raised by yt-dlp.
 
     Parameters:
-        downloading: The page was read and the file itself was being fetched: a 403 or 404 is then an address that
-            went stale, not a video that is gone.
+        downloading: The page was read and the file itself was being fetched: then a 403 or 404 means a URL that
+            has expired, not a video that is gone.
     """
     chain = list(_chain(error))
     types = {kind.__name__ for each in chain for kind in type(each).__mro__}
@@ -110,8 +109,8 @@ def reason_of(error: BaseException, *, downloading: bool = False) -> str:
     return "extractor_failed"
 
 
-def first_words(error: BaseException) -> str:
-    """One line for the event log: yt-dlp's message without its prefixes and its advice on reporting bugs."""
+def summary(error: BaseException) -> str:
+    """Return one line for the event log: yt-dlp's message without prefix and without advice on reporting bugs."""
     text = " ".join(str(error).split()).removeprefix("ERROR: ")
     return text.split("; please report this issue on", 1)[0][:300]
 
@@ -129,7 +128,7 @@ def _reason_of_status(status: int, *, downloading: bool) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what caused it, by Python's links and by yt-dlp's own."""
+    """Yield an error and its causes, linked by Python or by yt-dlp."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:
@@ -138,6 +137,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
-        told = getattr(each, "exc_info", None)
-        inner = told[1] if isinstance(told, tuple) and len(told) > 1 else None
+        exc_info = getattr(each, "exc_info", None)
+        inner = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) > 1 else None
         waiting += [each.__cause__, inner, getattr(each, "cause", None)]

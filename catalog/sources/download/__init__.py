@@ -1,9 +1,9 @@
-"""Files from hosts.
+"""Files over HTTP.
 
-http.py       the one HTTP layer
-retry.py      how often a host is asked again
-checksums.py  what a file must be, and what its bytes are
-resumable.py  a download that goes on where it ended
-streaming.py  a file that is read while it comes
-ranges.py     a file of which only parts are fetched
+http.py       the HTTP layer, used for every request
+retry.py      limits of retries
+checksums.py  expected and measured sizes and checksums
+resumable.py  downloads that resume where they stopped
+streaming.py  a file that is read while it is downloaded
+ranges.py     a file read by range requests
 """

@@ -1,7 +1,7 @@
-"""What a file must be (`Expected`) and what the bytes that passed are (`Hasher`), compared in one pass.
+"""The size and checksums a file must have (`Expected`) and has (`Hasher`), compared in one pass.
 
-Of a file on this machine the sum can be taken beside other work (`Verification`), and a fingerprint tells without
-reading it that it is the same file as before.
+A local file can be verified in the background (`Verification`), and a fingerprint shows without reading it that it is
+the same file as before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ READ_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Size in bytes and checksums (hexadecimal) a file must have; None where unknown."""
+    """Size in bytes and checksums (hexadecimal) a file must have; None if unknown."""
 
     size: int | None = None
     sha256: str | None = None
@@ -28,7 +28,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Size in bytes and checksums (hexadecimal) of a file; `md5` only where it was asked for."""
+    """Size in bytes and checksums (hexadecimal) of a file; `md5` only if it was requested."""
 
     size: int
     sha256: str
@@ -36,7 +36,7 @@ class Measured:
 
 
 class Hasher:
-    """Running size and checksums. SHA-256 is always taken, because it becomes the revision; MD5 only where expected."""
+    """Running size and checksums. SHA-256 is always computed, because it becomes the revision; MD5 only if expected."""
 
     def __init__(self, expected: Expected) -> None:
         self.expected = expected
@@ -62,14 +62,14 @@ class Hasher:
 
 
 def check(measured: Measured, expected: Expected, what: str, *, consequence: str = "") -> None:
-    """Compare a file with what it must be.
+    """Compare a file with its expected size and checksums.
 
     Args:
         what: The file or URL, for the message.
-        consequence: A sentence on what became of the file, for the message.
+        consequence: A sentence on what happened to the file, for the message.
 
     Raises:
-        DamagedError: Names both values of the first difference.
+        DamagedError: They differ; the message has both values of the first difference.
     """
     pairs = (
         ("bytes", measured.size, expected.size),
@@ -80,12 +80,12 @@ def check(measured: Measured, expected: Expected, what: str, *, consequence: str
         if wanted is not None and found is not None and found != wanted:
             raise DamagedError(
                 f"{what}: {kind} is {found}, expected {wanted}. {consequence}".rstrip(),
-                hint="Fetch the file again. If it repeats, it is another file than the one described: try --source.",
+                hint="Fetch the file again. If this repeats, it is not the file that the card describes: try --source.",
             )
 
 
 class Verification:
-    """The sum of a local file, taken in a thread of its own from `start` on; reading waits for it."""
+    """The checksum of a local file, computed in its own thread from `start` on; `revision` waits for it."""
 
     def __init__(self, path: Path, expected: Expected) -> None:
         self._path = path
@@ -95,10 +95,10 @@ class Verification:
     def start(self) -> None:
         if self._running is None:
             self._running = Future()
-            Thread(target=self._take, args=(self._running,), daemon=True, name="verify").start()
+            Thread(target=self._verify, args=(self._running,), daemon=True, name="verify").start()
 
     def revision(self) -> str:
-        """The sum as a revision.
+        """Return the checksum as a revision.
 
         Raises:
             DamagedError: It is not the expected one.
@@ -107,7 +107,7 @@ class Verification:
         assert self._running is not None
         return self._running.result()
 
-    def _take(self, running: Future[str]) -> None:
+    def _verify(self, running: Future[str]) -> None:
         try:
             running.set_result(verified(self._path, self._expected))
         except (TriptychError, OSError) as error:
@@ -115,7 +115,7 @@ class Verification:
 
 
 def verified(path: Path, expected: Expected) -> str:
-    """The SHA-256 of a local file as its revision, checked against what is expected; read once."""
+    """Return the SHA-256 of a local file as its revision, after checking the file; it is read once."""
     hasher = Hasher(expected)
     hasher.update_from(path)
     measured = hasher.measured()
@@ -124,12 +124,13 @@ def verified(path: Path, expected: Expected) -> str:
 
 
 def file_fingerprint(path: Path) -> str:
+    """Return the size and time of a file; it is not opened."""
     stat = path.stat()
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def tree_fingerprint(root: Path) -> str:
-    """Names, sizes and times of every file below a folder, as one sum; no file is opened."""
+    """Return one hash of the names, sizes and times of all files below a folder; no file is opened."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*")):
         if path.is_file():

@@ -1,11 +1,11 @@
-"""The one HTTP layer: every byte from a host comes through a `HttpClient`.
+"""The HTTP layer: every download goes through an `HttpClient`.
 
-It promises bounded retries (429, 5xx, refused or dropped connections, timeouts; see `retry`), redirects that never
-lead from https to http and never carry a token to another host, bodies exactly as they lie on the host, and errors
-that name the URL: `NotFound` (try the next source), `GateError` (accept terms or log in), `NetworkError` (the rest).
-A web page where data is expected is an error, never data.
+It guarantees bounded retries (429, 5xx, refused or dropped connections, timeouts; see `retry`), redirects that never
+go from https to http and never send a token to another host, bodies exactly as stored on the host, and errors that
+name the URL: `NotFound` (try the next source), `GateError` (accept terms or log in), `NetworkError` (the rest). A web
+page where data is expected is an error, never data.
 
-It never writes a file; `resumable`, `streaming` and `ranges` do, over this.
+It never writes a file; `resumable` and `streaming` do, on top of it.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 class NotFound(NetworkError):
-    """The host does not have this file; another source may."""
+    """The host does not have this file; another source may have it."""
 
 
 class BodyDropped(NetworkError):
-    """The connection ended before the body did; the caller resumes by range."""
+    """The connection dropped before the end of the body; the caller resumes with a range request."""
 
 
 class RangeRefused(NetworkError):
-    """The host answered 416: the range asked for lies outside the file as it is now."""
+    """The host answered 416: the requested range is outside the current file."""
 
 
 class RemoteChanged(NetworkError):
-    """The file on the host is no longer the one that reading began with."""
+    """The file on the host has changed since reading began."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait for a connection, and for the next bytes."""
+    """Seconds to wait for a connection and for the next bytes."""
 
     connect: float = 15.0
     read: float = 60.0
@@ -59,7 +59,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """What a host says of a file. `url` is the one asked for; `size` is of the whole file, in bytes."""
+    """What a host reports about a file. `url` is the requested one; `size` is that of the whole file, in bytes."""
 
     url: str
     size: int | None
@@ -69,12 +69,12 @@ class RemoteFile:
 
 
 class HttpReply:
-    """One open response with its body still to be read.
+    """An open response whose body is still to be read.
 
     Attributes:
-        remote: The whole file's facts.
+        remote: Metadata of the whole file.
         status: 200, or 206 for a range.
-        start: Offset of the body's first byte in the file; None where the host did not say it readably.
+        start: Offset of the body's first byte in the file; None if the host's Content-Range is invalid.
     """
 
     def __init__(self, url: str, response: httpx2.Response) -> None:
@@ -95,10 +95,10 @@ class HttpReply:
         )
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it comes, in pieces of at most 64 KiB, never decoded: a `.tar.gz` stays one.
+        """Yield the body as it arrives, in pieces of at most 64 KiB, never decoded: a `.tar.gz` stays compressed.
 
         Raises:
-            BodyDropped: The connection ended too early.
+            BodyDropped: The connection dropped too early.
             NetworkError: The body is a web page.
         """
         pieces = self._pieces()
@@ -123,7 +123,9 @@ class HttpReply:
                 got += len(piece)
                 yield piece
         except httpx2.TransportError as error:
-            raise BodyDropped(f"{self.url}: the connection ended after {got:,} bytes ({_words(error)}).") from error
+            raise BodyDropped(
+                f"{self.url}: the connection dropped after {got:,} bytes ({_describe(error)})."
+            ) from error
 
     def close(self) -> None:
         self._response.close()
@@ -138,13 +140,13 @@ class HttpReply:
 
 
 class HttpClient:
-    """Opens URLs. One per command is enough; it may be used from several threads.
+    """Opens URLs. One per command is enough; it is thread-safe.
 
     Args:
         tokens: Bearer tokens by host (`huggingface.co`, `127.0.0.1:8000`); each is sent to that host only.
         retry: Limits of retries.
-        timeouts: Limits of one wait.
-        gate_hint: What to do about a 401 or 403, where the caller knows more than this layer.
+        timeouts: Time limits of a single wait.
+        gate_hint: What to do about a 401 or 403, if the caller knows more than this layer.
         sleep, clock: For tests.
     """
 
@@ -168,18 +170,18 @@ class HttpClient:
         self._client: httpx2.Client | None = None
 
     def budget(self) -> RetryBudget:
-        """A fresh allowance of retries for one piece of work."""
+        """Return a fresh retry budget for one piece of work."""
         return RetryBudget(self._retry, sleep=self._sleep, clock=self._clock)
 
     def head(self, url: str) -> RemoteFile:
-        """What the host says of a file, without its body."""
+        """Return what the host reports about a file, without its body."""
         budget = self.budget()
         try:
-            with self._ask("HEAD", url, {}, budget) as reply:
+            with self._send("HEAD", url, {}, budget) as reply:
                 if reply.remote.size is not None:
                     return reply.remote
         except (GateError, _MethodRefused):
-            # Some hosts answer HEAD with 403 or 405 and GET with the file; the GET below decides.
+            # Some hosts answer HEAD with 403 or 405, but GET with the file; the GET below decides.
             pass
         with self.open(url, start=0, end=0, budget=budget) as reply:
             return reply.remote
@@ -193,9 +195,9 @@ class HttpClient:
         if_range: str | None = None,
         budget: RetryBudget | None = None,
     ) -> HttpReply:
-        """Open a URL, or a range of it (`end` included), and leave its body to be read.
+        """Open a URL, or a range of it (`end` included); the caller reads the body.
 
-        A host may answer a range with the whole file: look at `status` and `start`.
+        A host may answer a range request with the whole file: check `status` and `start`.
 
         Raises:
             NotFound, GateError, RangeRefused, NetworkError
@@ -205,13 +207,13 @@ class HttpClient:
             headers["Range"] = f"bytes={start}-{'' if end is None else end}"
             if if_range:
                 headers["If-Range"] = if_range
-        return self._ask("GET", url, headers, budget or self.budget())
+        return self._send("GET", url, headers, budget or self.budget())
 
     def read(self, url: str, *, limit: int = READ_LIMIT) -> bytes:
-        """The whole of a small document.
+        """Read a small document as a whole.
 
         Raises:
-            NetworkError: Also where it holds more than `limit` bytes.
+            NetworkError: Also if it has more than `limit` bytes.
         """
         budget = self.budget()
         while True:
@@ -238,7 +240,7 @@ class HttpClient:
     ) -> None:
         self.close()
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], budget: RetryBudget) -> HttpReply:
+    def _send(self, method: str, url: str, headers: Mapping[str, str], budget: RetryBudget) -> HttpReply:
         import httpx2
 
         while True:
@@ -246,8 +248,8 @@ class HttpClient:
                 response = self._follow(method, url, headers)
             except httpx2.TransportError as error:
                 if "CERTIFICATE_VERIFY_FAILED" in str(error) or isinstance(error, httpx2.UnsupportedProtocol):
-                    raise NetworkError(f"{url}: {_words(error)}", hint="Check the URL, or try --mirror.") from error
-                budget.failed(url, _words(error))
+                    raise NetworkError(f"{url}: {_describe(error)}", hint="Check the URL, or try --mirror.") from error
+                budget.failed(url, _describe(error))
                 continue
             budget.answered()
             if response.status_code not in RETRIED:
@@ -255,7 +257,7 @@ class HttpClient:
             wait = retry_after_seconds(response.headers.get("retry-after"))
             response.close()
             budget.failed(url, f"the host answered {response.status_code}", retry_after=wait)
-        return self._judge(url, method, response)
+        return self._checked(url, method, response)
 
     def _follow(self, method: str, url: str, headers: Mapping[str, str]) -> httpx2.Response:
         import httpx2
@@ -282,7 +284,7 @@ class HttpClient:
         own = target.scheme == "https" or (target.scheme, target.netloc) == (first.scheme, first.netloc)
         return {"Authorization": f"Bearer {token}"} if token and own else {}
 
-    def _judge(self, url: str, method: str, response: httpx2.Response) -> HttpReply:
+    def _checked(self, url: str, method: str, response: httpx2.Response) -> HttpReply:
         status = response.status_code
         if status in (200, 206):
             if response.headers.get("content-type", "").lower().startswith("text/html"):
@@ -297,7 +299,7 @@ class HttpClient:
         if status == 416:
             raise RangeRefused(f"{url}: the host refused the range.", hint="Run the same command again.")
         if method == "HEAD" and status in (405, 501):
-            raise _MethodRefused(f"{url}: the host answers no HEAD.")
+            raise _MethodRefused(f"{url}: the host does not support HEAD.")
         raise NetworkError(f"{url}: the host answered {status}.", hint="Check the URL, or try another --source.")
 
     def _gate(self, url: str) -> str:
@@ -314,7 +316,7 @@ class HttpClient:
             if self._client is not None:
                 return self._client
             timeout = httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect)
-            # `identity`: a range and a checksum are of the file's own bytes. Loopback never goes through a proxy.
+            # `identity`: ranges and checksums refer to the file's own bytes. Loopback never goes through a proxy.
             headers = {"Accept-Encoding": "identity", "User-Agent": "triptych"}
             direct: dict[str, httpx2.BaseTransport | None] = {"all://127.0.0.1": None, "all://localhost": None}
             self._client = httpx2.Client(timeout=timeout, headers=headers, mounts=direct)
@@ -322,23 +324,23 @@ class HttpClient:
 
 
 class _MethodRefused(NetworkError):
-    """The host answers no HEAD."""
+    """The host does not support HEAD."""
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Whether bytes begin like a web page."""
+    """Whether the bytes begin like a web page."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:14].lower()
     return start.startswith((b"<!doctype html", b"<html"))
 
 
 def same_etag(one: str, other: str) -> bool:
-    """Equality of two ETags, a weak one counting as its strong twin."""
+    """Whether two ETags are equal, ignoring the weak prefix."""
     return one.removeprefix("W/") == other.removeprefix("W/")
 
 
 def _refuse_page(url: str) -> NoReturn:
     raise NetworkError(
-        f"{url}: the host sent a web page where a data file was expected; nothing was stored.",
+        f"{url}: the host sent a web page instead of a data file; nothing was stored.",
         hint="Open it in a browser: it may ask for a login or terms. Then pass the file with --from PATH.",
     )
 
@@ -347,7 +349,7 @@ def _redirected(here: str, target: str) -> str:
     there = urljoin(here, target)
     scheme = urlsplit(there).scheme
     if scheme not in ("http", "https") or (urlsplit(here).scheme == "https" and scheme == "http"):
-        raise NetworkError(f"{here}: refused a redirect to {there}.", hint="Redirects may not leave https.")
+        raise NetworkError(f"{here}: refused a redirect to {there}.", hint="Redirects from https must stay on https.")
     return there
 
 
@@ -362,5 +364,5 @@ def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
-def _words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,10 +1,10 @@
-"""A seekable file over HTTP ranges, for readers that jump (Parquet: the footer, then some columns of some row groups).
+"""A seekable file over HTTP ranges, for readers that seek (Parquet: the footer, then some columns of some row groups).
 
-Blocks are kept in memory, the least recently used leave first; a read fetches all blocks it misses in one request
-for each gap. The ETag of the first reply must hold for all: a file that changes under the reader is `RemoteChanged`.
+Blocks are cached in memory, the least recently used are evicted first; a read fetches each gap of missing blocks with
+one request. The ETag of the first reply must match all others: a file that changes while read is `RemoteChanged`.
 
-A host that ignores ranges is an error (`RangesIgnored`), not a silent download of the whole file for every block:
-the caller takes the whole file once with `download` and reads it from disk.
+A host that ignores ranges is an error (`RangesIgnored`), not a silent download of the whole file for every block: the
+caller then downloads the file once with `download` and reads it from disk.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ CACHE_BYTES = 64 * 1024 * 1024
 
 
 class RangesIgnored(NetworkError):
-    """The host answers a range with the whole file."""
+    """The host answers a range request with the whole file."""
 
 
 class RangeFile(io.RawIOBase):
     """A readable, seekable binary file over a URL; nothing is written to disk.
 
     Args:
-        size: Bytes of the whole file, where known; else the host is asked.
-        etag: ETag the file must have, where known.
-        block: Bytes of one block, the least that a request asks for.
-        cache: Bytes of blocks kept in memory.
+        size: Size of the whole file in bytes, if known; else the host is asked.
+        etag: ETag the file must have, if known.
+        block: Bytes per block, the smallest amount that is requested.
+        cache: Bytes of blocks cached in memory.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class RangeFile(io.RawIOBase):
         self._position = 0
         self._busy = threading.RLock()
         self.etag = etag
-        self.size = self._ask_size() if size is None else size
+        self.size = self._request_size() if size is None else size
 
     def readable(self) -> bool:
         return True
@@ -75,7 +75,7 @@ class RangeFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """`size` bytes from here, fewer only at the end; all the rest for -1."""
+        """Read `size` bytes, fewer only at the end; the whole rest for -1."""
         with self._busy:
             start = min(self._position, self.size)
             stop = self.size if size is None or size < 0 else min(self.size, start + size)
@@ -92,11 +92,11 @@ class RangeFile(io.RawIOBase):
         view[: len(data)] = data
         return len(data)
 
-    def _ask_size(self) -> int:
+    def _request_size(self) -> int:
         remote = self._client.head(self.url)
         if remote.size is None:
-            raise RangesIgnored(f"{self.url}: the host does not say how large the file is.", hint=_HINT)
-        self._hold_to(remote.etag)
+            raise RangesIgnored(f"{self.url}: the host does not report the size of the file.", hint=_HINT)
+        self._check_etag(remote.etag)
         return remote.size
 
     def _bytes(self, start: int, stop: int) -> bytes:
@@ -110,7 +110,7 @@ class RangeFile(io.RawIOBase):
         return b"".join(blocks)[skipped : skipped + stop - start]
 
     def _gather(self, first: int, last: int) -> list[bytes]:
-        """The blocks from first to last, those that are missing fetched gap by gap."""
+        """Return the blocks from first to last; missing ones are fetched gap by gap."""
         found: dict[int, bytes] = {}
         missing: list[int] = []
         for number in range(first, last + 1):
@@ -141,7 +141,7 @@ class RangeFile(io.RawIOBase):
         body = bytearray()
         while len(body) < stop - start:
             try:
-                # A dropped body goes on where it ended, not from the start of the range.
+                # A dropped body is resumed where it ended, not from the start of the range.
                 here = start + len(body)
                 with self._client.open(self.url, start=here, end=stop - 1, budget=budget) as reply:
                     self.requests += 1
@@ -155,11 +155,11 @@ class RangeFile(io.RawIOBase):
             except BodyDropped as error:
                 budget.failed(self.url, error.message)
         if len(body) > stop - start:
-            raise NetworkError(f"{self.url}: the host sent more than the range asked for.", hint=_HINT)
+            raise NetworkError(f"{self.url}: the host sent more than the requested range.", hint=_HINT)
         return bytes(body)
 
     def _accept(self, reply: HttpReply, start: int) -> None:
-        self._hold_to(reply.remote.etag)
+        self._check_etag(reply.remote.etag)
         if reply.status == 200 and (start, reply.remote.size) != (0, self.size):
             raise RangesIgnored(f"{self.url}: the host ignores ranges and sends the whole file.", hint=_HINT)
         if reply.status == 200:
@@ -167,7 +167,7 @@ class RangeFile(io.RawIOBase):
         if reply.start != start or reply.remote.size not in (None, self.size):
             raise self._changed()
 
-    def _hold_to(self, etag: str | None) -> None:
+    def _check_etag(self, etag: str | None) -> None:
         if etag is None:
             return
         if self.etag is None:
@@ -182,7 +182,7 @@ class RangeFile(io.RawIOBase):
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    """Consecutive numbers as pairs of first and last."""
+    """Group consecutive numbers into pairs of first and last."""
     runs: list[tuple[int, int]] = []
     for number in numbers:
         if runs and runs[-1][1] == number - 1:
@@ -192,4 +192,4 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-_HINT = "Such a file is read only whole: download it and pass it with --from PATH, or try another --source."
+_HINT = "Download the whole file and pass it with --from PATH, or try another --source."

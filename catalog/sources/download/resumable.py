@@ -1,15 +1,15 @@
-"""Unfinished downloads, kept so that no byte is fetched twice, and `download`, which finishes one.
+"""Unfinished downloads, kept so that no byte is fetched twice, and `download`, which completes one.
 
-One folder for each URL, named by its hash, under the store's `partial/`:
+Each URL has a folder, named by its hash, under the store's `partial/`:
 
     data          the prefix: exactly the first bytes of the file on the host, nothing after them
-    state.json    url, etag, size and last_modified of the file the prefix belongs to; sha256 and md5 once it is whole
-    lock          held by the one process that writes, which stands in it
-    <name>        the whole file: checked, then renamed from `data`
+    state.json    url, etag, size and last_modified of the file the prefix belongs to; sha256 and md5 once complete
+    lock          held by the process that writes, and names it
+    <name>        the complete file: verified, then renamed from `data`
 
-A prefix grows only by a 206 whose range starts where it ends and whose ETag (or size, where there is none) is the one
-in `state.json`. Anything else starts over. `data` is emptied before `state.json` names another file, so a process
-killed at any point leaves a prefix that belongs to its state.
+A prefix is extended only by a 206 whose range starts at its end and whose ETag (or size, if there is none) matches
+`state.json`. Anything else starts over. `data` is truncated before `state.json` describes another file, so a process
+killed at any point leaves a prefix that matches its state.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from .http import BodyDropped, HttpClient, HttpReply, RangeRefused, RemoteFile, 
 from .retry import RetryBudget
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes that are here and the bytes there will be, where known."""
+"""Called with the number of bytes so far and the total, if known."""
 
 Notice = Callable[[str], None]
-"""Called with one sentence for the user."""
+"""Called with a message for the user."""
 
 SPACE_LEFT = 64 * 1024 * 1024
-"""A download leaves at least so many bytes free."""
+"""Bytes that a download leaves free on the disk."""
 
 
 class NoSpace(UsageError):
-    """The disk has no room for the file."""
+    """The disk has no space for the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Which file a prefix belongs to; `sha256` and `md5` stand only once the whole of it was checked."""
+    """The file a prefix belongs to; `sha256` and `md5` are set only once it is complete and verified."""
 
     url: str
     etag: str | None = None
@@ -61,7 +61,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A whole, checked file. `fetched` counts the bytes that came over the network in this run."""
+    """A complete, verified file. `fetched` counts the bytes downloaded in this run."""
 
     path: Path
     size: int
@@ -71,7 +71,7 @@ class Downloaded:
 
 
 class ResumableFile:
-    """One URL's folder. Everything but `locked` is to be called with the lock held."""
+    """The folder of one URL. Everything but `locked` must be called with the lock held."""
 
     def __init__(self, partial: Path, url: str, *, name: str | None = None) -> None:
         self.url = url
@@ -83,13 +83,13 @@ class ResumableFile:
 
     @contextmanager
     def locked(self, on_wait: Notice | None = None) -> Iterator[None]:
-        """Hold the folder; who waits is told for whom."""
+        """Lock the folder; `on_wait` is called with the holder of the lock, if there is one."""
 
-        def told(holder: str) -> None:
+        def report(holder: str) -> None:
             if on_wait is not None:
                 on_wait(f"{self.url} is being downloaded by {holder}; waiting for it.")
 
-        with locked(self.folder / "lock", purpose="download", timeout_s=math.inf, on_wait=told):
+        with locked(self.folder / "lock", purpose="download", timeout_s=math.inf, on_wait=report):
             self._state = None
             yield
 
@@ -101,7 +101,7 @@ class ResumableFile:
 
     @property
     def length(self) -> int:
-        """Bytes of the prefix."""
+        """Size of the prefix, in bytes."""
         return self.data.stat().st_size if self.data.exists() else 0
 
     @property
@@ -110,7 +110,7 @@ class ResumableFile:
         return self.state.size is not None and self.length == self.state.size
 
     def finished(self, expected: Expected) -> Downloaded | None:
-        """The whole file, where it is here already and is the expected one; one that is not is deleted."""
+        """Return the complete file if it is stored already and is the expected one; delete it if it is another."""
         if not self.final.is_file():
             return None
         state, size = self.state, self.final.stat().st_size
@@ -124,13 +124,13 @@ class ResumableFile:
         try:
             check(measured, expected, str(self.final))
         except DamagedError:
-            # What is expected has changed since (a corrected card): the file is fetched again.
+            # The expected checksums have changed since (a corrected card): fetch the file again.
             self.discard()
             return None
         return Downloaded(self.final, measured.size, measured.sha256, self.state.etag, 0)
 
     def connect(self, client: HttpClient, budget: RetryBudget) -> HttpReply:
-        """A reply that continues the prefix, or one of the whole file: `start` is 0, and the caller must `begin`."""
+        """Return a reply that continues the prefix, or one with the whole file (`start` is 0; call `begin` then)."""
         length, state = self.length, self.state
         if length and (state.etag or state.size is not None):
             try:
@@ -143,7 +143,7 @@ class ResumableFile:
         return client.open(self.url, budget=budget)
 
     def continues(self, reply: HttpReply, start: int) -> bool:
-        """Whether a reply is of the same file as the prefix, from `start` on."""
+        """Whether a reply is for the same file as the prefix, from `start` on."""
         state, remote = self.state, reply.remote
         if reply.status != 206 or reply.start != start:
             return False
@@ -156,32 +156,32 @@ class ResumableFile:
         return state.size is not None and state.size == remote.size
 
     def is_of(self, remote: RemoteFile) -> bool:
-        """Whether what is here is of the file that the host has now, as far as the host says what it has."""
+        """Whether the stored prefix or file matches the current file on the host, as far as the host describes it."""
         state = self.state
         if state.etag and remote.etag:
             return same_etag(state.etag, remote.etag)
         pairs = ((state.size, remote.size), (state.last_modified, remote.last_modified))
-        return all(here is None or there is None or here == there for here, there in pairs)
+        return all(ours is None or theirs is None or ours == theirs for ours, theirs in pairs)
 
     def begin(self, remote: RemoteFile) -> None:
-        """Drop what is here; the prefix to come belongs to this file."""
+        """Discard the prefix and start a new one for this file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data.open("wb").close()
         self._write(State(self.url, remote.etag, remote.size, remote.last_modified))
 
     def appending(self) -> BinaryIO:
-        """The prefix opened to grow; unbuffered, so that a killed process leaves what it had."""
+        """Open the prefix for appending; unbuffered, so that a killed process keeps what it received."""
         return self.data.open("ab", buffering=0)
 
     def finish(self, hasher: Hasher, fetched: int) -> Downloaded:
-        """Check the whole file and give it its name.
+        """Verify the complete file and rename it to its final name.
 
         Raises:
-            DamagedError: Size or checksum differ; the file is deleted.
+            DamagedError: Its size or checksum differs; the file is deleted.
         """
         measured = hasher.measured()
         try:
-            check(measured, hasher.expected, self.url, consequence="What was downloaded has been deleted.")
+            check(measured, hasher.expected, self.url, consequence="The downloaded file has been deleted.")
         except DamagedError:
             self.discard()
             raise
@@ -191,7 +191,7 @@ class ResumableFile:
         return Downloaded(self.final, measured.size, measured.sha256, state.etag, fetched)
 
     def discard(self) -> None:
-        """Delete prefix, state and whole file. The lock stays: deleting a held lock would let two processes in."""
+        """Delete prefix, state and complete file, but not the lock: deleting a held lock would let two processes in."""
         for path in (self.data, self.final, self._state_path):
             path.unlink(missing_ok=True)
         self._state = None
@@ -212,18 +212,18 @@ def download(
     on_wait: Notice | None = None,
     on_restart: Notice | None = None,
 ) -> Downloaded:
-    """Bring a whole file, or what is missing of it, and check it.
+    """Download a file, or the missing rest of it, and verify it.
 
     Args:
         partial: The store's folder for downloads.
         expected: Size and checksums the file must have.
-        name: File name to end with; by default the last part of the URL's path.
-        on_wait: Told when another process is downloading the same URL; its file is used afterwards.
-        on_restart: Told when a prefix could not be continued.
+        name: File name of the result. Default: the last part of the URL's path.
+        on_wait: Called when another process is downloading the same URL; its file is used afterwards.
+        on_restart: Called when a prefix could not be continued.
 
     Raises:
         DamagedError: The file is not the expected one.
-        NoSpace: The disk has no room for it.
+        NoSpace: The disk has no space for it.
         NetworkError: See `http`.
     """
     target, expected = ResumableFile(partial, url, name=name), expected or Expected()
@@ -287,7 +287,7 @@ class _Download:
 
 
 def restart_notice(url: str, length: int) -> str:
-    return f"{url}: the {length:,} bytes that were here cannot be continued (changed, or no ranges); starting over."
+    return f"{url}: cannot resume after {length:,} bytes (the file changed, or no range requests); starting over."
 
 
 def check_offer(remote: RemoteFile, expected: Expected) -> None:
@@ -295,50 +295,50 @@ def check_offer(remote: RemoteFile, expected: Expected) -> None:
     if expected.size is not None and remote.size is not None and remote.size != expected.size:
         raise DamagedError(
             f"{remote.url}: the host offers {remote.size:,} bytes, expected {expected.size:,}.",
-            hint="The host serves another file than the card describes: try another --source.",
+            hint="The host serves a different file than the card describes: try another --source.",
         )
 
 
 def check_space(folder: Path, needed: int, what: str) -> None:
-    """Raise `NoSpace` unless `needed` more bytes fit where `folder` lies."""
+    """Raise `NoSpace` unless `needed` more bytes fit on the disk of `folder`."""
     free = shutil.disk_usage(folder).free
     if needed > 0 and needed + SPACE_LEFT > free:
         raise NoSpace(
             f"{what}: needs {needed:,} more bytes in {folder}, but only {free:,} are free.",
-            hint="Make room, or choose a store on another disk with --store.",
+            hint="Free some space, or choose a store on another disk with --store.",
         )
 
 
 @contextmanager
 def no_space_named(target: ResumableFile) -> Iterator[None]:
-    """Turn a disk that fills up while writing into `NoSpace`."""
+    """Raise `NoSpace` if the disk becomes full while writing."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise NoSpace(
-            f"{target.url}: the disk is full ({target.folder}); what was fetched is kept.",
-            hint="Make room and run the same command again; it continues.",
+            f"{target.url}: the disk is full ({target.folder}); the bytes downloaded so far are kept.",
+            hint="Free some space and run the same command again; it continues.",
         ) from error
 
 
 def write_whole(out: BinaryIO, data: bytes | memoryview) -> None:
-    """Write all of `data`: an unbuffered write may take less."""
+    """Write all of `data`: an unbuffered write may write less."""
     view = memoryview(data)
     while view:
         view = view[out.write(view) :]
 
 
 def file_name(url: str) -> str:
-    """A safe file name for a URL: the last part of its path."""
+    """Return a safe file name for a URL: the last part of its path."""
     last = unquote(urlsplit(url).path).rsplit("/", 1)[-1]
     name = re.sub(r"[^A-Za-z0-9._-]", "_", last)[-128:].lstrip(".")
     return f"file-{name}" if name in ("", "data", "state.json", "lock") else name
 
 
 def _strong(etag: str | None) -> str | None:
-    """An ETag that `If-Range` may carry: weak ones may not (RFC 9110, 13.1.5)."""
+    """Return the ETag if `If-Range` allows it: weak ones are not allowed (RFC 9110, 13.1.5)."""
     return None if etag is None or etag.startswith("W/") else etag
 
 
@@ -346,7 +346,7 @@ def _read_state(path: Path, url: str) -> State:
     try:
         return State(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
-        # Missing or unreadable: the prefix has no name, so it is not continued.
+        # Missing or unreadable: nothing identifies the prefix, so it is not continued.
         return State(url)
 
 

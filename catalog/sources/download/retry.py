@@ -1,8 +1,8 @@
-"""How often a host is asked again: exponential backoff with jitter, `Retry-After`, and an end to it.
+"""Bounded retries: exponential backoff with jitter, and `Retry-After`.
 
-A `Retry` states the limits, a `RetryBudget` spends them on one piece of work (one download, one request). It runs out
-when too many attempts fail in a row, or when too much time passes without a single byte; bytes that arrive
-restore it, so a long download over a poor line goes on as long as it moves.
+A `Retry` holds the limits, a `RetryBudget` spends them on one piece of work (one download, one request). The budget is
+exhausted when too many attempts fail in a row, or when too much time passes without a single byte; received bytes
+restore it, so a long download over a poor connection continues as long as it makes progress.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from ....errors import NetworkError
 
 PROGRESS_BYTES = 1024 * 1024
-"""So many bytes count as progress that restores all attempts; less would let a host drip for ever."""
+"""Bytes that count as progress and restore all attempts; with fewer, a slow host could drag on forever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Retry:
 
     Attributes:
         attempts: Failures in a row before giving up.
-        connect_attempts: The same for a host that has not answered at all yet.
-        base: First delay; each further one doubles.
-        longest: Longest delay between two attempts, also where the host asks for a longer one.
+        connect_attempts: The same for a host that has never answered.
+        base: First delay; it doubles with each further one.
+        longest: Longest delay between two attempts, even if the host asks for a longer one.
         total: Longest time without a byte, over all attempts.
     """
 
@@ -40,7 +40,7 @@ class Retry:
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds a `Retry-After` header asks for (RFC 9110, 10.2.3: seconds or a date); None where it says nothing."""
+    """Return the seconds in a `Retry-After` header (RFC 9110, 10.2.3: seconds or a date); None if absent or invalid."""
     if value is None:
         return None
     value = value.strip()
@@ -56,7 +56,7 @@ def retry_after_seconds(value: str | None, now: datetime | None = None) -> float
 
 
 class RetryBudget:
-    """What is left of a `Retry` for one piece of work."""
+    """The remaining retries for one piece of work."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class RetryBudget:
         self._received = 0
 
     def answered(self) -> None:
-        """The host answered something: it exists, so it is worth all attempts."""
+        """Record that the host answered: it exists, so all attempts are worthwhile."""
         self._answered = True
 
     def received(self, count: int) -> None:
-        """So many bytes arrived."""
+        """Record that `count` bytes arrived."""
         self._failing_since = None
         self._received += count
         if self._received >= PROGRESS_BYTES:
@@ -91,7 +91,7 @@ class RetryBudget:
         """Sleep until the next attempt is due.
 
         Raises:
-            NetworkError: The retry budget has run out.
+            NetworkError: The retry budget is exhausted.
         """
         now = self._clock()
         if self._failing_since is None:
@@ -109,7 +109,7 @@ class RetryBudget:
 
     def _delay(self, retry_after: float | None) -> float:
         if retry_after is not None:
-            # Never earlier than asked; a little later, so that a cluster's jobs do not all come back at once.
+            # Never earlier than requested; a little later, so that a cluster's jobs do not all return at once.
             return min(retry_after, self._retry.longest) * (1 + 0.1 * self._jitter())
         delay = min(self._retry.base * 2.0 ** min(self._failures - 1, 30), self._retry.longest)
         return delay * (0.5 + 0.5 * self._jitter())

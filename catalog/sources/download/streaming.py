@@ -1,12 +1,12 @@
-"""A file on a host, read from its start as a stream, of which every byte read is kept.
+"""A remote file, read from its start as a stream; every byte read is kept on disk.
 
-`StreamingFile` first serves the prefix that earlier runs left in `partial/`, then goes on from the network and appends
-what it takes. Whoever leaves after N bytes leaves a prefix of about N bytes (one network read more, 64 KiB); whoever
-reads to the end gets a checked, finished file. A connection that drops is resumed by range.
+`StreamingFile` first serves the prefix that earlier runs left in `partial/`, then continues from the network and
+appends what it reads. Stopping after N bytes leaves a prefix of about N bytes (plus one network read, 64 KiB); reading
+to the end leaves a complete, verified file. A dropped connection is resumed with a range request.
 
-Before the prefix is served, the host is asked for one byte of it: a file that changed meanwhile starts over, and
-nobody gets a byte of the old one. Should it change later, or the host not honour ranges, the file is fetched again
-from zero and compared by SHA-256 with what was already given out: equal, and reading goes on; else `RemoteChanged`.
+Before the prefix is served, one byte of it is requested from the host: if the file has changed, the download starts
+over, and no byte of the old one is served. If it changes later, or the host ignores ranges, the file is fetched again
+from the start and compared by SHA-256 with the bytes already served: if equal, reading continues; else `RemoteChanged`.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ LOCAL_BYTES = 256 * 1024
 
 
 class StreamingFile(io.RawIOBase):
-    """A readable, not seekable binary stream over a URL; holds the URL's lock until closed.
+    """A readable, non-seekable binary stream over a URL; holds the URL's lock until closed.
 
     Args:
         partial: The store's folder for downloads.
         expected: Size and checksums, verified at the end.
-        progress: Told the bytes given out so far and the size.
-        on_wait: Told when another process holds the same URL.
-        on_restart: Told when the prefix could not be continued.
+        progress: Called with the bytes served so far and the size.
+        on_wait: Called when another process holds the lock of this URL.
+        on_restart: Called when the prefix could not be continued.
 
     Raises:
-        NotFound, GateError, NetworkError: When opened, or while reading.
-        DamagedError: By the last read, where size or checksum differ; what was fetched is deleted.
-        RemoteChanged: While reading, where the file changed under the reader.
+        NotFound, GateError, NetworkError: On opening, or while reading.
+        DamagedError: On the last read, if size or checksum differ; the downloaded bytes are deleted.
+        RemoteChanged: While reading, if the file on the host has changed.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class StreamingFile(io.RawIOBase):
         self._on_restart = on_restart
         self._budget = client.budget()
         self._hasher = Hasher(self._expected)
-        self._given = 0
+        self._served = 0
         self._stored = 0
         self._pending = memoryview(b"")
-        self._owed: tuple[int, str] | None = None
+        self._recheck: tuple[int, str] | None = None
         self._body: _Body | None = None
         self._out: BinaryIO | None = None
         self._prefix: BinaryIO | None = None
@@ -94,27 +94,27 @@ class StreamingFile(io.RawIOBase):
 
     @property
     def size(self) -> int | None:
-        """Bytes of the whole file, where the host says."""
+        """Size of the whole file in bytes, if the host reports it."""
         return self._target.state.size
 
     @property
     def complete(self) -> bool:
-        """Whether the whole file is here and was checked."""
+        """Whether the whole file is stored and verified."""
         return self._finished is not None
 
     @property
     def finished(self) -> Downloaded | None:
-        """The whole file, once it is here."""
+        """The complete file, once it is stored."""
         return self._finished
 
     def readable(self) -> bool:
         return True
 
     def tell(self) -> int:
-        return self._given - len(self._pending)
+        return self._served - len(self._pending)
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, as many as there are at hand; all of them for -1; `b""` only at the end."""
+        """Read at most `size` bytes, possibly fewer; all of them for -1; `b""` only at the end."""
         if size is None or size < 0:
             return self.readall()
         with self._busy:
@@ -135,7 +135,7 @@ class StreamingFile(io.RawIOBase):
         return len(data)
 
     def discard(self) -> None:
-        """Delete what was fetched, for a reader that finds the bytes damaged; then only `close` is left to do."""
+        """Delete the downloaded bytes, because the reader finds them damaged; only `close` may be called afterwards."""
         self._release()
         self._target.discard()
 
@@ -145,7 +145,7 @@ class StreamingFile(io.RawIOBase):
         super().close()
         body = self._body
         if body is not None:
-            # Ends a read that waits in another thread, so that the lock below comes soon.
+            # Interrupts a read that waits in another thread, so that the lock below is released soon.
             body.reply.close()
         with self._busy:
             self._held.close()
@@ -178,33 +178,33 @@ class StreamingFile(io.RawIOBase):
         except (NotFound, GateError):
             raise
         except NetworkError:
-            # The host is away: the prefix may be all that is wanted. If not, `_connect` meets the host again.
+            # The host is unreachable: the prefix may be enough. If not, `_connect` contacts the host again.
             return True
 
     def _take(self, size: int) -> bytes:
         while not self._pending and size:
-            if self._given < self._stored and self._prefix is not None:
+            if self._served < self._stored and self._prefix is not None:
                 return self._replay(size)
             if self._finished is not None or not self._fetch():
                 return b""
         data = bytes(self._pending[:size])
         self._pending = self._pending[size:]
-        self._tell_progress()
+        self._report_progress()
         return data
 
     def _replay(self, size: int) -> bytes:
         assert self._prefix is not None
-        data = self._prefix.read(min(size, self._stored - self._given))
+        data = self._prefix.read(min(size, self._stored - self._served))
         if self._finished is None:
             self._hasher.update(data)
-        self._given += len(data)
-        self._tell_progress()
+        self._served += len(data)
+        self._report_progress()
         return data
 
     def _fetch(self) -> bool:
-        """Take one piece from the network; False at the end of the file."""
+        """Fetch one piece from the network; False at the end of the file."""
         while True:
-            if self._owed is None and self._stored == self.size:
+            if self._recheck is None and self._stored == self.size:
                 return self._finish()
             try:
                 if self._body is None:
@@ -218,7 +218,7 @@ class StreamingFile(io.RawIOBase):
                     continue
                 if self.size is not None and self._stored < self.size:
                     raise BodyDropped(f"{self.url}: the body ended at {self._stored:,} of {self.size:,} bytes.")
-                if self._owed is not None:
+                if self._recheck is not None:
                     self._changed()
                 return self._finish()
             except BodyDropped as error:
@@ -235,29 +235,29 @@ class StreamingFile(io.RawIOBase):
         self._budget.received(len(chunk))
         self._stored += len(chunk)
         fresh = memoryview(chunk)
-        if self._owed is not None:
+        if self._recheck is not None:
             fresh = self._compare(fresh)
         self._hasher.update(fresh)
-        self._given += len(fresh)
+        self._served += len(fresh)
         self._pending = fresh
 
     def _compare(self, chunk: memoryview) -> memoryview:
-        """While a file is fetched again: hold what was given out against it; returns what is new of the chunk."""
-        assert self._owed is not None
-        given, digest = self._owed
-        known = chunk[: given - self._hasher.size]
+        """While a file is fetched again: compare it with the bytes served before; return the new part of the chunk."""
+        assert self._recheck is not None
+        served, digest = self._recheck
+        known = chunk[: served - self._hasher.size]
         self._hasher.update(known)
-        if self._hasher.size < given:
+        if self._hasher.size < served:
             return chunk[:0]
         if self._hasher.measured().sha256 != digest:
             self._changed()
-        self._owed = None
+        self._recheck = None
         return chunk[len(known) :]
 
     def _changed(self) -> None:
         self.discard()
         raise RemoteChanged(
-            f"{self.url}: the file on the host changed while it was read, at byte {self._given:,}.",
+            f"{self.url}: the file on the host changed while it was read, at byte {self._served:,}.",
             hint="Run the same command again; it starts over.",
         )
 
@@ -277,8 +277,8 @@ class StreamingFile(io.RawIOBase):
     def _start_over(self, reply: HttpReply) -> None:
         if self._stored:
             self._notice_restart()
-        if self._given and self._owed is None:
-            self._owed = (self._given, self._hasher.measured().sha256)
+        if self._served and self._recheck is None:
+            self._recheck = (self._served, self._hasher.measured().sha256)
         self._target.begin(reply.remote)
         self._hasher = Hasher(self._expected)
         self._stored = 0
@@ -293,7 +293,7 @@ class StreamingFile(io.RawIOBase):
         if self._on_restart is not None:
             self._on_restart(restart_notice(self.url, self._target.length))
 
-    def _tell_progress(self) -> None:
+    def _report_progress(self) -> None:
         if self._progress is not None:
             self._progress(self.tell(), self.size)
 
@@ -315,7 +315,7 @@ class StreamingFile(io.RawIOBase):
 
 
 class _Body:
-    """A reply and its pieces, taken one at a time."""
+    """A reply and its body, read piece by piece."""
 
     def __init__(self, reply: HttpReply) -> None:
         self.reply = reply

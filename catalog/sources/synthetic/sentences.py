@@ -1,9 +1,9 @@
 """A small grammar of plain sentences in five languages, for the synthetic source.
 
-Each language is a table of phrases that fit each other whatever is drawn: a subject in the third person singular, a
-past tense with objects that suit it, a place and a time. A phrase is written with spaces between its words; Chinese
-phrases too, so that the words are known, and they are closed up in the text. Pairs that espeak-ng speaks as one word
-(`of the`, `that a`) are avoided, so that every word has a time of its own.
+Each language is a table of phrases that fit together in any combination: a subject in the third person singular, a verb
+in the past tense with matching objects, a place and a time. Words are separated by spaces, in Chinese phrases too, so
+that the words are known; the spaces are removed from the Chinese text. Pairs that espeak-ng speaks as one word
+(`of the`, `that a`) are avoided, so that every word has its own time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .speech import split_words
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence as it is written, and its words in order, without punctuation."""
+    """A sentence, and its words in order, without punctuation."""
 
     text: str
     words: tuple[str, ...]
@@ -26,9 +26,9 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """What one language's sentences are made of.
+    """The building blocks of the sentences of one language.
 
-    `patterns` names the slots `{who}`, `{did}`, `{what}`, `{where}`, `{when}`; `{who2}` and so on draw once more.
+    `patterns` has the slots `{who}`, `{did}`, `{what}`, `{where}`, `{when}`; `{who2}` etc. are drawn separately.
     """
 
     patterns: Sequence[str]
@@ -227,7 +227,7 @@ PAUSES = str.maketrans("。，", "  ")
 
 
 def make_sentence(language: str, chance: random.Random) -> Sentence:
-    """Draw one sentence; the same state of `chance` gives the same sentence."""
+    """Draw a sentence; the same state of `chance` gives the same sentence."""
     phrases = GRAMMAR[language]
     who, who2 = chance.sample(phrases.who, 2)
     did, did2 = chance.sample(list(phrases.did), 2)

@@ -1,14 +1,14 @@
-"""The `synthetic` source: corpora made on the spot, of any size, from a seed; no network, exact transcripts.
+"""The `synthetic` source: corpora of any size, generated from a seed; no network, exact transcripts.
 
 Three kinds: `speech` (espeak-ng sentences in five languages, with word and phone times), `video` (a moving shape and
-its caption) and `av` (a moving shape and a voice that speaks about it). A sample is a media file, then a sidecar:
+its caption) and `av` (a moving shape and a voice describing it). A sample is a media file followed by a sidecar:
 
     train/speech-000012.flac    16 kHz mono FLAC; `video` and `av` are MP4, H.264 and AAC
     train/speech-000012.json    a JSON object of sample columns, read by the `sidecar` reader
 
-Promises: a sample depends on seed, kind, languages and its number alone, so that the first N of any two corpora with
-the same seed are the same files, byte for byte (with the same versions of espeak-ng, PyAV and libsndfile). A file is
-made when it is first read; one that nobody reads costs nothing.
+A sample depends only on seed, kind, languages and its number, so that the first N samples of any two corpora with the
+same seed are the same files, byte for byte (with the same versions of espeak-ng, PyAV and libsndfile). A file is
+generated when it is first read; an unread one costs nothing.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 REVISION = 1
-"""Part of every file's revision; raised whenever the same seed gives other bytes."""
+"""Part of every file's revision; incremented whenever the same seed yields different bytes."""
 
 SAMPLE_RATE = 16_000
 SPLITS: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 SUFFIXES: Mapping[str, str] = {"speech": ".flac", "video": ".mp4", "av": ".mp4"}
 LANGUAGES = ("en", "de", "fr", "es", "zh")
 ENGLISH_SHARE = 0.6
-"""Part of the samples that is English where other languages are asked for too."""
+"""Share of English samples if other languages are requested too."""
 
 VOICES: Mapping[str, Sequence[str]] = {
     "en": ("en-us", "en-gb-x-rp"),
@@ -60,19 +60,19 @@ REMARKS = (
     "Now {subject} {motion} very slowly.",
 )
 TAIL_FRAMES = 4
-"""Frames of an `av` sample after the voice has ended."""
+"""Frames of an `av` sample after the end of the speech."""
 
 
 @dataclass(slots=True)
-class MadeFile(RawFile):
-    """A raw file whose bytes are made when it is first read; its size is not known before."""
+class GeneratedFile(RawFile):
+    """A raw file whose bytes are generated when it is first read; its size is unknown before."""
 
     def blob(self) -> Blob:
         return Blob(self.name, data=self.read())
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Generated:
     """One sample as bytes: the media file and its sidecar."""
 
     media: bytes
@@ -81,7 +81,7 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """What a voice said: audio at `SAMPLE_RATE`, and the columns and facts that describe it."""
+    """One spoken text: audio at `SAMPLE_RATE`, and the columns and facts that describe it."""
 
     pcm: npt.NDArray[np.int16]
     columns: Mapping[str, Any]
@@ -90,14 +90,14 @@ class _Spoken:
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticSource:
-    """A made-up corpus.
+    """A synthetic corpus.
 
     Attributes:
         kind: `speech`, `video` or `av`.
-        seed: Another seed, another corpus.
-        count: Number of samples; None never ends.
-        splits: Share of each split; they are mixed evenly, whatever the number of samples.
-        languages: Languages of `speech`, BCP 47; English is the most frequent. `av` speaks English.
+        seed: A different seed yields a different corpus.
+        count: Number of samples; None is unlimited.
+        splits: Share of each split; splits are evenly interleaved, whatever the number of samples.
+        languages: Languages of `speech` (BCP 47); English is the most frequent. `av` is always in English.
 
     Example:
         >>> source = SyntheticSource(kind="speech", seed=7, count=2)
@@ -119,21 +119,21 @@ class SyntheticSource:
         if unknown := [language for language in self.languages if language not in GRAMMAR]:
             raise UsageError(f"no synthetic speech in {', '.join(unknown)}: use {', '.join(GRAMMAR)}.")
         if not self.languages or not self.splits or any(share <= 0 for share in self.splits.values()):
-            raise UsageError("synthetic data needs a language, and splits whose shares are above 0.")
+            raise UsageError("synthetic data needs a language, and splits with shares above 0.")
         for name in self.splits:
             check_name(name, what="the split")
 
     @property
     def revision(self) -> str:
-        """What pins the bytes: revision of this source, seed, and the languages where they are not the usual ones."""
+        """What determines the bytes: revision of this source, seed, and the languages if they are not the default."""
         languages = "" if self.kind != "speech" or tuple(self.languages) == LANGUAGES else "+".join(self.languages)
         return f"synthetic-{REVISION}:seed={self.seed}" + (f",languages={languages}" if languages else "")
 
     def files(self, *, wants: Callable[[str | None], bool] = lambda split: True) -> Iterator[RawFile]:
-        """Media file and sidecar of every sample in turn, of the splits that are wanted.
+        """Yield the media file and sidecar of every sample of the splits that `wants` accepts.
 
         Raises:
-            UsageError: The kind needs a voice and espeak-ng is not installed.
+            UsageError: The kind needs speech, and espeak-ng is not installed.
         """
         if self.kind != "video":
             espeak.find_espeak()
@@ -143,8 +143,8 @@ class SyntheticSource:
                 yield from self._files_of(number, split)
 
     def split_of(self, number: int) -> str:
-        """The split of a sample, by its number alone."""
-        position = (number * 2654435769 % 2**32) / 2**32 * sum(self.splits.values())  # golden ratio: evenly mixed
+        """Return the split of a sample, which depends only on its number."""
+        position = (number * 2654435769 % 2**32) / 2**32 * sum(self.splits.values())  # golden ratio: evenly interleaved
         for name, share in self.splits.items():
             if position < share:
                 return name
@@ -153,12 +153,12 @@ class SyntheticSource:
 
     def _files_of(self, number: int, split: str) -> Iterator[RawFile]:
         stem = f"{self.kind}-{number:06d}"
-        made = cache(lambda: self._make(number, stem))
-        yield self._file(f"{split}/{stem}{SUFFIXES[self.kind]}", number, split, lambda: io.BytesIO(made().media))
-        yield self._file(f"{split}/{stem}.json", number, split, lambda: io.BytesIO(made().sidecar))
+        generated = cache(lambda: self._make(number, stem))
+        yield self._file(f"{split}/{stem}{SUFFIXES[self.kind]}", number, split, lambda: io.BytesIO(generated().media))
+        yield self._file(f"{split}/{stem}.json", number, split, lambda: io.BytesIO(generated().sidecar))
 
     def _file(self, name: str, number: int, split: str, opener: Callable[[], BinaryIO]) -> RawFile:
-        return MadeFile(
+        return GeneratedFile(
             name=name,
             uri=f"synthetic:{self.kind}?seed={self.seed}#{number:06d}",
             revision=self.revision,
@@ -167,13 +167,13 @@ class SyntheticSource:
             split=split,
         )
 
-    def _make(self, number: int, stem: str) -> _Made:
+    def _make(self, number: int, stem: str) -> _Generated:
         chance = random.Random(f"{self.seed}:{self.kind}:{number}")
         make = {"speech": self._make_speech, "video": self._make_video, "av": self._make_av}[self.kind]
         media, columns, facts = make(chance)
         extra = {name: str(value) for name, value in facts.items()}
         sidecar = {"source_id": stem, **columns, "extra": extra}
-        return _Made(media, json.dumps(sidecar, ensure_ascii=False, indent=1).encode())
+        return _Generated(media, json.dumps(sidecar, ensure_ascii=False, indent=1).encode())
 
     def _make_speech(self, chance: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
         language = _draw_language(self.languages, chance)
@@ -221,7 +221,7 @@ def _draw_language(languages: Sequence[str], chance: random.Random) -> str:
 
 
 def _speak(text: str, words: Sequence[str], language: str, chance: random.Random) -> _Spoken:
-    """Speak with a voice, a rate and a level drawn by lot."""
+    """Speak with a randomly drawn voice, rate, pitch and level."""
     voice = f"{chance.choice(VOICES[language])}+{chance.choice(VARIANTS)}"
     rate = WORDS_A_MINUTE.get(language, 160) + chance.randint(-15, 15)
     pitch = chance.randint(40, 60)
@@ -241,7 +241,7 @@ def _times(timed: espeak.Timed) -> dict[str, Any]:
 
 
 def to_16_khz(pcm: npt.NDArray[np.int16], *, gain: float) -> npt.NDArray[np.int16]:
-    """Speech of espeak-ng, resampled to `SAMPLE_RATE` and scaled by `gain`."""
+    """Resample speech from espeak-ng to `SAMPLE_RATE` and scale it by `gain`."""
     import numpy as np
     import soxr
 
@@ -251,7 +251,7 @@ def to_16_khz(pcm: npt.NDArray[np.int16], *, gain: float) -> npt.NDArray[np.int1
 
 
 def encode_flac(pcm: npt.NDArray[np.int16]) -> bytes:
-    """int16 mono samples at `SAMPLE_RATE` as a FLAC file."""
+    """Encode int16 mono samples at `SAMPLE_RATE` as a FLAC file."""
     import soundfile
 
     file = io.BytesIO()

@@ -1,11 +1,11 @@
-"""Speech from espeak-ng, with the times of its words and phones.
+"""Speech from espeak-ng, with word and phone times.
 
-Promises: `speak` is a pure function. The same text, voice, rate and pitch give the same bytes, in any order and in any
-process. espeak-ng itself does not promise that: its pitch flutter and noise run on from one utterance to the next, and
-neither a new voice nor a new initialisation takes them back. So the library is loaded for each utterance and unloaded
-after it, which costs about 5 ms and lets nothing linger between calls.
+`speak` is a pure function: the same text, voice, rate and pitch give the same bytes, in any order and in any process.
+espeak-ng itself does not guarantee that: its pitch flutter and noise carry over from one utterance to the next, and
+neither a new voice nor a new initialisation resets them. So the library is loaded for each utterance and unloaded
+after it, which costs about 5 ms and leaves no state between calls.
 
-Never opens an audio device or the network. Needs the package `espeakng-loader`, which brings library and voices.
+Never opens an audio device or the network. Needs the package `espeakng-loader`, which contains library and voices.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A word or a phone and where it sounds, in seconds from the start of the audio."""
+    """A word or phone and its time, in seconds from the start of the audio."""
 
     text: str
     start_s: float
@@ -79,10 +79,10 @@ class Speech:
 
     Attributes:
         pcm: int16 mono samples at `SAMPLE_RATE`, ending with a short pause.
-        words: One entry for each word, in order and without overlap; None where espeak-ng did not report every word
-            on its own (it speaks some pairs, such as `很好`, as one).
-        phones: IPA as espeak-ng names it, without stress marks; pauses are left out, and so is the rare phone that
-            espeak-ng blends wholly into the one before it and that has no time of its own (an `l` after a vowel).
+        words: One entry per word, in order and without overlap; None if espeak-ng did not report every word
+            separately (it speaks some pairs, such as `很好`, as one).
+        phones: IPA as reported by espeak-ng, without stress marks; pauses are omitted, and so is the rare phone that
+            espeak-ng merges into the one before it, so that it has no time of its own (an `l` after a vowel).
     """
 
     pcm: npt.NDArray[np.int16]
@@ -108,13 +108,13 @@ def speak(text: str, voice: str, *, words: Sequence[str] | None = None, rate: in
 
     Parameters:
         text: What to say.
-        voice: A language of espeak-ng, with a variant if wanted: `en-us`, `de+f3`.
-        words: The words of `text`, in order, for scripts that write none apart; otherwise they are split at spaces.
-        rate: Words a minute, 80 to 450.
+        voice: A language of espeak-ng, with an optional variant: `en-us`, `de+f3`.
+        words: The words of `text`, in order, for scripts without spaces. Default: split at spaces.
+        rate: Words per minute, 80 to 450.
         pitch: 0 to 99.
 
     Raises:
-        UsageError: espeak-ng is not installed, or knows no such voice.
+        UsageError: espeak-ng is not installed, or does not have this voice.
     """
     import numpy as np
 
@@ -125,12 +125,12 @@ def speak(text: str, voice: str, *, words: Sequence[str] | None = None, rate: in
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text whose words stand apart, without the punctuation around them."""
+    """Split a text at spaces into words, without the punctuation around them."""
     return [word for token in text.split() if (word := token.strip(PUNCTUATION))]
 
 
 def _word_spans(text: str, words: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Each word with its first and last character position in `text`, counted from 1 as espeak-ng does."""
+    """Return each word with its first and last character position in `text`, counted from 1 as in espeak-ng."""
     spans = []
     found_to = 0
     for word in words:
@@ -143,7 +143,7 @@ def _word_spans(text: str, words: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def _timed_words(spans: Sequence[tuple[str, int, int]], marks: Sequence[_Mark], total: int) -> list[Timed] | None:
-    """Times of the words, or None where one of them has no event of its own or the events stray from the words."""
+    """Return the times of the words, or None if one of them has no event or the events do not match the words."""
     starts: dict[int, int] = {}
     ends: dict[int, int] = {}
     current = -1
@@ -161,7 +161,7 @@ def _timed_words(spans: Sequence[tuple[str, int, int]], marks: Sequence[_Mark], 
 
 
 def _timed_phones(marks: Sequence[_Mark], total: int) -> list[Timed]:
-    """Times of the phones; each lasts until the next event, so that it ends where its word does."""
+    """Return the times of the phones; each lasts until the next event, so that it ends with its word."""
     timed = []
     for mark, after in zip(marks, [*marks[1:], _Mark(total, None, "")], strict=True):
         if mark.phone and after.sample > mark.sample:
@@ -179,7 +179,7 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, li
         marks.extend(_read_marks(events))
         return 0
 
-    with _one_at_a_time, _ctrl_c_waits(), _loaded(receive) as espeak:
+    with _one_at_a_time, _delayed_ctrl_c(), _loaded(receive) as espeak:
         if espeak.espeak_SetVoiceByName(voice.encode()) != 0:
             raise UsageError(f"espeak-ng has no voice {voice!r}.", hint="try 'en-us+f3'")
         espeak.espeak_SetParameter(_RATE, rate, 0)
@@ -192,8 +192,8 @@ def _synthesize(text: str, voice: str, rate: int, pitch: int) -> tuple[bytes, li
 
 
 @contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Ctrl-C waits for the library to return: an exception in its callback would be lost, and the work go on."""
+def _delayed_ctrl_c() -> Iterator[None]:
+    """Delay Ctrl-C until the library returns: an exception in its callback would be lost, and the work would go on."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -220,12 +220,12 @@ def _read_marks(events: Any) -> Iterator[_Mark]:
 
 @contextmanager
 def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.CDLL]:
-    """espeak-ng in its initial state, handing audio and events to `receive`; unloaded at the end."""
+    """Load espeak-ng in its initial state, passing audio and events to `receive`; unload it at the end."""
     import _ctypes
 
     library, data = find_espeak()
     if _is_loaded(library):
-        warnings.warn("espeak-ng is loaded elsewhere in this process: speech may differ from run to run", stacklevel=5)
+        warnings.warn("espeak-ng is already loaded in this process: speech may differ from run to run", stacklevel=5)
     espeak = ctypes.CDLL(library)
     espeak.espeak_Synth.argtypes = (
         ctypes.c_char_p,
@@ -242,7 +242,7 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
         started = espeak.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _PHONEME_EVENTS | _IPA_NAMES | _DONT_EXIT)
         if started != SAMPLE_RATE:
             raise UsageError(f"espeak-ng did not start with the voices in {data}.", hint=INSTALL)
-        espeak.espeak_ng_SetRandSeed(ctypes.c_long(NOISE_SEED))  # otherwise it is the time of day
+        espeak.espeak_ng_SetRandSeed(ctypes.c_long(NOISE_SEED))  # the default is the time of day
         espeak.espeak_SetSynthCallback(callback)
         yield espeak
     finally:
@@ -251,7 +251,7 @@ def _loaded(receive: Callable[[int | None, int, Any], int]) -> Iterator[ctypes.C
 
 
 def _is_loaded(library: str) -> bool:
-    """Whether someone holds the library, so that loading it would not start it anew."""
+    """Whether the library is loaded already, so that loading it would not reset it."""
     import _ctypes
 
     try:
@@ -263,12 +263,12 @@ def _is_loaded(library: str) -> bool:
 
 
 def find_espeak() -> tuple[str, str]:
-    """The paths of the espeak-ng library and of its voices; UsageError where the package is missing."""
+    """Return the paths of the espeak-ng library and its voices; raise UsageError if the package is missing."""
     try:
         import espeakng_loader
     except ImportError as error:
         raise UsageError(
-            "the synthetic source speaks with espeak-ng, and the package 'espeakng-loader' is not installed.",
+            "the synthetic source needs espeak-ng for speech, but the package 'espeakng-loader' is not installed.",
             hint=INSTALL,
         ) from error
     return str(espeakng_loader.get_library_path()), str(espeakng_loader.get_data_path())

@@ -1,7 +1,7 @@
 """Small test videos: one coloured shape that moves over a plain background, with an exact caption.
 
-Promises: the same scene, size, rate and sound give the same bytes (one thread, bit-exact muxing, no dates), and the
-video holds exactly the frames that were asked for. Drawn with numpy alone; never reads a file.
+The same scene, size, frame rate and audio give the same bytes (one thread, bit-exact muxing, no dates), and the video
+has exactly the requested number of frames. Drawn with numpy only; never reads a file.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 320, 240
 FPS = 20
 RADIUS = 0.17
-"""Half the size of a shape, as a part of the picture's height."""
+"""Half the size of a shape, as a fraction of the frame height."""
 REACH = 1.3
-"""No part of a shape lies farther from its centre than this many half sizes."""
+"""Largest distance of any part of a shape from its centre, in half sizes."""
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {
     "red": (214, 48, 49),
@@ -61,13 +61,13 @@ VIDEO_CODECS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 )
 """Encoders in order of preference, each with its pixel format and options; the first one found is used.
 
-x264's macroblock tree is off because with it the first frame depends on memory that was never written.
+x264's macroblock tree is off because it makes the first frame depend on uninitialised memory.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is seen: a key of `SHAPES`, `COLOURS`, `MOTIONS` and `BACKGROUNDS` each."""
+    """The content of a video: one of `SHAPES`, `COLOURS`, `MOTIONS` and `BACKGROUNDS` each."""
 
     shape: str
     colour: str
@@ -76,7 +76,7 @@ class Scene:
 
     @property
     def subject(self) -> str:
-        """`a red circle`, with the article that its sound asks for."""
+        """`a red circle`, with the right article."""
         article = "an" if self.colour[0] in "aeiou" else "a"
         return f"{article} {self.colour} {self.shape}"
 
@@ -96,7 +96,7 @@ class Sound:
 
 
 def draw_scene(chance: random.Random) -> Scene:
-    """Draw a scene by lot; the same state of `chance` gives the same scene."""
+    """Draw a random scene; the same state of `chance` gives the same scene."""
     return Scene(
         shape=chance.choice(SHAPES),
         colour=chance.choice(list(COLOURS)),
@@ -114,11 +114,11 @@ def encode_scene(
     height: int = HEIGHT,
     sound: Sound | None = None,
 ) -> bytes:
-    """The scene as MP4 bytes: H.264 (MPEG-4 Part 2 where PyAV carries no H.264 encoder), and AAC for a sound.
+    """Encode the scene as MP4: H.264 (MPEG-4 Part 2 if PyAV has no H.264 encoder), and AAC for audio.
 
     Parameters:
-        frames: Number of video frames; the motion takes all of them.
-        sound: Audio track; it starts with the first frame and should not outlast the last.
+        frames: Number of video frames; the motion spans all of them.
+        sound: Audio track; it starts with the first frame and should not be longer than the video.
     """
     import av
 
@@ -135,7 +135,7 @@ def encode_scene(
 
 
 def draw_frame(scene: Scene, progress: float, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """One picture, (height, width, 3) RGB, at `progress` from 0 to 1 through the motion."""
+    """Draw one frame, (height, width, 3) RGB, at `progress` from 0 to 1 through the motion."""
     import numpy as np
 
     x, y, size = _place(scene.motion, progress, width, height)
@@ -145,7 +145,7 @@ def draw_frame(scene: Scene, progress: float, width: int, height: int) -> npt.ND
     left, right = max(floor(x - size * REACH), 0), min(ceil(x + size * REACH), width)
     rows, columns = np.ogrid[top:bottom, left:right]
     distance = _distance(scene.shape, (columns - x) / size, (rows - y) / size) * size
-    cover = np.clip(0.5 - distance, 0.0, 1.0)[..., None]  # one pixel of smooth edge
+    cover = np.clip(0.5 - distance, 0.0, 1.0)[..., None]  # antialiased over one pixel
     ground = picture[top:bottom, left:right].astype(np.float64)
     ink = np.asarray(COLOURS[scene.colour], dtype=np.float64)
     picture[top:bottom, left:right] = np.rint(ground + (ink - ground) * cover)
@@ -153,7 +153,7 @@ def draw_frame(scene: Scene, progress: float, width: int, height: int) -> npt.ND
 
 
 def _place(motion: str, progress: float, width: int, height: int) -> tuple[float, float, float]:
-    """Centre (x, y) and half size of the shape, in pixels."""
+    """Return the centre (x, y) and half size of the shape, in pixels."""
     size = RADIUS * height
     margin = size * 1.2
     x, y = width / 2, height / 2
@@ -180,7 +180,7 @@ def _place(motion: str, progress: float, width: int, height: int) -> tuple[float
 
 
 def _distance(shape: str, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """About how far each point lies outside the shape of half size 1 around 0; negative inside."""
+    """Return the approximate distance of each point from a shape of half size 1 around 0; negative inside."""
     import numpy as np
 
     distance: npt.NDArray[np.float64]
@@ -198,7 +198,7 @@ def _distance(shape: str, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 
 
 def _star_distance(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Five points, one of them up: each tenth of the star is cut off by the line from a point to the next notch."""
+    """Five points, one of them up: each tenth of the star is bounded by the line from a point to the next notch."""
     import numpy as np
 
     tenth = pi / 5
@@ -219,7 +219,7 @@ def _add_video(container: Any, fps: int, width: int, height: int) -> Any:
         stream = container.add_stream(codec, rate=fps, options=dict(options))
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         return stream
-    raise UsageError("this PyAV carries no H.264 or MPEG-4 encoder.", hint="pip install --force-reinstall av")
+    raise UsageError("this build of PyAV has no H.264 or MPEG-4 encoder.", hint="pip install --force-reinstall av")
 
 
 def _add_audio(container: Any, sound: Sound) -> Any:

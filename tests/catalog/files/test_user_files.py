@@ -242,7 +242,7 @@ def test_a_file_that_is_no_archive_is_told_by_what_it_begins_with(tmp_path: Path
     done = cli("catalog", "pull", "sounds", "--from", tmp_path / "notes.txt", "--cards", split_card(tmp_path),
                "--store", store)  # fmt: skip
     assert done.returncode == 4
-    assert "notes.txt: it begins with b'hello', which is no tar" in done.stderr
+    assert "notes.txt: it begins with b'hello', which is not tar" in done.stderr
 
 
 BY_MAPPING = """archive:

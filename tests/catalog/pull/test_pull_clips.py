@@ -78,7 +78,7 @@ class Talks:
     def pull(self, root: Path, *, selection: dict[str, Any] | None = None, samples: int | None = None,
              **remote: Any) -> PullResult:  # fmt: skip
         return pull_from(self.folder, root, "talks", selection=selection, samples=samples,
-                         plugin_dirs=(self.site.plugins,), **{"patience": 50, **remote})  # fmt: skip
+                         plugin_dirs=(self.site.plugins,), **{"max_refusals": 50, **remote})  # fmt: skip
 
     def arguments(self, root: Path, *more: str | Path) -> list[str | Path]:
         mirror = ["--mirror", self.folder / "mirror", "--cards", self.cards]
@@ -268,14 +268,14 @@ def test_a_wall_before_the_first_clip_is_a_failure_of_the_network(talks: Talks, 
     for n in range(40):
         talks.video(f"walled{n:05}", walls=999)
     with pytest.raises(NetworkError, match="YouTube: bot_wall: nothing was stored of 1 tried") as caught:
-        talks.pull(root, jobs=1, patience=3)
+        talks.pull(root, jobs=1, max_refusals=3)
     assert "--cookies" in str(caught.value.hint)
     assert len(talks.site.asked()) == 3
     assert select(root, "select reason from events") == [{"reason": "bot_wall"}]
     assert one(root, "select status from runs") == "incomplete"
     draw = {"by": "hash"}
     with pytest.raises(NetworkError):
-        talks.pull(root, samples=4, selection=draw, jobs=1, patience=3)
+        talks.pull(root, samples=4, selection=draw, jobs=1, max_refusals=3)
     assert len(talks.site.asked()) == 6
 
 
@@ -284,7 +284,7 @@ def test_a_wall_in_the_middle_keeps_what_came_and_the_next_run_goes_on(talks: Ta
         talks.video(f"fine{n:07}")
     for n in range(3):
         talks.video(f"walled{n:05}", walls=999)
-    done = talks.pull(root, jobs=1, patience=2)
+    done = talks.pull(root, jobs=1, max_refusals=2)
     assert (done.stored, done.complete, done.wall) == (3, False, "YouTube: bot_wall")
     assert done.account.candidates == 4
     for n in range(3):
@@ -302,7 +302,7 @@ def test_behind_a_wall_the_next_source_of_the_card_is_tried(talks: Talks, root: 
     second = (talks.folder / "other/talks.yaml").read_text().partition("sources:")[2]
     with (talks.cards / "talks.yaml").open("a") as card:
         card.write(second)
-    done = talks.pull(root, jobs=1, patience=2)
+    done = talks.pull(root, jobs=1, max_refusals=2)
     assert (done.source, done.stored) == ("urls", 4)
     assert any("bot_wall" in notice and "urls" in notice for notice in done.notices)
     again = talks.pull(root)

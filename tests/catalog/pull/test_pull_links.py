@@ -107,7 +107,7 @@ def test_a_host_that_lets_nothing_through_does_not_keep_the_others_waiting(
             links.link(f"w{n}", walled.url(f"/{n}"))
         links.link("a", host.url("/talk.mp4"))
         links.link("b", host.url("/talk.mp4"), 1, 2)
-        done = links.pull(root, jobs=1, patience=3)
+        done = links.pull(root, jobs=1, max_refusals=3)
         assert (done.stored, done.complete, done.wall) == (2, False, "")
         assert done.account.rejected == {"rate_limited": 1}
         assert {seen.path for seen in walled.requests} == {"/0"}
@@ -119,7 +119,7 @@ def test_a_host_out_of_reach_ends_the_pull(links: Links, root: Path) -> None:
     for n in range(60):
         links.link(str(n), f"http://127.0.0.1:9/{n}.mp4")
     with pytest.raises(NetworkError, match=r"127\.0\.0\.1:9: network: nothing was stored"):
-        links.pull(root, patience=2, timeout_s=2.0)
+        links.pull(root, max_refusals=2, timeout_s=2.0)
     assert 1 < one(root, "select count(*) from events where reason = 'network'") <= 8
 
 

@@ -112,7 +112,7 @@ def test_a_part_cut_short_or_left_out_is_named_by_the_archives_fault(kind: type[
     less = {name: part for name, part in parts.items() if name != "v.tar.gz.part-06"}
     good, (one,) = read(joined(list(less.values()), kind, list(less)))
     assert good == list(CORPUS.items())[: len(good)] and good and one.damaged
-    assert "v.tar.gz.part-06 is not among its parts" in one.detail
+    assert "v.tar.gz.part-06 is missing from its parts" in one.detail
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_a_zip_cut_byte_after_byte_is_joined_as_it_is() -> None:
     good, bad = found(pieces)
     assert (dict(good), bad) == (SOUNDS, [])
     one = fault({name: data for name, data in pieces.items() if name != "a.zip.002"})
-    assert "a.zip.002 is not among its parts" in one.detail
+    assert "a.zip.002 is missing from its parts" in one.detail
 
 
 def test_no_damage_of_volumes_escapes_as_an_exception() -> None:

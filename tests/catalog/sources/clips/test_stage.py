@@ -175,7 +175,7 @@ def test_what_is_known_to_be_gone_is_asked_again_only_on_purpose(host: Loopback,
 
     found = fetched(items(), spool, known_failures=known)
     assert told(found) == ["dead", "private", "withdrawn"]
-    assert found[0].detail == "asked before; --retry dead asks again"
+    assert found[0].detail == "failed in an earlier run; --retry dead tries again"
     assert host.requests == []
     found = fetched(items(), spool, options(retry=frozenset({"dead"})), known_failures=known)
     assert told(found) == ["ok", "private", "withdrawn"]
@@ -217,8 +217,8 @@ def test_every_reason_says_what_it_means_and_what_to_do() -> None:
         "live", "not_media", "private_address", "too_large",
     } == TERMINAL  # fmt: skip
     assert {"rate_limited", "bot_wall", "network", "timeout", "extractor_failed"} == RETRYABLE
-    assert all(reason.says for reason in REASONS.values())
-    assert all(REASONS[name].then for name in RETRYABLE)
+    assert all(reason.meaning for reason in REASONS.values())
+    assert all(REASONS[name].advice for name in RETRYABLE)
 
 
 # The ledger.
@@ -291,17 +291,17 @@ class Clock:
 def test_requests_keep_their_distance() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(ClipOptions(per_minute=30), lambda text: None, clock=clock)
-    rate_limiter.asked("h")
+    rate_limiter.requested("h")
     assert rate_limiter.due("h") == 102.0
     assert rate_limiter.due("other") <= clock.now
     clock.now = 150.0
-    rate_limiter.asked("h")
+    rate_limiter.requested("h")
     assert rate_limiter.due("h") == 152.0
 
 
 def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
     clock, notices = Clock(), list[str]()
-    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=3), notices.append, clock=clock)
+    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=3), notices.append, clock=clock)
     rate_limiter.refused("h", "bot_wall", asked_at=99.0)
     assert rate_limiter.due("h") == 110.0
     rate_limiter.refused("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
@@ -319,7 +319,7 @@ def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
 
 def test_an_answer_between_two_walls_restores_patience() -> None:
     clock = Clock()
-    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
+    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=2), lambda text: None, clock=clock)
     rate_limiter.refused("h", "bot_wall", asked_at=clock.now)
     rate_limiter.answered("h")
     clock.now = 120.0
@@ -336,7 +336,7 @@ def test_soundfile_reads_what_was_encoded(host: Loopback, clips: Path, spool: Pa
 
 def test_a_host_that_is_missed_again_and_again_is_treated_like_a_wall() -> None:
     clock = Clock()
-    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, patience=2), lambda text: None, clock=clock)
+    rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=2), lambda text: None, clock=clock)
     rate_limiter.missed("h", "network", asked_at=99.0)
     assert rate_limiter.due("h") == 0.0, "once may be chance"
     rate_limiter.answered("h")

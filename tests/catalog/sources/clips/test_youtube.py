@@ -30,7 +30,7 @@ from support.remotes import (
 from triptych.catalog.sources.clips import options as remote_options
 from triptych.catalog.sources.clips.options import require_ytdlp
 from triptych.catalog.sources.clips.stage import fetch_remote
-from triptych.catalog.sources.clips.ytdlp_errors import first_words, reason_of
+from triptych.catalog.sources.clips.ytdlp_errors import reason_of, summary
 from triptych.errors import UsageError
 from yt_dlp.networking.exceptions import IncompleteRead, TransportError
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive
@@ -152,12 +152,12 @@ def test_a_wall_that_stands_ends_the_asking(wall: str, host: Loopback, site: Sit
     act = {"walls": 99} if wall == "bot_wall" else {"page": host.url("/busy")}
     items = [video(str(n), site.answer(f"walled0000{n}", **act)) for n in range(8)]
     notices: list[str] = []
-    given = options(plugin_dirs=(site.plugins,), jobs=1, patience=3)
+    given = options(plugin_dirs=(site.plugins,), jobs=1, max_refusals=3)
     with nothing_left(spool):
         found = fetched(items, spool, given, notice=notices.append)
     assert told(found) == [wall]  # one clip three times; what nobody asked for is no candidate
     assert len(site.asked()) == 3
-    assert "the rest is not asked" in notices[-1]
+    assert "no more requests to it in this run" in notices[-1]
 
 
 def test_the_cookie_file_is_read_and_never_written(host: Loopback, site: Site, spool: Path, tmp_path: Path) -> None:
@@ -295,4 +295,4 @@ def test_the_types_of_errors_come_to_the_right_reason() -> None:
 
 def test_the_ledger_keeps_one_line_without_advice() -> None:
     text = "ERROR: [youtube] x: Unable to extract\nplayer; please report this issue on  https://github.com/ and so on"
-    assert first_words(DownloadError(text)) == "[youtube] x: Unable to extract player"
+    assert summary(DownloadError(text)) == "[youtube] x: Unable to extract player"

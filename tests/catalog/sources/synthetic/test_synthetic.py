@@ -124,7 +124,7 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
 
 def test_without_espeak_the_message_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(UsageError, match="synthetic source speaks with espeak-ng") as raised:
+    with pytest.raises(UsageError, match="synthetic source needs espeak-ng") as raised:
         next(SyntheticSource(kind="speech").files())
     assert raised.value.hint == "pip install 'triptych[demo]'"
     assert next(SyntheticSource(kind="video").files()).name == "train/video-000000.mp4"
