@@ -1,4 +1,4 @@
-"""Pulling from a hub: the real client lists, ranges fetch what is needed, gates are told before any work."""
+"""Pulling from a hub: the real client lists files, ranges fetch only what is needed, gates are reported first."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_five_samples_fetch_far_less_than_the_file(served: Hub, place: Place, en
     assert [row["id"] for row in after] == [f"talks/train/t{n:03d}" for n in range(8)]
 
 
-def test_a_gate_without_a_token_is_told_before_any_work(
+def test_a_gate_without_a_token_is_reported_before_any_work(
     served: Hub, place: Place, env: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "cards/talks.yaml").write_text(CARD + GATE)
@@ -84,7 +84,7 @@ def test_a_gate_without_a_token_is_told_before_any_work(
     assert one(root, "select count(*) from samples") + one(root, "select count(*) from runs") == 0
 
 
-def test_a_gate_that_no_card_tells_of_is_one_clear_message(served: Hub, place: Place, env: dict[str, str]) -> None:
+def test_a_gate_missing_from_the_card_is_one_clear_message(served: Hub, place: Place, env: dict[str, str]) -> None:
     served.gate("team/talks", token="hf_secret")
     done = cli("catalog", "pull", "talks", *place, env=env)
     assert done.returncode == 3
@@ -100,7 +100,7 @@ def test_with_the_token_it_pulls(served: Hub, place: Place, env: dict[str, str],
     assert done["stored"] == 3
 
 
-def test_faults_of_the_hub_are_overcome_or_told(served: Hub, place: Place, env: dict[str, str]) -> None:
+def test_faults_of_the_hub_are_overcome_or_reported(served: Hub, place: Place, env: dict[str, str]) -> None:
     served.fault(FILE, status=429, retry_after="0", times=2)
     served.fault(FILE, drop_after=20_000, times=2)
     assert cli_json("catalog", "pull", "talks", "--samples", "7", *place, env=env)["stored"] == 7
@@ -151,7 +151,7 @@ def test_an_unknown_repository_revision_or_file_names_what_is_missing(
         assert "Traceback" not in done.stderr
 
 
-def test_a_hub_that_is_away_is_told(place: Place, env: dict[str, str]) -> None:
+def test_an_unreachable_hub_is_reported(place: Place, env: dict[str, str]) -> None:
     done = cli("catalog", "pull", "talks", *place, env=env | {"HF_HUB_OFFLINE": "1"})
     assert done.returncode == 3
     assert "the hub cannot be reached for team/talks" in done.stderr

@@ -26,7 +26,7 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the real me
 
 @pytest.mark.parametrize("packer", PACKERS)
 @pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_every_packing_gives_the_same_members_in_order(packer: str, format: int) -> None:
+def test_every_compression_gives_the_same_members_in_order(packer: str, format: int) -> None:
     good, bad = read(PACKERS[packer](tar_of(CORPUS, format=format)))
     assert good == list(CORPUS.items()) and bad == []
 
@@ -39,7 +39,7 @@ def test_a_zip_gives_the_same_members(method: int, tmp_path: Path) -> None:
         assert read(file) == (list(CORPUS.items()), [])
 
 
-def test_a_zip_in_a_stream_that_cannot_seek_is_copied_and_the_copy_goes(tmp_path: Path) -> None:
+def test_a_zip_in_a_stream_that_cannot_seek_is_copied_and_the_copy_removed(tmp_path: Path) -> None:
     class Pipe(io.BytesIO):
         def seekable(self) -> bool:
             return False
@@ -90,7 +90,7 @@ def test_names_of_zips_in_an_old_code_page_are_understood() -> None:
 
 
 def with_unicode_path(raw: bytes, name: str, *, of: bytes) -> bytes:
-    """A zip whose name in GBK has the true one beside it, as Windows tools write it."""
+    """A zip with a name in GBK and the UTF-8 name in an extra field, as Windows tools write it."""
     field = struct.pack("<BI", 1, zlib.crc32(of)) + name.encode()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -100,7 +100,7 @@ def with_unicode_path(raw: bytes, name: str, *, of: bytes) -> bytes:
     return out.getvalue().replace(b"#" * len(raw), raw)
 
 
-def test_the_unicode_name_beside_a_zips_name_is_taken_where_it_is_of_that_name() -> None:
+def test_the_unicode_name_of_a_zip_member_is_used_if_it_belongs_to_its_name() -> None:
     raw, name = "语音/数据.wav".encode("gbk"), "语音/数据.wav"
     assert read(with_unicode_path(raw, name, of=raw)) == ([(name, b"1")], [])
     good, bad = read(with_unicode_path(b"renamed.wav", name, of=raw))
@@ -132,7 +132,7 @@ def test_several_gzip_streams_and_padding_are_one_archive() -> None:
     assert read(data) == (list(CORPUS.items()), [])
 
 
-def test_without_isal_zlib_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zlib_does_the_same_as_isal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "isal", None)
     tar = tar_of(CORPUS)
     assert read(gzip.compress(tar[:70_000]) + gzip.compress(tar[70_000:])) == (list(CORPUS.items()), [])

@@ -1,4 +1,4 @@
-"""Archives cut or altered: whole members or none, and an honest end."""
+"""Truncated or altered archives: whole members or none, and the damage reported."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_a_plain_tar_cut_between_members_is_cut() -> None:
     for count, end in enumerate(ends, 1):
         good = assert_honest(tar[:end], ("truncated_archive",))
         assert len(good) == count
-    # All the last member's bytes are there, its padding is not: it is whole.
+    # The last member's bytes are complete, only its padding is missing: the member is whole.
     assert len(assert_honest(tar[: ends[-1] - 1], ("truncated_archive",))) == len(CORPUS)
 
 
-def test_a_packed_tar_without_an_end_mark_is_whole_where_the_packing_says_so() -> None:
+def test_a_compressed_tar_without_an_end_mark_is_whole_if_the_compression_format_vouches_for_it() -> None:
     tar = tar_of(CORPUS)
     end = sum(512 + -(-len(data) // 512) * 512 for data in CORPUS.values())
     assert read(gzip.compress(tar[:end])) == (list(CORPUS.items()), [])
@@ -52,7 +52,7 @@ def test_damage_in_the_middle_ends_the_archive(packer: str) -> None:
     assert_honest(bytes(data), ("corrupt_archive", "truncated_archive"))
 
 
-def test_damage_that_only_gzips_sum_shows_is_said_at_the_end() -> None:
+def test_damage_that_only_gzips_checksum_shows_is_reported_at_the_end() -> None:
     data = bytearray(gzip.compress(tar_of(CORPUS), 0))
     data[len(data) // 2] ^= 0xFF
     good, (bad,) = read(bytes(data))
@@ -111,7 +111,7 @@ def test_damaged_zips() -> None:
     assert good == list(CORPUS.items())[1:] and bad.reason == "corrupt_member" and not bad.damaged
 
 
-def test_what_is_no_archive_is_named() -> None:
+def test_a_file_that_is_not_an_archive_is_named() -> None:
     for data in (b"", b"<!DOCTYPE html><html>" * 50, b"fLaC" + bytes(600), b"Rar!\x1a\x07\x01" + bytes(600)):
         good, (bad,) = read(data)
         assert good == [] and bad.damaged and bad.reason in ("not_an_archive", "truncated_archive")
@@ -119,7 +119,7 @@ def test_what_is_no_archive_is_named() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_no_damage_escapes_as_an_exception_or_as_half_a_member(data: st.DataObject) -> None:
+def test_no_damage_escapes_as_an_exception_or_a_partial_member(data: st.DataObject) -> None:
     packer = data.draw(st.sampled_from([*PACKERS, "zip"]))
     files = {f"{n}.wav": random.Random(n).randbytes(3000) for n in range(6)}
     whole = bytearray(zip_of(files) if packer == "zip" else PACKERS[packer](tar_of(files)))
@@ -129,5 +129,5 @@ def test_no_damage_escapes_as_an_exception_or_as_half_a_member(data: st.DataObje
     good, _ = read(bytes(whole[:cut]))
     assert all(len(content) == 3000 for name, content in good if name in files)
     if packer == "zip":
-        # The only format here with a sum for every member.
+        # The only format here with a checksum for every member.
         assert all(content == files[name] for name, content in good if name in files)

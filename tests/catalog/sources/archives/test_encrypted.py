@@ -1,4 +1,4 @@
-"""Encrypted archives: opened by their password, and by no other; nothing of it stands in a message."""
+"""Encrypted archives: opened by their password, and by no other; it never appears in a message."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_encrypted_archives_in_a_tar_are_read_in_place() -> None:
     assert good == [] and [one.reason for one in bad] == ["wrong_password"] * 2
 
 
-def test_an_encrypted_stream_cut_anywhere_gives_whole_members_and_is_called_cut() -> None:
+def test_an_encrypted_stream_cut_anywhere_gives_whole_members_and_is_reported_as_truncated() -> None:
     data = by_hand(gzip.compress(tar_of(SOUNDS)))
     for cut in (len(data) // 2, len(data) // 2 // 16 * 16, len(data) - 16, len(data) - 7, len(data) * 9 // 10):
         good, bad = read(data[:cut], password=SECRET)
@@ -115,7 +115,7 @@ def test_altered_bytes_under_aes_are_damage_not_a_wrong_password(method: int) ->
     good, bad = read(bytes(data), password=SECRET)
     assert good == [each for each in SMALL.items() if each[0] != "r.bin"]
     assert only(bad).reason == "corrupt_member"
-    # The code at the end alone.
+    # Only the authentication code at the end.
     data[at] ^= 1
     data[bytes(data).index(b"PK\1\2") - 1] ^= 1
     good, bad = read(bytes(data), password=SECRET)
@@ -135,5 +135,5 @@ def test_hostile_fields_of_aes_do_not_escape() -> None:
         for _ in range(3):
             data[draw.randrange(len(data))] = draw.randrange(256)
         good, _ = read(bytes(data), password=SECRET)
-        # A directory that lies about a size is not found out: nothing in the format vouches for it.
+        # A directory with a wrong size is not detected: nothing in the format authenticates it.
         assert all(content in (b"sound" * 100, b"more") for _, content in good if len(content) in (500, 4))

@@ -1,4 +1,4 @@
-"""Archives that mean harm: nothing outside, no bombs, and the rest is read."""
+"""Malicious archives: nothing is written outside, no bombs, and the rest is read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from triptych.catalog.sources.archives.safety import Limits
         "\\x",
     ],
 )
-def test_climbing_and_absolute_members_are_refused_and_the_rest_is_read(
+def test_parent_and_absolute_paths_are_refused_and_the_rest_is_read(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -105,7 +105,7 @@ def zeros_tar_gz(count: int) -> bytes:
     return out.getvalue()
 
 
-def test_an_inflation_bomb_is_left_at_its_grace(tmp_path: Path) -> None:
+def test_reading_an_inflation_bomb_stops_at_the_limit(tmp_path: Path) -> None:
     bomb = zeros_tar_gz(40_000_000)
     good, (bad,) = read(bomb, limits=Limits(ratio_grace=4_000_000), spool=tmp_path)
     assert good == [] and bad.reason == "inflation_bomb" and bad.damaged

@@ -1,4 +1,4 @@
-"""Pulls of archives that take more than opening: volumes on a hub, and passwords that only the right user has."""
+"""Pulls of archives that need more than opening: volumes on a hub, and passwords."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_the_command_names_the_variable_that_is_not_set(tmp_path: Path) -> None:
 
 
 def mentions(store: Path, secret: str) -> list[Path]:
-    """Files of the store that hold the secret, packed columns of tables unpacked."""
+    """Files of the store that contain the secret; compressed columns of tables are decompressed first."""
     found = [path for path in store.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     tables = (
         path for path in store.rglob("*.parquet") if secret in str(pq.read_table(path, partitioning=None).to_pylist())

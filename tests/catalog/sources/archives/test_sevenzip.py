@@ -1,4 +1,4 @@
-"""7z archives as raw files: the same members, the same refusals, and passwords that stand in no message."""
+"""7z archives as raw files: the same members, the same refusals, and passwords that never appear in a message."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_7z_inside_a_tar_is_read_in_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hidden", [False, True], ids=["members", "directory"])
-def test_a_password_opens_it_and_stands_in_no_message(hidden: bool) -> None:
+def test_a_password_opens_it_and_appears_in_no_message(hidden: bool) -> None:
     data = seven_of({"a.wav": b"one" * 999}, password=SECRET, header_encryption=hidden)
     assert read(data, password=SECRET) == ({"a.wav": b"one" * 999}, [])
     good, bad = read(data)
@@ -97,7 +97,7 @@ def test_a_bomb_and_too_many_members_are_refused() -> None:
 
 
 def blocks_of(*groups: dict[str, bytes], **options: Any) -> bytes:
-    """A 7z of several blocks: every time that py7zr appends, it begins another one."""
+    """A 7z of several blocks: py7zr begins a new one with every append."""
     out = io.BytesIO()
     for number, files in enumerate(groups):
         out.seek(0)
@@ -129,13 +129,13 @@ def test_damage_in_one_block_leaves_the_others() -> None:
     assert len(bad) + len(good) == len(whole)
 
 
-def test_a_name_that_stands_twice_gives_both_their_own_bytes() -> None:
+def test_two_members_of_the_same_name_have_their_own_bytes() -> None:
     data = blocks_of({"a.wav": b"first" * 999}, {"a.wav": b"second" * 999})
     found = [item.read() for item in members(io.BytesIO(data), name="a.7z", uri="u", revision="r")]  # type: ignore[union-attr]
     assert found == [b"first" * 999, b"second" * 999]
 
 
-def test_names_that_climb_or_begin_with_a_drive_cost_only_themselves() -> None:
+def test_names_with_parent_folders_or_drives_affect_no_other_member() -> None:
     given = {"../up.wav": b"1" * 99, "/abs.wav": b"2" * 99, "C:/x.wav": b"3" * 99, "D:x.wav": b"4" * 99, "x.wav": b"5"}
     out = io.BytesIO()
     with py7zr.SevenZipFile(out, "w") as archive:

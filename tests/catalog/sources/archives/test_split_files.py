@@ -1,4 +1,4 @@
-"""Parts that are one file: read in order, by seeking, and told by name where one is missing or short."""
+"""Parts of one file: read in order or by seeking; a missing or truncated part is named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from triptych.errors import DamagedError, NetworkError
 
 
 class Pipe(io.BytesIO):
-    """A stream that can only be read on."""
+    """A stream that cannot seek."""
 
     def seekable(self) -> bool:
         return False
@@ -58,13 +58,13 @@ def test_parts_that_can_seek_are_a_file(parts: list[bytes], steps: list[tuple[in
         assert stream.tell() == plain.tell()
 
 
-def test_empty_parts_are_passed_over() -> None:
+def test_empty_parts_are_skipped() -> None:
     stream = joined([b"", b"ab", b"", b"", b"cd", b""])
     assert stream.read(3) == b"abc" and stream.seek(2) == 2 and stream.read() == b"cd"
     assert joined([]).read() == b"" and not joined([]).seekable()
 
 
-def test_a_part_is_opened_when_its_turn_comes_and_closed_behind() -> None:
+def test_a_part_is_opened_when_reached_and_closed_after_it() -> None:
     made: list[Pipe] = []
 
     def opener(data: bytes) -> Callable[[], BinaryIO]:
@@ -134,5 +134,5 @@ def test_a_part_cut_short_or_left_out_is_named_by_the_archives_fault(kind: type[
         ([], None, []),
     ],
 )
-def test_gaps_in_a_row_of_names_are_told(names: list[str], count: int | None, missing: list[str]) -> None:
+def test_gaps_in_a_series_of_names_are_reported(names: list[str], count: int | None, missing: list[str]) -> None:
     assert missing_names(names, count) == missing

@@ -1,4 +1,4 @@
-"""Zips in volumes, made by the zip tool and by hand: one archive, or one clear word of what is wrong with them."""
+"""Zips in volumes, made by the zip tool and by hand: one archive, or a clear message about what is wrong."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def found(made: Volumes) -> tuple[list[tuple[str, bytes]], list[Rejection]]:
 
 
 def fault(made: Volumes) -> Rejection:
-    """The one rejection, after whole and true members only."""
+    """The only rejection, after nothing but whole and correct members."""
     good, bad = found(made)
     assert all(SOUNDS[name] == data for name, data in good)
     (one,) = bad
@@ -55,12 +55,12 @@ def by_tool(folder: Path, size: str = "64k") -> Volumes:
 
 
 def by_hand(files: Files, size: int = 65_536, *, wide: bool = False, descriptors: bool = False) -> Volumes:
-    """Volumes of `size` bytes after PKWARE's APPNOTE; `wide` writes all places in zip64 fields."""
+    """Volumes of `size` bytes as in PKWARE's APPNOTE; `wide` writes all offsets in zip64 fields."""
     parts = [bytearray(b"PK\x07\x08")]
 
     def put(data: bytes, *, whole: bool = True) -> tuple[int, int]:
         if len(parts[-1]) == size or (whole and size - len(parts[-1]) < len(data)):
-            # A header is never cut: the volume is filled up by what stands before it, or the next one begins.
+            # A header is never split: if it does not fit, the next volume begins.
             parts.append(bytearray())
         begin = (len(parts) - 1, len(parts[-1]))
         while data:
@@ -154,7 +154,7 @@ def test_members_beyond_four_gigabytes_are_found(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in made]
     for path in paths:
         path.write_bytes(made[path.name])
-    # A hole: the file has 5 GB and takes none.
+    # A sparse file: 5 GB that take no space on disk.
     os.truncate(paths[0], 5_000_000_000)
     with JoinedStream([partial(path.open, "rb") for path in paths], list(made)) as stream:  # type: ignore[list-item]
         assert read(stream, name="a.zip") == (list(files.items()), [])
@@ -205,14 +205,14 @@ def test_a_volume_of_another_archive_is_named_before_its_members_are_read(make: 
     for name in list(made)[1:-1]:
         good, bad = found({**made, name: other[name]})
         assert bad and all(SOUNDS[name] == data for name, data in good)
-        # A member that runs into the foreign volume is found out by its own checksum.
+        # A member that continues into the foreign volume is detected by its own checksum.
         assert {one.reason for one in bad if not one.damaged} <= {"corrupt_member"} and len(bad) <= 2
         named += bad[-1].damaged and bad[-1].reason == "corrupt_archive" and f"'{name}'" in bad[-1].detail
-    # In the others no member begins: they hold the middle of a long one.
+    # No member begins in the others: they contain the middle of a long one.
     assert named >= len(made) - 2 - 3
 
 
-def test_volumes_in_the_wrong_order_are_not_of_one_archive() -> None:
+def test_volumes_in_the_wrong_order_do_not_belong_together() -> None:
     made = by_hand(SOUNDS)
     names = list(made)
     names[1], names[2] = names[2], names[1]
@@ -247,7 +247,7 @@ def test_no_damage_of_volumes_escapes_as_an_exception() -> None:
     for _ in range(300):
         broken = {name: bytearray(data) for name, data in made.items()}
         for _ in range(draw.randrange(1, 4)):
-            # The directory in the last volumes is where the reader can be led astray.
+            # The directory in the last volumes is what can mislead the reader.
             volume = broken[draw.choice(list(broken)[-2:])]
             volume[draw.randrange(len(volume))] = draw.randrange(256)
         if draw.random() < 0.3:

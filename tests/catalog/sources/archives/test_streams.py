@@ -43,7 +43,7 @@ def test_large_members_are_spooled_and_moved_not_copied(tmp_path: Path, monkeypa
     assert all(path.read_bytes() == CORPUS[name] for name, path in taken.items())
 
 
-def test_a_large_member_that_is_cut_is_never_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_truncated_large_member_is_never_yielded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_module, "IN_MEMORY_BYTES", 1000)
     data = gzip.compress(tar_of(CORPUS))
     assert_honest(data[: len(data) // 2], ("truncated_archive",), spool=tmp_path)

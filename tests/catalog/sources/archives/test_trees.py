@@ -1,4 +1,4 @@
-"""An unpacked folder gives what its archive gives."""
+"""An unpacked folder gives the same files as its archive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def unpacked(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_folder_gives_what_its_archive_gives_sorted(unpacked: Path) -> None:
+def test_a_folder_gives_the_files_of_its_archive_sorted(unpacked: Path) -> None:
     found = list(tree(unpacked, revision="r", uri="u"))
     assert all(isinstance(item, RawFile) for item in found)
     expected = {name.removeprefix("Corpus/"): data for name, data in CORPUS.items()}
@@ -36,7 +36,7 @@ def test_a_folder_gives_what_its_archive_gives_sorted(unpacked: Path) -> None:
     assert first.blob().path == first.path and not first.blob().temporary
 
 
-def test_a_folder_is_not_left_by_links(unpacked: Path, tmp_path: Path) -> None:
+def test_links_do_not_lead_out_of_a_folder(unpacked: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (unpacked / "a_out").symlink_to(tmp_path / "secret")
     (unpacked / "b_up").symlink_to(tmp_path)

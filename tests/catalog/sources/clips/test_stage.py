@@ -1,4 +1,4 @@
-"""Media that is fetched clip by clip from direct links: order, reasons, the ledger, and nothing left behind."""
+"""Media fetched clip by clip from direct links: order, reasons, the event log, and cleanup."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_file_without_a_span_comes_byte_for_byte(host: Loopback, clips: Path, 
     assert item.fields["extra"] == {"cut": "whole"}
 
 
-def test_what_cannot_be_had_becomes_a_rejection_with_its_reason(host: Loopback, spool: Path) -> None:
+def test_an_unavailable_clip_becomes_a_rejection_with_its_reason(host: Loopback, spool: Path) -> None:
     host.fault("/login", status=403)
     host.fault("/gone", status=410)
     host.fault("/page", html=True)
@@ -101,7 +101,7 @@ def test_a_host_out_of_reach_is_retryable(spool: Path) -> None:
     assert "network" in RETRYABLE
 
 
-def test_a_video_is_taken_mute_unless_sound_is_required(host: Loopback, spool: Path) -> None:
+def test_a_video_without_audio_is_kept_unless_sound_is_required(host: Loopback, spool: Path) -> None:
     item = wanted("m", host.url("/mute.mp4"), 1, 2, kind="video")
     assert told(fetched([item], spool)) == ["ok"]
     again = wanted("m", host.url("/mute.mp4"), 1, 2, kind="video")
@@ -110,7 +110,7 @@ def test_a_video_is_taken_mute_unless_sound_is_required(host: Loopback, spool: P
     assert told(fetched([sound], spool)) == ["no_video"]
 
 
-def test_a_clip_that_hangs_is_given_up_and_the_others_come(host: Loopback, spool: Path) -> None:
+def test_a_clip_that_hangs_times_out_and_the_others_are_fetched(host: Loopback, spool: Path) -> None:
     host.fault("/1.m4a", delay=60)
     items = [wanted(str(n), host.url(f"/{n}.m4a"), 0, 1) for n in range(4)]
     with nothing_left(spool, kept=3):
@@ -156,18 +156,18 @@ def test_closing_early_leaves_no_process_thread_or_file(host: Loopback, spool: P
 
 
 def our_threads() -> set[int | None]:
-    """All but those in which the loopback host answers."""
+    """All threads but those of the loopback host."""
     return {each.ident for each in threading.enumerate() if "process_request" not in each.name}
 
 
-def test_what_the_store_holds_is_settled_and_unfetched(host: Loopback, spool: Path) -> None:
+def test_stored_samples_are_settled_and_not_fetched(host: Loopback, spool: Path) -> None:
     items = [wanted(str(n), host.url(f"/{n}.m4a"), 0, 1) for n in range(3)]
     found = fetched(items, spool, held=lambda ids: set(ids) & {"clips/train/0", "clips/train/2"})
     assert [(item.settled, len(item.media)) for item in found] == [(True, 0), (False, 1), (True, 0)]
     assert {seen.path for seen in host.requests} == {"/1.m4a"}
 
 
-def test_what_is_known_to_be_gone_is_asked_again_only_on_purpose(host: Loopback, spool: Path) -> None:
+def test_clips_known_to_be_gone_are_requested_again_only_on_purpose(host: Loopback, spool: Path) -> None:
     known = {"clips/train/0": "dead", "clips/train/1": "private", "clips/train/2": "withdrawn"}
 
     def items() -> list[Candidate]:
@@ -193,7 +193,7 @@ def test_a_damaged_table_gives_the_clips_before_the_damage(host: Loopback, spool
         next(stream)
 
 
-def test_local_files_of_candidates_nobody_took_are_removed(host: Loopback, spool: Path) -> None:
+def test_local_files_of_unconsumed_candidates_are_removed(host: Loopback, spool: Path) -> None:
     spool.mkdir(parents=True)
     (spool / "mine").write_bytes(b"x")
     mixed = wanted("0", host.url("/none.m4a"))
@@ -206,7 +206,7 @@ def test_local_files_of_candidates_nobody_took_are_removed(host: Loopback, spool
     "given",
     [{"jobs": 0}, {"cookies": Path("/nowhere/cookies.txt")}, {"proxy": "host:3128"}, {"retry": frozenset({"ded"})}],
 )
-def test_options_that_mean_nothing_are_refused_before_any_work(given: dict[str, Any], spool: Path) -> None:
+def test_invalid_options_are_refused_before_any_work(given: dict[str, Any], spool: Path) -> None:
     with pytest.raises(UsageError):
         next(fetch_remote([], ClipOptions(**given), dataset="clips", spool=spool))
 
@@ -221,10 +221,10 @@ def test_every_reason_says_what_it_means_and_what_to_do() -> None:
     assert all(REASONS[name].advice for name in RETRYABLE)
 
 
-# The ledger.
+# The event log.
 
 
-def test_a_second_pull_asks_only_for_what_may_have_changed(host: Loopback, store: Store) -> None:
+def test_a_second_pull_requests_only_what_may_have_changed(host: Loopback, store: Store) -> None:
     host.fault("/3.m4a", status=503, retry_after="0")
 
     def pull() -> Run:
@@ -252,7 +252,7 @@ def test_a_second_pull_asks_only_for_what_may_have_changed(host: Loopback, store
     assert length(path) == pytest.approx(1, abs=0.05)
 
 
-def test_the_latest_word_of_the_ledger_counts(store: Store, tone: Any) -> None:
+def test_the_latest_reason_in_the_event_log_counts(store: Store, tone: Any) -> None:
     clip = Candidate("b", "train", {}, [("audio", Blob("b", data=tone()))])
     ingest(store, "clips", [Rejection("clips/train/a", "network", ""), Rejection("clips/train/b", "dead", "")])
     ingest(store, "clips", [Rejection("clips/train/a", "private", ""), clip, Rejection("clips/train/c", "dead", "")])
@@ -264,7 +264,7 @@ def test_the_latest_word_of_the_ledger_counts(store: Store, tone: Any) -> None:
     assert known.share == pytest.approx(1 / 2)
 
 
-def test_what_was_withdrawn_is_not_asked_for(store: Store, tone: Any) -> None:
+def test_withdrawn_samples_are_not_requested(store: Store, tone: Any) -> None:
     clips_ = [Candidate(n, "train", {}, [("audio", Blob(n, data=tone()))]) for n in "ab"]
     ingest(store, "clips", clips_)
     remove(store, where="id = 'clips/train/a'")
@@ -272,13 +272,13 @@ def test_what_was_withdrawn_is_not_asked_for(store: Store, tone: Any) -> None:
     assert read_held(Snapshot(store), "clips")(["clips/train/a", "clips/train/b"]) == {"clips/train/b"}
 
 
-def test_an_empty_store_knows_of_nothing(store: Store) -> None:
+def test_an_empty_store_has_no_clips_and_no_failures(store: Store) -> None:
     assert read_failures(Snapshot(store), "clips") == {}
     assert read_held(Snapshot(store), "clips")(["clips/train/a"]) == set()
     assert (alive(store, "clips").stored, alive(store, "clips").share) == (0, None)
 
 
-# Hosts that want to be asked less.
+# Hosts that limit requests.
 
 
 class Clock:
@@ -299,12 +299,12 @@ def test_requests_keep_their_distance() -> None:
     assert rate_limiter.due("h") == 152.0
 
 
-def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
+def test_a_refusal_pauses_all_jobs_longer_each_time_and_then_closes_the_host() -> None:
     clock, notices = Clock(), list[str]()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=3), notices.append, clock=clock)
     rate_limiter.refused("h", "bot_wall", asked_at=99.0)
     assert rate_limiter.due("h") == 110.0
-    rate_limiter.refused("h", "bot_wall", asked_at=99.5)  # was on its way when the pause began
+    rate_limiter.refused("h", "bot_wall", asked_at=99.5)  # sent before the pause began
     assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
     rate_limiter.refused("h", "bot_wall", asked_at=110.5)
@@ -317,7 +317,7 @@ def test_a_wall_pauses_all_longer_each_time_and_then_ends_it() -> None:
     assert len(notices) == 3
 
 
-def test_an_answer_between_two_walls_restores_patience() -> None:
+def test_an_answer_between_two_refusals_resets_the_count() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=2), lambda text: None, clock=clock)
     rate_limiter.refused("h", "bot_wall", asked_at=clock.now)
@@ -334,7 +334,7 @@ def test_soundfile_reads_what_was_encoded(host: Loopback, clips: Path, spool: Pa
     assert soundfile.info(item.media[0][1].path).frames == 22_400
 
 
-def test_a_host_that_is_missed_again_and_again_is_treated_like_a_wall() -> None:
+def test_a_host_that_is_unreachable_again_and_again_is_treated_like_a_refusal() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=2), lambda text: None, clock=clock)
     rate_limiter.missed("h", "network", asked_at=99.0)

@@ -69,9 +69,7 @@ def length(path: Path) -> float:
         return float(container.duration) / 1_000_000
 
 
-def test_a_table_of_videos_comes_in_with_a_reason_for_each_that_does_not(
-    host: Loopback, site: Site, spool: Path
-) -> None:
+def test_a_table_of_videos_is_fetched_with_a_reason_for_each_failure(host: Loopback, site: Site, spool: Path) -> None:
     tone = sound_format(host.url("/tone.m4a"))
     mute = [{"format_id": "18", "url": host.url("/mute.mp4"), "ext": "mp4", "acodec": "none"}]
     host.fault("/busy", status=429)
@@ -102,7 +100,7 @@ def test_a_table_of_videos_comes_in_with_a_reason_for_each_that_does_not(
     assert found[2].uri == "https://www.youtube.com/watch?v=removed0000"
 
 
-def test_segments_of_one_video_are_asked_for_and_fetched_once(host: Loopback, site: Site, spool: Path) -> None:
+def test_segments_of_one_video_are_requested_and_fetched_once(host: Loopback, site: Site, spool: Path) -> None:
     url = site.answer("segments000", formats=sound_format(host.url("/tone.m4a")))
     gone = site.answer("removed0000", error="Video unavailable")
     items = [video(f"s{n}", url, n * 0.5, n * 0.5 + 1) for n in range(5)] + [video(f"g{n}", gone) for n in range(3)]
@@ -112,7 +110,7 @@ def test_segments_of_one_video_are_asked_for_and_fetched_once(host: Loopback, si
     assert len(host.seen("/tone.m4a", "GET")) == 1
 
 
-def test_picture_and_sound_that_lie_apart_are_joined(host: Loopback, site: Site, spool: Path) -> None:
+def test_separate_video_and_audio_streams_are_joined(host: Loopback, site: Site, spool: Path) -> None:
     picture = {"format_id": "135", "url": host.url("/mute.mp4"), "ext": "mp4", "acodec": "none", "height": 480}
     url = site.answer("apart000000", formats=[picture, *sound_format(host.url("/tone.m4a"))])
     given = options(plugin_dirs=(site.plugins,), sound_required=True)
@@ -123,7 +121,7 @@ def test_picture_and_sound_that_lie_apart_are_joined(host: Loopback, site: Site,
         assert float(container.duration) / 1_000_000 == pytest.approx(2, abs=0.25)
 
 
-def test_a_video_that_hangs_is_killed_and_the_others_come(host: Loopback, site: Site, spool: Path) -> None:
+def test_a_video_that_hangs_is_killed_and_the_others_are_fetched(host: Loopback, site: Site, spool: Path) -> None:
     tone = sound_format(host.url("/tone.m4a"))
     items = [
         video("a", site.answer("fine0000000", formats=tone)),
@@ -135,7 +133,7 @@ def test_a_video_that_hangs_is_killed_and_the_others_come(host: Loopback, site: 
     assert told(found) == ["ok", "timeout", "ok"]
 
 
-def test_a_wall_that_falls_costs_nothing_but_a_pause(host: Loopback, site: Site, spool: Path) -> None:
+def test_a_refusal_that_ends_costs_nothing_but_a_pause(host: Loopback, site: Site, spool: Path) -> None:
     tone = sound_format(host.url("/tone.m4a"))
     items = [video("a", site.answer("walled00000", formats=tone, walls=2))]
     items += [video("b", site.answer("fine0000000", formats=tone))]
@@ -146,21 +144,21 @@ def test_a_wall_that_falls_costs_nothing_but_a_pause(host: Loopback, site: Site,
     assert notices[0].startswith("YouTube: bot_wall; all jobs pause")
 
 
-@pytest.mark.parametrize("wall", ["bot_wall", "rate_limited"])
-def test_a_wall_that_stands_ends_the_asking(wall: str, host: Loopback, site: Site, spool: Path) -> None:
+@pytest.mark.parametrize("refusal", ["bot_wall", "rate_limited"])
+def test_a_refusal_that_lasts_ends_the_requests(refusal: str, host: Loopback, site: Site, spool: Path) -> None:
     host.fault("/busy", status=429)
-    act = {"walls": 99} if wall == "bot_wall" else {"page": host.url("/busy")}
+    act = {"walls": 99} if refusal == "bot_wall" else {"page": host.url("/busy")}
     items = [video(str(n), site.answer(f"walled0000{n}", **act)) for n in range(8)]
     notices: list[str] = []
     given = options(plugin_dirs=(site.plugins,), jobs=1, max_refusals=3)
     with nothing_left(spool):
         found = fetched(items, spool, given, notice=notices.append)
-    assert told(found) == [wall]  # one clip three times; what nobody asked for is no candidate
+    assert told(found) == [refusal]  # one clip three times; clips never requested are not yielded
     assert len(site.asked()) == 3
     assert "no more requests to it in this run" in notices[-1]
 
 
-def test_the_cookie_file_is_read_and_never_written(host: Loopback, site: Site, spool: Path, tmp_path: Path) -> None:
+def test_the_cookie_file_is_read_and_never_modified(host: Loopback, site: Site, spool: Path, tmp_path: Path) -> None:
     cookies = tmp_path / "cookies.txt"
     cookies.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t4102444800\twho\tme\n")
     before = cookies.read_bytes()
@@ -172,7 +170,7 @@ def test_the_cookie_file_is_read_and_never_written(host: Loopback, site: Site, s
     assert cookies.read_bytes() == before
 
 
-def test_without_ytdlp_nothing_is_begun(monkeypatch: pytest.MonkeyPatch, spool: Path) -> None:
+def test_without_ytdlp_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch, spool: Path) -> None:
     monkeypatch.setattr(remote_options, "find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         require_ytdlp()
@@ -193,7 +191,7 @@ list(fetch_remote([item], options(plugin_dirs=(Path(sys.argv[3]),)), dataset="cl
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_pull_takes_its_processes_along(blow: signal.Signals, site: Site, spool: Path) -> None:
+def test_a_stopped_pull_ends_its_processes(blow: signal.Signals, site: Site, spool: Path) -> None:
     url = site.answer("hangs000000", hang=True)
     arguments = [str(SUPPORT.parent), url, str(site.plugins), str(spool)]
     pull = subprocess.Popen([sys.executable, "-c", RUN, *arguments], stderr=subprocess.PIPE)
@@ -277,13 +275,13 @@ LOGIN = "Use --cookies-from-browser or --cookies for the authentication."
         ("Playback on other websites has been disabled by the video owner", "extractor_failed"),
     ],
 )
-def test_the_words_of_the_site_come_to_the_right_reason(message: str, reason: str) -> None:
+def test_messages_of_the_site_map_to_the_right_reason(message: str, reason: str) -> None:
     inner = ExtractorError(message, expected=True, video_id="x", ie="youtube")
     outer = DownloadError(f"ERROR: {inner}", (type(inner), inner, None))
     assert reason_of(outer) == reason
 
 
-def test_the_types_of_errors_come_to_the_right_reason() -> None:
+def test_types_of_errors_map_to_the_right_reason() -> None:
     assert reason_of(GeoRestrictedError("no")) == "geo_blocked"
     assert reason_of(UserNotLive()) == "live"
     assert reason_of(UnsupportedError("http://x/")) == "not_media"
@@ -293,6 +291,6 @@ def test_the_types_of_errors_come_to_the_right_reason() -> None:
     assert reason_of(IncompleteRead(5, 10)) == "network"
 
 
-def test_the_ledger_keeps_one_line_without_advice() -> None:
+def test_the_event_log_keeps_one_line_without_advice() -> None:
     text = "ERROR: [youtube] x: Unable to extract\nplayer; please report this issue on  https://github.com/ and so on"
     assert summary(DownloadError(text)) == "[youtube] x: Unable to extract player"

@@ -60,7 +60,7 @@ def folder_of(partial: Path, url: str) -> Path:
 
 
 def leave_prefix(partial: Path, server: Loopback, count: int) -> None:
-    """What a download leaves that ended after about `count` bytes."""
+    """Leave the prefix of a download that stopped after about `count` bytes."""
     server.fault(FILE, drop_after=count, times=1)
     with HttpClient(retry=Retry(attempts=1)) as impatient, pytest.raises(NetworkError):
         download(impatient, server.url(FILE), partial)
@@ -91,7 +91,7 @@ def test_backoff_doubles_within_its_cap_and_honours_retry_after() -> None:
         budget.failed("u", "500")
 
 
-def test_patience_ends_when_the_total_time_would_pass() -> None:
+def test_the_retry_budget_ends_when_the_total_time_would_pass() -> None:
     now = [0.0]
     budget = RetryBudget(
         Retry(attempts=100, base=1, longest=8, total=20),
@@ -105,7 +105,7 @@ def test_patience_ends_when_the_total_time_would_pass() -> None:
     assert now[0] <= 20
 
 
-def test_bytes_that_arrive_restore_patience() -> None:
+def test_bytes_that_arrive_restore_the_retry_budget() -> None:
     budget = RetryBudget(Retry(attempts=2, base=0, total=1000), sleep=lambda s: None)
     budget.answered()
     for _ in range(20):
@@ -208,7 +208,7 @@ def test_a_token_goes_to_its_host_and_never_to_another(server: Loopback, tmp_pat
         assert "authorization" not in elsewhere.seen("/blob")[0].headers
         elsewhere.fault("/back", redirect=server.url(FILE))
         assert client.read(elsewhere.url("/back")) == DATA
-        # Back on its own host, but in the clear and at another's bidding: not there either.
+        # Back on its own host, but unencrypted and redirected by another host: not sent either.
         assert "authorization" not in server.seen(FILE)[0].headers
 
 
@@ -312,7 +312,7 @@ def test_another_etag_starts_over_where_the_host_ignores_if_range(
     server.clear()
     server.fault(FILE, etag='W/"two"', content=OTHER)
     assert download(client, server.url(FILE), partial).path.read_bytes() == OTHER
-    # A weak ETag cannot stand in If-Range: the 206 came, was held against the state, and was left.
+    # A weak ETag is not allowed in If-Range: the 206 was compared with the state and discarded.
     assert [(one.status, "if-range" in one.headers) for one in server.seen(FILE)] == [(206, False), (200, False)]
 
 
@@ -374,7 +374,7 @@ def test_a_content_length_too_short_is_found_by_the_checksum(
         download(client, server.url(FILE), partial, expected=Expected(sha256=SHA256))
 
 
-def test_no_space_is_said_before_the_first_byte(
+def test_no_space_is_reported_before_the_first_byte(
     server: Loopback, client: HttpClient, partial: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Full:
@@ -436,7 +436,7 @@ def test_a_killed_process_is_continued_to_identical_bytes(
     assert done.path.read_bytes() == DATA and done.fetched == len(DATA) - len(prefix)
 
 
-def test_a_second_process_waits_is_told_and_reuses_the_file(
+def test_a_second_process_waits_with_a_notice_and_reuses_the_file(
     server: Loopback, client: HttpClient, partial: Path
 ) -> None:
     url = server.url(FILE)
@@ -464,7 +464,7 @@ def test_file_names_from_urls_are_safe() -> None:
 # --- streaming file --------------------------------------------------------------------------------------------------
 
 
-def grow(client: HttpClient, server: Loopback, partial: Path, **options: Any) -> StreamingFile:
+def stream(client: HttpClient, server: Loopback, partial: Path, **options: Any) -> StreamingFile:
     return StreamingFile(client, server.url(FILE), partial, **options)
 
 
@@ -480,14 +480,14 @@ def read_exactly(file: StreamingFile, count: int) -> bytes:
 def test_leaving_early_keeps_the_prefix_and_later_reading_continues_it(
     server: Loopback, client: HttpClient, partial: Path
 ) -> None:
-    with grow(client, server, partial) as file:
+    with stream(client, server, partial) as file:
         assert read_exactly(file, 80_000) == DATA[:80_000]
         assert not file.complete and file.size == len(DATA) and file.etag == f'"{SHA256[:16]}"'
         first = file.bytes_fetched
     assert 80_000 <= first <= 80_000 + 1024 * 1024
     assert (folder_of(partial, server.url(FILE)) / "data").read_bytes() == DATA[:first]
     server.clear()
-    with grow(client, server, partial, expected=Expected(sha256=SHA256, md5=MD5)) as file:
+    with stream(client, server, partial, expected=Expected(sha256=SHA256, md5=MD5)) as file:
         assert read_exactly(file, 50_000) == DATA[:50_000] and file.bytes_fetched == 0
         assert file.tell() == 50_000
         assert file.read() == DATA[50_000:]
@@ -496,7 +496,7 @@ def test_leaving_early_keeps_the_prefix_and_later_reading_continues_it(
     probe, rest = server.seen(FILE)
     assert probe.headers["range"] == f"bytes={first - 1}-{first - 1}"
     assert rest.headers["range"] == f"bytes={first}-"
-    with grow(client, server, partial) as file:
+    with stream(client, server, partial) as file:
         assert file.complete and file.read() == DATA and file.bytes_fetched == 0
     assert len(server.seen(FILE)) == 2
 
@@ -511,7 +511,7 @@ def test_reading_ahead_is_modest(server: Loopback, client: HttpClient, partial: 
 
 def test_a_connection_dropped_in_the_middle_is_resumed(server: Loopback, client: HttpClient, partial: Path) -> None:
     server.fault(FILE, drop_after=90_000, times=2)
-    with grow(client, server, partial, expected=Expected(len(DATA), SHA256)) as file:
+    with stream(client, server, partial, expected=Expected(len(DATA), SHA256)) as file:
         assert file.read() == DATA and file.complete
     assert [one.status for one in server.seen(FILE)] == [200, 206, 206]
     assert server.sent(FILE) == len(DATA)
@@ -519,7 +519,7 @@ def test_a_connection_dropped_in_the_middle_is_resumed(server: Loopback, client:
 
 def test_a_connection_that_keeps_dropping_ends(server: Loopback, client: HttpClient, partial: Path) -> None:
     server.fault(FILE, drop_after=10_000)
-    with grow(client, server, partial) as file, pytest.raises(NetworkError, match="gave up"):
+    with stream(client, server, partial) as file, pytest.raises(NetworkError, match="gave up"):
         file.read()
     assert DATA.startswith((folder_of(partial, server.url(FILE)) / "data").read_bytes())
 
@@ -530,20 +530,20 @@ def test_a_host_without_ranges_that_drops_is_read_again_and_compared(
     server.fault(FILE, drop_after=90_000, times=2)
     server.fault(FILE, ignore_ranges=True)
     told: list[str] = []
-    with grow(client, server, partial, expected=Expected(sha256=SHA256), on_restart=told.append) as file:
+    with stream(client, server, partial, expected=Expected(sha256=SHA256), on_restart=told.append) as file:
         assert file.read() == DATA and file.complete
     assert [one.status for one in server.seen(FILE)] == [200, 200, 200] and len(told) == 2
 
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(server: Loopback, client: HttpClient, partial: Path) -> None:
     server.fault(FILE, drop_after=90_000, times=1)
-    with grow(client, server, partial) as file:
+    with stream(client, server, partial) as file:
         assert read_exactly(file, 90_000) == DATA[:90_000]
         (server.folder / "data/a.tar.gz").write_bytes(OTHER)
         with pytest.raises(RemoteChanged, match="90,000"):
             file.read()
     assert not (folder_of(partial, server.url(FILE)) / "data").exists()
-    with grow(client, server, partial) as file:
+    with stream(client, server, partial) as file:
         assert file.read() == OTHER
 
 
@@ -553,22 +553,22 @@ def test_a_file_that_changed_before_it_is_read_again_starts_over(
     leave_prefix(partial, server, 120_000)
     (server.folder / "data/a.tar.gz").write_bytes(OTHER)
     told: list[str] = []
-    with grow(client, server, partial, on_restart=told.append) as file:
+    with stream(client, server, partial, on_restart=told.append) as file:
         assert file.read() == OTHER and file.complete
     assert len(told) == 1 and "starting over" in told[0]
 
 
-def test_the_prefix_is_served_while_the_host_is_away(server: Loopback, client: HttpClient, partial: Path) -> None:
+def test_the_prefix_is_served_while_the_host_is_down(server: Loopback, client: HttpClient, partial: Path) -> None:
     leave_prefix(partial, server, 120_000)
     server.fault(FILE, status=503)
-    with grow(client, server, partial) as file:
+    with stream(client, server, partial) as file:
         assert read_exactly(file, 120_000) == DATA[:120_000]
         with pytest.raises(NetworkError, match="503"):
             file.read(1)
 
 
 def test_a_wrong_checksum_ends_the_stream_with_damage(server: Loopback, client: HttpClient, partial: Path) -> None:
-    with grow(client, server, partial, expected=Expected(sha256="0" * 64)) as file, pytest.raises(DamagedError):
+    with stream(client, server, partial, expected=Expected(sha256="0" * 64)) as file, pytest.raises(DamagedError):
         file.read()
     assert not (folder_of(partial, server.url(FILE)) / "data").exists()
 
@@ -579,7 +579,7 @@ def test_a_whole_prefix_is_checked_and_finished_without_the_host(
     leave_prefix(partial, server, 299_999)
     data = folder_of(partial, server.url(FILE)) / "data"
     data.write_bytes(DATA)
-    with grow(client, server, partial, expected=Expected(sha256=SHA256)) as file:
+    with stream(client, server, partial, expected=Expected(sha256=SHA256)) as file:
         assert file.read() == DATA and file.complete
     assert server.requests == []
 
@@ -587,7 +587,7 @@ def test_a_whole_prefix_is_checked_and_finished_without_the_host(
 def test_closing_frees_a_reader_that_waits_in_another_thread(server: Loopback, partial: Path) -> None:
     server.fault(FILE, delay=0.5)
     with HttpClient(timeouts=Timeouts(read=30)) as client:
-        file = grow(client, server, partial)
+        file = stream(client, server, partial)
         errors: list[BaseException] = []
 
         def drain() -> None:
@@ -606,7 +606,7 @@ def test_closing_frees_a_reader_that_waits_in_another_thread(server: Loopback, p
 
 
 def test_discard_forgets_what_was_fetched(server: Loopback, client: HttpClient, partial: Path) -> None:
-    with grow(client, server, partial) as file:
+    with stream(client, server, partial) as file:
         read_exactly(file, 1000)
         file.discard()
     assert not (folder_of(partial, server.url(FILE)) / "data").exists()

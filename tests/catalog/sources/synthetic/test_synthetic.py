@@ -1,4 +1,4 @@
-"""The synthetic source: what it makes is exact, repeatable, and read back by the sidecar reader."""
+"""The synthetic source: its files are exact, reproducible, and read back by the sidecar reader."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def loudness(pcm: np.ndarray[Any, Any], rate: int, spans: list[dict[str, Any]]) 
     return float(np.sqrt(power[inside].mean())), float(np.sqrt(power[~inside].mean()))
 
 
-# Repeatable
+# Reproducible
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -94,7 +94,7 @@ def test_another_seed_is_another_corpus() -> None:
     assert not {digest for _, digest in one} & {digest for _, digest in other}
 
 
-def test_files_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unread_files_are_not_generated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("triptych.catalog.sources.synthetic.speech.speak", None)
     names = [file.name for file in SyntheticSource(kind="speech", count=1000).files()]
     assert len(names) == 2000
@@ -197,7 +197,7 @@ def test_word_times_follow_the_rate_of_speech() -> None:
         assert np.abs(gap.astype(int)).max() < 0.03 * np.abs(speech.pcm.astype(int)).max()
 
 
-def test_words_that_are_spoken_as_one_have_no_times_rather_than_wrong_ones() -> None:
+def test_words_spoken_as_one_have_no_times_rather_than_wrong_ones() -> None:
     speech: Speech = speak("He ran out of the house.", "en-us")
     assert speech.words is None
     assert speech.phones
@@ -340,7 +340,7 @@ def test_media_beyond_the_limit_waits_on_disk(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == [blob.path], "what is rejected leaves nothing behind"
 
 
-def test_what_has_no_other_half_is_rejected_at_the_end() -> None:
+def test_a_file_without_its_counterpart_is_rejected_at_the_end() -> None:
     kept, rejected = read(
         raw("train/a.wav", b"A"), raw("train/b.json", "{}"), raw("train/c.wav", b"C"), raw("train/c.json", "{}"),
         raw("train/README.txt", "about"), raw("train/a.flac", b"A"),
