@@ -76,7 +76,7 @@ class JoinedStream(io.RawIOBase):
         known.pop(len(self._openers) - 1, None)
         full = max(known.values(), default=0)
         short = [f"{self.name_of(number)} has {size:,} bytes" for number, size in known.items() if size < full]
-        return f"{', '.join(short[:5])}, where others have {full:,}" if short else None
+        return f"{', '.join(short[:5])}, while others have {full:,}" if short else None
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         starts = self._measured()

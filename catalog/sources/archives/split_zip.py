@@ -80,7 +80,9 @@ def assembled(file: BinaryIO) -> BinaryIO | Assembled:
     end = _end(file)
     if end is None:
         if isinstance(file, JoinedStream) and _begins_split(file):
-            raise VolumeFault("truncated_archive", f"its last volume, with the directory, is missing{_among(file)}")
+            raise VolumeFault(
+                "truncated_archive", f"its last volume, with the directory, is missing{_list_missing(file)}"
+            )
         return file
     if end.volume == 0 or end.volume == _FULL16:
         if (missing := end.offset + end.size - end.before) > 0:
@@ -90,7 +92,7 @@ def assembled(file: BinaryIO) -> BinaryIO | Assembled:
         detail = f"it is the last of {end.volume + 1} volumes, which must be read together: give their folder"
         raise VolumeFault("truncated_archive", detail)
     if end.volume + 1 != len(file.sizes):
-        raise VolumeFault("truncated_archive", _miscounted(file, end.volume + 1))
+        raise VolumeFault("truncated_archive", _wrong_count(file, end.volume + 1))
     return Assembled(file, end)
 
 
@@ -186,7 +188,7 @@ def _end64(file: BinaryIO, place: bytes, end: _End) -> _End:
         if not isinstance(file, JoinedStream):
             return end._replace(volume=volumes - 1)
         if volumes != len(file.sizes) or volume >= volumes:
-            raise VolumeFault("truncated_archive", _miscounted(file, volumes))
+            raise VolumeFault("truncated_archive", _wrong_count(file, volumes))
         at = sum(file.sizes[:volume]) + offset
     file.seek(max(0, at))
     data = file.read(_END64.size)
@@ -201,7 +203,7 @@ def _end64(file: BinaryIO, place: bytes, end: _End) -> _End:
 
 def _members(volumes: JoinedStream, starts: list[int], end: _End) -> Iterator[_Member]:
     if end.first_volume >= len(starts) - 1:
-        raise VolumeFault("truncated_archive", _miscounted(volumes, end.first_volume + 1))
+        raise VolumeFault("truncated_archive", _wrong_count(volumes, end.first_volume + 1))
     begin = starts[end.first_volume] + end.offset
     if begin + end.size > starts[-1]:
         raise VolumeFault("truncated_archive", f"the directory at its end is truncated{_doubt(volumes)}")
@@ -248,7 +250,7 @@ def _member(volumes: JoinedStream, starts: list[int], data: bytes, position: int
 
 def _place(volumes: JoinedStream, starts: list[int], volume: int, offset: int, name: bytes) -> int:
     if volume >= len(starts) - 1:
-        raise VolumeFault("truncated_archive", _miscounted(volumes, volume + 1))
+        raise VolumeFault("truncated_archive", _wrong_count(volumes, volume + 1))
     if offset >= starts[volume + 1] - starts[volume]:
         shown = name.decode("utf-8", "backslashreplace")[:200]
         detail = f"{volumes.name_of(volume)} is truncated: {shown!r} begins in it at byte {offset:,}"
@@ -313,14 +315,14 @@ def _directory(entries: list[bytes], start: int) -> bytes:
     return data + end64 + place + end
 
 
-def _miscounted(volumes: JoinedStream, wanted: int) -> str:
-    here = len(volumes.sizes)
-    return f"its directory lists {wanted} volumes, {here} were given{_among(volumes, wanted)}"
+def _wrong_count(volumes: JoinedStream, expected: int) -> str:
+    given = len(volumes.sizes)
+    return f"its directory lists {expected} volumes, {given} were given{_list_missing(volumes, expected)}"
 
 
-def _among(volumes: JoinedStream, wanted: int | None = None) -> str:
+def _list_missing(volumes: JoinedStream, expected: int | None = None) -> str:
     """List the volumes that are missing according to their names, if any."""
-    missing = missing_names(volumes.names, wanted)
+    missing = missing_names(volumes.names, expected)
     return f": {', '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
 
 

@@ -113,7 +113,7 @@ class WorkerPool:
         task.attempts += 1
         host = _host(task)
         if answer.get("reason") in REFUSALS:
-            self._rate_limiter.refused(host, answer["reason"], asked_at=task.sent_at)
+            self._rate_limiter.refused(host, answer["reason"], sent_at=task.sent_at)
             self._retry_or_fail(process, task, answer)
         else:
             self._note(task, answer)
@@ -128,7 +128,7 @@ class WorkerPool:
         """Tell the rate limiter whether the host of a clip answered."""
         reason = answer.get("reason")
         if reason in UNREACHED:
-            self._rate_limiter.missed(_host(task), reason, asked_at=task.sent_at)
+            self._rate_limiter.missed(_host(task), reason, sent_at=task.sent_at)
         else:
             self._rate_limiter.answered(_host(task))
 
@@ -148,7 +148,7 @@ class WorkerPool:
         task = process.tasks.popleft()
         process.kill()
         task.fail("timeout", f"no result after {self._options.timeout_s:g} s")
-        self._rate_limiter.missed(_host(task), "timeout", asked_at=task.sent_at)
+        self._rate_limiter.missed(_host(task), "timeout", sent_at=task.sent_at)
         task.discard()
         self._fail_others(process, task, task.answer or {})
         if process.tasks:

@@ -71,17 +71,17 @@ class RateLimiter:
         """Record an answer about the clip itself."""
         self._host(host).refusals = self._host(host).failures = 0
 
-    def missed(self, host: str, reason: str, *, asked_at: float) -> None:
-        """Record that the host did not answer a request sent at `asked_at`; a single failure may be chance."""
+    def missed(self, host: str, reason: str, *, sent_at: float) -> None:
+        """Record that the host did not answer a request sent at `sent_at`; a single failure may be chance."""
         state = self._host(host)
         state.failures += 1
         if state.failures >= self._options.max_refusals:
-            self.refused(host, reason, asked_at=asked_at)
+            self.refused(host, reason, sent_at=sent_at)
 
-    def refused(self, host: str, reason: str, *, asked_at: float) -> None:
-        """Record that the host refused a request sent at `asked_at`."""
+    def refused(self, host: str, reason: str, *, sent_at: float) -> None:
+        """Record that the host refused a request sent at `sent_at`."""
         state = self._host(host)
-        if asked_at < state.paused_at or state.closed:
+        if sent_at < state.paused_at or state.closed:
             return
         now = self._clock()
         state.refusals += 1

@@ -98,7 +98,7 @@ def _download(start: dict[str, Any], request: dict[str, Any], stem: Path, choice
 
 
 def _missing_stream(info: dict[str, Any], kind: str) -> str:
-    """Return `no_audio` or `no_video` if every format declares it; a format that declares nothing may have it."""
+    """Return `no_audio` or `no_video` if every format declares that it lacks the stream; undeclared may have it."""
     formats = [
         each for each in info.get("formats") or () if (each.get("acodec"), each.get("vcodec")) != ("none", "none")
     ]

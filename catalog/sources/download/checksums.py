@@ -76,10 +76,10 @@ def check(measured: Measured, expected: Expected, what: str, *, consequence: str
         ("SHA-256", measured.sha256, expected.sha256 and expected.sha256.lower()),
         ("MD5", measured.md5, expected.md5 and expected.md5.lower()),
     )
-    for kind, found, wanted in pairs:
-        if wanted is not None and found is not None and found != wanted:
+    for kind, found, required in pairs:
+        if required is not None and found is not None and found != required:
             raise DamagedError(
-                f"{what}: {kind} is {found}, expected {wanted}. {consequence}".rstrip(),
+                f"{what}: {kind} is {found}, expected {required}. {consequence}".rstrip(),
                 hint="Fetch the file again. If this repeats, it is not the file that the card describes: try --source.",
             )
 

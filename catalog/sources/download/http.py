@@ -277,9 +277,9 @@ class HttpClient:
             here = _redirected(here, target)
         raise NetworkError(f"{url}: more than {MAX_REDIRECTS} redirects.", hint="Check the URL in a browser.")
 
-    def _authorization(self, here: str, asked: str) -> dict[str, str]:
-        """The token for a hop: to its own host only, and in the clear only where the caller's own URL is so."""
-        target, first = urlsplit(here), urlsplit(asked)
+    def _authorization(self, here: str, requested: str) -> dict[str, str]:
+        """Return the token for one hop: sent only to its own host, and unencrypted only if `requested` is http."""
+        target, first = urlsplit(here), urlsplit(requested)
         token = self._tokens.get(target.netloc.lower())
         own = target.scheme == "https" or (target.scheme, target.netloc) == (first.scheme, first.netloc)
         return {"Authorization": f"Bearer {token}"} if token and own else {}

@@ -226,20 +226,20 @@ UNSPACED = frozenset({"zh"})
 PAUSES = str.maketrans("。，", "  ")
 
 
-def make_sentence(language: str, chance: random.Random) -> Sentence:
-    """Draw a sentence; the same state of `chance` gives the same sentence."""
+def make_sentence(language: str, rng: random.Random) -> Sentence:
+    """Draw a sentence; the same state of `rng` gives the same sentence."""
     phrases = GRAMMAR[language]
-    who, who2 = chance.sample(phrases.who, 2)
-    did, did2 = chance.sample(list(phrases.did), 2)
-    filled = chance.choice(phrases.patterns).format(
+    who, who2 = rng.sample(phrases.who, 2)
+    did, did2 = rng.sample(list(phrases.did), 2)
+    filled = rng.choice(phrases.patterns).format(
         who=who,
         did=did,
-        what=chance.choice(phrases.did[did]),
+        what=rng.choice(phrases.did[did]),
         who2=who2,
         did2=did2,
-        what2=chance.choice(phrases.did[did2]),
-        where=chance.choice(phrases.where),
-        when=chance.choice(phrases.when),
+        what2=rng.choice(phrases.did[did2]),
+        where=rng.choice(phrases.where),
+        when=rng.choice(phrases.when),
     )
     if language in UNSPACED:
         return Sentence(filled.replace(" ", ""), tuple(filled.translate(PAUSES).split()), language)

@@ -168,23 +168,23 @@ class SyntheticSource:
         )
 
     def _make(self, number: int, stem: str) -> _Generated:
-        chance = random.Random(f"{self.seed}:{self.kind}:{number}")
+        rng = random.Random(f"{self.seed}:{self.kind}:{number}")
         make = {"speech": self._make_speech, "video": self._make_video, "av": self._make_av}[self.kind]
-        media, columns, facts = make(chance)
+        media, columns, facts = make(rng)
         extra = {name: str(value) for name, value in facts.items()}
         sidecar = {"source_id": stem, **columns, "extra": extra}
         return _Generated(media, json.dumps(sidecar, ensure_ascii=False, indent=1).encode())
 
-    def _make_speech(self, chance: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
-        language = _draw_language(self.languages, chance)
-        sentence = make_sentence(language, chance)
-        spoken = _speak(sentence.text, sentence.words, language, chance)
+    def _make_speech(self, rng: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
+        language = _draw_language(self.languages, rng)
+        sentence = make_sentence(language, rng)
+        spoken = _speak(sentence.text, sentence.words, language, rng)
         columns = {"panel": "S1", "modality": "audio", "task": "asr", "text": sentence.text, **spoken.columns}
         return encode_flac(spoken.pcm), columns, spoken.facts
 
-    def _make_video(self, chance: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
-        scene = testvideo.draw_scene(chance)
-        frames = chance.randint(2 * testvideo.FPS, 4 * testvideo.FPS)
+    def _make_video(self, rng: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
+        scene = testvideo.draw_scene(rng)
+        frames = rng.randint(2 * testvideo.FPS, 4 * testvideo.FPS)
         columns = {
             "panel": "S2",
             "modality": "video",
@@ -195,11 +195,11 @@ class SyntheticSource:
         }
         return testvideo.encode_scene(scene, frames=frames), columns, _scene_facts(scene, frames)
 
-    def _make_av(self, chance: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
-        scene = testvideo.draw_scene(chance)
+    def _make_av(self, rng: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
+        scene = testvideo.draw_scene(rng)
         motion = testvideo.MOTIONS[scene.motion]
-        remark = chance.choice(REMARKS).format(subject=scene.subject, motion=motion)
-        spoken = _speak(remark, espeak.split_words(remark), "en", chance)
+        remark = rng.choice(REMARKS).format(subject=scene.subject, motion=motion)
+        spoken = _speak(remark, espeak.split_words(remark), "en", rng)
         frames = ceil(len(spoken.pcm) / SAMPLE_RATE * testvideo.FPS) + TAIL_FRAMES
         media = testvideo.encode_scene(scene, frames=frames, sound=testvideo.Sound(spoken.pcm, SAMPLE_RATE))
         columns = {
@@ -213,20 +213,20 @@ class SyntheticSource:
         return media, columns, {"speech": remark, **_scene_facts(scene, frames), **spoken.facts}
 
 
-def _draw_language(languages: Sequence[str], chance: random.Random) -> str:
+def _draw_language(languages: Sequence[str], rng: random.Random) -> str:
     others = [language for language in languages if language != "en"]
-    if not others or ("en" in languages and chance.random() < ENGLISH_SHARE):
+    if not others or ("en" in languages and rng.random() < ENGLISH_SHARE):
         return "en"
-    return chance.choice(others)
+    return rng.choice(others)
 
 
-def _speak(text: str, words: Sequence[str], language: str, chance: random.Random) -> _Spoken:
+def _speak(text: str, words: Sequence[str], language: str, rng: random.Random) -> _Spoken:
     """Speak with a randomly drawn voice, rate, pitch and level."""
-    voice = f"{chance.choice(VOICES[language])}+{chance.choice(VARIANTS)}"
-    rate = WORDS_A_MINUTE.get(language, 160) + chance.randint(-15, 15)
-    pitch = chance.randint(40, 60)
+    voice = f"{rng.choice(VOICES[language])}+{rng.choice(VARIANTS)}"
+    rate = WORDS_A_MINUTE.get(language, 160) + rng.randint(-15, 15)
+    pitch = rng.randint(40, 60)
     speech = espeak.speak(text, voice, words=words, rate=rate, pitch=pitch)
-    pcm = to_16_khz(speech.pcm, gain=chance.uniform(0.5, 0.9))
+    pcm = to_16_khz(speech.pcm, gain=rng.uniform(0.5, 0.9))
     columns = {
         "language": language,
         "speaker": voice,

@@ -95,13 +95,13 @@ class Sound:
     sample_rate: int
 
 
-def draw_scene(chance: random.Random) -> Scene:
-    """Draw a random scene; the same state of `chance` gives the same scene."""
+def draw_scene(rng: random.Random) -> Scene:
+    """Draw a random scene; the same state of `rng` gives the same scene."""
     return Scene(
-        shape=chance.choice(SHAPES),
-        colour=chance.choice(list(COLOURS)),
-        motion=chance.choice(list(MOTIONS)),
-        background=chance.choice(list(BACKGROUNDS)),
+        shape=rng.choice(SHAPES),
+        colour=rng.choice(list(COLOURS)),
+        motion=rng.choice(list(MOTIONS)),
+        background=rng.choice(list(BACKGROUNDS)),
     )
 
 

@@ -108,7 +108,7 @@ def test_a_part_cut_short_or_left_out_is_named_by_the_archives_fault(kind: type[
     short = {**parts, "v.tar.gz.part-05": parts["v.tar.gz.part-05"][:40_000]}
     good, (one,) = read(joined(list(short.values()), kind, list(short)))
     assert good == list(CORPUS.items())[: len(good)] and good and one.damaged
-    assert "'v.tar.gz.part-05' (part 5 of" in one.detail and "40,000 bytes, where others have 90,000" in one.detail
+    assert "'v.tar.gz.part-05' (part 5 of" in one.detail and "40,000 bytes, while others have 90,000" in one.detail
     less = {name: part for name, part in parts.items() if name != "v.tar.gz.part-06"}
     good, (one,) = read(joined(list(less.values()), kind, list(less)))
     assert good == list(CORPUS.items())[: len(good)] and good and one.damaged

@@ -302,16 +302,16 @@ def test_requests_keep_their_distance() -> None:
 def test_a_refusal_pauses_all_jobs_longer_each_time_and_then_closes_the_host() -> None:
     clock, notices = Clock(), list[str]()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=3), notices.append, clock=clock)
-    rate_limiter.refused("h", "bot_wall", asked_at=99.0)
+    rate_limiter.refused("h", "bot_wall", sent_at=99.0)
     assert rate_limiter.due("h") == 110.0
-    rate_limiter.refused("h", "bot_wall", asked_at=99.5)  # sent before the pause began
+    rate_limiter.refused("h", "bot_wall", sent_at=99.5)  # sent before the pause began
     assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
-    rate_limiter.refused("h", "bot_wall", asked_at=110.5)
+    rate_limiter.refused("h", "bot_wall", sent_at=110.5)
     assert rate_limiter.due("h") == 131.0
     assert rate_limiter.closed("h") == ""
     clock.now = 132.0
-    rate_limiter.refused("h", "rate_limited", asked_at=131.5)
+    rate_limiter.refused("h", "rate_limited", sent_at=131.5)
     assert rate_limiter.closed("h") == "rate_limited"
     assert rate_limiter.closed("other") == ""
     assert len(notices) == 3
@@ -320,10 +320,10 @@ def test_a_refusal_pauses_all_jobs_longer_each_time_and_then_closes_the_host() -
 def test_an_answer_between_two_refusals_resets_the_count() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=2), lambda text: None, clock=clock)
-    rate_limiter.refused("h", "bot_wall", asked_at=clock.now)
+    rate_limiter.refused("h", "bot_wall", sent_at=clock.now)
     rate_limiter.answered("h")
     clock.now = 120.0
-    rate_limiter.refused("h", "bot_wall", asked_at=119.0)
+    rate_limiter.refused("h", "bot_wall", sent_at=119.0)
     assert rate_limiter.closed("h") == ""
 
 
@@ -337,14 +337,14 @@ def test_soundfile_reads_what_was_encoded(host: Loopback, clips: Path, spool: Pa
 def test_a_host_that_is_unreachable_again_and_again_is_treated_like_a_refusal() -> None:
     clock = Clock()
     rate_limiter = RateLimiter(ClipOptions(backoff_s=10, max_refusals=2), lambda text: None, clock=clock)
-    rate_limiter.missed("h", "network", asked_at=99.0)
+    rate_limiter.missed("h", "network", sent_at=99.0)
     assert rate_limiter.due("h") == 0.0, "once may be chance"
     rate_limiter.answered("h")
-    rate_limiter.missed("h", "network", asked_at=99.0)
-    rate_limiter.missed("h", "timeout", asked_at=99.0)
+    rate_limiter.missed("h", "network", sent_at=99.0)
+    rate_limiter.missed("h", "timeout", sent_at=99.0)
     assert rate_limiter.due("h") == 110.0
     clock.now = 111.0
-    rate_limiter.missed("h", "network", asked_at=110.5)
+    rate_limiter.missed("h", "network", sent_at=110.5)
     assert (rate_limiter.closed("h"), rate_limiter.refusal) == ("network", "h: network")
     assert not rate_limiter.is_over, "a table of links may come to another host"
     assert rate_limiter.due("other") == 0.0
