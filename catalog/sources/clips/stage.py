@@ -199,7 +199,7 @@ class _Stage:
         reason = self._failures.get(identity)
         if reason == WITHDRAWN:
             return Rejection(
-                identity, WITHDRAWN, "removed with `store remove`, which left a tombstone", _uri(candidate)
+                identity, WITHDRAWN, "removed on request; `store remove` left a tombstone", _uri(candidate)
             )
         if reason is None or self._options.asks_again(reason):
             return None

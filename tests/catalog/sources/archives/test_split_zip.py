@@ -166,7 +166,7 @@ def test_one_volume_missing_is_named(make: Make, tmp_path: Path) -> None:
     for name in [next(iter(made)), "FreeSound.z03", list(made)[-2]]:
         one = fault({key: data for key, data in made.items() if key != name})
         assert one.reason == "truncated_archive" and f"{name} is missing" in one.detail
-        assert f"counts {len(made)} volumes" in one.detail
+        assert f"lists {len(made)} volumes" in one.detail
     one = fault({key: data for key, data in made.items() if key != "FreeSound.zip"})
     assert one.reason == "truncated_archive" and "FreeSound.zip is missing" in one.detail
 
@@ -185,7 +185,7 @@ def test_a_volume_too_many_is_counted() -> None:
     stale = {**{name: data for name, data in made.items() if name != "FreeSound.zip"}, "FreeSound.z99": b"x" * 65_536,
              "FreeSound.zip": made["FreeSound.zip"]}  # fmt: skip
     one = fault(stale)
-    assert f"counts {len(made)} volumes, {len(made) + 1} were given" in one.detail
+    assert f"lists {len(made)} volumes, {len(made) + 1} were given" in one.detail
 
 
 @every_maker
