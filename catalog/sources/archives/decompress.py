@@ -133,7 +133,7 @@ class DecompressedStream:
         self._thread.start()
 
     def take(self) -> bytes:
-        """The next piece, `b""` at the end.
+        """Return the next piece, `b""` at the end.
 
         Raises:
             ArchiveFault: The compressed data is damaged, truncated, or a bomb; all data before it was returned.

@@ -89,7 +89,7 @@ class JoinedStream(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """`size` bytes from here, across parts; fewer only at the end."""
+        """Read `size` bytes across parts; fewer only at the end."""
         pieces: list[bytes] = []
         left = size if size is not None and size >= 0 else None
         while left is None or left > 0:

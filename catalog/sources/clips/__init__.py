@@ -1,6 +1,6 @@
 """Media fetched clip by clip: direct links, and YouTube videos through yt-dlp.
 
-options.py        how clips are fetched
+options.py        options for fetching clips
 stage.py          stage between a reader and the store: takes candidates, yields candidates with files or rejections
 pool.py           the pool of download processes, and the queue of tasks
 process.py        one download process and its tasks; killed when it hangs

@@ -1,4 +1,4 @@
-"""How clips are fetched."""
+"""Options for fetching clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMES = ("http", "https", "socks4", "socks5", "socks5h")
 
 @dataclass(frozen=True, kw_only=True)
 class ClipOptions(Options):
-    """How clips are fetched.
+    """Options for fetching clips.
 
     Attributes:
         timeout_s: Time limit for one clip, in seconds; then its process is killed.

@@ -66,7 +66,7 @@ class WorkerPool:
                 self._give_up(process)
 
     def close(self) -> None:
-        """End every process."""
+        """Kill all processes."""
         for process in self._processes:
             process.kill()
         self._processes = []
