@@ -23,7 +23,7 @@ from .where import Expression
 
 ORDERS = ("source", "hash")
 SOME = "Which samples"
-DRAW = "A draw from all of them"
+DRAW = "Random or balanced draw"
 LIMITS = "When to stop"
 
 _EXTRA = re.compile(r"extra\.(.+)")

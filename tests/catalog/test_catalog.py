@@ -56,7 +56,7 @@ PROBLEMS = {
     "a missing key": ("license: CC0-1.0\n", "", 1, "license: this key is missing"),
     "a key twice": ("panel: S1", "panel: S1\npanel: S2", 4, "'panel' is there twice"),
     "another panel": ("panel: S1", "panel: S4", 3, "panel: "),
-    "another modality": ("modality: audio", "modality: smell", 1, "modality is one of"),
+    "another modality": ("modality: audio", "modality: smell", 1, "modality must be one of"),
     "text for a list": ("tasks: [asr]", "tasks: asr", 5, "tasks: "),
     "no task": ("tasks: [asr]", "tasks: []", 5, "tasks: "),
     "a language that is none": ("languages: [en]", "languages: [english language]", 6, "BCP 47"),

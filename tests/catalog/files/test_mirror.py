@@ -1,4 +1,4 @@
-"""A mirror answers for the original hosts, and nothing leaves it."""
+"""A mirror stands in for the original hosts, and no path leaves it."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_malformed_listing_is_refused_by_name(folder: Path, text: str, complai
 
 def test_a_huge_listing_is_refused(folder: Path, server: Loopback, client: HttpClient) -> None:
     (folder / "mirror.yaml").write_bytes(b"#" * (LISTING_BYTES + 1))
-    with pytest.raises(UsageError, match="more than"):
+    with pytest.raises(UsageError, match="larger than"):
         Mirror.open(folder)
 
 
