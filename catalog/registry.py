@@ -30,7 +30,7 @@ def card_paths(extra: Sequence[Path] = ()) -> dict[str, Path]:
     """Return the file of every card by name; the first folder that has a name wins."""
     for folder in extra:
         if not folder.is_dir():
-            raise UsageError(f"--cards {folder}: no such folder.")
+            raise UsageError(f"--cards {folder}: there is no such folder.")
     found: dict[str, Path] = {}
     for folder in card_folders(extra):
         for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
@@ -80,6 +80,6 @@ def lint(paths: Sequence[Path], *, extra: Sequence[Path] = ()) -> dict[Path, lis
     files: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise UsageError(f"{path}: no such file or folder.")
+            raise UsageError(f"{path}: there is no such file or folder.")
         files.extend(sorted(path.glob("*.yaml")) if path.is_dir() else [path])
     return {path: check_card(path)[0] for path in files or card_paths(extra).values()}

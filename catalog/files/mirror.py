@@ -79,7 +79,7 @@ class Mirror:
         root = Path(where).expanduser()
         if not root.is_dir():
             raise UsageError(
-                f"--mirror {text}: no such folder ({root.absolute()}).",
+                f"--mirror {text}: there is no such folder ({root.absolute()}).",
                 hint="Give the folder that contains <host>/<path>, or a URL beginning with http:// or https://.",
             )
         root = root.resolve()

@@ -59,7 +59,7 @@ def file_set_from(
             local=True,
         )
     if not path.is_file():
-        raise UsageError(f"--from {path}: no such file or folder.")
+        raise UsageError(f"--from {path}: there is no such file or folder.")
     if is_archive(path.name) or source.reader_name != "columns":
         file_set = _archive(path, source, tuple(splits), config, access)
         read_members = file_set.files

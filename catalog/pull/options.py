@@ -77,7 +77,7 @@ class PullOptions(Options):
     def check(self) -> None:
         self.subset.check_end(self.samples)
         if self.from_path is not None and not self.from_path.exists():
-            raise UsageError(f"--from {self.from_path}: no such file or folder.")
+            raise UsageError(f"--from {self.from_path}: there is no such file or folder.")
         if self.as_config is not None and self.from_path is None:
             raise UsageError("--as names the release in --from, so it needs --from.", hint="--from PATH --as NAME")
         if (self.evaluation is not None or self.list_file is not None) and self.subset.ids is not None:

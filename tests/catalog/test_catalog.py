@@ -71,7 +71,7 @@ PROBLEMS = {
     "a hub without a revision": (
         "archive: https://example.org/mine.tar.gz", "hub: a/b", 10, "needs `revision` and `files`"),
     "an archive over http": ("https://example.org", "http://example.org", 10, "https:// URL"),
-    "a short sum": ("    reader:", "    sha256: abc\n    reader:", 11, "no sha256 sum"),
+    "a short sum": ("    reader:", "    sha256: abc\n    reader:", 11, "not a sha256 checksum"),
     "an alias": ("languages: [en]", "languages: &l [en]\nnotes: *l", 6, "anchors and aliases"),
     "a tag that makes objects": ("title: Mine", "title: !!python/object/apply:os.system [ls]", 2, "invalid YAML"),
     "an unknown option of the reader": (
