@@ -1,19 +1,19 @@
-"""Datasets by name: from a card to samples in a store.
+"""The dataset catalog: from a card's name to samples in a store.
 
     triptych.catalog.list(panel="S1", task="asr")
     triptych.catalog.show("librispeech", samples=500)
 
-inventory.py  `list` and `show`: cards, with what the store holds of them
-registry.py   the cards there are
-cards/        one YAML file a dataset; presets/ name sets of them
-schema/       what a card may say
+inventory.py  `list` and `show`: cards, with counts from the store
+registry.py   finding and loading cards
+cards/        one YAML file per dataset; presets/ defines named sets of datasets
+schema/       the card format
 pull/         from a card to samples in the store
-subset/       which candidates
-files/        from names on a card to open streams
+subset/       which candidates a pull takes
+files/        from the file names on a card to open streams
 sources/      where raw files come from
-cost.py       what a pull would cost
-fetch.py      files into a mirror
-docs_page.py  docs/datasets.md
+cost.py       the estimated cost of a pull
+fetch.py      download a dataset's files into a mirror
+docs_page.py  generates docs/datasets.md
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = ["lint", "list", "show"]
 
 @described_by(ListOptions)
 def list(*, store: Path | str | None = None, **options: Unpack[ListArguments]) -> builtins.list[ListedCard]:
-    """The cards, with what is already in the store.
+    """List the cards, with the number of samples already stored.
 
     Args:
-        store: The store; default: `TRIPTYCH_STORE`, else `./store`. It need not be there.
+        store: The store; default: `TRIPTYCH_STORE`, else `./store`. It does not have to exist.
         {options}
     """
     from .inventory import list_cards
@@ -56,7 +56,7 @@ def show(
     cards: Sequence[Path | str] = (),
     store: Path | str | None = None,
 ) -> ShownCard:
-    """One card, what the store holds of it, and what a pull of so many samples would cost."""
+    """Return one card, its number of stored samples, and the estimated cost of pulling `samples` samples."""
     from .inventory import show_card
 
     configs = (config,) if isinstance(config, str) else tuple(config)
@@ -64,7 +64,7 @@ def show(
 
 
 def lint(paths: Sequence[Path | str] = (), *, cards: Sequence[Path | str] = ()) -> dict[Path, builtins.list[str]]:
-    """The problems of card files, or of all cards."""
+    """Return the problems of the given card files; default: all cards."""
     from .registry import lint as lint_cards
 
     return lint_cards([Path(path) for path in paths], extra=[Path(path) for path in cards])

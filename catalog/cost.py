@@ -1,13 +1,13 @@
-"""What a pull would cost, from the numbers on a card: no host is asked.
+"""Estimate the cost of a pull from the numbers on a card, without any network request.
 
-    bytes    = samples x (bytes of the whole / samples of the whole); where nobody wrote down the bytes, by the hours:
-               60 MB an hour of sound (LibriSpeech's FLAC), 500 MB an hour of video (about 1 Mbit/s), marked as rough
-    hours    = samples x (hours of the whole / samples of the whole)
-    requests = a listing and two reads for each file on the hub; one stream for each archive; one clip at a time where
-               the source is a table of links or videos
+    bytes    = samples x (total bytes / total samples); if the card has no bytes, derived from the hours and marked
+               rough: 60 MB per hour of audio (LibriSpeech's FLAC), 500 MB per hour of video (about 1 Mbit/s)
+    hours    = samples x (total hours / total samples)
+    requests = a listing and two reads per file on the hub; one stream per archive; one request per clip if the
+               source is a table of links or videos
 
-Bytes are those of the samples; an archive that cannot be read in part costs more. A number is `None` where the card
-lacks what it takes.
+The bytes count only the samples; an archive that cannot be read in part costs more. A value is `None` if the card
+lacks the numbers for it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ BYTES_AN_HOUR = {"audio": 60_000_000, "video": 500_000_000, "mixed": 500_000_000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The cost of pulling `samples` samples: bytes over the network, requests, and hours of media that are stored.
+    """The cost of pulling `samples` samples: bytes downloaded, requests, and hours of media stored.
 
-    `rough` says that the bytes were taken from the hours.
+    `rough` means that the bytes were derived from the hours.
     """
 
     samples: int | None
@@ -37,7 +37,7 @@ class Estimate:
 
 
 def estimate(card: Card, *, samples: int | None = None, configs: tuple[str, ...] = ()) -> Estimate:
-    """The cost by the first source of the card, for the whole dataset or for the first `samples`."""
+    """Estimate the cost with the card's first source, for the whole dataset or the first `samples` samples."""
     scale = scale_of(card, configs)
     count = samples if samples is not None else scale.samples
     if samples is not None and scale.samples is not None:
@@ -54,7 +54,7 @@ def estimate(card: Card, *, samples: int | None = None, configs: tuple[str, ...]
 
 
 def scale_of(card: Card, configs: tuple[str, ...]) -> Scale:
-    """The scale of the configurations, added up where the card has each; else that of the dataset."""
+    """Return the summed scale of the configurations if the card gives it for each; else the dataset's."""
     chosen = [card.configs[name].scale for name in configs if name in card.configs]
     if not chosen or not all(scale.samples or scale.hours for scale in chosen):
         return card.scale
@@ -66,12 +66,12 @@ def scale_of(card: Card, configs: tuple[str, ...]) -> Scale:
 
 
 def requests_for(source: SourceCard, card: Card, samples: int | None, configs: tuple[str, ...]) -> int | None:
-    """Requests of a pull; what a pattern of the hub stands for is only known to the hub and counts as one file."""
+    """Return the number of requests of a pull; a hub pattern counts as one file, as only the hub can expand it."""
     if source.synthetic is not None or source.manual is not None:
         return 0
     opened = [file for group in groups(source.named_files, list(card.splits), configs) for file in group.files]
     if samples is not None:
-        # The first group suffices for a small number.
+        # The first group is enough for a small number of samples.
         opened = list(next(iter(groups(source.named_files, list(card.splits), configs))).files) if opened else []
     files = sum(len(file.paths) for file in opened)
     if source.is_remote:

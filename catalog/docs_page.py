@@ -1,4 +1,4 @@
-"""`docs/datasets.md`, made from the cards: what there is of each dataset, and what of it was tested."""
+"""Generate `docs/datasets.md` from the cards: facts about each dataset, and what was tested."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from .schema.card import Card
 _PANELS = {"S1": "Audio (S1)", "S2": "Video (S2)", "S3": "Audio and video (S3)"}
 _HEAD = """# Datasets
 
-Every dataset of the catalog, by panel. This page is made from the cards: `triptych catalog list --markdown`.
+Every dataset in the catalog, by panel. This page is generated from the cards: `triptych catalog list --markdown`.
 
-*Gated* says that every source wants a form, a login or a copy of your own; `triptych catalog show NAME` tells which.
-*Tested* says on what the card's reader was run; *not tested* what nobody could try.
+*Gated* means that every source requires a form, a login or your own copy; `triptych catalog show NAME` says which.
+*Tested* names the data that the card's reader was run on; *not tested* names what could not be tried.
 """
 
 
 def datasets_page(cards: Sequence[Card]) -> str:
-    """The page as Markdown: a table and the details for each panel."""
+    """Return the page as Markdown: a table and the details for each panel."""
     parts = [_HEAD]
     for panel, title in _PANELS.items():
         of_panel = [card for card in cards if card.panel == panel]

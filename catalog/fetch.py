@@ -1,8 +1,8 @@
-"""`catalog fetch`: the files of a dataset into a mirror, for machines that have no internet themselves.
+"""`catalog fetch`: download the files of a dataset into a mirror, for machines without internet access.
 
-A mirror is a folder `<host>/<path>` with a `mirror.yaml` of checksums (see `mirror.py`). What lies there already and
-has the size and sum that were written down is not fetched again; an interrupted download goes on where it ended.
-Several fetches may write into one mirror at the same time: each file comes once, and none loses another's sums.
+A mirror is a folder `<host>/<path>` with a `mirror.yaml` of checksums (see `mirror.py`). A file that is already there
+with the recorded checksum is not downloaded again; an interrupted download resumes. Several fetches may write
+into one mirror at the same time: each file is downloaded once, and no process overwrites another's checksums.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..errors import UsageError
 from ..shards.store.lock import locked, shared
 from ..shards.strict_yaml import yaml_text
 from .files.access import Access
-from .files.file_set import by_hand
+from .files.file_set import manual_download_error
 from .files.mirror import LISTING, Mirror, mirror_key
 from .files.resolve import ResolvedFile, list_urls, resolve_files
 from .pull.history import History
@@ -36,12 +36,12 @@ from .sources.download.http import HttpClient
 from .sources.download.resumable import ResumableFile, download
 
 LISTED_EVERY_SECONDS = 10.0
-"""A fetch that is killed has at most this much in its mirror that nobody summed; it is summed by the next one."""
+"""How often `mirror.yaml` is written: a killed fetch loses at most this much of it; the next fetch adds the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorFile:
-    """One file to fetch: where it is now, what it is called in a mirror, and its sum where the card has one."""
+    """One file to fetch: its URL, its key in the mirror, and its checksum if the card has one."""
 
     url: str
     key: str
@@ -50,11 +50,11 @@ class MirrorFile:
 
 @dataclass(slots=True)
 class FetchResult:
-    """What a fetch did for one dataset.
+    """The result of fetching one dataset.
 
     Attributes:
-        files: Keys (`host/path`) of the files that the mirror holds now.
-        fetched, bytes: How many of them came just now, and their bytes.
+        files: Keys (`host/path`) of the dataset's files in the mirror.
+        fetched, bytes: Number of files downloaded by this call, and their total size.
     """
 
     dataset: str
@@ -68,11 +68,11 @@ class FetchResult:
 def files_to_fetch(
     name: str, *, options: PullOptions, scratch: Path
 ) -> tuple[SourceCard, list[MirrorFile], dict[str, str]]:
-    """What a pull of the dataset would read from hosts, and the commits that its repositories are at.
+    """Return the source, the files that a pull would read from hosts, and the commit of each hub repository.
 
     Raises:
         UsageError: No such card, split, configuration or source.
-        GateError: It is behind a gate, or must be got by hand.
+        GateError: The dataset is gated, or must be downloaded manually.
     """
     return _files_to_fetch(PullRequest.of(name, options), scratch)
 
@@ -80,7 +80,7 @@ def files_to_fetch(
 def _files_to_fetch(request: PullRequest, scratch: Path) -> tuple[SourceCard, list[MirrorFile], dict[str, str]]:
     source = request.sources(History())[0]
     if source.manual is not None:
-        raise by_hand(request.card, source)
+        raise manual_download_error(request.card, source)
     if source.named_files is None:
         raise UsageError(f"{request.card.name}: its source {source.kind} has no files to fetch.")
     check_gate(request.card, source)
@@ -94,7 +94,7 @@ def _files_to_fetch(request: PullRequest, scratch: Path) -> tuple[SourceCard, li
                 for file in _mirror_files(resolved, source):
                     found.setdefault(file.url, file)
         for each in request.card.evaluation.values():
-            # They are read through a mirror too, and are small.
+            # Evaluation lists are read through the mirror too, and are small.
             found.setdefault(each.url, MirrorFile(each.url, mirror_key(each.url), Expected(sha256=each.sha256)))
         return source, list(found.values()), dict(access.revisions)
 
@@ -102,7 +102,7 @@ def _files_to_fetch(request: PullRequest, scratch: Path) -> tuple[SourceCard, li
 def _mirror_files(resolved: ResolvedFile, source: SourceCard) -> Iterator[MirrorFile]:
     for url in resolved.urls:
         expected = resolved.expected if len(resolved.urls) == 1 else Expected()
-        # Whatever endpoint answers, a mirror knows the hub by its own name.
+        # A mirror stores hub files under huggingface.co, whichever endpoint served them.
         original = f"https://huggingface.co/{url.split('/', 3)[3]}" if resolved.revision else url
         yield MirrorFile(url, mirror_key(original), expected)
 
@@ -115,43 +115,43 @@ def fetch(
     progress: Callable[[int, int | None], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
 ) -> FetchResult:
-    """Fetch the files of a dataset into the mirror `to`, which is made where it is missing.
+    """Download the files of a dataset into the mirror `to`, which is created if it does not exist.
 
     Raises:
-        UsageError: No such card, split, configuration or source; no room.
-        GateError, NetworkError: As of a pull.
-        DamagedError: A file does not have the sum of the card; what came is deleted.
+        UsageError: No such card, split, configuration or source; not enough disk space.
+        GateError, NetworkError: As for a pull.
+        DamagedError: A file does not match the card's checksum; the download is deleted.
     """
     to = to.expanduser().absolute()
-    # Before anything is made: a card that does not exist leaves no folder behind.
+    # Before the folder is created: a wrong card name must not leave a folder behind.
     request = PullRequest.of(name, options or PullOptions())
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--to {to}: no folder can be made there: {error.strerror}.") from error
+        raise UsageError(f"--to {to}: cannot create the folder: {error.strerror}.") from error
     if Mirror.open(to).subset:
-        raise UsageError(f"{to} is a mirror of smaller stand-ins (subset); whole files do not belong there.")
+        raise UsageError(f"{to} is a mirror of smaller stand-ins (subset: true); original files do not belong there.")
     with _locked_mirror(to) as partial:
         source, files, revisions = _files_to_fetch(request, partial)
         result = FetchResult(name, f"{source.kind} {source.place}", str(to))
         listing = _Listing(to, revisions)
         if source.is_remote and on_notice is not None:
-            on_notice(f"{name}: these are its tables; the clips that they name stay on their own hosts")
+            on_notice(f"{name}: only the tables are fetched; the clips that they name stay on their own hosts")
         try:
             with HttpClient(tokens=request.tokens()) as client:
                 for file in files:
                     with _claimed(partial, file, on_notice) as claim:
-                        there = _sum_of(to / file.key, listing.known(file.key) or claim.sum, file.expected)
-                        if there is None:
+                        sha256 = _sum_of(to / file.key, listing.known(file.key) or claim.sum, file.expected)
+                        if sha256 is None:
                             done = download(client, file.url, partial, expected=file.expected, progress=progress,
                                             on_wait=on_notice, on_restart=on_notice)  # fmt: skip
                             claim.write(done.sha256)
                             _place(done.path, to / file.key)
-                            _forget(partial, file.url)
-                            there = done.sha256
+                            _discard_partial(partial, file.url)
+                            sha256 = done.sha256
                             result.fetched += 1
                             result.bytes += done.size
-                        listing.add(file.key, there)
+                        listing.add(file.key, sha256)
                     result.files.append(file.key)
         finally:
             listing.write()
@@ -165,7 +165,7 @@ def _place(fetched: Path, target: Path) -> None:
 
 @contextmanager
 def _locked_mirror(to: Path) -> Iterator[Path]:
-    """The folder for downloads; who leaves last deletes it."""
+    """Yield the folder for downloads; the last process to leave deletes it."""
     partial = to / ".partial"
     with shared(to / ".lock") as is_last:
         partial.mkdir(exist_ok=True)
@@ -175,7 +175,7 @@ def _locked_mirror(to: Path) -> Iterator[Path]:
 
 
 class _Claim:
-    """One process's hold on one file; its sum lies beside the lock, so that a killed fetch does not lose it."""
+    """One process's claim on one file; the checksum is stored beside the lock, so it survives a killed fetch."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -187,30 +187,30 @@ class _Claim:
 
 @contextmanager
 def _claimed(partial: Path, file: MirrorFile, on_notice: Callable[[str], None] | None) -> Iterator[_Claim]:
-    """One file at a time is looked for, fetched and put in its place by one process."""
+    """Hold the lock of a file, so that only one process checks, downloads and places it."""
 
-    def told(_: str) -> None:
+    def notice_wait(_: str) -> None:
         if on_notice is not None:
             on_notice(f"{file.key} is being fetched by another process; waiting for it.")
 
     name = hashlib.sha256(file.key.encode()).hexdigest()[:32]
-    with locked(partial / f"{name}.claim", purpose=f"fetch {file.key}", timeout_s=math.inf, on_wait=told):
+    with locked(partial / f"{name}.claim", purpose=f"fetch {file.key}", timeout_s=math.inf, on_wait=notice_wait):
         yield _Claim(partial / f"{name}.sum")
 
 
 class _Listing:
-    """The `mirror.yaml` of a mirror that others may be writing too: what is added here is laid over what is there."""
+    """The `mirror.yaml` of a mirror that other processes may also be writing: new entries are merged into the file."""
 
     def __init__(self, to: Path, revisions: dict[str, str]) -> None:
         self._to = to
         self._revisions = revisions
         self._sums: dict[str, str] = {}
-        self._there = Mirror.open(to)
+        self._current = Mirror.open(to)
         self._written = time.monotonic()
 
     def known(self, key: str) -> str | None:
-        """The sum that is written down for a file."""
-        return self._sums.get(key) or self._there.sums.get(key)
+        """Return the recorded SHA-256 of a file."""
+        return self._sums.get(key) or self._current.sums.get(key)
 
     def add(self, key: str, sha256: str) -> None:
         self._sums[key] = sha256
@@ -219,25 +219,25 @@ class _Listing:
 
     def write(self) -> None:
         with locked(self._to / ".lock.listing", purpose=f"write {LISTING}"):
-            there = Mirror.open(self._to)
-            _write_listing(self._to, there, {**there.sums, **self._sums}, self._revisions)
-        self._there = there
+            current = Mirror.open(self._to)
+            _write_listing(self._to, current, {**current.sums, **self._sums}, self._revisions)
+        self._current = current
         self._written = time.monotonic()
 
 
 def _sum_of(target: Path, known: str | None, expected: Expected) -> str | None:
-    """The SHA-256 of a file that is there as it should be; None for one that is not there, damaged or not known."""
+    """Return the SHA-256 of an intact file; None if it is missing, damaged or has no known checksum."""
     sha256 = expected.sha256 or known
     if not target.is_file() or (sha256 is None and expected.md5 is None):
         return None
     hasher = Hasher(expected)
     hasher.update_from(target)
     measured = hasher.measured()
-    is_right = measured.sha256 == sha256 if sha256 else measured.md5 == expected.md5
-    return measured.sha256 if is_right else None
+    is_intact = measured.sha256 == sha256 if sha256 else measured.md5 == expected.md5
+    return measured.sha256 if is_intact else None
 
 
-def _forget(partial: Path, url: str) -> None:
+def _discard_partial(partial: Path, url: str) -> None:
     target = ResumableFile(partial, url)
     if target.folder.is_dir():
         with target.locked():
@@ -246,7 +246,7 @@ def _forget(partial: Path, url: str) -> None:
 
 def _write_listing(to: Path, mirror: Mirror, sums: dict[str, str], revisions: dict[str, str]) -> None:
     document: dict[str, Any] = {
-        "about": mirror.about or "Files as their hosts serve them; made by `triptych catalog fetch`.",
+        "about": mirror.about or "Files as served by their hosts; created by `triptych catalog fetch`.",
         "subset": False,
         "sha256": dict(sorted(sums.items())),
     }

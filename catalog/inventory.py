@@ -1,4 +1,4 @@
-"""The cards of the catalog with what the store holds of them: `catalog list` and `catalog show`."""
+"""`catalog list` and `catalog show`: the cards, with the number of stored samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHOICE = "Which cards"
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions(Options):
-    """Which cards are listed."""
+    """Filters of `catalog list`."""
 
     panel: Annotated[
         str | None, Option("S1 (audio), S2 (video) or S3 (both).", CHOICE, flags=("--panel", "--group"))
@@ -25,14 +25,18 @@ class ListOptions(Options):
     modality: Annotated[str | None, Option("audio, video or mixed.", CHOICE)] = None
     task: Annotated[str | None, Option("asr, captioning, qa ...", CHOICE)] = None
     language: Annotated[str | None, Option("en, zh ...", CHOICE)] = None
-    license: Annotated[str | None, Option("Part of its name: cc-by.", CHOICE, flags=("--license", "--licence"))] = None
-    gated: Annotated[bool | None, Option("Behind a form, or free to pull.", CHOICE, flags=("--gated/--open",))] = None
+    license: Annotated[
+        str | None, Option("Part of the licence name: cc-by.", CHOICE, flags=("--license", "--licence"))
+    ] = None
+    gated: Annotated[
+        bool | None, Option("Only gated datasets, or only open ones.", CHOICE, flags=("--gated/--open",))
+    ] = None
     cards: Annotated[
-        tuple[Path, ...], Option("A folder of your own cards; they go before the others.", CHOICE, metavar="DIR")
+        tuple[Path, ...], Option("A folder of your own cards; they take precedence.", CHOICE, metavar="DIR")
     ] = ()
 
     def accepts(self, card: Card) -> bool:
-        """Whether a card is one of these."""
+        """Whether a card matches all filters."""
         return (
             (self.panel is None or card.panel == self.panel.upper())
             and (self.modality is None or card.modality == self.modality)
@@ -45,7 +49,7 @@ class ListOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class ListedCard:
-    """A card, and how many of its samples the store holds."""
+    """A card and its number of stored samples."""
 
     card: Card
     stored: int
@@ -59,18 +63,18 @@ class ListedCard:
         return f"<card {self.name}: {self.card.panel} {tasks}, {self.stored:,} stored>"
 
     def document(self) -> dict[str, Any]:
-        """All of it as plain values."""
+        """Return the fields as a JSON-compatible dict."""
         return self.card.model_dump(mode="json") | {"gated": self.card.is_gated, "stored": self.stored}
 
 
 @dataclass(frozen=True, slots=True)
 class ShownCard:
-    """One card, what the store holds of it, and what a pull would cost.
+    """One card, its number of stored samples, and the estimated cost of a pull.
 
     Attributes:
-        configs: The configurations that the costs are of.
-        costs: Of `all`, and of a `pull` of the number asked for.
-        alive: How much could still be had when it was asked for, by reason; None where nobody asked yet.
+        configs: The configurations that the costs are for.
+        costs: The cost of `all`, and of a `pull` of the requested number of samples.
+        alive: Availability of the clips at the last attempt, by reason; None if no clip has failed so far.
     """
 
     card: Card
@@ -83,14 +87,14 @@ class ShownCard:
         return f"<card {self.card.name}: {self.card.title}, {self.stored:,} stored>"
 
     def document(self) -> dict[str, Any]:
-        """All of it as plain values."""
+        """Return the fields as a JSON-compatible dict."""
         return self.card.model_dump(mode="json") | {
             "gated": self.card.is_gated, "stored": self.stored, "estimate": self.costs, "alive": self.alive
         }  # fmt: skip
 
 
 def list_cards(options: ListOptions, *, store: Path | str | None = None) -> list[ListedCard]:
-    """The cards that the options accept; a store need not be there."""
+    """Return the cards that match the options; the store does not have to exist."""
     from .registry import all_cards
 
     held = held_by_dataset(store)
@@ -107,7 +111,7 @@ def show_card(
     cards: tuple[Path, ...] = (),
     store: Path | str | None = None,
 ) -> ShownCard:
-    """One card, and what a pull of so many samples would cost.
+    """Return one card and the estimated cost of pulling `samples` samples.
 
     Raises:
         UsageError: There is no such card or configuration.
@@ -118,13 +122,13 @@ def show_card(
     card = get_card(name, extra=cards)
     if configs:
         card.chosen_configs(configs)
-    of = configs or tuple(each for each, config in card.configs.items() if config.default)
-    costs = {"all": estimate(card, configs=of), "pull": estimate(card, samples=samples, configs=of)}
-    return ShownCard(card, held_by_dataset(store).get(name, 0), of, costs, _alive(name, store))
+    chosen = configs or tuple(each for each, config in card.configs.items() if config.default)
+    costs = {"all": estimate(card, configs=chosen), "pull": estimate(card, samples=samples, configs=chosen)}
+    return ShownCard(card, held_by_dataset(store).get(name, 0), chosen, costs, _alive(name, store))
 
 
 def held_by_dataset(store: Path | str | None) -> dict[str, int]:
-    """Samples by dataset in the store, where there is one."""
+    """Return the number of stored samples by dataset; empty if there is no store."""
     from ..shards.query import connect
     from ..shards.store.store import Store, resolve
 

@@ -1,4 +1,7 @@
-"""The catalog: our cards, and the user's in `~/.config/triptych/cards` or `--cards DIR`, which go first."""
+"""Find and load cards: the bundled ones, and the user's own, which take precedence.
+
+The user's cards are in `~/.config/triptych/cards` or `--cards DIR`.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,13 @@ log = logging.getLogger("triptych")
 
 
 def card_folders(extra: Sequence[Path] = ()) -> list[Path]:
-    """Where cards are looked for, in order."""
+    """Return the folders to search for cards, in order."""
     config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
     return [*extra, config / "triptych" / "cards", Path(str(resources.files("triptych.catalog.cards")))]
 
 
 def card_paths(extra: Sequence[Path] = ()) -> dict[str, Path]:
-    """Name -> file of every card; the first folder that has a name wins."""
+    """Return the file of every card by name; the first folder that has a name wins."""
     for folder in extra:
         if not folder.is_dir():
             raise UsageError(f"--cards {folder}: there is no such folder.")
@@ -36,10 +39,10 @@ def card_paths(extra: Sequence[Path] = ()) -> dict[str, Path]:
 
 
 def get_card(name: str, *, extra: Sequence[Path] = ()) -> Card:
-    """The card of that name.
+    """Return the card with this name.
 
     Raises:
-        UsageError: There is none; the nearest names are suggested.
+        UsageError: There is none; the hint suggests the closest names.
     """
     paths = card_paths(extra)
     if name not in paths:
@@ -50,18 +53,18 @@ def get_card(name: str, *, extra: Sequence[Path] = ()) -> Card:
     try:
         stat = path.stat()
     except OSError:
-        return read_card(path)  # which says what is wrong with it
+        return read_card(path)  # raises an error that says what is wrong
     return _card(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=256)
 def _card(path: Path, mtime_ns: int, size: int) -> Card:
-    """A card is parsed once in a process, as long as its file stays as it is."""
+    """Cached: a card is parsed again only if its file changes."""
     return read_card(path)
 
 
 def all_cards(*, extra: Sequence[Path] = ()) -> list[Card]:
-    """Every card, by name; one with problems is told of and left out."""
+    """Return every card, sorted by name; invalid cards are logged and left out."""
     cards = []
     for path in card_paths(extra).values():
         problems, card = check_card(path)
@@ -73,7 +76,7 @@ def all_cards(*, extra: Sequence[Path] = ()) -> list[Card]:
 
 
 def lint(paths: Sequence[Path], *, extra: Sequence[Path] = ()) -> dict[Path, list[str]]:
-    """Problems by card file; folders stand for the cards in them, no paths for the whole catalog."""
+    """Return the problems by card file; a folder means all cards in it; default: the whole catalog."""
     files: list[Path] = []
     for path in paths:
         if not path.exists():

@@ -1,14 +1,14 @@
-"""From the names on a card to open streams of raw files, from a host, a mirror, a folder or a generator.
+"""From the file names on a card to open streams of raw files, from a host, a mirror, a folder or a generator.
 
-A file set is what is opened at once: the files of one split, one archive of a whole corpus, an unpacked tree. Making
-one touches at most a listing; the bytes come when `files()` is read. Its `fingerprint` says whether the same file set
-was read to its end before.
+A file set is opened as a whole: the files of one split, one archive of a whole corpus, an unpacked tree. Creating
+one reads at most a listing; the data is read by `files()`. Its `fingerprint` tells whether the same file set was
+already read to its end.
 
     access.py      how a pull reaches its sources: client, downloads, mirror, notices
-    file_set.py    what a source holds of the splits that are asked for
-    resolve.py     from the files that a card names to the files that a host has
-    mirror.py      a folder or URL that answers for the original hosts
-    open.py        from an address to the raw files that a reader gets
-    user_files.py  what the user already has: an archive, its tree, a folder of downloads
-    file_names.py  which configuration and split a file of the user is of
+    file_set.py    the file sets of a source for the requested splits
+    resolve.py     from the files named on a card to the files on a host
+    mirror.py      a folder or URL that stands in for the original hosts
+    open.py        from a URL to the raw files that a reader gets
+    user_files.py  the user's own copy: an archive, an unpacked tree, a folder of downloads
+    file_names.py  which configuration and split a user's file belongs to
 """

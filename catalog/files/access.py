@@ -1,4 +1,4 @@
-"""How a pull reaches its sources: the client, the folder for downloads, the mirror, and what the user must be told."""
+"""How a pull reaches its sources: the client, the download folder, the mirror, and notices for the user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .mirror import Mirror
 log = logging.getLogger("triptych")
 
 Accepts = Callable[[str], bool]
-"""Whether the reader has use for a file of that name."""
+"""Whether the reader reads a file of this name."""
 
 
 def accept_all(name: str) -> bool:
@@ -28,14 +28,14 @@ class Access:
     """How a pull reaches its sources.
 
     Attributes:
-        client: The HTTP layer.
-        partial: The store's folder for downloads.
-        mirror: Answers for the hosts, where given.
-        whole: Everything is wanted, so archives are verified before they are read.
-        asked: Splits were named; else those that a mirror of a subset lacks are passed over.
-        revisions: Commits that earlier pulls resolved, by repository: kept, so that a draw can grow.
-        progress: Told the bytes read so far of a file and its size.
-        notices: What the user must be told (fallbacks, restarted downloads).
+        client: The HTTP client.
+        partial: The store's download folder.
+        mirror: Stands in for the original hosts, if given.
+        whole: Everything is read, so archives are verified before they are read.
+        asked: Splits were named explicitly; if not, splits that a subset mirror lacks are skipped.
+        revisions: Commits resolved by earlier pulls, by repository; kept, so that a draw can grow.
+        progress: Called with the number of bytes read so far and the size of the file.
+        notices: Notices for the user (fallbacks, restarted downloads).
     """
 
     client: HttpClient
@@ -58,7 +58,7 @@ class Access:
 
 
 def password_of(source: SourceCard) -> str | None:
-    """The password of a source's archives, from the environment variable that its card names.
+    """Return the password of a source's archives, from the environment variable named on its card.
 
     Raises:
         UsageError: The variable is not set.

@@ -1,7 +1,7 @@
-"""Which configuration and split a file of a user is of, by the names that the card gives its files.
+"""Find the configuration and split of a user's file, by matching its path against the file names on the card.
 
-A copy of a hub repository holds `en-US/train-00000-of-00001.parquet`, and the card says `{config}/train-*.parquet`. Of
-a URL only the last part counts: that is what a download is called. Members of an archive are of what the archive is.
+A copy of a hub repository has `en-US/train-00000-of-00001.parquet`, and the card says `{config}/train-*.parquet`. Only
+the last part of a URL is matched, as downloads are named by it. Archive members inherit from the archive.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Named = tuple[str | None, str | None]
 
 
 class Naming:
-    """The names of a source's files.
+    """Matches paths against the names of a source's files.
 
     Args:
-        splits: All splits of the card: what stands for `{split}` must be one of them.
+        splits: All splits of the card; `{split}` matches only these.
     """
 
     def __init__(self, source: SourceCard, splits: Collection[str]) -> None:
@@ -34,20 +34,20 @@ class Naming:
         self.of = lru_cache(maxsize=256)(self._of)
 
     def _of(self, path: str) -> frozenset[Named]:
-        """What a path may be of; empty where the card names no such file."""
+        """Return the possible configurations and splits of a path; empty if the card names no such file."""
         return frozenset(named for pattern in self._patterns if (named := pattern.match(path)) is not None)
 
     def only(self, path: str) -> Named:
-        """What a path is of, as far as that is one thing."""
+        """Return the configuration and split of a path if they are unambiguous; else `(None, None)`."""
         found = self.of(path)
         return next(iter(found)) if len(found) == 1 else (None, None)
 
     def mark(self, stream: RawStream, root: str, configs: Sequence[str]) -> RawStream:
-        """The files with what their paths tell; those of other configurations are left out.
+        """Set the configuration and split of each file from its path; leave out other configurations.
 
         Args:
             root: The folder's own path, part of the path of every file.
-            configs: The wanted ones; empty where all are, or the corpus has none.
+            configs: The requested configurations; empty for all, or if the corpus has none.
         """
         for item in stream:
             if isinstance(item, Rejection) or not self._is_unwanted(item, root, configs):
@@ -66,7 +66,7 @@ class Naming:
 
 
 class _Pattern:
-    """A file of the card as a regular expression over the end of a path."""
+    """A file name on the card, as a regular expression that matches the end of a path."""
 
     def __init__(self, path: str, config: str | None, split: str | None, splits: Collection[str]) -> None:
         self._config, self._split, self._splits = config, split, splits
@@ -88,7 +88,7 @@ class _Pattern:
         self._regex = re.compile(f"(?:^|/){''.join(pieces)}{re.escape(path[position:])}$")
 
     def match(self, path: str) -> Named | None:
-        """Configuration and split of a path; None where it is not this file."""
+        """Return the configuration and split of a path; None if it does not match."""
         found = self._regex.search(path)
         if found is None:
             return None
@@ -101,9 +101,9 @@ class _Pattern:
 def _patterns(files: Any, splits: Collection[str]) -> Iterator[_Pattern]:
     configs: Sequence[str | None] = sorted(named_configs(files) or ()) or (None,)
     for config in configs:
-        of_config = files if config is None else files[config]
-        for split in sorted(named_splits(of_config) or ()) or (None,):
-            for file in all_files(of_config if split is None else of_config[split]):
-                # What a list names is not known without its host.
+        config_files = files if config is None else files[config]
+        for split in sorted(named_splits(config_files) or ()) or (None,):
+            for file in all_files(config_files if split is None else config_files[split]):
+                # The content of a list is only known to its host.
                 for path in (*file.paths, *filter(None, [file.name])) if not file.is_list else ():
                     yield _Pattern(file_of(path) if "://" in path else path, config, split, splits)

@@ -1,4 +1,4 @@
-"""File sets: for every configuration and split that is asked for, the files of a source that hold it."""
+"""File sets: the files of a source for each requested configuration and split."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .resolve import resolve_files
 
 @dataclass(slots=True)
 class FileSet:
-    """One thing to open.
+    """Files that are opened and read together.
 
     Attributes:
-        splits, config: What it holds, as far as the source says so itself.
-        place: For people: the URL, path or generator.
-        files: Opens it; may be called once. Files that the reader has no use for are passed over unread.
-        fingerprint: Equal for the same content, as far as that can be told without reading it.
-        urls: What it reads from hosts, in order.
-        bytes: Size, where known without reading.
-        local: Whether it lies on this machine.
-        seekable: Single members can be reached without reading what lies before them.
-        prepare: Starts what may run beside the set-up of the pull (the sum of a local archive).
-        discard: Deletes what was downloaded for it.
+        splits, config: What it contains, as far as the source says.
+        place: The URL, path or generator, for people.
+        files: Opens it; may be called once. Files that the reader does not accept are skipped unread.
+        fingerprint: Equal for the same content, as far as that is known without reading it.
+        urls: The URLs that it reads, in order.
+        bytes: Size, if known without reading.
+        local: Whether it is on this machine.
+        seekable: Single members can be read without reading everything before them.
+        prepare: Starts work that can run while the pull is set up (the checksum of a local archive).
+        discard: Deletes its downloads.
     """
 
     splits: tuple[str, ...]
@@ -50,41 +50,41 @@ class FileSet:
 def file_sets_of(
     source: SourceCard, card: Card, splits: Sequence[str], configs: Sequence[str], access: Access
 ) -> list[FileSet]:
-    """The file sets of a source that hold these splits, in the card's order.
+    """Return the file sets of a source for these splits, in the card's order.
 
     Raises:
         NotFound, NetworkError: The source cannot be reached.
-        GateError: It is behind a gate, or has to be got by hand.
+        GateError: The source is gated, or must be downloaded manually.
     """
     if source.synthetic is not None:
         return [_synthetic(source, splits)]
     if source.manual is not None:
-        raise by_hand(card, source)
+        raise manual_download_error(card, source)
     file_sets: list[FileSet] = []
-    lacking: dict[str, NotFound] = {}
+    missing: dict[str, NotFound] = {}
     for group in groups(source.named_files, splits, configs):
         try:
             file_sets.append(_file_set(source, group, access))
         except NotFound as error:
             if access.asked or access.mirror is None or not access.mirror.subset:
                 raise
-            lacking["/".join(filter(None, [group.config, ", ".join(group.splits)]))] = error
-    if lacking and not file_sets:
-        raise next(iter(lacking.values()))
-    if lacking:
-        access.notice(f"the mirror holds a subset; passed over: {', '.join(lacking)}")
+            missing["/".join(filter(None, [group.config, ", ".join(group.splits)]))] = error
+    if missing and not file_sets:
+        raise next(iter(missing.values()))
+    if missing:
+        access.notice(f"the mirror has only a subset; skipped: {', '.join(missing)}")
     return file_sets
 
 
-def by_hand(card: Card, source: SourceCard) -> GateError:
-    """What to get and where to put it, for a corpus that nobody may download by itself."""
+def manual_download_error(card: Card, source: SourceCard) -> GateError:
+    """Return the error that explains what to download manually, for a corpus that no program may download."""
     gate = card.gate_of(source)
-    said = f"{card.name} cannot be downloaded by a program. What to get: {(source.manual or '').rstrip('.')}."
+    message = f"{card.name} must be downloaded manually: {(source.manual or '').rstrip('.')}."
     if gate is not None:
-        said += f" What it takes: {gate.accept} ({gate.where})."
+        message += f" Requires: {gate.accept} ({gate.where})."
     if card.layout:
-        said += f" Its layout: {card.layout}."
-    return GateError(said, hint=f"get it, then: triptych catalog pull {card.name} --from PATH")
+        message += f" Expected layout: {card.layout}."
+    return GateError(message, hint=f"download it, then: triptych catalog pull {card.name} --from PATH")
 
 
 def _file_set(source: SourceCard, group: Group, access: Access) -> FileSet:

@@ -1,14 +1,14 @@
-"""A mirror answers for the original hosts: `<mirror>/<host>/<path>` stands for `https://<host>/<path>`.
+"""A mirror stands in for the original hosts: `<mirror>/<host>/<path>` replaces `https://<host>/<path>`.
 
-A mirror is a folder or a base URL. At its root may lie a `mirror.yaml`:
+A mirror is a folder or a base URL. It may have a `mirror.yaml` at its root:
 
     about: one sentence for people
-    subset: true                                # the files are smaller stand-ins
+    subset: true                                # the files are smaller stand-ins for the originals
     sha256: {www.openslr.org/resources/12/test-clean.tar.gz: 31f6...}
-    revisions: {owner/name: 71cacb...}          # the commit that a hub repository's files are of
+    revisions: {owner/name: 71cacb...}          # the commit of a hub repository's files
 
-Its checksums stand in for the card's. Every path, from a card or from `mirror.yaml`, is normalised and must stay
-under the mirror: one that climbs, is absolute, hides dots behind percent signs or follows a link out is refused.
+Its checksums replace the card's. Every path, from a card or from `mirror.yaml`, is normalised and must stay inside
+the mirror: paths with `..`, absolute paths, percent-encoded dots and links that lead out are refused.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 LISTING = "mirror.yaml"
 LISTING_BYTES = 4 * 1024 * 1024
-_CORRECT = "Correct the file, or remove it: a mirror works without one."
+_CORRECT = "Correct the file, or remove it: it is optional."
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?")
 WILD = re.compile(r"[*?\[]")
 HARMLESS_QUERY = re.compile(r"(download|dl)=(1|true)")
-"""Asks a host to send the file rather than a page about it; it does not choose the file."""
+"""A query that asks a host for the file instead of a web page; it does not select the file."""
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A folder or a base URL that answers for the original hosts. Made by `Mirror.open`.
+    """A folder or a base URL that stands in for the original hosts. Created by `Mirror.open`.
 
     Attributes:
         root: The folder, or None for a base URL.
-        base: The base URL without a slash at its end, or None for a folder.
-        about, subset: What `mirror.yaml` says.
+        base: The base URL without a trailing slash, or None for a folder.
+        about, subset: As in `mirror.yaml`.
         sums: SHA-256 by `host/path`.
         revisions: Commits by hub repository.
     """
@@ -61,14 +61,14 @@ class Mirror:
 
     @classmethod
     def open(cls, where: str | Path, *, client: HttpClient | None = None) -> Mirror:
-        """Open a mirror and read its `mirror.yaml`, where it has one.
+        """Open a mirror and read its `mirror.yaml`, if it has one.
 
         Args:
             where: A folder, or a base URL beginning with `http://` or `https://`.
-            client: Reads `mirror.yaml` from a base URL; one of its own where None.
+            client: Reads `mirror.yaml` from a base URL; default: a new client.
 
         Raises:
-            UsageError: No such folder, or a `mirror.yaml` that is not as described above.
+            UsageError: No such folder, or an invalid `mirror.yaml`.
             NetworkError: The base URL cannot be reached.
         """
         text = str(where)
@@ -80,21 +80,21 @@ class Mirror:
         if not root.is_dir():
             raise UsageError(
                 f"--mirror {text}: there is no such folder ({root.absolute()}).",
-                hint="Give the folder that holds <host>/<path>, or a URL beginning with http:// or https://.",
+                hint="Give the folder that contains <host>/<path>, or a URL beginning with http:// or https://.",
             )
         root = root.resolve()
         return cls(root, None, **_parsed(_read(root / LISTING), str(root / LISTING)))
 
     @property
     def name(self) -> str:
-        """The mirror as a user would write it."""
+        """The folder or URL of the mirror."""
         return self.base or str(self.root)
 
     def locate(self, url: str) -> Path | str:
-        """Where the mirror has a URL's file: a path in the folder, or a URL under the base.
+        """Return where the mirror stores the file of a URL: a path in the folder, or a URL under the base.
 
         Raises:
-            NotFound: The folder does not hold it, or the URL's query chooses the file. A base URL is not asked.
+            NotFound: The folder does not have it, or the URL's query selects the file. A base URL is not checked.
             UsageError: The path would leave the mirror.
         """
         key = mirror_key(url)
@@ -109,16 +109,16 @@ class Mirror:
         return path
 
     def has(self, url: str) -> bool:
-        """Whether the mirror is known to hold a URL's file; of a base URL, only what `mirror.yaml` lists is known."""
+        """Whether the mirror is known to have the file of a URL; for a base URL, whether `mirror.yaml` lists it."""
         key = mirror_key(url)
         return key in self.sums if self.root is None else self._inside(key).is_file()
 
     def sha256(self, url: str) -> str | None:
-        """The checksum that stands in for the card's, where `mirror.yaml` has one."""
+        """Return the checksum that replaces the card's, if `mirror.yaml` has one."""
         return self.sums.get(mirror_key(url))
 
     def glob(self, pattern: str) -> list[str]:
-        """The original URLs (`https://host/path`), sorted, whose files the mirror has and that match a pattern.
+        """Return the sorted original URLs (`https://host/path`) of the mirror's files that match a pattern.
 
         Args:
             pattern: `https://host/path` or `host/path`; `*` and `?` stay within a folder, `**` does not.
@@ -134,13 +134,13 @@ class Mirror:
             keys = [name for name in self.sums if matches.fullmatch(name)]
         else:
             raise UsageError(
-                f"{pattern}: the mirror {self.name} has no {LISTING} with sums, so it cannot be searched.",
+                f"{pattern}: the mirror {self.name} has no {LISTING} with checksums, so it cannot be searched.",
                 hint=f"Put a {LISTING} at its root, give the folder itself, or name the files.",
             )
         return [f"https://{name}" for name in sorted(keys)]
 
     def _walk(self, key: str) -> Iterator[str]:
-        """Keys of all files below the part of a pattern that names a folder."""
+        """Yield the keys of all files below the fixed folder prefix of a pattern."""
         assert self.root is not None
         fixed: list[str] = []
         for part in key.split("/")[:-1]:
@@ -162,39 +162,39 @@ class Mirror:
 
 
 def mirror_key(url: str, *, pattern: bool = False) -> str:
-    """`host/path` of a URL (or of `host/path` itself), decoded and normalised.
+    """Return the decoded and normalised `host/path` of a URL (or of `host/path` itself).
 
     Raises:
-        UsageError: It is no such URL, or its path would leave the mirror.
-        NotFound: Its query chooses the file, which a mirror cannot answer.
+        UsageError: It is not such a URL, or its path would leave the mirror.
+        NotFound: Its query selects the file, which a mirror cannot serve.
     """
     address = url if "://" in url else f"https://{url}"
     # A pattern's `?` is a wildcard, not a query.
     parts = urlsplit(address.replace("?", "%3F") if pattern else address)
     if parts.scheme not in ("http", "https") or not HOST.fullmatch(parts.netloc.lower()):
-        raise UsageError(f"{url}: not a URL a mirror can answer for.", hint="Expected https://<host>/<path>.")
+        raise UsageError(f"{url}: not a URL that a mirror can serve.", hint="Expected https://<host>/<path>.")
     if parts.query and not HARMLESS_QUERY.fullmatch(parts.query):
-        raise NotFound(f"{url}: a mirror cannot answer for a URL with a query.", hint="Choose another --source.")
+        raise NotFound(f"{url}: a mirror cannot serve a URL with a query.", hint="Choose another --source.")
     path = unquote(parts.path, errors="surrogateescape")
     segments = [part for part in path.split("/") if part not in ("", ".")]
     if any(part == ".." for part in segments):
-        raise _leaves(url, "it climbs out by '..'")
+        raise _leaves(url, "it contains '..'")
     if "\\" in path or "\0" in path or path.startswith("//"):
-        raise _leaves(url, "it holds a backslash, a null byte or an absolute path")
+        raise _leaves(url, "it contains a backslash, a null byte or an absolute path")
     if re.search(r"%(2e|2f|5c|00|25)", path, re.IGNORECASE):
-        raise _leaves(url, "it hides dots, slashes or percent signs behind percent signs")
+        raise _leaves(url, "it contains percent-encoded dots, slashes or percent signs")
     return "/".join([parts.netloc.lower(), *segments])
 
 
 def _leaves(url: str, why: str) -> UsageError:
     return UsageError(
-        f"{url}: refused, {why}.", hint="Paths must stay under the mirror; correct the card or the mirror."
+        f"{url}: refused, {why}.", hint="Paths must stay inside the mirror; correct the card or the mirror."
     )
 
 
 @lru_cache(maxsize=64)
 def glob_expression(pattern: str) -> re.Pattern[str]:
-    """A glob as a regular expression: `**/` any folders, `*` and `?` within one, `[...]` a set."""
+    """Return a glob as a regular expression: `**/` any folders, `*` and `?` within one, `[...]` a set."""
     pieces = re.split(r"(\*\*/|\*\*|\*|\?|\[!?[^\]/]+\])", pattern)
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return re.compile("".join(meaning.get(piece) or _literal_or_set(piece) for piece in pieces), re.DOTALL)
@@ -214,8 +214,8 @@ def _fetched(url: str, client: HttpClient | None) -> bytes | None:
     try:
         if client is not None:
             return client.read(url, limit=LISTING_BYTES)
-        with HttpClient() as own:
-            return own.read(url, limit=LISTING_BYTES)
+        with HttpClient() as new_client:
+            return new_client.read(url, limit=LISTING_BYTES)
     except NotFound:
         return None
 
@@ -226,12 +226,12 @@ def _read(path: Path) -> bytes | None:
     if not path.resolve().is_relative_to(path.parent):
         raise _leaves(str(path), "a link leads out of the mirror")
     if path.stat().st_size > LISTING_BYTES:
-        raise UsageError(f"{path}: more than {LISTING_BYTES:,} bytes.", hint="Split the mirror.")
+        raise UsageError(f"{path}: larger than {LISTING_BYTES:,} bytes.", hint="Split the mirror.")
     return path.read_bytes()
 
 
 def _parsed(listing: bytes | None, named: str) -> dict[str, Any]:
-    """The fields of a `mirror.yaml`, checked."""
+    """Parse and check a `mirror.yaml`; return its fields."""
     if listing is None:
         return {}
     document = _document(listing, named)

@@ -1,7 +1,7 @@
-"""Opening files: from an address, through a mirror or the network, to the raw files that a reader gets.
+"""Open files: from a URL, through a mirror or the network, to the raw files that a reader gets.
 
-An archive is opened as a stream of members, a Parquet file by ranges, anything else (a table, a list, a single media
-file) as the file it is. What a mirror folder holds is read where it lies.
+An archive is opened as a stream of members, a Parquet file by range requests, and anything else (a table, a list, a
+single media file) as a plain file. Files in a mirror folder are read in place.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from .access import Accepts, Access
 from .resolve import ResolvedFile, file_of
 
 VERIFY_FIRST_BYTES = 512 * 1024 * 1024
-"""A local file up to this size is verified before any of it is read, also when only some samples are wanted."""
+"""A local file up to this size is verified before it is read, even if only some samples are needed."""
 
 ARCHIVE = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst)|tbz2?|txz|zip|7z|aes\.tgz)$", re.IGNORECASE)
 SEEKABLE = re.compile(r"\.zip$", re.IGNORECASE)
-"""Archives of which single members can be read: their directory is at their end."""
+"""Archives whose members can be read individually, because they end with a directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveOptions:
-    """How the members of an archive are treated, and what every file of the file set shares."""
+    """How to read the members of an archive, and the split and configuration of the whole file set."""
 
     split: str | None
     config: str | None
@@ -49,7 +49,7 @@ def is_archive(name: str) -> bool:
 
 
 class FileOpener:
-    """Opens the files of one file set, each when its turn comes."""
+    """Opens the files of one file set, each one when it is needed."""
 
     def __init__(self, resolved: list[ResolvedFile], archive_options: ArchiveOptions, access: Access) -> None:
         self.resolved = resolved
@@ -58,20 +58,20 @@ class FileOpener:
         self._verifications: dict[tuple[str, ...], Verification] = {}
 
     def files(self, accepts: Accepts) -> RawStream:
-        """The raw files of all of them, in order."""
+        """Yield the raw files of the file set, in order."""
         for file in self.resolved:
             if is_archive(file.name) or accepts(file.name):
                 yield from self._marked(self._open(file, accepts))
 
     def prepare(self) -> None:
-        """Start the sum of the first local archive."""
+        """Start computing the checksum of the first file, if it is a local archive."""
         for file in self.resolved[:1]:
             where = self._where(file.urls[0])
             if isinstance(where, Path) and is_archive(file.name) and len(file.urls) == 1:
                 self._verification(file, where).start()
 
     def discard(self) -> None:
-        """Delete what was downloaded."""
+        """Delete the downloads."""
         self._discard(url for file in self.resolved for url in file.urls)
 
     def _discard(self, urls: Iterable[str]) -> None:
@@ -108,8 +108,8 @@ class FileOpener:
         return self._streamed_archive(file, where, expected, accepts)
 
     def _expected(self, file: ResolvedFile) -> Expected:
-        stand_in = self.access.mirror.sha256(file.urls[0]) if self.access.mirror is not None else None
-        return Expected(sha256=stand_in) if stand_in and len(file.urls) == 1 else file.expected
+        mirrored = self.access.mirror.sha256(file.urls[0]) if self.access.mirror is not None else None
+        return Expected(sha256=mirrored) if mirrored and len(file.urls) == 1 else file.expected
 
     # ---- on this machine
 
@@ -141,14 +141,14 @@ class FileOpener:
 
     def _fetched_archive(self, file: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
         opened, done = self._fetch(url, expected)
-        is_doubtful = False
+        is_damaged = False
         try:
             with opened as stream:
                 for item in self._members(stream, file, self._pinned(file, f"sha256:{done.sha256}"), accepts):
-                    is_doubtful |= isinstance(item, Rejection) and item.damaged
+                    is_damaged |= isinstance(item, Rejection) and item.damaged
                     yield item
         finally:
-            if is_doubtful and not (expected.sha256 or expected.md5):
+            if is_damaged and not (expected.sha256 or expected.md5):
                 # Otherwise every later run would read the damaged copy again.
                 self._discard(file.urls)
 
@@ -166,7 +166,7 @@ class FileOpener:
                 yield item
 
     def _ranged_archive(self, file: ResolvedFile, url: str, expected: Expected, accepts: Accepts) -> RawStream:
-        """Only the members that are wanted are fetched; each has a sum of its own in the archive."""
+        """Download only the needed members; the archive has a checksum for each."""
         try:
             ranges = self._range_file(url)
         except RangesIgnored:
@@ -176,7 +176,7 @@ class FileOpener:
         yield from self._members(cast("BinaryIO", ranges), file, self._pinned(file, state), accepts)
 
     def _remote_file(self, file: ResolvedFile, url: str, expected: Expected) -> RawFile:
-        """A table or Parquet file: Parquet by ranges where it cannot be verified whole, all others fetched."""
+        """Open a table or Parquet file: Parquet by ranges if it cannot be verified whole; others are downloaded."""
         if file.name.endswith(".parquet") and not (expected.sha256 and self.access.whole):
             return RawFile(file.name, file.urls[0], file.revision or url, None, lambda: self._ranged(url))
         path, done = self._downloaded(url, expected)
@@ -188,11 +188,11 @@ class FileOpener:
         try:
             return cast("BinaryIO", self._range_file(url, cache))
         except RangesIgnored as error:
-            self.access.notice(f"{error.message} It is fetched first.")
+            self.access.notice(f"{error.message} The whole file is downloaded first.")
             return self._fetch(url, Expected())[0]
 
     def _range_file(self, url: str, cache: int = CACHE_BYTES) -> RangeFile:
-        """A file read by ranges, tried at its end. Raises RangesIgnored where the host sends it whole."""
+        """Open a file by ranges and test-read its end. Raises RangesIgnored if the host ignores ranges."""
         ranges = RangeFile(self.access.client, url, cache=cache)
         ranges.seek(max(0, ranges.size - 8))
         ranges.read(8)
@@ -200,23 +200,23 @@ class FileOpener:
         return ranges
 
     def _joined(self, file: ResolvedFile, expected: Expected, accepts: Accepts) -> RawStream:
-        """Parts that are one file byte after byte: each is opened when its turn comes, or reached by ranges."""
+        """Read parts as one concatenated file: each is opened when it is needed, or read by ranges."""
         seekable = SEEKABLE.search(file.name) is not None
-        # All parts are open at once: they share the memory of one.
+        # All parts are open at once, so they share the cache of one file.
         cache = max(4 * BLOCK_BYTES, CACHE_BYTES // len(file.urls)) if seekable else None
         openers = [self._part_opener(url, cache) for url in file.urls]
-        doubtful: tuple[str, ...] = ()
+        damaged: tuple[str, ...] = ()
         try:
             with closing(JoinedStream(openers, [file_of(url) for url in file.urls])) as stream:
                 state = self._joined_state(stream, file, expected)
                 for item in self._members(cast("BinaryIO", stream), file, self._pinned(file, state), accepts):
                     if isinstance(item, Rejection) and item.damaged:
-                        # Damage shows where it is, or where the part after it begins.
-                        doubtful = file.urls[max(0, stream.current - 1) : stream.current + 1]
+                        # Damage is detected in the damaged part, or at the start of the next one.
+                        damaged = file.urls[max(0, stream.current - 1) : stream.current + 1]
                     yield item
         finally:
             if not (expected.sha256 or expected.md5):
-                self._discard(doubtful)
+                self._discard(damaged)
 
     def _part_opener(self, url: str, cache: int | None) -> Callable[[], BinaryIO]:
         access, where = self.access, self._where(url)
@@ -238,9 +238,9 @@ class FileOpener:
         return path.open("rb")
 
     def _joined_state(self, stream: JoinedStream, file: ResolvedFile, expected: Expected) -> str:
-        """Which file the parts make: its sum, where everything is wanted and the card has one to compare with."""
-        stands_in = self.access.mirror is not None and any(map(self.access.mirror.sha256, file.urls))
-        if stands_in or not self.access.whole or not (expected.sha256 or expected.md5):
+        """Identify the joined file: by its checksum, if everything is read and the card has one to verify against."""
+        is_mirrored = self.access.mirror is not None and any(map(self.access.mirror.sha256, file.urls))
+        if is_mirrored or not self.access.whole or not (expected.sha256 or expected.md5):
             return f"{len(file.urls)} parts"
         hasher = Hasher(expected)
         while data := stream.read(READ_BYTES):
@@ -269,8 +269,8 @@ class FileOpener:
         return done.path, done
 
     def _drop_changed(self, url: str) -> None:
-        """Forget a whole download that no sum pins, where the host has another file by now: rows of a new archive
-        must not get the texts of an old table."""
+        """Delete a finished download without a checksum if the file on the host has changed: rows of a new archive must
+        not get the texts of an old table."""
         target = ResumableFile(self.access.partial, url)
         if not target.final.is_file():
             return
@@ -279,35 +279,35 @@ class FileOpener:
         except (NotFound, GateError):
             raise
         except NetworkError:
-            return  # The host is away: what is here may be all that is wanted.
+            return  # The host is unreachable: the existing download may be enough.
         with target.locked(self.access.notice):
             if target.final.is_file() and not target.is_of(remote):
-                self.access.notice(f"{url}: the file on the host has changed; it is fetched again.")
+                self.access.notice(f"{url}: the file on the host has changed; downloading it again.")
                 target.discard()
 
     def _fetch(self, url: str, expected: Expected) -> tuple[BinaryIO, Downloaded]:
-        """A file brought here whole and checked, open for reading."""
+        """Download and verify a whole file; return it open for reading."""
         while True:
             path, done = self._downloaded(url, expected)
             try:
                 return path.open("rb"), done
             except FileNotFoundError:
-                # Another pull read the same download to its end and deleted it: it is fetched again.
+                # Another pull finished with the same download and deleted it: download it again.
                 continue
 
 
 def open_later(path: Path) -> Callable[[], BinaryIO]:
-    """Opens a file when its turn comes."""
+    """Return a function that opens a file."""
     return lambda: path.open("rb")
 
 
 def local_file(path: Path, name: str, uri: str, revision: str, split: str | None = None) -> RawFile:
-    """A file on this machine as a raw file."""
+    """Return a file on this machine as a raw file."""
     return RawFile(name, uri, revision, path.stat().st_size, lambda: path.open("rb"), path=path, split=split)
 
 
 def fingerprint_of(files: list[ResolvedFile], access: Access) -> tuple[str, int | None]:
-    """What tells these files from others, and their size where all of them lie on this machine."""
+    """Return an identifier of these files, and their total size if all of them are on this machine."""
     marks: list[str] = []
     size: int | None = 0
     for file in files:

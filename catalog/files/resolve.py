@@ -1,4 +1,4 @@
-"""From the files that a card names to the files that a host has: listings of the hub, lists of URLs, joined parts."""
+"""Resolve the files named on a card to files on a host: hub listings, lists of URLs, joined parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..sources.hub import hub_listing, hub_url
 from .access import Access
 from .mirror import glob_expression
 
-_BY_HAND = "fetch what it names yourself, then: --from PATH"
+_BY_HAND = "download the files it lists yourself, then: --from PATH"
 LIST_BYTES = 16 * 1024 * 1024
 _WILD = re.compile(r"[*?\[]")
 _SUMMED = re.compile(r"([0-9a-f]{32})\s+([^/\s]\S*)")
@@ -29,13 +29,13 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedFile:
-    """One file to open, whole: a table, a Parquet file, an archive.
+    """One file to open: a table, a Parquet file, an archive.
 
     Attributes:
         name: As the reader sees it: the path in the repository, or the last part of the URL.
-        urls: The original addresses; several are joined byte after byte.
-        expected: Sums on the card, of the joined whole.
-        revision: What pins it: a commit; None where only its own sum can.
+        urls: The original URLs; several are concatenated.
+        expected: Checksums from the card, of the concatenated file.
+        revision: The commit that pins it; None if only a checksum can.
     """
 
     name: str
@@ -45,11 +45,11 @@ class ResolvedFile:
 
 
 def resolve_files(source: SourceCard, group: Group, access: Access) -> list[ResolvedFile]:
-    """The files of a group, in order.
+    """Return the files of a group, in order.
 
     Raises:
         NotFound: One of them does not exist.
-        NetworkError, GateError: A listing cannot be had.
+        NetworkError, GateError: A listing is not available.
     """
     split = group.splits[0] if len(group.splits) == 1 else None
     found: list[ResolvedFile] = []
@@ -64,12 +64,12 @@ def resolve_files(source: SourceCard, group: Group, access: Access) -> list[Reso
             found.append(_resolved(source, file.name or file_of(file.paths[0]), file.paths, split, None))
     if not found:
         lists = ", ".join(list_urls(group))
-        raise NotFound(f"{lists}: nothing is listed there.", hint="look at it in a browser, or choose another --source")
+        raise NotFound(f"{lists}: the list is empty.", hint="check it in a browser, or choose another --source")
     return found
 
 
 def list_urls(group: Group) -> list[str]:
-    """URLs of the lists that a group's files stand in."""
+    """Return the URLs of the lists that name a group's files."""
     return [file.paths[0] for file in group.files if file.is_list]
 
 
@@ -85,7 +85,7 @@ def _resolved(
 
 
 def file_of(url: str) -> str:
-    """What a downloaded file would be called: the last part of the URL's path, as it reads."""
+    """Return the name of a downloaded file: the decoded last part of the URL's path."""
     return unquote(urlsplit(url).path).rsplit("/", 1)[-1]
 
 
@@ -93,7 +93,7 @@ def file_of(url: str) -> str:
 
 
 def _listed(source: SourceCard, file: FileCard, split: str | None, access: Access) -> Iterator[ResolvedFile]:
-    """The URLs of a text file, one a line; what a URL may not hold as it stands is quoted."""
+    """Yield the files of a list of URLs, one per line; characters not allowed in a URL are quoted."""
     text = _text(file.paths[0], access)
     for number, line in enumerate(text.split("\n"), start=1):
         url, where = line.strip(), f"{file.paths[0]}: line {number}"
@@ -104,25 +104,25 @@ def _listed(source: SourceCard, file: FileCard, split: str | None, access: Acces
             continue
         _check_listed(url, file.paths[0], where)
         resolved = _resolved(source, file_of(url), (quote(url, safe=":/?&=%+,;@~"),), split, None)
-        if url.startswith("http://") and not _has_sum(resolved) and not _of_one_host(url, file.paths[0]):
-            raise UsageError(f"{where}: refused, {url[:80]!r} is not https, and the card has no sum of it.",
+        if url.startswith("http://") and not _has_sum(resolved) and not _is_same_host(url, file.paths[0]):
+            raise UsageError(f"{where}: refused, {url[:80]!r} is not https, and the card has no checksum for it.",
                              hint=_BY_HAND)  # fmt: skip
         yield resolved
 
 
-def _check_listed(url: str, of: str, where: str) -> None:
-    """A list is its host's word alone: it may lead anywhere but into this machine's network, its own host excepted."""
+def _check_listed(url: str, list_url: str, where: str) -> None:
+    """Refuse URLs into this machine's private network, except to the host of the list: a list is untrusted."""
     try:
         address = urlsplit(url)
     except ValueError as error:
         raise UsageError(f"{where}: expected a URL, got {url[:80]!r}: {error}.") from error
     if address.scheme not in ("https", "http") or not address.hostname:
         raise UsageError(f"{where}: expected a URL (https://host/path), got {url[:80]!r}.")
-    if _is_private(address.hostname) and not _of_one_host(url, of):
-        raise UsageError(f"{where}: refused, {url[:80]!r} leads into this machine's own network.", hint=_BY_HAND)
+    if _is_private(address.hostname) and not _is_same_host(url, list_url):
+        raise UsageError(f"{where}: refused, {url[:80]!r} leads into this machine's private network.", hint=_BY_HAND)
 
 
-def _of_one_host(url: str, other: str) -> bool:
+def _is_same_host(url: str, other: str) -> bool:
     return urlsplit(url)[:2] == urlsplit(other)[:2]
 
 
@@ -138,10 +138,10 @@ def _is_private(host: str) -> bool:
 
 
 def _of_base(file: FileCard, line: str, where: str) -> Iterator[ResolvedFile]:
-    """The file of a line `<md5> <path>`, where the path is one of those that are meant."""
+    """Yield the file of a line `<md5> <path>`, if the path matches the pattern."""
     found = _SUMMED.fullmatch(line)
     if found is None or ".." in found[2].split("/"):
-        raise UsageError(f"{where}: expected an MD5 sum and a path, got {line[:80]!r}.")
+        raise UsageError(f"{where}: expected an MD5 checksum and a path, got {line[:80]!r}.")
     if fnmatch.fnmatchcase(found[2], file.matching):
         url = f"{str(file.base).rstrip('/')}/{quote(found[2])}"
         yield ResolvedFile(file_of(url), (url,), Expected(md5=found[1]))
@@ -157,7 +157,7 @@ def _text(url: str, access: Access) -> str:
 
 
 def _revision(source: SourceCard, access: Access) -> str:
-    """The commit to read: the card's, one that an earlier pull resolved, the mirror's, or the branch's as of now."""
+    """Return the commit to read: from the card, an earlier pull, the mirror, or the current head of the branch."""
     repo, pinned = str(source.hub), str(source.revision)
     if _COMMIT.fullmatch(pinned):
         return pinned
@@ -183,12 +183,12 @@ def _of_hub(
 
 
 def in_number_order(name: str) -> list[tuple[str, int]]:
-    """A key for sorting by which part 100 comes after part 99: `a.z99`, `a.z100`, `a.zip`."""
+    """Return a natural sort key, by which part 100 comes after part 99: `a.z99`, `a.z100`, `a.zip`."""
     return [(text, int(number or 0)) for text, number in re.findall(r"(\D+|^)(\d*)", name)]
 
 
 def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list[str], str]:
-    """Original URLs of the files that match, and the revision that they were found at."""
+    """Return the original URLs of the matching files, and the revision at which they were found."""
     if access.mirror is None:
         names = hub_listing(repo, revision).names
         expression = glob_expression(pattern)
@@ -207,13 +207,13 @@ def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list
         if urls:
             if candidate != revision:
                 access.notice(
-                    f"the mirror has {repo} at {candidate}, not at the pinned revision {revision[:12]}; it is verified "
-                    "by mirror.yaml where that has a sum"
+                    f"the mirror has {repo} at {candidate}, not at the pinned revision {revision[:12]}; its files are "
+                    "verified only where mirror.yaml has a checksum"
                 )
             return urls, candidate
-    at = "at main" if revision == "main" else f"neither at {revision[:12]} nor at main"
+    tried = "at main" if revision == "main" else f"neither at {revision[:12]} nor at main"
     raise NotFound(
-        f"the mirror {access.mirror.name} has no file {pattern} of {repo}, {at}.",
+        f"the mirror {access.mirror.name} has no file {pattern} of {repo}, {tried}.",
         hint="copy it there, or choose another --source",
     )
 

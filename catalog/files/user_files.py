@@ -1,7 +1,7 @@
-"""What the user already has, as a file set: an archive, its unpacked tree, or a folder of downloads.
+"""The user's own copy as a file set: an archive, its unpacked tree, or a folder of downloads.
 
-Neither a gate nor the network is touched. A folder that holds archives as they were downloaded is read like an
-unpacked tree, with those archives opened in place; files that are parts of one archive are joined by the card's names.
+No gate is checked and no network is used. A folder of downloaded archives is read like an unpacked tree, with the
+archives opened in place; the parts of a split archive are joined by their names on the card.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def file_set_from(
     *,
     known: Collection[str] = (),
 ) -> FileSet:
-    """One file set of files that the user already has.
+    """Return the user's own files as one file set.
 
     Args:
         known: All splits of the card.
 
     Raises:
-        UsageError: There is nothing at `path`, or it cannot be told which split it is.
+        UsageError: `path` does not exist, or its split is unknown.
     """
     path = path.expanduser().absolute()
     config = configs[0] if len(configs) == 1 else None
@@ -62,20 +62,20 @@ def file_set_from(
         raise UsageError(f"--from {path}: there is no such file or folder.")
     if is_archive(path.name) or source.reader_name != "columns":
         file_set = _archive(path, source, tuple(splits), config, access)
-        members_of = file_set.files
-        file_set.files = lambda accepts: mark(naming.mark(members_of(accepts), str(path.parent), configs))
+        read_members = file_set.files
+        file_set.files = lambda accepts: mark(naming.mark(read_members(accepts), str(path.parent), configs))
         return file_set
-    of_config, of_split = naming.only(str(path))
-    if of_split in splits:
-        splits, config = (str(of_split),), of_config or config
+    named_config, named_split = naming.only(str(path))
+    if named_split in splits:
+        splits, config = (str(named_split),), named_config or config
     if len(splits) != 1:
-        raise UsageError(f"--from {path}: which split is it? Add --split, one of {', '.join(splits)}.")
+        raise UsageError(f"--from {path}: the split is unknown. Add --split, one of {', '.join(splits)}.")
     return FileSet(tuple(splits), str(path), lambda accepts: _one_file(path, splits[0], config),
                 file_fingerprint(path), config=config, bytes=path.stat().st_size, local=True)  # fmt: skip
 
 
 def _marked(stream: RawStream, *, split: str | None, config: str | None) -> RawStream:
-    """Files that do not say what they are of are of what the user asked for, where that is one thing."""
+    """Set the requested split and configuration, if there is only one, on files that have none."""
     for item in stream:
         if isinstance(item, RawFile):
             item.split = item.split or split
@@ -91,7 +91,7 @@ def _one_file(path: Path, split: str, config: str | None) -> Iterator[RawFile]:
 
 def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: str | None, access: Access) -> FileSet:
     size = path.stat().st_size
-    # Who got an archive by hand got the official one; a file of the name of a downloadable one may be a subset.
+    # A manual download is the official archive; a file named like a downloadable archive may be a subset of it.
     known = source.sum_of("sha256", path.name, None) if source.manual is not None else None
     verification = Verification(path, Expected(sha256=known)) if access.whole or size <= VERIFY_FIRST_BYTES else None
 
@@ -112,7 +112,7 @@ def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: st
 
 
 def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
-    """The files of a folder; joined archives come after the other files, as their parts are read nowhere else."""
+    """Yield the files of a folder; joined archives come last, as their parts are not read on their own."""
     joins = _joins(source)
     nested = (*source.nested, *_downloaded_names(source))
     yield from tree(
@@ -124,7 +124,7 @@ def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> R
 
 
 def _password(root: Path, source: SourceCard) -> str | None:
-    """The password, where a folder has archives that may need one: an unpacked tree needs none."""
+    """Return the password if a folder has archives that may need one; an unpacked tree needs none."""
     if source.password is None:
         return None
     encrypted = any(path.name.lower().endswith((".aes.tgz", ".7z", ".zip")) for path in root.rglob("*"))
@@ -137,7 +137,7 @@ def _joins(source: SourceCard) -> list[FileCard]:
 
 
 def _downloaded_names(source: SourceCard) -> tuple[str, ...]:
-    """Patterns of the archives that the card names: a folder of downloads may hold them as they came."""
+    """Return patterns of the archives named on the card, which a folder of downloads may contain."""
     if source.named_files is None:
         return ()
     single = [file for file in all_files(source.named_files) if file.name is None]
@@ -173,4 +173,4 @@ def _joined(
 
 
 def _nothing() -> None:
-    """For file sets that have nothing to prepare."""
+    """Do nothing: for file sets without preparation."""

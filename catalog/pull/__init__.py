@@ -1,15 +1,15 @@
 """`catalog pull`: from a card's name to samples in the store.
 
-options.py          what can be said of a pull
-request.py          what of a card the options mean: made once, handed from stage to stage
-pull.py             the pull on one page: start here
-sources.py          which sources may be tried, in order
-candidates.py       the stages' contract; files to candidates, clips to media
-draw.py             a draw: the source is listed, then the drawn candidates are read
-stored.py           what the store holds of the dataset
-history.py          what earlier pulls tell this one
-record.py           what this one writes down for the next
+options.py          the options of a pull
+request.py          a card plus options, resolved once and passed from stage to stage
+pull.py             the whole pull in one file: start here
+sources.py          which sources to try, in order
+candidates.py       the interface of the stages; from files to candidates, from clips to media
+draw.py             a draw: list the source, then read the drawn candidates
+stored.py           queries of the store about one dataset
+history.py          what earlier pulls recorded
+record.py           what this pull records for later ones
 plan.py             `--dry-run`
 batch.py            several datasets: panels, modalities, presets
-evaluation_list.py  `--list`: the samples that somebody evaluates on, with their references
+evaluation_list.py  `--list`: the samples of a published evaluation list, with their references
 """

@@ -1,7 +1,7 @@
 """Several datasets in one pull: by name, by panel or modality, or by a preset.
 
-A panel or modality stands for every dataset of it that can be had without a form: what cannot is passed over and said
-so before any work. A preset shares its number of samples out over the datasets of each panel.
+A panel or modality means all of its datasets that are available without a form; the others are skipped and reported
+before any work starts. A preset divides its number of samples among the datasets of each panel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PullItem:
     source: str | None = None
 
     def options(self, given: PullOptions) -> PullOptions:
-        """The options of its pull: its own number, and what it says itself where nothing was given for all."""
+        """Return the options of its pull: its own number of samples, and its own values if none were given for all."""
         return given.changed(
             samples=self.samples,
             splits=given.splits or self.splits,
@@ -48,7 +48,7 @@ class PullItem:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A dataset that is not pulled, and what would have to be done first."""
+    """A dataset that is not pulled, and what the user has to do first."""
 
     name: str
     why: str
@@ -56,7 +56,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class PulledSet:
-    """What became of several datasets: results of those that were pulled, errors of those that failed, by name."""
+    """The outcome for several datasets: the results of those pulled, and the errors of those that failed, by name."""
 
     pulled: list[PullResult]
     failed: dict[str, TriptychError]
@@ -70,7 +70,7 @@ class _Entry(CardModel):
 
 
 class Preset(CardModel):
-    """A named set; `samples` is for each panel."""
+    """A named set of datasets; `samples` is per panel."""
 
     about: str
     samples: int = Field(gt=0)
@@ -82,7 +82,7 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str) -> Preset:
-    """Raises UsageError where there is no such preset, or it is malformed."""
+    """Read a preset. Raises UsageError if it does not exist or is malformed."""
     if name not in preset_names():
         raise UsageError(f"There is no preset {name!r}. Presets: {', '.join(preset_names())}.")
     try:
@@ -93,7 +93,7 @@ def read_preset(name: str) -> Preset:
 
 
 def preset_items(name: str, *, samples: int | None) -> list[PullItem]:
-    """The items of a preset: `samples` (or its own number) for each panel, shared out evenly."""
+    """Return the items of a preset: `samples` (default: its own number) per panel, divided evenly."""
     preset = read_preset(name)
     items: list[PullItem] = []
     for entries in preset.panels.values():
@@ -113,17 +113,17 @@ def choose_items(
     modality: str | None = None,
     preset: str | None = None,
 ) -> tuple[list[PullItem], list[Skipped]]:
-    """What to pull: the datasets that were named, or those of a panel, a modality or a preset that can be had now.
+    """Return what to pull: the named datasets, or the available ones of a panel, a modality or a preset.
 
     Raises:
-        UsageError: None or several of these were given, or one of them does not exist.
+        UsageError: None or several of these were given, or a dataset does not exist.
     """
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
     if sum(ways) != 1:
-        raise UsageError("say what to pull: names, or --panel and --modality, or --preset.",
+        raise UsageError("choose what to pull: names, or --panel and --modality, or --preset.",
                          hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
     if options.from_path is not None and len(names) != 1:
-        raise UsageError("--from is for one dataset at a time.")
+        raise UsageError("--from works with one dataset at a time.")
     skipped: list[Skipped] = []
     samples, mirror, cards = options.samples, options.mirror, options.cards
     if preset is not None:
@@ -142,7 +142,7 @@ def pull_items(
     pull_one: Callable[[PullItem], PullResult],
     on_failure: Callable[[str, TriptychError], None] = lambda name, error: None,
 ) -> PulledSet:
-    """Every dataset in its turn; one that fails does not keep the others from being pulled."""
+    """Pull the datasets one after another; a failed one does not stop the others."""
     pulled = PulledSet([], {}, skipped)
     for item in items:
         try:
@@ -156,9 +156,9 @@ def pull_items(
 def open_items(
     items: Sequence[PullItem], *, mirror: str | None = None, cards: Sequence[Path] = ()
 ) -> tuple[list[PullItem], list[Skipped]]:
-    """The items that can be carried out now, by the first source of each that is open, and those that cannot.
+    """Return the items that can be pulled now, each from its first open source, and those that cannot.
 
-    Where a mirror answers no gate is asked.
+    With a mirror, gates are not checked.
     """
     chosen: list[PullItem] = []
     skipped: list[Skipped] = []
@@ -174,7 +174,7 @@ def open_items(
 
 
 def shares(total: int, parts: int) -> list[int]:
-    """`total` in whole parts that differ by one at most, the larger ones first."""
+    """Divide `total` into integers that differ by at most one, the larger ones first."""
     each, rest = divmod(total, parts)
     return [each + (number < rest) for number in range(parts)]
 
@@ -187,7 +187,7 @@ def items_of(
     mirror: str | None = None,
     cards: Sequence[Path] = (),
 ) -> tuple[list[PullItem], list[Skipped]]:
-    """Every dataset of a panel or modality that can be had now; made-up ones are left out.
+    """Return every available dataset of a panel or modality, without the synthetic ones.
 
     Raises:
         UsageError: There is no dataset of that panel or modality.
@@ -200,12 +200,12 @@ def items_of(
             items.append(PullItem(card.name, samples, configs=configs))
     if not items:
         asked = " and ".join(filter(None, [panel and f"panel {panel}", modality and f"modality {modality}"]))
-        raise UsageError(f"no card is of {asked}.", hint="triptych catalog list")
+        raise UsageError(f"no card has {asked}.", hint="triptych catalog list")
     return open_items(items, mirror=mirror, cards=cards)
 
 
 def open_source(card: Card, *, ask_gates: bool = True) -> tuple[SourceCard | None, str]:
-    """The first source that nothing stands before, or what to do first; what is got by hand is none."""
+    """Return the first open source, or what the user has to do first; manual sources are never open."""
     why = ""
     for source in card.sources:
         if source.manual is not None:
@@ -222,7 +222,7 @@ def open_source(card: Card, *, ask_gates: bool = True) -> tuple[SourceCard | Non
 
 
 def check_items(items: Sequence[PullItem], *, cards: Sequence[Path] = ()) -> None:
-    """Raises UsageError where one of the datasets does not exist, before any is pulled."""
+    """Raises UsageError if a dataset does not exist, before any is pulled."""
     for item in items:
         get_card(item.name, extra=cards)
 

@@ -1,8 +1,8 @@
-"""The stages of a pull, and the first of them: what a source's files hold, file set by file set.
+"""The interface of a pull's stages, and the first stage: reading candidates from a source, file set by file set.
 
-Every stage takes an iterator of items and gives one, in the same order. An item is a candidate, what became of one
-(`Rejection`, `Filtered`), or a checkpoint after a file set. Whoever leaves a pipeline early closes it, and each stage
-removes the temporary files of the items that it holds.
+Every stage takes an iterator of items and returns one, in the same order. An item is a candidate, the outcome of one
+(`Rejection`, `Filtered`), or a checkpoint after a file set. A pipeline that is left early must be closed; each stage
+then deletes the temporary files of the items that it holds.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Item = Candidate | Rejection | Checkpoint | Filtered
 Items = Generator[Item, None, None]
 Stage = Callable[[Iterator[Any]], Items]
 IsChosen = Callable[[str, str], bool]
-"""Whether a sample is asked for, by its own id and the corpus's."""
+"""Whether a sample is requested, by its sample id and its corpus id."""
 
 
 @contextmanager
 def pipeline(source: Items, *stages: Stage) -> Iterator[Iterator[Item]]:
-    """The items of a source through all stages; at the end the last stage is closed first."""
+    """Pass the items of a source through all stages; at the end the last stage is closed first."""
     with ExitStack() as opened:
         items = opened.enter_context(closing(source))
         for stage in stages:
@@ -43,15 +43,15 @@ def pipeline(source: Items, *stages: Stage) -> Iterator[Iterator[Item]]:
 
 @dataclass(frozen=True, slots=True)
 class FileSetRead(Checkpoint):
-    """The checkpoint after a file set; `whole` where it was read to its end without damage."""
+    """The checkpoint after a file set; `whole` if it was read to its end without damage."""
 
     file_set: FileSet
     whole: bool
 
 
 def noting_read(ended: list[FileSet]) -> Stage:
-    """The last stage before the store: adds a file set to `ended` once what follows it is asked for, for by then all
-    of it is stored. Clips are fetched ahead, so the reader itself is often further."""
+    """Return the last stage before the store, which adds a file set to `ended` when the item after it is requested: by
+    then all of it is stored. The reader itself is often further ahead, as clips are fetched in advance."""
 
     def stage(items: Iterable[Item]) -> Items:
         for item in items:
@@ -63,7 +63,7 @@ def noting_read(ended: list[FileSet]) -> Stage:
 
 
 class CandidateReader:
-    """One source through its reader: files to candidates, and clips of tables to media."""
+    """Reads one source: from files to candidates, and from clips in tables to media."""
 
     def __init__(
         self,
@@ -87,12 +87,12 @@ class CandidateReader:
         index_only: bool = False,
         settles: bool = True,
     ) -> Items:
-        """What the reader makes of file sets, each opened in its turn and followed by a checkpoint.
+        """Yield the reader's items of each file set, followed by a checkpoint.
 
         Args:
-            chosen: Which samples are asked for at all; a reader may skip the others unread, and need not.
-            index_only: Candidates are only listed; a reader need not read their media.
-            settles: Row groups that the store holds need not be read again.
+            chosen: Which samples are requested; a reader may skip the others unread, but does not have to.
+            index_only: Candidates are only listed; a reader does not have to read their media.
+            settles: Row groups that are already in the store can be skipped.
         """
         reader = get_reader(self._source.reader_name)
         context = self._context(chosen, index_only=index_only, settles=settles)
@@ -107,7 +107,7 @@ class CandidateReader:
             yield FileSetRead(file_set, whole=not damaged)
 
     def fetch(self, items: Iterator[Item]) -> Items:
-        """The same candidates in the same order, with media that lies elsewhere brought here clip by clip."""
+        """Yield the same candidates in the same order, with remote media downloaded clip by clip."""
         if not self._source.is_remote or self._request.options.from_path is not None:
             yield from items
             return
@@ -117,11 +117,11 @@ class CandidateReader:
 
         options = replace(
             self._request.options.clips,
-            # What shows and sounds is of no use without its sound.
+            # An audio-video sample is useless without its audio.
             sound_required=self.card.modality == "mixed",
             trusted_hosts=self._source.clip_hosts,
         )
-        # One for all passes over the source: what a host refused in one is not asked in the next.
+        # Shared by all passes over the source: a host that refused in one pass is not retried in the next.
         self._rate_limiter = self._rate_limiter or RateLimiter(options, self._access.notice)
         yield from fetch_remote(
             items,
@@ -136,11 +136,11 @@ class CandidateReader:
 
     @property
     def wall(self) -> str:
-        """What is wrong where no host lets anything through any more, so that reading on is no use; else empty."""
+        """Why no host of clips serves anything any more, so that reading on is pointless; empty otherwise."""
         return self._rate_limiter.refusal if self._rate_limiter is not None else ""
 
     def defaults(self, config: str | None) -> Mapping[str, Any]:
-        """The columns that every sample of a configuration shares."""
+        """Return the column values shared by all samples of a configuration."""
         return self.card.defaults(config)
 
     def identity(self, candidate: Candidate) -> str:
@@ -172,7 +172,7 @@ class CandidateReader:
         )
 
     def _complete(self, candidate: Candidate) -> None:
-        """Give a candidate the release that the user named, and what its configuration says of all samples."""
+        """Set the release named by the user, and the column values shared by the candidate's configuration."""
         candidate.config = self._request.options.as_config or candidate.config
         if candidate.config in self.card.configs:
             for field, value in self.card.defaults(candidate.config).items():

@@ -1,8 +1,8 @@
-"""A pull of a draw: the source is listed, the draw is made, and what was drawn is read.
+"""Pull a draw: list the source, draw, and read the drawn candidates.
 
-What turns out dead or broken is replaced by the next ranks and the source is read again for those, until the number is
-stored or nobody is left. A draw of hours measures the drawn media before it stores any: only so is it the shortest one
-that is long enough. A draw that is run again, or grows, reads only what the store does not hold of it.
+Missing or broken candidates are replaced by the next ranks, for which the source is read again, until the requested
+number is stored or no candidates are left. A draw by hours measures the drawn media before it stores any, to find
+the smallest draw that is long enough. Repeating or growing a draw reads only what is not stored yet.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from ...shards.media.media import MediaError
 from ...shards.media.probe import probe
 from ...shards.sample import MEDIA_KINDS
 from ..files.file_set import FileSet
-from ..subset.filter import Filter, known_fields, let_go
+from ..subset.filter import Filter, discard_media, known_fields
 from ..subset.options import Subset
 from ..subset.sample import Draw, KeySet, Listing, hash_key
 from .candidates import CandidateReader, FileSetRead, IsChosen, Item, Items, pipeline
 from .stored import StoredDataset
 
 _PILOT = 64
-"""A draw of hours measures so many first, to know about how many it will take."""
+"""A draw by hours measures this many candidates first, to estimate how many it needs."""
 
 
 class SourceDraw:
     """One draw from the file sets of one source.
 
     Attributes:
-        ended: File sets whose listing was read to its end.
-        held: Samples of the draw that the store holds.
-        missing: Ids of the user's list that no candidate had.
-        reached: The number or the hours that were asked for are stored.
-        has_all: Everything that could be drawn is stored, or was tried.
+        ended: File sets that were listed to their end.
+        held: Number of stored samples of the draw.
+        missing: Number of ids in the user's list that no candidate had.
+        reached: The requested number or hours are stored.
+        has_all: Everything that could be drawn is stored or was tried.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class SourceDraw:
         self._not_found: list[Rejection] = []
 
     def passes(self, samples: int | None) -> Iterator[Items]:
-        """List the source and draw; then the drawn candidates, pass by pass, each to be stored before the next.
+        """List the source and draw; then yield the drawn candidates in passes, each to be stored before the next.
 
-        A pass after the first reads what stands in for those that failed; the last one gives the ids of the user's
-        list that nobody has.
+        Passes after the first read replacements for the candidates that failed; the last one yields a rejection for
+        each id of the user's list that was not found.
         """
         draw = self._list()
         self._note_stored(draw)
@@ -83,7 +83,7 @@ class SourceDraw:
         )
 
     def balance(self, account: Account) -> None:
-        """Count the listed candidates that no pass read: stored already, or not drawn."""
+        """Count the listed candidates that no pass read: already stored, or not drawn."""
         not_read_again = max(0, self.held - account.kept - account.dropped[DUPLICATE])
         account.drop(DUPLICATE, not_read_again)
         account.drop(FILTERED, max(0, self._listed - self._read - not_read_again))
@@ -91,7 +91,7 @@ class SourceDraw:
     # ---- passes over the source
 
     def _list(self) -> Draw:
-        """Every candidate that the filters pass."""
+        """List every candidate that passes the filters."""
         listing = Listing(self._subset)
         filters = Filter(self._subset.without_limits(), self._reader.card.name, self._reader.defaults)
         source = self._reader.read(self._file_sets, chosen=filters.may_pass, index_only=True, settles=False)
@@ -99,7 +99,7 @@ class SourceDraw:
             for item in passed:
                 if isinstance(item, Candidate):
                     listing.add(self._reader.identity(item), known_fields(item, self._reader.defaults))
-                    let_go(item)
+                    discard_media(item)
                 elif isinstance(item, Rejection) and not item.damaged and item.reason == "not_found":
                     self._not_found.append(item)
         self.missing = filters.missing
@@ -114,13 +114,13 @@ class SourceDraw:
                 self.ended.append(item.file_set)
 
     def _drawn(self, keys: KeySet) -> Items:
-        """The candidates of these keys, and what the reader rejects, once over all passes."""
+        """Yield the candidates of these keys, and each rejection once over all passes."""
         rejected_before = frozenset(self._rejected)
         with closing(self._reader.read(self._file_sets, chosen=self._is_in(keys), settles=False)) as source:
             for item in source:
                 if isinstance(item, Candidate):
                     if hash_key(self._subset.seed, self._reader.identity(item)) not in keys:
-                        let_go(item)
+                        discard_media(item)
                         continue
                     self._read += 1
                 elif isinstance(item, Rejection):
@@ -133,17 +133,17 @@ class SourceDraw:
     def _is_in(self, keys: KeySet) -> IsChosen:
         return lambda identity, _: hash_key(self._subset.seed, identity) in keys
 
-    # ---- how many
+    # ---- number of samples
 
     def _count(self, draw: Draw, samples: int | None) -> int | None:
-        """How many samples the draw has, as far as is known."""
+        """Return the number of samples of the draw, as far as is known."""
         if self._subset.hours is None:
             return samples
         count = self._count_for(draw, self._subset.hours * 3600)
         return count if samples is None else min(count, samples)
 
     def _count_for(self, draw: Draw, seconds: float) -> int:
-        """The smallest number of samples that is so long; media is measured until that is sure."""
+        """Return the smallest number of samples with this many seconds; measures media until it is certain."""
         while True:
             count = draw.samples_for(seconds)
             if not len(draw.unmeasured(count)):
@@ -152,11 +152,11 @@ class SourceDraw:
             unknown = len(draw.unmeasured(ahead))
             self._measure(draw, ahead)
             if len(draw.unmeasured(ahead)) == unknown:
-                # Clips whose length nobody knows before they are fetched: the mean of the others stands in.
+                # The length of these clips is unknown before they are downloaded: the mean of the others is used.
                 return ahead if not draw.knows_lengths else count
 
     def _measure(self, draw: Draw, count: int) -> None:
-        """Read the length of the drawn media that is not known yet; nothing is stored."""
+        """Measure the drawn media of unknown length; nothing is stored."""
         keys = KeySet(draw.unmeasured(count))
         with closing(self._reader.read(self._file_sets, chosen=self._is_in(keys), settles=False)) as source:
             for item in source:
@@ -165,17 +165,17 @@ class SourceDraw:
                     length = _length(item) if key in keys else None
                     if length is not None:
                         draw.measured(key, length)
-                    let_go(item)
+                    discard_media(item)
 
     def _note_stored(self, draw: Draw) -> None:
-        """Look at the store anew: a listing takes long, and a pass has just been stored."""
+        """Mark the stored samples in the draw, from a fresh snapshot of the store."""
         self._stored.refresh()
         for keys, seconds in self._stored.draw_keys(seed=self._subset.seed):
             draw.note_stored(keys, seconds)
 
 
 def _length(candidate: Candidate) -> float | None:
-    """Seconds of a candidate; 0 where its media is broken, None where nobody knows before it is fetched."""
+    """Return the seconds of a candidate; 0 if its media is broken, None if unknown before it is downloaded."""
     found: dict[str, dict[str, float]] = {}
     for kind, blob in candidate.media:
         if blob.remote is not None:

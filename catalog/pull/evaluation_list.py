@@ -1,13 +1,13 @@
-"""`catalog pull NAME --list LIST`: the samples that somebody evaluates on, with the reference each is scored against.
+"""`catalog pull NAME --list LIST`: the samples of a published evaluation list, annotated with their references.
 
-A card names published lists (`evaluation:`), JSON Lines with one row an utterance:
+A card names published lists (`evaluation:`), JSON Lines with one row per utterance:
 
     {"audio": "path/or/url/of/1089-134686-0000.flac", "prompt": "...", "gt": "the reference", "source": "..."}
 
-A list is fetched like any file of a source (through a mirror too), or given as a file. Its rows name samples by the
-card's template of `audio`; just those samples are pulled, from evaluation splits unless splits are named, and get the
-annotations `reference` (gt), `evaluation_list` and `evaluation_prompt`. A row that matches no sample is reported, and
-so is one that matches several.
+A list is downloaded like any file of a source (also through a mirror), or given as a file. Its rows identify samples by
+the card's template for `audio`. Only those samples are pulled, from evaluation splits unless splits are named, and get
+the annotations `reference` (gt), `evaluation_list` and `evaluation_prompt`. Rows that match no sample or several
+samples are reported.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ListRow:
 
     Attributes:
         where: The list and the line.
-        id, split, config: What the path names of the sample; None where it, and the card, say nothing.
+        id, split, config: The parts of the sample's id given by the path or the card; None if neither does.
     """
 
     where: str
@@ -65,20 +65,20 @@ class ListRow:
 def read_lists(
     request: PullRequest, asked: str | None, *, file: Path | None = None
 ) -> tuple[list[ListRow], tuple[str, ...]]:
-    """The rows of the lists that were asked for, and the configurations that they are of.
+    """Return the rows of the requested lists, and the configurations that they belong to.
 
     Args:
-        asked: A list's name on the card, or what several begin with (`qwen2-audio` for `qwen2-audio-en`, ...).
-        file: The list itself, where the user has it.
+        asked: A list's name on the card, or a prefix of several (`qwen2-audio` for `qwen2-audio-en`, ...).
+        file: A local copy of the list.
 
     Raises:
-        UsageError: The card has no such list, or a line is no such row.
-        NetworkError: The list cannot be had.
-        DamagedError: It is not the one that the card means.
+        UsageError: The card has no such list, or a line is malformed.
+        NetworkError: The list cannot be downloaded.
+        DamagedError: The list does not match the card's checksum.
     """
     lists = _chosen(request.card, asked)
     if file is not None and len({each.url for each in lists.values()}) > 1:
-        raise UsageError(f"--list-file {file}: which list is it? Say --list, one of {', '.join(lists)}.")
+        raise UsageError(f"--list-file {file}: the list is ambiguous. Add --list, one of {', '.join(lists)}.")
     texts: dict[str, bytes] = {}
     rows: list[ListRow] = []
     for list_name, evaluation in lists.items():
@@ -87,18 +87,18 @@ def read_lists(
         place = str(file) if file is not None else evaluation.url
         rows.extend(_rows(list_name, evaluation, texts[evaluation.url], place))
     if not rows:
-        raise UsageError(f"{request.card.name}: no row of {', '.join(lists)} is of this dataset.")
+        raise UsageError(f"{request.card.name}: {', '.join(lists)} has no rows of this dataset.")
     return rows, tuple(dict.fromkeys(each.config for each in lists.values() if each.config is not None))
 
 
 def pull_list(request: PullRequest, rows: Sequence[ListRow], configs: Sequence[str], *, store: Store) -> PullResult:
-    """Pull the samples that the rows name and write the annotations; rows without a sample count as missing."""
+    """Pull the samples of the rows and write their annotations; rows without a sample count as missing."""
     card, options = request.card, request.options
     names = sorted({row.id for row in rows if row.id is not None})
     label = ", ".join(dict.fromkeys(row.list for row in rows))
     digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
     ids = IdList(Path(label), dict.fromkeys(names, (None,)), digest, has_spans=False)
-    of_list = request.with_options(replace(
+    list_request = request.with_options(replace(
         options,
         subset=replace(options.subset, ids=ids),
         evaluation=None,
@@ -106,20 +106,20 @@ def pull_list(request: PullRequest, rows: Sequence[ListRow], configs: Sequence[s
         configs=options.configs or tuple(config for config in configs if config in card.configs),
         splits=options.splits or tuple(split for split, role in card.splits.items() if role != "train"),
     ))  # fmt: skip
-    result = pull(of_list, store=store)
+    result = pull(list_request, store=store)
     with Snapshot(store) as snapshot:
         matches, unmatched = _matched(snapshot, card.name, rows)
         annotations = _annotations(snapshot, card.name, matches)
     if annotations:
         annotate(store, annotations, producer="catalog pull --list")
-    said = [
-        f"{label}: {len(matches):,} of {len(rows):,} rows have their sample; {len(annotations):,} annotations written"
+    notices = [
+        f"{label}: {len(matches):,} of {len(rows):,} rows match a sample; {len(annotations):,} annotations written"
     ]
     if unmatched:
-        said.append(_told(unmatched))
-    for notice in said:
+        notices.append(_unmatched_notice(unmatched))
+    for notice in notices:
         log.warning(notice)
-    return replace(result, notices=[*result.notices, *said], missing=len(unmatched))
+    return replace(result, notices=[*result.notices, *notices], missing=len(unmatched))
 
 
 def _chosen(card: Card, asked: str | None) -> dict[str, EvaluationList]:
@@ -129,7 +129,7 @@ def _chosen(card: Card, asked: str | None) -> dict[str, EvaluationList]:
         if asked is None or name == asked or (asked not in card.evaluation and name.startswith(f"{asked}-"))
     }
     if not found:
-        known = f"It has {', '.join(card.evaluation)}." if card.evaluation else "Its card names none."
+        known = f"It has {', '.join(card.evaluation)}." if card.evaluation else "Its card has none."
         raise UsageError(f"{card.name} has no evaluation list {asked!r}. {known}" if asked else
                          f"{card.name} has no evaluation list.")  # fmt: skip
     return found
@@ -148,7 +148,7 @@ def _text(evaluation: EvaluationList, options: PullOptions, file: Path | None) -
             data = where.read_bytes() if isinstance(where, Path) else client.read(where, limit=LIST_BYTES)
     found = hashlib.sha256(data).hexdigest()
     if evaluation.sha256 is not None and found != evaluation.sha256:
-        raise DamagedError(f"{file or evaluation.url}: its SHA-256 is {found}, the card says {evaluation.sha256}.")
+        raise DamagedError(f"{file or evaluation.url}: its SHA-256 is {found}, but the card says {evaluation.sha256}.")
     return data
 
 
@@ -168,12 +168,12 @@ def _parsed(line: bytes, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: {error}.", hint="a list is JSON Lines: audio, prompt, gt, source") from error
     if not isinstance(row, dict) or not isinstance(row.get("audio"), str) or not isinstance(row.get("gt"), str):
-        raise UsageError(f"{where}: expected an object with the texts `audio` and `gt`, got {line[:80]!r}.")
+        raise UsageError(f"{where}: expected an object with the strings `audio` and `gt`, got {line[:80]!r}.")
     return row
 
 
 def _is_of_source(value: Any, source: str | list[str] | None) -> bool:
-    """Whether the row is of this list; capitals do not count."""
+    """Whether a row with this `source` belongs to the list, ignoring case."""
     if source is None:
         return True
     patterns = [source] if isinstance(source, str) else source
@@ -194,7 +194,7 @@ def _named(name: str, evaluation: EvaluationList, row: dict[str, Any], where: st
 def _matched(
     snapshot: Snapshot, dataset: str, rows: Sequence[ListRow]
 ) -> tuple[dict[str, ListRow], list[tuple[ListRow, str]]]:
-    """Rows by the id of the sample that they name, and the rows that name none, or several, each with the reason."""
+    """Return the rows by sample id, and the rows that match no sample or several, each with the reason."""
     stored = _stored(snapshot, dataset, {row.id for row in rows if row.id is not None})
     matches: dict[str, ListRow] = {}
     unmatched: list[tuple[ListRow, str]] = []
@@ -214,7 +214,7 @@ def _matched(
 def _stored(
     snapshot: Snapshot, dataset: str, names: Iterable[str]
 ) -> dict[str, list[tuple[str, str | None, str | None]]]:
-    """Samples (id, config, split) by their own ids in the corpus."""
+    """Return samples (id, config, split) by corpus id."""
     found: dict[str, list[tuple[str, str | None, str | None]]] = {}
     query = f"""
         SELECT name, id, config, split FROM (
@@ -229,7 +229,7 @@ def _stored(
 
 
 def _annotations(snapshot: Snapshot, dataset: str, matches: dict[str, ListRow]) -> list[Annotation]:
-    """What is to be annotated and is not so already."""
+    """Return the annotations that are not stored yet."""
     known = set(snapshot.rows(
         f"SELECT id, key, arg_max(value, time) FROM ({snapshot.scan('annotations')}) "
         f"WHERE dataset = {quote(dataset)} GROUP BY id, key"
@@ -242,7 +242,7 @@ def _annotations(snapshot: Snapshot, dataset: str, matches: dict[str, ListRow]) 
     ]
 
 
-def _told(unmatched: Sequence[tuple[ListRow, str]]) -> str:
+def _unmatched_notice(unmatched: Sequence[tuple[ListRow, str]]) -> str:
     shown = "; ".join(f"{row.where}: {row.audio} ({why})" for row, why in unmatched[:_SHOWN])
     more = f"; and {len(unmatched) - _SHOWN:,} more" if len(unmatched) > _SHOWN else ""
-    return f"{len(unmatched):,} rows without a sample of their own: {shown}{more}"
+    return f"{len(unmatched):,} rows do not match exactly one sample: {shown}{more}"

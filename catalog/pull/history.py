@@ -1,7 +1,7 @@
-"""What earlier pulls of a dataset tell the next one.
+"""The history of a dataset's pulls.
 
-The source that is kept, the file sets that were read to their end (for everybody, or for one subset only), and
-the goals of subsets that were reached.
+It has the source to keep using, the file sets that were read to their end (for every pull, or for one subset only),
+and the goals of subsets that were reached.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a pull of a subset is after: which samples (`key`), and how many of them, whatever ends it first."""
+    """The goal of a pull of a subset: which samples (`key`), and the limits; the first limit reached ends the pull."""
 
     key: str
     samples: int | None
@@ -28,9 +28,9 @@ class Goal:
     max_tries: int | None
 
     def is_met_by(self, other: Goal, *, reached: bool) -> bool:
-        """Whether a pull that came to its end with the goal `other` did all that this one would do.
+        """Whether a finished pull with the goal `other` did everything that this one would do.
 
-        `reached` says that its number or hours were reached. A smaller draw is part of a larger one.
+        `reached` means that its number or hours were reached. A larger draw contains the smaller one.
         """
         if self == other:
             return True
@@ -45,13 +45,13 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What a pull of a subset came to.
+    """The outcome of a pull of a subset.
 
     Attributes:
         reached: Its number or hours were reached.
-        final: Nothing that a source could still hold would change it: reached, or ended by another limit.
-        held: Samples of the subset that were in the store then.
-        missing: Ids of a list that the source did not have.
+        final: Reading more of the source could not change it: reached, or ended by another limit.
+        held: Number of stored samples of the subset at that time.
+        missing: Number of listed ids that the source did not have.
     """
 
     goal: Goal
@@ -63,14 +63,14 @@ class Met:
 
 @dataclass(slots=True)
 class History:
-    """What is known of earlier pulls.
+    """What earlier pulls recorded.
 
     Attributes:
-        source, place: Kind and place of the source that gave the stored rows.
+        source, place: Kind and place of the source of the stored rows.
         revisions: Commits that branches of hub repositories were resolved to.
         exhausted: By `[config/]split`, the fingerprints of file sets that were read to their end.
         exhausted_by: The same by the key of a subset, for file sets of which only a subset was taken.
-        met: What pulls of subsets came to, the latest last.
+        met: The outcomes of pulls of subsets, the latest last.
     """
 
     source: str | None = None
@@ -81,28 +81,28 @@ class History:
     met: list[Met] = field(default_factory=list)
 
     def is_exhausted(self, file_set: FileSet, *, key: str = "", only_key: bool = False) -> bool:
-        """Whether this very file set was read to its end for all of its splits: for everybody, or for the subset `key`.
+        """Whether this file set was read to its end for all of its splits: for every pull, or for the subset `key`.
 
-        `only_key` where the subset makes samples that nobody else would store.
+        Use `only_key` if the subset creates samples that no other pull would store.
         """
-        of_key = self.exhausted_by.get(key, {})
-        of_all = {} if only_key else self.exhausted
+        by_key = self.exhausted_by.get(key, {})
+        by_all = {} if only_key else self.exhausted
         return bool(file_set.splits) and all(
-            file_set.fingerprint in of_key.get(part, ()) or file_set.fingerprint in of_all.get(part, ())
+            file_set.fingerprint in by_key.get(part, ()) or file_set.fingerprint in by_all.get(part, ())
             for part in (part_key(file_set.config, split) for split in file_set.splits)
         )
 
     def met_by(self, goal: Goal) -> Met | None:
-        """The latest pull that did all that one with this goal would do."""
+        """Return the latest pull that did everything that one with this goal would do."""
         known = (met for met in reversed(self.met) if met.final and goal.is_met_by(met.goal, reached=met.reached))
         return next(known, None)
 
     def latest(self, goal: Goal) -> Met | None:
-        """The latest pull of the same subset, however many samples it was after."""
+        """Return the latest pull of the same subset, whatever its limits."""
         return next((met for met in reversed(self.met) if met.goal.key == goal.key), None)
 
     def note(self, details: Mapping[str, Any], kept: int) -> None:
-        """What a pull wrote down."""
+        """Add the record of one pull."""
         if kept:
             self.source, self.place = details.get("source"), details.get("place")
             self.revisions.update(details.get("revisions", {}))
@@ -117,7 +117,7 @@ class History:
             self.met.append(Met(goal, choice["reached"], choice["final"], choice["held"], choice["missing"]))
 
     def _reopen(self, parts: Mapping[str, str]) -> None:
-        """Clips of these file sets are to be asked for again: nobody has read them to their end."""
+        """Mark file sets as not read to their end, because some of their clips must be requested again."""
         for known in (self.exhausted, *self.exhausted_by.values()):
             for part, fingerprint in parts.items():
                 known.get(part, set()).discard(fingerprint)
@@ -126,12 +126,12 @@ class History:
 
 
 def part_key(config: str | None, split: str) -> str:
-    """The name of one split of one configuration."""
+    """Return the key of one split of one configuration."""
     return f"{config}/{split}" if config else split
 
 
 def read_history(snapshot: Snapshot, dataset: str) -> History:
-    """The history of a dataset in a store, from its rows in `runs`."""
+    """Read the history of a dataset in a store from its rows in `runs`."""
     history = History()
     for stage, text, kept in snapshot.rows(
         f"SELECT stage, details, kept FROM ({snapshot.scan('runs')}) WHERE dataset = {quote(dataset)} "

@@ -1,4 +1,4 @@
-"""`PullOptions`: every option of `catalog pull`, with those of the subset and of clips."""
+"""`PullOptions`: all options of `catalog pull`, including those of the subset and of clips."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class PullOptions(Options):
     """Options of a pull.
 
     Attributes:
-        on_samples: Told how many samples are stored and how many candidates were tried.
-        on_bytes: Told how many bytes of a file were read, and how many it has where that is known.
+        on_samples: Called with the number of samples stored and the number of candidates tried.
+        on_bytes: Called with the number of bytes read of a file, and its size if known.
     """
 
     samples: Annotated[
         int | None,
-        Option("Stop once the store holds N samples of the selection; a later, larger N adds to them.", SOME, min=1,
-               metavar="N"),
+        Option("Stop once the store has N samples of the selection; a later pull with a larger N adds to them.", SOME,
+               min=1, metavar="N"),
     ] = None  # fmt: skip
     splits: Annotated[
         tuple[str, ...],
@@ -41,34 +41,34 @@ class PullOptions(Options):
     subset: Subset = field(default_factory=Subset)
     evaluation: Annotated[
         str | None,
-        Option("An evaluation list of the card: only its samples, annotated with its references.", SOME,
+        Option("An evaluation list of the card: pull only its samples, annotated with its references.", SOME,
                flags=("--list",), metavar="LIST"),
     ] = None  # fmt: skip
-    list_file: Annotated[Path | None, Option("That evaluation list, as a file you have.", SOME, metavar="FILE")] = None
+    list_file: Annotated[Path | None, Option("A local copy of that evaluation list.", SOME, metavar="FILE")] = None
     source: Annotated[
         str | None,
         Option("hub, archive, urls, youtube, manual or synthetic, or hub:owner/name for one of several; default: the "
-               "card's first that can be reached.", WHERE_FROM),
+               "card's first reachable source.", WHERE_FROM),
     ] = None  # fmt: skip
     from_path: Annotated[
         Path | None,
-        Option("The archive or the unpacked tree that you have; no gate and no network.", WHERE_FROM,
+        Option("Your own copy, an archive or an unpacked tree; checks no gate and uses no network.", WHERE_FROM,
                flags=("--from",), metavar="PATH"),
     ] = None  # fmt: skip
     as_config: Annotated[
         str | None,
-        Option("Name of the release that --from holds; default: the archive's own top folder.", WHERE_FROM,
+        Option("Name of the release in --from; default: the top folder of the archive.", WHERE_FROM,
                flags=("--as",), metavar="NAME"),
     ] = None  # fmt: skip
     mirror: Annotated[
         str | None,
-        Option("Folder or URL that answers for the original hosts.", WHERE_FROM, env="TRIPTYCH_MIRROR",
+        Option("Folder or URL that stands in for the original hosts.", WHERE_FROM, env="TRIPTYCH_MIRROR",
                takes=str | Path, metavar="PATH_OR_URL"),
     ] = None  # fmt: skip
     cards: Annotated[
-        tuple[Path, ...], Option("A folder of your own cards; they go before the others.", WHERE_FROM, metavar="DIR")
+        tuple[Path, ...], Option("A folder of your own cards; they take precedence.", WHERE_FROM, metavar="DIR")
     ] = ()
-    link: Annotated[bool, Option("Name local media where it lies; copy nothing.", KEPT)] = False
+    link: Annotated[bool, Option("Reference local media in place instead of copying it.", KEPT)] = False
     keep_raw: Annotated[bool, Option("Keep downloads that were read to their end.", KEPT)] = False
     clips: ClipOptions = field(default_factory=ClipOptions)
     on_samples: Callable[[int, int], None] | None = None
@@ -79,6 +79,6 @@ class PullOptions(Options):
         if self.from_path is not None and not self.from_path.exists():
             raise UsageError(f"--from {self.from_path}: there is no such file or folder.")
         if self.as_config is not None and self.from_path is None:
-            raise UsageError("--as names the release that --from reads.", hint="--from PATH --as NAME")
+            raise UsageError("--as names the release in --from, so it needs --from.", hint="--from PATH --as NAME")
         if (self.evaluation is not None or self.list_file is not None) and self.subset.ids is not None:
-            raise UsageError("--list names the samples: leave out --ids.")
+            raise UsageError("--list already selects the samples: leave out --ids.")

@@ -34,7 +34,7 @@ class PlannedFileSet:
 
 @dataclass(slots=True)
 class PullPlan:
-    """What a pull would do."""
+    """The result of a dry run."""
 
     dataset: str
     source: str
@@ -46,7 +46,7 @@ class PullPlan:
 
 
 def plan(name: str, *, store_path: Path | str | None = None, options: PullOptions | None = None) -> PullPlan:
-    """What `pull` would read; hosts are asked for listings and sizes only."""
+    """Return what `pull` would read; requests only listings and sizes from hosts."""
     request = check_request(name, options or PullOptions())
     root = resolve(store_path)
     store = Store(root) if (root / "samples" / "_delta_log").is_dir() else None
@@ -74,34 +74,34 @@ def _shown(value: object) -> str:
 
 
 def _listing_note(source: SourceCard, file_sets: list[FileSet]) -> str:
-    """What it takes to know every candidate, before the first is drawn."""
+    """Return a note on how the source is listed before a draw."""
     if source.synthetic is not None:
-        return "a draw lists everything first: all of it is made twice"
+        return "a draw lists everything first: all samples are generated twice"
     if source.is_remote:
-        return "a draw lists everything first: only the tables are read, then the clips that are drawn"
+        return "a draw lists everything first: only the tables are read, then the drawn clips"
     if source.hub is not None:
-        return "a draw lists everything first: of Parquet only the columns without media, then what is drawn"
+        return "a draw lists everything first: only the Parquet columns without media are read, then the drawn rows"
     if file_sets and all(file_set.seekable for file_set in file_sets):
-        return "a draw lists everything first: of a zip only the directory and tables, then the drawn members"
-    return "a draw lists everything first: the whole archive is read, and once more for what is drawn"
+        return "a draw lists everything first: only the zip directory and tables are read, then the drawn members"
+    return "a draw lists everything first: the whole archive is read, then read again for the drawn samples"
 
 
 def _reading_note(file_sets: list[FileSet]) -> str:
     if file_sets and all(file_set.seekable for file_set in file_sets):
-        return "of a zip only the directory and the members that are wanted are fetched"
-    return "an archive is read as a stream and left once the number is reached"
+        return "only the zip directory and the needed members are downloaded"
+    return "an archive is read as a stream until the number is reached"
 
 
 def _clips_note(request: PullRequest, held: int) -> str:
-    """What it takes to get clips that a table names."""
+    """Return a note on how many clips are downloaded."""
     jobs, samples = request.options.clips.jobs, request.options.samples
     left = max(0, samples - (0 if request.is_chosen else held)) if samples is not None else 0
     most = f", at most {left + jobs:,} unless some are gone" if left else ""
-    return f"each row is a clip of its own, fetched one by one, {jobs} at once{most}"
+    return f"each row is a separate clip; {jobs} are downloaded at once{most}"
 
 
 def _first_file_sets(request: PullRequest, history: History, access: Access) -> tuple[SourceCard, list[FileSet]]:
-    """The first source that can be reached, and what it holds of the splits."""
+    """Return the first reachable source and its file sets."""
     sources = request.sources(history)
     for source, following in pairwise(sources):
         try:
@@ -117,5 +117,5 @@ def _planned(file_set: FileSet, history: History, client: HttpClient, subset: Su
     size = file_set.bytes
     if size is None and len(file_set.urls) == 1:
         size = client.head(file_set.urls[0]).size
-    note = "read to its end before: nothing to do" if history.is_exhausted(file_set, key=subset.key()) else ""
+    note = "already read to its end: nothing to do" if history.is_exhausted(file_set, key=subset.key()) else ""
     return PlannedFileSet(file_set.place, file_set.splits, size, file_set.local, note, file_set.config)

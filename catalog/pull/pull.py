@@ -1,16 +1,16 @@
-"""`catalog pull`: from a card's name to samples in the store. One page, read from top to bottom.
+"""`catalog pull`: from a card's name to samples in the store. Read this file from top to bottom.
 
-    resolve    which source, and which file sets of it are still to be read    sources.py, files/, history.py
-    open       a file set, to its raw files                                    files/open.py
-    read       raw files to candidates                                         candidates.py, converters/readers/
-    filter     candidates that were not asked for are let go of                subset/filter.py
-      or draw  the source is listed first, then the drawn ones are read        draw.py
-    fetch      media that lies elsewhere, clip by clip                         candidates.py, sources/clips/
+    resolve    choose the source and its file sets that are not read yet       sources.py, files/, history.py
+    open       from a file set to raw files                                    files/open.py
+    read       from raw files to candidates                                    candidates.py, converters/readers/
+    filter     drop the candidates that are not requested                      subset/filter.py
+      or draw  list the source, then read the drawn candidates                 draw.py
+    fetch      download remote media, clip by clip                             candidates.py, sources/clips/
     ingest     probe, store, commit, account                                   converters/ingest/
 
-Each stage takes an iterator of items and gives one (`candidates.py` says what an item is). Configurations and splits
-are taken in the card's order until the number asked for is stored. The first source that can be reached is used and
-then kept; a file set that was read to its end before is not opened again, so a repeated pull fetches nothing.
+Each stage takes an iterator of items and returns one (items are defined in `candidates.py`). Configurations and splits
+are read in the card's order until the requested number is stored. The first reachable source is used and then kept; a
+file set that was read to its end is not opened again, so a repeated pull downloads nothing.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ if TYPE_CHECKING:
     from ..files.access import Access
     from ..files.file_set import FileSet
 
-# What opens, reads and stores is imported where it is used: a pull that finds everything stored needs none of it.
+# Modules that open, read and store are imported where they are used: a pull with nothing to do needs none of them.
 
 SAMPLES_OF_ONE = 5
-"""So many samples of one speaker, on average, where the corpus has other speakers too, are worth a word."""
+"""A notice is shown for this many samples per speaker on average, if the corpus has more speakers."""
 
 
 @dataclass(slots=True)
 class PullResult:
-    """What a pull of one dataset did.
+    """The result of pulling one dataset.
 
     Attributes:
-        source: The kind of source that was used; None where nothing was left to do.
-        stored: Samples of the subset that the store holds now.
-        account: Where this run's candidates went.
-        damaged: Faults of whole files (truncated archives); the good rows before them are stored.
-        complete: The number asked for is reached, or every file set was read to its end.
-        reached: The number asked for is reached.
-        missing: Ids of the user's list that the dataset does not have.
-        wall: What ended the pull, where hosts of clips let nothing through any more.
+        source: The kind of source that was used; None if there was nothing to do.
+        stored: Number of stored samples of the subset after the pull.
+        account: What happened to this run's candidates.
+        damaged: Faults of whole files (truncated archives); the good rows before the fault are stored.
+        complete: The requested number is reached, or every file set was read to its end.
+        reached: The requested number is reached.
+        missing: Number of ids in the user's list that the dataset does not have.
+        wall: The rate limit or bot check that ended the pull; empty otherwise.
     """
 
     dataset: str
@@ -72,14 +72,14 @@ class PullResult:
 
 
 def pull(request: PullRequest, *, store: Store) -> PullResult:
-    """Pull a dataset of the catalog into the store; `check_request` makes the request.
+    """Pull a dataset of the catalog into the store; `check_request` creates the request.
 
     Raises:
-        UsageError: No such source; nothing of the user's files is of this dataset.
-        GateError: The data is behind a form or login, or must be got by hand; nothing was done.
-        NetworkError: No source could be reached, or one was lost midway (what came is stored).
-        DamagedError: A checksum does not agree. Of a file read whole nothing was stored; rows of a prefix that were
-            stored before the sum could be known say so in their revision.
+        UsageError: No such source, or none of the user's files belong to this dataset.
+        GateError: The data needs a form or login, or must be downloaded manually; nothing was done.
+        NetworkError: No source could be reached, or the connection was lost midway (what was read is stored).
+        DamagedError: A checksum does not match. If the file was verified before reading, nothing of it was stored; rows
+            of a prefix that were stored before the checksum was known have `(prefix)` in their revision.
     """
     with StoredDataset(store, request.card.name) as stored:
         done = _stored_already(request, stored)
@@ -94,7 +94,7 @@ def pull(request: PullRequest, *, store: Store) -> PullResult:
 
 
 def _stored_already(request: PullRequest, stored: StoredDataset) -> PullResult | None:
-    """The answer, where the store holds all that is asked for already."""
+    """Return the result if everything requested is already stored."""
     name, goal = request.card.name, request.goal()
     met = stored.history.met_by(goal)
     if met is not None and (met.reached or not request.options.clips.retry):
@@ -109,7 +109,7 @@ def _stored_already(request: PullRequest, stored: StoredDataset) -> PullResult |
 
 
 def _from_first_source(request: PullRequest, store: Store, stored: StoredDataset, access: Access) -> PullResult:
-    """From the first source that can be reached; the next one only where nothing came of it at all."""
+    """Pull from the first reachable source; try the next one only if nothing at all was stored."""
     sources = request.sources(stored.history)
     for source, following in zip_longest(sources, sources[1:]):
         before = stored.count()
@@ -126,7 +126,7 @@ def _from_first_source(request: PullRequest, store: Store, stored: StoredDataset
 
 
 class _SourcePull:
-    """One pull from one source: its stages, in the order in which they run."""
+    """One pull from one source; the methods are in the order in which the stages run."""
 
     def __init__(
         self, request: PullRequest, source: SourceCard, store: Store, stored: StoredDataset, access: Access
@@ -159,7 +159,7 @@ class _SourcePull:
             for file_set in outcome.ended:
                 file_set.discard()
         if outcome.reached and not self.request.is_chosen:
-            self._tell_few_speakers()
+            self._notice_few_speakers()
         return PullResult(
             self.card.name,
             self.source.kind,
@@ -177,11 +177,11 @@ class _SourcePull:
     # ---- resolve
 
     def _resolve(self) -> list[FileSet]:
-        """The file sets to read; empty where each was read to its end before, for everybody or for this subset."""
+        """Return the file sets to read; empty if all were already read to their end, for every pull or this subset."""
         file_sets = self.request.file_sets(self.source, self.access)
         unread = [file_set for file_set in file_sets if not self._is_exhausted(file_set)]
         if unread and self.subset.is_draw:
-            # A draw is one from all, also from what another pull has read to its end.
+            # A draw is taken from all file sets, including those that another pull has read to their end.
             self.access.whole = self.source.hub is None and not all(each.seekable for each in file_sets)
             return file_sets
         return unread
@@ -194,7 +194,7 @@ class _SourcePull:
     # ---- open, read, filter, fetch, ingest
 
     def _take_stream(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
-        """In the source's own order, filtered."""
+        """Read and filter in the source's own order."""
         from ...converters.ingest.ingest import Ingest
         from ..subset.filter import Filter
 
@@ -214,12 +214,12 @@ class _SourcePull:
         outcome.done = outcome.final or len(outcome.ended) == len(file_sets)
         outcome.held = ingest.tally.samples if self.subset.is_filter else None
         for label in filters.unmet_labels() if filters.ended else ():
-            self.access.notice(f"--labels: nothing read here has the label {label}")
+            self.access.notice(f"--labels: no candidate has the label {label}")
 
     # ---- open, read, draw, fetch, ingest
 
     def _take_draw(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
-        """The drawn candidates, and what stands in for those that fail, pass by pass over the source."""
+        """Read the drawn candidates, and replacements for those that fail, in passes over the source."""
         from ...converters.ingest.ingest import Ingest
         from .draw import SourceDraw
 
@@ -251,11 +251,11 @@ class _SourcePull:
             progress=self.options.on_samples,
         )
 
-    # ---- what is written down and said
+    # ---- record and notices
 
     @contextmanager
     def _recorded(self, run: Run, outcome: Outcome, file_sets: list[FileSet]) -> Iterator[None]:
-        """The row of the run is written whatever happens, once there was anything to account for."""
+        """Write the row of the run even after an error, if there is anything to account for."""
         status = "incomplete"
         try:
             yield
@@ -272,18 +272,18 @@ class _SourcePull:
         return self.request.held(self.stored) if outcome.held is None else outcome.held
 
     def _nothing_left(self) -> PullResult:
-        """Every file set was read to its end before, for everybody or for this subset."""
+        """Return the result if every file set was already read to its end, for every pull or this subset."""
         latest = self.stored.history.latest(self.request.goal()) if self.request.is_chosen else None
         held, missing = (latest.held, latest.missing) if latest else (self.before, 0)
         return PullResult(self.card.name, None, held, Account(), notices=self.access.notices, missing=missing)
 
-    def _tell_few_speakers(self) -> None:
-        """Corpora lie speaker by speaker: the first hundred samples are often of one or two."""
+    def _notice_few_speakers(self) -> None:
+        """Warn about few speakers: most corpora are ordered by speaker, so the first samples often have one or two."""
         speakers, count = self.request.held_speakers(self.stored), self.request.held(self.stored)
         has_more = self.card.scale.speakers is None or self.card.scale.speakers > (speakers or 0)
         if speakers and has_more and count >= SAMPLES_OF_ONE * speakers:
             whose = "1 speaker" if speakers == 1 else f"{speakers} speakers"
-            self.access.notice(f"{count:,} samples of {whose}; for a mixed draw: --by hash or --balance speaker")
+            self.access.notice(f"{count:,} samples of {whose}; for more speakers: --by hash or --balance speaker")
 
 
 __all__ = ["PullOptions", "PullResult", "check_request", "pull"]

@@ -1,4 +1,4 @@
-"""What a pull writes down in its row of `runs`: what was asked for, and what `history.py` tells the next pulls."""
+"""The record of a pull in its row of `runs`: what was requested, and what `history.py` reads in later pulls."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Outcome:
-    """How far a source was read, and what came of it.
+    """How far a source was read, and the result.
 
     Attributes:
-        ended: File sets that nobody need read again for the same samples.
-        held: Samples of the subset that the store holds.
-        missing: Ids of the user's list that the source does not have.
-        reached: The number asked for is stored.
-        done: The goal is reached, or nothing is left of the source.
-        final: Nothing that a source could still hold would change what came of it.
-        reopened: File sets of which clips were asked for once more, in vain but not for good.
-        wall: What ended it, where no host of clips let anything through any more.
+        ended: File sets that do not have to be read again for the same samples.
+        held: Number of stored samples of the subset.
+        missing: Number of ids in the user's list that the source does not have.
+        reached: The requested number is stored.
+        done: The goal is reached, or the source was read to its end.
+        final: Reading more of the source could not change the result.
+        reopened: File sets with clips that were retried and failed again, but not permanently.
+        wall: The rate limit or bot check that ended it; empty otherwise.
     """
 
     ended: list[FileSet] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def begin_run(request: PullRequest, source: SourceCard) -> Run:
-    """The run of a pull from a source, with the options that were given."""
+    """Return a new run for a pull from a source, with the given options."""
     card = request.card
     run = Run("pull", card.name, f"catalog pull {card.name}", request.options.asked())
     run.details = {
@@ -56,16 +56,16 @@ def begin_run(request: PullRequest, source: SourceCard) -> Run:
 
 
 def check_outcome(request: PullRequest, source: SourceCard, run: Run, outcome: Outcome) -> str:
-    """The status of a run whose source was read without an error.
+    """Return the status of a run whose source was read without an error.
 
     Raises:
-        UsageError: Nothing of the user's files is of this dataset.
-        NetworkError: Hosts of clips refused everything.
+        UsageError: None of the user's files belong to this dataset.
+        NetworkError: The hosts of the clips refused everything.
     """
     account, damaged = run.account, run.details.get("damaged", [])
     came = account.kept + sum(count for reason, count in account.dropped.items() if reason != "no_table")
     if request.options.from_path is not None and not came:
-        raise _nothing_there(request, source, damaged)
+        raise _nothing_found(request, source, damaged)
     if outcome.wall and not account.kept:
         raise _refused(outcome.wall, account)
     if outcome.wall:
@@ -74,7 +74,7 @@ def check_outcome(request: PullRequest, source: SourceCard, run: Run, outcome: O
 
 
 def reopen_retryable(outcome: Outcome, source: SourceCard, account: Account, file_sets: list[FileSet]) -> None:
-    """Where clips failed for now, the next run asks for them again: then nothing was read to its end."""
+    """Count nothing as read to its end if clips failed temporarily, so that the next run requests them again."""
     if source.is_remote and RETRYABLE & account.dropped.keys():
         outcome.ended, outcome.done, outcome.reopened = [], outcome.reached, file_sets
 
@@ -82,16 +82,16 @@ def reopen_retryable(outcome: Outcome, source: SourceCard, account: Account, fil
 def notes(
     request: PullRequest, outcome: Outcome, access: Access, *, held: Callable[[], int], done: bool
 ) -> dict[str, Any]:
-    """What the history of the next pulls is made of; the store is asked what it holds only where that is kept."""
+    """Return the record for the history of later pulls; `held` is called only if its result is recorded."""
     subset, ended = request.options.subset, _fingerprints(outcome.ended)
-    said: dict[str, Any] = {"revisions": access.revisions}
+    details: dict[str, Any] = {"revisions": access.revisions}
     if request.options.clips.retry and outcome.reopened:
-        said["reopened"] = _fingerprints(outcome.reopened)
+        details["reopened"] = _fingerprints(outcome.reopened)
     if not request.is_chosen:
-        said["exhausted"] = ended
+        details["exhausted"] = ended
     if request.is_chosen or subset.has_limits:
         goal = request.goal()
-        said["choice"] = {
+        details["choice"] = {
             "selection": subset.key(),
             "goal": {name: getattr(goal, name) for name in Goal.__slots__},
             "done": done,
@@ -101,25 +101,27 @@ def notes(
             "missing": outcome.missing,
             "exhausted": ended if request.is_chosen else {},
         }
-    return said
+    return details
 
 
 def _fingerprints(file_sets: list[FileSet]) -> dict[str, str]:
     return {part_key(each.config, split): each.fingerprint for each in file_sets for split in each.splits}
 
 
-def _nothing_there(request: PullRequest, source: SourceCard, lacking: list[str]) -> UsageError:
+def _nothing_found(request: PullRequest, source: SourceCard, missing: list[str]) -> UsageError:
     card = request.card
     layout = card.layout or source.reader_options.get("media")
-    expected = f"files like {layout}" if layout else f"what the reader {source.reader_name!r} reads"
+    expected = f"files like {layout}" if layout else f"files for the reader {source.reader_name!r}"
     return UsageError(
-        f"--from {request.options.from_path}: nothing there is of {card.name} "
-        f"({', '.join(request.splits)}): expected {'; '.join([expected, *lacking])}.",
-        hint="give the archive as it was downloaded, or the folder it was unpacked into",
+        f"--from {request.options.from_path}: found no files of {card.name} "
+        f"({', '.join(request.splits)}): expected {'; '.join([expected, *missing])}.",
+        hint="give the archive as downloaded, or the folder that it was unpacked into",
     )
 
 
 def _refused(wall: str, account: Account) -> NetworkError:
-    """Every host sends us away, and nothing came of it."""
+    """Return the error for a pull in which every host refused and nothing was stored."""
     advice = {reason: REASONS[reason].advice for reason in sorted((REFUSALS | UNREACHED) & account.dropped.keys())}
-    return NetworkError(f"{wall}: nothing was stored of {account.candidates:,} tried.", hint="; ".join(advice.values()))
+    return NetworkError(
+        f"{wall}: none of {account.candidates:,} candidates was stored.", hint="; ".join(advice.values())
+    )

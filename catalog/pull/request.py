@@ -1,4 +1,4 @@
-"""What a pull is for: what of a card its options mean."""
+"""The request of a pull: a card, with the splits and configurations that the options select."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """What of a dataset a pull is for: its card, and the splits and configurations by their own names.
+    """What to pull of a dataset: its card, and the names of the selected splits and configurations.
 
-    It is made once, from a name and the options, and handed from stage to stage.
+    It is created once, from a name and the options, and passed from stage to stage.
     """
 
     card: Card
@@ -37,7 +37,7 @@ class PullRequest:
 
     @classmethod
     def of(cls, name: str, options: PullOptions) -> PullRequest:
-        """Raises UsageError where the card, a split, a configuration or the source does not exist."""
+        """Create a request. Raises UsageError if the card, a split, a configuration or the source does not exist."""
         return cls.of_card(get_card(name, extra=options.cards), options)
 
     @classmethod
@@ -48,45 +48,45 @@ class PullRequest:
         return request
 
     def with_options(self, options: PullOptions) -> PullRequest:
-        """A request for the same dataset with other options."""
+        """Return a request for the same dataset with other options."""
         return self.of_card(self.card, options)
 
     @property
     def is_chosen(self) -> bool:
-        """Whether only some samples of the splits are asked for, whatever their number."""
+        """Whether a filter or draw selects some samples of the splits; a number of samples alone does not."""
         return self.options.subset.is_filter or self.options.subset.is_draw
 
     @property
     def reads_all(self) -> bool:
-        """Whether archives are read to their ends, so that they can be verified before."""
+        """Whether archives are read to their end, so that they are verified first."""
         subset = self.options.subset
         return subset.is_draw or (self.options.samples is None and not subset.has_limits and not subset.ids)
 
     def goal(self) -> Goal:
-        """How much of what is asked for."""
+        """Return the selected samples and the limits."""
         options, subset = self.options, self.options.subset
         what = [subset.key(), list(self._split_names()), list(self.configs), options.as_config]
         key = json.dumps(what, ensure_ascii=False)
         return Goal(key, options.samples, subset.hours, subset.max_tries)
 
-    # ---- what the store holds of it
+    # ---- what is stored
 
     def held(self, stored: StoredDataset) -> int:
-        """Samples of the splits and configurations that the store holds."""
+        """Return the number of stored samples of the splits and configurations."""
         return stored.count(splits=self._split_names(), configs=self._config_names())
 
     def held_seconds(self, stored: StoredDataset) -> float:
-        """How long they are."""
+        """Return their total length in seconds."""
         return stored.seconds(splits=self._split_names(), configs=self._config_names())
 
     def held_speakers(self, stored: StoredDataset) -> int | None:
-        """How many speakers they have; None where one of them does not say who speaks."""
+        """Return their number of speakers; None if one of them has no speaker."""
         return stored.speakers(splits=self._split_names(), configs=self._config_names())
 
     # ---- where it comes from
 
     def sources(self, history: History) -> list[SourceCard]:
-        """The sources to try, in order."""
+        """Return the sources to try, in order."""
         options = self.options
         return sources_to_try(
             self.card, configs=self.configs, splits=self._split_names(), asked=options.source,
@@ -94,12 +94,12 @@ class PullRequest:
         )  # fmt: skip
 
     def check_tools(self, source: SourceCard) -> None:
-        """Raises UsageError where a source needs an optional package that is not there."""
+        """Raises UsageError if a source needs an optional package that is not installed."""
         if source.clip_site == "youtube" and self.options.from_path is None:
             require_ytdlp()
 
     def tokens(self) -> dict[str, str]:
-        """The hub's token by host, where the hub may be asked at all."""
+        """Return the hub's token by host; empty if the pull does not use the hub."""
         options = self.options
         if options.mirror or options.from_path or all(source.kind != "hub" for source in self.card.sources):
             return {}
@@ -108,7 +108,7 @@ class PullRequest:
         return hub_tokens()
 
     def access(self, client: HttpClient, partial: Path, history: History) -> Access:
-        """How this pull reaches hosts, mirrors and downloads."""
+        """Return the access of this pull to hosts, mirrors and downloads."""
         from ..files.access import Access
         from ..files.mirror import Mirror
 
@@ -124,7 +124,7 @@ class PullRequest:
         )
 
     def file_sets(self, source: SourceCard, access: Access) -> list[FileSet]:
-        """What a source holds of it; the gate before a source is looked at first."""
+        """Return the file sets of a source, after checking its gate."""
         from ..files.file_set import file_sets_of
         from ..files.user_files import file_set_from
 
@@ -143,10 +143,10 @@ class PullRequest:
 
 
 def check_request(name: str, options: PullOptions) -> PullRequest:
-    """The request of a pull, checked before a store is made for it.
+    """Create and check the request of a pull, before a store is created for it.
 
     Raises:
-        UsageError: Nothing could come of it.
+        UsageError: The request cannot work.
     """
     request = PullRequest.of(name, options)
     request.check_tools(request.sources(History())[0])

@@ -1,4 +1,4 @@
-"""Which sources of a card a pull may try, in order, and what stands before them."""
+"""Which sources of a card a pull tries, in order, and the gates before them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def sources_to_try(
     from_path: Path | None = None,
     history: History | None = None,
 ) -> list[SourceCard]:
-    """The sources to try: the one asked for, or the one that gave the stored rows, or all in the card's order.
+    """Return the sources to try: the requested one, or the source of the stored rows, or all in the card's order.
 
     Args:
         configs: Configurations that the source must have.
-        splits: Splits that were asked for; sources that are known to hold none of them are left out.
-        asked: A kind, or `kind:place` where a card has several of one kind (`hub:owner/name`).
-        from_path: The user's own files: read by the first source whose layout they have.
+        splits: Requested splits; sources known to have none of them are left out.
+        asked: A kind, or `kind:place` if the card has several of one kind (`hub:owner/name`).
+        from_path: The user's own files; read with the first source that has their layout.
 
     Raises:
-        UsageError: The card has no such source, or none that has all of these configurations.
+        UsageError: The card has no such source, or none with all of these configurations.
     """
     sources = _with_configs(card, configs)
     sources = [each for each in sources if _has_some(each, splits)] or sources
@@ -49,12 +49,12 @@ def sources_to_try(
         kept = same or [source for source in sources if source.kind == history.source]
         if kept:
             return kept
-    # What must be got by hand is no way out where a host cannot be reached.
+    # A manual source is no fallback for an unreachable host.
     return [source for source in sources if source.manual is None] or sources
 
 
 def _with_configs(card: Card, configs: Sequence[str]) -> list[SourceCard]:
-    """The sources that have all of these configurations."""
+    """Return the sources that have all of these configurations."""
     found = [source for source in card.sources if source.configs is None or set(configs) <= source.configs]
     if not found:
         raise UsageError(
@@ -68,7 +68,7 @@ def _has_some(source: SourceCard, splits: Sequence[str]) -> bool:
 
 
 def _layout_of(sources: Sequence[SourceCard], path: Path) -> SourceCard:
-    """Parquet files are of the hub; anything else is of the original release: by hand, or an archive."""
+    """Return the source whose layout the files have: the hub for Parquet files, else the original release."""
     is_parquet = path.suffix == ".parquet" or (path.is_dir() and any(path.glob("**/*.parquet")))
     order = ("hub", "archive", "manual") if is_parquet else ("manual", "archive", "hub", "urls", "youtube")
     ranked = sorted(sources, key=lambda source: order.index(source.kind) if source.kind in order else len(order))
@@ -76,25 +76,25 @@ def _layout_of(sources: Sequence[SourceCard], path: Path) -> SourceCard:
 
 
 def check_gate(card: Card, source: SourceCard) -> None:
-    """Raises GateError where the data is behind a form and no token is here that could have passed it."""
+    """Raises GateError if the data is gated and no token or password is set."""
     gate = card.gate_of(source)
     if gate is None or source.manual is not None:
         return
-    said = f"{card.name} is gated: {gate.accept}"
+    message = f"{card.name} is gated: {gate.accept}"
     if source.password is not None:
         if not os.environ.get(source.password):
             raise GateError(
-                said,
-                hint=f"at {gate.where}; then set {source.password} to the password you were sent, or pull what you got "
+                message,
+                hint=f"at {gate.where}; then set {source.password} to the password you were sent, or pull your copy "
                 "with --from PATH",
             )
         return
     if source.kind != "hub":
-        raise GateError(said, hint=f"at {gate.where}; then pull what you got with --from PATH")
+        raise GateError(message, hint=f"at {gate.where}; then pull your copy with --from PATH")
     from ..sources.hub import hub_tokens
 
     if not hub_tokens():
-        raise GateError(said, hint=f"at {gate.where}; then: hf auth login, or set {gate.token or 'HF_TOKEN'}")
+        raise GateError(message, hint=f"at {gate.where}; then: hf auth login, or set {gate.token or 'HF_TOKEN'}")
 
 
 def fallback_notice(source: SourceCard, error: NetworkError, following: SourceCard) -> str:

@@ -1,4 +1,4 @@
-"""What a store holds of one dataset: asked many times in a pull, read from one snapshot of the store."""
+"""Queries about one dataset in a store: used many times in a pull, answered from one snapshot of the store."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _SECONDS = "coalesce(end_s - start_s, audio.duration - coalesce(start_s, 0), vid
 
 
 class StoredDataset:
-    """One dataset in a store, as it is now. Use as a context manager.
+    """A snapshot of one dataset in a store. Use as a context manager.
 
     Attributes:
-        history: What earlier pulls wrote down. It is read once: this pull is no part of it.
+        history: What earlier pulls recorded. It is read once and does not include this pull.
     """
 
     def __init__(self, store: Store, dataset: str) -> None:
@@ -38,7 +38,7 @@ class StoredDataset:
         self.snapshot.close()
 
     def refresh(self) -> None:
-        """Look anew: this pull has committed something."""
+        """Take a new snapshot, after this pull has committed something."""
         self.snapshot.refresh()
         self._ids.clear()
 
@@ -47,36 +47,36 @@ class StoredDataset:
         return read_history(self.snapshot, self.dataset)
 
     def count(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> int:
-        """Samples of the dataset, of some splits and configurations of it where these are named."""
+        """Return the number of samples; default: of all splits and configurations."""
         return int(self._total("count(*)", splits, configs))
 
     def seconds(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> float:
-        """How long those samples are together."""
+        """Return the total length of those samples in seconds."""
         return self._total(f"sum({_SECONDS})", splits, configs)
 
     def speakers(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> int | None:
-        """How many speakers those samples have; None where one of them does not say who speaks."""
+        """Return the number of speakers of those samples; None if one of them has no speaker."""
         if self._total("count(*) - count(speaker)", splits, configs):
             return None
         return int(self._total("count(DISTINCT speaker)", splits, configs))
 
     def has_all(self, ids: Sequence[str], revision: str) -> bool:
-        """Whether every one of these ids is stored at this revision; 8 bytes a row are kept for the next question."""
+        """Whether all of these ids are stored at this revision; caches 8 bytes per row for later calls."""
         if revision not in self._ids:
-            # A pull may run for days: the files that the tables had at its start may be gone by now.
+            # A pull may run for days: files of the old snapshot may have been deleted.
             self.snapshot.refresh()
             self._ids[revision] = self._ids_of(revision)
         known = self._ids[revision]
         return all(hash(identity) in known for identity in ids)
 
     def draw_keys(self, *, seed: int) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]]:
-        """The keys of all samples in a draw with this seed, and their seconds; some at a time."""
+        """Yield the draw keys of all samples for this seed, and their seconds, in batches."""
         key = f"('0x' || substr(sha256('{seed}:' || id), 1, 16))::UBIGINT"
         for batch in self.snapshot.batches(self._select(f"{key} AS key, ({_SECONDS})::FLOAT AS seconds")):
             yield batch.column("key").to_numpy(), batch.column("seconds").to_numpy()
 
     def lengths(self) -> Callable[[str], float]:
-        """Seconds of every sample by its id, 16 bytes each; 0 for what is not there."""
+        """Return a function from sample id to seconds, which takes 16 bytes per sample; 0 if not stored."""
         lengths = HashMap()
         for batch in self.snapshot.batches(self._select(f"id, (1000 * greatest({_SECONDS}, 0))::UBIGINT AS length")):
             for identity, length in zip(*(column.to_pylist() for column in batch.columns), strict=True):

@@ -1,7 +1,7 @@
-"""The card: one YAML file that describes one dataset, as a model.
+"""The card model: one YAML file that describes one dataset.
 
-Unknown keys are errors. Where the data comes from is described in `source.py`, which files that are in `files.py`; a
-file is read and checked in `lint.py`.
+Unknown keys are errors. Sources are defined in `source.py` and their files in `files.py`; `lint.py` loads and checks a
+card file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Role = Literal["train", "validation", "test"]
 
 
 class Scale(CardModel):
-    """How large the whole dataset is, where somebody counted."""
+    """The size of the whole dataset, as far as it is known."""
 
     hours: float | None = Field(default=None, ge=0)
     samples: int | None = Field(default=None, ge=0)
@@ -31,8 +31,8 @@ class ConfigCard(CardModel):
     """One configuration of a dataset: a language, a subset, a release.
 
     Attributes:
-        default: Taken where no `--config` is given.
-        language, target_language, license, task: What differs from the card.
+        default: Used if no `--config` is given.
+        language, target_language, license, task: Override the values of the card.
     """
 
     default: bool = False
@@ -45,14 +45,14 @@ class ConfigCard(CardModel):
 
 
 class EvaluationList(CardModel):
-    """A published list that says which samples somebody evaluates on, and against which reference.
+    """A published list of samples used for evaluation, each with its reference.
 
     Attributes:
         url: JSON Lines with the fields `audio`, `prompt`, `gt` and `source`.
-        audio: Template of the path in `audio`; its parts name the sample (`{id}`, `{split}`, `{config}`).
-        source: Value of `source` in the rows of this dataset, where the list holds others too; `*` stands for any
+        audio: Template of the path in `audio`; its placeholders identify the sample (`{id}`, `{split}`, `{config}`).
+        source: Value of `source` in this dataset's rows, if the list also covers other datasets; `*` matches any
             characters.
-        config: The configuration whose samples it names, where a sample's own id repeats from one to the other.
+        config: The configuration of the listed samples, if ids are not unique across configurations.
     """
 
     url: str
@@ -91,30 +91,30 @@ class Card(CardModel):
     @model_validator(mode="after")
     def _check(self) -> Card:
         if self.modality not in MODALITIES:
-            raise ValueError(f"modality is one of {', '.join(MODALITIES)}")
+            raise ValueError(f"modality must be one of {', '.join(MODALITIES)}")
         if not self.splits:
-            raise ValueError("a dataset has at least one split")
+            raise ValueError("a dataset needs at least one split")
         return self
 
     @property
     def is_gated(self) -> bool:
-        """Whether every source has a gate before it, or must be got by hand."""
+        """Whether every source is gated or must be downloaded manually."""
         return all(self.gate_of(source) is not None or source.manual is not None for source in self.sources)
 
     def gate_of(self, source: SourceCard) -> Gate | None:
-        """The gate before a source; None where it is open."""
+        """Return the gate of a source; None if it is open."""
         if source.gate == "open" or source.synthetic is not None:
             return None
         return source.gate or self.gate
 
     def speaks(self, language: str) -> bool:
-        """Whether the dataset has a language; `zh` stands for all of its variants too."""
+        """Whether the dataset has a language; `zh` also matches all of its variants."""
         wanted = language.lower()
         spoken = [*self.languages, *(each.language for each in self.configs.values() if each.language)]
         return any(tag.lower() == wanted or tag.lower().startswith(f"{wanted}-") for tag in spoken)
 
     def chosen_splits(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """The splits that were asked for by name or role, in the card's order; default: all.
+        """Return the splits requested by name or role, in the card's order; default: all.
 
         Raises:
             UsageError: The dataset has no such split.
@@ -128,7 +128,7 @@ class Card(CardModel):
         return tuple(name for name, role in self.splits.items() if not asked or name in asked or role in asked)
 
     def chosen_configs(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """The configurations that were asked for, in the card's order; default: those that the card marks so.
+        """Return the requested configurations, in the card's order; default: those marked as default on the card.
 
         Raises:
             UsageError: The dataset has no such configuration, or has several and none of them is the default.
@@ -151,13 +151,13 @@ class Card(CardModel):
         return chosen
 
     def defaults(self, config: str | None = None) -> dict[str, Any]:
-        """The columns that every sample of the dataset, or of a configuration of it, shares."""
-        of_config = self.configs.get(config or "", ConfigCard())
+        """Return the column values shared by all samples of the dataset, or of one configuration."""
+        config_card = self.configs.get(config or "", ConfigCard())
         return {
             "panel": self.panel,
             "modality": self.modality,
-            "task": of_config.task or self.tasks[0],
-            "language": of_config.language or (self.languages[0] if len(self.languages) == 1 else None),
-            "target_language": of_config.target_language,
-            "license": of_config.license or self.license,
+            "task": config_card.task or self.tasks[0],
+            "language": config_card.language or (self.languages[0] if len(self.languages) == 1 else None),
+            "target_language": config_card.target_language,
+            "license": config_card.license or self.license,
         }

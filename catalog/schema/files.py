@@ -1,21 +1,21 @@
-"""Which files a source opens, and for which configurations and splits: the part of a card that names them.
+"""The part of a card that names the files of a source, by configuration and split.
 
 A source names its files in one of four forms:
 
-    archive: https://host/corpus_{split}.tar.gz              # one for each split
-    archive: [https://host/captions.csv, https://host/audio.zip]   # opened in this order, together
+    archive: https://host/corpus_{split}.tar.gz              # one per split
+    archive: [https://host/captions.csv, https://host/audio.zip]   # opened together, in this order
     archive: {train: [...], test: [...]}                     # by split
     archive: {en: {train: [...]}, fr: {train: [...]}}        # by configuration, then by split
 
-`{split}` and `{config}` stand for the names of what is opened. A file is text (a URL, or a path in a hub repository,
-where `*` and `?` match within a folder, and `**/` any folders), or one of
+`{split}` and `{config}` are replaced by the name of the split or configuration. A file is a string (a URL, or a path
+in a hub repository, where `*` and `?` match within a folder and `**/` matches any folders), or one of
 
-    {join: [a.zip.001, a.zip.002], as: a.zip}                # byte after byte one file (patterns on the hub)
-    {list: https://host/parts.txt}                           # a text file with one URL a line
+    {join: [a.zip.001, a.zip.002], as: a.zip}                # concatenated into one file (patterns on the hub)
+    {list: https://host/parts.txt}                           # a text file with one URL per line
     {list: https://host/v1.list, base: https://other/, matching: "audio/dev/*"}
-                                                             # or one `<md5> <path under base>` a line, those that match
+                                                             # or one `<md5> <path under base>` per line, filtered
 
-Nothing here asks a host.
+Nothing here accesses the network.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class FileCard:
     """One file of a source.
 
     Attributes:
-        paths: One path or URL; several are joined byte after byte.
-        name: What the joined file is called; None for a single one.
-        is_list: The file is a list of URLs, one a line.
-        base, matching: Of a list of paths: where they lie, and which of them are meant.
+        paths: One path or URL; several are concatenated.
+        name: Name of the concatenated file; None for a single path.
+        is_list: The file is a list of URLs, one per line.
+        base, matching: For a list of paths: the base URL, and the pattern of the paths to use.
     """
 
     paths: tuple[str, ...]
@@ -45,7 +45,7 @@ class FileCard:
     matching: str = "*"
 
     def filled(self, config: str | None, split: str | None) -> FileCard:
-        """The same with `{config}` and `{split}` replaced."""
+        """Return a copy with `{config}` and `{split}` replaced."""
         return replace(
             self,
             paths=tuple(fill(path, config, split) for path in self.paths),
@@ -59,7 +59,7 @@ class FileCard:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files that are opened together, one after another, and what they hold."""
+    """Files that are opened together, in order, with the configuration and splits that they contain."""
 
     config: str | None
     splits: tuple[str, ...]
@@ -67,43 +67,43 @@ class Group:
 
 
 def fill(text: str, config: str | None, split: str | None) -> str:
-    """`text` with its placeholders replaced; those whose value is not known stay."""
+    """Return `text` with its placeholders replaced; those without a known value are kept."""
     if config is not None:
         text = text.replace("{config}", config)
     return text.replace("{split}", split) if split is not None else text
 
 
 def check_files(value: Any, *, depth: int = 0) -> Any:
-    """`value` itself, where it has one of the forms above.
+    """Return `value` unchanged if it has one of the forms above.
 
     Raises:
-        ValueError: It has not; the message says what was found.
+        ValueError: It does not; the message says what was found.
     """
     if isinstance(value, Mapping) and depth < 2 and not _is_file(value):
         if not value:
-            raise ValueError("it names no file")
+            raise ValueError("no file is named")
         for key, inner in value.items():
             if not isinstance(key, str):
-                raise ValueError(f"{key!r} is no name of a split or configuration; put it in quotes")
+                raise ValueError(f"{key!r} is not the name of a split or configuration; put it in quotes")
             check_files(inner, depth=depth + 1)
         return value
     files = _files(value)
     if not files:
-        raise ValueError("it names no file")
+        raise ValueError("no file is named")
     return value
 
 
 def groups(value: Any, splits: Sequence[str], configs: Sequence[str]) -> Iterator[Group]:
-    """The groups that hold the wanted splits and configurations, in the order of `configs`, then of `splits`.
+    """Yield the groups of the given splits and configurations, in the order of `configs`, then of `splits`.
 
-    `configs` is empty for a corpus that has none.
+    `configs` is empty for a corpus without configurations.
     """
-    for config, of_config in _by_config(value, configs):
-        yield from _by_split(of_config, splits, config)
+    for config, files in _by_config(value, configs):
+        yield from _by_split(files, splits, config)
 
 
 def all_files(value: Any) -> Iterator[FileCard]:
-    """Every file that a source names, placeholders as they stand."""
+    """Yield every file that a source names, without replacing placeholders."""
     if isinstance(value, Mapping) and not _is_file(value):
         for inner in value.values():
             yield from all_files(inner)
@@ -112,7 +112,7 @@ def all_files(value: Any) -> Iterator[FileCard]:
 
 
 def named_splits(value: Any) -> set[str] | None:
-    """The splits that a source names, or None where it holds all of them."""
+    """Return the splits that a source names; None if it contains all of them."""
     if not isinstance(value, Mapping) or _is_file(value):
         return None
     inner = [each for each in value.values() if isinstance(each, Mapping) and not _is_file(each)]
@@ -120,7 +120,7 @@ def named_splits(value: Any) -> set[str] | None:
 
 
 def named_configs(value: Any) -> set[str] | None:
-    """The configurations that a source names, or None where it names none."""
+    """Return the configurations that a source names; None if it names none."""
     if not isinstance(value, Mapping) or _is_file(value):
         return None
     nested = {str(key) for key, each in value.items() if isinstance(each, Mapping) and not _is_file(each)}
@@ -133,7 +133,7 @@ def _by_config(value: Any, configs: Sequence[str]) -> Iterator[tuple[str | None,
     elif configs and any(file.mentions("{config}") for file in all_files(value)):
         yield from ((config, value) for config in configs)
     else:
-        # The files say of themselves which configuration they are of, or there is but one.
+        # The reader finds the configuration in the files, or there is only one.
         yield (configs[0] if len(configs) == 1 else None), value
 
 
@@ -163,17 +163,17 @@ def _file(value: Any) -> FileCard:
     if isinstance(value, str) and value:
         return FileCard((value,))
     if not isinstance(value, Mapping) or not _is_file(value):
-        raise ValueError(f"{value!r} is no file: give its path or URL, {{join: [...], as: NAME}} or {{list: URL}}")
+        raise ValueError(f"{value!r} is not a file: give a path or URL, {{join: [...], as: NAME}} or {{list: URL}}")
     kind = next(key for key in _KEYS if key in value)
     if set(value) - _KEYS[kind]:
         raise ValueError(f"{value!r}: unknown key(s) {', '.join(sorted(map(str, set(value) - _KEYS[kind])))}")
     if kind == "list":
         if not all(isinstance(each, str) for each in value.values()):
-            raise ValueError(f"{value!r}: list takes one URL, base another, matching a pattern of paths")
+            raise ValueError(f"{value!r}: list and base each take one URL, matching takes a path pattern")
         return FileCard(
             (value["list"],), is_list=True, base=value.get("base"), matching=value.get("matching", "*")
         )  # fmt: skip
     parts = value["join"] if isinstance(value["join"], list) else [value["join"]]
     if not parts or not all(isinstance(part, str) and part for part in parts) or not isinstance(value.get("as"), str):
-        raise ValueError(f"{value!r}: join takes paths, and `as` the name of what they make")
+        raise ValueError(f"{value!r}: join takes paths, and `as` the name of the joined file")
     return FileCard(tuple(parts), name=value["as"])

@@ -1,7 +1,7 @@
-"""Reading a card file: the card, or every problem with its file, line and key.
+"""Load a card file: the card, or every problem with its file, line and key.
 
-The model (`card.py`, `source.py`) looks at one key at a time. What follows from several is looked at here: what a
-source names must be files, splits, configurations and sums that can be, and its reader must take its options.
+The model (`card.py`, `source.py`) checks one key at a time. Checks that involve several keys are here: the files,
+splits, configurations and checksums of a source must be consistent, and its reader must accept its options.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .files import FileCard, Group, all_files, groups
 from .source import SourceCard
 
 Problem = tuple[tuple[Any, ...], str]
-"""Keys that lead to the place in the card, and what is wrong there."""
+"""The path of keys to the faulty value, and the message."""
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 def read_card(path: Path) -> Card:
-    """A checked card.
+    """Load and check a card.
 
     Raises:
-        UsageError: Every problem with its line.
+        UsageError: The card is invalid; the message lists every problem with its line.
     """
     problems, card = check_card(path)
     if card is None:
@@ -41,7 +41,7 @@ def read_card(path: Path) -> Card:
 
 
 def check_card(path: Path) -> tuple[list[str], Card | None]:
-    """The problems of a card file, each as `file:line: key: message`, and the card if there are none."""
+    """Return the problems of a card file, each as `file:line: key: message`, and the card if there are none."""
     try:
         document = read_yaml(path, noun="card")
     except UsageError as error:
@@ -53,12 +53,12 @@ def check_card(path: Path) -> tuple[list[str], Card | None]:
         return [_problem(path, item, lines) for item in error.errors()], None
     if card.name != path.stem:
         return [f"{path}:1: name: {card.name!r}, but the file is called {path.name}"], None
-    problems = [*_reader_problems(path, card, lines), *_disagreements(path, card, lines)]
+    problems = [*_reader_problems(path, card, lines), *_inconsistency_problems(path, card, lines)]
     return problems, None if problems else card
 
 
 def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
-    """What the readers say of the options that the card gives them."""
+    """Yield the options that the readers reject."""
     for number, source in enumerate(card.sources):
         try:
             check_options(source.reader_name, source.reader_options)
@@ -69,20 +69,20 @@ def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
             yield f"{path}:{where}: sources.{number}: {source.kind} needs a reader with the option `remote`"
 
 
-def _disagreements(path: Path, card: Card, lines: Lines) -> Iterator[str]:
-    for place, message in disagreements(card):
+def _inconsistency_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
+    for place, message in inconsistencies(card):
         yield f"{path}:{_line(place, lines)}: {'.'.join(map(str, place))}: {message}"
 
 
 def _line(place: tuple[Any, ...], lines: Lines) -> int:
-    """The line of a key, or of the nearest one around it."""
+    """Return the line of a key, or of the nearest enclosing one."""
     while place and place not in lines:
         place = place[:-1]
     return lines.get(place, 1)
 
 
 def _problem(path: Path, item: Any, lines: Lines) -> str:
-    # What pydantic adds of the members of unions is no part of the card.
+    # Pydantic adds the members of unions to the location; they are not keys of the card.
     location = tuple(
         part for part in item["loc"] if not isinstance(part, str) or not re.match(r"(str|Gate)$|(dict|literal)\[", part)
     )
@@ -98,7 +98,7 @@ def _problem(path: Path, item: Any, lines: Lines) -> str:
 
 
 def _key_place(parent: tuple[Any, ...], key: object, lines: Lines) -> tuple[Any, ...]:
-    """The place of a key that is no text as it stands in the file: `no` of `False`."""
+    """Return the place of a key that YAML does not read as text, as written in the file: `no` for `False`."""
     for place in lines:
         is_inside = len(place) == len(parent) + 1 and place[:-1] == parent and isinstance(place[-1], str)
         if is_inside and parse_scalar(place[-1]) == key:
@@ -110,12 +110,12 @@ def _is_short(item: Any) -> bool:
     return len(repr(item.get("input"))) < 80
 
 
-def disagreements(card: Card) -> Iterator[Problem]:
-    """What is wrong with the sources of a card, and what none of them has."""
+def inconsistencies(card: Card) -> Iterator[Problem]:
+    """Yield the inconsistencies of a card's sources, and what no source provides."""
     for number, source in enumerate(card.sources):
         for key, message in _of_source(card, source):
             yield ("sources", number, key), message
-    yield from _in_no_source(card)
+    yield from _provided_by_no_source(card)
 
 
 def _of_source(card: Card, source: SourceCard) -> Iterator[tuple[str, str]]:
@@ -130,7 +130,7 @@ def _of_source(card: Card, source: SourceCard) -> Iterator[tuple[str, str]]:
     ):
         unknown = sorted((named or set()) - set(known))
         if unknown:
-            yield key, f"it names the unknown {what}(s) {', '.join(unknown)}; the card has {', '.join(known) or 'none'}"
+            yield key, f"unknown {what}(s) {', '.join(unknown)}; the card has {', '.join(known) or 'none'}"
             return
     for file in all_files(source.named_files):
         yield from ((key, message) for message in _of_file(card, source, file))
@@ -142,21 +142,21 @@ def _of_file(card: Card, source: SourceCard, file: FileCard) -> Iterator[str]:
     texts = [*file.paths, *filter(None, [file.name])]
     for word in sorted({word for text in texts for word in _PLACEHOLDER.findall(text)}):
         if word not in ("split", "config"):
-            yield f"{{{word}}} stands for nothing; {{split}} and {{config}} are filled in"
+            yield f"{{{word}}} is not a placeholder; use {{split}} or {{config}}"
         elif word == "config" and not card.configs:
-            yield "{config} stands for nothing: the card has no configs"
+            yield "{config} cannot be replaced: the card has no configs"
     if file.name is not None and ("/" in file.name or "\\" in file.name):
         yield f"as: expected a file name, got {file.name!r}"
     for path in file.paths if source.hub is not None else ():
         if "://" in path or file.is_list:
             if not path.startswith("https://"):
-                yield f"{path!r}: what lies outside the repository, and every list, is named by an https:// URL"
+                yield f"{path!r}: files outside the repository, and lists, need an https:// URL"
         elif path.startswith("/") or ".." in path.split("/"):
-            yield f"{path!r}: expected a path within the repository"
+            yield f"{path!r}: expected a path inside the repository"
     if file.base is not None and not re.match(r"https?://", file.base):
         yield f"base: expected a URL, got {file.base!r}"
     if file.is_list and file.base is None and file.matching != "*":
-        yield "matching goes with base"
+        yield "matching needs base"
 
 
 def _of_sums(card: Card, source: SourceCard, opened: list[Group]) -> Iterator[tuple[str, str]]:
@@ -168,12 +168,12 @@ def _of_sums(card: Card, source: SourceCard, opened: list[Group]) -> Iterator[tu
                 yield algorithm, f"{each!r} is neither a split nor a file of this source"
         for group in opened if sums is not None else ():
             if _is_shared(source, algorithm, group):
-                yield algorithm, "one sum for several files that are opened together: give the sums by file"
+                yield algorithm, "one checksum for several files that are opened together: give one per file"
                 break
     for group in opened:
         for path in (path for file in group.files for path in file.paths if path.startswith("http://")):
             if not _has_sum(source, group, path):
-                yield source.kind, f"{path!r}: a file by http:// needs a sum of its own"
+                yield source.kind, f"{path!r}: an http:// file needs its own checksum"
 
 
 def _names(file: FileCard) -> tuple[str, ...]:
@@ -184,12 +184,12 @@ def _names(file: FileCard) -> tuple[str, ...]:
 
 
 def _is_named(key: str, name: str) -> bool:
-    """Whether a file may be called so; a name may be a pattern of the hub."""
+    """Whether a file may have this name; a name may be a hub pattern."""
     return key == name or fnmatchcase(key, name) or fnmatchcase(key.rsplit("/", 1)[-1], name)
 
 
 def _is_shared(source: SourceCard, algorithm: str, group: Group) -> bool:
-    """Whether two files of a group would be held against the same sum."""
+    """Whether two files of a group would be verified against the same checksum."""
     sums = getattr(source, algorithm)
     if len(group.files) < 2 or any(file.is_list for file in group.files):
         return False
@@ -207,14 +207,14 @@ def _has_sum(source: SourceCard, group: Group, path: str) -> bool:
     return any(source.sum_of(algorithm, name, split) for algorithm in ("sha256", "md5"))  # type: ignore[arg-type]
 
 
-def _in_no_source(card: Card) -> Iterator[Problem]:
-    """Configurations and splits that could never be pulled."""
+def _provided_by_no_source(card: Card) -> Iterator[Problem]:
+    """Yield the configurations that could never be pulled."""
     named = [source.configs for source in card.sources]
     if any(configs is None for configs in named):
         return
-    lacking = sorted(set(card.configs) - {config for configs in named for config in configs or ()})
-    if lacking:
-        yield ("configs",), f"no source has {', '.join(lacking)}"
+    missing = sorted(set(card.configs) - {config for configs in named for config in configs or ()})
+    if missing:
+        yield ("configs",), f"no source has {', '.join(missing)}"
     default = {name for name, config in card.configs.items() if config.default}
     if default and not any(default <= (configs or set()) for configs in named):
-        yield ("configs",), "no source has all of the default ones: they are pulled together"
+        yield ("configs",), "no source has all default configurations, which are pulled together"

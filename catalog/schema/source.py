@@ -1,4 +1,4 @@
-"""The part of a card that says where raw files come from: one place, its files, their sums, and their reader."""
+"""One source of a card: where the raw files come from, their checksums, and their reader."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ...shards.sample import NAME
 from .files import all_files, check_files, named_configs, named_splits
 
 SOURCE_KINDS = ("hub", "archive", "urls", "youtube", "manual", "synthetic")
-"""`folder` is what `--from` reads; it needs no card."""
+"""`--from` reads a folder, which needs no source on a card."""
 
 REMOTE_KINDS = ("urls", "youtube")
-"""Sources whose files are but tables: the media is fetched clip by clip."""
+"""Sources whose files are only tables: the media is fetched clip by clip."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -53,9 +53,9 @@ class CardModel(BaseModel):
 
 
 class Gate(CardModel):
-    """What must be accepted before the data can be had, and where.
+    """The terms that must be accepted before the data is available, and where to accept them.
 
-    `token` names the environment variable that holds the key, where the corpus has one of its own.
+    `token` names the environment variable of the access key, if the corpus has its own.
     """
 
     accept: str
@@ -64,21 +64,21 @@ class Gate(CardModel):
 
 
 class SourceCard(CardModel):
-    """One place to get the data from; exactly one of the kinds says which.
+    """One place to get the data from; exactly one of the kinds must be set.
 
     Attributes:
         hub: A dataset repository; `files` names its files (see `catalog/schema/files.py`), `revision` pins them.
-        archive: URLs of archives and of the tables beside them.
+        archive: URLs of archives and of the tables that belong to them.
         urls, youtube: URLs of tables whose rows name media: direct links, or videos with a start and an end.
-        manual: What the user has to get, in words; `--from` reads it.
+        manual: A description of what the user has to download; `--from` reads it.
         synthetic: A generator.
-        revision: A commit; `main` is resolved to one at the first pull, which then is kept.
-        sha256, md5: One sum, or sums by split or by file name.
+        revision: A commit; `main` is resolved to a commit at the first pull, and that commit is kept.
+        sha256, md5: One checksum, or checksums by split or by file name.
         nested: Patterns of members that are archives themselves.
-        gate: Of this source alone; `open` where the card's gate does not stand before it.
+        gate: The gate of this source alone; `open` if the card's gate does not apply.
         password: The environment variable that holds the password of its archives.
         reader: A reader's name, or a mapping of one name to that reader's options.
-        note: For people: whose copy it is, what it lacks.
+        note: For people: who provides this copy, and what is missing from it.
     """
 
     hub: str | None = None
@@ -109,7 +109,7 @@ class SourceCard(CardModel):
     @classmethod
     def _check_password(cls, value: str | None) -> str | None:
         if value is not None and not _VARIABLE.fullmatch(value):
-            raise ValueError("name the environment variable that holds it; a card never holds a password")
+            raise ValueError("give the name of an environment variable; a card must not contain a password")
         return value
 
     @field_validator("sha256", "md5")
@@ -118,14 +118,14 @@ class SourceCard(CardModel):
         pattern = _SHA256 if info.field_name == "sha256" else _MD5
         for item in value.values() if isinstance(value, dict) else [value]:
             if item is not None and not pattern.fullmatch(item):
-                raise ValueError(f"{item!r} is no {info.field_name} sum in lower-case hexadecimal")
+                raise ValueError(f"{item!r} is not a {info.field_name} checksum in lower-case hexadecimal")
         return value
 
     @model_validator(mode="after")
     def _check(self) -> SourceCard:
         kinds = [kind for kind in SOURCE_KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1:
-            raise ValueError(f"say exactly one of {', '.join(SOURCE_KINDS)}")
+            raise ValueError(f"set exactly one of {', '.join(SOURCE_KINDS)}")
         if isinstance(self.reader, dict) and len(self.reader) != 1:
             raise ValueError("reader takes one name")
         if not has_reader(self.reader_name):
@@ -133,9 +133,9 @@ class SourceCard(CardModel):
         if self.hub is not None and not (self.files and self.revision):
             raise ValueError("a hub source needs `revision` and `files`")
         if self.hub is None and self.files is not None:
-            raise ValueError(f"`files` is for hub sources; name them under `{self.kind}`")
+            raise ValueError(f"`files` is for hub sources; put the files under `{self.kind}`")
         if self.is_remote and not self._remote:
-            raise ValueError(f"a `{self.kind}` source needs the reader's option `remote`: where a row's clip lies")
+            raise ValueError(f"a `{self.kind}` source needs the reader option `remote`, which locates each row's clip")
         if self.hub is None:
             self._check_urls()
         return self
@@ -145,7 +145,7 @@ class SourceCard(CardModel):
             for path in file.paths:
                 if not re.match(r"https?://" if self.sha256 or self.md5 else r"https://", path):
                     raise ValueError(
-                        f"{path!r}: files of `{self.kind}` are named by https:// URLs (http:// only with a sum)"
+                        f"{path!r}: files of `{self.kind}` need https:// URLs (http:// only with a checksum)"
                     )
 
     @property
@@ -154,29 +154,29 @@ class SourceCard(CardModel):
 
     @property
     def named_files(self) -> Any:
-        """The files in the form of the card; None where the kind has none."""
+        """The files as written on the card; None if this kind of source has none."""
         return self.files if self.hub is not None else self.archive or self.urls or self.youtube
 
     @property
     def place(self) -> str:
-        """The repository, the first URL, the generator, or what must be got by hand."""
+        """The repository, the first URL, the generator, or the manual download."""
         if self.hub is not None or self.manual is not None or self.synthetic is not None:
             return str(self.hub or self.manual or self.synthetic)
         return next(all_files(self.named_files)).paths[0]
 
     @property
     def is_remote(self) -> bool:
-        """Whether its files are but tables of media to be fetched clip by clip."""
+        """Whether its files are only tables, and the media is fetched clip by clip."""
         return self.kind in REMOTE_KINDS
 
     @property
     def clip_site(self) -> str:
-        """Where its clips lie: `link` or `youtube`; empty where its files are the media themselves."""
+        """Where its clips are hosted: `link` or `youtube`; empty if its files are the media themselves."""
         return str(self._remote.get("site", "link")) if self.is_remote else ""
 
     @property
     def clip_hosts(self) -> frozenset[str]:
-        """The host of its clips, where the card and not a table names it."""
+        """The host of its clips, if the card names it and not a table."""
         host = urlsplit(str(self._remote.get("url", ""))).hostname or ""
         return frozenset({host}) if self.is_remote and host and "{" not in host else frozenset()
 
@@ -187,12 +187,12 @@ class SourceCard(CardModel):
 
     @property
     def splits(self) -> set[str] | None:
-        """The splits it is known to hold; None for all of the card's."""
+        """The splits that it names; None for all of the card's."""
         return None if self.named_files is None else named_splits(self.named_files)
 
     @property
     def configs(self) -> set[str] | None:
-        """The configurations it names; None where it names none."""
+        """The configurations that it names; None if it names none."""
         return None if self.named_files is None else named_configs(self.named_files)
 
     @property
@@ -204,7 +204,7 @@ class SourceCard(CardModel):
         return {} if isinstance(self.reader, str) else dict(self.reader[self.reader_name])
 
     def sum_of(self, algorithm: Literal["sha256", "md5"], name: str, split: str | None) -> str | None:
-        """The sum of a file by its whole name, its last part, or the split that it alone holds."""
+        """Return the checksum of a file, by its full name, its base name, or the split of which it is the only file."""
         value: str | dict[str, str] | None = getattr(self, algorithm)
         if not isinstance(value, dict):
             return value

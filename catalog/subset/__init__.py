@@ -1,8 +1,8 @@
-"""Choosing samples: which candidates of a dataset a pull takes.
+"""Sample selection: which candidates of a dataset a pull takes.
 
-options.py  `Subset`: what can be asked for, checked
-id_list.py  `IdList`: a file of ids, with spans where it has them
-where.py    `Expression`: one SQL expression over what is known before any media is read
+options.py  `Subset`: the selection options, checked
+id_list.py  `IdList`: a file of ids, optionally with spans
+where.py    `Expression`: an SQL expression over the columns known before any media is read
 filter.py   `Filter`: the stage between reader and store; a candidate passes or is counted as filtered
 sample.py   `Listing` and `Draw`: which N of all candidates, by hash and stratum
 """

@@ -1,7 +1,7 @@
 """The stage between reader and ingest: a candidate passes, or is counted as `Filtered`.
 
-Nothing is reordered. Candidates that an expression must judge are held back in small batches; everything else passes
-at once. Media of what is filtered is let go of.
+The order is kept. If there is an SQL expression, items are buffered in small batches; without one they pass
+immediately. The temporary media of filtered candidates is deleted.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from .where import Unfit
 
 BATCH_ROWS = 256
 BATCH_BYTES = 8 * 1024 * 1024
-"""An expression judges so many candidates at once, or fewer where their media is large."""
+"""The batch size for evaluating an expression; batches are smaller if the media is large."""
 
 NOT_FOUND = "not_found"
 _SEEN_LABELS = 2_000
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 Defaults = Callable[[str | None], Mapping[str, Any]]
-"""The columns that every sample of a configuration shares."""
+"""Returns the column values shared by all samples of a configuration."""
 
 
 class Filter:
-    """The filters of a subset over one stream of one dataset.
+    """Applies the filters of a subset to one stream of one dataset.
 
     Attributes:
-        ended: The stream was read to its end; not so where every id was found, or the tries were used up before.
-        missing: Ids of the list that no candidate had; known once `ended`.
+        ended: The stream was read to its end, and not left early because every id was found or the tries ran out.
+        missing: Number of listed ids that no candidate had; known once `ended`.
     """
 
     def __init__(self, subset: Subset, dataset: str, defaults: Defaults) -> None:
@@ -60,7 +60,7 @@ class Filter:
         self._tries = 0
 
     def apply(self, items: Iterable[Candidate | Rejection | Checkpoint]) -> Generator[Item, None, None]:
-        """What passes, in the order in which it came."""
+        """Yield what passes, in the original order."""
         try:
             for passed in self._passed(items):
                 yield passed
@@ -69,7 +69,7 @@ class Filter:
                     self.ended = False
                     return
         finally:
-            _let_all_go(self._held)
+            _discard_all(self._held)
 
     def _passed(self, items: Iterable[Candidate | Rejection | Checkpoint]) -> Iterator[Item]:
         try:
@@ -87,20 +87,20 @@ class Filter:
             yield from self._not_found()
 
     def may_pass(self, identity: str, source_id: str) -> bool:
-        """Whether a sample could pass, by its own id and the corpus's: readers need not read the media of others."""
+        """Whether a sample can pass, by its sample id and its corpus id; readers can skip the media of others."""
         ids, part = self._subset.ids, self._subset.part
         if ids is not None and identity not in ids.spans and source_id not in ids.spans:
             return False
         return part is None or part_of(identity, part[1]) == part[0]
 
     def unmet_labels(self) -> list[str]:
-        """Labels that no candidate had, each with the nearest that one had."""
-        said = []
+        """Return the labels that no candidate had, each with the closest existing label."""
+        unmet = []
         for label in self._subset.labels:
             if label.casefold() not in self._met_labels:
                 near = difflib.get_close_matches(label.casefold(), self._met_labels, n=1)
-                said.append(f"{label!r}" + (f" (there is {self._met_labels[near[0]]!r})" if near else ""))
-        return said
+                unmet.append(f"{label!r}" + (f" (there is {self._met_labels[near[0]]!r})" if near else ""))
+        return unmet
 
     # ---- one candidate
 
@@ -111,13 +111,13 @@ class Filter:
         elif isinstance(item, Rejection):
             yield from self._hold(self._rejected(item))
         elif not (self.may_pass(self._identity(item), item.source_id) and self._has_label(item)):
-            yield from self._hold(let_go(item))
+            yield from self._hold(discard_media(item))
         else:
             for taken in self._spans(item):
                 yield from self._hold(taken)
 
     def _rejected(self, item: Rejection) -> Item:
-        """A candidate that the reader rejects; with a list of ids only those of the list concern the user."""
+        """Handle a candidate that the reader rejected; with a list of ids, unlisted ones only count as filtered."""
         if self._subset.ids is None or item.damaged:
             return item
         if not self._listed(item.candidate):
@@ -140,7 +140,7 @@ class Filter:
         return sample_id(self._dataset, candidate.config, candidate.split, candidate.source_id)
 
     def _spans(self, candidate: Candidate) -> Iterator[Item]:
-        """The candidate, or what the list of ids wants of it: itself, spans of it, nothing."""
+        """Yield the candidate, or what the list of ids requests of it: the whole, spans of it, or nothing."""
         ids = self._subset.ids
         if ids is None:
             yield candidate
@@ -167,7 +167,7 @@ class Filter:
     # ---- the expression
 
     def _hold(self, item: Item) -> Iterator[Item]:
-        """Pass an item on, in a batch where an expression must judge it or what came before it."""
+        """Pass an item on; with an expression, in a batch, so that the order is kept."""
         if self._subset.where is None:
             yield item
             return
@@ -184,9 +184,9 @@ class Filter:
         try:
             while held:
                 item = held.popleft()
-                yield item if not isinstance(item, Candidate) or next(answers) else let_go(item)
+                yield item if not isinstance(item, Candidate) or next(answers) else discard_media(item)
         finally:
-            _let_all_go(held)
+            _discard_all(held)
 
     def _answers(self, candidates: list[Candidate]) -> list[bool]:
         where = self._subset.where
@@ -199,7 +199,7 @@ class Filter:
             return [self._answer(row) for row in rows]
 
     def _answer(self, row: Mapping[str, Any]) -> bool:
-        """For one of a batch that does not fit: a row that fits no schema passes, and is rejected with its reason."""
+        """Evaluate one row of a batch that does not fit the schema; a row that does not fit is rejected later."""
         assert self._subset.where is not None
         try:
             return self._subset.where.of([row])[0]
@@ -211,7 +211,7 @@ class Filter:
 
 
 def known_fields(candidate: Candidate, defaults: Defaults) -> dict[str, Any]:
-    """The columns of a candidate that are known before its media is read."""
+    """Return the columns of a candidate that are known before its media is read."""
     shared = defaults(candidate.config)
     row = {**shared, **candidate.fields}
     extra = {**(shared.get("extra") or {}), **(candidate.fields.get("extra") or {})}
@@ -221,40 +221,40 @@ def known_fields(candidate: Candidate, defaults: Defaults) -> dict[str, Any]:
 
 
 def part_of(identity: str, parts: int) -> int:
-    """The part, from 1, into which an id falls: equal on every machine, whatever else is pulled."""
+    """Return the part, from 1, of an id: the same on every machine, whatever else is pulled."""
     digest = hashlib.sha256(f"part:{identity}".encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % parts + 1
 
 
-def let_go(candidate: Candidate) -> Filtered:
-    """Remove the temporary files of a candidate that nobody takes."""
+def discard_media(candidate: Candidate) -> Filtered:
+    """Delete the temporary files of a candidate that is not taken."""
     for _, blob in candidate.media:
         if blob.temporary and blob.path is not None:
             blob.path.unlink(missing_ok=True)
     return Filtered()
 
 
-def _let_all_go(held: deque[Item]) -> None:
-    """Nobody will ask for these any more."""
+def _discard_all(held: deque[Item]) -> None:
+    """Delete the temporary files of all candidates that are still buffered."""
     while held:
         item = held.popleft()
         if isinstance(item, Candidate):
-            let_go(item)
+            discard_media(item)
 
 
 def _shared(blob: Blob) -> Blob:
-    """Media of several samples, which is stored once."""
+    """Mark media as shared by several samples, so that it is stored once."""
     return blob if blob.remote is not None or blob.shared is not None else replace(blob, shared=object())
 
 
 def _span_of(candidate: Candidate, span: Span | None, *, is_last: bool) -> Candidate:
-    """The candidate with a span of its media; the last one takes the file itself, the others links to it."""
-    media = [(kind, _own(blob, span, is_last=is_last)) for kind, blob in candidate.media]
+    """Return the candidate with a span of its media; the last span takes the file itself, the others a link to it."""
+    media = [(kind, _media_of_span(blob, span, is_last=is_last)) for kind, blob in candidate.media]
     if span is None:
         return replace(candidate, media=media)
     fields = {**candidate.fields}
     if any(blob.remote for _, blob in media):
-        # What is fetched clip by clip comes cut, and starts at 0.
+        # Clips are already cut when they are downloaded, and start at 0.
         known = fields.get("extra") or {}
         fields["extra"] = {**known, "clip_start_s": as_text(span[0]), "clip_end_s": as_text(span[1])}
     else:
@@ -262,7 +262,7 @@ def _span_of(candidate: Candidate, span: Span | None, *, is_last: bool) -> Candi
     return replace(candidate, source_id=candidate.source_id + span_suffix(span), fields=fields, media=media)
 
 
-def _own(blob: Blob, span: Span | None, *, is_last: bool) -> Blob:
+def _media_of_span(blob: Blob, span: Span | None, *, is_last: bool) -> Blob:
     if blob.remote is not None and span is not None:
         blob = replace(blob, remote=replace(blob.remote, start_s=span[0], end_s=span[1]))
     if is_last or not blob.temporary or blob.path is None:
@@ -271,7 +271,7 @@ def _own(blob: Blob, span: Span | None, *, is_last: bool) -> Blob:
 
 
 def _second_name(path: Path) -> Path:
-    """The same file under a further temporary name: whoever takes it moves it away."""
+    """Link or copy the file to another temporary name, because the store moves the file that it takes."""
     other = scratch_path(path.parent)
     try:
         os.link(path, other)

@@ -1,8 +1,8 @@
-"""`--ids FILE`: one id a line, or a table `id,start,end` of spans in seconds.
+"""`--ids FILE`: one id per line, or a table `id,start,end` of spans in seconds.
 
-A line is an id alone, or (separated by commas or tabs) an id, a start and an end. A first line that names the columns
-(`id`, `start`, `end`, in any order, among others) is understood; lines that start with `#` are comments. An id is a
-sample's whole id (`vggsound/train/abc`) or the corpus's own (`abc`), which then stands for every sample called so.
+A line is an id alone, or an id, a start and an end, separated by commas or tabs. The first line may be a header that
+names the columns (`id`, `start` and `end`, in any order, among others); lines that start with `#` are comments. An id
+is a full sample id (`vggsound/train/abc`) or the corpus id (`abc`), which matches every sample with this corpus id.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _END_NAMES = ("end", "end_s", "end_seconds", "end_time")
 
 @dataclass(frozen=True, slots=True)
 class IdList:
-    """The ids of a file, each with its spans; `None` among the spans is the whole sample.
+    """The ids of a file, each with its spans; the span `None` means the whole sample.
 
-    `digest` is equal for lists that ask for the same, in any order.
+    `digest` is equal for lists with the same ids and spans, in any order.
     """
 
     path: Path
@@ -43,14 +43,14 @@ class IdList:
 
     @classmethod
     def read(cls, path: Path) -> IdList:
-        """Raises UsageError where the file cannot be read or a line is neither an id nor a span of one."""
+        """Read a file. Raises UsageError if it cannot be read or a line is neither an id nor an id with a span."""
         spans: dict[str, tuple[Span | None, ...]] = {}
         for identity, span in _entries(path):
             known = spans.get(identity, ())
             if span not in known:
                 spans[identity] = _WHOLE if not known and span is None else (*known, span)
         if not spans:
-            raise UsageError(f"--ids {path}: there is no id in it.", hint="one id a line, or id,start,end")
+            raise UsageError(f"--ids {path}: it contains no ids.", hint="one id per line, or id,start,end")
         listed = sorted(f"{identity},{span}" for identity, each in spans.items() for span in each)
         digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()
         return cls(path, spans, digest, any(each != _WHOLE for each in spans.values()))
@@ -78,7 +78,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         raise UsageError(f"--ids {path}: it is not UTF-8 text (byte {error.start}).") from error
     except OSError as error:
-        raise UsageError(f"--ids {path}: {error.strerror}.", hint="give a file with one id a line") from error
+        raise UsageError(f"--ids {path}: {error.strerror}.", hint="give a file with one id per line") from error
 
 
 def _fields(line: str) -> list[str]:
@@ -87,7 +87,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _header(fields: Sequence[str]) -> tuple[int, int, int] | None:
-    """Positions of id, start and end where the first line names them."""
+    """Return the positions of id, start and end if the line is a header."""
     names = [name.lower().lstrip("# ") for name in fields]
     found = [
         next((names.index(name) for name in known if name in names), None)
@@ -102,7 +102,7 @@ def _entry(
 ) -> tuple[str, Span | None]:
     if columns is not None:
         if max(columns) >= len(fields):
-            raise UsageError(f"{where}: {len(fields)} values, but the first line names more: {line!r}.")
+            raise UsageError(f"{where}: {len(fields)} values, but the header has more columns: {line!r}.")
         identity, start, end = (fields[column] for column in columns)
         return identity, _span(start, end, where)
     if len(fields) == 3:
@@ -113,18 +113,18 @@ def _entry(
 
 
 def _span(start: str, end: str, where: str) -> Span | None:
-    """A span in seconds; None where both are empty."""
+    """Return a span in seconds; None if both values are empty."""
     if not start and not end:
         return None
     try:
         span = float(start), float(end)
     except ValueError:
-        raise UsageError(f"{where}: start and end are seconds, got {start!r} and {end!r}.") from None
+        raise UsageError(f"{where}: start and end must be seconds, got {start!r} and {end!r}.") from None
     if not (0 <= span[0] < span[1] and math.isfinite(span[1])):
-        raise UsageError(f"{where}: a span goes from 0 or later to a later second, got {start} to {end}.")
+        raise UsageError(f"{where}: a span needs 0 <= start < end, got {start} to {end}.")
     return span
 
 
 def span_suffix(span: Span) -> str:
-    """What a span adds to an id: `@1.5-3.25`, milliseconds at the finest."""
+    """Return the suffix that a span adds to an id: `@1.5-3.25`, with millisecond precision."""
     return "@{}-{}".format(*(f"{second:.3f}".rstrip("0").rstrip(".") for second in span))

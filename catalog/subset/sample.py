@@ -1,12 +1,12 @@
-"""Which N of all candidates a draw takes.
+"""Draws: which N of all candidates to take.
 
-Pass one lists every candidate (`Listing`): 8 bytes of SHA-256 of seed and id, and the number of its stratum, 8 to 16
-bytes a row whatever an id is long; the draw itself holds 25 bytes a row. `Draw` ranks them: within a stratum by hash,
-and the strata take turns. What is drawn hangs on ids, strata and seed alone, never on the order of the list, and N + 1
-are the N and one more.
+The first pass lists every candidate (`Listing`) as 8 bytes of SHA-256 of seed and id plus a stratum number: 8 to 16
+bytes per row, however long the ids are; the draw itself takes 25 bytes per row. `Draw` ranks the candidates: by hash
+within a stratum, and round-robin over the strata. The result depends only on ids, strata and seed, never on the order
+of the list, and a draw of N + 1 is the draw of N plus one more.
 
-A drawn candidate that turns out dead or broken is replaced by the next of its own stratum, and by the next of all
-where its stratum has no more. So the result is the draw from what is good, and what is bad need not be known before.
+A drawn candidate that turns out missing or broken is replaced by the next one of its stratum, or by the next one
+overall if its stratum has no more. So the result equals a draw from the good candidates only.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ GUESSED_SECONDS = 10.0
 
 
 def hash_key(seed: int, identity: str) -> int:
-    """The first 64 bits of SHA-256 of `seed:id`, the order of every draw and of the exports."""
+    """Return the first 64 bits of SHA-256 of `seed:id`, which define the order of every draw and of the exports."""
     digest = hashlib.sha256(f"{seed}:{identity}".encode(errors="surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big")
 
 
 class Listing:
-    """Every candidate of a dataset, as little of each as a draw needs."""
+    """All candidates of a dataset, in the compact form that a draw needs."""
 
     def __init__(self, subset: Subset) -> None:
         self._subset = subset
@@ -49,7 +49,7 @@ class Listing:
         return len(self._keys)
 
     def add(self, identity: str, row: Mapping[str, Any]) -> None:
-        """One candidate: its sample id and the columns known before its media is read."""
+        """Add one candidate by its sample id and the columns known before its media is read."""
         self._keys.append(hash_key(self._subset.seed, identity))
         if self._subset.strata:
             name = repr([_value(row, column) for column in self._subset.strata])
@@ -59,26 +59,26 @@ class Listing:
             self._speakers.append(self._speaker_numbers.setdefault(speaker, len(self._speaker_numbers)))
 
     def draw(self) -> Draw:
-        """The ranking of all that was listed.
+        """Rank the listed candidates.
 
         Raises:
-            UsageError: Speakers are to be chosen, and no candidate has one.
+            UsageError: Speakers must be chosen, and no candidate has one.
         """
         keys = np.frombuffer(self._keys, dtype=np.uint64) if self._keys else np.empty(0, dtype=np.uint64)
         strata = np.zeros(len(keys), dtype=np.uint32)
         if self._subset.strata and len(keys):
             strata = _canonical(self._stratum_numbers)[np.frombuffer(self._strata, dtype=np.uint32)]
         if self._subset.speakers is not None and len(keys):
-            mask = self._of_chosen_speakers(self._subset.speakers)
+            mask = self._has_chosen_speaker(self._subset.speakers)
             keys, strata = keys[mask], strata[mask]
         return Draw(keys, strata)
 
-    def _of_chosen_speakers(self, count: int) -> npt.NDArray[np.bool_]:
+    def _has_chosen_speaker(self, count: int) -> npt.NDArray[np.bool_]:
         seed = self._subset.seed
         names = sorted((name for name in self._speaker_numbers if name), key=lambda name: (hash_key(seed, name), name))
         if not names:
             raise UsageError(
-                "--speakers: this dataset does not say who speaks.", hint="for a mixed draw without: --by hash"
+                "--speakers: this dataset has no speaker labels.", hint="for a random draw without speakers: --by hash"
             )
         numbers = [self._speaker_numbers[name] for name in names[:count]]
         chosen = np.zeros(len(self._speaker_numbers), dtype=np.bool_)
@@ -87,10 +87,10 @@ class Listing:
 
 
 class Draw:
-    """A ranking of candidates by their keys, and what became of those that were tried."""
+    """A ranking of candidates by their keys, and the outcome of those that were tried."""
 
     def __init__(self, keys: Keys, strata: npt.NDArray[np.uint32]) -> None:
-        """`strata` numbers the stratum of every key; ids that stand twice count once, in their first stratum."""
+        """`strata` is the stratum number of every key; duplicate ids count once, in their first stratum."""
         order = np.lexsort((strata, keys))
         keys, strata = keys[order], strata[order]
         del order
@@ -103,7 +103,7 @@ class Draw:
         by_stratum = _rows(np.argsort(strata, kind="stable"))
         self._keys: Keys = keys[by_stratum]
         self._strata = strata[by_stratum].astype(np.int32)
-        # Where the sorted keys went: the way back from a key to its row.
+        # The permutation from sorted keys to rows, to find the row of a key.
         self._by_key = np.empty_like(by_stratum)
         self._by_key[by_stratum] = np.arange(len(keys), dtype=by_stratum.dtype)
         del keys, strata, by_stratum
@@ -119,36 +119,36 @@ class Draw:
         return bool(len(self._find(np.array([key], dtype=np.uint64))[0]))
 
     def stored(self, key: int, seconds: float | None = None) -> None:
-        """The store holds the sample of this key; keys that were not listed are passed over."""
+        """Mark the sample of this key as stored; keys that were not listed are ignored."""
         self._settle(key, _STORED, seconds)
 
     def note_stored(self, keys: Keys, seconds: npt.NDArray[np.float32]) -> None:
-        """`stored` for many keys at once."""
+        """Like `stored`, for many keys at once."""
         rows, found = self._find(keys)
         self._state[rows] = _STORED
         self._seconds[rows] = seconds[found]
 
     def fail_untried(self, keys: Keys) -> None:
-        """Of these, which were tried, those that are not stored by now were tried in vain."""
+        """Mark the keys that are still open as failed: they were tried and are not stored."""
         rows, _ = self._find(keys)
         rows = rows[self._state[rows] == _OPEN]
         self._state[rows] = _FAILED
         self._seconds[rows] = 0.0
 
     def failed(self, key: int) -> None:
-        """The candidate of this key was tried in vain."""
+        """Mark the candidate of this key as failed."""
         self._settle(key, _FAILED, 0.0)
 
     def measured(self, key: int, seconds: float) -> None:
-        """How long the media of this key is, not stored yet."""
+        """Record the length of the media of this key, before it is stored."""
         self._settle(key, None, seconds)
 
     def wanted(self, samples: int | None = None) -> Keys:
-        """Keys of the `samples` first good ones as far as is known, sorted; all without a number."""
+        """Return the sorted keys of the first `samples` usable candidates, as far as is known; default: all."""
         return cast("Keys", np.sort(self._keys[self._wanted(samples)]))
 
     def untried(self, samples: int | None = None, *, tries: int | None = None) -> Keys:
-        """Those of `wanted` that are not stored, sorted; with `tries` as many of the best as may still be tried."""
+        """Return the sorted keys of `wanted` that were not tried; with `tries`, the best ones within that budget."""
         chosen = self._wanted(samples) & (self._state == _OPEN)
         if tries is not None:
             left = max(0, tries - int(np.count_nonzero(self._state != _OPEN)))
@@ -158,24 +158,24 @@ class Draw:
         return cast("Keys", np.sort(self._keys[chosen]))
 
     def held(self, samples: int | None = None) -> int:
-        """How many of `wanted` are stored."""
+        """Return how many of `wanted` are stored."""
         return int(np.count_nonzero(self._wanted(samples) & (self._state == _STORED)))
 
     def unmeasured(self, samples: int | None) -> Keys:
-        """Those of `wanted` whose length is not known, sorted."""
+        """Return the sorted keys of `wanted` whose length is unknown."""
         return cast("Keys", np.sort(self._keys[self._wanted(samples) & np.isnan(self._seconds)]))
 
     def seconds(self, samples: int | None = None) -> float:
-        """Seconds of `wanted`; where a length is not known, the mean of the known ones stands in."""
+        """Return the total seconds of `wanted`; an unknown length counts as the mean of the known ones."""
         return float(self._lengths()[self._wanted(samples)].sum(dtype=np.float64))
 
     @property
     def knows_lengths(self) -> bool:
-        """Whether the length of any is known, so that the mean means something."""
+        """Whether at least one length is known, so that the mean is meaningful."""
         return bool(np.any((self._state != _FAILED) & ~np.isnan(self._seconds)))
 
     def samples_for(self, seconds: float) -> int:
-        """The smallest number of samples that is at least so long; all where they are not."""
+        """Return the smallest number of samples with at least this many seconds; all if there are not enough."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -199,16 +199,16 @@ class Draw:
         place = before - base[self._strata]
         taken = samples
         while True:
-            # Each stratum has as many turns as it has among the first of the ranking, and fills them with good ones.
+            # The quota of a stratum is its count among the first `taken` ranks; it is filled with usable candidates.
             quota = np.bincount(self._strata[self._ranking[:taken]], minlength=len(self._sizes))
             chosen = usable & (place <= quota[self._strata])
-            lacking = samples - int(np.count_nonzero(chosen))
-            if lacking <= 0 or taken >= len(self):
+            missing = samples - int(np.count_nonzero(chosen))
+            if missing <= 0 or taken >= len(self):
                 return cast("npt.NDArray[np.bool_]", chosen)
-            taken = min(len(self), taken + lacking)
+            taken = min(len(self), taken + missing)
 
     def _find(self, keys: Keys) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-        """The rows of those keys that were listed, and which those are."""
+        """Return the rows of the listed keys, and a mask of which keys were listed."""
         places = np.searchsorted(self._keys, keys, sorter=self._by_key)
         found = places < len(self)
         found[found] = self._keys[self._by_key[places[found]]] == keys[found]
@@ -223,11 +223,11 @@ class Draw:
 
 
 class KeySet:
-    """Sorted keys, 8 bytes each, that can be asked for one."""
+    """A set of sorted keys, 8 bytes each."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys: Keys = np.unique(keys)
-        # Of a memoryview, not of an array: numpy makes an object of its own of every element that is looked at.
+        # A memoryview, as indexing a numpy array creates a numpy scalar for every element.
         self._view = memoryview(self.keys)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
@@ -239,12 +239,12 @@ class KeySet:
 
 
 def _rows(order: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    """Row numbers in half the space."""
+    """Return row numbers as 32-bit integers, to halve the memory."""
     return order.astype(np.int32)
 
 
 def _canonical(numbers: Mapping[str, int]) -> npt.NDArray[np.uint32]:
-    """Number in order of appearance -> number in order of name."""
+    """Map numbers by order of appearance to numbers by order of name."""
     found = np.empty(len(numbers), dtype=np.uint32)
     for rank, name in enumerate(sorted(numbers)):
         found[numbers[name]] = rank
@@ -252,7 +252,7 @@ def _canonical(numbers: Mapping[str, int]) -> npt.NDArray[np.uint32]:
 
 
 def _value(row: Mapping[str, Any], column: str) -> Any:
-    """The value of a column, or of `extra.NAME`; rows without one share a stratum."""
+    """Return the value of a column or of `extra.NAME`; rows without a value share a stratum."""
     if not column.startswith("extra."):
         return row.get(column)
     extra = row.get("extra") or ()

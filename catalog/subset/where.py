@@ -1,7 +1,7 @@
-"""`--where EXPR` of a pull: one SQL expression over the columns that a candidate has before its media is read.
+"""`--where EXPR` of a pull: an SQL expression over the columns of a candidate that are known before its media is read.
 
-DuckDB answers for small batches of candidates: for one at a time its set-up costs some hundred times the answer. The
-connection sees those rows and nothing else: no file, no network, no other setting.
+DuckDB evaluates it in batches, as its overhead per query is about a hundred times the cost of one row. The connection
+can access only those rows: no files, no network, no settings.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _AFTER_MEDIA = ("audio", "video", "image", "more_media", "pulled_at")
 
 
 def known_columns() -> list[pa.Field]:
-    """The columns that are known before any media is read."""
+    """Return the columns that are known before any media is read."""
     from ...shards.sample import SCHEMA
 
     return [field for field in SCHEMA if field.name not in _AFTER_MEDIA]
 
 
 class Unfit(Exception):
-    """Values of a row do not fit the schema, so nothing can be asked of it."""
+    """Values of a row do not fit the schema, so the expression cannot be evaluated on it."""
 
 
 class Expression:
-    """A checked expression; null counts as false.
+    """A validated SQL expression; null counts as false.
 
     Raises:
-        UsageError: Not one expression, or of columns that are not known yet.
+        UsageError: It is not a single expression, or uses columns that are not known yet.
     """
 
     def __init__(self, text: str) -> None:
@@ -62,11 +62,11 @@ class Expression:
         return self.text
 
     def of(self, rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-        """Whether it is true, row by row.
+        """Evaluate the expression on each row.
 
         Raises:
             Unfit: A row's values have types that no sample has.
-            UsageError: DuckDB refuses the expression for these rows.
+            UsageError: DuckDB cannot evaluate the expression on these rows.
         """
         import duckdb
         import pyarrow as pa
@@ -88,7 +88,7 @@ class Expression:
             known = ", ".join(field.name for field in known_columns())
             raise UsageError(
                 f"--where {self.text!r}: {first_line(error)}",
-                hint=f"columns known before media is read: {known}; others: export --where",
+                hint=f"columns known before media is read: {known}; for others use export --where",
             ) from error
         finally:
             connection.unregister("candidates")

@@ -56,7 +56,7 @@ PROBLEMS = {
     "a missing key": ("license: CC0-1.0\n", "", 1, "license: this key is missing"),
     "a key twice": ("panel: S1", "panel: S1\npanel: S2", 4, "'panel' is there twice"),
     "another panel": ("panel: S1", "panel: S4", 3, "panel: "),
-    "another modality": ("modality: audio", "modality: smell", 1, "modality is one of"),
+    "another modality": ("modality: audio", "modality: smell", 1, "modality must be one of"),
     "text for a list": ("tasks: [asr]", "tasks: asr", 5, "tasks: "),
     "no task": ("tasks: [asr]", "tasks: []", 5, "tasks: "),
     "a language that is none": ("languages: [en]", "languages: [english language]", 6, "BCP 47"),
@@ -71,7 +71,7 @@ PROBLEMS = {
     "a hub without a revision": (
         "archive: https://example.org/mine.tar.gz", "hub: a/b", 10, "needs `revision` and `files`"),
     "an archive over http": ("https://example.org", "http://example.org", 10, "https:// URL"),
-    "a short sum": ("    reader:", "    sha256: abc\n    reader:", 11, "no sha256 sum"),
+    "a short sum": ("    reader:", "    sha256: abc\n    reader:", 11, "not a sha256 checksum"),
     "an alias": ("languages: [en]", "languages: &l [en]\nnotes: *l", 6, "anchors and aliases"),
     "a tag that makes objects": ("title: Mine", "title: !!python/object/apply:os.system [ls]", 2, "invalid YAML"),
     "an unknown option of the reader": (

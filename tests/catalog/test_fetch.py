@@ -238,7 +238,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         cards = write_card(tmp_path, folder, host.url("/"))
         done = cli("catalog", "fetch", "words", "--to", tmp_path / "file/mirror", "--cards", cards)
     assert done.returncode == 2
-    assert "no folder can be made there" in done.stderr
+    assert "cannot create the folder" in done.stderr
     assert str(tmp_path / "file") in done.stderr
 
 

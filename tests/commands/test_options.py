@@ -104,7 +104,7 @@ def test_a_default_is_not_recorded_and_what_was_asked_is() -> None:
         (api.PullOptions, {"link": "yes"}, "link='yes': expected True or False"),
         (api.PullOptions, {"sample": 3}, "no option 'sample'. did you mean samples?"),
         (api.PullOptions, {"retry": "nonsense"}, "--retry nonsense: no such reason. one of dead"),
-        (api.PullOptions, {"as_config": "x"}, "--as names the release that --from reads"),
+        (api.PullOptions, {"as_config": "x"}, "--as names the release in --from"),
         (api.PullOptions, {"from_path": "/nowhere"}, "--from /nowhere: there is no such file"),
         (api.ExportOptions, {"order": "date"}, "--order takes hash or id, not 'date'"),
         (api.ExportOptions, {"media_root": "relative"}, "must be an absolute path"),

@@ -21,43 +21,43 @@ splits: {train: train, test: test}
 SUM = "a" * 64
 WRONG = {
     # what YAML makes of words and numbers
-    "archive: {on: https://h/a.zip}": (10, "sources.0.archive: True is no name of a split or configuration"),
-    "archive: {2024: https://h/a.zip}": (10, "sources.0.archive: 2024 is no name"),
+    "archive: {on: https://h/a.zip}": (10, "sources.0.archive: True is not the name of a split or configuration"),
+    "archive: {2024: https://h/a.zip}": (10, "sources.0.archive: 2024 is not the name"),
     "hub: a/b\n    files: a.zip\n    revision: 1234567": (12, "sources.0.revision: .*a number .*put it in quotes"),
     f"archive: https://h/a.zip\n    md5: {'1' * 32}": (11, "sources.0.md5: .*a number .*put it in quotes"),
     # files
-    "archive: {}": (10, "it names no file"),
-    "archive: []": (10, "it names no file"),
-    "archive:": (10, "sources.0: say exactly one of hub, archive"),
-    "archive: 5": (10, "5 is no file: give its path or URL"),
-    "archive: {train: }": (10, "None is no file"),
-    "archive: {a: {train: {x: https://h/a}}}": (10, "is no file"),
+    "archive: {}": (10, "no file is named"),
+    "archive: []": (10, "no file is named"),
+    "archive:": (10, "sources.0: set exactly one of hub, archive"),
+    "archive: 5": (10, "5 is not a file: give a path or URL"),
+    "archive: {train: }": (10, "None is not a file"),
+    "archive: {a: {train: {x: https://h/a}}}": (10, "is not a file"),
     "archive: {join: [https://h/a.1]}": (10, "join takes paths, and `as` the name"),
     "archive: {join: [https://h/a.1], as: 3}": (10, "join takes paths, and `as` the name"),
     "archive: {join: [], as: a.zip}": (10, "join takes paths"),
     "archive: {join: [https://h/a.1], as: ../a.zip}": (10, "as: expected a file name, got '../a.zip'"),
-    "archive: {list: [https://h/a.txt]}": (10, "list takes one URL"),
+    "archive: {list: [https://h/a.txt]}": (10, "list and base each take one URL"),
     "archive: {list: https://h/a.txt, join: [a]}": (10, "unknown key"),
     "archive: {list: https://h/a.txt, base: 'ftp://x/'}": (10, "base: expected a URL"),
-    "archive: {list: https://h/a.txt, matching: 'a*'}": (10, "matching goes with base"),
-    "archive: ftp://h/a.zip": (10, "named by https:// URLs"),
-    "archive: http://h/a.zip": (10, "named by https:// URLs"),
-    "archive: https://h/{spilt}.zip": (10, "{spilt} stands for nothing"),
+    "archive: {list: https://h/a.txt, matching: 'a*'}": (10, "matching needs base"),
+    "archive: ftp://h/a.zip": (10, "need https:// URLs"),
+    "archive: http://h/a.zip": (10, "need https:// URLs"),
+    "archive: https://h/{spilt}.zip": (10, "{spilt} is not a placeholder"),
     "archive: https://h/{config}.zip": (10, "the card has no configs"),
-    "archive: {trian: https://h/a.zip}": (10, "the unknown split.* trian; the card has train, test"),
-    "archive: {en: {train: https://h/a.zip}}": (10, "the unknown configuration.* en; the card has none"),
+    "archive: {trian: https://h/a.zip}": (10, ": unknown split.* trian; the card has train, test"),
+    "archive: {en: {train: https://h/a.zip}}": (10, ": unknown configuration.* en; the card has none"),
     # the hub
     "hub: a/b\n    files: a.zip": (10, "a hub source needs `revision` and `files`"),
     "hub: b\n    revision: main\n    files: a.zip": (10, "sources.0.hub: expected owner/name"),
-    "hub: a/b\n    revision: main\n    files: ../../x.zip": (12, "a path within the repository"),
-    "hub: a/b\n    revision: main\n    files: http://h/a.zip": (12, "named by an https:// URL"),
-    "hub: a/b\n    revision: main\n    files: {list: lists/a.txt}": (12, "named by an https:// URL"),
+    "hub: a/b\n    revision: main\n    files: ../../x.zip": (12, "a path inside the repository"),
+    "hub: a/b\n    revision: main\n    files: http://h/a.zip": (12, "need an https:// URL"),
+    "hub: a/b\n    revision: main\n    files: {list: lists/a.txt}": (12, "need an https:// URL"),
     # sums
     f"archive: https://h/a.zip\n    sha256: {'A' * 64}": (11, "lower-case hexadecimal"),
-    f"archive: [https://h/a.csv, https://h/a.zip]\n    sha256: {SUM}": (11, "give the sums by file"),
-    f"archive: {{train: [https://h/a.csv, https://h/a.zip]}}\n    sha256: {{train: {SUM}}}": (11, "the sums by file"),
+    f"archive: [https://h/a.csv, https://h/a.zip]\n    sha256: {SUM}": (11, "give one per file"),
+    f"archive: {{train: [https://h/a.csv, https://h/a.zip]}}\n    sha256: {{train: {SUM}}}": (11, "give one per file"),
     f"archive: https://h/{{split}}.zip\n    sha256: {{tarin: {SUM}}}": (11, "'tarin' is neither a split nor a file"),
-    f"archive: [https://h/a.csv, http://h/b.zip]\n    sha256: {{a.csv: {SUM}}}": (10, "needs a sum of its own"),
+    f"archive: [https://h/a.csv, http://h/b.zip]\n    sha256: {{a.csv: {SUM}}}": (10, "needs its own checksum"),
 }
 WRONG_HEADS = {
     "splits: {2024: train}": (8, "splits.2024: .*YAML reads it as a number .*put it in quotes"),
@@ -106,5 +106,5 @@ def test_the_command_tells_every_problem_and_exits_with_1(tmp_path: Path) -> Non
     (tmp_path / "x.yaml").write_text(f"{HEAD}sources:\n  - archive: {{}}\n    reader: sidecar\n")
     done = cli("catalog", "lint", tmp_path)
     assert done.returncode == 1
-    assert "sources.0.archive: it names no file" in done.stdout
+    assert "sources.0.archive: no file is named" in done.stdout
     assert done.stdout.endswith("1 cards, 1 problems\n")

@@ -571,7 +571,7 @@ def test_wenetspeech_from_the_objects_of_its_list(tmp_path: Path, monkeypatch: p
     with pytest.raises(DamagedError, match=sums[dev.relative_to(mirror / WENET_HOST).as_posix()]):
         triptych.pull("wenetspeech", store=tmp_path / "other", mirror=str(mirror), split="dev")
     on_host(mirror, WENET_LIST).write_bytes(lines("nonsense ../etc/passwd"))
-    with pytest.raises(UsageError, match="line 1: expected an MD5 sum and a path"):
+    with pytest.raises(UsageError, match="line 1: expected an MD5 checksum and a path"):
         triptych.pull("wenetspeech", store=tmp_path / "third", mirror=str(mirror), split="dev")
 
 

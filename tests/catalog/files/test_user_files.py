@@ -83,7 +83,7 @@ def test_a_list_that_leads_elsewhere_is_refused_with_its_line(line: str, tmp_pat
 
 def test_an_empty_list_is_told(tmp_path: Path) -> None:
     put(tmp_path / "host", {"x/files.txt": b"\n\n"})
-    with pytest.raises(NetworkError, match=r"files\.txt: nothing is listed there"):
+    with pytest.raises(NetworkError, match=r"files\.txt: the list is empty"):
         pull(list_card(tmp_path), tmp_path / "store", mirror=str(tmp_path / "host"))
 
 
@@ -154,7 +154,7 @@ def test_a_subset_mirror_passes_over_what_it_lacks(base: bool, tmp_path: Path) -
         mirror = server.url() if base else str(host)
         result = pull(cards, tmp_path / "store", mirror=mirror)
         assert result.stored == 4
-        assert any("the mirror holds a subset; passed over: test" in notice for notice in result.notices)
+        assert any("the mirror has only a subset; skipped: test" in notice for notice in result.notices)
         with pytest.raises(NetworkError, match=r"test\.zip"):
             pull(cards, tmp_path / "store", split=("test",), mirror=mirror)
 
@@ -231,7 +231,7 @@ def test_a_folder_with_nothing_of_the_corpus_is_told(tmp_path: Path) -> None:
     for given in ("empty", "other"):
         with pytest.raises(TriptychError) as told:
             pull(cards, tmp_path / "store", from_path=tmp_path / given)
-        assert "nothing there is of sounds" in told.value.message
+        assert "found no files of sounds" in told.value.message
         assert "no file like {split}.csv came" in told.value.message
         assert told.value.exit_code == 2
 
@@ -318,7 +318,7 @@ def test_a_single_file_is_of_the_split_that_its_name_says(tmp_path: Path) -> Non
     assert counts(tmp_path / "store") == {"fr/test": 4}
     other = tmp_path / "other.parquet"
     other.write_bytes(own.read_bytes())
-    with pytest.raises(UsageError, match="which split is it"):
+    with pytest.raises(UsageError, match="the split is unknown"):
         pull(cards, tmp_path / "store", from_path=other, config=("fr",))
     pull(cards, tmp_path / "other", from_path=other, config=("fr",), split=("train",))
     assert counts(tmp_path / "other") == {"fr/train": 4}

@@ -95,13 +95,13 @@ def test_one_dataset_that_fails_does_not_keep_the_others(own: Path, tmp_path: Pa
 def test_names_panels_and_presets_are_not_mixed(own: Path) -> None:
     for words in (["aaa", "--panel", "S1"], ["--panel", "S1", "--preset", "calibration"], []):
         done = cli("catalog", "pull", *words, "--cards", own)
-        assert (done.returncode, "say what to pull" in done.stderr) == (2, True)
+        assert (done.returncode, "choose what to pull" in done.stderr) == (2, True)
 
 
 def test_an_unknown_preset_panel_or_modality_names_what_there_is() -> None:
     with pytest.raises(UsageError, match="calibration"):
         preset_items("calibrate", samples=None)
-    with pytest.raises(UsageError, match="no card is of panel S9"):
+    with pytest.raises(UsageError, match="no card has panel S9"):
         items_of(panel="S9", modality=None, samples=1)
 
 

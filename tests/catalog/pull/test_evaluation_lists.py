@@ -86,7 +86,7 @@ def test_just_the_samples_of_a_list_are_pulled_and_annotated(mirror: Path, tmp_p
         "reference": "as it's heard", "evaluation_list": "qwen2-audio", "evaluation_prompt": PROMPT,
     }  # fmt: skip
     assert result.missing == 2
-    [told] = [notice for notice in result.notices if "without a sample" in notice]
+    [told] = [notice for notice in result.notices if "do not match exactly one sample" in notice]
     assert "9-9-0009.flac (no sample)" in told
     assert "librispeech_eval.jsonl:4: /data/LibriSpeech/readme" in told
 
@@ -187,7 +187,7 @@ def test_a_row_that_names_several_samples_is_not_guessed_at(mirror: Path, tmp_pa
     ("line", "said"),
     [
         ("{not json}", r"librispeech_eval.jsonl:2: "),
-        ('{"audio": "a.flac"}', r"librispeech_eval.jsonl:2: expected an object with the texts `audio` and `gt`"),
+        ('{"audio": "a.flac"}', r"librispeech_eval.jsonl:2: expected an object with the strings `audio` and `gt`"),
         ('["a.flac"]', r"librispeech_eval.jsonl:2: expected an object"),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_list_that_is_not_there_is_said(mirror: Path, tmp_path: Path) -> None:
         pull(tmp_path / "store", mirror, evaluation="qwen3")
     with pytest.raises(UsageError, match="timit has no evaluation list"):
         triptych.pull("timit", store=tmp_path / "store", evaluation="qwen2-audio")
-    with pytest.raises(UsageError, match="which list is it"):
+    with pytest.raises(UsageError, match="the list is ambiguous"):
         path = listed(tmp_path / "mine.jsonl", [row("x.mp3", "x")])
         triptych.pull("common_voice", store=tmp_path / "store", from_path=tmp_path, evaluation="qwen2-audio",
                       list_file=path)  # fmt: skip
@@ -225,5 +225,5 @@ def test_the_command_exits_1_where_rows_have_no_sample(mirror: Path, tmp_path: P
     )  # fmt: skip
     assert done.returncode == 1
     assert "2 stored of 13 tried" in done.stdout
-    assert "2 of 4 rows have their sample; 6 annotations written" in done.stderr
+    assert "2 of 4 rows match a sample; 6 annotations written" in done.stderr
     assert "9-9-0009.flac (no sample)" in done.stderr

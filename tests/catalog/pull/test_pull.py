@@ -152,7 +152,7 @@ def test_a_split_the_mirror_of_a_subset_lacks_is_passed_over_unless_asked_for(sh
     assert {row["split"]: row["n"] for row in splits} == {
         "train-clean-100": 1, "dev-clean": 2, "test-clean": 1, "test-other": 70,
     }  # fmt: skip
-    assert any("passed over: train-clean-360, train-other-500, dev-other" in notice for notice in done.notices)
+    assert any("skipped: train-clean-360, train-other-500, dev-other" in notice for notice in done.notices)
     asked = cli("catalog", "pull", "librispeech", "--split", "dev-other", "--mirror", mirror, "--store", tmp_path / "s")
     assert asked.returncode == 3
     assert "dev-other" in asked.stderr

@@ -267,7 +267,7 @@ def test_listed_spans_are_cut_from_the_original_which_is_fetched_once(talks: Tal
 def test_a_wall_before_the_first_clip_is_a_failure_of_the_network(talks: Talks, root: Path) -> None:
     for n in range(40):
         talks.video(f"walled{n:05}", walls=999)
-    with pytest.raises(NetworkError, match="YouTube: bot_wall: nothing was stored of 1 tried") as caught:
+    with pytest.raises(NetworkError, match="YouTube: bot_wall: none of 1 candidates was stored") as caught:
         talks.pull(root, jobs=1, max_refusals=3)
     assert "--cookies" in str(caught.value.hint)
     assert len(talks.site.asked()) == 3
@@ -382,7 +382,7 @@ def test_a_person_is_told_what_became_of_the_clips_and_what_can_be_done(talks: T
     planned = talks.type(root, "--dry-run")
     assert planned.returncode == 0 and not root.exists()
     assert "example.org/talks/train.csv" in planned.stdout
-    assert "each row is a clip of its own, fetched one by one, 4 at once" in planned.stdout
+    assert "each row is a separate clip; 4 are downloaded at once" in planned.stdout
     assert talks.site.asked() == []
 
     done = talks.type(root)

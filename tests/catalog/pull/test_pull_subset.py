@@ -247,7 +247,7 @@ def test_labels_take_any_of_them(pull: Any, root: Path) -> None:
     assert done.account.dropped == {"filtered": 4}
     typo = pull("sounds", labels="Dogg", into="typo")
     assert typo.account.dropped == {"filtered": 12}
-    assert typo.notices == ["--labels: nothing read here has the label 'Dogg' (there is 'Dog')"]
+    assert typo.notices == ["--labels: no candidate has the label 'Dogg' (there is 'Dog')"]
 
 
 def test_a_draw_can_be_one_of_what_a_filter_leaves(pull: Any, root: Path) -> None:
@@ -344,14 +344,14 @@ def test_killed_and_run_again_a_choice_equals_one_undisturbed_run(
 
 
 def test_the_first_samples_of_few_speakers_are_worth_a_word(pull: Any, tmp_path: Path) -> None:
-    told = "20 samples of 3 speakers; for a mixed draw: --by hash or --balance speaker"
+    told = "20 samples of 3 speakers; for more speakers: --by hash or --balance speaker"
     assert pull(samples=20).notices == [told]
     assert pull(samples=20, by="hash", into="drawn").notices == []
 
 
 def test_a_dry_run_says_what_a_draw_costs(served: Path, root: Path) -> None:
     done = cli(*arguments(served, root, "--samples", "10", "--by", "hash", "--dry-run"))
-    assert "the whole archive is read, and once more for what is drawn" in done.stdout
+    assert "the whole archive is read, then read again for the drawn samples" in done.stdout
     assert "10 samples (by: hash) wanted" in done.stdout
 
 
@@ -373,7 +373,7 @@ def test_a_draw_from_librispeech_is_mixed_and_the_same_from_every_source(
     options: dict[str, Any] = {"split": "test-other", "mirror": shared / "mirror", "source": source}
     plain = triptych.pull("librispeech", samples=14, store=tmp_path / "plain", **options)
     assert one(tmp_path / "plain", "select count(distinct speaker) from samples") <= 2
-    assert plain.notices and "for a mixed draw: --by hash or --balance speaker" in plain.notices[-1]
+    assert plain.notices and "for more speakers: --by hash or --balance speaker" in plain.notices[-1]
     triptych.pull("librispeech", samples=20, balance="speaker", store=tmp_path / "even", **options)
     counts = select(tmp_path / "even", "select speaker, count(*) n from samples group by 1")
     assert sorted(row["n"] for row in counts) == [2, 3, 3, 3, 3, 3, 3]

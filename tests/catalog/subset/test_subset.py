@@ -79,7 +79,7 @@ def listed(tmp_path: Path, text: str) -> Path:
         ({"by": "hash"}, "--samples N or --hours H"),
         ({"balance": "speaker"}, "--samples N or --hours H"),
         ({"balance": "duration", "samples": 3}, "extra.NAME"),
-        ({"by": "hash", "balance": "speaker", "samples": 3}, "two draws"),
+        ({"by": "hash", "balance": "speaker", "samples": 3}, "different draws"),
         ({"hours": -1.0}, "above 0"),
         ({"hours": float("nan")}, "above 0"),
         ({"max_tries": 0}, "above 0"),
@@ -151,9 +151,9 @@ def test_ids_with_spans(tmp_path: Path, text: str) -> None:
     ("text", "said"),
     [
         ("", "no id"),
-        ("a,1,x\n", ":1: start and end are seconds"),
-        ("a\nb,3,2\n", ":2: a span goes"),
-        ("a,1,inf\n", ":1: a span goes"),
+        ("a,1,x\n", ":1: start and end must be seconds"),
+        ("a\nb,3,2\n", ":2: a span needs"),
+        ("a,1,inf\n", ":1: a span needs"),
         ("a\t1\n", ":1: expected an id"),
         ("id,start,end\na,1\n", ":2: 2 values"),
     ],
@@ -405,7 +405,7 @@ def test_speakers_are_chosen_whole_and_a_draw_of_them_is_even() -> None:
 
 
 def test_speakers_cannot_be_chosen_where_nobody_says_who_speaks() -> None:
-    with pytest.raises(UsageError, match="who speaks"):
+    with pytest.raises(UsageError, match="no speaker labels"):
         draw_of([("a", None, "en")], speakers=2)
 
 
