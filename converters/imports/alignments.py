@@ -141,7 +141,7 @@ class _AnnotationWriter:
     def _values(self, item: Aligned) -> list[tuple[str, str, str]]:
         """(id, key, value) of every annotation of an alignment."""
         if not any(item.tiers.values()):
-            raise RowError("empty_alignment", "no interval has a text")
+            raise RowError("empty_alignment", "no interval has any text")
         for intervals in item.tiers.values():
             _check(intervals)
         match = self.samples.find(item.names, item.channel)
