@@ -49,7 +49,7 @@ class RowRules:
         aside: Iterable[str] = (),
         implied: bool = True,
     ) -> None:
-        """`aside` are the media columns; if `implied`, columns named `split` and `config` are used without a mapping."""
+        """`aside` are the media columns; if `implied`, columns named `split` and `config` need no mapping."""
         if "id" not in options:
             raise UsageError("the card's reader needs `id`: a column or a template of columns.")
         self.context = context
@@ -163,8 +163,7 @@ def _reject_rule(item: Any, names: Names) -> _RejectRule:
 
 
 def _merged(members: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fields of a group: all captions, distinct list items, other fields of the first row; differing extras listed.
-    """
+    """The fields of a group: all captions, distinct labels and choices, else the first row's; unequal extras listed."""
     merged = dict(members[0])
     if len(members) == 1:
         return merged
