@@ -131,7 +131,7 @@ def _check_path(format: str, path: Path) -> None:
         matching_files(path)
         return
     if not path.exists():
-        raise UsageError(f"{path}: no such file or folder.")
+        raise UsageError(f"{path}: there is no such file or folder.")
     if not ((path.is_dir() and reads != "file") or (path.is_file() and reads != "folder")):
         kind = reads if reads in ("file", "folder") else "file or folder"
         raise UsageError(f"{path} is not a {kind}: `import {format}` reads a {kind}.")

@@ -52,7 +52,7 @@ class ImportOptions(Options):
 
     def check(self) -> None:
         if self.media_dir is not None and not self.media_dir.is_dir():
-            raise UsageError(f"--media-dir {self.media_dir}: no such folder.")
+            raise UsageError(f"--media-dir {self.media_dir}: there is no such folder.")
 
     def check_format(self, format: str) -> None:
         """Raise UsageError if an option was given that does not apply to the format."""

@@ -10,7 +10,7 @@ Names may be in upper or lower case. Times are sample numbers at 16 kHz and are 
 of sentence. The audio is not changed.
 
 The files of an utterance may come in any order; utterances are completed at the end of their folder, so samples come
-folder by folder. One without .TXT is rejected (`no_transcript`), as is one without audio (`no_media`); words and phones
+folder by folder. One lacking .TXT is rejected (`no_transcript`), as is one lacking audio (`no_media`); words and phones
 may be missing. An invalid line rejects its utterance (`bad_transcript`).
 """
 
