@@ -311,7 +311,7 @@ def test_a_file_that_is_there_is_kept_without_force_and_through_a_failure(here: 
         (["nothing", "in.jsonl", "out.jsonl"], "convert reads csv, json"),
         (["unified", "in.jsonl"], "inputs and an output"),
         (["ctm", "in.jsonl", "out.jsonl"], "triptych import ctm"),
-        (["folder", ".", "out.jsonl", "--text-col", "said"], "does not take --map"),
+        (["folder", ".", "out.jsonl", "--text-col", "said"], "takes no --map"),
         (["unified", "gone.jsonl", "out.jsonl"], "there is no such file"),
         (["folder", "in.jsonl", "out.jsonl"], "reads a folder"),
         (["unified", "in.jsonl", "out.jsonl", "--task", "dance"], "no task 'dance'"),
