@@ -1,11 +1,11 @@
-"""From candidates to rows, and from rows to files that others read.
+"""From candidates to rows in the store, and from rows to files in other tools' formats.
 
-candidate.py    raw files, candidates, rejections: the one vocabulary of all readers
-readers/        one raw layout each, turned into candidates
-ingest/         the one loop that takes candidates into a store
+candidate.py    raw files, candidates, rejections: the types that all readers share
+readers/        one reader for each raw layout, which turns its files into candidates
+ingest/         the loop that writes candidates to a store
 imports/        a user's own tables, manifests and alignments, through readers and ingest
-views/          the formats of consumers, one SELECT each
+views/          output formats, one SELECT each
 templates/      prompts, in `prompts.yaml`
-export/         a view of a store, published as a version
+export/         publish a view of a store as a version
 convert/        file to file, without a store
 """

@@ -1,9 +1,9 @@
-"""Raw files on their way from a source to a reader, and what a reader makes of them.
+"""Raw files as sources yield them, and the candidates that readers make of them.
 
 A source yields `RawFile`s (and a `Rejection` for a member it refuses); a reader turns them into `Candidate`s (and
-`Rejection`s); `ingest` takes those into the store. Nothing here touches the store.
+`Rejection`s); `ingest` writes those to the store. Nothing here touches the store.
 
-A `RawFile` from an archive is valid only until the next one is asked for: read it, or take its `blob()`, at once.
+A `RawFile` from an archive is valid only until the next one is requested: read it, or call its `blob()`, at once.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from ..errors import DamagedError, UsageError
 from ..shards.media.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
-"""A blob larger than this is spooled to a file, so that memory stays flat whatever an archive holds."""
+"""A blob larger than this is spooled to a file, so that memory use is bounded whatever an archive contains."""
 
 TEXT_BYTES = 1024 * 1024 * 1024
-"""A text file larger than this is not read whole."""
+"""A text file larger than this is refused rather than read into memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Media that lies elsewhere and is fetched clip by clip: a direct link, or a video of a site.
+    """Remote media that is fetched clip by clip: a direct link, or a video on a site.
 
     Attributes:
         url: `https://...`; for a site, the page of the video.
-        start_s, end_s: The span that is wanted, in seconds; None is from the start, to the end.
+        start_s, end_s: The requested span in seconds; None means from the start, or to the end.
         site: `link` for a file at the URL itself, `youtube` for what yt-dlp finds behind it.
     """
 
@@ -45,9 +45,9 @@ class Remote:
 class Blob:
     """The bytes of one media file: in memory, on disk, or still to be fetched (`remote`).
 
-    `temporary` files belong to whoever holds the blob and are moved, not copied. What is `remote` is fetched before it
-    comes to `ingest`. Blobs of one file that several candidates hold have the same object as `shared`, so that it is
-    stored once; each has a link of its own where the file is temporary.
+    A `temporary` file is owned by the holder of the blob and is moved, not copied. A `remote` blob is fetched before it
+    reaches `ingest`. When several candidates use one file, their blobs carry the same object in `shared`, so that the
+    file is stored once; if it is temporary, each blob has its own hard link to it.
     """
 
     name: str
@@ -67,17 +67,17 @@ class Blob:
 
 @dataclass(slots=True)
 class RawFile:
-    """One file as a source hands it over.
+    """One file of a source.
 
     Attributes:
-        name: POSIX path inside the source, normalised; never absolute, never climbing out.
+        name: POSIX path inside the source, normalised; never absolute, never with `..`.
         uri: Where it came from, for people: `https://host/a.tar.gz!LibriSpeech/x.flac`.
-        revision: The pinned revision or checksum of what it came from.
-        size: Bytes, where the source knows it.
+        revision: The pinned revision or checksum of its origin.
+        size: Size in bytes, if the source knows it.
         opener: Opens the bytes for reading. Archive members are not seekable.
-        path: Set where the bytes lie in a file of their own on this machine.
-        split: The corpus split, where the source already knows it.
-        config: The corpus configuration, where the source already knows it.
+        path: Its local path, if it is a separate file on this machine.
+        split: The corpus split, if the source already knows it.
+        config: The corpus configuration, if the source already knows it.
         spool: Folder for blobs too large for memory.
     """
 
@@ -102,13 +102,13 @@ class RawFile:
             return file.read()
 
     def blob(self) -> Blob:
-        """The media bytes, to be kept beyond the next file."""
+        """The media bytes as a blob that stays valid after the next file is requested."""
         if self.path is not None:
             return Blob(self.name, path=self.path)
         if self.size is not None and self.size <= IN_MEMORY_BYTES:
             return Blob(self.name, data=self.read())
         if self.spool is None:
-            raise DamagedError(f"{self.uri}: no spool folder for a member of {self.size} bytes.")
+            raise DamagedError(f"{self.uri}: there is no spool folder for a member of {self.size} bytes.")
         path = scratch_path(self.spool)
         with self.open() as file, path.open("xb") as out:
             shutil.copyfileobj(file, out, 1024 * 1024)
@@ -119,7 +119,7 @@ class RawFile:
 class Rejection:
     """A candidate that is not kept, and why. `reason` is a code (`snake_case`), `detail` is for people.
 
-    `damaged` marks a fault of the whole source (a truncated archive): what follows it could not be read.
+    `damaged` marks a fault of the whole source (a truncated archive): the rest of it could not be read.
     """
 
     candidate: str
@@ -130,14 +130,14 @@ class Rejection:
 
 
 class RowError(Exception):
-    """A row, or a file that stands for one sample, that cannot be used; it becomes a `Rejection`.
+    """A row, or a file holding one sample, that cannot be used; it becomes a `Rejection`.
 
     Attributes:
         reason: The code of its rejection (`snake_case`).
-        detail: What is wrong, with the value and what was expected, for people.
-        column: The column that is wrong, where it is one.
-        row: The row or line inside `file`, where whoever raises it knows both.
-        file: The file that it stands in.
+        detail: What is wrong, with the actual and the expected value, for people.
+        column: The offending column, if there is one.
+        row: The row or line in `file`, if the raising code knows both.
+        file: The file that contains it.
     """
 
     def __init__(
@@ -156,8 +156,8 @@ class RowError(Exception):
         self.file = file
 
     def __str__(self) -> str:
-        said = self.detail if self.column is None else f"column {self.column!r}: {self.detail}"
-        return f"{self.where}: {said}" if self.where else said
+        message = self.detail if self.column is None else f"column {self.column!r}: {self.detail}"
+        return f"{self.where}: {message}" if self.where else message
 
     @property
     def where(self) -> str:
@@ -165,22 +165,22 @@ class RowError(Exception):
         return ":".join(str(part) for part in (self.file, self.row) if part is not None)
 
     def rejection(self, where: str = "", *, candidate: str = "", uri: str = "", damaged: bool = False) -> Rejection:
-        """What goes to the account: the one place where an error becomes a `Rejection`.
+        """The `Rejection` for the account. Every row error becomes a rejection here and nowhere else.
 
         Args:
-            where: File and row, for people, where the error itself does not know them.
-            candidate: Name of the candidate; by default the place.
-            uri: Where to look; by default the place.
-            damaged: What follows in the source could not be read.
+            where: File and row, for people, if the error itself does not know them.
+            candidate: Name of the candidate; default: the place.
+            uri: Where to look; default: the place.
+            damaged: The rest of the source could not be read.
         """
         place = where if self.file is None and self.row is None else self.where
-        said = self.detail if self.column is None else f"column {self.column!r}: {self.detail}"
-        detail = f"{place}: {said}" if place else said
+        message = self.detail if self.column is None else f"column {self.column!r}: {self.detail}"
+        detail = f"{place}: {message}" if place else message
         return Rejection(candidate or place, self.reason, detail, uri or place, damaged)
 
 
 def bad_cell(column: str, value: Any, expected: str, *, reason: str = "bad_value") -> RowError:
-    """The error of a cell that its column cannot hold."""
+    """The error for a cell whose value is invalid for its column."""
     return RowError(reason, f"expected {expected}, got {str(value)[:80]!r}", column)
 
 
@@ -190,12 +190,12 @@ class Candidate:
 
     Attributes:
         source_id: Unique within dataset, config and split.
-        split, config: The corpus's own.
-        fields: Columns of the sample schema; columns left out are null, unknown keys are an error.
+        split, config: As the corpus defines them.
+        fields: Columns of the sample schema; omitted columns are null, unknown keys are an error.
         media: Pairs of kind (`audio`, `video`, `image`) and blob, in tag order.
-        uri, revision: Go to the columns `source` and `revision`.
+        uri, revision: Written to the columns `source` and `revision`.
         where: For messages: the file and row this came from.
-        settled: True where the reader knows that the store holds this very row; it is counted, not read again.
+        settled: True if the reader knows that the store already has this row; it is counted but not read again.
     """
 
     source_id: str
@@ -211,14 +211,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """Candidates that the user's selection leaves out: counted, never listed."""
+    """Candidates excluded by the user's selection: counted, never listed."""
 
     count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What came before is whole and may be committed: a source's unit was read to its end and its sums agree."""
+    """Everything before this may be committed: a file set was read to its end and its checksums match."""
 
 
 RawStream = Iterable[RawFile | Rejection]
@@ -227,29 +227,29 @@ CandidateStream = Iterator[Candidate | Rejection]
 
 @dataclass(frozen=True, slots=True)
 class ReadContext:
-    """What a reader may know of the pull, import or conversion it works for; nothing of it changes.
+    """What a reader knows about the pull, import or conversion it runs in; immutable.
 
     Attributes:
         dataset: Name of the dataset.
-        options: The reader's own options as the card says them.
-        wants: Whether a split was asked for; a reader skips the others without reading their media.
-        settled: Given ids and a revision, whether the store holds every one of them at that revision.
-        chosen: Whether a candidate (source id, config, split) is wanted at all, where a draw has decided that before.
-        index_only: The candidates are only listed: media is not read, blobs carry a name and nothing else.
-        config: Named by the user (`--as`): stands for the configuration that the files would give.
-        whole_corpus: All splits were asked for, so that what belongs to no split is somebody's business.
-        remote: The source holds only tables; media is fetched clip by clip.
-        spool: Folder for what is too large for memory.
-        note: Takes a line for the user: what was passed over, and how much of it.
-        path: The file or folder that the user named.
-        format: What the user calls its format: `csv`, `jsonl` ...
-        columns: Column -> field, as `--map` says.
+        options: The options of the reader, from the card.
+        wants: Whether a split was requested; a reader skips the others without reading their media.
+        settled: Given ids and a revision, whether the store has all of them at that revision.
+        chosen: Whether a candidate (source id, config, split) is selected, if the selection was drawn beforehand.
+        index_only: Candidates are only listed: media is not read, and blobs carry only a name.
+        config: Given by the user (`--as`): replaces the configuration found in the files.
+        whole_corpus: All splits were requested, so that entries belonging to no split are reported.
+        remote: The source consists of tables only; media is fetched clip by clip.
+        spool: Folder for data too large for memory.
+        note: Takes a line for the user: what was skipped, and how much of it.
+        path: The file or folder given by the user.
+        format: The format given by the user: `csv`, `jsonl` ...
+        columns: Column -> field, from `--map`.
         id_column: The column that holds the ids.
-        media_dir: Where relative paths of media start; by default the table's own folder.
+        media_dir: The folder that relative media paths are resolved against; default: the folder of the table.
         text_only: Samples need no media.
-        looks_for_media: Media is going to be read, so that a row whose file is not there may be rejected at once.
+        looks_for_media: Media will be read, so a row whose file is missing may be rejected at once.
         classes: The names of classes 0, 1, 2 ...
-        open_archive: Opens an archive as its members.
+        open_archive: Opens an archive and yields its members.
     """
 
     dataset: str
@@ -274,38 +274,38 @@ class ReadContext:
     open_archive: Callable[[RawFile], RawStream] | None = None
 
     def blob(self, file: RawFile) -> Blob:
-        """The media of a file; only its name where candidates are but listed."""
+        """The media of a file; only its name if candidates are merely listed."""
         return Blob(file.name) if self.index_only else file.blob()
 
     @property
     def column_fields(self) -> dict[str, str]:
-        """Column -> field as the user says, the id's column among them."""
+        """Column -> field as given by the user, including the id column."""
         return {**self.columns, **({self.id_column: "id"} if self.id_column else {})}
 
 
 class Reader(ABC):
     """Turns the files of one layout into candidates.
 
-    An object serves one reading at a time: `read` begins it, and `accepts` answers for the reading in progress. So the
-    files come from something lazy: `reader.read(source.files(reader.accepts), context)`.
+    An instance handles one read at a time: `read` starts it, and `accepts` applies to the read in progress. The files
+    must therefore come from a lazy iterator: `reader.read(source.files(reader.accepts), context)`.
     """
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Compile the options that a card gives, as far as that is possible without data.
+        """Check the options of a card, as far as that is possible without data.
 
         Raises:
-            UsageError: There is no such option, or it is written wrong.
+            UsageError: An option is unknown or invalid.
         """
         if options:
             raise UsageError(f"this reader takes no options; got {', '.join(map(str, options))}.")
 
     def accepts(self, name: str) -> bool:
-        """Whether it has use for a file of this name.
+        """Whether this reader uses a file of this name.
 
-        A source skips the others unread; members of a zip on a host are then not even fetched.
+        A source skips the others without reading them; members of a remote zip file are then not even fetched.
         """
         return True
 
     @abstractmethod
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
-        """The candidates of the files, and the rejections; the source's own rejections pass through."""
+        """Yield the candidates of the files, and rejections; rejections from the source are passed on."""

@@ -1,10 +1,10 @@
-"""Your own data into a store, without a card: `triptych import`.
+"""Import your own data into a store, without a card: `triptych import`.
 
 options.py         `ImportOptions`
 import_data.py     one import from end to end
-formats.py         the formats there are, and what each takes
-columns.py         which field of a sample a column fills
+formats.py         the supported formats, and the options of each
+columns.py         map the columns of a table to the fields of a sample
 shard_patterns.py  `train-{000000..000146}.tar`
-match_samples.py   which stored sample an alignment is of
-alignments.py      word and phone alignments, laid over samples
+match_samples.py   find the stored sample that an alignment belongs to
+alignments.py      add word and phone alignments to stored samples
 """

@@ -1,12 +1,12 @@
-"""Alignments onto samples that are stored already: `triptych import textgrid|ctm PATH --name DATASET`.
+"""Import alignments of samples that are already stored: `triptych import textgrid|ctm PATH --name DATASET`.
 
-An alignment is matched with a sample by name (see `matching.py`), checked, and laid over it as the annotations `words`
-and `phones`, in seconds from the start of the sample's media. A file of the sample's own counts from the sample's
-start; one of a whole recording is shared out to the samples that are spans of it, by the middle of each interval.
+An alignment is matched with a sample by name (see `match_samples.py`), checked, and written as the annotations `words`
+and `phones`, in seconds from the start of the sample's media. Times in a file for one sample are relative to the
+sample's start; a file for a whole recording is divided among the samples cut from it, by the midpoint of each interval.
 
-The account has one candidate an alignment: kept, `duplicate` (these very annotations are the latest already), or
+Each alignment counts as one candidate in the account: kept, `duplicate` (identical to the latest annotations), or
 rejected: `no_sample`, `ambiguous`, `bad_interval` (an end before its start, a start before 0), `beyond_media`,
-`empty_alignment`, and what the reader of the format found. Overlaps are kept and told of.
+`empty_alignment`, or a reason from the format's reader. Overlaps are kept and reported.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ READERS = {
 """Format -> module."""
 
 TOLERANCE_S = 0.1
-"""Aligners round the end up to their frames; more than this behind the media's end is another recording's alignment."""
+"""Aligners round the end up to a whole frame; an alignment that ends later than this belongs to another recording."""
 
 _OVERLAP_S = 0.001
 _BATCH_ROWS = 10_000
 
 
 def alignment_reader(format: str) -> AlignmentReader:
-    """The reader of that format; its module is imported only now."""
+    """Return the reader of that format; its module is imported on first use."""
     reader: AlignmentReader = import_module(READERS[format]).read
     return reader
 
 
 def suffix_of(format: str) -> str:
-    """How the files of a format end, in lower case."""
+    """The file name suffix of a format, in lower case."""
     suffix: str = import_module(READERS[format]).SUFFIX
     return suffix
 
@@ -61,7 +61,7 @@ def suffix_of(format: str) -> str:
 def import_alignments(
     format: str, files: Iterable[RawFile], *, store: Store, run: Run, context: AlignmentContext, producer: str | None
 ) -> None:
-    """Lay the alignments of the files over the samples of the run's dataset; the run is counted, not finished.
+    """Write the alignments of the files as annotations of the run's dataset; the run is counted but not finished.
 
     Raises:
         UsageError: The dataset has no samples.
@@ -70,23 +70,23 @@ def import_alignments(
     if not len(samples):
         raise UsageError(
             f"{run.dataset}: the store has no samples to align.",
-            hint=f"import or pull them first; `import {format}` lays annotations over samples that are there",
+            hint=f"import or pull them first; `import {format}` adds annotations to samples that are already stored",
         )
-    laying = _Laying(store, run, samples, producer or f"import {format}")
+    writer = _AnnotationWriter(store, run, samples, producer or f"import {format}")
     for item in alignment_reader(format)(files, context):
         if isinstance(item, Rejection):
-            laying.reject(item)
+            writer.reject(item)
         else:
-            laying.take(item)
-    laying.finish()
-    if laying.overlapping:
-        context.note(f"{laying.overlapping} alignments have intervals that overlap; kept as they are")
-    if laying.outside:
-        context.note(f"{laying.outside} intervals lie in no sample's span; left out")
+            writer.take(item)
+    writer.finish()
+    if writer.overlapping:
+        context.note(f"{writer.overlapping} alignments have overlapping intervals; kept as they are")
+    if writer.outside:
+        context.note(f"{writer.outside} intervals are outside the span of every sample; skipped")
 
 
 @dataclass(slots=True)
-class _Laying:
+class _AnnotationWriter:
     store: Store
     run: Run
     samples: Samples
@@ -117,7 +117,7 @@ class _Laying:
         self.run.account.keep()
         for identity, key, value in fresh:
             self.latest[identity, key] = _digest(value)
-            # The latest wins: within one import a later row is later by a microsecond.
+            # The latest annotation wins, so each row of an import is one microsecond later than the one before.
             time = self.started + timedelta(microseconds=self.number)
             self.number += 1
             self.rows.append(annotation_row(identity, self.run.dataset, key, value, self.producer, time))
@@ -139,9 +139,9 @@ class _Laying:
         self.rows = []
 
     def _values(self, item: Aligned) -> list[tuple[str, str, str]]:
-        """(id, key, value) of every annotation that an alignment makes."""
+        """(id, key, value) of every annotation of an alignment."""
         if not any(item.tiers.values()):
-            raise RowError("empty_alignment", "no interval has a text")
+            raise RowError("empty_alignment", "no interval has any text")
         for intervals in item.tiers.values():
             _check(intervals)
         match = self.samples.find(item.names, item.channel)
@@ -154,13 +154,13 @@ class _Laying:
                 if mine:
                     values.append((target.id, key, _json(mine)))
         if not values:
-            raise RowError("empty_alignment", "no interval lies in the span of a sample")
+            raise RowError("empty_alignment", "no interval is within the span of a sample")
         self.overlapping += any(_overlaps(intervals) for intervals in item.tiers.values())
         return values
 
 
 def _share(intervals: list[Interval], targets: list[Target], *, own: bool) -> list[list[Interval]]:
-    """The intervals of each sample, in seconds of its media; of its speaker where the file tells speakers apart."""
+    """The intervals of each sample, in seconds of its media; only its speaker's if the file names speakers."""
     if own:
         zero = targets[0].start_s or 0.0
         if not zero:

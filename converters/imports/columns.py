@@ -1,7 +1,7 @@
-"""Which column of a user's table is which field of a sample.
+"""Map the columns of a user's table to the fields of a sample.
 
-A map given by the user goes first; then a column named like a field; then the common names below, in their order. A
-column that maps to nothing is kept in `extra`.
+A mapping given by the user takes precedence; then a column named like a field; then the common names below, in order.
+A column that maps to no field is kept in `extra`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ...errors import UsageError
 from ...shards.sample import COLUMNS, MEDIA_KINDS
 
 MEDIA = "media"
-"""A path whose kind the probe decides; beside a column of known kind, names such as `file` are but names."""
+"""A path whose kind is detected by probing; next to a column of known kind, `file` and the like are plain text."""
 
 COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "id": ("utt_id", "utterance_id", "sample_id", "segment_id", "uid", "key", "name"),
@@ -43,12 +43,12 @@ NUMBER_FIELDS = ("start_s", "end_s")
 
 
 def resolve_columns(columns: Sequence[str], given: Mapping[str, str], *, table: str) -> dict[str, str]:
-    """Map of column -> field for a table with these columns.
+    """Return the mapping column -> field for a table with these columns.
 
-    `given` maps columns to fields as `--map column=field` says.
+    `given` is the mapping from `--map column=field`.
 
     Raises:
-        UsageError: A map names a column or field that does not exist, or two columns map to one field.
+        UsageError: The mapping names a column or field that does not exist, or two columns map to one field.
     """
     mapped: dict[str, str] = {}
     for column, field in given.items():
@@ -72,11 +72,11 @@ def resolve_columns(columns: Sequence[str], given: Mapping[str, str], *, table: 
 
 
 def check_field(field: str, *, where: str) -> None:
-    """Raises UsageError where `field` is no field that a column or option may fill."""
+    """Raise UsageError unless `field` is a field that a column or option may set."""
     if field not in FIELDS:
         near = difflib.get_close_matches(field, FIELDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else None
-        raise UsageError(f"{where}: {field!r} is no field of a sample. Fields: {', '.join(FIELDS)}.", hint=hint)
+        raise UsageError(f"{where}: {field!r} is not a field of a sample. Fields: {', '.join(FIELDS)}.", hint=hint)
 
 
 def _check_column(column: str, columns: Sequence[str], table: str) -> None:
@@ -89,9 +89,9 @@ def _check_column(column: str, columns: Sequence[str], table: str) -> None:
 def require_media(
     columns: Sequence[str], mapped: Mapping[str, str], *, table: str, held: Mapping[str, str] | None = None
 ) -> None:
-    """Raises UsageError, with the map to try, where no column gives media.
+    """Raise UsageError, suggesting a mapping, if no column gives media.
 
-    `held` says of columns that hold bytes where these stand: `context.audio.bytes` in the column `context`.
+    `held` maps each column with bytes to the path of those bytes: `context` to `context.audio.bytes`.
     """
     if any(field in (*MEDIA_KINDS, MEDIA) for field in mapped.values()):
         return
@@ -102,25 +102,25 @@ def require_media(
     kind = "video" if "video" in column.lower() else "audio"
     raise UsageError(
         f"{table}: no column gives media. Columns: {', '.join(columns)}.",
-        hint=f"say which one: --map {column}={kind}  (for rows without media: --set modality=text)",
+        hint=f"map the media column: --map {column}={kind}  (for rows without media: --set modality=text)",
     )
 
 
 def _held_elsewhere(columns: Sequence[str], held: Mapping[str, str], table: str) -> UsageError:
-    """The refusal of a table whose media stands in columns of other names, or deeper inside them."""
+    """The error for a table whose media is in columns with other names, or nested inside them."""
     direct = [column for column, place in held.items() if place in (column, f"{column}.bytes")]
-    said = f"{table}: no column is called as media is; bytes stand in {', '.join(held.values())}."
+    message = f"{table}: no column has a known media name; bytes are in {', '.join(held.values())}."
     if direct:
         maps = " ".join(f"--map {column}=audio" for column in direct)
-        return UsageError(f"{said} Columns: {', '.join(columns)}.", hint=f"say which one, or all, in order: {maps}")
+        return UsageError(f"{message} Columns: {', '.join(columns)}.", hint=f"map one, or all, in order: {maps}")
     return UsageError(
-        f"{said} Columns: {', '.join(columns)}.",
-        hint="media must be a column of its own, a path, bytes or {bytes, path}: dataset.flatten() and save it again",
+        f"{message} Columns: {', '.join(columns)}.",
+        hint="media must be in its own column, as a path, bytes or {bytes, path}: dataset.flatten() and save it again",
     )
 
 
 def _likely_media(columns: Sequence[str]) -> str:
-    """The column to propose: one that is called like media, else the first."""
+    """The column to suggest: one with a name that suggests media, else the first."""
     for part in ("audio", "wav", "sound", "video", "file", "path"):
         for column in columns:
             if part in column.lower():

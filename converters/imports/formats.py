@@ -1,7 +1,7 @@
-"""The formats that `triptych import` reads: one entry each, and nothing else to register.
+"""The formats that `triptych import` reads: one entry each; nothing else needs registering.
 
-An entry names the reader (a key of `readers.READERS`), what the path may be, which files the reader is handed, and the
-options that mean something to it. An option that means nothing to a format is refused, never ignored.
+An entry names the reader (a key of `readers.READERS`), the kind of path, the files passed to the reader, and the
+options that apply to it. An option that does not apply to a format is refused, never ignored.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ class ImportFormat:
 
     Attributes:
         reader: Key of `readers.READERS`, or of `alignments.READERS`.
-        reads: What the path may be: `file`, `folder`, `either`, or `shards` (either, or a pattern such as
+        reads: The kind of path: `file`, `folder`, `either`, or `shards` (either, or a pattern such as
             `{000..146}.tar`).
-        files: What the reader is handed: `beside` (the file with its checksum; of a folder the files that lie directly
+        files: The files passed to the reader: `beside` (the file with its checksum; for a folder, the files directly
             in it), `shards` (the same without checksums) or `tree` (every file under the folder, without checksums).
-            Of a folder only files that the reader accepts.
-        options: Which of the options that only some formats take mean something to it.
-        holds: What it counts, for people: "holds no rows".
-        aligns: Whether it lays annotations over stored samples (`alignments.py`) instead of making samples.
+            For a folder, only files that the reader accepts.
+        options: The format-specific options that apply to it.
+        holds: The noun for what it contains, for people: "contains no rows".
+        aligns: Whether it annotates stored samples (`alignments.py`) instead of creating samples.
     """
 
     reader: str

@@ -1,6 +1,6 @@
-"""Your own data into a store, without a card: `triptych import FORMAT PATH --name NAME`.
+"""Import your own data into a store, without a card: `triptych import FORMAT PATH --name NAME`.
 
-`formats.py` lists the formats; a reader of `readers/` parses each; `ingest.py` takes what it makes.
+`formats.py` lists the formats; a reader in `readers/` parses each; `ingest.py` writes its candidates to the store.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .options import ImportOptions
 from .shard_patterns import is_pattern, matching_files
 
 OF_FILES = ("split", "config")
-"""What `--set` says of every file: it is part of the ids, and a row's own value goes before it."""
+"""Fields that `--set` sets for every file: they are part of the ids, and a value in a row takes precedence."""
 
 
 @dataclass(slots=True)
 class ImportResult:
-    """What an import did: its account, how many rows it updated, what it passed over, the first rejections."""
+    """The result of an import: its account, the number of updated rows, and notes on what was skipped."""
 
     dataset: str
     run_id: str
@@ -49,11 +49,11 @@ def import_data(
     open_archive: Callable[[RawFile, Path], RawStream] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportResult:
-    """Import a table, a folder of media or a corpus in one of the field's formats as the dataset `options.name`.
+    """Import a table, a folder of media or a corpus in a common format as the dataset `options.name`.
 
     Args:
         format: A key of `formats.FORMATS`: `csv`, `folder` ...
-        open_archive: Opens an archive as raw files, given a folder for large members.
+        open_archive: Opens an archive and yields raw files, given a folder for large members.
 
     Raises:
         UsageError: No such file, format, column or field.
@@ -104,23 +104,23 @@ def import_data(
 
 
 def _as_before(path: Path, options: ImportOptions) -> dict[str, Any]:
-    """What every record of an import holds, also where it is the default."""
+    """The options that every record of an import contains, even at their defaults."""
     return {"path": str(path), "set": dict(options.values), "link": options.link}
 
 
 def _finished(run: Run, updated: int, store: Store, path: Path, spec: ImportFormat, notes: list[str]) -> ImportResult:
     run.finish(store)
     if not run.account.candidates:
-        notes.append(f"{path} holds no {spec.holds}: nothing was imported")
+        notes.append(f"{path} contains no {spec.holds}: nothing was imported")
     return ImportResult(run.dataset, run.run_id, run.account, updated, notes)
 
 
 def check_request(format: str, path: str | Path, *, options: ImportOptions) -> None:
-    """Raises UsageError where nothing could come of an import: before a store is made for it."""
+    """Raise UsageError if an import cannot succeed, before a store is created for it."""
     path = Path(path).expanduser().absolute()
     check_name(options.name, what="dataset")
     if format not in FORMATS:
-        raise UsageError(f"import reads {', '.join(FORMATS)}; not {format!r}.")
+        raise UsageError(f"There is no import format {format!r}. Formats: {', '.join(FORMATS)}.")
     _check_path(format, path)
     options.check_format(format)
 
@@ -138,7 +138,7 @@ def _check_path(format: str, path: Path) -> None:
 
 
 def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
-    """The columns that `--set` fills, checked; split and config go with the files instead."""
+    """The columns set by `--set`, checked; split and config are attached to the files instead."""
     defaults: dict[str, Any] = {}
     for key, value in values.items():
         if key != "panel":
@@ -147,7 +147,7 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
             check_name(value, what=key)
             continue
         if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages"):
-            raise UsageError(f"--set: {key!r} differs from row to row; map a column to it: --map COLUMN={key}")
+            raise UsageError(f"--set: {key!r} differs from row to row; map a column to it: --map COLUMN={key}.")
         if key == "panel" and value not in PANELS:
             raise UsageError(f"--set panel={value}: panels are {', '.join(PANELS)}.")
         if key == "modality" and value not in MODALITIES:
@@ -159,7 +159,7 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
 def _files(
     spec: ImportFormat, path: Path, accepts: Callable[[str], bool], values: Mapping[str, str]
 ) -> Iterator[RawFile]:
-    """The files that the reader accepts, in the order of their names."""
+    """The files that the reader accepts, sorted by name."""
     for each in _places(spec, path):
         inside = each.is_relative_to(path) and each != path
         name = each.relative_to(path).as_posix() if inside else each.name
@@ -183,13 +183,13 @@ def _tree(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _class_names(path: Path) -> list[str]:
-    """The names of classes 0, 1, 2 ..., one a line."""
+    """The names of classes 0, 1, 2 ..., one per line."""
     try:
         names = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--classes {path}: {error}.") from None
     if not names or not all(name.strip() for name in names):
-        raise UsageError(f"--classes {path}: expected the name of a class on every line.")
+        raise UsageError(f"--classes {path}: expected a class name on every line.")
     return [name.strip() for name in names]
 
 

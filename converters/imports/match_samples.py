@@ -1,9 +1,9 @@
-"""Which stored sample a file or recording of the user's belongs to, by its name.
+"""Find the stored sample that a user's file or recording belongs to, by name.
 
-Names are tried from the most exact to the least: the sample's id; the source id in it; the last part of the source
-id; the recording that the sample is a part of (`extra['recording_id']`); the name of the media file where it was
-linked or imported from a folder. The first kind that knows the name decides. Several samples of one recording share
-its alignment; several samples otherwise are ambiguous, and nothing is guessed.
+Names are tried from the most specific to the least: the sample's id; the source id in it; the last part of the source
+id; the recording that contains the sample (`extra['recording_id']`); the name of the media file if it was linked or
+imported from a folder. The first kind of name that matches decides. Several samples of one recording share its
+alignment; any other match of several samples is ambiguous, and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What matching and alignment must know of one sample; times are seconds of its media."""
+    """The facts about one sample that matching and alignment need; times are seconds of its media."""
 
     id: str
     start_s: float | None
@@ -38,16 +38,16 @@ class Target:
     channel: str | None
 
     def spans(self, time: float) -> bool:
-        """Whether a moment of the media is the sample's."""
+        """Whether a time in the media is within the sample."""
         return (self.start_s or 0.0) <= time and (self.end_s is None or time < self.end_s)
 
 
 @dataclass(slots=True)
 class Match:
-    """The samples of one name.
+    """The samples matched by one name.
 
     Attributes:
-        own: Whether the name is the sample's own, so that its times count from the sample's start.
+        own: Whether the name is that of the sample itself, so that times are relative to the sample's start.
     """
 
     targets: list[Target] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Match:
 
 
 class Samples:
-    """The samples of one dataset by all their names."""
+    """The samples of one dataset, indexed by all their names."""
 
     def __init__(self, store: Store, dataset: str) -> None:
         own: list[defaultdict[str, list[Target]]] = [defaultdict(list) for _ in range(3)]
@@ -80,22 +80,22 @@ class Samples:
         return self._count
 
     def find(self, names: tuple[str, ...], channel: str | None) -> Match:
-        """The samples of the first name that is known; `channel` where a recording has several.
+        """Return the samples of the first known name; `channel` selects one of several in a recording.
 
         Raises:
-            RowError: No sample is called so (`no_sample`), or several that are not one recording (`ambiguous`).
+            RowError: No sample has such a name (`no_sample`), or several that are not one recording (`ambiguous`).
         """
         for level, known in enumerate((*self._own, *self._shared)):
             for name in names:
                 if name in known:
                     return self._match(name, known[name], channel, own=level < len(self._own))
-        raise RowError("no_sample", f"no sample is called {names[-1]}")
+        raise RowError("no_sample", f"no sample is named {names[-1]}")
 
     def _match(self, name: str, targets: list[Target], channel: str | None, *, own: bool) -> Match:
         if channel is not None:
             spoken = [target for target in targets if target.channel == channel]
             if not spoken:
-                detail = f"{name} has several channels, and no sample of it says that it is channel {channel}"
+                detail = f"{name} has several channels, and none of its samples is marked as channel {channel}"
                 raise RowError("ambiguous", detail)
             targets = spoken
         if len(targets) == 1:
@@ -108,7 +108,7 @@ class Samples:
         ):
             return Match(targets)
         listed = ", ".join(target.id for target in targets[:_SHOWN]) + (" ..." if len(targets) > _SHOWN else "")
-        raise RowError("ambiguous", f"{len(targets)} samples answer to {name}: {listed}")
+        raise RowError("ambiguous", f"{len(targets)} samples match the name {name}: {listed}")
 
 
 def _stem(path: str) -> str:
@@ -116,7 +116,7 @@ def _stem(path: str) -> str:
 
 
 def _file_of(source: str | None) -> str:
-    """The stem of the media file that a sample came from; a table or manifest of many samples is no such name."""
+    """The stem of the media file that a sample came from; empty if it came from a table or manifest."""
     parts = urlsplit(source or "")
     path = PurePosixPath(unquote(parts.path))
     tables = (".csv", ".tsv", ".json", ".jsonl", ".gz", ".parquet", ".scp", ".tar", ".tgz", ".arrow", ".txt")

@@ -23,7 +23,7 @@ class ImportOptions(Options):
     name: Annotated[str, Option("The dataset's name in the store.", ROWS)]
     columns: Annotated[
         Mapping[str, str],
-        Option("Which field of the sample a column fills; common names are understood.", ROWS, flags=("--map",),
+        Option("Map a column to a field of the sample; common column names need no mapping.", ROWS, flags=("--map",),
                metavar="COLUMN=FIELD"),
     ] = field(default_factory=dict)  # fmt: skip
     values: Annotated[
@@ -39,30 +39,30 @@ class ImportOptions(Options):
     ] = "reject"
     media_dir: Annotated[
         Path | None,
-        Option("Where relative media paths start; default: the folder of the table.", MEDIA, metavar="DIR"),
+        Option("The folder of relative media paths; default: the folder of the table.", MEDIA, metavar="DIR"),
     ] = None
-    link: Annotated[bool, Option("Name media where it lies; copy nothing.", MEDIA)] = False
+    link: Annotated[bool, Option("Refer to media in place; copy nothing.", MEDIA)] = False
     classes: Annotated[
         Path | None,
-        Option("webdataset: names of the classes, one a line, for the numbers in .cls.", ROWS, metavar="FILE"),
+        Option("webdataset: the class names, one per line, for the numbers in .cls.", ROWS, metavar="FILE"),
     ] = None
-    word_tier: Annotated[str | None, Option("What the words are called there; default: words.", ALIGNMENTS)] = None
-    phone_tier: Annotated[str | None, Option("What the phones are called there; default: phones.", ALIGNMENTS)] = None
-    producer: Annotated[str | None, Option("Who made the alignments, for the annotations.", ALIGNMENTS)] = None
+    word_tier: Annotated[str | None, Option("Name of the word tier; default: words.", ALIGNMENTS)] = None
+    phone_tier: Annotated[str | None, Option("Name of the phone tier; default: phones.", ALIGNMENTS)] = None
+    producer: Annotated[str | None, Option("Producer of the alignments, stored with them.", ALIGNMENTS)] = None
 
     def check(self) -> None:
         if self.media_dir is not None and not self.media_dir.is_dir():
             raise UsageError(f"--media-dir {self.media_dir}: there is no such folder.")
 
     def check_format(self, format: str) -> None:
-        """Raises UsageError where an option was given that means nothing to the format."""
+        """Raise UsageError if an option was given that does not apply to the format."""
         given = self.asked()
         for parameter in parameters(type(self)):
             field_name = {"on_conflict": "update"}.get(parameter.name, parameter.name)
             if parameter.name in given and field_name in _FORMAT_OPTIONS - FORMATS[format].options:
                 takers = ", ".join(name for name, spec in FORMATS.items() if field_name in spec.options)
                 typed = "--on-conflict update" if field_name == "update" else parameter.flag
-                raise UsageError(f"import {format} takes no {typed}: that is for {takers}.")
+                raise UsageError(f"import {format} does not take {typed}, which applies to {takers}.")
 
 
 _FORMAT_OPTIONS = frozenset().union(*(spec.options for spec in FORMATS.values()))

@@ -1,4 +1,4 @@
-"""Files named by a pattern, as shards are: `train-{000000..000146}.tar`, `{a,b}.tar`, `shards/*.tar`."""
+"""Expand file name patterns for shards: `train-{000000..000146}.tar`, `{a,b}.tar`, `shards/*.tar`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ...errors import UsageError
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _MOST = 100_000
-"""Shards one pattern may name; a slip such as {0..99999999} must not fill the memory."""
+"""The most shards one pattern may name; a typo such as {0..99999999} must not exhaust memory."""
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path that is not there names files by a pattern."""
+    """Whether a path that does not exist is a file name pattern."""
     return any(mark in str(path) for mark in "{*?[") and not path.exists()
 
 
 def matching_files(pattern: Path) -> list[Path]:
-    """The files in the order of the braces, those of a wildcard in the order of their names.
+    """The files in the order of the braces; matches of a wildcard are sorted by name.
 
     Raises:
-        UsageError: Nothing is there, or a file of a range is missing.
+        UsageError: Nothing matches, or a file of a range is missing.
     """
     found: list[Path] = []
     for name in _expanded(str(pattern)):
@@ -34,14 +34,14 @@ def matching_files(pattern: Path) -> list[Path]:
         elif path.is_file():
             found.append(path)
         else:
-            raise UsageError(f"{pattern}: there is no file {path}.")
+            raise UsageError(f"{pattern}: no such file: {path}.")
     if not found:
-        raise UsageError(f"{pattern}: no file is called so.")
+        raise UsageError(f"{pattern}: no file matches.")
     return found
 
 
 def _expanded(text: str) -> Iterator[str]:
-    """Every name that the braces spell, one after the other."""
+    """Every name that the braces expand to, in order."""
     names = [text]
     while any(_BRACES.search(name) for name in names):
         names = [each for name in names for each in _once(name)]
@@ -64,5 +64,5 @@ def _alternatives(inside: str, name: str) -> list[str]:
         return inside.split(",")
     first, last = int(numbers[1]), int(numbers[2])
     if not 0 <= last - first < _MOST:
-        raise UsageError(f"{name}: {{{inside}}} is no range of at most {_MOST:,} numbers.")
+        raise UsageError(f"{name}: {{{inside}}} is not a range of at most {_MOST:,} numbers.")
     return [f"{number:0{len(numbers[1])}d}" for number in range(first, last + 1)]

@@ -1,15 +1,15 @@
-"""Readers turn the files of one layout into candidates; this is the list of them.
+"""The list of readers; a reader turns the files of one layout into candidates.
 
-    mapping/      what a card says of columns: fields, operations, templates, rules for rows, class labels
-    tables/       rows of CSV, TSV, JSON, JSON Lines and Parquet, and the reader of a user's table
-    annotated/    tables of annotations beside media files, the reader of most cards
-    corpora/      layouts of single corpora: transcript trees, LRS, TIMIT, sidecars, folders, Parquet with media inside
-    manifests/    interchange: Kaldi, Lhotse, NeMo, WebDataset, datasets saved to disk
-    training/     training files: MS-SWIFT, ShareGPT, Alpaca, QA and their kin
-    alignments/   TextGrid and CTM, laid over samples that are stored already
+    mapping/      the mapping of a card: fields, operations, templates, row rules, class labels
+    tables/       rows of CSV, TSV, JSON, JSON Lines and Parquet, and the reader for a user's table
+    annotated/    annotation tables next to media files; most cards use this reader
+    corpora/      layouts of specific corpora: transcript trees, LRS, TIMIT, sidecars, folders, Parquet with media
+    manifests/    interchange formats: Kaldi, Lhotse, NeMo, WebDataset, datasets saved to disk
+    training/     training files: MS-SWIFT, ShareGPT, Alpaca, QA and similar
+    alignments/   TextGrid and CTM alignments of samples that are already stored
 
-Cards name readers by the keys of `READERS`. Another package adds one by an entry point of the group `triptych.readers`,
-whose name is the key and whose object is a subclass of `converters.candidate.Reader`:
+Cards name readers by the keys of `READERS`. Another package can add a reader through an entry point in the group
+`triptych.readers`, whose name is the key and whose object is a subclass of `converters.candidate.Reader`:
 
     [project.entry-points."triptych.readers"]
     my_corpus = "my_package.readers:MyCorpusReader"
@@ -48,54 +48,54 @@ READERS: dict[str, str] = {
     "hf": "manifests.hf_disk:SavedDatasetReader",
     "webdataset": "manifests.webdataset:WebDatasetReader",
 }
-"""Name on the card -> module of this package, and its class."""
+"""Name on the card -> module in this package and its class."""
 
 
 def reader_names() -> list[str]:
-    """The names of all readers, those of other packages last."""
+    """The names of all readers; those from other packages come last."""
     return [*READERS, *sorted({entry.name for entry in entry_points(group=GROUP)} - set(READERS))]
 
 
 def has_reader(name: str) -> bool:
-    """Whether there is a reader of that name; nothing of it is imported."""
+    """Whether there is a reader of that name, without importing it."""
     return name in READERS or bool(entry_points(group=GROUP, name=name))
 
 
 def get_reader(name: str) -> Reader:
-    """A new reader of that name; its module is imported only now.
+    """Return a new reader of that name; its module is imported on first use.
 
     Raises:
-        UsageError: There is no such reader, several packages bring it, or what a package brings is none.
+        UsageError: There is no such reader, several packages provide it, or the provided object is not a reader.
     """
     if name in READERS:
         module, _, attribute = READERS[name].partition(":")
-        made = getattr(import_module(f".{module}", __name__), attribute)()
-        assert isinstance(made, Reader)
-        return made
+        reader = getattr(import_module(f".{module}", __name__), attribute)()
+        assert isinstance(reader, Reader)
+        return reader
     found = list(entry_points(group=GROUP, name=name))
     if not found:
         raise UsageError(f"There is no reader {name!r}. Readers: {', '.join(reader_names())}.")
     if len({entry.value for entry in found}) > 1:
-        raise UsageError(f"Several packages bring a reader {name!r}: {', '.join(map(_origin, found))}.")
-    return _plugged_in(found[0])
+        raise UsageError(f"Several packages provide a reader {name!r}: {', '.join(map(_origin, found))}.")
+    return _load_plugin(found[0])
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Raises UsageError where a card's options of a reader are wrong, as far as that can be told without data."""
+    """Raise UsageError if a card's reader options are wrong, as far as that can be checked without data."""
     get_reader(name).check(options)
 
 
-def _plugged_in(entry: EntryPoint) -> Reader:
+def _load_plugin(entry: EntryPoint) -> Reader:
     try:
-        made = entry.load()()
+        reader = entry.load()()
     except (ImportError, AttributeError, TypeError) as error:
         raise UsageError(f"The reader {entry.name!r} of {_origin(entry)} cannot be loaded: {error}.") from error
-    if not isinstance(made, Reader):
+    if not isinstance(reader, Reader):
         raise UsageError(
-            f"The reader {entry.name!r} of {_origin(entry)} is a {type(made).__name__}.",
+            f"The reader {entry.name!r} of {_origin(entry)} is a {type(reader).__name__}.",
             hint="a reader is a subclass of triptych.converters.candidate.Reader",
         )
-    return made
+    return reader
 
 
 def _origin(entry: EntryPoint) -> str:

@@ -1,6 +1,6 @@
-"""Alignments of words and phones, laid over samples that are stored already.
+"""Readers for word and phone alignments of samples that are already stored.
 
-interval.py   what readers of alignments give: intervals by tier, under names that are still to be matched
+interval.py   the output of alignment readers: intervals by tier, under names yet to be matched
 textgrid.py   Praat TextGrids
 ctm.py        CTM files
 """

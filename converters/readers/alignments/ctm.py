@@ -1,9 +1,9 @@
-"""Reader of CTM files: time-marked words or phones, one a line, UTF-8; `;;` begins a comment.
+"""Reader for CTM files: time-marked words or phones, one per line, UTF-8; `;;` starts a comment.
 
     <recording or utterance> <channel> <start> <duration> <word> [<confidence>]
 
-A file whose name has `phone` in it gives phones, any other words; `--word-tier` and `--phone-tier` name the file
-(without its ending) where that is not so. Lines of one recording and channel belong together, wherever they stand.
+A file with `phone` in its name contains phones, any other contains words; otherwise name the file (without its suffix)
+with `--word-tier` and `--phone-tier`. Lines of one recording and channel are grouped, wherever they are in the file.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ SUFFIX = ".ctm"
 
 
 def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligned | Rejection]:
-    """One alignment a recording and channel, in the order of their first lines."""
+    """One alignment per recording and channel, in the order of their first lines."""
     for file in files:
         kind = _kind(PurePosixPath(file.name).stem, context)
         if kind is None:
-            context.note(f"{file.name}: neither the word tier nor the phone tier: passed over")
+            context.note(f"{file.name}: neither the word tier nor the phone tier: skipped")
             continue
         yield from _read(file, kind)
 

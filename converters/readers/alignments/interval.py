@@ -1,4 +1,4 @@
-"""What the readers of alignments yield: who said what when, by a name that is still to be matched with a sample."""
+"""The output of alignment readers: timed words and phones, by a name yet to be matched with a sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORDS, PHONES = "words", "phones"
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One aligned word or phone; seconds. `speaker` where the file tells speakers apart."""
+    """One aligned word or phone; times in seconds. `speaker` is set if the file distinguishes speakers."""
 
     text: str
     start_s: float
@@ -25,10 +25,10 @@ class Aligned:
     """The alignment of one recording or utterance.
 
     Attributes:
-        names: What the sample may be called, the most exact first.
+        names: Possible names of the sample, the most specific first.
         where: For messages: the file, and its line.
-        tiers: `words` and `phones`, each in the order of time.
-        channel: Where a file tells channels of one recording apart.
+        tiers: `words` and `phones`, each sorted by time.
+        channel: Set if the file distinguishes channels of one recording.
     """
 
     names: tuple[str, ...]
@@ -39,10 +39,10 @@ class Aligned:
 
 @dataclass(frozen=True, slots=True)
 class AlignmentContext:
-    """What a reader of alignments may know.
+    """What an alignment reader knows about its import.
 
     Attributes:
-        word_tier, phone_tier: Names of the tiers, or of CTM files, where they are not the usual ones.
+        word_tier, phone_tier: Names of the tiers, or of CTM files, if they are not the usual ones.
         note: Takes a line for the user.
     """
 

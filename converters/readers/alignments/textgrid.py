@@ -1,9 +1,9 @@
-"""Reader of Praat TextGrids, the long and the short text form, UTF-8 or UTF-16, as MFA and Praat write them.
+"""Reader for Praat TextGrids in the long and the short text form, UTF-8 or UTF-16, as MFA and Praat write them.
 
-Both forms are one sequence of strings, numbers and flags; all else in the long one is commentary. A tier is chosen by
-its name: `words` or `word`, `phones` or `phone` or `phonemes`, or what `--word-tier` and `--phone-tier` say; case does
-not count. With several speakers MFA writes `speaker - words`. Empty intervals are pauses and are left out; pauses that
-have a name (`sil`, `sp`, `spn`) are kept as phones like others. Point tiers are passed over.
+Both forms are a sequence of strings, numbers and flags; the rest of the long form is ignored. A tier is chosen by its
+name: `words` or `word`, `phones` or `phone` or `phonemes`, or the value of `--word-tier` and `--phone-tier`, ignoring
+case. With several speakers MFA writes `speaker - words`. Empty intervals are pauses and are omitted; named pauses
+(`sil`, `sp`, `spn`) are kept like other phones. Point tiers are skipped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SPEAKER = " - "
 
 
 def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligned | Rejection]:
-    """One alignment a file, by the file's name."""
+    """One alignment per file, by the file's name."""
     for file in files:
         stem = PurePosixPath(file.name).with_suffix("").as_posix()
         try:
@@ -42,7 +42,7 @@ def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligne
         chosen = {kind: _chosen(tiers, kind, context) for kind in (WORDS, PHONES)}
         if not any(found is not None for found in chosen.values()):
             listed = ", ".join(repr(name) for name, _ in tiers) or "none"
-            detail = f"{file.uri}: no tier of words or phones; its tiers are {listed}: choose with --word-tier NAME"
+            detail = f"{file.uri}: no word or phone tier; its tiers are {listed}: choose one with --word-tier NAME"
             yield Rejection(file.name, "no_tier", detail, file.uri)
             continue
         names = tuple(dict.fromkeys((stem, PurePosixPath(stem).name)))
@@ -50,9 +50,9 @@ def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligne
 
 
 def _chosen(tiers: list[tuple[str, list[Interval]]], kind: str, context: AlignmentContext) -> list[Interval] | None:
-    """The intervals of that kind, of all speakers, in the order of time; None without such a tier."""
-    asked = context.word_tier if kind == WORDS else context.phone_tier
-    wanted = (str(asked).lower(),) if asked else DEFAULT_TIERS[kind]
+    """The intervals of that kind for all speakers, sorted by time; None if there is no such tier."""
+    given = context.word_tier if kind == WORDS else context.phone_tier
+    wanted = (str(given).lower(),) if given else DEFAULT_TIERS[kind]
     found: list[Interval] | None = None
     for name, intervals in tiers:
         speaker, mark, last = name.rpartition(_SPEAKER)
@@ -67,15 +67,15 @@ def parse(data: bytes) -> list[tuple[str, list[Interval]]]:
     """The interval tiers of a TextGrid with their names, in the order of the file.
 
     Raises:
-        UnicodeDecodeError: Neither UTF-16 by its mark nor UTF-8.
-        RowError: It is no TextGrid, or ends before its tiers do.
+        UnicodeDecodeError: It is neither UTF-16 with a byte order mark nor UTF-8.
+        RowError: It is not a TextGrid, or it is truncated.
     """
     if data.startswith(b"ooBinaryFile"):
         raise RowError("bad_textgrid", "a binary TextGrid: save it as text in Praat")
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     tokens = _Tokens(data.decode("utf-16" if utf16 else "utf-8-sig"))
     if (tokens.string(), tokens.string()) != ("ooTextFile", "TextGrid"):
-        raise RowError("bad_textgrid", 'it does not begin with "ooTextFile" and "TextGrid"')
+        raise RowError("bad_textgrid", 'the file does not start with "ooTextFile" and "TextGrid"')
     tokens.number(), tokens.number()
     if tokens.flag() != "<exists>":
         return []
@@ -99,7 +99,7 @@ def _interval(tokens: _Tokens) -> Interval:
 
 
 class _Tokens:
-    """The strings, numbers and flags of a text file of Praat, in order."""
+    """The strings, numbers and flags of a Praat text file, in order."""
 
     def __init__(self, text: str) -> None:
         self._found = (match for match in _TOKEN.finditer(text) if match.lastgroup != "comment")
@@ -107,7 +107,7 @@ class _Tokens:
     def _next(self, kind: str) -> str:
         match = next(self._found, None)
         if match is None:
-            raise RowError("bad_textgrid", "it ends before its tiers do")
+            raise RowError("bad_textgrid", "the file ends in the middle of its tiers")
         if match.lastgroup != kind:
             raise RowError("bad_textgrid", f"expected a {kind}, got {match[0][:40]!r}")
         return match[kind]
@@ -124,5 +124,5 @@ class _Tokens:
     def count(self) -> int:
         number = self.number()
         if not number.is_integer() or number < 0:
-            raise RowError("bad_textgrid", f"{number} is no number of tiers or intervals")
+            raise RowError("bad_textgrid", f"{number} is not a valid number of tiers or intervals")
         return int(number)

@@ -1,10 +1,10 @@
-"""Tables of annotations beside media files: the reader of most cards.
+"""Annotation tables next to media files: the reader that most cards use.
 
-reader.py        the card's options, and how tables and media meet
+reader.py        the card's options, and the matching of tables and media
 options.py       the options, checked and compiled
-tables.py        a corpus's tables: formats, packing, CSV options
-nested_rows.py   one nested record as rows
-embedded.py      media that lies inside Parquet files
-index.py         rows by their media, on disk; media that waits
-samples.py       rows as candidates
+tables.py        the tables of a corpus: formats, compression, CSV options
+nested_rows.py   expand a nested record to rows
+embedded.py      media inside Parquet files
+index.py         on-disk index of rows by their media, and of waiting media
+samples.py       turn rows into candidates
 """

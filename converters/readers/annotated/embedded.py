@@ -1,10 +1,10 @@
-"""Media inside Parquet files as the media files of a corpus whose tables lie beside them.
+"""Read media inside Parquet files as the media files of a corpus whose tables are separate files.
 
     embedded: {file: "*.parquet", name: "{youtube_id}_{start_time:d}.flac", column: audio}
 
-Every row is a media file: its name is made of the row's columns, its bytes stand in `column` (bytes, or a struct
-{bytes, path}). For copies of a corpus that repeat the sound in every row of one clip, or that left out columns which
-the original table has. The media column is read only for row groups that hold a file somebody waits for.
+Every row is a media file: its name is built from the row's columns, its bytes are in `column` (bytes, or a struct
+{bytes, path}). This is for copies of a corpus that repeat the audio in every row of a clip, or that omit columns of the
+original table. The media column is read only for row groups that contain a needed file.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Embedded:
 
     Attributes:
         file: Path template of the Parquet files.
-        name: Gives the name of a row's media file.
-        column: Where its bytes are.
+        name: Template for the name of a row's media file.
+        column: The column with its bytes.
     """
 
     file: str
@@ -45,8 +45,8 @@ class Embedded:
         """The media files in one Parquet file, in row order.
 
         Args:
-            wants: Whether anybody waits for a media file of this name; asked once more before it is handed over.
-            listed: Only names are wanted: no media is read.
+            wants: Whether a media file of this name is needed; called again just before the file is yielded.
+            listed: Only names are needed: no media is read.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -83,10 +83,10 @@ class Embedded:
 
 
 def compile_embedded(spec: Any) -> Embedded:
-    """The option of a card, checked.
+    """Check and compile the option of a card.
 
     Raises:
-        UsageError: It is written wrong.
+        UsageError: It is invalid.
     """
     if not isinstance(spec, Mapping) or set(spec) != {"file", "name", "column"}:
         raise UsageError(f"embedded: expected {{file, name, column}}, got {spec!r}.")

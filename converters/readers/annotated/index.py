@@ -1,7 +1,7 @@
-"""The rows of a corpus's tables by the media they belong to, and media that waits for its rows.
+"""On-disk index of a corpus's table rows by their media, and of media waiting for its rows.
 
-A SQLite file in the scratch folder that lives as long as one reading: it holds millions of rows with little memory.
-Keys of media are ends of paths: `train/a.wav`, or `train/a.*` where the ending does not count.
+It is a SQLite file in the scratch folder that exists for one read and indexes millions of rows with little memory.
+Media keys are path suffixes: `train/a.wav`, or `train/a.*` if the extension is ignored.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class IndexedRow:
     """A row of the first table.
 
     Attributes:
-        split, config, revision: Of the file that the row stood in, where its source knew them.
+        split, config, revision: Those of the row's file, if its source knew them.
     """
 
     n: int
@@ -56,7 +56,7 @@ class IndexedRow:
 
 @dataclass(slots=True, eq=False)
 class Arrived:
-    """A media file that has come, now or earlier; `w` is its number where it waits."""
+    """A media file that has arrived, now or earlier; `w` is its number if it is waiting."""
 
     name: str
     uri: str
@@ -68,14 +68,14 @@ class Arrived:
     w: int | None = None
 
     def blob(self, context: ReadContext) -> Blob:
-        """Its bytes; read once."""
+        """Its bytes, read only once."""
         if self.kept is None:
             assert self.file is not None
             self.kept = context.blob(self.file)
         return self.kept
 
     def share(self, context: ReadContext) -> Blob:
-        """Its bytes for one of several samples."""
+        """Its bytes, for one of several samples."""
         blob = self.blob(context)
         if not blob.temporary or blob.path is None:
             return replace(blob, shared=self)
@@ -84,7 +84,7 @@ class Arrived:
         return replace(blob, path=path, shared=self)
 
     def discard(self) -> None:
-        """Delete the temporary file, if there is one; links that samples hold stay."""
+        """Delete the temporary file, if there is one; the hard links of samples remain."""
         if self.kept is not None and self.kept.temporary and self.kept.path is not None:
             self.kept.path.unlink(missing_ok=True)
 
@@ -94,7 +94,7 @@ def arrived(file: RawFile) -> Arrived:
 
 
 def normal_key(text: str, *, ignore_case: bool) -> str:
-    """A path's end in the one form in which keys are compared."""
+    """Normalise a path suffix for comparing keys."""
     text = text.strip("/")
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
@@ -102,7 +102,7 @@ def normal_key(text: str, *, ignore_case: bool) -> str:
 
 
 def path_keys(name: str, *, ignore_case: bool) -> list[str]:
-    """Every key that a media file of this path answers to, the longest first."""
+    """All keys of a media file with this path, the longest first."""
     parts = normal_key(name, ignore_case=ignore_case).split("/")
     stem, dot, ending = parts[-1].rpartition(".")
     keys: list[str] = []
@@ -114,7 +114,7 @@ def path_keys(name: str, *, ignore_case: bool) -> list[str]:
 
 
 class Index:
-    """Rows by media key, joined rows by join key, media that waits."""
+    """Rows by media key, joined rows by join key, waiting media."""
 
     def __init__(self, spool: Path | None) -> None:
         self._path = scratch_path(spool) if spool is not None else None
@@ -128,7 +128,7 @@ class Index:
         self.rows = 0
 
     def close(self) -> None:
-        """Forget everything; temporary files of media that still waits are deleted."""
+        """Delete the index and the temporary files of media that is still waiting."""
         for (path,) in self._db.execute("SELECT path FROM waiting WHERE temporary"):
             Path(path).unlink(missing_ok=True)
         self._db.close()
@@ -147,7 +147,7 @@ class Index:
         file: RawFile,
         grouped: str | None = None,
     ) -> int:
-        """Keep a row of the first table under its media keys (key, kind); its number."""
+        """Add a row of the first table under its media keys (key, kind), and return its number."""
         self.rows += 1
         self._db.execute(
             "INSERT INTO rows(n, cells, place, split, config, revision, grouped) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -157,7 +157,7 @@ class Index:
         return self.rows
 
     def add_passed(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Remember the media of a row that nobody wants, so that it is not missed a row."""
+        """Record the media of a skipped row, so that the media is not reported as having no row."""
         self._db.executemany("INSERT OR IGNORE INTO passed VALUES (?)", [(key,) for key, _ in keys])
 
     def is_passed(self, keys: list[str]) -> bool:
@@ -165,7 +165,7 @@ class Index:
         return self._db.execute(f"SELECT 1 FROM passed WHERE key IN ({marks}) LIMIT 1", keys).fetchone() is not None
 
     def find(self, keys: list[str]) -> list[tuple[int, str]]:
-        """Rows (number, kind) of the longest of these keys that any row has, in table order; done ones too."""
+        """Rows (number, kind) with the longest matching key, in table order, including finished rows."""
         marks = ",".join("?" * len(keys))
         found = self._db.execute(f"SELECT key, kind, n FROM keys WHERE key IN ({marks})", keys).fetchall()
         if not found:
@@ -175,7 +175,7 @@ class Index:
         return sorted((n, kind) for key, kind, n in found if key == longest)
 
     def read(self, numbers: Iterable[int]) -> list[IndexedRow]:
-        """These rows, without those that are done."""
+        """These rows, without finished ones."""
         rows: list[IndexedRow] = []
         for n in numbers:
             found = self._db.execute(
@@ -186,13 +186,13 @@ class Index:
         return rows
 
     def finish(self, numbers: Iterable[int]) -> None:
-        """These rows have become samples or rejections."""
+        """Mark these rows as finished: they became samples or rejections."""
         listed = [(n,) for n in numbers]
         self._db.executemany("UPDATE rows SET done = 1 WHERE n = ?", listed)
         self._db.executemany("DELETE FROM have WHERE n = ?", listed)
 
     def unfinished(self, *, after: int = 0) -> Iterator[list[IndexedRow]]:
-        """Rows that are not done, in table order and group by group."""
+        """Unfinished rows, in table order and group by group."""
         while True:
             batch = self._db.execute(
                 "SELECT n, cells, place, split, config, revision, grouped FROM rows WHERE n > ? AND NOT done "
@@ -227,7 +227,7 @@ class Index:
     # ---- joined tables and ids
 
     def add_joined(self, source: int, key: str, values: dict[str, Any]) -> None:
-        """Keep a row of a further table; of several with one key, the first."""
+        """Add a row of a further table; of several with the same key, the first is kept."""
         self._db.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?)", (source, key, _dumps(values)))
 
     def joined(self, source: int, key: str) -> dict[str, Any] | None:
@@ -235,13 +235,13 @@ class Index:
         return json.loads(found[0]) if found else None
 
     def claim(self, identity: str) -> bool:
-        """Whether nobody has claimed this id before."""
+        """Claim an id; False if it was claimed before."""
         return self._db.execute("INSERT OR IGNORE INTO ids VALUES (?)", (identity,)).rowcount == 1
 
-    # ---- media that waits
+    # ---- waiting media
 
     def hold(self, media: Arrived, keys: list[str], context: ReadContext) -> int:
-        """Keep a media file until its rows, or its other half, have come; its number."""
+        """Keep a media file until its rows and any paired media have arrived; return its number."""
         blob = media.blob(context)
         cursor = self._db.execute(
             "INSERT INTO waiting(name, uri, revision, split, config, path, temporary, data) VALUES (?,?,?,?,?,?,?,?)",
@@ -253,7 +253,7 @@ class Index:
         return number
 
     def match_waiting(self, *, after: int) -> list[tuple[int, str]]:
-        """Media (number, name) that waits and that a row after this number may belong to."""
+        """Waiting media (number, name) that may belong to a row after this number."""
         found = self._db.execute(
             "SELECT DISTINCT waiting.w, name FROM keys CROSS JOIN waiting_keys USING (key) "
             "CROSS JOIN waiting USING (w) WHERE n > ? ORDER BY waiting.w",
@@ -265,16 +265,16 @@ class Index:
         return self._db.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None
 
     def note(self, n: int, kind: str, w: int) -> None:
-        """A row's media of one kind is here; of two such files, the first counts."""
+        """Record that the media of one kind has arrived for a row; of several such files, the first is used."""
         self._db.execute("INSERT OR IGNORE INTO have VALUES (?, ?, ?)", (n, kind, w))
 
     def have(self, n: int) -> dict[str, int]:
-        """Kind -> waiting file of a row."""
+        """Kind -> number of the waiting file, for a row."""
         found = self._db.execute("SELECT kind, w FROM have WHERE n = ?", (n,))
         return {str(kind): int(w) for kind, w in found}
 
     def rows_with_media(self) -> list[int]:
-        """Rows that have some media and are not done, in the order in which it came."""
+        """Unfinished rows with some media, in the order of its arrival."""
         found = self._db.execute("SELECT n, max(w) FROM have GROUP BY n ORDER BY 2, 1")
         return [int(n) for n, _ in found]
 
@@ -286,16 +286,16 @@ class Index:
         return Arrived(name, uri, revision, split, config, kept=blob, w=w)
 
     def needs(self, w: int) -> int:
-        """How many rows that are not done a waiting file belongs to."""
+        """The number of unfinished rows that a waiting file belongs to."""
         return int(self._db.execute("SELECT count(*) FROM have WHERE w = ?", (w,)).fetchone()[0])
 
     def release(self, w: int) -> None:
-        """A waiting file was given to all of its samples."""
+        """Remove a waiting file that was passed to all its samples."""
         self._db.execute("DELETE FROM waiting_keys WHERE w = ?", (w,))
         self._db.execute("DELETE FROM waiting WHERE w = ?", (w,))
 
     def unclaimed(self) -> Iterator[Arrived]:
-        """Media that waits and that no row belongs to; without its bytes."""
+        """Waiting media without a row; its bytes are not loaded."""
         last = 0
         while True:
             found = self._db.execute(

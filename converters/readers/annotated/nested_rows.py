@@ -1,12 +1,12 @@
-"""How one record of a nested JSON becomes rows: `rows: {each: segments}` on a table of a card.
+"""Expand one record of nested JSON to rows: `rows: {each: segments}` on a table of a card.
 
-    each         a list of objects in the record; what the record itself says stands in every row
-    parallel     lists of equal length side by side, `{start: [...], end: [...], text: [...]}`
-    siblings     objects under keys of one name and a number, `task0`, `task1`, ...
-    tagged       a list of objects, each once for every tag it has: `{each: segments, tags: subsets, as: subset}`
-    languages    captions in several languages, `{en: enCap, zh: chCap}`: a row a language
+    each         a list of objects in the record; the other columns of the record are repeated in every row
+    parallel     parallel lists of equal length, `{start: [...], end: [...], text: [...]}`
+    siblings     objects under numbered keys, `task0`, `task1`, ...
+    tagged       a list of objects, each once per tag: `{each: segments, tags: subsets, as: subset}`
+    languages    captions in several languages, `{en: enCap, zh: chCap}`: one row per language
 
-Each is a function from what the card says to a function from a record to its rows.
+Each is a function from the card's argument to a function from a record to its rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Expand = Callable[[Record], Iterator[Record]]
 
 
 def get_layout(spec: Any) -> Expand:
-    """The layout that a card's `rows` names.
+    """Return the layout that a card's `rows` names.
 
     Raises:
         UsageError: There is no such layout.
@@ -32,14 +32,14 @@ def get_layout(spec: Any) -> Expand:
         return lambda record: iter([record])
     if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in LAYOUTS:
         return LAYOUTS[name](spec[name])
-    raise UsageError(f"tables: `rows` is one of {', '.join(LAYOUTS)} with what it takes; got {spec!r}.")
+    raise UsageError(f"tables: `rows` is one of {', '.join(LAYOUTS)} with its argument; got {spec!r}.")
 
 
 def _each(argument: Any) -> Expand:
-    """A list of objects inside a record, as GigaSpeech's `audios[].segments[]` and YouCook2's `annotations[]`.
+    """A list of objects inside a record, such as GigaSpeech's `audios[].segments[]` and YouCook2's `annotations[]`.
 
-    Every object is a row, with the columns of the record around it (the object's own go first) and its place in the
-    list as `index`.
+    Every object is a row, with the columns of the enclosing record (the object's own take precedence) and its position
+    in the list as `index`.
     """
     if not isinstance(argument, str):
         raise UsageError(f"rows: `each` takes the name of the list, not {argument!r}.")
@@ -56,7 +56,7 @@ def _each(argument: Any) -> Expand:
 
 
 def _parallel(argument: Any) -> Expand:
-    """Lists of equal length, as HowTo100M's captions: the values at one place are one row, that place is `index`."""
+    """Lists of equal length, such as HowTo100M's captions: the values at one position are a row, with it as `index`."""
     if not isinstance(argument, list) or not argument:
         raise UsageError(f"rows: `parallel` takes the names of the lists, not {argument!r}.")
     names = [str(name) for name in argument]
@@ -64,7 +64,7 @@ def _parallel(argument: Any) -> Expand:
     def expand(record: Record) -> Iterator[Record]:
         lists = [record.get(name) or [] for name in names]
         if not all(isinstance(values, list) for values in lists) or len({len(values) for values in lists}) != 1:
-            raise bad_cell(" and ".join(names), [len(values) for values in lists], "lists of one length")
+            raise bad_cell(" and ".join(names), [len(values) for values in lists], "lists of equal length")
         around = {name: value for name, value in record.items() if name not in names}
         for index, values in enumerate(zip(*lists, strict=True)):
             yield {"index": index, **around, **dict(zip(names, values, strict=True))}
@@ -73,7 +73,7 @@ def _parallel(argument: Any) -> Expand:
 
 
 def _siblings(argument: Any) -> Expand:
-    """Objects under numbered keys, as WorldSense's `task0`, `task1`, ... beside what the video is.
+    """Objects under numbered keys, such as WorldSense's `task0`, `task1`, ... next to the columns of the video.
 
     Every object is a row, with the other columns of the record and its key as `key`.
     """
@@ -94,12 +94,12 @@ def _siblings(argument: Any) -> Expand:
 
 
 def _tagged(argument: Any) -> Expand:
-    """A list of objects inside a record, each once for every tag of a list: subsets that lie in one another.
+    """A list of objects inside a record, each repeated for every tag in its list: nested subsets.
 
-    GigaSpeech and WenetSpeech write `{"segments": [{"sid": ..., "subsets": ["{S}", "{XS}"]}]}`; the card says
-    `rows: {tagged: {each: segments, tags: subsets, as: subset}}`. Every object is a row for each of its tags, in lower
-    case and without braces, as the column `subset`; an object without tags has no row. The columns of the record
-    around it and `index` are as with `each`.
+    GigaSpeech and WenetSpeech write `{"segments": [{"sid": ..., "subsets": ["{S}", "{XS}"]}]}`; the card has
+    `rows: {tagged: {each: segments, tags: subsets, as: subset}}`. Every object yields one row per tag, with the tag in
+    lower case and without braces in the column `subset`; an object without tags yields no row. The columns of the
+    enclosing record and `index` are as for `each`.
     """
     if not isinstance(argument, Mapping) or set(argument) != {"each", "tags", "as"}:
         raise UsageError(f"rows: `tagged` takes each, tags and as, not {argument!r}.")
@@ -118,13 +118,13 @@ def _tagged(argument: Any) -> Expand:
 
 
 def _languages(argument: Any) -> Expand:
-    """Captions in several languages in one record, as VATEX's `enCap` and `chCap`: a row a language.
+    """Captions in several languages in one record, such as VATEX's `enCap` and `chCap`: one row per language.
 
-    A row has the columns `language` and `captions` and the other columns of the record; a language without captions has
-    no row.
+    A row has the columns `language` and `captions` and the other columns of the record; a language without captions
+    yields no row.
     """
     if not isinstance(argument, Mapping) or not argument:
-        raise UsageError(f"rows: `languages` takes an object of language and column, not {argument!r}.")
+        raise UsageError(f"rows: `languages` takes an object {{language: column}}, not {argument!r}.")
     columns = {str(language): str(column) for language, column in argument.items()}
 
     def expand(record: Record) -> Iterator[Record]:

@@ -1,4 +1,4 @@
-"""What a card says to the reader `annotated`, checked and compiled: its tables, its media, its remote media."""
+"""Check and compile a card's options for the reader `annotated`: tables, media, remote media."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Table:
     """One entry of `tables`.
 
     Attributes:
-        number: Its place on the card.
+        number: Its position on the card.
         templates: Path templates of its files.
-        on, with_: For a joined table, the key made of its row and the one made of the first table's row.
-        names: For a table of class names, what the card calls it.
-        constants: Columns that every row of it has.
-        shared: Placeholders of its path that rows of the first table know too: its file belongs to those rows only.
+        on, with_: For a joined table, the key from its own row and the key from the first table's row.
+        names: For a table of class names, its name on the card.
+        constants: Columns with a constant value in all its rows.
+        shared: Placeholders of its path that are also columns of the first table: a file belongs to matching rows only.
         came: The shared parts of the paths of its files that were read.
-        files: Template and all parts of every file that has come, read or passed over.
+        files: Template and all parts of every file that has arrived, whether read or skipped.
     """
 
     number: int
@@ -70,7 +70,7 @@ class Table:
         return None
 
     def note(self, name: str, parts: dict[str, str]) -> None:
-        """A file of it has come; `parts` are those of its path where it was read."""
+        """Record that one of its files has arrived; `parts` are those of its path if it was read."""
         if parts or not self.shared:
             self.came.add(self.parts_of(parts))
         for template in self.templates:
@@ -78,7 +78,7 @@ class Table:
                 self.files.add((template, tuple(found[part] for part in placeholders(template))))
 
     def is_complete(self, parts: Mapping[str, str]) -> bool:
-        """Whether every file that may have rows of media with these parts has come."""
+        """Whether every file that may contain rows for media with these parts has arrived."""
         expected = [
             (template, tuple(parts.get(part, "") for part in placeholders(template))) for template in self.templates
         ]
@@ -89,22 +89,22 @@ class Table:
         return self.on is None and self.names is None
 
     def parts_of(self, row: Row) -> tuple[str, ...]:
-        """The shared parts that a row, or a path, has."""
+        """The shared parts of a row or a path."""
         return tuple(str(row.get(name)) for name in self.shared)
 
     def has_come(self, row: Row) -> bool:
-        """Whether the file that holds what belongs to this row was read."""
+        """Whether the file that belongs to this row was read."""
         return self.parts_of(row) in self.came
 
     def key_of(self, row: Row, value: Value) -> str | None:
-        """The key by which rows are joined: what `value` gives, within the same shared parts."""
+        """The key for joining rows: the result of `value`, together with the shared parts."""
         key = as_text(value.get(row))
         return None if key is None else json.dumps([*self.parts_of(row), key], ensure_ascii=False)
 
 
 @dataclass(slots=True)
 class Annotation:
-    """The compiled options of one reading."""
+    """The compiled options of one read."""
 
     tables: list[Table]
     media: dict[str, list[str]]
@@ -118,7 +118,7 @@ class Annotation:
 
     @property
     def first(self) -> list[Table]:
-        """Tables whose rows are samples; without any, every media file is a row."""
+        """Tables whose rows are samples; if there are none, every media file is a row."""
         return [table for table in self.tables if table.is_first]
 
     @property
@@ -126,7 +126,7 @@ class Annotation:
         return [table for table in self.tables if not table.is_first]
 
     def tables_of(self, name: str) -> list[tuple[Table, dict[str, str]]]:
-        """The tables that a file is, with the parts of its path; one file may hold several."""
+        """The tables that a file matches, with the parts of its path; one file may match several."""
         found = [(table, table.match(name)) for table in self.tables]
         return [(table, parts) for table, parts in found if parts is not None]
 
@@ -141,11 +141,11 @@ class Annotation:
         return keys
 
     def is_media(self, name: str) -> bool:
-        """Whether a path looks like media of this corpus, whatever the rows say."""
+        """Whether a path looks like media of this corpus, regardless of the rows."""
         return any(_shape(template).search(name) for templates in self.media.values() for template in templates)
 
     def parts(self, name: str) -> dict[str, str] | None:
-        """The parts of a media file's path, by the first template that takes it."""
+        """The parts of a media file's path, from the first template that matches."""
         for templates in self.media.values():
             for template in templates:
                 if (parts := media_parts(template, name)) is not None:
@@ -172,16 +172,16 @@ def _is_path_template(template: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _shape(template: str) -> re.Pattern[str]:
-    """Paths that a media template can give: a column may hold slashes."""
+    """The paths that a media template can produce; the value of a column may contain slashes."""
     fixed = template.removesuffix(".*") if template.endswith(".*") else template
     pieces = ["" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{[^{}]*\})", fixed.strip("/"))]
     ending = rf"\.(?:{'|'.join(sorted(MEDIA_EXTENSIONS))})" if fixed != template else ""
-    body = "".join(piece or ".*" for piece in _squeezed(pieces))
+    body = "".join(piece or ".*" for piece in _collapsed(pieces))
     return re.compile(f"(?:^|/){body}{ending}$", re.IGNORECASE)
 
 
-def _squeezed(pieces: list[str]) -> Iterable[str]:
-    """Neighbouring wildcards as one, so that the expression cannot backtrack badly."""
+def _collapsed(pieces: list[str]) -> Iterable[str]:
+    """Merge adjacent wildcards, so that the expression cannot cause catastrophic backtracking."""
     before: str | None = None
     for piece in pieces:
         if piece or before != "":
@@ -191,7 +191,7 @@ def _squeezed(pieces: list[str]) -> Iterable[str]:
 
 @dataclass(slots=True)
 class RemoteMedia:
-    """Media that is fetched clip by clip, as a card says it."""
+    """Media that is fetched clip by clip, as described on a card."""
 
     site: str
     kind: str
@@ -203,15 +203,15 @@ class RemoteMedia:
         """The clip of this row, still to be fetched.
 
         Raises:
-            RowError: There is no such address, or no such span.
+            RowError: The URL or the span is invalid.
         """
-        address = filling(self.url)
-        url = address.fill(row, quote=None if address.is_one_column else lambda text: quote(text, safe="-_.~"))
+        template = filling(self.url)
+        url = template.fill(row, quote=None if template.is_one_column else lambda text: quote(text, safe="-_.~"))
         if url is None or not re.match(r"https?://[^\s]+$", url):
-            raise bad_cell(", ".join(address.columns), url, "an address that starts with https://")
+            raise bad_cell(", ".join(template.columns), url, "a URL that starts with https://")
         start, end = self._seconds(self.start, row), self._seconds(self.end, row)
         if (start or 0) < 0 or (end is not None and end <= (start or 0)):
-            raise bad_cell("start, end", f"{start} to {end}", "a span that runs forward from 0")
+            raise bad_cell("start, end", f"{start} to {end}", "a start at 0 or later and an end after it")
         return Blob(name, remote=Remote(url, start, end, self.site))
 
     @staticmethod
@@ -221,22 +221,22 @@ class RemoteMedia:
 
 
 def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
-    """The card's options, checked.
+    """Check and compile the card's options.
 
     Raises:
-        UsageError: An option is unknown or written wrong.
+        UsageError: An option is unknown or invalid.
     """
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
-        raise UsageError(f"reader annotated: there is no option {', '.join(unknown)}.")
+        raise UsageError(f"reader annotated: unknown option {', '.join(unknown)}.")
     tables = [_table(number, entry, names) for number, entry in enumerate(options.get("tables") or [])]
     media = {kind: _as_list(value) for kind, value in (options.get("media") or {}).items()}
     wrong = sorted(set(media) - set(KIND_OF_MEDIA))
     if wrong:
-        raise UsageError(f"media: {', '.join(wrong)} is no kind of media ({', '.join(KIND_OF_MEDIA)}).")
+        raise UsageError(f"media: {', '.join(wrong)} is not a kind of media ({', '.join(KIND_OF_MEDIA)}).")
     remote = _remote(options["remote"], names) if options.get("remote") else None
     if not media and remote is None:
-        raise UsageError("reader annotated: say `media`, `remote` or both.")
+        raise UsageError("reader annotated: `media`, `remote` or both are required.")
     for templates in media.values():
         for template in templates:
             filling(template)
@@ -267,7 +267,7 @@ def _note_shared(tables: list[Table], media: Mapping[str, list[str]]) -> None:
 def _reported(name: str, options: Mapping[str, Any]) -> bool:
     value = options.get(name, "reject")
     if value not in ("reject", "ignore"):
-        raise UsageError(f"{name}: reject or ignore, not {value!r}.")
+        raise UsageError(f"{name}: expected reject or ignore, got {value!r}.")
     return bool(value == "reject")
 
 
@@ -280,10 +280,10 @@ def _table(number: int, entry: Any, names: Names) -> Table:
         raise UsageError(f"tables: entry {number + 1} needs `file`, a path template.")
     unknown = sorted(set(entry) - _TABLE_OPTIONS)
     if unknown:
-        raise UsageError(f"tables: {entry['file']}: there is no option {', '.join(unknown)}.")
+        raise UsageError(f"tables: {entry['file']}: unknown option {', '.join(unknown)}.")
     table = Table(number, [str(item) for item in _as_list(entry["file"])], entry, get_layout(entry.get("rows")))
     if not isinstance(entry.get("set", {}), Mapping):
-        raise UsageError(f"tables: {entry['file']}: `set` takes an object of column and value.")
+        raise UsageError(f"tables: {entry['file']}: `set` takes an object {{column: value}}.")
     table.constants = dict(entry.get("set", {}))
     if "names" in entry:
         if not {"key", "value"} <= set(entry):
@@ -292,7 +292,7 @@ def _table(number: int, entry: Any, names: Names) -> Table:
     elif "join" in entry:
         join = entry["join"] if isinstance(entry["join"], Mapping) else {"on": entry["join"], "with": entry["join"]}
         if set(join) != {"on", "with"}:
-            quoted = " (with `on` in quotes, which YAML takes for true)" if True in join else ""
+            quoted = " (put `on` in quotes: YAML reads it as true)" if True in join else ""
             raise UsageError(f"tables: {entry['file']}: `join` is a column, or `on` and `with`{quoted}.")
         table.on = compile_value(join["on"], names, what="join.on")
         table.with_ = compile_value(join["with"], names, what="join.with")

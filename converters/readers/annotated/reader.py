@@ -1,49 +1,48 @@
-"""Reader of corpora that are tables of annotations beside media files.
+"""Reader for corpora with annotation tables next to media files.
 
 A card's options:
 
     tables        the tables, each:
-        file          path template (paths.py), or a list of them: `clotho_captions_{split}.csv`; its parts are columns.
-                      Files named one by one tell when all have come, so that media without a row need not wait
-        format        csv, tsv, json, jsonl or parquet, where the ending does not say it; .gz, .bz2 and .xz are opened;
-                      lines: `header` columns with any white space between them, the last one is the rest of the line
-        encoding      of CSV, for example iso-8859-1; else UTF-8
-        delimiter     of CSV; of a list of them the first that stands in the header line
+        file          path template (path_template.py), or a list: `clotho_captions_{split}.csv`; its parts are columns.
+                      If all files are named explicitly, media without a row is rejected without waiting for the end
+        format        csv, tsv, json, jsonl or parquet, if the suffix does not tell; .gz, .bz2 and .xz are decompressed;
+                      lines: `header` columns separated by whitespace, the last one takes the rest of the line
+        encoding      for CSV, for example iso-8859-1; default: UTF-8
+        delimiter     for CSV; of a list, the first that is in the header line
         escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
-        header        column names, where the file has no header line
-        records       where the list lies in a JSON, for example `data.items`; keyed: COLUMN where it is an object,
-                      whose keys go to that column; single: true where a JSON is one record. JSON is streamed.
-        rows          how one nested record becomes rows, see nested_rows.py: {each: segments}
-        join          a further table: its rows add columns to those of the first. A column of both, or
+        header        column names, if the file has no header line
+        records       the key path of the list in JSON, for example `data.items`; keyed: COLUMN if it is an object,
+                      whose keys go to that column; single: true if a JSON file is one record. JSON is streamed.
+        rows          how to expand a nested record to rows, see nested_rows.py: {each: segments}
+        join          a further table whose rows add columns to those of the first: a column of both tables, or
                       {on: <of this table>, with: <of the first>}, each a column, template or mapping
         names         a table of class names of this name, from columns `key` to `value`, for the operation `names`
-        optional      true where it may be missing
-        set           {folder: train_splits}: columns that every row of it has
-        rest          true where the last column takes the rest of the line (CSV)
-    media         kind (audio, video, image, media) -> template, or list of templates, of the end of a file's path in
-                  columns of the row: `{split}/{file_name}`, `{video_id}.*` for any ending. With two kinds a sample
-                  is made of a pair. Without a first table (no tables, or only joined ones) every media file is a row
-                  whose columns are the parts of its path.
-    optional_media  kinds that a row may lack; such rows become samples when all is read
-    ignore_case   true where paths of media match without case
+        optional      true if it may be missing
+        set           {folder: train_splits}: columns with a constant value in all its rows
+        rest          true if the last column takes the rest of the line (CSV)
+    media         kind (audio, video, image, media) -> template, or list of templates, for the end of a file's path,
+                  from columns of the row: `{split}/{file_name}`, `{video_id}.*` for any extension. With two kinds a
+                  sample has one file of each. Without a first table (no tables, or only joined ones) every media file
+                  is a row whose columns are the parts of its path.
+    optional_media  kinds that a row may lack; such rows become samples at the end
+    ignore_case   true if media paths match case-insensitively
     id            column or template, unique in a split; {row} is the number of the row in its table
-    columns       fields of the sample, see mapping.py; what is not mapped goes to `extra`
-    split, config column, template or mapping; else the part {split} or {config} of a path, else what the source says.
-                  split: {column: split, map: {validate: val}, only: [train, val]} passes over rows of other splits
-    group         columns; rows equal in them are one sample, with the captions of all
-    reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; a null is `null`; no media is read for these
+    columns       fields of the sample, see field_map.py; unmapped columns go to `extra`
+    split, config column, template or mapping; else the part {split} or {config} of a path, else the source's value.
+                  split: {column: split, map: {validate: val}, only: [train, val]} skips rows of other splits
+    group         columns; rows with equal values form one sample, with the captions of all
+    reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; null is `null`; no media is read for these
     embedded      {file: "*.parquet", name: "{id}.flac", column: audio}: media in Parquet files, see embedded.py
     extra_media   ignore: media without a row is counted, not rejected
     missing_media ignore: rows without media are counted, not rejected
-    remote        {site: youtube or link, url: "https://www.youtube.com/watch?v={id}", start, end, kind}: used where the
-                  source holds only tables. A clip of its own starts at 0, so start_s and end_s go to `extra` as
+    remote        {site: youtube or link, url: "https://www.youtube.com/watch?v={id}", start, end, kind}: used if the
+                  source has only tables. A fetched clip starts at 0, so start_s and end_s go to `extra` as
                   clip_start_s and clip_end_s.
 
-Promises: samples come in the order of their media (rows in table order where media is remote). Media that comes
-before its table, or its other half, waits on disk. Memory stays flat: rows are indexed on disk. Media is read only for
-rows that are wanted. Rejections: `bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own
-reasons; once the source was read to its end undamaged also `no_media` (a row), `no_row` and `duplicate_media` (a
-file), `no_table`.
+Guarantees: samples come in the order of their media (rows in table order if media is remote). Media that arrives before
+its table or its paired media waits on disk. Memory use is bounded: rows are indexed on disk. Media is read only for
+selected rows. Rejections: `bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own reasons;
+after a complete, undamaged read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
 
 class AnnotatedReader(Reader):
-    """Tables of annotations beside media files; see the module's text."""
+    """Annotation tables next to media files; see the module docstring."""
 
     def __init__(self) -> None:
         self._reading: _Annotated | None = None
@@ -79,7 +78,7 @@ class AnnotatedReader(Reader):
         return self._reading is None or self._reading.accepts(name)
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
-        """Candidates in the order in which their media comes; see the module's text."""
+        """Candidates in the order in which their media arrives; see the module docstring."""
         names: dict[str, dict[str, str]] = {}
         annotation = compile_options(context.options, names)
         with closing(Index(context.spool)) as index:
@@ -104,15 +103,15 @@ class _Annotated:
         self.names = names
         self.samples = AnnotatedSamples(annotation, rules, context, index)
         self.remote = self.samples.remote
-        self.passed_tables = False
-        self.tabled = not annotation.first
+        self.skipped_tables = False
+        self.has_first_table = not annotation.first
         self.extra = 0
         self.missing = 0
 
-    # ---- what comes
+    # ---- incoming files
 
     def accepts(self, name: str) -> bool:
-        """Whether a file of this name is a table or media that some wanted row may have."""
+        """Whether a file of this name is a table, or media that a requested row may use."""
         if _JUNK.search(name):
             return False
         if self.annotation.tables_of(name) or self._is_embedding(name):
@@ -154,7 +153,7 @@ class _Annotated:
                 yield from self._take_media(arrived(item))
 
     def _awaits(self, name: str) -> bool:
-        """Whether a wanted row lacks media of this name, or may yet come that does."""
+        """Whether a selected row still needs media of this name, or such a row may still arrive."""
         found = self.index.find(self._keys(name))
         if not found:
             return self.accepts(name)
@@ -168,7 +167,7 @@ class _Annotated:
         return parts is not None and "split" in parts and not self._wants_parts(parts, None)
 
     def _wants_parts(self, parts: dict[str, str], hint: str | None) -> bool:
-        """Whether a path's parts, where they tell the split, tell a wanted one."""
+        """Whether the split in a path's parts is requested; True if they do not contain the split."""
         if not self.rules.knows_split(parts):
             return True
         try:
@@ -197,12 +196,12 @@ class _Annotated:
             yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
-        """Whether a table has rows of a wanted split, as far as its path tells."""
+        """Whether a table has rows of a requested split, judging by its path."""
         known = {"split": file.split, **parts} if file.split else parts
         if table.names is None and not self._wants_parts(known, file.split):
-            self.passed_tables = True
+            self.skipped_tables = True
             table.note(file.name, {})
-            self.tabled |= table.is_first
+            self.has_first_table |= table.is_first
             return False
         return True
 
@@ -221,10 +220,10 @@ class _Annotated:
             except RowError as error:
                 yield error.rejection(row.where)
         table.note(file.name, parts)
-        self.tabled |= table.is_first
+        self.has_first_table |= table.is_first
 
     def _numbered(self, values: dict[str, Any], number: int) -> dict[str, Any]:
-        """With the row's number in its table as `row`, where the id is made of that."""
+        """Add the row's number in its table as `row`, if the id uses it."""
         if "row" in self.rules.id.uses:
             values.setdefault("row", number)
         return values
@@ -262,7 +261,7 @@ class _Annotated:
             return
         rows = self.index.read(n for n, _ in found)
         if not rows:
-            yield from self._without_row(media, "duplicate_media", "its rows have other media, which came before")
+            yield from self._without_row(media, "duplicate_media", "its rows already have other media")
             return
         if len(self.annotation.media) == 1 and all(self._is_ready(row) for row in rows):
             yield from self._samples(rows, {found[0][1]: media})
@@ -273,7 +272,7 @@ class _Annotated:
         yield from self._complete([row.n for row in rows])
 
     def _row_of_path(self, media: Arrived, keys: list[str]) -> list[tuple[int, str]]:
-        """Where media files are the rows: the row of this one, made of the parts of its path."""
+        """If media files are the rows: the row of this one, built from the parts of its path."""
         parts = self.annotation.parts(media.name) if not self.annotation.first else None
         if parts is None or media.file is None:
             return []
@@ -281,17 +280,17 @@ class _Annotated:
         return self.index.find(keys)
 
     def _tables_are_complete(self, media: Arrived) -> bool:
-        """Whether no table can come any more that might have rows of this media."""
+        """Whether all tables that may contain rows for this media have arrived."""
         first = self.annotation.first
         parts = self.annotation.parts(media.name) or {}
         return bool(first) and all(table.is_complete(parts) for table in first)
 
     def _is_ready(self, row: IndexedRow) -> bool:
-        """Whether every further table that this row needs has come."""
+        """Whether every further table that this row needs has arrived."""
         return all(table.has_come(row.values) for table in self.annotation.further)
 
     def _match_waiting(self, before: int, *, further: bool) -> CandidateStream:
-        """Media that waited for the table that has just come."""
+        """Match waiting media with the table that has just arrived."""
         touched: list[int] = []
         for w, name in self.index.match_waiting(after=before):
             for n, kind in self.index.find(self._keys(name)):
@@ -301,7 +300,7 @@ class _Annotated:
         yield from self._complete(self.index.rows_with_media() if further else list(dict.fromkeys(touched)))
 
     def _complete(self, numbers: Iterable[int], *, at_end: bool = False) -> CandidateStream:
-        """Samples of those rows whose media and tables have all come; rows of one file stand together."""
+        """Samples of the rows whose media and tables are complete; rows that share a file are consecutive."""
         needed = set(self.annotation.media)
         if at_end:
             needed -= self.annotation.optional_kinds
@@ -326,32 +325,33 @@ class _Annotated:
     # ---- samples
 
     def _samples(self, rows: list[IndexedRow], media: dict[str, Arrived]) -> CandidateStream:
-        """The candidates of these rows, all on the same media; the media is read only if there is one."""
+        """The candidates of these rows, which share the same media; it is read only if there is a candidate."""
         ordered = [(kind, media[kind]) for kind in self.annotation.media if kind in media]
         first = ordered[0][1]
         items = list(self.samples.candidates(rows, first))
         count = sum(isinstance(item, Candidate) for item in items)
         self.index.finish(row.n for row in rows)
-        for kind, came in ordered:
-            needed_later = came.w is not None and self.index.needs(came.w) > 0
+        for kind, media_file in ordered:
+            needed_later = media_file.w is not None and self.index.needs(media_file.w) > 0
             alone = count == 1 and not needed_later
             for item in items:
                 if isinstance(item, Candidate):
-                    item.media.append((kind, came.blob(self.context) if alone else came.share(self.context)))
+                    blob = media_file.blob(self.context) if alone else media_file.share(self.context)
+                    item.media.append((kind, blob))
             if not needed_later:
                 if not alone:
-                    came.discard()
-                if came.w is not None:
-                    self.index.release(came.w)
+                    media_file.discard()
+                if media_file.w is not None:
+                    self.index.release(media_file.w)
         yield from items
 
     # ---- the end
 
     def _finish(self, *, intact: bool) -> CandidateStream:
-        """What is still open; after a damaged source nobody knows what was to come."""
-        lacking = [table for table in self.annotation.further if not table.came and not table.options.get("optional")]
-        if intact and (lacking or not self.tabled) and not self.passed_tables:
-            yield from self._no_table(lacking)
+        """Handle incomplete rows and media; after a damaged source none are rejected, as the rest may be lost."""
+        missing = [table for table in self.annotation.further if not table.came and not table.options.get("optional")]
+        if intact and (missing or not self.has_first_table) and not self.skipped_tables:
+            yield from self._no_table(missing)
             return
         if self.remote is not None:
             self.index.index_groups()
@@ -366,10 +366,10 @@ class _Annotated:
                 yield from self._without_row(media)
         self._note()
 
-    def _no_table(self, lacking: list[Table]) -> Iterator[Rejection]:
-        for table in lacking or self.annotation.first[:1]:
+    def _no_table(self, missing: list[Table]) -> Iterator[Rejection]:
+        for table in missing or self.annotation.first[:1]:
             wanted = " or ".join(table.templates)
-            yield Rejection(wanted, "no_table", f"no file like {wanted} came, so its rows are not known", damaged=True)
+            yield Rejection(wanted, "no_table", f"no file matches {wanted}, so its rows are unknown", damaged=True)
 
     def _rows_without_media(self) -> CandidateStream:
         for rows in self.index.unfinished():
@@ -383,9 +383,9 @@ class _Annotated:
                     self.missing += 1
 
     def _without_row(
-        self, media: Arrived, reason: str = "no_row", detail: str = "no row of a table has this file"
+        self, media: Arrived, reason: str = "no_row", detail: str = "no table row refers to this file"
     ) -> Iterator[Rejection]:
-        if self.passed_tables:
+        if self.skipped_tables:
             return
         if self.annotation.report_extra:
             yield Rejection(media.name, reason, detail, media.uri)
@@ -394,6 +394,6 @@ class _Annotated:
 
     def _note(self) -> None:
         if self.extra:
-            self.context.note(f"{self.extra:,} media files without a row were passed over")
+            self.context.note(f"{self.extra:,} media files without a row were skipped")
         if self.missing:
-            self.context.note(f"{self.missing:,} rows without media were passed over")
+            self.context.note(f"{self.missing:,} rows without media were skipped")

@@ -1,4 +1,4 @@
-"""Rows of the index as candidates: joined with the further tables, expanded, grouped, judged by the card's rules."""
+"""Turn indexed rows into candidates: join further tables, expand, group, and apply the card's rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .options import Annotation
 
 
 class AnnotatedSamples:
-    """Makes the candidates of indexed rows, without their media; each id once."""
+    """Builds the candidates of indexed rows, without their media; each id once."""
 
     def __init__(self, annotation: Annotation, rules: RowRules, context: ReadContext, index: Index) -> None:
         self.annotation = annotation
@@ -24,20 +24,20 @@ class AnnotatedSamples:
         self._unchecked = True
 
     def group_of(self, row: dict[str, Any]) -> str | None:
-        """What rows of one sample share; None where every row is one."""
+        """The key that the rows of one sample share; None if every row is a sample."""
         if not self.annotation.group:
             return None
         return repr([as_text(row.get(column)) for column in self.annotation.group])
 
     def may_be_chosen(self, row: IndexedRow) -> bool:
-        """Whether a row, as far as it tells by itself, may become a sample that is wanted."""
+        """Whether a row, judging by its own columns, may become a selected sample."""
         try:
             return self.rules.identity(row.values, _origin(row, None)) is not None
         except RowError:
             return True
 
     def candidates(self, rows: list[IndexedRow], media: Arrived | None) -> CandidateStream:
-        """The candidates of these rows, and rejections; the rows of a group must come together."""
+        """The candidates of these rows, and rejections; the rows of a group must be passed together."""
         groups: dict[str, list[tuple[dict[str, Any], Origin]]] = {}
         for row in rows:
             try:
@@ -65,7 +65,7 @@ class AnnotatedSamples:
             item.media = [(self.remote.kind, blob)]
             item.uri = blob.remote.url if blob.remote else item.uri
         if not self.index.claim(repr((item.config, item.split, item.source_id))):
-            detail = f"{origin.where}: the id {item.source_id!r} stood in this split before"
+            detail = f"{origin.where}: duplicate id {item.source_id!r} in this split"
             return Rejection(item.source_id, "duplicate_source_id", detail, origin.where)
         return item
 
@@ -87,7 +87,7 @@ class AnnotatedSamples:
         return whole
 
     def _has_header(self) -> bool:
-        """Whether rows name all their columns: those of JSON leave out what is null."""
+        """Whether rows name all their columns: JSON rows may omit null ones."""
         tables = [table for table in self.annotation.tables if table.names is None]
         formats = {PurePosixPath(t.removesuffix(".gz")).suffix for table in tables for t in table.templates}
         return formats <= {".csv", ".tsv"} and not any(
@@ -107,7 +107,7 @@ def _origin(row: IndexedRow, media: Arrived | None) -> Origin:
 
 
 def _as_clip(item: Candidate, start: float | None, end: float | None) -> None:
-    """A clip of its own starts at 0: the span in the video it was cut from goes to `extra`."""
+    """Move the span in the source video to `extra`, because the fetched clip itself starts at 0."""
     for field, name, seconds in (("start_s", "clip_start_s", start), ("end_s", "clip_end_s", end)):
         of_row = item.fields.pop(field, None)
         seconds = of_row if seconds is None else seconds

@@ -1,8 +1,8 @@
-"""The tables of a corpus as a card describes them: which format a file is, how it is packed, and how it is read.
+"""Read the tables of a corpus as a card describes them: detect format and compression, and yield rows.
 
 CSV, TSV, JSON, JSON Lines, Parquet and lines of columns, plain, .gz, .bz2 or .xz; memory does not grow with the file.
-One bad row is a `Rejection` and never stops a table; what comes behind a place where JSON or a compressed stream
-breaks off cannot be read, and the `Rejection` for it is marked `damaged`.
+A bad row becomes a `Rejection` and never stops a table; after a syntax error in JSON or a break in a compressed stream
+the rest cannot be read, and the `Rejection` for it is marked `damaged`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ FORMATS = {
     ".parquet": "parquet",
 }
 _PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-_BROKEN_OFF = (EOFError, OSError, zlib.error, lzma.LZMAError)
+_TRUNCATED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 _PARQUET_ROWS = 1000
 _BOM = b"\xef\xbb\xbf"
 _BAD_ROW = frozenset({"bad_json", "not_an_object"})
-"""What a single line of JSON can be; in the account of a pull it is a `bad_row`, as a bad line of a CSV is."""
+"""Errors in a single line of JSON; a pull counts them as `bad_row`, like a bad line of CSV."""
 
 
 def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Rows:
@@ -53,14 +53,14 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     suffix = path.with_suffix("").suffix if packed else path.suffix
     name = str(options.get("format") or FORMATS.get(suffix.lower()) or "")
     if name not in ("csv", "tsv", "lines", "json", "jsonl", "parquet"):
-        raise UsageError(f"tables: {file.name}: `format` is csv, tsv, lines, json, jsonl or parquet; not {name!r}.")
+        raise UsageError(f"tables: {file.name}: `format` is csv, tsv, lines, json, jsonl or parquet, not {name!r}.")
     opened: Any = packed(stream) if packed else stream
     place = Place(file.name, file.uri)
     try:
         for item in _rows(name, opened, place, options):
             is_bad_line = isinstance(item, Rejection) and not item.damaged and item.reason in _BAD_ROW
             yield replace(item, reason="bad_row") if is_bad_line and isinstance(item, Rejection) else item
-    except _BROKEN_OFF as error:
+    except _TRUNCATED as error:
         yield Rejection(file.name, "damaged_table", f"{file.uri}: {error}", file.uri, damaged=True)
     finally:
         if packed:
@@ -82,7 +82,7 @@ def _rows(name: str, stream: BinaryIO, place: Place, options: Mapping[str, Any])
 
 
 def csv_options(entry: Mapping[str, Any], delimiter: str) -> CsvOptions:
-    """The options of a CSV as a card writes them."""
+    """The CSV options of a table's entry on a card."""
     given = entry.get("delimiter", delimiter)
     return CsvOptions(
         delimiter=tuple(map(str, given)) if isinstance(given, list) else str(given),
@@ -98,11 +98,11 @@ def csv_options(entry: Mapping[str, Any], delimiter: str) -> CsvOptions:
 
 
 def _read_lines(stream: BinaryIO, place: Place, options: Mapping[str, Any]) -> Rows:
-    """Columns with any white space between them; the last of `header` takes the rest of the line."""
+    """Columns separated by any whitespace; the last one in `header` takes the rest of the line."""
     header = [str(name) for name in options.get("header") or ("id", "text")]
     for number, raw in enumerate(stream, start=1):
         try:
-            # Bytes split at the blanks of ASCII only: a no-break space is part of an id.
+            # Bytes split at ASCII whitespace only: a no-break space is part of an id.
             cells: list[str | None] = [cell.decode() for cell in raw.removeprefix(_BOM).split(None, len(header) - 1)]
         except UnicodeDecodeError as error:
             yield place.rejection(number, "not_utf8", f"byte {error.start}: {raw[:40]!r}")
@@ -120,12 +120,12 @@ def _read_parquet(stream: BinaryIO, place: Place) -> Rows:
     try:
         yield from read_parquet(stream, place, batch=_PARQUET_ROWS)
     except pa.ArrowException as error:
-        said = str(error).splitlines()[0]
-        yield Rejection(place.name, "corrupt_parquet", f"{place.uri}: {said}", place.uri, damaged=True)
+        message = str(error).splitlines()[0]
+        yield Rejection(place.name, "corrupt_parquet", f"{place.uri}: {message}", place.uri, damaged=True)
 
 
 def open_blob(blob: Blob) -> BinaryIO:
-    """The bytes of a table that is read more than once, or back and forth."""
+    """Open a table that is read more than once, or with seeking."""
     if blob.data is not None:
         return io.BytesIO(blob.data)
     assert blob.path is not None
@@ -133,5 +133,5 @@ def open_blob(blob: Blob) -> BinaryIO:
 
 
 def seekable(file: RawFile) -> bool:
-    """Whether a table of this name must be read back and forth."""
+    """Whether a table of this name must be read with seeking."""
     return PurePosixPath(file.name).suffix.lower() == ".parquet"

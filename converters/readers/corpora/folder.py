@@ -1,7 +1,7 @@
-"""Reader of a plain folder: every audio, video and image file is a sample; `<stem>.txt` beside it is its text.
+"""Reader for a plain folder: every audio, video and image file is a sample; `<stem>.txt` next to it is its text.
 
-Files of one folder with the same stem but different extensions keep their extension in the id. Other files are
-counted and named, so that nothing is passed over silently.
+Files in one folder with the same stem but different extensions keep their extension in the id. Other files are counted
+and reported, so that nothing is skipped silently.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MEDIA_EXTENSIONS = AUDIO | VIDEO | IMAGE
 
 
 class FolderReader(Reader):
-    """A plain folder; see the module's text."""
+    """A plain folder; see the module docstring."""
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in path order."""
@@ -95,9 +95,9 @@ def _candidates(media: list[RawFile], texts: dict[str, RawFile]) -> CandidateStr
 
 def _note(context: ReadContext, ignored: Counter[str], lone_texts: int) -> None:
     if ignored:
-        context.note("no media: " + ", ".join(f"{n} .{extension}" for extension, n in sorted(ignored.items())))
+        context.note("not media: " + ", ".join(f"{n} .{extension}" for extension, n in sorted(ignored.items())))
     if lone_texts:
-        context.note(f"{lone_texts} .txt without a media file of that stem")
+        context.note(f"{lone_texts} .txt without a media file of the same stem")
 
 
 def _extension(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Reader of LRS2 and LRS3: talking faces, each .mp4 with a .txt beside it.
+"""Reader for LRS2 and LRS3: talking faces, each .mp4 with a .txt next to it.
 
     main/5535415699068794046/00001.mp4
     main/5535415699068794046/00001.txt
@@ -9,15 +9,15 @@
     WORD START END ASDSCORE
     WHEN 0.10 0.25 5.6
 
-The table of words is found by its header line, wherever it stands; its times are seconds. Options (on the card):
+The table of words is found by its header line, wherever it is; its times are seconds. Options (on the card):
 
-    folders   folder -> split: {pretrain: pretrain, trainval: trainval, test: test}. The default is each folder's name.
-    lists     folder -> splits that text files of those names tell apart: {main: [train, val, test]}. A line of
-              `train.txt` is `<folder of the video>/<name>`; what follows on it is not read. An utterance on no list is
-              rejected (`not_listed`).
-    speaker   true where the folder of a video stands for its speaker (LRS3: the id of the talk)
+    folders   folder -> split: {pretrain: pretrain, trainval: trainval, test: test}; default: each folder's name
+    lists     folder -> splits defined by text files of those names: {main: [train, val, test]}. A line of `train.txt`
+              is `<folder of the video>/<name>`; the rest of the line is ignored. An utterance in no list is rejected
+              (`not_listed`).
+    speaker   true if the folder of a video identifies its speaker (LRS3: the id of the talk)
 
-A sample is named `<folder of the video>/<name>`. Media, text and lists may come in any order.
+A sample's id is `<folder of the video>/<name>`. Media, text and lists may come in any order.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DEFAULT_FOLDERS = ("pretrain", "trainval", "test")
 
 
 class LipreadingReader(Reader):
-    """LRS2 and LRS3; see the module's text."""
+    """LRS2 and LRS3; see the module docstring."""
 
     def check(self, options: Mapping[str, Any]) -> None:
         _Lipreading(ReadContext("check", options))
@@ -69,7 +69,7 @@ class _Lipreading:
         return self._list_of(name) is not None or self._place(name) is not None
 
     def _place(self, name: str) -> tuple[str, str, str] | None:
-        """Folder, id and ending of a media or text file of a known, wanted folder."""
+        """Folder, id and suffix of a media or text file in a known folder whose split is requested."""
         found = _PATH.search(name)
         if found is None or not (found["folder"] in self.folders or found["folder"] in self.lists):
             return None
@@ -78,7 +78,7 @@ class _Lipreading:
         return found["folder"], found["id"], found["ending"].lower()
 
     def _list_of(self, name: str) -> str | None:
-        """The split that a list of utterances is of."""
+        """The split that a list file defines; None for other files."""
         found = _LIST.search(name)
         if found is None or self._place(name) is not None:
             return None
@@ -127,7 +127,7 @@ class _Lipreading:
         return self.context.wants(split) and self.context.chosen(identity, self.context.config, split)
 
     def _is_reported(self, folder: str) -> bool:
-        """Whether an utterance on no list is anyone's business: somebody asked for all splits of the folder."""
+        """Whether an utterance in no list is reported: only if all splits of the folder were requested."""
         return all(self.context.wants(split) for split in self.lists[folder])
 
     def _split(self, folder: str, identity: str) -> str:
@@ -150,7 +150,7 @@ class _Lipreading:
                 yield text.rejection(f"{identity}.txt", candidate=identity, uri=candidate.uri)
 
     def _finish(self, *, intact: bool) -> Iterator[Rejection]:
-        """What has no other half; after a damaged archive nobody knows what was to come."""
+        """Reject files without their counterpart, unless a damaged archive may have contained it."""
         for key in self.waiting.names():
             candidate = self.waiting.release(key)
             _discard(candidate)
@@ -158,21 +158,21 @@ class _Lipreading:
             if not intact:
                 continue
             if key not in self.texts:
-                yield Rejection(identity, "no_transcript", f"{identity}: there is no .txt beside it", candidate.uri)
+                yield Rejection(identity, "no_transcript", f"{identity}: there is no .txt next to it", candidate.uri)
             elif self._is_reported(folder):
                 lists = ", ".join(f"{name}.txt" for name in self.lists[folder])
-                yield Rejection(identity, "not_listed", f"{identity} stands in none of {lists}", candidate.uri)
+                yield Rejection(identity, "not_listed", f"{identity} is in none of {lists}", candidate.uri)
             self.texts.pop(key, None)
         for key in self.texts if intact else ():
             identity = key.partition("/")[2]
-            yield Rejection(identity, "no_media", f"{identity}: there is no .mp4 beside its text", key)
+            yield Rejection(identity, "no_media", f"{identity}: there is no .mp4 next to its text", key)
 
 
 def parse_text(raw: bytes) -> dict[str, Any]:
     """The fields of a text file.
 
     Raises:
-        RowError: It has no line `Text:`, or a row of the table is not a word and two times.
+        RowError: It has no `Text:` line, or a row of the table is not a word and two times.
     """
     try:
         lines = raw.decode("utf-8-sig").splitlines()
@@ -200,7 +200,7 @@ def _word(line: str, number: int) -> dict[str, Any]:
 
 def _fields(named: dict[str, str], words: list[dict[str, Any]]) -> dict[str, Any]:
     if not named.get("text"):
-        raise RowError("bad_transcript", "there is no line `Text:`")
+        raise RowError("bad_transcript", "there is no `Text:` line")
     fields: dict[str, Any] = {"text": named["text"]}
     if words:
         fields["words"] = words
@@ -213,7 +213,7 @@ def _fields(named: dict[str, str], words: list[dict[str, Any]]) -> dict[str, Any
 def _option(context: ReadContext, name: str) -> dict[str, Any]:
     value = context.options.get(name) or {}
     if not isinstance(value, dict):
-        raise UsageError(f"reader lipreading: `{name}` is an object, not {value!r}.")
+        raise UsageError(f"reader lipreading: `{name}` must be an object, not {value!r}.")
     return value
 
 

@@ -1,7 +1,7 @@
-"""Reader of Parquet files with the media in a column, as the hub stores audio and video datasets.
+"""Reader for Parquet files with media in a column, as the hub stores audio and video datasets.
 
 Options (on the card): `id` (required), `split`, `config` and `reject` as for the reader `annotated`, and for every
-other field of the sample its column, template or mapping (mapping.py):
+other field of the sample its column, template or mapping (mapping/field_map.py):
 
     columns:
       id: "{youtube_id}_{start_time}"
@@ -12,13 +12,13 @@ other field of the sample its column, template or mapping (mapping.py):
       audio: audio
       video: {column: video, optional: true}
 
-`audio`, `video` and `image` are columns of bytes or of structs {bytes, path}. Beside the file's columns there are
-`row` (the row's number in its file), `file` (the file's name without ending), `config` and `split` (what the source
-says), each where the file has no column of that name. Class labels come as names, by the metadata of the hub. Every
-other column goes to `extra` as text; media that no field takes is not read.
+`audio`, `video` and `image` are columns of bytes or of structs {bytes, path}. Virtual columns are `row` (the row number
+in the file), `file` (the file name without its suffix), `config` and `split` (from the source), unless the file has a
+column of that name. Class labels are replaced by their names from the hub's metadata. Every other column goes to
+`extra` as text; unmapped media is not read.
 
-Row groups whose rows the store holds at the same revision are not read again, nor those of which no row is wanted: only
-the columns that make the id are fetched. Where candidates are but listed, no media is read.
+Of row groups that are already in the store at the same revision, or of which no row is requested, only the id columns
+are fetched. If candidates are merely listed, no media is read.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _VIRTUAL = ("row", "file", "config", "split")
 
 
 class ParquetReader(Reader):
-    """Parquet files with the media in a column; see the module's text."""
+    """Parquet files with media in a column; see the module docstring."""
 
     def check(self, options: Mapping[str, Any]) -> None:
         _Columns(ReadContext("check", options))
@@ -74,7 +74,7 @@ class _Columns:
         fields = {name: spec for name, spec in options.items() if name not in _OWN and name not in MEDIA_KINDS}
         own = {name: spec for name, spec in options.items() if name in _OWN}
         if "id" not in own:
-            raise UsageError("`columns` on the card must say which column is the id.")
+            raise UsageError("`columns` on the card must define the `id` column.")
         self.media_columns = {column for value in self.media.values() for column in value.uses}
         self.rules = RowRules({**own, "columns": fields}, context, {}, aside=self.media_columns, implied=False)
 
@@ -91,7 +91,7 @@ class _Columns:
 
 
 class _Row(dict[str, Any]):
-    """A row of the file; what is known beside its columns is found by name, and is no column."""
+    """A row of the file; virtual columns are found by `get`, but are not items."""
 
     def __init__(self, values: dict[str, Any], beside: Mapping[str, Any]) -> None:
         super().__init__(values)
@@ -141,11 +141,11 @@ class _File:
             yield from self._candidates(group, first, [named is not None for named in found])
 
     def _identity(self, row: _Row, number: int) -> tuple[str | None, str | None, str | None] | None:
-        """Id, configuration and split; None where the row is not wanted."""
+        """Id, configuration and split; None if the row is not requested."""
         try:
             return self.rules.identity(self._named(row), self._origin(number))
         except RowError:
-            # The row is read whole, so that its rejection can say what is wrong.
+            # Read the whole row, so that its rejection reports the error.
             return None, None, None
 
     def _candidates(self, group: int, first: int, wanted: list[bool]) -> CandidateStream:
@@ -165,9 +165,9 @@ class _File:
                 yield item
 
     def _rows(self, group: int, first: int, columns: list[str], *, batch: int = _LISTED_BATCH) -> Iterator[_Row]:
-        """Rows of a group in these columns, with the virtual ones."""
+        """Rows of a group with these columns and the virtual ones."""
         if not columns:
-            # A batch without columns has no rows: the numbers alone make them.
+            # A batch without columns has no rows, so rows are generated from their numbers.
             for place in range(self.parquet.metadata.row_group(group).num_rows):
                 yield _Row({}, self._virtual(first + place))
             return
@@ -178,7 +178,7 @@ class _File:
                 number += 1
 
     def _named(self, row: _Row) -> _Row:
-        """With names for class numbers; raises RowError where a number has none."""
+        """The row with class numbers replaced by names; raises RowError if a number has no name."""
         return _Row(self.features.named(row), row.beside)
 
     def _virtual(self, number: int) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class _File:
 
 
 def _is_media(type_: pa.DataType) -> bool:
-    """Whether a column holds bytes: plain, in a struct as the hub has them, or in a list."""
+    """Whether a column contains bytes: plain, in a struct as on the hub, or in a list."""
     import pyarrow as pa
 
     if pa.types.is_list(type_) or pa.types.is_large_list(type_):

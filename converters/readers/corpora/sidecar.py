@@ -1,18 +1,17 @@
-"""The `sidecar` reader: media files, each with a JSON file of the same name beside it.
+"""The `sidecar` reader: media files, each with a JSON file of the same name next to it.
 
     train/speech-000012.flac
     train/speech-000012.json    {"text": "Hello.", "language": "en", "words": [{"text": "Hello", "start_s": 0.1, ...}]}
 
-The JSON file is UTF-8 and holds one object. Its keys are:
+The JSON file is UTF-8 and contains one object. Its keys are:
 
 * columns of the sample schema (`text`, `language`, `captions`, `words` ...), with values of the column's type;
-* `source_id`, which otherwise is the file's name without ending and folder of the split;
-* `split` and `config`, where the source does not know them;
-* anything else, which goes to `extra` as a string, together with what the key `extra` itself holds.
+* `source_id`; default: the file's path without its suffix and the folder of the split;
+* `split` and `config`, if the source does not define them;
+* anything else, which goes to `extra` as a string, together with the entries under the key `extra`.
 
-Promises: the two files may come in either order and far apart; a file of the one kind without the other is rejected
-when all is read (`no_sidecar`, `no_media`), as is a sidecar that is not such an object (`bad_sidecar`). Files that are
-neither media nor JSON are passed over.
+Guarantees: the two files may come in either order and far apart; a file without its counterpart is rejected at the end
+(`no_sidecar`, `no_media`), as is an invalid sidecar (`bad_sidecar`). Files that are neither media nor JSON are skipped.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ SETTABLE = frozenset(COLUMNS) - {
     "more_media",
     *MEDIA_KINDS,
 }
-"""Columns that a sidecar may fill; the others are facts of the file or of the pull."""
+"""Columns that a sidecar may set; the others are determined by the file or the pull."""
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ class _Sidecar:
 
 @dataclass(slots=True)
 class _Unpaired:
-    """What has come without its other half, by folder and stem."""
+    """Files still without their counterpart, by folder and stem."""
 
     media: WaitingMedia = field(default_factory=WaitingMedia)
     media_names: dict[str, str] = field(default_factory=dict)
@@ -66,10 +65,10 @@ class _Unpaired:
 
 
 class SidecarReader(Reader):
-    """Media files with a JSON file beside each; see the module's text."""
+    """Media files, each with a JSON file; see the module docstring."""
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
-        """Pair media files with their sidecars; see the module's text for the format."""
+        """Pair media files with their sidecars; see the module docstring for the format."""
         unpaired = _Unpaired()
         for file in files:
             if isinstance(file, Rejection):
@@ -95,7 +94,7 @@ def _take(file: RawFile, unpaired: _Unpaired, context: ReadContext) -> Iterator[
         yield from _pair(candidate, _Sidecar(file, _parse(file)), context)
     elif kind := KIND_OF_SUFFIX.get(suffix):
         if first := unpaired.media_names.get(stem):
-            detail = f"{file.name}: {first} has the same sidecar already."
+            detail = f"{file.name}: {first} already uses the same sidecar."
             yield Rejection(_default_id(file), "no_sidecar", detail, uri=file.uri)
         elif sidecar := unpaired.sidecars.pop(stem, None):
             yield from _pair(_media_candidate(file, kind), sidecar, context)
@@ -144,14 +143,14 @@ def _describe(candidate: Candidate, sidecar: _Sidecar) -> None:
 
 
 def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The columns that the sidecar fills, each checked against the schema, and `extra` for the rest."""
+    """The columns set by the sidecar, each checked against the schema, and `extra` for the rest."""
     fields = {key: value for key, value in content.items() if key in SETTABLE and value is not None}
     for key, value in fields.items():
         try:
             pa.array([value], type=SCHEMA.field(key).type)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            wanted = SCHEMA.field(key).type
-            detail = f"{name}: {key!r} is {_excerpt(value)}, expected {wanted}: {error}"
+            expected = SCHEMA.field(key).type
+            detail = f"{name}: {key!r} is {_excerpt(value)}, expected {expected}: {error}"
             raise RowError("bad_sidecar", detail) from error
     given = content.get("extra") or {}
     if not isinstance(given, dict):
@@ -171,7 +170,7 @@ def _parse(file: RawFile) -> dict[str, Any] | RowError:
     except json.JSONDecodeError as error:
         return RowError("bad_sidecar", f"{file.name}, line {error.lineno}, column {error.colno}: {error.msg}.")
     except RecursionError:
-        return RowError("bad_sidecar", f"{file.name}: nested too deep.")
+        return RowError("bad_sidecar", f"{file.name}: nested too deeply.")
     if not isinstance(content, dict):
         return RowError("bad_sidecar", f"{file.name}, line 1: {_excerpt(content)}, expected one JSON object.")
     return content
@@ -186,14 +185,14 @@ def _text_of(value: Any, key: str, name: str) -> str | None:
 
 
 def _default_id(file: RawFile) -> str:
-    """The name without its ending, and without the folder of the split."""
+    """The name without its suffix and without the folder of the split."""
     stem = str(PurePosixPath(file.name).with_suffix(""))
     return stem.removeprefix(f"{file.split}/") if file.split else stem
 
 
 def _excerpt(value: Any) -> str:
-    written = json.dumps(value, ensure_ascii=False)
-    return written if len(written) <= 60 else written[:57] + "..."
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _rejection(candidate: Candidate, reason: str, detail: str) -> Rejection:

@@ -1,7 +1,7 @@
-"""Media that waits for its text: in memory while it is little, on disk once it is much.
+"""Media waiting for its text: in memory up to a limit, on disk beyond it.
 
-On disk every clip is a file of its own, which the store can take by renaming it; what else is known of it goes to one
-nameless file beside. In memory stay its name and where to find the rest: some 300 bytes a clip.
+On disk every clip is a separate file, which can be moved into the store by renaming it; its metadata goes to one
+unnamed temporary file. Only its name and an offset into that file stay in memory: about 300 bytes per clip.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ...candidate import Blob, Candidate
 
 WAITING_BYTES = 128 * 1024 * 1024
 CANDIDATE_BYTES = 1500
-"""What a candidate takes in memory beside its bytes, about."""
+"""Approximate memory of a candidate, not counting its media bytes."""
 
 
 class WaitingMedia:
-    """Candidates by name, in the order in which they came."""
+    """Candidates by name, in the order of arrival."""
 
     def __init__(self, *, limit: int = WAITING_BYTES) -> None:
         self._limit = limit
@@ -34,11 +34,11 @@ class WaitingMedia:
         return list(self._waiting)
 
     def among(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that wait, in the order in which their media came; costs nothing for the others."""
+        """The waiting ones among these names, in the order in which their media arrived."""
         return sorted({name for name in names if name in self._waiting}, key=lambda name: self._waiting[name][0])
 
     def hold(self, name: str, candidate: Candidate, *, spool: Path | None) -> None:
-        """Keep a candidate; past the limit it goes to files under `spool`."""
+        """Keep a candidate; beyond the limit it is written to files under `spool`."""
         size = _size(candidate)
         self._came += 1
         if self._bytes + size > self._limit and spool is not None:
@@ -51,7 +51,7 @@ class WaitingMedia:
         return self._take(self._waiting.pop(name)[1])
 
     def rest(self) -> Iterator[Candidate]:
-        """What still waits; temporary files of these are removed."""
+        """The candidates still waiting; their temporary files are deleted."""
         for name in self.names():
             candidate = self.release(name)
             for _, blob in candidate.media:
@@ -65,12 +65,12 @@ class WaitingMedia:
             return held
         assert self._file is not None
         self._file.seek(held)
-        # Nobody else can have written to this file: it has no name.
+        # Safe to unpickle: no other process can have written to this unnamed file.
         candidate: Candidate = pickle.load(self._file)
         return candidate
 
     def _write(self, candidate: Candidate, spool: Path) -> int:
-        """Put a candidate on disk; where it begins there."""
+        """Write a candidate to disk and return its offset."""
         candidate.media = [(kind, _spooled(blob, spool)) for kind, blob in candidate.media]
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=spool)  # noqa: SIM115

@@ -1,17 +1,17 @@
-"""Reader of TIMIT in its native layout.
+"""Reader for TIMIT in its native layout.
 
-    TRAIN/DR1/FCJF0/SA1.WAV    the sound: RIFF, or NIST SPHERE as LDC ships it; some copies call it SA1.WAV.wav
+    TRAIN/DR1/FCJF0/SA1.WAV    the audio: RIFF, or NIST SPHERE as shipped by LDC; named SA1.WAV.wav in some copies
     TRAIN/DR1/FCJF0/SA1.TXT    "0 46797 She had your dark suit in greasy wash water all year."
-    TRAIN/DR1/FCJF0/SA1.WRD    "3050 5723 she", a word a line: first sample, end sample, word
+    TRAIN/DR1/FCJF0/SA1.WRD    "3050 5723 she", one word per line: first sample, end sample, word
     TRAIN/DR1/FCJF0/SA1.PHN    the same for phones
 
-Names may be in either case. Times are sample numbers at 16 kHz and come out as seconds. A sample's id is
-`<speaker>_<utterance>`, because utterance names repeat from speaker to speaker; `extra` holds dialect, gender and the
-kind of sentence. The sound passes untouched.
+Names may be in upper or lower case. Times are sample numbers at 16 kHz and are converted to seconds. A sample's id is
+`<speaker>_<utterance>`, because utterance names repeat across speakers; `extra` contains dialect, gender and the type
+of sentence. The audio is not changed.
 
-The files of an utterance may come in any order; an utterance is complete when its folder is, so samples come folder by
-folder. One without .TXT is rejected (`no_transcript`), one without sound too (`no_media`); words and phones may be
-missing. A line that is not of this form rejects its utterance (`bad_transcript`).
+The files of an utterance may come in any order; utterances are completed at the end of their folder, so samples come
+folder by folder. One lacking .TXT is rejected (`no_transcript`), as is one lacking audio (`no_media`); words and phones
+may be missing. An invalid line rejects its utterance (`bad_transcript`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 
 RATE = 16_000
-"""Samples a second of every time in the corpus, whatever rate a copy's sound has."""
+"""The sample rate of all times in the corpus, even if the audio of a copy was resampled."""
 
 _PATH = re.compile(
     r"(?:^|/)(?P<split>train|test)/(?P<dialect>dr[1-8])/(?P<speaker>[mf][a-z]{3}\d)/"
@@ -39,13 +39,13 @@ _SENTENCE = {"SA": "dialect", "SI": "diverse", "SX": "compact"}
 @dataclass(slots=True)
 class _Utterance:
     parts: dict[str, str]
-    sound: tuple[RawFile, Blob] | None = None
+    audio: tuple[RawFile, Blob] | None = None
     texts: dict[str, bytes] = field(default_factory=dict)
     uri: str = ""
 
 
 class TimitReader(Reader):
-    """TIMIT in its native layout; see the module's text."""
+    """TIMIT in its native layout; see the module docstring."""
 
     def __init__(self) -> None:
         self._context: ReadContext | None = None
@@ -54,7 +54,7 @@ class TimitReader(Reader):
         return self._context is None or _is_wanted(name, self._context)
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
-        """Candidates folder by folder; those whose files lie apart come at the end."""
+        """Candidates folder by folder; those with files scattered over the archive come at the end."""
         self._context = context
         open_utterances: dict[str, _Utterance] = {}
         folder, intact = "", True
@@ -66,15 +66,15 @@ class TimitReader(Reader):
             found = _PATH.search(file.name)
             if found is None or not _is_wanted(file.name, context):
                 continue
-            if (here := file.name.rpartition("/")[0]) != folder:
+            if (parent := file.name.rpartition("/")[0]) != folder:
                 yield from _complete(open_utterances, context)
-                folder = here
+                folder = parent
             _take(found, file, open_utterances, context)
         yield from _complete(open_utterances, context)
         if intact:
-            yield from _lacking(open_utterances)
+            yield from _incomplete(open_utterances)
         for utterance in open_utterances.values():
-            _let_go(utterance)
+            _discard(utterance)
 
 
 def _is_wanted(name: str, context: ReadContext) -> bool:
@@ -97,25 +97,25 @@ def _take(found: re.Match[str], file: RawFile, utterances: dict[str, _Utterance]
     ending = parts["ending"].lower()
     if not ending.startswith("wav"):
         utterance.texts[ending] = file.read()
-    elif utterance.sound is None:
-        utterance.sound = (file, context.blob(file))
+    elif utterance.audio is None:
+        utterance.audio = (file, context.blob(file))
 
 
 def _complete(utterances: dict[str, _Utterance], context: ReadContext) -> CandidateStream:
-    """Samples of the utterances that have sound and text."""
-    ready = [key for key, utterance in utterances.items() if utterance.sound and "txt" in utterance.texts]
+    """Samples of the utterances that have audio and text."""
+    ready = [key for key, utterance in utterances.items() if utterance.audio and "txt" in utterance.texts]
     for key in ready:
         utterance = utterances.pop(key)
         try:
             yield _candidate(utterance, context)
         except RowError as error:
-            _let_go(utterance)
+            _discard(utterance)
             yield error.rejection(candidate=_identity(utterance.parts), uri=utterance.uri)
 
 
 def _candidate(utterance: _Utterance, context: ReadContext) -> Candidate:
-    assert utterance.sound is not None
-    parts, (file, blob) = utterance.parts, utterance.sound
+    assert utterance.audio is not None
+    parts, (file, blob) = utterance.parts, utterance.audio
     speaker = parts["speaker"].upper()
     lines = _lines(utterance, "txt")
     fields: dict[str, Any] = {
@@ -146,7 +146,7 @@ def _candidate(utterance: _Utterance, context: ReadContext) -> Candidate:
 
 
 def _lines(utterance: _Utterance, ending: str) -> list[tuple[str, int, int]]:
-    """Token, first sample and end sample of every line; raises RowError where one is not of that form."""
+    """Token, first sample and end sample of every line; raises RowError for an invalid line."""
     name = f"{_identity(utterance.parts)}.{ending.upper()}"
     try:
         lines = utterance.texts[ending].decode("ascii").splitlines()
@@ -164,17 +164,17 @@ def _lines(utterance: _Utterance, ending: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def _lacking(utterances: dict[str, _Utterance]) -> Iterator[Rejection]:
+def _incomplete(utterances: dict[str, _Utterance]) -> Iterator[Rejection]:
     for utterance in utterances.values():
         name = _identity(utterance.parts)
-        if utterance.sound is None:
-            yield Rejection(name, "no_media", f"{name}: there is no .WAV beside its text", utterance.uri)
+        if utterance.audio is None:
+            yield Rejection(name, "no_media", f"{name}: there is no .WAV file for its text", utterance.uri)
         else:
-            yield Rejection(name, "no_transcript", f"{name}: there is no .TXT beside its sound", utterance.uri)
+            yield Rejection(name, "no_transcript", f"{name}: there is no .TXT file for its audio", utterance.uri)
 
 
-def _let_go(utterance: _Utterance) -> None:
-    if utterance.sound is not None:
-        blob = utterance.sound[1]
+def _discard(utterance: _Utterance) -> None:
+    if utterance.audio is not None:
+        blob = utterance.audio[1]
         if blob.temporary and blob.path is not None:
             blob.path.unlink(missing_ok=True)

@@ -1,13 +1,13 @@
-"""Reader of trees with transcript files: LibriSpeech, AISHELL and their kin.
+"""Reader for trees with transcript files: LibriSpeech, AISHELL and similar corpora.
 
 Options (on the card):
     media        path template of the media files, for example `{split}/{speaker}/{chapter}/{id}.flac`
     transcripts  path template of the transcript files, for example `{split}/{speaker}/{chapter}/*.trans.txt`
-    unspaced     true where the corpus puts spaces between Chinese words: they go, the raw line stays in `extra`
+    unspaced     true if the corpus puts spaces between Chinese words: they are removed; `extra` keeps the raw line
 
-A transcript file has one line an utterance: the id, white space, the text (UTF-8). Transcripts may come before or
-after their media, in an archive read as a stream; media whose line has not come yet waits, on disk once it is much.
-Parts of a path that are no sample column go to `extra`.
+A transcript file has one line per utterance: the id, whitespace, the text (UTF-8). In an archive read as a stream,
+transcripts may come before or after their media; media waits for its line, on disk beyond a size limit. Parts of a path
+that are not sample columns go to `extra`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _OPTIONS = frozenset({"media", "transcripts", "unspaced", "kind"})
 
 
 class TranscriptsReader(Reader):
-    """Trees with transcript files; see the module's text."""
+    """Trees with transcript files; see the module docstring."""
 
     def check(self, options: Mapping[str, Any]) -> None:
         unknown = sorted(set(options) - _OPTIONS)
         if unknown:
-            raise UsageError(f"reader transcripts: there is no option {', '.join(unknown)}.")
+            raise UsageError(f"reader transcripts: unknown option {', '.join(unknown)}.")
         for name in ("media", "transcripts"):
             if not isinstance(options.get(name), str):
                 raise UsageError(f"reader transcripts: `{name}` must be a path template.")
@@ -45,7 +45,7 @@ class TranscriptsReader(Reader):
         return self._reading is None or self._reading.accepts(name)
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
-        """Candidates in the order in which both their media and their text have come."""
+        """Candidates in the order in which their media and text are complete."""
         self._reading = _Transcripts(context)
         yield from self._reading.read(files)
 
@@ -61,7 +61,7 @@ class _Transcripts:
         self.waiting = WaitingMedia()
 
     def accepts(self, name: str) -> bool:
-        """Whether a file is a transcript, or media of a split that is wanted."""
+        """Whether a file is a transcript, or media of a requested split."""
         if match(self.text_template, name) is not None:
             return True
         parts = match(self.media_template, name)
@@ -85,7 +85,7 @@ class _Transcripts:
         came: list[str] = []
         for number, raw in enumerate(file.read().split(b"\n"), start=1):
             try:
-                # The blanks of ASCII only: a no-break space is part of an id.
+                # Split at ASCII whitespace only: a no-break space is part of an id.
                 fields = [part.decode().strip() for part in raw.removeprefix(_BOM).split(None, 1)]
             except UnicodeDecodeError as error:
                 yield Rejection(
@@ -128,7 +128,7 @@ class _Transcripts:
         return candidate
 
     def _leftovers(self, *, intact: bool) -> Iterator[Rejection]:
-        """Media without a line, and lines without media; after a damaged archive nobody knows what was to come."""
+        """Reject media without a line and lines without media, unless a damaged archive may have contained them."""
         if not intact:
             return
         for candidate in self.waiting.rest():

@@ -1,12 +1,12 @@
-"""Reader of datasets that Hugging Face `datasets` saved to disk (`save_to_disk`): Arrow files, read as they are.
+"""Reader for datasets that Hugging Face `datasets` saved to disk (`save_to_disk`): Arrow files, read in place.
 
-    dataset_dict.json                     {"splits": ["train", "test"]}; a folder a split. Without it: one dataset.
-    train/state.json                      names the Arrow files and their fingerprint
+    dataset_dict.json                     {"splits": ["train", "test"]}; one folder per split. Without it: one dataset.
+    train/state.json                      lists the Arrow files and their fingerprint
     train/dataset_info.json               the features: which columns are audio, video, images, class labels
     train/data-00000-of-00002.arrow
 
-Bytes of media pass through untouched and nothing is decoded; media that is only a path starts at the split's folder,
-or at `--media-dir`. Class labels become their names, wherever they stand in a column; -1 is no label.
+Media bytes are not changed or decoded; media paths are resolved against the split's folder, or `--media-dir`. Class
+labels are replaced by their names at any nesting level; -1 means no label.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 32
-"""Few at a time: rows hold media."""
+"""A small batch, because rows contain media."""
 _FILES = ("dataset_dict.json", "state.json", "dataset_info.json")
 
 
@@ -60,27 +60,27 @@ def _read_split(
     state = found.get(f"{prefix}state.json")
     if state is None:
         raise UsageError(
-            f"{root / prefix} holds no dataset that was saved to disk: it has no state.json.",
+            f"{root / prefix} is not a dataset saved to disk: it has no state.json.",
             hint="a folder of Parquet files: triptych import parquet FILE; save one: dataset.save_to_disk(FOLDER)",
         )
     described = _object(state)
     arrows: list[RawFile] = []
     entries = described.get("_data_files")
     if not isinstance(entries, list):
-        raise UsageError(f"{state.uri}: _data_files is no list of files.")
+        raise UsageError(f"{state.uri}: _data_files is not a list of files.")
     for entry in entries:
         name = f"{prefix}{entry.get('filename')}" if isinstance(entry, dict) else prefix
         if name in found:
             arrows.append(found[name])
         else:
-            yield Rejection(name, "missing_file", f"{state.uri} names {name}, which is not there", damaged=True)
+            yield Rejection(name, "missing_file", f"{state.uri} lists {name}, which does not exist", damaged=True)
     if described.get("_indices_data_files"):
-        raise UsageError(f"{state.uri}: its rows are chosen by an indices file: flatten_indices() and save it again.")
+        raise UsageError(f"{state.uri}: its rows are selected by an indices file: flatten_indices() and save it again.")
     if arrows:
         info = found.get(f"{prefix}dataset_info.json")
         features = _object(info).get("features") if info is not None else {}
         if not isinstance(features, dict):
-            raise UsageError(f"{root / prefix}dataset_info.json: features is no object of columns.")
+            raise UsageError(f"{root / prefix}dataset_info.json: features is not an object of columns.")
         yield from _read_arrows(arrows, Features(features), split, described, state, context)
 
 
@@ -134,7 +134,7 @@ def _records(file: RawFile) -> Iterator[dict[str, Any]]:
 
 
 def _batches(source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
-    """The stream format is what `datasets` writes; the file format is read as well."""
+    """Read the stream format, which `datasets` writes, or the file format."""
     import pyarrow as pa
 
     if source.read(6) == b"ARROW1":
@@ -151,5 +151,5 @@ def _object(file: RawFile) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{file.uri}: {error}.") from None
     if not isinstance(value, dict):
-        raise UsageError(f"{file.uri} holds no JSON object.")
+        raise UsageError(f"{file.uri} is not a JSON object.")
     return value

@@ -1,15 +1,15 @@
-"""Reader of a Kaldi data directory: `wav.scp`, `text`, `segments`, `utt2spk` and their kin, one UTF-8 line an entry.
+"""Reader for a Kaldi data directory: `wav.scp`, `text`, `segments`, `utt2spk` and others, one UTF-8 line per entry.
 
     wav.scp      <recording> <path>                      (a command, `sox ... |`, is never run: executable_entry)
-    segments     <utterance> <recording> <start> <end>   (seconds; an end of -1 is the recording's end)
+    segments     <utterance> <recording> <start> <end>   (seconds; an end of -1 means the recording's end)
     text         <utterance> <words ...>
     utt2spk      <utterance> <speaker>;  utt2lang <utterance> <language>;  spk2gender <speaker> <m|f>
     utt2dur      <utterance> <seconds>;  reco2dur <recording> <seconds>
     reco2file_and_channel  <recording> <file> <channel>
 
-Utterances are the lines of `segments`, or of `wav.scp` where there are no segments. Where a file `text` stands, an
-utterance that it leaves out is rejected (`no_transcript`): Kaldi's own `fix_data_dir.sh` drops it; without a file
-`text` all utterances are kept, without text. A line of `text` or `utt2spk` whose utterance is nowhere is `no_media`.
+Utterances are the lines of `segments`, or of `wav.scp` if there is no `segments`. If there is a file `text`, an
+utterance missing from it is rejected (`no_transcript`), as Kaldi's own `fix_data_dir.sh` would drop it; without a file
+`text` all utterances are kept, without text. A line of `text` or `utt2spk` for an unknown utterance is `no_media`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KNOWN = {"id": "id", "audio": "audio", "text": "text", "speaker": "speaker", "la
 
 @dataclass(slots=True)
 class _Directory:
-    """Its files as maps of key -> (rest of the line, number of the line), and what was wrong with them."""
+    """Its files as maps of key -> (rest of the line, line number), and the rejected lines."""
 
     path: Path
     maps: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class KaldiReader(Reader):
             if file.name == "wav.scp":
                 scp = file
         if scp is None:
-            raise _no_directory(directory.path)
+            raise _not_a_directory(directory.path)
         yield from directory.rejections
         yield from candidates(_rows(directory, context), scp, context, columns=_columns(directory), known=KNOWN)
         yield from _unmatched(directory, context)
@@ -78,7 +78,7 @@ def _take(file: RawFile, directory: _Directory) -> None:
     for number, raw in enumerate(file.read().split(b"\n"), start=1):
         where = f"{directory.path / file.name}:{number}"
         try:
-            # Fields lie apart by the blanks of ASCII only: a no-break space is part of an id, or of a text.
+            # Fields are separated by ASCII whitespace only: a no-break space is part of an id or a text.
             parts = [part.decode() for part in raw.removeprefix(_BOM if number == 1 else b"").strip().split(None, 1)]
         except UnicodeDecodeError as error:
             directory.rejections.append(
@@ -89,7 +89,7 @@ def _take(file: RawFile, directory: _Directory) -> None:
             continue
         key, *rest = parts
         if key in entries:
-            detail = f"{where}: {key} stands on line {entries[key][1]} already"
+            detail = f"{where}: {key} is already on line {entries[key][1]}"
             directory.rejections.append(Rejection(f"{file.name}:{number}", "duplicate_id", detail, where))
         else:
             entries[key] = (rest[0].strip() if rest else "", number)
@@ -122,7 +122,7 @@ def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str,
         recording, start, end = _segment(directory.maps["segments"][utterance][0])
     place = _place(recording, directory)
     if "text" in directory.maps and utterance not in directory.maps["text"]:
-        raise RowError("no_transcript", f"the file text has no line of {utterance}")
+        raise RowError("no_transcript", f"the file text has no line for {utterance}")
     values: dict[str, Any] = {"id": utterance, "audio": place}
     if "segments" in directory.maps:
         whole = _duration(recording, directory) or (declared_duration(folder / place) if start == 0 else None)
@@ -149,12 +149,12 @@ def _segment(rest: str) -> tuple[str, float, float | None]:
     if end == -1:
         return recording, start, None
     if not 0 <= start < end < float("inf"):
-        raise RowError("bad_value", f"a span from {start} to {end} s is none")
+        raise RowError("bad_value", f"{start} to {end} s is not a valid span")
     return recording, start, end
 
 
 def _place(recording: str, directory: _Directory) -> str:
-    """The file of a recording; of Kaldi's extended file names only those that are plain files."""
+    """The file of a recording; of Kaldi's extended file names, only plain files are supported."""
     place = directory.get("wav.scp", recording)
     if place is None:
         raise RowError("no_media", f"wav.scp has no recording {recording}")
@@ -162,7 +162,7 @@ def _place(recording: str, directory: _Directory) -> str:
         raise RowError("executable_entry", f"a command, which is never run: {place[:80]}")
     head, _, offset = place.rpartition(":")
     if place == "-" or (head.endswith(".ark") and offset.isdigit()):
-        raise RowError("unsupported_source", f"{place[:80]} is no audio file of its own")
+        raise RowError("unsupported_source", f"{place[:80]} is not a separate audio file")
     return place
 
 
@@ -174,23 +174,23 @@ def _duration(recording: str, directory: _Directory) -> float | None:
 
 
 def _unmatched(directory: _Directory, context: ReadContext) -> Iterator[Rejection]:
-    """Lines that belong to no utterance, one rejection an id; recordings that no segment uses are only told of."""
+    """Reject lines of unknown utterances, once per id; recordings without segments are only noted."""
     utterances = directory.maps.get("segments", directory.maps["wav.scp"])
-    told: set[str] = set()
+    reported: set[str] = set()
     for name in ("text", "utt2spk", "utt2lang", "utt2dur"):
         for utterance in directory.maps.get(name, {}):
-            if utterance not in utterances and utterance not in told:
-                told.add(utterance)
+            if utterance not in utterances and utterance not in reported:
+                reported.add(utterance)
                 where = directory.where(name, utterance)
                 detail = f"{where}: neither segments nor wav.scp has this utterance"
                 yield Rejection(utterance, "no_media", detail, where)
     if "segments" in directory.maps:
         used = {rest.split(maxsplit=1)[0] for rest, _ in utterances.values() if rest}
         if unused := len(directory.maps["wav.scp"].keys() - used):
-            context.note(f"{unused} recordings of wav.scp have no segment")
+            context.note(f"{unused} recordings in wav.scp have no segment")
 
 
-def _no_directory(path: Path) -> UsageError:
+def _not_a_directory(path: Path) -> UsageError:
     inside = sorted(found.parent for found in path.glob("*/wav.scp"))
     hint = f"triptych import kaldi {inside[0]} ..." if inside else None
-    return UsageError(f"{path} is no Kaldi data directory: it has no wav.scp.", hint=hint)
+    return UsageError(f"{path} is not a Kaldi data directory: it has no wav.scp.", hint=hint)

@@ -1,16 +1,16 @@
-"""Reader of Lhotse manifests: cuts, or recordings with their supervisions; JSON Lines (`.gz` too) or a JSON array.
+"""Reader for Lhotse manifests: cuts, or recordings with their supervisions; JSON Lines (also `.gz`) or a JSON array.
 
-    cuts_train.jsonl.gz                        one cut a line, its recording and supervisions inside
-    corpus_recordings_train.jsonl.gz           these two belong together: naming one of them, or their folder, reads
-    corpus_supervisions_train.jsonl.gz         both; what follows `recordings_`, `supervisions_`, `cuts_` is the split
+    cuts_train.jsonl.gz                        one cut per line, with its recording and supervisions
+    corpus_recordings_train.jsonl.gz           these two belong together: giving one of them, or their folder, reads
+    corpus_supervisions_train.jsonl.gz         both; the part after `recordings_`, `supervisions_`, `cuts_` is the split
 
-One sample a supervision: its span within the recording (a cut only says where its own zero lies). A cut or recording
+One sample per supervision: its span in the recording (a cut only defines the offset of its times). A cut or recording
 without supervisions is one sample without text. Word and phone alignments become `words` and `phones`, in seconds from
 the recording's start like the span itself. Custom fields, gender and channel go to `extra`.
 
-Relative paths start at the manifest's folder, or at `--media-dir`. Rejected: recordings that a command makes
-(`executable_entry`, never run), that lie behind a URL (`remote_media`) or in other places (`unsupported_source`), that
-are transformed after reading (`transformed_recording`), mixed cuts and padding (`mixed_cut`, `padding_cut`).
+Relative paths are resolved against the manifest's folder, or `--media-dir`. Rejected: recordings produced by a command
+(`executable_entry`, never run), behind a URL (`remote_media`), from other sources (`unsupported_source`) or transformed
+after loading (`transformed_recording`), mixed cuts and padding (`mixed_cut`, `padding_cut`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAME = re.compile(r"(?:^|_)(recordings|supervisions|cuts)(?:_(.+?))?\.jsonl?(?:
 
 @dataclass(slots=True)
 class _Part:
-    """What belongs together: the manifests of one split."""
+    """The manifests of one split."""
 
     cuts: list[RawFile] = field(default_factory=list)
     recordings: list[RawFile] = field(default_factory=list)
@@ -49,7 +49,7 @@ class LhotseReader(Reader):
         return name.lower().endswith(_SUFFIXES)
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
-        """Candidates in the order of the manifests: cuts first, then supervisions, then recordings without any."""
+        """Candidates in manifest order: cuts first, then supervisions, then recordings without supervisions."""
         parts: defaultdict[str, _Part] = defaultdict(_Part)
         for file in files:
             if isinstance(file, Rejection):
@@ -64,21 +64,21 @@ class LhotseReader(Reader):
 
 
 def _partner(file: RawFile, context: ReadContext) -> Iterator[RawFile]:
-    """The other half of a pair, where the user named one of the two."""
+    """The counterpart of a recordings or supervisions manifest that the user gave."""
     if file.path is None or file.path != context.path:
         return
     for one, other in (("recordings", "supervisions"), ("supervisions", "recordings")):
         path = file.path.with_name(file.path.name.replace(one, other))
         if one in file.path.name and path.is_file():
-            yield _beside(file, path)
+            yield _at_path(file, path)
 
 
-def _beside(file: RawFile, path: Path) -> RawFile:
+def _at_path(file: RawFile, path: Path) -> RawFile:
     return replace(file, name=path.name, uri=path.as_uri(), path=path, opener=lambda: path.open("rb"))
 
 
 def _sort_in(file: RawFile, parts: defaultdict[str, _Part], context: ReadContext) -> None:
-    """By what its first record is, not by its name; the name gives the split."""
+    """Classify a manifest by its first record, not by its name; the name defines the split."""
     named = _NAME.search(file.name)
     split = named[2].lower() if named and named[2] else ""
     if split and NAME.fullmatch(split) and file.split is None:
@@ -94,7 +94,7 @@ def _sort_in(file: RawFile, parts: defaultdict[str, _Part], context: ReadContext
     elif "supervisions" in first or "tracks" in first or str(first.get("type", "")).endswith("Cut"):
         part.cuts.append(file)
     else:
-        context.note(f"{file.name} holds no cuts, recordings or supervisions: passed over")
+        context.note(f"{file.name} contains no cuts, recordings or supervisions: skipped")
 
 
 def _rows(file: RawFile) -> Rows:
@@ -117,7 +117,7 @@ def _pair(part: _Part, context: ReadContext) -> CandidateStream:
             if isinstance(row, Rejection):
                 yield row
             elif str(row.values.get("id")) in recordings:
-                yield Rejection(row.where, "duplicate_id", f"{row.where}: a second {row.values['id']}", row.where)
+                yield Rejection(row.where, "duplicate_id", f"{row.where}: duplicate id {row.values['id']}", row.where)
             else:
                 recordings[str(row.values.get("id"))] = row
     used: set[str] = set()
@@ -136,7 +136,7 @@ def _supervisions(file: RawFile, recordings: dict[str, Row], used: set[str]) -> 
         name = str(row.values.get("recording_id"))
         where = row.where
         if name not in recordings:
-            detail = f"{where}: no recordings manifest beside it has the recording {name}"
+            detail = f"{where}: no recordings manifest in its folder has the recording {name}"
             yield Rejection(str(row.values.get("id") or where), "no_media", detail, where)
             continue
         used.add(name)

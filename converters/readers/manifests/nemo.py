@@ -1,13 +1,13 @@
-"""Reader of NeMo manifests: JSON Lines with one utterance a line, whatever the file is called.
+"""Reader for NeMo manifests: JSON Lines with one utterance per line, whatever the file name.
 
     {"audio_filepath": "wav/a.wav", "duration": 3.2, "text": "hello", "offset": 1.5, "lang": "en", "speaker": "s1"}
 
-`offset` and `duration` are a span inside the file, seconds; without `offset`, or where both are the whole file, the
-sample has no span. Relative paths start at the manifest's folder, or at `--media-dir`. `text_filepath` names a file
-with the text. A folder is read as the manifests in it (`*.json`, `*.jsonl`), in the order of their names.
+`offset` and `duration` define a span inside the file, in seconds; without `offset`, or if they cover the whole file,
+the sample has no span. Relative paths are resolved against the manifest's folder, or `--media-dir`. `text_filepath`
+names a file with the text. For a folder, the manifests in it (`*.json`, `*.jsonl`) are read, sorted by name.
 
-The rows of a tarred manifest (`shard_id`) name members of `audio_<n>.tar`: they are read once these are unpacked and
-`--media-dir` says where to.
+The rows of a tarred manifest (`shard_id`) name members of `audio_<n>.tar`: unpack the tars and pass their folder with
+`--media-dir`.
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ def _text(name: str, folder: Path) -> str:
         with path.open("rb") as file:
             return file.read(_TEXT_BYTES).decode("utf-8-sig").strip()
     except OSError as error:
-        raise bad_cell("text_filepath", name, f"a file to read ({error.strerror})") from None
+        raise bad_cell("text_filepath", name, f"a readable file ({error.strerror})") from None
     except UnicodeDecodeError:
         raise bad_cell("text_filepath", name, "UTF-8 text in the file", reason="not_utf8") from None
 
 
 def _tarred(path: Path) -> UsageError:
     return UsageError(
-        f"{path} is a tarred manifest: its rows have a shard_id, and their audio lies inside audio_<n>.tar.",
+        f"{path} is a tarred manifest: its rows have a shard_id, and their audio is inside audio_<n>.tar.",
         hint="unpack it first: mkdir audio && for t in audio_*.tar; do tar xf $t -C audio; done  "
         "and import with --media-dir audio",
     )

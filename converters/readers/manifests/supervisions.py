@@ -1,4 +1,4 @@
-"""Lhotse's recordings, supervisions and cuts as rows: where the sound lies, which span of it, what is said when."""
+"""Convert Lhotse recordings, supervisions and cuts to rows: the audio file, the span in it, and the timed words."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _OWN = frozenset({"id", "recording_id", "start", "duration", "text", "language",
                   "custom"})  # fmt: skip
 _ALIGNED = {"word": "words", "words": "words", "phone": "phones", "phones": "phones", "phoneme": "phones"}
 _HARMLESS_TRANSFORMS = frozenset({"Resample"})
-"""They change the rate and nothing else."""
+"""Transforms that only change the sample rate."""
 
 
 def cut_rows(row: Row) -> Rows:
-    """The samples of one cut: one a supervision, or one for a cut without any."""
+    """The rows of one cut: one per supervision, or one for a cut without supervisions."""
     cut = row.values
     try:
         recording = _recording_of(cut)
@@ -30,7 +30,7 @@ def cut_rows(row: Row) -> Rows:
         return
     supervisions = cut.get("supervisions") or []
     if not isinstance(supervisions, list) or not all(isinstance(item, dict) for item in supervisions):
-        yield _rejection(cut, row.where, RowError("bad_value", "supervisions is no list of objects"))
+        yield _rejection(cut, row.where, RowError("bad_value", "supervisions is not a list of objects"))
     elif not supervisions:
         bare = {"id": cut.get("id"), "start": zero, "duration": length, "channel": cut.get("channel")}
         yield from _cut_row(cut, bare, recording, 0.0, row.where)
@@ -62,17 +62,17 @@ def _recording_of(cut: Mapping[str, Any]) -> dict[str, Any]:
     if "tracks" in cut or cut.get("type") == "MixedCut":
         tracks = cut.get("tracks")
         count = len(tracks) if isinstance(tracks, list) else 0
-        raise RowError("mixed_cut", f"its sound is mixed of {count} tracks and is no file: save it first (save_audios)")
+        raise RowError("mixed_cut", f"its audio is a mix of {count} tracks, not a file: save it first (save_audios)")
     if cut.get("type") == "PaddingCut":
-        raise RowError("padding_cut", "it is silence without a recording")
+        raise RowError("padding_cut", "the cut is silence without a recording")
     recording = cut.get("recording")
     if not isinstance(recording, dict):
-        raise RowError("no_media", "the cut has no recording (features alone are no media)")
+        raise RowError("no_media", "the cut has no recording (features alone are not media)")
     return recording
 
 
 def unsupervised(row: Row) -> Row | Rejection:
-    """A recording that no supervision speaks of: one sample, without text."""
+    """The row of a recording without supervisions: one sample, without text."""
     recording = row.values
     try:
         bare = {"id": recording.get("id"), "start": 0.0, "duration": _seconds(recording, "duration")}
@@ -82,17 +82,17 @@ def unsupervised(row: Row) -> Row | Rejection:
 
 
 def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, zero: float) -> dict[str, Any]:
-    """The row of one supervision; its times count from `zero` seconds within the recording.
+    """The row of one supervision; its times are relative to `zero` seconds in the recording.
 
     Raises:
-        RowError: The recording cannot be read as files, or the record is not of its shape.
+        RowError: The recording does not consist of readable files, or the record is invalid.
     """
     if not supervision.get("id"):
         raise RowError("no_id", "the record has no id")
     whole = _duration(recording)
     start, length = zero + _seconds(supervision, "start"), _seconds(supervision, "duration")
     if length <= 0 or start + length <= 0 or (whole is not None and start >= whole):
-        raise RowError("bad_value", f"{start:g} to {start + length:g} s is no span of the recording")
+        raise RowError("bad_value", f"{start:g} to {start + length:g} s is not a span of the recording")
     start_s, end_s = span(start, start + length, whole)
     if end_s is not None and whole is not None and end_s > whole:
         end_s = whole
@@ -115,18 +115,18 @@ def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, 
 
 
 def _extra(custom: Mapping[str, Any]) -> dict[str, Any]:
-    """Custom fields under their own names, but for those that a row has a meaning for already."""
+    """Custom fields under their own names; names that already have a meaning get the prefix `custom.`."""
     taken = {"media", "audio", "video", "image", "start_s", "end_s", "words", "phones", "start", "end", *_OWN}
     return {f"custom.{key}" if str(key).lower() in taken else str(key): value for key, value in custom.items()}
 
 
 def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
-    """The files that hold the channels spoken of: paths, or bytes that the manifest itself holds."""
+    """The files with the requested channels: paths, or bytes embedded in the manifest."""
     transforms = recording.get("transforms") or []
     transforms = transforms if isinstance(transforms, list) else [transforms]
     names = {str(item.get("name")) if isinstance(item, dict) else str(item) for item in transforms}
     if names - _HARMLESS_TRANSFORMS:
-        raise RowError("transformed_recording", f"the sound is changed after reading ({', '.join(sorted(names))})")
+        raise RowError("transformed_recording", f"the audio is transformed after loading ({', '.join(sorted(names))})")
     sources = recording.get("sources")
     if not isinstance(sources, list) or not sources or not all(isinstance(source, dict) for source in sources):
         raise RowError("no_media", "the recording has no sources")
@@ -134,14 +134,14 @@ def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
         wanted = set(channel if isinstance(channel, list) else [] if channel is None else [channel])
         spoken = [source for source in sources if wanted & set(source.get("channels") or ())]
     except TypeError:
-        raise RowError("bad_value", f"channels are numbers, got {channel!r}") from None
+        raise RowError("bad_value", f"channels must be numbers, got {channel!r}") from None
     return [_source(source) for source in spoken or sources]
 
 
 def _source(source: Mapping[str, Any]) -> Any:
     kind, place = source.get("type"), source.get("source")
     if kind == "command":
-        raise RowError("executable_entry", f"a command makes the sound, which is never run: {str(place)[:80]}")
+        raise RowError("executable_entry", f"the audio comes from a command, which is never run: {str(place)[:80]}")
     if kind == "url":
         raise RowError("remote_media", f"download it first: {str(place)[:200]}")
     if kind == "file" and isinstance(place, str) and place:
@@ -150,12 +150,12 @@ def _source(source: Mapping[str, Any]) -> Any:
         try:
             return Blob("memory", data=base64.b64decode(place, validate=True))
         except (binascii.Error, ValueError) as error:
-            raise RowError("bad_value", f"the sound held in the manifest is no base64 ({error})") from None
+            raise RowError("bad_value", f"the audio in the manifest is not valid base64 ({error})") from None
     raise RowError("unsupported_source", f"a source of type {kind!r}: {str(place)[:80]}")
 
 
 def _alignments(alignment: Any, zero: float) -> dict[str, Any]:
-    """Aligned words and phones in seconds of the recording; other kinds stay as they are, for `extra`."""
+    """Aligned words and phones in seconds of the recording; other kinds are kept unchanged, for `extra`."""
     if not isinstance(alignment, dict):
         return {}
     found: dict[str, Any] = {}
@@ -174,7 +174,7 @@ def _aligned(item: Any, zero: float) -> dict[str, Any]:
         parts = [item[key] for key in ("symbol", "start", "duration")] if isinstance(item, dict) else list(item)[:3]
         symbol, start, length = str(parts[0]), zero + float(parts[1]), float(parts[2])
     except (KeyError, IndexError, TypeError, ValueError, OverflowError):
-        raise RowError("bad_value", f"an alignment is [symbol, start, duration], got {str(item)[:80]}") from None
+        raise RowError("bad_value", f"expected [symbol, start, duration], got {str(item)[:80]}") from None
     if length < 0 or not math.isfinite(start + length):
         raise RowError("bad_value", f"{symbol!r} is aligned to {start} + {length} s")
     return {"text": symbol, "start_s": round(start, 9), "end_s": round(start + length, 9)}
@@ -192,7 +192,7 @@ def _duration(recording: Mapping[str, Any]) -> float | None:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number as JSON has it; None for all else."""
+    """A finite JSON number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

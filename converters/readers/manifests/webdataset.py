@@ -1,15 +1,15 @@
-"""Reader of WebDataset shards: tars whose members are grouped into samples by their names.
+"""Reader for WebDataset shards: tar files whose members are grouped into samples by their names.
 
     audio/0001.flac      the folder and the name up to the first dot are the key: `audio/0001`
-    audio/0001.txt       text; or `.text`, or `.lab`: the first of the three, the others stay in `extra`
-    audio/0001.json      an object: its keys are columns, as those of a table are
-    audio/0001.cls       a class; a number is a label only by `--classes FILE`, else it stays in `extra`
-    audio/0001.x.json    a text member with a longer name stays in `extra`, under that name
+    audio/0001.txt       text; or `.text`, or `.lab`: the first of the three, the others go to `extra`
+    audio/0001.json      an object: its keys are columns, like those of a table
+    audio/0001.cls       a class; a number becomes a label only with `--classes FILE`, else it goes to `extra`
+    audio/0001.x.json    a text member with a longer extension goes to `extra`, under that extension
 
-Media is told by its last extension and comes in the order of the members. Members of one sample stand together. A
-pickled member (`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the
-sample is kept without it. Arrays and other members are counted in a note. A key that an earlier shard had too is told
-apart by its shard's name. Shards are read as streams; nothing is unpacked.
+Media is recognised by its last extension and kept in member order. Members of one sample are consecutive. A pickled
+member (`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the sample is
+kept without it. Arrays and other members are counted in a note. A key already used by an earlier shard is prefixed with
+its shard's name. Shards are read as streams; nothing is unpacked.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ class WebDatasetReader(Reader):
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in the order of the shards and of their members."""
-        reading = _Shards(context)
+        shards = _Shards(context)
         for shard in files:
             if isinstance(shard, Rejection):
                 yield shard
             else:
-                yield from candidates(reading.rows(shard), shard, context, known=KNOWN, peek=_PEEK_SAMPLES)
-        reading.tell()
+                yield from candidates(shards.rows(shard), shard, context, known=KNOWN, peek=_PEEK_SAMPLES)
+        shards.report_skipped()
 
 
 @dataclass(slots=True)
 class _Sample:
-    """The members of one key, as they come."""
+    """The members of one key, as they are read."""
 
     key: str
     where: str
@@ -77,12 +77,12 @@ class _Shards:
         self.classes = context.classes
         self.text_only = context.text_only
         self.note = context.note
-        self.passed_over: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
         self.seen: set[int] = set()
 
     def rows(self, shard: RawFile) -> Rows:
         if self.members is None:
-            raise UsageError("import webdataset is given no way to open archives: call triptych.import_data.")
+            raise UsageError("import webdataset needs `open_archive` to read shards: call triptych.import_data.")
         sample: _Sample | None = None
         for member in self.members(shard):
             if isinstance(member, Rejection):
@@ -110,7 +110,7 @@ class _Shards:
             except RowError as problem:
                 sample.fault = sample.fault or problem.rejection(member.uri, candidate=sample.key, uri=sample.where)
         else:
-            self.passed_over[last or "(no extension)"] += 1
+            self.skipped[last or "(no extension)"] += 1
 
     def _read_text(self, member: RawFile, extension: str, sample: _Sample) -> None:
         try:
@@ -134,7 +134,7 @@ class _Shards:
         elif 0 <= int(text) < len(self.classes):
             sample.values["__labels__"] = self.classes[int(text)]
         else:
-            raise RowError("bad_value", f"class {text} of {len(self.classes)} named ones")
+            raise RowError("bad_value", f"class {text}, but only {len(self.classes)} class names are given")
 
     def _finished(self, sample: _Sample, shard: RawFile) -> Rows:
         text = next((extension for extension in TEXTS if extension in sample.texts), None)
@@ -157,14 +157,14 @@ class _Shards:
         self.seen.add(hash(key))
         return key
 
-    def tell(self) -> None:
-        if self.passed_over:
-            listed = ", ".join(f"{count} .{extension}" for extension, count in sorted(self.passed_over.items()))
-            self.note(f"members passed over: {listed}")
+    def report_skipped(self) -> None:
+        if self.skipped:
+            listed = ", ".join(f"{count} .{extension}" for extension, count in sorted(self.skipped.items()))
+            self.note(f"members skipped: {listed}")
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Key and extension: a name is cut at the first dot of its last part."""
+    """Key and extension: the file name is split at its first dot."""
     path = PurePosixPath(name)
     stem, _, extension = path.name.partition(".")
     return (path.parent / stem).as_posix(), extension.lower()
@@ -180,7 +180,7 @@ def _parsed(text: str) -> Any:
 
 
 def _columns(value: Any) -> dict[str, Any]:
-    """The columns of a JSON member; names of media are names here: the sound is in the shard."""
+    """The columns of a JSON member; media columns are prefixed, because the media itself is in the shard."""
     if not isinstance(value, dict):
         return {"json": value}
     return {f"json.{key}" if key.lower() in _MEDIA_NAMES else key: cell for key, cell in value.items()}

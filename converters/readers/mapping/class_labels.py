@@ -1,8 +1,8 @@
-"""What `datasets` says of columns beyond Arrow's types: which hold media, and the names behind class numbers.
+"""Column metadata of `datasets` beyond Arrow types: which columns contain media, and the names of class numbers.
 
-It writes its features as JSON, into the metadata of a Parquet file's schema (key `huggingface`) or beside Arrow files
-(`dataset_info.json`). A `ClassLabel` holds numbers, and the names stand only in that JSON. A negative number is no
-label: null. A number without a name is an error, wherever it stands in a column: nothing goes on as a bare number.
+`datasets` writes its features as JSON, into the metadata of a Parquet schema (key `huggingface`) or next to Arrow files
+(`dataset_info.json`). A `ClassLabel` column contains numbers, and only that JSON has the names. A negative number means
+no label and becomes null. A number without a name is an error at any nesting level: a class never stays a bare number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Features:
-    """What the columns are, by the dataset's own description."""
+    """The features of the columns, as the dataset describes them."""
 
     def __init__(self, features: Mapping[str, Any]) -> None:
         self.features = features
@@ -27,7 +27,7 @@ class Features:
 
     @classmethod
     def of_schema(cls, schema: pa.Schema) -> Features:
-        """Those in the metadata of a schema; none where it has none."""
+        """The features in the metadata of a schema; empty if it has none."""
         raw = (schema.metadata or {}).get(b"huggingface")
         try:
             features = json.loads(raw)["info"]["features"] if raw is not None else {}
@@ -36,12 +36,12 @@ class Features:
         return cls(features if isinstance(features, dict) else {})
 
     def media(self) -> dict[str, str]:
-        """Column -> kind of those that hold media, alone or in lists."""
+        """Column -> kind, for columns that contain media, alone or in lists."""
         kinds = {column: _type(_innermost(feature)).lower() for column, feature in self.features.items()}
         return {column: kind for column, kind in kinds.items() if kind in MEDIA_KINDS}
 
     def named(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A row with class labels by their names.
+        """The row with class numbers replaced by their names.
 
         Raises:
             RowError: A number has no name.
@@ -60,7 +60,7 @@ def _type(feature: Any) -> str:
 
 
 def _element(feature: Any) -> Any:
-    """The feature of a list's items; None where it is no list."""
+    """The feature of a list's items; None if it is not a list."""
     if isinstance(feature, list) and len(feature) == 1:
         return feature[0]
     return feature.get("feature") if _type(feature) in ("List", "LargeList", "Sequence") else None
@@ -98,7 +98,7 @@ def _named(feature: Any, value: Any, column: str) -> Any:
 
 def _class(names: Any, value: Any, column: str) -> Any:
     if isinstance(value, str):
-        # `datasets` itself writes numbers; a copy that holds the names already is right as it is.
+        # `datasets` itself writes numbers; a copy that already has names needs no change.
         return value
     names = names if isinstance(names, list) else []
     if isinstance(value, int) and not isinstance(value, bool):

@@ -1,21 +1,21 @@
 """The mapping language of cards: how the columns of a source row become the fields of a sample.
 
     columns:
-      id: "{youtube_id}_{start_time:06d}"              # text made of columns, see filling.py
-      text: caption                                     # the column as it is
-      captions: [caption_1, caption_2]                  # several columns as one list, nulls left out
+      id: "{youtube_id}_{start_time:06d}"              # text built from columns, see text_template.py
+      text: caption                                     # the column unchanged
+      captions: [caption_1, caption_2]                  # several columns as one list, without nulls
       language: {const: en}
-      labels: {column: keywords, split: ";"}            # one column and operations in their order, see operations.py
+      labels: {column: keywords, split: ";"}            # one column and operations in order, see operations.py
       start_s: {column: StartTime, time: true}
       speaker: {column: speaker_id, drop: ["None", "N/A"], optional: true}
-      question: {try: [question, prompt]}               # the first that is there and not null
+      question: {try: [question, prompt]}               # the first that exists and is not null
       answer: {column: Answer, choice_of: options}      # a letter or index to the text of that choice
       choices: {columns: [option0, option1], drop: "N/A"}
-      extra: {clip_start_s: time_start}                 # a name of your own in `extra`
+      extra: {clip_start_s: time_start}                 # your own name in `extra`
 
-`then: [...]` takes a list of operations (`then: [strip, {split: ","}]`) where one is needed twice. A column that no
-field takes goes to `extra` as text, and so does one of which a field takes only a part, or which an operation has
-rewritten. A column that is not there is an error unless `optional: true`, or another of a `try` is.
+`then: [...]` takes a list of operations (`then: [strip, {split: ","}]`), for using one twice. A column that no field
+uses goes to `extra` as text, and so does a column of which a field uses only a part, or which an operation rewrote. A
+missing column is an error unless it is `optional: true`, or another column of a `try` exists.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Value:
     """One compiled entry of a mapping: a function of a row.
 
     Attributes:
-        uses: Every column that it looks at.
-        takes: Columns that it takes whole, so that `extra` need not keep them.
-        rewrites: Columns that `extra` keeps where an operation has changed them.
+        uses: Every column that it reads.
+        takes: Columns that it uses completely, so that `extra` need not keep them.
+        rewrites: Columns that `extra` keeps if an operation changed their value.
     """
 
     def __init__(self, get: Callable[[Row], Any], uses: Iterable[str]) -> None:
@@ -54,14 +54,14 @@ class Value:
 
 
 def compile_value(spec: Any, names: Names | None = None, *, what: str = "columns") -> Value:
-    """The function that a spec stands for.
+    """Compile a spec to a function of a row.
 
     Args:
         names: Tables of class names, filled while the source is read.
-        what: Where the spec stands on the card, for messages.
+        what: The location of the spec on the card, for messages.
 
     Raises:
-        UsageError: The spec is written wrong.
+        UsageError: The spec is invalid.
     """
     names = names if names is not None else {}
     if isinstance(spec, str):
@@ -131,7 +131,7 @@ _HEADS = ("const", "column", "columns", "try")
 def _described(spec: dict[str, Any], names: Names, what: str) -> Value:
     heads = [key for key in _HEADS if key in spec]
     if len(heads) != 1:
-        raise UsageError(f"say one of {', '.join(_HEADS)}.")
+        raise UsageError(f"expected exactly one of {', '.join(_HEADS)}.")
     head = spec.pop(heads[0])
     optional = spec.pop("optional", False)
     if heads[0] == "const":
@@ -149,7 +149,7 @@ def _described(spec: dict[str, Any], names: Names, what: str) -> Value:
 
 
 def _steps(spec: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The operations of a spec in their order; `then` and `as` hold a list of them or one."""
+    """The operations of a spec in order; `then` and `as` contain one or a list of them."""
     steps: list[tuple[str, Any]] = []
     for key, argument in spec.items():
         if key not in ("then", "as"):
@@ -179,7 +179,7 @@ def _operated(value: Value, name: str, argument: Any, names: Names, what: str) -
 
 
 def _choice(value: Any, choices: Any, column: str) -> str | None:
-    """The text of the choice that a letter or an index names; a text that is a choice stands for itself."""
+    """The text of the choice with this letter or index; a text that is itself a choice is returned unchanged."""
     if value is None or value == "":
         return None
     texts = [as_text(item) or "" for item in choices or []]
@@ -192,7 +192,7 @@ def _choice(value: Any, choices: Any, column: str) -> str | None:
 
 
 def _letter_of(value: Any, choices: Any, column: str) -> str | None:
-    """The letter of the choice that has this text."""
+    """The letter of the choice with this text."""
     if value is None or value == "":
         return None
     texts = [(as_text(item) or "").strip() for item in choices or []]
@@ -203,7 +203,7 @@ def _letter_of(value: Any, choices: Any, column: str) -> str | None:
 
 
 class FieldMap:
-    """The `columns` of a card: fields of the sample, and what goes to `extra`."""
+    """The `columns` of a card: fields of the sample, and the columns that go to `extra`."""
 
     def __init__(self, columns: Mapping[str, Any], names: Names | None = None, *, aside: Iterable[str] = ()) -> None:
         """`aside` names columns that are neither mapped nor kept (media)."""
@@ -213,7 +213,7 @@ class FieldMap:
         unknown = sorted(set(columns) - SETTABLE - {"extra"})
         if unknown:
             raise UsageError(
-                f"columns: {', '.join(unknown)} is no field of a sample. Fields: {', '.join(sorted(SETTABLE))}."
+                f"columns: {', '.join(unknown)} is not a field of a sample. Fields: {', '.join(sorted(SETTABLE))}."
             )
         self.values = {
             field: compile_value(spec, names, what=f"columns.{field}")
@@ -232,15 +232,15 @@ class FieldMap:
         return {column for value in self.every for column in value.uses}
 
     def missing(self, columns: Iterable[str]) -> list[str]:
-        """Columns that the mapping needs and that are not among these."""
+        """Columns that the mapping needs but that are not among these."""
         known = set(columns)
         return sorted({name for value in self.every for name in value.missing(known)})
 
     def fields(self, row: Row) -> dict[str, Any]:
-        """The fields of this row that are not null, with `extra`.
+        """The non-null fields of this row, including `extra`.
 
         Raises:
-            RowError: A cell is not what its field or operation takes.
+            RowError: A cell is invalid for its field or operation.
         """
         fields: dict[str, Any] = {}
         for field, value in self.values.items():

@@ -1,23 +1,23 @@
-"""What a card may do to a value on its way into a field: a small list of named operations.
+"""The operations that a card can apply to a value before it is stored in a field.
 
-Each takes the value and the card's argument. Unless said otherwise an operation works on one value, is applied to every
-item of a list, and leaves null alone.
+Each takes the value and the argument from the card. Unless noted otherwise, an operation works on one value, is applied
+to every item of a list, and leaves null unchanged.
 
-    number            true: text to number, a decimal comma counts as a point
+    number            true: text to number, a decimal comma is accepted
     time              true: `00:16:21,940`, `1:02.5` or `12` to seconds
     samples           16000: a count of samples to seconds
     plus              10: adds to a number
     names             [a, b, ...] or the name of a table of names: an index or key to its class name
-    map               {validate: val}: what is not in the map stays
-    ranges            {train: [0, 6512]}: a whole number to the name of the range it lies in, ends included
-    drop              ["N/A", "None"]: these are null
-    literal           true: a list as Python prints it, read without running it
+    map               {validate: val}: values not in the map are unchanged
+    ranges            {train: [0, 6512]}: a number to the name of its range, ends included
+    drop              ["N/A", "None"]: these become null
+    literal           true: a Python literal such as a list, parsed without executing it
     json              true: JSON text to its value
     split             ";": text to a list, stripped, without empty items            (text only)
     join              " ": a list to text                                           (list)
     item              0: one item of a list; a key of an object                     (list)
     slice             [0, 11]: characters
-    tag               RESPONSE: what stands between <RESPONSE> and </RESPONSE>
+    tag               RESPONSE: the text between <RESPONSE> and </RESPONSE>
     strip, lower, upper, stem, base, straight_quotes     true
     unspaced          true: no spaces between Chinese or Japanese characters, one between other words
     unlettered        true: `A. a cat` to `a cat`
@@ -41,7 +41,7 @@ from .text_template import WORDS
 
 Names = Mapping[str, Mapping[str, str]]
 Operation = Callable[[Any, str], Any]
-"""A value and the name of its column (for messages) to another value."""
+"""A function of a value and the name of its column (for messages) to another value."""
 
 _LITERAL_BYTES = 1024 * 1024
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‚": "'", "„": '"', "—": "-", "–": "-", "…": "..."})
@@ -50,18 +50,18 @@ _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
 
 
 def compile_operation(name: str, argument: Any, names: Names) -> Operation:
-    """The operation of that name.
+    """Return the operation of that name.
 
     Args:
-        names: Tables of class names that the card's files hold; filled while they are read.
+        names: Tables of class names from the card's files; filled while they are read.
 
     Raises:
-        UsageError: There is no such operation, or its argument is wrong.
+        UsageError: There is no such operation, or its argument is invalid.
     """
     if name in WORDS:
         return _each(lambda value, column: WORDS[name](_text(value, column)))
     if name not in OPERATIONS:
-        raise UsageError(f"`{name}` is no operation on a column. Operations: {', '.join([*OPERATIONS, *WORDS])}.")
+        raise UsageError(f"There is no column operation `{name}`. Operations: {', '.join([*OPERATIONS, *WORDS])}.")
     return OPERATIONS[name](argument, names)
 
 
@@ -92,7 +92,7 @@ def _time(argument: Any, names: Names) -> Operation:
 
 
 def seconds(value: Any, column: str) -> float | None:
-    """`h:m:s`, `m:s` or seconds, with a point or comma before the fraction."""
+    """Parse `h:m:s`, `m:s` or seconds, with a decimal point or comma."""
     if not isinstance(value, str):
         return as_number(column, value)
     found = _CLOCK.fullmatch(value.strip())
@@ -160,7 +160,7 @@ def _ranges(argument: Any, names: Names) -> Operation:
         for name, (first, last) in argument.items():
             if number is not None and first <= number <= last:
                 return str(name)
-        raise bad_cell(column, value, f"a number of {', '.join(map(str, argument))}")
+        raise bad_cell(column, value, f"a number in one of the ranges {', '.join(map(str, argument))}")
 
     return _each(place)
 
@@ -189,15 +189,15 @@ def _literal(argument: Any, names: Names) -> Operation:
 
 
 def literal(value: Any, column: str) -> Any:
-    """A printed Python literal as its value; nothing of it is run."""
+    """Parse a Python literal without executing anything."""
     if not isinstance(value, str):
         return value
     if len(value) > _LITERAL_BYTES:
-        raise bad_cell(column, value, "a printed list of at most 1 MB")
+        raise bad_cell(column, value, "a Python literal of at most 1 MB")
     try:
         return ast.literal_eval(value.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        raise bad_cell(column, value, "a list as Python prints it") from None
+        raise bad_cell(column, value, "a Python literal, such as a list") from None
 
 
 def _json(argument: Any, names: Names) -> Operation:
@@ -214,7 +214,7 @@ def _json(argument: Any, names: Names) -> Operation:
 
 def _split(argument: Any, names: Names) -> Operation:
     if not isinstance(argument, str) or not argument:
-        raise UsageError(f"the operation `split` takes the text between items, not {argument!r}.")
+        raise UsageError(f"the operation `split` takes a separator, not {argument!r}.")
 
     def apply(value: Any, column: str) -> Any:
         if value is None or value == "" or isinstance(value, list):

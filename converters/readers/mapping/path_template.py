@@ -1,8 +1,8 @@
-"""Path templates: how a card says which part of a path is the split, the speaker, the id.
+"""Path templates: how a card defines which part of a path is the split, the speaker, the id.
 
-`{split}/{speaker}/{chapter}/{id}.flac` matches the end of a path, segment by segment; `{name}` takes the characters of
-one segment, `*` any of them; a name that stands twice must take the same characters. Templates cannot backtrack
-badly, whatever a user's card holds.
+`{split}/{speaker}/{chapter}/{id}.flac` matches the end of a path, segment by segment; `{name}` captures characters
+within one segment, `*` matches any; a name used twice must match the same characters. Templates cannot cause
+catastrophic backtracking, whatever a user's card contains.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WILDCARDS = 4
 
 @lru_cache(maxsize=256)
 def compile_template(template: str) -> re.Pattern[str]:
-    """The regular expression of a template, anchored at a segment's start and the path's end."""
+    """The regular expression of a template, anchored at the start of a segment and the end of the path."""
     known: set[str] = set()
     segments = [_compile_segment(segment, template, known) for segment in template.strip("/").split("/")]
     return re.compile("(?:^|/)" + "/".join(segments) + "$")
@@ -49,11 +49,11 @@ def _compile_token(token: re.Match[str], known: set[str]) -> str:
 
 
 def match(template: str, path: str) -> dict[str, str] | None:
-    """The named parts of `path`, or None where the template does not match."""
+    """The named parts of `path`, or None if the template does not match."""
     found = compile_template(template).search(path)
     return found.groupdict() if found else None
 
 
 def placeholders(template: str) -> tuple[str, ...]:
-    """The names in a template, each once, in their order."""
+    """The distinct names in a template, in order."""
     return tuple(dict.fromkeys(token[1] for token in _TOKEN.finditer(template) if token[1]))

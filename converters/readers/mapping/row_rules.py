@@ -1,6 +1,6 @@
-"""From rows to candidates: what a card says of ids, splits, configurations, fields and rows that are not wanted.
+"""From rows to candidates: the card's rules for ids, splits, configurations, fields and rejected rows.
 
-Options that readers of rows share (see annotated.py for their meaning): `id`, `columns`, `split`, `config`, `group`,
+Options shared by row-based readers (documented in annotated/reader.py): `id`, `columns`, `split`, `config`, `group`,
 `reject`.
 """
 
@@ -21,7 +21,7 @@ from .text_template import Row
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where rows stand, and what their source knew of split and configuration."""
+    """Where rows come from, and the split and configuration given by their source."""
 
     where: str
     uri: str
@@ -31,14 +31,14 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class _RejectRule:
     value: Value
     texts: frozenset[str | None]
     reason: str
 
 
 class RowRules:
-    """Makes one candidate of one row, or of the rows of one group."""
+    """Builds one candidate from one row, or from the rows of one group."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class RowRules:
         aside: Iterable[str] = (),
         implied: bool = True,
     ) -> None:
-        """`aside` are columns that are media; `implied` columns `split` and `config` count without being mapped."""
+        """`aside` are the media columns; if `implied`, columns named `split` and `config` need no mapping."""
         if "id" not in options:
             raise UsageError("the card's reader needs `id`: a column or a template of columns.")
         self.context = context
@@ -62,12 +62,12 @@ class RowRules:
         own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
         taken = [column for value in own for column in value.takes]
         self.fields = FieldMap(options.get("columns") or {}, names, aside=[*taken, *self._implied, *aside])
-        self._refusals = [_refusal(item, names) for item in options.get("reject") or []]
-        self._needed = [*own, *(item.value for item in self._refusals)]
+        self._reject_rules = [_reject_rule(item, names) for item in options.get("reject") or []]
+        self._needed = [*own, *(item.value for item in self._reject_rules)]
 
     @property
     def deciding(self) -> set[str]:
-        """Columns that say which sample a row is: of id, split and configuration."""
+        """Columns that identify the sample of a row: those of id, split and configuration."""
         values = (self.id, self._split, self._config)
         return {column for value in values if value is not None for column in value.uses} | set(self._implied)
 
@@ -76,12 +76,12 @@ class RowRules:
         return self.fields.uses | {column for value in self._needed for column in value.uses}
 
     def missing(self, columns: Iterable[str]) -> list[str]:
-        """Columns that the card expects and that are not among these."""
+        """Columns that the card expects but that are not among these."""
         known = set(columns)
         return sorted({*self.fields.missing(known), *(name for value in self._needed for name in value.missing(known))})
 
     def check(self, columns: Iterable[str], *, where: str, also: Iterable[str] = ()) -> None:
-        """Raises DamagedError where a column that the card expects is not there; `also` are missing ones."""
+        """Raise DamagedError if a column that the card expects is missing; `also` are further missing columns."""
         known = list(columns)
         missing = sorted({*self.missing(known), *also})
         if missing:
@@ -91,13 +91,13 @@ class RowRules:
             )
 
     def knows_split(self, columns: Iterable[str]) -> bool:
-        """Whether a row with no more than these columns tells its split."""
+        """Whether the split of a row is known from these columns."""
         if self._split is None:
             return "split" in self._implied and "split" in set(columns)
         return not self._split.missing(columns)
 
     def split_of(self, row: Row, hint: str | None) -> str | None:
-        """Raises RowError where the column's value is no name of a split."""
+        """The split of a row; raises RowError if the column's value is not a valid split name."""
         return as_name("split", self._value(self._split, "split", row)) or hint
 
     def config_of(self, row: Row, hint: str | None) -> str | None:
@@ -114,10 +114,10 @@ class RowRules:
         return (not self._only or split in self._only) and self.context.wants(split)
 
     def identity(self, row: Row, origin: Origin) -> tuple[str | None, str | None, str | None] | None:
-        """Source id, configuration and split of a row; None where it is not wanted.
+        """Source id, configuration and split of a row; None if it is not requested.
 
         Raises:
-            RowError: A cell is not what it must be.
+            RowError: A cell is invalid.
         """
         split = self.split_of(row, origin.split)
         if not self.wants(split):
@@ -129,7 +129,7 @@ class RowRules:
         return identity, config, split
 
     def candidate(self, rows: Sequence[Row], origin: Origin) -> Candidate | Rejection | None:
-        """The candidate of these rows, without media; None where it is not wanted, or not chosen."""
+        """The candidate of these rows, without media; None if it is not requested or not selected."""
         try:
             named = self.identity(rows[0], origin)
             if named is None:
@@ -138,32 +138,32 @@ class RowRules:
             if identity is None:
                 return Rejection(origin.where, "no_id", f"{origin.where}: the id is null", origin.where)
             for row in rows:
-                if refused := self._refused(row):
-                    return Rejection(identity, refused[0], f"{origin.where}: {refused[1]}", origin.where)
+                if rejected := self._rejected(row):
+                    return Rejection(identity, rejected[0], f"{origin.where}: {rejected[1]}", origin.where)
             fields = _merged([self.fields.fields(row) for row in rows])
         except RowError as error:
             return error.rejection(origin.where)
         return Candidate(identity, split, fields, [], config, origin.uri, origin.revision, origin.where)
 
-    def _refused(self, row: Row) -> tuple[str, str] | None:
-        for refusal in self._refusals:
-            text = as_text(refusal.value.get(row))
-            if text in refusal.texts:
-                return refusal.reason, f"{', '.join(refusal.value.uses)} is {text!r}"
+    def _rejected(self, row: Row) -> tuple[str, str] | None:
+        for rule in self._reject_rules:
+            text = as_text(rule.value.get(row))
+            if text in rule.texts:
+                return rule.reason, f"{', '.join(rule.value.uses)} is {text!r}"
         return None
 
 
-def _refusal(item: Any, names: Names) -> _Refusal:
+def _reject_rule(item: Any, names: Names) -> _RejectRule:
     if not isinstance(item, Mapping) or not {"values", "reason"} <= set(item):
         raise UsageError(f"reject: expected {{column, values, reason}}, got {item!r}.")
     spec = {key: value for key, value in item.items() if key not in ("values", "reason")}
     spec.setdefault("optional", True)
     texts = frozenset(as_text(value) for value in item["values"])
-    return _Refusal(compile_value(spec, names, what="reject"), texts, str(item["reason"]))
+    return _RejectRule(compile_value(spec, names, what="reject"), texts, str(item["reason"]))
 
 
 def _merged(members: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fields of a group: captions of all rows, every label once, all else from the first; extra as it differs."""
+    """The fields of a group: all captions, distinct labels and choices, else the first row's; unequal extras listed."""
     merged = dict(members[0])
     if len(members) == 1:
         return merged

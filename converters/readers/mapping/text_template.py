@@ -1,10 +1,10 @@
-"""Text made from a row: `{youtube_id}_{start_time:06d}`.
+"""Text built from a row: `{youtube_id}_{start_time:06d}`.
 
-A placeholder is a column's name, then, each as wished and in this order:
+A placeholder is the name of a column, then optionally, in this order:
 
     [a:b]      characters a to b, as in Python: `{videoID[:-14]}`
-    |word      strip, lower, upper, stem (a path's last part without its ending), base (a path's last part)
-    :06d       a whole number of so many digits (`59.0` counts as 59); `:d` and `:.3f` work too
+    |word      strip, lower, upper, stem (the last part of a path without its suffix), base (the last part of a path)
+    :06d       an integer, zero-padded to this width (`59.0` counts as 59); `:d` and `:.3f` work too
 
 A null in any placeholder makes the whole text null.
 """
@@ -26,12 +26,12 @@ _PLACEHOLDER = re.compile(r"\{([^{}\[\]|:]+)(?:\[(-?\d*):(-?\d*)\])?((?:\|[a-z]+
 
 
 def base(text: str) -> str:
-    """The last part of a path, whichever way its slashes lean."""
+    """The last part of a path with slashes or backslashes."""
     return text.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
 def stem(text: str) -> str:
-    """The last part of a path without its ending."""
+    """The last part of a path without its suffix."""
     name, dot, _ = base(text).rpartition(".")
     return name if dot and name else base(text)
 
@@ -46,7 +46,7 @@ WORDS: dict[str, Callable[[str], str]] = {
 
 
 class Filling:
-    """A template of text over the columns of a row."""
+    """A text template over the columns of a row."""
 
     def __init__(self, template: str) -> None:
         self.template = template
@@ -69,14 +69,14 @@ class Filling:
 
     @property
     def is_one_column(self) -> bool:
-        """Whether the template is a single placeholder with nothing around it."""
+        """Whether the template is exactly one placeholder."""
         return len(self.parts) == 1 and isinstance(self.parts[0], _Placeholder)
 
     def fill(self, row: Row, *, quote: Callable[[str], str] | None = None) -> str | None:
-        """The text for this row, or None where a placeholder's column is null or not there.
+        """The text for this row, or None if the column of a placeholder is null or missing.
 
         Raises:
-            RowError: A value is no number where the template asks for one.
+            RowError: A value is not a number although the template requires one.
         """
         texts: list[str] = []
         for part in self.parts:
@@ -95,7 +95,7 @@ class _Placeholder:
             self.slice = slice(*(int(end) if end not in ("", "-") else None for end in (token[2], token[3])))
         unknown = [word for word in token[4].split("|")[1:] if word not in WORDS]
         if unknown:
-            raise UsageError(f"template {template!r}: there is no |{unknown[0]}; there are {', '.join(WORDS)}.")
+            raise UsageError(f"template {template!r}: there is no |{unknown[0]}. Available: {', '.join(WORDS)}.")
         self.words = [WORDS[word] for word in token[4].split("|")[1:]]
         self.number = token[5]
 
@@ -120,9 +120,9 @@ class _Placeholder:
 
 @lru_cache(maxsize=1024)
 def filling(template: str) -> Filling:
-    """The template, compiled once.
+    """The compiled template, cached.
 
     Raises:
-        UsageError: The template is written wrong.
+        UsageError: The template is invalid.
     """
     return Filling(template)

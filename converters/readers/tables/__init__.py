@@ -1,8 +1,8 @@
-"""Tables, read the same way for cards, imports, training files and interchange formats, over streams.
+"""Stream tables the same way for cards, imports, training files and interchange formats.
 
-cells.py        rows and cells: null, numbers, texts, spans, names, media
+cells.py        rows and cells: null, numbers, text, spans, names, media
 csv.py          CSV and TSV: quoting, encodings
 json.py         JSON Lines and JSON
-parquet.py      Parquet, class labels by their names
+parquet.py      Parquet, with class labels replaced by their names
 user_table.py   a user's table: its format, and its rows as candidates
 """

@@ -1,8 +1,8 @@
-"""Cells on their way into a sample: one rule for null, numbers, nested values, spans, splits and media.
+"""Convert table cells to sample values: one rule for null, numbers, nested values, spans, splits and media.
 
-Whatever the file format, null, an empty text and NaN are null, and a text is kept letter for letter (`null`, `NA`,
-`007`). `as_field` serves the mapping of cards, `typed` the columns of users' tables, where lists and conversations may
-be written as JSON. What does not fit is a `RowError`, which names column and value.
+In every file format, null, an empty string and NaN are null, and text is kept verbatim (`null`, `NA`, `007`).
+`as_field` is for the mapping of cards, `typed` for the columns of users' tables, where lists and conversations may be
+written as JSON. An invalid value raises `RowError`, which names column and value.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ...candidate import Blob, Rejection, RowError, bad_cell
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
-"""Relative paths in the usual way of writing, for which a cut at the last dot is what pathlib would do."""
+"""Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 
 
 @dataclass(slots=True)
 class Row:
-    """One record of a table: column -> value, and where it stands for messages (`file:7`).
+    """One record of a table: column -> value, and its location for messages (`file:7`).
 
-    `key` is the record's name where the table keeps its records by name.
+    `key` is the record's key if the table is an object of records by key.
     """
 
     values: dict[str, Any]
@@ -41,26 +41,26 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A table's name for the account, and its address for people."""
+    """A table's name for the account, and its location for people."""
 
     name: str
     uri: str
 
     def rejection(self, row: int | str, reason: str, detail: str, *, damaged: bool = False) -> Rejection:
-        """The rejection of a row or line of it; the detail is told with the place before it."""
+        """The rejection of one of its rows or lines; its detail is prefixed with the location."""
         error = RowError(reason, detail, row=row, file=self.uri)
         return error.rejection(candidate=f"{self.name}:{row}", damaged=damaged)
 
 
 Rows = Iterator[Row | Rejection]
-"""The rows of one table in file order; a row that cannot be read is a `Rejection` and never stops the table."""
+"""The rows of one table in file order; an unreadable row becomes a `Rejection` and never stops the table."""
 
 
 # ---- null, text, numbers
 
 
 def as_text(value: Any) -> str | None:
-    """The text of a cell; empty, null and NaN are null, nested values become JSON, `3.0` from a float column `3.0`."""
+    """The text of a cell; empty, null and NaN are null, nested values become JSON, a float 3.0 becomes `3.0`."""
     if isinstance(value, str):
         return value or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -79,7 +79,7 @@ def _plain(value: Any) -> Any:
 
 
 def without_nan(value: Any) -> Any:
-    """NaN becomes null, also inside lists."""
+    """Replace NaN by null, also inside lists."""
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, list):
@@ -88,12 +88,12 @@ def without_nan(value: Any) -> Any:
 
 
 def as_cell(value: Any) -> Any:
-    """A value as a table's cell: an empty text and NaN are null."""
+    """A value as a table cell: an empty string and NaN are null."""
     return None if value == "" else without_nan(value)
 
 
 def holds_bytes(value: Any) -> str | None:
-    """Where a value holds bytes: the path to them inside it (`audio.bytes`), empty for the value itself; else None."""
+    """The path of the bytes inside a value (`audio.bytes`), empty for the value itself; None if it has none."""
     if isinstance(value, bytes):
         return ""
     inside: Sequence[tuple[str, Any]] = ()
@@ -108,10 +108,10 @@ def holds_bytes(value: Any) -> str | None:
 
 
 def as_number(column: str, value: Any, *, decimal_comma: bool = True) -> float | None:
-    """A finite number; in the tables of corpora a decimal comma counts as a point.
+    """Parse a finite number; in the tables of corpora, a decimal comma is accepted.
 
     Raises:
-        RowError: It is none.
+        RowError: It is not a finite number.
     """
     if value is None or value == "":
         return None
@@ -128,10 +128,10 @@ def as_number(column: str, value: Any, *, decimal_comma: bool = True) -> float |
 
 
 def as_field(field: str, value: Any) -> Any:
-    """The value as the column of the sample schema takes it; null where there is nothing.
+    """Convert a value for its column of the sample schema; an empty value is null.
 
     Raises:
-        RowError: It cannot be one.
+        RowError: The value is invalid for the column.
     """
     if value is None or value == "" or value == []:
         return None
@@ -148,10 +148,10 @@ def as_field(field: str, value: Any) -> Any:
 
 
 def typed(field: str, column: str, value: Any) -> Any:
-    """The cell of a user's table as the field's type has it: text, seconds, list of texts, list of structures.
+    """Convert a cell of a user's table to the type of its field: text, seconds, list of text, list of objects.
 
     Raises:
-        RowError: It cannot be one.
+        RowError: The value is invalid for the field.
     """
     if value is None:
         return None
@@ -193,7 +193,7 @@ def as_name(column: str, value: Any) -> str | None:
     """The name of a split, in lower case.
 
     Raises:
-        RowError: It is no name.
+        RowError: It is not a valid name.
     """
     text = as_text(value)
     if text is None:
@@ -205,10 +205,10 @@ def as_name(column: str, value: Any) -> str | None:
 
 
 def as_config(column: str, value: Any) -> str | None:
-    """The name of a configuration; a language's tag keeps its case.
+    """The name of a configuration; its case is kept, as in language tags.
 
     Raises:
-        RowError: It is no name.
+        RowError: It is not a valid name.
     """
     text = as_text(value)
     if text is None:
@@ -220,7 +220,7 @@ def as_config(column: str, value: Any) -> str | None:
 
 
 def check_span(fields: Mapping[str, Any]) -> None:
-    """Raises RowError where a span does not run forward from 0 or later."""
+    """Raise RowError unless a span starts at 0 or later and ends after its start."""
     start, end = fields.get("start_s"), fields.get("end_s")
     if start is not None and start < 0:
         raise bad_cell("start_s", start, "a start at 0 seconds or later")
@@ -232,7 +232,7 @@ def check_span(fields: Mapping[str, Any]) -> None:
 
 
 class MadeIds:
-    """Ids for the rows of one file that bring none; unique in the file. Costs 16 bytes a row."""
+    """Generates ids for the rows of one file that have none; unique in the file. Costs 16 bytes per row."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -243,11 +243,11 @@ class MadeIds:
         self.number += 1
 
     def next(self, media: str) -> str:
-        """The media's path without its extension; a second row on the same file gets `#2`."""
+        """The media path without its extension; a second row with the same file gets `#2`."""
         return self.unique((_stem(media) if media else "") or f"row-{self.number:07d}")
 
     def unique(self, name: str) -> str:
-        """The name, or `name#2` where an earlier row has it."""
+        """The name, or `name#2` if an earlier row already has it."""
         key = hash(name)
         count = (self.made.get(key) or 0) + 1
         self.made.put(key, count)
@@ -255,7 +255,7 @@ class MadeIds:
 
 
 def _stem(name: str) -> str:
-    """A relative path without its extension; empty where it names no file."""
+    """A relative path without its extension; empty if it names no file."""
     if _PLAIN.fullmatch(name):
         return name.rpartition(".")[0]
     path = PurePosixPath(name)
@@ -263,7 +263,7 @@ def _stem(name: str) -> str:
 
 
 def blobs(column: str, value: Any, *, folder: Path) -> Iterator[Blob]:
-    """The media that a cell names or holds: a path, bytes, the hub's {bytes, path}, or a list of these."""
+    """The media of a cell: a path, bytes, the hub's {bytes, path}, or a list of these."""
     if value is None or value == []:
         return
     if isinstance(value, list):
@@ -278,28 +278,26 @@ def blobs(column: str, value: Any, *, folder: Path) -> Iterator[Blob]:
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
         yield from blobs(column, value["path"], folder=folder)
     elif isinstance(value, str):
-        # Joined as text: the paths of a million rows are parsed once each, not three times.
+        # Joined as strings, so that each of a million paths is parsed once instead of three times.
         yield Blob(value, path=Path(os.path.join(folder, media_path(column, value))))  # noqa: PTH118
     elif place := holds_bytes(value):
-        inside = (
-            f"a path, bytes or {{bytes, path}}; here bytes stand in {column}.{place}, which must be a column of its own"
-        )
-        raise bad_cell(column, sorted(value), inside)
+        expected = f"a path, bytes or {{bytes, path}}; the bytes are in {column}.{place}, which must be its own column"
+        raise bad_cell(column, sorted(value), expected)
     else:
         raise bad_cell(column, value, "a path")
 
 
 def media_path(column: str, value: str) -> str | Path:
-    """The path that a cell names; nothing else that a cell can hold is followed or run."""
+    """The path in a cell; URLs are never followed and commands are never run."""
     if "://" in value:
         raise bad_cell(column, value, "a path on this machine (download the file first)", reason="remote_media")
     if value.rstrip().endswith("|"):
         raise bad_cell(column, value, "a path, not a command", reason="executable_entry")
     if "\0" in value or not (value.isascii() or _SURROGATE.search(value) is None):
-        raise bad_cell(column, value, "a path that a file can have (no null bytes, no unpaired surrogates)")
+        raise bad_cell(column, value, "a valid file path (no null bytes, no unpaired surrogates)")
     if not value.startswith("~"):
         return value
     try:
         return Path(value).expanduser()
     except RuntimeError:
-        raise bad_cell(column, value, "a path; the home of that user is not known here") from None
+        raise bad_cell(column, value, "a path; the home directory of that user is unknown") from None

@@ -1,11 +1,11 @@
 """Rows of CSV and TSV files.
 
-A cell is quoted as RFC 4180 has it, where the table is quoted at all: many TSVs are not (Common Voice), and a lone
-quotation mark in them is a letter like any other. A quoted cell may run over several lines, but never over lines that
-are rows of their own: of a TSV these are then the rows they look like, in a CSV they are rejected, each with its
-number. So no text ever holds other rows, and no row vanishes.
+Cells are quoted as in RFC 4180, if the table is quoted at all: many TSVs are not (Common Voice), and a lone quotation
+mark in them is an ordinary character. A quoted cell may span several lines, but never lines that look like complete
+rows: in a TSV such lines are read as rows, in a CSV each is rejected with its line number. So no cell ever swallows
+other rows, and no row is lost.
 
-`is_quoted_tsv` tells from a whole file whether it is quoted; of a stream, which is read once, line after line tells.
+`is_quoted_tsv` decides for a whole file whether it is quoted; a stream, which is read once, is decided line by line.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from .cells import Place, Row, Rows
 CSV_FIELD_BYTES = 16 * 1024 * 1024
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_SWALLOWED = "a quoted cell runs over lines that are rows of their own (a quotation mark that is not closed?)"
+_SWALLOWED = "a quoted cell spans lines that look like complete rows (an unclosed quotation mark?)"
 
 
 @dataclass(frozen=True, slots=True)
 class CsvOptions:
-    """How a table is written.
+    """The dialect of a table.
 
     Attributes:
-        delimiter: The mark between cells; of several the first that stands in the first line; None tells it from there.
-        quoted: Whether cells may be quoted; None: a CSV is, of a TSV every line tells.
-        header: The column names, where the file has no line of them.
-        comment: How lines begin that are no rows.
-        skip: So many lines stand before the table.
+        delimiter: The delimiter; of several, the first that is in the first line; None: guessed from the first line.
+        quoted: Whether cells may be quoted; None: yes in a CSV, decided line by line in a TSV.
+        header: The column names, if the file has no header line.
+        comment: The prefix of comment lines.
+        skip: Number of lines before the table.
         rest: The last column takes the rest of the line.
-        strict: A user's table: a header that cannot be one is a UsageError, NUL is not left out.
+        strict: For a user's table: an invalid header is a UsageError, and NUL characters are not removed.
     """
 
     delimiter: str | tuple[str, ...] | None = None
@@ -54,7 +54,7 @@ class CsvOptions:
 
 
 def read_csv(stream: BinaryIO, place: Place, options: CsvOptions) -> Rows:
-    """The rows of a table in file order, with the line on which each begins."""
+    """The rows of a table in file order, with the line number at which each starts."""
     csv.field_size_limit(CSV_FIELD_BYTES)
     # Not closed here: the stream belongs to the caller, and closing the wrapper would close it.
     text = io.TextIOWrapper(stream, encoding=options.encoding, errors="surrogateescape", newline="")
@@ -80,7 +80,7 @@ class _Table:
         return next(self._wanted(), "")
 
     def _wanted(self) -> Iterator[str]:
-        """Lines without comments; `number` is that of the last one, as an editor counts."""
+        """Lines that are not comments; `number` is that of the latest line, counted from 1."""
         options = self.options
         for line in self._text:
             self.number += 1
@@ -88,7 +88,7 @@ class _Table:
                 yield line if options.strict else line.replace("\0", "")
 
     def _lines(self) -> Iterator[str]:
-        """Lines for the parser, noted in `taken` until its row is finished."""
+        """Lines for the parser, collected in `taken` until the row is complete."""
         taken = self.taken
         for line in self._first:
             taken.append(line)
@@ -108,7 +108,7 @@ class _Table:
                 cells = next(parser)
             except StopIteration:
                 if header is None:
-                    self._refuse("it is empty: a CSV starts with a line of column names")
+                    self._refuse("the file is empty: a CSV starts with a line of column names")
                 return
             except csv.Error as error:
                 if header is None:
@@ -140,13 +140,13 @@ class _Table:
         )
 
     def _is_swallowed(self, header: list[str]) -> bool:
-        """Whether every line of a row has the marks of a row; of a table of one column any line has."""
+        """Whether every line of a row has the delimiters of a whole row; never in a table of one column."""
         marks = len(header) - 1
         counts = [line.count(self.delimiter) for line in self.taken]
         return marks > 0 and all(count == marks or (self.options.rest and count > marks) for count in counts)
 
     def _one_by_one(self, header: list[str], start: int, error: str | None) -> Rows:
-        """What a broken quote ran over, line by line; `error` None: it is whole, but looks like rows of their own."""
+        """The lines inside a broken quote, one by one; `error` None: it is closed, but its lines look like rows."""
         literal = self.options.quoted is None and self.delimiter == "\t"
         for number, line in enumerate(list(self.taken), start):
             if not line.strip("\r\n"):
@@ -168,8 +168,8 @@ class _Table:
             return self._bad(line, "bad_row", f"{len(cells)} cells, but there are {len(header)} columns")
         for name, cell in zip(header, cells, strict=True):
             if _is_undecoded(cell):
-                wanted = f"not in the encoding of the table ({self.options.encoding.removesuffix('-sig')})"
-                detail = f"column {name!r} is {wanted}: {cell[:40]!a}; convert the file first, for example with iconv"
+                encoding = self.options.encoding.removesuffix("-sig")
+                detail = f"column {name!r} is not valid {encoding}: {cell[:40]!a}; convert the file, e.g. with iconv"
                 return self._bad(line, "not_utf8", detail)
         return Row({name: cell or None for name, cell in zip(header, cells, strict=True)}, f"{self.place.uri}:{line}")
 
@@ -183,12 +183,12 @@ class _Table:
             raise UsageError(f"{path}: line 1: not UTF-8.", hint=f"iconv -f UTF-16 -t UTF-8 {path} (or another -f)")
         doubled = sorted({name for name in header if name and header.count(name) > 1})
         if self.options.strict and doubled:
-            raise UsageError(f"{path}: line 1: column name(s) {', '.join(doubled)} stand twice.")
+            raise UsageError(f"{path}: line 1: duplicate column name(s): {', '.join(doubled)}.")
         return header
 
-    def _refuse(self, said: str) -> None:
+    def _refuse(self, message: str) -> None:
         if self.options.strict:
-            raise UsageError(f"{self.place.uri}: {said}.")
+            raise UsageError(f"{self.place.uri}: {message}.")
 
 
 def _is_undecoded(text: str) -> bool:
@@ -196,7 +196,7 @@ def _is_undecoded(text: str) -> bool:
 
 
 def guess_delimiter(first: str) -> str:
-    """The mark that stands most often in the header line."""
+    """The most frequent delimiter in the header line."""
     return max(_DELIMITERS, key=lambda mark: (first.count(mark), mark == ","))
 
 
@@ -209,10 +209,10 @@ def _delimiter(given: str | tuple[str, ...] | None, first: str) -> str:
 
 
 def is_quoted_tsv(lines: Iterable[str]) -> bool | None:
-    """Whether the cells of a TSV are quoted, told by all of its lines; None where only single rows can tell.
+    """Whether the cells of a TSV are quoted, judging by all lines; None if it must be decided row by row.
 
-    Not quoted is a table whose lines are all complete, and in which a cell begins with a quotation mark that its line
-    does not close, or whose quoted cells had no need of it while others, header included, are bare.
+    A table is unquoted if all its lines are complete rows and either some cell starts with a quotation mark that is
+    not closed on its line, or the quoted cells do not need quotes while other cells, including the header, have none.
     """
     width, odd, doubled, needless, bare = 0, False, False, False, False
     for line in lines:

@@ -1,8 +1,8 @@
-"""Rows of JSON Lines and of JSON, where the records are a list, an object by their keys, or a single one.
+"""Rows of JSON Lines and of JSON documents: a list of records, an object of records by key, or a single record.
 
-Every value keeps its type; `NaN`, `Infinity` and an empty text are null. A line that is no JSON is rejected and the
-next one read; where a JSON document is broken, what follows cannot be read, and the last item is a `Rejection` that
-says so.
+Values keep their types; `NaN`, `Infinity` and an empty string are null. An invalid line of JSON Lines is rejected and
+the next one is read; after a syntax error in a JSON document the rest cannot be read, and the last item is a
+`Rejection` that says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def read_jsonl(stream: BinaryIO, place: Place) -> Rows:
-    """Rows of JSON Lines; blank lines are passed over."""
+    """Rows of JSON Lines; blank lines are skipped."""
     for number, raw in enumerate(stream, start=1):
         if number == 1:
             raw = raw.removeprefix(_BOM)
@@ -42,9 +42,9 @@ def read_json(stream: BinaryIO, place: Place, *, at: str = "", keyed: str | None
     """Rows of a JSON document, one at a time.
 
     Args:
-        at: The keys that lead to the records: `data.items`.
+        at: The key path of the records: `data.items`.
         keyed: The records are the members of an object, whose keys go to the column of this name.
-        single: The document, or what `at` leads to, is one record.
+        single: The document, or the value at `at`, is one record.
     """
     read = read_members if keyed else read_values if single else read_items
     try:
@@ -52,7 +52,7 @@ def read_json(stream: BinaryIO, place: Place, *, at: str = "", keyed: str | None
             yield _element(element, place, keyed)
     except JsonFault as fault:
         number = f"{fault.line}, record {fault.number}"
-        detail = f"column {fault.column}: {fault.message}; what follows cannot be read"
+        detail = f"column {fault.column}: {fault.message}; the rest of the file cannot be read"
         yield place.rejection(number, "not_utf8" if fault.is_encoding else "bad_json", detail, damaged=True)
 
 
@@ -67,7 +67,7 @@ def _element(element: Element, place: Place, keyed: str | None) -> Row | Rejecti
 
 
 def record(value: Any, place: Place, number: int | str) -> Row | Rejection:
-    """A record as a row; what is no object is rejected."""
+    """A record as a row; a value that is not an object is rejected."""
     if not isinstance(value, dict):
         detail = f"expected an object, got {json.dumps(value, default=str)[:80]}"
         return place.rejection(number, "not_an_object", detail)

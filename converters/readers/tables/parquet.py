@@ -1,7 +1,7 @@
-"""Rows of Parquet files, a few at a time: rows may hold media.
+"""Rows of Parquet files, read in small batches because rows may contain media.
 
-Class labels of Hugging Face `datasets` come as their names, by the metadata of the schema; a number without a name is
-refused, so that no bare number ever stands for a class.
+Class labels of Hugging Face `datasets` are replaced by their names from the schema metadata; a number without a name
+is rejected, so that a class is never left as a bare number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .cells import Place, Row, Rows, as_cell
 
 
 def read_parquet(source: Any, place: Place, *, batch: int = 100) -> Rows:
-    """Rows of a Parquet file (a path, or a stream that can seek); raises pyarrow's errors where it is none."""
+    """Rows of a Parquet file (a path, or a seekable stream); raises pyarrow's errors if it is not Parquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -35,5 +35,5 @@ def read_parquet(source: Any, place: Place, *, batch: int = 100) -> Rows:
                         yield Row({name: as_cell(value) for name, value in named.items()}, where)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             where = f"{place.uri}#row={number}"
-            said = (str(error).splitlines() or [type(error).__name__])[0]
-            yield RowError("corrupt_parquet", said).rejection(where, damaged=True)
+            message = (str(error).splitlines() or [type(error).__name__])[0]
+            yield RowError("corrupt_parquet", message).rejection(where, damaged=True)

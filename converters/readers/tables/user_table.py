@@ -1,8 +1,8 @@
-"""Reader of a user's table: one row, one sample, by the map of columns to fields; and the rows of such tables.
+"""Reader for a user's table: one sample per row, by the mapping of columns to fields; and the rows of such tables.
 
-Of the context it uses `format` (csv, json, jsonl, parquet), `columns`, `id_column`, `media_dir` and `text_only`.
-Relative media paths start at `media_dir`, else at the table's own folder. A column that no field takes goes to `extra`
-as text; one that holds media and that no field takes is left out, and the user is told.
+It uses `format` (csv, json, jsonl, parquet), `columns`, `id_column`, `media_dir` and `text_only` of the context.
+Relative media paths are resolved against `media_dir`, else against the table's folder. An unmapped column goes to
+`extra` as text; an unmapped column with media is skipped, with a note to the user.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _MEDIA_STRUCT = {"bytes", "path", "array", "sampling_rate"}
 
 
 class TableReader(Reader):
-    """A user's table; see the module's text."""
+    """A user's table; see the module docstring."""
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in row order, file by file."""
@@ -56,15 +56,15 @@ class TableReader(Reader):
 
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
-        raise UsageError(f"{file.uri}: a table is read from a file of its own, not from inside an archive.")
+        raise UsageError(f"{file.uri}: a table must be a separate file, not a member of an archive.")
     yield from candidates(read_table(file.path, context.format), file, context)
 
 
 def read_table(path: Path, format: str) -> Rows:
-    """The rows of a user's table: csv (or tsv), json, jsonl or parquet; plain, or packed by gzip, bzip2 or xz.
+    """The rows of a user's table: csv (or tsv), json, jsonl or parquet; plain, or compressed with gzip, bzip2 or xz.
 
     Raises:
-        UsageError: It is no table of that format.
+        UsageError: It is not a table of that format.
     """
     if format == "parquet":
         yield from _parquet(path)
@@ -91,7 +91,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _csv(stream: BinaryIO, place: Place) -> Rows:
-    """The name (`.tsv`) or the header tells the delimiter; all lines of a TSV tell whether it is quoted."""
+    """The delimiter follows from the name (`.tsv`) or the header; all lines of a TSV decide whether it is quoted."""
     name = place.name.lower().removesuffix(".gz")
     options = CsvOptions("\t" if name.endswith((".tsv", ".tab")) else None, strict=True)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
@@ -104,7 +104,7 @@ def _csv(stream: BinaryIO, place: Place) -> Rows:
 
 
 def _json(stream: BinaryIO, place: Place) -> Rows:
-    """JSON as users have it: an array, one record, an object of records by id, or one around one array."""
+    """JSON in any common shape: an array, one record, an object of records by id, or an object with one array."""
     path = place.uri
     try:
         document = json.loads(stream.read().decode("utf-8-sig"), parse_constant=lambda _: None)
@@ -139,7 +139,7 @@ def _records(document: Any) -> Iterator[tuple[str | None, Any]]:
 
 
 def _has_media(record: dict[str, Any]) -> bool:
-    """Whether an object is one record, whose media is an object of bytes and path, rather than records by id."""
+    """Whether an object is one record with a media struct (bytes and path), rather than records by id."""
     media = {name for kind in (*MEDIA_KINDS, MEDIA) for name in (kind, *COMMON_NAMES.get(kind, ()))}
     return any(key.lower() in media and set(value) <= _MEDIA_STRUCT for key, value in record.items())
 
@@ -164,14 +164,14 @@ def candidates(
     known: Mapping[str, str] | None = None,
     peek: int = _PEEK_ROWS,
 ) -> CandidateStream:
-    """Candidates of rows, whatever format they came from; the rejections among them pass through.
+    """Candidates of rows of any format; rejections among the rows are passed on.
 
     Args:
         rows: Their media cells are paths, bytes, structs of both, `Blob`s, or lists of those.
-        file: Gives the folder where relative paths start, and the split and config that no row says itself.
-        columns: All of the columns, where the format knows them; else the first rows are looked at.
-        known: Column -> field as the format itself has it; a map of the user's goes first.
-        peek: How many rows are looked at; fewer where rows hold media.
+        file: Provides the base folder of relative paths, and the split and config for rows that have none.
+        columns: All columns, if the format knows them; else they are taken from the first rows.
+        known: Column -> field as defined by the format; a mapping by the user takes precedence.
+        peek: The number of rows to look at; smaller for formats whose rows contain media.
     """
     head: list[Row | Rejection] = []
     if columns is None:
@@ -180,13 +180,13 @@ def candidates(
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
         require_media(columns, mapped, table=str(file.path), held=_held(head))
-    maker = _Maker(file, context, columns, mapped, known or {})
+    maker = _CandidateMaker(file, context, columns, mapped, known or {})
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
 
 
 def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
-    """Column -> where in it bytes stand, of the columns that hold some."""
+    """Column -> path of the bytes inside it, for the columns that contain bytes."""
     held: dict[str, str] = {}
     for row in head:
         for column, value in row.values.items() if isinstance(row, Row) else ():
@@ -202,10 +202,10 @@ def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, con
 
 
 class Absences:
-    """Which files are not there: told at once where files before were not, or their folder is not.
+    """Detects missing files early: if the previous file or the folder of a file is missing.
 
-    A table whose media lies somewhere else would pay the way of a file into the store for every row. While files are
-    there, each is left to whoever reads it.
+    Otherwise a table with a wrong media folder would send every row through the costly path into the store. As long as
+    files exist, checking them is left to the code that reads them.
     """
 
     _REMEMBERED = 4096
@@ -215,7 +215,7 @@ class Absences:
         self._was_absent = False
 
     def has(self, path: str) -> bool:
-        """Whether there surely is no such file."""
+        """Whether the file is certainly missing."""
         folder = path.rpartition("/")[0]
         is_absent = self._folders.get(folder)
         if is_absent is None:
@@ -227,13 +227,13 @@ class Absences:
         if self._was_absent:
             self._was_absent = is_absent = _is_absent(path)
             return is_absent
-        # One look in passing, without leaving the way of those that are there.
+        # Only remember the result: this file still takes the normal path.
         self._was_absent = _is_absent(path)
         return False
 
 
 def _is_plain(path: str) -> bool:
-    """Whether a path is written as pathlib would write it."""
+    """Whether a path is in the form that pathlib would print."""
     return "//" not in path and "/./" not in path and not path.endswith(("/", "/."))
 
 
@@ -247,8 +247,8 @@ def _is_absent(path: str) -> bool:
     return False
 
 
-class _Maker:
-    """Makes candidates of rows; keeps the ids it made up, so that they stay unique in the file."""
+class _CandidateMaker:
+    """Turns rows into candidates; remembers generated ids to keep them unique in the file."""
 
     def __init__(
         self,
@@ -282,7 +282,7 @@ class _Maker:
             return error.rejection(row.where)
 
     def _learn(self, row: Row) -> None:
-        """Columns that a JSON file shows late get the fields that no earlier column has."""
+        """Map columns that first appear late in a JSON file to fields that no earlier column has."""
         late = [column for column in row.values if column not in self.columns]
         self.columns.update(late)
         taken = set(self.mapped.values())
@@ -291,10 +291,10 @@ class _Maker:
         self.mapped |= {column: field for column, field in found.items() if field not in taken}
 
     def _leave_out(self, column: str) -> None:
-        """Say once that a column of media is of no use to anyone."""
+        """Note once that a media column is skipped."""
         if column not in self.left_out:
             self.left_out.add(column)
-            self.note(f"column {column!r} holds media that no field takes: left out (--map {column}=audio takes it)")
+            self.note(f"column {column!r} contains media but is not mapped: skipped (to use it: --map {column}=audio)")
 
     def _candidate(self, row: Row) -> Candidate | Rejection:
         fields: dict[str, Any] = {}
@@ -338,7 +338,7 @@ class _Maker:
 
 
 def _discard(row: Row) -> None:
-    """Remove the temporary files that a row holds: nobody will take them."""
+    """Delete the temporary files of a row that will not be used."""
     for value in row.values.values():
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, Blob) and item.temporary and item.path is not None:

@@ -1,15 +1,15 @@
-"""Readers of training files: what other tools, and our own views, write for a trainer.
+"""Readers for training files, as written for trainers by other tools and by our own views.
 
-Each module reads one format, given as JSON Lines, a JSON array, CSV or Parquet, and has one function of interest:
-`reshape(columns)`, which takes the columns it knows from a row and gives a `Shape` back. `records.py` does the rest,
-the same way for all: columns that are called like a field of the sample fill that field, all others go to `extra`,
-`--map COLUMN=FIELD` names what is called otherwise, and a row that cannot be understood is rejected with its line.
+Each module reads one format, as JSON Lines, a JSON array, CSV or Parquet, and has one main function:
+`reshape(columns)`, which takes the columns it knows from a row and returns a `Shape`. `records.py` does the rest, the
+same way for all: columns named like a field of the sample fill that field, all others go to `extra`,
+`--map COLUMN=FIELD` maps columns with other names, and an invalid row is rejected with its line number.
 
-Nothing is guessed silently: where a row says two things at once (more tags than media, an answer that is also the
-rejected one) it is rejected with a reason code.
+Nothing is guessed silently: a contradictory row (more tags than media, an answer that is also the rejected one) is
+rejected with a reason code.
 
-    records.py        the loop they share; media, tags and what a row becomes
-    turns.py          conversations, whatever the spelling
+    records.py        the shared loop; media, tags, and the resulting candidate
+    turns.py          conversations in any common spelling
     preference.py     the rejected side of a pair
     msswift.py        MS-SWIFT
     conversation.py   ShareGPT, LLaMA-Factory, TRL

@@ -1,7 +1,7 @@
-"""`alpaca`: `instruction`, `input`, `output`, with `system`, `history` and media where there are any.
+"""`alpaca`: `instruction`, `input`, `output`, with optional `system`, `history` and media.
 
-Instruction and input are one turn, joined by a line break as the trainers do it. Rows of query and response are read
-the same way, and so is a pair of `chosen` and `rejected` in the place of the output.
+Instruction and input are one turn, joined by a newline as trainers do. Rows with query and response are read the same
+way, and so are `chosen` and `rejected` in place of the output.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _RESPONSES = ("output", "response", "completion", "answer", "target", "solution"
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises RowError where a row asks nothing (`no_prompt`)."""
+    """Reshape a row; raises RowError if it has no prompt (`no_prompt`)."""
     dialogue = Dialogue()
     dialogue.open_with(columns.take("system", "system", "system_prompt"))
-    for said, answered in _history(columns.take("history", "history")):
-        dialogue.say("user", said)
-        dialogue.say("assistant", answered)
-    asked = [text for name in ("instruction", "input") if (text := as_text(columns.take(name, name)))]
-    query = "\n".join(asked) or as_text(columns.take("question", *_QUERIES))
+    for question, answer in _history(columns.take("history", "history")):
+        dialogue.say("user", question)
+        dialogue.say("assistant", answer)
+    prompts = [text for name in ("instruction", "input") if (text := as_text(columns.take(name, name)))]
+    query = "\n".join(prompts) or as_text(columns.take("question", *_QUERIES))
     if query is None:
         raise bad_cell("instruction", query, "an instruction, an input or a query", reason="no_prompt")
     dialogue.say("user", query)
@@ -38,13 +38,13 @@ def reshape(columns: Columns) -> Shape:
 
 
 class AlpacaReader(RecordsReader):
-    """One row, one sample."""
+    """One sample per row."""
 
     reshape = staticmethod(reshape)
 
 
 def _response(columns: Columns) -> str | None:
-    """The answer; the first of several, while all of them are kept in `extra`."""
+    """The answer, or the first of several; all of them are kept in `extra`."""
     value = columns.take("answer", "chosen", *_RESPONSES)
     if isinstance(value, list):
         columns.left["answers"] = value

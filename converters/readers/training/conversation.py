@@ -1,7 +1,7 @@
-"""`conversation`: ShareGPT-like rows, `conversations` of `from` and `value`, with media in columns beside it.
+"""`conversation`: ShareGPT-like rows, `conversations` of `from` and `value`, with media in other columns.
 
 Also read: the inline form of the phoneme scripts, `<audio>/abs/path.wav</audio>text`; LLaMA-Factory's `chosen` and
-`rejected` messages; TRL's `prompt` with `completion`, or with `chosen` and `rejected`, or those two alone.
+`rejected` messages; TRL's `prompt` with `completion`, or with `chosen` and `rejected`, or `chosen` and `rejected` only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PROMPTS = ("conversations", "conversation", "messages", "dialogue", "dialog", "
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises RowError where a row is no conversation, or a pair that does not belong together."""
+    """Reshape a row; raises RowError if it is not a conversation, or a pair whose sides do not match."""
     value = columns.take("messages", *_PROMPTS)
     chosen, rejected = columns.take("chosen", "chosen"), columns.take("rejected", "rejected", "rejected_response")
     if value is None and not _is_whole(chosen):
@@ -29,32 +29,32 @@ def reshape(columns: Columns) -> Shape:
     if completion is not None:
         _answer(dialogue, completion)
     if _is_whole(rejected):
-        said: str | None = rejected_of(dialogue, _dialogue("rejected", rejected), "rejected")
+        answer: str | None = rejected_of(dialogue, _dialogue("rejected", rejected), "rejected")
     else:
-        said = answer_text("rejected", rejected)
-    return conversation_shape(columns, dialogue, pair_fields(dialogue, said))
+        answer = answer_text("rejected", rejected)
+    return conversation_shape(columns, dialogue, pair_fields(dialogue, answer))
 
 
 class ConversationReader(RecordsReader):
-    """One row, one sample."""
+    """One sample per row."""
 
     reshape = staticmethod(reshape)
 
 
 def _dialogue(column: str, value: Any) -> Dialogue:
-    """A prompt that is but a text is the first turn of a conversation."""
+    """The conversation in a cell; a prompt that is plain text is its first turn."""
     if isinstance(value, str) and not value.lstrip().startswith(("[", "{")):
         value = [{"role": "user", "content": value}]
     return read_dialogue(column, value, inline=True)
 
 
 def _is_whole(side: Any) -> bool:
-    """Whether one side of a pair is a conversation of its own, prompt included."""
+    """Whether one side of a pair is a whole conversation, including the prompt."""
     return isinstance(side, list) and len(side) > 1
 
 
 def _answer(dialogue: Dialogue, side: Any) -> None:
-    """The chosen side as the answer that the conversation ends in."""
+    """Use the chosen side as the last answer of the conversation."""
     if _is_whole(side):
         whole = _dialogue("chosen", side)
         text = last_answer("chosen", whole)
@@ -63,4 +63,4 @@ def _answer(dialogue: Dialogue, side: Any) -> None:
     if dialogue.roles[-1:] != ["assistant"]:
         dialogue.say("assistant", text)
     elif dialogue.messages[-1]["content"] != text:
-        raise bad_cell("chosen", text, "the answer that the conversation ends in", reason="two_answers")
+        raise bad_cell("chosen", text, "the last answer of the conversation", reason="two_answers")

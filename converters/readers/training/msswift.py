@@ -1,8 +1,8 @@
-"""`msswift`: `messages` with `images`, `videos`, `audios`; rows of SFT, GRPO (`solution`) and preference pairs.
+"""`msswift`: `messages` with `images`, `videos`, `audios`; SFT, GRPO (`solution`) and preference rows.
 
-The conversation is kept as it is in `messages`, the solution of a GRPO row as the last answer; a single exchange also
-gives `question`, `choices`, `reasoning` and `answer`. `rejected_response` and `rejected_messages` give `chosen` and
-`rejected`. Rows of query and response and of Alpaca, which MS-SWIFT takes too, are read as `alpaca` reads them.
+The conversation is kept unchanged in `messages`, the solution of a GRPO row as the last answer; a single exchange also
+sets `question`, `choices`, `reasoning` and `answer`. `rejected_response` and `rejected_messages` set `chosen` and
+`rejected`. Query/response and Alpaca rows, which MS-SWIFT also accepts, are read like `alpaca`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONVERSATIONS = ("messages", "conversations", "conversation")
 
 
 def reshape(columns: Columns) -> Shape:
-    """A row as MS-SWIFT reads it, but with nothing dropped or replaced on the way."""
+    """Reshape a row as MS-SWIFT reads it, but without dropping or replacing anything."""
     value = columns.take("messages", *CONVERSATIONS)
     if value is None:
         return alpaca.reshape(columns)
@@ -33,13 +33,13 @@ def reshape(columns: Columns) -> Shape:
 
 
 class MsSwiftReader(RecordsReader):
-    """One row, one sample."""
+    """One sample per row."""
 
     reshape = staticmethod(reshape)
 
 
 def _solution_fields(columns: Columns, dialogue: Dialogue) -> dict[str, Any]:
-    """The solution of a GRPO row as the answer, and as the last turn of a conversation that only asks."""
+    """The solution of a GRPO row as the answer, or as the last turn of a conversation that has no answer."""
     solution = as_text(columns.take("answer", "solution"))
     if solution is None:
         return {}

@@ -1,7 +1,7 @@
-"""`qa`: a question and its answer a row, with options to choose from and media where there are any.
+"""`qa`: one question and its answer per row, with optional choices and media.
 
-An answer that is the number or the letter of an option is that option's text; the key itself is kept in `extra` as
-`answer_key`. Columns that are called otherwise are named by `--map COLUMN=question` and the like.
+An answer given as the number or letter of a choice is replaced by that choice's text; the original is kept in `extra`
+as `answer_key`. Columns with other names are mapped by `--map COLUMN=question` and the like.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHOICES = ("choices", "options", "multi_choice", "candidates")
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises RowError where a row asks nothing (`no_question`), or its answer is no option (`bad_answer`)."""
+    """Reshape a row; raises RowError without a question (`no_question`), or if no choice matches (`bad_answer`)."""
     question = as_text(columns.take("question", *_QUESTIONS))
     if question is None:
         raise bad_cell("question", question, "a question", reason="no_question")
@@ -41,13 +41,13 @@ def reshape(columns: Columns) -> Shape:
 
 
 class QaReader(RecordsReader):
-    """One row, one sample."""
+    """One sample per row."""
 
     reshape = staticmethod(reshape)
 
 
 def _choices(value: Any) -> list[str] | None:
-    """Options as a list: those of an object (`{"A": "dog", "B": "cat"}`) in its order."""
+    """The choices as a list; those of an object (`{"A": "dog", "B": "cat"}`) in its order."""
     if value is None:
         return None
     texts = list(value.values()) if isinstance(value, dict) else typed("choices", "choices", value)
@@ -55,7 +55,7 @@ def _choices(value: Any) -> list[str] | None:
 
 
 def _chosen(given: Any, choices: list[str] | None) -> str | None:
-    """The answer as text: the option that a number or a letter names."""
+    """The answer as text; a number or letter is replaced by the choice it refers to."""
     text = as_text(given)
     if text is None or not choices or text in choices:
         return text

@@ -1,4 +1,4 @@
-"""The loop that all training formats share: open the file, take the columns of every row, make a candidate of it."""
+"""The loop that all training formats share: open the file, take the columns of every row, build a candidate."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ MEDIA_NAMES: Mapping[str, tuple[str, ...]] = {
     kind: (f"{kind}s", kind, f"{kind}_abs_path", f"{kind}_path", f"{kind}_paths", f"{kind}_filepath", f"{kind}_file")
     for kind in MEDIA_KINDS
 }
-"""Columns that hold media of a kind, in order of preference."""
+"""Names of columns with media of a kind, in order of preference."""
 
 PLAIN_FIELDS = (
     "task", "text", "translation", "language", "target_language", "speaker", "start_s", "end_s", "question", "answer",
     "reasoning", "choices", "captions", "labels", "words", "phones", "license",
 )  # fmt: skip
-"""Fields that a column of just that name fills, in any of the formats."""
+"""Fields that a column of exactly that name fills, in all formats."""
 
 _PEEK_ROWS = 200
 
 
 @dataclass(slots=True)
 class Shape:
-    """What a format found in a row.
+    """The content of a row as found by a format.
 
     Attributes:
-        fields: Columns of the sample; they go before columns of the same name.
-        media: Kind, and what the row holds for it, in tag order; on top of the columns of media.
-        extra: Kept beside the columns that nobody took.
-        name: An id for a row without one; made unique where it repeats.
+        fields: Columns of the sample; they take precedence over columns of the same name.
+        media: Pairs of kind and value, in tag order; in addition to the media columns.
+        extra: Goes to `extra`, in addition to the columns that were not taken.
+        name: An id for a row without one; made unique if it repeats.
     """
 
     fields: dict[str, Any] = field(default_factory=dict)
@@ -63,16 +63,16 @@ class Shape:
 
 
 class Columns:
-    """The columns of one row, taken one by one; what is left at the end goes to `extra`."""
+    """The columns of one row, taken one by one; the remaining ones go to `extra`."""
 
     def __init__(self, values: Mapping[str, Any], given: Mapping[str, str]) -> None:
         self.left = dict(values)
         self._given = given
 
     def take(self, field: str, *names: str) -> Any:
-        """The value for a field: of the column that the user named for it, else of the first of `names` that has one.
+        """Take the value of a field, from the column that the user mapped to it or the first of `names` with a value.
 
-        Names whose cell is null are taken too; a second column with a value stays.
+        Columns before it whose cell is null are removed too; a second column with a value stays.
         """
         if self._given:
             names = (*(column for column, meant in self._given.items() if meant == field), *names)
@@ -85,7 +85,7 @@ class Columns:
         return None
 
     def media(self, kind: str) -> Any:
-        """What the row holds for a kind: a path, bytes, or a list of them."""
+        """The media of a kind in the row: a path, bytes, or a list of them."""
         return self.take(kind, *MEDIA_NAMES[kind])
 
     def has(self, *names: str) -> bool:
@@ -94,19 +94,19 @@ class Columns:
 
 
 def conversation_shape(columns: Columns, dialogue: Dialogue, fields: dict[str, Any]) -> Shape:
-    """The shape of a row that is a conversation, once its tags fit its media."""
+    """The shape of a conversation row, after matching its tags to its media."""
     held = {kind: counted(columns, kind) for kind in MEDIA_KINDS}
     own = {kind: sum(found == kind for found, _ in dialogue.media) for kind in MEDIA_KINDS}
     both = [kind for kind in MEDIA_KINDS if held[kind] and own[kind]]
     if both:
-        raise bad_cell("messages", both[0], "media in the contents or in a column, not in both", reason="media_twice")
+        raise bad_cell("messages", both[0], "media in the messages or in a column, not in both", reason="media_twice")
     fit_tags("messages", dialogue, {kind: held[kind] + own[kind] for kind in MEDIA_KINDS})
     fields = {"messages": dialogue.messages, **exchange_fields(dialogue.messages), **fields}
     return Shape(fields, dialogue.media, dialogue.extra())
 
 
 def counted(columns: Columns, kind: str) -> int:
-    """How many media of a kind the columns of a row hold; nulls among them count for nothing."""
+    """The number of media of a kind in the columns of a row, not counting nulls."""
     value = columns.media(kind)
     items = [item for item in value if item is not None] if isinstance(value, list) else [value] if value else []
     columns.left[MEDIA_NAMES[kind][0]] = items or None
@@ -117,25 +117,25 @@ Reshape = Callable[[Columns], Shape]
 
 
 class RecordsReader(Reader):
-    """One row, one sample: candidates in the order of the file; a row that cannot be understood is a `Rejection`."""
+    """One sample per row: candidates in file order; an invalid row becomes a `Rejection`."""
 
     @staticmethod
     @abstractmethod
     def reshape(columns: Columns) -> Shape:
-        """Take the columns that the format knows; raises RowError where they make no sample."""
+        """Take the columns that the format knows; raises RowError if they do not form a sample."""
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         for file in files:
             if isinstance(file, Rejection):
                 yield file
             elif file.path is None:
-                raise UsageError(f"{file.uri}: training files are read from files of their own, not from an archive.")
+                raise UsageError(f"{file.uri}: training data must be a separate file, not a member of an archive.")
             else:
                 yield from _read_file(file, file.path, context, self.reshape)
 
 
 def open_rows(path: Path) -> Rows:
-    """Rows of JSON Lines, a JSON array or object, CSV or Parquet: by the suffix, then by how the file starts."""
+    """Rows of JSON Lines, a JSON array or object, CSV or Parquet, detected by the suffix, then by the first line."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return read_table(path, "parquet")
@@ -173,7 +173,7 @@ def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape
 
 
 def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
-    """Column -> field as the user says, checked against the first rows."""
+    """Column -> field as given by the user, checked against the first rows."""
     given = context.column_fields
     columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     for column, meant in given.items():
@@ -218,9 +218,9 @@ def _media(given: Iterable[tuple[str, Any]], folder: Path) -> Iterator[tuple[str
 
 
 def _modality(stated: Any, kinds: set[str]) -> tuple[str | None, Any]:
-    """The modality that the media allows, and what the row stated instead where that is another.
+    """The modality of the row if its media allows it, else null and the modality that the row stated.
 
-    Null leaves it to the probe.
+    Null leaves the modality to probing.
     """
     video, audio = "video" in kinds, "audio" in kinds
     allowed = {"audio": audio and not video, "video": video and not audio, "mixed": video}

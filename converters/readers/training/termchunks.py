@@ -1,9 +1,9 @@
-"""`termchunks`: speech cut around terms, as the term-level retrieval scripts write it, and what they cut it from.
+"""`termchunks`: speech cut around terms, as written by the term-level retrieval scripts, and its source utterances.
 
-A chunk has `term_chunk_audio`, `term_chunk_text` and `term_chunk_audio_ground_truth_terms`; a sample to cut from has
-`audio`, `text` and `ground_truth_term`. Either becomes a sample with the terms for `labels` and the task
-`term_retrieval`; a chunk without terms (`is_no_term_chunk`) has no labels. All times stay in `extra`, as they are: they
-are measured from the utterance's start and from the recording's, not from the chunk's.
+A chunk has `term_chunk_audio`, `term_chunk_text` and `term_chunk_audio_ground_truth_terms`; a source utterance has
+`audio`, `text` and `ground_truth_term`. Either becomes a sample with the terms as `labels` and the task
+`term_retrieval`; a chunk without terms (`is_no_term_chunk`) has no labels. All times are kept unchanged in `extra`:
+they are relative to the start of the utterance or the recording, not of the chunk.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _TERMS = ("term_chunk_audio_ground_truth_terms", "ground_truth_term", "ground_tr
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises RowError where a row has no audio (`no_media`) or says both that it has terms and that it has none."""
+    """Reshape a row; raises RowError if it has no audio (`no_media`), or has terms but is marked as having none."""
     audio = columns.take("audio", "term_chunk_audio", "audio", "audio_path")
     if not isinstance(audio, str):
         raise bad_cell("term_chunk_audio", audio, "a path", reason="no_media")
     text = as_text(columns.take("text", "term_chunk_text", "text", "src_text"))
     terms = typed("labels", "terms", columns.take("labels", *_TERMS)) or None
     if terms and columns.left.get("is_no_term_chunk") is True:
-        raise bad_cell("is_no_term_chunk", terms, "no terms in a chunk without terms", reason="bad_value")
+        raise bad_cell("is_no_term_chunk", terms, "no terms in a chunk marked as having none", reason="bad_value")
     fields: dict[str, Any] = {"text": text, "labels": terms, "task": as_text(columns.take("task", "task")) or TASK}
     fields["language"] = as_text(columns.take("language", "language", "src_lang"))
-    # A segment's id repeats with each of its terms; the name of the chunk's file does not.
+    # The segment id repeats for each of its terms; the file name of the chunk does not.
     return Shape(fields, [("audio", audio)], name=PurePosixPath(audio).stem or None)
 
 
 class TermChunksReader(RecordsReader):
-    """One chunk, one sample."""
+    """One sample per chunk."""
 
     reshape = staticmethod(reshape)

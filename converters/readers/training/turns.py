@@ -1,8 +1,8 @@
-"""Conversations as they lie in files, whatever the spelling, as `messages` with media tags.
+"""Read conversations in any common spelling as `messages` with media tags.
 
-Understood are `role`/`content` and `from`/`value`, the role names of ShareGPT, OpenAI and MS-SWIFT, pairs of `human`
-and `assistant`, lists of content parts, and the inline form `<audio>/path.wav</audio>text`. In `messages` every medium
-is a tag, `<audio>`, `<video>` or `<image>`; the media themselves are listed in the order of the tags.
+Supported are `role`/`content` and `from`/`value`, the role names of ShareGPT, OpenAI and MS-SWIFT, pairs of `human`
+and `assistant`, lists of content parts, and the inline form `<audio>/path.wav</audio>text`. In `messages` each media
+item is a tag, `<audio>`, `<video>` or `<image>`; the media themselves are listed in the order of the tags.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROLES: Mapping[str, str] = {
     **dict.fromkeys(("tool_response", "tool-response", "function_response", "function-response"), "tool_response"),
     **dict.fromkeys(("observation", "observations", "tool"), "tool_response"),
 }
-"""Spelling -> the role as samples have it."""
+"""Spelling -> the role as stored in samples."""
 
 TAG = re.compile("<(image|video|audio)>")
 _INLINE = re.compile(r"<(image|video|audio)>([^<>\n]+)</\1>")
@@ -37,7 +37,7 @@ _PART_KEYS = ("url", "path", "file")
 
 @dataclass(slots=True)
 class Dialogue:
-    """A conversation: its messages, the media that their own text named, and further keys of messages."""
+    """A conversation: its messages, the media named in their text, and further keys of the messages."""
 
     messages: list[dict[str, str]] = field(default_factory=list)
     media: list[tuple[str, Any]] = field(default_factory=list)
@@ -53,24 +53,24 @@ class Dialogue:
         self.further.append({})
 
     def open_with(self, system: Any) -> None:
-        """Put a system turn first where the row names one and the conversation has none."""
+        """Insert a system turn at the start, if the row has one and the conversation does not."""
         if isinstance(system, str) and system and self.roles[:1] != ["system"]:
             self.messages.insert(0, {"role": "system", "content": system})
             self.further.insert(0, {})
 
     def extra(self) -> dict[str, Any]:
-        """Keys of messages beside role and content (`loss`, `name` ...), one object a message, where there are any."""
+        """Keys of messages other than role and content (`loss`, `name` ...), one object per message; empty if none."""
         return {"message_keys": self.further} if any(self.further) else {}
 
 
 def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
-    """The conversation of a cell.
+    """Read the conversation in a cell.
 
     Args:
-        inline: Whether `<audio>/path.wav</audio>` names a medium.
+        inline: Whether `<audio>/path.wav</audio>` refers to media.
 
     Raises:
-        RowError: It is none: reason `no_messages`, `bad_messages`, `unknown_role` or `null_content`.
+        RowError: It is invalid: reason `no_messages`, `bad_messages`, `unknown_role` or `null_content`.
     """
     turns = _parsed(column, value)
     if not isinstance(turns, list) or not turns:
@@ -82,7 +82,7 @@ def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
 
 
 def _parsed(column: str, value: Any) -> Any:
-    """A conversation that was written as text, in JSON or as Python prints it."""
+    """Parse a conversation written as text, in JSON or as a Python literal."""
     if not isinstance(value, str):
         return value
     try:
@@ -96,7 +96,7 @@ def _parsed(column: str, value: Any) -> Any:
 
 
 def _from_pairs(turns: list[Any]) -> list[Any]:
-    """ShareGPT pairs `{human: ..., assistant: ...}` as turns; anything else as it is."""
+    """Convert ShareGPT pairs `{human: ..., assistant: ...}` to turns; anything else is unchanged."""
     if not all(isinstance(turn, Mapping) and not {"role", "from", "content", "value"} & set(turn) for turn in turns):
         return turns
     return [{"role": role, "content": text} for pair in turns for role, text in pair.items()]
@@ -104,7 +104,7 @@ def _from_pairs(turns: list[Any]) -> list[Any]:
 
 def _add(dialogue: Dialogue, column: str, turn: Any, *, inline: bool) -> None:
     if not isinstance(turn, Mapping):
-        raise bad_cell(column, turn, "messages of role and content", reason="bad_messages")
+        raise bad_cell(column, turn, "messages with role and content", reason="bad_messages")
     role_key = "role" if "role" in turn else "from"
     content_key = "content" if "content" in turn else "value"
     role = ROLES.get(str(turn.get(role_key)).lower())
@@ -121,13 +121,13 @@ def _add(dialogue: Dialogue, column: str, turn: Any, *, inline: bool) -> None:
 
 
 def _text(dialogue: Dialogue, column: str, content: Any, *, inline: bool) -> str:
-    """A content as text with tags; its media go to the dialogue."""
+    """The content of a message as text with tags; its media are added to the dialogue."""
     if content is None:
         return ""
     if isinstance(content, list):
         return "".join(_part(dialogue, column, part) for part in content)
     if not isinstance(content, str):
-        raise bad_cell(column, content, "a content of text or of parts", reason="bad_messages")
+        raise bad_cell(column, content, "content as text or a list of parts", reason="bad_messages")
     if not inline:
         return content
     dialogue.media += [(kind, path.strip()) for kind, path in _INLINE.findall(content)]
@@ -135,7 +135,7 @@ def _text(dialogue: Dialogue, column: str, content: Any, *, inline: bool) -> str
 
 
 def _part(dialogue: Dialogue, column: str, part: Any) -> str:
-    """A part of a content: text, or a medium under the name of its kind or as its URL or path."""
+    """A content part: text, or media under the name of its kind or as its URL or path."""
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping):
@@ -155,9 +155,9 @@ def _part(dialogue: Dialogue, column: str, part: Any) -> str:
 
 
 def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
-    """Make as many tags as there are media, as MS-SWIFT would: those that are missing go before the first turn.
+    """Make the number of tags match the media, as MS-SWIFT does: missing tags are put at the start of the first turn.
 
-    A conversation without any tag is left alone: views put them where their format wants them.
+    A conversation without any tags is left unchanged: views insert them where their format requires.
 
     Raises:
         RowError: There are more tags than media (`tag_without_media`): part of the question is missing.
@@ -168,7 +168,7 @@ def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
         tags = texts.count(f"<{kind}>")
         if tags > media.get(kind, 0):
             raise bad_cell(
-                column, texts, f"{media.get(kind, 0)} <{kind}>, one for every medium", reason="tag_without_media"
+                column, texts, f"{media.get(kind, 0)} <{kind}>, one per media file", reason="tag_without_media"
             )
         missing += f"<{kind}>" * (media.get(kind, 0) - tags)
     if missing and TAG.search(texts):
@@ -177,7 +177,7 @@ def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
 
 
 def exchange_fields(messages: Iterable[Mapping[str, str]]) -> dict[str, Any]:
-    """Question, choices, reasoning and answer of a conversation that is a single exchange; else nothing."""
+    """Question, choices, reasoning and answer of a single exchange; empty for a longer conversation."""
     turns = [message for message in messages if message["role"] != "system"]
     if [turn["role"] for turn in turns] not in (["user", "assistant"], ["user"]):
         return {}
@@ -187,7 +187,7 @@ def exchange_fields(messages: Iterable[Mapping[str, str]]) -> dict[str, Any]:
 
 
 def answer_fields(text: str) -> dict[str, str | None]:
-    """An answer, and the reasoning before it where that stands in `<think>` tags."""
+    """An answer, and the reasoning before it if that is in `<think>` tags."""
     thought = _THINK.fullmatch(text)
     if thought is None:
         return {"answer": text or None}
@@ -195,7 +195,7 @@ def answer_fields(text: str) -> dict[str, str | None]:
 
 
 def split_choices(question: str) -> tuple[str, list[str] | None]:
-    """A question as our own prompts write it: what is asked, and the options to choose from."""
+    """Split a question as our own prompts write it into the question itself and its choices."""
     for introduction in choice_introductions():
         asked, found, listed = question.rpartition(f"{introduction}\n- ")
         if found and "\n\n" not in listed:

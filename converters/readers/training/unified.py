@@ -1,7 +1,7 @@
-"""`unified`: `{"id", "text", "audio", "video", "modality"}`, as REAP-OMNI's scripts and our own view write it.
+"""`unified`: `{"id", "text", "audio", "video", "modality"}`, as written by REAP-OMNI's scripts and our own view.
 
-The modality of a row that states another than its media allows (the old scripts wrote `mixed` for whatever they were
-not told) is that of its media; what it stated is kept in `extra` as `stated_modality`. `NaN` is null.
+If a row states a modality that its media does not allow (the old scripts wrote `mixed` by default), the modality
+follows from the media, and the stated one is kept in `extra` as `stated_modality`. `NaN` is null.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from .records import Columns, RecordsReader, Shape
 
 
 def reshape(columns: Columns) -> Shape:
-    """Raises RowError for a conversation: that is another format."""
+    """Reshape a row; raises RowError for a conversation, which is another format."""
     if columns.has("messages", "conversations"):
         raise bad_cell("messages", "a conversation", "a unified row; read it as msswift", reason="other_format")
     return Shape()
 
 
 class UnifiedReader(RecordsReader):
-    """One row, one sample."""
+    """One sample per row."""
 
     reshape = staticmethod(reshape)

@@ -232,7 +232,7 @@ def test_a_folder_with_nothing_of_the_corpus_is_told(tmp_path: Path) -> None:
         with pytest.raises(TriptychError) as told:
             pull(cards, tmp_path / "store", from_path=tmp_path / given)
         assert "found no files of sounds" in told.value.message
-        assert "no file like {split}.csv came" in told.value.message
+        assert "no file matches {split}.csv" in told.value.message
         assert told.value.exit_code == 2
 
 

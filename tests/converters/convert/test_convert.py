@@ -317,7 +317,7 @@ def test_a_file_that_is_there_is_kept_without_force_and_through_a_failure(here: 
         (["unified", "in.jsonl", "out.jsonl", "--task", "dance"], "no task 'dance'"),
         (["unified", "in.jsonl", "out.jsonl", "--to", "nowhere"], "no view 'nowhere'"),
         (["unified", "in.jsonl", "out.jsonl", "--modality", "smell"], "--modality 'smell'"),
-        (["unified", "in.jsonl", "out.jsonl", "--set", "colour=red"], "no field"),
+        (["unified", "in.jsonl", "out.jsonl", "--set", "colour=red"], "'colour' is not a field"),
         (["unified", "in.jsonl", "out.jsonl", "--set", "audio=a.wav"], "differs from row to row"),
         (["unified", "in.jsonl", "in.jsonl/out.jsonl"], "is no folder"),
         (["unified", "in.jsonl", "."], "is a folder"),

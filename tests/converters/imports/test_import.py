@@ -127,7 +127,7 @@ def test_a_folder_takes_texts_by_stem_and_names_what_it_passed_over(clips: Path,
         "mine/all/0": "hello", "mine/all/1.flac": None, "mine/all/1.wav": None, "mine/all/3": None, "mine/all/4": None,
     }  # fmt: skip
     assert reasons(clips) == {"2.flac": "not_utf8", "broken": "not_media"}
-    assert sorted(done.notes) == ["1 .txt without a media file of that stem", "no media: 1 .pdf"]
+    assert sorted(done.notes) == ["1 .txt without a media file of the same stem", "not media: 1 .pdf"]
 
 
 # ---- which column is what
@@ -197,9 +197,9 @@ def test_rows_without_media_are_taken_when_said_so(clips: Path) -> None:
     ("options", "message", "hint"),
     [
         ({"columns": {"adio": "audio"}}, "no column 'adio'. Columns: id, audio, text", "--map audio="),
-        ({"columns": {"text": "txet"}}, "'txet' is no field", "text"),
+        ({"columns": {"text": "txet"}}, "'txet' is not a field", "text"),
         ({"columns": {"text": "id", "id": "id"}}, "two columns", ""),
-        ({"values": {"langage": "en"}}, "'langage' is no field", "language"),
+        ({"values": {"langage": "en"}}, "'langage' is not a field", "language"),
         ({"values": {"panel": "S9"}}, "panels are S1, S2, S3", ""),
         ({"values": {"audio": "x.wav"}}, "differs from row to row", ""),
         ({"on_conflict": "overwrite"}, "takes reject or update, not 'overwrite'", ""),
@@ -309,7 +309,7 @@ def test_csv_lines_that_are_no_rows_are_counted_by_reason(clips: Path) -> None:
     ("format", "name", "content", "message"),
     [
         ("csv", "empty.csv", b"", "is empty"),
-        ("csv", "twice.csv", b"id,audio,id\n", "stand twice"),
+        ("csv", "twice.csv", b"id,audio,id\n", "duplicate column name"),
         ("csv", "utf16.csv", "id,audio\na,wav/0.flac".encode("utf-16"), "not UTF-8"),
         ("json", "cut.json", b'[{"id": 1}', "line 1"),
         ("json", "lines.json", b'{"id": 1}\n{"id": 2}\n', "Extra data"),
@@ -351,7 +351,7 @@ def test_an_empty_table_is_no_error_but_says_so(clips: Path) -> None:
     for format, name, content in [("csv", "h.csv", "id,audio\n"), ("json", "e.json", "[]"), ("jsonl", "e.jsonl", "")]:
         done = load(format, write(clips, name, content))
         assert done.account.candidates == 0
-        assert "holds no rows" in done.notes[0]
+        assert "contains no rows" in done.notes[0]
 
 
 def test_rows_whose_media_is_not_there_are_rejected_as_those_between_ones_that_are(clips: Path) -> None:

@@ -119,7 +119,7 @@ def test_the_alignment_of_a_recording_is_shared_out_to_its_spans(place: Path) ->
     (place / "aligned/long.TextGrid").write_text(long_form(tiers, 2.0))
     done = load("textgrid", place / "aligned", place)
     assert aligned(place) == {"long-a": [("left", 0.1, 0.5), ("edge", 0.9, 1.05)], "long-b": [("right", 1.2, 1.9)]}
-    assert done.notes == ["1 intervals lie in no sample's span; left out"]
+    assert done.notes == ["1 intervals are outside the span of every sample; skipped"]
 
 
 def test_an_utterances_own_alignment_counts_from_its_start(place: Path) -> None:
@@ -140,7 +140,7 @@ def test_ctm_lines_belong_together_wherever_they_stand(place: Path) -> None:
         "u1": [("one", 0.1, 0.3), ("two", 0.5, 0.7), ("three", 0.6, 0.8)],
         "long-a": [("left", 0.1, 0.3)], "long-b": [("right", 1.5, 1.7)],
     }  # fmt: skip
-    assert done.notes == ["1 alignments have intervals that overlap; kept as they are"]
+    assert done.notes == ["1 alignments have overlapping intervals; kept as they are"]
 
 
 def test_tiers_of_other_names_are_chosen(place: Path) -> None:
@@ -194,7 +194,7 @@ def test_it_needs_samples_to_align_and_takes_no_options_of_tables(place: Path) -
     with pytest.raises(UsageError, match="no samples to align"):
         triptych.import_data("textgrid", place / "aligned", name="other", store=place / "store")
     for options in ({"values": {"task": "asr"}}, {"link": True}, {"columns": {"a": "text"}}):
-        with pytest.raises(UsageError, match="import textgrid takes no"):
+        with pytest.raises(UsageError, match="import textgrid does not take"):
             load("textgrid", place / "aligned", place, **options)
     done = cli("import", "textgrid", place / "aligned", "--name", "mine", "--store", place / "nowhere")
     assert done.returncode == 2

@@ -69,7 +69,7 @@ def test_segments_are_spans_and_a_whole_recording_is_none(data: Path) -> None:
         {"id": "mine/all/a-3", "start_s": 1.5, "end_s": None, "rec": "a", "channel": "A"},
         {"id": "mine/all/b-1", "start_s": None, "end_s": None, "rec": "b", "channel": "B"},
     ]
-    assert done.notes == ["1 recordings of wav.scp have no segment"]
+    assert done.notes == ["1 recordings in wav.scp have no segment"]
 
 
 def test_utterances_without_a_line_of_text_go_unless_there_is_no_text_at_all(data: Path) -> None:

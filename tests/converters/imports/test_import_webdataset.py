@@ -70,7 +70,7 @@ def test_members_of_one_key_are_one_sample(tmp_path: Path, store_path: Path, ton
         ],
     )
     done = load(path, store_path, values={"split": "train"})
-    assert done.notes == ["members passed over: 1 .npy"]
+    assert done.notes == ["members skipped: 1 .npy"]
     assert rows(store_path, "id, text, language, speaker, extra, len(more_media) more, source") == [
         {"id": "mine/train/audio/0001", "text": "hello", "language": "en", "speaker": "s1", "more": None,
          "extra": {"room": "7", "text": "not this", "json.audio": "/etc/passwd", "id": "x"}, "source": path.as_uri()},
@@ -91,7 +91,7 @@ def test_classes_are_labels_by_name_only(tmp_path: Path, store_path: Path, tone:
     done = load(path, store_path, classes=tmp_path / "names.txt", on_conflict="update")
     assert rows(store_path, "labels")[0] == {"labels": ["cat"]}
     assert done.account.rejected == {"bad_value": 1}
-    with pytest.raises(UsageError, match="takes no --classes"):
+    with pytest.raises(UsageError, match="does not take --classes"):
         triptych.import_data("csv", tmp_path / "names.txt", name="x", store=store_path, classes=tmp_path / "names.txt")
 
 

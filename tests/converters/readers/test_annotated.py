@@ -81,7 +81,7 @@ def test_the_card_may_pass_over_extra_and_missing_media_with_a_count() -> None:
     options = {**BASIC, "extra_media": "ignore", "missing_media": "ignore"}
     files = Stream({"rows.csv": "path,sentence\nb.wav,two\n", "clips/x.wav": b"X", "clips/y.wav": b"Y"})
     assert read("annotated", files, options, note=notes.append) == ([], [])
-    assert notes == ["2 media files without a row were passed over", "1 rows without media were passed over"]
+    assert notes == ["2 media files without a row were skipped", "1 rows without media were skipped"]
 
 
 def test_files_that_are_neither_table_nor_media_are_never_opened() -> None:
@@ -589,12 +589,12 @@ def test_a_column_that_the_table_lacks_is_told_with_those_it_has() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"colums": {}}, "no option colums"),
-        ({"tables": [{"file": "x.csv", "seperator": ";"}]}, "no option seperator"),
-        ({"columns": {"txt": "a"}}, "txt is no field"),
-        ({"columns": {"text": {"column": "a", "shout": True}}}, "`shout` is no operation"),
+        ({"colums": {}}, "unknown option colums"),
+        ({"tables": [{"file": "x.csv", "seperator": ";"}]}, "unknown option seperator"),
+        ({"columns": {"txt": "a"}}, "txt is not a field"),
+        ({"columns": {"text": {"column": "a", "shout": True}}}, "no column operation `shout`"),
         ({"id": "{path|shout}"}, "no .shout"),
-        ({"media": {"smell": "{path}"}}, "smell is no kind"),
+        ({"media": {"smell": "{path}"}}, "smell is not a kind"),
         ({"extra_media": "drop"}, "reject or ignore"),
     ],
 )

@@ -175,7 +175,7 @@ def test_a_column_that_is_not_there_is_told_unless_the_card_calls_it_optional() 
 
 
 def test_a_mapping_without_an_id_is_refused() -> None:
-    with pytest.raises(UsageError, match="which column is the id"):
+    with pytest.raises(UsageError, match="must define the `id` column"):
         read("columns", Stream({}), {"text": "text"})
 
 

@@ -93,7 +93,7 @@ def test_two_packages_with_one_name_are_refused(installed: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[triptych.readers]\nlines = other:Reader\n")
-    with pytest.raises(UsageError, match=r"Several packages bring a reader 'lines': .*lines-plugin.*other"):
+    with pytest.raises(UsageError, match=r"Several packages provide a reader 'lines': .*lines-plugin.*other"):
         get_reader("lines")
 
 
@@ -107,5 +107,5 @@ def test_options_that_a_reader_does_not_have_are_refused() -> None:
     for name in ("timit", "sidecar", "folder"):
         with pytest.raises(UsageError, match="takes no options"):
             check_options(name, {"colour": "red"})
-    with pytest.raises(UsageError, match="`lists` is an object"):
+    with pytest.raises(UsageError, match="`lists` must be an object"):
         check_options("lipreading", {"lists": "train"})

@@ -173,7 +173,7 @@ def test_media_that_no_field_takes_is_told_of_and_never_text(tmp_path: Path) -> 
     notes: list[str] = []
     [one], _ = read("table", [raw(path)], format="parquet", columns={"throat": "audio"}, note=notes.append)
     assert [blob.data for _, blob in one.media] == [b"RIFF"] and "extra" not in one.fields
-    assert [note.split(" holds")[0] for note in notes] == ["column 'head'", "column 'deep'"]
+    assert [note.split(" contains")[0] for note in notes] == ["column 'head'", "column 'deep'"]
     [two], _ = read("table", [raw(path)], format="parquet", columns={"throat": "audio", "head": "audio"})
     assert [kind for kind, _ in two.media] == ["audio", "audio"]
 
@@ -181,11 +181,11 @@ def test_media_that_no_field_takes_is_told_of_and_never_text(tmp_path: Path) -> 
 def test_a_table_whose_media_no_column_names_says_where_the_bytes_are(tmp_path: Path) -> None:
     sound = {"bytes": b"RIFF", "path": "a.wav"}
     path = microphones(tmp_path / "t.parquet", head=sound, throat=sound)
-    with pytest.raises(UsageError, match=r"bytes stand in head\.bytes, throat\.bytes") as caught:
+    with pytest.raises(UsageError, match=r"bytes are in head\.bytes, throat\.bytes") as caught:
         read("table", [raw(path)], format="parquet")
     assert "--map head=audio --map throat=audio" in str(caught.value.hint)
     path = microphones(tmp_path / "n.parquet", context={"audio": sound})
-    with pytest.raises(UsageError, match=r"bytes stand in context\.audio\.bytes"):
+    with pytest.raises(UsageError, match=r"bytes are in context\.audio\.bytes"):
         read("table", [raw(path)], format="parquet")
     _, [rejection] = read("table", [raw(path)], format="parquet", columns={"context": "audio"})
     assert rejection.reason == "bad_value" and "context.audio.bytes" in rejection.detail
