@@ -212,7 +212,7 @@ class _SourcePull:
         outcome.missing = filters.missing
         outcome.final = ingest.reached or (is_filtered and not filters.ended)
         outcome.done = outcome.final or len(outcome.ended) == len(file_sets)
-        outcome.held = ingest.tally.samples if self.subset.is_filter else None
+        outcome.held = ingest.quota.samples if self.subset.is_filter else None
         for label in filters.unmet_labels() if filters.ended else ():
             self.access.notice(f"--labels: no candidate has the label {label}")
 

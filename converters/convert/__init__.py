@@ -3,14 +3,14 @@
 options.py      `ConvertOptions`
 convert.py      one conversion from end to end
 inputs.py       any format that `import` reads, as samples
-rows.py         rows of a view, each held against the rules of the format
-writer.py       the output; repeated ids
-draw.py         which rows are drawn
-merge_split.py  files merged, or split by modality, with their rows as they are
-result.py       what a conversion did
+rows.py         rows of a view, each validated against the rules of the format
+writer.py       the output files; detection of duplicate ids
+draw.py         the random draw of rows
+merge_split.py  merge files, or split them by modality, without changing rows
+result.py       counts and problems of a conversion
 
-Memory is flat but for 16 bytes a row, by which repeated ids are found.
+Memory use is constant except for 16 bytes per row, by which duplicate ids are detected.
 
-An input is never written to; an output is written under a temporary name and renamed when it is whole. A row that has
-no place in the output is a `Problem` with file and line.
+Inputs are never modified; an output is written under a temporary name and renamed when complete. A row that cannot be
+converted is a `Problem` with file and line.
 """

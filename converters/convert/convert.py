@@ -21,19 +21,19 @@ from .rows import Made, make_rows
 from .writer import DuplicateIds, Output, check_outputs, encode
 
 TO_MSSWIFT = ("unified", "qa", "conversation", "alpaca")
-"""What becomes msswift where nothing else is asked for; all else becomes unified."""
+"""Formats converted to msswift by default; all others are converted to unified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is written, and where.
+    """The output of a conversion.
 
     Attributes:
         to: The view: `unified` or `msswift`.
-        max_samples: At most so many rows; None writes all.
-        seed: Draw those rows by the hash of seed and id, from all inputs alike; without, they are the first ones.
-        files: Whether the media named must exist.
-        force: Write over a file that is there.
+        max_samples: Maximum number of rows; None: no limit.
+        seed: Draw the rows by hash of seed and id across all inputs; None: take the first ones.
+        files: Whether the media files must exist.
+        force: Overwrite an existing file.
     """
 
     out: Path
@@ -46,7 +46,7 @@ class Target:
 
 
 def target_format(format: str, to: str | None, task: str | None) -> tuple[str, str | None]:
-    """View and task of a conversion where the user leaves one or both to us."""
+    """View and task of a conversion, with defaults for those not given."""
     view = to or ("msswift" if task or format in TO_MSSWIFT else "unified")
     if view == "msswift" and task is None:
         task = "sft"
@@ -54,14 +54,14 @@ def target_format(format: str, to: str | None, task: str | None) -> tuple[str, s
 
 
 def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOptions | None = None) -> ConvertResult:
-    """Convert files to one file of JSON Lines; `merge` and `split` as formats leave the rows as they are.
+    """Convert files to one JSON Lines file; the formats `merge` and `split` do not change the rows.
 
     Args:
-        format: What the input is: one of `inputs.READABLE`, or `merge`, or `split`.
-        out: The file to write; of `split`, the folder.
+        format: The input format: one of `inputs.READABLE`, or `merge`, or `split`.
+        out: The file to write; for `split`, the folder.
 
     Raises:
-        UsageError: A wrong option; an output that is an input, or is there already.
+        UsageError: An option is invalid, or an output is an input or already exists.
         ProblemsFound: The user template puts the answer into the user turn; nothing is written.
     """
     options = options or ConvertOptions()
@@ -91,17 +91,17 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
     with Output(
         target.out, media_columns=MEDIA_COLUMNS if view.media_columns is None else view.media_columns
     ) as output:
-        leak: str | None = None
+        first_leak: str | None = None
         for made in _rows(inputs, target, view, result):
             if chosen is not None and made[0].row["id"] not in chosen:
                 result.reasons["not_drawn"] += 1
                 continue
-            if made[0].leaks and leak is None:
-                leak = made[0].where
+            if made[0].leaks and first_leak is None:
+                first_leak = made[0].where
             output.write(made[0].row, made[1])
             if chosen is None and output.rows == target.max_samples:
                 break
-        _refuse_leak(leak)
+        _refuse_leak(first_leak)
         result.written = output.rows
         if output.rows:
             output.publish()
@@ -109,12 +109,12 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
             if view.train_command is not None:
                 result.next_command = view.train_command(target.out.absolute(), target.options, output.used)
         elif set(result.reasons) == {"no_prompt"} and inputs.format == "msswift":
-            result.notes.append("no row has messages; unified rows become msswift by: triptych convert unified IN OUT")
+            result.notes.append("no row has messages; to convert unified rows, use: triptych convert unified IN OUT")
     return result
 
 
 def _rows(inputs: Inputs, target: Target, view: View, result: ConvertResult) -> Iterator[tuple[Made, bytes]]:
-    """Good rows with their lines; all others are counted in the result."""
+    """Valid rows with their encoded lines; all others are counted in the result."""
     ids = DuplicateIds()
     samples = read_samples(inputs, result.notes)
     for made in make_rows(samples, view, target.options, files=target.files, warnings=result.warnings):
@@ -127,17 +127,17 @@ def _rows(inputs: Inputs, target: Target, view: View, result: ConvertResult) -> 
         except UnicodeEncodeError as error:
             result.refuse(Problem(made.where, "not_unicode", f"unpaired surrogate: {error.reason}"))
             continue
-        judged = ids.judge(made.row, line)
-        if judged == "duplicate":
+        repeat = ids.classify(made.row, line)
+        if repeat == "duplicate":
             result.reasons["duplicate"] += 1
-        elif judged is not None:
-            result.refuse(Problem(made.where, judged, f"an earlier row has the id {made.row['id']!r}"))
+        elif repeat is not None:
+            result.refuse(Problem(made.where, repeat, f"an earlier row has the id {made.row['id']!r}"))
         else:
             yield made, line
 
 
 def _draw(rows: Iterator[tuple[Made, bytes]], target: Target) -> frozenset[str]:
-    """The ids with the smallest hashes of seed and id: the same whatever the order of rows and files."""
+    """The ids with the smallest hashes of seed and id, independent of the order of rows and files."""
     count = target.max_samples or 0
     drawn: list[tuple[int, str]] = []
     for made, _ in rows:
@@ -150,10 +150,10 @@ def _draw(rows: Iterator[tuple[Made, bytes]], target: Target) -> frozenset[str]:
     return frozenset(identity for _, identity in drawn)
 
 
-def _refuse_leak(leak: str | None) -> None:
-    if leak is not None:
+def _refuse_leak(first_leak: str | None) -> None:
+    if first_leak is not None:
         raise ProblemsFound(
-            f"The user template puts the answer into the user turn, first in {leak}: "
+            f"The user template puts the answer into the user turn, first in {first_leak}: "
             "a model trained on it learns to copy. Nothing was written.",
-            hint="leave that field out of --user-template, or insist with --allow-answer-in-prompt",
+            hint="remove that field from --user-template, or allow it with --allow-answer-in-prompt",
         )

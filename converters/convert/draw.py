@@ -1,4 +1,4 @@
-"""Which rows are drawn: by the hash of a seed and the id, the same whatever the order of rows and files."""
+"""The random draw of rows by hash of seed and id, independent of the order of rows and files."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import hashlib
 
 
 def draw_key(seed: int, identity: str) -> int:
-    """Where an id stands in the order of a seed."""
+    """The sort key of an id for a seed; the rows with the smallest keys are drawn."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{identity}".encode()).digest()[:8])

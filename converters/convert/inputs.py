@@ -1,6 +1,6 @@
-"""Files as samples, by the readers that `import` uses; media is named where it lies and not opened.
+"""Read files as samples, with the readers that `import` uses; media is referenced by path and not opened.
 
-A sample is a mapping of the columns of the schema that are not null, with `audio_paths`, `video_paths`, `image_paths`.
+A sample maps the non-null columns of the schema to values, plus `audio_paths`, `video_paths`, `image_paths`.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from .options import ConvertOptions
 from .result import Problem
 
 Sample = dict[str, Any]
-_OF_A_ROW = ("id", *MEDIA_KINDS, MEDIA, "words", "phones", "messages", "start_s", "end_s")
+_PER_ROW = ("id", *MEDIA_KINDS, MEDIA, "words", "phones", "messages", "start_s", "end_s")
 
 READABLE = tuple(name for name, spec in FORMATS.items() if not spec.aligns and spec.reads != "shards")
-"""Formats whose rows name media by path; shards hold theirs inside, alignments hold none."""
+"""Formats whose rows reference media by path; shards embed their media, alignments have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What is read, and how.
+    """The input files and how to read them.
 
     Attributes:
-        columns: Column -> field; what `--text-col` and the like say.
+        columns: Column -> field, from `--map`, `--text-col` and the like.
         values: Field -> value for every row.
-        modality: Of every row; told from its media if None.
-        name: Put before every id.
-        media_dir: Where relative media paths start; the file's own folder if None.
+        modality: Modality of every row; None: inferred from its media.
+        name: Prefix of every id.
+        media_dir: Base folder of relative media paths; None: the file's own folder.
     """
 
     format: str
@@ -60,7 +60,7 @@ class Found:
 
 
 def check_inputs(inputs: Inputs) -> None:
-    """Raises UsageError where a format, a path or a field is none."""
+    """Raise UsageError if the format, a path or a field is invalid."""
     if inputs.format not in READABLE:
         hint = f"triptych import {inputs.format} PATH --name NAME" if inputs.format in FORMATS else None
         raise UsageError(f"convert reads {', '.join(READABLE)}; not {inputs.format!r}.", hint=hint)
@@ -68,7 +68,7 @@ def check_inputs(inputs: Inputs) -> None:
     for option, value in given.items():
         if value and option not in FORMATS[inputs.format].options:
             raise UsageError(
-                f"convert {inputs.format} takes no {flag_of(ConvertOptions, option)}: it has no columns or paths."
+                f"convert {inputs.format} takes no {flag_of(ConvertOptions, option)}: this format has no such setting."
             )
     for path in inputs.paths:
         if not path.exists():
@@ -78,14 +78,14 @@ def check_inputs(inputs: Inputs) -> None:
             raise UsageError(f"{path} is not a {reads}: `convert {inputs.format}` reads a {reads}.")
     for name in inputs.values:
         check_field(name, where="--set")
-        if name in _OF_A_ROW:
+        if name in _PER_ROW:
             raise UsageError(f"--set: {name!r} differs from row to row; map a column to it: --map COLUMN={name}")
     if inputs.modality is not None and inputs.modality not in MODALITIES:
         raise UsageError(f"--modality {inputs.modality!r}: modalities are {', '.join(MODALITIES)}.")
 
 
 def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:
-    """The samples of all inputs in order; a row that cannot be understood is a `Problem`."""
+    """The samples of all inputs in order; a row that cannot be read is a `Problem`."""
     spec = FORMATS[inputs.format]
     values = {name: [value] if name in LIST_FIELDS else value for name, value in inputs.values.items()}
     for path in inputs.paths:
@@ -116,7 +116,7 @@ def _context(inputs: Inputs, path: Path, notes: list[str]) -> ReadContext:
 
 
 def _files(spec: ImportFormat, path: Path, accepts: Callable[[str], bool]) -> Iterator[RawFile]:
-    """The file itself, or those of a folder in the order of their names."""
+    """The file itself, or the files of a folder sorted by name."""
     if path.is_file():
         yield _raw(path, path.name)
         return
@@ -131,7 +131,7 @@ def _raw(path: Path, name: str) -> RawFile:
 
 
 def _paired(stream: Iterator[Candidate | Rejection]) -> Iterator[Candidate | Rejection]:
-    """Files of a folder that share a stem and differ in kind are one sample: a clip and its picture."""
+    """Combine files of a folder that share a stem and differ in kind into one sample: a clip and its image."""
     groups: defaultdict[str, list[Candidate]] = defaultdict(list)
     for item in stream:
         if isinstance(item, Rejection):
@@ -150,9 +150,9 @@ def _paired(stream: Iterator[Candidate | Rejection]) -> Iterator[Candidate | Rej
 
 
 def kind_of(name: str) -> str | None:
-    """The kind of a file by its ending."""
-    ending = PurePosixPath(name).suffix.lower().removeprefix(".")
-    return "audio" if ending in AUDIO else "video" if ending in VIDEO else "image" if ending in IMAGE else None
+    """The media kind of a file by its extension."""
+    extension = PurePosixPath(name).suffix.lower().removeprefix(".")
+    return "audio" if extension in AUDIO else "video" if extension in VIDEO else "image" if extension in IMAGE else None
 
 
 def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> Sample:
@@ -164,7 +164,7 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
         path = _path(kind, blob)
         known = kind if kind in ("audio", "video", "image") else kind_of(path)
         if known is None:
-            raise RowError("unknown_media", f"{path}: the ending names no kind of media")
+            raise RowError("unknown_media", f"{path}: the extension is not that of a known media kind")
         sample.setdefault(f"{known}_paths", []).append(path)
     sample["modality"] = inputs.modality or sample.get("modality") or _modality(sample)
     return sample
@@ -174,7 +174,7 @@ def _path(kind: str, blob: Blob) -> str:
     if blob.remote is not None:
         raise RowError("remote_media", f"{blob.remote.url}: fetch it first, with `triptych import`")
     if blob.path is None:
-        raise RowError("embedded_media", f"{kind} lies inside the table: `triptych import` it, then `triptych export`")
+        raise RowError("embedded_media", f"{kind} is embedded in the table: use `triptych import` and `export`")
     return str(blob.path.absolute())
 
 

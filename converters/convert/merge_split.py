@@ -1,7 +1,7 @@
-"""Files of rows merged into one, or split by modality; the rows themselves stay as they are.
+"""Merge files of rows into one, or split them by modality, without changing the rows.
 
-Read are JSON Lines, JSON arrays and Parquet; written is JSON Lines. Lines never run together, a broken line is a
-problem and not a row, the same row twice is written once.
+Input is JSON Lines, JSON arrays or Parquet; output is JSON Lines. Every row is written on a line of its own, an invalid
+line is a problem, and an identical row is written once.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Line = tuple[dict[str, Any], bytes]
 def merge(
     paths: Sequence[Path], out: Path, *, max_samples: int | None = None, seed: int | None = None, force: bool = False
 ) -> ConvertResult:
-    """One file of the rows of several, in their order; the first `max_samples`, or as many drawn by `seed`.
+    """Write the rows of several files into one, in order: the first `max_samples`, or that many drawn by `seed`.
 
     Raises:
-        UsageError: No such file; an output that is an input, or is there already.
+        UsageError: An input does not exist, or an output is an input or already exists.
     """
     _check(paths)
     check_outputs([out], paths, force=force)
@@ -39,7 +39,7 @@ def merge(
         drawn = _draw(_lines(paths, ConvertResult("merge", "jsonl")), max_samples, seed)
     with Output(out, media_columns=MEDIA_COLUMNS) as output:
         for row, line in _lines(paths, result):
-            if drawn is not None and draw_key(seed or 0, _name(row, line)) not in drawn:
+            if drawn is not None and draw_key(seed or 0, _identity(row, line)) not in drawn:
                 result.reasons["not_drawn"] += 1
                 continue
             output.write(row, line)
@@ -53,10 +53,10 @@ def merge(
 
 
 def split(paths: Sequence[Path], folder: Path, *, force: bool = False) -> ConvertResult:
-    """`audio.jsonl`, `video.jsonl`, `mixed.jsonl`, `text.jsonl` in a folder, each where there are such rows.
+    """Write `audio.jsonl`, `video.jsonl`, `mixed.jsonl`, `text.jsonl` to a folder, each only if there are such rows.
 
     Raises:
-        UsageError: No such file; an output that is an input, or is there already.
+        UsageError: An input does not exist, or an output is an input or already exists.
     """
     _check(paths)
     if folder.exists() and not folder.is_dir():
@@ -74,12 +74,12 @@ def split(paths: Sequence[Path], folder: Path, *, force: bool = False) -> Conver
                 result.notes.append(f"{output.path}: {output.rows:,} rows")
                 result.written += output.rows
             elif output.path.exists():
-                result.notes.append(f"{output.path} is from before: there are no such rows now")
+                result.notes.append(f"{output.path} is from an earlier run: no row has this modality now")
     return result
 
 
 def modality_of(row: Mapping[str, Any]) -> str | None:
-    """What a row states, else what its media say; None where it states what is none."""
+    """The stated modality, else the one inferred from the media; None if the stated one is invalid."""
     if row.get("modality") is not None:
         return str(row["modality"]) if row["modality"] in MODALITIES else None
     audio, video = (any(row.get(name) for name in (kind, f"{kind}s")) for kind in ("audio", "video"))
@@ -95,7 +95,7 @@ def _check(paths: Sequence[Path]) -> None:
 
 
 def _lines(paths: Sequence[Path], result: ConvertResult, *, by_modality: bool = False) -> Iterator[Line]:
-    """Rows with their lines; what is no row, or not of the kind of the first, is counted in the result."""
+    """Rows with their encoded lines; invalid rows and rows unlike the first are counted in the result."""
     ids = DuplicateIds()
     conversations: bool | None = None
     for path in paths:
@@ -107,7 +107,7 @@ def _lines(paths: Sequence[Path], result: ConvertResult, *, by_modality: bool = 
                 continue
             if conversations is None:
                 conversations = "messages" in row
-            problem, line = _judge(row, ids, where, conversations=conversations, by_modality=by_modality)
+            problem, line = _check_row(row, ids, where, conversations=conversations, by_modality=by_modality)
             if problem is not None:
                 result.refuse(problem)
             elif line is None:
@@ -116,29 +116,29 @@ def _lines(paths: Sequence[Path], result: ConvertResult, *, by_modality: bool = 
                 yield row, line
 
 
-def _judge(
+def _check_row(
     row: dict[str, Any], ids: DuplicateIds, where: str, *, conversations: bool, by_modality: bool
 ) -> tuple[Problem | None, bytes | None]:
-    """What keeps a row out, or its line; neither for one that was there already."""
+    """The problem of a row, or its encoded line; neither for a duplicate."""
     if ("messages" in row) != conversations:
-        kinds = ("rows with messages", "rows without")
-        return Problem(where, "other_format", f"the file began with {kinds[not conversations]}"), None
+        kinds = ("rows with messages", "rows without messages")
+        return Problem(where, "other_format", f"the file starts with {kinds[not conversations]}"), None
     if by_modality and modality_of(row) is None:
-        return Problem(where, "unknown_modality", f"{row['modality']!r} is none of {', '.join(MODALITIES)}"), None
+        return Problem(where, "unknown_modality", f"{row['modality']!r} is not one of {', '.join(MODALITIES)}"), None
     try:
         line = encode(row)
     except UnicodeEncodeError as error:
-        return Problem(where, "not_unicode", f"half a letter: {error.reason}"), None
-    judged = ids.judge(row, line)
-    if judged == "duplicate_id":
-        return Problem(where, judged, f"an earlier row has the id {row['id']!r} and says something else"), None
-    return None, None if judged else line
+        return Problem(where, "not_unicode", f"unpaired surrogate: {error.reason}"), None
+    repeat = ids.classify(row, line)
+    if repeat == "duplicate_id":
+        return Problem(where, repeat, f"an earlier row has the id {row['id']!r} and different content"), None
+    return None, None if repeat else line
 
 
-def _name(row: Mapping[str, Any], line: bytes) -> str:
+def _identity(row: Mapping[str, Any], line: bytes) -> str:
     return row["id"] if isinstance(row.get("id"), str) else line.decode()
 
 
 def _draw(lines: Iterator[Line], count: int, seed: int) -> frozenset[int]:
-    """The smallest keys of a seed among all rows."""
-    return frozenset(heapq.nsmallest(count, (draw_key(seed, _name(row, line)) for row, line in lines)))
+    """The `count` smallest draw keys of all rows."""
+    return frozenset(heapq.nsmallest(count, (draw_key(seed, _identity(row, line)) for row, line in lines)))

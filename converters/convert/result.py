@@ -1,4 +1,4 @@
-"""What a conversion did: rows written, rows that could not be, and why."""
+"""The result of a conversion: rows written, rows refused, and why."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN_PROBLEMS = 1000
-"""So many problems are kept; all are counted."""
+"""At most this many problems are kept; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row of an input that is not in the output: `where` is its file and line, `reason` a code."""
+    """An input row that is not in the output: `where` is its file and line, `reason` a code."""
 
     where: str
     reason: str
@@ -21,15 +21,15 @@ class Problem:
 
 @dataclass(slots=True)
 class ConvertResult:
-    """One conversion in numbers.
+    """Counts and problems of one conversion.
 
     Attributes:
-        out: The files written; none where no row was good.
-        read, written: Rows.
-        reasons: Rows that were not written, by reason; `duplicate` and `not_drawn` are no problems.
-        problems: The first thousand of those that are.
-        warnings: What the consumer would use otherwise than it reads, by code.
-        next_command: The line to type next, where the consumer has one.
+        out: The files written; empty if no row was valid.
+        read, written: Number of rows.
+        reasons: Rows not written, by reason; `duplicate` and `not_drawn` are not problems.
+        problems: The first thousand problems.
+        warnings: Counts, by code, of values that the consumer would use differently than written.
+        next_command: The command to run next, if the consumer has one.
     """
 
     format: str
@@ -55,7 +55,7 @@ class ConvertResult:
         return sum(count for reason, count in self.reasons.items() if reason not in ("duplicate", "not_drawn"))
 
     def refuse(self, problem: Problem) -> None:
-        """Count a problem, and keep it while they are few."""
+        """Count a problem, and keep it up to the limit."""
         self.reasons[problem.reason] += 1
         if len(self.problems) < SHOWN_PROBLEMS:
             self.problems.append(problem)

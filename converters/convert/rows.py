@@ -1,4 +1,4 @@
-"""Samples as rows of a view, each held against the rules of its format."""
+"""Convert samples to rows of a view, each validated against the rules of its format."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .inputs import Found
 from .result import Problem
 
 SKIPPED: Mapping[str, str] = {
-    "no_answer": "nothing answers: no text, answer, labels, translation or solution, as the task has it",
-    "no_prompt": "nothing is asked: the task has no prompt for this modality, or the question is blank",
+    "no_answer": "no answer: no text, answer, labels, translation or solution, whichever the task needs",
+    "no_prompt": "no prompt: the task has none for this modality, or the question is blank",
     "no_media": "no audio, video or image",
     "no_text": "a text row without text",
-    "tag_mismatch": "the tags of the conversation fit its media in no order, or stand in an answer",
-    "more_than_one_medium": "a unified row has one audio and one video at most",
+    "tag_mismatch": "the tags of the conversation do not match its media, or an answer contains a tag",
+    "more_than_one_medium": "a unified row has at most one audio and one video",
     "image_unsupported": "a unified row has no image",
-    "span_unsupported": "the format knows no spans of media: `triptych import`, then `triptych export` cuts them",
+    "span_unsupported": "spans of media are not supported: `triptych import`, then `triptych export` cuts them",
 }
-"""What the reason codes of views say of a row."""
+"""Messages for the reason codes of views."""
 
 
 BATCH_ROWS = 2048
 BATCH_CHARACTERS = 400_000
-"""A batch of rows made at once ends at either: memory stays flat where rows are long."""
+"""A batch ends at either limit, so that memory use is constant even if rows are long."""
 
 
 KNOWN_SHAPES = 10_000
@@ -40,7 +40,7 @@ KNOWN_SHAPES = 10_000
 
 @dataclass(slots=True)
 class Made:
-    """A row of the output, and where its sample came from; `leaks` if the user turn holds the answer."""
+    """An output row, and the file and line of its sample; `leaks`: the user turn contains the answer."""
 
     row: dict[str, Any]
     where: str
@@ -50,11 +50,11 @@ class Made:
 def make_rows(
     samples: Iterable[Found | Problem], view: View, options: ViewOptions, *, files: bool, warnings: Counter[str]
 ) -> Iterator[Made | Problem]:
-    """The row of every sample; what the view has no row for, or the consumer would lose, is a `Problem`.
+    """The row of every sample, or a `Problem` if the view has no row for it or the consumer would drop the row.
 
     Args:
-        files: Whether the media named must exist.
-        warnings: Counts, by code, what the consumer would use otherwise than it reads.
+        files: Whether the media files must exist.
+        warnings: Updated with counts, by code, of values that the consumer would use differently than written.
     """
     check = _Check(view, options, files=files)
     number = 0
@@ -72,52 +72,52 @@ def make_rows(
                 yield Problem(found.where, error.code, f"{error.message}{value}")
                 continue
             warnings.update(finding.code for finding in findings)
-            yield Made(row.row, found.where, row.gives_it_away)
+            yield Made(row.row, found.where, row.leaks_answer)
 
 
 class _Check:
-    """The findings of rows: rows of one shape have the same, so that most need a look at their files alone."""
+    """Validates rows. Rows of one shape have the same findings, so for most rows only the files are checked."""
 
     def __init__(self, view: View, options: ViewOptions, *, files: bool) -> None:
         self._format = VALIDATORS[view.format] if view.format else None
         self._columns = MEDIA_COLUMNS if view.media_columns is None else view.media_columns
         self._task, self._files = options.task, files
-        self._of_shape: dict[str, list[Finding]] = {}
+        self._by_shape: dict[str, list[Finding]] = {}
 
     def __call__(self, number: int, made: BatchRow) -> list[Finding]:
         if self._format is None:
             return []
-        found = self._of_shape.get(made.shape)
+        found = self._by_shape.get(made.shape)
         if found is None:
             found = list(self._format.Rows(task=self._task, files=False).check(1, json.loads(made.shape)))
-            if len(self._of_shape) < KNOWN_SHAPES:
-                self._of_shape[made.shape] = found
-        if all(each.severity == "warning" for each in found) and (not self._files or self._are_there(made.row)):
+            if len(self._by_shape) < KNOWN_SHAPES:
+                self._by_shape[made.shape] = found
+        if all(finding.severity == "warning" for finding in found) and (not self._files or self._files_exist(made.row)):
             return found
         return list(self._format.Rows(task=self._task, files=self._files).check(number, made.row))
 
-    def _are_there(self, row: Mapping[str, Any]) -> bool:
+    def _files_exist(self, row: Mapping[str, Any]) -> bool:
         values = (row.get(column) for column in self._columns)
         paths = (path for value in values if value for path in ([value] if isinstance(value, str) else value))
-        return all(os.path.isfile(path) for path in paths)  # noqa: PTH113 (once a row: ten times quicker)
+        return all(os.path.isfile(path) for path in paths)  # noqa: PTH113 (called for every row: ten times faster)
 
 
 def _batches(samples: Iterable[Found | Problem], maker: RowMaker) -> Iterator[Problem | tuple[Found, BatchRow]]:
-    """Every sample with its row, or why there is none, in order; so many samples at once as a batch holds."""
+    """Every sample with its row, or its problem, in order; rows are made batch by batch."""
     items: list[Found | Problem] = []
-    held = characters = 0
+    count = characters = 0
     for item in samples:
         items.append(item)
         if isinstance(item, Found):
-            held += 1
+            count += 1
             characters += sum(len(value) for value in item.sample.values() if isinstance(value, str))
-        if held >= BATCH_ROWS or characters >= BATCH_CHARACTERS or len(items) > 4 * BATCH_ROWS:
-            yield from _made(items, maker)
-            items, held, characters = [], 0, 0
-    yield from _made(items, maker)
+        if count >= BATCH_ROWS or characters >= BATCH_CHARACTERS or len(items) > 4 * BATCH_ROWS:
+            yield from _make_batch(items, maker)
+            items, count, characters = [], 0, 0
+    yield from _make_batch(items, maker)
 
 
-def _made(items: list[Found | Problem], maker: RowMaker) -> Iterator[Problem | tuple[Found, BatchRow]]:
+def _make_batch(items: list[Found | Problem], maker: RowMaker) -> Iterator[Problem | tuple[Found, BatchRow]]:
     rows = iter(_rows([item for item in items if isinstance(item, Found)], maker))
     for item in items:
         made = next(rows) if isinstance(item, Found) else item
@@ -141,11 +141,11 @@ def _rows(batch: list[Found], maker: RowMaker) -> list[BatchRow | Problem]:
         if len(batch) == 1:
             return [Problem(batch[0].where, "wrong_type", str(error).splitlines()[0])]
     else:
-        return [_skipped(found, row) for found, row in zip(batch, rows, strict=True)]
-    half = len(batch) // 2  # the row at fault is found by halves
+        return [_row_or_problem(found, row) for found, row in zip(batch, rows, strict=True)]
+    half = len(batch) // 2  # find the bad row by bisection
     return [*_rows(batch[:half], maker), *_rows(batch[half:], maker)]
 
 
-def _skipped(found: Found, row: BatchRow) -> BatchRow | Problem:
+def _row_or_problem(found: Found, row: BatchRow) -> BatchRow | Problem:
     skip = "span_unsupported" if found.sample.keys() & {"start_s", "end_s"} else row.skip
     return row if skip is None else Problem(found.where, skip, SKIPPED.get(skip, skip))

@@ -1,7 +1,7 @@
-"""JSON Lines on their way to a file: under a temporary name first, renamed when whole.
+"""Write JSON Lines files under a temporary name and rename them when complete.
 
-Where rows fill different columns of media, the file begins with witness rows: real rows, moved forward, so that a
-loader that takes types from its first rows (as Arrow's does) sees every such column filled.
+If rows fill different media columns, the file starts with witness rows: real rows, moved to the front, so that a loader
+that infers types from the first rows (as Arrow's does) sees a value in every media column.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _BLOCK = 1024 * 1024
 
 
 def check_outputs(outs: Sequence[Path], inputs: Sequence[Path], *, force: bool) -> None:
-    """Raises UsageError where an output is an input, or is there already without `force`."""
+    """Raise UsageError if an output is an input, or exists and `force` is not set."""
     for out in outs:
         if out.is_dir():
             raise UsageError(f"{out} is a folder: name the file to write.")
         above = next(parent for parent in out.absolute().parents if parent.exists())
         if not above.is_dir():
-            raise UsageError(f"{out} cannot be written: {above} is no folder.")
+            raise UsageError(f"{out} cannot be written: {above} is not a folder.")
         for path in inputs:
             if out.exists() and out.samefile(path):
-                raise UsageError(f"{out} is an input: convert never writes over what it reads.")
+                raise UsageError(f"{out} is an input: convert never overwrites its inputs.")
         if out.exists() and not force:
-            raise UsageError(f"{out} is there already.", hint="choose another name, or write over it with --force")
+            raise UsageError(f"{out} already exists.", hint="choose another name, or overwrite it with --force")
 
 
 class DuplicateIds:
-    """Tells a row that came before: 16 bytes a row."""
+    """Detects repeated rows and ids, with 16 bytes per row."""
 
     def __init__(self) -> None:
         self._contents = HashMap()
 
-    def judge(self, row: Mapping[str, Any], line: bytes) -> str | None:
-        """`duplicate` for the same row again, `duplicate_id` for another one of the same id, None for a new one."""
+    def classify(self, row: Mapping[str, Any], line: bytes) -> str | None:
+        """`duplicate` for an identical row, `duplicate_id` for a different row with a known id, None for a new id."""
         if not isinstance(row.get("id"), str):
             return None
         key, content = hash(row["id"]), hash(line) & (2**64 - 1)
@@ -56,13 +56,13 @@ def encode(row: Mapping[str, Any]) -> bytes:
     """A row as a line of JSON.
 
     Raises:
-        UnicodeEncodeError: A text holds half a letter (a lone surrogate).
+        UnicodeEncodeError: A text contains an unpaired surrogate.
     """
     return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
 class Output:
-    """One file being written. Leave the `with` block without `publish`, and nothing is left of it."""
+    """One file being written; it is discarded if the `with` block ends without `publish`."""
 
     def __init__(self, path: Path, *, media_columns: Sequence[str] = ()) -> None:
         self.path = path
@@ -84,7 +84,7 @@ class Output:
         self._partial.unlink(missing_ok=True)
 
     def write(self, row: Mapping[str, Any], line: bytes) -> None:
-        """Add a row; `line` is what `encode` makes of it."""
+        """Add a row; `line` is the row as encoded by `encode`."""
         filled = frozenset(column for column in self._columns if row.get(column))
         place = (self._offset, len(line))
         for column in filled:
@@ -97,7 +97,7 @@ class Output:
         self.rows += 1
 
     def publish(self) -> None:
-        """Give the file its name."""
+        """Rename the complete file to its final name."""
         self._file.flush()
         witnesses = self._witnesses()
         if witnesses:
@@ -106,7 +106,7 @@ class Output:
         self._partial.replace(self.path)
 
     def _witnesses(self) -> list[tuple[int, int]]:
-        """The rows to begin with; none where the file begins with them already."""
+        """Places of the rows to move to the front; empty if the file already starts with them."""
         if not self._firsts:
             return []
         _, fullest, filled = self._fullest
@@ -146,6 +146,6 @@ def _copy(source: BinaryIO, out: BinaryIO, offset: int, length: int) -> None:
 
 @contextlib.contextmanager
 def opened(outs: Mapping[str, Path], *, media_columns: Sequence[str] = ()) -> Iterator[dict[str, Output]]:
-    """Outputs by name; all of them are given up where anything fails."""
+    """Open several outputs, by name; all unpublished ones are discarded on exit."""
     with contextlib.ExitStack() as stack:
         yield {name: stack.enter_context(Output(path, media_columns=media_columns)) for name, path in outs.items()}

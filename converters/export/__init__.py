@@ -1,14 +1,14 @@
-"""`export`: one published version of a view.
+"""`export`: publish one version of a view.
 
-options.py         every option
-export.py          the whole way on one page: request, select, media, render, account, publish
+options.py         all options
+export.py          the whole export in one function: request, select, media, render, account, publish
 request.py         the options, checked for one view and store
-identity.py        the store at one moment, and what makes two exports the same
+identity.py        a snapshot of the store, and the key by which equal exports are recognized
 select.py          which samples: datasets, splits, the user's expression, verdicts
-missing_media.py   media that is not there
-cut_media.py       media that must be made: spans, sound out of videos
-render.py          rows by the view's SQL, in order, as Parquet and JSON Lines
-account.py         what became of every sample
-manifest.py        what a version says of itself
-publish.py         the next number, and the events of samples without a row
+missing_media.py   media files that do not exist
+cut_media.py       derived media: spans cut from clips, audio extracted from videos
+render.py          rows produced by the view's SQL, ordered, as Parquet and JSON Lines
+account.py         the outcome of every sample, counted
+manifest.py        `manifest.json` and `NOTICE` of a version
+publish.py         the next version number, and the events of samples without a row
 """

@@ -1,4 +1,4 @@
-"""What became of every sample, read from `rows` at once: counts by outcome, licences, what to warn of."""
+"""The outcome of every sample, read from `rows` in one query: counts by outcome, licences, warnings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ExportAccount:
-    """Samples in numbers.
+    """Counts of samples and rows.
 
     Attributes:
-        outcomes: Samples by outcome: `written` have a row, `filtered` were not asked for.
+        outcomes: Samples by outcome: `written` samples have a row, `filtered` samples were not selected.
         licences: Rows by dataset and licence.
         held_out, unvalidated, rejected: Rows of validation or test splits; never validated; rejected by the rules.
-        media: Rows by media column that they fill.
-        leaks: Rows whose user turn holds the answer, and `leak`, the first of them by id.
+        media: Rows with a value, by media column.
+        leaks, leak: Rows whose user turn contains the answer, and the smallest id among them.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -40,16 +40,16 @@ class ExportAccount:
         return self.outcomes["written"]
 
     def used(self, columns: Sequence[str]) -> list[str]:
-        """Those media columns that any row fills."""
+        """The media columns that have a value in at least one row."""
         return [column for column in columns if self.media[column]]
 
-    def in_words(self) -> str:
-        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(self.outcomes.items()) if count)
-        return listed or "no samples were chosen"
+    def summary(self) -> str:
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(self.outcomes.items()) if count)
+        return counts or "no samples were selected"
 
 
 def read_account(connection: duckdb.DuckDBPyConnection, media_columns: Sequence[str]) -> ExportAccount:
-    """The account of `rows` and of what `chosen` left out."""
+    """The account of `rows` and of the samples that `chosen` filtered out."""
     filled = "".join(f", count({column})" for column in media_columns)
     account = ExportAccount()
     for dataset, licence, held_out, verdict, outcome, count, leaks, leak, *media in connection.execute(f"""
@@ -65,7 +65,7 @@ def read_account(connection: duckdb.DuckDBPyConnection, media_columns: Sequence[
         account.rejected += count if verdict == "reject" else 0
         account.media.update(dict(zip(media_columns, media, strict=True)))
         account.leaks += leaks
-        account.leak = min((each for each in (leak, account.leak) if each is not None), default=None)
+        account.leak = min((id_ for id_ in (leak, account.leak) if id_ is not None), default=None)
     row = first_row(connection, "SELECT count(*) FROM chosen WHERE filtered")
     if row and row[0]:
         account.outcomes["filtered"] = row[0]
@@ -73,10 +73,10 @@ def read_account(connection: duckdb.DuckDBPyConnection, media_columns: Sequence[
 
 
 def refuse_leaks(account: ExportAccount) -> None:
-    """Raise where the user turn holds the answer."""
+    """Raise ProblemsFound if the user turn of any row contains the answer."""
     if account.leaks:
         raise ProblemsFound(
             f"The user template puts the answer into the user turn of {account.leaks:,} rows, the first is "
             f"{account.leak}: a model trained on them learns to copy.",
-            hint="leave that field out of --user-template, or insist with --allow-answer-in-prompt",
+            hint="remove that field from --user-template, or allow it with --allow-answer-in-prompt",
         )

@@ -1,6 +1,6 @@
-"""Media that views need beyond what the corpus holds: spans cut out of clips, sound out of videos.
+"""Derived media that views need: spans cut from clips, audio extracted from videos.
 
-A sample whose span cannot be honoured has no row (`span_unsupported`); it is never exported by its whole file.
+A sample whose span cannot be cut has no row (`span_unsupported`); it is never exported with its whole file instead.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ _THREADS = 2
 _BATCH = 1024
 
 _HAS_SPAN = "(start_s IS NOT NULL OR end_s IS NOT NULL)"
-_NEEDS_SOUND = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
+_NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 
 
 def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make what the chosen samples need and create the table `derived`; the table `missing` must be there."""
+    """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist."""
     connection.execute(
         "CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)"
     )
     rows = connection.cursor().execute(
         "SELECT dataset, id, start_s, end_s, audio, video, image IS NOT NULL, more_media IS NOT NULL FROM chosen "
-        f"WHERE NOT filtered AND ({_HAS_SPAN} OR {_NEEDS_SOUND})"
+        f"WHERE NOT filtered AND ({_HAS_SPAN} OR {_NEEDS_AUDIO})"
     )
-    gone = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
+    missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:
         while batch := rows.fetchmany(_BATCH):
-            made = list(pool.map(lambda row: _derive(store, row, gone), batch))
-            connection.register("made", pa.Table.from_pylist(made, schema=DERIVED))
-            connection.execute("INSERT INTO derived SELECT * FROM made")
+            results = list(pool.map(lambda row: _derive(store, row, missing), batch))
+            connection.register("derived_arrow", pa.Table.from_pylist(results, schema=DERIVED))
+            connection.execute("INSERT INTO derived SELECT * FROM derived_arrow")
 
 
-def _derive(store: Store, row: tuple[Any, ...], gone: set[str]) -> dict[str, Any]:
+def _derive(store: Store, row: tuple[Any, ...], missing: set[str]) -> dict[str, Any]:
     dataset, identity, start, end, audio, video, has_image, has_more = row
     result = {"dataset": dataset, "id": identity, "audio_path": None, "reason": None}
     has_span = start is not None or end is not None
     if has_span and (video is not None or has_image or has_more or audio is None):
         return result | {"reason": "span_unsupported"}
     media = audio if audio is not None else video
-    if media["path"] in gone:
+    if media["path"] in missing:
         return result | {"reason": "missing_media"}
     try:
         path = cut_audio(store.media, Cut(media["sha256"], store.media.absolute(media["path"]), start, end))

@@ -1,8 +1,8 @@
-"""Publishing one version of a view: `triptych export VIEW`.
+"""Publish one version of a view: `triptych export VIEW`.
 
-request -> is its identity known? -> select -> media -> render -> account -> validated by the format's own rules ->
-manifest -> publish. An export whose identity was made before returns that version at once; one that renders the same
-bytes as the last version returns that. Nothing under a version's name ever changes.
+request -> identity already published? -> select -> media -> render -> account -> validate by the format's own rules ->
+manifest -> publish. An export whose identity was published before returns that version immediately; one that renders
+the same bytes as the last version returns the last version. A published version never changes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MEMORY_LIMIT = "512MB"
 
 @dataclass(slots=True)
 class ExportResult:
-    """A published (or reused) version, where its rows came from, and what to know before training on it."""
+    """A published (or reused) version, its counts, and warnings to read before training on it."""
 
     version: exports.Version
     reused: bool
@@ -47,11 +47,11 @@ class ExportResult:
 
 
 def export(view: str, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
-    """Publish one version of a view, or return the version that the same request made before.
+    """Publish one version of a view, or return the version that an equal request published before.
 
     Raises:
-        UsageError: An option does not fit.
-        ProblemsFound: No sample has a row, or a user template holds the answer.
+        UsageError: An option is not valid for the view.
+        ProblemsFound: No sample has a row, or the user template reveals the answer.
     """
     options = options or ExportOptions()
     request = make_request(view, store=store, options=options)
@@ -71,7 +71,7 @@ def _publish(
     store, connection = snapshot.store, snapshot.connection
     run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
     with scratch_folder(store.root / "exports" / request.name, key) as scratch:
-        _bound(store, connection)
+        _restrict(store, connection)
 
         # select
         create_macros(connection, request.options)
@@ -86,11 +86,11 @@ def _publish(
         create_prepared(connection)
         rows = make_rows(connection, request, scratch)
         account = read_account(connection, rows.media_columns)
-        _enter(run, account)
+        _record(run, account)
         if not account.written:
             run.finish(store, status="empty")
             raise ProblemsFound(
-                f"Nothing to export: {account.in_words()}.", hint="triptych explain ID says what became of a sample"
+                f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
             )
         refuse_leaks(account)
         finished = scratch / "version"
@@ -112,8 +112,8 @@ def _publish(
     return _result(version, request, reused=reused)
 
 
-def _bound(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Flat memory, and nothing outside the store within reach of a user's expression."""
+def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
+    """Limit memory, and keep a user's expression from reading anything outside the store."""
     spill = store.root / "partial" / "tmp" / f"export-{os.getpid()}"
     connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
     connection.execute(f"SET temp_directory = {quote(str(spill))}")
@@ -126,19 +126,19 @@ def _result(version: exports.Version, request: Request, *, reused: bool) -> Expo
     if manifest["held_out_rows"] and not request.selection.splits:
         warnings.append(
             f"{manifest['held_out_rows']:,} of {manifest['rows']:,} rows come from validation or test splits: "
-            "choose with --split train before you train"
+            "select training data with --split train"
         )
     if manifest["unvalidated_rows"]:
         warnings.append(f"{manifest['unvalidated_rows']:,} rows were never validated: run `triptych validate` first")
     if manifest["rejected_rows"]:
-        warnings.append(f"{manifest['rejected_rows']:,} rows were rejected by the rules and are in all the same")
+        warnings.append(f"{manifest['rejected_rows']:,} rows were rejected by the rules but are included")
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(version.data, request.options, exports.columns(version))
     return ExportResult(version, reused, dict(manifest["counts"]), warnings, command)
 
 
-def _enter(run: Run, account: ExportAccount) -> None:
+def _record(run: Run, account: ExportAccount) -> None:
     for outcome, count in sorted(account.outcomes.items()):
         if outcome == "written":
             run.account.keep(count)

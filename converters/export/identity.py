@@ -1,6 +1,6 @@
-"""The store as one export reads it, and what makes two exports the same.
+"""A snapshot of the store for one export, and the key by which equal exports are recognized.
 
-All tables are opened once: the rows come from the very files that the identity names.
+All tables are opened once, so that the rows come from exactly the files that the identity names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _KEYED_TABLES = ("samples", "verdicts", "annotations", "checks")
 
 @dataclass(frozen=True, slots=True)
 class StoreSnapshot:
-    """A store at one moment: its tables, and a DuckDB with the views of them."""
+    """A store at one moment: its tables, and a DuckDB connection with views over them."""
 
     store: Store
     tables: dict[str, DeltaTable]
@@ -48,7 +48,7 @@ class StoreSnapshot:
 
     @property
     def versions(self) -> dict[str, int]:
-        """The version of every table but `runs`, whose rows carry it."""
+        """The version of every table except `runs`, whose rows contain these versions."""
         return {name: table.version() for name, table in self.tables.items() if name != "runs"}
 
     def files(self, table: str, datasets: Sequence[str]) -> list[str]:
@@ -59,12 +59,12 @@ class StoreSnapshot:
 
 
 def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:
-    """Raises where the store holds no samples, or none of a dataset that was asked for."""
+    """Raise an error if the store is empty or does not contain a requested dataset."""
     rows = snapshot.connection.execute("SELECT DISTINCT dataset FROM samples ORDER BY 1").fetchall()
     known = [str(dataset) for (dataset,) in rows]
     if not known:
         raise ProblemsFound(
-            f"The store {snapshot.store.root} holds no samples.",
+            f"The store {snapshot.store.root} contains no samples.",
             hint="triptych catalog pull NAME, or triptych import csv FILE",
         )
     for dataset in request.selection.datasets:
@@ -73,7 +73,7 @@ def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:
 
 
 def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -> str:
-    """The key of an export: the sum of everything that its rows can depend on."""
+    """The key of an export: a hash of everything that its rows can depend on."""
     view = request.view
     own = {} if view.built_in else {"view_sql": hashlib.sha256(view.sql.encode()).hexdigest()}
     identity = {

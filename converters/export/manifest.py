@@ -1,4 +1,4 @@
-"""What a version says of itself: `manifest.json` for programs, `NOTICE` for people and their lawyers."""
+"""Metadata of a version: `manifest.json` for programs, `NOTICE` with the licences for people."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def make_manifest(
     note: str | None,
     key: str,
 ) -> dict[str, Any]:
-    """Everything but the sums of the files.
+    """The manifest without the checksums of the files.
 
     Args:
         tables: The version of every table that was read.
-        sql: The statements that made the rows, in order.
+        sql: The statements that produced the rows, in order.
         key: The identity of the request.
     """
     from ...version import __version__
@@ -61,7 +61,7 @@ def _duckdb_version() -> str:
 
 
 def write_notice(path: Path, request: Request, account: ExportAccount) -> None:
-    """Name the licence of every row, by dataset."""
+    """List the licences of the rows by dataset."""
     lines = [f"This export ({request.name}) holds rows of the datasets below. Their licences stay with them.", ""]
     for dataset, licences in account.licences.items():
         for licence, count in sorted(licences.items()):

@@ -1,5 +1,8 @@
-"""Which media that samples name is not there: folders are listed, which for a million files is ten times quicker than
-asking for each; only where a folder is asked for a few files are those looked at one by one."""
+"""Find media files that samples reference but that do not exist.
+
+Folders are listed, which for a million files is ten times faster than a check per file; only if few files of a folder
+are referenced are they checked one by one.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ if TYPE_CHECKING:
     import duckdb
 
 FEW = 64
-"""Up to so many files of a folder are looked at one by one: the folder may hold millions."""
+"""Up to this many files of a folder are checked one by one: the folder may contain millions."""
 
 _FOLDER = "regexp_replace(path, '[^/]*$', '')"
 _BLOCK = 20_000
 
 
 def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the table `missing` (path) of the media paths of `chosen` that name no file."""
+    """Create the table `missing` (path) of the media paths in `chosen` that are not files."""
     kinds = [f"SELECT {kind}.path AS path FROM chosen WHERE NOT filtered" for kind in ("audio", "video", "image")]
     more = "SELECT unnest(more_media).path FROM chosen WHERE NOT filtered AND more_media IS NOT NULL"
     connection.execute(f"""
@@ -35,7 +38,7 @@ def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
         if len(found) >= _BLOCK:
             _add(connection, found)
             found = []
-    _add(connection, [*found, *_looked_at(root, connection, few)])
+    _add(connection, [*found, *_existing(root, connection, few)])
     connection.execute("""
         CREATE OR REPLACE TABLE missing AS
         SELECT DISTINCT path FROM named_media ANTI JOIN present USING (path) ORDER BY path""")
@@ -44,7 +47,7 @@ def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _files(root: str, folder: str) -> list[str]:
-    """The files of a folder, each as samples name it."""
+    """The files of a folder, as the paths that samples use."""
     try:
         with os.scandir(_absolute(root, folder)) as entries:
             return [folder + entry.name for entry in entries if entry.is_file()]
@@ -52,8 +55,8 @@ def _files(root: str, folder: str) -> list[str]:
         return []
 
 
-def _looked_at(root: str, connection: duckdb.DuckDBPyConnection, folders: list[str]) -> list[str]:
-    """Those files of these folders that are there."""
+def _existing(root: str, connection: duckdb.DuckDBPyConnection, folders: list[str]) -> list[str]:
+    """The referenced files of these folders that exist, checked one by one."""
     import pyarrow as pa
 
     connection.register("few_folders", pa.table({"folder": pa.array(folders, pa.string())}))

@@ -1,4 +1,4 @@
-"""`ExportOptions`: every option of `export`."""
+"""`ExportOptions`: all options of `export`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
+from ..row_options import ORDERS, TEXTS
 
-ORDERS = ("hash", "id")
-TEXTS = ("raw", "clean")
 ROWS = "Which samples"
 CONVERSATIONS = "Conversations"
 TEXT = "What rows look like"
@@ -25,7 +24,7 @@ class ExportOptions(Options):
     datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()
     splits: Annotated[
         tuple[str, ...],
-        Option("Names, roles (train, validation, test) or globs; an assigned split goes before the corpus's.", ROWS,
+        Option("Names, roles (train, validation, test) or globs; an assigned split overrides the corpus's.", ROWS,
                name="split"),
     ] = ()  # fmt: skip
     where: Annotated[str | None, Option("One SQL expression over the columns of samples.", ROWS, metavar="SQL")] = None
@@ -35,23 +34,23 @@ class ExportOptions(Options):
         Option("hash (stable when rows are added) or id; default: hash for training views, id for unified.", TEXT,
                choices=ORDERS),
     ] = None  # fmt: skip
-    seed: Annotated[int, Option("Another seed is another hash order.", TEXT)] = 0
+    seed: Annotated[int, Option("Seed of the hash order.", TEXT)] = 0
     text: Annotated[
         str | None,
-        Option("raw or clean (lower case where the corpus is upper, no spaces between Chinese characters, tags to "
-               "punctuation); default: clean for training views, raw for unified.", TEXT, choices=TEXTS),
+        Option("raw or clean (lower case if the corpus is upper case, no spaces between Chinese characters, "
+               "punctuation for tags); default: clean for training views, raw for unified.", TEXT, choices=TEXTS),
     ] = None  # fmt: skip
     system: Annotated[str | None, Option("A system message before every conversation.", CONVERSATIONS)] = None
     user_template: Annotated[
         str | None,
-        Option("The user turn, from {modality_tag}, {prompt} and fields such as {question}; refused where it holds "
+        Option("The user turn, from {modality_tag}, {prompt} and fields such as {question}; refused if it contains "
                "the answer.", CONVERSATIONS),
     ] = None  # fmt: skip
     allow_answer_in_prompt: Annotated[
-        bool, Option("Publish even where the user turn holds the answer.", CONVERSATIONS)
+        bool, Option("Publish even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
     name: Annotated[str | None, Option("The export's name; default: the view's name and task.", VERSION)] = None
-    note: Annotated[str | None, Option("A remark, kept in the manifest.", VERSION)] = None
+    note: Annotated[str | None, Option("A remark, stored in the manifest.", VERSION)] = None
     media_root: Annotated[
         str | None,
         Option("Absolute path that media paths start with; default: the store's own.", VERSION, takes=str | Path,

@@ -1,4 +1,4 @@
-"""A finished version put in its place: a folder to work in, the next number, the events of what has no row."""
+"""Publish a finished version: the scratch folder, the next version number, the events of samples without a row."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     import duckdb
 
 STALE_AFTER_S = 86_400.0
-"""A scratch folder of this age was left by a process that was killed."""
+"""A scratch folder older than this was left by a killed process."""
 
 
 @contextlib.contextmanager
 def scratch_folder(folder: Path, key: str) -> Iterator[Path]:
-    """A folder to work in beside the versions; it is gone in the end, and so are old ones of killed processes."""
-    for left in folder.glob(".scratch-*"):
-        if time.time() - left.stat().st_mtime > STALE_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
+    """A temporary folder beside the versions, removed on exit; removes stale ones of killed processes too."""
+    for stale in folder.glob(".scratch-*"):
+        if time.time() - stale.stat().st_mtime > STALE_AFTER_S:
+            shutil.rmtree(stale, ignore_errors=True)
     scratch = folder / f".scratch-{os.getpid()}-{key[:8]}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -40,12 +40,12 @@ def scratch_folder(folder: Path, key: str) -> Iterator[Path]:
 
 
 def publish(store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str) -> exports.Version:
-    """Publish the finished folder, unless the last version holds the same bytes; one at a time for each name."""
+    """Publish the finished folder unless the last version has the same bytes; one process at a time per name."""
     with locked(store.root / "exports" / request.name / ".lock", purpose=f"publish {request.name}"):
-        return _settle_alone(store, request, finished, manifest, key)
+        return _publish_locked(store, request, finished, manifest, key)
 
 
-def _settle_alone(
+def _publish_locked(
     store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str
 ) -> exports.Version:
     for label in reversed([label for label in exports.labels(store, request.name) if "-" not in label]):
@@ -66,7 +66,7 @@ def _settle_alone(
 
 
 def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run) -> None:
-    """One event a sample that was wanted but has no row; filtered samples are only counted."""
+    """Write one event per selected sample without a row; filtered samples are only counted."""
     import pyarrow as pa
 
     columns = ", ".join(name for name in EVENTS.names if name != "dataset")

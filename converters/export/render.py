@@ -1,10 +1,10 @@
-"""Rendering the rows of an export: every sample once into `rows`, from there to Parquet in order and to JSON Lines.
+"""Render the rows of an export: every sample once into `rows`, then ordered into Parquet and JSON Lines.
 
 `rows` has the columns of the view's format and, for the account, `_dataset, _license, _held_out, _verdict, _outcome,
-_leak`; it lies in a file beside the result, so that memory stays flat and nothing is computed twice.
+_leak`; it is stored in a scratch file, so that memory use is constant and nothing is computed twice.
 
-JSON Lines that are loaded through Arrow start with witness rows: real rows, moved forward, that fill every media column
-of the file. Without them a loader whose first chunk has no video takes the column for null and fails at the first one.
+Files start with witness rows: real rows, moved to the front, that together have a value in every media column. Without
+them an Arrow loader whose first chunk has no video infers a null column and fails at the first video.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _ACCOUNT = {
     "_held_out": "_held_out",
     "_verdict": "_verdict",
     "_outcome": "_outcome",
-    "_leak": "gives_it_away",
+    "_leak": "leaks_answer",
 }
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
-"""Kept until the paths of a view whose format nobody knows are held against them."""
+"""The sample's own paths, added for views without a known format: the view's paths are checked against them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The relation `rows`: its own columns and their types, those of media among them, and the SQL that made it."""
+    """The relation `rows`: the view's columns and their types, its media columns, and the SQL that produced it."""
 
     types: dict[str, str]
     media_columns: list[str]
@@ -51,10 +51,10 @@ class Rows:
 
 
 def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: Path) -> Rows:
-    """Create `rows` of every sample that was asked for; rows that the consumer would refuse get that for an outcome.
+    """Create `rows` of every selected sample; rows that the consumer would refuse get that as their outcome.
 
     Raises:
-        UsageError: The view cannot be made, or a column of media holds no paths.
+        UsageError: The view's SQL fails, or a media column has a type that cannot hold paths.
     """
     known = request.view.format is not None
     statement = row_statement(request.view, request.options.task, _ACCOUNT if known else {**_ACCOUNT, **_PATHS})
@@ -77,7 +77,7 @@ def _describe(connection: duckdb.DuckDBPyConnection, request: Request, statement
     """The view's own columns and their types.
 
     Raises:
-        UsageError: The view cannot be made, or a column of media holds no paths.
+        UsageError: The view's SQL does not bind.
     """
     import duckdb
 
@@ -90,24 +90,24 @@ def _describe(connection: duckdb.DuckDBPyConnection, request: Request, statement
 
 
 def media_columns(view: View, columns: Collection[str]) -> list[str]:
-    """The columns that hold paths: those that the view's header names, and those called like media."""
+    """The columns that hold paths: those listed in the view's header, and those with a media name."""
     return [name for name in dict.fromkeys([*(view.media_columns or ()), *exports.MEDIA_COLUMNS]) if name in columns]
 
 
 def _check_media(view: View, types: dict[str, str], media: Collection[str]) -> None:
     for column in view.media_columns or ():
         if column not in types:
-            raise UsageError(f"The view {view.name!r} has no column {column!r}, as its header says.")
+            raise UsageError(f"The view {view.name!r} has no column {column!r}, which its header lists as media.")
     for column in media:
         if types[column] not in ("VARCHAR", "VARCHAR[]"):
             raise UsageError(
                 f"The view {view.name!r}: {column!r} is {types[column]}; columns of that name hold paths.",
-                hint="audio_paths AS audios, or audio_paths[1] AS audio; name anything else otherwise",
+                hint="audio_paths AS audios, or audio_paths[1] AS audio; rename a column that holds anything else",
             )
 
 
 def _foreign_sql(types: dict[str, str], media: Collection[str]) -> str:
-    """`foreign_path` where a column of media names what is none of the sample's own media, which were looked at."""
+    """`refused_foreign_path` if a media column holds a path that is not the sample's own (only those were checked)."""
     own = f"list_concat({', '.join(_PATHS)})"
     tests = [
         f"len([1 FOR p IN {name} IF p IS NULL OR NOT coalesce(list_contains({own}, p), false)]) > 0"
@@ -119,7 +119,7 @@ def _foreign_sql(types: dict[str, str], media: Collection[str]) -> str:
 
 
 def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: dict[str, str], rows: str) -> str:
-    """`rows` with the outcome of those that the consumer would lose."""
+    """`rows` with an outcome for the rows that the consumer would drop."""
     assert request.view.format is not None
     shape = shape_sql(request.view.format, columns)
     shapes = connection.execute(f"""
@@ -143,7 +143,7 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
 
 
 def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
-    """Write data.parquet in order, then data.jsonl from it; returns the SQL. `used` are the media columns in use."""
+    """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: media columns with values."""
     order = _order_sql(request)
     if len(used) > 1:
         order = f"{_witness_sql(connection, used, order)}, {order}"
@@ -161,7 +161,7 @@ def _order_sql(request: Request) -> str:
 
 
 def _witness_sql(connection: duckdb.DuckDBPyConnection, used: list[str], order: str) -> str:
-    """Real rows moved forward, so that every media column has a value in a loader's first chunk."""
+    """An ORDER BY term for the witness rows: every media column gets a value in a loader's first chunk."""
     ids: list[str] = []
     open_columns = list(used)
     while open_columns:

@@ -1,4 +1,4 @@
-"""What an export is asked for: its options, and what they mean for one view and store."""
+"""The export request: the options, resolved and checked for one view and store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .select import ExportFilter, describe
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One checked request; equal requests over equal tables give equal bytes."""
+    """One checked request; equal requests over equal tables produce equal bytes."""
 
     view: View
     name: str
@@ -30,7 +30,7 @@ class Request:
     media_root: str
 
     def describe(self) -> dict[str, Any]:
-        """What the manifest and the run say of the request."""
+        """The request as recorded in the manifest and the run."""
         return {
             "options": asdict(self.options),
             "selection": describe(self.selection),
@@ -40,10 +40,10 @@ class Request:
 
 
 def make_request(view_name: str, *, store: Store, options: ExportOptions) -> Request:
-    """The request that these options make of a view.
+    """Resolve the options for a view.
 
     Raises:
-        UsageError: There is no such view, or an option does not fit it.
+        UsageError: There is no such view, or an option is not valid for it.
     """
     view = get_view(view_name)
     task = check_task(view, options.task)
@@ -55,8 +55,8 @@ def make_request(view_name: str, *, store: Store, options: ExportOptions) -> Req
     for option, value in (("--system", system), ("--user-template", user_template)):
         if value and (tag := re.search(ANY_TAG, value)):
             raise UsageError(
-                f"{option} holds {tag[0]}: rows have as many tags as media, so tags are not written by hand.",
-                hint=f'where they go is said by {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
+                f"{option} contains {tag[0]}: a row has as many tags as media, so tags cannot be written by hand.",
+                hint=f'set their position with {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
             )
     root = options.media_root or str(store.root)
     name = options.name or "-".join(part for part in (view.name, task) if part)

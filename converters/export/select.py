@@ -1,8 +1,8 @@
-"""Which samples an export takes, as SQL: datasets, splits and roles, the user's expression, verdicts.
+"""Select the samples of an export in SQL: by datasets, splits and roles, the user's expression, verdicts.
 
-Creates `chosen`, the samples of the selected datasets and whether they were asked for, and over it
-`samples_with_paths`, from which `prepared` is made (see views/elements). That has three columns for the account:
-`_outcome` (why a sample has no row whatever the view says), `_held_out` and `_verdict`.
+Creates `chosen`, the samples of the selected datasets and whether each is filtered out, and on top of it
+`samples_with_paths`, from which `prepared` is built (see views/elements). The latter has three columns for the account:
+`_outcome` (why a sample has no row regardless of the view), `_held_out` and `_verdict`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _GUESSED_ROLES = {"train": ("train*",), "validation": ("dev*", "val*"), "test": 
 
 @dataclass(frozen=True, slots=True)
 class ExportFilter:
-    """What to take. `splits` are the corpus's names, roles or globs; an assigned split goes before the corpus's."""
+    """The selection. `splits` are the corpus's names, roles or globs; an assigned split overrides the corpus's."""
 
     datasets: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
@@ -38,18 +38,18 @@ class ExportFilter:
 
 @dataclass(slots=True)
 class CorpusFacts:
-    """What cards said of the datasets at their last pull: the role of every split, and upper-case corpora."""
+    """Facts from the datasets' cards at their last pull: the role of every split, and the upper-case corpora."""
 
     roles: dict[str, dict[str, str]] = field(default_factory=dict)
     upper: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, connection: duckdb.DuckDBPyConnection, datasets: Sequence[str] = ()) -> CorpusFacts:
-        """Of these datasets; of all without."""
-        wanted = f" AND dataset IN ({', '.join(map(quote, datasets))})" if datasets else ""
+        """Read the facts of the given datasets; default: all."""
+        condition = f" AND dataset IN ({', '.join(map(quote, datasets))})" if datasets else ""
         rows = connection.execute(
             "SELECT dataset, arg_max(details, finished_at) FROM runs "
-            f"WHERE stage = 'pull'{wanted} GROUP BY dataset ORDER BY 1"
+            f"WHERE stage = 'pull'{condition} GROUP BY dataset ORDER BY 1"
         ).fetchall()
         facts = cls()
         for dataset, details in rows:
@@ -60,7 +60,7 @@ class CorpusFacts:
         return facts
 
     def role_sql(self) -> str:
-        """The role of `effective_split`; a split called by a role's name has that role, others are guessed by name."""
+        """SQL for the role of `effective_split`: from the card if it is known there, else guessed from the name."""
         known = " ".join(
             f"WHEN dataset = {quote(dataset)} AND effective_split = {quote(split)} THEN {quote(role)}"
             for dataset, roles in self.roles.items()
@@ -99,11 +99,11 @@ def place_media(
 
 
 def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> None:
-    """Create the view `chosen`: the samples of the selected datasets, with what the selection says of each.
+    """Create the view `chosen`: the samples of the selected datasets, with `filtered` and `held_out` for each.
 
-    The macros of views must be there.
+    The macros of views must exist.
     """
-    wanted = _datasets_sql(selection.datasets)
+    in_datasets = _datasets_sql(selection.datasets)
     split = _splits_sql(selection.splits)
     where = f"({selection.where}\n)" if selection.where else "true"
     sql = f"""
@@ -117,11 +117,11 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
                        task_of(task, question, answer, modality) AS effective_task,
                        language_of(language) AS base_language
                 FROM samples s LEFT JOIN verdicts v ON s.dataset = v.dataset AND s.id = v.id
-                WHERE {wanted}
+                WHERE {in_datasets}
             )
         )
     """
-    with _explaining(selection.where):
+    with _usage_errors(selection.where):
         connection.execute(sql)
         if selection.where:
             connection.execute("SELECT count(*) FROM chosen WHERE filtered").fetchall()
@@ -130,8 +130,8 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
 
 
 @contextmanager
-def _explaining(where: str | None) -> Iterator[None]:
-    """Errors of the user's own expression are the user's to mend."""
+def _usage_errors(where: str | None) -> Iterator[None]:
+    """Raise errors in the user's expression as UsageError."""
     import duckdb
 
     try:
@@ -174,13 +174,13 @@ def _require_split(connection: duckdb.DuckDBPyConnection, splits: Sequence[str])
         if row is None:
             known = connection.execute("SELECT DISTINCT effective_split FROM chosen ORDER BY 1").fetchall()
             raise UsageError(
-                f"--split {split!r} matches no sample. Splits here: {', '.join(str(r[0]) for r in known) or 'none'}; "
+                f"--split {split!r} matches no sample. Splits: {', '.join(str(r[0]) for r in known) or 'none'}; "
                 f"roles: {', '.join(ROLES)}."
             )
 
 
 def _paths(kind: str, media_root: str) -> str:
-    """Final paths of one kind in tag order, or NULL; a derived file stands in for the sound it was cut from."""
+    """SQL for the final paths of one kind in tag order, or NULL; a derived file replaces the audio it was cut from."""
     own = f"c.{kind}.path"
     if kind == "audio":
         own = f"coalesce(d.audio_path, {own})"
@@ -198,16 +198,16 @@ def _missing_sql(connection: duckdb.DuckDBPyConnection) -> str:
     row = first_row(connection, "SELECT count(*) FROM missing")
     if row is None or not row[0]:
         return "false"
-    held = "(SELECT path FROM missing)"
+    missing = "(SELECT path FROM missing)"
     return (
-        f"coalesce(c.audio.path IN {held}, false) OR coalesce(c.video.path IN {held}, false) OR "
-        f"coalesce(c.image.path IN {held}, false) OR "
+        f"coalesce(c.audio.path IN {missing}, false) OR coalesce(c.video.path IN {missing}, false) OR "
+        f"coalesce(c.image.path IN {missing}, false) OR "
         "coalesce(list_has_any([m.path FOR m IN c.more_media], (SELECT list(path) FROM missing)), false)"
     )
 
 
 def describe(selection: ExportFilter) -> dict[str, Any]:
-    """The selection as the manifest holds it."""
+    """The selection as recorded in the manifest."""
     return {
         "datasets": list(selection.datasets),
         "splits": list(selection.splits),

@@ -1,7 +1,7 @@
-"""The table of events of a dataset: written once a candidate and reason, and what was withdrawn stays away.
+"""The event log of a dataset: one event per candidate and reason, and the ids that were withdrawn.
 
-What it holds already is kept as hashes, 8 bytes an event, and read batch by batch: a ledger of a million rejections is
-no burden. It is read only when there is something to write.
+Logged events are remembered as hashes (8 bytes each) and read in batches, so that a log of a million rejections costs
+little memory. The log is read only when there is something to write.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ _ROWS = 50_000
 
 
 class EventLog:
-    """The events of one run that are still to be written, and what was written before."""
+    """Queues the events of one run and writes those that are not in the log yet."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self._store = store
         self._run = run
         self._fence = fence_name(run.dataset)
         self._known = HashSet()
-        self._waiting: list[Note] = []
+        self._queued: list[Note] = []
         self._number = -1
 
     def __len__(self) -> int:
-        """Events that wait to be written."""
-        return len(self._waiting)
+        """Number of queued events."""
+        return len(self._queued)
 
     @property
     def nbytes(self) -> int:
-        """What it costs to know the events that were written."""
+        """Memory used by the hashes of known events."""
         return self._known.nbytes
 
     def note(self, candidate: str, reason: str, detail: str, uri: str) -> None:
-        """Queue the event of a candidate that is not kept, once a candidate and reason."""
+        """Queue the event of a candidate that is not stored, once per candidate and reason."""
         if self._known.add(hash((candidate, reason))):
-            self._waiting.append((candidate, reason, detail, uri, datetime.now(UTC)))
+            self._queued.append((candidate, reason, detail, uri, datetime.now(UTC)))
 
     def write(self) -> None:
-        """Append what waits, but for what another run wrote before; the caller holds the lock of the dataset."""
-        if not self._waiting:
+        """Append the queued events, except those already logged by other runs; the caller holds the dataset lock."""
+        if not self._queued:
             return
         number = self._store.fence_number("events", self._fence)
         if number != self._number:
-            written = read_ledger(self._store, self._run.dataset)
-            self._waiting = [each for each in self._waiting if hash(each[:2]) not in written]
-            self._known.update(written)
+            logged = read_logged(self._store, self._run.dataset)
+            self._queued = [note for note in self._queued if hash(note[:2]) not in logged]
+            self._known.update(logged)
             self._number = number
-        if self._waiting:
-            self._store.append("events", event_table(self._run, self._waiting), fence=(self._fence, number + 1))
+        if self._queued:
+            self._store.append("events", event_table(self._run, self._queued), fence=(self._fence, number + 1))
             self._number = number + 1
-            self._waiting = []
+            self._queued = []
 
 
-def read_ledger(store: Store, dataset: str) -> HashSet:
-    """Hashes of the (candidate, reason) pairs that the ledger of pulls and imports holds already."""
+def read_logged(store: Store, dataset: str) -> HashSet:
+    """Hashes of the (candidate, reason) pairs already logged by pulls and imports."""
     where = f"dataset = {quote(dataset)} AND stage IN ('pull', 'import')"
     return _hash_set(map(hash, zip(*columns, strict=True)) for columns in _read(store, ("candidate", "reason"), where))
 
@@ -79,7 +79,7 @@ def _hash_set(batches: Iterator[Iterator[int]]) -> HashSet:
 
 
 def _read(store: Store, columns: tuple[str, ...], where: str) -> Iterator[list[list[str]]]:
-    """The columns of the events, some thousand at a time."""
+    """Yield the given columns of the matching events in batches."""
     if not store.live_files("events"):
         return
     import duckdb

@@ -1,10 +1,10 @@
-"""The one loop that takes samples from a reader into the store: probe, media, commit, account.
+"""The single loop that ingests samples from a reader into the store: probe, media, commit, account.
 
 `catalog pull`, `triptych import` and every interchange reader feed it. Candidates are taken in the reader's order;
 media is probed, hashed and written by a few threads; rows are committed in batches of 10,000 or 60 seconds. A batch
-commits its events first and then its samples, both under the dataset's fence, so that ids stay unique under any mix of
-writers and a process killed anywhere can simply be run again. Rows of a file that turns out to be another one than
-its checksum says are not committed.
+commits its events first and then its samples, both under the dataset's fence, so that ids stay unique with concurrent
+writers and a process killed at any point can simply be run again. Rows of a file whose checksum turns out to be wrong
+are not committed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ...shards.store.rows_to_arrow import rows_to_table
 from ...shards.store.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog, read_withdrawn
-from .missing_media import find_absence
+from .missing_media import check_first_file
 from .quota import Quota
 from .sample_row import make_row
 from .shared_media import SharedMedia
@@ -40,9 +40,9 @@ REFRESH_SECONDS = 10.0
 _THREADS = 2
 _IN_FLIGHT = 64
 _ATTEMPTS = 20
-_TOLD_EVERY = 32
-_TOLD_AFTER = 1.0
-"""Seconds after which progress is told even of a single candidate: clips may come one in some seconds."""
+_REPORT_ROWS = 32
+_REPORT_SECONDS = 1.0
+"""Progress is reported after this time even for a single candidate: clips may arrive seconds apart."""
 
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 _TOMBSTONE = "removed on request; `store remove` left a tombstone"
@@ -50,19 +50,19 @@ _TOMBSTONE = "removed on request; `store remove` left a tombstone"
 
 @dataclass(slots=True)
 class IngestOptions:
-    """How candidates are taken.
+    """How candidates are ingested.
 
     Attributes:
-        defaults: Columns that every sample of the dataset shares (panel, task, language, license ...).
-        limit: Stop once the store holds this many samples of the selection; None takes everything.
-        limit_seconds: Stop once the samples of the selection are so long together.
-        held, held_seconds: What of the selection the store holds already.
-        count_known: Samples that the store holds count when the stream meets them, not beforehand.
-        length_of: Seconds of a sample that the store holds, by its id, for those that are met but not read again.
-        link: Name media where it lies instead of copying it.
-        on_conflict: `reject` or `update` when a known id comes with other content.
-        compare: What makes two rows of one id equal: `content` or `row` (see known.py).
-        progress: Told how many samples are stored or on their way, and how many candidates were tried.
+        defaults: Column values shared by every sample of the dataset (panel, task, language, license ...).
+        limit: Stop once the store holds this many samples of the selection; None: no limit.
+        limit_seconds: Stop once the samples of the selection have this total duration.
+        held, held_seconds: Samples of the selection already in the store, and their duration.
+        count_known: Count stored samples when the stream reaches them instead of beforehand.
+        length_of: Duration in seconds of a stored sample by id, for samples that are not read again.
+        link: Reference media at its current path instead of copying it.
+        on_conflict: `reject` or `update` when a known id arrives with different content.
+        compare: What makes two rows with the same id equal: `content` or `row` (see stored_ids.py).
+        progress: Called with the number of samples stored or in progress, and of candidates tried.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class _Pending:
 
 
 class Ingest:
-    """Takes one stream of candidates of one dataset into the store."""
+    """Ingests one stream of candidates of one dataset into the store."""
 
     def __init__(self, store: Store, run: Run, options: IngestOptions) -> None:
         self.store = store
@@ -108,19 +108,19 @@ class Ingest:
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
-        self.tally = Quota(
+        self.quota = Quota(
             limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
             held_seconds=options.held_seconds, count_known=options.count_known,
         )  # fmt: skip
         self._updates = HashSet()
         self._shared_media = SharedMedia()
-        self._batch_started = self._told_at = self._refreshed = time.monotonic()
+        self._batch_started = self._reported = self._refreshed = time.monotonic()
 
     def take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered]) -> None:
-        """Take candidates until the stream ends or the limit is reached; whatever was read is committed.
+        """Take candidates until the stream ends or the limit is reached, and commit everything that was read.
 
         Raises:
-            DamagedError: From the stream; rows since the last checkpoint that were not committed yet are left out.
+            DamagedError: Raised by the stream; uncommitted rows since the last checkpoint are dropped.
         """
         try:
             with ThreadPoolExecutor(_THREADS, thread_name_prefix="media") as pool:
@@ -139,7 +139,7 @@ class Ingest:
             self._stored_ids.close()
 
     def _take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered], pool: ThreadPoolExecutor) -> None:
-        if self.tally.is_full():
+        if self.quota.is_full():
             self.reached = True
             return
         for item in stream:
@@ -159,42 +159,42 @@ class Ingest:
             elif item.settled:
                 self.run.account.drop(DUPLICATE)
                 identity = sample_id(self.run.dataset, item.config, item.split, item.source_id)
-                self.tally.meet(identity, self.options.length_of)
+                self.quota.count_stored(identity, self.options.length_of)
             else:
                 self._submit(item, pool)
             while self._pending and self._must_wait():
                 self._finish_one()
-            if self.tally.is_full():
+            if self.quota.is_full():
                 self.reached = True
                 return
             now = time.monotonic()
             self._commit_if_due(now)
-            if now - self._told_at > _TOLD_AFTER:
-                self._tell()
+            if now - self._reported > _REPORT_SECONDS:
+                self._report()
         self._drain()
 
     def _must_wait(self) -> bool:
-        return len(self._pending) >= _IN_FLIGHT or self.tally.is_full() or self.tally.is_near()
+        return len(self._pending) >= _IN_FLIGHT or self.quota.is_full() or self.quota.is_near()
 
     def _submit(self, candidate: Candidate, pool: ThreadPoolExecutor) -> None:
-        """Send a candidate's media on its way into the store, in a thread; what is missing is rejected at once.
+        """Store a candidate's media in a thread; reject it right away if its file is missing.
 
-        A table whose media lies somewhere else would pay the handover between threads for every row.
+        Otherwise a table whose media is somewhere else would pay for a thread handover on every row.
         """
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
         if hash(identity) in self._withdrawn:
             self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
             return
-        absence = find_absence(candidate)
-        if absence is not None:
+        missing = check_first_file(candidate)
+        if missing is not None:
             while self._pending and self._pending[0].is_done():
                 self._finish_one()
             if not self._pending:
-                self._reject_media(candidate, identity, absence)
+                self._reject_media(candidate, identity, missing)
                 return
-        counts = self.tally.counts(identity, is_known=identity in self._stored_ids)
-        self.tally.promise(counts)
-        work: _Work = absence or pool.submit(self._store_media, candidate)
+        counts = self.quota.counts(identity, is_known=identity in self._stored_ids)
+        self.quota.reserve(counts)
+        work: _Work = missing or pool.submit(self._store_media, candidate)
         self._pending.append(_Pending(candidate, identity, work, counts))
 
     def _store_media(self, candidate: Candidate) -> list[StoredMedia]:
@@ -212,25 +212,25 @@ class Ingest:
 
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
-        self.tally.release(pending.counts)
+        self.quota.release(pending.counts)
         media = _outcome(pending.work)
         if isinstance(media, MediaError):
             self._reject_media(pending.candidate, pending.id, media)
             return
         row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
         if pending.counts:
-            self.tally.take(pending.id, row)
+            self.quota.take(pending.id, row)
         self._rows.append(row)
         self._wheres.append(pending.candidate.where)
 
-        if len(self._rows) % _TOLD_EVERY == 0:
-            self._tell()
+        if len(self._rows) % _REPORT_ROWS == 0:
+            self._report()
 
-    def _tell(self) -> None:
-        self._told_at = time.monotonic()
+    def _report(self) -> None:
+        self._reported = time.monotonic()
         if self.options.progress:
-            account, waiting = self.run.account, len(self._rows) + len(self._pending)
-            self.options.progress(account.kept + waiting, account.candidates + waiting)
+            account, pending = self.run.account, len(self._rows) + len(self._pending)
+            self.options.progress(account.kept + pending, account.candidates + pending)
 
     def _drain(self) -> None:
         while self._pending:
@@ -259,12 +259,12 @@ class Ingest:
                 self._event_log.write()
             self._refresh_if_due()
         self._rows, self._wheres = [], []
-        self.tally.forget()
+        self.quota.forget()
         self._batch_started = time.monotonic()
-        self._tell()
+        self._report()
 
     def _table(self) -> pa.Table:
-        """The rows of the batch; one whose values do not fit the schema is rejected, not the batch."""
+        """The rows of the batch as a table; a row that does not fit the schema is rejected without the others."""
         try:
             return rows_to_table(self._rows, SCHEMA)
         except _UNFIT:
@@ -275,8 +275,8 @@ class Ingest:
             try:
                 rows_to_table([row], SCHEMA)
             except _UNFIT as error:
-                identity, uri = (_writable(str(row[name] or "")) for name in ("id", "source"))
-                self._reject(identity, "bad_value", _writable(f"{where}: {error}".lstrip(": ")), uri)
+                identity, uri = (_encodable(str(row[name] or "")) for name in ("id", "source"))
+                self._reject(identity, "bad_value", _encodable(f"{where}: {error}".lstrip(": ")), uri)
             else:
                 self._rows.append(row)
                 self._wheres.append(where)
@@ -301,17 +301,17 @@ class Ingest:
                 self._settle(chosen, contents, number)
                 break
             else:
-                raise DamagedError(f"{self.run.dataset}: no commit went through in {_ATTEMPTS} attempts.")
+                raise DamagedError(f"{self.run.dataset}: the commit failed in all {_ATTEMPTS} attempts.")
         self._refresh_if_due()
 
     def _refresh_if_due(self) -> None:
-        """Let the plain duckdb client see what was committed so far; the end of the run does so in any case."""
+        """Make committed rows visible to a plain duckdb client; the end of the run does this anyway."""
         if time.monotonic() - self._refreshed > REFRESH_SECONDS:
             self.store.refresh()
             self._refreshed = time.monotonic()
 
     def _classify(self, contents: list[int]) -> _Chosen:
-        """Which rows of the batch are new, changed, duplicate or in conflict; nothing is counted yet."""
+        """Sort the rows of the batch into new, changed, duplicate and conflicting ones; count nothing yet."""
         chosen = _Chosen()
         batch: dict[str, int] = {}
         for index, row in enumerate(self._rows):
@@ -330,14 +330,14 @@ class Ingest:
             else:
                 chosen.conflicts.append(index)
         for index in chosen.conflicts:
-            detail = f"{self._wheres[index]}: this id is stored with other media or text".lstrip(": ")
+            detail = f"{self._wheres[index]}: this id is stored with different media or text".lstrip(": ")
             self._event_log.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
             self._event_log.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
     def _may_update(self, identity: str) -> bool:
-        """One update a row and run: which of two rows of one file wins must not hang on the size of a batch."""
+        """Allow one update per id and run: the winner of two rows in a file must not depend on the batch size."""
         return self.options.on_conflict == "update" and hash(identity) not in self._updates
 
     def _write_samples(self, rows: pa.Table, chosen: _Chosen, table: Any, fence: tuple[str, int]) -> None:
@@ -349,7 +349,7 @@ class Ingest:
             self.store.append("samples", taken, table=table, fence=fence)
 
     def _settle(self, chosen: _Chosen, contents: list[int], number: int) -> None:
-        """Count the batch; from here on it is in the store."""
+        """Count the batch, which is now in the store."""
         written = [*chosen.new, *chosen.updates]
         self.run.account.keep(len(written))
         self.run.account.drop(DUPLICATE, len(chosen.duplicates))
@@ -373,10 +373,10 @@ class _Chosen:
 
 
 def _fault(item: Rejection) -> str:
-    """What is wrong with a whole file, with its name once."""
+    """Describe what is wrong with a whole file, naming the file once."""
     place = item.uri or item.candidate
-    said = item.detail if item.detail.startswith(place) else f"{place}: {item.detail}"
-    return said.rstrip(".")
+    message = item.detail if item.detail.startswith(place) else f"{place}: {item.detail}"
+    return message.rstrip(".")
 
 
 def _outcome(work: _Work) -> list[StoredMedia] | MediaError:
@@ -387,10 +387,10 @@ def _outcome(work: _Work) -> list[StoredMedia] | MediaError:
     except MediaError as error:
         return error
     finally:
-        # Or the error would hold this frame and the frame the error: garbage of some kB for every bad file.
+        # Otherwise the error and this frame would reference each other: a few kB of garbage per bad file.
         del work
 
 
-def _writable(text: str) -> str:
-    """Text that a table can hold: halves of surrogate pairs become question marks."""
+def _encodable(text: str) -> str:
+    """The text with unpaired surrogates replaced by question marks, so that a table can store it."""
     return text.encode("utf-8", errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Whether a candidate's media is there at all, asked before any of it is read."""
+"""Check that a candidate's media file exists before any of it is read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ...shards.media.media import MediaError
 from ..candidate import Candidate
 
 
-def find_absence(candidate: Candidate) -> MediaError | None:
-    """That the candidate's first media file is not there, as storing it would say; None where it is, or lies in memory.
+def check_first_file(candidate: Candidate) -> MediaError | None:
+    """The error that storing the first media file would raise because it is missing; None if it exists or is in memory.
 
-    Of several files the first that cannot be stored gives the reason, so that only the first is looked for.
+    Only the first file is checked: of several files, the first that cannot be stored gives the reason.
     """
     if not candidate.media:
         return None

@@ -1,7 +1,7 @@
-"""When a pull has enough: so many samples, or so many hours, in the order in which they come.
+"""The limits of a pull: a number of samples or a total duration, in stream order.
 
-Samples are counted by their ids, each once. What the store holds already counts beforehand (`held`), or, where only
-some samples of a dataset are asked for, when the stream meets it again (`count_known`).
+Each id is counted once. Samples already in the store count beforehand (`held`) or, if only some samples of a dataset
+are selected, when the stream reaches them (`count_known`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Any
 
 from ...shards.hash_sets import HashSet
 
-_CAREFUL = 4
-"""Media on its way may be so many times longer than the longest that was met: then it is waited for."""
+_LENGTH_MARGIN = 4
+"""Media in progress is assumed to be at most this many times longer than the longest sample so far."""
 
 
 class Quota:
-    """Counts what is stored and what is on its way.
+    """Counts samples that are stored or in progress against the limits.
 
     Attributes:
-        samples, seconds: What counts towards the limits, `held` included.
+        samples, seconds: Counted towards the limits, including `held`.
     """
 
     def __init__(
@@ -36,57 +36,57 @@ class Quota:
         self.count_known = count_known
         self._limit = limit
         self._limit_seconds = limit_seconds
-        self._promised = 0
+        self._reserved = 0
         self._longest = 0.0
         self._counted = HashSet()
 
     def counts(self, identity: str, *, is_known: bool) -> bool:
-        """Whether a candidate of this id would be one more; `is_known` says that the store holds it."""
+        """Whether a candidate with this id counts as a new sample; `is_known`: it is in the store."""
         return hash(identity) not in self._counted and (self.count_known or not is_known)
 
-    def promise(self, count: bool) -> None:
-        """A candidate that counts is on its way."""
-        self._promised += count
+    def reserve(self, count: bool) -> None:
+        """Reserve a place for a candidate in progress, if it counts."""
+        self._reserved += count
 
     def release(self, count: bool) -> None:
-        """It came, or it never will."""
-        self._promised -= count
+        """Release the reserved place of a candidate that is done."""
+        self._reserved -= count
 
     def take(self, identity: str, row: Mapping[str, Any]) -> None:
-        """Count a sample that came."""
+        """Count a new sample."""
         if self._counted.add(hash(identity)):
             length = seconds_of(row)
             self.samples += 1
             self.seconds += length
             self._longest = max(self._longest, length)
 
-    def meet(self, identity: str, length_of: Callable[[str], float]) -> None:
-        """Count a sample of the store that was not even read again."""
+    def count_stored(self, identity: str, length_of: Callable[[str], float]) -> None:
+        """Count a stored sample that the stream reached but did not read again."""
         if self.count_known and self._counted.add(hash(identity)):
             self.samples += 1
             self.seconds += length_of(identity)
 
     def forget(self) -> None:
-        """What was counted is in the store by now, which can be asked instead."""
+        """Forget the counted ids, which are in the store now and known from there."""
         if not self.count_known:
             self._counted.clear()
 
     def is_full(self) -> bool:
-        """Whether a limit is reached, if all media on its way is good; what is on its way is finished first."""
-        if self._limit is not None and self.samples + self._promised >= self._limit:
+        """Whether a limit is reached, assuming that all candidates in progress succeed."""
+        if self._limit is not None and self.samples + self._reserved >= self._limit:
             return True
         return self._limit_seconds is not None and self.seconds >= self._limit_seconds
 
     def is_near(self) -> bool:
-        """Whether media on its way might already be more than is wanted: it is then waited for, one by one."""
+        """Whether media in progress might already exceed the limit; the caller then waits for it one by one."""
         if self._limit_seconds is None:
             return False
-        left = self._limit_seconds - self.seconds
-        return not self._longest or left <= (self._promised + 1) * _CAREFUL * self._longest
+        remaining = self._limit_seconds - self.seconds
+        return not self._longest or remaining <= (self._reserved + 1) * _LENGTH_MARGIN * self._longest
 
 
 def seconds_of(row: Mapping[str, Any]) -> float:
-    """How long a sample is: its span, else its sound, else its video."""
+    """Duration of a sample: of its span, else its audio, else its video."""
     start, end = row.get("start_s"), row.get("end_s")
     if start is not None and end is not None:
         return float(end) - float(start)

@@ -1,4 +1,4 @@
-"""The row of one candidate once its media is stored: the dataset's defaults, the reader's fields, the probe's."""
+"""The row of one candidate whose media is stored: dataset defaults, the reader's fields and the probed media fields."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def make_row(
     """The columns of the sample schema that are not null.
 
     Raises:
-        DamagedError: The reader gave a field that no sample has.
+        DamagedError: The reader set a field that is not in the sample schema.
     """
     unknown = candidate.fields.keys() - _FIELDS
     if unknown:
-        raise DamagedError(f"{candidate.where}: the reader gave fields that no sample has: {sorted(unknown)}.")
+        raise DamagedError(f"{candidate.where}: the reader set fields unknown to the sample schema: {sorted(unknown)}.")
     row: dict[str, Any] = {**defaults, **candidate.fields}
     row.update(_media_columns(media))
     row["modality"] = row.get("modality") or _modality(row)
@@ -44,7 +44,7 @@ def make_row(
 
 
 def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:
-    """The first of each kind into its own column, the others into `more_media`, in tag order."""
+    """The first medium of each kind in its own column, the others in `more_media`, in tag order."""
     columns: dict[str, Any] = {}
     more = []
     for item in media:

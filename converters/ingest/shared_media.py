@@ -1,4 +1,4 @@
-"""Media that several candidates share is stored once, whichever thread meets it first."""
+"""Store media shared by several candidates only once, whichever thread reaches it first."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _REMEMBERED = 256
 
 
 class SharedMedia:
-    """What became of the last shared files: the questions about one video, the segments of one recording."""
+    """Results of the most recent shared files: one video of many questions, one recording of many segments."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[object, str], Future[StoredMedia]] = OrderedDict()
 
     def store(self, kind: str, blob: Blob, put: Callable[[str, Blob], StoredMedia]) -> StoredMedia:
-        """The stored media of a blob; `put` is called for the first of those that share a file.
+        """The stored media of a blob; `put` is called only for the first blob of a shared file.
 
         Raises:
-            MediaError: Whatever `put` raised, for all of them.
+            MediaError: Raised by `put`; all blobs of the file get the same error.
         """
         if blob.shared is None:
             return put(kind, blob)
@@ -48,6 +48,6 @@ class SharedMedia:
         except MediaError as error:
             future.set_exception(error)
         finally:
-            # Whoever waits for this file must not wait for ever, whatever went wrong here.
+            # Threads that wait for this file must not wait forever, whatever went wrong here.
             if not future.done():
                 future.cancel()

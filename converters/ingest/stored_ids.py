@@ -1,7 +1,7 @@
-"""What a dataset's table already holds, small enough for memory: 16 bytes a row.
+"""The ids of a dataset's stored rows with their content hashes, kept in memory: 16 bytes per row.
 
-For every stored id two 64-bit numbers: the hash of the id and the hash of the row's content. Candidates are compared
-with those, so that a known id with other content is told from a duplicate without reading the table again.
+Each row is represented by two 64-bit numbers: the hash of its id and the hash of its content. Comparing candidates with
+these distinguishes a known id with different content from a duplicate without reading the table again.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ COMPARED = {
         "words, phones, extra::VARCHAR, license"
     ),
 }
-"""`content`: the same media and text (pulls). `row`: every column that the user's file decides (imports)."""
+"""`content`: media and text (pulls). `row`: every column that the user's file can set (imports)."""
 
 
 class StoredIds:
-    """The ids of one dataset, with what their rows hold."""
+    """The ids of one dataset with the content hashes of their rows."""
 
     def __init__(self, store: Store, dataset: str, *, compare: str = "content") -> None:
         import duckdb
@@ -55,7 +55,7 @@ class StoredIds:
 
     @property
     def nbytes(self) -> int:
-        """What it costs to know them."""
+        """Memory used by the hashes."""
         return self._contents.nbytes
 
     def content_of(self, sample: str) -> int | None:
@@ -63,7 +63,7 @@ class StoredIds:
         return self._contents.get(hash(sample))
 
     def read(self) -> None:
-        """Read the table anew; `number` is then the fence number that this knowledge belongs to."""
+        """Reload the table; `number` is then the fence number of the version read."""
         table = self._store.table("samples")
         self.number = self._store.fence_number("samples", fence_name(self._dataset), table=table)
         sql = scan_sql(table)
@@ -78,19 +78,19 @@ class StoredIds:
         self._contents.load(keys, contents)
 
     def hash_rows(self, rows: pa.Table) -> list[int]:
-        """The content hash of every row of a candidate batch."""
+        """The content hash of every row of a batch."""
         self._connection.register("batch", rows)
         result = self._connection.execute(f"SELECT hash({self._columns}) FROM batch").fetchall()
         self._connection.unregister("batch")
         return [int(row[0]) for row in result]
 
     def add(self, ids: Sequence[str], contents: Sequence[int], *, number: int) -> None:
-        """Remember rows just committed under fence `number`."""
+        """Add rows just committed under fence `number`."""
         for key, content in zip(map(hash, ids), contents, strict=True):
             self._contents.put(key, content)
         self.number = number
 
 
 def fence_name(dataset: str) -> str:
-    """The application of the Delta transactions that make a dataset's commits exclusive."""
+    """The Delta transaction application id that makes commits to a dataset exclusive."""
     return f"pull:{dataset}"

@@ -1,1 +1,1 @@
-"""What views ask a model, in words: `prompts.yaml`, by task, modality and language."""
+"""Prompts that views put into user turns: `prompts.yaml`, by task, modality and language."""

@@ -1,18 +1,18 @@
-"""What a view is: one SELECT over the relation `prepared`, under a header that says the rest.
+"""`View`: one SELECT over the relation `prepared`, with settings in the header of its file.
 
-A view's file begins with a block of comments `-- key: value`, ended by a line that is not one:
+A view's file starts with a block of comments `-- key: value`; the first other line ends it:
 
-    name           the view's name; the file's own by default
-    revision       raised whenever the same samples would give other rows; `1` by default
-    tasks          what `--task` takes; none by default
-    order          `hash` or `id`; `hash` by default
-    text           `raw` or `clean`; `clean` by default
-    format         whose rules the rows are held against; without, paths and types alone are looked at
-    media          columns that hold paths; by default those called like media (`audio`, `audios`, `video` ...)
-    only TASK      columns that rows of that task alone have
-    empty columns  `kept`, or `dropped` where no row fills a media column (the default)
+    name           the view's name; default: the file name
+    revision       increased whenever the same samples produce different rows; default: `1`
+    tasks          the values of `--task`; default: none
+    order          `hash` or `id`; default: `hash`
+    text           `raw` or `clean`; default: `clean`
+    format         the format whose rules the rows are validated against; default: only paths and types are checked
+    media          columns that hold paths; default: columns with a media name (`audio`, `audios`, `video` ...)
+    only TASK      columns that only rows of that task have
+    empty columns  `kept` or `dropped`: media columns without a value in any row; default: `dropped`
 
-What stands below the header is checked in `statement.py`.
+The SELECT below the header is checked in `statement.py`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from ...errors import UsageError
 from ...shards.exports.versions import MEDIA_COLUMNS
 from ...shards.sample import check_name
 from ...validators.formats import FORMATS
+from ..row_options import ORDERS, TEXTS
 
-ORDERS = ("hash", "id")
-TEXTS = ("raw", "clean")
 _KEYS = ("name", "revision", "tasks", "order", "text", "format", "media", "empty columns")
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
@@ -39,10 +38,10 @@ class ViewOptions:
 
     Attributes:
         task: `sft` or `grpo`, for views that have tasks.
-        text: `raw`, what the corpus says, or `clean`: the corpus's habits undone.
-        system: System message put before every conversation.
-        user_template: What the user turn says; `{modality_tag}` and names of sample fields are filled in.
-        allow_answer_in_prompt: Publish even where the user template holds the answer.
+        text: `raw`, as in the corpus, or `clean`: normalized (case, spaces, punctuation tags).
+        system: System message at the start of every conversation.
+        user_template: Template of the user turn; `{modality_tag}` and names of sample fields are filled in.
+        allow_answer_in_prompt: Publish even if the user turn contains the answer.
     """
 
     task: str | None = None
@@ -60,12 +59,12 @@ class View:
     """One consumer's format.
 
     Attributes:
-        sql: The whole file.
-        format: A key of `validators.formats.FORMATS`; None for a format that nobody here knows.
-        media_columns: Columns that hold paths; None for those that are called like media.
-        task_columns: Columns that rows of one task alone have, by task.
-        train_command: The line to type next, from data file, options and the columns of the file.
-        built_in: Whether the revision alone says what the rows are; of any other view the text does.
+        sql: The text of the whole file.
+        format: A key of `validators.formats.FORMATS`; None if there is no validator for the format.
+        media_columns: Columns that hold paths; None: those with a media name.
+        task_columns: Columns that only rows of one task have, by task.
+        train_command: Makes the training command from the data file, the options and the columns of the file.
+        built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
 
     name: str
@@ -83,19 +82,19 @@ class View:
 
     @property
     def file_name(self) -> str:
-        """What the view's file is called where it is kept."""
+        """The name under which the view's file is stored."""
         return f"{self.name}.sql"
 
-    def left_out(self, task: str | None) -> list[str]:
+    def excluded_columns(self, task: str | None) -> list[str]:
         """Columns that only rows of other tasks have."""
         return [column for other, columns in self.task_columns.items() if other != task for column in columns]
 
 
 def make_view(sql: str, *, file: str, train_command: TrainCommand | None = None, built_in: bool = False) -> View:
-    """A view from the text of its file; `file` is named in errors.
+    """Make a view from the text of its file; `file` is the name used in errors.
 
     Raises:
-        UsageError: The header has a key or a value that it cannot have.
+        UsageError: The header has an unknown key or an invalid value.
     """
     header = _read_header(sql, file)
     tasks = _words(header.pop("tasks", (0, "")))
@@ -103,16 +102,16 @@ def make_view(sql: str, *, file: str, train_command: TrainCommand | None = None,
     for key, (line, _) in header.items():
         if key not in _KEYS:
             raise UsageError(
-                f"{file}, line {line}: the header has no key {key!r}.",
-                hint=f"keys: {', '.join(_KEYS)}, only TASK; prose starts after a line `--` alone",
+                f"{file}, line {line}: {key!r} is not a key of the header.",
+                hint=f"keys: {', '.join(_KEYS)}, only TASK; comments start after a line with only `--`",
             )
     media = _words(header["media"]) if "media" in header else None
     for column in media or ():
         if column not in MEDIA_COLUMNS:
             raise UsageError(
                 f"{file}, line {header['media'][0]}: {column!r} cannot be a media column: `exports relocate` and "
-                f"`pack` move the paths of {', '.join(MEDIA_COLUMNS)}.",
-                hint=f"call the column {MEDIA_COLUMNS[-1]!r}",
+                f"`pack` support only {', '.join(MEDIA_COLUMNS)}.",
+                hint=f"rename the column, for example to {MEDIA_COLUMNS[-1]!r}",
             )
     line, empty = header.get("empty columns", (0, "dropped"))
     _one_of(file, line, "empty columns", empty, ("kept", "dropped"))
@@ -134,7 +133,7 @@ def make_view(sql: str, *, file: str, train_command: TrainCommand | None = None,
 
 
 def _read_header(sql: str, file: str) -> dict[str, tuple[int, str]]:
-    """Key -> line and value, of the `-- key: value` lines that the file begins with."""
+    """Key -> line and value, from the `-- key: value` lines at the start of the file."""
     found: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(sql.splitlines(), 1):
         match = _LINE.fullmatch(line.strip())
@@ -142,9 +141,9 @@ def _read_header(sql: str, file: str) -> dict[str, tuple[int, str]]:
             break
         key, value = match.groups()
         if key in found:
-            raise UsageError(f"{file}, line {number}: the header says {key!r} twice.")
+            raise UsageError(f"{file}, line {number}: the header has the key {key!r} twice.")
         if not value:
-            raise UsageError(f"{file}, line {number}: the header gives {key!r} no value.")
+            raise UsageError(f"{file}, line {number}: the key {key!r} of the header has no value.")
         found[key] = (number, value)
     return found
 
@@ -155,14 +154,14 @@ def _words(entry: tuple[int, str]) -> tuple[str, ...]:
 
 def _one_of(file: str, line: int, key: str, value: str, allowed: Collection[str]) -> None:
     if value not in allowed:
-        raise UsageError(f"{file}, line {line}: {key} is {' or '.join(allowed)}, not {value!r}.")
+        raise UsageError(f"{file}, line {line}: {key} must be {' or '.join(allowed)}, not {value!r}.")
 
 
 def check_task(view: View, task: str | None) -> str | None:
-    """The task of an export, checked against what the view knows."""
+    """Return the task of an export, checked against the tasks of the view."""
     if not view.tasks:
         if task is not None:
-            raise UsageError(f"the view {view.name!r} has no tasks: leave --task out.")
+            raise UsageError(f"the view {view.name!r} has no tasks: remove --task.")
         return None
     if task is None:
         raise UsageError(

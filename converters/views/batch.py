@@ -1,4 +1,4 @@
-"""Rows of samples that lie in memory, by the same SQL that exports run over a store."""
+"""Make rows of samples in memory, with the same SQL that exports run over a store."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ PATHS = ("image_paths", "video_paths", "audio_paths")
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """The row of one sample, without null columns, or the reason why it has none.
+    """The row of one sample, or the reason why it has none.
 
     Attributes:
-        gives_it_away: Whether a user template put the answer into the user turn.
-        shape: What of the row its format's rules look at, as JSON; empty for a format that nobody here knows.
+        row: The columns of the view; null columns are omitted unless the view keeps empty columns.
+        skip: The reason code, or None for a row.
+        leaks_answer: Whether a user template put the answer into the user turn.
+        shape: The parts of the row that its format's rules check, as JSON; empty without a validator for the format.
     """
 
     row: dict[str, Any]
     skip: str | None
-    gives_it_away: bool
+    leaks_answer: bool
     shape: str
 
 
 class RowMaker:
-    """Makes rows of a view from samples: mappings of columns of the schema, with `image_paths` and the like."""
+    """Makes rows of a view from samples: mappings of schema columns, with `image_paths` and the like."""
 
     def __init__(self, view: View, options: ViewOptions) -> None:
         import duckdb
 
         self._keeps_nulls = view.keeps_empty_columns
         self._columns: frozenset[str] | None = None
-        account = {"_position": "_position", "_gives_it_away": "gives_it_away"}
+        account = {"_position": "_position", "_leaks_answer": "leaks_answer"}
         self._format = view.format
         self._rows = row_statement(view, options.task, account)
         self._statement = ""
@@ -58,10 +60,10 @@ class RowMaker:
         self._connection.close()
 
     def rows(self, samples: Sequence[Mapping[str, Any]]) -> list[BatchRow]:
-        """One for every sample, in order.
+        """The row of every sample, in order.
 
         Raises:
-            pyarrow.ArrowException, TypeError, UnicodeEncodeError: A value is not of its column's type.
+            pyarrow.ArrowException, TypeError, UnicodeEncodeError: A value does not fit the type of its column.
         """
         import pyarrow as pa
 
@@ -75,12 +77,12 @@ class RowMaker:
         self._describe(frozenset(used), types)
         result = self._connection.execute(self._statement)
         names = [column[0] for column in result.description or ()]
-        made = result.fetchall()
+        rows = result.fetchall()
         self._connection.unregister("batch")
-        return [self._row(dict(zip(names, row, strict=True))) for row in made]
+        return [self._row(dict(zip(names, row, strict=True))) for row in rows]
 
     def _row(self, values: dict[str, Any]) -> BatchRow:
-        skip, leaks = values.pop("_skip"), values.pop("_gives_it_away")
+        skip, leaks = values.pop("_skip"), values.pop("_leaks_answer")
         shape = values.pop("_shape")
         del values["_position"]
         if not self._keeps_nulls:
@@ -88,7 +90,7 @@ class RowMaker:
         return BatchRow(values, skip, bool(leaks), shape)
 
     def _describe(self, used: frozenset[str], types: Mapping[str, Any]) -> None:
-        """Create `samples_with_paths` over the batch; what no sample has is null, and costs nothing."""
+        """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
         if used == self._columns:
             return
         self._columns = used

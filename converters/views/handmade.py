@@ -1,4 +1,4 @@
-"""One MS-SWIFT row made by hand, held against the format's rules."""
+"""Make one MS-SWIFT row from Python values, validated against the format's rules."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def msswift_row(
     audios: Sequence[str | Path] = (),
     solution: str | None = None,
 ) -> dict[str, Any]:
-    """A row of SFT, or of GRPO where there is no answer but a `solution`.
+    """Make an SFT row, or a GRPO row if there is a `solution` but no `assistant` text.
 
-    A user turn without any tag gets one in front for every medium, images first, then videos, then audios. Whether the
-    media exist is not looked at.
+    If the user turn has no tag, one tag per medium is put in front: images first, then videos, then audios. The media
+    files are not checked for existence.
 
     Raises:
-        UsageError: MS-SWIFT would lose the row, or tags and media do not fit.
+        UsageError: MS-SWIFT would drop the row, or tags and media do not match.
 
     Example:
         >>> msswift_row("What did the speaker say?", "Hello.", audios=["/a.wav"])["messages"][0]["content"]

@@ -1,4 +1,4 @@
-"""What the SQL of `msswift` does not say: the line to train with."""
+"""The training command of the view `msswift`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OMNI_MODEL = "Qwen/Qwen3-Omni-30B-A3B-Instruct"
 
 
 def train_command(data: Path, options: ViewOptions, columns: Collection[str]) -> str:
-    """`columns` are those of the data file: Qwen2-Audio refuses rows with images or videos."""
+    """The command for a data file with these columns: Qwen2-Audio refuses rows with images or videos."""
     model = _OMNI_MODEL if "videos" in columns or "images" in columns else _AUDIO_MODEL
     common = f"--model {model} --dataset {shlex.quote(str(data))} --tuner_type lora"
     if options.task == "sft":

@@ -7,10 +7,10 @@
 -- media: images, videos, audios
 -- only grpo: solution, task, language
 --
--- MS-SWIFT rows: a conversation and the media that its tags name. GRPO rows end in the user turn and carry `solution,
--- task, language` for the reward functions. Tags and media are matched by order, kind by kind, so every row has as many
--- tags as media. No key is a second name of another (ms-swift renames neither of two that collide).
--- Rules: MS-SWIFT's dataset loader, row preprocessor and template, as read at version 4.6.
+-- MS-SWIFT rows: a conversation and the media of its tags. GRPO rows end with the user turn and have `solution, task,
+-- language` for the reward functions. MS-SWIFT matches tags and media by order within each kind, so every row has as
+-- many tags as media. No key is an alias of another (ms-swift renames neither of two that collide).
+-- Source: MS-SWIFT's dataset loader, row preprocessor and template, version 4.6.
 
 SELECT id,
        CASE WHEN chosen_task() = 'grpo' THEN turns[:-2] ELSE turns END AS messages,

@@ -1,4 +1,4 @@
-"""`prepared`, the relation that views select from, made on a connection: options, prompts and elements."""
+"""Create `prepared`, the relation that views select from, on a connection: options, prompts and elements."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 MACROS = resources.files(__package__).joinpath("elements/macros.sql").read_text(encoding="utf-8")
 PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_text(encoding="utf-8")
 NO_MESSAGES = "NULL::STRUCT(role VARCHAR, content VARCHAR)[]"
-"""In the place of `messages` where no sample has any: what is made of them then costs nothing."""
+"""Replaces `messages` if no sample has any: expressions over this constant cost nothing."""
 
 
 def option_macros(options: ViewOptions) -> str:
-    """The request's options as the constants that `macros.sql` names."""
+    """The request's options as constant macros, which `macros.sql` lists."""
     template = options.user_template
     fields = prompts.check_template(template) if template is not None else []
-    told = [name for name in fields if name not in prompts.NEVER_AN_ANSWER]
+    leaks = [name for name in fields if name not in prompts.NEVER_AN_ANSWER and not options.allow_answer_in_prompt]
     values = {
         "chosen_task": _text(options.task),
         "chosen_text": _text(options.text),
         "chosen_system": _text(options.system),
         "user_template": _pieces(template),
         "template_has_tags": "true" if prompts.TAG_FIELD in fields else "false",
-        "told_fields": f"[{', '.join(map(quote, [] if options.allow_answer_in_prompt else told))}]::VARCHAR[]",
+        "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
     }
     return "\n".join(f"CREATE OR REPLACE MACRO {name}() AS {value};" for name, value in values.items())
 
@@ -49,16 +49,16 @@ def _pieces(template: str | None) -> str:
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection, options: ViewOptions) -> None:
-    """Create the macros of `elements/macros.sql` and those of the options."""
+    """Create the option macros and the macros of `elements/macros.sql`."""
     connection.execute(option_macros(options))
     connection.execute(MACROS)
 
 
 def create_prepared(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create `prepared` over the relation `samples_with_paths`; the macros must be there.
+    """Create `prepared` over the relation `samples_with_paths`; the macros must exist.
 
     `samples_with_paths` has the columns of the sample and `image_paths, video_paths, audio_paths` (VARCHAR[]),
-    `effective_task`, `base_language` and `upper`; further columns are passed on.
+    `effective_task`, `base_language` and `upper`; additional columns are passed through.
     """
     for name, table in prompts.tables().items():
         connection.register(f"{name}_arrow", table)
@@ -68,7 +68,7 @@ def create_prepared(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def statements(options: ViewOptions) -> list[str]:
-    """What was created, for the manifest."""
+    """The SQL that creates the macros and `prepared`, for the manifest."""
     return [option_macros(options), MACROS, PREPARED]
 
 

@@ -1,8 +1,8 @@
 """Prompts and answers by task, modality and language, from `templates/prompts.yaml`, as tables; user templates.
 
-prompts                (task, modality, language, fixed, pieces): `fixed` where the prompt has no field, else `pieces`
+prompts                (task, modality, language, fixed, pieces): `fixed` if the prompt has no field, else `pieces`
 answers                (task, first_field, second_field)
-target_names           (language, code, name): how a language is called in another
+target_names           (language, code, name): the name of a language in another language
 choice_introductions   (language, introduction)
 """
 
@@ -26,10 +26,10 @@ TEMPLATE_FIELDS = (
     TAG_FIELD, "prompt", "text", "translation", "question", "answer", "reasoning", "choices", "captions", "labels",
     "id", "dataset", "config", "split", "panel", "modality", "task", "language", "target_language", "speaker",
 )  # fmt: skip
-"""What a user template may name: tags, prompt and the keys of `fields` in `elements/prepared.sql`."""
+"""Placeholders of a user template: tags, prompt and the keys of `fields` in `elements/prepared.sql`."""
 
 NEVER_AN_ANSWER = frozenset({TAG_FIELD, "prompt", "question", "choices"})
-"""Fields that may show the answer by right: a question's own words, the options to choose from."""
+"""Fields that may legitimately contain the answer: the wording of a question, the options to choose from."""
 
 PROMPT_FIELDS = ("question", "choices", "target")
 ANSWER_FIELDS = ("text", "translation", "answer", "captions", "labels")
@@ -49,7 +49,7 @@ def tasks() -> list[str]:
 
 
 def choice_introductions() -> tuple[str, ...]:
-    """What our prompts write before the options of a question, in every language they know."""
+    """The introductions that our prompts put before the options of a question, in all languages."""
     return tuple(_document()["choices"].values())
 
 
@@ -58,7 +58,7 @@ def choice_introductions() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def tables() -> dict[str, pa.Table]:
-    """The tables of the module's docstring, by name."""
+    """The tables listed in the module docstring, by name."""
     import pyarrow as pa
 
     pieces = pa.list_(pa.struct([("literal", pa.string()), ("field", pa.string())]))
@@ -88,16 +88,16 @@ def _prompt_rows() -> Iterator[dict[str, Any]]:
             prompt if by_modality else dict.fromkeys((*_MODALITIES, "other"), prompt)
         ).items():
             for language, text in by_language.items():
-                made = split(text)
-                unknown = [name for _, name in made if name is not None and name not in PROMPT_FIELDS]
+                pieces = split(text)
+                unknown = [name for _, name in pieces if name is not None and name not in PROMPT_FIELDS]
                 if unknown:
                     raise ValueError(
                         f"prompts.yaml: {task} has {{{unknown[0]}}}: fields are {', '.join(PROMPT_FIELDS)}"
                     )
-                fixed = all(name is None for _, name in made)
+                fixed = all(name is None for _, name in pieces)
                 yield {
                     "task": task, "modality": modality, "language": language,
-                    "fixed": "".join(literal for literal, _ in made) if fixed else None,
+                    "fixed": "".join(literal for literal, _ in pieces) if fixed else None,
                     "pieces": None if fixed else as_pieces(text),
                 }  # fmt: skip
 
@@ -106,7 +106,7 @@ def _answer_rows() -> Iterator[dict[str, Any]]:
     for task in tasks():
         fields = _document()[task]["answer"]
         if not set(fields) <= set(ANSWER_FIELDS) or not 1 <= len(fields) <= 2:
-            raise ValueError(f"prompts.yaml: {task} is answered by one or two of {', '.join(ANSWER_FIELDS)}")
+            raise ValueError(f"prompts.yaml: {task}: `answer` must list one or two of {', '.join(ANSWER_FIELDS)}")
         yield {"task": task, "first_field": fields[0], "second_field": fields[1] if fields[1:] else None}
 
 
@@ -121,30 +121,30 @@ def split(template: str) -> list[tuple[str, str | None]]:
             pieces.append((literal, None))
         if name is not None:
             if spec or conversion:
-                raise ValueError(f"{{{name}}} takes no format")
+                raise ValueError(f"{{{name}}} must not have a format")
             pieces.append(("", name))
     return pieces
 
 
 def as_pieces(template: str) -> list[dict[str, str | None]]:
-    """A template as the macro `filled` takes it."""
+    """A template in the form that the macro `fill_template` takes."""
     return [{"literal": None if name else literal, "field": name} for literal, name in split(template)]
 
 
 def check_template(template: str) -> list[str]:
-    """The fields of a user template.
+    """Return the fields of a user template.
 
     Raises:
-        UsageError: A brace is open, or a field is none of a sample.
+        UsageError: A brace is unbalanced, or a field does not exist.
     """
     try:
         fields = [name for _, name in split(template) if name is not None]
     except ValueError as error:
-        raise UsageError(f"--user-template {template!r}: {error}; write {{{{ for a brace.") from error
+        raise UsageError(f"--user-template {template!r}: {error}; escape a literal brace as {{{{.") from error
     unknown = [name for name in fields if name not in TEMPLATE_FIELDS]
     if unknown:
         raise UsageError(
-            f"--user-template: {{{unknown[0]}}} is no field. Fields: {', '.join(TEMPLATE_FIELDS)}.",
+            f"--user-template: {{{unknown[0]}}} is not a field. Fields: {', '.join(TEMPLATE_FIELDS)}.",
             hint="""for example --user-template "{modality_tag}Answer in one sentence: {question}" """.strip(),
         )
     return fields

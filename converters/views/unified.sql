@@ -6,7 +6,7 @@
 -- media: audio, video
 -- empty columns: kept
 --
--- Unified rows: one JSON object a line. `text` is the transcript or the description. All five keys stand in every row;
+-- Unified rows: one JSON object per line. `text` is the transcript or the description. Every row has all five keys;
 -- a medium that a sample does not have is null.
 
 SELECT id,

@@ -111,7 +111,7 @@ def test_a_default_is_not_recorded_and_what_was_asked_is() -> None:
         (api.ImportOptions, {}, "name must be given"),
         (api.ImportOptions, {"name": "x", "columns": "a=b"}, "columns='a=b': expected a mapping"),
         (api.ImportOptions, {"name": "x", "on_conflict": "ask"}, "--on-conflict takes reject or update, not 'ask'"),
-        (api.ConvertOptions, {"seed": 1}, "--seed draws --max-samples rows"),
+        (api.ConvertOptions, {"seed": 1}, "--seed requires --max-samples"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_named_with_its_option(

@@ -1,5 +1,5 @@
-"""What the rows of views are made of, in SQL: read `macros.sql`, then `prepared.sql`.
+"""The building blocks of the rows of views, in SQL: read `macros.sql`, then `prepared.sql`.
 
-macros.sql     named expressions that views may use too: `not_blank`, `clean_text`, `first_of` ...
-prepared.sql   the relation `prepared` that every view selects from: a sample's columns and its elements
+macros.sql     macros that views may use too: `not_blank`, `clean_text`, `turn` ...
+prepared.sql   the relation `prepared` that every view selects from: a sample's columns and derived elements
 """

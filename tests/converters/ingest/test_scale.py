@@ -13,7 +13,7 @@ from support.stores import check_accounts, clip, ingest, one
 from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.imports.import_data import import_data
 from triptych.converters.imports.options import ImportOptions
-from triptych.converters.ingest.event_log import read_ledger, read_withdrawn
+from triptych.converters.ingest.event_log import read_logged, read_withdrawn
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.converters.ingest.stored_ids import StoredIds
 from triptych.converters.readers import get_reader
@@ -57,12 +57,12 @@ def test_each_of_many_rows_without_media_is_an_event_and_an_import_again_writes_
 
 def test_a_ledger_of_many_events_costs_8_bytes_each(store: Store) -> None:
     ingest(store, "d", (Rejection(f"row {number}", "bad_row", "x") for number in range(ROWS)))
-    ledger = read_ledger(store, "d")
+    ledger = read_logged(store, "d")
     assert len(ledger) == ROWS
     assert ledger.nbytes == 8 * ROWS
     assert hash(("row 19999", "bad_row")) in ledger
     assert hash(("row 19999", "bad_json")) not in ledger
-    assert len(read_ledger(store, "other")) == 0
+    assert len(read_logged(store, "other")) == 0
     assert len(read_withdrawn(store, "d")) == 0
 
 

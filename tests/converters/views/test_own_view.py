@@ -71,10 +71,10 @@ def test_the_text_of_the_view_is_part_of_the_identity(store: Path, tmp_path: Pat
         ("SELECT id, (SELECT max(content) FROM read_text('/etc/passwd')) AS t FROM prepared", "has a subquery"),
         ("SELECT id FROM (SELECT * FROM prepared)", "reads a subquery"),
         ("WITH p AS (FROM prepared) SELECT id FROM prepared", "has WITH"),
-        ("SELECT id FROM prepared WHERE text IS NOT NULL", "may not have WHERE"),
-        ("SELECT id FROM prepared GROUP BY id", "may not have GROUP BY"),
+        ("SELECT id FROM prepared WHERE text IS NOT NULL", "must not have WHERE"),
+        ("SELECT id FROM prepared GROUP BY id", "must not have GROUP BY"),
         ("SELECT id FROM prepared LIMIT 3", "LIMIT"),
-        ("SELECT id FROM prepared UNION ALL SELECT id FROM prepared", "no set of several"),
+        ("SELECT id FROM prepared UNION ALL SELECT id FROM prepared", "not a set operation"),
         ("SELECT id, random() AS r\nFROM prepared", "random, which is not deterministic"),
         ("SELECT id, count(*) AS n FROM prepared", "calls count"),
         ("SELECT id, row_number() OVER () AS n FROM prepared", "calls row_number"),
@@ -82,10 +82,10 @@ def test_the_text_of_the_view_is_part_of_the_identity(store: Path, tmp_path: Pat
         ("SELECT * FROM prepared", "has * or COLUMNS"),
         ("SELECT id, lower(text) FROM prepared", "without a name"),
         ("SELECT id, text, answer AS text FROM prepared", "'text' twice"),
-        ("SELECT text FROM prepared", "the sample's own id"),
-        ("SELECT upper(id) AS id FROM prepared", "the sample's own id"),
-        ("SELECT id, _verdict AS v FROM prepared", "names with _"),
-        ("SELECT id, text AS _text FROM prepared", "begins with _"),
+        ("SELECT text FROM prepared", "must have the sample's id"),
+        ("SELECT upper(id) AS id FROM prepared", "must have the sample's id"),
+        ("SELECT id, _verdict AS v FROM prepared", "names that start with _"),
+        ("SELECT id, text AS _text FROM prepared", "starts with _"),
         ("SELECT id, $1 AS x FROM prepared", "a parameter"),
         ("SELECT id FROM prepared; DROP TABLE x", "not one SELECT"),
         ("SELECT id FROM prepared; SELECT id FROM prepared", "2 statements"),
@@ -104,7 +104,7 @@ def test_whatever_is_no_view_is_refused_with_its_place(sql: str, said: str) -> N
     [
         ("SELECT id,\n       txet\nFROM prepared", "line 2: `prepared` has no column 'txet'"),
         ("SELECT id, audio AS audio FROM prepared", "columns of that name hold paths"),
-        ("-- media: audios\nSELECT id, text FROM prepared", "no column 'audios', as its header says"),
+        ("-- media: audios\nSELECT id, text FROM prepared", "no column 'audios', which its header lists as media"),
     ],
 )
 def test_a_view_that_cannot_be_made_of_samples_is_refused(store: Path, tmp_path: Path, sql: str, said: str) -> None:
@@ -120,11 +120,11 @@ def test_a_path_that_is_none_of_the_samples_own_is_refused(store: Path, tmp_path
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("-- colour: red", "line 1: the header has no key 'colour'"),
-        ("-- order: id\n-- order: hash", "line 2: the header says 'order' twice"),
-        ("-- order: length", "order is hash or id"),
+        ("-- colour: red", "line 1: 'colour' is not a key of the header"),
+        ("-- order: id\n-- order: hash", "line 2: the header has the key 'order' twice"),
+        ("-- order: length", "order must be hash or id"),
         ("-- text:", "no value"),
-        ("-- format: webdataset", "format is unified or msswift"),
+        ("-- format: webdataset", "format must be unified or msswift"),
         ("-- media: sound", "line 1: 'sound' cannot be a media column"),
         ("-- name: Not A Name", "no valid name"),
     ],
@@ -142,7 +142,7 @@ def test_a_view_with_tasks_leaves_out_the_columns_of_the_others() -> None:
 
 
 def test_a_name_of_our_own_views_and_a_missing_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is taken"):
+    with pytest.raises(UsageError, match="is the name of a built-in view"):
         get_view(view_file(tmp_path, MINE, "unified"))
     with pytest.raises(UsageError, match=r"none\.sql: No such file"):
         get_view(str(tmp_path / "none.sql"))

@@ -1,0 +1,6 @@
+"""Values of the options that views, `export` and `convert` share."""
+
+from __future__ import annotations
+
+ORDERS = ("hash", "id")
+TEXTS = ("raw", "clean")
