@@ -7,8 +7,8 @@ from typing import Any
 from ..errors import UsageError
 from .annotate import near_ids
 from .exports import versions as exports
-from .query import connect, first_row
-from .store.sql import quote
+from .query import connect
+from .store.sql import first_row, quote
 from .store.store import Store
 
 

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
-from .store.sql import first_line as first_line
-from .store.sql import first_row as first_row
-from .store.sql import quote
+from .store.sql import first_line, first_row, quote
 from .store.store import Store
 from .store.views import AS_PULLED, make_views, scan_sql, view_statements
 from .store_format import TABLE_NAMES

@@ -20,8 +20,8 @@ from typing import Any
 from ...errors import UsageError
 from ..events import Run, event_row
 from ..exports import versions as exports
-from ..query import check_where, connect, first_row
-from ..store.sql import quote
+from ..query import check_where, connect
+from ..store.sql import first_row, quote
 from ..store.store import Store
 from ..store.tables import EVENTS
 from .care import named_media, sweep_cuts

@@ -23,7 +23,7 @@ from ...errors import DamagedError, StoreReadOnly, UsageError
 from ..media.media import MediaStore
 from ..store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
 from .lock import locked
-from .sql import quote as quote
+from .sql import quote
 
 if TYPE_CHECKING:
     import pyarrow as pa
