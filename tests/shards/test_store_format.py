@@ -96,7 +96,7 @@ def test_a_folder_that_is_no_store_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text('{"format": 9}', encoding="utf-8")
     with pytest.raises(UsageError, match="There is no store"):
         Store.open(tmp_path)
-    with pytest.raises(UsageError, match="holds other files"):
+    with pytest.raises(UsageError, match="contains other files"):
         Store.create(tmp_path)
 
 
