@@ -1,4 +1,4 @@
-"""Apply a function to the parts of a table in local processes; other engines can follow behind the same call.
+"""Apply a function to the parts of a table in local processes; other engines can be added behind the same call.
 
 The function takes one list of rows and returns one list of rows; it must be importable and stateless. Each part goes to
 whichever process is free, results come back in order, and only a few parts are in flight, so memory use stays flat.

@@ -135,9 +135,7 @@ def require_data(version: Version) -> Version:
         DamagedError: `data.parquet` or `data.jsonl` is missing.
     """
     if version.manifest.get("withdrawn"):
-        raise UsageError(
-            f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows were deleted."
-        )
+        raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
     for name in ("data.jsonl", "data.parquet"):
         if not (version.path / name).is_file():
             raise DamagedError(f"{version.path / name}: missing.", hint=f"triptych exports verify {version.reference}")

@@ -1,7 +1,7 @@
 """Media that a view needs but the corpus has no file for: a span of a clip, the audio of a video.
 
 A cut is 16 kHz mono FLAC, stored by content like all media. `media/cuts/<key>` is a symbolic link from (source, span,
-format) to the stored file, so that the same cut is made only once; after a dangling link it is made again.
+format) to the stored file, so that each cut is made only once; if the link dangles, it is made again.
 """
 
 from __future__ import annotations
