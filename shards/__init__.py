@@ -1,6 +1,6 @@
 """The store, the sample, and everything that reads or writes either.
 
-sample.py         one row of the one Arrow schema
+sample.py         one row of the shared Arrow schema
 store_format.py   the format version of a store, and the paths of its media files
 store/            a store on disk: creation, locks, writes, SQL views
 media/            content-addressed media files: storing, probing, clipping, cutting

@@ -44,7 +44,7 @@ def cut_audio(media: MediaStore, cut: Cut) -> str:
     """Return the store-relative path of the cut as 16 kHz mono FLAC; make it if it does not exist.
 
     Raises:
-        MediaError: `undecodable`, `span_outside_media` or `no_audio_stream`.
+        MediaError: `bad_span`, `undecodable`, `span_outside_media` or `no_audio_stream`.
     """
     link = media.root / "media" / "cuts" / cut.key[:2] / cut.key
     if link.exists():
