@@ -30,7 +30,8 @@ from triptych.shards.care.care import compact
 from triptych.shards.events import Run
 from triptych.shards.query import connect
 from triptych.shards.sample import AUDIO, SCHEMA
-from triptych.shards.store.store import Store, quote
+from triptych.shards.store.sql import quote
+from triptych.shards.store.store import Store
 from triptych.shards.store_format import FORMAT, media_path
 
 CLIPS = 64

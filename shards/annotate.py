@@ -1,4 +1,4 @@
-"""Writing annotations: one by one, or from a CSV with the columns id, key, value."""
+"""Write annotations: one by one, or from a CSV with the columns id, key, value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .store.tables import ALL_DATASETS, ANNOTATIONS
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One later fact; `where` names the file and line it came from, for messages."""
+    """One later fact about a sample; `where` is the file and line it came from, for messages."""
 
     id: str
     key: str
@@ -32,21 +32,20 @@ class Annotation:
 
 
 def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str | None = None) -> int:
-    """Write annotations in one commit a call; all of them or, where one does not fit, none.
+    """Write all annotations in one commit, or none of them if one is invalid.
 
     Args:
-        producer: Who says so: `user:NAME` by default, or the program and version that made them.
+        producer: Who or what made them: `user:NAME` by default, or a program and its version.
 
     Raises:
-        UsageError: No such sample, or a value that does not fit its key; the message names the line.
+        UsageError: A sample does not exist, or a value is not valid for its key; the message names the line.
     """
-
     datasets = _datasets_of(store, annotations)
     now = datetime.now(UTC)
     rows = []
     for index, item in enumerate(annotations):
         check_value(item.key, item.value, where=item.where)
-        # The latest wins: within one call a later line is later by a microsecond.
+        # The latest annotation wins: within one call, each line is one microsecond later than the one before.
         time = now + timedelta(microseconds=index)
         rows.append(
             annotation_row(item.id, datasets[item.id], item.key, item.value, producer or f"user:{user()}", time)
@@ -60,10 +59,10 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
 
 
 def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Annotation:
-    """A fact as Python gives it: (id, key, value), or a mapping of these; values that are not text become JSON.
+    """Convert a fact passed from Python, (id, key, value) or a mapping of these; values other than text become JSON.
 
     Raises:
-        UsageError: It is no such fact; the message says which one.
+        UsageError: It does not have that shape; the message names it.
     """
     if isinstance(fact, Mapping):
         fact = [fact.get(name) for name in ("id", "key", "value")]
@@ -73,7 +72,7 @@ def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Ann
     if isinstance(value, str):
         return Annotation(identity, key, value, where)
     if hasattr(value, "tolist"):
-        # A value or an array of NumPy.
+        # A NumPy scalar or array.
         value = value.tolist()
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -88,7 +87,7 @@ def _one_dataset(datasets: Iterable[str]) -> str:
 
 
 def _datasets_of(store: Store, annotations: Sequence[Annotation]) -> dict[str, str]:
-    """The dataset of every annotated sample; unknown ids are an error."""
+    """Map the id of every annotated sample to its dataset; unknown ids are an error."""
     import pyarrow as pa
 
     wanted = pa.table({"id": values_to_array(sorted({item.id for item in annotations}), pa.string())})
@@ -105,7 +104,7 @@ def _datasets_of(store: Store, annotations: Sequence[Annotation]) -> dict[str, s
 
 
 def near_ids(store: Store, identity: str) -> str | None:
-    """A hint with stored ids that look like this one."""
+    """Return a hint with stored ids similar to this one."""
     with connect(store) as connection:
         tail = identity.rsplit("/", 1)[-1]
         rows = connection.execute(
@@ -120,10 +119,10 @@ def near_ids(store: Store, identity: str) -> str | None:
 
 
 def read_annotations(path: Path) -> list[Annotation]:
-    """Annotations from a CSV with the columns id, key, value.
+    """Read annotations from a CSV with the columns id, key, value.
 
     Raises:
-        UsageError: The file or a row is not of that shape; the message names the line.
+        UsageError: The file or a row does not have that shape; the message names the line.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -146,5 +145,5 @@ def read_annotations(path: Path) -> list[Annotation]:
 def _row(row: dict[str | None, str | None], where: str) -> Annotation:
     identity, key, value = (row.get(name) for name in ("id", "key", "value"))
     if not identity or not key or value is None:
-        raise UsageError(f"{where}: id, key and value must be there, got {identity!r}, {key!r}, {value!r}.")
+        raise UsageError(f"{where}: id, key and value are required, got {identity!r}, {key!r}, {value!r}.")
     return Annotation(identity, key, value, where)

@@ -1,8 +1,8 @@
 """The account: per run and stage, `candidates = kept + dropped, by reason`.
 
-Counts go into one row of the table `runs`; single `events` are written only for candidates that were not kept, one a
-candidate, stage and reason however often a run meets it again, so that a pull killed and resumed leaves the same
-ledger as one that ran through. A stage whose sums do not balance fails.
+Counts go into one row of the table `runs`; single `events` are written only for candidates that were not kept: one per
+candidate, stage and reason, however often a run meets it again, so that a pull that was killed and resumed leaves the
+same event log as an uninterrupted one. A stage whose account does not balance fails.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _NOTHING_WRONG = (DUPLICATE, WITHDRAWN, FILTERED)
 class Account:
     """Where every candidate of one stage went.
 
-    `dropped` maps a reason to a count; `duplicate` is a reason that leaves no event, because the sample is stored, and
-    so is `filtered`, because the user did not ask for it.
+    `dropped` maps a reason to a count; `duplicate` leaves no event, because the sample is already stored, and neither
+    does `filtered`, because the user did not ask for it.
     """
 
     candidates: int = 0
@@ -52,11 +52,11 @@ class Account:
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Counts by reason of what is wrong: without duplicates, and without what was left out on purpose."""
+        """Counts by reason of faulty candidates: without duplicates and without those left out on purpose."""
         return {reason: n for reason, n in sorted(self.dropped.items()) if reason not in _NOTHING_WRONG}
 
     def check_balance(self, *, stage: str) -> None:
-        """Raises DamagedError where the sums do not balance: a candidate was lost silently."""
+        """Raise DamagedError if the account does not balance: a candidate was lost silently."""
         total = self.kept + sum(self.dropped.values())
         if total != self.candidates:
             raise DamagedError(
@@ -107,14 +107,14 @@ class Run:
 
 
 def new_run_id() -> str:
-    """Sortable by time and unique: `20261121T101500-3f9a2c`."""
+    """Return a unique run id that sorts by time: `20261121T101500-3f9a2c`."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 def event_row(
     run: Run, candidate: str, reason: str, detail: str, *, uri: str = "", stage: str | None = None
 ) -> dict[str, Any]:
-    """One row of the table `events`."""
+    """Build one row of the table `events`."""
     return {
         "dataset": run.dataset,
         "run_id": run.run_id,
@@ -128,11 +128,11 @@ def event_row(
 
 
 Note = tuple[str, str, str, str, datetime]
-"""One event before it is written: candidate, reason, detail, URI, time. A run adds the rest to all of its events."""
+"""An event before it is written: candidate, reason, detail, URI, time. The run adds the other columns."""
 
 
 def event_table(run: Run, notes: Sequence[Note]) -> pa.Table:
-    """Rows of the table `events` for many candidates of one run."""
+    """Build the rows of the table `events` for many candidates of one run."""
     import pyarrow as pa
 
     from .store.rows_to_arrow import values_to_array

@@ -1,13 +1,13 @@
-"""The elements of one JSON document, one at a time: a file of any size is read with little memory.
+"""Read the elements of one JSON document one at a time: a file of any size needs little memory.
 
     read_items(stream)                          the elements of the array
-    read_items(stream, at="data.items")         of the array under these keys; `item` in a path is every element
+    read_items(stream, at="data.items")         of the array at this path; `item` in a path stands for every element
     read_members(stream, at="database")         the members of an object, with their keys
     read_values(stream)                         the document itself
 
-The stream is UTF-8, with or without a byte order mark. Numbers keep their digits and an unpaired surrogate stays what
-it is, as in the standard library, whose decoder does the work. Where the text is broken, what follows cannot be read:
-`JsonFault` says what, on which line and in which column.
+The stream is UTF-8, with or without a byte order mark. Numbers keep their digits and unpaired surrogates are kept, as
+in the standard library, whose decoder does the work. Reading ends at the first error: `JsonFault` reports what it is,
+and on which line and in which column.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _MARK = re.compile(r'[{}\[\]"]')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 NULLS = json.JSONDecoder(parse_constant=lambda token: None)
-"""`NaN` and `Infinity` are not JSON; as cells of a table they are null."""
+"""`NaN` and `Infinity` are not valid JSON; this decoder reads them as null."""
 
 
 class JsonFault(ValueError):
-    """Where and why a JSON text cannot be read on.
+    """Where and why a JSON text cannot be read any further.
 
     Attributes:
-        number: The element that it is in, from 1.
-        line, column: From 1.
-        is_encoding: It is not UTF-8.
+        number: The number of the element that contains the error, counted from 1.
+        line, column: Counted from 1.
+        is_encoding: Whether the text is not UTF-8.
     """
 
     def __init__(self, message: str, *, number: int, line: int, column: int, is_encoding: bool = False) -> None:
@@ -49,7 +49,7 @@ class JsonFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element: its number from 1, the line on which it begins, and its key in an object."""
+    """One element: its number, counted from 1, the line on which it begins, and its key in an object."""
 
     number: int
     line: int
@@ -58,21 +58,21 @@ class Element:
 
 
 def read_items(stream: BinaryIO, *, at: str = "", decoder: json.JSONDecoder = NULLS) -> Iterator[Element]:
-    """The elements of the array at a path.
+    """Yield the elements of the array at a path.
 
     Raises:
-        JsonFault: The text is broken; elements before that place were yielded.
+        JsonFault: The text is invalid; the elements before the error were yielded.
     """
     yield from _Reader(stream, decoder).read(at, "[")
 
 
 def read_members(stream: BinaryIO, *, at: str = "", decoder: json.JSONDecoder = NULLS) -> Iterator[Element]:
-    """The members of the object at a path; raises as `read_items` does."""
+    """Yield the members of the object at a path; raises like `read_items`."""
     yield from _Reader(stream, decoder).read(at, "{")
 
 
 def read_values(stream: BinaryIO, *, at: str = "", decoder: json.JSONDecoder = NULLS) -> Iterator[Element]:
-    """The values at a path, whole; raises as `read_items` does."""
+    """Yield the complete values at a path; raises like `read_items`."""
     yield from _Reader(stream, decoder).read(at, "")
 
 
@@ -104,7 +104,7 @@ class _Reader:
             line, column = window.place(error.pos)
             raise JsonFault(error.msg, number=self.number, line=line, column=column) from None
         except RecursionError:
-            raise self._fault("nested too deep") from None
+            raise self._fault("nested too deeply") from None
         except ValueError as error:
             raise self._fault(str(error)) from error
 
@@ -126,7 +126,7 @@ class _Reader:
         return key
 
     def _inside(self, opens: str, closes: str) -> Iterator[None]:
-        """Stops at every element, or member, of an array or object; whoever iterates goes past it."""
+        """Yield at every element or member of an array or object; the caller reads or skips it."""
         window = self.window
         window.expect(opens)
         is_first = True
@@ -138,7 +138,7 @@ class _Reader:
         window.expect(closes)
 
     def _places(self, at: str) -> Iterator[None]:
-        """Stops where the path leads to; values elsewhere are passed over without being built."""
+        """Yield at every value that the path leads to; other values are skipped without being built."""
         window = self.window
         if not at:
             yield
@@ -159,7 +159,7 @@ class _Reader:
 
 
 class _Window:
-    """A window that slides over a JSON text, and knows the line and column of its start."""
+    """A sliding window over a JSON text that tracks the line and column of its start."""
 
     def __init__(self, stream: BinaryIO, decoder: json.JSONDecoder) -> None:
         self.stream = stream
@@ -173,7 +173,7 @@ class _Window:
         self._counted, self._line, self._column = 0, 1, 1
 
     def place(self, position: int) -> tuple[int, int]:
-        """Line and column of a place in the window."""
+        """Return the line and column of a position in the window."""
         if position < self._counted:
             self._counted, self._line, self._column = 0, self.line, self.column
         lines = self.text.count("\n", self._counted, position)
@@ -195,18 +195,18 @@ class _Window:
         return self.text.startswith(mark, self.position)
 
     def ended(self) -> bool:
-        """Whether nothing but white space is left."""
+        """Whether only white space is left."""
         self.skip_space()
         return self.position >= len(self.text)
 
     def expect(self, mark: str) -> None:
-        """Go past `mark`."""
+        """Consume `mark`."""
         if not self.at(mark):
             raise json.JSONDecodeError(f"Expecting {mark!r}", self.text, self.position)
         self.position += 1
 
     def element(self) -> Any:
-        """The next value; more is read until it is whole."""
+        """Read the next value; the window is extended until it is complete."""
         self.skip_space()
         while True:
             try:
@@ -215,7 +215,7 @@ class _Window:
                 if len(self.text) - self.position > _LARGEST_ELEMENT or not self._more():
                     raise
                 continue
-            # A number at the end of the window may go on beyond it: `1` and `.5`, or `1.` and `5`.
+            # A number at the end of the window may continue beyond it: `1` and `.5`, or `1.` and `5`.
             is_open = not isinstance(value, dict | list | str) and not self.text[end : end + 4].strip("+-.eE0123456789")
             if is_open and end + 4 > len(self.text) and self._more():
                 continue
@@ -223,7 +223,7 @@ class _Window:
             return value
 
     def skip(self) -> None:
-        """Go past the next value without building it."""
+        """Skip the next value without building it."""
         self.skip_space()
         if self.text[self.position : self.position + 1] not in ("{", "["):
             self.element()
@@ -255,7 +255,7 @@ class _Window:
                 return
 
     def _more(self) -> bool:
-        # As much again as is there: a long element is tried a few times only.
+        # The window is doubled each time, so that a long element is parsed only a few times.
         if self._bad_byte is not None:
             raise self.fault(self._bad_byte, is_encoding=True)
         chunk = self.stream.read(max(_CHUNK, len(self.text) - self.position))
@@ -268,7 +268,7 @@ class _Window:
         try:
             text, used = codecs.utf_8_decode(data, "strict", not chunk)
         except UnicodeDecodeError as error:
-            # What stands before the bad byte is still read; it is told when more is asked for.
+            # The text before the bad byte is still read; the error is raised when more is needed.
             text, used = data[: error.start].decode(), len(data)
             self._bad_byte = f"byte {data[error.start]:#04x} is not UTF-8"
         self._bytes = data[used:]

@@ -1,7 +1,7 @@
-"""Reading a store with DuckDB: connections with its views, `--at`, and the sandbox for user SQL.
+"""Query a store with DuckDB: connections with its views, `--at`, and the sandbox for user SQL.
 
-Our own queries run in an in-memory DuckDB and never open `store.duckdb`, which any open handle would block. That file
-is generated for people who use the plain duckdb client.
+The package's own queries run in an in-memory DuckDB and never open `store.duckdb`, which another process may have
+locked. That file is generated for people who use the plain duckdb client.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
-from .store.sql import first_line as first_line
-from .store.sql import first_row as first_row
-from .store.sql import quote
+from .store.sql import first_line, first_row, quote
 from .store.store import Store
 from .store.views import AS_PULLED, make_views, scan_sql, view_statements
 from .store_format import TABLE_NAMES
@@ -30,14 +28,14 @@ if TYPE_CHECKING:
 
 
 def scan(store: Store, table: str, *, version: int | None = None, delta: DeltaTable | None = None) -> str:
-    """SQL that reads a table, as of `version` or now, or as `delta` holds it; columns in the order of the schema."""
+    """Return SQL that reads a table as of `version` or now, or the open table `delta`; columns in schema order."""
     return scan_sql(store.table(table, version=version) if delta is None else delta)
 
 
-def _named(sql: str) -> frozenset[str]:
-    """The tables and views whose names stand anywhere in a query, or all of them where none does.
+def _mentioned(sql: str) -> frozenset[str]:
+    """Return the tables and views mentioned anywhere in a query, or all of them if none is mentioned.
 
-    Opening a table and reading its files' footers takes longer than many a query.
+    Opening a table and reading the footers of its files takes longer than many queries.
     """
     text = sql.lower()
     names = {name for name in (*TABLE_NAMES, AS_PULLED) if name in text}
@@ -50,9 +48,9 @@ def _named(sql: str) -> frozenset[str]:
 def connect(
     store: Store, *, at: str | None = None, sandbox: bool = False, named_in: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB with the views of the store, or those that the query `named_in` needs.
+    """Open an in-memory DuckDB with the views of the store, or only those that the query `named_in` needs.
 
-    `sandbox` shuts everything else out.
+    `sandbox` blocks access to everything outside the store.
     """
     import duckdb
 
@@ -69,7 +67,7 @@ def _make_views(
 ) -> None:
     versions = versions_at(store, at) if at else {}
     annotated = store.has_rows("annotations", version=versions.get("annotations"))
-    names = _named(named_in or "")
+    names = _mentioned(named_in or "")
     until = str(versions["_time"]) if at else None
     statements = view_statements(
         lambda name: store.table(name, version=versions.get(name)), annotated=annotated, names=names, until=until
@@ -78,17 +76,17 @@ def _make_views(
 
 
 def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """From here on the connection reads files under the store and nothing else, for good."""
+    """Restrict the connection irreversibly to reading files under the store."""
     connection.execute(f"SET allowed_directories = [{quote(str(root))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
 def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
-    """The result of one SELECT over the store's views as an Arrow table.
+    """Run one SELECT over the store's views and return the result as an Arrow table.
 
     Raises:
-        UsageError: Not one SELECT, or DuckDB refuses it.
+        UsageError: The SQL is not a single SELECT, or DuckDB rejects it.
     """
     import duckdb
 
@@ -105,7 +103,7 @@ def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
 
 
 def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], Any]) -> Any:
-    """Work in a thread, so that Ctrl-C is heard at once: DuckDB looks for signals between its tasks only."""
+    """Run `work` in a thread so that Ctrl-C takes effect at once: DuckDB checks for signals only between its tasks."""
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(work)
         try:
@@ -116,7 +114,7 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], Any
 
 
 def _unique(names: list[str]) -> list[str]:
-    """Column names as `CREATE TABLE` would give them: `a, a` is `a, a_1`."""
+    """Make column names unique as `CREATE TABLE` would: `a, a` becomes `a, a_1`."""
     found: list[str] = []
     for name in names:
         candidates = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
@@ -125,51 +123,54 @@ def _unique(names: list[str]) -> list[str]:
 
 
 def check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """User SQL is one SELECT; anything that writes, attaches or configures is refused before it runs."""
+    """Refuse user SQL that is not a single SELECT; statements that write, attach or configure never run."""
     import duckdb
 
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
-        raise UsageError(f"The SQL does not parse: {first_line(error)}") from error
+        raise UsageError(f"Invalid SQL: {first_line(error)}") from error
     if len(statements) != 1:
         raise UsageError(f"query takes one statement, got {len(statements)}.")
     if statements[0].type != duckdb.StatementType.SELECT:
         raise UsageError(
             f"query takes a SELECT, not {statements[0].type.name}.",
-            hint="the plain duckdb client opens a copy for anything else: duckdb store.duckdb",
+            hint="for anything else, use the plain duckdb client: duckdb store.duckdb",
         )
 
 
 def check_where(expression: str) -> str:
-    """A `--where` is one boolean expression over the columns of `samples`: no table function, no subquery, and nothing
-    that answers otherwise when it is asked again."""
+    """Return a `--where` if it is one deterministic expression over the columns of `samples`.
+
+    Raises:
+        UsageError: It is not, or it contains a subquery or a table function.
+    """
     import json
 
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
         row = first_row(connection, "SELECT json_serialize_sql($1)", [f"SELECT {expression}"])
-        moody = connection.execute(
+        nondeterministic = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() "
             "WHERE function_type IN ('scalar', 'macro') AND stability <> 'CONSISTENT'"
         ).fetchall()
     tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree.get("error") or len(tree.get("statements", [])) != 1:
         raise UsageError(
-            f"--where {expression!r} is not one expression: {tree.get('error_message', 'it does not parse')}",
+            f"--where {expression!r} is not one expression: {tree.get('error_message', 'invalid SQL')}",
             hint="""for example --where "language = 'zh' AND audio.duration < 30" """.strip(),
         )
     node = tree["statements"][0]["node"]
     if node.get("type") != "SELECT_NODE" or not _is_bare_expression(node):
         raise UsageError(
-            f"--where {expression!r} may hold one expression only, no subquery and no table function.",
+            f"--where {expression!r} must be one expression without subqueries or table functions.",
             hint="select the ids with `triptych query` and annotate them, then filter on the annotation",
         )
-    for function in sorted(_functions(node["select_list"]) & {str(name) for (name,) in moody}):
+    for function in sorted(_functions(node["select_list"]) & {str(name) for (name,) in nondeterministic}):
         raise UsageError(
-            f"--where {expression!r}: {function} answers otherwise every time, so nobody could say what was taken.",
-            hint="for a part of the samples that stays: hash(id) % 10 = 0",
+            f"--where {expression!r}: {function} is not deterministic, so the selection could not be reproduced.",
+            hint="for a reproducible part of the samples: hash(id) % 10 = 0",
         )
     return expression
 
@@ -194,7 +195,7 @@ def _contains_subquery(tree: Any) -> bool:
 
 
 def _functions(tree: Any) -> set[str]:
-    """Names of the functions in an expression, in lower case."""
+    """Return the lower-case names of the functions in an expression."""
     if isinstance(tree, list):
         return set().union(*map(_functions, tree))
     if not isinstance(tree, dict):
@@ -212,7 +213,7 @@ def _explain(error: Exception, store: Store) -> Exception:
 
 
 def versions_at(store: Store, at: str) -> dict[str, Any]:
-    """Table versions as of a run id or a UTC time (ISO 8601), from the rows of `runs`."""
+    """Return the table versions as of a run id or a UTC time (ISO 8601), from the rows of `runs`."""
     import duckdb
 
     runs = scan(store, "runs")
@@ -225,7 +226,7 @@ def versions_at(store: Store, at: str) -> dict[str, Any]:
         row = first_row(connection, f"SELECT versions, finished_at::VARCHAR FROM ({runs}) WHERE {where}")
     if row is None:
         raise UsageError(
-            f"--at {at!r} names no run of this store, and no time at or after its first run.",
+            f"--at {at!r} is neither a run of this store nor a time at or after its first run.",
             hint='list them: triptych query "select run_id, finished_at, command from runs order by finished_at"',
         )
     return {**row[0], "_time": row[1]}

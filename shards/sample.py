@@ -1,7 +1,7 @@
-"""The sample: one row of the one Arrow schema.
+"""The sample: one row of the Arrow schema that the whole package shares.
 
 Every reader produces it, every check measures it, every view reads it. Times are seconds, rates Hz, sizes bytes.
-No column name is a reserved word of SQL. `Sample` columns are described in docs/reference/store.md.
+No column name is a reserved SQL word. The columns are described in docs/reference/store.md.
 """
 
 from __future__ import annotations
@@ -103,16 +103,16 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def check_name(name: str, *, what: str) -> str:
-    """Return `name` if it may name a dataset, split, config or export; raise UsageError otherwise."""
+    """Return `name` if it is a valid name of a dataset, split, config or export; raise UsageError otherwise."""
     if NAME.fullmatch(name) and ".." not in name:
         return name
     suggestion = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64] or "my-data"
     raise UsageError(
-        f"{what} {name!r} is no valid name: use lower-case letters, digits, '.', '_' and '-', at most 64 of them.",
+        f"{what} {name!r} is not a valid name: use lower-case letters, digits, '.', '_', '-', at most 64 characters.",
         hint=f"try {suggestion!r}",
     )
 
 
 def sample_id(dataset: str, config: str | None, split: str | None, source_id: str) -> str:
-    """`<dataset>/[<config>/]<split>/<source id>`; a corpus without splits uses `all`."""
+    """Return `<dataset>/[<config>/]<split>/<source id>`; a corpus without splits uses `all`."""
     return "/".join(part for part in (dataset, config, split or "all", source_id) if part)

@@ -1,8 +1,8 @@
-"""The one reader of YAML: cards, presets, rules, prompts, `mirror.yaml`; and the line of every key.
+"""The only YAML loader of the package (cards, presets, rules, prompts, `mirror.yaml`); it keeps the line of every key.
 
-A file is taken as hostile: it has a limit of size, is UTF-8, makes nothing but plain values (the safe C loader), has no
-anchors, aliases or merge keys, and no key twice. Every error names the file and the line. Nothing else of the package
-loads YAML; a test holds it.
+Files are untrusted: they have a size limit, must be UTF-8, are loaded as plain values (the safe C loader), and must not
+contain anchors, aliases, merge keys or duplicate keys. Every error names the file and the line. Nothing else in the
+package loads YAML; a test enforces it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import UsageError
 MAX_BYTES = 1024 * 1024
 
 Lines = dict[tuple[Any, ...], int]
-"""Path of keys -> line."""
+"""Maps a path of keys to a line."""
 
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT = "tag:yaml.org,2002:str"
@@ -24,33 +24,33 @@ _TEXT = "tag:yaml.org,2002:str"
 
 @dataclass(frozen=True, slots=True)
 class YamlDocument:
-    """A document: its plain value, and the line of every path of keys (as they are written) and numbers of items."""
+    """A document: its plain value, and the line of every path of keys (as written) and list indexes."""
 
     value: Any
     lines: Lines = field(default_factory=dict)
 
     def line(self, *place: Any) -> int:
-        """The line of a key, or of the nearest one around it."""
+        """Return the line of a key, or of the nearest enclosing one."""
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 1)
 
 
 def read_yaml(path: Path, *, noun: str = "file", max_bytes: int = MAX_BYTES) -> YamlDocument:
-    """The document of a file.
+    """Read a YAML file.
 
     Args:
         path: The file.
-        noun: What it is called in messages, such as `card`.
-        max_bytes: More than this is refused before anything is read.
+        noun: What messages call the file, such as `card`.
+        max_bytes: A larger file is refused before it is read.
 
     Raises:
-        UsageError: It is missing, too large, not UTF-8, or invalid YAML, as `parse_yaml` says.
+        UsageError: The file is missing or too large, or `parse_yaml` refuses it.
     """
     try:
         size = path.stat().st_size
         if size > max_bytes:
-            raise UsageError(f"{path}: {size:,} bytes; a {noun} has at most {max_bytes:,}.")
+            raise UsageError(f"{path}: {size:,} bytes; the limit for a {noun} is {max_bytes:,}.")
         data = path.read_bytes()
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such {noun}.") from None
@@ -60,18 +60,18 @@ def read_yaml(path: Path, *, noun: str = "file", max_bytes: int = MAX_BYTES) -> 
 
 
 def parse_yaml(data: bytes, *, name: str, noun: str = "file", max_bytes: int = MAX_BYTES) -> YamlDocument:
-    """The document in the bytes of a file; `name` stands in messages.
+    """Parse the bytes of a YAML file; `name` is used in messages.
 
     Raises:
-        UsageError: Too large, not UTF-8, invalid YAML, an anchor, an alias, a merge key, or a key twice.
+        UsageError: Too large, not UTF-8, invalid YAML, or an anchor, an alias, a merge key or a duplicate key.
     """
     import yaml
 
     if len(data) > max_bytes:
-        raise UsageError(f"{name}: {len(data):,} bytes; a {noun} has at most {max_bytes:,}.")
+        raise UsageError(f"{name}: {len(data):,} bytes; the limit for a {noun} is {max_bytes:,}.")
     try:
         text = data.decode("utf-8")
-        # Looked for before anything is built: nested aliases grow a small file to gigabytes.
+        # Checked before anything is built: nested aliases can expand a small file to gigabytes.
         if "&" in text or "*" in text:
             _refuse_anchors(text, name, noun)
         loader = yaml.CSafeLoader(text)
@@ -80,7 +80,7 @@ def parse_yaml(data: bytes, *, name: str, noun: str = "file", max_bytes: int = M
             if node is None:
                 return YamlDocument(None)
             lines: Lines = {}
-            _note_lines(node, (), lines, name, loader)
+            _record_lines(node, (), lines, name, loader)
             return YamlDocument(loader.construct_document(node), lines)
         finally:
             loader.dispose()
@@ -93,14 +93,14 @@ def parse_yaml(data: bytes, *, name: str, noun: str = "file", max_bytes: int = M
 
 
 def parse_scalar(text: str) -> Any:
-    """What YAML makes of one plain value: `no` is False."""
+    """Parse one plain YAML value: `no` becomes False."""
     import yaml
 
     return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
 def yaml_text(value: Any) -> str:
-    """A plain value as YAML, its keys in their order."""
+    """Format a plain value as YAML, keeping the order of its keys."""
     import yaml
 
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
@@ -115,7 +115,7 @@ def _refuse_anchors(text: str, name: str, noun: str) -> None:
             raise UsageError(f"{name}:{line}: anchors and aliases are not allowed in a {noun}.")
 
 
-def _note_lines(node: Any, here: tuple[Any, ...], lines: Lines, name: str, loader: Any) -> None:
+def _record_lines(node: Any, here: tuple[Any, ...], lines: Lines, name: str, loader: Any) -> None:
     lines.setdefault(here, node.start_mark.line + 1)
     if node.id == "mapping":
         seen = set()
@@ -124,15 +124,15 @@ def _note_lines(node: Any, here: tuple[Any, ...], lines: Lines, name: str, loade
             if key.id != "scalar":
                 raise UsageError(f"{name}:{line}: a key must be text.")
             if key.tag == _MERGE:
-                raise UsageError(f"{name}:{line}: a merge key (<<) is not allowed; write out what it stands for.")
-            # `no` and `false`, or 1 and 0x1, are one key, though they are written in two ways.
-            meant = key.value if key.tag == _TEXT else loader.construct_object(key)
-            if meant in seen:
-                raise UsageError(f"{name}:{line}: the key {key.value!r} is there twice.")
-            seen.add(meant)
+                raise UsageError(f"{name}:{line}: merge keys (<<) are not allowed; write out the keys instead.")
+            # `no` and `false`, or 1 and 0x1, are the same key written in different ways.
+            resolved = key.value if key.tag == _TEXT else loader.construct_object(key)
+            if resolved in seen:
+                raise UsageError(f"{name}:{line}: duplicate key {key.value!r}.")
+            seen.add(resolved)
             place = (*here, key.value)
             lines[place] = line
-            _note_lines(value, place, lines, name, loader)
+            _record_lines(value, place, lines, name, loader)
     elif node.id == "sequence":
         for index, value in enumerate(node.value):
-            _note_lines(value, (*here, index), lines, name, loader)
+            _record_lines(value, (*here, index), lines, name, loader)

@@ -18,11 +18,12 @@ import pyarrow as pa
 from ..errors import ProblemsFound, UsageError
 from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
-from ..shards.query import connect, first_row
+from ..shards.query import connect
 from ..shards.store.annotations import REMEASURED_KEYS
 from ..shards.store.lock import locked
 from ..shards.store.rows_to_arrow import rows_to_table, values_to_array
-from ..shards.store.store import Store, quote
+from ..shards.store.sql import first_row, quote
+from ..shards.store.store import Store
 from ..shards.store.tables import EVENTS, VERDICTS
 from . import checks
 from .checks.schema import CHECKS_SCHEMA

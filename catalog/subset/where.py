@@ -71,7 +71,7 @@ class Expression:
         import duckdb
         import pyarrow as pa
 
-        from ...shards.query import first_line
+        from ...shards.store.sql import first_line
 
         try:
             batch = pa.Table.from_pylist(

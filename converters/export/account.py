@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound
-from ...shards.query import first_row
+from ...shards.store.sql import first_row
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,7 +15,8 @@ from ...errors import ProblemsFound
 from ...shards.events import Run
 from ...shards.exports import versions as exports
 from ...shards.query import close_sandbox
-from ...shards.store.store import Store, quote
+from ...shards.store.sql import quote
+from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ..views.prepare import create_macros, create_prepared, statements
 from .account import ExportAccount, read_account, refuse_leaks

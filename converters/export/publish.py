@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ...shards.events import Run
 from ...shards.exports import versions as exports
 from ...shards.store.lock import locked
-from ...shards.store.store import Store, quote
+from ...shards.store.sql import quote
+from ...shards.store.store import Store
 from ...shards.store.tables import EVENTS
 from .request import Request
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
-from ...shards.query import first_row
-from ...shards.store.store import quote
+from ...shards.store.sql import first_row, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
 from ..views.statement import explain_binding, row_statement

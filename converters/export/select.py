@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ...shards.query import first_line, first_row
-from ...shards.store.store import quote
+from ...shards.store.sql import first_line, first_row, quote
 from ..views.prepare import NO_MESSAGES
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import numpy as np
 from ...shards.events import Note, Run, event_table
 from ...shards.hash_sets import HashSet
 from ...shards.query import scan
-from ...shards.store.store import Store, quote
+from ...shards.store.sql import quote
+from ...shards.store.store import Store
 from .stored_ids import fence_name
 
 _ROWS = 50_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from ...shards.store.store import quote
+from ...shards.store.sql import quote
 from . import prompts
 from .base import ViewOptions
 

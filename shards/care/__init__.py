@@ -1,5 +1,5 @@
-"""Care of a store.
+"""Maintenance of a store.
 
-care.py      status, compaction, garbage collection, refresh
+care.py      status, compaction, garbage collection
 removal.py   withdrawal of samples, with tombstones and receipts
 """

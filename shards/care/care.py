@@ -1,7 +1,7 @@
-"""Looking after a store: status, compaction, garbage collection.
+"""Store maintenance: status, compaction, garbage collection.
 
-Nothing here loses data that something names: old table versions stay until `store remove --purge`, and media goes only
-when no table file on disk (of any version) and no export names it and it is older than seven days.
+Nothing here deletes data that is still referenced: old table versions stay until `store remove --purge`, and a media
+file is deleted only if it is older than seven days and no table file on disk (of any version) and no export names it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEEP_DAYS = 7.0
 
 @dataclass(slots=True)
 class DatasetStatus:
-    """What the store holds of one dataset; `hours` is the declared length of its clips."""
+    """Counts for one dataset; `hours` is the total duration that its media files declare."""
 
     dataset: str
     samples: int
@@ -40,7 +40,7 @@ class DatasetStatus:
 
 @dataclass(slots=True)
 class StoreStatus:
-    """A store at a glance; sizes are bytes."""
+    """A summary of a store; sizes are in bytes."""
 
     root: Path
     datasets: list[DatasetStatus]
@@ -53,7 +53,7 @@ class StoreStatus:
 
 
 def status(store: Store) -> StoreStatus:
-    """What is in the store, and who is at work in it."""
+    """Summarise what is in the store and which processes are working in it."""
     with connect(store) as connection:
         rows = connection.execute("""
             SELECT dataset, count(*), sum(coalesce(audio.duration, video.duration, 0)) / 3600
@@ -91,13 +91,13 @@ def _holders(store: Store) -> Iterator[str]:
 
 
 def compact(store: Store, dataset: str, *, force: bool = False) -> int:
-    """Join the small files of a dataset's partitions; returns how many files went.
+    """Merge the small files of a dataset's partitions; return how many files were removed.
 
-    Without `force` only tables whose partition has more than eight files under 64 MB are touched.
+    Without `force`, only tables whose partition has more than eight files under 64 MB are compacted.
     """
     removed = 0
     for name in TABLE_NAMES:
-        is_fine = _files_there(store, name, dataset) <= SMALL_FILES or _small_files(store, name, dataset) <= SMALL_FILES
+        is_fine = _count_files(store, name, dataset) <= SMALL_FILES or _small_files(store, name, dataset) <= SMALL_FILES
         if force or not is_fine:
             removed += _compact_table(store, name, dataset)
     if removed:
@@ -106,7 +106,7 @@ def compact(store: Store, dataset: str, *, force: bool = False) -> int:
 
 
 def _compact_table(store: Store, name: str, dataset: str) -> int:
-    """Files that went; none where another writer was first: the next pull tries again."""
+    """Return how many files were removed; 0 if another writer committed first: the next pull tries again."""
     with store.dataset_lock(dataset, "compact"):
         try:
             return store.compact(name, dataset)
@@ -114,8 +114,8 @@ def _compact_table(store: Store, name: str, dataset: str) -> int:
             return 0
 
 
-def _files_there(store: Store, table: str, dataset: str) -> int:
-    """Files in a dataset's partition, of old versions too: at least as many as the table names, known without it."""
+def _count_files(store: Store, table: str, dataset: str) -> int:
+    """Count the files in a dataset's partition, old versions included: an upper bound that needs no open table."""
     return sum(1 for _ in (store.root / table / f"dataset={dataset}").glob("*.parquet"))
 
 
@@ -126,7 +126,7 @@ def _small_files(store: Store, table: str, dataset: str) -> int:
 
 @dataclass(slots=True)
 class Garbage:
-    """Media that nothing names any more."""
+    """Media files that are no longer referenced."""
 
     files: list[Path] = field(default_factory=list)
     bytes: int = 0
@@ -134,7 +134,7 @@ class Garbage:
 
 
 def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run: bool = False) -> Garbage:
-    """Remove media that no table file, of any version, and no export names, and that is old enough."""
+    """Remove media that is old enough and that no table file (of any version) and no export names."""
     named = named_media(store)
     before = time.time() - older_than_days * 86_400
     garbage = Garbage()
@@ -159,7 +159,7 @@ def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run
 
 
 def named_media(store: Store) -> set[str]:
-    """Store-relative paths that any file of the samples table on disk names, or any export."""
+    """Return the store-relative media paths named in any file of the samples table on disk, or in any export."""
     import duckdb
 
     named: set[str] = set()

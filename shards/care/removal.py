@@ -1,10 +1,10 @@
-"""Withdrawing samples: consent or licence taken back.
+"""Withdraw samples, for example when consent or a licence was revoked.
 
-`remove` deletes rows from the current tables and leaves a tombstone for each, so that the next pull does not bring
-them back; exports that used them are named. With `purge` the old table versions go too, media that no one else names,
-partial downloads and the data of those exports (their manifests stay, marked withdrawn); a receipt says what went.
-What was removed before without `purge` can be purged later: `remove DATASET --purge`. Media that nothing named before
-is left alone: another pull may be about to name it.
+`remove` deletes rows from the current tables and leaves a tombstone for each, so that the next pull does not restore
+them; it reports the exports that contain them. `purge` also deletes the old table versions, media that nothing else
+names, partial downloads and the data of those exports (their manifests stay, marked as withdrawn); a receipt records
+what was deleted. Samples removed earlier without `purge` can be purged later: `remove DATASET --purge`. Media that was
+not named before is left alone: a running pull may be about to name it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from ...errors import UsageError
 from ..events import Run, event_row
 from ..exports import versions as exports
-from ..query import check_where, connect, first_row
-from ..store.sql import quote
+from ..query import check_where, connect
+from ..store.sql import first_row, quote
 from ..store.store import Store
 from ..store.tables import EVENTS
 from .care import named_media, sweep_cuts
@@ -31,7 +31,7 @@ _CHUNK = 20_000
 
 @dataclass(slots=True)
 class Removal:
-    """What was (or would be) withdrawn, and which exports hold it."""
+    """What was (or would be) withdrawn, and which exports contain it."""
 
     samples: dict[str, int] = field(default_factory=dict)
     exports: dict[str, int] = field(default_factory=dict)
@@ -51,7 +51,7 @@ def remove(
     """Withdraw a whole dataset, or the samples that an expression selects.
 
     Raises:
-        UsageError: Neither or an unknown dataset, or the expression selects nothing.
+        UsageError: Neither is given, the dataset is unknown, or the expression selects nothing.
     """
     if dataset is None and where is None:
         raise UsageError("store remove takes a DATASET, or --where EXPRESSION, or both.")
@@ -61,18 +61,18 @@ def remove(
     if not ids:
         raise UsageError(
             "No sample is selected.",
-            hint='look first: triptych query "select dataset, count(*) from samples group by 1"',
+            hint='list what there is: triptych query "select dataset, count(*) from samples group by 1"',
         )
     withdrawn = ids if not purge else _with_tombstones(store, ids)
     result = Removal({name: len(group) for name, group in ids.items()}, _using_exports(store, withdrawn))
     if dry_run:
         return result
-    asked = {"dataset": dataset, "where": where, "purge": purge, "reason": reason}
+    request = {"dataset": dataset, "where": where, "purge": purge, "reason": reason}
     for name, group in ids.items():
-        _remove_dataset(store, name, group, asked, reason)
+        _remove_dataset(store, name, group, request, reason)
     if purge:
         result.purged = _purge(store, list(ids), list(result.exports))
-    result.receipt = _write_receipt(store, result, asked)
+    result.receipt = _write_receipt(store, result, request)
     store.refresh()
     return result
 
@@ -93,7 +93,7 @@ def _select(store: Store, dataset: str | None, where: str | None) -> dict[str, l
 
 
 def _known_datasets(store: Store) -> list[str]:
-    """Datasets that have samples, or had some that were removed."""
+    """Return the datasets that have samples, or had some that were removed."""
     with connect(store) as connection:
         rows = connection.execute(
             "SELECT dataset FROM samples_as_pulled UNION SELECT dataset FROM events WHERE stage = 'remove' ORDER BY 1"
@@ -102,7 +102,7 @@ def _known_datasets(store: Store) -> list[str]:
 
 
 def _with_tombstones(store: Store, ids: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The ids and, of the same datasets, those that were removed earlier: exports may still hold them."""
+    """Add the ids that were removed earlier from the same datasets: exports may still contain them."""
     listed = ", ".join(map(quote, ids))
     with connect(store) as connection:
         rows = connection.execute(
@@ -115,7 +115,7 @@ def _with_tombstones(store: Store, ids: dict[str, list[str]]) -> dict[str, list[
 
 
 def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
-    """Reference of every version that holds any of the samples -> how many."""
+    """Map the reference of every version that contains any of the samples to how many it contains."""
     import duckdb
     import pyarrow as pa
 
@@ -137,11 +137,11 @@ def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
     return used
 
 
-def _remove_dataset(store: Store, dataset: str, ids: list[str], asked: dict[str, Any], reason: str) -> None:
-    """Tombstones first: killed in between, the next pull brings nothing back."""
+def _remove_dataset(store: Store, dataset: str, ids: list[str], request: dict[str, Any], reason: str) -> None:
+    """Remove rows, tombstones first: if this is killed in between, the next pull restores nothing."""
     from ..store.rows_to_arrow import rows_to_table
 
-    run = Run("remove", dataset, "store remove", asked)
+    run = Run("remove", dataset, "store remove", request)
     with store.dataset_lock(dataset, "remove samples"):
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
@@ -156,7 +156,7 @@ def _remove_dataset(store: Store, dataset: str, ids: list[str], asked: dict[str,
 
 
 def _purge(store: Store, datasets: list[str], references: list[str]) -> dict[str, int]:
-    """Old table versions, exports' data, then media that only these named, then partial downloads."""
+    """Delete old table versions, data of exports, then media that only these named, then partial downloads."""
     started = time.time()
     purged = {"table_files": 0, "exports": 0, "media_files": 0, "media_bytes": 0, "partial_bytes": 0}
     named = named_media(store)
@@ -182,7 +182,7 @@ def _purge(store: Store, datasets: list[str], references: list[str]) -> dict[str
 
 
 def _remove_strays(store: Store, dataset: str) -> int:
-    """Delete sample files that no version names: a process killed between its write and its commit left them."""
+    """Delete sample files that no version names, left by a process killed between write and commit."""
     with store.dataset_lock(dataset, "purge"):
         tracked = set(store.live_files("samples"))
         strays = set((store.root / "samples" / f"dataset={dataset}").glob("*.parquet")) - tracked
@@ -200,12 +200,12 @@ def _withdraw(version: exports.Version) -> None:
     scratch.rename(version.path / "manifest.json")
 
 
-def _write_receipt(store: Store, removal: Removal, asked: dict[str, Any]) -> Path:
+def _write_receipt(store: Store, removal: Removal, request: dict[str, Any]) -> Path:
     folder = store.root / "receipts"
     folder.mkdir(exist_ok=True)
     path = folder / f"remove-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
     document = {
-        "asked": asked,
+        "asked": request,
         "samples": removal.samples,
         "exports": removal.exports,
         "purged": removal.purged,

@@ -1,5 +1,5 @@
-"""A function over the parts of a table.
+"""Applying a function to the parts of a table.
 
-engine.py   runs the parts, in this process or in several
-worker.py   what a worker process runs
+engine.py   processes the parts, in this process or in several
+worker.py   the code of a worker process
 """

@@ -1,10 +1,10 @@
-"""Runs a function over the parts of a table: `local` processes now, other engines behind the same call later.
+"""Apply a function to the parts of a table in local processes; other engines can be added behind the same call.
 
-The function takes one list of rows and returns one list of rows; it is importable and keeps no state. Parts go to
-whichever process is free and come back in order, with a few in flight, so memory stays flat.
+The function takes one list of rows and returns one list of rows; it must be importable and stateless. Each part goes to
+whichever process is free, results come back in order, and only a few parts are in flight, so memory use stays flat.
 
-A process is a fresh Python that imports the function and what it needs, nothing else: it needs no guarded main module,
-carries no thread or lock of this process over, and is at work before this process has opened its tables.
+A worker is a fresh Python process that imports only the function and its modules: it needs no guarded main module,
+inherits no thread or lock, and is ready before this process has opened its tables.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ...errors import TriptychError
 
 Rows = list[dict[str, Any]]
 PARTS_IN_FLIGHT = 3
-"""For each worker: one at work, one waiting so that it does not idle, one that is done and waits for its turn."""
+"""Per worker: one being processed, one queued so that it does not idle, one finished and waiting for its turn."""
 
 INLINE_PARTS = 2
-"""Up to this many parts are worked off in this process: starting workers would take longer."""
+"""Up to this many parts are processed in this process: starting workers would take longer."""
 
-_AT_A_WORKER = 2
+_PARTS_PER_WORKER = 2
 _ENTRY = "from triptych.shards.engine.worker import main; main()"
 
 
@@ -39,11 +39,11 @@ def map_parts(
     are_many: bool = False,
     preload: Sequence[str] = (),
 ) -> Iterator[Rows]:
-    """Apply `function` to every part; results come in the order of the parts.
+    """Apply `function` to every part; results are in the order of the parts.
 
     Args:
-        workers: Processes; the number of cores by default, 1 for this process alone.
-        are_many: Whoever calls knows that there are many parts: workers start before the first one is asked for.
+        workers: Number of processes; default: the number of cores. 1 uses this process alone.
+        are_many: The caller knows that there are many parts: workers start before the first one is requested.
         preload: Modules that a worker imports while it waits for its first part.
 
     Raises:
@@ -55,7 +55,7 @@ def map_parts(
         return
     if are_many:
         with _Pool(function, workers, preload) as pool:
-            yield from pool.work_off(iter(parts))
+            yield from pool.process(iter(parts))
         return
     parts = iter(parts)
     head = list(islice(parts, INLINE_PARTS + 1))
@@ -63,11 +63,11 @@ def map_parts(
         yield from map(function, head)
         return
     with _Pool(function, workers, preload) as pool:
-        yield from pool.work_off(chain(head, parts))
+        yield from pool.process(chain(head, parts))
 
 
 class _Pool:
-    """Worker processes, and which parts they have."""
+    """Worker processes and how many parts each of them has."""
 
     def __init__(self, function: Callable[[Rows], Rows], workers: int, preload: Sequence[str]) -> None:
         self._busy: dict[Connection, int] = {}
@@ -83,7 +83,7 @@ class _Pool:
     def _start(self, first: tuple[list[str], bytes, tuple[str, ...]]) -> None:
         ours, theirs = Pipe()
         with theirs:
-            # -P: no module of the user's working directory stands in for one of Python's.
+            # -P: modules in the user's working directory must not shadow Python's own.
             command = [sys.executable, "-P", "-c", _ENTRY, str(theirs.fileno())]
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         self._busy[ours], self._processes[ours] = 0, process
@@ -98,32 +98,32 @@ class _Pool:
             process.kill()
             process.wait()
 
-    def work_off(self, parts: Iterator[Rows]) -> Iterator[Rows]:
-        """Hand out parts and give the results in their order."""
+    def process(self, parts: Iterator[Rows]) -> Iterator[Rows]:
+        """Hand out parts and yield the results in order."""
         done: dict[int, Rows] = {}
-        given = told = 0
+        sent = yielded = 0
         more = True
         while True:
-            while more and given - told < PARTS_IN_FLIGHT * len(self._busy) and (free := self._free()) is not None:
+            while more and sent - yielded < PARTS_IN_FLIGHT * len(self._busy) and (free := self._free()) is not None:
                 part = next(parts, None)
                 if part is None:
                     more = False
                     break
-                self._send(free, (given, part))
-                given += 1
-            if told == given:
+                self._send(free, (sent, part))
+                sent += 1
+            if yielded == sent:
                 return
             for connection in wait([each for each, count in self._busy.items() if count]):
                 number, result = self._receive(connection)  # type: ignore[arg-type]
                 done[number] = result
-            while told in done:
-                yield done.pop(told)
-                told += 1
+            while yielded in done:
+                yield done.pop(yielded)
+                yielded += 1
 
     def _free(self) -> Connection | None:
-        """The worker with the least to do, or None where all have enough."""
+        """Return the worker with the fewest parts, or None if all have enough."""
         connection = min(self._busy, key=self._busy.__getitem__)
-        return connection if self._busy[connection] < _AT_A_WORKER else None
+        return connection if self._busy[connection] < _PARTS_PER_WORKER else None
 
     def _send(self, connection: Connection, message: tuple[int, Rows]) -> None:
         try:
@@ -146,11 +146,11 @@ class _Pool:
         status = self._processes[connection].wait()
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         return TriptychError(
-            f"A worker process {how} (signal 9 often means: no memory left).",
+            f"A worker process {how} (signal 9 often means that memory ran out).",
             hint="run the same command again with --workers 1",
         )
 
 
 def available_cores() -> int:
-    """Cores this process may use (a job's own share, not the machine's)."""
+    """Return the number of cores this process may use (the share of its job, not the whole machine)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

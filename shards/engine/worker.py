@@ -1,9 +1,9 @@
-"""What a worker process of `engine.py` runs: parts come in through a connection, results go out through it.
+"""The code of a worker process of `engine.py`: it receives parts and sends back results over a connection.
 
     python -P -c "from triptych.shards.engine.worker import main; main()" FD
 
-The first message is (sys.path, a pickled function, modules to load), every later one (number, part); the answers are
-(number, result, None) or (number, None, the error). A worker ends when the other side closes, however that ended.
+The first message is (sys.path, a pickled function, modules to load), every later one (number, part); the replies are
+(number, result, None) or (number, None, error). A worker ends when the other side closes, for whatever reason.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 
 
 def main() -> None:
-    """Work off parts until there are no more."""
-    # Ctrl-C reaches all processes of a terminal; the one that started this one decides, and closes.
+    """Process parts until there are no more."""
+    # Ctrl-C reaches all processes of a terminal; the parent handles it and closes the connection.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(int(sys.argv[1]))
     parts: SimpleQueue[Any] = SimpleQueue()
-    # Parts are taken in beside the work: else both sides could wait, each with a full pipe, for the other to read.
-    Thread(target=_take_in, args=(connection, parts), daemon=True).start()
+    # Parts are received in a thread: otherwise both sides could block on a full pipe, waiting for the other to read.
+    Thread(target=_receive, args=(connection, parts), daemon=True).start()
     first = parts.get()
     if first is None:
         return
@@ -35,18 +35,18 @@ def main() -> None:
         import_module(name)
     while (message := parts.get()) is not None:
         number, part = message
-        answer: tuple[int, Any, Exception | None]
+        reply: tuple[int, Any, Exception | None]
         try:
-            answer = (number, function(part), None)
-        except Exception as error:  # noqa: BLE001 (raised again over there)
-            answer = (number, None, _portable(error))
+            reply = (number, function(part), None)
+        except Exception as error:  # noqa: BLE001 (raised again in the parent)
+            reply = (number, None, _picklable(error))
         try:
-            connection.send(answer)
+            connection.send(reply)
         except OSError:
             return
 
 
-def _take_in(connection: Connection, parts: SimpleQueue[Any]) -> None:
+def _receive(connection: Connection, parts: SimpleQueue[Any]) -> None:
     try:
         while True:
             parts.put(connection.recv())
@@ -54,8 +54,8 @@ def _take_in(connection: Connection, parts: SimpleQueue[Any]) -> None:
         parts.put(None)
 
 
-def _portable(error: Exception) -> Exception:
-    """The error with the worker's traceback as a note; one that cannot travel goes as its text."""
+def _picklable(error: Exception) -> Exception:
+    """Return the error with the worker's traceback as a note; one that cannot be pickled is replaced by its text."""
     import traceback
 
     error.add_note(f"in a worker process:\n{''.join(traceback.format_exception(error)).rstrip()}")

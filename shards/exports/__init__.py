@@ -1,5 +1,5 @@
 """Published versions of views.
 
-versions.py   list, find, verify, compare and publish versions
-copies.py     relocate and pack a version
+versions.py   publishing, listing, finding, verifying and comparing versions
+copies.py     relocating and packing a version
 """

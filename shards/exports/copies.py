@@ -1,7 +1,7 @@
-"""Copies of published versions for other places.
+"""Copies of published versions for other locations.
 
-`relocate` writes the same rows for another media root beside the original (`v<N>-<8 hex digits>`), `pack` copies a
-version with just the media it names. A copy holds the rows of its original, or it is not made.
+`relocate` writes the same rows for another media root next to the original (`v<N>-<8 hex digits>`); `pack` copies a
+version together with the media it names. A copy whose rows differ from the original is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .versions import PARQUET, Version, data_files, load, media_paths, require_d
 
 
 def relocate(store: Store, version: Version, media_root: str) -> Version:
-    """Write the same version for another media root beside it; an existing one is returned."""
+    """Write the same version for another media root next to it, or return the existing one."""
     media_root = _absolute(media_root)
     require_data(version)
     label = f"v{version.number}-{hashlib.sha256(media_root.encode()).hexdigest()[:8]}"
@@ -38,9 +38,9 @@ def relocate(store: Store, version: Version, media_root: str) -> Version:
 
 
 def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[str, Any]:
-    """Copy a version and just the media it names into the new folder `to`; paths point into it, or under `media_root`.
+    """Copy a version and the media it names into the new folder `to`; paths point into it, or under `media_root`.
 
-    Returns the manifest of the pack; `media` counts files and bytes.
+    Returns the manifest of the pack; `media` has the number of files and bytes.
     """
     to = to.expanduser().absolute()
     where = _absolute(media_root or str(to))
@@ -54,12 +54,12 @@ def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[s
     outside = [path for path in named if not path.startswith(root.rstrip("/") + "/")]
     if outside:
         raise UsageError(
-            f"{len(outside)} media files lie outside {root} (linked, not copied), the first is {outside[0]}.",
+            f"{len(outside)} media files are outside {root} (linked, not copied); the first is {outside[0]}.",
             hint="import or pull them without --link, export again, then pack",
         )
     for path in named:
         if not Path(path).is_file():
-            raise DamagedError(f"{path}: named in {version.reference}, but not there.")
+            raise DamagedError(f"{path}: missing, but named in {version.reference}.")
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,7 +94,7 @@ def _write_copy(version: Version, folder: Path, media_root: str, manifest: dict[
         shutil.copyfile(version.path / name, folder / name)
     files, content = data_files(folder, media_root)
     if content != version.manifest["content_sha256"]:
-        raise DamagedError(f"{version.reference}: the copy under {media_root} holds other rows than the original.")
+        raise DamagedError(f"{version.reference}: the copy under {media_root} has different rows from the original.")
     manifest = manifest | {"files": files}
     write_json(folder / "manifest.json", manifest)
     return manifest

@@ -1,10 +1,10 @@
-"""Published versions of views: found, listed, verified, compared.
+"""Published versions of views: publishing, finding, verifying and comparing them.
 
     STORE/exports/<name>/v<N>/   data.jsonl, data.parquet, manifest.json, NOTICE
-    STORE/exports/<name>/.keys/<key>   the version that an export with this identity made
+    STORE/exports/<name>/.keys/<key>   the version made by the export with this identity
 
-A version is immutable; copies of it for other places are made in `copies.py`. `content_sha256` is the sum of
-`data.jsonl` with the media root replaced by `$MEDIA`, so it is equal wherever the same rows are.
+A version is immutable; copies of it for other locations are made in `copies.py`. `content_sha256` is the SHA-256
+of `data.jsonl` with the media root replaced by `$MEDIA`, so equal rows have an equal sum everywhere.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     import duckdb
 
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
-"""How data.parquet is written; level 1 is a third quicker than the default and hardly larger."""
+"""How data.parquet is written; level 1 is a third faster than the default and the file hardly larger."""
 
 MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
 _CHUNK = 4 * 1024 * 1024
-_NEEDED = ("rows", "counts", "datasets", "media_root", "created_at", "run_id", "files", "content_sha256")
+_REQUIRED = ("rows", "counts", "datasets", "media_root", "created_at", "run_id", "files", "content_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _number(label: str) -> int:
 
 
 def names(store: Store) -> list[str]:
-    """Names of the exports that have at least one version."""
+    """Return the names of the exports that have at least one version."""
     root = store.root / "exports"
     return (
         sorted(path.name for path in root.iterdir() if path.is_dir() and labels(store, path.name))
@@ -78,7 +78,7 @@ def names(store: Store) -> list[str]:
 
 
 def labels(store: Store, name: str) -> list[str]:
-    """The published versions of an export, oldest first, relocated ones behind their original."""
+    """Return the published versions of an export, oldest first, relocated ones after their original."""
     root = store.root / "exports" / name
     if not root.is_dir():
         return []
@@ -87,27 +87,27 @@ def labels(store: Store, name: str) -> list[str]:
 
 
 def load(store: Store, name: str, label: str) -> Version:
-    """One version with its manifest.
+    """Load one version with its manifest.
 
     Raises:
-        DamagedError: The manifest is missing, no JSON or not what `export` writes.
+        DamagedError: The manifest is missing, invalid JSON or lacks keys that `export` writes.
     """
     path = store.root / "exports" / name / label
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DamagedError(f"{path / 'manifest.json'}: {error}") from error
-    lacking = [key for key in _NEEDED if key not in manifest] if isinstance(manifest, dict) else list(_NEEDED)
-    if lacking:
-        raise DamagedError(f"{path / 'manifest.json'}: no {', '.join(lacking)} in it.")
+    missing = [key for key in _REQUIRED if key not in manifest] if isinstance(manifest, dict) else list(_REQUIRED)
+    if missing:
+        raise DamagedError(f"{path / 'manifest.json'}: missing keys: {', '.join(missing)}.")
     return Version(name, label, path, manifest)
 
 
 def find(store: Store, reference: str) -> Version:
-    """`NAME@vN`, or `NAME` for its latest original version.
+    """Find the version `NAME@vN`, or for `NAME` its latest original version.
 
     Raises:
-        UsageError: There is no such export or version; the message lists what there is.
+        UsageError: There is no such export or version; the message lists the existing ones.
     """
     name, _, label = reference.partition("@")
     known = labels(store, name) if NAME.fullmatch(name) else []
@@ -121,18 +121,18 @@ def find(store: Store, reference: str) -> Version:
 
 
 def all_versions(store: Store) -> Iterator[Version]:
-    """Every version of every export."""
+    """Yield every version of every export."""
     for name in names(store):
         for label in labels(store, name):
             yield load(store, name, label)
 
 
 def require_data(version: Version) -> Version:
-    """The version itself, if its rows are still there.
+    """Return the version itself, if its rows still exist.
 
     Raises:
         UsageError: It was withdrawn.
-        DamagedError: `data.parquet` or `data.jsonl` is gone.
+        DamagedError: `data.parquet` or `data.jsonl` is missing.
     """
     if version.manifest.get("withdrawn"):
         raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
@@ -146,7 +146,7 @@ def require_data(version: Version) -> Version:
 
 
 def remembered(store: Store, name: str, key: str) -> Version | None:
-    """The version that this identity made before, if it is still there and not withdrawn."""
+    """Return the version made earlier for this identity, if it still exists and was not withdrawn."""
     path = store.root / "exports" / name / ".keys" / key
     if not path.is_file():
         return None
@@ -158,7 +158,7 @@ def remembered(store: Store, name: str, key: str) -> Version | None:
 
 
 def remember(store: Store, name: str, key: str, label: str) -> None:
-    """Note that identity `key` gives version `label`."""
+    """Record that the identity `key` produced the version `label`."""
     folder = store.root / "exports" / name / ".keys"
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".{key}.{os.getpid()}"
@@ -167,7 +167,7 @@ def remember(store: Store, name: str, key: str, label: str) -> None:
 
 
 def publish(store: Store, name: str, finished: Path) -> str:
-    """Rename a finished folder to the next free version; who loses the race for a number takes the next."""
+    """Rename a finished folder to the next free version; the loser of a race for a number takes the next one."""
     folder = store.root / "exports" / name
     number = max((_number(label) for label in labels(store, name)), default=0) + 1
     while True:
@@ -186,12 +186,12 @@ def publish(store: Store, name: str, finished: Path) -> str:
 
 
 def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
-    """The rows of `parquet` as JSON Lines, in order, with the same columns."""
+    """Write the rows of `parquet` as JSON Lines, in order, with the same columns."""
     connection.execute(f"COPY (SELECT * FROM read_parquet({quote(str(parquet))})) TO {quote(str(jsonl))} (FORMAT json)")
 
 
 def sums(path: Path, *, media_root: str | None = None) -> dict[str, Any]:
-    """Bytes and SHA-256 of a file, and with a media root the sum with that root replaced by `$MEDIA`; one pass."""
+    """Return the size and SHA-256 of a file and, with a media root, the sum with that root replaced by `$MEDIA`."""
     plain, neutral = hashlib.sha256(), hashlib.sha256()
     root = _json_root(media_root) if media_root else b""
     carry = b""
@@ -211,7 +211,7 @@ def sums(path: Path, *, media_root: str | None = None) -> dict[str, Any]:
 
 
 def _json_root(media_root: str) -> bytes:
-    """The opening of a JSON string that starts with the media root."""
+    """Return the start of a JSON string that begins with the media root."""
     return json.dumps(media_root.rstrip("/") + "/", ensure_ascii=False)[:-1].encode()
 
 
@@ -219,11 +219,11 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8")
 
 
-# ---- looking after versions
+# ---- inspection
 
 
 def verify(version: Version) -> list[str]:
-    """What is wrong with a version: changed files, media that is gone. Empty when all is well, or it was withdrawn."""
+    """List the problems of a version: changed files, missing media. A withdrawn version has none."""
     if version.manifest.get("withdrawn"):
         return []
     problems = []
@@ -234,14 +234,12 @@ def verify(version: Version) -> list[str]:
         elif (found := sums(path)["sha256"]) != expected["sha256"]:
             problems.append(f"{path}: changed since it was published (SHA-256 {found}, expected {expected['sha256']})")
     if not problems:
-        problems += [
-            f"{path}: named in the export, but not there" for path in media_paths(version) if not _exists(path)
-        ]
+        problems += [f"{path}: missing, but named in the export" for path in media_paths(version) if not _exists(path)]
     return problems
 
 
 def columns(version: Version) -> list[str]:
-    """The columns of a version's rows."""
+    """Return the columns of a version's rows."""
     import pyarrow.parquet as pq
 
     names: list[str] = pq.read_schema(version.path / "data.parquet").names
@@ -249,7 +247,7 @@ def columns(version: Version) -> list[str]:
 
 
 def media_paths(version: Version) -> list[str]:
-    """Every media path that a version names, once each, sorted."""
+    """Return the distinct media paths that a version names, sorted."""
     import duckdb
 
     parquet = version.path / "data.parquet"
@@ -286,7 +284,7 @@ class Difference:
 
 
 def diff(old: Version, new: Version) -> Difference:
-    """What `new` has that `old` has not, and the other way round; a column of nulls is as good as none."""
+    """Compare the rows of two versions; a column of nulls counts as a missing column."""
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
@@ -308,7 +306,7 @@ def diff(old: Version, new: Version) -> Difference:
 
 
 def which(store: Store, file: Path) -> list[Version]:
-    """The versions that hold this very file, wherever it was copied to."""
+    """Return the versions that contain exactly this file, wherever it was copied to."""
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file.")
     found = sums(file)["sha256"]
@@ -320,9 +318,9 @@ def which(store: Store, file: Path) -> list[Version]:
 
 
 def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
-    """Sums of the files of a version, and the content sum of its rows."""
+    """Return the checksums of the files of a version, and the content checksum of its rows."""
     names = ["data.jsonl", "data.parquet", "NOTICE", *sorted(path.name for path in folder.glob("*.sql"))]
-    with ThreadPoolExecutor(2) as pool:  # hashing leaves the interpreter free
+    with ThreadPoolExecutor(2) as pool:  # hashing releases the GIL
         media = [media_root if name == "data.jsonl" else None for name in names]
         found = list(pool.map(lambda name, root: sums(folder / name, media_root=root), names, media))
     content = str(found[0].pop("content_sha256", ""))
@@ -330,7 +328,7 @@ def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
 
 
 def rows_under(connection: duckdb.DuckDBPyConnection, version: Version, media_root: str) -> str:
-    """SELECT of a version's rows with their media under another root."""
+    """Return a SELECT of a version's rows with their media under another root."""
     parquet = version.path / "data.parquet"
     old, new = version.manifest["media_root"].rstrip("/") + "/", media_root.rstrip("/") + "/"
 

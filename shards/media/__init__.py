@@ -2,7 +2,7 @@
 
 media.py     files stored by the SHA-256 of their bytes
 probe.py     codec, rate, frames and duration of a file
-clip.py      a span decoded, or copied out of a longer file without decoding
-packets.py   copying of packets
-cut.py       clips that a view needs, cut once and cached
+clip.py      a span cut out of a longer file, by stream copy or by re-encoding
+packets.py   finding, retiming and writing packets
+cut.py       audio that a view needs, cut once and cached
 """

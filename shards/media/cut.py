@@ -1,7 +1,7 @@
-"""Media that a view needs and the corpus does not hold as a file: a span of a clip, the sound of a video.
+"""Media that a view needs but the corpus has no file for: a span of a clip, the audio of a video.
 
-What a view cuts is 16 kHz mono FLAC, stored by content like all media. `media/cuts/<key>` is a symbolic link from
-(source, span, form) to the stored file, so that the same cut is made once; a dangling link means: cut again.
+A cut is 16 kHz mono FLAC, stored by content like all media. `media/cuts/<key>` is a symbolic link from (source, span,
+format) to the stored file, so that each cut is made only once; if the link dangles, it is made again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLOCK = 16_000 * 10
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One wanted cut: `source` is the SHA-256 of the media, `start_s` and `end_s` are seconds or None for all of it."""
+    """One requested cut: `source` is the SHA-256 of the media; `start_s`, `end_s`: seconds, None for start, end."""
 
     source: str
     path: Path
@@ -41,10 +41,10 @@ class Cut:
 
 
 def cut_audio(media: MediaStore, cut: Cut) -> str:
-    """The store-relative path of the cut as 16 kHz mono FLAC; made now unless it was made before.
+    """Return the store-relative path of the cut as 16 kHz mono FLAC; make it if it does not exist.
 
     Raises:
-        MediaError: `undecodable`, `span_outside_media` or `no_audio_stream`.
+        MediaError: `bad_span`, `undecodable`, `span_outside_media` or `no_audio_stream`.
     """
     link = media.root / "media" / "cuts" / cut.key[:2] / cut.key
     if link.exists():
@@ -73,26 +73,26 @@ def _flac(samples: np.ndarray) -> bytes:
 
 
 def _decode(cut: Cut) -> np.ndarray:
-    """The span as int16, mono, 16 kHz; bit for bit the source's own samples where it has that form already."""
+    """Return the span as int16, mono, 16 kHz; bit-identical to the source if that has this format already."""
     import numpy as np
 
     start, end = cut.start_s or 0.0, cut.end_s
     if start < 0 or (end is not None and end <= start):
-        raise MediaError("bad_span", f"{start} to {end} s is no span")
+        raise MediaError("bad_span", f"{start} to {end} s is not a valid span")
     blocks = list(_blocks(cut.path, start, end))
     if not blocks or not sum(len(block) for block in blocks):
-        raise MediaError("span_outside_media", f"{start} s lies behind the end of {cut.path.name}")
+        raise MediaError("span_outside_media", f"{start} s is beyond the end of {cut.path.name}")
     return np.concatenate(blocks)
 
 
 def _blocks(path: Path, start: float, end: float | None) -> Iterator[np.ndarray]:
-    """Decoded int16 blocks of the span, resampled by FFmpeg where rate or channels differ."""
+    """Yield decoded int16 blocks of the span, resampled by FFmpeg if rate or channels differ."""
     import av
 
     try:
         with av.open(str(path), options=AV_OPTIONS) as container:
             if not container.streams.audio:
-                raise MediaError("no_audio_stream", f"{path.name} has no sound")
+                raise MediaError("no_audio_stream", f"{path.name} has no audio stream")
             stream = container.streams.audio[0]
             if start > 1.0:
                 container.seek(int((start - 1.0) * av.time_base), backward=True)
@@ -103,7 +103,7 @@ def _blocks(path: Path, start: float, end: float | None) -> Iterator[np.ndarray]
 
 
 def _span(frames: Any, resampler: Any, start: float, end: float | None) -> Iterator[np.ndarray]:
-    """The samples between `start` and `end` (seconds), counted on the 16 kHz time line from the first frame's time."""
+    """Yield the samples between `start` and `end` (seconds), counted at 16 kHz from the time of the first frame."""
     first = round(start * CUT_RATE)
     last = None if end is None else round(end * CUT_RATE)
     position: int | None = None

@@ -1,8 +1,8 @@
 """Media files of a store: named by the SHA-256 of their bytes, written once, never changed.
 
-`media/ab/<sha256>.<ext>` (`store_format.py` says where exactly); the extension comes from the probe, never from the
-source's file name. A file is written under a temporary name and renamed, so that a killed process leaves no half file
-under a final name. Decoding, cutting and extracting audio for views live in `cut.py`.
+`media/ab/<sha256>.<ext>` (`store_format.py` defines the layout); the extension comes from the probe, never from the
+name of the source file. A file is written under a temporary name and renamed, so that a killed process leaves no
+incomplete file under a final name. Decoding, cutting and extracting audio for views are in `cut.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import itertools
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ _counter = itertools.count()
 
 @dataclass(slots=True)
 class StoredMedia:
-    """One media file as the sample's struct names it: `fields` has path, sha256, bytes and what the probe found."""
+    """One media file as in the sample's struct: `fields` has path, sha256, bytes and the fields of the probe."""
 
     kind: str
     fields: dict[str, Any]
@@ -43,7 +42,7 @@ class MediaStore:
         self._format = format_version
 
     def put(self, data: bytes, *, kind: str | None = None) -> StoredMedia:
-        """Store bytes; the same bytes are stored once.
+        """Store bytes; identical bytes are stored once.
 
         Raises:
             MediaError: The bytes are not media of that kind.
@@ -52,12 +51,12 @@ class MediaStore:
         digest = hashlib.sha256(data).hexdigest()
         path = media_path(digest, found.extension, self._format)
         target = self.root / path
-        if not _holds(target, len(data)):
+        if not _is_stored(target, len(data)):
             self._publish(self._write_scratch(data), target)
         return self._stored(found, digest, len(data), path)
 
     def put_file(self, path: Path, *, kind: str | None = None, move: bool = False) -> StoredMedia:
-        """Store a file by copy, or by renaming it where it is ours to move; hashed while it is copied."""
+        """Store a file by copying it, or by renaming it with `move`; a copy is hashed on the way."""
         found = probe(path, kind=kind)
         if move:
             scratch = path
@@ -67,24 +66,24 @@ class MediaStore:
             digest, size = _copy_and_hash(path, scratch)
         name = media_path(digest, found.extension, self._format)
         target = self.root / name
-        if _holds(target, size):
+        if _is_stored(target, size):
             scratch.unlink()
         else:
             self._publish(scratch, target)
         return self._stored(found, digest, size, name)
 
     def link(self, path: Path, *, kind: str | None = None) -> StoredMedia:
-        """Name a file where it lies; its absolute path goes into the sample and nothing is copied."""
+        """Refer to a file in place: its absolute path goes into the sample and nothing is copied."""
         found = probe(path, kind=kind)
         digest, size = _hash_file(path)
         return self._stored(found, digest, size, str(path.resolve()))
 
     def new_scratch(self) -> Path:
-        """A fresh temporary path on the store's own file system, named so that leftovers can be told apart."""
+        """Return a new temporary path on the store's own file system, with a name that identifies leftovers."""
         return scratch_path(self.scratch)
 
     def sweep_scratch(self) -> int:
-        """Remove the temporary files that dead processes of this host left; return how many."""
+        """Remove the temporary files left by dead processes of this host; return how many."""
         removed = 0
         for path in self._scratch_files():
             host, _, rest = path.name.rpartition("-")[0].rpartition("-")
@@ -95,13 +94,13 @@ class MediaStore:
         return removed
 
     def files(self) -> Iterator[Path]:
-        """Every stored media file."""
+        """Yield every stored media file."""
         for path in self.root.glob(media_pattern(self._format)):
             if path.is_file():
                 yield path
 
     def absolute(self, path: str) -> Path:
-        """Where a sample's media path lies: linked paths are absolute, stored ones relative to the store."""
+        """Resolve a media path of a sample: linked paths are absolute, stored ones relative to the store."""
         return self.root / path
 
     def _scratch_files(self) -> list[Path]:
@@ -112,7 +111,7 @@ class MediaStore:
         try:
             scratch.write_bytes(data)
         except FileNotFoundError:
-            # The folder is there but for the first time; to ask each time would cost as much as the rename.
+            # The folder is missing only the first time; checking each time would cost as much as the rename.
             self.scratch.mkdir(parents=True, exist_ok=True)
             scratch.write_bytes(data)
         return scratch
@@ -131,9 +130,9 @@ class MediaStore:
 
 
 def scratch_path(folder: Path) -> Path:
-    """A fresh path in a folder for temporary files; its name says which process of which host made it.
+    """Return a new path in a folder for temporary files; its name has the host and the process that made it.
 
-    Files made so follow the umask, because they may be moved into the store, where a team must read them.
+    Files created there follow the umask, because they may be moved into the store, where a team must read them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return folder / _scratch_name()
@@ -143,8 +142,8 @@ def _scratch_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{next(_counter)}"
 
 
-def _holds(target: Path, size: int) -> bool:
-    """Whether the file is there; its time is renewed, so that `store gc` lets it be until its row is committed."""
+def _is_stored(target: Path, size: int) -> bool:
+    """Whether the file exists; its time is renewed so that `store gc` keeps it until its row is committed."""
     try:
         if target.stat().st_size != size:
             return False
@@ -186,11 +185,4 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def free_bytes(path: Path) -> int:
-    """Free space on the file system of `path`, in bytes."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
-
-
-__all__ = ["MediaError", "MediaStore", "StoredMedia", "free_bytes", "probe"]
+__all__ = ["MediaError", "MediaStore", "StoredMedia", "scratch_path"]

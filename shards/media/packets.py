@@ -1,4 +1,4 @@
-"""Packets of a span of a media file: found, measured, moved in time, written in order. Nothing is decoded here."""
+"""Find, measure, retime and write the packets of a span of a media file, without decoding."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from fractions import Fraction
 from typing import Any
 
 SOUND_SLACK = 0.020
-"""Seconds that a copied sound may begin or end beside the span."""
+"""Seconds by which copied audio may start or end off the span."""
 REORDERED = 0.2
-"""Seconds by which a copied picture may outlast the span, for frames that earlier ones refer to."""
+"""Seconds by which copied video may extend beyond the span, for frames that earlier ones refer to."""
+
+_ATTACHED_PICTURE = 0x400
+"""FFmpeg's flag of a cover image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The span in seconds of the file's own time line, whose first moment need not be 0."""
+    """A span in seconds on the file's own timeline, which need not start at 0."""
 
     start: float
     end: float
@@ -25,49 +28,49 @@ class Span:
         return self.end - self.start
 
 
-def pictures(container: Any) -> list[Any]:
-    """The video streams that move."""
-    return [stream for stream in container.streams.video if not stream.disposition & 0x400]  # not a cover
+def video_streams(container: Any) -> list[Any]:
+    """Return the video streams that are not cover images."""
+    return [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
 
 
 def seek(container: Any, stream: Any, seconds: float) -> None:
-    """To the last keyframe at or before a moment; a file just opened is at its start already."""
+    """Seek to the last keyframe at or before a time; a newly opened file is at its start already."""
     if seconds > 0:
         container.seek(int(seconds / stream.time_base), stream=stream, backward=True, any_frame=False)
 
 
 def time(packet: Any) -> float:
-    """When a packet is shown or heard, in seconds."""
+    """Return the presentation time of a packet in seconds."""
     return float(packet.pts * packet.time_base)
 
 
-def width(packet: Any) -> float:
-    """How long a packet lasts, in seconds."""
+def duration(packet: Any) -> float:
+    """Return the duration of a packet in seconds."""
     return float((packet.duration or 0) * packet.time_base)
 
 
 def inside(packets: Iterator[Any], span: Span) -> Iterator[Any]:
-    """Packets of a sound whose middle lies in the span."""
+    """Yield the audio packets whose midpoint is in the span."""
     for packet in packets:
         if packet.pts is None or packet.dts is None:
             continue
-        middle = time(packet) + width(packet) / 2
-        if middle >= span.end:
+        midpoint = time(packet) + duration(packet) / 2
+        if midpoint >= span.end:
             return
-        if middle >= span.start:
+        if midpoint >= span.start:
             yield packet
 
 
 def fits(packets: list[Any], span: Span) -> bool:
-    """Whether the packets of a sound begin and end within `SOUND_SLACK` of the span."""
+    """Whether audio packets begin and end within `SOUND_SLACK` of the span."""
     if not packets:
         return False
-    begins, ends = time(packets[0]), time(packets[-1]) + width(packets[-1])
+    begins, ends = time(packets[0]), time(packets[-1]) + duration(packets[-1])
     return abs(begins - span.start) <= SOUND_SLACK and abs(ends - span.end) <= SOUND_SLACK
 
 
 def keyframe(container: Any, stream: Any, start: float, frame: float) -> Any:
-    """The keyframe packet within one frame of the start, or None."""
+    """Return the keyframe packet within one frame of the start, or None."""
     seek(container, stream, start + frame / 2)
     for packet in container.demux(stream):
         if packet.pts is None:
@@ -80,7 +83,7 @@ def keyframe(container: Any, stream: Any, start: float, frame: float) -> Any:
 
 
 def picture_packets(container: Any, stream: Any, first: Any, end: float) -> Iterator[Any]:
-    """From the keyframe on to the last packet that is shown, or referred to, before `end`."""
+    """Yield the packets from the keyframe to the last one that is shown, or referred to, before `end`."""
     start = first.pts
     seek(container, stream, time(first) + 0.0005)
     waiting: list[Any] = []
@@ -97,23 +100,23 @@ def picture_packets(container: Any, stream: Any, first: Any, end: float) -> Iter
             return
 
 
-def moved(out: Any, stream: Any, packets: Iterator[Any], base: Fraction) -> Iterator[Any]:
-    """Packets as those of a new stream of `out`, whose time 0 is `base` seconds of the old one."""
+def retimed(out: Any, stream: Any, packets: Iterator[Any], base: Fraction) -> Iterator[Any]:
+    """Yield packets as those of a new stream of `out`, whose time 0 is at `base` seconds of the old one."""
     copy = out.add_stream_from_template(stream)
     origin = round(base / stream.time_base)
 
-    def renewed() -> Iterator[Any]:
+    def shifted() -> Iterator[Any]:
         for packet in packets:
             if packet.dts is not None:
                 shift(packet, origin)
                 packet.stream = copy
                 yield packet
 
-    return renewed()
+    return shifted()
 
 
 def mux_by_time(out: Any, *tracks: Iterator[Any]) -> None:
-    """Write tracks so that neither runs ahead: players and muxers hold little back."""
+    """Write tracks interleaved by time: players and muxers buffer little."""
     from heapq import merge
 
     for packet in merge(*tracks, key=lambda packet: float(packet.dts * packet.time_base)):

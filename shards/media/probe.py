@@ -1,7 +1,7 @@
-"""Reading what a media file says of itself, by its header: soundfile first, then PyAV.
+"""Read the header of a media file: with soundfile first, then with PyAV.
 
-Nothing is decoded here; the checks of `validators` do that. FFmpeg is held to plain containers, so that a playlist in
-disguise cannot make it open other files or hosts.
+Nothing is decoded here; the checks of `validators` do that. FFmpeg is restricted to plain containers, so that a
+disguised playlist cannot make it open other files or hosts.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PCM_NAMES = {"pcm_s16le": "pcm_16", "pcm_s16be": "pcm_16", "pcm_u8": "pcm_u8", 
 
 
 class MediaError(Exception):
-    """A file that cannot be taken as media; `reason` is the code that goes to the ledger."""
+    """A file that cannot be used as media; `reason` is the code for the event log."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -45,7 +45,7 @@ class MediaError(Exception):
 
 @dataclass(slots=True)
 class Probe:
-    """What the header declares: the kind, the extension to store it under, the fields of the sample's struct."""
+    """What the header declares: the kind, the file extension to store it with, the fields of the sample's struct."""
 
     kind: str
     extension: str
@@ -53,7 +53,7 @@ class Probe:
 
 
 def probe(source: bytes | Path, *, kind: str | None = None) -> Probe:
-    """Probe bytes or a file; `kind` is what the caller expects it to be, None if anything will do.
+    """Probe bytes or a file; `kind` is the kind the caller expects, None for any.
 
     Raises:
         MediaError: `missing_media`, `not_media`, `empty_media`, `no_audio_stream`, `no_video_stream` or `not_an_image`.

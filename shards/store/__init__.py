@@ -1,11 +1,11 @@
-"""A store on disk: Delta tables and what reads and writes them.
+"""A store on disk: Delta tables and the code that reads and writes them.
 
-store.py           a store: created, opened, committed to
-tables.py          the schemas of its six tables
+store.py           a store: creating, opening, committing
+tables.py          the schemas of the six tables
 rows_to_arrow.py   rows as Arrow tables
-lock.py            locks that name their holder
-snapshot.py        a store as it is at one moment, each table opened once
-annotations.py     later facts, laid over the samples as SQL
-sql.py             quoting, and first rows of results
+lock.py            locks that record their holder
+snapshot.py        a read-only view of a store that opens each table once
+annotations.py     SQL that applies later facts to the samples
+sql.py             SQL quoting, and the first row of a result
 views.py           the SQL that reads the tables
 """

@@ -1,6 +1,6 @@
-"""Annotations: later facts about samples, laid over what the corpus said.
+"""Annotations: later facts about samples that override the values from the corpus.
 
-A known key stands in for the typed column of that name; an unknown key appears in `extra`. What the corpus said stays
+A known key overrides the typed column of that name; an unknown key appears in `extra`. The values from the corpus stay
 in the table and can be read as `samples_as_pulled`. The latest annotation of a key wins.
 """
 
@@ -25,11 +25,11 @@ KNOWN_KEYS = (*TEXT_KEYS, *JSON_KEYS, *NUMBER_KEYS)
 ASSIGNED_SPLIT = "assigned_split"
 
 REMEASURED_KEYS = ("text", "language", "start_s", "end_s", "captions")
-"""A later value of these makes the stored measurements of a sample stale."""
+"""An annotation with one of these keys makes the stored measurements of a sample stale."""
 
 
 def samples_sql(samples: str, *, annotated: bool) -> str:
-    """SELECT over the relation `samples` (and `annotations`): every column of the sample and `assigned_split`."""
+    """Return a SELECT of all sample columns and `assigned_split` over the relation `samples` (and `annotations`)."""
     if not annotated:
         return f"SELECT *, CAST(NULL AS VARCHAR) AS {ASSIGNED_SPLIT} FROM {samples}"
     known = ", ".join(f"'{key}'" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
@@ -57,12 +57,12 @@ def _column(name: str) -> str:
         return f'coalesce(w."{name}", s."{name}") AS "{name}"'
     type_ = duckdb_type(SCHEMA.field(name).type)
     value = f'TRY_CAST(w."{name}" AS JSON)' if name in JSON_KEYS else f'w."{name}"'
-    # Values are checked when they are written; one that no cast reads must not stop every query of the store.
+    # Values are checked when they are written; one that cannot be cast must not break every query of the store.
     return f'coalesce(TRY_CAST({value} AS {type_}), s."{name}") AS "{name}"'
 
 
 def check_value(key: str, value: str, *, where: str) -> str:
-    """Return `value` if it fits `key`; known keys are typed, so that a bad one fails here and not in every query."""
+    """Return `value` if it is valid for `key`; known keys are typed, so a bad value fails here and not in a query."""
     if not key:
         raise UsageError(f"{where}: an annotation needs a key.", hint='triptych annotate ID text "the corrected text"')
     if key in NUMBER_KEYS:
@@ -71,7 +71,7 @@ def check_value(key: str, value: str, *, where: str) -> str:
         _check_json(key, value, where)
     if key in COLUMNS and key not in KNOWN_KEYS:
         hint = "assign a split with the key assigned_split" if key == "split" else "import the corrected data instead"
-        raise UsageError(f"{where}: {key!r} is what the corpus said and cannot be annotated.", hint=hint)
+        raise UsageError(f"{where}: {key!r} comes from the corpus and cannot be annotated.", hint=hint)
     return value
 
 
@@ -88,7 +88,7 @@ def _check_json(key: str, value: str, where: str) -> None:
     shape = {"words": _is_alignment, "phones": _is_alignment, "messages": _is_conversation}.get(key, _is_string_list)
     try:
         parsed = json.loads(value, parse_constant=_refuse_constant)
-        # DuckDB reads it in every query from now on; half a letter is JSON to Python and not to DuckDB.
+        # Later queries read the value with DuckDB, which rejects an unpaired surrogate; Python's parser accepts it.
         json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: {key} must be JSON ({error}), got {value!r}.") from None
@@ -102,7 +102,7 @@ def _check_json(key: str, value: str, where: str) -> None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _is_string_list(value: Any) -> bool:
@@ -131,5 +131,5 @@ def _is_conversation(value: Any) -> bool:
 
 
 def annotation_row(sample: str, dataset: str, key: str, value: str, producer: str, time: datetime) -> dict[str, Any]:
-    """One row of the annotations table."""
+    """Build one row of the annotations table."""
     return {"id": sample, "dataset": dataset, "key": key, "value": value, "producer": producer, "time": time}

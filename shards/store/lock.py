@@ -1,8 +1,8 @@
-"""The one lock of the package, which says who holds it: on a store, a download, a mirror.
+"""The only lock of the package, for a store, a download or a mirror; it records who holds it.
 
-A lock is an advisory `flock` on a small file (local disks, NFSv4, Lustre). The file names user, host, process, job and
-purpose, so that whoever waits can be told for whom. `locked` is for one process at a time; `shared` for several at
-once, of whom the last can tell that it is the last.
+A lock is an advisory `flock` on a small file (works on local disks, NFSv4, Lustre). The file names user, host, process,
+job and purpose, so that a waiting process can report them. `locked` admits one process at a time; `shared` admits
+several at once, and the last one left can tell that it is the last.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _JOB_VARIABLES = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 def locked(
     path: Path, *, purpose: str, timeout_s: float = 3600.0, on_wait: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Hold the lock at `path`; whoever waits longer than two seconds is told who holds it.
+    """Hold the lock at `path`; after two seconds of waiting, log who holds it.
 
     Args:
-        path: The file of the lock; made where it is missing, and never deleted while it may be held.
-        purpose: What the lock is held for, for those who wait.
-        timeout_s: How long to wait; `math.inf` for as long as it takes.
-        on_wait: Told at once who holds it, where it is not free; in place of the line of the log.
+        path: The lock file; created if it is missing, and never deleted while it may be held.
+        purpose: What the lock is held for; shown to processes that wait.
+        timeout_s: How long to wait; `math.inf` for no limit.
+        on_wait: Called at once with the holder if the lock is not free, instead of logging.
 
     Raises:
-        TriptychError: Not free within `timeout_s`.
+        TriptychError: The lock was not free within `timeout_s`.
     """
-    handle = _opened(path)
+    handle = _open(path)
     try:
         _acquire(handle, path, purpose, timeout_s, on_wait)
         os.ftruncate(handle, 0)
@@ -56,8 +56,8 @@ def locked(
 
 @contextlib.contextmanager
 def shared(path: Path) -> Iterator[Callable[[], bool]]:
-    """Hold the lock at `path` together with others; what it gives says whether nobody else holds it any more."""
-    handle = _opened(path)
+    """Hold the lock at `path` together with others; yield a function that tells whether nobody else holds it."""
+    handle = _open(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
         yield lambda: _is_alone(handle)
@@ -73,7 +73,7 @@ def _is_alone(handle: int) -> bool:
     return True
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -85,29 +85,29 @@ def _opened(path: Path) -> int:
 
 def _acquire(handle: int, path: Path, purpose: str, timeout_s: float, on_wait: Callable[[str], None] | None) -> None:
     started = time.monotonic()
-    told = False
+    reported = False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             waited = time.monotonic() - started
-        if not told and on_wait is not None:
+        if not reported and on_wait is not None:
             on_wait(read_holder(path))
-            told = True
-        if not told and waited > _TELL_AFTER_S:
+            reported = True
+        if not reported and waited > _TELL_AFTER_S:
             log.warning("waiting for %s to %s: held by %s", path, purpose, read_holder(path))
-            told = True
+            reported = True
         if waited > timeout_s:
             raise TriptychError(
-                f"{path} was not free within {timeout_s:.0f} s: held by {read_holder(path)}.",
+                f"{path} was still locked after {timeout_s:.0f} s: held by {read_holder(path)}.",
                 hint="end that process, or wait for it and run the same command again",
             )
         time.sleep(0.02)
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock at this moment; a file that a killed one left says nothing."""
+    """Whether a process holds the lock right now; a lock file left by a killed process does not count."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -122,21 +122,21 @@ def is_held(path: Path) -> bool:
 
 
 def holder(purpose: str) -> str:
-    """One line that says who holds a lock and why."""
+    """Describe in one line who holds a lock and why."""
     job = next((f" job {os.environ[name]}" for name in _JOB_VARIABLES if name in os.environ), "")
     return f"{user()}@{socket.gethostname()} process {os.getpid()}{job}: {purpose}"
 
 
 def read_holder(path: Path) -> str:
-    """What the lock file says, or that it says nothing."""
+    """Return the holder named in the lock file, or a placeholder if it names none."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip() or "a process that left no name"
+        return path.read_text(encoding="utf-8", errors="replace").strip() or "an unnamed process"
     except OSError:
-        return "a process that left no name"
+        return "an unnamed process"
 
 
 def user() -> str:
-    """The login name, or the number where the machine has no name for it (containers)."""
+    """Return the login name, or the numeric user id if it has no name (containers)."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,9 +1,9 @@
-"""Arrow tables from rows, column by column, without loading pandas.
+"""Convert rows to Arrow tables, column by column, without importing pandas.
 
-`pyarrow.array` looks for pandas objects in whatever it converts, and for that imports pandas: a fifth of a second in
-every command that writes a row. What a sample or an event is made of (text, numbers, times, structs, lists and maps of
-them) is laid into Arrow's buffers here; a column that holds anything else goes to `pyarrow.array`, which converts it or
-says what is wrong with it. The result is the same either way.
+`pyarrow.array` checks its input for pandas objects and imports pandas to do so, which costs 0.2 s in every command that
+writes a row. The types that samples and events use (text, numbers, times, and structs, lists and maps of these) are
+written to Arrow buffers here; a column with anything else goes to `pyarrow.array`, which converts it or raises an
+error. The result is the same either way.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import pyarrow as pa
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EXACT = 2**53
-"""Integers up to here are floats without loss."""
+"""Integers up to this one convert to float without loss."""
 
 _INTEGERS = {pa.int32(): np.int32, pa.int64(): np.int64}
 
 
 class _Unusual(Exception):
-    """A column holds values that are left to `pyarrow.array`."""
+    """A column has values that are left to `pyarrow.array`."""
 
 
 def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """The rows as a table, as `pyarrow.Table.from_pylist` makes it: what a row lacks is null.
+    """Convert rows to a table as `pyarrow.Table.from_pylist` does: a missing value is null.
 
     Raises:
         ArrowException, TypeError, ValueError, OverflowError: A value does not fit its column.
@@ -39,7 +39,7 @@ def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
 
 
 def values_to_array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
-    """One column."""
+    """Convert the values of one column."""
     try:
         return _array(values, type_)
     except (_Unusual, OverflowError, UnicodeEncodeError):
@@ -72,7 +72,7 @@ def _only(kinds: set[type], expected: set[type], values: Sequence[Any]) -> Seque
 
 
 def _numbers(values: Sequence[Any], kinds: set[type], type_: pa.DataType) -> pa.Buffer:
-    """The buffer of values of a fixed width; a null is zero."""
+    """Return the buffer of a column with fixed-width values; a null is stored as zero."""
     if type_ in _INTEGERS and kinds == {int}:
         wide = np.array([value or 0 for value in values], dtype=np.int64)
         narrow = wide.astype(_INTEGERS[type_], copy=False)
@@ -126,7 +126,7 @@ def _flatten(values: Sequence[list[Any] | None]) -> tuple[pa.Buffer, list[Any]]:
 
 
 def _offsets(pieces: Sequence[Any]) -> pa.Buffer:
-    """Where each piece begins and the last one ends, as 32-bit offsets."""
+    """Return the start of each piece and the end of the last one, as 32-bit offsets."""
     ends = np.zeros(len(pieces) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces)), out=ends[1:])
     if ends[-1] > np.iinfo(np.int32).max:

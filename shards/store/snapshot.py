@@ -1,7 +1,7 @@
-"""A store as it is at one moment, to be read: each table is opened once, and one DuckDB serves every question.
+"""A read-only view of a store: each table is opened once, and one DuckDB connection serves all queries.
 
-Opening a Delta table reads its log, and a DuckDB takes as long as many a query. Whoever asks several things of a store
-asks a snapshot; after a commit of its own it calls `refresh`, and the next question opens the tables anew.
+Opening a Delta table reads its log, and opening DuckDB takes as long as many queries, so code with several queries uses
+a snapshot. After a commit of its own it calls `refresh`, and the next query reopens the tables.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _BATCH_ROWS = 200_000
 
 
 class Snapshot:
-    """What a store holds now. Use as a context manager; nothing is opened before the first question.
+    """The current content of a store. Use as a context manager; nothing is opened before the first query.
 
-    Queries read the tables through `scan`: as they were pulled, without the annotations laid over them.
+    Queries read the tables through `scan`: as they were pulled, without annotations applied.
     """
 
     def __init__(self, store: Store) -> None:
@@ -43,23 +43,23 @@ class Snapshot:
             self._connection = None
 
     def refresh(self) -> None:
-        """Forget the tables: something was committed since."""
+        """Forget the open tables, because something was committed since."""
         self._tables.clear()
 
     def is_empty(self, table: str) -> bool:
-        """Whether a table has no rows at all."""
+        """Whether a table has no rows."""
         return not self._table(table).file_uris()
 
     def scan(self, table: str) -> str:
-        """SQL that reads a table: a SELECT without parentheses."""
+        """Return SQL that reads a table: a SELECT without parentheses."""
         return scan_sql(self._table(table))
 
     def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return self._connected().execute(sql, parameters).fetchall()
 
     def batches(self, sql: str, rows: int = _BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """The rows of a query, some at a time; other questions may be asked between two of them."""
+        """Yield the rows of a query in batches; other queries may run in between."""
         with self._connected().cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             yield from cursor.sql(sql).to_arrow_reader(rows)

@@ -1,4 +1,4 @@
-"""Small pieces of SQL and of DuckDB's answers."""
+"""SQL quoting, and the first row or line of DuckDB's results and errors."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
 
 def quote(text: str) -> str:
-    """A SQL string literal."""
+    """Return `text` as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def first_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = None) -> tuple[Any, ...] | None:
-    """The first row of a result, or None. The result is read to its end: an open one blocks the connection."""
+    """Return the first row of a result, or None. All rows are fetched: an open result blocks the connection."""
     rows = connection.execute(sql, parameters).fetchall()
     return tuple(rows[0]) if rows else None
 
 
 def first_line(error: Exception) -> str:
-    """What DuckDB says, without the piece of SQL under it."""
+    """Return DuckDB's error message without the SQL excerpt below it."""
     return str(error).strip().split("\n\n")[0]

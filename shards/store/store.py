@@ -2,13 +2,13 @@
 
     STORE/samples checks verdicts annotations events runs   Delta tables, partitioned by dataset
     STORE/media/ab/<sha256>.<ext>                           content-addressed media (store_format.py)
-    STORE/store.json                                        the version of this format
+    STORE/store.json                                        the format version
     STORE/exports/<name>/v<N>/                              published versions
     STORE/partial/                                          unfinished downloads
     STORE/store.duckdb                                      generated views for the plain duckdb client
 
-Delta appends never conflict by themselves, so every batch that must be unique carries an application transaction (a
-fence): the second writer of the same number fails and has to look again. All table writes go through this file.
+Delta appends never conflict with each other, so every batch that must be unique carries an application transaction (a
+fence): the second writer of the same number fails and must read again. All table writes go through this module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...errors import DamagedError, StoreReadOnly, UsageError
 from ..media.media import MediaStore
 from ..store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
 from .lock import locked
-from .sql import quote as quote
+from .sql import quote
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_STORE = Path("store")
 STORE_VARIABLE = "TRIPTYCH_STORE"
 _UNUSABLE = frozenset("%?[]^|\\")
-"""What the Delta library or DuckDB takes for something else in a path."""
+"""Characters that the Delta library or DuckDB treats specially in a path."""
 
 _FIRST_COMMIT = f"{0:020}.json"
 
@@ -42,7 +42,7 @@ class FenceConflict(Exception):
 
 
 class Store:
-    """An existing store. `Store.open` never creates, `Store.create` creates or opens."""
+    """An existing store. `Store.open` never creates one; `Store.create` opens or creates one."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -53,19 +53,19 @@ class Store:
         """Open the store at `path`, else `TRIPTYCH_STORE`, else `./store`.
 
         Raises:
-            UsageError: There is no store there, or one of a format that this program does not read.
+            UsageError: There is no store there, or this version of triptych does not read its format.
         """
         root = resolve(path)
         if not _has_table(root, "samples"):
             raise UsageError(
                 f"There is no store at {root}.",
-                hint="name another with --store PATH or TRIPTYCH_STORE, or make one: triptych catalog pull NAME",
+                hint="choose another with --store PATH or TRIPTYCH_STORE, or create one: triptych catalog pull NAME",
             )
         return cls(root)
 
     @classmethod
     def create(cls, path: Path | str | None = None) -> Store:
-        """Open the store at `path`, and make it first where it is missing."""
+        """Open the store at `path`; create it first if it does not exist."""
         root = resolve(path)
         if all(_has_table(root, name) for name in TABLE_NAMES):
             return cls(root)
@@ -73,50 +73,51 @@ class Store:
             raise UsageError(f"{root} is a file, not a folder.", hint="choose another with --store PATH")
         if root.is_dir() and not (root / ".lock").exists() and any(root.iterdir()):
             raise UsageError(
-                f"{root} holds other files and is not a store.", hint="choose an empty or new folder with --store PATH"
+                f"{root} contains other files and is not a store.",
+                hint="choose an empty or new folder with --store PATH",
             )
-        if odd := sorted(set(str(root)) & _UNUSABLE):
+        if unusable := sorted(set(str(root)) & _UNUSABLE):
             raise UsageError(
-                f"{root}: a store cannot lie under a path with {' or '.join(odd)} in it.",
+                f"{root}: the path of a store cannot contain {' or '.join(unusable)}.",
                 hint="choose another with --store PATH",
             )
-        _make(root)
+        _create(root)
         store = cls(root)
         store.refresh()
         return store
 
     @contextlib.contextmanager
     def lock(self, purpose: str) -> Iterator[None]:
-        """The lock of the whole store, for work that lasts milliseconds."""
+        """Hold the lock of the whole store, for work that takes milliseconds."""
         with locked(self.root / ".lock", purpose=purpose):
             yield
 
     @contextlib.contextmanager
     def dataset_lock(self, dataset: str, purpose: str) -> Iterator[None]:
-        """The lock of one dataset's tables: one committer, validator or compactor at a time."""
+        """Hold the lock of one dataset's tables: one committer, validator or compactor at a time."""
         with locked(self.root / ".locks" / f"{dataset}.lock", purpose=purpose):
             yield
 
     def table(self, name: str, *, version: int | None = None) -> DeltaTable:
-        """The Delta table `name`, as of `version` or now."""
+        """Open the Delta table `name`, as of `version` or now."""
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
         try:
             return DeltaTable(str(self.root / name), version=version)
         except TableNotFoundError as error:
-            raise DamagedError(f"{self.root / name} is not a Delta table any more.") from error
+            raise DamagedError(f"{self.root / name} is no longer a Delta table.") from error
         except DeltaError as error:
             raise DamagedError(f"{self.root / name}: {error}") from error
 
     def live_files(self, name: str, *, version: int | None = None) -> list[Path]:
-        """The data files that a version of a table consists of, sorted."""
+        """Return the sorted data files of a table, as of `version` or now."""
         from .views import live_files
 
         return live_files(self.table(name, version=version))
 
     def versions(self) -> dict[str, int]:
-        """The current version of every table but `runs`, whose rows carry it."""
+        """Return the current version of every table except `runs`, whose rows record these versions."""
         return {name: self.table(name).version() for name in TABLE_NAMES if name != "runs"}
 
     def append(
@@ -131,7 +132,7 @@ class Store:
         """Append rows in one commit; `fence` is (application, number) and makes the commit exclusive.
 
         Raises:
-            FenceConflict: Another writer holds that number already.
+            FenceConflict: Another writer has already committed that number.
         """
         from deltalake import write_deltalake
 
@@ -184,52 +185,52 @@ class Store:
                 )
 
     def compact(self, name: str, dataset: str) -> int:
-        """Join one dataset's small files of a table in one commit; returns how many went."""
+        """Merge one dataset's small files of a table in one commit; return how many were removed."""
         with _delta_errors(self.root / name):
             metrics = self.table(name).optimize.compact(
-                partition_filters=[("dataset", "=", dataset)], writer_properties=_for_queries()
+                partition_filters=[("dataset", "=", dataset)], writer_properties=_writer_properties()
             )
         return int(metrics["numFilesRemoved"])
 
     def vacuum(self, name: str) -> int:
-        """Delete the files of a table that only its old versions name; returns how many."""
+        """Delete the files of a table that only its old versions use; return how many."""
         with _delta_errors(self.root / name):
             gone = self.table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
         return len(gone)
 
     def fence_number(self, name: str, application: str, *, table: DeltaTable | None = None) -> int:
-        """The last transaction number of an application in a table; 0 before the first."""
+        """Return the last transaction number of an application in a table; 0 before the first."""
         number = (table if table is not None else self.table(name)).transaction_version(application)
         return int(number) if number is not None else 0
 
     def datasets(self) -> list[str]:
-        """Names of the datasets that have samples."""
+        """Return the names of the datasets that have samples."""
         return sorted(dataset for dataset, count in self.count_rows("samples").items() if count)
 
     def count_rows(self, name: str) -> dict[str, int]:
-        """Rows of each dataset in a table, as its log counts them."""
+        """Count the rows of each dataset in a table, from its log."""
         import pyarrow as pa
 
         files = pa.table(self.table(name).get_add_actions(flatten=True))
         counts: dict[str, int] = {}
         for file in files.select(["path", "partition.dataset", "num_records"]).to_pylist():
             if file["num_records"] is None:
-                raise DamagedError(f"{self.root / name / file['path']}: the table's log does not count its rows.")
+                raise DamagedError(f"{self.root / name / file['path']}: the table's log has no row count for it.")
             dataset = str(file["partition.dataset"])
             counts[dataset] = counts.get(dataset, 0) + int(file["num_records"])
         return counts
 
     def has_rows(self, name: str, *, version: int | None = None) -> bool:
-        """Whether a table has any data file, as of `version` or now; one never written to is not even opened."""
+        """Whether a table has any data file, as of `version` or now; a table never written to is not opened."""
         log = self.root / name / "_delta_log"
         if log.is_dir() and os.listdir(log) == [_FIRST_COMMIT]:  # noqa: PTH208 (half the time of iterdir)
             return False
         return bool(self.live_files(name, version=version))
 
     def refresh(self, *, out: Path | None = None, root: Path | None = None) -> Path:
-        """Write `store.duckdb` anew: under a temporary name, then renamed under the store's lock.
+        """Rewrite `store.duckdb` under a temporary name and rename it, holding the store's lock.
 
-        `root` is the path under which whoever opens it sees the store.
+        `root` is the path of the store as seen by whoever opens the file.
         """
         from .views import write_views
 
@@ -241,8 +242,8 @@ class Store:
             return write_views(self.table, target, annotated=annotated, root=self.root, shown_root=root)
 
 
-def _make(root: Path) -> None:
-    """Make whatever a store at `root` lacks."""
+def _create(root: Path) -> None:
+    """Create whatever is missing from a store at `root`."""
     from deltalake import DeltaTable
 
     from .tables import TABLES
@@ -252,7 +253,7 @@ def _make(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreReadOnly(root) from error
-    with locked(root / ".lock", purpose="make the store"):
+    with locked(root / ".lock", purpose="create the store"):
         _test_file_system(root)
         if not (root / FORMAT_FILE).exists() and not any((root / name).exists() for name in TABLE_NAMES):
             write_format(root)
@@ -261,7 +262,7 @@ def _make(root: Path) -> None:
 
 
 def _has_table(root: Path, name: str) -> bool:
-    """Whether a table has a first commit; a process killed while it made the store may have left but a folder."""
+    """Whether a table has a first commit; a process killed while creating the store may have left an empty folder."""
     try:
         with os.scandir(root / name / "_delta_log") as entries:
             return any(entry.name.endswith(".json") for entry in entries)
@@ -270,13 +271,13 @@ def _has_table(root: Path, name: str) -> bool:
 
 
 def resolve(path: Path | str | None) -> Path:
-    """The absolute path of the store that a command means."""
+    """Return the absolute path of the store that a command uses."""
     chosen = path or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
     return Path(chosen).expanduser().absolute()
 
 
-def _for_queries() -> Any:
-    """How compacted files are written: row groups that all cores can share, a codec that is read at memory speed."""
+def _writer_properties() -> Any:
+    """Settings of compacted files: row groups that all cores can share, a codec that decompresses at memory speed."""
     from deltalake import WriterProperties
 
     return WriterProperties(compression="LZ4_RAW", max_row_group_size=122_880)
@@ -312,7 +313,7 @@ def _is_denied(error: OSError) -> bool:
 
 
 def _test_file_system(root: Path) -> None:
-    """Hard links and renames must work here; explain where they do not (object-store mounts)."""
+    """Check that hard links and renames work; raise an error that explains it if not (object-store mounts)."""
     first, second = root / f".probe-{os.getpid()}", root / f".probe-{os.getpid()}-link"
     try:
         first.write_bytes(b"x")
@@ -329,7 +330,7 @@ def _test_file_system(root: Path) -> None:
 
 
 def run_details(value: Mapping[str, Any]) -> str:
-    """JSON text for the columns `options` and `details` of a run: sorted, so that equal means equal."""
+    """Return JSON for the columns `options` and `details` of a run; sorted, so that equal values give equal text."""
     import json
 
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

@@ -1,11 +1,11 @@
 """The six Delta tables of a store and their Arrow schemas.
 
 samples      append-only rows of the sample schema
-checks       one row a sample and check-set revision; the checks add their columns when they first write
-verdicts     what the rules said, overwritten dataset by dataset
+checks       one row per sample and check-set revision; each check adds its columns on its first write
+verdicts     the decisions of the rules, overwritten one dataset at a time
 annotations  later facts: (id, key, value, producer, time); the latest wins
-events       candidates that were not kept at some stage, and why; one row a candidate, stage and reason
-runs         one row a run and stage: what, when, counts, table versions
+events       candidates that were not kept at some stage, and why; one row per candidate, stage and reason
+runs         one row per run and stage: command, times, counts, table versions
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ TABLES: dict[str, pa.Schema] = {
 }
 
 ALL_DATASETS = "_all"
-"""The partition of runs that concern more than one dataset; no dataset can have this name."""
+"""The partition of runs over more than one dataset; no dataset can have this name."""
 
 
 def duckdb_type(type_: pa.DataType) -> str:
-    """The DuckDB type of an Arrow type, as SQL."""
+    """Return the DuckDB type of an Arrow type, as SQL."""
     if pa.types.is_struct(type_):
         return "STRUCT(" + ", ".join(f'"{f.name}" {duckdb_type(f.type)}' for f in type_) + ")"
     if pa.types.is_list(type_) or pa.types.is_large_list(type_):

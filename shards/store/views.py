@@ -1,7 +1,7 @@
 """The SQL that reads the tables of a store, and the file of views for the plain duckdb client.
 
-`scan_sql` is the only reader of table files. A table is handed over opened, so that several statements can be made of
-one look into its log; what opens it is `Store.table` or a function that asks for the version of a run.
+`scan_sql` is the only function that reads table files. It takes an open table, so that reading the log once serves
+several statements; tables are opened by `Store.table`, or by a function that opens them as of a run.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 AS_PULLED = "samples_as_pulled"
-"""The view of the samples without their annotations."""
+"""The view of the samples without annotations."""
 
 Opener = Callable[[str], "DeltaTable"]
 
 
 def live_files(table: DeltaTable) -> list[Path]:
-    """The files of a table as paths: Delta names them by URI, where a space is `%20`."""
+    """Return the files of a table as paths; Delta lists them as URIs, where a space is `%20`."""
     return sorted(Path(unquote(uri)) for uri in table.file_uris())
 
 
 def scan_sql(table: DeltaTable, *, root: Path | None = None, shown_root: Path | None = None) -> str:
-    """SQL that reads the live files of an opened table; columns in the order of its schema.
+    """Return SQL that reads the live files of an open table; columns in schema order.
 
-    `shown_root` stands in for the store's own `root`, for views that another machine will open. A view can be made only
-    where its files are, so the path is a variable with `shown_root` as its default; `write_views` sets it to where they
-    are now.
+    `shown_root` replaces the store's own `root`, for views that another machine will open. A view can be created only
+    where its files exist, so the path is a variable with `shown_root` as its default; `write_views` sets it to the
+    current location.
     """
     fields = _fields(table)
     files = [str(file) for file in live_files(table)]
@@ -47,8 +47,8 @@ def scan_sql(table: DeltaTable, *, root: Path | None = None, shown_root: Path | 
         return f"SELECT {columns} WHERE false"
     listed = ", ".join(quote(file) for file in files)
     if root is not None and shown_root is not None:
-        place = f"coalesce(getvariable('store_root'), {quote(str(shown_root))})"
-        listed = ", ".join(f"{place} || {quote('/' + str(Path(file).relative_to(root)))}" for file in files)
+        prefix = f"coalesce(getvariable('store_root'), {quote(str(shown_root))})"
+        listed = ", ".join(f"{prefix} || {quote('/' + str(Path(file).relative_to(root)))}" for file in files)
     columns = ", ".join(f'"{name}"' for name, _ in fields)
     return (
         f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning=true, "
@@ -72,13 +72,13 @@ def view_statements(
     root: Path | None = None,
     shown_root: Path | None = None,
 ) -> Iterator[str]:
-    """`CREATE VIEW` statements for the named tables; `samples` has the annotations laid over it.
+    """Yield `CREATE VIEW` statements for the named tables; `samples` has the annotations applied.
 
-    Making a view reads the footers of its files, so that one which nobody asks for is not made on the way to another.
+    Creating a view reads the footers of its files, so only the views that are needed are created.
 
     Args:
-        annotated: Whether the store holds annotations at all.
-        until: Runs that finished after this time are left out.
+        annotated: Whether the store has any annotations.
+        until: Exclude runs that finished after this time.
     """
 
     def scan(name: str) -> str:
@@ -103,7 +103,7 @@ def view_statements(
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, statements: Iterator[str]) -> None:
-    """Make views; the footers that the first reading of a file brings are kept for the next."""
+    """Create views; the footer of a file is cached when it is first read."""
     connection.execute("SET parquet_metadata_cache = true")
     for statement in statements:
         connection.execute(statement)
@@ -112,7 +112,7 @@ def make_views(connection: duckdb.DuckDBPyConnection, statements: Iterator[str])
 def write_views(
     open_table: Opener, target: Path, *, annotated: bool, root: Path, shown_root: Path | None = None
 ) -> Path:
-    """Write all views into a DuckDB file under a temporary name and rename it to `target`."""
+    """Write all views to a DuckDB file under a temporary name, then rename it to `target`."""
     import duckdb
 
     scratch = target.with_name(f".{target.name}.{os.getpid()}")

@@ -54,7 +54,7 @@ def test_every_card_has_what_a_pull_needs() -> None:
 PROBLEMS = {
     "an unknown key": ("title: Mine", "titel: Mine", 2, "titel: unknown key"),
     "a missing key": ("license: CC0-1.0\n", "", 1, "license: this key is missing"),
-    "a key twice": ("panel: S1", "panel: S1\npanel: S2", 4, "'panel' is there twice"),
+    "a key twice": ("panel: S1", "panel: S1\npanel: S2", 4, "duplicate key 'panel'"),
     "another panel": ("panel: S1", "panel: S4", 3, "panel: "),
     "another modality": ("modality: audio", "modality: smell", 1, "modality must be one of"),
     "text for a list": ("tasks: [asr]", "tasks: asr", 5, "tasks: "),
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_card_is_told_and_not_a_crash(tmp_path: Path, text: st
 
 def test_a_card_is_small_and_utf8(tmp_path: Path) -> None:
     big = written(tmp_path, CARD + "#" * MAX_BYTES)
-    assert "a card has at most" in check_card(big)[0][0]
+    assert "the limit for a card is" in check_card(big)[0][0]
     latin = tmp_path / "mine.yaml"
     latin.write_bytes("title: caf\xe9".encode("latin-1"))
     assert "not UTF-8" in check_card(latin)[0][0]

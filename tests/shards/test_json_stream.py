@@ -66,7 +66,7 @@ def test_letters_and_numbers_stay_what_they_are(chunk: int) -> None:
         (b"[1,\n2", 2, (2, 2), "Expecting ','"),
         (b"", 0, (1, 1), "Expecting value"),
         (b'[1,\n"a\xff", 3]', 1, (2, 3), "0xff"),
-        (b"[1," + b"[" * 100_000, 1, (1, 4), "nested too deep"),
+        (b"[1," + b"[" * 100_000, 1, (1, 4), "nested too deeply"),
         (b"[1, " + b"9" * 5000 + b"]", 1, (1, 5), "4300 digits"),
         (b'[{"a":1} {"b":2}]', 1, (1, 10), "Expecting ','"),
     ],

@@ -130,7 +130,7 @@ def test_a_missing_store_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x..y", "Ünï", "a'b", "a b", "-a", "_all", "", "0" * 65, "a/b"])
 def test_a_name_that_could_harm_a_path_or_a_query_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="no valid name"):
+    with pytest.raises(UsageError, match="is not a valid name"):
         triptych.import_data("jsonl", imported.table(tmp_path / "t", []), name=name, store=tmp_path / "store")
 
 
@@ -164,7 +164,7 @@ def test_a_query_as_of_a_run_or_a_time_sees_the_store_of_then(own: Path, tmp_pat
 
 @pytest.mark.parametrize("at", ["nosuch", "2020-01-01", "2026-13-45", "'; drop table runs --"])
 def test_an_at_that_names_nothing_is_a_wrong_usage(held: Path, at: str) -> None:
-    with pytest.raises(UsageError, match="names no run"):
+    with pytest.raises(UsageError, match="is neither a run"):
         triptych.query("select 1", store=held, at=at)
 
 
@@ -266,5 +266,5 @@ def test_explain_knows_a_candidate_that_was_never_stored(tmp_path: Path) -> None
     (event,) = ask(store, "select candidate, reason from events")
     life = triptych.explain(event["candidate"], store=store)
     assert life["sample"] is None and life["events"][0]["reason"] == event["reason"]
-    with pytest.raises(UsageError, match="knows nothing of"):
+    with pytest.raises(UsageError, match="has no sample and no event with the id"):
         triptych.explain("nosuch", store=store)

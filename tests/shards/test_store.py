@@ -58,7 +58,7 @@ def test_the_store_is_found_by_option_then_variable_then_folder(tmp_path: Path) 
 
 def test_a_folder_with_other_files_is_not_made_a_store(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(UsageError, match="holds other files"):
+    with pytest.raises(UsageError, match="contains other files"):
         Store.create(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     with pytest.raises(UsageError, match="is a file"):

@@ -77,7 +77,7 @@ def test_a_store_of_another_format_is_refused_and_left_alone(store: Store) -> No
     named.write_text('{"format": 3}', encoding="utf-8")
     before = sorted(path for path in store.root.rglob("*"))
     for open_it in (Store.open, Store.create, Store):
-        with pytest.raises(UsageError, match=r"is a store of format 3; triptych .* reads the formats 1 and 2"):
+        with pytest.raises(UsageError, match=r"has store format 3; triptych .* reads formats 1 and 2"):
             open_it(store.root)
     done = cli("query", "select 1", "--store", store.root)
     assert done.returncode == 2
@@ -88,7 +88,7 @@ def test_a_store_of_another_format_is_refused_and_left_alone(store: Store) -> No
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "2"}', '{"format": true}', '{"made": 1}'])
 def test_a_version_that_cannot_be_read_is_damage(store: Store, text: str) -> None:
     (store.root / "store.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DamagedError, match=r"store\.json does not say the version"):
+    with pytest.raises(DamagedError, match=r"store\.json has no valid format version"):
         Store.open(store.root)
 
 
@@ -96,7 +96,7 @@ def test_a_folder_that_is_no_store_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text('{"format": 9}', encoding="utf-8")
     with pytest.raises(UsageError, match="There is no store"):
         Store.open(tmp_path)
-    with pytest.raises(UsageError, match="holds other files"):
+    with pytest.raises(UsageError, match="contains other files"):
         Store.create(tmp_path)
 
 

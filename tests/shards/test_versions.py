@@ -86,7 +86,7 @@ def test_missing_media_is_found(store: Store) -> None:
     media = Path(exports.media_paths(exports.find(store, "speech@v1"))[0])
     media.unlink()
     code, found = command(store, "exports", "verify", "speech@v1")
-    assert code == 4 and found == {"speech@v1": [f"{media}: named in the export, but not there"]}
+    assert code == 4 and found == {"speech@v1": [f"{media}: missing, but named in the export"]}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"files": {}}', "\x00"])

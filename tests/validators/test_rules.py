@@ -237,7 +237,7 @@ def test_a_user_file_sets_levels_and_thresholds(tmp_path: Path) -> None:
         ("too_short:\n  thresholds:\n    min_s: 1\n    max_s: 2\n", 4, "unknown threshold 'max_s'"),
         ("too_short:\n  thresholds:\n    min_s: a lot\n", 3, "min_s is 'a lot'"),
         ("too_short:\n  thresholds: 3\n", 2, "thresholds is not a mapping"),
-        ("too_short: {level: warn}\ntoo_short: {level: off}\n", 2, "is there twice"),
+        ("too_short: {level: warn}\ntoo_short: {level: off}\n", 2, "duplicate key"),
         ("- too_short\n", 1, "expected a mapping"),
         ("too_short: {level: warn\n", 2, "invalid YAML"),
     ],

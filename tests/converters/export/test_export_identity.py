@@ -126,7 +126,7 @@ def test_bytes_do_not_depend_on_threads_or_on_the_store_s_path(
 
 @pytest.mark.parametrize("sign", list("%?[]^|\\"))
 def test_a_path_that_tables_cannot_lie_under_is_refused(tmp_path: Path, sign: str) -> None:
-    with pytest.raises(triptych.UsageError, match="cannot lie under a path"):
+    with pytest.raises(triptych.UsageError, match="the path of a store cannot contain"):
         imported.bring_in(tmp_path / f"a{sign}b", "speech", [], tmp_path)
 
 

@@ -126,7 +126,7 @@ def test_a_path_that_is_none_of_the_samples_own_is_refused(store: Path, tmp_path
         ("-- text:", "no value"),
         ("-- format: webdataset", "format must be unified or msswift"),
         ("-- media: sound", "line 1: 'sound' cannot be a media column"),
-        ("-- name: Not A Name", "no valid name"),
+        ("-- name: Not A Name", "not a valid name"),
     ],
 )
 def test_a_wrong_header_is_refused_with_its_line(header: str, said: str) -> None:
