@@ -1,11 +1,11 @@
 """Whole processes, timed from outside: wall clock, processor time and peak memory of a process and all it waited for.
 
-Contestants run in turn, several rounds (A B C, A B C, ...), so that a machine that grows slower or busier in between
-touches all of them alike. What a contestant needs before a run, and what it leaves behind, is made and removed outside
-the measured time. A process that fails ends the benchmark: a figure of failed work is none.
+Contestants run in turn, several rounds (A B C, A B C, ...), so that a machine that becomes slower or busier affects all
+of them alike. Inputs are made before a run and outputs removed after it, outside the measured time. A process that
+fails ends the benchmark: its time would mean nothing.
 
-Peak memory is the largest single process (`ru_maxrss`), not their sum. It counts from what the starting process held,
-so whoever starts the contestants stays small: stores and corpora are made by processes of their own.
+Peak memory is that of the largest single process (`ru_maxrss`), not the sum. It starts from the memory of the parent
+process, so the process that starts the contestants stays small: separate processes make stores and corpora.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Measured:
     Attributes:
         wall, cpu: Seconds; `cpu` is user and system time of the process and of all children it waited for.
         peak_mb: Largest resident set of any one of these processes, in 10^6 bytes.
-        said: The JSON object on the last line of its standard output, where there is one.
+        said: The JSON object on the last line of its standard output, if there is one.
     """
 
     wall: float
@@ -49,14 +49,14 @@ class Contestant:
     """A command to measure.
 
     Attributes:
-        name: As the report shows it.
+        name: The name in the report.
         role: `LIMIT`, `PEER`, `OURS` or `PART`.
         command: The program and its arguments.
         env: Variables on top of this process's own.
         before, after: Run around every measured run, outside its time.
         clock: The key of `said` that holds the seconds to report instead of the whole process's.
-        rounds: At most this many rounds; all of them where None.
-        status: The exit status of work that went well.
+        rounds: At most this many rounds; all of them if None.
+        status: The exit status of success.
     """
 
     name: str
@@ -95,19 +95,19 @@ class Figures:
         return max(run.peak_mb for run in self.runs)
 
     def said(self, key: str) -> Any:
-        """What the last run said of `key`."""
+        """The value of `key` in the output of the last run."""
         return self.runs[-1].said[key]
 
 
 class Failed(Exception):
-    """A measured process ended with another status than zero."""
+    """A measured process ended with an unexpected status."""
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, status: int = 0) -> Measured:
     """Run a command to its end and measure it.
 
     Raises:
-        Failed: It ended with another status than `status`; the message ends with what it wrote.
+        Failed: Its exit status was not `status`; the message ends with its output.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
@@ -124,7 +124,7 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, status:
 
 
 def compete(contestants: Sequence[Contestant], *, rounds: int) -> dict[str, Figures]:
-    """Run all contestants in turn, `rounds` times, telling on standard error how it goes."""
+    """Run all contestants in turn, `rounds` times, with progress on standard error."""
     runs: dict[str, list[Measured]] = {each.name: [] for each in contestants}
     for number in range(1, rounds + 1):
         for each in contestants:
@@ -139,7 +139,7 @@ def compete(contestants: Sequence[Contestant], *, rounds: int) -> dict[str, Figu
 
 
 def tell(line: str) -> None:
-    """Progress, on standard error."""
+    """Print progress on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -154,7 +154,7 @@ def module(name: str, *arguments: object) -> list[str]:
 
 
 def prepare(commands: Iterable[Sequence[str]]) -> None:
-    """Run commands whose time is of no interest."""
+    """Run commands without measuring them."""
     for command in commands:
         run(command)
 

@@ -1,8 +1,8 @@
-"""Triptych's measuring alone: every check of every sample of a store through the engine, no row written.
+"""Triptych's measuring alone: every check of every sample of a store through the engine, without writing rows.
 
     our_measuring.py STORE WORKERS
 
-It is the middle of `triptych validate`, with its own part size and its own function for a part.
+This is the core of `triptych validate`, with the same part size and the same function for a part.
 """
 
 from __future__ import annotations
