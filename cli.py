@@ -91,7 +91,7 @@ def _run(application: typer.Typer, name: str) -> int:
 def _invoke(application: typer.Typer, name: str) -> int:
     """Like Typer's own main, but let errors, broken pipes and Ctrl-C propagate."""
     if any(not _is_utf8(argument) for argument in sys.argv):
-        raise UsageError("The command line contains bytes that are not valid UTF-8.")
+        raise UsageError("The command line contains bytes that are not UTF-8.")
     command = typer.main.get_command(application)
     if f"_{name.upper()}_COMPLETE" in os.environ:
         # The shell requests completions, or the completion script.

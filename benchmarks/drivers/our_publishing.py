@@ -50,7 +50,7 @@ def main() -> None:
 def clocked(
     function: Callable[..., Any], name: str, seconds: Counter[str], processor: Counter[str]
 ) -> Callable[..., Any]:
-    """Wrap a function to add up the wall and processor seconds of its calls under its name."""
+    """Wrap a function to add up wall-clock and processor seconds of its calls under its name."""
 
     def wrapped(*arguments: Any, **options: Any) -> Any:
         started, started_processor = time.perf_counter(), time.process_time()

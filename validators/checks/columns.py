@@ -1,4 +1,4 @@
-"""The columns of the `checks` table: names and types, without loading Arrow, for the processes that only measure."""
+"""The columns of the `checks` table: names and types, without importing Arrow, for processes that only measure."""
 
 from __future__ import annotations
 
