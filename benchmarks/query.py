@@ -23,12 +23,13 @@ QUERIES = {
     "where language = 'de' and text like '%harbour light%'",
 }
 SETTING = (
-    "{rows:,} rows of speech with six-word texts, {datasets} datasets, five languages. The store was written as pulls "
-    "write it: {batch:,} rows per commit, each dataset compacted at its end, {files} live files. The same rows exist "
-    "as plain Parquet, written by DuckDB. Both are in the page cache. `totals` groups and sums a field of the audio "
-    "struct; `search` filters by language and by two words in the text. Whole processes, from start to end: Python with "
-    "DuckDB on the plain files, and `triptych query`. The rows `inside` exclude the start of Python and its imports; they "
-    "still are the first query of a fresh process and include opening the store, its views and the sandbox."
+    "{rows:,} rows of speech with six-word texts, {datasets} datasets, five languages. The store was written as pulls"
+    " write it: {batch:,} rows per commit, each dataset compacted at its end, {files} live files. The same rows exist"
+    " as plain Parquet, written by DuckDB. Both are in the page cache. `totals` groups and sums a field of the audio "
+    "struct; `search` filters by language and by two words in the text. Whole processes, from start to end: Python "
+    "with DuckDB on the plain files, and `triptych query`. The rows `inside` exclude the start of Python and its "
+    "imports; they still are the first query of a fresh process and include opening the store, its views and the "
+    "sandbox."
 )
 
 
