@@ -64,10 +64,10 @@ def verify(references: str | Sequence[str] = (), *, store: PathLike | None = Non
     from .shards.exports import versions as exports
 
     opened = Store.open(store)
-    asked = [references] if isinstance(references, str) else [*references]
+    chosen = [references] if isinstance(references, str) else [*references]
     every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
     found: dict[str, builtins.list[str]] = {}
-    for reference in asked or every:
+    for reference in chosen or every:
         try:
             version = exports.find(opened, reference)
         except DamagedError as error:

@@ -42,11 +42,11 @@ def compact(datasets: str | Sequence[str] = (), *, store: PathLike | None = None
 
     opened = Store.open(store)
     known = opened.datasets()
-    asked = [datasets] if isinstance(datasets, str) else list(datasets)
-    for dataset in asked:
+    chosen = [datasets] if isinstance(datasets, str) else list(datasets)
+    for dataset in chosen:
         if dataset not in known:
             raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
-    return {dataset: compact_dataset(opened, dataset, force=True) for dataset in asked or known}
+    return {dataset: compact_dataset(opened, dataset, force=True) for dataset in chosen or known}
 
 
 def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike | None = None) -> Garbage:

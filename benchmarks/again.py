@@ -86,8 +86,8 @@ def _measure(store: Path, log: Log, work: Path, rounds: int, utterances: int) ->
         ],
         rounds=rounds,
     )
-    if figures[EXPORT_NAME].said("reused") is not True or figures[PULL_NAME].said("stored") != utterances:
-        raise SystemExit(f"the second run was not a repetition: {figures[EXPORT_NAME].runs[-1].said}")
+    if figures[EXPORT_NAME].output("reused") is not True or figures[PULL_NAME].output("stored") != utterances:
+        raise SystemExit(f"the second run was not a repetition: {figures[EXPORT_NAME].runs[-1].output}")
     requirements = [
         at_most(PULL_NAME, figures[PULL_NAME].median, 2, " s"),
         at_most(EXPORT_NAME, figures[EXPORT_NAME].median, 2, " s"),

@@ -35,7 +35,7 @@ def main() -> int:
         contestants = _contestants(work, corpus, peers=not options.no_peers)
         figures = compete(contestants, rounds=options.rounds)
         ratio = figures[OURS_NAME].median / figures[LIMIT_NAME].median
-        stored = figures[OURS_NAME].said("stored")
+        stored = figures[OURS_NAME].output("stored")
         section = Section(
             "archive",
             "archive to store",

@@ -36,8 +36,8 @@ def main() -> int:
         store = get_store(work, corpus)
         contestants = _contestants(work, corpus, store, options.workers, peers=not options.no_peers)
         figures = compete(contestants, rounds=options.rounds)
-        seconds = float(figures[LIMIT_NAME].said("audio_seconds"))
-        _check(seconds, float(figures[OURS_NAME].said("audio_seconds")), figures[OURS_NAME].said("errors"))
+        seconds = float(figures[LIMIT_NAME].output("audio_seconds"))
+        _check(seconds, float(figures[OURS_NAME].output("audio_seconds")), figures[OURS_NAME].output("errors"))
         ratio = figures[LIMIT_NAME].median / figures[OURS_NAME].median
         section = Section(
             "decode",

@@ -42,7 +42,7 @@ def main() -> int:
         clocked = figures[RENDER_NAME]
         jsonl = Figures(Contestant(JSONL_NAME, PART, clocked.contestant.command, clock="write_jsonl"), clocked.runs)
         rate = options.rows / figures[RENDER_NAME].median
-        size = float(figures[DUCKDB_NAME].said("bytes"))
+        size = float(figures[DUCKDB_NAME].output("bytes"))
         section = Section(
             "export",
             "JSON Lines of MS-SWIFT rows",
@@ -108,7 +108,7 @@ def _requirements(figures: dict[str, Figures], rate: float, rows: int) -> list[R
 
 
 def _notes(figures: dict[str, Figures]) -> list[str]:
-    steps = figures[RENDER_NAME].said("steps")
+    steps = figures[RENDER_NAME].output("steps")
     longest = sorted(steps.items(), key=lambda each: -each[1][0])
     listed = ", ".join(f"{name} {seconds:.2f} ({processor:.2f})" for name, (seconds, processor) in longest)
     return [

@@ -115,12 +115,12 @@ def _plain(format: str) -> str:
 
 def _check_work(figures: dict[str, Figures], count: int) -> None:
     """Exit if a contestant did not read every member, or read other bytes."""
-    sums = {figures[_name(format, False)].said("sum") for format in FORMATS}
-    sums |= {figures[_plain(format)].said("sum") for format in PLAIN}
+    sums = {figures[_name(format, False)].output("sum") for format in FORMATS}
+    sums |= {figures[_plain(format)].output("sum") for format in PLAIN}
     for name, each in figures.items():
         wanted = count // 4 if name.endswith("a quarter of it") else count
-        if (each.said("members"), each.said("refused"), len(sums)) != (wanted, 0, 1):
-            raise SystemExit(f"{name}: {each.runs[-1].said}, sums {sums}")
+        if (each.output("members"), each.output("refused"), len(sums)) != (wanted, 0, 1):
+            raise SystemExit(f"{name}: {each.runs[-1].output}, sums {sums}")
 
 
 def _requirements(figures: dict[str, Figures], count: int) -> Iterator[Requirement]:

@@ -32,5 +32,5 @@ def peer_python() -> str:
 def peer_versions() -> dict[str, str]:
     """Versions of the peers, for the report."""
     code = "import importlib.metadata as m, json; print(json.dumps({'lhotse': m.version('lhotse')}))"
-    found = {**run([peer_python(), "-c", code]).said, "datasets": importlib.metadata.version("datasets")}
+    found = {**run([peer_python(), "-c", code]).output, "datasets": importlib.metadata.version("datasets")}
     return {f"{name} (peer)": number for name, number in found.items()}

@@ -117,8 +117,8 @@ def _check(figures: dict[str, Figures]) -> None:
     for name in QUERIES:
         ours, plain = figures[_inside(_ours(name))], figures[_inside(_plain(name))]
         for key in ("rows", "first"):
-            if ours.said(key) != plain.said(key):
-                raise SystemExit(f"{name}: {ours.said(key)} here, {plain.said(key)} there.")
+            if ours.output(key) != plain.output(key):
+                raise SystemExit(f"{name}: {ours.output(key)} here, {plain.output(key)} there.")
 
 
 if __name__ == "__main__":

@@ -123,12 +123,12 @@ def _check_work(figures: dict[str, Figures], rows: int, clips: int) -> None:
     wanted = {FULL: (rows, rows), AGAIN: (rows, rows), JSONL: (rows, rows), QUARTER: (rows // 4, rows // 4)}
     wanted[SOME] = (rows, rows - len(range(0, rows, PRESENT_EVERY)))
     for name, (candidates, missing) in wanted.items():
-        account = figures[name].said("account")
+        account = figures[name].output("account")
         if (account["candidates"], account["dropped"].get("missing_media")) != (candidates, missing):
             raise SystemExit(f"{name}: {account}")
     for name, count in ((CLIPS, clips), (FEW_CLIPS, clips // 4)):
-        if figures[name].said("stored") != count:
-            raise SystemExit(f"{name}: {figures[name].runs[-1].said}")
+        if figures[name].output("stored") != count:
+            raise SystemExit(f"{name}: {figures[name].runs[-1].output}")
 
 
 def _requirements(figures: dict[str, Figures], rows: int, clips: int) -> list[Requirement]:

@@ -35,13 +35,13 @@ class Measured:
     Attributes:
         wall, cpu: Seconds; `cpu` is user and system time of the process and of all children it waited for.
         peak_mb: Largest resident set of any one of these processes, in 10^6 bytes.
-        said: The JSON object on the last line of its standard output, if there is one.
+        output: The JSON object on the last line of its standard output, if there is one.
     """
 
     wall: float
     cpu: float
     peak_mb: float
-    said: Mapping[str, Any] = field(default_factory=dict)
+    output: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Contestant:
         command: The program and its arguments.
         env: Variables on top of this process's own.
         before, after: Run around every measured run, outside its time.
-        clock: The key of `said` that holds the seconds to report instead of the whole process's.
+        clock: The key of `output` that holds the seconds to report instead of the whole process's.
         rounds: At most this many rounds; all of them if None.
         status: The exit status of success.
     """
@@ -80,7 +80,7 @@ class Figures:
     @property
     def seconds(self) -> list[float]:
         key = self.contestant.clock
-        return [run.wall if key is None else float(run.said[key]) for run in self.runs]
+        return [run.wall if key is None else float(run.output[key]) for run in self.runs]
 
     @property
     def median(self) -> float:
@@ -94,9 +94,9 @@ class Figures:
     def peak_mb(self) -> float:
         return max(run.peak_mb for run in self.runs)
 
-    def said(self, key: str) -> Any:
+    def output(self, key: str) -> Any:
         """The value of `key` in the output of the last run."""
-        return self.runs[-1].said[key]
+        return self.runs[-1].output[key]
 
 
 class Failed(Exception):
@@ -116,11 +116,11 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, status:
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(wait_status)
         if process.returncode != status:
-            told = f"{_text(out)[-2000:]}{_text(err)[-4000:]}"
-            raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{told}")
-        said = _last_json(_text(out))
+            text = f"{_text(out)[-2000:]}{_text(err)[-4000:]}"
+            raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{text}")
+        output = _last_json(_text(out))
     # Linux counts ru_maxrss in KiB.
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, said)
+    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, output)
 
 
 def compete(contestants: Sequence[Contestant], *, rounds: int) -> dict[str, Figures]:
@@ -168,9 +168,9 @@ def _last_json(text: str) -> dict[str, Any]:
     lines = text.strip().splitlines()
     for candidate in (lines[-1] if lines else "", text):
         try:
-            said = json.loads(candidate)
+            output = json.loads(candidate)
         except ValueError:
             continue
-        if isinstance(said, dict):
-            return said
+        if isinstance(output, dict):
+            return output
     return {}

@@ -43,16 +43,16 @@ def list_cards(
     from ..catalog.inventory import list_cards as find_cards
 
     found = find_cards(options, store=store)
-    cards, held = [each.card for each in found], {each.name: each.stored for each in found}
+    cards, stored = [each.card for each in found], {each.name: each.stored for each in found}
     if markdown:
         from ..catalog.docs_page import datasets_page
 
         output.say(datasets_page(cards).rstrip())
         return
-    output.emit([each.document() for each in found], as_json=json, show=lambda: _show_list(cards, held))
+    output.emit([each.document() for each in found], as_json=json, show=lambda: _show_list(cards, stored))
 
 
-def _show_list(cards: list[Card], held: dict[str, int]) -> None:
+def _show_list(cards: list[Card], stored: dict[str, int]) -> None:
     """Print one line per card, even on a terminal of 80 columns, where long cells are cut."""
     narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE_LIST
     columns: dict[str, list[Any]] = {
@@ -64,8 +64,8 @@ def _show_list(cards: list[Card], held: dict[str, int]) -> None:
         "licence": [_cut(card.license, 10) if narrow else card.license for card in cards],
         "access": ["gated" if card.is_gated else "open" for card in cards],
     }
-    if any(held.get(card.name) for card in cards):
-        columns["stored"] = [held.get(card.name, 0) for card in cards]
+    if any(stored.get(card.name) for card in cards):
+        columns["stored"] = [stored.get(card.name, 0) for card in cards]
         if narrow:
             del columns["licence"]
     output.table(list(columns), list(zip(*columns.values(), strict=True)))
@@ -109,7 +109,7 @@ def show(
 
 
 def _show(found: ShownCard) -> None:
-    card, held, configs = found.card, found.stored, found.configs
+    card, stored, configs = found.card, found.stored, found.configs
     output.say(f"{card.name}: {card.title}")
     roles = {role: [split for split, of in card.splits.items() if of == role] for role in card.splits.values()}
     facts = {
@@ -125,7 +125,7 @@ def _show(found: ShownCard) -> None:
         "layout": card.layout,
         "homepage": card.homepage,
         "citation": card.citation,
-        "stored": f"{held:,} samples",
+        "stored": f"{stored:,} samples",
         "alive": _alive_text(found.alive),
     }
     for key, value in facts.items():

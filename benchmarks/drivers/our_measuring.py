@@ -40,8 +40,8 @@ def main() -> None:
         rows += len(part)
         seconds += sum(row["audio_decoded_duration"] for row in part)
         errors += sum(row["audio_error"] is not None for row in part)
-    said = {"audio_seconds": seconds, "rows": rows, "errors": errors, "seconds": time.perf_counter() - started}
-    print(json.dumps(said))
+    output = {"audio_seconds": seconds, "rows": rows, "errors": errors, "seconds": time.perf_counter() - started}
+    print(json.dumps(output))
 
 
 if __name__ == "__main__":

@@ -38,13 +38,13 @@ def main() -> None:
     result = exporting.export("msswift", store=Store.open(Path(sys.argv[1])), options=ExportOptions(task="sft"))
     seconds["whole"] = time.perf_counter() - started
     processor["whole"] = time.process_time() - started_processor
-    said = {
+    output = {
         "rows": result.counts["written"],
         "render": sum(seconds[name] for name in RENDERING),
         "write_jsonl": seconds["write_jsonl"],
         "steps": {name: [round(seconds[name], 2), round(processor[name], 2)] for name in seconds},
     }
-    print(json.dumps(said))
+    print(json.dumps(output))
 
 
 def clocked(
