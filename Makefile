@@ -1,13 +1,13 @@
 # `make demo` and `make test` do all the set-up: a virtual environment in .venv with one pinned set of packages.
-# Both need Python 3.11 or newer and the package index, nothing else; both are quick the second time.
+# Both only need Python 3.11 or newer and access to the package index; both are fast the second time.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Python compiles what is imported when it is; most of what these packages bring never is.
+# --no-compile: Python compiles a module when it is imported; most modules of these packages never are.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := install --quiet --no-compile --constraint constraints.txt
-# Tests of a file stay together, so that what it makes once is made once; who is done takes from who is not.
+# Tests of a file run on one worker where possible, so that shared fixtures are made once; idle workers steal tests.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
@@ -17,7 +17,7 @@ PEERS := $(VENV)/peers
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
 
-# Without the peers the suite still runs: the tests that need them are skipped and say so.
+# Without the peers the suite still runs: the tests that need them are skipped with a message.
 test: $(VENV)/.dev
 	@$(MAKE) --no-print-directory --jobs 3 try-peers types lint
 	$(PYTEST)
@@ -36,11 +36,11 @@ types: $(VENV)/.dev
 	@mkdir -p .types && ln -sfn .. .types/triptych
 	MYPYPATH=.types $(BIN)/mypy -p triptych
 
-# The site, in site/; open site/index.html. A broken link or a page that is in no menu ends it.
+# Builds the site in site/; open site/index.html. Fails on a broken link or a page that is in no menu.
 docs: $(VENV)/.dev
 	$(BIN)/zensical build --clean --strict
 
-# Once, 1.1 GB; several GB where the torch that pip finds brings CUDA along.
+# Downloads 1.1 GB once; several GB if pip finds a torch with CUDA.
 peers: $(PEERS)/.installed
 
 bench: $(VENV)/.dev peers

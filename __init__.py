@@ -7,27 +7,27 @@
     triptych.export("msswift", task="grpo")
     triptych.query("select speaker, count(*) from samples group by 1")
 
-    triptych.catalog.list(panel="S1")         the cards there are; catalog.show(name) tells all of one
+    triptych.catalog.list(panel="S1")         the available cards; catalog.show(name) shows all of one card
     triptych.exports.list()                   published versions; exports.verify, diff, which, relocate, pack
-    triptych.store.status()                   what is stored; store.compact, gc, refresh, remove
+    triptych.store.status()                   the contents of the store; store.compact, gc, refresh, remove
 
-Every function takes `store=PATH`; without it `TRIPTYCH_STORE`, else `./store` is used. Importing this package loads
-nothing heavy; the functions load what they need.
+Every function takes `store=PATH`; default: `TRIPTYCH_STORE`, else `./store`. Importing this package loads nothing
+heavy; the functions load what they need.
 
-From the top floor down; a file imports only from lower floors and from its own folder:
+The files, from the top floor down; a file imports only from lower floors and from its own folder:
 
     cli.py         the commands `triptych` and `catalog`
-    commands/      one file a subject, a few lines a command
-    api.py         the same as functions
+    commands/      one file per subject, a few lines per command
+    api.py         the same commands as functions
     exports.py     the published versions, as functions
-    store.py       care of the store, as functions
+    store.py       maintenance of the store, as functions
     catalog/       from a dataset's name to its candidates: cards, sources, subsets, pulls
     converters/    from candidates to rows, and from rows to the files that trainers read
     trainers/      training on published versions
     validators/    checks, rules, reports, formats
     shards/        the store: tables, media, versions, queries
-    errors.py      what goes wrong for a user, each kind with its exit code
-    options.py     what an option is: said once, as a field of a model
+    errors.py      the errors that users see, each with its exit code
+    options.py     models of options: each option is defined once, as a field
     arguments.py   the options of each function, for static checkers
     version.py     the version
 """

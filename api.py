@@ -1,4 +1,4 @@
-"""The functions behind the commands, with the same options: what scripts and notebooks call."""
+"""The functions behind the commands, with the same options, for scripts and notebooks."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ def pull(
     on_bytes: OnBytes = None,
     **options: Unpack[PullArguments],
 ) -> PullResult | list[PullResult]:
-    """Pull datasets of the catalog into the store, which is made where it is missing.
+    """Pull datasets of the catalog into the store, which is created if it does not exist.
 
     Args:
-        name: The name of a card, or a list of names: then the results are a list too.
+        name: The name of a card, or a list of names, which returns a list of results.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
-        on_samples: Told how many samples are stored and how many candidates were tried.
-        on_bytes: Told how many bytes of a file were read, and how many it has where that is known.
+        on_samples: Called with the number of samples stored and the number of candidates tried.
+        on_bytes: Called with the number of bytes read of a file, and its size or None if that is unknown.
         {options}
 
     Raises:
-        UsageError: No such card or option; of several datasets none was pulled.
+        UsageError: No such card or option; of a list, no dataset was pulled.
         GateError: The data is behind a form or a login.
-        NetworkError: No source could be reached, or one was lost midway; what came is stored.
-        DamagedError: A checksum does not agree.
+        NetworkError: No source could be reached, or the connection was lost; what arrived before is stored.
+        DamagedError: A checksum does not match.
     """
     given = PullOptions.of(**options).changed(on_samples=on_samples, on_bytes=on_bytes)
     if isinstance(name, str):
@@ -83,15 +83,15 @@ def pull(
 
 @described_by(PullOptions)
 def plan(name: str, *, store: PathLike | None = None, **options: Unpack[PullArguments]) -> PullPlan:
-    """What a pull would read, without storing anything: `catalog pull --dry-run`.
+    """Return what a pull would read, without storing anything: `catalog pull --dry-run`.
 
     Args:
         name: The name of a card.
-        store: The store; default: `TRIPTYCH_STORE`, else `./store`. It need not be there.
+        store: The store; default: `TRIPTYCH_STORE`, else `./store`. It need not exist.
         {options}
 
     Raises:
-        UsageError, GateError, NetworkError: As `pull` does.
+        UsageError, GateError, NetworkError: As for `pull`.
     """
     from .catalog.pull.plan import plan as plan_pull
 
@@ -108,10 +108,10 @@ def fetch(
     cards: PathLike | Sequence[PathLike] = (),
     progress: Callable[[int, int | None], None] | None = None,
 ) -> FetchResult:
-    """The files of a dataset into the mirror `to`, for machines without internet; there: `pull(name, mirror=to)`.
+    """Fetch the files of a dataset into the mirror `to`, for machines without internet: `pull(name, mirror=to)`.
 
     Raises:
-        UsageError, GateError, NetworkError, DamagedError: As `pull` does.
+        UsageError, GateError, NetworkError, DamagedError: As for `pull`.
     """
     from .catalog.fetch import fetch as fetch_files
 
@@ -128,14 +128,14 @@ def pull_set(
     store: PathLike | None = None,
     **options: Unpack[PullArguments],
 ) -> PulledSet:
-    """Pull every dataset of a panel or modality that can be had now, or those of a preset.
+    """Pull every dataset of a panel or modality that is available now, or the datasets of a preset.
 
-    One that fails does not keep the others from being pulled: the result says which were pulled, failed and skipped.
+    A failure does not stop the others: the result lists the datasets that were pulled, failed and skipped.
 
     Args:
         panel: `S1`, `S2` or `S3`.
         modality: `audio`, `video` or `mixed`.
-        preset: A named set: `calibration`; `samples` is for each panel then.
+        preset: A named set: `calibration`; `samples` then applies to each panel.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         {options}
     """
@@ -147,7 +147,7 @@ def pull_set(
 
 
 def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullResult:
-    """`pull` by options that are read already."""
+    """`pull` with options that are already parsed."""
     from .catalog.pull.pull import check_request
     from .catalog.pull.pull import pull as pull_dataset
 
@@ -183,7 +183,7 @@ def import_data(
         format: `csv`, `jsonl`, `folder`, `lhotse` ...; see `triptych import --help`.
         path: The file or folder to read.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
-        progress: Told how many rows are stored and how many were read.
+        progress: Called with the number of rows stored and the number of rows read.
         {options}
 
     Raises:
@@ -199,7 +199,7 @@ def import_with(
     options: ImportOptions,
     progress: Callable[[int, int], None] | None,
 ) -> ImportResult:
-    """`import_data` by options that are read already."""
+    """`import_data` with options that are already parsed."""
     from .converters.imports.formats import FORMATS
     from .converters.imports.import_data import check_request
     from .converters.imports.import_data import import_data as import_into
@@ -213,7 +213,7 @@ def import_with(
 
 
 def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
-    """The members of a local archive as a stream; archives inside it are members like others."""
+    """Stream the members of a local archive; archives inside it are ordinary members."""
     from .catalog.sources.archives.reader import members
 
     with file.open() as stream:
@@ -224,17 +224,17 @@ def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
 def convert(
     format: str, paths: PathLike | Sequence[PathLike], out: PathLike, **options: Unpack[ConvertArguments]
 ) -> ConvertResult:
-    """Convert files without a store; `merge` and `split` as formats leave the rows as they are.
+    """Convert files without a store; the formats `merge` and `split` leave the rows unchanged.
 
     Args:
-        format: What the input is: a format of `import_data`, or `merge`, or `split`.
-        paths: A file or folder, or several.
-        out: The file to write; of `split`, the folder.
+        format: The format of the input: a format of `import_data`, `merge` or `split`.
+        paths: One or more files or folders.
+        out: The file to write; for `split`, the folder.
         {options}
 
     Raises:
-        UsageError: A wrong option; an output that is an input, or is there already without `force`.
-        ProblemsFound: The user template shows the answer.
+        UsageError: An invalid option; an output that is also an input, or that exists while `force` is not set.
+        ProblemsFound: The user template reveals the answer.
     """
     return convert_with(format, paths, out, ConvertOptions.of(**options))
 
@@ -242,7 +242,7 @@ def convert(
 def convert_with(
     format: str, paths: PathLike | Sequence[PathLike], out: PathLike, options: ConvertOptions
 ) -> ConvertResult:
-    """`convert` by options that are read already."""
+    """`convert` with options that are already parsed."""
     from .converters.convert.convert import convert as convert_files
 
     ins = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
@@ -256,14 +256,14 @@ def validate(
     workers: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[DatasetResult]:
-    """Measure what was not measured yet and decide over everything.
+    """Measure the samples that have no measurements yet, then apply the rules to all samples.
 
     Args:
         datasets: Names of datasets; default: all.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
-        rules: A YAML file of levels and thresholds of your own.
+        rules: A YAML file with your own levels and thresholds.
         workers: Processes; default: the number of cores.
-        progress: Told of a dataset, how many of its samples are measured, and how many there are to measure.
+        progress: Called with the dataset, the number of samples measured and the number of samples to measure.
     """
     from .validators.validate import validate as validate_store
 
@@ -272,7 +272,7 @@ def validate(
 
 
 def validate_file(format: str, path: PathLike, *, task: str | None = None) -> Summary:
-    """Validate an export or a hand-made file (`unified`, `msswift`) by its consumer's rules."""
+    """Validate an export or a hand-made file (`unified`, `msswift`) against its consumer's rules."""
     from .validators.formats import summarise_file
 
     return summarise_file(Path(path), format, task=task)
@@ -280,7 +280,7 @@ def validate_file(format: str, path: PathLike, *, task: str | None = None) -> Su
 
 @described_by(ExportOptions)
 def export(view: str, *, store: PathLike | None = None, **options: Unpack[ExportArguments]) -> ExportResult:
-    """Publish one version of a view, or return the one that the same request made before.
+    """Publish a version of a view, or return the version that the same request published before.
 
     Args:
         view: `unified`, `msswift`, or the path of a view of your own: `./my_view.sql`.
@@ -288,21 +288,21 @@ def export(view: str, *, store: PathLike | None = None, **options: Unpack[Export
         {options}
 
     Raises:
-        UsageError: An option does not fit.
-        ProblemsFound: No sample has a row, or a user template holds the answer.
+        UsageError: An invalid option.
+        ProblemsFound: No sample yields a row, or a user template contains the answer.
     """
     return export_with(view, store, ExportOptions.of(**options))
 
 
 def export_with(view: str, store: PathLike | None, options: ExportOptions) -> ExportResult:
-    """`export` by options that are read already."""
+    """`export` with options that are already parsed."""
     from .converters.export.export import export as export_view
 
     return export_view(view, store=Store.open(store), options=options)
 
 
 def query(sql: str, *, store: PathLike | None = None, at: str | None = None) -> pa.Table:
-    """One SELECT over the store, as an Arrow table; `at` is a run id or a UTC time."""
+    """Run one SELECT over the store and return an Arrow table; `at` is a run id or a UTC time."""
     from .shards.query import query as query_store
 
     return query_store(Store.open(store), sql, at=at)
@@ -316,31 +316,31 @@ def annotate(
     store: PathLike | None = None,
     producer: str | None = None,
 ) -> int:
-    """Lay later facts over samples: a corrected text, an assigned split, a review. What the corpus said stays.
+    """Annotate samples: a corrected text, an assigned split, a review. The original values are kept.
 
         triptych.annotate(id, "text", "the corrected text")
         triptych.annotate([(id, "labels", ["Dog", "Bark"]), (other, "start_s", 0.5)])
         triptych.annotate("corrections.csv")
 
     Args:
-        id: The sample's id; or many facts, each (id, key, value); or a CSV file with the columns id, key, value.
+        id: The sample's id; or many annotations, each (id, key, value); or a CSV file with the columns id, key, value.
         key: `text`, `assigned_split`, `words` ..., or a key of your own.
         value: Text, a number, or a list; lists and alignments become JSON.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
-        producer: Who says so; you by default.
+        producer: Who made the annotation; default: you.
 
     Returns:
-        How many annotations were written.
+        The number of annotations written.
 
     Raises:
-        UsageError: No such sample, or a value that does not fit its key; nothing was written.
+        UsageError: No such sample, or a value that is invalid for its key; nothing was written.
     """
     from .shards.annotate import annotate as annotate_store
     from .shards.annotate import annotation_of, read_annotations
 
     if key is not None:
         if not isinstance(id, str) or value is None:
-            raise UsageError("annotate takes ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
+            raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
         rows = [annotation_of((id, key, value), where="annotate")]
     elif isinstance(id, str | Path):
         rows = read_annotations(Path(id))
@@ -350,21 +350,21 @@ def annotate(
 
 
 def report(directory: PathLike, *, store: PathLike | None = None, rules: PathLike | None = None) -> Path:
-    """Write a page about what `validate` found, and the Data Docs beside it; returns the page."""
+    """Write an HTML report of what `validate` found, and the Data Docs beside it; returns the path of the page."""
     from .validators.report import report_store
 
     return report_store(Store.open(store), Path(directory), rules_file=Path(rules) if rules else None)
 
 
 def explain(id: str, *, store: PathLike | None = None) -> dict[str, Any]:
-    """Where one sample came from and what became of it."""
+    """Return where a sample came from and what happened to it."""
     from .shards.explain import explain as explain_sample
 
     return explain_sample(Store.open(store), id)
 
 
 def open_export(reference: str, *, store: PathLike | None = None) -> ExportReader:
-    """A published version for a trainer: `NAME` or `NAME@vN`."""
+    """Open a published version for a trainer: `NAME` or `NAME@vN`."""
     from .trainers.data.exports import ExportReader
 
     return ExportReader.open(reference, store=Store.open(store))

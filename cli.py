@@ -1,7 +1,7 @@
 """The command line: one Typer app over the functions of the API.
 
-Exit codes: 0 done; 1 problems were found (and printed); 2 wrong usage; 3 the network, a gate or a missing login; 4
-damaged data or store. Heavy imports happen inside the commands, so that `--help` is quick.
+Exit codes: 0 success; 1 problems were found (and printed); 2 usage error; 3 network, gate or missing login; 4 damaged
+data or store. Heavy imports happen inside the commands, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ triptych export msswift --task sft --split train
 """
 
 HELP = "Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view."
-DATASETS, QUALITY, TRAINING = "Datasets", "Quality", "Files for training"
-LOOK = "The store"
+DATASETS, QUALITY, TRAINING, STORE = "Datasets", "Quality", "Files for training", "The store"
 
 app = group(HELP, completion=True)
 add(app, "demo", demo.demo, heading=DATASETS)
@@ -43,8 +42,8 @@ add(app, "export", export.export, heading=TRAINING, examples=export.EXAMPLES)
 app.add_typer(export.app, name="exports", rich_help_panel=TRAINING)
 add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)
 add(app, "validate-file", data.validate_file, heading=TRAINING)
-add(app, "query", data.query, heading=LOOK, examples=data.QUERY_EXAMPLES)
-app.add_typer(store.app, name="store", rich_help_panel=LOOK)
+add(app, "query", data.query, heading=STORE, examples=data.QUERY_EXAMPLES)
+app.add_typer(store.app, name="store", rich_help_panel=STORE)
 
 
 @app.callback(epilog=EXAMPLES)
@@ -68,8 +67,8 @@ def catalog_main() -> None:
 
 
 def _run(application: typer.Typer, name: str) -> int:
-    """Run a command; every error the user can act on becomes a message and its exit code."""
-    _speak_utf8()
+    """Run a command; turn every error that the user can act on into a message and its exit code."""
+    _write_utf8()
     _log_to_stderr()
     try:
         try:
@@ -77,25 +76,25 @@ def _run(application: typer.Typer, name: str) -> int:
         except TriptychError as error:
             code = _report(error)
         except OSError as error:
-            code = _report(_of_the_system(error))
+            code = _report(_from_os_error(error))
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing is wrong, and nothing more can be said.
+        # The reader of our output has closed the pipe (`| head`): not an error, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        output.note("stopped; run the same command again to go on where it was")
+        output.note("stopped; run the same command again to continue where it stopped")
         return 130
 
 
 def _invoke(application: typer.Typer, name: str) -> int:
-    """What Typer's own main does, but errors stay errors, and so do a broken pipe and Ctrl-C."""
+    """Like Typer's own main, but let errors, broken pipes and Ctrl-C propagate."""
     if any(not _is_utf8(argument) for argument in sys.argv):
-        raise UsageError("The command line holds bytes that are not UTF-8.")
+        raise UsageError("The command line contains bytes that are not UTF-8.")
     command = typer.main.get_command(application)
     if f"_{name.upper()}_COMPLETE" in os.environ:
-        # The shell asks what could follow, or for the script that asks.
+        # The shell requests completions, or the completion script.
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
@@ -107,9 +106,9 @@ def _invoke(application: typer.Typer, name: str) -> int:
         return done.exit_code
     except Exception as error:
         if str(error) == "Query interrupted":
-            # How DuckDB hands on a Ctrl-C.
+            # How DuckDB reports Ctrl-C.
             raise KeyboardInterrupt from error
-        # A usage error; its class has moved between versions of Typer, its methods have not.
+        # A usage error: its class differs between versions of Typer, its methods do not.
         if not hasattr(error, "format_message"):
             raise
         if "--json" not in sys.argv:
@@ -121,25 +120,25 @@ def _invoke(application: typer.Typer, name: str) -> int:
 
 
 def _report(error: TriptychError) -> int:
-    log.debug("the error in full", exc_info=error)
+    log.debug("full traceback", exc_info=error)
     output.report_error(error, as_json="--json" in sys.argv)
     return error.exit_code
 
 
-def _of_the_system(error: OSError) -> TriptychError:
-    """Errors of disks and permissions are the user's to mend; others are ours."""
+def _from_os_error(error: OSError) -> TriptychError:
+    """Convert disk and permission errors, which the user can fix; others are bugs and propagate."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
         raise error
     where = f"{error.filename}: " if error.filename else ""
-    return DamagedError(f"{where}{error.strerror}.", hint="free space or fix permissions, then run it again")
+    return DamagedError(f"{where}{error.strerror}.", hint="free space or fix permissions, then run the command again")
 
 
 def _is_utf8(text: str) -> bool:
     return text == text.encode(errors="replace").decode(errors="replace")
 
 
-def _speak_utf8() -> None:
-    """Output is UTF-8 whatever the locale says; what is no text at all is shown as escapes."""
+def _write_utf8() -> None:
+    """Write UTF-8 whatever the locale; characters that cannot be encoded become escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,16 +1,16 @@
-"""The errors a user can meet, each with the exit code of the commands.
+"""The errors that users see, each with the exit code of the commands.
 
-Exit codes: 0 done; 1 problems were found and printed; 2 wrong usage; 3 the network, a gate or a missing login;
-4 damaged data or store. A message names the file, row, column and value; `hint` is the next command to type.
+Exit codes: 0 success; 1 problems were found and printed; 2 usage error; 3 network, gate or missing login; 4 damaged
+data or store. A message names the file, row, column and value; `hint` is the next command to type.
 """
 
 from __future__ import annotations
 
 
 class TriptychError(Exception):
-    """Base of every error that is the user's to act on.
+    """Base of every error that the user can act on.
 
-    `hint` is the next thing to type or do; the command line prints it on a line of its own.
+    `hint` is the next thing to type or do; the command line prints it on a separate line.
     """
 
     exit_code = 1
@@ -22,13 +22,13 @@ class TriptychError(Exception):
 
 
 class ProblemsFound(TriptychError):
-    """The work was done and found problems in the data."""
+    """The command completed and found problems in the data."""
 
     exit_code = 1
 
 
 class UsageError(TriptychError):
-    """A wrong option, name or file: nothing was done."""
+    """An invalid option, name or file: nothing was done."""
 
     exit_code = 2
 
@@ -46,13 +46,13 @@ class GateError(NetworkError):
 
 
 class DamagedError(TriptychError):
-    """Data or store are not what they say: checksum, truncation, an account that does not balance."""
+    """Damaged data or store: a wrong checksum, a truncated file, an account that does not balance."""
 
     exit_code = 4
 
 
 class StoreReadOnly(UsageError):
-    """The store is on a read-only mount, or its folders are not ours to write."""
+    """The store is on a read-only mount, or this user may not write to its folders."""
 
     def __init__(self, root: object) -> None:
         super().__init__(

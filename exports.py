@@ -1,11 +1,11 @@
-"""The published versions of exports, as `triptych exports` works with them.
+"""The published versions of exports: the functions behind `triptych exports`.
 
     triptych.exports.list()
     triptych.exports.verify("msswift-sft@v1")
     old, new, found = triptych.exports.diff("msswift-sft")
 
-A reference is `NAME` (its latest version) or `NAME@vN`. Every function takes `store=PATH`; without it `TRIPTYCH_STORE`,
-else `./store` is used.
+A reference is `NAME` (its latest version) or `NAME@vN`. Every function takes `store=PATH`; default: `TRIPTYCH_STORE`,
+else `./store`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["diff", "list", "pack", "path", "relocate", "show", "verify", "which"
 
 
 class Compared(NamedTuple):
-    """Two versions and the ids of the rows that came, went or changed between them."""
+    """Two versions and the ids of the rows that were added, removed or changed between them."""
 
     old: Version
     new: Version
@@ -35,21 +35,21 @@ class Compared(NamedTuple):
 
 
 def list(*, store: PathLike | None = None) -> builtins.list[Version]:
-    """Every version of every export."""
+    """List every version of every export."""
     from .shards.exports.versions import all_versions
 
     return [*all_versions(Store.open(store))]
 
 
 def show(reference: str, *, store: PathLike | None = None) -> Version:
-    """One version; its `manifest` says what it was made from."""
+    """Return one version; its `manifest` records what it was made from."""
     from .shards.exports.versions import find
 
     return find(Store.open(store), reference)
 
 
 def path(reference: str, *, store: PathLike | None = None) -> Path:
-    """The path of its `data.jsonl`.
+    """Return the path of a version's `data.jsonl`.
 
     Raises:
         UsageError: There is no such export, or its data was withdrawn.
@@ -60,14 +60,14 @@ def path(reference: str, *, store: PathLike | None = None) -> Path:
 
 
 def verify(references: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, builtins.list[str]]:
-    """Whether files and media are what was published: the problems of each version; default: of all versions."""
+    """Check that files and media are unchanged since publishing; returns the problems per version (default: all)."""
     from .shards.exports import versions as exports
 
     opened = Store.open(store)
-    asked = [references] if isinstance(references, str) else [*references]
+    chosen = [references] if isinstance(references, str) else [*references]
     every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
     found: dict[str, builtins.list[str]] = {}
-    for reference in asked or every:
+    for reference in chosen or every:
         try:
             version = exports.find(opened, reference)
         except DamagedError as error:
@@ -78,7 +78,7 @@ def verify(references: str | Sequence[str] = (), *, store: PathLike | None = Non
 
 
 def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> Compared:
-    """Rows that came, went or changed from one version to another; one alone is compared with the version before it."""
+    """Compare two versions: rows added, removed and changed; `old` alone is compared with the version before it."""
     from .shards.exports import versions as exports
 
     opened = Store.open(store)
@@ -101,21 +101,21 @@ def _before(store: Store, version: Version) -> Version:
 
 
 def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Version]:
-    """The versions that a copied file came from, by its content.
+    """Find the versions that a copied file came from, by its content.
 
     Raises:
-        ProblemsFound: It is a file of no version.
+        ProblemsFound: The file belongs to no version.
     """
     from .shards.exports import versions as exports
 
     found = exports.which(Store.open(store), Path(file))
     if not found:
-        raise ProblemsFound(f"{file} is not a file of any version in this store, or it was changed since.")
+        raise ProblemsFound(f"{file} is not a file of any version in this store, or it has changed since.")
     return found
 
 
 def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = None) -> Version:
-    """The same version for another media root (an absolute path), written beside it."""
+    """Write the same version for another media root (an absolute path) beside it."""
     from .shards.exports import copies
     from .shards.exports import versions as exports
 
@@ -126,10 +126,10 @@ def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = N
 def pack(
     reference: str, to: PathLike, *, media_root: PathLike | None = None, store: PathLike | None = None
 ) -> dict[str, Any]:
-    """Copy a version with just the media it names into a new folder; returns the manifest of the copy.
+    """Copy a version with only the media it references into a new folder; returns the manifest of the copy.
 
     Args:
-        media_root: Where the folder will lie in the end; default: where it is written.
+        media_root: The final location of the folder; default: where it is written.
     """
     from .shards.exports import copies
 

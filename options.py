@@ -1,15 +1,15 @@
-"""What an option is: said once, as a field of a model, from which everything else derives.
+"""Models of options: each option is defined once, as a field, and everything else is derived from it.
 
     @dataclass(frozen=True, kw_only=True)
     class ExportOptions(Options):
-        seed: Annotated[int, Option("Of the hash order.", "Rows")] = 0
+        seed: Annotated[int, Option("Seed of the hash order.", "Rows")] = 0
 
-The field carries the option's type, default, help and heading. The command line, the functions of the API with their
-signatures and docstrings, the dry run, the record of a run and the tables of the docs are made from it. A field
-without an `Option` is for the program alone. A field whose type is another model lends its options to this one.
+The field defines the option's type, default, help and heading. The command line, the functions of the API with their
+signatures and docstrings, the dry run, the record of a run and the tables of the docs are generated from it. A field
+without an `Option` is internal. A field whose type is another model adds that model's options to this one.
 
-`Model.of(samples=10, part="1/4")` takes options as people give them: it converts each to the type of its field, or says
-which one cannot be. The constructor takes values of those types. Both check them.
+`Model.of(samples=10, part="1/4")` takes options as users give them: it converts each to the type of its field, or
+raises an error that names it. The constructor takes values of those types. Both check them.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _KINDS = {int: "a whole number", float: "a number", str: "text", Path: "a path",
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What is said of an option beside its type and default.
+    """The attributes of an option beside its type and default.
 
     Attributes:
-        help: One sentence or two for `--help`, docstrings and docs.
+        help: One or two sentences for `--help`, docstrings and docs.
         group: The heading under which it is listed.
-        name: What it is called in Python, where that is not the name of the field.
-        flags: What it is called on the command line, where that is not `--` and its name.
-        env: Environment variable that gives it on the command line.
-        metavar: What stands for the value in help and docs.
-        choices: The only values there are.
-        min: The smallest value; `above`: values are larger than this.
-        takes: The type that people give, where `read` makes another one of it.
-        read: Makes the value of the field from what was given; raises UsageError.
-        recorded: Whether the record of a run may hold it; a password may not.
+        name: Its name in Python, if that differs from the name of the field.
+        flags: Its flags on the command line, if they differ from `--` and its name.
+        env: Environment variable that sets it on the command line.
+        metavar: Placeholder of the value in help and docs.
+        choices: The allowed values.
+        min: The smallest allowed value; `above`: values must be larger than this.
+        takes: The type that users give, if `read` converts it to another one.
+        read: Converts the given value to the value of the field; raises UsageError.
+        recorded: Whether the record of a run may contain it; a password must not be recorded.
     """
 
     help: str
@@ -73,9 +73,9 @@ class Parameter:
 
     Attributes:
         path: The fields that lead to it: `("subset", "ids")`.
-        name: What it is called in Python.
-        type: The type that people give.
-        default: The value of the field without it; `MISSING` where it must be given.
+        name: Its name in Python.
+        type: The type that users give.
+        default: The default value of the field; `MISSING` if it is required.
     """
 
     path: tuple[str, ...]
@@ -92,7 +92,7 @@ class Parameter:
 
     @property
     def item(self) -> Any:
-        """The type of one value, where several are taken; else None."""
+        """The type of one value if the option takes several; else None."""
         return get_args(self.kind)[0] if get_origin(self.kind) in (tuple, frozenset) else None
 
     @property
@@ -101,7 +101,7 @@ class Parameter:
 
     @property
     def accepted(self) -> Any:
-        """The type as the API takes it: a path may be text, and one value stands for a list of one."""
+        """The type that the API accepts: a path may be text, and a single value is a list of one."""
         if self.is_mapping:
             return self.type
         item = self.item
@@ -116,12 +116,12 @@ class Parameter:
 
     @property
     def accepted_text(self) -> str:
-        """That type as it is written."""
+        """The source text of that type."""
         return inspect.formatannotation(self.accepted).replace("collections.abc.", "").replace("pathlib.", "")
 
     @property
     def shown_default(self) -> Any:
-        """The default as the API shows it; of a value that people write otherwise, None."""
+        """The default as the API shows it; an empty tuple for an option that takes several values."""
         return () if self.item is not None else self.default
 
     @property
@@ -130,7 +130,7 @@ class Parameter:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What it is called on the command line; a switch can be turned off again."""
+        """Its flags on the command line; a switch has a `--no-` form too."""
         if self.option.flags:
             return self.option.flags
         flag = f"--{self.name.replace('_', '-')}"
@@ -138,20 +138,20 @@ class Parameter:
 
     @property
     def flag(self) -> str:
-        """Its first name, for messages."""
+        """Its first long flag, for messages."""
         return next(flag for flag in self.flags if flag.startswith("--")).partition("/")[0]
 
     @property
     def metavar(self) -> str:
-        """What stands for its value in help and docs."""
+        """Placeholder of its value in help and docs."""
         known = {int: "N", float: "X", Path: "PATH"}
         return self.option.metavar or known.get(self.item or self.kind, self.flag.removeprefix("--").upper())
 
     def convert(self, value: Any) -> Any:
-        """What was given as the value of the field.
+        """Convert a given value to the value of the field.
 
         Raises:
-            UsageError: It is of another type, or `read` refuses it.
+            UsageError: The value has the wrong type, or `read` refuses it.
         """
         if self.is_mapping:
             if not isinstance(value, Mapping):
@@ -171,7 +171,7 @@ class Parameter:
         return frozenset(found) if get_origin(self.kind) is frozenset else found
 
     def check(self, value: Any) -> None:
-        """Raises UsageError where a value lies outside of its limits."""
+        """Raise UsageError if a value is outside its limits."""
         option = self.option
         if value is None:
             return
@@ -205,7 +205,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Base of the models of options."""
+    """Base class of the models of options."""
 
     def __post_init__(self) -> None:
         for parameter in parameters(type(self)):
@@ -214,14 +214,14 @@ class Options:
         self.check()
 
     def check(self) -> None:
-        """Raises UsageError where options contradict each other, or what they name is not there."""
+        """Raise UsageError if options contradict each other, or name something that does not exist."""
 
     @classmethod
     def of(cls, **given: Any) -> Self:
-        """The options as people give them, by their names in Python; None is the same as not given.
+        """Build the model from options as users give them, by their names in Python; None means not given.
 
         Raises:
-            UsageError: An option that does not exist, is of another type, or cannot be.
+            UsageError: An option that does not exist, has the wrong type, or an invalid value.
         """
         values = {name: value for name, value in given.items() if value is not None}
         named = {parameter.name: parameter for parameter in parameters(cls)}
@@ -239,7 +239,7 @@ class Options:
         return built
 
     def asked(self) -> dict[str, Any]:
-        """The options that differ from their defaults, as plain values: what the record of a run keeps."""
+        """Return the options that differ from their defaults, as plain values, for the record of a run."""
         found: dict[str, Any] = {}
         for parameter in parameters(type(self)):
             value = self.value(parameter)
@@ -248,19 +248,19 @@ class Options:
         return found
 
     def value(self, parameter: Parameter) -> Any:
-        """The value of one of its parameters."""
+        """Return the value of one of its parameters."""
         found: Any = self
         for name in parameter.path:
             found = getattr(found, name)
         return found
 
     def changed(self, **values: Any) -> Self:
-        """A copy with other values of fields."""
+        """Return a copy with some fields changed."""
         return replace(self, **values)
 
 
 def parameters(model: type[Options]) -> tuple[Parameter, ...]:
-    """The options of a model in their order, those of models inside it among them."""
+    """Return the options of a model in order, including those of nested models."""
     if model not in _READ:
         _READ[model] = tuple(_read(model))
     return _READ[model]
@@ -287,9 +287,9 @@ def _read(model: type[Options]) -> Iterator[Parameter]:
 
 
 def described_by(model: type[Options]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A function that takes the options of a model by name: its signature and its docstring list each of them.
+    """Decorate a function that takes the options of a model: its signature and docstring list each of them.
 
-    The function ends in `**options`; its docstring has a line `{options}` in its list of arguments.
+    The function's last parameter is `**options`; its docstring has a line `{options}` in its list of arguments.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -303,7 +303,7 @@ def described_by(model: type[Options]) -> Callable[[Callable[P, R]], Callable[P,
 
 
 def signature_with(function: Callable[..., Any], model: type[Options]) -> inspect.Signature:
-    """The signature of a function whose `**options` are those of a model."""
+    """Return the signature of a function with its `**options` replaced by the options of a model."""
     signature = inspect.signature(function)
     own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     taken = [
@@ -319,17 +319,17 @@ def signature_with(function: Callable[..., Any], model: type[Options]) -> inspec
 
 
 def flag_of(model: type[Options], field: str) -> str:
-    """What a field is called on the command line."""
+    """Return the command-line flag of a field."""
     return next(parameter.flag for parameter in parameters(model) if parameter.path[-1] == field)
 
 
 def split_commas(values: Sequence[str]) -> tuple[str, ...]:
-    """Values of which each may hold several, separated by commas."""
+    """Split values that may each contain several, separated by commas."""
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
 
 def _build(model: type[Any], values: Mapping[tuple[str, ...], Any]) -> Any:
-    """A model, and the models inside it, from values by the path of their field."""
+    """Build a model and its nested models from values by the path of their field."""
     hints = get_type_hints(model)
     own = {path[0]: value for path, value in values.items() if len(path) == 1}
     for field in fields(model):
@@ -348,17 +348,17 @@ def _members(hint: Any) -> tuple[Any, ...]:
 
 
 def _any_of(kinds: Sequence[Any]) -> Any:
-    """`A | B | None`, as it is written."""
+    """Return the union `A | B | None`."""
     return reduce(or_, kinds)
 
 
 def _plain_text(value: Any) -> Any:
-    """Values for every row are text, as on the command line."""
+    """Convert numbers to text, as values for every row are text on the command line."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON knows it; what has a type of its own is shown as it was typed."""
+    """Convert a value to what JSON can represent; values of other types become their text."""
     if type(value) in (tuple, list, frozenset, set):
         return [_plain(each) for each in (sorted(value) if isinstance(value, frozenset | set) else value)]
     if type(value) is dict:

@@ -1,9 +1,9 @@
-"""Care of the store, as `triptych store` gives it.
+"""Maintenance of the store: the functions behind `triptych store`.
 
     triptych.store.status()
     triptych.store.remove("librispeech", where="speaker = '123'")
 
-Every function takes `store=PATH`; without it `TRIPTYCH_STORE`, else `./store` is used.
+Every function takes `store=PATH`; default: `TRIPTYCH_STORE`, else `./store`.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ __all__ = ["compact", "gc", "init", "refresh", "remove", "status"]
 
 
 def init(store: PathLike | None = None) -> Path:
-    """Make an empty store, or find the one that is there; returns its absolute path."""
+    """Create an empty store, or open an existing one; returns its absolute path."""
     return Store.create(store).root
 
 
 def status(*, store: PathLike | None = None) -> StoreStatus:
-    """What is in the store, and who is at work in it."""
+    """Return what is in the store, and which processes are working on it."""
     from .shards.care.care import status as store_status
 
     return store_status(Store.open(store))
 
 
 def compact(datasets: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, int]:
-    """Join small table files, so that queries read fewer: how many were joined, by dataset; default: all datasets."""
+    """Merge small table files, so that queries read fewer; returns the number merged per dataset (default: all)."""
     from .shards.care.care import compact as compact_dataset
 
     opened = Store.open(store)
     known = opened.datasets()
-    asked = [datasets] if isinstance(datasets, str) else list(datasets)
-    for dataset in asked:
+    chosen = [datasets] if isinstance(datasets, str) else list(datasets)
+    for dataset in chosen:
         if dataset not in known:
             raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
-    return {dataset: compact_dataset(opened, dataset, force=True) for dataset in asked or known}
+    return {dataset: compact_dataset(opened, dataset, force=True) for dataset in chosen or known}
 
 
 def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike | None = None) -> Garbage:
-    """Remove media that no row of any version and no export names.
+    """Remove media that no row of any version and no export references.
 
     Args:
-        older_than_days: Younger files stay.
-        dry_run: Only say what would go.
+        older_than_days: Keep files younger than this.
+        dry_run: Only report what would be removed.
     """
     from .shards.care.care import collect_garbage
 
@@ -62,14 +62,14 @@ def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike |
 
 
 def refresh(*, root: PathLike | None = None, out: PathLike | None = None, store: PathLike | None = None) -> Path:
-    """Write `store.duckdb` anew, for the plain duckdb client; returns where it is.
+    """Rewrite `store.duckdb`, for the plain duckdb client; returns its path.
 
     Args:
-        root: Path of the store as another machine sees it; needs `out`.
+        root: Path of the store on another machine; needs `out`.
         out: Where to write the file; default: `STORE/store.duckdb`.
     """
     if root is not None and out is None:
-        raise UsageError("--root is for a file that goes elsewhere: say where with --out FILE.")
+        raise UsageError("--root is for a file to use elsewhere: name it with --out FILE.")
     return Store.open(store).refresh(
         root=Path(root) if root is not None else None, out=Path(out).absolute() if out is not None else None
     )
@@ -87,11 +87,11 @@ def remove(
     """Withdraw samples; the next pull does not bring them back.
 
     Args:
-        dataset: A dataset; with `where` some of it.
+        dataset: A dataset; with `where`, part of it.
         where: One SQL expression: `"speaker = '123'"`.
-        purge: Also old versions of tables, media that nothing else names, and the data of exports.
-        reason: Kept in the tombstones and the receipt.
-        dry_run: Only say what would go.
+        purge: Also remove old versions of tables, media that nothing else references, and the data of exports.
+        reason: Recorded in the tombstones and the receipt.
+        dry_run: Only report what would be removed.
     """
     from .shards.care.removal import remove as remove_samples
 

@@ -1,21 +1,21 @@
-"""What Triptych costs, measured beside the limit of the machine and beside its peers; see benchmarks/README.md.
+"""Benchmarks: Triptych compared with the limit of the machine and with its peers; see benchmarks/README.md.
 
 `python -m benchmarks` runs them all; each rewrites its section of RESULTS.md.
 
-    archive.py            archive to store, beside `tar xzf` and two peers
-    members.py            many small members of an archive: does memory stay flat?
-    decode.py             decode every clip and measure it
+    archive.py            archive to store, compared with `tar xzf` and two peers
+    members.py            many small members of an archive: is memory use constant?
+    decode.py             decode and measure every clip
     export.py             a million rows rendered and published
     query.py              SQL over ten million rows
-    scale.py              imports of many rows, many tiny clips: does memory stay flat?
+    scale.py              imports of many rows, many tiny clips: is memory use constant?
     again.py              a second identical pull and export, which should do nothing
-    corpus.py             the corpus they measure with, spoken by espeak-ng
+    corpus.py             the corpus for the benchmarks, spoken by espeak-ng
     mirrors.py            that corpus as a mirror of its original host
-    plenty.py             many small things, for `scale`
+    plenty.py             tables of many rows and an archive of tiny clips, for `scale`
     rows.py               stores with many synthetic rows, for `export` and `query`
-    counting_server.py    a folder served on loopback, with every request counted
-    peers.py              the peers, in an environment of their own
+    counting_server.py    a folder served on loopback, counting every request
+    peers.py              the peers and their environment
     timing.py             whole processes timed from outside: wall clock, processor time, peak memory
-    report.py             what was found, printed and kept in RESULTS.md
+    report.py             prints results and writes them to RESULTS.md
     drivers/              the scripts that are timed: ours, the peers', and the bare loops
 """

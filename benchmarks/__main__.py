@@ -2,7 +2,7 @@
 
     python -m benchmarks [--rounds N] [--only archive,decode] [--work DIR] [--no-peers]
 
-The exit status is 1 where a requirement is missed or a benchmark could not be run; the others run all the same.
+The exit status is 1 if a requirement is missed or a benchmark could not be run; the others are still run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> int:
     chosen = options.only.split(",") if options.only else NAMES
     unknown = [name for name in chosen if name not in NAMES]
     if unknown:
-        made.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+        made.error(f"there is no benchmark {unknown[0]!r}; benchmarks: {', '.join(NAMES)}")
     status = 0
     with workplace(options.work) as work:
         for name in chosen:

@@ -1,11 +1,10 @@
-"""The same again: a second identical pull and a second identical export, which should do nothing and say so.
+"""A second identical pull and a second identical export, which should do nothing and report so.
 
     python -m benchmarks.again [--work DIR] [--rounds N]
 
-What is watched, without touching the program: the mirror is an HTTP server on loopback that writes down every request
-and counts the bytes of every body. That no media file was opened to be read is seen by access times: before a run all
-of them are set back by two days, so that any read renews them (`relatime`); a control file, read on purpose, shows
-whether this file system keeps them at all.
+Both are observed from outside: the mirror is an HTTP server on loopback that records every request and counts the bytes
+of every body. Access times show that no media file was read: before a run all of them are set back by two days, so that
+any read updates them (`relatime`); a control file, read on purpose, shows whether this file system records them at all.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ SETTING = (
 
 
 class Watch:
-    """Whether any file of a folder was read since `start`."""
+    """Detects whether any file of a folder was read since `start`."""
 
     def __init__(self, folder: Path, control: Path) -> None:
         self.files = [path for path in folder.rglob("*") if path.is_file()]
@@ -50,11 +49,11 @@ class Watch:
         before = self.control.stat().st_atime
         self.control.read_bytes()
         self.works &= self.control.stat().st_atime > before
-        line = time.time() - DAYS_BACK / 2
-        self.read += sum(path.stat().st_atime > line for path in self.files)
+        limit = time.time() - DAYS_BACK / 2
+        self.read += sum(path.stat().st_atime > limit for path in self.files)
 
     def __str__(self) -> str:
-        return f"{self.read}" if self.works else "not known: no access times here"
+        return f"{self.read}" if self.works else "unknown: no access times on this file system"
 
 
 def main() -> int:
@@ -87,12 +86,12 @@ def _measure(store: Path, log: Log, work: Path, rounds: int, utterances: int) ->
         ],
         rounds=rounds,
     )
-    if figures[EXPORT_NAME].said("reused") is not True or figures[PULL_NAME].said("stored") != utterances:
-        raise SystemExit(f"the second run was no repetition: {figures[EXPORT_NAME].runs[-1].said}")
+    if figures[EXPORT_NAME].output("reused") is not True or figures[PULL_NAME].output("stored") != utterances:
+        raise SystemExit(f"the second run was not a repetition: {figures[EXPORT_NAME].runs[-1].output}")
     requirements = [
         at_most(PULL_NAME, figures[PULL_NAME].median, 2, " s"),
         at_most(EXPORT_NAME, figures[EXPORT_NAME].median, 2, " s"),
-        Requirement("fetched beyond the listing of the mirror: nothing", _asked(log), _only_listing(log.lines)),
+        Requirement("fetched beyond the listing of the mirror: nothing", _requests(log), _only_listing(log.lines)),
         Requirement("media files opened: 0", str(watch), watch.works and watch.read == 0),
     ]
     note = (
@@ -100,17 +99,17 @@ def _measure(store: Path, log: Log, work: Path, rounds: int, utterances: int) ->
         f"{first_export.wall:.2f} s."
     )
     setting = SETTING.format(utterances=utterances)
-    return Section("again", "the same again", setting, list(figures.values()), requirements, notes=[note])
+    return Section("again", "a second identical run", setting, list(figures.values()), requirements, notes=[note])
 
 
-def _asked(log: Log) -> str:
+def _requests(log: Log) -> str:
     """All requests of all rounds, and the bytes of their bodies."""
-    asked = ", ".join(f"{log.lines.count(line)} x `{line}`" for line in dict.fromkeys(log.lines))
-    return f"{asked}: {log.bytes:,} bytes" if asked else "no request in any round"
+    requests = ", ".join(f"{log.lines.count(line)} x `{line}`" for line in dict.fromkeys(log.lines))
+    return f"{requests}: {log.bytes:,} bytes" if requests else "no request in any round"
 
 
 def _only_listing(lines: Sequence[str]) -> bool:
-    """The mirror's own listing, some hundred bytes, tells what is there; anything else is data."""
+    """Whether only the mirror's listing was requested, a few hundred bytes; anything else is data."""
     return all(line.endswith("/mirror.yaml") for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""Archive to store: `triptych catalog pull` from a mirror folder, beside `tar xzf` and two peers.
+"""Archive to store: `triptych catalog pull` from a mirror folder, compared with `tar xzf` and two peers.
 
 python -m benchmarks.archive [--work DIR] [--rounds N]
 """
@@ -20,14 +20,14 @@ SETTING = (
     "{utterances:,} FLAC utterances in LibriSpeech's layout, {hours:g} hours, a tar.gz of {megabytes:,.0f} MB in the "
     "page cache. Whole processes, from start to end; all write to the same disk without `sync`. `tar xzf` unpacks. "
     "lhotse unpacks and writes recording and supervision manifests. datasets reads the archive's members into Arrow "
-    "files with the audio bytes inside, as its LibriSpeech loader did; it writes no file a clip. Triptych verifies the "
-    "archive's SHA-256, inflates, probes and hashes every clip, names it by its content, joins transcripts, and "
-    "commits samples, the account and the run."
+    "files with the audio bytes inside, as its LibriSpeech loader did; it writes no file per clip. Triptych verifies "
+    "the archive's SHA-256, decompresses, probes and hashes every clip, names it by its content, joins transcripts, "
+    "and commits samples, the account and the run."
 )
 
 
 def main() -> int:
-    made = parser("Archive to store, beside tar and peers.")
+    made = parser("Archive to store, compared with tar and peers.")
     add_options(made)
     options = made.parse_args()
     with workplace(options.work) as work:
@@ -35,7 +35,7 @@ def main() -> int:
         contestants = _contestants(work, corpus, peers=not options.no_peers)
         figures = compete(contestants, rounds=options.rounds)
         ratio = figures[OURS_NAME].median / figures[LIMIT_NAME].median
-        stored = figures[OURS_NAME].said("stored")
+        stored = figures[OURS_NAME].output("stored")
         section = Section(
             "archive",
             "archive to store",
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def _contestants(work: Path, corpus: Mirrored, *, peers: bool) -> list[Contestant]:
-    """The limit, the peers and ours; each writes into a folder that is gone before and after."""
+    """The limit, the peers and ours; each writes into a folder that is removed before and after."""
     out = work / "archive-out"
 
     def clear() -> None:

@@ -1,4 +1,4 @@
-"""A corpus in LibriSpeech's layout, large enough to measure with: spoken by espeak-ng, the same for the same seed.
+"""Make a corpus in LibriSpeech's layout, large enough to measure with, spoken by espeak-ng, deterministic by seed.
 
     python -m benchmarks.corpus OUT --utterances 3000 --hours 7.5
 
@@ -6,10 +6,10 @@ writes
 
     OUT/LibriSpeech/train-clean-100/<speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac
     OUT/LibriSpeech/train-clean-100/<speaker>/<chapter>/<speaker>-<chapter>.trans.txt
-    OUT/train-clean-100.tar.gz    in each chapter the FLAC files first, then the transcript, as in the real archive
+    OUT/train-clean-100.tar.gz    per chapter the FLAC files, then the transcript, as in the real archive
 
-Each utterance joins sentences of one voice, with a level of its own and a low noise, so that FLAC compresses it as it
-does read speech (about 17 kB a second) and no two files are equal.
+Each utterance joins sentences of one voice, with its own level and low noise, so that FLAC compresses it like read
+speech (about 17 kB per second) and no two files are equal.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ SENTENCES_A_CHAPTER = 40
 FIRST_SPEAKER, FIRST_CHAPTER = 1001, 120001
 NOISE_SECONDS = 40
 NOISE_LEVEL = 1.0e-4
-"""Standard deviation of the noise, as a part of full scale: -80 dBFS, a quiet room."""
+"""Standard deviation of the noise, as a fraction of full scale: -80 dBFS, a quiet room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One chapter to be spoken: whose it is, and how many utterances of which mean length (seconds) it has."""
+    """One chapter to speak: its speaker, its number of utterances and their mean length in seconds."""
 
     speaker: int
     chapter: int
@@ -69,7 +69,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What was made."""
+    """The corpus that was written."""
 
     tree: str
     archive: str
@@ -80,11 +80,11 @@ class Corpus:
 
 
 def make_corpus(folder: Path, *, utterances: int = 3000, hours: float = 7.5, seed: int = 7, workers: int = 2) -> Corpus:
-    """Write the tree and its archive under `folder`; the archive's bytes depend on the numbers and the seed alone.
+    """Write the tree and its archive under `folder`; the archive's bytes only depend on the numbers and the seed.
 
     Parameters:
         utterances: Number of FLAC files.
-        hours: Length of all of them together; kept within a few parts in a hundred.
+        hours: Their total length, met within a few percent.
         workers: Processes that speak.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def make_corpus(folder: Path, *, utterances: int = 3000, hours: float = 7.5, see
 
 
 def plan_chapters(utterances: int, hours: float, seed: int) -> Iterator[Chapter]:
-    """Chapters of 50 utterances, two to a speaker; the last one has what is left."""
+    """Chapters of 50 utterances, two per speaker; the last one has the remainder."""
     for number, first in enumerate(range(0, utterances, UTTERANCES_A_CHAPTER)):
         yield Chapter(
             speaker=FIRST_SPEAKER + number // CHAPTERS_A_SPEAKER,
@@ -178,7 +178,7 @@ def _mix(
 
 
 def _add(tar: tarfile.TarFile, path: Path, root: Path) -> None:
-    """Add a file without its time and owner, which would change the archive from run to run."""
+    """Add a file without its time and owner, which would change the archive between runs."""
     member = tarfile.TarInfo(path.relative_to(root).as_posix())
     member.size = path.stat().st_size
     with path.open("rb") as file:

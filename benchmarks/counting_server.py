@@ -1,4 +1,4 @@
-"""A folder served on loopback, with every request counted: what a pull asked for, and how many bytes it was sent."""
+"""A folder served on loopback, counting every request and the bytes sent for it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Log:
 
     Attributes:
         url: The server's base URL.
-        lines: `METHOD path`, one a request.
-        bytes: Of all bodies sent.
+        lines: `METHOD path`, one per request.
+        bytes: Total bytes of all bodies sent.
     """
 
     url: str = ""

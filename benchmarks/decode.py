@@ -1,4 +1,4 @@
-"""Decode every clip and measure it: Triptych's checks, beside a bare decoding loop and lhotse's validation.
+"""Decode and measure every clip: Triptych's checks, compared with a bare decoding loop and lhotse's validation.
 
 python -m benchmarks.decode [--work DIR] [--rounds N] [--workers 2]
 """
@@ -27,24 +27,24 @@ SETTING = (
 
 
 def main() -> int:
-    made = parser("Decoding and measuring, beside a bare loop and a peer.")
+    made = parser("Decoding and measuring, compared with a bare loop and a peer.")
     add_options(made)
-    made.add_argument("--workers", type=int, default=2, help="processes of the loop and of the checks")
+    made.add_argument("--workers", type=int, default=2, help="processes for the loop and for the checks")
     options = made.parse_args()
     with workplace(options.work) as work:
         corpus = get_corpus(work, utterances=options.utterances, hours=options.hours)
         store = get_store(work, corpus)
         contestants = _contestants(work, corpus, store, options.workers, peers=not options.no_peers)
         figures = compete(contestants, rounds=options.rounds)
-        seconds = float(figures[LIMIT_NAME].said("audio_seconds"))
-        _check(seconds, float(figures[OURS_NAME].said("audio_seconds")), figures[OURS_NAME].said("errors"))
+        seconds = float(figures[LIMIT_NAME].output("audio_seconds"))
+        _check(seconds, float(figures[OURS_NAME].output("audio_seconds")), figures[OURS_NAME].output("errors"))
         ratio = figures[LIMIT_NAME].median / figures[OURS_NAME].median
         section = Section(
             "decode",
-            "decode every clip and measure it",
+            "decode and measure every clip",
             SETTING.format(utterances=options.utterances, hours=seconds / 3600, workers=options.workers),
             list(figures.values()),
-            [at_least("checks, as a part of the bare loop's rate", ratio, 0.85)],
+            [at_least("checks, as a fraction of the bare loop's rate", ratio, 0.85)],
             baseline=LIMIT_NAME,
             work=(seconds, "s of audio"),
             peers={} if options.no_peers else peer_versions(),
@@ -67,7 +67,7 @@ def _contestants(work: Path, corpus: Mirrored, store: Path, workers: int, *, pee
     copy = work / "decode-out"
 
     def fresh() -> None:
-        """A store without measurements that shares its media with the first one."""
+        """Make a store without measurements that shares its media with the first one."""
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(store, copy, ignore=shutil.ignore_patterns("media", "exports"))
         (copy / "media").symlink_to(store / "media")
@@ -81,7 +81,7 @@ def _contestants(work: Path, corpus: Mirrored, store: Path, workers: int, *, pee
 
 
 def _manifest(work: Path, corpus: Mirrored) -> Path:
-    """lhotse's recording manifest of the unpacked corpus, made outside the measured time."""
+    """Make lhotse's recording manifest of the unpacked corpus, outside the measured time."""
     out = work / "lhotse"
     manifest = out / "manifests" / "librispeech_recordings_train-clean-100.jsonl.gz"
     if not manifest.is_file():
@@ -96,7 +96,7 @@ def _read_all(paths: list[Path]) -> None:
 
 
 def _check(limit: float, ours: float, errors: int) -> None:
-    """Both must have decoded the same."""
+    """Exit unless both decoded the same amount of audio."""
     if errors or abs(limit - ours) > 0.01:
         raise SystemExit(f"the checks decoded {ours:.2f} s with {errors} errors, the bare loop {limit:.2f} s.")
 

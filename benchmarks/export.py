@@ -1,4 +1,4 @@
-"""A million MS-SWIFT rows: Triptych's rendering beside two engines and a loop, and the whole publish.
+"""A million MS-SWIFT rows: Triptych's rendering compared with two engines and a loop, and the whole publish.
 
 python -m benchmarks.export [--work DIR] [--rounds N] [--rows 1000000] [--media N]
 """
@@ -20,20 +20,20 @@ JSONL_NAME = "triptych, JSON Lines from data.parquet"
 RENDER_NAME = "triptych, render and write"
 PUBLISH_NAME = "triptych export msswift --task sft"
 SETTING = (
-    "{rows:,} rows of speech, {size:,.0f} bytes each as JSON, from one store that names {media:,} media paths. Engines "
-    "read the store's own Parquet files and write the same rows in hash order (Polars in that of its own hash), as "
-    "Parquet and from there as JSON Lines, which is what a version holds; the loop writes JSON Lines in file order. "
-    "Their seconds are those of the statements themselves, without starting Python. Ours: `render and write` is the "
-    "exporter's steps from chosen samples to data.parquet and data.jsonl, the format's own rules over every row "
-    "among them, clocked inside a publish; `JSON Lines` is the last part of it. The last row is the whole command from "
-    "start to end: selection, a look at every media path, rendering, sums of all files, manifest, account."
+    "{rows:,} rows of speech, {size:,.0f} bytes each as JSON, from one store with {media:,} media paths. Engines "
+    "read the store's own Parquet files and write the same rows in hash order (Polars in its own hash order), as "
+    "Parquet and from there as JSON Lines, as a version contains them; the loop writes JSON Lines in file order. "
+    "Their seconds are those of the statements themselves, without starting Python. Ours: `render and write` covers "
+    "the exporter's steps from selected samples to data.parquet and data.jsonl, including the format's own rules on "
+    "every row, timed inside a publish; `JSON Lines` is its last part. The last row is the whole command from start to "
+    "end: selection, a check of every media path, rendering, hashes of all files, manifest, account."
 )
 
 
 def main() -> int:
     made = parser("A million MS-SWIFT rows.")
     made.add_argument("--rows", type=int, default=1_000_000)
-    made.add_argument("--media", type=int, help="media paths that the rows name; one a row without")
+    made.add_argument("--media", type=int, help="media paths that the rows reference; default: one per row")
     options = made.parse_args()
     media = options.media or options.rows
     with workplace(options.work) as work:
@@ -42,7 +42,7 @@ def main() -> int:
         clocked = figures[RENDER_NAME]
         jsonl = Figures(Contestant(JSONL_NAME, PART, clocked.contestant.command, clock="write_jsonl"), clocked.runs)
         rate = options.rows / figures[RENDER_NAME].median
-        size = float(figures[DUCKDB_NAME].said("bytes"))
+        size = float(figures[DUCKDB_NAME].output("bytes"))
         section = Section(
             "export",
             "JSON Lines of MS-SWIFT rows",
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def get_store(work: Path, rows: int, media: int) -> Path:
-    """A store with so many rows, made where it is missing."""
+    """Return a store with this many rows, made if it does not exist."""
     store = work / f"store-rows-{rows}-{media}"
     if not store.is_dir():
         tell(f"making a store of {rows:,} rows ...")
@@ -100,7 +100,7 @@ def _requirements(figures: dict[str, Figures], rate: float, rows: int) -> list[R
     fastest = min((figures[DUCKDB_NAME], figures[POLARS_NAME]), key=lambda each: each.median)
     whole = figures[PUBLISH_NAME]
     return [
-        at_least("render and write, as a part of the faster engine's rate", rate * fastest.median / rows, 0.8),
+        at_least("render and write, as a fraction of the faster engine's rate", rate * fastest.median / rows, 0.8),
         at_least("render and write", rate, 500_000, " rows/s"),
         at_most("peak memory of the publish", whole.peak_mb, 1000, " MB"),
         at_most("the whole publish", whole.median, 7, " s"),
@@ -108,11 +108,11 @@ def _requirements(figures: dict[str, Figures], rate: float, rows: int) -> list[R
 
 
 def _notes(figures: dict[str, Figures]) -> list[str]:
-    steps = figures[RENDER_NAME].said("steps")
+    steps = figures[RENDER_NAME].output("steps")
     longest = sorted(steps.items(), key=lambda each: -each[1][0])
     listed = ", ".join(f"{name} {seconds:.2f} ({processor:.2f})" for name, (seconds, processor) in longest)
     return [
-        f"Seconds of the publish by step, and of processor in brackets, last round: {listed}. `write_jsonl` is part of "
+        f"Seconds of the publish by step (processor seconds in brackets), last round: {listed}. `write_jsonl` is in "
         "`render`.",
         "Media: 64 real clips; the other paths are hard links to them, so that every one exists.",
     ]

@@ -1,4 +1,4 @@
-"""Many small members: reading an archive member by member; does memory stay flat?
+"""Many small members: reading an archive member by member; is memory use constant?
 
 python -m benchmarks.members [--work DIR] [--rounds N] [--members 100000]
 python -m benchmarks.members --make FORMAT OUT --members 100000
@@ -21,20 +21,20 @@ FORMATS = ("tar.gz", "zip", "7z")
 PLAIN = ("tar.gz", "zip")
 MEMBER_BYTES = 1000
 TIMES_PLAIN = {"tar.gz": 1.3, "zip": 2.5}
-"""Of a zip's small member its name, kind, size and limits are judged too; a large one takes what it takes."""
+"""For a small member of a zip, checking its name, kind, size and limits adds to the time."""
 BYTES_A_MEMBER = {"tar.gz": 50, "zip": 1000, "7z": 4000}
-"""What may stay in memory of each member: nothing of a tar; of the others what their directory says of it."""
+"""Bytes that may stay in memory per member: none for a tar; for the others, its entry in the directory."""
 SETTING = (
-    "An archive of {members:,} members of about 1 kB that hardly pack, and one of a quarter of them. Every member is "
-    "read whole and dropped; the standard library's loop over the same archive is the limit. Whole processes. A zip's "
-    "and a 7z's directory stands at its end and is held in memory while the archive is read."
+    "An archive of {members:,} members of about 1 kB that hardly compress, and one with a quarter of them. Every "
+    "member is read completely and dropped; the standard library's loop over the same archive is the limit. Whole "
+    "processes. The directory of a zip or a 7z is at its end and is kept in memory while the archive is read."
 )
 
 
 def main() -> int:
     made = parser("Many members: time and memory.", rounds=2)
     made.add_argument("--members", type=int, default=100_000, help="members of the archive")
-    made.add_argument("--make", nargs=2, metavar=("FORMAT", "OUT"), help="make an archive, and do nothing else")
+    made.add_argument("--make", nargs=2, metavar=("FORMAT", "OUT"), help="only make an archive")
     options = made.parse_args()
     if options.make:
         make(options.make[0], Path(options.make[1]), options.members)
@@ -42,7 +42,7 @@ def main() -> int:
     with workplace(options.work) as work:
         _prepare(work, options.members)
         figures = compete(list(_contestants(work, options.members)), rounds=options.rounds)
-        _hold_to_their_work(figures, options.members)
+        _check_work(figures, options.members)
         section = Section(
             "members",
             "many small members of one archive",
@@ -50,14 +50,14 @@ def main() -> int:
             list(figures.values()),
             list(_requirements(figures, options.members)),
             notes=[
-                f"{format}: {options.members / figures[format].median:,.0f} members a second." for format in FORMATS
+                f"{format}: {options.members / figures[format].median:,.0f} members per second." for format in FORMATS
             ],
         )
     return publish(section)
 
 
 def make(format: str, out: Path, count: int) -> None:
-    """An archive of `count` members whose bytes are the same in every format."""
+    """Make an archive of `count` members whose bytes are the same in every format."""
     if format == "zip":
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in _members(count):
@@ -113,24 +113,26 @@ def _plain(format: str) -> str:
     return f"{format} by the standard library"
 
 
-def _hold_to_their_work(figures: dict[str, Figures], count: int) -> None:
-    """Stop where a contestant did not read every member, or read other bytes."""
-    sums = {figures[_name(format, False)].said("sum") for format in FORMATS}
-    sums |= {figures[_plain(format)].said("sum") for format in PLAIN}
+def _check_work(figures: dict[str, Figures], count: int) -> None:
+    """Exit if a contestant did not read every member, or read other bytes."""
+    sums = {figures[_name(format, False)].output("sum") for format in FORMATS}
+    sums |= {figures[_plain(format)].output("sum") for format in PLAIN}
     for name, each in figures.items():
         wanted = count // 4 if name.endswith("a quarter of it") else count
-        if (each.said("members"), each.said("refused"), len(sums)) != (wanted, 0, 1):
-            raise SystemExit(f"{name}: {each.runs[-1].said}, sums {sums}")
+        if (each.output("members"), each.output("refused"), len(sums)) != (wanted, 0, 1):
+            raise SystemExit(f"{name}: {each.runs[-1].output}, sums {sums}")
 
 
 def _requirements(figures: dict[str, Figures], count: int) -> Iterator[Requirement]:
     for format in FORMATS:
         whole, quarter = figures[_name(format, False)], figures[_name(format, True)]
         grown = max(whole.peak_mb - quarter.peak_mb, 0) * 1e6 / (count - count // 4)
-        yield at_most(f"{format}: memory that grows with the members", grown, BYTES_A_MEMBER[format], " bytes a member")
+        yield at_most(
+            f"{format}: memory that grows with the members", grown, BYTES_A_MEMBER[format], " bytes per member"
+        )
     for format in PLAIN:
         ratio = figures[_name(format, False)].median / figures[_plain(format)].median
-        yield at_most(f"{format}: beside the standard library", ratio, TIMES_PLAIN[format], " times its seconds")
+        yield at_most(f"{format}: compared with the standard library", ratio, TIMES_PLAIN[format], " times its seconds")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 WORK/corpus-<utterances>-<hours>/
     train-clean-100.tar.gz and its unpacked tree                       benchmarks/corpus.py
     mirror/www.openslr.org/resources/12/train-clean-100.tar.gz         a hard link to it
-    mirror/mirror.yaml                                                 its SHA-256, which stands in for the card's
+    mirror/mirror.yaml                                                 its SHA-256, in place of the card's
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Mirrored:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """How large the corpus is."""
+    """Add the options for the size of the corpus."""
     parser.add_argument("--utterances", type=int, default=3000, help="FLAC files of the corpus")
     parser.add_argument("--hours", type=float, default=7.5, help="length of all of them together")
 
 
 def get_corpus(work: Path, *, utterances: int, hours: float) -> Mirrored:
-    """The corpus, made where it is missing and read once, so that it lies in the page cache."""
+    """Return the corpus, made if it does not exist and read once, so that it is in the page cache."""
     made = Mirrored(work / f"corpus-{utterances}-{hours:g}", utterances)
     if not (made.mirror / "mirror.yaml").is_file():
         tell(f"making a corpus of {utterances:,} utterances ...")
@@ -66,7 +66,7 @@ def get_corpus(work: Path, *, utterances: int, hours: float) -> Mirrored:
 
 
 def pull_command(store: Path, mirror: Path | str) -> Sequence[str]:
-    """`triptych catalog pull` of the corpus from a mirror."""
+    """The command that pulls the corpus from a mirror."""
     return [
         TRIPTYCH, "catalog", "pull", "librispeech", "--split", SPLIT, "--source", "archive", "--mirror", str(mirror),
         "--store", str(store), "--json",
@@ -74,7 +74,7 @@ def pull_command(store: Path, mirror: Path | str) -> Sequence[str]:
 
 
 def get_store(work: Path, corpus: Mirrored) -> Path:
-    """A store that holds the corpus, made where it is missing."""
+    """Return a store that contains the corpus, made if it does not exist."""
     store = work / f"store-{corpus.folder.name}"
     if not (store / "store.duckdb").is_file():
         tell("pulling it into a store ...")

@@ -1,6 +1,6 @@
-"""The peers: lhotse in the environment that `make peers` makes, datasets in ours, which has it for the hub.
+"""The peers: lhotse in the environment that `make peers` creates, datasets in ours, which needs it for the hub.
 
-`python -m benchmarks --no-peers` does without.
+`python -m benchmarks --no-peers` skips them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ WANTED = Path(__file__).parents[1] / "peers.txt"
 
 
 def peer_python() -> str:
-    """The interpreter that has lhotse.
+    """Return the interpreter that has lhotse.
 
     Raises:
-        SystemExit: The environment is not there, or holds other versions than `peers.txt` asks for.
+        SystemExit: The environment does not exist, or has other versions than `peers.txt` requires.
     """
     folder = Path(sys.prefix) / "peers"
     done = folder / ".installed"
@@ -32,5 +32,5 @@ def peer_python() -> str:
 def peer_versions() -> dict[str, str]:
     """Versions of the peers, for the report."""
     code = "import importlib.metadata as m, json; print(json.dumps({'lhotse': m.version('lhotse')}))"
-    found = {**run([peer_python(), "-c", code]).said, "datasets": importlib.metadata.version("datasets")}
+    found = {**run([peer_python(), "-c", code]).output, "datasets": importlib.metadata.version("datasets")}
     return {f"{name} (peer)": number for name, number in found.items()}

@@ -1,9 +1,9 @@
-"""Many small things, for `scale`: tables whose media is nowhere or nearly, an archive of tiny clips.
+"""Make the inputs of `scale`: tables whose media is missing entirely or mostly, and an archive of tiny clips.
 
     python -m benchmarks.plenty table OUT --rows 1000000 [--every 100]
     python -m benchmarks.plenty archive OUT --clips 100000
 
-A table is written as OUT.csv and OUT.jsonl; with `--every`, each so-many-th row has a clip of its own. An archive is
+A table is written as OUT.csv and OUT.jsonl; with `--every N`, every Nth row has its own clip. An archive is
 OUT/train.tar.gz in LibriSpeech's layout, with all transcripts after all clips, and OUT/cards with its card.
 """
 
@@ -43,7 +43,7 @@ sources:
 
 
 def tiny_clip(number: int) -> bytes:
-    """A WAV of 25 ms of noise, another one for every number."""
+    """A WAV file with 25 ms of noise, different for every number."""
     out = io.BytesIO()
     noise = np.random.default_rng(number).integers(-3000, 3000, FRAMES).astype(np.int16)
     soundfile.write(out, noise, 16_000, format="WAV")
@@ -51,7 +51,7 @@ def tiny_clip(number: int) -> bytes:
 
 
 def write_table(out: Path, *, rows: int, every: int) -> None:
-    """The same rows as CSV and as JSON Lines."""
+    """Write the same rows as CSV and as JSON Lines."""
     clips = out.parent / f"{out.name}-clips"
     names = ("audio", "text", "speaker")
     with (
@@ -71,7 +71,7 @@ def write_table(out: Path, *, rows: int, every: int) -> None:
 
 
 def write_archive(out: Path, *, clips: int) -> None:
-    """The archive and a card that knows its sum."""
+    """Write the archive and a card with its checksum."""
     (out / "cards").mkdir(parents=True, exist_ok=True)
     path = out / "train.tar.gz"
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
@@ -103,11 +103,11 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a table or an archive of many small things.")
+    parser = argparse.ArgumentParser(description="Make a table of many rows or an archive of many small clips.")
     parser.add_argument("what", choices=("table", "archive"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--every", type=int, default=0, help="every so-many-th row has its clip; 0 is none")
+    parser.add_argument("--every", type=int, default=0, help="every Nth row has its clip; 0: none")
     parser.add_argument("--clips", type=int, default=100_000)
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""SQL over ten million rows that came through pulls: `triptych query`, beside DuckDB on plain Parquet.
+"""SQL over ten million rows written by pulls: `triptych query`, compared with DuckDB on plain Parquet.
 
 python -m benchmarks.query [--work DIR] [--rounds N] [--rows 10000000]
 """
@@ -23,12 +23,13 @@ QUERIES = {
     "where language = 'de' and text like '%harbour light%'",
 }
 SETTING = (
-    "{rows:,} rows of speech with six-word texts, {datasets} datasets, five languages. The store was written as pulls "
-    "write it: {batch:,} rows a commit, every dataset compacted at its end, {files} live files. The same rows lie as "
-    "plain Parquet, written by DuckDB. Both in the page cache. `totals` groups and sums a field of the audio struct; "
-    "`search` filters by language and by two words in the text. Whole processes, from start to end: Python with DuckDB "
-    "on the plain files, and `triptych query`. The rows `inside` leave out the start of Python and its imports; they "
-    "are the first query of a fresh process all the same, with opening the store, its views and the sandbox."
+    "{rows:,} rows of speech with six-word texts, {datasets} datasets, five languages. The store was written as pulls"
+    " write it: {batch:,} rows per commit, each dataset compacted at its end, {files} live files. The same rows exist"
+    " as plain Parquet, written by DuckDB. Both are in the page cache. `totals` groups and sums a field of the audio "
+    "struct; `search` filters by language and by two words in the text. Whole processes, from start to end: Python "
+    "with DuckDB on the plain files, and `triptych query`. The rows `inside` exclude the start of Python and its "
+    "imports; they still are the first query of a fresh process and include opening the store, its views and the "
+    "sandbox."
 )
 
 
@@ -43,7 +44,7 @@ def main() -> int:
         _check(figures)
         section = Section(
             "query",
-            "SQL over rows that came through pulls",
+            "SQL over rows written by pulls",
             SETTING.format(rows=options.rows, datasets=DATASETS, batch=BATCH_ROWS, files=files),
             [*figures.values()],
             list(_requirements(figures)),
@@ -53,7 +54,7 @@ def main() -> int:
 
 
 def get_store(work: Path, rows: int) -> tuple[Path, Path]:
-    """The store and the plain files, made where they are missing."""
+    """Return the store and the plain files, made if they do not exist."""
     store, plain = work / f"store-query-{rows}", work / f"plain-query-{rows}"
     if not store.is_dir():
         tell(f"making a store of {rows:,} rows ...")
@@ -112,12 +113,12 @@ def _notes(figures: dict[str, Figures]) -> Iterator[str]:
 
 
 def _check(figures: dict[str, Figures]) -> None:
-    """Both must have found the same."""
+    """Exit unless both found the same."""
     for name in QUERIES:
         ours, plain = figures[_inside(_ours(name))], figures[_inside(_plain(name))]
         for key in ("rows", "first"):
-            if ours.said(key) != plain.said(key):
-                raise SystemExit(f"{name}: {ours.said(key)} here, {plain.said(key)} there.")
+            if ours.output(key) != plain.output(key):
+                raise SystemExit(f"{name}: {ours.output(key)} here, {plain.output(key)} there.")
 
 
 if __name__ == "__main__":

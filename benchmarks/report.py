@@ -1,4 +1,4 @@
-"""What a benchmark found, printed and kept in RESULTS.md: one section a benchmark, replaced in place."""
+"""Print the result of a benchmark and write it to RESULTS.md: one section per benchmark, replaced in place."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 VERSIONS = ("triptych", "duckdb", "polars", "pyarrow", "deltalake", "numpy", "soundfile", "isal")
 _HEAD = """# Results
 
-One section a benchmark, written by the command it names. Times are medians in seconds, with the smallest and the
-largest in brackets; how to read them is in README.md beside this file.
+One section per benchmark, written by the command it names. Times are medians in seconds, with the smallest and the
+largest in brackets; README.md in this folder explains how to read them.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A limit that a figure must keep to.
+    """A limit that a figure must meet.
 
     Attributes:
-        text: What is required, in words.
+        text: The requirement in words.
         found: The figure in words.
-        met: Whether it is kept.
+        met: Whether it is met.
     """
 
     text: str
@@ -43,15 +43,15 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one benchmark found.
+    """The result of one benchmark.
 
     Attributes:
         name: The module's name, which is also the section's.
         title: One line.
-        setting: Sentences on the data and on what the times hold.
+        setting: Sentences on the data and on what the times include.
         figures: The contestants, in the order of the table.
-        baseline: Name of the contestant that ratios are taken against; none where None.
-        work: Units of work of one run and their name, for a rate column; none where None.
+        baseline: Name of the contestant that ratios are relative to; no ratios if None.
+        work: Units of work of one run and their name, for a rate column; no such column if None.
         notes: Sentences below the table.
     """
 
@@ -82,7 +82,7 @@ def at_least(text: str, value: float, limit: float, unit: str = "") -> Requireme
 
 
 def publish(section: Section) -> int:
-    """Print a section and put it into RESULTS.md; the exit status is 1 where a requirement is not met."""
+    """Print a section and write it to RESULTS.md; returns exit status 1 if a requirement is not met."""
     text = render(section)
     print(text)
     whole = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else _HEAD
@@ -152,7 +152,7 @@ def _versions(peers: Mapping[str, str]) -> str:
 
 
 def _command() -> str:
-    """The command as it was typed, without the folder it worked in."""
+    """The command as it was typed, without its `--work` folder."""
     name = Path(sys.argv[0]).stem
     called = "benchmarks" if name == "__main__" else f"benchmarks.{name}"
     words = iter(sys.argv[1:])
@@ -166,9 +166,11 @@ def _command() -> str:
 
 
 def parser(description: str, *, rounds: int = 5) -> argparse.ArgumentParser:
-    """The options that every benchmark takes."""
+    """Return a parser with the options that every benchmark takes."""
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--work", type=Path, help="folder for corpora and stores; kept; a temporary one without")
+    made.add_argument(
+        "--work", type=Path, help="folder for corpora and stores, which is kept; default: a temporary one"
+    )
     made.add_argument("--rounds", type=int, default=rounds, help="runs of every contestant, in turn")
     made.add_argument("--no-peers", action="store_true", help="leave the peers out (`make peers` installs them)")
     return made
@@ -176,7 +178,7 @@ def parser(description: str, *, rounds: int = 5) -> argparse.ArgumentParser:
 
 @contextmanager
 def workplace(work: Path | None) -> Iterator[Path]:
-    """The folder to work in: the one given, which is kept, or a temporary one."""
+    """The folder to work in: the given one, which is kept, or a temporary one."""
     if work is not None:
         work.mkdir(parents=True, exist_ok=True)
         yield work.resolve()

@@ -1,14 +1,14 @@
-"""Stores with many synthetic rows, for `export` and `query`; made by a process of its own.
+"""Make stores with many synthetic rows, for `export` and `query`; runs as a separate process.
 
     python -m benchmarks.rows STORE --rows 1000000                              for `export`
     python -m benchmarks.rows STORE --rows 10000000 --datasets 4 --media 4096 --batch 10000 --plain DIR    for `query`
 
 Rows are speech with a transcript of six words, in up to five languages, and go through `Store.append` under a pull's
-fence, `--batch` rows a commit; each dataset is compacted at its end, as after a pull. `--plain` writes the same rows a
-second time, as Parquet files by DuckDB alone.
+fence, `--batch` rows per commit; each dataset is compacted at its end, as after a pull. `--plain` also writes the same
+rows as Parquet files, by DuckDB alone.
 
-Media: 64 short clips are stored for real. The `--media` paths that the rows name are hard links to these under other
-names, so that every path exists and is a directory entry of its own, without a million clips of disk.
+Media: 64 short clips are real. The `--media` paths that the rows reference are hard links to these under other names,
+so that every path exists as a separate directory entry, without a million clips on disk.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ WORDS = 500
 WORDS_A_TEXT = 6
 LANGUAGES = ("en", "de", "fr", "es", "it")
 SOUGHT = ("harbour", "light")
-"""Two words of the vocabulary; about one text in 50,000 has them side by side."""
+"""Two words of the vocabulary; about one text in 50,000 contains them side by side."""
 
 _SYLLABLES = ("ba", "do", "fe", "gi", "ka", "lu", "mo", "ne", "pi", "ra", "so", "tu", "ve", "wa", "zi", "ster", "lan")
 
 
 def vocabulary() -> pa.Array:
-    """500 words of two or three syllables, and the two that are sought."""
+    """500 words of two or three syllables, including the two to search for."""
     chance = np.random.default_rng(5)
     words = dict.fromkeys(SOUGHT)
     while len(words) < WORDS:
@@ -55,7 +55,7 @@ def vocabulary() -> pa.Array:
 
 
 def store_clips(store: Store) -> list[dict[str, Any]]:
-    """A few real clips of noise, stored as a pull stores them; their audio structs."""
+    """Store a few real clips of noise as a pull does; returns their audio structs."""
     chance = np.random.default_rng(9)
     clips = []
     for _ in range(CLIPS):
@@ -65,7 +65,7 @@ def store_clips(store: Store) -> list[dict[str, Any]]:
 
 
 def link_media(store: Store, clips: list[dict[str, Any]], count: int) -> tuple[pa.Array, pa.Array]:
-    """`count` further names of the clips; their relative paths and the sums in them."""
+    """Create `count` more names of the clips; returns their relative paths and the hashes in them."""
     targets = [store.media.absolute(clip["path"]) for clip in clips]
     paths, sums = [], []
     for number in range(count):
@@ -86,7 +86,7 @@ def make_batches(
     languages: tuple[str, ...],
     seed: int,
 ) -> Iterator[pa.Table]:
-    """The rows of one dataset, a table a commit."""
+    """Yield the rows of one dataset, one table per commit."""
     words = vocabulary()
     for first in range(0, rows, batch):
         count = min(batch, rows - first)
@@ -126,7 +126,7 @@ def _table(
 
 
 def _audio(paths: pa.Array, sums: pa.Array, clip: dict[str, Any], chance: np.random.Generator) -> pa.Array:
-    """The audio structs; durations vary, so that a sum over them has something to add up."""
+    """The audio structs; durations vary, so that their sum is not trivial."""
     count = len(paths)
     frames = chance.integers(SAMPLE_RATE, 30 * SAMPLE_RATE, count)
     values = {"path": paths, "sha256": sums, "frames": pa.array(frames), "duration": pa.array(frames / SAMPLE_RATE)}
@@ -135,7 +135,7 @@ def _audio(paths: pa.Array, sums: pa.Array, clip: dict[str, Any], chance: np.ran
 
 
 def make_store(root: Path, *, rows: int, datasets: int, media: int, batch: int, languages: int) -> Store:
-    """Write the store; its ready sign is `store.duckdb`, written anew at the end."""
+    """Write the store; `store.duckdb`, rewritten at the end, marks it as complete."""
     store = Store.create(root)
     clips = store_clips(store)
     linked = link_media(store, clips, media)
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--datasets", type=int, default=1)
-    parser.add_argument("--media", type=int, help="media paths that the rows name; one a row without")
+    parser.add_argument("--media", type=int, help="media paths that the rows reference; default: one per row")
     parser.add_argument("--batch", type=int, default=100_000, help="rows a commit")
     parser.add_argument("--languages", type=int, default=len(LANGUAGES), help="languages of the rows, English first")
     parser.add_argument("--plain", type=Path, help="write the rows as plain Parquet too")

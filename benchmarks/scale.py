@@ -1,4 +1,4 @@
-"""Many rows: an import whose media is nowhere, the same again, and many tiny clips; does memory stay flat?
+"""Many rows: an import whose media is missing, the same again, and many tiny clips; is memory use constant?
 
 python -m benchmarks.scale [--work DIR] [--rounds N] [--rows 1000000] [--clips 100000]
 """
@@ -17,20 +17,20 @@ from .plenty import NAME
 from .report import Requirement, Section, at_least, at_most, parser, publish, workplace
 from .timing import LIMIT, OURS, PEER, TRIPTYCH, Contestant, Figures, compete, driver, module, run, tell
 
-LIMIT_NAME = "csv, stat and a line each"
+LIMIT_NAME = "csv, stat and one line per row"
 FULL, QUARTER, AGAIN = "import csv, all missing", "import csv, a quarter of it", "import csv again"
-JSONL, SOME = "import jsonl, all missing", "import csv, 1% there"
+JSONL, SOME = "import jsonl, all missing", "import csv, 1% present"
 CLIPS, FEW_CLIPS = "catalog pull, tiny clips", "catalog pull, a quarter of them"
 PRESENT_EVERY = 100
 BYTES_A_ROW = 100
 BYTES_A_CLIP = 1000
 SETTING = (
-    "A table of {rows:,} rows (a path, a text, a speaker) whose media is nowhere: every row must end in the ledger "
-    "with its reason. Again: the same table into the same store, which may write nothing. 1% there: each hundredth row "
-    "has a clip of 25 ms. The limit reads the table, asks for every file and writes a line for each that lacks; "
-    "datasets loads the table into Arrow and filters it, and keeps no word of what it dropped. The clips are {clips:,} "
-    "WAVs of 25 ms in one tar.gz, with all transcripts after all clips, so that every clip has to wait. Whole "
-    "processes; `peak MB` is the point."
+    "A table of {rows:,} rows (a path, a text, a speaker) whose media is missing: every row must end in the event log "
+    "with its reason. Again: the same table into the same store, which must not write anything. 1% present: every "
+    "hundredth row has a clip of 25 ms. The limit reads the table, looks for every file and writes a line for each "
+    "missing one; datasets loads the table into Arrow and filters it, and keeps no record of dropped rows. The clips "
+    "are {clips:,} WAVs of 25 ms in one tar.gz, with all transcripts after all clips, so that every clip has to wait. "
+    "Whole processes; `peak MB` is the main figure."
 )
 
 
@@ -42,13 +42,13 @@ def main() -> int:
     with workplace(options.work) as work:
         _prepare(work, options.rows, options.clips)
         figures = compete(_contestants(work, options.rows, options.clips, not options.no_peers), rounds=options.rounds)
-        _hold_to_their_work(figures, options.rows, options.clips)
+        _check_work(figures, options.rows, options.clips)
         section = Section(
             "scale",
             "many rows, many clips, flat memory",
             SETTING.format(rows=options.rows, clips=options.clips),
             list(figures.values()),
-            [*_requirements(figures, options.rows, options.clips), *_ledger(work, options.rows)],
+            [*_requirements(figures, options.rows, options.clips), *_check_events(work, options.rows)],
             notes=[f"{FULL}: {figures[FULL].median / figures[LIMIT_NAME].median:.1f} times the limit."],
             peers={} if options.no_peers else {"datasets (peer)": version("datasets")},
         )
@@ -118,17 +118,17 @@ def _without(folder: Path) -> Callable[[], None]:
     return lambda: shutil.rmtree(folder, ignore_errors=True)
 
 
-def _hold_to_their_work(figures: dict[str, Figures], rows: int, clips: int) -> None:
-    """Stop where a contestant did not account for every row."""
+def _check_work(figures: dict[str, Figures], rows: int, clips: int) -> None:
+    """Exit if a contestant did not account for every row."""
     wanted = {FULL: (rows, rows), AGAIN: (rows, rows), JSONL: (rows, rows), QUARTER: (rows // 4, rows // 4)}
     wanted[SOME] = (rows, rows - len(range(0, rows, PRESENT_EVERY)))
     for name, (candidates, missing) in wanted.items():
-        account = figures[name].said("account")
+        account = figures[name].output("account")
         if (account["candidates"], account["dropped"].get("missing_media")) != (candidates, missing):
             raise SystemExit(f"{name}: {account}")
     for name, count in ((CLIPS, clips), (FEW_CLIPS, clips // 4)):
-        if figures[name].said("stored") != count:
-            raise SystemExit(f"{name}: {figures[name].runs[-1].said}")
+        if figures[name].output("stored") != count:
+            raise SystemExit(f"{name}: {figures[name].runs[-1].output}")
 
 
 def _requirements(figures: dict[str, Figures], rows: int, clips: int) -> list[Requirement]:
@@ -138,14 +138,14 @@ def _requirements(figures: dict[str, Figures], rows: int, clips: int) -> list[Re
         at_most(f"{FULL}: peak", figures[FULL].peak_mb, 400, " MB"),
         at_most(f"{AGAIN}: peak", figures[AGAIN].peak_mb, 400, " MB"),
         at_most(f"{SOME}: peak", figures[SOME].peak_mb, 400, " MB"),
-        at_most("memory that grows with the table", max(grown, 0), BYTES_A_ROW, " bytes a row"),
-        at_most("memory that grows with the clips that wait", max(waited, 0), BYTES_A_CLIP, " bytes a clip"),
+        at_most("memory that grows with the table", max(grown, 0), BYTES_A_ROW, " bytes per row"),
+        at_most("memory that grows with the clips that wait", max(waited, 0), BYTES_A_CLIP, " bytes per clip"),
         at_least(FULL, rows / figures[FULL].median, 15_000, " rows/s"),
     ]
 
 
-def _ledger(work: Path, rows: int) -> list[Requirement]:
-    """After two imports of one table the ledger has every row once."""
+def _check_events(work: Path, rows: int) -> list[Requirement]:
+    """After two imports of one table, the event log must contain every row once."""
     sql = "select count(*) as events, count(distinct candidate) as candidates from events"
     command = [TRIPTYCH, "query", sql, "--store", str(work / "scale-full"), "--json"]
     [counts] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)

@@ -1,11 +1,11 @@
 """Whole processes, timed from outside: wall clock, processor time and peak memory of a process and all it waited for.
 
-Contestants run in turn, several rounds (A B C, A B C, ...), so that a machine that grows slower or busier in between
-touches all of them alike. What a contestant needs before a run, and what it leaves behind, is made and removed outside
-the measured time. A process that fails ends the benchmark: a figure of failed work is none.
+Contestants run in turn, several rounds (A B C, A B C, ...), so that a machine that becomes slower or busier affects all
+of them alike. Inputs are made before a run and outputs removed after it, outside the measured time. A process that
+fails ends the benchmark: its time would mean nothing.
 
-Peak memory is the largest single process (`ru_maxrss`), not their sum. It counts from what the starting process held,
-so whoever starts the contestants stays small: stores and corpora are made by processes of their own.
+Peak memory is that of the largest single process (`ru_maxrss`), not the sum. It starts from the memory of the parent
+process, so the process that starts the contestants stays small: separate processes make stores and corpora.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Measured:
     Attributes:
         wall, cpu: Seconds; `cpu` is user and system time of the process and of all children it waited for.
         peak_mb: Largest resident set of any one of these processes, in 10^6 bytes.
-        said: The JSON object on the last line of its standard output, where there is one.
+        output: The JSON object on the last line of its standard output, if there is one.
     """
 
     wall: float
     cpu: float
     peak_mb: float
-    said: Mapping[str, Any] = field(default_factory=dict)
+    output: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class Contestant:
     """A command to measure.
 
     Attributes:
-        name: As the report shows it.
+        name: The name in the report.
         role: `LIMIT`, `PEER`, `OURS` or `PART`.
         command: The program and its arguments.
         env: Variables on top of this process's own.
         before, after: Run around every measured run, outside its time.
-        clock: The key of `said` that holds the seconds to report instead of the whole process's.
-        rounds: At most this many rounds; all of them where None.
-        status: The exit status of work that went well.
+        clock: The key of `output` that holds the seconds to report instead of the whole process's.
+        rounds: At most this many rounds; all of them if None.
+        status: The exit status of success.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Figures:
     @property
     def seconds(self) -> list[float]:
         key = self.contestant.clock
-        return [run.wall if key is None else float(run.said[key]) for run in self.runs]
+        return [run.wall if key is None else float(run.output[key]) for run in self.runs]
 
     @property
     def median(self) -> float:
@@ -94,20 +94,20 @@ class Figures:
     def peak_mb(self) -> float:
         return max(run.peak_mb for run in self.runs)
 
-    def said(self, key: str) -> Any:
-        """What the last run said of `key`."""
-        return self.runs[-1].said[key]
+    def output(self, key: str) -> Any:
+        """The value of `key` in the output of the last run."""
+        return self.runs[-1].output[key]
 
 
 class Failed(Exception):
-    """A measured process ended with another status than zero."""
+    """A measured process ended with an unexpected status."""
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, status: int = 0) -> Measured:
     """Run a command to its end and measure it.
 
     Raises:
-        Failed: It ended with another status than `status`; the message ends with what it wrote.
+        Failed: Its exit status was not `status`; the message ends with its output.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
@@ -116,15 +116,15 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, status:
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(wait_status)
         if process.returncode != status:
-            told = f"{_text(out)[-2000:]}{_text(err)[-4000:]}"
-            raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{told}")
-        said = _last_json(_text(out))
+            text = f"{_text(out)[-2000:]}{_text(err)[-4000:]}"
+            raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{text}")
+        output = _last_json(_text(out))
     # Linux counts ru_maxrss in KiB.
-    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, said)
+    return Measured(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, output)
 
 
 def compete(contestants: Sequence[Contestant], *, rounds: int) -> dict[str, Figures]:
-    """Run all contestants in turn, `rounds` times, telling on standard error how it goes."""
+    """Run all contestants in turn, `rounds` times, with progress on standard error."""
     runs: dict[str, list[Measured]] = {each.name: [] for each in contestants}
     for number in range(1, rounds + 1):
         for each in contestants:
@@ -139,7 +139,7 @@ def compete(contestants: Sequence[Contestant], *, rounds: int) -> dict[str, Figu
 
 
 def tell(line: str) -> None:
-    """Progress, on standard error."""
+    """Print progress on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -154,7 +154,7 @@ def module(name: str, *arguments: object) -> list[str]:
 
 
 def prepare(commands: Iterable[Sequence[str]]) -> None:
-    """Run commands whose time is of no interest."""
+    """Run commands without measuring them."""
     for command in commands:
         run(command)
 
@@ -168,9 +168,9 @@ def _last_json(text: str) -> dict[str, Any]:
     lines = text.strip().splitlines()
     for candidate in (lines[-1] if lines else "", text):
         try:
-            said = json.loads(candidate)
+            output = json.loads(candidate)
         except ValueError:
             continue
-        if isinstance(said, dict):
-            return said
+        if isinstance(output, dict):
+            return output
     return {}

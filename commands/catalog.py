@@ -27,33 +27,33 @@ triptych catalog list --panel S1 --task asr
 triptych catalog list --open --language zh
 """
 WIDE_LIST = 140
-"""Columns of a terminal from which on the list of cards is shown with all that its cells hold."""
+"""Width of a terminal, in columns, from which the list of cards is shown with uncut cells."""
 
-app = group("Datasets by name: look, check, pull, fetch.")
+app = group("Datasets by name: list, show, check, pull, fetch.")
 
 
 @takes(ListOptions)
 def list_cards(
     options: ListOptions,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/datasets.md.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/datasets.md.")] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The cards, with what is already in the store."""
+    """List the cards, with the number of samples already in the store."""
     from ..catalog.inventory import list_cards as find_cards
 
     found = find_cards(options, store=store)
-    cards, held = [each.card for each in found], {each.name: each.stored for each in found}
+    cards, stored = [each.card for each in found], {each.name: each.stored for each in found}
     if markdown:
         from ..catalog.docs_page import datasets_page
 
         output.say(datasets_page(cards).rstrip())
         return
-    output.emit([each.document() for each in found], as_json=json, show=lambda: _show_list(cards, held))
+    output.emit([each.document() for each in found], as_json=json, show=lambda: _show_list(cards, stored))
 
 
-def _show_list(cards: list[Card], held: dict[str, int]) -> None:
-    """One line a card, on a terminal of 80 columns too: there, long cells are cut; `show` has all of it."""
+def _show_list(cards: list[Card], stored: dict[str, int]) -> None:
+    """Print one line per card, even on a terminal of 80 columns, where long cells are cut."""
     narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE_LIST
     columns: dict[str, list[Any]] = {
         "name": [card.name for card in cards],
@@ -64,8 +64,8 @@ def _show_list(cards: list[Card], held: dict[str, int]) -> None:
         "licence": [_cut(card.license, 10) if narrow else card.license for card in cards],
         "access": ["gated" if card.is_gated else "open" for card in cards],
     }
-    if any(held.get(card.name) for card in cards):
-        columns["stored"] = [held.get(card.name, 0) for card in cards]
+    if any(stored.get(card.name) for card in cards):
+        columns["stored"] = [stored.get(card.name, 0) for card in cards]
         if narrow:
             del columns["licence"]
     output.table(list(columns), list(zip(*columns.values(), strict=True)))
@@ -84,7 +84,7 @@ def _round(hours: float | None) -> float | int | None:
 
 
 def _languages(card: Card) -> str:
-    """The languages of a card, the first few of many."""
+    """The languages of a card; only the first few if there are many."""
     spoken = _spoken(card)
     return ", ".join(spoken[:6]) + (f" and {len(spoken) - 6} more" if len(spoken) > 6 else "")
 
@@ -95,13 +95,13 @@ def _spoken(card: Card) -> list[str]:
 
 def show(
     name: Annotated[str, typer.Argument(help="A card's name.", autocompletion=completion.cards)],
-    samples: Annotated[int, typer.Option(min=1, help="What a pull of this many would cost.")] = 1000,
+    samples: Annotated[int, typer.Option(min=1, help="Estimate the cost of a pull of this many samples.")] = 1000,
     config: Annotated[list[str] | None, typer.Option(help="Configurations; default: the card's default ones.")] = None,
     cards: CardsOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """One card: size, licence, gate, sources, splits, pitfalls, and what a pull would cost."""
+    """Show one card: size, licence, gate, sources, splits, pitfalls, and the cost of a pull."""
     from .. import catalog
 
     found = catalog.show(name, samples=samples, config=listed(config), cards=cards or (), store=store)
@@ -109,7 +109,7 @@ def show(
 
 
 def _show(found: ShownCard) -> None:
-    card, held, configs = found.card, found.stored, found.configs
+    card, stored, configs = found.card, found.stored, found.configs
     output.say(f"{card.name}: {card.title}")
     roles = {role: [split for split, of in card.splits.items() if of == role] for role in card.splits.values()}
     facts = {
@@ -125,8 +125,8 @@ def _show(found: ShownCard) -> None:
         "layout": card.layout,
         "homepage": card.homepage,
         "citation": card.citation,
-        "stored": f"{held:,} samples",
-        "alive": _said_alive(found.alive),
+        "stored": f"{stored:,} samples",
+        "alive": _alive_text(found.alive),
     }
     for key, value in facts.items():
         if value:
@@ -148,14 +148,14 @@ def _show(found: ShownCard) -> None:
 def _scale(card: Card) -> str:
     scale = card.scale
     numbers = ((scale.hours, "hours"), (scale.samples, "samples"), (scale.speakers, "speakers"))
-    said = [f"{value:,.10g} {unit}" for value, unit in numbers if value is not None]
-    return ", ".join([*said, output.size(scale.bytes)] if scale.bytes is not None else said)
+    parts = [f"{value:,.10g} {unit}" for value, unit in numbers if value is not None]
+    return ", ".join([*parts, output.size(scale.bytes)] if scale.bytes is not None else parts)
 
 
 def _gate(card: Card) -> str:
     gates = {gate.where: gate.accept for gate in map(card.gate_of, card.sources) if gate is not None}
-    said = "; ".join(f"{accept} ({where})" for where, accept in gates.items())
-    return f"{said}; another source is open" if gates and not card.is_gated else said or "open"
+    terms = "; ".join(f"{accept} ({where})" for where, accept in gates.items())
+    return f"{terms}; another source is open" if gates and not card.is_gated else terms or "open"
 
 
 def _configs(card: Card) -> str:
@@ -164,35 +164,35 @@ def _configs(card: Card) -> str:
 
 
 def _cost(cost: Estimate) -> str:
-    size = f"about {output.size(cost.bytes)}" if cost.bytes else "bytes not known"
-    asked = "a request for each clip" if cost.requests is None else f"{cost.requests:,} requests"
+    size = f"about {output.size(cost.bytes)}" if cost.bytes else "size unknown"
+    requests = "one request per clip" if cost.requests is None else f"{cost.requests:,} requests"
     return ", ".join([
-        size + (" (by its hours)" if cost.rough else ""),
-        "1 request" if cost.requests == 1 else asked,
-        f"{cost.hours:,.1f} hours" if cost.hours is not None else "hours not known",
+        size + (" (estimated from its hours)" if cost.rough else ""),
+        "1 request" if cost.requests == 1 else requests,
+        f"{cost.hours:,.1f} hours" if cost.hours is not None else "hours unknown",
     ])  # fmt: skip
 
 
-def _said_alive(alive: dict[str, Any] | None) -> str | None:
+def _alive_text(alive: dict[str, Any] | None) -> str | None:
     if not alive or alive["share"] is None:
         return None
     failed = ", ".join(f"{count:,} {reason}" for reason, count in alive["failed"].items())
-    return f"{alive['share']:.1%} of {alive['stored'] + alive['gone']:,} whose fate is known; {failed}"
+    return f"{alive['share']:.1%} of {alive['stored'] + alive['gone']:,} clips with a known outcome; {failed}"
 
 
 def _how(card: Card, configs: tuple[str, ...]) -> list[str]:
-    """What to type to have it: a command that works as it stands, after what must be accepted before."""
+    """The command that pulls the dataset, ready to run, after any terms that must be accepted first."""
     from ..catalog.pull.batch import open_source
 
     command = f"triptych catalog pull {card.name}"
     source, _ = open_source(card)
-    said: list[str] = []
+    lines: list[str] = []
     if source is None:
         source = next((each for each in card.sources if each.hub is not None), None)
         gate = card.gate_of(source) if source is not None else None
         if source is None or gate is None:
             return [f"pull: {command} --from PATH"]
-        said = [f"first: accept {gate.accept} at {gate.where}; then: hf auth login"]
+        lines = [f"first: accept {gate.accept} at {gate.where}; then: hf auth login"]
     if source is not card.sources[0]:
         command += (
             f" --source {source.kind}:{source.place}"
@@ -202,7 +202,7 @@ def _how(card: Card, configs: tuple[str, ...]) -> list[str]:
     if card.configs and not configs:
         of_source = source.configs
         command += f" --config {next(name for name in card.configs if of_source is None or name in of_source)}"
-    return [*said, f"pull: {command} --samples 100"]
+    return [*lines, f"pull: {command} --samples 100"]
 
 
 def _is_one_of_several(source: SourceCard, card: Card) -> bool:
@@ -214,7 +214,7 @@ def lint(
     cards: CardsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check cards against the card model; exit 1 if any has a problem."""
+    """Validate cards against the card model; exit 1 if any has a problem."""
     from ..catalog.registry import lint as lint_cards
 
     found = lint_cards(paths or [], extra=cards or ())
@@ -236,7 +236,7 @@ def root(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Datasets by name: look, check, pull, fetch."""
+    """Datasets by name: list, show, check, pull, fetch."""
     output.set_level(quiet=quiet, verbose=verbose)
 
 

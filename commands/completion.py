@@ -1,4 +1,4 @@
-"""What a shell completes: names of cards, views, formats, datasets and exports; nothing is opened for it."""
+"""Shell completion: names of cards, views, formats, datasets and exports, without opening the store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cards(incomplete: str) -> list[str]:
-    """Names of cards, those of the user's own folder too."""
+    """Names of cards, including those in the user's own folder."""
     from ..catalog.registry import card_paths
 
     return _starting(incomplete, card_paths())
@@ -36,13 +36,13 @@ def convert_formats(incomplete: str) -> list[str]:
 
 
 def datasets(incomplete: str) -> list[str]:
-    """Datasets of the store that a command would use here."""
+    """Datasets of the store that a command would use in this folder."""
     folders = (_store() / "samples").glob("dataset=*")
     return _starting(incomplete, sorted(folder.name.partition("=")[2] for folder in folders))
 
 
 def exports(incomplete: str) -> list[str]:
-    """Exports of that store, with their versions once a name is there."""
+    """Exports of that store; their versions once a name is complete."""
     names = sorted(folder.name for folder in (_store() / "exports").glob("[!.]*") if folder.is_dir())
     if "@" not in incomplete:
         return _starting(incomplete, names)

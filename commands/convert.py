@@ -26,7 +26,7 @@ _INSTEAD = {
     "validate-msswift": "triptych validate-file msswift FILE",
     "qa-msswift": "triptych convert qa IN OUT",
 }
-"""Words of the scripts that came before -> what to type."""
+"""Commands of the earlier scripts -> their replacement."""
 
 
 @takes(ConvertOptions)
@@ -35,15 +35,15 @@ def convert(
     format: Annotated[
         str,
         typer.Argument(
-            help="What the input is: a format that import reads, or one of merge and split.",
+            help="The input format: one that import reads, or merge or split.",
             autocompletion=completion.convert_formats,
         ),
     ],
     paths: Annotated[list[Path], typer.Argument(help="IN... OUT; all are inputs where --out is given.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write; of split, the folder.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write; for split, the folder.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """A file in another format: tables and folders to unified, unified and QA to msswift; or files merged, or split."""
+    """Convert files: tables and folders to unified, unified and QA to msswift; or merge or split files."""
     from ..api import convert_with
 
     ins, target = _in_and_out(format, paths, out)
@@ -55,11 +55,11 @@ def convert(
 
 def _in_and_out(format: str, paths: list[Path], out: Path | None) -> tuple[list[Path], Path]:
     if format in _INSTEAD:
-        raise UsageError(f"convert knows no {format!r}.", hint=_INSTEAD[format])
+        raise UsageError(f"convert has no format {format!r}.", hint=_INSTEAD[format])
     if out is not None:
         return paths, out
     if len(paths) < 2:
-        raise UsageError(f"convert {format} takes inputs and an output.", hint=f"triptych convert {format} IN OUT")
+        raise UsageError(f"convert {format} needs inputs and an output.", hint=f"triptych convert {format} IN OUT")
     return paths[:-1], paths[-1]
 
 

@@ -49,7 +49,7 @@ def import_(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Your own data, without a card: a table of paths and texts, or a folder of media."""
+    """Import your own data without a card: a table of paths and texts, or a folder of media."""
     from ..api import import_with
 
     with output.progress(f"import {options.name}", total=None, unit="rows") as tell:
@@ -68,7 +68,7 @@ def _show_import(result: ImportResult) -> None:
     for line in result.notes:
         output.say(f"  - {line}")
     if account.dropped.get("id_conflict"):
-        output.say("  rows that changed since were left as they are; to take them: --on-conflict update")
+        output.say("  rows that have changed since were left as they are; to update them: --on-conflict update")
     if account.rejected:
         where = f"dataset = '{result.dataset}' and stage = 'import'"
         output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
@@ -78,8 +78,8 @@ def validate(
     datasets: Annotated[
         list[str] | None, typer.Argument(help="Datasets; default: all.", autocompletion=completion.datasets)
     ] = None,
-    rules: Annotated[Path | None, typer.Option(help="A file of your own levels and thresholds.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page about it into this folder.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="A file with your own levels and thresholds.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report into this folder.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: the number of cores.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -116,17 +116,17 @@ def _show_validation(results: list[DatasetResult]) -> None:
         output.say()
         output.table(["dataset", "reason", "level", "samples"], reasons)
     if any(result.rejected for result in results):
-        output.say("\nrejected samples stay in the store and reach no export; see one: triptych explain ID")
+        output.say("\nrejected samples stay in the store but are not exported; show one: triptych explain ID")
         output.say("list them: triptych query \"select id, reasons from verdicts where verdict = 'reject'\"")
 
 
 def validate_file(
     format: Annotated[str, typer.Argument(help="unified or msswift.")],
     file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet.")],
-    task: Annotated[str | None, typer.Option(help="sft or grpo; default: told from the rows.")] = None,
+    task: Annotated[str | None, typer.Option(help="sft or grpo; default: detected from the rows.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Check an export or a hand-made file by its consumer's rules; exit 1 if the consumer would lose a row."""
+    """Check an export or a hand-made file against its consumer's rules; exit 1 if the consumer would lose a row."""
     from ..api import validate_file as validate_data_file
 
     summary = validate_data_file(format, file, task=task)
@@ -153,18 +153,20 @@ def annotate(
     id: Annotated[str | None, typer.Argument(help="A sample's id.")] = None,
     key: Annotated[str | None, typer.Argument(help="text, assigned_split, words, or a key of your own.")] = None,
     value: Annotated[str | None, typer.Argument(help="The value; lists and alignments as JSON.")] = None,
-    from_file: Annotated[Path | None, typer.Option("--from", help="A CSV with the columns id, key, value.")] = None,
-    producer: Annotated[str | None, typer.Option(help="Who says so; default: you.")] = None,
+    from_file: Annotated[
+        Path | None, typer.Option("--from", help="A CSV file with the columns id, key, value.")
+    ] = None,
+    producer: Annotated[str | None, typer.Option(help="Who made the annotation; default: you.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """A later fact about a sample: a corrected text, a split, a review. What the corpus said stays."""
+    """Annotate a sample: a corrected text, a split, a review. The original values are kept."""
     from ..api import annotate as annotate_store
 
     if (from_file is None) == (id is None):
-        raise UsageError("annotate takes ID KEY VALUE, or --from FILE.csv.")
+        raise UsageError("annotate needs ID KEY VALUE, or --from FILE.csv.")
     if from_file is None and (key is None or value is None):
-        raise UsageError("annotate takes ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
+        raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
     count = annotate_store(from_file or str(id), key, value, store=store, producer=producer)
     output.emit({"annotations": count}, as_json=json, show=lambda: output.say(f"{count:,} annotations written"))
 
@@ -174,7 +176,7 @@ def explain(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Where one sample came from and what became of it."""
+    """Show where a sample came from and what happened to it."""
     from ..api import explain as explain_sample
 
     life = explain_sample(id, store=store)
@@ -210,7 +212,7 @@ def query(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """DuckDB over the store."""
+    """Query the store with SQL (DuckDB)."""
     from ..api import query as query_store
 
     form = "json" if json else format
@@ -218,7 +220,7 @@ def query(
         raise UsageError(f"--format takes table, csv, json or parquet, not {format!r}.")
     if form == "parquet" and sys.stdout.isatty():
         raise UsageError(
-            "Parquet is binary: send it to a file.", hint="triptych query ... --format parquet > out.parquet"
+            "Parquet is binary: redirect it to a file.", hint="triptych query ... --format parquet > out.parquet"
         )
     _write_result(query_store(sql, store=store, at=at), form)
 
@@ -244,7 +246,7 @@ def _write_result(result: pa.Table, form: str) -> None:
 def _write_csv(result: pa.Table) -> None:
     import csv
 
-    # In a file CSV is data and stays as it is; a terminal would obey it.
+    # In a file, CSV is data and is written unchanged; a terminal would interpret control characters.
     shown = output.printable if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(result.column_names)

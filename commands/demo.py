@@ -1,4 +1,4 @@
-"""`triptych demo`: the whole main job on the synthetic datasets, with no network and no service."""
+"""`triptych demo`: the whole workflow on the synthetic datasets, without a network or a service."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SQL = (
 
 def demo(
     samples: Annotated[int, typer.Option(min=1, help="Samples of each dataset.")] = 12,
-    store: Annotated[Path | None, typer.Option("--store", help="./demo-store by default.")] = None,
+    store: Annotated[Path | None, typer.Option("--store", help="The store; default: ./demo-store.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """The whole main job on made-up speech and video: pull, validate, export, query."""
+    """Run the whole workflow on synthetic speech and video: pull, validate, export, query."""
     from .. import api
 
     place = (store or DEMO_STORE).absolute()
@@ -54,10 +54,10 @@ def demo(
         "exports": {export.version.reference: export.version.data for export in exports},
         "query": rows.to_pylist(),
     }
-    output.emit(document, as_json=json, show=lambda: _close(place, exports, rows))
+    output.emit(document, as_json=json, show=lambda: _show_end(place, exports, rows))
 
 
-def _close(place: Path, exports: list[Any], rows: Any) -> None:
+def _show_end(place: Path, exports: list[Any], rows: Any) -> None:
     output.say()
     output.table(rows.column_names, [list(row.values()) for row in rows.to_pylist()])
     output.say(f"\nEverything is in {place}:")
@@ -65,7 +65,7 @@ def _close(place: Path, exports: list[Any], rows: Any) -> None:
         output.say(f"  {result.version.data}")
     output.say(f"  {place / 'store.duckdb'}  (for the plain duckdb client)")
     flag = f" --store {place}"
-    triptych, catalog = _typed("triptych"), _typed("catalog")
+    triptych, catalog = _command_path("triptych"), _command_path("catalog")
     output.say("\nWhat to type next:")
     output.say(f"  head -n 1 {exports[2].version.data}")
     output.say(f'  {triptych} query "select id, text from samples limit 5"{flag}')
@@ -74,8 +74,8 @@ def _close(place: Path, exports: list[Any], rows: Any) -> None:
     output.say(f"  {catalog} pull librispeech --samples 100    # real speech, from the network")
 
 
-def _typed(command: str) -> str:
-    """The command as it can be typed here: by name where the shell finds it, else by its path."""
+def _command_path(command: str) -> str:
+    """The command as it can be typed here: its name if the shell finds it, else its path."""
     if shutil.which(command):
         return command
     beside = Path(sys.executable).with_name(command)

@@ -30,7 +30,7 @@ triptych export msswift --task grpo --where "language = 'en'" --name english
 ReferenceArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME[@vN]", help="An export; without @vN its latest version.", autocompletion=completion.exports
+        metavar="NAME[@vN]", help="An export; default: its latest version.", autocompletion=completion.exports
     ),
 ]
 
@@ -41,13 +41,13 @@ def export(
     view: Annotated[
         str,
         typer.Argument(
-            help="unified, msswift, or the file of your own view: ./my_view.sql.", autocompletion=completion.views
+            help="unified, msswift, or the path of your own view: ./my_view.sql.", autocompletion=completion.views
         ),
     ],
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Publish one version of a view; the same request again returns the same version."""
+    """Publish a version of a view; an identical request returns the same version."""
     from ..api import export_with
 
     result = export_with(view, store, options)
@@ -82,7 +82,7 @@ def _show_result(result: ExportResult) -> None:
 
 
 def list_(store: StoreOption = None, json: JsonOption = False) -> None:
-    """Every version of every export."""
+    """List every version of every export."""
     document = [_row(version) for version in exports.list(store=store)]
     rows = [list(row.values()) for row in document]
     columns = ["export", "rows", "datasets", "created", "note", "withdrawn"]
@@ -102,7 +102,7 @@ def _row(version: Version) -> dict[str, Any]:
 
 
 def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
-    """The manifest of one version."""
+    """Show the manifest of one version."""
     version = exports.show(reference, store=store)
 
     def show_manifest() -> None:
@@ -114,7 +114,7 @@ def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOpti
 
 
 def path(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
-    """One line: the path of data.jsonl, for scripts."""
+    """Print the path of data.jsonl on one line, for scripts."""
     data = exports.path(reference, store=store)
     output.emit({"path": data}, as_json=json, show=lambda: output.say(str(data)))
 
@@ -127,13 +127,13 @@ def verify(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Whether files and media are what was published; exit 4 if not."""
+    """Check that files and media are unchanged since publishing; exit 4 if not."""
     found = exports.verify(references or (), store=store)
 
     def show_problems() -> None:
         for reference, problems in found.items():
-            fine = "ok" if problems else _state(reference, store)
-            output.say(f"{reference}: {f'{len(problems)} problems' if problems else fine}")
+            state = f"{len(problems)} problems" if problems else _state(reference, store)
+            output.say(f"{reference}: {state}")
             for problem in problems[:20]:
                 output.say(f"  {problem}")
 
@@ -147,12 +147,14 @@ def _state(reference: str, store: Path | None) -> str:
 
 
 def diff(
-    old: Annotated[str, typer.Argument(metavar="A", help="NAME[@vN]; alone it is compared with the version before.")],
+    old: Annotated[
+        str, typer.Argument(metavar="A", help="NAME[@vN]; if B is not given, compared with the version before.")
+    ],
     new: Annotated[str | None, typer.Argument(metavar="B")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Rows that came, went or changed from A to B; exit 1 if there are any."""
+    """Show the rows added, removed or changed from A to B; exit 1 if there are any."""
     first, second, found = exports.diff(old, new, store=store)
     output.emit(found, as_json=json, show=lambda: _show_difference(first, second, found))
     if found.added or found.removed or found.changed:
@@ -176,18 +178,18 @@ def which(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The export that a copied file came from, by its content."""
+    """Find the export that a copied file came from, by its content."""
     found = [version.reference for version in exports.which(file, store=store)]
     output.emit(found, as_json=json, show=lambda: output.say("\n".join(found)))
 
 
 def relocate(
     reference: ReferenceArgument,
-    media_root: Annotated[str, typer.Option(help="Absolute path that media paths shall start with.")],
+    media_root: Annotated[str, typer.Option(help="Absolute path that media paths will start with.")],
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The same version for another media root, written beside it."""
+    """Write the same version for another media root beside it."""
     version = exports.relocate(reference, media_root, store=store)
     document = {"export": version.reference, "path": version.path}
     output.emit(document, as_json=json, show=lambda: output.say(f"{version.reference}\n  {version.data}"))
@@ -196,16 +198,16 @@ def relocate(
 def pack(
     reference: ReferenceArgument,
     to: Annotated[Path, typer.Option(help="A new folder.")],
-    media_root: Annotated[str | None, typer.Option(help="Where the folder will lie in the end.")] = None,
+    media_root: Annotated[str | None, typer.Option(help="The final location of the folder; default: --to.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Copy a version with just the media it names."""
+    """Copy a version with only the media it references."""
     manifest = exports.pack(reference, to, media_root=media_root, store=store)
     media = manifest["media"]
     document = {"to": to, "media": media, "rows": manifest["rows"]}
-    said = f"{to}: {manifest['rows']:,} rows, {media['files']:,} media files, {output.size(media['bytes'])}"
-    output.emit(document, as_json=json, show=lambda: output.say(said))
+    summary = f"{to}: {manifest['rows']:,} rows, {media['files']:,} media files, {output.size(media['bytes'])}"
+    output.emit(document, as_json=json, show=lambda: output.say(summary))
 
 
 add(app, "list", list_)

@@ -1,6 +1,6 @@
-"""How `--help` looks: summaries whole, options and commands under headings, examples as they are typed.
+"""The layout of `--help`: uncut summaries, options and commands under headings, examples as they are typed.
 
-Typer shows headings only through Rich, which takes longer to load than most commands to run; these are plain text.
+Typer shows headings only through Rich, which takes longer to load than most commands take to run; these are plain text.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typer.core import TyperCommand, TyperGroup
 
 from . import output
 
-ANYWHERE = "Everywhere"
+EVERY_COMMAND = "Every command"
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress and no notes; only errors.", rich_help_panel=ANYWHERE)
+    bool, typer.Option("--quiet", "-q", help="Show errors only, no progress or notes.", rich_help_panel=EVERY_COMMAND)
 ]
 VerboseOption = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="Log what is done; errors with their traceback.", rich_help_panel=ANYWHERE),
+    typer.Option("--verbose", "-v", help="Log every step; show tracebacks of errors.", rich_help_panel=EVERY_COMMAND),
 ]
 
 
 class Command(TyperCommand):
-    """A command whose options stand under their headings."""
+    """A command whose help lists options under headings."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self, ctx, formatter)
@@ -38,7 +38,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group whose commands stand under their headings, each with its whole summary."""
+    """A group whose help lists commands under headings, each with its uncut summary."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
@@ -65,22 +65,22 @@ def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record is not None:
-            own = "Arguments" if parameter.param_type_name == "argument" else ANYWHERE
+            own = "Arguments" if parameter.param_type_name == "argument" else EVERY_COMMAND
             heading = getattr(parameter, "rich_help_panel", None) or own
             sections.setdefault(heading, []).append(record)
-    for heading in sorted(sections, key=lambda each: (each != "Arguments", each == ANYWHERE)):
+    for heading in sorted(sections, key=lambda each: (each != "Arguments", each == EVERY_COMMAND)):
         with formatter.section(heading):
             formatter.write_dl(sections[heading])
 
 
 def _write_examples(command: Any, formatter: Any) -> None:
-    """Lines as they are: they are typed, and so never wrapped."""
+    """Write the examples unwrapped, so that they can be copied."""
     if command.epilog:
         formatter.write("\nExamples:\n" + "".join(f"  {line}\n" for line in command.epilog.strip().splitlines()))
 
 
 def group(help: str, *, completion: bool = False) -> typer.Typer:
-    """An app, or a group of commands, that looks like the others; `completion` has a shell's completion installed."""
+    """Create an app or a group of commands with our layout; `completion` adds options to install shell completion."""
     return typer.Typer(
         cls=Group,
         no_args_is_help=True,
@@ -95,7 +95,7 @@ def group(help: str, *, completion: bool = False) -> typer.Typer:
 def add(
     app: typer.Typer, name: str, function: Callable[..., None], *, heading: str = "Commands", examples: str = ""
 ) -> None:
-    """Add a command, with the options that every command has."""
+    """Add a command, together with the options that every command has."""
     app.command(name, cls=Command, rich_help_panel=heading, epilog=examples or None)(_with_levels(function))
 
 

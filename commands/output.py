@@ -1,6 +1,6 @@
-"""What commands print: one JSON document or readable tables on stdout, progress and logs on stderr.
+"""Output of commands: one JSON document or readable tables on stdout, progress and logs on stderr.
 
-Text from data never reaches a terminal raw: control characters are shown as escapes.
+Text from data never reaches a terminal raw: control characters are escaped.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ..errors import TriptychError
 
 RIGHT_ALIGNED = (int, float, Decimal)
 WIDE = 200
-"""Columns to assume where the output is no terminal, so that ids are not cut."""
+"""Width in columns to assume if the output is not a terminal, so that ids are not cut."""
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""DEL, C1 controls, line separators, what turns the direction of text around, unpaired surrogates."""
+"""DEL, C1 controls, line separators, bidirectional controls, unpaired surrogates."""
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: dataclasses, paths, times, counters and tuples included."""
+    """Convert a value to what JSON can represent, including dataclasses, paths, times, counters and tuples."""
     if is_dataclass(value) and not isinstance(value, type):
-        # Not `asdict`, which counts the pairs of a Counter.
+        # Not `asdict`, which rebuilds a Counter from its pairs and so counts the pairs.
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {" ".join(key) if isinstance(key, tuple) else str(key): plain(item) for key, item in value.items()}
@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
 
 
 def emit(document: Any, *, as_json: bool, show: Callable[[], None]) -> None:
-    """Print the one JSON document, or let `show` print for people."""
+    """Print the JSON document, or call `show` for readable output."""
     if as_json:
         _write_json(document)
     else:
@@ -55,7 +55,7 @@ def emit(document: Any, *, as_json: bool, show: Callable[[], None]) -> None:
 
 
 def _write_json(document: Any) -> None:
-    """JSON that a terminal can be shown: what is not printable is an escape there too."""
+    """Print JSON that is safe for a terminal: unprintable characters are escaped."""
     text = json.dumps(plain(document), ensure_ascii=False, indent=2)
     sys.stdout.write(_UNPRINTABLE.sub(_escape, text) + "\n")
 
@@ -65,18 +65,18 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def say(text: str = "") -> None:
-    """A line for people on stdout."""
+    """Print a line on stdout."""
     sys.stdout.write(printable(text) + "\n")
 
 
 def note(text: str) -> None:
-    """A line on stderr: progress, warnings."""
+    """Print a line on stderr (progress, warnings), unless `--quiet` is given."""
     if not _quiet:
         fault(text)
 
 
 def fault(text: str) -> None:
-    """A line on stderr that is shown also where everything else is silenced: an error."""
+    """Print a line on stderr even with `--quiet`: an error."""
     sys.stderr.write(printable(text) + "\n")
 
 
@@ -84,7 +84,7 @@ _quiet = False
 
 
 def set_level(*, quiet: bool = False, verbose: bool = False) -> None:
-    """What is told beside results and errors: nothing, or also what is done; neither leaves it as it is."""
+    """Set how much is shown besides results and errors; with neither argument, leave the level unchanged."""
     global _quiet
     log = logging.getLogger("triptych")
     if quiet:
@@ -98,14 +98,14 @@ def set_level(*, quiet: bool = False, verbose: bool = False) -> None:
 
 
 def printable(text: str) -> str:
-    """Text with control characters as escapes; line breaks stay."""
+    """Escape control characters in a text, except line breaks."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """A table on stdout, as wide as the terminal, or as wide as it must be where there is none."""
+    """Print a table on stdout, as wide as the terminal, or as wide as needed if there is no terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -119,7 +119,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str |
         grid.add_row(*(Text(printable(cell(value))) for value in row))
     on_terminal = sys.stdout.isatty()
     width = None if on_terminal else max(WIDE, _needed(columns, rows))
-    # Not printed by Rich itself: where the reader of a pipe has gone it ends the process with a failure.
+    # Not printed by Rich itself, which exits with a failure if the reader of a pipe has gone.
     text = io.StringIO()
     Console(file=text, width=width, force_terminal=on_terminal, highlight=False).print(grid)
     sys.stdout.write(text.getvalue())
@@ -131,7 +131,7 @@ def _needed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
 
 
 def cell(value: Any) -> str:
-    """A value as a table shows it."""
+    """Format a value for a table."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -148,7 +148,7 @@ def cell(value: Any) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes for people."""
+    """Format a number of bytes, such as `1.5 GB`."""
     if count is None:
         return "unknown"
     amount = float(count)
@@ -160,7 +160,7 @@ def size(count: int | None) -> str:
 
 
 def report_error(error: TriptychError, *, as_json: bool) -> None:
-    """An error for people on stderr, or as the one JSON document on stdout."""
+    """Print an error on stderr, or as the JSON document on stdout."""
     if as_json:
         document = {"error": {"type": type(error).__name__, "message": error.message, "hint": error.hint}}
         _write_json(document)
@@ -170,18 +170,18 @@ def report_error(error: TriptychError, *, as_json: bool) -> None:
         fault(f"  next: {error.hint}")
 
 
-def _tell_nobody(done: int, of: int | None) -> None:
-    """Progress where nobody watches."""
+def _ignore_progress(done: int, of: int | None) -> None:
+    """Ignore progress, if there is no terminal."""
 
 
 @contextmanager
 def progress(description: str, *, total: int | None, unit: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A progress bar with rate and time left on a terminal; nothing elsewhere.
+    """Show a progress bar with rate and time left on a terminal; nothing elsewhere.
 
-    Yields a function that is told the amount done so far and, where it becomes known, the total.
+    Yields a function to call with the amount done so far and the total, or None if the total is unknown.
     """
     if _quiet or not sys.stderr.isatty():
-        yield _tell_nobody
+        yield _ignore_progress
         return
     from rich.console import Console
     from rich.progress import (

@@ -1,4 +1,4 @@
-"""Parameters of commands: those that many share, and those that a model of options makes."""
+"""Parameters of commands: shared ones, and those generated from a model of options."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def _show_version(value: bool) -> None:
 VersionOption = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 CardsOption = Annotated[
     list[Path] | None,
-    typer.Option("--cards", metavar="DIR", help="A folder of your own cards; they go before the others."),
+    typer.Option("--cards", metavar="DIR", help="A folder of your own cards; they take precedence over the others."),
 ]
 
 
 def takes(model: type[Options], *, only: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A command that takes the options of a model: they stand in place of its parameter `options`.
+    """Decorate a command so that the options of a model replace its parameter `options`.
 
     Args:
-        only: The names of those that it takes; all of them by default.
+        only: Names of the options to take; default: all.
     """
     taken = [each for each in parameters(model) if not only or each.name in only]
 
@@ -65,19 +65,19 @@ def takes(model: type[Options], *, only: tuple[str, ...] = ()) -> Callable[[Call
 
 
 def _parameter(option: Parameter) -> inspect.Parameter:
-    """An option as Typer reads it."""
+    """Convert an option to a parameter that Typer understands."""
     several = option.item is not None or option.is_mapping
     kind = _typer_kind(option)
     if not option.required and (option.default is None or several):
         kind = kind | None
-    said = option.option.help
-    if option.option.choices:
-        said = f"{said.removesuffix('.')} ({' or '.join(option.option.choices)})." if not _names_all(option) else said
+    text = option.option.help
+    if option.option.choices and not _names_all(option):
+        text = f"{text.removesuffix('.')} ({' or '.join(option.option.choices)})."
     annotation: Any = Annotated[
         kind,
         typer.Option(
             *option.flags,
-            help=said,
+            help=text,
             envvar=option.option.env,
             metavar=None if option.kind is bool else option.metavar,
             rich_help_panel=option.option.group or None,
@@ -89,7 +89,7 @@ def _parameter(option: Parameter) -> inspect.Parameter:
 
 
 def _typer_kind(option: Parameter) -> Any:
-    """The type that Typer converts to; of a path or URL it is text."""
+    """The type that Typer converts to; text for a path or URL."""
     if option.is_mapping:
         return list[str]
     if option.item is not None:
@@ -106,7 +106,7 @@ def _typed(option: Parameter, value: Any) -> Any:
 
 
 def pairs(values: list[str] | None, *, option: str) -> dict[str, str]:
-    """`["a=b"]` as a mapping; the value may hold further equal signs."""
+    """Parse `["a=b"]` into a mapping; the value may contain further equal signs."""
     found: dict[str, str] = {}
     for value in values or []:
         key, equals, rest = value.partition("=")
@@ -119,5 +119,5 @@ def pairs(values: list[str] | None, *, option: str) -> dict[str, str]:
 
 
 def listed(values: list[str] | None) -> tuple[str, ...]:
-    """Values of a repeatable option, each of which may hold several, separated by commas."""
+    """Split the values of a repeatable option, each of which may contain several, separated by commas."""
     return split_commas(values or ())

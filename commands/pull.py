@@ -1,4 +1,4 @@
-"""`catalog pull` and `catalog fetch`: from hosts to a store, and from hosts to a mirror."""
+"""`catalog pull` and `catalog fetch`: from hosts to a store or to a mirror."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from ..catalog.pull.plan import PullPlan
     from ..catalog.pull.pull import PullResult
 
-INSTEAD = "In place of names"
-
+INSTEAD = "Instead of names"
 
 PULL_EXAMPLES = """
 triptych catalog pull librispeech --samples 1000
@@ -46,15 +45,15 @@ def pull(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="A named set: calibration; --samples is for each panel.", rich_help_panel=INSTEAD),
+        typer.Option(help="A named set: calibration; --samples applies to each panel.", rich_help_panel=INSTEAD),
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be read, and stop.", show_default=False)] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show what would be read, and stop.", show_default=False)] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Raw files to samples in the store; again with more --samples it grows, again with the same it does nothing."""
+    """Pull samples into the store; a second pull with more --samples adds to them, an identical one does nothing."""
     if (options.evaluation is not None or options.list_file is not None) and (len(names or []) != 1 or dry_run):
-        raise UsageError("--list is for the pull of one dataset, without --dry-run.")
+        raise UsageError("--list needs exactly one dataset, and no --dry-run.")
     from ..catalog.pull.batch import choose_items
 
     items, skipped = choose_items(names or (), options, panel=panel, modality=modality, preset=preset)
@@ -82,11 +81,11 @@ def _pull_several(
     done = pull_items(items, skipped, lambda item: _pull_one(item, options, store), tell)
     failed = [{"dataset": name, "error": error.message, "exit": error.exit_code} for name, error in done.failed.items()]
     document = {"pulled": done.pulled, "failed": failed, "passed_over": skipped}
-    asked = {item.name: item.samples for item in items}
+    requested = {item.name: item.samples for item in items}
 
     def show() -> None:
         for result in done.pulled:
-            _show_result(result, asked[result.dataset])
+            _show_result(result, requested[result.dataset])
         more = f"; {len(failed)} failed" if failed else ""
         output.say(f"{len(done.pulled)} of {len(items)} datasets pulled{more}")
 
@@ -100,7 +99,7 @@ def _pull_one(item: PullItem, options: PullOptions, store: Path | None) -> PullR
     from ..api import pull_with
 
     chosen = item.options(options)
-    unit = "samples" if item.samples or _is_of_clips(item.name, chosen) else "bytes"
+    unit = "samples" if item.samples or _counts_clips(item.name, chosen) else "bytes"
     with output.progress(f"pull {item.name}", total=item.samples, unit=unit) as tell:
 
         def on_samples(stored: int, tried: int) -> None:
@@ -114,13 +113,13 @@ def _pull_one(item: PullItem, options: PullOptions, store: Path | None) -> PullR
         return pull_with(item.name, store, chosen.changed(on_samples=on_samples, on_bytes=on_bytes))
 
 
-def _is_of_clips(name: str, options: PullOptions) -> bool:
-    """Whether a table's clips are counted, rather than the bytes of a file."""
+def _counts_clips(name: str, options: PullOptions) -> bool:
+    """Whether progress counts the clips of a table rather than the bytes of a file."""
     from ..catalog.registry import get_card
     from ..catalog.schema.source import REMOTE_KINDS
 
-    asked = options.source
-    kind = asked.partition(":")[0] if asked else get_card(name, extra=options.cards).sources[0].kind
+    source = options.source
+    kind = source.partition(":")[0] if source else get_card(name, extra=options.cards).sources[0].kind
     return kind in REMOTE_KINDS and options.from_path is None
 
 
@@ -131,10 +130,10 @@ def _show_result(result: PullResult, samples: int | None) -> None:
         return
     account = result.account
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
-    said = f"{account.kept:,} stored of {account.candidates:,} tried" + (f": {dropped}" if dropped else "")
-    output.say(f"{result.dataset}: {said}; {result.stored:,} in the store (source: {result.source})")
+    outcome = f"{account.kept:,} stored of {account.candidates:,} tried" + (f": {dropped}" if dropped else "")
+    output.say(f"{result.dataset}: {outcome}; {result.stored:,} in the store (source: {result.source})")
     if samples is not None and result.stored < samples and result.complete:
-        output.say(f"  {samples:,} were asked for; the source has no more")
+        output.say(f"  {samples:,} were requested; the source has no more")
     _show_missing(result)
     _show_advice(account.rejected)
     if account.rejected:
@@ -143,7 +142,7 @@ def _show_result(result: PullResult, samples: int | None) -> None:
 
 
 def _show_advice(rejected: dict[str, int]) -> None:
-    """What can be done about clips that were not to be had."""
+    """Print what to do about clips that could not be fetched."""
     from ..catalog.sources.clips.failures import REASONS
 
     for name, count in rejected.items():
@@ -157,15 +156,15 @@ def _show_missing(result: PullResult) -> None:
 
 
 def _exit_code(results: list[PullResult]) -> None:
-    walled = [f"{result.dataset}: {result.wall}" for result in results if result.wall]
+    refused = [f"{result.dataset}: {result.wall}" for result in results if result.wall]
     damaged = [f"{result.dataset}: {fault}" for result in results for fault in result.damaged]
     if damaged:
         raise DamagedError(
-            "; ".join(damaged) + ". The good rows before it are stored.", hint="get the file again, then pull again"
+            "; ".join(damaged) + ". The valid rows before it are stored.", hint="get the file again, then pull again"
         )
-    if walled:
-        output.fault(f"error: {'; '.join(walled)}: the rest was not asked. What came is stored.")
-        output.fault("  next: run the same command again later; it goes on from there")
+    if refused:
+        output.fault(f"error: {'; '.join(refused)}: the rest was not requested. What arrived before is stored.")
+        output.fault("  next: run the same command again later; it continues from there")
         raise typer.Exit(NetworkError.exit_code)
     if any(result.missing or (result.account.rejected and not result.reached) for result in results):
         raise typer.Exit(ProblemsFound.exit_code)
@@ -188,8 +187,8 @@ def _show_plan(plan: PullPlan) -> None:
     wanted += f" ({plan.choice})" if plan.choice else ""
     output.say(f"{plan.dataset}: {wanted} wanted, {plan.stored:,} stored; source: {plan.source}")
     rows = [
-        [", ".join(unit.splits), unit.place, output.size(unit.bytes), "here" if unit.local else "network", unit.note]
-        for unit in plan.units
+        [", ".join(each.splits), each.place, output.size(each.bytes), "local" if each.local else "network", each.note]
+        for each in plan.units
     ]
     output.table(["splits", "reads", "bytes", "from", "note"], rows)
     for line in plan.notes:
@@ -204,9 +203,9 @@ def fetch(
     urls: Annotated[bool, typer.Option("--urls", help="Only print the URLs, for a download tool.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """The files of datasets into a mirror, for machines without internet; there: pull --mirror MIRROR."""
+    """Fetch the files of datasets into a mirror, for machines without internet; there: pull --mirror MIRROR."""
     if urls == (to is not None):
-        raise UsageError("say where to: --to MIRROR, or --urls for a list.")
+        raise UsageError("Give a destination with --to MIRROR, or --urls for a list.")
     if to is None:
         _print_urls(names, options, as_json=json)
         return
@@ -214,8 +213,8 @@ def fetch(
 
     def show() -> None:
         for result in results:
-            came = f"{result.fetched:,} fetched ({output.size(result.bytes)})"
-            output.say(f"{result.dataset}: {len(result.files):,} files in {result.mirror}, {came}")
+            fetched = f"{result.fetched:,} fetched ({output.size(result.bytes)})"
+            output.say(f"{result.dataset}: {len(result.files):,} files in {result.mirror}, {fetched}")
         output.say(f"there: triptych catalog pull {' '.join(names)} --mirror {to}")
 
     output.emit(results, as_json=json, show=show)
@@ -234,12 +233,12 @@ def _print_urls(names: list[str], options: PullOptions, *, as_json: bool) -> Non
     from ..catalog.fetch import files_to_fetch
 
     with TemporaryDirectory() as scratch:
-        found = [wish for name in names for wish in files_to_fetch(name, options=options, scratch=Path(scratch))[1]]
-    document = [{"url": wish.url, "path": wish.key, "sha256": wish.expected.sha256, "md5": wish.expected.md5}
-                for wish in found]  # fmt: skip
+        found = [file for name in names for file in files_to_fetch(name, options=options, scratch=Path(scratch))[1]]
+    document = [{"url": file.url, "path": file.key, "sha256": file.expected.sha256, "md5": file.expected.md5}
+                for file in found]  # fmt: skip
 
     def show() -> None:
-        for wish in found:
-            output.say(wish.url)
+        for file in found:
+            output.say(file.url)
 
     output.emit(document, as_json=as_json, show=show)

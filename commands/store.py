@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from ..shards.care.care import StoreStatus
     from ..shards.care.removal import Removal
 
-app = group("Care of the store: what is in it, and what can go.")
+app = group("Maintenance of the store: show what is in it, compact it, remove from it.")
 
 
 def init(store: StoreOption = None, json: JsonOption = False) -> None:
-    """Make an empty store."""
+    """Create an empty store."""
     root = care.init(store)
     output.emit({"store": root}, as_json=json, show=lambda: output.say(f"store: {root}"))
 
 
 def status(store: StoreOption = None, json: JsonOption = False) -> None:
-    """What is in the store, and who is at work in it."""
+    """Show what is in the store, and which processes are working on it."""
     found = care.status(store=store)
     output.emit(found, as_json=json, show=lambda: _show_status(found))
 
@@ -54,44 +54,47 @@ def compact(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Join small table files, so that queries read fewer."""
+    """Merge small table files, so that queries read fewer."""
     removed = care.compact(datasets or (), store=store)
     total = sum(removed.values())
-    output.emit(removed, as_json=json, show=lambda: output.say(f"{total:,} small files joined"))
+    output.emit(removed, as_json=json, show=lambda: output.say(f"{total:,} small files merged"))
 
 
 def gc(
-    older_than_days: Annotated[float, typer.Option(min=0, help="Younger files stay.")] = 7.0,
-    dry_run: Annotated[bool, typer.Option(help="Say what would go, and stop.", show_default=False)] = False,
+    older_than_days: Annotated[float, typer.Option(min=0, help="Keep files younger than this.")] = 7.0,
+    dry_run: Annotated[bool, typer.Option(help="Show what would be removed, and stop.", show_default=False)] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Remove media that no row of any version and no export names."""
+    """Remove media that no row of any version and no export references."""
     found = care.gc(older_than_days=older_than_days, dry_run=dry_run, store=store)
-    verb = "would go" if dry_run else "removed"
-    said = f"{len(found.files):,} files, {output.size(found.bytes)} {verb}; {found.kept_young:,} unnamed but young"
-    output.emit(found, as_json=json, show=lambda: output.say(said))
+    verb = "would be removed" if dry_run else "removed"
+    young = f"{found.kept_young:,} unreferenced but too young"
+    line = f"{len(found.files):,} files, {output.size(found.bytes)} {verb}; {young}"
+    output.emit(found, as_json=json, show=lambda: output.say(line))
 
 
 def refresh(
-    root: Annotated[Path | None, typer.Option(help="Path of the store as another machine sees it.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Path of the store on another machine; needs --out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the file; default: STORE/store.duckdb.")] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write store.duckdb anew, for the plain duckdb client."""
+    """Rewrite store.duckdb, for the plain duckdb client."""
     path = care.refresh(root=root, out=out, store=store)
     output.emit({"path": path}, as_json=json, show=lambda: output.say(str(path)))
 
 
 def remove(
     dataset: Annotated[
-        str | None, typer.Argument(help="A dataset; with --where some of it.", autocompletion=completion.datasets)
+        str | None, typer.Argument(help="A dataset; with --where, part of it.", autocompletion=completion.datasets)
     ] = None,
     where: Annotated[str | None, typer.Option(help="One SQL expression, e.g. \"speaker = '123'\".")] = None,
-    purge: Annotated[bool, typer.Option("--purge", help="Also old versions, media, and the data of exports.")] = False,
-    reason: Annotated[str, typer.Option(help="Kept in the tombstones and the receipt.")] = "withdrawn",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and stop.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Also remove old versions, media, and the data of exports.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Recorded in the tombstones and the receipt.")] = "withdrawn",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and stop.")] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -105,7 +108,7 @@ def _show_removal(removal: Removal, *, dry_run: bool) -> None:
     for dataset, count in removal.samples.items():
         output.say(f"{dataset}: {count:,} samples {verb}")
     for reference, count in removal.exports.items():
-        output.say(f"  {reference} holds {count:,} of them")
+        output.say(f"  {reference} contains {count:,} of them")
     for what, count in removal.purged.items():
         output.say(f"  purged {what}: {count:,}")
     if removal.receipt:

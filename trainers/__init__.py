@@ -1,4 +1,4 @@
 """Trainers read published exports only; imports from floors 0 to 2.
 
-data/   exports as a trainer reads them
+data/   reading exports
 """

@@ -1,9 +1,9 @@
-"""Is it good? Checks measure samples, rules decide over the measurements, formats are held against their consumers.
+"""Validation: checks measure samples, rules decide on the measurements, formats are validated for their consumers.
 
-validate.py    `triptych validate`: measure what was not measured yet, then decide over everything measured
-checks/        one measurement of a sample a function; they decide nothing
+validate.py    `triptych validate`: measure new samples, then decide on every measured sample
+checks/        one function per measurement of a sample; checks decide nothing
 rules.py       keep, warn or reject, with the reasons; the rules themselves are data, in `rules.yaml`
 suite.py       expectations of the whole table, as a Great Expectations suite
-report.py      the report: one HTML page that needs nothing but itself, out of `report.html`
-formats/       `triptych validate-file`: what is wrong with a file that a consumer is to read
+report.py      the report: one self-contained HTML page, rendered from `report.html`
+formats/       `triptych validate-file`: problems in a file for a consumer such as a trainer
 """

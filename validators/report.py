@@ -1,10 +1,10 @@
-"""The report of a validation: one HTML page that needs nothing but itself.
+"""The report of a validation: one self-contained HTML page.
 
-What is kept, warned of and rejected, dataset by dataset and reason by reason, with lengths as a histogram and rejected
-samples with the values that told against them. The page loads nothing (its own policy forbids it), runs no script, and
-escapes everything that came from data. Great Expectations' Data Docs may lie beside it.
+It shows what is kept, warned about and rejected, by dataset and reason, with a histogram of lengths, and example
+rejected samples with the measurements that caused it. The page loads nothing (its own policy forbids it), runs no
+script, and escapes all text from data. Great Expectations' Data Docs may be stored beside it.
 
-`collect` reads the numbers from DuckDB; `write_report` only writes: it fills in `report.html`, a template of Jinja.
+`collect` reads the numbers from DuckDB; `write_report` renders them with the Jinja template `report.html`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import jinja2
 
 EDGES = (0.0, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0)
-"""Left edges of the classes of the histogram of lengths, seconds; the last class is open."""
+"""Left edges of the bins of the histogram of lengths, in seconds; the last bin is open-ended."""
 
 EXAMPLES = 5
 """Rejected samples shown for each reason of a dataset."""
@@ -35,7 +35,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One rejected sample: why, and the measurements the reason looked at."""
+    """One rejected sample: the reason, and the measurements that its rule uses."""
 
     id: str
     reason: str
@@ -44,7 +44,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """One dataset in numbers. `lengths` counts samples by the classes of `EDGES`; `hours` is the sum of all lengths."""
+    """The counts of one dataset. `lengths` counts samples by the bins of `EDGES`; `hours` is the sum of all lengths."""
 
     name: str
     keep: int
@@ -57,24 +57,24 @@ class DatasetSummary:
 
     @property
     def samples(self) -> int:
-        """All samples that have a verdict."""
+        """The number of samples that have a verdict."""
         return self.keep + self.warn + self.reject
 
     def examples_of(self, reason: str) -> list[Example]:
-        """The samples shown for one reason."""
+        """Return the samples shown for one reason."""
         return [example for example in self.examples if example.reason == reason]
 
 
 def collect(
     connection: duckdb.DuckDBPyConnection, rules: RuleSet, *, verdicts: str = "verdicts", measured: str = "measured"
 ) -> list[DatasetSummary]:
-    """Sum up verdicts by dataset.
+    """Summarise verdicts by dataset.
 
     Args:
-        connection: Where the relations live.
+        connection: The connection that has the relations.
         rules: The rule set of the verdicts.
-        verdicts: The table of verdicts, as `rules.decide` makes it.
-        measured: The relation that was decided over, such as `rules.joined_sql()`.
+        verdicts: The table of verdicts, as returned by `rules.decide`.
+        measured: The relation that the rules were applied to, such as `rules.joined_sql()`.
     """
     counts = connection.execute(
         f"SELECT dataset, count(*) FILTER (verdict = 'keep'), count(*) FILTER (verdict = 'warn'),"
@@ -99,15 +99,15 @@ def collect(
 
 def _lengths(connection: duckdb.DuckDBPyConnection, measured: str) -> tuple[dict[str, list[int]], dict[str, float]]:
     edges = ", ".join(map(str, EDGES))
-    classes: dict[str, list[int]] = {}
+    bins: dict[str, list[int]] = {}
     hours: dict[str, float] = {}
     for dataset, position, rows, seconds in connection.execute(
         f"SELECT dataset, len([e FOR e IN [{edges}] IF e <= clip_s]), count(*), sum(clip_s) FROM {measured}"
         " WHERE clip_s >= 0 GROUP BY ALL"
     ).fetchall():
-        classes.setdefault(dataset, [0] * len(EDGES))[position - 1] += rows
+        bins.setdefault(dataset, [0] * len(EDGES))[position - 1] += rows
         hours[dataset] = hours.get(dataset, 0.0) + seconds / 3600
-    return classes, hours
+    return bins, hours
 
 
 def _examples(
@@ -128,8 +128,8 @@ def _examples(
     found: dict[str, list[Example]] = {}
     for dataset, reason, name, *values in rows:
         by_name = dict(zip(columns, values, strict=True))
-        told = {column: by_name[column] for column in shown.get(reason, ()) if by_name[column] is not None}
-        found.setdefault(dataset, []).append(Example(name, reason, told))
+        used = {column: by_name[column] for column in shown.get(reason, ()) if by_name[column] is not None}
+        found.setdefault(dataset, []).append(Example(name, reason, used))
     return found
 
 
@@ -144,10 +144,10 @@ def write_report(
     """Write `index.html` into a folder and return its path.
 
     Args:
-        directory: Made if it is not there.
-        datasets: What `collect` gives.
+        directory: Created if it does not exist.
+        datasets: The result of `collect`.
         rules: For the meaning and level of each reason.
-        suite: Expectations of the whole table; its Data Docs are linked if they lie under `directory`.
+        suite: Expectations of the whole table; its Data Docs are linked if they are under `directory`.
         title: The page's heading.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ def _total(datasets: Sequence[DatasetSummary]) -> DatasetSummary:
 
 
 def _docs_link(suite: SuiteResult | None, directory: Path) -> str | None:
-    """The Data Docs as the page links them; None where they lie elsewhere."""
+    """Return the relative link to the Data Docs; None if they are elsewhere."""
     if suite is None or suite.docs is None or not suite.docs.resolve().is_relative_to(directory.resolve()):
         return None
     return suite.docs.resolve().relative_to(directory.resolve()).as_posix()
@@ -205,7 +205,7 @@ def _shortened(value: Any) -> str:
 
 
 def report_store(store: Store, directory: Path, *, rules_file: Path | None = None) -> Path:
-    """Report on everything in a store that was validated by these rules: the page, and the Data Docs beside it."""
+    """Write the report of everything validated in a store: the page, and the Data Docs beside it."""
     rules = load_rules(rules_file)
     with connect(store) as connection:
         summaries = collect(connection, rules, measured=joined_sql())

@@ -1,12 +1,12 @@
-"""Rules decide over measurements: keep, warn or reject, with the reasons.
+"""Rules decide on measurements: keep, warn or reject, with the reasons.
 
-The rules are data (`rules.yaml` beside this file): a DuckDB expression each, over one relation of a sample's columns
-joined with its row of the checks table (`joined_sql`). Deciding is one query, so a million rows take seconds and may be
-decided again after every change of a threshold; nothing is measured anew. A file of the user's may change levels and
-thresholds, not expressions.
+The rules are data (`rules.yaml` beside this file): each is a DuckDB expression over a sample's columns joined with its
+row of the checks table (`joined_sql`). Deciding is one query, so a million rows take seconds and can be decided again
+after every change of a threshold, without measuring again. A user's file may change levels and thresholds, but not
+expressions.
 
-A sample is `reject` if a rule of that level fired, else `warn` if any fired, else `keep`. `reasons` holds the codes in
-the order of the file. A rule whose expression is null, for want of a measurement, does not fire.
+A sample is `reject` if a rule of that level fired, else `warn` if any fired, else `keep`. `reasons` lists the codes in
+the order of the file. A rule whose expression is null, because a measurement is missing, does not fire.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Threshold = float | int | str | list[str]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; `modality` and `tasks` are empty where it applies to all."""
+    """One rule; `modality` and `tasks` are empty if it applies to all."""
 
     code: str
     level: str
@@ -68,7 +68,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The effective rules. `hash` names them: the SHA-256 of all that decides, and of nothing else."""
+    """The effective rules. `hash` identifies them: the SHA-256 of everything that affects a verdict, nothing else."""
 
     rules: tuple[Rule, ...]
 
@@ -84,7 +84,7 @@ class RuleSet:
 
     @property
     def why(self) -> dict[str, str]:
-        """What each code means, for people."""
+        """Code -> its meaning, for reports."""
         return {rule.code: rule.why for rule in self.rules}
 
     def codes(self, level: str) -> list[str]:
@@ -92,7 +92,7 @@ class RuleSet:
         return [rule.code for rule in self.rules if rule.level == level]
 
     def sql(self, relation: str) -> str:
-        """The query that decides over `relation`: a table, a view or a subquery in parentheses."""
+        """Return the query that applies the rules to `relation`: a table, a view or a subquery in parentheses."""
         active = [rule for rule in self.rules if rule.level != "off"]
         fired = ",\n".join(f"CASE WHEN {rule.sql()} THEN {_literal(rule.code)} END" for rule in active)
         rejecting = ", ".join(_literal(code) for code in self.codes("reject"))
@@ -105,11 +105,11 @@ class RuleSet:
 
 
 def load_rules(user_file: Path | None = None) -> RuleSet:
-    """The rules of the package, with the levels and thresholds of `user_file` over them.
+    """Load the package's rules, with their levels and thresholds overridden by `user_file`.
 
     Raises:
-        UsageError: The file has an unknown code, key, level or threshold, or a value of another type; file and line
-            are named.
+        UsageError: The file has an unknown code, key, level or threshold, or a value of the wrong type; the message
+            names file and line.
     """
     rules = {code: _rule(code, fields) for code, fields in _rules(_read(RULES_FILE)).items()}
     if user_file is not None:
@@ -122,9 +122,9 @@ def load_rules(user_file: Path | None = None) -> RuleSet:
 
 
 def joined_sql(samples: str = "samples", checks: str = "checks") -> str:
-    """The relation that rules read, as a subquery: every measured sample with its checks.
+    """Return the relation that rules read, as a subquery: every measured sample with its checks.
 
-    Samples that were not measured are left out: they get no verdict.
+    Samples without measurements are left out: they get no verdict.
     """
     return (
         f"(SELECT s.*, c.* EXCLUDE (id, dataset, revision) FROM {samples} AS s"
@@ -133,15 +133,15 @@ def joined_sql(samples: str = "samples", checks: str = "checks") -> str:
 
 
 def decide(source: duckdb.DuckDBPyConnection | pa.Table, rules: RuleSet, *, relation: str = "measured") -> pa.Table:
-    """Decide over every row of the joined relation.
+    """Decide on every row of the joined relation.
 
     Args:
         source: A DuckDB connection in which `relation` names the rows, or the rows themselves.
-        rules: What to apply.
+        rules: The rules to apply.
         relation: A table, a view, or a subquery such as `joined_sql()`.
 
     Returns:
-        One row of `VERDICTS_SCHEMA` a sample, in no particular order. `duplicate_content` sees the rows given here.
+        One row of `VERDICTS_SCHEMA` per sample, in no particular order. `duplicate_content` only sees the given rows.
     """
     import duckdb
 
@@ -220,7 +220,7 @@ def _wrong(path: Path, line: int, what: str, expected: Iterable[str]) -> UsageEr
 
 
 def _read(path: Path) -> YamlDocument:
-    """A file of rules: a mapping of codes to mappings of fields."""
+    """Read a file of rules: a mapping of codes to mappings of fields."""
     document = read_yaml(path, noun="file of rules")
     _check_mapping(document, (), path)
     for code in _rules(document):
@@ -239,4 +239,4 @@ def _check_mapping(document: YamlDocument, place: tuple[str, ...], path: Path) -
     for key in value:
         if not isinstance(key, str):
             line = document.line(*place)
-            raise UsageError(f"{path}:{line}: YAML reads a name as {key!r}; put it in quotes.")
+            raise UsageError(f"{path}:{line}: YAML parses a name as {key!r}; put it in quotes.")

@@ -1,10 +1,10 @@
 """Expectations of the whole table of samples, as a Great Expectations suite.
 
-Checks and rules look at one sample; this looks at the table: ids unique, names well formed, panels that fit their
-modality. It runs in memory over a frame of the few columns it needs (`frame_sql`), sends no analytics, and can write
-Great Expectations' own Data Docs. Those pages load styles from the net; `report` writes the page that needs none.
+Checks and rules look at single samples; the suite looks at the table: unique ids, well-formed names, panels that match
+their modality. It runs in memory on a frame of the few columns it needs (`frame_sql`), sends no analytics, and can
+write Great Expectations' own Data Docs. Those pages load styles from the internet; the page of `report` does not.
 
-Great Expectations takes seconds to import, so nothing here does before `run_suite` is called.
+Great Expectations takes seconds to import, so it is only imported when `run_suite` is called.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SUITE_COLUMNS = ("id", "dataset", "split", "modality", "panel", "duration", "license")
 OFFENDERS = 20
-"""How many offending ids are kept for each expectation."""
+"""Number of offending ids kept for each expectation."""
 
 _NAME = f"^{NAME.pattern}$"
 _PANELS = [*PANEL_OF_MODALITY.items(), *(("text", panel) for panel in PANELS)]
@@ -42,18 +42,18 @@ EXPECTATIONS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "the panel fits the modality": (
         "reject",
         "ExpectColumnValuesToBeInSet",
-        # A column of its own: the expectation over a pair of columns takes 50 s over a million rows.
+        # A separate column, because the expectation for a pair of columns takes 50 s on a million rows.
         {"column": "modality_panel", "value_set": [f"{modality} {panel}" for modality, panel in _PANELS]},
     ),
     "durations are not negative": ("reject", "ExpectColumnValuesToBeBetween", {"column": "duration", "min_value": 0}),
     "every sample names its license": ("warn", "ExpectColumnValuesToNotBeNull", {"column": "license"}),
 }  # fmt: skip
-"""Name, level if it fails, and the class of Great Expectations with its arguments."""
+"""Name -> level if it fails, class of Great Expectations, and its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectationResult:
-    """One expectation: whether it holds, how many rows break it, and the first of their ids."""
+    """One expectation: whether it holds, the number of rows that violate it, and the first of their ids."""
 
     name: str
     level: str
@@ -64,7 +64,7 @@ class ExpectationResult:
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """All expectations over one frame; `docs` is the start page of the Data Docs, where they were asked for."""
+    """All expectations on one frame; `docs` is the start page of the Data Docs, if they were requested."""
 
     rows: int
     expectations: tuple[ExpectationResult, ...]
@@ -77,7 +77,7 @@ class SuiteResult:
 
 
 def frame_sql(samples: str = "samples") -> str:
-    """The query for the frame of `run_suite`, over the table of samples."""
+    """Return the query for the frame of `run_suite`, over the table of samples."""
     return (
         "SELECT id, dataset, split, modality, panel, coalesce(end_s - coalesce(start_s, 0), audio.duration,"
         f" video.duration) AS duration, license FROM {samples}"
@@ -85,10 +85,10 @@ def frame_sql(samples: str = "samples") -> str:
 
 
 def run_suite(frame: pd.DataFrame, *, docs: Path | None = None) -> SuiteResult:
-    """Hold the expectations against a frame with the columns `SUITE_COLUMNS`.
+    """Validate the expectations on a frame with the columns `SUITE_COLUMNS`.
 
     Args:
-        frame: One row a sample.
+        frame: One row per sample.
         docs: A folder to write Data Docs to.
     """
     rows = frame.loc[:, list(SUITE_COLUMNS)]

@@ -1,7 +1,7 @@
-"""`triptych validate`: measure what was not measured yet, then decide over everything measured.
+"""`triptych validate`: measure new samples, then decide on every measured sample.
 
-Measurements are kept; a second run measures only new samples and those whose text was corrected since, so trying other
-rules takes seconds. Rejected samples stay in the store, marked, and reach no export unless asked for.
+Measurements are stored; a second run only measures new samples and those whose text has been corrected since, so trying
+other rules takes seconds. Rejected samples stay in the store and are not exported unless requested.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ COMMIT_ROWS = 10_000
 
 @dataclass(slots=True)
 class DatasetResult:
-    """What validation found in one dataset.
+    """The result of validating one dataset.
 
     Attributes:
-        measured: Samples measured in this run; the others had been measured before.
+        measured: Number of samples measured in this run; the others had been measured before.
         verdicts: keep, warn and reject -> count.
         reasons: (reason, level) -> count; a sample may have several reasons.
     """
@@ -73,16 +73,16 @@ def validate(
 
     Args:
         rules_file: Levels and thresholds that override the package's rules.
-        progress: Called with dataset, samples measured and samples to measure.
+        progress: Called with the dataset, the number of samples measured and the number to measure.
 
     Raises:
         UsageError: The store has no such dataset.
-        ProblemsFound: The store holds no samples.
+        ProblemsFound: The store has no samples.
     """
     rules = load_rules(rules_file)
     known = store.datasets()
     if not known:
-        raise ProblemsFound(f"The store {store.root} holds no samples.", hint="triptych catalog pull NAME")
+        raise ProblemsFound(f"The store {store.root} has no samples.", hint="triptych catalog pull NAME")
     for dataset in datasets:
         if dataset not in known:
             raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.")
@@ -135,15 +135,15 @@ def _measure(store: Store, dataset: str, workers: int | None, progress: Callable
 
 
 def _are_many(store: Store, dataset: str) -> bool:
-    """Whether so many samples have no measurement that the workers may start before these are looked for."""
+    """Whether enough samples lack measurements to start the workers before looking for these samples."""
     count = store.count_rows("samples").get(dataset, 0) - store.count_rows("checks").get(dataset, 0)
     return count > INLINE_PARTS * PART_ROWS
 
 
 class _Unmeasured:
-    """The samples of a dataset that are to be measured, in parts; `total` is known once the first part was asked for.
+    """The samples of a dataset to measure, in parts; `total` is known once the first part has been requested.
 
-    Measurements that are out of date are deleted on the way.
+    Outdated measurements are deleted on the way.
     """
 
     def __init__(self, store: Store, dataset: str) -> None:
@@ -168,7 +168,7 @@ class _Unmeasured:
 
 
 def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int:
-    """The table `unmeasured`: new samples, and those whose row, text or span changed since they were measured."""
+    """Create the table `unmeasured` (new samples, and those whose row, text or span has changed); return its size."""
     keys = ", ".join(map(quote, REMEASURED_KEYS))
     connection.execute(f"""
         CREATE TABLE unmeasured AS
@@ -193,7 +193,7 @@ def _commit(store: Store, rows: Rows) -> None:
 
 
 def _is_decided(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> bool:
-    """Whether every sample has a verdict of these very rules."""
+    """Whether every sample has a verdict of exactly these rules."""
     row = first_row(
         connection,
         f"SELECT count(*) = count(v.id) FROM samples_as_pulled s LEFT JOIN verdicts v ON v.dataset = s.dataset "
@@ -206,11 +206,11 @@ def _decide(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, r
     one = f"(SELECT * FROM {{}} WHERE dataset = {quote(dataset)})"
     measured = f"(SELECT * FROM checks WHERE dataset = {quote(dataset)} AND revision = {quote(checks.REVISION)})"
     verdicts = decide(connection, rules, relation=joined_sql(one.format("samples"), measured))
-    judged = values_to_array([datetime.now(UTC)] * len(verdicts), VERDICTS.field("judged_at").type)
-    store.replace_dataset("verdicts", dataset, verdicts.append_column("judged_at", judged).select(VERDICTS.names))
+    judged_at = values_to_array([datetime.now(UTC)] * len(verdicts), VERDICTS.field("judged_at").type)
+    store.replace_dataset("verdicts", dataset, verdicts.append_column("judged_at", judged_at).select(VERDICTS.names))
 
 
-# ---- telling
+# ---- reporting
 
 
 def _result(
@@ -250,7 +250,7 @@ def _account(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet
 
 
 def _write_events(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, run: Run) -> None:
-    """One event a rejected sample and reason; what an earlier run said is not repeated."""
+    """Write one event per rejected sample and reason; events of earlier runs are not repeated."""
     reader = connection.sql(f"""
         SELECT dataset, {quote(run.run_id)} AS run_id, 'validate' AS stage, id AS candidate, reason,
                array_to_string(reasons, ', ') AS detail, '' AS uri, now() AS time
@@ -265,7 +265,7 @@ def _write_events(store: Store, connection: duckdb.DuckDBPyConnection, dataset: 
 
 
 def rejected_rows(store: Store, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
-    """Some rejected samples with their reasons, for tables and reports."""
+    """Return some rejected samples with their reasons, for tables and reports."""
     with connect(store) as connection:
         rows: list[dict[str, Any]] = (
             connection.sql(

@@ -1,6 +1,6 @@
 """The least that decoding can cost: soundfile reads every file as float32 in WORKERS processes, and nothing else.
 
-bare_loop.py LIST WORKERS      LIST holds one path a line; every process takes every WORKERS-th file
+bare_loop.py LIST WORKERS      LIST has one path per line; each process takes every WORKERS-th file
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The least that a table of absent media can cost: read every row, look for its file, write a line for each that lacks.
+"""The minimum cost of a table of missing media: read every row, look for its file, write a line for each missing one.
 
 csv_loop.py TABLE OUT
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 def main() -> None:
     table, out = Path(sys.argv[1]), Path(sys.argv[2])
     rows = missing = 0
-    with table.open(encoding="utf-8", newline="") as file, out.open("w", encoding="utf-8") as ledger:
-        writer = csv.writer(ledger)
+    with table.open(encoding="utf-8", newline="") as file, out.open("w", encoding="utf-8") as log:
+        writer = csv.writer(log)
         for number, row in enumerate(csv.DictReader(file), start=2):
             rows += 1
             path = table.parent / row["audio"]

@@ -1,6 +1,6 @@
 """Hugging Face datasets, as installed with the package, over the same table: csv_with_datasets.py TABLE CACHE
 
-Loads the CSV into Arrow and keeps the rows whose file is there, which leaves no word of the others.
+Loads the CSV into Arrow and keeps the rows whose file exists, without a record of the others.
 """
 
 from __future__ import annotations

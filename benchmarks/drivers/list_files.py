@@ -1,4 +1,4 @@
-"""The live Parquet files of a store's samples, one a line, into a file: list_files.py STORE OUT"""
+"""Write the live Parquet files of a store's samples to a file, one per line: list_files.py STORE OUT"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Triptych's measuring alone: every check of every sample of a store through the engine, no row written.
+"""Triptych's measuring alone: every check of every sample of a store through the engine, without writing rows.
 
     our_measuring.py STORE WORKERS
 
-It is the middle of `triptych validate`, with its own part size and its own function for a part.
+This is the core of `triptych validate`, with the same part size and the same function for a part.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main() -> None:
         rows += len(part)
         seconds += sum(row["audio_decoded_duration"] for row in part)
         errors += sum(row["audio_error"] is not None for row in part)
-    said = {"audio_seconds": seconds, "rows": rows, "errors": errors, "seconds": time.perf_counter() - started}
-    print(json.dumps(said))
+    output = {"audio_seconds": seconds, "rows": rows, "errors": errors, "seconds": time.perf_counter() - started}
+    print(json.dumps(output))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every member of an archive by our reader, read and dropped.
+"""Read every member of an archive with our reader and drop it.
 
 our_members.py ARCHIVE SPOOL
 """

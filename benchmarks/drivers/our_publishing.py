@@ -2,9 +2,8 @@
 
     our_publishing.py STORE
 
-The steps are the exporter's own functions, as its module names them; each is wrapped, none is changed or left out.
-`render` is the stage that limits are held against, the sum of `RENDERING`: from the chosen samples to data.parquet in
-hash order and data.jsonl.
+The steps are the exporter's own functions; each is wrapped, none is changed or left out. `render` is the stage that has
+limits, the sum of `RENDERING`: from the selected samples to data.parquet in hash order and data.jsonl.
 """
 
 from __future__ import annotations
@@ -33,25 +32,25 @@ def main() -> None:
     for module, names in ((exporting, STEPS), (exports, SHARED_STEPS)):
         for name in names:
             if not hasattr(module, name):
-                raise SystemExit(f"{module.__name__} has no step {name!r} any more: adapt {Path(__file__).name}")
+                raise SystemExit(f"{module.__name__} no longer has the step {name!r}: adapt {Path(__file__).name}")
             setattr(module, name, clocked(getattr(module, name), name, seconds, processor))
     started, started_processor = time.perf_counter(), time.process_time()
     result = exporting.export("msswift", store=Store.open(Path(sys.argv[1])), options=ExportOptions(task="sft"))
     seconds["whole"] = time.perf_counter() - started
     processor["whole"] = time.process_time() - started_processor
-    said = {
+    output = {
         "rows": result.counts["written"],
         "render": sum(seconds[name] for name in RENDERING),
         "write_jsonl": seconds["write_jsonl"],
         "steps": {name: [round(seconds[name], 2), round(processor[name], 2)] for name in seconds},
     }
-    print(json.dumps(said))
+    print(json.dumps(output))
 
 
 def clocked(
     function: Callable[..., Any], name: str, seconds: Counter[str], processor: Counter[str]
 ) -> Callable[..., Any]:
-    """The same function; wall and processor seconds of its calls add up under its name."""
+    """Wrap a function to add up wall-clock and processor seconds of its calls under its name."""
 
     def wrapped(*arguments: Any, **options: Any) -> Any:
         started, started_processor = time.perf_counter(), time.process_time()

@@ -1,7 +1,7 @@
 """One SELECT through `triptych.query`, called as a function: our_query.py STORE SQL
 
-What it imports is imported before the clock starts, as in plain_query.py; opening the store, its views and the sandbox
-are in the time.
+Modules are imported before the clock starts, as in plain_query.py; the time includes opening the store, its views and
+the sandbox.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every member of an archive by the standard library, read and dropped: the least a careful loop takes.
+"""Read every member of an archive with the standard library and drop it: the minimum cost of a careful loop.
 
 plain_members.py ARCHIVE
 """
@@ -25,7 +25,7 @@ def contents(archive: Path) -> Iterator[bytes]:
             file = stream.extractfile(member)
             if file is not None:
                 yield file.read()
-            # Or it keeps every header it has seen.
+            # Otherwise it keeps every header it has read.
             stream.members.clear()  # type: ignore[attr-defined]
 
 

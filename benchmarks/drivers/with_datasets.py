@@ -1,9 +1,9 @@
-"""Hugging Face datasets at work.
+"""The same archive with Hugging Face datasets.
 
     with_datasets.py ARCHIVE CACHE
 
 Builds an Arrow data set with the audio bytes inside, as its LibriSpeech loader did: the members of the archive in
-order, a chapter's utterances once its transcript has come.
+order, a chapter's utterances once its transcript has been read.
 """
 
 from __future__ import annotations

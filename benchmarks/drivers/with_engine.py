@@ -1,11 +1,11 @@
-"""The same MS-SWIFT rows by an engine alone, from the store's Parquet files to a Parquet file and to JSON Lines.
+"""The same MS-SWIFT rows with an engine alone, from the store's Parquet files to a Parquet file and to JSON Lines.
 
     with_engine.py duckdb|polars|json FILES OUT ROOT PROMPT
 
-FILES lists the Parquet files, one a line; ROOT goes before media paths. `duckdb` writes the rows in the hash order of
-our exports, as `COPY (SELECT ... ORDER BY ...) TO (FORMAT parquet)` and from there `TO (FORMAT json)`; `polars` does
-the same in the order of its own hash, having no SHA-256, with `sink_parquet` and `sink_ndjson`; `json` is a loop of
-json.dumps in file order, without a Parquet file. None of them checks, hashes, counts or publishes anything.
+FILES lists the Parquet files, one per line; ROOT is prepended to media paths. `duckdb` writes the rows in the hash
+order of our exports, as `COPY (SELECT ... ORDER BY ...) TO (FORMAT parquet)` and from there `TO (FORMAT json)`;
+`polars` does the same in its own hash order (it has no SHA-256) with `sink_parquet` and `sink_ndjson`; `json` is a
+loop of json.dumps in file order, without a Parquet file. None of them checks, hashes, counts or publishes anything.
 """
 
 from __future__ import annotations

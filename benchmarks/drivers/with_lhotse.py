@@ -1,4 +1,4 @@
-"""lhotse at work, run with the peers' own interpreter.
+"""The same archive with lhotse, run with the peers' own interpreter.
 
 with_lhotse.py prepare ARCHIVE OUT JOBS     unpack a LibriSpeech archive, write recordings and supervisions
 with_lhotse.py manifest CORPUS OUT JOBS     the manifests of an unpacked corpus

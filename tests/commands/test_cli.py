@@ -174,7 +174,7 @@ def test_ctrl_c_says_that_the_work_can_go_on(tmp_path: Path) -> None:
     running.send_signal(signal.SIGINT)
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 130
-    assert said == "stopped; run the same command again to go on where it was\n"
+    assert said == "stopped; run the same command again to continue where it stopped\n"
 
 
 def test_ctrl_c_stops_a_long_query_at_once(store: Path) -> None:

@@ -1,4 +1,4 @@
-"""What trainers read.
+"""The data that trainers read.
 
-exports.py   one published version: its rows, its media, its manifest verified
+exports.py   one published version: its rows and media, verified against its manifest
 """

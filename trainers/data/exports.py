@@ -1,6 +1,6 @@
-"""Trainers read published, verified versions of exports, and nothing else.
+"""Readers of published, verified versions of exports: the only data that trainers read.
 
-A reader names the version and its content sum, so that a training run can record what it was trained on.
+A reader exposes the version and its content hash, so that a training run can record what it was trained on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BATCH_ROWS = 1024
 
 @dataclass(frozen=True, slots=True)
 class ExportReader:
-    """Rows of one version, in its order."""
+    """The rows of one version, in order."""
 
     version: exports.Version
 
@@ -30,11 +30,11 @@ class ExportReader:
         """Open `NAME` (its latest version) or `NAME@vN`.
 
         Args:
-            verify: Check files and media first; a changed or incomplete export is refused.
+            verify: Check files and media first and refuse a changed or incomplete export.
 
         Raises:
             UsageError: No such version, or it was withdrawn.
-            DamagedError: The version is not what was published.
+            DamagedError: The version differs from what was published.
         """
         version = exports.find(store, reference)
         if version.manifest.get("withdrawn"):
@@ -50,11 +50,11 @@ class ExportReader:
 
     @property
     def content_sha256(self) -> str:
-        """The sum of the rows, equal wherever the same rows are."""
+        """The SHA-256 of the rows, equal for equal rows."""
         return str(self.version.manifest["content_sha256"])
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Rows as dictionaries, without their null columns; read batch by batch."""
+        """Yield rows as dictionaries without null columns, read batch by batch."""
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self.version.path / "data.parquet") as file:
@@ -63,7 +63,7 @@ class ExportReader:
                     yield {name: value for name, value in row.items() if value is not None}
 
     def dataset(self) -> datasets.Dataset:
-        """The rows as a Hugging Face dataset, typed, without decoding media."""
+        """Return the rows as a typed Hugging Face dataset, without decoding media."""
         import datasets
 
         return datasets.Dataset.from_parquet(str(self.version.path / "data.parquet"))

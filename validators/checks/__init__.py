@@ -1,17 +1,17 @@
 """Checks measure one sample; they decide nothing (`rules` does).
 
-`measure` gives one row of the `checks` table: every figure in a typed, nullable column, null where it does not apply.
-Times are seconds, rates Hz. The levels and silences are those of the sample's span, everything else is the file's.
+`measure` returns one row of the `checks` table: each value in a typed, nullable column, null where it does not apply.
+Times are in seconds, rates in Hz. Levels and silences describe the sample's span, all other values the whole file.
 Bad data is a measurement, never an exception: a decoder's failure is `audio_error = "media/ab/x.flac: message"`.
-A new check is one function here and its columns in `COLUMNS`; raise `REVISION` when a figure changes its meaning.
+A new check is one function here and its columns in `COLUMNS`; increase `REVISION` when a value changes its meaning.
 
     columns.py    the columns of the `checks` table, without Arrow
-    schema.py     the same as an Arrow schema
-    audio.py      sound: one full decode, from which every figure follows
-    riff.py       how many samples a WAV header declares, whatever the file holds
-    video.py      every frame of the video stream, counted and let go
-    image.py      it decodes, its width and height
-    text.py       lengths, speed against the clip, characters that no transcript should hold
+    schema.py     the same columns as an Arrow schema
+    audio.py      audio: one full decode, from which every value is computed
+    riff.py       the number of samples that a WAV header declares, whatever the file contains
+    video.py      video: decodes and counts every frame of the video stream
+    image.py      images: whether they decode, width and height
+    text.py       text: lengths, speed relative to the clip, characters that no transcript should contain
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from .columns import COLUMNS, INPUT_COLUMNS, NAMES
 __all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "measure", "measure_rows"]
 
 PRELOAD = ("numpy", "soundfile")
-"""What a process that measures will need at its first clip."""
+"""Modules that a measuring process imports before its first clip."""
 
 REVISION = "1"
-"""Of the set of checks; rows measured under another revision are measured again."""
+"""Revision of the set of checks; rows measured under another revision are measured again."""
 
 
 class _Files:
-    """The media files of one sample: where they lie, which are gone, and what is said of the others."""
+    """The media files of one sample: measures them and collects the missing ones."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.missing: list[str] = []
 
     def measure(self, path: str, check: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-        """The check's columns with the file's name before its errors; nothing where the file is gone."""
+        """Return the check's columns with the path prefixed to its errors; empty if the file is missing."""
         try:
             row = check(self.root / path)
         except (FileNotFoundError, NotADirectoryError):
@@ -57,8 +57,8 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
     """Measure one sample.
 
     Args:
-        row: The sample columns `INPUT_COLUMNS`, structs as mappings; absent ones count as null.
-        root: The store, which relative media paths start from.
+        row: The sample columns `INPUT_COLUMNS`, structs as mappings; missing ones count as null.
+        root: The store, to which media paths are relative.
 
     Returns:
         One row of the `checks` table (`schema.CHECKS_SCHEMA`).
@@ -67,7 +67,7 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(NAMES)
     found.update(id=row.get("id"), dataset=row.get("dataset"), revision=REVISION, measured_at=datetime.now(UTC))
     span = (row.get("start_s"), row.get("end_s"))
-    found.update(_sound_and_film(_path(row, "audio"), _path(row, "video"), span, files))
+    found.update(_audio_and_video(_path(row, "audio"), _path(row, "video"), span, files))
     picture = _path(row, "image")
     if picture is not None:
         found.update(files.measure(picture, image.measure))
@@ -79,7 +79,7 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
 
 
 def measure_rows(rows: list[dict[str, Any]], *, root: str) -> list[dict[str, Any]]:
-    """Measure a part of the samples; this is what worker processes run."""
+    """Measure a batch of samples; run by worker processes."""
     return [measure(row, root=Path(root)) for row in rows]
 
 
@@ -90,27 +90,27 @@ def _path(row: Mapping[str, Any], kind: str) -> str | None:
 Span = tuple[float | None, float | None]
 
 
-def _sound_and_film(sound: str | None, film: str | None, span: Span, files: _Files) -> dict[str, Any]:
+def _audio_and_video(audio_path: str | None, video_path: str | None, span: Span, files: _Files) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if film is not None:
-        found.update(files.measure(film, video.measure))
-    if sound is not None:
-        found.update(files.measure(sound, lambda path: _sound(path, span)), audio_from="audio")
-    if film is not None and found.get("video_has_audio"):
-        inside = files.measure(film, lambda path: _sound(path, span))
+    if video_path is not None:
+        found.update(files.measure(video_path, video.measure))
+    if audio_path is not None:
+        found.update(files.measure(audio_path, lambda path: _audio(path, span)), audio_from="audio")
+    if video_path is not None and found.get("video_has_audio"):
+        inside = files.measure(video_path, lambda path: _audio(path, span))
         found["video_audio_error"] = inside.get("audio_error")
-        if sound is None:
+        if audio_path is None:
             found.update(inside, audio_from="video")
     return found
 
 
-def _sound(path: Path, span: Span) -> dict[str, Any]:
+def _audio(path: Path, span: Span) -> dict[str, Any]:
     scan = audio.scan(path)
     return {"audio_error": scan.error, **audio.measure(scan, start_s=span[0], end_s=span[1])}
 
 
 def _further(media: Any, files: _Files) -> str | None:
-    """The first failure among the media beyond the first of each kind."""
+    """Return the first error among the media beyond the first of each kind."""
     for item in media:
         check = _FURTHER.get(item.get("kind"))
         if check is None or item.get("path") is None:

@@ -1,4 +1,4 @@
-"""Measuring sound: one full decode, kept as a summary of 10 ms frames, from which every figure follows.
+"""Audio measurements: one full decode, summarised in 10 ms frames, from which every value is computed.
 
 `scan` decodes a file once, in blocks of half a megabyte, and keeps per 10 ms frame its peak, energy, sum and count of
 clipped samples (about 1.6 kB a second of mono sound, whatever the sample rate). `measure` reduces the frames of a span,
@@ -9,12 +9,13 @@ With x the samples of all channels of the span, full scale 1.0, N their number:
 
 * `peak_dbfs` = 20 log10 max|x|; `rms_dbfs` = 10 log10(sum(x^2) / N). A full-scale sine is 0 and -3.01 dBFS. Digital
   silence is reported as `FLOOR_DBFS` in both.
-* `dc_offset` = the mean of the channel whose mean is largest in magnitude, -1 to 1.
+* `dc_offset` = the mean of the channel with the largest mean in magnitude, -1 to 1.
 * `clipped_share` = the share of samples with |x| at full scale: 127/128 for 8-bit codecs, 32767/32768 for all others.
-* A frame is silent where its peak is under `SILENCE_DBFS`, or more than `SILENCE_BELOW_PEAK_DB` under the span's peak
-  (the second makes the measure independent of the recording level). `leading_silence_s` and `trailing_silence_s` are
-  the silent frames before the first and after the last other one; `silence_ratio` is the share of silent frames.
-* `non_finite` = the number of samples in the file that are NaN, infinite or over `LARGEST` (a float file misread);
+* A frame is silent if its peak is below `SILENCE_DBFS`, or more than `SILENCE_BELOW_PEAK_DB` below the span's peak
+  (the latter makes the measure independent of the recording level). `leading_silence_s` and `trailing_silence_s` are
+  the silence before the first and after the last frame that is not silent; `silence_ratio` is the share of silent
+  frames.
+* `non_finite` = the number of samples in the file that are NaN, infinite or above `LARGEST` (a misread float file);
   they count as zero in the other figures.
 """
 
@@ -60,7 +61,7 @@ class Scan:
         frame_length: Samples of one channel in a frame; the last frame may be shorter.
         peaks, energies, clipped: A frame's max|x|, sum(x^2) and number of samples at full scale, over all channels.
         sums: Sum of each channel, shape (frames, channels).
-        error: What the decoder said, None after a decode to the last frame.
+        error: The decoder's error, None if every frame was decoded.
     """
 
     codec: str | None = None
@@ -84,7 +85,7 @@ class Scan:
         self.frame_length = max(1, sample_rate // FRAMES_PER_SECOND)
 
     def add(self, block: Samples) -> None:
-        """Take in a block of shape (samples, channels): whole frames, except at the end of the file."""
+        """Add a block of shape (samples, channels): whole frames, except at the end of the file."""
         whole = len(block) // self.frame_length * self.frame_length
         step = max(1, SLICE_SAMPLES // (self.frame_length * self.channels)) * self.frame_length
         for start in range(0, whole, step):
@@ -107,7 +108,7 @@ class Scan:
         import numpy as np
 
         sizes = np.abs(frames, out=_scratch("sizes", frames.size).reshape(frames.shape))
-        # Bits of floats without a sign are in the order of their values, and integers need no care for NaN.
+        # Non-negative floats sort like their bit patterns as integers, and integers need no NaN handling.
         peaks = sizes.view(np.int32).max(axis=1).view(np.float32)
         if not peaks.max() <= LARGEST:  # false for NaN too
             finite = sizes <= LARGEST
@@ -129,9 +130,9 @@ class Scan:
 
 
 def scan(path: Path) -> Scan:
-    """Decode a file, or the sound of a video file, to its last frame.
+    """Decode an audio file, or the audio stream of a video file, to its last frame.
 
-    A decoder's failure is in `error`, with whatever was decoded before it.
+    A decoder's failure is in `error`; everything decoded before it is kept.
 
     Raises:
         FileNotFoundError, NotADirectoryError: There is no such file.
@@ -140,7 +141,7 @@ def scan(path: Path) -> Scan:
     return _scan(str(path), stat.st_size, stat.st_mtime_ns)
 
 
-# Consecutive rows often are spans of, or questions about, one file.
+# Consecutive rows are often spans of, or questions about, the same file.
 @lru_cache(maxsize=4)
 def _scan(path: str, size: int, modified_ns: int) -> Scan:
     found = Scan()
@@ -156,7 +157,7 @@ def _scan(path: str, size: int, modified_ns: int) -> Scan:
 
 
 def _is_for_ffmpeg(path: str) -> bool:
-    file = os.open(path, os.O_RDONLY)  # a third of the time of open()
+    file = os.open(path, os.O_RDONLY)  # takes a third of the time of open()
     try:
         head = os.read(file, 12)
     finally:
@@ -166,7 +167,7 @@ def _is_for_ffmpeg(path: str) -> bool:
 
 
 def _read_with_soundfile(path: str, found: Scan) -> bool:
-    """Whether libsndfile knows the format; its failure to decode it to the end is the scan's error."""
+    """Scan with libsndfile; returns False if it does not know the format. A decoding error is the scan's error."""
     import soundfile
 
     try:
@@ -198,7 +199,7 @@ def _read_blocks(sound: Any, found: Scan) -> None:
 
 
 def _block_buffer(found: Scan) -> Samples:
-    """An array of whole frames that stays in a core's cache."""
+    """An array of whole frames that fits in a core's cache."""
     rows = max(1, BLOCK_SAMPLES // (found.frame_length * found.channels)) * found.frame_length
     return _scratch("block", rows * found.channels).reshape(rows, found.channels)
 
@@ -214,7 +215,7 @@ _arrays = threading.local()
 
 
 def _scratch(which: str, size: int) -> Samples:
-    """One of this thread's two arrays, kept from file to file: fresh memory costs as much as measuring."""
+    """One of this thread's two arrays, reused across files: allocating costs as much as measuring."""
     import numpy as np
 
     kept: Samples | None = getattr(_arrays, which, None)
@@ -258,7 +259,7 @@ def _decoded(container: Any, stream: Any, found: Scan) -> Iterator[Samples]:
 
 
 def _fill_blocks(pieces: Iterator[Samples], found: Scan) -> None:
-    """Join the codec's small frames to whole blocks; what came before an error is kept."""
+    """Join the codec's small frames into whole blocks; samples decoded before an error are kept."""
     buffer = _block_buffer(found)
     filled = 0
     try:
@@ -276,7 +277,7 @@ def _fill_blocks(pieces: Iterator[Samples], found: Scan) -> None:
 
 
 def measure(found: Scan, *, start_s: float | None = None, end_s: float | None = None) -> dict[str, Any]:
-    """The columns of a scan: of the file, and the levels and silences of the span (in whole 10 ms frames)."""
+    """Return the columns of a scan: values of the file, levels and silences of the span (in whole 10 ms frames)."""
     if not found.sample_rate:
         return {}
     row: dict[str, Any] = {
@@ -303,7 +304,7 @@ def _span(found: Scan, start_s: float | None, end_s: float | None) -> slice:
 
 
 def _samples(found: Scan, frames: slice) -> int:
-    """Samples of one channel in these frames."""
+    """The number of samples per channel in these frames."""
     end: int = min(frames.stop * found.frame_length, found.decoded_frames)
     return end - int(frames.start) * found.frame_length
 

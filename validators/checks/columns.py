@@ -1,4 +1,4 @@
-"""The columns of the `checks` table: names and types, without loading Arrow, for the processes that only measure."""
+"""The columns of the `checks` table: names and types, without importing Arrow, for processes that only measure."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ COLUMNS: dict[str, str] = {
 }
 """The measurements and their Arrow types, in the order of the table.
 
-`clip_s` is the length of the sample: its span, else the decoded sound, else the decoded film. `audio_from` tells where
-the measured sound lies: in the `audio` file, or inside the `video` file of a sample without one.
+`clip_s` is the length of the sample: its span, else the decoded audio, else the decoded video. `audio_from` is the file
+that contains the measured audio: the `audio` file, or the `video` file of a sample without one.
 """
 
 NAMES = ("id", "dataset", "revision", "measured_at", *COLUMNS)

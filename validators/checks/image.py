@@ -1,4 +1,4 @@
-"""Measuring an image: it decodes, and its width and height in pixels as decoded."""
+"""Image measurements: whether it decodes, and its decoded width and height in pixels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...shards.media.probe import AV_OPTIONS
 
 
 def measure(path: Path) -> dict[str, Any]:
-    """The columns of an image, or `image_error`.
+    """Return the columns of an image, or `image_error`.
 
     Raises:
         FileNotFoundError, NotADirectoryError: There is no such file.

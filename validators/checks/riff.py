@@ -1,8 +1,8 @@
-"""How many samples a WAV header declares, whatever the file holds.
+"""The number of samples that a WAV header declares, whatever the file contains.
 
-libsndfile and FFmpeg both quietly shorten a `data` chunk that is longer than its file, so a truncated WAV looks whole
-to them. This reads the chunk sizes themselves (RIFF, Microsoft and IBM 1991): an 8-byte head of name and little-endian
-size, then the data, padded to an even length.
+libsndfile and FFmpeg both silently shorten a `data` chunk that is longer than its file, so a truncated WAV looks
+complete to them. This module reads the chunk sizes directly (RIFF, Microsoft and IBM 1991): an 8-byte header of name
+and little-endian size, then the data, padded to an even length.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import struct
 from pathlib import Path
 
 _STREAMED = 0x7FFF_F000
-"""Sizes from here on are what programs write that cannot seek back: the length is not declared."""
+"""Programs that cannot seek back write this size or more: the length is then not declared."""
 
 
 def declared_frames(path: Path) -> int | None:
-    """Samples of one channel that the `data` chunk declares; None where the header does not tell.
+    """Return the number of samples per channel that the `data` chunk declares; None if it declares none.
 
     Raises:
         OSError: The file cannot be read.

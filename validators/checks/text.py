@@ -1,10 +1,10 @@
-"""Measuring text: lengths, speed against the clip, and characters that no transcript should hold.
+"""Text measurements: lengths, speed relative to the clip, and characters that no transcript should contain.
 
-* `characters` counts code points that are not white space, so that scripts with and without spaces compare.
-* `word_count` counts the pieces between white space; for scripts without spaces it means little.
-* `characters_per_second` = characters / the clip's length in seconds; null where either is unknown or zero long.
-* `control_characters` counts Unicode category Cc but tab, line feed and carriage return.
-* `replacement_characters` counts U+FFFD, what a decoder leaves where bytes were not in the encoding it was told.
+* `characters` counts code points that are not white space, so that scripts with and without spaces are comparable.
+* `word_count` counts the pieces between white space; it means little for scripts without spaces.
+* `characters_per_second` = characters / the clip's length in seconds; null if either is unknown or the length is zero.
+* `control_characters` counts Unicode category Cc except tab, line feed and carriage return.
+* `replacement_characters` counts U+FFFD, which a decoder writes for bytes that are invalid in the given encoding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def measure(text: str | None, *, clip_s: float | None) -> dict[str, Any]:
-    """The columns of a text; `clip_s` is the length of the sound or film it belongs to."""
+    """Return the columns of a text; `clip_s` is the length of the audio or video it belongs to."""
     if text is None:
         return {}
     pieces = text.split()

@@ -1,10 +1,10 @@
-"""Measuring video: every frame of the first moving stream is decoded, counted and let go.
+"""Video measurements: every frame of the first stream that is not a cover picture is decoded and counted.
 
-* `video_decoded_frames`: frames the decoder gave, `video_corrupt_frames` of them flagged as concealed damage.
-* `video_decoded_duration`: from the first frame's time to the end of the last one, seconds; where the container gives
-  no times, frames / `video_fps`.
-* `video_declared_duration`: the stream's, else the container's, seconds. `video_fps`: the stream's average rate.
-* `video_has_audio`: the file has a sound stream; whether that decodes is measured by `audio.scan`.
+* `video_decoded_frames`: frames that the decoder returned, `video_corrupt_frames` of them flagged as corrupt.
+* `video_decoded_duration`: from the first frame's time to the end of the last one, in seconds; if the container has no
+  times, frames / `video_fps`.
+* `video_declared_duration`: the stream's, else the container's, in seconds. `video_fps`: the stream's average rate.
+* `video_has_audio`: whether the file has an audio stream; `audio.scan` measures whether that decodes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from ...shards.media.probe import AV_OPTIONS
 
 _ATTACHED_PICTURE = 0x400
-"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover, not a film."""
+"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture, not a video."""
 
 
 def measure(path: Path) -> dict[str, Any]:
-    """The columns of a video file; a decoder's failure is `video_error`, beside what was decoded before it.
+    """Return the columns of a video file; a decoder's failure is `video_error`, beside the values decoded before it.
 
     Raises:
         FileNotFoundError, NotADirectoryError: There is no such file.
@@ -29,7 +29,7 @@ def measure(path: Path) -> dict[str, Any]:
     return dict(_measure(str(path), stat.st_size, stat.st_mtime_ns))
 
 
-# Consecutive rows often are spans of, or questions about, one file.
+# Consecutive rows are often spans of, or questions about, the same file.
 @lru_cache(maxsize=64)
 def _measure(path: str, size: int, modified_ns: int) -> dict[str, Any]:
     import av

@@ -1,10 +1,10 @@
-"""Validators of the formats that consumers read: what is wrong with a row, and what the consumer would do about it.
+"""Validators of the formats that consumers read: the problems of a row, and what the consumer does about them.
 
 `validate_file` reads a file as the consumer would and yields findings; `summarise_file` counts them. `refused_shapes`
-holds a whole export against the same rules: of a million rows it looks at each shape once.
+validates a whole export by the same rules: of a million rows it checks each distinct shape once.
 A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `shape`, and its line in `FORMATS`.
 
-    findings.py       what a validator says of a row
+    findings.py       the findings of a validator
     files.py          the rows of a file: JSON Lines, a JSON array, Parquet
     unified.py        the unified format
     msswift.py        MS-SWIFT; msswift_rows.py: how ms-swift reads a row
@@ -25,18 +25,18 @@ from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
 
 DETECT_FROM_ROWS = 100
-"""How many rows the task of a file is told from, where none is given."""
+"""Number of rows from which the task of a file is detected if none is given."""
 
 
 class RowValidator(Protocol):
     """Validates the rows of one file, in order."""
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
-        """The findings of one row."""
+        """Yield the findings of one row."""
 
 
 class Format(Protocol):
-    """What the module of a format holds."""
+    """The members of a format's module."""
 
     TASKS: tuple[str, ...]
     PROBLEMS: dict[str, Problem]
@@ -50,23 +50,23 @@ FORMATS: dict[str, Any] = {"unified": unified, "msswift": msswift}
 
 
 def validate_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Iterator[Finding]:
-    """Every finding of a file: JSON lines, a JSON array or Parquet.
+    """Yield every finding of a file: JSON Lines, a JSON array or Parquet.
 
     Args:
         path: The file; read as a stream.
         format: A key of `FORMATS`.
-        task: A task of the format (`sft`, `grpo`); told from the first rows if None.
-        files: Whether the media files named must exist.
+        task: A task of the format (`sft`, `grpo`); detected from the first rows if None.
+        files: Whether the media files must exist.
 
     Raises:
-        UsageError: Unknown format or task, no such file, or a suffix that is not read.
+        UsageError: Unknown format or task, no such file, or an unsupported suffix.
     """
     for _, findings in _examine(path, _format(format, task), task, files, Summary(format, task)):
         yield from findings
 
 
 def summarise_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Summary:
-    """The findings of a file in numbers, with the first of every code; otherwise as `validate_file`."""
+    """Count the findings of a file and keep the first of every code; otherwise like `validate_file`."""
     summary = Summary(format, task)
     for number, findings in _examine(path, _format(format, task), task, files, summary):
         summary.add(findings, is_row=number is not None)
@@ -74,12 +74,13 @@ def summarise_file(path: Path, format: str, *, task: str | None = None, files: b
 
 
 def shape_sql(format: str, columns: Mapping[str, str]) -> str:
-    """A DuckDB expression of a row's shape, a struct: whatever of it the format's rules look at.
+    """Return a DuckDB expression for a row's shape: a struct of everything that the format's rules look at.
 
-    Two rows of one shape have the same findings, apart from values. Whether files exist and ids repeat is not in it.
+    Rows of the same shape have the same findings, apart from values. The shape does not cover missing files or
+    duplicate ids.
 
     Args:
-        columns: Name -> DuckDB type, of the relation.
+        columns: Column name -> DuckDB type, of the relation.
     """
     fields = _format(format, None).shape(columns)
     listed = ", ".join(f"'{name}': {sql}" for name, sql in fields.items())
@@ -87,7 +88,7 @@ def shape_sql(format: str, columns: Mapping[str, str]) -> str:
 
 
 def refused_shapes(format: str, task: str | None, shapes: Iterable[str]) -> dict[str, str]:
-    """The shapes (JSON) whose rows the consumer would lose, and the first problem's code in the order of `PROBLEMS`."""
+    """Return the shapes (JSON) whose rows the consumer would lose -> their first problem's code, as in `PROBLEMS`."""
     module = _format(format, task)
     order = list(module.PROBLEMS)
     refused = {}
@@ -111,7 +112,7 @@ def _format(name: str, task: str | None) -> Any:
 def _examine(
     path: Path, module: Any, task: str | None, files: bool, summary: Summary
 ) -> Iterator[tuple[int | None, list[Finding]]]:
-    """Every row's number and findings; at the end, without a number, those of the whole file."""
+    """Yield every row's number and findings; at the end, with the number None, those of the whole file."""
     rows = read_rows(path)
     if task is None:
         first = list(itertools.islice(rows, DETECT_FROM_ROWS))
@@ -132,7 +133,7 @@ def _examine(
 
 
 class _Ids:
-    """Finds repeated ids in 16 bytes a row; the ids themselves are read again only where some repeat."""
+    """Finds duplicate ids with 16 bytes per row; the ids are only read again if some may be duplicates."""
 
     def __init__(self) -> None:
         self.hashes = array("q")
@@ -144,7 +145,7 @@ class _Ids:
             self.numbers.append(number)
 
     def repeated(self, path: Path, problems: Mapping[str, Problem]) -> list[Finding]:
-        """One finding for every row whose id an earlier row has."""
+        """Return one finding for every row whose id occurs in an earlier row."""
         import numpy as np
 
         hashes = np.frombuffer(self.hashes, np.int64) if self.hashes else np.empty(0, np.int64)

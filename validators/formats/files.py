@@ -1,8 +1,8 @@
-"""The rows of a file to be validated, one at a time: JSON lines, a JSON array, or Parquet.
+"""Read the rows of a file to validate, one at a time: JSON Lines, a JSON array, or Parquet.
 
-Memory stays flat whatever the file's size. What cannot be read is a `Finding` with line and column instead of a row;
-in JSON lines the next line is read as if nothing had been, in an array or a Parquet file nothing after it can be.
-Numbers count from 1: the line of a JSONL file (blank lines are skipped), else the element.
+Memory use does not depend on the file's size. An unreadable row is a `Finding` with line and column instead; in JSON
+Lines, reading continues at the next line, in an array or a Parquet file it stops.
+Row numbers count from 1: the line of a JSONL file (blank lines are skipped), else the element.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 
 class _NotANumber(ValueError):
-    """`NaN` or `Infinity`: Python reads them, JSON and Arrow do not."""
+    """`NaN` or `Infinity`, which Python accepts but JSON and Arrow do not."""
 
 
 def _refuse(token: str) -> Any:
@@ -40,15 +40,15 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
-    """Every row with its number, or the finding that stands in its place.
+    """Yield every row with its number, or a finding in place of an unreadable row.
 
     Raises:
-        UsageError: There is no such file, or its suffix is none of `SUFFIXES`.
+        UsageError: No such file, or its suffix is not in `SUFFIXES`.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such file.")
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: the suffix {path.suffix!r} is none of {', '.join(SUFFIXES)}.")
+        raise UsageError(f"{path}: the suffix {path.suffix!r} is not one of {', '.join(SUFFIXES)}.")
     if path.suffix.lower() == ".parquet":
         return _parquet_rows(path)
     return _array_rows(path) if _is_array(path) else _lines(path)

@@ -1,8 +1,8 @@
-"""What a format's validator says of one row, and of a whole file.
+"""The findings of a format's validator, for one row and for a whole file.
 
-A `Finding` names the row, the column, the value, what is wrong and what the consumer would do about it; `stage` is the
-consumer's own stage at which it would. A `Problem` is the constant half of a finding: every format lists its own in one
-table, so that the row-wise and the vectorised validator speak of the same things.
+A `Finding` names the row, the column, the value, what is wrong and what the consumer does about it; `stage` is the
+stage of the consumer at which it does. A `Problem` is the constant part of a finding: every format lists its own in one
+table, so that the row-wise and the vectorised validator report the same problems.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ SHOWN_CHARACTERS = 120
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that can be wrong with a row of a format.
+    """One possible problem of a row of a format.
 
     Attributes:
-        stage: Where the consumer meets it, in the consumer's terms.
-        severity: `error` where the row or the file is lost, `warning` where it is used otherwise than it reads.
+        stage: The stage at which the consumer encounters it, in the consumer's terms.
+        severity: `error` if the row or the file is lost, `warning` if it is used differently from what it says.
         what: What is wrong.
         consequence: What the consumer does.
     """
@@ -55,7 +55,7 @@ def finding(
     column: str | None = None,
     value: Any = None,
 ) -> Finding:
-    """The finding of a problem at a row; `detail` goes between what is wrong and what the consumer does."""
+    """Build the finding of a problem in a row; `detail` goes between the problem and its consequence."""
     problem = problems[code]
     what = f"{problem.what}: {detail}" if detail else problem.what
     message = f"{what}; {problem.consequence}" if problem.consequence else what
@@ -63,7 +63,7 @@ def finding(
 
 
 def shown(value: Any) -> str:
-    """A value as it may be printed: on one line and short."""
+    """Format a value for printing: short and on one line."""
     text = value if isinstance(value, str) else repr(value)
     text = text if text.isprintable() else repr(text)[1:-1]
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
@@ -71,7 +71,7 @@ def shown(value: Any) -> str:
 
 @dataclass(slots=True)
 class Summary:
-    """A validated file in numbers, with the first findings of every code."""
+    """The counts of a validated file, with the first findings of every code."""
 
     format: str
     task: str | None
@@ -90,7 +90,7 @@ class Summary:
         return self.errors == 0
 
     def add(self, findings: Iterable[Finding], *, is_row: bool = True) -> None:
-        """Take in the findings of one row, or those of the file."""
+        """Add the findings of one row, or those of the whole file."""
         self.rows += is_row
         failed = False
         for item in findings:

@@ -1,15 +1,15 @@
 """The MS-SWIFT custom dataset format (`messages`, `images`, `videos`, `audios`), as ms-swift 4.6 treats it.
 
-Three stages decide whether a row is used, and their failures differ; every finding names its stage:
+Several stages decide whether a row is used, and they fail in different ways; every finding names its stage:
 
 * S0, loading the file and mapping columns: the whole dataset fails, or a column is silently not mapped.
-* S1, row preprocessing: the row is deleted, with a log line for the first ten, or with none.
-* S2, encoding: the row is deleted, or under `lazy_tokenize` (the default for multimodal models) replaced by another
-  row at random; media that no tag or no list names is misplaced or lost without an error.
-* rollout: what GRPO needs beyond a row that encodes.
+* S1, row preprocessing: the row is deleted, with a log line for the first ten rows, or with none.
+* S2, encoding: the row is deleted, or under `lazy_tokenize` (the default for multimodal models) replaced by a random
+  other row; media without a matching tag or list entry is misplaced or lost without an error.
+* rollout: what GRPO needs beyond a row that can be encoded.
 
-`Rows` takes rows as JSON gives them, in any of the spellings ms-swift maps to `messages`. A whole export is validated
-by the same rules: `shape` says in SQL what of a row they look at, and rows of one shape are looked at once.
+`Rows` takes rows as parsed JSON, in any of the column spellings that ms-swift maps to `messages`. A whole export is
+validated by the same rules: `shape` is a SQL expression of what they look at, and each distinct shape is checked once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .unified import is_file, path_shape
 
 TASKS = ("sft", "grpo", "dpo")
 
-# Turns as letters: s(ystem), u(ser), a(ssistant), t(ool), x for what ms-swift does not know.
+# Turns as letters: s(ystem), u(ser), a(ssistant), t(ool), x for roles unknown to ms-swift.
 TURN_RULES = {
     "no_turns": "^s?$",
     "system_not_first": ".s",
@@ -49,7 +49,7 @@ _PRETRAINING = "^s?a+$"
 
 
 class Rows:
-    """Validates the rows of one file in order; remembers which columns the file has."""
+    """Validates the rows of one file in order; keeps track of the file's columns."""
 
     def __init__(self, *, task: str | None = None, files: bool = True) -> None:
         self.task = task or "sft"
@@ -58,7 +58,7 @@ class Rows:
         self.without_rejected = 0
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
-        """The findings of one row."""
+        """Yield the findings of one row."""
         yield from self._columns(number, row)
         conversation = read_conversation(row)
         for code, detail, value in conversation.problems:
@@ -76,7 +76,7 @@ class Rows:
             yield finding(PROBLEMS, "missing_solution", number, column="solution")
 
     def _columns(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
-        """Columns are the file's: two rows that spell one target differently collide as well."""
+        """Check for columns that collide, across rows too: two rows may spell the same target differently."""
         for column in row:
             if column in self.columns:
                 continue
@@ -84,7 +84,8 @@ class Rows:
             others = [other for other in self.columns if target and target_of(other, row) == target]
             self.columns[column] = number
             if others:
-                detail = f"{column!r} (row {number}) and {others[0]!r} (row {self.columns[others[0]]}) mean {target!r}"
+                other = f"{others[0]!r} (row {self.columns[others[0]]})"
+                detail = f"{column!r} (row {number}) and {other} both map to {target!r}"
                 yield finding(PROBLEMS, "key_collision", number, detail=detail, column=column)
         if "rejected_response" not in row and not self.without_rejected:
             self.without_rejected = number
@@ -150,12 +151,12 @@ def _tags(number: int, conversation: Conversation, media: Mapping[str, Media]) -
 
 
 def is_local(path: str) -> bool:
-    """Whether ms-swift would look for a file: no address, no inline data, not taken for base64 by its length."""
+    """Whether ms-swift would look for a file: not a URL, not inline data, not so long that it is taken for base64."""
     return not (path.startswith(("http", "data:")) or len(path) > 2000)
 
 
 def path_problem(path: str) -> str | None:
-    """`unsupported_uri`, `relative_path` or nothing."""
+    """Return `unsupported_uri`, `relative_path` or None."""
     if not is_local(path) or path.startswith("/"):
         return None
     return "unsupported_uri" if re.match(_URI, path) else "relative_path"
@@ -165,7 +166,7 @@ _URI = "^[A-Za-z][A-Za-z0-9+.-]*://"
 
 
 def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
-    """What most of these rows look like: preference pairs, prompts with a solution, or conversations to learn."""
+    """Detect the task of most of these rows: preference pairs, prompts with a solution, or whole conversations."""
     preference = sum(any(key.startswith("rejected_") for key in row) for row in rows)
     prompts = sum(row.get("solution") is not None or read_conversation(row).letters.endswith("u") for row in rows)
     if 2 * preference > len(rows):
@@ -178,9 +179,9 @@ _ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())})"
 
 
 def shape(columns: Mapping[str, str]) -> dict[str, str]:
-    """What of a row its findings depend on: roles, the tags in contents, how paths begin; see `shape_sql`.
+    """Return what the findings of a row depend on: roles, the tags in contents, path prefixes; see `shape_sql`.
 
-    Where a rejected side is there it is compared with the answer, so that nothing of either is left out.
+    If there is a rejected side, it is compared with the answer, so both are included in full.
     """
     whole = any(name.startswith("rejected_") for name in columns)
     tags = f"array_to_string(regexp_extract_all(m.content, '{_ANY_TAG}'), '')"

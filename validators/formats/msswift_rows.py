@@ -1,6 +1,6 @@
-"""How ms-swift reads a row: which columns it maps to what, who speaks, which texts and media it finds.
+"""How ms-swift reads a row: the columns it maps, the roles, texts and media it finds.
 
-The problems met on the way are collected by code; what each means to ms-swift stands in `PROBLEMS`.
+The problems found on the way are collected by code; `PROBLEMS` defines what each means for ms-swift.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ _RESPONSE_TARGETS = {
 }  # fmt: skip
 
 _DELETED = "ms-swift deletes the row (a traceback for the first ten)"
-_REPLACED = "ms-swift deletes the row, or under lazy_tokenize trains on another row at random"
+_REPLACED = "ms-swift deletes the row, or under lazy_tokenize trains on a random other row"
 
 PROBLEMS = {
-    "duplicate_id": Problem("S0", "warning", "the id is there more than once", "rows cannot be told apart"),
-    "key_collision": Problem("S0", "error", "two columns mean the same", "ms-swift maps neither, then drops them"),
-    "empty_messages": Problem("S1", "error", "no messages", "the row vanishes without a log line"),
+    "duplicate_id": Problem("S0", "warning", "duplicate id", "rows cannot be distinguished"),
+    "key_collision": Problem("S0", "error", "two columns map to one target", "ms-swift maps neither, then drops them"),
+    "empty_messages": Problem("S1", "error", "no messages", "the row is dropped without a log line"),
     "unparseable_messages": Problem("S1", "error", "messages is neither a list nor a Python literal", _DELETED),
     "message_keys": Problem("S1", "error", "a message without role or content key", _DELETED),
-    "unknown_role": Problem("S1", "error", "a role ms-swift does not know", _DELETED),
+    "unknown_role": Problem("S1", "error", "a role unknown to ms-swift", _DELETED),
     "null_content": Problem("S1", "error", "a message whose content is null", _DELETED),
-    "extra_message_keys": Problem("S1", "warning", "further keys in a message", "ms-swift strips them"),
+    "extra_message_keys": Problem("S1", "warning", "extra keys in a message", "ms-swift strips them"),
     "rejected_null": Problem("S1", "error", "rejected_response is null", _DELETED),
     "rejected_equals_answer": Problem("S1", "error", "rejected_response is the answer itself", _DELETED),
     "mixed_preference": Problem(
@@ -63,42 +63,42 @@ PROBLEMS = {
         "Arrow fills in null and ms-swift deletes every such row",
     ),
     "no_turns": Problem("S2", "error", "nothing but a system message", _REPLACED),
-    "system_not_first": Problem("S2", "error", "a system message that is not the first", _REPLACED),
+    "system_not_first": Problem("S2", "error", "a system message that is not first", _REPLACED),
     "alternation": Problem("S2", "error", "user, assistant and tool turns do not alternate", _REPLACED),
-    "content_type": Problem("S2", "error", "a content that is neither text nor a list of parts", _REPLACED),
+    "content_type": Problem("S2", "error", "content that is neither text nor a list of parts", _REPLACED),
     "content_part": Problem("S2", "error", "a content part without type", _REPLACED),
     "content_media_ignored": Problem(
-        "S2", "warning", "a content part whose value is not under the name of its type",
+        "S2", "warning", "a content part without a value under the name of its type",
         "ms-swift writes the tag and silently drops the media",
     ),
     "content_media_conflict": Problem("S2", "error", "media both in content parts and in the row's list", _REPLACED),
     "media_type": Problem("S2", "error", "a media column that is neither a path nor a list of paths", _REPLACED),
-    "null_media": Problem("S2", "warning", "a null among the media", "ms-swift skips it and the tags move up by one"),
+    "null_media": Problem("S2", "warning", "a null among the media", "ms-swift skips it and the tags shift by one"),
     "missing_file": Problem("S2", "error", "no such file", _REPLACED),
-    "unsupported_uri": Problem("S2", "error", "an address ms-swift cannot open", _REPLACED),
-    "relative_path": Problem("S2", "warning", "not an absolute path", "it is looked up from where training starts"),
+    "unsupported_uri": Problem("S2", "error", "a URI that ms-swift cannot open", _REPLACED),
+    "relative_path": Problem("S2", "warning", "not an absolute path", "it is resolved from where training starts"),
     "media_without_tag": Problem(
         "S2", "warning", "fewer tags than media", "ms-swift puts the missing tags before the first message",
     ),
     "tag_without_media": Problem(
-        "S2", "warning", "more tags than media", "what is left over stays in the prompt as literal text",
+        "S2", "warning", "more tags than media", "the extra tags stay in the prompt as literal text",
     ),
-    "tag_in_system": Problem("S2", "warning", "a media tag in the system message", "it takes the first media"),
-    "tag_in_assistant": Problem("S2", "warning", "a media tag in an answer", "it takes media in the order of the text"),
+    "tag_in_system": Problem("S2", "warning", "a media tag in the system message", "it consumes the first media"),
+    "tag_in_assistant": Problem("S2", "warning", "a media tag in an answer", "it consumes media in text order"),
     "tag_case": Problem("S2", "warning", "a tag in another case", "it stays in the prompt as literal text"),
     "rejected_without_media": Problem(
-        "S2", "warning", "rejected_messages without media of its own", "the rejected side is encoded without any",
+        "S2", "warning", "rejected_messages without its own media", "the rejected side is encoded without any",
     ),
     "missing_rejected": Problem("S2", "error", "no rejected side", _REPLACED),
-    "last_not_assistant": Problem("S2", "warning", "the last message is no answer", "all labels are masked"),
+    "last_not_assistant": Problem("S2", "warning", "the last message is not an answer", "all labels are masked"),
     "ends_in_assistant": Problem("rollout", "warning", "the last message is an answer", "it is removed before rollout"),
     "no_user_turn": Problem("rollout", "error", "no user message", "nothing is left to answer"),
-    "missing_solution": Problem("rollout", "error", "no solution", "reward functions are given None"),
+    "missing_solution": Problem("rollout", "error", "no solution", "reward functions receive None"),
 }  # fmt: skip
 
 
 def target_of(column: str, columns: Collection[str]) -> str | None:
-    """The column that ms-swift renames this one to, in a file with these columns; None if it leaves it alone."""
+    """Return the name that ms-swift gives this column in a file with these columns; None if it keeps its name."""
     lower = column.lower()
     if lower in _MEDIA_TARGETS:
         return _MEDIA_TARGETS[lower]
@@ -109,7 +109,7 @@ def target_of(column: str, columns: Collection[str]) -> str | None:
 
 
 def mapped_columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row's values by target; where two columns mean the same, only the one already so named counts."""
+    """Return the row's values by target; if two columns map to one target, only a column of that name counts."""
     names: dict[str, list[str]] = {}
     for column in row:
         target = target_of(column, row)
@@ -121,13 +121,13 @@ def mapped_columns(row: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Conversation:
-    """A row's messages as ms-swift reads them. `turns` is None where it reads none at all.
+    """A row's messages as ms-swift reads them. `turns` is None if it reads none at all.
 
     Attributes:
-        letters: One letter a message: s, u, a, t, or x for an unknown role.
-        contents: The contents as they were; `texts` with tags in the place of content parts.
+        letters: One letter per message: s, u, a, t, or x for an unknown role.
+        contents: The original contents; `texts` has tags in place of content parts.
         media: Paths from content parts, by kind.
-        problems: Code, detail and value of what was met.
+        problems: Code, detail and value of each problem found.
     """
 
     turns: list[Any] | None = None
@@ -139,12 +139,12 @@ class Conversation:
     problems: list[tuple[str, str, Any]] = field(default_factory=list)
 
     def problem(self, code: str, detail: str = "", value: Any = None) -> None:
-        """Note a problem once a row."""
+        """Record a problem, once per row."""
         if all(code != known for known, _, _ in self.problems):
             self.problems.append((code, detail, value))
 
     def add(self, position: int, message: Any) -> None:
-        """Take in one message."""
+        """Add one message."""
         role = content = None
         if not isinstance(message, Mapping):
             self.problem("message_keys", f"message {position} is a {type(message).__name__}", message)
@@ -204,7 +204,7 @@ class Conversation:
 
 
 def read_conversation(row: Mapping[str, Any]) -> Conversation:
-    """The messages of a row, from whichever columns ms-swift would take them."""
+    """Return the messages of a row, from the columns that ms-swift would use."""
     found = Conversation()
     mapped = mapped_columns(row)
     messages = mapped.get("messages")
@@ -233,7 +233,7 @@ def read_conversation(row: Mapping[str, Any]) -> Conversation:
 
 
 def _from_query(row: Mapping[str, Any], mapped: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Messages of an Alpaca or a query/response row; null sides are left out."""
+    """Return the messages of an Alpaca or query/response row, without null sides."""
     query, response = mapped.get("query"), mapped.get("response")
     if all(name in row for name in _ALPACA):
         query = "\n".join(str(row[name]) for name in _ALPACA if row[name])
@@ -244,7 +244,7 @@ def _from_query(row: Mapping[str, Any], mapped: Mapping[str, Any]) -> list[dict[
 
 
 def _from_pairs(messages: list[Any]) -> list[Any]:
-    """ShareGPT pairs `{human: ..., assistant: ...}` as messages; anything else as it is."""
+    """Convert ShareGPT pairs `{human: ..., assistant: ...}` to messages; leave anything else unchanged."""
     first = messages[0]
     if not isinstance(first, Mapping) or {"role", "from", "content", "value"} & set(first):
         return messages
@@ -260,14 +260,14 @@ def _from_pairs(messages: list[Any]) -> list[Any]:
 
 @dataclass(slots=True)
 class Media:
-    """A media column: its paths, and how many items it counts (images may be bytes)."""
+    """A media column: its paths, and its number of items (images may be bytes)."""
 
     paths: list[str]
     count: int
 
 
 def media_of(row: Mapping[str, Any]) -> tuple[dict[str, Media], list[tuple[str, str, Any]]]:
-    """The media columns by kind, and code, column and value of what is wrong with them."""
+    """Return the media columns by kind, and the code, column and value of their problems."""
     mapped = mapped_columns(row)
     problems: list[tuple[str, str, Any]] = []
     found = {}

@@ -1,9 +1,9 @@
-"""The unified format: one JSON object a row with `id`, `modality`, `text`, `audio`, `video`.
+"""The unified format: one JSON object per row with `id`, `modality`, `text`, `audio`, `video`.
 
-`id` is unique. `modality` is audio, video, mixed or text and agrees with the media present: an audio row has `audio`
-and no `video`; a video row `video` and no `audio`; a mixed row `video`, and `audio` unless the sound lies inside the
-video; a text row has neither, but `text`. Absent keys and nulls are the same. Paths are absolute and exist. Further
-keys are the user's own.
+`id` is unique. `modality` is audio, video, mixed or text and matches the media present: an audio row has `audio` and no
+`video`; a video row `video` and no `audio`; a mixed row `video`, and `audio` unless the video contains the sound; a
+text row has `text` and no media. Missing keys and nulls are equivalent. Paths are absolute and exist. Other keys are
+free for the user.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _TEXTS = ("id", "modality", "text", "audio", "video")
 
 PROBLEMS = {
     "missing_id": Problem("row", "error", "no id", "the row cannot be named, joined or excluded"),
-    "duplicate_id": Problem("file", "error", "the id is there more than once", "rows overwrite each other"),
-    "unknown_modality": Problem("row", "error", f"modality is none of {', '.join(MODALITIES)}", "no panel takes it"),
-    "modality_mismatch": Problem("row", "error", "the modality disagrees with the media", "the wrong panel takes it"),
+    "duplicate_id": Problem("file", "error", "duplicate id", "rows overwrite each other"),
+    "unknown_modality": Problem("row", "error", f"modality is not one of {', '.join(MODALITIES)}", "no panel takes it"),
+    "modality_mismatch": Problem("row", "error", "the modality does not match the media", "the wrong panel takes it"),
     "missing_text": Problem("row", "error", "a text row without text", "the row is empty"),
     "empty_text": Problem("row", "warning", "the text is blank", ""),
-    "wrong_type": Problem("row", "error", "not a text", "the column has no one type"),
+    "wrong_type": Problem("row", "error", "not a string", "the column has mixed types"),
     "missing_file": Problem("row", "error", "no such file", "the row fails when it is read"),
-    "relative_path": Problem("row", "warning", "not an absolute path", "it is looked up from wherever the reader runs"),
+    "relative_path": Problem("row", "warning", "not an absolute path", "it is resolved from wherever the reader runs"),
 }
 
 
@@ -38,7 +38,7 @@ class Rows:
         self.files = files
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
-        """The findings of one row."""
+        """Yield the findings of one row."""
         for column in _TEXTS:
             if row.get(column) is not None and not isinstance(row[column], str):
                 yield finding(PROBLEMS, "wrong_type", number, column=column, value=row[column])
@@ -72,7 +72,7 @@ class Rows:
 
 
 def is_file(path: str) -> bool:
-    """Whether the path names a file; a text that cannot be a path does not."""
+    """Whether the path is an existing file; False for a text that cannot be a path."""
     try:
         return Path(path).expanduser().is_file()
     except (OSError, ValueError, RuntimeError):
@@ -80,12 +80,12 @@ def is_file(path: str) -> bool:
 
 
 def detect_task(rows: Collection[Mapping[str, Any]]) -> str | None:
-    """The format knows no tasks."""
+    """Return None: the format has no tasks."""
     return None
 
 
 def shape(columns: Mapping[str, str]) -> dict[str, str]:
-    """What of a row its findings depend on; see `shape_sql`."""
+    """Return what the findings of a row depend on; see `shape_sql`."""
     known = {
         "id": "CASE WHEN id <> '' THEN 'x' ELSE id END",
         "text": "CASE WHEN trim(text, ' ' || chr(9) || chr(13) || chr(10)) <> '' THEN 'x' ELSE text END",
@@ -97,5 +97,5 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def path_shape(path: str) -> str:
-    """An absolute path is as good as another."""
+    """Return an expression that treats all absolute paths alike."""
     return f"CASE WHEN starts_with({path}, '/') THEN '/' ELSE {path} END"

@@ -165,7 +165,7 @@ def test_stopped_by_hand_it_keeps_what_came_and_goes_on(own: Path, tmp_path: Pat
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
         assert running.returncode == 130
-        assert "stopped; run the same command again to go on where it was" in said
+        assert "stopped; run the same command again to continue where it stopped" in said
         assert "Traceback" not in said
         rows = select(tmp_path / "store", "select dataset, count(*) n from samples group by 1")
         assert [(row["dataset"], row["n"]) for row in rows] == [("aaa", 4)]

@@ -393,7 +393,7 @@ def test_a_person_is_told_what_became_of_the_clips_and_what_can_be_done(talks: T
     assert "1 private: it is private, or the host refuses access: --cookies FILE of an account" in done.stdout
 
     shown = cli("catalog", "show", "talks", "--cards", talks.cards, "--store", root)
-    assert "alive      33.3% of 3 whose fate is known; 1 dead, 1 private" in shown.stdout
+    assert "alive      33.3% of 3 clips with a known outcome; 1 dead, 1 private" in shown.stdout
     reached = talks.type(root, "--samples", "1")
     assert (reached.returncode, reached.stdout) == (0, "talks: 1 samples stored already; nothing to fetch\n")
 
@@ -403,7 +403,10 @@ def test_a_wall_ends_the_command_as_a_failure_of_the_network(capsys: pytest.Capt
     with pytest.raises(typer.Exit) as caught:
         exit_code_of([walled])
     assert caught.value.exit_code == 3
-    assert "talks: YouTube: bot_wall: the rest was not asked. What came is stored." in capsys.readouterr().err
+    assert (
+        "talks: YouTube: bot_wall: the rest was not requested. What arrived before is stored."
+        in capsys.readouterr().err
+    )
 
 
 def test_without_ytdlp_nothing_is_begun(talks: Talks, root: Path, tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_a_truncated_archive_exits_4_and_its_good_rows_are_stored(packed: Path, 
     assert done.returncode == 4
     assert "the gzip data end too early" in done.stderr
     assert done.stderr.count(URL[1:]) == 1
-    assert "good rows before it are stored" in done.stderr
+    assert "valid rows before it are stored" in done.stderr
     stored = int(one(tmp_path / "store", "select count(*) from samples"))
     assert stored in (20, 30)  # whole chapters: the transcript stands after the audio
     holds(tmp_path, SPOKEN[:stored])
