@@ -19,7 +19,7 @@ from ..errors import DamagedError, UsageError
 from ..shards.media.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
-"""A blob larger than this is spooled to a file, so that memory use is bounded whatever an archive contains."""
+"""A blob larger than this is spooled to a file, so that memory use is bounded however large an archive is."""
 
 TEXT_BYTES = 1024 * 1024 * 1024
 """A text file larger than this is refused rather than read into memory."""

@@ -25,7 +25,7 @@ from .formats import FORMATS, ImportFormat
 from .options import ImportOptions
 from .shard_patterns import is_pattern, matching_files
 
-OF_FILES = ("split", "config")
+FILE_FIELDS = ("split", "config")
 """Fields that `--set` sets for every file: they are part of the ids, and a value in a row takes precedence."""
 
 
@@ -64,7 +64,7 @@ def import_data(
     defaults = _defaults(options.values)
     notes: list[str] = []
     asked = {name: value for name, value in options.asked().items() if name != "name"}
-    run = Run("import", options.name, f"import {format}", asked | _as_before(path, options))
+    run = Run("import", options.name, f"import {format}", asked | _recorded_options(path, options))
     if spec.aligns:
         ending = suffix_of(format)
         files = _files(spec, path, lambda inside: inside.lower().endswith(ending), options.values)
@@ -103,7 +103,7 @@ def import_data(
     return _finished(run, ingest.updated, store, path, spec, notes)
 
 
-def _as_before(path: Path, options: ImportOptions) -> dict[str, Any]:
+def _recorded_options(path: Path, options: ImportOptions) -> dict[str, Any]:
     """The options that every record of an import contains, even at their defaults."""
     return {"path": str(path), "set": dict(options.values), "link": options.link}
 
@@ -143,7 +143,7 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
     for key, value in values.items():
         if key != "panel":
             check_field(key, where="--set")
-        if key in OF_FILES:
+        if key in FILE_FIELDS:
             check_name(value, what=key)
             continue
         if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages"):

@@ -93,11 +93,11 @@ class Samples:
 
     def _match(self, name: str, targets: list[Target], channel: str | None, *, own: bool) -> Match:
         if channel is not None:
-            spoken = [target for target in targets if target.channel == channel]
-            if not spoken:
+            matching = [target for target in targets if target.channel == channel]
+            if not matching:
                 detail = f"{name} has several channels, and none of its samples is marked as channel {channel}"
                 raise RowError("ambiguous", detail)
-            targets = spoken
+            targets = matching
         if len(targets) == 1:
             return Match(targets, own=own)
         one_recording = len({target.media for target in targets}) == 1 and targets[0].media is not None

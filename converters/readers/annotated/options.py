@@ -47,7 +47,7 @@ class Table:
         names: For a table of class names, its name on the card.
         constants: Columns with a constant value in all its rows.
         shared: Placeholders of its path that are also columns of the first table: a file belongs to matching rows only.
-        came: The shared parts of the paths of its files that were read.
+        read_parts: The shared parts of the paths of its files that were read.
         files: Template and all parts of every file that has arrived, whether read or skipped.
     """
 
@@ -60,7 +60,7 @@ class Table:
     names: str | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
-    came: set[tuple[str, ...]] = field(default_factory=set)
+    read_parts: set[tuple[str, ...]] = field(default_factory=set)
     files: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
 
     def match(self, name: str) -> dict[str, str] | None:
@@ -72,7 +72,7 @@ class Table:
     def note(self, name: str, parts: dict[str, str]) -> None:
         """Record that one of its files has arrived; `parts` are those of its path if it was read."""
         if parts or not self.shared:
-            self.came.add(self.parts_of(parts))
+            self.read_parts.add(self.parts_of(parts))
         for template in self.templates:
             if (found := match(template, name)) is not None:
                 self.files.add((template, tuple(found[part] for part in placeholders(template))))
@@ -92,9 +92,9 @@ class Table:
         """The shared parts of a row or a path."""
         return tuple(str(row.get(name)) for name in self.shared)
 
-    def has_come(self, row: Row) -> bool:
+    def has_arrived(self, row: Row) -> bool:
         """Whether the file that belongs to this row was read."""
-        return self.parts_of(row) in self.came
+        return self.parts_of(row) in self.read_parts
 
     def key_of(self, row: Row, value: Value) -> str | None:
         """The key for joining rows: the result of `value`, together with the shared parts."""

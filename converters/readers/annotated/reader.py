@@ -287,7 +287,7 @@ class _Annotated:
 
     def _is_ready(self, row: IndexedRow) -> bool:
         """Whether every further table that this row needs has arrived."""
-        return all(table.has_come(row.values) for table in self.annotation.further)
+        return all(table.has_arrived(row.values) for table in self.annotation.further)
 
     def _match_waiting(self, before: int, *, further: bool) -> CandidateStream:
         """Match waiting media with the table that has just arrived."""
@@ -349,7 +349,7 @@ class _Annotated:
 
     def _finish(self, *, intact: bool) -> CandidateStream:
         """Handle incomplete rows and media; after a damaged source none are rejected, as the rest may be lost."""
-        missing = [table for table in self.annotation.further if not table.came and not table.options.get("optional")]
+        missing = [t for t in self.annotation.further if not t.read_parts and not t.options.get("optional")]
         if intact and (missing or not self.has_first_table) and not self.skipped_tables:
             yield from self._no_table(missing)
             return

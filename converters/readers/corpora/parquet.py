@@ -93,12 +93,12 @@ class _Columns:
 class _Row(dict[str, Any]):
     """A row of the file; virtual columns are found by `get`, but are not items."""
 
-    def __init__(self, values: dict[str, Any], beside: Mapping[str, Any]) -> None:
+    def __init__(self, values: dict[str, Any], virtual: Mapping[str, Any]) -> None:
         super().__init__(values)
-        self.beside = beside
+        self.virtual = virtual
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else self.beside.get(key, default)
+        return self[key] if key in self else self.virtual.get(key, default)
 
 
 class _File:
@@ -179,7 +179,7 @@ class _File:
 
     def _named(self, row: _Row) -> _Row:
         """The row with class numbers replaced by names; raises RowError if a number has no name."""
-        return _Row(self.features.named(row), row.beside)
+        return _Row(self.features.named(row), row.virtual)
 
     def _virtual(self, number: int) -> dict[str, Any]:
         values = {"row": number, "file": PurePosixPath(self.file.name).stem,

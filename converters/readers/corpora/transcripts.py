@@ -82,7 +82,7 @@ class _Transcripts:
     def _take_transcript(self, file: RawFile, parts: dict[str, str]) -> CandidateStream:
         if self.per_split and not self.context.wants(parts.get("split")):
             return
-        came: list[str] = []
+        ids: list[str] = []
         for number, raw in enumerate(file.read().split(b"\n"), start=1):
             try:
                 # Split at ASCII whitespace only: a no-break space is part of an id.
@@ -95,8 +95,8 @@ class _Transcripts:
             if fields:
                 identity, text = (*fields, "")[:2]
                 self.lines[identity] = (text, file.uri, number)
-                came.append(identity)
-        for identity in self.waiting.among(came):
+                ids.append(identity)
+        for identity in self.waiting.among(ids):
             yield self._complete(self.waiting.release(identity))
 
     def _take_media(self, file: RawFile, parts: dict[str, str]) -> CandidateStream:

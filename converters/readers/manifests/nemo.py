@@ -1,4 +1,4 @@
-"""Reader for NeMo manifests: JSON Lines with one utterance per line, whatever the file name.
+"""Reader for NeMo manifests: JSON Lines with one utterance per line, regardless of the file name.
 
     {"audio_filepath": "wav/a.wav", "duration": 3.2, "text": "hello", "offset": 1.5, "lang": "en", "speaker": "s1"}
 

@@ -132,10 +132,10 @@ def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
         raise RowError("no_media", "the recording has no sources")
     try:
         wanted = set(channel if isinstance(channel, list) else [] if channel is None else [channel])
-        spoken = [source for source in sources if wanted & set(source.get("channels") or ())]
+        matching = [source for source in sources if wanted & set(source.get("channels") or ())]
     except TypeError:
         raise RowError("bad_value", f"channels must be numbers, got {channel!r}") from None
-    return [_source(source) for source in spoken or sources]
+    return [_source(source) for source in matching or sources]
 
 
 def _source(source: Mapping[str, Any]) -> Any:

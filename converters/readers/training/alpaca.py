@@ -58,4 +58,4 @@ def _history(value: Any) -> list[tuple[str, str]]:
         return []
     if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
         raise bad_cell("history", value, "a list of pairs of question and answer")
-    return [(as_text(asked) or "", as_text(answered) or "") for asked, answered in value]
+    return [(as_text(question) or "", as_text(answer) or "") for question, answer in value]

@@ -25,15 +25,15 @@ def reshape(columns: Columns) -> Shape:
     if question is None:
         raise bad_cell("question", question, "a question", reason="no_question")
     media = {kind: counted(columns, kind) for kind in MEDIA_KINDS}
-    asked = Dialogue([{"role": "user", "content": question}], further=[{}])
-    fit_tags("question", asked, media)
+    dialogue = Dialogue([{"role": "user", "content": question}], further=[{}])
+    fit_tags("question", dialogue, media)
     choices = _choices(columns.take("choices", *_CHOICES))
     given = columns.take("answer", *_ANSWERS)
     if isinstance(given, list):
         columns.left["answers"] = given
         given = given[0] if given else None
     answer = _chosen(given, choices)
-    fields: dict[str, Any] = {"question": asked.messages[0]["content"], "choices": choices}
+    fields: dict[str, Any] = {"question": dialogue.messages[0]["content"], "choices": choices}
     if answer is not None:
         fields |= {name: value for name, value in answer_fields(answer).items() if value is not None}
     fields["task"] = as_text(columns.take("task", "task")) or "qa"

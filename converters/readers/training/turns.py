@@ -197,7 +197,7 @@ def answer_fields(text: str) -> dict[str, str | None]:
 def split_choices(question: str) -> tuple[str, list[str] | None]:
     """Split a question as our own prompts write it into the question itself and its choices."""
     for introduction in choice_introductions():
-        asked, found, listed = question.rpartition(f"{introduction}\n- ")
+        stem, found, listed = question.rpartition(f"{introduction}\n- ")
         if found and "\n\n" not in listed:
-            return asked, listed.split("\n- ")
+            return stem, listed.split("\n- ")
     return question, None
