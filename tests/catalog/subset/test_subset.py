@@ -86,9 +86,9 @@ def listed(tmp_path: Path, text: str) -> Path:
         ({"labels": "Dog,,Bark"}, "empty"),
         ({"where": "audio.duration > 3"}, "known before media is read"),
         ({"where": "nobody = 'x'"}, "known before media is read"),
-        ({"where": "(select 1) = 1"}, "no subquery"),
+        ({"where": "(select 1) = 1"}, "without subqueries or table functions"),
         ({"where": "id = 'a'; drop table x"}, "not one expression"),
-        ({"where": "random() < 0.5"}, "otherwise every time"),
+        ({"where": "random() < 0.5"}, "is not deterministic"),
     ],
 )
 def test_options_that_cannot_be_are_refused_with_what_to_type(options: dict[str, Any], said: str) -> None:
