@@ -72,7 +72,7 @@ def test_made_ids_cost_16_bytes_a_row_and_stay_unique(monkeypatch: pytest.Monkey
     names = []
     for number in range(ROWS):
         made.row()
-        names.append(made.next([("audio", Blob(f"a/{number % 15_000}.wav"))]))
+        names.append(made.next(f"a/{number % 15_000}.wav"))
     assert len(set(names)) == ROWS
     assert names[14_999] == "a/14999"
     assert names[15_000] == "a/0#2"
@@ -99,7 +99,7 @@ def test_made_ids_cost_16_bytes_a_row_and_stay_unique(monkeypatch: pytest.Monkey
 def test_a_made_id_is_the_path_without_its_ending(name: str, made: str) -> None:
     ids = MadeIds()
     ids.row()
-    assert ids.next([("audio", Blob(name))]) == made
+    assert ids.next(name) == made
 
 
 def test_a_set_of_hashes_holds_what_a_set_holds(monkeypatch: pytest.MonkeyPatch) -> None:
