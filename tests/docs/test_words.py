@@ -30,7 +30,7 @@ class Retired:
 
 
 RETIRED = (
-    Retired(r"\bwithout(?=\s*[.;,|)\"])", "default: ...", "a sentence does not end on `without`"),
+    Retired(r"\bwithout(?=\s*[.;,|)\"](?!\w))", "default: ...", "a sentence does not end on `without`"),
     Retired(r"\bno (yaml|json)\b(?! (document|array|object|column|list))", "invalid YAML", "the field's term"),
     Retired(r"\banswers otherwise\b", "is not deterministic", "the field's term"),
     Retired(r"\bhal(f a|ves of) letters?\b|\blone surrogates?\b", "unpaired surrogate", "Unicode's term"),
