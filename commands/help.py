@@ -30,6 +30,14 @@ VerboseOption = Annotated[
 class Command(TyperCommand):
     """A command whose help lists options under headings."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        pieces = ["[OPTIONS]"]
+        for parameter in self.get_params(ctx):
+            if parameter.param_type_name == "argument":
+                word = _argument_word(parameter)
+                pieces.append(word if parameter.required else f"[{word}]")
+        return pieces
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self, ctx, formatter)
 
@@ -65,12 +73,21 @@ def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record is not None:
+            if parameter.param_type_name == "argument":
+                record = (_argument_word(parameter), record[1].replace("  [required]", ""))
             own = "Arguments" if parameter.param_type_name == "argument" else EVERY_COMMAND
             heading = getattr(parameter, "rich_help_panel", None) or own
             sections.setdefault(heading, []).append(record)
     for heading in sorted(sections, key=lambda each: (each != "Arguments", each == EVERY_COMMAND)):
         with formatter.section(heading):
             formatter.write_dl(sections[heading])
+
+
+def _argument_word(parameter: Any) -> str:
+    """The word that stands for an argument: `NAME`, or `NAME...` if it can be repeated."""
+    is_list = parameter.nargs == -1
+    word = parameter.metavar or (parameter.name.removesuffix("s") if is_list else parameter.name).upper()
+    return f"{word}..." if is_list else str(word)
 
 
 def _write_examples(command: Any, formatter: Any) -> None:

@@ -35,9 +35,9 @@ def test_help_shows_every_summary_whole_under_a_heading() -> None:
     for words, command in ALL:
         if len(words) == 1:
             assert " ".join(command.help.split("\n\n")[0].split()) in shown
-    for heading in ("Datasets:", "Quality:", "Files for training:", "The store:", "Everywhere:", "Examples:"):
+    for heading in ("Datasets:", "Quality:", "Files for training:", "The store:", "Every command:", "Examples:"):
         assert heading in shown
-    assert "..." not in shown.partition("Everywhere:")[0].partition("COMMAND [ARGS]...")[2]
+    assert "..." not in shown.partition("Every command:")[0].partition("COMMAND [ARGS]...")[2]
 
 
 @pytest.mark.parametrize("words", [("catalog", "pull"), ("import",), ("export",), ("convert",)], ids=" ".join)
