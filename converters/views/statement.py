@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...shards.exports.versions import MEDIA_COLUMNS
 from .base import View
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ _CLAUSES = {
     "modifiers": "DISTINCT, ORDER BY or LIMIT: the export orders the rows, with --order hash or id",
 }
 _MULTIPLIES = ("unnest", "unlist", "generate_subscripts")
+_KEYWORDS = frozenset({
+    "current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp",
+    "current_user", "localtime", "localtimestamp", "session_user", "user",
+})  # fmt: skip
+"""Functions that SQL calls without parentheses: they parse like columns."""
+_PER_CALL = frozenset({
+    *_KEYWORDS, "ago", "current_localtime", "current_localtimestamp", "inet_client_addr", "inet_client_port",
+    "inet_server_addr", "inet_server_port", "pg_conf_load_time", "pg_my_temp_schema", "pg_postmaster_start_time",
+    "version",
+})  # fmt: skip
+"""Functions of the time, the user or the version that DuckDB lists as deterministic, or as macros of no stability."""
 
 
 def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> str:
@@ -43,10 +55,10 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
     """
     tree = json.loads(checked(view))
     node = tree["statements"][0]["node"]
-    excluded = view.excluded_columns(task)
-    items = [item for item in node["select_list"] if _name(item) not in excluded]
+    excluded = _excluded(view, task)
+    items = [item for item in node["select_list"] if _name(item).lower() not in excluded]
     for item in items:
-        if _name(item) == SKIP:
+        if _name(item).lower() == SKIP:
             item["alias"] = f"_{SKIP}"
     added = dict(account)
     if all(_name(item) != f"_{SKIP}" for item in items):
@@ -61,13 +73,19 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
 def columns_of(view: View, task: str | None) -> list[str]:
     """The columns of the view's rows."""
     items = json.loads(checked(view))["statements"][0]["node"]["select_list"]
-    return [name for item in items if (name := _name(item)) != SKIP and name not in view.excluded_columns(task)]
+    excluded = {SKIP, *_excluded(view, task)}
+    return [name for item in items if (name := _name(item)).lower() not in excluded]
+
+
+def _excluded(view: View, task: str | None) -> set[str]:
+    """The columns of other tasks, in lower case: names in SQL ignore case."""
+    return {column.lower() for column in view.excluded_columns(task)}
 
 
 def reads(view: View) -> set[str]:
     """The columns of `prepared` that a view reads."""
     items = json.loads(checked(view))["statements"][0]["node"]["select_list"]
-    return {str(node["column_names"][-1]) for node in _expressions(items) if node["class"] == "COLUMN_REF"}
+    return {str(node["column_names"][-1]).lower() for node in _expressions(items) if node["class"] == "COLUMN_REF"}
 
 
 def checked(view: View) -> str:
@@ -91,7 +109,7 @@ def _checked(sql: str, name: str) -> str:
         if node.get(clause):
             raise UsageError(f"The view {name!r} must not have {problem}.", hint=_PAGE)
     _check_expressions(node["select_list"], name, sql)
-    _check_columns(node["select_list"], name, sql)
+    _check_columns(node["select_list"], name, sql, _source_names(node["from_table"]))
     return json.dumps(tree)
 
 
@@ -107,10 +125,21 @@ def _check_source(source: Mapping[str, Any], name: str, sql: str) -> None:
         sources = {"JOIN": "a join", "SUBQUERY": "a subquery", "EMPTY": "no table"}
         what = sources.get(source["type"], "more than a table")
         raise UsageError(f"The view {name!r}{where} reads {what}: it must be one SELECT ... FROM prepared.", hint=_PAGE)
-    if source["table_name"] != "prepared" or source.get("schema_name") or source.get("catalog_name"):
+    if source["table_name"].lower() != "prepared" or source.get("schema_name") or source.get("catalog_name"):
         raise UsageError(
             f"The view {name!r}{where} reads {source['table_name']!r}: a view may read only `prepared`.", hint=_PAGE
         )
+    if source.get("column_name_alias"):
+        raise UsageError(
+            f"The view {name!r}{where} renames the columns of `prepared`: "
+            f"{source['alias']}({', '.join(source['column_name_alias'])}).",
+            hint=f"write FROM prepared AS {source['alias']}, and rename columns in the SELECT: id, text AS transcript",
+        )
+
+
+def _source_names(source: Mapping[str, Any]) -> set[str]:
+    """The names that may stand before a column's: `prepared.id`, `p.id`."""
+    return {str(source.get("alias") or "prepared").lower()}
 
 
 def _check_expressions(items: list[dict[str, Any]], name: str, sql: str) -> None:
@@ -130,18 +159,29 @@ def _check_expressions(items: list[dict[str, Any]], name: str, sql: str) -> None
         if kind == "WINDOW" or kinds.get(function) == "aggregate" or function in _MULTIPLIES:
             what = function or "a window"
             raise UsageError(f"The view {name!r}{where} calls {what}: a row may use only one sample.", hint=_PAGE)
-        if kinds.get(function) == "not deterministic":
+        called = _per_call(expression, function)
+        if called or kinds.get(function) == "not deterministic":
             raise UsageError(
-                f"The view {name!r}{where} calls {function}, which is not deterministic: the same samples would give "
-                "different rows.",
-                hint="for a reproducible number, use hash(id)",
+                f"The view {name!r}{where} calls {called or function}, which is not deterministic: the same samples "
+                "would give different rows.",
+                hint="for a reproducible number, use hash(id); for a fixed time, write it out: DATE '2026-01-31'",
             )
         for column in expression.get("column_names", ())[-1:]:
             if str(column).startswith("_"):
                 raise UsageError(f"The view {name!r}{where} reads {column!r}: names that start with _ are reserved.")
 
 
-def _check_columns(items: list[dict[str, Any]], name: str, sql: str) -> None:
+def _per_call(expression: Mapping[str, Any], function: str) -> str:
+    """The function of the time, the user or the version that an expression calls, if any."""
+    if function == "age" and len(expression.get("arguments", ())) == 1:
+        return "age with one argument"
+    if function in _PER_CALL:
+        return function
+    names = expression.get("column_names", ())
+    return str(names[0]).lower() if len(names) == 1 and str(names[0]).lower() in _KEYWORDS else ""
+
+
+def _check_columns(items: list[dict[str, Any]], name: str, sql: str, sources: Collection[str]) -> None:
     seen: set[str] = set()
     for item in items:
         column, where = _name(item), _line(sql, item.get("query_location"))
@@ -152,8 +192,15 @@ def _check_columns(items: list[dict[str, Any]], name: str, sql: str) -> None:
         if column.lower() in seen:
             raise UsageError(f"The view {name!r}{where} has the column {column!r} twice.")
         seen.add(column.lower())
+        if column.lower() in MEDIA_COLUMNS and column not in MEDIA_COLUMNS:
+            raise UsageError(
+                f"The view {name!r}{where}: {column!r} is a media column in any case, and consumers know it in lower "
+                "case only.",
+                hint=f"write AS {column.lower()}",
+            )
     own = next((item for item in items if _name(item) == "id"), None)
-    if own is None or own["class"] != "COLUMN_REF" or own["column_names"][-1] != "id":
+    named = [str(part).lower() for part in own.get("column_names", ())] if own is not None else []
+    if named != ["id"] and not (len(named) == 2 and named[0] in sources and named[1] == "id"):
         raise UsageError(
             f"The view {name!r} must have the sample's id as a column: rows are ordered, compared and explained by it.",
             hint="SELECT id, ... FROM prepared",

@@ -11,7 +11,7 @@ import triptych
 from support import imported
 from triptych.converters.views import VIEWS, get_view
 from triptych.converters.views.base import make_view
-from triptych.converters.views.statement import checked, columns_of
+from triptych.converters.views.statement import checked, columns_of, reads, row_statement
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.exports.copies import pack
 
@@ -76,6 +76,22 @@ def test_the_text_of_the_view_is_part_of_the_identity(store: Path, tmp_path: Pat
         ("SELECT id FROM prepared LIMIT 3", "LIMIT"),
         ("SELECT id FROM prepared UNION ALL SELECT id FROM prepared", "not a set operation"),
         ("SELECT id, random() AS r\nFROM prepared", "random, which is not deterministic"),
+        ("SELECT id, current_timestamp AS t FROM prepared", "current_timestamp, which is not deterministic"),
+        ("SELECT id, CURRENT_DATE AS t FROM prepared", "current_date, which is not deterministic"),
+        ("SELECT id, localtime AS t FROM prepared", "localtime, which is not deterministic"),
+        ("SELECT id, year(localtimestamp) AS t FROM prepared", "localtimestamp, which is not deterministic"),
+        ("SELECT id, current_time AS t FROM prepared", "current_time, which is not deterministic"),
+        ("SELECT id, age(DATE '2020-01-01') AS t FROM prepared", "age with one argument, which is not deterministic"),
+        ("SELECT id, ago(INTERVAL 1 DAY) AS t FROM prepared", "ago, which is not deterministic"),
+        ("SELECT id, user AS u FROM prepared", "user, which is not deterministic"),
+        ("SELECT id, session_user AS u FROM prepared", "session_user, which is not deterministic"),
+        ("SELECT id, current_catalog AS u FROM prepared", "current_catalog, which is not deterministic"),
+        ("SELECT id, version() AS v FROM prepared", "version, which is not deterministic"),
+        ("SELECT id, current_localtimestamp() AS t FROM prepared", "current_localtimestamp, which is not determinist"),
+        ("SELECT id FROM prepared AS p(dataset, id)", "renames the columns of `prepared`: p(dataset, id)"),
+        ("SELECT audio.id AS id FROM prepared", "must have the sample's id"),
+        ("SELECT id, audio_paths[1] AS Audio FROM prepared", "'Audio' is a media column in any case"),
+        ("SELECT id, 'x' AS skip, 'y' AS SKIP FROM prepared", "'SKIP' twice"),
         ("SELECT id, count(*) AS n FROM prepared", "calls count"),
         ("SELECT id, row_number() OVER () AS n FROM prepared", "calls row_number"),
         ("SELECT id, unnest(labels) AS label FROM prepared", "calls unnest"),
@@ -139,6 +155,41 @@ def test_a_view_with_tasks_leaves_out_the_columns_of_the_others() -> None:
         "-- tasks: sft, dpo\n-- only dpo: rejected\n\nSELECT id, turns, rejected FROM prepared", file="pairs.sql"
     )
     assert (columns_of(view, "sft"), columns_of(view, "dpo")) == (["id", "turns"], ["id", "turns", "rejected"])
+
+
+def test_names_in_sql_ignore_case() -> None:
+    view = make_view(
+        "-- tasks: sft, dpo\n-- only dpo: Rejected\n\n"
+        "SELECT p.ID AS id, text AS rejected, NULL AS Skip FROM PREPARED p",
+        file="loud.sql",
+    )
+    assert columns_of(view, "sft") == ["id"] and columns_of(view, "dpo") == ["id", "rejected"]
+    assert "AS _skip" in row_statement(view, "sft", {"_outcome": "_outcome"})
+    assert reads(make_view("SELECT id, TURNS AS t FROM prepared", file="t.sql")) == {"id", "turns"}
+    checked(
+        make_view("SELECT id, age(DATE '2020-01-01', DATE '2021-01-01') AS t, pi() AS p FROM prepared", file="a.sql")
+    )
+
+
+def test_every_function_without_arguments_is_known_as_constant_or_refused() -> None:
+    import duckdb
+
+    constant = {
+        "+", "pi", "list_concat", "list_cat", "list_pack", "json_array", "unpivot_list", "map", "row", "add", "array_cat",
+        "list_value", "json_object", "struct_pack", "array_concat",
+    }  # fmt: skip
+    with duckdb.connect(":memory:") as connection:
+        names = connection.execute("""
+            SELECT DISTINCT function_name FROM duckdb_functions()
+            WHERE function_type IN ('scalar', 'macro') AND len(parameters) = 0""").fetchall()
+        for (name,) in names:
+            try:
+                connection.execute(f'SELECT "{name}"() IS NULL').fetchall()
+            except duckdb.Error:
+                continue  # it needs arguments
+            if name not in constant:
+                with pytest.raises(UsageError, match="not deterministic"):
+                    checked(make_view(f"SELECT id, {name}() AS x FROM prepared", file="bad.sql"))
 
 
 def test_a_name_of_our_own_views_and_a_missing_file_are_refused(tmp_path: Path) -> None:
