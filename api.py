@@ -279,7 +279,7 @@ def validate_file(format: str, path: PathLike, *, task: str | None = None) -> Su
 
 
 @described_by(ExportOptions)
-def export(view: str, *, store: PathLike | None = None, **options: Unpack[ExportArguments]) -> ExportResult:
+def export(view: PathLike, *, store: PathLike | None = None, **options: Unpack[ExportArguments]) -> ExportResult:
     """Publish a version of a view, or return the version that the same request published before.
 
     Args:
@@ -294,7 +294,7 @@ def export(view: str, *, store: PathLike | None = None, **options: Unpack[Export
     return export_with(view, store, ExportOptions.of(**options))
 
 
-def export_with(view: str, store: PathLike | None, options: ExportOptions) -> ExportResult:
+def export_with(view: PathLike, store: PathLike | None, options: ExportOptions) -> ExportResult:
     """`export` with options that are already parsed."""
     from .converters.export.export import export as export_view
 

@@ -127,6 +127,12 @@ def _rows(inputs: Inputs, target: Target, view: View, result: ConvertResult) -> 
         except UnicodeEncodeError as error:
             result.refuse(Problem(made.where, "not_unicode", f"unpaired surrogate: {error.reason}"))
             continue
+        except ValueError:
+            result.refuse(Problem(made.where, "not_finite", "a number is NaN or infinite: JSON has neither"))
+            continue
+        except TypeError:
+            result.refuse(Problem(made.where, "not_exact", "a number has more digits than a double of JSON keeps"))
+            continue
         repeat = ids.classify(made.row, line)
         if repeat == "duplicate":
             result.reasons["duplicate"] += 1

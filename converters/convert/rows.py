@@ -7,13 +7,14 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...shards.exports.versions import MEDIA_COLUMNS
 from ...validators.formats import FORMATS as VALIDATORS
 from ...validators.formats import Finding
 from ..views import View, ViewOptions
-from ..views.batch import BatchRow, RowMaker
+from ..views.batch import PATHS, BatchRow, RowMaker
 from .inputs import Found
 from .result import Problem
 
@@ -65,6 +66,10 @@ def make_rows(
                 continue
             found, row = made
             number += 1
+            problem = None if view.built_in else _path_problem(found, row, view, files=files)
+            if problem is not None:
+                yield problem
+                continue
             findings = check(number, row)
             error = next((finding for finding in findings if finding.severity == "error"), None)
             if error is not None:
@@ -73,6 +78,19 @@ def make_rows(
                 continue
             warnings.update(finding.code for finding in findings)
             yield Made(row.row, found.where, row.leaks_answer)
+
+
+def _path_problem(found: Found, made: BatchRow, view: View, *, files: bool) -> Problem | None:
+    """The problem of a user's view whose media columns hold anything but existing paths of the sample itself."""
+    own = {path for kind in PATHS for path in found.sample.get(kind) or ()}
+    for column in dict.fromkeys([*(view.media_columns or ()), *MEDIA_COLUMNS]):
+        value = made.row.get(column)
+        for path in value if isinstance(value, list) else [value] if value is not None else []:
+            if path not in own:
+                return Problem(found.where, "refused_foreign_path", f"{column}: {path!r} is not a path of this sample")
+            if files and not Path(path).is_file():
+                return Problem(found.where, "missing_file", f"no such file: {path}")
+    return None
 
 
 class _Check:

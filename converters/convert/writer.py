@@ -57,8 +57,10 @@ def encode(row: Mapping[str, Any]) -> bytes:
 
     Raises:
         UnicodeEncodeError: A text contains an unpaired surrogate.
+        ValueError: A number is NaN or infinite.
+        TypeError: A number has more digits than readers of JSON keep.
     """
-    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 class Output:

@@ -47,7 +47,7 @@ class ExportResult:
     next_command: str | None = None
 
 
-def export(view: str, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
+def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions | None = None) -> ExportResult:
     """Publish one version of a view, or return the version that an equal request published before.
 
     Raises:

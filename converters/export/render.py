@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
-from ...shards.store.sql import first_row, quote
+from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
-from ..views.statement import explain_binding, row_statement
+from ..views.statement import explain_binding, row_statement, sql_errors
+from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _ACCOUNT = {
     "_leak": "leaks_answer",
 }
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
-"""The sample's own paths, added for views without a known format: the view's paths are checked against them."""
+"""The sample's own paths, added for views of users: the view's paths are checked against them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +54,40 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     """Create `rows` of every selected sample; rows that the consumer would refuse get that as their outcome.
 
     Raises:
-        UsageError: The view's SQL fails, or a media column has a type that cannot hold paths.
+        UsageError: The view's SQL fails, a column has a type that cannot hold paths or be written, or `skip` holds
+            something that is no reason code.
     """
-    known = request.view.format is not None
-    statement = row_statement(request.view, request.options.task, _ACCOUNT if known else {**_ACCOUNT, **_PATHS})
-    types = _describe(connection, request, statement)
-    media = media_columns(request.view, types)
-    _check_media(request.view, types, media)
-    outcome = "coalesce(_outcome, _skip)" if known else f"coalesce(_outcome, _skip, {_foreign_sql(types, media)})"
-    left_out = "_skip" if known else ", ".join(["_skip", *_PATHS])
-    sql = f"SELECT * EXCLUDE ({left_out}) REPLACE ({outcome} AS _outcome) FROM ({statement})"
+    view = request.view
+    statement = row_statement(view, request.options.task, _ACCOUNT if view.built_in else {**_ACCOUNT, **_PATHS})
+    described = _describe(connection, request, statement)
+    check_types(view, described)
+    types = {name: type_ for name, type_ in described.items() if not name.startswith("_")}
+    media = media_columns(view, types)
+    _check_media(view, types, media)
+    reasons = ["_outcome", "_skip", *([] if view.built_in else [_foreign_sql(types, media)])]
+    reasons += [test for test in [not_finite_sql(types)] if test]
+    left_out = ["_skip", *([] if view.built_in else _PATHS)]
+    more = "" if view.built_in else f", {invalid_skip_sql()} AS _invalid_skip"
+    sql = (
+        f"SELECT * EXCLUDE ({', '.join(left_out)}) REPLACE (coalesce({', '.join(reasons)}) AS _outcome){more} "
+        f"FROM ({statement})"
+    )
     file = folder / "rows.parquet"
-    connection.execute(f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy)")
+    with sql_errors(view):
+        connection.execute(f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy)")
     rows = f"read_parquet({quote(str(file))})"
-    if known:
+    if more:
+        found = f"SELECT _invalid_skip, id FROM {rows} WHERE _invalid_skip IS NOT NULL ORDER BY id LIMIT 1"
+        if (row := first_row(connection, found)) is not None:
+            check_skip(view, str(row[0]), row[1])
+    if view.format is not None:
         rows = _refuse(connection, request, types, rows)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
     return Rows(types, media, sql)
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, request: Request, statement: str) -> dict[str, str]:
-    """The view's own columns and their types.
+    """The columns of the view's statement and their types.
 
     Raises:
         UsageError: The view's SQL does not bind.
@@ -81,11 +95,15 @@ def _describe(connection: duckdb.DuckDBPyConnection, request: Request, statement
     import duckdb
 
     try:
-        described = connection.execute(f"DESCRIBE {statement}").fetchall()
-    except duckdb.Error as error:
+        with sql_errors(request.view):
+            described = connection.execute(f"DESCRIBE {statement}").fetchall()
+    except UsageError as error:
+        if not isinstance(error.__cause__, duckdb.BinderException):
+            raise
         known = [str(row[0]) for row in connection.execute("DESCRIBE prepared").fetchall()]
-        raise explain_binding(error, request.view, [name for name in known if not name.startswith("_")]) from error
-    return {str(name): str(type_) for name, type_, *_ in described if not name.startswith("_")}
+        columns = [name for name in known if not name.startswith("_")]
+        raise explain_binding(error.__cause__, request.view, columns) from error
+    return {str(name): str(type_) for name, type_, *_ in described}
 
 
 def media_columns(view: View, columns: Collection[str]) -> list[str]:
@@ -147,7 +165,7 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     if len(used) > 1:
         order = f"{_witness_sql(connection, used, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
-    columns = ", ".join(f'"{name}"' for name in rows.types if name not in empty)
+    columns = ", ".join(identifier(name) for name in rows.types if name not in empty)
     ordered = f"SELECT {columns} {KEPT} ORDER BY {order}"
     parquet = folder / "data.parquet"
     connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")

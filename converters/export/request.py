@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class Request:
         }
 
 
-def make_request(view_name: str, *, store: Store, options: ExportOptions) -> Request:
+def make_request(view_name: str | os.PathLike[str], *, store: Store, options: ExportOptions) -> Request:
     """Resolve the options for a view.
 
     Raises:

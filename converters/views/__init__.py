@@ -7,6 +7,7 @@
     prompts.py     templates/prompts.yaml as tables; user templates
     prepare.py     create `prepared` on a connection
     statement.py   a view's SELECT, checked, with the columns of the account added
+    values.py      what rows hold: reason codes, types and numbers that JSON can write
     batch.py       rows of samples in memory
     handmade.py    one row from Python values
 
@@ -15,6 +16,8 @@ A package adds views through the entry points `triptych.views`: a name, and the 
 
 from __future__ import annotations
 
+import difflib
+import os
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ from .base import TrainCommand, View, ViewOptions, make_view
 __all__ = ["ENTRY_POINTS", "VIEWS", "View", "ViewOptions", "get_view"]
 
 ENTRY_POINTS = "triptych.views"
+_OWN = "to use your own view, name its file: triptych export ./my_view.sql (docs/how-to/bring-a-view.md)"
 
 
 def _built_in(name: str, train_command: TrainCommand | None = None) -> View:
@@ -39,32 +43,45 @@ VIEWS: dict[str, View] = {
 }
 
 
-def get_view(name: str) -> View:
-    """The view of that name, or the view in that file if the name ends in `.sql`.
+def get_view(name: str | os.PathLike[str]) -> View:
+    """The view of that name, or the view in that file if the name ends in `.sql` or is a path.
 
     Raises:
         UsageError: There is no such view or file, or it is not a valid view.
     """
-    if name in VIEWS:
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(
+            f"A view is a name or the path of a .sql file, not {name!r}.", hint=f"views: {', '.join(VIEWS)}"
+        )
+    is_path, name = isinstance(name, os.PathLike), str(os.fspath(name))
+    if name in VIEWS and not is_path:
         return VIEWS[name]
     if name.endswith(".sql"):
         return _from_file(Path(name))
+    if is_path or "/" in name or name.lower().endswith(".sql") or Path(name).is_file():
+        raise UsageError(
+            f"{name} is not a view: the file of a view ends in .sql.",
+            hint=f"rename it: {Path(name).with_suffix('.sql')}" if Path(name).is_file() else _OWN,
+        )
     others = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
     if name in others:
         return _from_entry_point(others[name])
+    close = difflib.get_close_matches(name.lower(), [*VIEWS, *others], 1)
     raise UsageError(
         f"There is no view {name!r}. Views: {', '.join([*VIEWS, *others])}.",
-        hint="to use your own view, name its file: triptych export ./my_view.sql (docs/how-to/bring-a-view.md)",
+        hint=f"did you mean {close[0]}?" if close else _OWN,
     )
 
 
 def _from_file(path: Path) -> View:
     try:
-        view = make_view(path.read_text(encoding="utf-8"), file=str(path))
+        view = make_view(path.read_text(encoding="utf-8-sig"), file=str(path))
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: byte {error.start + 1} is not UTF-8.") from error
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}.") from error
+        raise UsageError(
+            f"{path}: {error.strerror}.", hint="check the path; docs/how-to/bring-a-view.md has a complete example"
+        ) from error
     if view.name in VIEWS:
         raise UsageError(
             f"{path}: {view.name!r} is the name of a built-in view.",
@@ -76,7 +93,7 @@ def _from_file(path: Path) -> View:
 def _from_entry_point(point: metadata.EntryPoint) -> View:
     try:
         resource: Any = point.load()
-        text = (Path(resource) if isinstance(resource, str) else resource).read_text(encoding="utf-8")
+        text = (Path(resource) if isinstance(resource, str) else resource).read_text(encoding="utf-8-sig")
     except Exception as error:
         raise UsageError(
             f"The view {point.name!r} of the entry point {point.value!r} cannot be read: {error}.",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from ...errors import UsageError
 from ...shards.sample import SCHEMA
+from ...shards.store.sql import identifier
 from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .prepare import create_macros, create_prepared
-from .statement import row_statement
+from .statement import explain_binding, row_statement, sql_errors
+from .values import check_skip, check_types, exact_float, is_native
 
 PATHS = ("image_paths", "video_paths", "audio_paths")
 
@@ -40,7 +44,8 @@ class RowMaker:
     def __init__(self, view: View, options: ViewOptions) -> None:
         import duckdb
 
-        self._keeps_nulls = view.keeps_empty_columns
+        self._view = view
+        self._as_json: list[str] = []
         self._columns: frozenset[str] | None = None
         account = {"_position": "_position", "_leaks_answer": "leaks_answer"}
         self._format = view.format
@@ -63,6 +68,7 @@ class RowMaker:
         """The row of every sample, in order.
 
         Raises:
+            UsageError: The SQL of a user's view fails, or `skip` is no reason code.
             pyarrow.ArrowException, TypeError, UnicodeEncodeError: A value does not fit the type of its column.
         """
         import pyarrow as pa
@@ -75,9 +81,10 @@ class RowMaker:
         arrays["_position"] = pa.array(range(len(samples)), pa.int64())
         self._connection.register("batch", pa.table(arrays))
         self._describe(frozenset(used), types)
-        result = self._connection.execute(self._statement)
-        names = [column[0] for column in result.description or ()]
-        rows = result.fetchall()
+        with sql_errors(self._view):
+            result = self._connection.execute(self._statement)
+            names = [column[0] for column in result.description or ()]
+            rows = result.fetchall()
         self._connection.unregister("batch")
         return [self._row(dict(zip(names, row, strict=True))) for row in rows]
 
@@ -85,7 +92,12 @@ class RowMaker:
         skip, leaks = values.pop("_skip"), values.pop("_leaks_answer")
         shape = values.pop("_shape")
         del values["_position"]
-        if not self._keeps_nulls:
+        if skip is not None and not self._view.built_in:
+            check_skip(self._view, skip, values["id"])
+        for name in self._as_json:
+            if values[name] is not None:
+                values[name] = json.loads(values[name], parse_float=exact_float)
+        if not self._view.keeps_empty_columns:
             values = {name: value for name, value in values.items() if value is not None}
         return BatchRow(values, skip, bool(leaks), shape)
 
@@ -101,10 +113,29 @@ class RowMaker:
                    language_of(language) AS base_language, false AS upper
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
         create_prepared(self._connection)
-        described = self._connection.execute(f"DESCRIBE {self._rows}").fetchall()
-        own = {str(name): str(type_) for name, type_, *_ in described if not name.startswith("_")}
+        described = self._types()
+        check_types(self._view, described)
+        own = {name: type_ for name, type_ in described.items() if not name.startswith("_")}
         shape = f"to_json({shape_sql(self._format, own)})::VARCHAR" if self._format else "''"
-        self._statement = f"SELECT *, {shape} AS _shape FROM ({self._rows}) ORDER BY _position"
+        self._as_json = [] if self._view.built_in else [name for name, type_ in own.items() if not is_native(type_)]
+        texts = [f"to_json({identifier(name)})::VARCHAR AS {identifier(name)}" for name in self._as_json]
+        columns = f"* REPLACE ({', '.join(texts)})" if texts else "*"
+        self._statement = f"SELECT {columns}, {shape} AS _shape FROM ({self._rows}) ORDER BY _position"
+
+    def _types(self) -> dict[str, str]:
+        """The columns of the rows and their types."""
+        import duckdb
+
+        try:
+            with sql_errors(self._view):
+                described = self._connection.execute(f"DESCRIBE {self._rows}").fetchall()
+        except UsageError as error:
+            if not isinstance(error.__cause__, duckdb.BinderException):
+                raise
+            known = [str(row[0]) for row in self._connection.execute("DESCRIBE prepared").fetchall()]
+            columns = [name for name in known if not name.startswith("_")]
+            raise explain_binding(error.__cause__, self._view, columns) from error
+        return {str(name): str(type_) for name, type_, *_ in described}
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,9 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
     added = dict(account)
     if all(_name(item) != f"_{SKIP}" for item in items):
         added[f"_{SKIP}"] = "NULL::VARCHAR"
-    parsed = _parse("SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in added.items()))
+    parsed = _parse("SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in added.items()), view.name)
     node["select_list"] = [*items, *parsed["statements"][0]["node"]["select_list"]]
-    with _memory() as connection:
+    with sql_errors(view), _memory() as connection:
         (sql,) = connection.execute("SELECT json_deserialize_sql($1::JSON)", [json.dumps(tree)]).fetchall()[0]
     return str(sql)
 
@@ -265,7 +266,28 @@ def _line(sql: str, position: Any) -> str:
     return f", line {lines}" if 0 <= offset < 2**31 else ""
 
 
-def explain_binding(error: Exception, view: View, columns: Collection[str]) -> UsageError:
+@contextmanager
+def sql_errors(view: View) -> Iterator[None]:
+    """Raise DuckDB's errors in the SQL of a user's view as UsageError, but not those of the disk or of Ctrl-C."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InterruptException):
+        raise
+    except duckdb.Error as error:
+        if view.built_in:
+            raise
+        if isinstance(error, duckdb.OutOfMemoryException):
+            hint = "a row may use only a little memory: shorten its texts and lists"
+        else:
+            hint = (
+                "try_cast(x AS ...) gives NULL where a value cannot be converted, try(...) where any expression fails"
+            )
+        raise UsageError(f"The view {view.name!r} fails: {str(error).strip().splitlines()[0]}", hint=hint) from error
+
+
+def explain_binding(error: BaseException, view: View, columns: Collection[str]) -> UsageError:
     """A DuckDB error on a view that parses but does not bind, with the line and the available columns."""
     message = str(error).strip().split("\n\n")[0]
     message = message.split("\n")[0].removeprefix("Binder Error: ")

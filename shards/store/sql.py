@@ -13,6 +13,11 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """Return `name` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def first_row(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = None) -> tuple[Any, ...] | None:
     """Return the first row of a result, or None. All rows are fetched: an open result blocks the connection."""
     rows = connection.execute(sql, parameters).fetchall()

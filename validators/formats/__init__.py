@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import UsageError
+from ...shards.store.sql import identifier
 from . import msswift, unified
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
@@ -83,7 +84,7 @@ def shape_sql(format: str, columns: Mapping[str, str]) -> str:
         columns: Column name -> DuckDB type, of the relation.
     """
     fields = _format(format, None).shape(columns)
-    listed = ", ".join(f"'{name}': {sql}" for name, sql in fields.items())
+    listed = ", ".join(f"{identifier(name)}: {sql}" for name, sql in fields.items())
     return f"{{{listed}}}"
 
 

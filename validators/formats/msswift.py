@@ -18,6 +18,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from ...shards.store.sql import identifier
 from .findings import Finding, finding
 from .msswift_rows import (
     KINDS,
@@ -189,7 +190,9 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
     message = f"CASE WHEN m IS NOT NULL THEN {{'role': m.role, 'content': {content}}} END"
     found = {}
     for name, type_ in columns.items():
-        found[name] = name if name.startswith("rejected_") or target_of(name, columns) is not None else "NULL"
+        found[name] = (
+            identifier(name) if name.startswith("rejected_") or target_of(name, columns) is not None else "NULL"
+        )
         if name == "solution":
             found[name] = "CASE WHEN solution <> '' THEN 'x' ELSE solution END" if type_ == "VARCHAR" else name
         elif name == "messages" and type_.replace('"', "") == MESSAGES_TYPE.replace('"', "") and not whole:

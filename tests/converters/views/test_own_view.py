@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import triptych
 from support import imported
+from triptych.converters.convert.result import ConvertResult
 from triptych.converters.views import VIEWS, get_view
 from triptych.converters.views.base import make_view
 from triptych.converters.views.statement import checked, columns_of, reads, row_statement
@@ -175,8 +176,8 @@ def test_every_function_without_arguments_is_known_as_constant_or_refused() -> N
     import duckdb
 
     constant = {
-        "+", "pi", "list_concat", "list_cat", "list_pack", "json_array", "unpivot_list", "map", "row", "add", "array_cat",
-        "list_value", "json_object", "struct_pack", "array_concat",
+        "+", "pi", "list_concat", "list_cat", "list_pack", "json_array", "unpivot_list", "map", "row", "add",
+        "array_cat", "list_value", "json_object", "struct_pack", "array_concat",
     }  # fmt: skip
     with duckdb.connect(":memory:") as connection:
         names = connection.execute("""
@@ -213,3 +214,115 @@ def test_a_package_adds_a_view_by_its_entry_point(tmp_path: Path, monkeypatch: p
     with pytest.raises(UsageError, match="broken"):
         get_view("broken")
     assert set(VIEWS) == {"unified", "msswift"}
+
+
+@pytest.mark.parametrize("form", ["unified", "msswift"])
+def test_a_format_does_not_open_the_door_to_foreign_paths(store: Path, tmp_path: Path, form: str) -> None:
+    sql = (
+        f"-- format: {form}\n\nSELECT id, 'audio' AS modality, text, '/etc/passwd' AS audio,\n"
+        "  turns AS messages, ['/etc/passwd'] AS audios FROM prepared"
+    )
+    with pytest.raises(ProblemsFound, match="3 refused_foreign_path"):
+        triptych.export(view_file(tmp_path, sql), store=store)
+
+
+def test_a_byte_order_mark_does_not_hide_the_header(store: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bom.sql"
+    path.write_text(MINE, encoding="utf-8-sig")
+    assert (get_view(path).order, get_view(str(path)).text) == ("id", "raw")
+    assert triptych.export(path, store=store).counts == {"no_answer": 1, "written": 2}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "'nan'::DOUBLE",
+        "'-inf'::FLOAT",
+        "[1.5::DOUBLE, NULL, 'nan'::DOUBLE]",
+        "{'a': [{'b': 'inf'::DOUBLE}]}",
+        "MAP {'k': 'nan'::DOUBLE}",
+        "['nan'::DOUBLE, 1.0]::DOUBLE[2]",
+        "to_json({'a': 'nan'::DOUBLE})",
+    ],
+)
+def test_a_number_that_json_lacks_never_reaches_a_row(store: Path, tmp_path: Path, sql: str) -> None:
+    case = f"SELECT id, CASE WHEN text IS NOT NULL AND trim(text) <> '' THEN {sql} END AS x FROM prepared"
+    result = triptych.export(view_file(tmp_path, case), store=store)
+    assert result.counts == {"not_finite": 2, "written": 1}
+    assert json.loads(result.version.data.read_text())["x"] is None
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("len(text)::HUGEINT AS n", "'n' is HUGEINT"),
+        ("list_sum([len(text)]) AS n", "'n' is HUGEINT"),
+        (
+            "{'a': [len(text)::UHUGEINT]} AS n",
+            r"'n' is STRUCT\(a UHUGEINT\[\]\); readers of JSON would round a UHUGEINT",
+        ),
+        ("true AS skip", "skip is BOOLEAN; it holds a reason code or NULL"),
+        ("7 AS SKIP", "skip is INTEGER; it holds a reason code or NULL"),
+        ("'No Answer' AS skip", "skip of speech/.* is 'No Answer', which is not a reason code"),
+        ("'' AS skip", "skip of speech/.* is '', which is not a reason code"),
+        ("'written' AS skip", "'written', which is reserved"),
+        ("text::INT AS n", "'own' fails: Conversion Error: "),
+    ],
+)
+def test_values_that_no_row_may_hold_are_refused(store: Path, tmp_path: Path, column: str, said: str) -> None:
+    path = view_file(tmp_path, f"SELECT id, {column} FROM prepared", "own")
+    for run in (
+        lambda: triptych.export(path, store=store),
+        lambda: convert_texts(tmp_path, path),
+    ):
+        with pytest.raises(UsageError, match=said.replace("speech/", "")) as error:
+            run()
+        assert error.value.hint and "\n" not in error.value.message
+
+
+def convert_texts(tmp_path: Path, to: str) -> ConvertResult:
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"id": "a", "text": "hello"}\n')
+    return triptych.convert("jsonl", path, tmp_path / "out.jsonl", to=to, modality="text")
+
+
+def test_odd_names_and_exact_numbers_are_written_alike(store: Path, tmp_path: Path) -> None:
+    sql = """SELECT id, 'x' AS "a""b", 'y' AS "it's", 12345678901234567.89::DECIMAL(38, 2) AS "d e",
+                    0.1::DECIMAL(3, 2) AS f,
+                    DATE '2026-01-31' AS day, {'k': [DATE '2026-01-31']} AS s, to_json([1]) AS j, 'z' AS "select"
+             FROM prepared"""
+    path = view_file(tmp_path, sql)
+    line = triptych.export(path, store=store).version.data.read_text().splitlines()[0]
+    assert '"a\\"b":"x","it\'s":"y","d e":12345678901234567.89,"f":0.1' in line
+    out = tmp_path / "out.jsonl"
+    refused = convert_texts(tmp_path, path)
+    assert dict(refused.reasons) == {"not_exact": 1}
+    path = view_file(tmp_path, sql.replace("12345678901234567.89", "1234567.89"))
+    convert_texts(tmp_path, path)
+    exported = json.loads(triptych.export(path, store=store).version.data.read_text().splitlines()[0])
+    assert json.loads(out.read_text()) == exported | {"id": "a"}
+
+
+def test_convert_runs_a_view_by_the_same_rules(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(UsageError, match="`prepared` has no column 'txet'"):
+        convert_texts(tmp_path, view_file(tmp_path, "SELECT id, txet FROM prepared"))
+    foreign = view_file(tmp_path, "SELECT id, '/etc/passwd' AS audio FROM prepared")
+    assert dict(convert_texts(tmp_path, foreign).reasons) == {"refused_foreign_path": 1}
+    nan = view_file(tmp_path, "SELECT id, {'a': 'nan'::DOUBLE} AS x, 'inf'::DOUBLE AS y FROM prepared")
+    assert dict(convert_texts(tmp_path, nan).reasons) == {"not_finite": 1}
+    assert not out.exists()
+
+
+def test_what_is_no_view_says_what_to_type(tmp_path: Path) -> None:
+    (tmp_path / "good.txt").write_text(MINE)
+    with pytest.raises(UsageError, match=r"the file of a view ends in \.sql"):
+        get_view(str(tmp_path / "good.txt"))
+    with pytest.raises(UsageError, match=r"not 5\.") as error:
+        get_view(5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="There is no view 'mswift'") as error:
+        get_view("mswift")
+    assert error.value.hint == "did you mean msswift?"
+    with pytest.raises(UsageError, match="No such file") as error:
+        get_view("./none.sql")
+    assert error.value.hint
