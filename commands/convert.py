@@ -59,7 +59,8 @@ def _in_and_out(format: str, paths: list[Path], out: Path | None) -> tuple[list[
     if out is not None:
         return paths, out
     if len(paths) < 2:
-        raise UsageError(f"convert {format} needs inputs and an output.", hint=f"triptych convert {format} IN OUT")
+        places = "IN... -o OUT" if format == "merge" else "IN OUT"
+        raise UsageError(f"convert {format} needs inputs and an output.", hint=f"triptych convert {format} {places}")
     return paths[:-1], paths[-1]
 
 

@@ -12,13 +12,14 @@ from ...shards.exports.versions import MEDIA_COLUMNS
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import check_template
+from ..views.statement import check_conversations
 from .draw import draw_key
 from .inputs import Inputs, check_inputs, read_samples
 from .merge_split import merge, split
 from .options import ConvertOptions
 from .result import ConvertResult, Problem
 from .rows import Made, make_rows
-from .writer import DuplicateIds, Output, check_outputs, encode
+from .writer import DuplicateIds, Output, check_outputs, check_suffix, encode
 
 TO_MSSWIFT = ("unified", "qa", "conversation", "alpaca")
 """Formats converted to msswift by default; all others are converted to unified."""
@@ -66,6 +67,8 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
     """
     options = options or ConvertOptions()
     options.check_format(format)
+    if format != "split":
+        check_suffix(out)
     if format == "merge":
         return merge(paths, out, max_samples=options.max_samples, seed=options.seed, force=options.force)
     if format == "split":
@@ -80,6 +83,7 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
 def _convert(inputs: Inputs, target: Target) -> ConvertResult:
     view = get_view(target.to)
     check_task(view, target.options.task)
+    check_conversations(view, target.options.system, target.options.user_template)
     if target.options.user_template is not None:
         check_template(target.options.user_template)
     check_inputs(inputs)

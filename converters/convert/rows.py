@@ -124,7 +124,8 @@ def _batches(samples: Iterable[Found | Problem], maker: RowMaker) -> Iterator[Pr
     """Every sample with its row, or its problem, in order; rows are made batch by batch."""
     items: list[Found | Problem] = []
     count = characters = 0
-    for item in samples:
+    for read in samples:
+        item = _screened(read)
         items.append(item)
         if isinstance(item, Found):
             count += 1
@@ -133,6 +134,31 @@ def _batches(samples: Iterable[Found | Problem], maker: RowMaker) -> Iterator[Pr
             yield from _make_batch(items, maker)
             items, count, characters = [], 0, 0
     yield from _make_batch(items, maker)
+
+
+def _screened(item: Found | Problem) -> Found | Problem:
+    """The sample, or its problem if a text has no place in an Arrow array: the whole batch would fail with it."""
+    if isinstance(item, Problem):
+        return item
+    try:
+        for value in item.sample.values():
+            _encode(value)
+    except UnicodeEncodeError as error:
+        return Problem(item.where, "not_unicode", f"unpaired surrogate: {error.reason}")
+    return item
+
+
+def _encode(value: Any) -> None:
+    if isinstance(value, str):
+        if not value.isascii():
+            value.encode()
+    elif isinstance(value, Mapping):
+        for key, held in value.items():
+            _encode(key)
+            _encode(held)
+    elif isinstance(value, list | tuple):
+        for held in value:
+            _encode(held)
 
 
 def _make_batch(items: list[Found | Problem], maker: RowMaker) -> Iterator[Problem | tuple[Found, BatchRow]]:

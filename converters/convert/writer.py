@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from ...errors import UsageError
 from ...shards.hash_sets import HashMap
 
+SUFFIXES = ("", ".jsonl", ".json", ".jsonlines", ".ndjson")
 _BLOCK = 1024 * 1024
 
 
@@ -32,6 +33,15 @@ def check_outputs(outs: Sequence[Path], inputs: Sequence[Path], *, force: bool) 
                 raise UsageError(f"{out} is an input: convert never overwrites its inputs.")
         if out.exists() and not force:
             raise UsageError(f"{out} already exists.", hint="choose another name, or overwrite it with --force")
+
+
+def check_suffix(out: Path) -> None:
+    """Raise UsageError for the name of another kind of file, which readers would open as that."""
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"{out}: convert writes JSON Lines, not {out.suffix.removeprefix('.')}.",
+            hint=f"name it {out.with_suffix('.jsonl')}",
+        )
 
 
 class DuplicateIds:

@@ -13,7 +13,7 @@ from ...shards.store.store import Store
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
-from ..views.statement import reads
+from ..views.statement import check_conversations
 from .options import ExportOptions
 from .select import ExportFilter, describe
 
@@ -49,8 +49,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
     view = get_view(view_name)
     task = check_task(view, options.task)
     system, user_template = options.system or None, options.user_template
-    if (system or user_template) and not reads(view) & {"turns", "prompt"}:
-        raise UsageError(f"--system and --user-template are for conversations; the view {view.name!r} has none.")
+    check_conversations(view, system, user_template)
     if user_template is not None:
         check_template(user_template)
     for option, value in (("--system", system), ("--user-template", user_template)):

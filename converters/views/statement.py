@@ -89,6 +89,15 @@ def reads(view: View) -> set[str]:
     return {str(node["column_names"][-1]).lower() for node in _expressions(items) if node["class"] == "COLUMN_REF"}
 
 
+def check_conversations(view: View, system: str | None, user_template: str | None) -> None:
+    """Raise UsageError for the options of conversations if the view reads none."""
+    if (system or user_template) and not reads(view) & {"turns", "prompt"}:
+        raise UsageError(
+            f"--system and --user-template are for conversations; the view {view.name!r} has none.",
+            hint="choose a view of conversations: msswift --task sft",
+        )
+
+
 def checked(view: View) -> str:
     """Check a view and return its parsed form as JSON."""
     return _checked(view.sql, view.name)
@@ -250,10 +259,18 @@ def _parse(sql: str, name: str = "") -> dict[str, Any]:
     return tree
 
 
-def _memory() -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    with _database().cursor() as connection:
+        yield connection
+
+
+@lru_cache(maxsize=1)
+def _database() -> duckdb.DuckDBPyConnection:
+    """An empty database that only parses: opening one for every statement takes longer than the statement."""
     import duckdb
 
-    return duckdb.connect(":memory:")
+    return duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": "false"})
 
 
 def _line(sql: str, position: Any) -> str:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import imported
 from triptych.cli import main
+from triptych.converters.views.batch import RowMaker
 from triptych.converters.views.handmade import msswift_row
 
 Row = dict[str, Any]
@@ -467,3 +468,33 @@ def test_a_row_made_by_hand_fits_or_is_refused() -> None:
     for wrong in ({"user": "<audio>Q", "assistant": "A"}, {"user": "<audio>Q", "audios": ["/a", "/b"]}):
         with pytest.raises(triptych.UsageError):
             msswift_row(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv", "out.txt", "OUT.PARQUET"])
+def test_a_name_of_another_kind_of_file_is_refused(name: str, here: Path) -> None:
+    Path("in.csv").write_text("id,audio\n1,/x/1.wav\n")
+    code, out = cli("convert", "csv", "in.csv", name, "--no-files")
+    assert code == 2 and f"{name}: convert writes JSON Lines" in out and not Path(name).exists()
+    for good in ("out.jsonl", "out.JSON", "out"):
+        assert cli("convert", "csv", "in.csv", good, "--no-files")[0] == 0
+    code, out = cli("convert", "merge", "out.jsonl")
+    assert code == 2 and "triptych convert merge IN... -o OUT" in out
+
+
+def test_options_of_conversations_need_a_view_of_conversations(here: Path) -> None:
+    Path("in.csv").write_text("id,audio\n1,/x/1.wav\n")
+    for option in ("--system", "--user-template"):
+        code, out = cli("convert", "csv", "in.csv", "out.jsonl", "--no-files", "--to", "unified", option, "Be brief.")
+        assert code == 2 and "are for conversations; the view 'unified' has none" in out
+
+
+def test_rows_that_arrow_cannot_hold_do_not_repeat_their_batch(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    whole = RowMaker.rows
+    monkeypatch.setattr(RowMaker, "rows", lambda maker, batch: sizes.append(len(batch)) or whole(maker, batch))
+    bad = {"text": "x \ud800 y"}
+    given = [{"id": str(n), "audio": f"/x/{n}.wav", **(bad if n % 10 == 0 else {"text": "wörld"})} for n in range(100)]
+    Path("in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in given))
+    result = triptych.convert("jsonl", "in.jsonl", "out.jsonl", files=False)
+    assert (result.written, dict(result.reasons), sizes) == (90, {"not_unicode": 10}, [90])
+    assert result.problems[0].where.endswith("in.jsonl:1")
