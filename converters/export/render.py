@@ -168,8 +168,9 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     columns = ", ".join(identifier(name) for name in rows.types if name not in empty)
     ordered = f"SELECT {columns} {KEPT} ORDER BY {order}"
     parquet = folder / "data.parquet"
-    connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
-    exports.write_jsonl(connection, parquet, folder / "data.jsonl")
+    with sql_errors(request.view):
+        connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
+        exports.write_jsonl(connection, parquet, folder / "data.jsonl")
     return ordered
 
 
