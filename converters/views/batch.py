@@ -119,8 +119,8 @@ class RowMaker:
         shape = f"to_json({shape_sql(self._format, own)})::VARCHAR" if self._format else "''"
         self._as_json = [] if self._view.built_in else [name for name, type_ in own.items() if not is_native(type_)]
         texts = [f"to_json({identifier(name)})::VARCHAR AS {identifier(name)}" for name in self._as_json]
-        columns = f"* REPLACE ({', '.join(texts)})" if texts else "*"
-        self._statement = f"SELECT {columns}, {shape} AS _shape FROM ({self._rows}) ORDER BY _position"
+        listed = f"* REPLACE ({', '.join(texts)})" if texts else "*"
+        self._statement = f"SELECT {listed}, {shape} AS _shape FROM ({self._rows}) ORDER BY _position"
 
     def _types(self) -> dict[str, str]:
         """The columns of the rows and their types."""

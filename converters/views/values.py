@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import UsageError
 from ...shards.store.sql import identifier, quote
 from .base import View
-
-if TYPE_CHECKING:
-    import duckdb
 
 REASON = "[a-z0-9_]{1,64}"
 RESERVED = ("written", "filtered")
@@ -75,8 +72,8 @@ def not_finite_sql(types: Mapping[str, str]) -> str | None:
     return f"CASE WHEN {' OR '.join(tests)} THEN 'not_finite' END" if tests else None
 
 
-def _not_finite(value: str, type_: duckdb.sqltypes.DuckDBPyType, depth: int) -> str | None:
-    """SQL that is true if a value of this type contains NaN or an infinity."""
+def _not_finite(value: str, type_: Any, depth: int) -> str | None:
+    """SQL that is true if a value of this type (of DuckDB) contains NaN or an infinity."""
     if str(type_) in _FLOATS:
         return f"coalesce(NOT isfinite({value}), false)"
     if str(type_) == "JSON":
