@@ -216,7 +216,8 @@ class Absences:
 
     def has(self, path: str) -> bool:
         """Whether the file is certainly missing."""
-        folder = path.rpartition("/")[0]
+        parent, slash, _ = path.rpartition("/")
+        folder = parent or slash or "."
         is_absent = self._folders.get(folder)
         if is_absent is None:
             if len(self._folders) >= self._REMEMBERED:
