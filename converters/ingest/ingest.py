@@ -29,7 +29,7 @@ from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog, read_withdrawn
 from .missing_media import check_first_file
 from .quota import Quota
-from .sample_row import make_row
+from .sample_row import UNFIT, describe_misfit, make_row
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
 
@@ -44,7 +44,6 @@ _REPORT_ROWS = 32
 _REPORT_SECONDS = 1.0
 """Progress is reported after this time even for a single candidate: clips may arrive seconds apart."""
 
-_UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 _TOMBSTONE = "removed on request; `store remove` left a tombstone"
 
 
@@ -267,16 +266,16 @@ class Ingest:
         """The rows of the batch as a table; a row that does not fit the schema is rejected without the others."""
         try:
             return rows_to_table(self._rows, SCHEMA)
-        except _UNFIT:
+        except UNFIT:
             pass
         rows, wheres = self._rows, self._wheres
         self._rows, self._wheres = [], []
         for row, where in zip(rows, wheres, strict=True):
             try:
                 rows_to_table([row], SCHEMA)
-            except _UNFIT as error:
-                identity, uri = (_encodable(str(row[name] or "")) for name in ("id", "source"))
-                self._reject(identity, "bad_value", _encodable(f"{where}: {error}".lstrip(": ")), uri)
+            except UNFIT as error:
+                detail = f"{where}: {describe_misfit(row, error)}".lstrip(": ")
+                self._reject(str(row["id"] or ""), "bad_value", detail, str(row["source"] or ""))
             else:
                 self._rows.append(row)
                 self._wheres.append(where)
@@ -389,8 +388,3 @@ def _outcome(work: _Work) -> list[StoredMedia] | MediaError:
     finally:
         # Otherwise the error and this frame would reference each other: a few kB of garbage per bad file.
         del work
-
-
-def _encodable(text: str) -> str:
-    """The text with unpaired surrogates replaced by question marks, so that a table can store it."""
-    return text.encode("utf-8", errors="replace").decode()
