@@ -44,6 +44,8 @@ _REPORT_ROWS = 32
 _REPORT_SECONDS = 1.0
 """Progress is reported after this time even for a single candidate: clips may arrive seconds apart."""
 
+_CHANGED = "this id is stored with different media or text"
+_REPEATED = "this id occurs twice in the input, with different media or text; the first row counts"
 _TOMBSTONE = "removed on request; `store remove` left a tombstone"
 
 
@@ -92,13 +94,13 @@ class _Pending:
 
 
 class Ingest:
-    """Ingests one stream of candidates of one dataset into the store."""
+    """Ingests one stream of candidates of one dataset into the store; `repeated` counts ids that occur twice in it."""
 
     def __init__(self, store: Store, run: Run, options: IngestOptions) -> None:
         self.store = store
         self.run = run
         self.options = options
-        self.updated = 0
+        self.updated = self.repeated = 0
         self.reached = False
         self._stored_ids = StoredIds(store, run.dataset, compare=options.compare)
         self._stored_ids.read()
@@ -111,6 +113,7 @@ class Ingest:
             limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
             held_seconds=options.held_seconds, count_known=options.count_known,
         )  # fmt: skip
+        self._seen = HashSet()
         self._updates = HashSet()
         self._shared_media = SharedMedia()
         self._batch_started = self._reported = self._refreshed = time.monotonic()
@@ -221,7 +224,6 @@ class Ingest:
             self.quota.take(pending.id, row)
         self._rows.append(row)
         self._wheres.append(pending.candidate.where)
-
         if len(self._rows) % _REPORT_ROWS == 0:
             self._report()
 
@@ -312,7 +314,7 @@ class Ingest:
     def _classify(self, contents: list[int]) -> _Chosen:
         """Sort the rows of the batch into new, changed, duplicate and conflicting ones; count nothing yet."""
         chosen = _Chosen()
-        batch: dict[str, int] = {}
+        batch, seen = dict[str, int](), set[str]()
         for index, row in enumerate(self._rows):
             identity, content = row["id"], contents[index]
             held = batch.get(identity, self._stored_ids.content_of(identity))
@@ -328,8 +330,11 @@ class Ingest:
                 chosen.updates.append(index)
             else:
                 chosen.conflicts.append(index)
+                if identity in seen or hash(identity) in self._seen:
+                    chosen.repeated.add(index)
+            seen.add(identity)
         for index in chosen.conflicts:
-            detail = f"{self._wheres[index]}: this id is stored with different media or text".lstrip(": ")
+            detail = f"{self._wheres[index]}: {_REPEATED if index in chosen.repeated else _CHANGED}".lstrip(": ")
             self._event_log.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
             self._event_log.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
@@ -355,6 +360,9 @@ class Ingest:
         self.run.account.drop("id_conflict", len(chosen.conflicts))
         self.run.account.drop(WITHDRAWN, len(chosen.withdrawn))
         self.updated += len(chosen.updates)
+        self.repeated += len(chosen.repeated)
+        for row in self._rows:
+            self._seen.add(hash(row["id"]))
         if self.options.on_conflict == "update":
             for index in written:
                 self._updates.add(hash(self._rows[index]["id"]))
@@ -368,6 +376,7 @@ class _Chosen:
     updates: list[int] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
     conflicts: list[int] = field(default_factory=list)
+    repeated: set[int] = field(default_factory=set)
     withdrawn: list[int] = field(default_factory=list)
 
 

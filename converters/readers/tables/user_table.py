@@ -198,7 +198,7 @@ def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
     given = context.column_fields
     free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
-    return resolve_columns(columns, {**free, **given}, table=str(file.path))
+    return resolve_columns(columns, {**free, **given}, table=str(file.path), named_by=context.column_flags)
 
 
 class Absences:
