@@ -130,12 +130,12 @@ def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_of_several_shows_the_plans_there_are_and_fails_as_the_pull_does(own: Path, tmp_path: Path) -> None:
-    words = ["catalog", "pull", "aaa", "demo-speech", "bbb", "--config", "en", "--samples", "2", "--cards", own,
+    words = ["catalog", "pull", "aaa", "demo-speech", "bbb", "--split", "test", "--samples", "2", "--cards", own,
              "--mirror", tmp_path / "mirror", "--store", tmp_path / "store"]  # fmt: skip
     planned, pulled = cli(*words, "--dry-run"), cli(*words)
     assert planned.returncode == pulled.returncode == 2
     for name in ("aaa", "bbb"):
-        assert f"{name}: {name} has no configuration 'en'" in planned.stderr
+        assert f"{name}: {name} has no split 'test'" in planned.stderr
     assert "demo-speech: 2 samples wanted" in planned.stdout
     assert "1 of 3 datasets planned; 2 failed" in planned.stdout
 
