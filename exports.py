@@ -60,7 +60,10 @@ def path(reference: str, *, store: PathLike | None = None) -> Path:
 
 
 def verify(references: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, builtins.list[str]]:
-    """Check that files and media are unchanged since publishing; returns the problems per version (default: all)."""
+    """Check that files and media are unchanged since publishing; returns the problems per version (default: all).
+
+    For a version made for another media root, the media is looked for in the store.
+    """
     from .shards.exports import versions as exports
 
     opened = Store.open(store)
@@ -73,7 +76,7 @@ def verify(references: str | Sequence[str] = (), *, store: PathLike | None = Non
         except DamagedError as error:
             found[reference] = [error.message]
             continue
-        found[version.reference] = exports.verify(version)
+        found[version.reference] = exports.verify(version, media_in=exports.media_place(opened, version))
     return found
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ..errors import UsageError
 from ..options import Option, Options
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ class ListOptions(Options):
     task: Annotated[str | None, Option("asr, captioning, qa ...", CHOICE)] = None
     language: Annotated[str | None, Option("en, zh ...", CHOICE)] = None
     license: Annotated[
-        str | None, Option("Part of the licence name: cc-by.", CHOICE, flags=("--license", "--licence"))
+        str | None, Option("Whole words of the licence name: cc-by.", CHOICE, flags=("--license", "--licence"))
     ] = None
     gated: Annotated[
         bool | None, Option("Only gated datasets, or only open ones.", CHOICE, flags=("--gated/--open",))
@@ -35,6 +39,16 @@ class ListOptions(Options):
         tuple[Path, ...], Option("A folder of your own cards; they take precedence.", CHOICE, metavar="DIR")
     ] = ()
 
+    def check(self) -> None:
+        if self.panel is None and self.modality is None:
+            return
+        from ..shards.sample import MODALITIES, PANELS
+
+        if self.panel is not None:
+            _check_known("--panel", self.panel.upper(), PANELS)
+        if self.modality is not None:
+            _check_known("--modality", self.modality, MODALITIES)
+
     def accepts(self, card: Card) -> bool:
         """Whether a card matches all filters."""
         return (
@@ -42,9 +56,21 @@ class ListOptions(Options):
             and (self.modality is None or card.modality == self.modality)
             and (self.task is None or self.task in card.tasks)
             and (self.language is None or card.speaks(self.language))
-            and (self.license is None or self.license.lower() in card.license.lower())
+            and (self.license is None or _has_words(card.license, self.license))
             and (self.gated is None or card.is_gated == self.gated)
         )
+
+
+def _check_known(flag: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else None
+        raise UsageError(f"{flag} {value!r}: the catalog has {', '.join(known)}.", hint=hint)
+
+
+def _has_words(text: str, words: str) -> bool:
+    """Whether a text has these whole words: `mit` is not in `permitted`, `cc-by` is in `CC-BY-4.0`."""
+    return re.search(rf"(?<![^\W_]){re.escape(words.strip())}(?![^\W_])", text, re.IGNORECASE) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +120,18 @@ class ShownCard:
 
 
 def list_cards(options: ListOptions, *, store: Path | str | None = None) -> list[ListedCard]:
-    """Return the cards that match the options; the store does not have to exist."""
+    """Return the cards that match the options; the store does not have to exist.
+
+    Raises:
+        UsageError: No card has that task.
+    """
     from .registry import all_cards
 
+    cards = all_cards(extra=options.cards)
+    if options.task is not None:
+        _check_known("--task", options.task, sorted({task for card in cards for task in card.tasks}))
     held = held_by_dataset(store)
-    return [
-        ListedCard(card, held.get(card.name, 0)) for card in all_cards(extra=options.cards) if options.accepts(card)
-    ]
+    return [ListedCard(card, held.get(card.name, 0)) for card in cards if options.accepts(card)]
 
 
 def show_card(

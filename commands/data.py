@@ -55,7 +55,7 @@ def import_(
     with output.progress(f"import {options.name}", total=None, unit="rows") as tell:
         result = import_with(format, path, store, options, lambda stored, tried: tell(tried, None))
     output.emit(result, as_json=json, show=lambda: _show_import(result))
-    if result.account.rejected:
+    if result.account.rejected or not result.account.candidates:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
@@ -67,7 +67,9 @@ def _show_import(result: ImportResult) -> None:
                (f": {dropped}" if dropped else ""))  # fmt: skip
     for line in result.notes:
         output.say(f"  - {line}")
-    if account.dropped.get("id_conflict"):
+    if result.repeated:
+        output.say(f"  {result.repeated:,} rows have an id that occurs twice in the input; the first row of it is kept")
+    if account.dropped.get("id_conflict", 0) > result.repeated:
         output.say("  rows that have changed since were left as they are; to update them: --on-conflict update")
     if account.rejected:
         where = f"dataset = '{result.dataset}' and stage = 'import'"
@@ -131,7 +133,7 @@ def validate_file(
 
     summary = validate_data_file(format, file, task=task)
     output.emit(summary, as_json=json, show=lambda: _show_summary(file, summary))
-    if not summary.passed:
+    if not summary.passed or not summary.rows:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
@@ -142,6 +144,9 @@ def _show_summary(file: Path, summary: Summary) -> None:
         ]
         output.table(["row", "severity", "stage", "code", "column", "value", "message"], rows)
         output.say()
+    if not summary.rows:
+        output.say(f"{file} has no rows")
+        return
     task = f" {summary.task}" if summary.task else ""
     output.say(
         f"{file}: {summary.rows:,} rows of {summary.format}{task}, "

@@ -53,7 +53,8 @@ def pull(
 ) -> None:
     """Pull samples into the store; a second pull with more --samples adds to them, an identical one does nothing."""
     if (options.evaluation is not None or options.list_file is not None) and (len(names or []) != 1 or dry_run):
-        raise UsageError("--list needs exactly one dataset, and no --dry-run.")
+        flag = "--list" if options.evaluation is not None else "--list-file"
+        raise UsageError(f"{flag} needs exactly one dataset, and no --dry-run.")
     from ..catalog.pull.batch import choose_items
 
     items, skipped = choose_items(names or (), options, panel=panel, modality=modality, preset=preset)
@@ -75,10 +76,7 @@ def _pull_several(
 ) -> None:
     from ..catalog.pull.batch import pull_items
 
-    def tell(name: str, error: TriptychError) -> None:
-        output.fault(f"{name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
-
-    done = pull_items(items, skipped, lambda item: _pull_one(item, options, store), tell)
+    done = pull_items(items, skipped, lambda item: _pull_one(item, options, store), _tell_failure)
     failed = [{"dataset": name, "error": error.message, "exit": error.exit_code} for name, error in done.failed.items()]
     document = {"pulled": done.pulled, "failed": failed, "passed_over": skipped}
     requested = {item.name: item.samples for item in items}
@@ -127,13 +125,17 @@ def _show_result(result: PullResult, samples: int | None) -> None:
     if result.source is None:
         output.say(f"{result.dataset}: {result.stored:,} samples stored already; nothing to fetch")
         _show_missing(result)
+        if result.unmet_labels:
+            output.say(f"  --labels: no candidate has the label {', '.join(result.unmet_labels)}")
         return
     account = result.account
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(account.dropped.items()))
     outcome = f"{account.kept:,} stored of {account.candidates:,} tried" + (f": {dropped}" if dropped else "")
     output.say(f"{result.dataset}: {outcome}; {result.stored:,} in the store (source: {result.source})")
     if samples is not None and result.stored < samples and result.complete:
-        output.say(f"  {samples:,} were requested; the source has no more")
+        why = f"{result.ended_by} ended the pull" if result.ended_by else "the source has no more"
+        why = "all listed ids were found" if result.ended_by == "--ids" else why
+        output.say(f"  {samples:,} were requested; {why}")
     _show_missing(result)
     _show_advice(account.rejected)
     if account.rejected:
@@ -166,20 +168,42 @@ def _exit_code(results: list[PullResult]) -> None:
         output.fault(f"error: {'; '.join(refused)}: the rest was not requested. What arrived before is stored.")
         output.fault("  next: run the same command again later; it continues from there")
         raise typer.Exit(NetworkError.exit_code)
-    if any(result.missing or (result.account.rejected and not result.reached) for result in results):
+    if any(
+        result.missing or result.unmet_labels or (result.account.rejected and not result.reached) for result in results
+    ):
         raise typer.Exit(ProblemsFound.exit_code)
 
 
 def _dry_run(items: list[PullItem], options: PullOptions, store: Path | None, *, as_json: bool) -> None:
+    """Show the plans of the datasets that can be planned; fail as the pull of the others would."""
     from ..catalog.pull.plan import plan
 
-    plans = [plan(item.name, store_path=store, options=item.options(options)) for item in items]
+    if len(items) == 1:
+        planned = plan(items[0].name, store_path=store, options=items[0].options(options))
+        output.emit(planned, as_json=as_json, show=lambda: _show_plan(planned))
+        return
+    plans: list[PullPlan] = []
+    failed: list[TriptychError] = []
+    for item in items:
+        try:
+            plans.append(plan(item.name, store_path=store, options=item.options(options)))
+        except TriptychError as error:
+            failed.append(error)
+            _tell_failure(item.name, error)
 
     def show_plans() -> None:
         for each in plans:
             _show_plan(each)
+        if failed:
+            output.say(f"{len(plans)} of {len(items)} datasets planned; {len(failed)} failed")
 
-    output.emit(plans if len(plans) > 1 else plans[0], as_json=as_json, show=show_plans)
+    output.emit(plans, as_json=as_json, show=show_plans)
+    if failed:
+        raise typer.Exit(max(error.exit_code for error in failed))
+
+
+def _tell_failure(name: str, error: TriptychError) -> None:
+    output.fault(f"{name}: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 
 def _show_plan(plan: PullPlan) -> None:

@@ -244,6 +244,7 @@ class ReadContext:
         path: The file or folder given by the user.
         format: The format given by the user: `csv`, `jsonl` ...
         columns: Column -> field, from `--map`.
+        named_by: Column -> the option that named it, if that was not `--map`.
         id_column: The column that holds the ids.
         media_dir: The folder that relative media paths are resolved against; default: the folder of the table.
         text_only: Samples need no media.
@@ -266,6 +267,7 @@ class ReadContext:
     path: Path | None = None
     format: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    named_by: Mapping[str, str] = field(default_factory=dict)
     id_column: str | None = None
     media_dir: Path | None = None
     text_only: bool = False
@@ -281,6 +283,11 @@ class ReadContext:
     def column_fields(self) -> dict[str, str]:
         """Column -> field as given by the user, including the id column."""
         return {**self.columns, **({self.id_column: "id"} if self.id_column else {})}
+
+    @property
+    def column_flags(self) -> dict[str, str]:
+        """Column -> the option that named it, if that was not `--map`."""
+        return {**self.named_by, **({self.id_column: "--id-column"} if self.id_column else {})}
 
 
 class Reader(ABC):

@@ -19,6 +19,7 @@ from .store.lock import user
 from .store.rows_to_arrow import rows_to_table, values_to_array
 from .store.store import Store
 from .store.tables import ALL_DATASETS, ANNOTATIONS
+from .text import has_surrogate
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
     Raises:
         UsageError: A sample does not exist, or a value is not valid for its key; the message names the line.
     """
+    for item in annotations:
+        _check_encodable(item, producer or "")
     datasets = _datasets_of(store, annotations)
     now = datetime.now(UTC)
     rows = []
@@ -79,6 +82,12 @@ def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Ann
     except (TypeError, ValueError) as error:
         raise UsageError(f"{where}: {key}={value!r}: expected text, a number or a list: {error}.") from None
     return Annotation(identity, key, text, where)
+
+
+def _check_encodable(item: Annotation, producer: str) -> None:
+    for name, text in (("id", item.id), ("key", item.key), ("value", item.value), ("producer", producer)):
+        if has_surrogate(text):
+            raise UsageError(f"{item.where}: the {name} {text!r} contains an unpaired surrogate (invalid Unicode).")
 
 
 def _one_dataset(datasets: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from ..errors import DamagedError
 from .store.lock import user
 from .store.store import Store, run_details
 from .store.tables import EVENTS, RUNS
+from .text import encodable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,10 +120,10 @@ def event_row(
         "dataset": run.dataset,
         "run_id": run.run_id,
         "stage": stage or run.stage,
-        "candidate": candidate,
+        "candidate": encodable(candidate),
         "reason": reason,
-        "detail": detail,
-        "uri": uri,
+        "detail": encodable(detail),
+        "uri": encodable(uri),
         "time": datetime.now(UTC),
     }
 

@@ -175,6 +175,22 @@ def check_where(expression: str) -> str:
     return expression
 
 
+@contextmanager
+def where_errors(where: str | None) -> Iterator[None]:
+    """Raise errors in the user's `--where` as UsageError."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        if where is None:
+            raise
+        raise UsageError(
+            f"--where {where!r}: {first_line(error)}",
+            hint='columns: triptych query "describe samples"',
+        ) from error
+
+
 def _is_bare_expression(node: dict[str, Any]) -> bool:
     clauses = ("modifiers", "group_expressions", "where_clause", "having", "qualify", "sample")
     return (

@@ -6,13 +6,14 @@
     format 1    media/ab/cd/<sha256>.<ext>    stores without a `store.json`; still read and written in this format
 
 The version is written when the store is created, before its first table, and never changes, because rows and exports
-refer to media by path. A store of any other version is refused.
+refer to media by path. A store of any other version is refused, and so is one of format 2 that lost its `store.json`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,12 +39,17 @@ def read_format(root: Path) -> int:
 
     Raises:
         UsageError: This version of triptych does not read that format.
-        DamagedError: `store.json` cannot be read or has no version.
+        DamagedError: `store.json` cannot be read, has no version, or was lost.
     """
     path = root / FORMAT_FILE
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
+        if _has_lost_file(root):
+            raise DamagedError(
+                f"{path} is missing, but the media folders of this store are those of format {FORMAT}.",
+                hint=f"restore it: echo '{{\"format\": {FORMAT}}}' > {shlex.quote(str(path))}",
+            ) from None
         return _WITHOUT_FILE
     except (OSError, UnicodeDecodeError) as error:
         raise DamagedError(f"{path}: {error}", hint="restore it from a backup of the store") from error
@@ -63,6 +69,25 @@ def read_format(root: Path) -> int:
             hint="use the version of triptych that created it, or a later one: pip install --upgrade triptych",
         )
     return version
+
+
+def _has_lost_file(root: Path) -> bool:
+    """Whether a store without a `store.json` was created with one: its media folders show it.
+
+    Format 1 has only folders in `media/ab/`, and creates `media/ab/` for the first file below it. A store without
+    tables is still being created: `store.json` is written before the first table.
+    """
+    if not any((root / name).exists() for name in TABLE_NAMES):
+        return False
+    folders = [root / "media" / name for name in _FOLDER_NAMES]
+    found = [_kinds(folder) for folder in folders if folder.is_dir()]
+    return any(False in kinds for kinds in found) or (len(found) == len(folders) and not any(found))
+
+
+def _kinds(folder: Path) -> set[bool]:
+    """Whether the entries of a folder are folders; empty for an empty folder."""
+    with os.scandir(folder) as entries:
+        return {entry.is_dir() for entry in entries}
 
 
 def write_format(root: Path) -> None:

@@ -34,6 +34,7 @@ class SourceDraw:
         ended: File sets that were listed to their end.
         held: Number of stored samples of the draw.
         missing: Number of ids in the user's list that no candidate had.
+        unmet_labels: The requested labels that no candidate has.
         reached: The requested number or hours are stored.
         has_all: Everything that could be drawn is stored or was tried.
     """
@@ -44,6 +45,7 @@ class SourceDraw:
         self.ended: list[FileSet] = []
         self.held = 0
         self.missing = 0
+        self.unmet_labels: list[str] = []
         self.reached = False
         self.has_all = False
         self._reader = reader
@@ -103,6 +105,7 @@ class SourceDraw:
                 elif isinstance(item, Rejection) and not item.damaged and item.reason == "not_found":
                     self._not_found.append(item)
         self.missing = filters.missing
+        self.unmet_labels = filters.unmet_labels() if filters.ended else []
         return listing.draw()
 
     def _counted(self, items: Iterator[Item]) -> Items:

@@ -52,6 +52,7 @@ class Met:
         final: Reading more of the source could not change it: reached, or ended by another limit.
         held: Number of stored samples of the subset at that time.
         missing: Number of listed ids that the source did not have.
+        unmet_labels: The requested labels that no candidate had.
     """
 
     goal: Goal
@@ -59,6 +60,7 @@ class Met:
     final: bool
     held: int
     missing: int
+    unmet_labels: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -114,7 +116,8 @@ class History:
         _note_ended(self.exhausted_by.setdefault(choice["selection"], {}), choice["exhausted"])
         if choice["done"]:
             goal = Goal(**{item.name: choice["goal"][item.name] for item in fields(Goal)})
-            self.met.append(Met(goal, choice["reached"], choice["final"], choice["held"], choice["missing"]))
+            unmet = tuple(choice.get("unmet_labels", ()))
+            self.met.append(Met(goal, choice["reached"], choice["final"], choice["held"], choice["missing"], unmet))
 
     def _reopen(self, parts: Mapping[str, str]) -> None:
         """Mark file sets as not read to their end, because some of their clips must be requested again."""

@@ -56,6 +56,8 @@ class PullResult:
         reached: The requested number is reached.
         missing: Number of ids in the user's list that the dataset does not have.
         wall: The rate limit or bot check that ended the pull; empty otherwise.
+        ended_by: The option that ended the pull before the requested number was reached; empty otherwise.
+        unmet_labels: The requested labels that no candidate has.
     """
 
     dataset: str
@@ -69,6 +71,8 @@ class PullResult:
     reached: bool = False
     missing: int = 0
     wall: str = ""
+    ended_by: str = ""
+    unmet_labels: list[str] = field(default_factory=list)
 
 
 def pull(request: PullRequest, *, store: Store) -> PullResult:
@@ -98,7 +102,8 @@ def _stored_already(request: PullRequest, stored: StoredDataset) -> PullResult |
     name, goal = request.card.name, request.goal()
     met = stored.history.met_by(goal)
     if met is not None and (met.reached or not request.options.clips.retry):
-        return PullResult(name, None, met.held, Account(), missing=met.missing)
+        unmet = [*met.unmet_labels]
+        return PullResult(name, None, met.held, Account(), missing=met.missing, unmet_labels=unmet)
     if request.is_chosen:
         return None
     held = request.held(stored)
@@ -155,6 +160,9 @@ class _SourcePull:
             else:
                 self._take_stream(reader, file_sets, run, outcome)
             outcome.wall = "" if outcome.reached else reader.wall
+        held = self._held(outcome)
+        is_short = self.options.samples is not None and held < self.options.samples
+        ended_by = "--hours" if outcome.reached and is_short else outcome.ended_by if is_short else ""
         if not self.options.keep_raw:
             for file_set in outcome.ended:
                 file_set.discard()
@@ -163,7 +171,7 @@ class _SourcePull:
         return PullResult(
             self.card.name,
             self.source.kind,
-            self._held(outcome),
+            held,
             run.account,
             run.run_id,
             run.details.get("damaged", []),
@@ -172,6 +180,8 @@ class _SourcePull:
             reached=outcome.reached,
             missing=outcome.missing,
             wall=outcome.wall,
+            ended_by=ended_by,
+            unmet_labels=outcome.unmet_labels,
         )
 
     # ---- resolve
@@ -213,8 +223,9 @@ class _SourcePull:
         outcome.final = ingest.reached or (is_filtered and not filters.ended)
         outcome.done = outcome.final or len(outcome.ended) == len(file_sets)
         outcome.held = ingest.quota.samples if self.subset.is_filter else None
-        for label in filters.unmet_labels() if filters.ended else ():
-            self.access.notice(f"--labels: no candidate has the label {label}")
+        outcome.ended_by = "" if ingest.reached else filters.ended_by
+        outcome.unmet_labels = filters.unmet_labels() if filters.ended else []
+        self._notice_unmet_labels(outcome)
 
     # ---- open, read, draw, fetch, ingest
 
@@ -234,6 +245,9 @@ class _SourcePull:
         outcome.ended = draw.ended if draw.has_all else []
         outcome.done = is_listed
         outcome.final = is_listed and (draw.reached or not draw.has_all)
+        outcome.unmet_labels = draw.unmet_labels
+        self._notice_unmet_labels(outcome)
+        outcome.ended_by = "" if draw.reached or draw.has_all or self.subset.max_tries is None else "--max-tries"
 
     def _ingest_options(self) -> IngestOptions:
         from ...converters.ingest.ingest import IngestOptions
@@ -274,8 +288,14 @@ class _SourcePull:
     def _nothing_left(self) -> PullResult:
         """Return the result if every file set was already read to its end, for every pull or this subset."""
         latest = self.stored.history.latest(self.request.goal()) if self.request.is_chosen else None
-        held, missing = (latest.held, latest.missing) if latest else (self.before, 0)
-        return PullResult(self.card.name, None, held, Account(), notices=self.access.notices, missing=missing)
+        result = PullResult(self.card.name, None, self.before, Account(), notices=self.access.notices)
+        if latest is None:
+            return result
+        return replace(result, stored=latest.held, missing=latest.missing, unmet_labels=[*latest.unmet_labels])
+
+    def _notice_unmet_labels(self, outcome: Outcome) -> None:
+        for label in outcome.unmet_labels:
+            self.access.notice(f"--labels: no candidate has the label {label}")
 
     def _notice_few_speakers(self) -> None:
         """Warn about few speakers: most corpora are ordered by speaker, so the first samples often have one or two."""

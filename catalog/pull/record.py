@@ -31,6 +31,8 @@ class Outcome:
         final: Reading more of the source could not change the result.
         reopened: File sets with clips that were retried and failed again, but not permanently.
         wall: The rate limit or bot check that ended it; empty otherwise.
+        ended_by: The option that ended it before the requested number was reached; empty otherwise.
+        unmet_labels: The requested labels that no candidate has.
     """
 
     ended: list[FileSet] = field(default_factory=list)
@@ -41,6 +43,8 @@ class Outcome:
     final: bool = False
     reopened: list[FileSet] = field(default_factory=list)
     wall: str = ""
+    ended_by: str = ""
+    unmet_labels: list[str] = field(default_factory=list)
 
 
 def begin_run(request: PullRequest, source: SourceCard) -> Run:
@@ -100,6 +104,7 @@ def notes(
             "held": held(),
             "missing": outcome.missing,
             "exhausted": ended if request.is_chosen else {},
+            **({"unmet_labels": outcome.unmet_labels} if outcome.unmet_labels else {}),
         }
     return details
 

@@ -43,11 +43,13 @@ class Filter:
     Attributes:
         ended: The stream was read to its end, and not left early because every id was found or the tries ran out.
         missing: Number of listed ids that no candidate had; known once `ended`.
+        ended_by: The option that ended the stream before its end: `--max-tries` or `--ids`; empty otherwise.
     """
 
     def __init__(self, subset: Subset, dataset: str, defaults: Defaults) -> None:
         self.ended = False
         self.missing = 0
+        self.ended_by = ""
         self._subset = subset
         self._dataset = dataset
         self._defaults = defaults
@@ -66,7 +68,7 @@ class Filter:
                 yield passed
                 self._tries += isinstance(passed, Candidate)
                 if self._subset.max_tries is not None and self._tries >= self._subset.max_tries:
-                    self.ended = False
+                    self.ended, self.ended_by = False, "--max-tries"
                     return
         finally:
             _discard_all(self._held)
@@ -76,6 +78,7 @@ class Filter:
             for item in items:
                 yield from self._judge(item)
                 if self._found_all():
+                    self.ended_by = "--ids"
                     break
             else:
                 self.ended = True

@@ -39,6 +39,7 @@ class Inputs:
         modality: Modality of every row; None: inferred from its media.
         name: Prefix of every id.
         media_dir: Base folder of relative media paths; None: the file's own folder.
+        named_by: Column -> the option that named it, if that was not `--map`.
     """
 
     format: str
@@ -49,6 +50,7 @@ class Inputs:
     modality: str | None = None
     name: str | None = None
     media_dir: Path | None = None
+    named_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _context(inputs: Inputs, path: Path, notes: list[str]) -> ReadContext:
         path=path.absolute(),
         format=inputs.format,
         columns=dict(inputs.columns),
+        named_by=inputs.named_by,
         id_column=inputs.id_column,
         media_dir=inputs.media_dir.absolute() if inputs.media_dir else None,
         text_only="text" in (inputs.modality, inputs.values.get("modality")),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ...errors import UsageError
-from ...options import Option, Options, parameters
+from ...options import Option, Options, flag_of, parameters
 from ..row_options import TEXTS
 
 RESULT = "The result"
@@ -99,7 +99,16 @@ class ConvertOptions(Options):
     @property
     def mapped(self) -> dict[str, str]:
         """Column -> field, from `--map` and the single-column options, without columns named like their field."""
-        named = {"text": self.text_column, "audio": self.audio_column, "video": self.video_column,
-                 "image": self.image_column, "question": self.question_column,
-                 "answer": self.answer_column}  # fmt: skip
-        return {**self.columns, **{column: name for name, column in named.items() if column not in (None, name)}}
+        named = {column: name for name, column in self._columns().items() if column not in (None, name)}
+        return {**self.columns, **named}
+
+    @property
+    def named_by(self) -> dict[str, str]:
+        """Column -> the single-column option that named it."""
+        return {column: flag_of(type(self), f"{name}_column") for name, column in self._columns().items() if column}
+
+    def _columns(self) -> dict[str, str | None]:
+        """Field -> column, from the single-column options."""
+        return {"text": self.text_column, "audio": self.audio_column, "video": self.video_column,
+                "image": self.image_column, "question": self.question_column,
+                "answer": self.answer_column}  # fmt: skip

@@ -8,13 +8,13 @@ Creates `chosen`, the samples of the selected datasets and whether each is filte
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ...shards.store.sql import first_line, first_row, quote
+from ...shards.query import where_errors
+from ...shards.store.sql import first_row, quote
 from ..views.prepare import NO_MESSAGES
 
 if TYPE_CHECKING:
@@ -120,28 +120,12 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
             )
         )
     """
-    with _usage_errors(selection.where):
+    with where_errors(selection.where):
         connection.execute(sql)
         if selection.where:
             connection.execute("SELECT count(*) FROM chosen WHERE filtered").fetchall()
     if selection.splits:
         _require_split(connection, selection.splits)
-
-
-@contextmanager
-def _usage_errors(where: str | None) -> Iterator[None]:
-    """Raise errors in the user's expression as UsageError."""
-    import duckdb
-
-    try:
-        yield
-    except (duckdb.ProgrammingError, duckdb.DataError) as error:
-        if where is None:
-            raise
-        raise UsageError(
-            f"--where {where!r}: {first_line(error)}",
-            hint='columns: triptych query "describe samples"',
-        ) from error
 
 
 def definitions(connection: duckdb.DuckDBPyConnection) -> list[str]:

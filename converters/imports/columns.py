@@ -42,20 +42,23 @@ JSON_FIELDS = ("messages", "words", "phones")
 NUMBER_FIELDS = ("start_s", "end_s")
 
 
-def resolve_columns(columns: Sequence[str], given: Mapping[str, str], *, table: str) -> dict[str, str]:
+def resolve_columns(
+    columns: Sequence[str], given: Mapping[str, str], *, table: str, named_by: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the mapping column -> field for a table with these columns.
 
-    `given` is the mapping from `--map column=field`.
+    `given` is the mapping from `--map column=field`; `named_by` has the options that named a column otherwise.
 
     Raises:
         UsageError: The mapping names a column or field that does not exist, or two columns map to one field.
     """
     mapped: dict[str, str] = {}
     for column, field in given.items():
-        _check_column(column, columns, table)
-        check_field(field, where="--map")
+        flag = (named_by or {}).get(column, "--map")
+        _check_column(column, columns, table, flag)
+        check_field(field, where=flag)
         if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA):
-            raise UsageError(f"--map: two columns map to the field {field!r}.")
+            raise UsageError(f"{flag}: two columns map to the field {field!r}.")
         mapped[column] = field
     taken = set(mapped.values())
     by_lower = {column.lower(): column for column in reversed(columns)}
@@ -79,11 +82,11 @@ def check_field(field: str, *, where: str) -> None:
         raise UsageError(f"{where}: {field!r} is not a field of a sample. Fields: {', '.join(FIELDS)}.", hint=hint)
 
 
-def _check_column(column: str, columns: Sequence[str], table: str) -> None:
+def _check_column(column: str, columns: Sequence[str], table: str, flag: str) -> None:
     if column not in columns:
         near = difflib.get_close_matches(column, columns, n=1)
-        hint = f"did you mean --map {near[0]}=...?" if near else None
-        raise UsageError(f"--map: {table} has no column {column!r}. Columns: {', '.join(columns)}.", hint=hint)
+        hint = f"did you mean {flag} {near[0]}{'=...' if flag == '--map' else ''}?" if near else None
+        raise UsageError(f"{flag}: {table} has no column {column!r}. Columns: {', '.join(columns)}.", hint=hint)
 
 
 def require_media(

@@ -31,13 +31,17 @@ FILE_FIELDS = ("split", "config")
 
 @dataclass(slots=True)
 class ImportResult:
-    """The result of an import: its account, the number of updated rows, and notes on what was skipped."""
+    """The result of an import: its account, the number of updated rows, and notes on what was skipped.
+
+    `repeated` counts the rows whose id another row of the same import has, with different content.
+    """
 
     dataset: str
     run_id: str
     account: Account
     updated: int
     notes: list[str] = field(default_factory=list)
+    repeated: int = 0
 
 
 def import_data(
@@ -100,7 +104,9 @@ def import_data(
         ),
     )
     ingest.take(reader.read(files, context))
-    return _finished(run, ingest.updated, store, path, spec, notes)
+    result = _finished(run, ingest.updated, store, path, spec, notes)
+    result.repeated = ingest.repeated
+    return result
 
 
 def _recorded_options(path: Path, options: ImportOptions) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ...shards.hash_sets import HashSet
 from ...shards.query import scan
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
+from ...shards.text import encodable
 from .stored_ids import fence_name
 
 _ROWS = 50_000
@@ -44,8 +45,9 @@ class EventLog:
 
     def note(self, candidate: str, reason: str, detail: str, uri: str) -> None:
         """Queue the event of a candidate that is not stored, once per candidate and reason."""
+        candidate = encodable(candidate)  # as it is read back from the log
         if self._known.add(hash((candidate, reason))):
-            self._queued.append((candidate, reason, detail, uri, datetime.now(UTC)))
+            self._queued.append((candidate, reason, encodable(detail), encodable(uri), datetime.now(UTC)))
 
     def write(self) -> None:
         """Append the queued events, except those already logged by other runs; the caller holds the dataset lock."""

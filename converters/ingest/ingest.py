@@ -29,7 +29,7 @@ from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog, read_withdrawn
 from .missing_media import check_first_file
 from .quota import Quota
-from .sample_row import make_row
+from .sample_row import UNFIT, describe_misfit, make_row
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
 
@@ -44,7 +44,8 @@ _REPORT_ROWS = 32
 _REPORT_SECONDS = 1.0
 """Progress is reported after this time even for a single candidate: clips may arrive seconds apart."""
 
-_UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
+_CHANGED = "this id is stored with different media or text"
+_REPEATED = "this id occurs twice in the input, with different media or text; the first row counts"
 _TOMBSTONE = "removed on request; `store remove` left a tombstone"
 
 
@@ -93,13 +94,13 @@ class _Pending:
 
 
 class Ingest:
-    """Ingests one stream of candidates of one dataset into the store."""
+    """Ingests one stream of candidates of one dataset into the store; `repeated` counts ids that occur twice in it."""
 
     def __init__(self, store: Store, run: Run, options: IngestOptions) -> None:
         self.store = store
         self.run = run
         self.options = options
-        self.updated = 0
+        self.updated = self.repeated = 0
         self.reached = False
         self._stored_ids = StoredIds(store, run.dataset, compare=options.compare)
         self._stored_ids.read()
@@ -112,6 +113,7 @@ class Ingest:
             limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
             held_seconds=options.held_seconds, count_known=options.count_known,
         )  # fmt: skip
+        self._seen = HashSet()
         self._updates = HashSet()
         self._shared_media = SharedMedia()
         self._batch_started = self._reported = self._refreshed = time.monotonic()
@@ -222,7 +224,6 @@ class Ingest:
             self.quota.take(pending.id, row)
         self._rows.append(row)
         self._wheres.append(pending.candidate.where)
-
         if len(self._rows) % _REPORT_ROWS == 0:
             self._report()
 
@@ -267,16 +268,16 @@ class Ingest:
         """The rows of the batch as a table; a row that does not fit the schema is rejected without the others."""
         try:
             return rows_to_table(self._rows, SCHEMA)
-        except _UNFIT:
+        except UNFIT:
             pass
         rows, wheres = self._rows, self._wheres
         self._rows, self._wheres = [], []
         for row, where in zip(rows, wheres, strict=True):
             try:
                 rows_to_table([row], SCHEMA)
-            except _UNFIT as error:
-                identity, uri = (_encodable(str(row[name] or "")) for name in ("id", "source"))
-                self._reject(identity, "bad_value", _encodable(f"{where}: {error}".lstrip(": ")), uri)
+            except UNFIT as error:
+                detail = f"{where}: {describe_misfit(row, error)}".lstrip(": ")
+                self._reject(str(row["id"] or ""), "bad_value", detail, str(row["source"] or ""))
             else:
                 self._rows.append(row)
                 self._wheres.append(where)
@@ -313,7 +314,7 @@ class Ingest:
     def _classify(self, contents: list[int]) -> _Chosen:
         """Sort the rows of the batch into new, changed, duplicate and conflicting ones; count nothing yet."""
         chosen = _Chosen()
-        batch: dict[str, int] = {}
+        batch, seen = dict[str, int](), set[str]()
         for index, row in enumerate(self._rows):
             identity, content = row["id"], contents[index]
             held = batch.get(identity, self._stored_ids.content_of(identity))
@@ -329,8 +330,11 @@ class Ingest:
                 chosen.updates.append(index)
             else:
                 chosen.conflicts.append(index)
+                if identity in seen or hash(identity) in self._seen:
+                    chosen.repeated.add(index)
+            seen.add(identity)
         for index in chosen.conflicts:
-            detail = f"{self._wheres[index]}: this id is stored with different media or text".lstrip(": ")
+            detail = f"{self._wheres[index]}: {_REPEATED if index in chosen.repeated else _CHANGED}".lstrip(": ")
             self._event_log.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
             self._event_log.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
@@ -356,6 +360,9 @@ class Ingest:
         self.run.account.drop("id_conflict", len(chosen.conflicts))
         self.run.account.drop(WITHDRAWN, len(chosen.withdrawn))
         self.updated += len(chosen.updates)
+        self.repeated += len(chosen.repeated)
+        for row in self._rows:
+            self._seen.add(hash(row["id"]))
         if self.options.on_conflict == "update":
             for index in written:
                 self._updates.add(hash(self._rows[index]["id"]))
@@ -369,6 +376,7 @@ class _Chosen:
     updates: list[int] = field(default_factory=list)
     duplicates: list[int] = field(default_factory=list)
     conflicts: list[int] = field(default_factory=list)
+    repeated: set[int] = field(default_factory=set)
     withdrawn: list[int] = field(default_factory=list)
 
 
@@ -389,8 +397,3 @@ def _outcome(work: _Work) -> list[StoredMedia] | MediaError:
     finally:
         # Otherwise the error and this frame would reference each other: a few kB of garbage per bad file.
         del work
-
-
-def _encodable(text: str) -> str:
-    """The text with unpaired surrogates replaced by question marks, so that a table can store it."""
-    return text.encode("utf-8", errors="replace").decode()

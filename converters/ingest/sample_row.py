@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+
 from ...errors import DamagedError
 from ...shards.media.media import StoredMedia
-from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY
+from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA
+from ...shards.store.rows_to_arrow import values_to_array
 from ..candidate import Candidate
+
+UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
+"""What the conversion to Arrow raises for a value that does not fit its column."""
 
 _FIELDS = frozenset(COLUMNS) - {"id", "dataset", "config", "split", "pulled_at", *MEDIA_KINDS, "more_media"}
 
@@ -62,3 +68,18 @@ def _modality(row: Mapping[str, Any]) -> str:
     if row.get("video"):
         return "mixed" if row.get("audio") else "video"
     return "audio" if row.get("audio") else "text"
+
+
+def describe_misfit(row: Mapping[str, Any], error: Exception) -> str:
+    """Describe what does not fit the schema, naming the column; for a column in `extra`, its own name."""
+    parts = [(name, row.get(name), SCHEMA.field(name).type) for name in SCHEMA.names if name != "extra"]
+    parts += [(key, [(key, value)], SCHEMA.field("extra").type) for key, value in row.get("extra") or ()]
+    for name, value, type_ in parts:
+        try:
+            values_to_array([value], type_)
+        except UnicodeEncodeError as fault:
+            found = fault.object[fault.start : fault.end]
+            return f"column {name!r}: unpaired surrogate {found!r}, which is not valid Unicode text"
+        except UNFIT as fault:
+            return f"column {name!r}: {fault}"
+    return str(error)

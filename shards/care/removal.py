@@ -20,7 +20,7 @@ from typing import Any
 from ...errors import UsageError
 from ..events import Run, event_row
 from ..exports import versions as exports
-from ..query import check_where, connect
+from ..query import check_where, connect, where_errors
 from ..store.sql import first_row, quote
 from ..store.store import Store
 from ..store.tables import EVENTS
@@ -84,7 +84,7 @@ def _select(store: Store, dataset: str | None, where: str | None) -> dict[str, l
     condition = f"({check_where(where)}\n)" if where else "true"
     if dataset is not None:
         condition += f" AND dataset = {quote(dataset)}"
-    with connect(store) as connection:
+    with connect(store) as connection, where_errors(where):
         rows = connection.execute(f"SELECT dataset, id FROM samples WHERE {condition} ORDER BY ALL").fetchall()
     found: dict[str, list[str]] = {}
     for name, identity in rows:

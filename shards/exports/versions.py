@@ -222,8 +222,12 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 # ---- inspection
 
 
-def verify(version: Version) -> list[str]:
-    """List the problems of a version: changed files, missing media. A withdrawn version has none."""
+def verify(version: Version, *, media_in: Path | None = None) -> list[str]:
+    """List the problems of a version: changed files, missing media. A withdrawn version has none.
+
+    Args:
+        media_in: Where the media is on this machine; default: the media root of the version.
+    """
     if version.manifest.get("withdrawn"):
         return []
     problems = []
@@ -234,8 +238,31 @@ def verify(version: Version) -> list[str]:
         elif (found := sums(path)["sha256"]) != expected["sha256"]:
             problems.append(f"{path}: changed since it was published (SHA-256 {found}, expected {expected['sha256']})")
     if not problems:
-        problems += [f"{path}: missing, but named in the export" for path in media_paths(version) if not _exists(path)]
+        root = version.manifest["media_root"].rstrip("/") + "/"
+        for path in media_paths(version):
+            found_at = Path(media_in or root, path.removeprefix(root))  # a linked file keeps its absolute path
+            if not found_at.is_file():
+                problems.append(f"{found_at}: missing, but named in the export")
     return problems
+
+
+def media_place(store: Store, version: Version) -> Path | None:
+    """Return the store's root if a version was made for a media root elsewhere, whose media this machine need not have.
+
+    Otherwise None: its media is expected at the paths that it names.
+    """
+    if version.manifest["media_root"].rstrip("/") == str(store.root).rstrip("/"):
+        return None
+    return store.root if "relocated_from" in version.manifest or _asked_for_root(store, version) else None
+
+
+def _asked_for_root(store: Store, version: Version) -> bool:
+    """Whether the export was given a media root, and not published before its store was moved."""
+    from ..query import connect
+
+    with connect(store, named_in="runs") as connection:
+        rows = connection.execute("SELECT options FROM runs WHERE run_id = $1", [version.manifest["run_id"]]).fetchall()
+    return any("media_root" in json.loads(options) for (options,) in rows)
 
 
 def columns(version: Version) -> list[str]:
@@ -268,10 +295,6 @@ def media_paths(version: Version) -> list[str]:
 def _media_columns(connection: duckdb.DuckDBPyConnection, parquet: Path) -> dict[str, bool]:
     rows = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quote(str(parquet))})").fetchall()
     return {str(row[0]): str(row[1]).endswith("[]") for row in rows if row[0] in MEDIA_COLUMNS}
-
-
-def _exists(path: str) -> bool:
-    return Path(path).is_file()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DamagedError, StoreReadOnly, UsageError
 from ..media.media import MediaStore
 from ..store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
+from ..text import encodable
 from .lock import locked
 from .sql import quote
 
@@ -333,4 +334,4 @@ def run_details(value: Mapping[str, Any]) -> str:
     """Return JSON for the columns `options` and `details` of a run; sorted, so that equal values give equal text."""
     import json
 
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return encodable(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str))

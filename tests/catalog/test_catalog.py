@@ -188,7 +188,8 @@ def test_list_chooses_by_panel_task_language_and_gate(tmp_path: Path) -> None:
     assert "mine" not in names("--open", *place)
     assert "librispeech" in names("--open", "--license", "cc-by", *place)
     assert names("--license", "cc-by", "--modality", "video", "--task", "qa", *place) == ["longvideobench"]
-    assert names("--task", "no-such", *place) == []
+    assert "audiocaps" in names("--license", "mit", *place) and "timit" not in names("--license", "mit", *place)
+    assert names("--license", "c-by", *place) == names("--license", "cc-b", *place) == []
     assert not (tmp_path / "store").exists()
 
 
@@ -207,3 +208,13 @@ def test_show_gives_the_card_as_json_and_the_next_command_to_people(tmp_path: Pa
     done = cli("catalog", "show", "librispeech", "--store", tmp_path / "store")
     assert "triptych catalog pull librispeech" in done.stdout
     assert "https://www.openslr.org/12" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "known"),
+    [("--panel", "S9", "S1, S2, S3"), ("--modality", "vidoe", "audio, video, mixed"), ("--task", "asrr", "aac, asr")],
+)
+def test_list_refuses_a_value_that_no_card_can_have(option: str, value: str, known: str, tmp_path: Path) -> None:
+    done = cli("catalog", "list", option, value, "--store", tmp_path / "store")
+    assert done.returncode == 2 and done.stdout == ""
+    assert f"{option} {value!r}" in done.stderr and known in done.stderr

@@ -147,6 +147,15 @@ def test_a_tombstone_keeps_a_pull_from_bringing_a_row_back(spoken: Store, tone: 
     check_accounts(spoken)
 
 
+@pytest.mark.parametrize("where", ["foo=1", "speaker > 1", "audio = 3", "nofunction(id)"])
+def test_an_expression_that_does_not_fit_the_columns_is_wrong_usage(spoken: Store, where: str) -> None:
+    done = cli("store", "remove", "--where", where, "--store", spoken.root)
+    assert done.returncode == 2 and "--where" in done.stderr and "Traceback" not in done.stderr
+    with pytest.raises(UsageError, match="--where"):
+        triptych.store.remove(where=where, store=spoken.root)
+    assert one(spoken, "select count(*) from samples") == 7
+
+
 def test_what_is_removed_while_a_pull_runs_stays_removed(spoken: Store, tone: Tone) -> None:
     def stream():  # type: ignore[no-untyped-def]
         yield clip("new", tone(800))

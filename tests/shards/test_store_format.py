@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,6 +91,24 @@ def test_a_version_that_cannot_be_read_is_damage(store: Store, text: str) -> Non
     (store.root / "store.json").write_text(text, encoding="utf-8")
     with pytest.raises(DamagedError, match=r"store\.json has no valid format version"):
         Store.open(store.root)
+
+
+def test_a_store_that_lost_its_version_is_damaged_and_the_hint_restores_it(store: Store, tone: Tone) -> None:
+    for media in ("nothing yet", "a file"):
+        if media == "a file":
+            ingest(store, "speech", [clip("a", tone())])
+        (store.root / "store.json").unlink()
+        for open_it in (Store.open, Store.create, Store):
+            with pytest.raises(DamagedError, match=r"store\.json is missing"):
+                open_it(store.root)
+        done = cli("query", "select 1", "--store", store.root)
+        assert done.returncode == 4
+        assert not (store.root / "store.json").exists()
+        command = done.stderr.split("restore it: ")[1].strip()
+        subprocess.run(command, shell=True, check=True)
+        assert cli("query", "select 1", "--store", store.root).returncode == 0
+    ingest(Store.open(store.root), "speech", [clip("b", tone(300))])
+    assert all(len(Path(path).parts) == 3 for path in media_files(store.root))
 
 
 def test_a_folder_that_is_no_store_is_said_to_be_none(tmp_path: Path) -> None:

@@ -142,6 +142,23 @@ def test_relocate_writes_the_same_rows_for_another_root_beside_the_version(store
         copies.relocate(store, original, "relative")
 
 
+def test_a_version_for_another_root_is_verified_against_the_media_of_the_store(store: Store) -> None:
+    relocated = copies.relocate(store, exports.find(store, "speech@v1"), "/other/place")
+    triptych.export("unified", name="there", media_root="/other/place", store=store.root)
+    every = {"speech@v1": [], relocated.reference: [], "speech@v2": [], "there@v1": []}
+    assert command(store, "exports", "verify") == (0, every)
+    media = Path(exports.media_paths(exports.find(store, "speech@v1"))[0])
+    media.unlink()
+    gone = [f"{media}: missing, but named in the export"]
+    assert command(store, "exports", "verify") == (4, dict.fromkeys(every, gone))
+
+
+def test_a_version_that_names_a_store_that_was_moved_does_not_verify(store: Store) -> None:
+    moved = Store.open(store.root.rename(store.root.with_name("moved")))
+    code, found = command(moved, "exports", "verify", "speech@v1")
+    assert code == 4 and len(found["speech@v1"]) == 5
+
+
 def test_pack_copies_a_version_with_just_its_media(store: Store, tmp_path: Path) -> None:
     target = tmp_path / "pack"
     code, packed = command(store, "exports", "pack", "speech@v1", "--to", str(target))

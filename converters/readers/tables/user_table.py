@@ -198,7 +198,7 @@ def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
     given = context.column_fields
     free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
-    return resolve_columns(columns, {**free, **given}, table=str(file.path))
+    return resolve_columns(columns, {**free, **given}, table=str(file.path), named_by=context.column_flags)
 
 
 class Absences:
@@ -216,7 +216,8 @@ class Absences:
 
     def has(self, path: str) -> bool:
         """Whether the file is certainly missing."""
-        folder = path.rpartition("/")[0]
+        parent, slash, _ = path.rpartition("/")
+        folder = parent or slash or "."
         is_absent = self._folders.get(folder)
         if is_absent is None:
             if len(self._folders) >= self._REMEMBERED:

@@ -177,12 +177,13 @@ def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) ->
     given = context.column_fields
     columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     for column, meant in given.items():
-        check_field(meant, where="--map")
+        flag = context.column_flags.get(column, "--map")
+        check_field(meant, where=flag)
         if columns and column not in columns:
             near = difflib.get_close_matches(column, columns, n=1)
             raise UsageError(
-                f"--map: {path} has no column {column!r}. Columns: {', '.join(columns)}.",
-                hint=f"did you mean --map {near[0]}={meant}?" if near else None,
+                f"{flag}: {path} has no column {column!r}. Columns: {', '.join(columns)}.",
+                hint=f"did you mean {flag} {near[0]}{f'={meant}' if flag == '--map' else ''}?" if near else None,
             )
     return given
 

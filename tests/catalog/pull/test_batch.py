@@ -129,6 +129,45 @@ def test_a_dry_run_of_a_panel_reads_nothing(own: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
+def test_a_dry_run_of_several_shows_the_plans_there_are_and_fails_as_the_pull_does(own: Path, tmp_path: Path) -> None:
+    words = ["catalog", "pull", "aaa", "demo-speech", "bbb", "--split", "test", "--samples", "2", "--cards", own,
+             "--mirror", tmp_path / "mirror", "--store", tmp_path / "store"]  # fmt: skip
+    planned, pulled = cli(*words, "--dry-run"), cli(*words)
+    assert planned.returncode == pulled.returncode == 2
+    for name in ("aaa", "bbb"):
+        assert f"{name}: {name} has no split 'test'" in planned.stderr
+    assert "demo-speech: 2 samples wanted" in planned.stdout
+    assert "1 of 3 datasets planned; 2 failed" in planned.stdout
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (["--hours", "0.001"], "--hours ended the pull"),
+        (["--max-tries", "3"], "--max-tries ended the pull"),
+        (["--max-tries", "3", "--by", "hash"], "--max-tries ended the pull"),
+        ([], "the source has no more"),
+    ],
+)
+def test_a_pull_says_what_ended_it_before_its_number(limit: list[str], said: str, tmp_path: Path) -> None:
+    done = cli("catalog", "pull", "demo-speech", "--samples", "500", *limit, "--store", tmp_path / "store")
+    assert done.returncode == 0 and f"500 were requested; {said}" in done.stdout
+
+
+@pytest.mark.parametrize("draw", [[], ["--by", "hash", "--samples", "5"]])
+def test_labels_that_no_candidate_has_exit_1_however_often(draw: list[str], tmp_path: Path) -> None:
+    words = ["catalog", "pull", "demo-speech", "--labels", "foo", *draw, "--store", tmp_path / "store"]
+    for done in (cli(*words), cli(*words)):
+        assert done.returncode == 1
+        assert "no candidate has the label 'foo'" in done.stdout + done.stderr
+
+
+def test_what_a_list_cannot_be_combined_with_names_the_option_given(tmp_path: Path) -> None:
+    for words, flag in ((["--list-file", "x"], "--list-file"), (["--list", "x"], "--list")):
+        done = cli("catalog", "pull", "librispeech", *words, "--dry-run", "--store", tmp_path / "store")
+        assert done.returncode == 2 and f"{flag} needs exactly one dataset" in done.stderr
+
+
 def test_a_preset_tells_what_is_behind_a_form_before_any_work(own: Path) -> None:
     items = [PullItem(name, 2) for name in ("aaa", "ccc", "ddd")]
     chosen, skipped = open_items(items, cards=(own,))

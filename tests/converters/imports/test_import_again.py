@@ -92,6 +92,57 @@ def test_one_id_twice_in_one_file_keeps_the_first_whatever_the_batch(
     check_accounts(store)
 
 
+@pytest.mark.parametrize("size", [10_000, 1])
+def test_one_id_twice_in_one_file_is_said_to_occur_twice(
+    table: Path, store: Store, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("triptych.converters.ingest.ingest.BATCH_ROWS", size)
+    table.write_text(table.read_text() + "1,1.flac,again\n")
+    done = triptych.import_data("csv", table, name="mine", store=store.root)
+    assert (done.repeated, dict(done.account.dropped)) == (1, {"id_conflict": 1})
+    detail = one(store, "select detail from events")
+    assert "t.csv:5: this id occurs twice in the input" in detail
+    command = cli("import", "csv", table, "--name", "mine", "--store", store.root)
+    assert command.returncode == 1
+    assert "occurs twice" in command.stdout and "--on-conflict" not in command.stdout
+
+
+def test_an_import_or_a_file_without_rows_exits_1(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text("id,audio\n")
+    (tmp_path / "e.jsonl").write_text("")
+    (tmp_path / "none").mkdir()
+    for format, path in (("csv", "h.csv"), ("jsonl", "e.jsonl"), ("lhotse", "none")):
+        done = cli("import", format, tmp_path / path, "--name", "mine", "--store", tmp_path / "store")
+        assert done.returncode == 1 and "nothing was imported" in done.stdout
+    done = cli("validate-file", "unified", tmp_path / "e.jsonl")
+    assert done.returncode == 1 and "has no rows" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["import", "csv", "t.csv", "--name", "mine", "--id-column", "nope"], "--id-column: "),
+        (["import", "csv", "t.csv", "--name", "mine", "--map", "nope=text"], "--map: "),
+        (["convert", "csv", "t.csv", "o.jsonl", "--audio-col", "adio"], "--audio-col: "),
+        (["convert", "csv", "t.csv", "o.jsonl", "--id-column", "nope"], "--id-column: "),
+        (["convert", "qa", "t.jsonl", "o.jsonl", "--question-col", "nope"], "--question-col: "),
+    ],
+)
+def test_a_column_that_is_not_there_is_answered_by_the_option_that_named_it(
+    table: Path, store: Store, words: list[str], said: str
+) -> None:
+    place = ["--store", store.root] if words[0] == "import" else []
+    paths = [table.parent / word if word in ("t.csv", "t.jsonl", "o.jsonl") else word for word in words]
+    if "qa" in words:
+        table = table.rename(table.with_suffix(".jsonl"))
+        table.write_text('{"id": "a", "question": "x", "answer": "y"}\n')
+    done = cli(*paths, *place)
+    assert done.returncode == 2
+    assert f"{said}{table} has no column" in done.stderr
+    if "adio" in words:
+        assert "did you mean --audio-col audio?" in done.stderr
+
+
 def test_linked_media_is_named_where_it_lies_and_nothing_is_copied(table: Path, store: Store) -> None:
     triptych.import_data("csv", table, name="mine", store=store.root, link=True)
     paths = [row["p"] for row in select(store, "select audio.path p from samples order by id")]

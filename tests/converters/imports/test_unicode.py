@@ -1,0 +1,89 @@
+"""Text without a UTF-8 encoding (unpaired surrogates), and files directly under `/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import triptych
+from support.stores import check_accounts, select
+from triptych.converters.imports.import_data import ImportResult
+from triptych.converters.readers.tables.user_table import Absences
+from triptych.errors import UsageError
+
+Tone = Callable[..., bytes]
+
+
+@pytest.fixture
+def clips(tmp_path: Path, tone: Tone) -> Path:
+    """A folder with `wav/0.flac` to `wav/4.flac`, and room for tables beside it."""
+    (tmp_path / "data" / "wav").mkdir(parents=True)
+    for n in range(5):
+        (tmp_path / "data" / "wav" / f"{n}.flac").write_bytes(tone(300 + n))
+    return tmp_path / "data"
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def load(format: str, path: Path, **options: Any) -> ImportResult:
+    """Import as `mine` into a store beside the data."""
+    return triptych.import_data(format, path, name="mine", store=path.parent / "store", **options)
+
+
+def rows(folder: Path, columns: str = "id, text") -> list[dict[str, Any]]:
+    return select(folder / "store", f"select {columns} from samples order by id")
+
+
+RECORDS = [{"id": "a", "audio": "wav/0.flac", "text": "one"}, {"id": "b", "audio": "wav/1.flac", "text": "two"}]
+TWO = [{"id": "mine/all/a", "text": "one"}, {"id": "mine/all/b", "text": "two"}]
+
+
+SURROGATES: dict[str, tuple[str, str]] = {
+    "a text": ('{"audio":"wav/0.flac","text":"x \\ud800 y"}', "column 'text'"),
+    "an id": ('{"audio":"wav/0.flac","id":"\\ud800"}', "column 'id'"),
+    "a column of its own": ('{"audio":"wav/0.flac","note":"\\ud800"}', "column 'note'"),
+    "the name of a column": ('{"audio":"wav/0.flac","n\\ud800":"x"}', "column 'n\\ud800'"),
+    "a list": ('{"audio":"wav/0.flac","labels":["\\ud800"]}', "column 'labels'"),
+    "a message": ('{"audio":"wav/0.flac","messages":[{"role":"user","content":"\\ud800"}]}', "column 'messages'"),
+    "the id of a row whose file is missing": ('{"audio":"wav/none.flac","id":"a\\ud800"}', "none.flac: No such file"),
+}
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+@pytest.mark.parametrize("case", SURROGATES)
+def test_an_unpaired_surrogate_rejects_its_row_by_column(clips: Path, case: str, form: str) -> None:
+    line, named = SURROGATES[case]
+    good = [json.dumps(record) for record in RECORDS]
+    lines = [good[0], line, good[1]]
+    table = "\n".join(lines) if form == "jsonl" else f"[{','.join(lines)}]"
+    done = load(form, write(clips, f"t.{form}", table))
+    assert rows(clips) == TWO
+    assert dict(done.account.dropped) == {"missing_media" if "missing" in case else "bad_value": 1}
+    [event] = select(clips / "store", "select candidate, detail from events")
+    assert named in event["detail"]
+    assert "ud800" in event["detail"] + event["candidate"]
+    check_accounts(clips / "store")
+    load(form, write(clips, f"t.{form}", table))
+    assert len(select(clips / "store", "select * from events")) == 1
+
+
+def test_an_annotation_with_an_unpaired_surrogate_is_refused(clips: Path) -> None:
+    load("jsonl", write(clips, "t.jsonl", json.dumps(RECORDS[0])))
+    for fact in (("mine/all/a", "note", "\ud800"), ("mine/all/a", "\ud800", "x"), ("mine/all/\ud800", "note", "x")):
+        with pytest.raises(UsageError, match="unpaired surrogate"):
+            triptych.annotate(*fact, store=clips / "store")
+
+
+def test_a_file_directly_under_the_root_folder_is_not_missing() -> None:
+    entry = next(path for path in Path("/").iterdir() if path.exists())
+    absences = Absences()
+    assert not absences.has(str(entry))
+    assert not absences.has(str(entry))
+    assert absences.has("/no-such-folder/a.wav")
