@@ -10,7 +10,8 @@ from __future__ import annotations
 class TriptychError(Exception):
     """Base of every error that the user can act on.
 
-    `hint` is the next thing to type or do; the command line prints it on a separate line.
+    `hint` is the next thing to type or do; the command line prints it on a separate line. `message` names options as
+    they are typed (`--by`); the text of an error that leaves a function of the API names its arguments (`by=`).
     """
 
     exit_code = 1
