@@ -149,7 +149,7 @@ def _log_to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("triptych")
     log.handlers = [handler]
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

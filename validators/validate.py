@@ -6,6 +6,7 @@ other rules takes seconds. Rejected samples stay in the store and are not export
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from .rules import RuleSet, decide, joined_sql, load_rules
 
 if TYPE_CHECKING:
     import duckdb
+
+log = logging.getLogger("triptych")
 
 PART_ROWS = 32
 COMMIT_ROWS = 10_000
@@ -98,7 +101,9 @@ def _validate(
 ) -> DatasetResult:
     with locked(store.root / ".locks" / f"{dataset}.validate.lock", purpose=f"validate {dataset}"):
         run = Run("validate", dataset, "validate", {"rule_set": rules.hash, "checks": checks.REVISION})
+        log.info("validate %s: checks %s, rules %s", dataset, checks.REVISION, rules.hash)
         measured = _measure(store, dataset, workers, progress)
+        log.info("validate %s: %d samples measured", dataset, measured)
         with connect(store) as connection:
             if measured or not _is_decided(connection, dataset, rules):
                 _decide(store, connection, dataset, rules)
@@ -106,6 +111,7 @@ def _validate(
             result = _result(connection, dataset, rules, run.run_id, measured)
             _account(connection, dataset, rules, run)
             _write_events(store, connection, dataset, rules, run)
+        log.info("validate %s: verdicts %s", dataset, result.verdicts)
         run.details = {"measured": measured}
         run.finish(store)
     return result

@@ -15,6 +15,7 @@ file set that was read to its end is not opened again, so a repeated pull downlo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from ...converters.ingest.ingest import IngestOptions
     from ..files.access import Access
     from ..files.file_set import FileSet
+
+log = logging.getLogger("triptych")
 
 # Modules that open, read and store are imported where they are used: a pull with nothing to do needs none of them.
 
@@ -84,6 +87,7 @@ def pull(request: PullRequest, *, store: Store) -> PullResult:
     with StoredDataset(store, request.card.name) as stored:
         done = _stored_already(request, stored)
         if done is not None:
+            log.info("pull %s: %d samples stored already; nothing to fetch", done.dataset, done.stored)
             return done
         from ..sources.download.http import HttpClient
 
@@ -143,7 +147,9 @@ class _SourcePull:
 
     def run(self) -> PullResult:
         self.request.check_tools(self.source)
+        log.info("pull %s: source %s %s", self.card.name, self.source.kind, self.source.place)
         file_sets = self._resolve()
+        log.info("pull %s: %d file sets to read", self.card.name, len(file_sets))
         if not file_sets:
             return self._nothing_left()
         file_sets[0].prepare()
@@ -158,6 +164,8 @@ class _SourcePull:
         if not self.options.keep_raw:
             for file_set in outcome.ended:
                 file_set.discard()
+        account = run.account
+        log.info("pull %s: %d stored of %d tried", self.card.name, account.kept, account.candidates)
         if outcome.reached and not self.request.is_chosen:
             self._notice_few_speakers()
         return PullResult(
