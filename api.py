@@ -295,14 +295,14 @@ def export(view: PathLike, *, store: PathLike | None = None, **options: Unpack[E
         UsageError: An invalid option.
         ProblemsFound: No sample yields a row, or a user template contains the answer.
     """
-    return export_with(str(view), store, ExportOptions.of(**options))
+    return export_with(view, store, ExportOptions.of(**options))
 
 
-def export_with(view: str, store: PathLike | None, options: ExportOptions) -> ExportResult:
+def export_with(view: PathLike, store: PathLike | None, options: ExportOptions) -> ExportResult:
     """`export` with options that are already parsed."""
     from .converters.export.export import export as export_view
 
-    return export_view(view, store=Store.open(store), options=options)
+    return export_view(str(view), store=Store.open(store), options=options)
 
 
 @from_python

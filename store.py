@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import UsageError
+from .errors import UsageError, did_you_mean
 from .options import from_python
 from .shards.store.store import Store
 
@@ -49,7 +49,10 @@ def compact(datasets: str | Sequence[str] = (), *, store: PathLike | None = None
     chosen = [datasets] if isinstance(datasets, str) else list(datasets)
     for dataset in chosen:
         if dataset not in known:
-            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
+            raise UsageError(
+                f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
+                hint=did_you_mean(dataset, known),
+            )
     return {dataset: compact_dataset(opened, dataset, force=True) for dataset in chosen or known}
 
 
@@ -76,6 +79,8 @@ def refresh(*, root: PathLike | None = None, out: PathLike | None = None, store:
     """
     if root is not None and out is None:
         raise UsageError("--root is for a file to use elsewhere: name it with --out FILE.")
+    if root is not None and not Path(root).is_absolute():
+        raise UsageError(f"--root {str(root)!r} must be an absolute path.", hint="--root /path/of/the/store")
     return Store.open(store).refresh(
         root=Path(root) if root is not None else None, out=Path(out).absolute() if out is not None else None
     )

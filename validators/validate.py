@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ..errors import ProblemsFound, UsageError
+from ..errors import ProblemsFound, UsageError, did_you_mean
 from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
 from ..shards.query import connect
@@ -88,7 +88,10 @@ def validate(
         raise ProblemsFound(f"The store {store.root} has no samples.", hint="triptych catalog pull NAME")
     for dataset in datasets:
         if dataset not in known:
-            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.")
+            raise UsageError(
+                f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.",
+                hint=did_you_mean(dataset, known),
+            )
     return [_validate(store, name, rules, workers, progress) for name in datasets or known]
 
 

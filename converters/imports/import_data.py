@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ...shards.events import Account, Run
 from ...shards.sample import MODALITIES, PANELS, check_name
 from ...shards.store.store import Store
@@ -125,7 +125,9 @@ def check_request(format: str, path: str | Path, *, options: ImportOptions) -> N
     path = Path(path).expanduser().absolute()
     check_name(options.name, what="dataset")
     if format not in FORMATS:
-        raise UsageError(f"There is no import format {format!r}. Formats: {', '.join(FORMATS)}.")
+        raise UsageError(
+            f"There is no import format {format!r}. Formats: {', '.join(FORMATS)}.", hint=did_you_mean(format, FORMATS)
+        )
     _check_path(format, path)
     options.check_format(format)
 
