@@ -244,6 +244,10 @@ class Options:
                 found[parameter.name] = _plain(value)
         return found
 
+    def asked_flags(self) -> list[str]:
+        """Return the command-line flags of the options that differ from their defaults."""
+        return [each.flag for each in parameters(type(self)) if self.value(each) != each.default]
+
     def value(self, parameter: Parameter) -> Any:
         """Return the value of one of its parameters."""
         found: Any = self

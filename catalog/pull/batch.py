@@ -123,10 +123,8 @@ def choose_items(
     """
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
     if sum(ways) > 1:
-        given = ["names"] if names else []
-        given += [
-            f"--{way}" for way, value in {"panel": panel, "modality": modality, "preset": preset}.items() if value
-        ]
+        asked = {"names": names, "--panel": panel, "--modality": modality, "--preset": preset}
+        given = [way for way, value in asked.items() if value]
         raise UsageError(f"{' and '.join(given)} exclude each other: choose one way to say what to pull.",
                          hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
     if not any(ways):

@@ -102,13 +102,13 @@ def _stored_already(request: PullRequest, stored: StoredDataset) -> PullResult |
     name, goal = request.card.name, request.goal()
     met = stored.history.met_by(goal)
     if met is not None and (met.reached or not request.options.clips.retry):
-        return PullResult(name, None, met.held, Account(), missing=met.missing)
+        return PullResult(name, None, met.held, Account(), reached=met.reached, missing=met.missing)
     if request.is_chosen:
         return None
     held = request.held(stored)
     enough = goal.samples is not None and held >= goal.samples
     if enough or (goal.hours is not None and request.held_seconds(stored) >= goal.hours * 3600):
-        return PullResult(name, None, held, Account())
+        return PullResult(name, None, held, Account(), reached=True)
     return None
 
 
@@ -283,7 +283,10 @@ class _SourcePull:
         """Return the result if every file set was already read to its end, for every pull or this subset."""
         latest = self.stored.history.latest(self.request.goal()) if self.request.is_chosen else None
         held, missing = (latest.held, latest.missing) if latest else (self.before, 0)
-        return PullResult(self.card.name, None, held, Account(), notices=self.access.notices, missing=missing)
+        reached = self.options.samples is not None and held >= self.options.samples
+        return PullResult(
+            self.card.name, None, held, Account(), notices=self.access.notices, reached=reached, missing=missing
+        )
 
     def _notice_few_speakers(self) -> None:
         """Warn about few speakers: most corpora are ordered by speaker, so the first samples often have one or two."""

@@ -62,10 +62,9 @@ class Found:
 def check_inputs(inputs: Inputs) -> None:
     """Raise UsageError if the format, a path or a field is invalid."""
     if inputs.format not in READABLE:
-        is_import = inputs.format in FORMATS
-        hint = (
-            f"triptych import {inputs.format} PATH --name NAME" if is_import else did_you_mean(inputs.format, READABLE)
-        )
+        hint = did_you_mean(inputs.format, READABLE)
+        if inputs.format in FORMATS:
+            hint = f"triptych import {inputs.format} PATH --name NAME"
         raise UsageError(f"convert reads {', '.join(READABLE)}; not {inputs.format!r}.", hint=hint)
     given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir}
     for option, value in given.items():
