@@ -36,7 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("catalog pull demo-speech --samples x", "'--samples': a whole number is expected."),
         ("catalog pull demo-speech --hours x", "'--hours': a number is expected."),
         ("catalog show demo-av --samples 0", "'--samples': at least 1 is expected."),
-        ("export unified --where 1;select", "is not one expression: it contains another statement."),
+        ("export unified --where 1;commit", "is not one expression: it contains another statement."),
         ("export unified --where 1+", "is not one expression: invalid SQL (syntax error"),
         ("catalog pull librispeech --panel S1", "names and --panel exclude each other"),
     ],
