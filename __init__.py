@@ -27,7 +27,7 @@ The files, from the top floor down; a file imports only from lower floors and fr
     validators/    checks, rules, reports, formats
     shards/        the store: tables, media, versions, queries
     errors.py      the errors that users see, each with its exit code
-    options.py     models of options: each option is defined once, as a field
+    options/       models of options: each option is defined once, as a field; calls from Python
     arguments.py   the options of each function, for static checkers
     version.py     the version
 """

@@ -11,7 +11,7 @@ from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
 from .errors import UsageError
-from .options import described_by
+from .options import described_by, from_python
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def plan(name: str, *, store: PathLike | None = None, **options: Unpack[PullArgu
     return plan_pull(name, store_path=store, options=PullOptions.of(**options))
 
 
+@from_python
 def fetch(
     name: str,
     to: PathLike,
@@ -249,8 +250,9 @@ def convert_with(
     return convert_files(format, ins, Path(out), options=options)
 
 
+@from_python
 def validate(
-    *datasets: str,
+    *datasets: str | Sequence[str],
     store: PathLike | None = None,
     rules: PathLike | None = None,
     workers: int | None = None,
@@ -268,9 +270,11 @@ def validate(
     from .validators.validate import validate as validate_store
 
     rules_file = Path(rules) if rules else None
-    return validate_store(Store.open(store), datasets, rules_file=rules_file, workers=workers, progress=progress)
+    names = [name for each in datasets for name in ([each] if isinstance(each, str) else each)]
+    return validate_store(Store.open(store), names, rules_file=rules_file, workers=workers, progress=progress)
 
 
+@from_python
 def validate_file(format: str, path: PathLike, *, task: str | None = None) -> Summary:
     """Validate an export or a hand-made file (`unified`, `msswift`) against its consumer's rules."""
     from .validators.formats import summarise_file
@@ -298,9 +302,10 @@ def export_with(view: PathLike, store: PathLike | None, options: ExportOptions) 
     """`export` with options that are already parsed."""
     from .converters.export.export import export as export_view
 
-    return export_view(view, store=Store.open(store), options=options)
+    return export_view(str(view), store=Store.open(store), options=options)
 
 
+@from_python
 def query(sql: str, *, store: PathLike | None = None, at: str | None = None) -> pa.Table:
     """Run one SELECT over the store and return an Arrow table; `at` is a run id or a UTC time."""
     from .shards.query import query as query_store
@@ -308,6 +313,7 @@ def query(sql: str, *, store: PathLike | None = None, at: str | None = None) -> 
     return query_store(Store.open(store), sql, at=at)
 
 
+@from_python
 def annotate(
     id: str | PathLike | Iterable[Fact],
     key: str | None = None,
@@ -349,6 +355,7 @@ def annotate(
     return annotate_store(Store.open(store), rows, producer=producer)
 
 
+@from_python
 def report(directory: PathLike, *, store: PathLike | None = None, rules: PathLike | None = None) -> Path:
     """Write an HTML report of what `validate` found, and the Data Docs beside it; returns the path of the page."""
     from .validators.report import report_store
@@ -356,6 +363,7 @@ def report(directory: PathLike, *, store: PathLike | None = None, rules: PathLik
     return report_store(Store.open(store), Path(directory), rules_file=Path(rules) if rules else None)
 
 
+@from_python
 def explain(id: str, *, store: PathLike | None = None) -> dict[str, Any]:
     """Return where a sample came from and what happened to it."""
     from .shards.explain import explain as explain_sample
@@ -363,6 +371,7 @@ def explain(id: str, *, store: PathLike | None = None) -> dict[str, Any]:
     return explain_sample(Store.open(store), id)
 
 
+@from_python
 def open_export(reference: str, *, store: PathLike | None = None) -> ExportReader:
     """Open a published version for a trainer: `NAME` or `NAME@vN`."""
     from .trainers.data.exports import ExportReader

@@ -10,7 +10,9 @@ import errno
 import io
 import logging
 import os
+import re
 import sys
+from typing import Any
 
 import typer
 
@@ -111,12 +113,29 @@ def _invoke(application: typer.Typer, name: str) -> int:
         # A usage error: its class differs between versions of Typer, its methods do not.
         if not hasattr(error, "format_message"):
             raise
+        _use_own_words(error)
         if "--json" not in sys.argv:
             error.show()  # type: ignore[attr-defined]
             return int(error.exit_code)  # type: ignore[attr-defined]
         message = error.format_message() or "a command is missing."
         raise UsageError(message, hint=f"{name} --help") from error
     return 0
+
+
+_SAID = re.compile(
+    r"Input should be (a valid|greater than or equal to|less than or equal to) (\S+?)(?:,.*)?", re.DOTALL
+)
+_KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
+_LIMITS = {"greater than or equal to": "at least", "less than or equal to": "at most"}
+
+
+def _use_own_words(error: Any) -> None:
+    """Replace what the library that converts values says of a bad one: it speaks of inputs and of parsing."""
+    said = _SAID.fullmatch(str(getattr(error, "message", "")))
+    if said is not None:
+        limit = _LIMITS.get(said[1])
+        expected = f"{limit} {said[2]}" if limit else _KINDS.get(said[2], f"a valid {said[2]}")
+        error.message = f"{expected} is expected."
 
 
 def _report(error: TriptychError) -> int:
@@ -149,7 +168,7 @@ def _log_to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("triptych")
     log.handlers = [handler]
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ data or store. A message names the file, row, column and value; `hint` is the ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class TriptychError(Exception):
     """Base of every error that the user can act on.
 
-    `hint` is the next thing to type or do; the command line prints it on a separate line.
+    `hint` is the next thing to type or do; the command line prints it on a separate line. `message` names options as
+    they are typed (`--by`); the text of an error that leaves a function of the API names its arguments (`by=`).
     """
 
     exit_code = 1
@@ -59,3 +62,11 @@ class StoreReadOnly(UsageError):
             f"The store {root} cannot be written by this user (read-only mount or permissions).",
             hint="reading and querying still work; to write, choose another store with --store PATH",
         )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return the hint for a mistyped name: the closest known ones, or None if none is close."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), list(dict.fromkeys(known)), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import DamagedError, ProblemsFound, UsageError
+from .options import from_python
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Compared(NamedTuple):
     difference: Difference
 
 
+@from_python
 def list(*, store: PathLike | None = None) -> builtins.list[Version]:
     """List every version of every export."""
     from .shards.exports.versions import all_versions
@@ -41,6 +43,7 @@ def list(*, store: PathLike | None = None) -> builtins.list[Version]:
     return [*all_versions(Store.open(store))]
 
 
+@from_python
 def show(reference: str, *, store: PathLike | None = None) -> Version:
     """Return one version; its `manifest` records what it was made from."""
     from .shards.exports.versions import find
@@ -48,6 +51,7 @@ def show(reference: str, *, store: PathLike | None = None) -> Version:
     return find(Store.open(store), reference)
 
 
+@from_python
 def path(reference: str, *, store: PathLike | None = None) -> Path:
     """Return the path of a version's `data.jsonl`.
 
@@ -59,6 +63,7 @@ def path(reference: str, *, store: PathLike | None = None) -> Path:
     return require_data(show(reference, store=store)).data
 
 
+@from_python
 def verify(references: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, builtins.list[str]]:
     """Check that files and media are unchanged since publishing; returns the problems per version (default: all).
 
@@ -80,6 +85,7 @@ def verify(references: str | Sequence[str] = (), *, store: PathLike | None = Non
     return found
 
 
+@from_python
 def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> Compared:
     """Compare two versions: rows added, removed and changed; `old` alone is compared with the version before it."""
     from .shards.exports import versions as exports
@@ -103,6 +109,7 @@ def _before(store: Store, version: Version) -> Version:
     return exports.load(store, version.name, earlier[position - 1])
 
 
+@from_python
 def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Version]:
     """Find the versions that a copied file came from, by its content.
 
@@ -117,6 +124,7 @@ def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Ver
     return found
 
 
+@from_python
 def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = None) -> Version:
     """Write the same version for another media root (an absolute path) beside it."""
     from .shards.exports import copies
@@ -126,6 +134,7 @@ def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = N
     return copies.relocate(opened, exports.find(opened, reference), str(media_root))
 
 
+@from_python
 def pack(
     reference: str, to: PathLike, *, media_root: PathLike | None = None, store: PathLike | None = None
 ) -> dict[str, Any]:
@@ -138,3 +147,7 @@ def pack(
 
     root = str(media_root) if media_root is not None else None
     return copies.pack(show(reference, store=store), Path(to), media_root=root)
+
+
+def __dir__() -> builtins.list[str]:
+    return sorted(__all__)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import UsageError
+from .errors import UsageError, did_you_mean
+from .options import from_python
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ PathLike = str | Path
 __all__ = ["compact", "gc", "init", "refresh", "remove", "status"]
 
 
+@from_python
 def init(store: PathLike | None = None) -> Path:
     """Create an empty store, or open an existing one; returns its absolute path."""
     return Store.create(store).root
 
 
+@from_python
 def status(*, store: PathLike | None = None) -> StoreStatus:
     """Return what is in the store, and which processes are working on it."""
     from .shards.care.care import status as store_status
@@ -36,6 +39,7 @@ def status(*, store: PathLike | None = None) -> StoreStatus:
     return store_status(Store.open(store))
 
 
+@from_python
 def compact(datasets: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, int]:
     """Merge small table files, so that queries read fewer; returns the number merged per dataset (default: all)."""
     from .shards.care.care import compact as compact_dataset
@@ -45,10 +49,14 @@ def compact(datasets: str | Sequence[str] = (), *, store: PathLike | None = None
     chosen = [datasets] if isinstance(datasets, str) else list(datasets)
     for dataset in chosen:
         if dataset not in known:
-            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
+            raise UsageError(
+                f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
+                hint=did_you_mean(dataset, known),
+            )
     return {dataset: compact_dataset(opened, dataset, force=True) for dataset in chosen or known}
 
 
+@from_python
 def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike | None = None) -> Garbage:
     """Remove media that no row of any version and no export references.
 
@@ -61,6 +69,7 @@ def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike |
     return collect_garbage(Store.open(store), older_than_days=older_than_days, dry_run=dry_run)
 
 
+@from_python
 def refresh(*, root: PathLike | None = None, out: PathLike | None = None, store: PathLike | None = None) -> Path:
     """Rewrite `store.duckdb`, for the plain duckdb client; returns its path.
 
@@ -70,11 +79,14 @@ def refresh(*, root: PathLike | None = None, out: PathLike | None = None, store:
     """
     if root is not None and out is None:
         raise UsageError("--root is for a file to use elsewhere: name it with --out FILE.")
+    if root is not None and not Path(root).is_absolute():
+        raise UsageError(f"--root {str(root)!r} must be an absolute path.", hint="--root /path/of/the/store")
     return Store.open(store).refresh(
         root=Path(root) if root is not None else None, out=Path(out).absolute() if out is not None else None
     )
 
 
+@from_python
 def remove(
     dataset: str | None = None,
     *,
@@ -96,3 +108,7 @@ def remove(
     from .shards.care.removal import remove as remove_samples
 
     return remove_samples(Store.open(store), dataset=dataset, where=where, purge=purge, dry_run=dry_run, reason=reason)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,11 +19,12 @@ docs_page.py  generates docs/datasets.md
 from __future__ import annotations
 
 import builtins
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..options import described_by
+from ..options import described_by, from_python
 from .inventory import ListOptions
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from ..arguments import ListArguments
     from .inventory import ListedCard, ShownCard
+
+PathLike = str | Path
 
 __all__ = ["lint", "list", "show"]
 
@@ -48,23 +51,35 @@ def list(*, store: Path | str | None = None, **options: Unpack[ListArguments]) -
     return list_cards(ListOptions.of(**options), store=store)
 
 
+@from_python
 def show(
     name: str,
     *,
     samples: int = 1000,
     config: str | Sequence[str] = (),
-    cards: Sequence[Path | str] = (),
+    cards: PathLike | Sequence[PathLike] = (),
     store: Path | str | None = None,
 ) -> ShownCard:
     """Return one card, its number of stored samples, and the estimated cost of pulling `samples` samples."""
     from .inventory import show_card
 
     configs = (config,) if isinstance(config, str) else tuple(config)
-    return show_card(name, samples=samples, configs=configs, cards=tuple(map(Path, cards)), store=store)
+    return show_card(name, samples=samples, configs=configs, cards=_paths(cards), store=store)
 
 
-def lint(paths: Sequence[Path | str] = (), *, cards: Sequence[Path | str] = ()) -> dict[Path, builtins.list[str]]:
+@from_python
+def lint(
+    paths: PathLike | Sequence[PathLike] = (), *, cards: PathLike | Sequence[PathLike] = ()
+) -> dict[Path, builtins.list[str]]:
     """Return the problems of the given card files; default: all cards."""
     from .registry import lint as lint_cards
 
-    return lint_cards([Path(path) for path in paths], extra=[Path(path) for path in cards])
+    return lint_cards(_paths(paths), extra=_paths(cards))
+
+
+def _paths(given: PathLike | Sequence[PathLike]) -> tuple[Path, ...]:
+    return (Path(given),) if isinstance(given, str | os.PathLike) else tuple(map(Path, given))
+
+
+def __dir__() -> builtins.list[str]:
+    return sorted(__all__)

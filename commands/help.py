@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -47,6 +48,19 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group whose help lists commands under headings, each with its uncut summary."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = self._places(ctx, name) or get_close_matches(name, self.list_commands(ctx), n=3)
+            meant = " or ".join(f"{ctx.command_path} {each}" for each in near)
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean: {meant}?" if meant else ""))
+        return super().resolve_command(ctx, args)
+
+    def _places(self, ctx: Any, name: str) -> list[str]:
+        """Return where a command of that name stands below this group: `catalog pull` for `pull`."""
+        groups = {each: self.get_command(ctx, each) for each in self.list_commands(ctx)}
+        return [f"{each} {name}" for each, group in groups.items() if name in getattr(group, "commands", {})]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +61,8 @@ def pull(
     items, skipped = choose_items(names or (), options, panel=panel, modality=modality, preset=preset)
     for each in skipped:
         output.note(f"{each.name}: skipped: {each.why}")
+    for line in _unused(items, options):
+        output.note(line)
     if dry_run:
         _dry_run(items, options, store, as_json=json)
         return
@@ -69,6 +72,21 @@ def pull(
         _exit_code([result])
         return
     _pull_several(items, skipped, options, store, as_json=json)
+
+
+def _unused(items: list[PullItem], options: PullOptions) -> Iterator[str]:
+    """Yield a note for each option that was given and has no effect."""
+    from ..catalog.registry import get_card
+
+    if options.subset.seed and not options.subset.is_draw:
+        yield "--seed has no effect: it is the seed of a draw (--by hash, --balance or --speakers)"
+    given = options.clips.asked_flags()
+    for item in items if given else ():
+        sites = {source.clip_site for source in get_card(item.name, extra=options.cards).sources} - {""}
+        if not sites:
+            yield f"{item.name}: {' and '.join(given)} has no effect: it has no clips to download"
+        elif "--cookies" in given and "youtube" not in sites:
+            yield f"{item.name}: --cookies has no effect: its clips are not on YouTube"
 
 
 def _pull_several(

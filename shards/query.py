@@ -157,8 +157,11 @@ def check_where(expression: str) -> str:
         ).fetchall()
     tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     if tree.get("error") or len(tree.get("statements", [])) != 1:
+        said = str(tree.get("error_message", ""))
+        # The expression is put into one SELECT; of a statement after it, DuckDB only says that it cannot be serialized.
+        why = "it contains another statement" if not said or "Only SELECT" in said else f"invalid SQL ({said})"
         raise UsageError(
-            f"--where {expression!r} is not one expression: {tree.get('error_message', 'invalid SQL')}",
+            f"--where {expression!r} is not one expression: {why}.",
             hint="""for example --where "language = 'zh' AND audio.duration < 30" """.strip(),
         )
     node = tree["statements"][0]["node"]

@@ -6,6 +6,7 @@ other rules takes seconds. Rejected samples stay in the store and are not export
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ..errors import ProblemsFound, UsageError
+from ..errors import ProblemsFound, UsageError, did_you_mean
 from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
 from ..shards.query import connect
@@ -31,6 +32,8 @@ from .rules import RuleSet, decide, joined_sql, load_rules
 
 if TYPE_CHECKING:
     import duckdb
+
+log = logging.getLogger("triptych")
 
 PART_ROWS = 32
 COMMIT_ROWS = 10_000
@@ -85,7 +88,10 @@ def validate(
         raise ProblemsFound(f"The store {store.root} has no samples.", hint="triptych catalog pull NAME")
     for dataset in datasets:
         if dataset not in known:
-            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.")
+            raise UsageError(
+                f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.",
+                hint=did_you_mean(dataset, known),
+            )
     return [_validate(store, name, rules, workers, progress) for name in datasets or known]
 
 
@@ -98,7 +104,9 @@ def _validate(
 ) -> DatasetResult:
     with locked(store.root / ".locks" / f"{dataset}.validate.lock", purpose=f"validate {dataset}"):
         run = Run("validate", dataset, "validate", {"rule_set": rules.hash, "checks": checks.REVISION})
+        log.info("validate %s: checks %s, rules %s", dataset, checks.REVISION, rules.hash)
         measured = _measure(store, dataset, workers, progress)
+        log.info("validate %s: %d samples measured", dataset, measured)
         with connect(store) as connection:
             if measured or not _is_decided(connection, dataset, rules):
                 _decide(store, connection, dataset, rules)
@@ -106,6 +114,7 @@ def _validate(
             result = _result(connection, dataset, rules, run.run_id, measured)
             _account(connection, dataset, rules, run)
             _write_events(store, connection, dataset, rules, run)
+        log.info("validate %s: verdicts %s", dataset, result.verdicts)
         run.details = {"measured": measured}
         run.finish(store)
     return result

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 
-from ...errors import GateError, TriptychError, UsageError
+from ...errors import GateError, TriptychError, UsageError, did_you_mean
 from ...shards.strict_yaml import parse_yaml
 from ..registry import all_cards, get_card
 from ..schema.card import Card
@@ -84,7 +84,10 @@ def preset_names() -> list[str]:
 def read_preset(name: str) -> Preset:
     """Read a preset. Raises UsageError if it does not exist or is malformed."""
     if name not in preset_names():
-        raise UsageError(f"There is no preset {name!r}. Presets: {', '.join(preset_names())}.")
+        raise UsageError(
+            f"There is no preset {name!r}. Presets: {', '.join(preset_names())}.",
+            hint=did_you_mean(name, preset_names()),
+        )
     try:
         file = _folder() / f"{name}.yaml"
         return Preset.model_validate(parse_yaml(file.read_bytes(), name=str(file), noun="preset").value)
@@ -119,7 +122,12 @@ def choose_items(
         UsageError: None or several of these were given, or a dataset does not exist.
     """
     ways = [bool(names), panel is not None or modality is not None, preset is not None]
-    if sum(ways) != 1:
+    if sum(ways) > 1:
+        asked = {"names": names, "--panel": panel, "--modality": modality, "--preset": preset}
+        given = [way for way, value in asked.items() if value]
+        raise UsageError(f"{' and '.join(given)} exclude each other: choose one way to say what to pull.",
+                         hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
+    if not any(ways):
         raise UsageError("choose what to pull: names, or --panel and --modality, or --preset.",
                          hint="triptych catalog pull librispeech --samples 100")  # fmt: skip
     if options.from_path is not None and len(names) != 1:

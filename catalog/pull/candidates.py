@@ -7,6 +7,7 @@ then deletes the temporary files of the items that it holds.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ..files.access import Access
     from ..files.file_set import FileSet
     from ..sources.clips.rate_limit import RateLimiter
+
+log = logging.getLogger("triptych")
 
 Item = Candidate | Rejection | Checkpoint | Filtered
 Items = Generator[Item, None, None]
@@ -94,10 +97,12 @@ class CandidateReader:
             index_only: Candidates are only listed; a reader does not have to read their media.
             settles: Row groups that are already in the store can be skipped.
         """
-        reader = get_reader(self._source.reader_name)
+        reader_name = self._source.reader_name
+        reader = get_reader(reader_name)
         context = self._context(chosen, index_only=index_only, settles=settles)
         for file_set in file_sets:
             damaged = False
+            log.info("read %s (%s) with the reader %s", file_set.place, ", ".join(file_set.splits), reader_name)
             for item in reader.read(file_set.files(reader.accepts), context):
                 if isinstance(item, Rejection):
                     damaged |= item.damaged

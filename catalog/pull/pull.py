@@ -15,6 +15,7 @@ file set that was read to its end is not opened again, so a repeated pull downlo
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from ...converters.ingest.ingest import IngestOptions
     from ..files.access import Access
     from ..files.file_set import FileSet
+
+log = logging.getLogger("triptych")
 
 # Modules that open, read and store are imported where they are used: a pull with nothing to do needs none of them.
 
@@ -88,6 +91,7 @@ def pull(request: PullRequest, *, store: Store) -> PullResult:
     with StoredDataset(store, request.card.name) as stored:
         done = _stored_already(request, stored)
         if done is not None:
+            log.info("pull %s: %d samples stored already; nothing to fetch", done.dataset, done.stored)
             return done
         from ..sources.download.http import HttpClient
 
@@ -103,13 +107,13 @@ def _stored_already(request: PullRequest, stored: StoredDataset) -> PullResult |
     met = stored.history.met_by(goal)
     if met is not None and (met.reached or not request.options.clips.retry):
         unmet = [*met.unmet_labels]
-        return PullResult(name, None, met.held, Account(), missing=met.missing, unmet_labels=unmet)
+        return PullResult(name, None, met.held, Account(), reached=met.reached, missing=met.missing, unmet_labels=unmet)
     if request.is_chosen:
         return None
     held = request.held(stored)
     enough = goal.samples is not None and held >= goal.samples
     if enough or (goal.hours is not None and request.held_seconds(stored) >= goal.hours * 3600):
-        return PullResult(name, None, held, Account())
+        return PullResult(name, None, held, Account(), reached=True)
     return None
 
 
@@ -148,7 +152,9 @@ class _SourcePull:
 
     def run(self) -> PullResult:
         self.request.check_tools(self.source)
+        log.info("pull %s: source %s %s", self.card.name, self.source.kind, self.source.place)
         file_sets = self._resolve()
+        log.info("pull %s: %d file sets to read", self.card.name, len(file_sets))
         if not file_sets:
             return self._nothing_left()
         file_sets[0].prepare()
@@ -166,6 +172,8 @@ class _SourcePull:
         if not self.options.keep_raw:
             for file_set in outcome.ended:
                 file_set.discard()
+        account = run.account
+        log.info("pull %s: %d stored of %d tried", self.card.name, account.kept, account.candidates)
         if outcome.reached and not self.request.is_chosen:
             self._notice_few_speakers()
         return PullResult(
@@ -288,10 +296,12 @@ class _SourcePull:
     def _nothing_left(self) -> PullResult:
         """Return the result if every file set was already read to its end, for every pull or this subset."""
         latest = self.stored.history.latest(self.request.goal()) if self.request.is_chosen else None
-        result = PullResult(self.card.name, None, self.before, Account(), notices=self.access.notices)
+        held = latest.held if latest else self.before
+        reached = self.options.samples is not None and held >= self.options.samples
+        result = PullResult(self.card.name, None, held, Account(), notices=self.access.notices, reached=reached)
         if latest is None:
             return result
-        return replace(result, stored=latest.held, missing=latest.missing, unmet_labels=[*latest.unmet_labels])
+        return replace(result, missing=latest.missing, unmet_labels=[*latest.unmet_labels])
 
     def _notice_unmet_labels(self, outcome: Outcome) -> None:
         for label in outcome.unmet_labels:

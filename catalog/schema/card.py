@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ...shards.sample import MODALITIES
 from .source import CardModel, ConfigName, Gate, Language, Name, SourceCard
 
@@ -123,7 +123,8 @@ class Card(CardModel):
             if split not in self.splits and split not in self.splits.values():
                 raise UsageError(
                     f"{self.name} has no split {split!r}. Splits: {', '.join(self.splits)}; "
-                    f"roles: {', '.join(dict.fromkeys(self.splits.values()))}."
+                    f"roles: {', '.join(dict.fromkeys(self.splits.values()))}.",
+                    hint=did_you_mean(split, [*self.splits, *dict.fromkeys(self.splits.values())]),
                 )
         return tuple(name for name, role in self.splits.items() if not asked or name in asked or role in asked)
 
@@ -137,7 +138,9 @@ class Card(CardModel):
         for config in asked:
             if config not in self.configs:
                 known = f"Configurations: {shown}." if self.configs else "It has no configurations."
-                raise UsageError(f"{self.name} has no configuration {config!r}. {known}")
+                raise UsageError(
+                    f"{self.name} has no configuration {config!r}. {known}", hint=did_you_mean(config, self.configs)
+                )
         if asked:
             return tuple(name for name in self.configs if name in asked)
         if not self.configs:

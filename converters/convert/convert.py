@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from .options import ConvertOptions
 from .result import ConvertResult, Problem
 from .rows import Made, make_rows
 from .writer import DuplicateIds, Output, check_outputs, check_suffix, encode
+
+log = logging.getLogger("triptych")
 
 TO_MSSWIFT = ("unified", "qa", "conversation", "alpaca")
 """Formats converted to msswift by default; all others are converted to unified."""
@@ -66,6 +69,7 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
         ProblemsFound: The user template puts the answer into the user turn; nothing is written.
     """
     options = options or ConvertOptions()
+    log.info("convert %s: %s to %s", format, ", ".join(map(str, paths)), out)
     options.check_format(format)
     if format != "split":
         check_suffix(out)
@@ -107,6 +111,7 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
                 break
         _refuse_leak(first_leak)
         result.written = output.rows
+        log.info("convert %s: %d rows of %s from %d samples", inputs.format, output.rows, target.to, result.read)
         if output.rows:
             output.publish()
             result.out.append(target.out)

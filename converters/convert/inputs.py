@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ...options import flag_of
 from ...shards.sample import MEDIA_KINDS, MODALITIES
 from ..candidate import Blob, Candidate, RawFile, ReadContext, Rejection, RowError
@@ -64,7 +64,9 @@ class Found:
 def check_inputs(inputs: Inputs) -> None:
     """Raise UsageError if the format, a path or a field is invalid."""
     if inputs.format not in READABLE:
-        hint = f"triptych import {inputs.format} PATH --name NAME" if inputs.format in FORMATS else None
+        hint = did_you_mean(inputs.format, READABLE)
+        if inputs.format in FORMATS:
+            hint = f"triptych import {inputs.format} PATH --name NAME"
         raise UsageError(f"convert reads {', '.join(READABLE)}; not {inputs.format!r}.", hint=hint)
     given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir}
     for option, value in given.items():

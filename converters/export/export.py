@@ -7,6 +7,7 @@ the same bytes as the last version returns the last version. A published version
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ from .select import CorpusFacts, choose, definitions, place_media
 
 if TYPE_CHECKING:
     import duckdb
+
+log = logging.getLogger("triptych")
 
 MEMORY_LIMIT = "512MB"
 
@@ -62,7 +65,9 @@ def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions
         key = identity_of(snapshot, request, facts)
         version = exports.remembered(store, request.name, key)
         if version is None:
+            log.info("export %s: not published before (identity %s)", request.name, key[:12])
             return _publish(snapshot, request, facts, key, options)
+    log.info("export %s: an equal request published %s", request.name, version.reference)
     return _result(version, request, reused=True)
 
 
@@ -76,17 +81,21 @@ def _publish(
 
         # select
         create_macros(connection, request.options)
+        log.info("export %s: select samples", request.name)
         choose(connection, request.selection, facts=facts)
 
         # media
+        log.info("export %s: find and cut media", request.name)
         find_missing(store, connection)
         derive_media(store, connection)
         place_media(connection, request.selection, facts=facts, media_root=request.media_root)
 
         # render, account, validate
+        log.info("export %s: make rows with the view %s", request.name, request.view.name)
         create_prepared(connection)
         rows = make_rows(connection, request, scratch)
         account = read_account(connection, rows.media_columns)
+        log.info("export %s: %s", request.name, account.summary())
         _record(run, account)
         if not account.written:
             run.finish(store, status="empty")
@@ -107,6 +116,7 @@ def _publish(
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
         version = publish(store, request, finished, manifest, key)
         reused = version.manifest["run_id"] != run.run_id
+        log.info("export %s: published as %s", request.name, version.reference)
         run.details = {"export": version.reference, "reused": reused}
         write_events(store, connection, run)
     run.finish(store)

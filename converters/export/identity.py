@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from ...errors import ProblemsFound, UsageError
+from ...errors import ProblemsFound, UsageError, did_you_mean
 from ...shards.store.store import Store
 from ...shards.store.views import live_files, make_views, view_statements
 from ...shards.store_format import TABLE_NAMES
@@ -69,7 +69,10 @@ def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:
         )
     for dataset in request.selection.datasets:
         if dataset not in known:
-            raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.")
+            raise UsageError(
+                f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.",
+                hint=did_you_mean(dataset, known),
+            )
 
 
 def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ...shards.query import where_errors
 from ...shards.store.sql import first_row, quote
 from ..views.prepare import NO_MESSAGES
@@ -155,10 +155,12 @@ def _require_split(connection: duckdb.DuckDBPyConnection, splits: Sequence[str])
     for split in splits:
         row = first_row(connection, f"SELECT 1 FROM chosen WHERE {_splits_sql([split])} LIMIT 1")
         if row is None:
-            known = connection.execute("SELECT DISTINCT effective_split FROM chosen ORDER BY 1").fetchall()
+            rows = connection.execute("SELECT DISTINCT effective_split FROM chosen ORDER BY 1").fetchall()
+            known = [str(name) for (name,) in rows]
             raise UsageError(
-                f"--split {split!r} matches no sample. Splits: {', '.join(str(r[0]) for r in known) or 'none'}; "
-                f"roles: {', '.join(ROLES)}."
+                f"--split {split!r} matches no sample. Splits: {', '.join(known) or 'none'}; "
+                f"roles: {', '.join(ROLES)}.",
+                hint=did_you_mean(split, [*known, *ROLES]),
             )
 
 

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ...shards.events import Account, Run
 from ...shards.sample import MODALITIES, PANELS, check_name
 from ...shards.store.store import Store
@@ -24,6 +25,8 @@ from .columns import LIST_FIELDS, check_field
 from .formats import FORMATS, ImportFormat
 from .options import ImportOptions
 from .shard_patterns import is_pattern, matching_files
+
+log = logging.getLogger("triptych")
 
 FILE_FIELDS = ("split", "config")
 """Fields that `--set` sets for every file: they are part of the ids, and a value in a row takes precedence."""
@@ -89,6 +92,7 @@ def import_data(
         classes=_class_names(options.classes) if options.classes else (),
         open_archive=(lambda file: open_archive(file, store.media.scratch)) if open_archive else None,
     )
+    log.info("import %s: %s with the reader %s", options.name, path, spec.reader)
     reader = get_reader(spec.reader)
     files = _files(spec, path, reader.accepts, options.values)
     store.media.sweep_scratch()
@@ -116,6 +120,7 @@ def _recorded_options(path: Path, options: ImportOptions) -> dict[str, Any]:
 
 def _finished(run: Run, updated: int, store: Store, path: Path, spec: ImportFormat, notes: list[str]) -> ImportResult:
     run.finish(store)
+    log.info("import %s: %d stored of %d rows", run.dataset, run.account.kept, run.account.candidates)
     if not run.account.candidates:
         notes.append(f"{path} contains no {spec.holds}: nothing was imported")
     return ImportResult(run.dataset, run.run_id, run.account, updated, notes)
@@ -126,7 +131,9 @@ def check_request(format: str, path: str | Path, *, options: ImportOptions) -> N
     path = Path(path).expanduser().absolute()
     check_name(options.name, what="dataset")
     if format not in FORMATS:
-        raise UsageError(f"There is no import format {format!r}. Formats: {', '.join(FORMATS)}.")
+        raise UsageError(
+            f"There is no import format {format!r}. Formats: {', '.join(FORMATS)}.", hint=did_you_mean(format, FORMATS)
+        )
     _check_path(format, path)
     options.check_format(format)
 

@@ -6,6 +6,7 @@ file is deleted only if it is older than seven days and no table file on disk (o
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from ..store.sql import quote
 from ..store.store import FenceConflict, Store
 from ..store.tables import ALL_DATASETS
 from ..store_format import TABLE_NAMES
+
+log = logging.getLogger("triptych")
 
 SMALL_FILE_BYTES = 64 * 1024 * 1024
 SMALL_FILES = 8
@@ -109,7 +112,9 @@ def _compact_table(store: Store, name: str, dataset: str) -> int:
     """Return how many files were removed; 0 if another writer committed first: the next pull tries again."""
     with store.dataset_lock(dataset, "compact"):
         try:
-            return store.compact(name, dataset)
+            removed = store.compact(name, dataset)
+            log.info("compact %s: %d files of %s merged", dataset, removed, name)
+            return removed
         except FenceConflict:
             return 0
 
@@ -136,6 +141,7 @@ class Garbage:
 def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run: bool = False) -> Garbage:
     """Remove media that is old enough and that no table file (of any version) and no export names."""
     named = named_media(store)
+    log.info("gc: %d media files are named by tables and exports", len(named))
     before = time.time() - older_than_days * 86_400
     garbage = Garbage()
     for path in store.media.files():
@@ -147,6 +153,7 @@ def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run
             continue
         garbage.files.append(path)
         garbage.bytes += entry.st_size
+    log.info("gc: %d files to remove, %d too young", len(garbage.files), garbage.kept_young)
     if not dry_run:
         for path in garbage.files:
             path.unlink(missing_ok=True)

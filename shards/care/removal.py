@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ..events import Run, event_row
 from ..exports import versions as exports
 from ..query import check_where, connect, where_errors
@@ -80,7 +80,10 @@ def remove(
 def _select(store: Store, dataset: str | None, where: str | None) -> dict[str, list[str]]:
     known = _known_datasets(store)
     if dataset is not None and dataset not in known:
-        raise UsageError(f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.")
+        raise UsageError(
+            f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
+            hint=did_you_mean(dataset, known),
+        )
     condition = f"({check_where(where)}\n)" if where else "true"
     if dataset is not None:
         condition += f" AND dataset = {quote(dataset)}"

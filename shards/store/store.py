@@ -14,6 +14,7 @@ fence): the second writer of the same number fails and must read again. All tabl
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ from .sql import quote
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
+
+log = logging.getLogger("triptych")
 
 DEFAULT_STORE = Path("store")
 STORE_VARIABLE = "TRIPTYCH_STORE"
@@ -145,6 +148,7 @@ class Store:
                 schema_mode="merge" if merge_schema else None,
                 commit_properties=_commit_properties(fence),
             )
+        self._log_commit(name, rows)
 
     def replace_dataset(self, name: str, dataset: str, rows: pa.Table, *, merge_schema: bool = False) -> None:
         """Replace one dataset's rows of a table in one commit."""
@@ -158,6 +162,7 @@ class Store:
                 predicate=f"dataset = '{dataset}'",
                 schema_mode="merge" if merge_schema else None,
             )
+        self._log_commit(name, rows)
 
     def upsert(self, name: str, dataset: str, rows: pa.Table, *, fence: tuple[str, int]) -> None:
         """Replace the rows whose id is in `rows` and add the others, in one commit."""
@@ -175,6 +180,12 @@ class Store:
                 .when_not_matched_insert_all()
                 .execute()
             )
+        self._log_commit(name, rows)
+
+    def _log_commit(self, name: str, rows: pa.Table) -> None:
+        """Log one commit; the version is looked up only for a log that is read."""
+        if log.isEnabledFor(logging.INFO):
+            log.info("commit %s: %d rows, version %d", name, rows.num_rows, self.table(name).version())
 
     def delete(self, name: str, dataset: str, ids: Sequence[str], *, fence: tuple[str, int] | None = None) -> None:
         """Delete one dataset's rows with these ids, in one commit."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import triptych
 import typer.main
+from support.command_line import run as run_here
 from triptych.cli import app
 
 BIN = Path(sys.executable).parent
@@ -122,3 +123,25 @@ def test_the_completion_of_a_shell_can_be_shown() -> None:
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert "_TRIPTYCH_COMPLETE" in done.stdout
+
+
+def test_verbose_logs_each_stage_and_nothing_is_logged_without_it(tmp_path: Path) -> None:
+    table = tmp_path / "clips.jsonl"
+    table.write_text('{"id": "a", "text": "hello"}\n', encoding="utf-8")
+    stages = [
+        (["catalog", "pull", "demo-speech", "--samples", "2"], ["source synthetic", "commit samples: 2 rows, version"]),
+        (["import", "jsonl", table, "--name", "mine", "--set", "modality=text"], ["import mine: ", "commit samples: "]),
+        (["validate"], ["validate demo-speech: checks", "validate demo-speech: 2 samples measured", "commit checks: "]),
+        (["export", "unified"], ["export unified: select samples", "export unified: published as unified@v1"]),
+        (["store", "compact"], ["compact demo-speech: "]),
+        (["store", "gc"], ["gc: 0 files to remove"]),
+    ]
+    place = ["--store", tmp_path / "store"]
+    for words, lines in stages:
+        shown = run_here("triptych", *words, *place, "-v").stderr
+        for line in lines:
+            assert line in shown, (line, shown)
+    quiet = run_here("triptych", "catalog", "pull", "demo-speech", "--samples", "4", *place)
+    assert quiet.code == 0 and "commit" not in quiet.stderr and "source" not in quiet.stderr
+    shown = run_here("triptych", "convert", "jsonl", table, tmp_path / "out.jsonl", "--modality", "text", "-v").stderr
+    assert "convert jsonl: 1 rows of unified from 1 samples" in shown

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
 from . import msswift, unified
 from .files import read_rows
@@ -103,7 +103,8 @@ def refused_shapes(format: str, task: str | None, shapes: Iterable[str]) -> dict
 
 def _format(name: str, task: str | None) -> Any:
     if name not in FORMATS:
-        raise UsageError(f"Unknown format {name!r}.", hint="one of: " + ", ".join(FORMATS))
+        known = ", ".join(FORMATS)
+        raise UsageError(f"Unknown format {name!r}. Formats: {known}.", hint=did_you_mean(name, FORMATS))
     if task is not None and task not in FORMATS[name].TASKS:
         known = ", ".join(FORMATS[name].TASKS) or "none"
         raise UsageError(f"The format {name!r} has no task {task!r}.", hint=f"its tasks: {known}")

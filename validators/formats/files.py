@@ -117,4 +117,12 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
                     number += 1
                     yield number, row
     except (pa.ArrowException, OSError) as error:
-        yield number + 1, finding(PROBLEMS, "unreadable_file", number + 1, detail=str(error).splitlines()[0])
+        yield (
+            number + 1,
+            finding(
+                PROBLEMS,
+                "unreadable_file",
+                number + 1,
+                detail=f"damaged, or of another format ({str(error).splitlines()[0]})",
+            ),
+        )

@@ -17,9 +17,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import math
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -32,6 +34,8 @@ from ....shards.store.lock import locked
 from .checksums import Expected, Hasher, Measured, check
 from .http import BodyDropped, HttpClient, HttpReply, RangeRefused, RemoteFile, same_etag
 from .retry import RetryBudget
+
+log = logging.getLogger("triptych")
 
 Progress = Callable[[int, int | None], None]
 """Called with the number of bytes so far and the total, if known."""
@@ -251,6 +255,8 @@ class _Download:
         self._fetched = 0
 
     def run(self) -> Downloaded:
+        started = time.monotonic()
+        log.info("fetch %s from byte %d", self._target.url, self._target.length)
         if self._target.length:
             self._hasher.update_from(self._target.data)
         while not self._target.whole:
@@ -260,7 +266,9 @@ class _Download:
                 break
             except BodyDropped as error:
                 self._budget.failed(self._target.url, error.message)
-        return self._target.finish(self._hasher, self._fetched)
+        done = self._target.finish(self._hasher, self._fetched)
+        log_fetched(done, self._target.url, started)
+        return done
 
     def _take(self, reply: HttpReply) -> None:
         target, remote = self._target, reply.remote
@@ -284,6 +292,11 @@ class _Download:
             self._on_restart(restart_notice(self._target.url, self._target.length))
         self._target.begin(remote)
         self._hasher = Hasher(self._expected)
+
+
+def log_fetched(done: Downloaded, url: str, started: float) -> None:
+    """Log what a download fetched, and how long it took."""
+    log.info("fetched %s: %d bytes (%d new) in %.1f s", url, done.size, done.fetched, time.monotonic() - started)
 
 
 def restart_notice(url: str, length: int) -> str:

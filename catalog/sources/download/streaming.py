@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -27,6 +28,7 @@ from .resumable import (
     ResumableFile,
     check_offer,
     check_space,
+    log_fetched,
     no_space_named,
     restart_notice,
     write_whole,
@@ -66,6 +68,7 @@ class StreamingFile(io.RawIOBase):
         super().__init__()
         self.url = url
         self.bytes_fetched = 0
+        self._started = time.monotonic()
         self._client = client
         self._target = ResumableFile(partial, url, name=name)
         self._expected = expected or Expected()
@@ -287,6 +290,7 @@ class StreamingFile(io.RawIOBase):
     def _finish(self) -> bool:
         self._disconnect()
         self._finished = self._target.finish(self._hasher, self.bytes_fetched)
+        log_fetched(self._finished, self.url, self._started)
         return False
 
     def _notice_restart(self) -> None:

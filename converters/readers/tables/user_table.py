@@ -152,7 +152,11 @@ def _parquet(path: Path) -> Rows:
     try:
         yield from read_parquet(path, Place(path.name, str(path)))
     except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"{path} is not a Parquet file: {error}") from error
+        said = str(error).splitlines()[0].rstrip(".")
+        raise UsageError(
+            f"{path} is not a Parquet file, or it is damaged ({said}).",
+            hint="read text files with their own format: csv, json or jsonl",
+        ) from error
 
 
 def candidates(

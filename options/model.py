@@ -24,14 +24,11 @@ from functools import reduce
 from numbers import Integral, Real
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_hints
 
-from .errors import UsageError
+from ..errors import UsageError
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_KINDS = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "True or False"}
+KINDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "True or False"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +157,7 @@ class Parameter:
         elif self.item is not None:
             given = [value] if isinstance(value, str | os.PathLike) else value
             if not isinstance(given, Sequence | set | frozenset) or isinstance(given, bytes):
-                raise self._wrong_type(value, f"{_KINDS[self.item]}, or a list")
+                raise self._wrong_type(value, f"{KINDS[self.item]}, or a list")
             found = tuple(self._one(each, (self.item,)) for each in given)
             if self.option.read is None and self.item is str:
                 found = split_commas(found)
@@ -184,7 +181,7 @@ class Parameter:
 
     def _one(self, value: Any, kinds: Sequence[Any]) -> Any:
         if isinstance(value, bool) and bool not in kinds:
-            raise self._wrong_type(value, _KINDS[kinds[0]])
+            raise self._wrong_type(value, KINDS[kinds[0]])
         if bool in kinds and isinstance(value, bool):
             return value
         if int in kinds and isinstance(value, Integral):
@@ -197,7 +194,7 @@ class Parameter:
             return os.fspath(value) if str in kinds else Path(value).expanduser()
         if str in kinds and isinstance(value, str):
             return value
-        raise self._wrong_type(value, _KINDS[kinds[0]])
+        raise self._wrong_type(value, KINDS[kinds[0]])
 
     def _wrong_type(self, value: Any, expected: str) -> UsageError:
         return UsageError(f"{self.name}={value!r}: expected {expected}, got {type(value).__name__}.")
@@ -247,6 +244,10 @@ class Options:
                 found[parameter.name] = _plain(value)
         return found
 
+    def asked_flags(self) -> list[str]:
+        """Return the command-line flags of the options that differ from their defaults."""
+        return [each.flag for each in parameters(type(self)) if self.value(each) != each.default]
+
     def value(self, parameter: Parameter) -> Any:
         """Return the value of one of its parameters."""
         found: Any = self
@@ -284,38 +285,6 @@ def _read(model: type[Options]) -> Iterator[Parameter]:
             if default is None and type(None) not in _members(given):
                 given = given | None
             yield Parameter((field.name,), option.name or field.name, given, default, option)
-
-
-def described_by(model: type[Options]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function that takes the options of a model: its signature and docstring list each of them.
-
-    The function's last parameter is `**options`; its docstring has a line `{options}` in its list of arguments.
-    """
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        function.__signature__ = signature_with(function, model)  # type: ignore[attr-defined]
-        if function.__doc__:
-            listed = "\n        ".join(f"{each.name}: {each.option.help}" for each in parameters(model))
-            function.__doc__ = function.__doc__.replace("{options}", listed)
-        return function
-
-    return decorate
-
-
-def signature_with(function: Callable[..., Any], model: type[Options]) -> inspect.Signature:
-    """Return the signature of a function with its `**options` replaced by the options of a model."""
-    signature = inspect.signature(function)
-    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
-    taken = [
-        inspect.Parameter(
-            each.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if each.required else each.shown_default,
-            annotation=each.accepted,
-        )
-        for each in parameters(model)
-    ]
-    return signature.replace(parameters=[*own, *taken])
 
 
 def flag_of(model: type[Options], field: str) -> str:
