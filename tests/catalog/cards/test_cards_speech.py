@@ -463,7 +463,7 @@ def test_gigaspeech_is_behind_its_terms(tmp_path: Path, monkeypatch: pytest.Monk
         triptych.pull("gigaspeech", store=tmp_path / "store")
     assert "https://forms.gle/UuGQAPyscGRrUMLq6" in str(caught.value.hint)
     assert not rows_of("gigaspeech", tmp_path / "store")
-    with pytest.raises(GateError, match="What to get: the raw release"):
+    with pytest.raises(GateError, match="must be downloaded manually: the raw release"):
         triptych.pull("gigaspeech", store=tmp_path / "store", source="manual")
 
 
