@@ -93,9 +93,14 @@ def test_one_dataset_that_fails_does_not_keep_the_others(own: Path, tmp_path: Pa
 
 
 def test_names_panels_and_presets_are_not_mixed(own: Path) -> None:
-    for words in (["aaa", "--panel", "S1"], ["--panel", "S1", "--preset", "calibration"], []):
+    mixed = {
+        "names and --panel exclude each other": ["aaa", "--panel", "S1"],
+        "--panel and --preset exclude each other": ["--panel", "S1", "--preset", "calibration"],
+        "choose what to pull": [],
+    }
+    for said, words in mixed.items():
         done = cli("catalog", "pull", *words, "--cards", own)
-        assert (done.returncode, "choose what to pull" in done.stderr) == (2, True)
+        assert (done.returncode, said in done.stderr) == (2, True)
 
 
 def test_an_unknown_preset_panel_or_modality_names_what_there_is() -> None:
