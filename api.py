@@ -302,7 +302,7 @@ def export_with(view: PathLike, store: PathLike | None, options: ExportOptions) 
     """`export` with options that are already parsed."""
     from .converters.export.export import export as export_view
 
-    return export_view(str(view), store=Store.open(store), options=options)
+    return export_view(view, store=Store.open(store), options=options)
 
 
 @from_python
