@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from support.remotes import options
+from support.stores import check_accounts, leftovers
 from triptych.catalog.pull.options import PullOptions
 from triptych.catalog.pull.pull import PullResult, check_request
 from triptych.catalog.pull.pull import pull as pull_dataset
 from triptych.catalog.subset.options import Subset
 from triptych.shards.store.store import Store
-
-from support.remotes import options
-from support.stores import check_accounts, leftovers
 
 CARD = """
 name: {name}

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import triptych
+from support.command_line import run as run_here
 from triptych.converters.candidate import Blob, Candidate, Rejection
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.shards.events import Run
 from triptych.shards.store.store import Store
-
-from support.command_line import run as run_here
 
 READ_ONCE = {"HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "PYTHONPATH", "PYTHONUTF8", "LC_ALL"}
 """Settings that Python and the hub's client read when they are loaded."""

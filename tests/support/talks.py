@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from support.hub import COMMIT
 
 Tone = Callable[..., bytes]
