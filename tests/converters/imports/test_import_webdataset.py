@@ -91,7 +91,7 @@ def test_classes_are_labels_by_name_only(tmp_path: Path, store_path: Path, tone:
     done = load(path, store_path, classes=tmp_path / "names.txt", on_conflict="update")
     assert rows(store_path, "labels")[0] == {"labels": ["cat"]}
     assert done.account.rejected == {"bad_value": 1}
-    with pytest.raises(UsageError, match="does not take --classes"):
+    with pytest.raises(UsageError, match="does not take classes="):
         triptych.import_data("csv", tmp_path / "names.txt", name="x", store=store_path, classes=tmp_path / "names.txt")
 
 
