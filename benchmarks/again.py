@@ -89,8 +89,8 @@ def _measure(store: Path, log: Log, work: Path, rounds: int, utterances: int) ->
     if figures[EXPORT_NAME].output("reused") is not True or figures[PULL_NAME].output("stored") != utterances:
         raise SystemExit(f"the second run was not a repetition: {figures[EXPORT_NAME].runs[-1].output}")
     requirements = [
-        at_most(PULL_NAME, figures[PULL_NAME].median, 2, " s"),
-        at_most(EXPORT_NAME, figures[EXPORT_NAME].median, 2, " s"),
+        at_most(PULL_NAME, figures[PULL_NAME].median, 1, " s"),
+        at_most(EXPORT_NAME, figures[EXPORT_NAME].median, 1, " s"),
         Requirement("fetched beyond the listing of the mirror: nothing", _requests(log), _only_listing(log.lines)),
         Requirement("media files opened: 0", str(watch), watch.works and watch.read == 0),
     ]

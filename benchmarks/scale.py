@@ -140,7 +140,7 @@ def _requirements(figures: dict[str, Figures], rows: int, clips: int) -> list[Re
         at_most(f"{SOME}: peak", figures[SOME].peak_mb, 400, " MB"),
         at_most("memory that grows with the table", max(grown, 0), BYTES_A_ROW, " bytes per row"),
         at_most("memory that grows with the clips that wait", max(waited, 0), BYTES_A_CLIP, " bytes per clip"),
-        at_least(FULL, rows / figures[FULL].median, 15_000, " rows/s"),
+        at_least(FULL, rows / figures[FULL].median, 40_000, " rows/s"),
     ]
 
 
