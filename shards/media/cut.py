@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ def cut_audio(media: MediaStore, cut: Cut) -> str:
 
 def _remember(link: Path, target: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
-    scratch = link.with_name(f".{link.name}.{os.getpid()}")
+    # Threads of one export may cut the same span at the same time: each has a scratch link of its own.
+    scratch = link.with_name(f".{link.name}.{os.getpid()}-{threading.get_ident()}")
     scratch.unlink(missing_ok=True)
     scratch.symlink_to(os.path.relpath(target, link.parent))
     scratch.rename(link)

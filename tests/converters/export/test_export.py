@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import triptych
 from support import imported
 from triptych.converters.export.export import ExportResult
 from triptych.errors import ProblemsFound, UsageError
+from triptych.shards.media import cut
 
 
 def export(store: Path, view: str = "msswift", **options: Any) -> ExportResult:
@@ -176,6 +178,17 @@ def test_the_same_span_is_cut_once_and_never_exported_whole(tmp_path: Path) -> N
     result = export(imported.bring_in(tmp_path / "store", "cut", given, tmp_path))
     assert result.counts == {"written": 3, "span_outside_media": 1}
     assert len({row["audios"][0] for row in rows(result)}) == 1
+
+
+def test_threads_that_cut_the_same_span_do_not_disturb_each_other(tmp_path: Path) -> None:
+    target = tmp_path / "media/aa/x.flac"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"x")
+    links = [tmp_path / f"media/cuts/{number % 5}" for number in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda link: cut._remember(link, target), links))
+    assert {link.read_bytes() for link in links} == {b"x"}
+    assert len(list((tmp_path / "media/cuts").iterdir())) == 5
 
 
 def test_a_span_of_a_video_is_left_out_as_unsupported(tmp_path: Path) -> None:
