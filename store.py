@@ -28,7 +28,9 @@ __all__ = ["compact", "gc", "init", "refresh", "remove", "status"]
 @from_python
 def init(store: PathLike | None = None) -> Path:
     """Create an empty store, or open an existing one; returns its absolute path."""
-    return Store.create(store).root
+    created = Store.create(store)
+    created.refresh()
+    return created.root
 
 
 @from_python

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 def scan(store: Store, table: str, *, version: int | None = None, delta: DeltaTable | None = None) -> str:
     """Return SQL that reads a table as of `version` or now, or the open table `delta`; columns in schema order."""
-    return scan_sql(store.table(table, version=version) if delta is None else delta)
+    return scan_sql(_table(store, table, version) if delta is None else delta)
+
+
+def _table(store: Store, name: str, version: int | None) -> DeltaTable:
+    return store.table(name) if version is None else store.open_table(name, version=version)
 
 
 def _mentioned(sql: str) -> frozenset[str]:
@@ -70,7 +74,7 @@ def _make_views(
     names = _mentioned(named_in or "")
     until = str(versions["_time"]) if at else None
     statements = view_statements(
-        lambda name: store.table(name, version=versions.get(name)), annotated=annotated, names=names, until=until
+        lambda name: _table(store, name, versions.get(name)), annotated=annotated, names=names, until=until
     )
     make_views(connection, statements)
 

@@ -2,11 +2,12 @@
 
     {"format": 2, "created_by": "triptych 0.1.0", "created_at": "2026-11-28T11:00:00+00:00"}
 
-    format 2    media/ab/<sha256>.<ext>       256 folders, created with the store
+    format 2    media/ab/<sha256>.<ext>       256 folders, each created for its first file
     format 1    media/ab/cd/<sha256>.<ext>    stores without a `store.json`; still read and written in this format
 
 The version is written when the store is created, before its first table, and never changes, because rows and exports
-refer to media by path. A store of any other version is refused, and so is one of format 2 that lost its `store.json`.
+refer to media by path. A store of any other version is refused, and so is one with media of format 2 that lost its
+`store.json`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ TABLE_NAMES = ("samples", "checks", "verdicts", "annotations", "events", "runs")
 _WITHOUT_FILE = 1
 """The format of stores created before `store.json` was introduced."""
 
-_FOLDER_NAMES = tuple(f"{number:02x}" for number in range(256))
 _FOLDERS = {1: "??/??", FORMAT: "??"}
 
 
@@ -72,28 +72,14 @@ def read_format(root: Path) -> int:
 
 
 def _has_lost_file(root: Path) -> bool:
-    """Whether a store without a `store.json` was created with one: its media folders show it.
-
-    Format 1 has only folders in `media/ab/`, and creates `media/ab/` for the first file below it. A store without
-    tables is still being created: `store.json` is written before the first table.
+    """Whether a store without a `store.json` was created with one: it has files in `media/ab/`, where format 1 has
+    only folders. A store without stored media is read the same in both formats.
     """
-    if not any((root / name).exists() for name in TABLE_NAMES):
-        return False
-    folders = [root / "media" / name for name in _FOLDER_NAMES]
-    found = [_kinds(folder) for folder in folders if folder.is_dir()]
-    return any(False in kinds for kinds in found) or (len(found) == len(folders) and not any(found))
-
-
-def _kinds(folder: Path) -> set[bool]:
-    """Whether the entries of a folder are folders; empty for an empty folder."""
-    with os.scandir(folder) as entries:
-        return {entry.is_dir() for entry in entries}
+    return any(entry.is_file() for folder in root.glob("media/[0-9a-f][0-9a-f]") for entry in os.scandir(folder))
 
 
 def write_format(root: Path) -> None:
-    """Write the `store.json` of a new store and create its media folders; the caller holds the store's lock."""
-    for name in _FOLDER_NAMES:
-        (root / "media" / name).mkdir(parents=True, exist_ok=True)
+    """Write the `store.json` of a new store; the caller holds the store's lock."""
     document = {
         "format": FORMAT,
         "created_by": f"triptych {__version__}",

@@ -288,7 +288,7 @@ class Ingest:
         contents = self._stored_ids.hash_rows(rows)
         with self.store.dataset_lock(self.run.dataset, "commit a batch"):
             for _ in range(_ATTEMPTS):
-                table = self.store.table("samples")
+                table = self.store.open_table("samples")
                 if self.store.fence_number("samples", fence, table=table) != self._stored_ids.number:
                     self._stored_ids.read()
                     self._withdrawn = read_withdrawn(self.store, self.run.dataset)

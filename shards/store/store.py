@@ -51,6 +51,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.media = MediaStore(root, format_version=read_format(root))
+        self._open_tables: dict[str, DeltaTable] = {}
 
     @classmethod
     def open(cls, path: Path | str | None = None) -> Store:
@@ -86,9 +87,7 @@ class Store:
                 hint="choose another with --store PATH",
             )
         _create(root)
-        store = cls(root)
-        store.refresh()
-        return store
+        return cls(root)
 
     @contextlib.contextmanager
     def lock(self, purpose: str) -> Iterator[None]:
@@ -102,8 +101,18 @@ class Store:
         with locked(self.root / ".locks" / f"{dataset}.lock", purpose=purpose):
             yield
 
-    def table(self, name: str, *, version: int | None = None) -> DeltaTable:
-        """Open the Delta table `name`, as of `version` or now."""
+    def table(self, name: str) -> DeltaTable:
+        """Return the Delta table `name` as it is now, to read.
+
+        Opening reads the table's log, so the open table is kept until the log has a later commit.
+        """
+        found = self._open_tables.get(name)
+        if found is None or (self.root / name / "_delta_log" / f"{found.version() + 1:020}.json").exists():
+            found = self._open_tables[name] = self.open_table(name)
+        return found
+
+    def open_table(self, name: str, *, version: int | None = None) -> DeltaTable:
+        """Open the Delta table `name` anew, as of `version` or now: to write, since a write moves the open table on."""
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -118,7 +127,7 @@ class Store:
         """Return the sorted data files of a table, as of `version` or now."""
         from .views import live_files
 
-        return live_files(self.table(name, version=version))
+        return live_files(self.table(name) if version is None else self.open_table(name, version=version))
 
     def versions(self) -> dict[str, int]:
         """Return the current version of every table except `runs`, whose rows record these versions."""
@@ -168,7 +177,7 @@ class Store:
         """Replace the rows whose id is in `rows` and add the others, in one commit."""
         with _delta_errors(self.root / name):
             (
-                self.table(name)
+                self.open_table(name)
                 .merge(
                     rows,
                     predicate=f"target.dataset = '{dataset}' AND target.id = source.id",
@@ -192,14 +201,14 @@ class Store:
         if ids:
             listed = ", ".join(quote(identity) for identity in ids)
             with _delta_errors(self.root / name):
-                self.table(name).delete(
+                self.open_table(name).delete(
                     f"dataset = '{dataset}' AND id IN ({listed})", commit_properties=_commit_properties(fence)
                 )
 
     def compact(self, name: str, dataset: str) -> int:
         """Merge one dataset's small files of a table in one commit; return how many were removed."""
         with _delta_errors(self.root / name):
-            metrics = self.table(name).optimize.compact(
+            metrics = self.open_table(name).optimize.compact(
                 partition_filters=[("dataset", "=", dataset)], writer_properties=_writer_properties()
             )
         return int(metrics["numFilesRemoved"])
@@ -207,7 +216,7 @@ class Store:
     def vacuum(self, name: str) -> int:
         """Delete the files of a table that only its old versions use; return how many."""
         with _delta_errors(self.root / name):
-            gone = self.table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+            gone = self.open_table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
         return len(gone)
 
     def fence_number(self, name: str, application: str, *, table: DeltaTable | None = None) -> int:

@@ -31,8 +31,8 @@ Tone = Callable[..., bytes]
 # ---- making and opening
 
 
-def test_create_makes_every_table_and_the_duckdb_file(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "deep" / "store")
+def test_init_makes_every_table_and_the_duckdb_file(tmp_path: Path) -> None:
+    store = Store.open(triptych.store.init(tmp_path / "deep" / "store"))
     assert {name for name in TABLE_NAMES if store.table(name).version() == 0} == set(TABLE_NAMES)
     assert (store.root / "store.duckdb").is_file()
     assert Store.create(store.root).versions() == Store.open(store.root).versions()

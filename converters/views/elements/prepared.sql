@@ -15,9 +15,10 @@
 -- It is built from `samples_with_paths` and the tables `prompts`, `answers`, `target_names` and `choice_introductions`,
 -- which `views/prompts.py` makes from `templates/prompts.yaml`.
 
+CREATE OR REPLACE VIEW prepared AS
 -- Add the entries of `templates/prompts.yaml`: the task's prompt in the sample's language, else in English; the answer
 -- fields; the name of the target language.
-CREATE OR REPLACE VIEW samples_with_prompts AS
+WITH samples_with_prompts AS (
 SELECT s.*,
        compute_once(tags_for('<image>', image_paths) || tags_for('<video>', video_paths) || tags_for('<audio>', audio_paths))
          AS tags,
@@ -34,11 +35,12 @@ LEFT JOIN prompts english
 LEFT JOIN answers ON answers.task = effective_task
 LEFT JOIN target_names target
   ON target.language = prompt_language(base_language) AND target.code = language_of(target_language)
-LEFT JOIN choice_introductions ON choice_introductions.language = prompt_language(base_language);
+LEFT JOIN choice_introductions ON choice_introductions.language = prompt_language(base_language)
+),
 
 -- Add the task's prompt, the raw answer, and the fields of a user template: texts and lists as requested by `--text`,
 -- all others unchanged.
-CREATE OR REPLACE VIEW samples_with_answers AS
+samples_with_answers AS (
 SELECT *,
        CASE WHEN prompt_pieces IS NULL THEN fixed_prompt
             ELSE fill_template(prompt_pieces, MAP {
@@ -55,10 +57,11 @@ SELECT *,
          'task': effective_task, 'language': language, 'target_language': target_language, 'speaker': speaker} AS fields,
        compute_once(coalesce(not_blank(text), not_blank(captions[1]), not_blank(answer), not_blank(join_list(labels)),
                              not_blank(translation), messages[len(messages)].content)) AS raw_description
-FROM samples_with_prompts;
+FROM samples_with_prompts
+),
 
 -- Add the prompt without tags and the solution; the last answer of a conversation takes precedence over the fields.
-CREATE OR REPLACE VIEW samples_with_solutions AS
+samples_with_solutions AS (
 SELECT *,
        CASE WHEN has_turns(messages) THEN text_of_others(messages) ELSE prompt END AS input_text,
        CASE WHEN has_turns(messages) THEN text_of_assistant(messages) END AS output_text
@@ -69,9 +72,9 @@ FROM (
          compute_once(CASE WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
                            ELSE not_blank(as_requested(raw_answer, upper)) END) AS solution
   FROM samples_with_answers
-);
+)
+)
 
-CREATE OR REPLACE VIEW prepared AS
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
                   raw_answer, raw_description, fields, input_text, output_text),
        not_blank(as_requested(raw_description, upper)) AS description,
