@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 from support.places import DATA
+from triptych.catalog.sources.synthetic.source import SyntheticSource
 from triptych.shards.store.store import Store
 
 
@@ -26,6 +27,26 @@ def _import_duckdb_as_in_a_script() -> None:
 
 
 _import_duckdb_as_in_a_script()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def synthetic_once() -> Iterator[Callable[..., Any]]:
+    """Generates each synthetic sample once a worker: it is a function of seed, kind, languages and number.
+
+    Tests of the source itself generate anew: `tests/catalog/sources/synthetic/conftest.py`.
+    """
+    generate = SyntheticSource._make
+    made: dict[tuple[Any, ...], Any] = {}
+
+    def make(source: SyntheticSource, number: int, stem: str) -> Any:
+        key = (source.kind, source.seed, tuple(source.languages), number)
+        if key not in made:
+            made[key] = generate(source, number, stem)
+        return made[key]
+
+    SyntheticSource._make = make  # type: ignore[method-assign]
+    yield generate
+    SyntheticSource._make = generate  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,17 @@ BIN = Path(sys.executable).parent
 
 
 def run(*words: str | Path, command: str = "triptych", **environment: str) -> subprocess.CompletedProcess[str]:
+    """One command, as installed."""
     return subprocess.run(
         [BIN / command, *words], env=os.environ | environment, capture_output=True, encoding="utf-8", timeout=120
     )
+
+
+def shown_by(*words: str | Path) -> str:
+    """What a command prints, run in this process."""
+    done = run_here("triptych", *words)
+    assert done.code == 0, done.stderr
+    return done.stdout
 
 
 def commands_of(command: Any, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
@@ -43,8 +51,8 @@ def test_help_shows_every_summary_whole_under_a_heading() -> None:
 
 @pytest.mark.parametrize("words", [("catalog", "pull"), ("import",), ("export",), ("convert",)], ids=" ".join)
 def test_the_help_of_a_main_command_has_headings_and_ends_with_examples(words: tuple[str, ...]) -> None:
-    shown = run(*words, "-h").stdout
-    assert shown == run(*words, "--help").stdout and "Options:" not in shown
+    shown = shown_by(*words, "-h")
+    assert shown == shown_by(*words, "--help") and "Options:" not in shown
     examples = shown.partition("\nExamples:\n")[2].splitlines()
     assert len(examples) >= 2 and all(line.startswith("  triptych ") for line in examples)
 
@@ -63,7 +71,7 @@ def test_every_example_names_options_that_there_are() -> None:
 
 @pytest.mark.parametrize("words", [each for each, _ in ALL][::4], ids=" ".join)
 def test_h_is_help_everywhere_and_every_command_takes_the_levels(words: tuple[str, ...]) -> None:
-    shown = run(*words, "-h").stdout
+    shown = shown_by(*words, "-h")
     assert shown.startswith("Usage: triptych") and "-h, --help" in shown
     if not hasattr(dict(ALL)[words], "commands"):
         assert "-q, --quiet" in shown and "-v, --verbose" in shown
@@ -75,12 +83,12 @@ def test_both_commands_say_their_version() -> None:
 
 def test_quiet_silences_notes_and_not_errors(tmp_path: Path) -> None:
     pull = ["catalog", "pull", "demo-speech", "--samples", "1", "--store", tmp_path / "s"]
-    assert run(*pull).returncode == 0
+    shown_by(*pull)
     export = ["export", "unified", "--store", tmp_path / "s"]
-    assert "never validated" in run(*export).stderr
+    assert "never validated" in run_here("triptych", *export).stderr
     for words in ((*export, "--quiet"), ("-q", *export)):
-        done = run(*words)
-        assert (done.returncode, done.stderr) == (0, "") and "unified@v1" in done.stdout
+        done = run_here("triptych", *words)
+        assert (done.code, done.stderr) == (0, "") and "unified@v1" in done.stdout
     wrong = run("--quiet", "catalog", "show", "nosuch")
     assert wrong.returncode == 2 and wrong.stderr.startswith("error: ")
 

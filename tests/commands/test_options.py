@@ -17,6 +17,7 @@ import pytest
 import triptych
 import typer
 import typer.main
+from support.command_line import run
 from support.places import ROOT
 from triptych import api
 from triptych.commands import reference
@@ -145,9 +146,8 @@ def test_values_of_python_types_are_taken_as_such(tmp_path: Path) -> None:
 def test_a_dry_run_refuses_what_the_pull_refuses(words: list[str], tmp_path: Path) -> None:
     said = []
     for more in ([], ["--dry-run"]):
-        line = [BIN / "triptych", "catalog", "pull", "demo-speech", *words, *more, "--store", tmp_path / "s"]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=60)
-        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        done = run("triptych", "catalog", "pull", "demo-speech", *words, *more, "--store", tmp_path / "s")
+        assert (done.code, done.stdout) == (2, ""), done.stderr
         said.append(done.stderr)
     assert said[0] == said[1] and not (tmp_path / "s").exists()
 

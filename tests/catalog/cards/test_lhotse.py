@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +34,28 @@ Recipe = Callable[[str, Path], Utterances]
 
 
 @pytest.fixture(scope="session")
-def lhotse() -> Recipe:
+def lhotse() -> Iterator[Recipe]:
     """Runs the recipe of one of our datasets over a folder; `<split>/<id>` -> what lhotse says of the utterance."""
     folder = Path(sys.prefix) / "peers"
     done = folder / ".installed"
     if not done.is_file() or done.read_bytes() != (ROOT / "peers.txt").read_bytes():
         pytest.skip("lhotse is not installed in its own environment: `make peers`, which needs the package index")
+    command = [str(folder / "bin/python"), str(DRIVER)]
+    env = {**os.environ, "PYTHONUTF8": "1"}  # the recipes open transcripts in the machine's encoding
+    # One process for all recipes: importing lhotse takes longer than any of them.
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(command, env=env, **pipes) as process:  # type: ignore[call-overload]
 
-    def prepare(dataset: str, corpus: Path) -> Utterances:
-        command = [str(folder / "bin/python"), str(DRIVER), RECIPES[dataset], str(corpus)]
-        env = {**os.environ, "PYTHONUTF8": "1"}  # the recipes open transcripts in the machine's encoding
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=240, env=env)
-        assert done.returncode == 0, done.stderr[-3000:]
-        listed = json.loads(done.stdout)
-        said = {f"{each['split'] or 'train'}/{each['id']}": each for each in listed}
-        assert len(said) == len(listed) > 0
-        return said
+        def prepare(dataset: str, corpus: Path) -> Utterances:
+            process.stdin.write(json.dumps([RECIPES[dataset], str(corpus)]) + "\n")
+            process.stdin.flush()
+            listed = json.loads(process.stdout.readline())
+            assert isinstance(listed, list), listed
+            said = {f"{each['split'] or 'train'}/{each['id']}": each for each in listed}
+            assert len(said) == len(listed) > 0
+            return said
 
-    return prepare
+        yield prepare
 
 
 # ---- the one normalisation

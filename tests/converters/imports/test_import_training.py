@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -536,10 +537,14 @@ def conversations(draw: st.DrawFn) -> list[Row]:
 
 def shown(sample: Row, task: str) -> Row:
     """What the view `msswift` shows of a sample."""
-    with RowMaker(get_view("msswift"), ViewOptions(task=task, text="raw")) as maker:
-        (made,) = maker.rows([sample])
+    (made,) = _maker(task).rows([sample])
     assert made.skip is None
     return made.row
+
+
+@cache
+def _maker(task: str) -> RowMaker:
+    return RowMaker(get_view("msswift"), ViewOptions(task=task, text="raw"))
 
 
 @given(

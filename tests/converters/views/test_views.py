@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -65,9 +66,13 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
 
 def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> list[dict[str, Any] | str]:
     """The same as `convert` makes them, of samples whose media is named where it lies."""
-    with RowMaker(get_view(view), options) as maker:
-        made = maker.rows([with_paths(each) for each in samples])
+    made = _maker(view, options).rows([with_paths(each) for each in samples])
     return [each.skip or {key: value for key, value in each.row.items() if value is not None} for each in made]
+
+
+@lru_cache(maxsize=8)
+def _maker(view: str, options: ViewOptions) -> RowMaker:
+    return RowMaker(get_view(view), options)
 
 
 def with_paths(sample: Mapping[str, Any]) -> dict[str, Any]:

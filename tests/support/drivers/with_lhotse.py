@@ -1,16 +1,20 @@
-"""lhotse's recipe of a corpus, run with the interpreter that has lhotse: `with_lhotse.py RECIPE FOLDER`.
+"""lhotse's recipes of corpora, run with the interpreter that has lhotse.
 
-Prints a JSON list with an object an utterance: split (null where the recipe has none), id, text, speaker and custom
-(fields of the corpus's own) of its supervision; duration, frames, rate, recording (the id) and source (the name of the
-file) of its recording; and span, the first frame of the supervision and the one after its last.
+Each line of standard input is a JSON list of a recipe and a folder; for each a line is printed: a JSON list with an
+object an utterance, or the traceback as a string. An object has: split (null where the recipe has none), id, text,
+speaker and custom (fields of the corpus's own) of its supervision; duration, frames, rate, recording (id) and source
+(the name of the file) of its recording; and span, the first frame of the supervision and the one after its last.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Iterator
 from typing import Any
+
+import lhotse.recipes
 
 
 def utterances(split: str | None, manifests: Any) -> Iterator[dict[str, Any]]:
@@ -32,13 +36,22 @@ def utterances(split: str | None, manifests: Any) -> Iterator[dict[str, Any]]:
         }
 
 
-def main() -> None:
-    import lhotse.recipes
-
-    recipe, folder = sys.argv[1:]
+def prepared(recipe: str, folder: str) -> list[dict[str, Any]]:
+    """What lhotse says of every supervision that its recipe finds in a folder."""
     made = getattr(lhotse.recipes, f"prepare_{recipe}")(folder)
     parts = {None: made} if "supervisions" in made else made
-    print(json.dumps([each for split, manifests in parts.items() for each in utterances(split, manifests)]))
+    return [each for split, manifests in parts.items() for each in utterances(split, manifests)]
+
+
+def main() -> None:
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # what the recipes print
+    for line in sys.stdin:
+        try:
+            answer: Any = prepared(*json.loads(line))
+        except Exception:  # noqa: BLE001 (told to the test, which fails with it)
+            answer = traceback.format_exc()
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":
