@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ def _import_duckdb_as_in_a_script() -> None:
 
 
 _import_duckdb_as_in_a_script()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than processors: tests of kills, servers and time-outs wait while others compute."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
