@@ -356,11 +356,20 @@ def annotate(
 
 
 @from_python
-def report(directory: PathLike, *, store: PathLike | None = None, rules: PathLike | None = None) -> Path:
-    """Write an HTML report of what `validate` found, and the Data Docs beside it; returns the path of the page."""
+def report(
+    directory: PathLike, *, store: PathLike | None = None, rules: PathLike | None = None, data_docs: bool = False
+) -> Path:
+    """Write an HTML report of what `validate` found; returns the path of the page.
+
+    Args:
+        directory: The folder to write it into.
+        rules: The rules that decided; default: the built-in ones.
+        data_docs: Also write the Data Docs of Great Expectations into `directory/data_docs`; takes seconds more.
+    """
     from .validators.report import report_store
 
-    return report_store(Store.open(store), Path(directory), rules_file=Path(rules) if rules else None)
+    rules_file = Path(rules) if rules else None
+    return report_store(Store.open(store), Path(directory), rules_file=rules_file, data_docs=data_docs)
 
 
 @from_python

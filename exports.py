@@ -20,7 +20,8 @@ from .options import from_python
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
-    from .shards.exports.versions import Difference, Version
+    from .shards.exports.difference import Difference
+    from .shards.exports.versions import Version
 
 PathLike = str | Path
 
@@ -28,7 +29,7 @@ __all__ = ["diff", "list", "pack", "path", "relocate", "show", "verify", "which"
 
 
 class Compared(NamedTuple):
-    """Two versions and the ids of the rows that were added, removed or changed between them."""
+    """Two versions, and the rows that were added, removed or changed between them."""
 
     old: Version
     new: Version
@@ -89,6 +90,7 @@ def verify(references: str | Sequence[str] = (), *, store: PathLike | None = Non
 def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> Compared:
     """Compare two versions: rows added, removed and changed; `old` alone is compared with the version before it."""
     from .shards.exports import versions as exports
+    from .shards.exports.difference import diff as compare
 
     opened = Store.open(store)
     first = exports.find(opened, old)
@@ -96,7 +98,7 @@ def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> 
         first, second = _before(opened, first), first
     else:
         second = exports.find(opened, new)
-    return Compared(first, second, exports.diff(first, second))
+    return Compared(first, second, compare(first, second))
 
 
 def _before(store: Store, version: Version) -> Version:

@@ -16,7 +16,8 @@ from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
     from ..converters.export.export import ExportResult
-    from ..shards.exports.versions import Difference, Version
+    from ..shards.exports.difference import Change, Difference
+    from ..shards.exports.versions import Version
 
 app = group("The published versions of exports: list, verify, compare, copy.")
 
@@ -26,6 +27,10 @@ triptych export msswift --task sft --split train --system "Be brief."
 triptych export ./my_view.sql --name mine
 triptych export msswift --task grpo --where "language = 'en'" --name english
 """
+
+SHOWN_ROWS = 20
+SHOWN_CHARACTERS = 60
+"""How much `exports diff` prints; with --json everything."""
 
 ReferenceArgument = Annotated[
     str,
@@ -166,11 +171,28 @@ def _show_difference(first: Version, second: Version, found: Difference) -> None
         f"{first.reference} -> {second.reference}: {len(found.added):,} added, {len(found.removed):,} removed, "
         f"{len(found.changed):,} changed"
     )
+    if found.fields:
+        output.say(f"changed fields: {', '.join(f'{name} ({count:,} rows)' for name, count in found.fields.items())}")
     for mark, ids in (("+", found.added), ("-", found.removed), ("~", found.changed)):
-        for identity in ids[:20]:
+        for identity in ids[:SHOWN_ROWS]:
             output.say(f"  {mark} {identity}")
-        if len(ids) > 20:
-            output.say(f"  {mark} ... {len(ids) - 20:,} more (--json lists all)")
+            for change in found.changes if mark == "~" else ():
+                if change.id == identity:
+                    output.say(f"      {change.field}: {' -> '.join(_around_difference(change))}")
+        if len(ids) > SHOWN_ROWS:
+            output.say(f"  {mark} ... {len(ids) - SHOWN_ROWS:,} more (--json lists all)")
+
+
+def _around_difference(change: Change) -> list[str]:
+    """Both values, cut to a line, from a little before the place where they differ."""
+    texts = ["nothing" if value is None else output.cell(value) for value in (change.old, change.new)]
+    same = next((n for n, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), min(map(len, texts)))
+    start = max(0, same - SHOWN_CHARACTERS // 3)
+    return [_short(f"...{text[start + 3 :]}" if start else text) for text in texts]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
 
 
 def which(

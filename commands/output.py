@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,12 @@ from ..errors import TriptychError
 RIGHT_ALIGNED = (int, float, Decimal)
 WIDE = 200
 """Width in columns to assume if the output is not a terminal, so that ids are not cut."""
+
+LEAST = 12
+"""A column of a table on a terminal is not cut to less than this; the last columns are left out instead."""
+
+GAP = 3
+"""Blanks between two columns."""
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """DEL, C1 controls, line separators, bidirectional controls, unpaired surrogates."""
@@ -105,24 +112,50 @@ def printable(text: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """Print a table on stdout, as wide as the terminal, or as wide as needed if there is no terminal."""
+    """Print a table on stdout, as wide as needed; on a terminal as wide as that, cells and columns cut to fit."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left")
-    for index, name in enumerate(columns):
-        numeric = all(isinstance(row[index], RIGHT_ALIGNED) or row[index] is None for row in rows) and bool(rows)
-        grid.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(printable(cell(value))) for value in row))
     on_terminal = sys.stdout.isatty()
-    width = None if on_terminal else max(WIDE, _needed(columns, rows))
+    widths = _widths(columns, rows, shutil.get_terminal_size().columns) if on_terminal else [None] * len(columns)
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left")
+    for index, (name, room) in enumerate(zip(columns, widths, strict=False)):
+        numeric = all(isinstance(row[index], RIGHT_ALIGNED) or row[index] is None for row in rows) and bool(rows)
+        grid.add_column(
+            Text(name), justify="right" if numeric else "left", overflow="ellipsis" if on_terminal else "fold",
+            no_wrap=on_terminal, width=room,
+        )  # fmt: skip
+    for row in rows:
+        grid.add_row(*(Text(printable(cell(value))) for value in row[: len(widths)]))
     # Not printed by Rich itself, which exits with a failure if the reader of a pipe has gone.
     text = io.StringIO()
-    Console(file=text, width=width, force_terminal=on_terminal, highlight=False).print(grid)
+    whole = None if on_terminal else max(WIDE, _needed(columns, rows))
+    Console(file=text, width=whole, force_terminal=on_terminal, highlight=False).print(grid)
     sys.stdout.write(text.getvalue())
+    if left_out := columns[len(widths) :]:
+        say(f"{len(left_out)} more columns: {', '.join(left_out)}")
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[Any]], room: int) -> list[int | None]:
+    """The widths of the columns that a terminal has room for: whole, or the widest cut to the same width."""
+    needed = [
+        max(1, width(name), *(width(printable(cell(row[index]))) for row in rows)) for index, name in enumerate(columns)
+    ]
+    while len(needed) > 1 and sum(min(each, LEAST) for each in needed) + GAP * (len(needed) - 1) > room:
+        needed.pop()
+    cap = max(needed, default=1)
+    while cap > 1 and sum(min(each, cap) for each in needed) + GAP * (len(needed) - 1) > room:
+        cap -= 1
+    return [min(each, cap) for each in needed]
+
+
+def width(text: str) -> int:
+    """The columns of a terminal that a text takes: two for a Chinese character."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _needed(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:

@@ -34,11 +34,11 @@ def status(store: StoreOption = None, json: JsonOption = False) -> None:
 def _show_status(found: StoreStatus) -> None:
     output.say(f"store: {found.root}")
     rows = [
-        [d.dataset, d.samples, d.hours, *(d.verdicts.get(v, 0) for v in ("keep", "warn", "reject")),
+        [d.dataset, d.samples, d.hours, *(d.verdicts.get(v, 0) for v in ("keep", "warn", "reject")), d.unvalidated,
          ", ".join(f"{split} {count:,}" for split, count in d.splits.items())]
         for d in found.datasets
     ]  # fmt: skip
-    output.table(["dataset", "samples", "hours", "keep", "warn", "reject", "splits"], rows)
+    output.table(["dataset", "samples", "hours", "keep", "warn", "reject", "unvalidated", "splits"], rows)
     output.say(f"\nmedia: {found.media_files:,} files, {output.size(found.media_bytes)}")
     output.say(f"tables: {', '.join(f'{name} {count}' for name, count in found.table_files.items())} files")
     output.say(f"unfinished downloads: {output.size(found.partial_bytes)}")

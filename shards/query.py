@@ -67,15 +67,21 @@ def connect(
 
 
 def _make_views(
-    connection: duckdb.DuckDBPyConnection, store: Store, *, at: str | None = None, named_in: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    *,
+    at: str | None = None,
+    named_in: str | None = None,
+    files: bool = False,
 ) -> None:
     versions = versions_at(store, at) if at else {}
     annotated = store.has_rows("annotations", version=versions.get("annotations"))
     names = _mentioned(named_in or "")
     until = str(versions["_time"]) if at else None
     statements = view_statements(
-        lambda name: _table(store, name, versions.get(name)), annotated=annotated, names=names, until=until
-    )
+        lambda name: _table(store, name, versions.get(name)), annotated=annotated, names=names, until=until,
+        files_under=quote(str(store.root)) if files else None,
+    )  # fmt: skip
     make_views(connection, statements)
 
 
@@ -97,7 +103,7 @@ def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:
     with duckdb.connect(":memory:") as connection:
         check_one_select(connection, sql)
         connection.execute("SET TimeZone = 'UTC'")
-        _make_views(connection, store, at=at, named_in=sql)
+        _make_views(connection, store, at=at, named_in=sql, files=True)
         close_sandbox(connection, store.root)
         try:
             table: pa.Table = _interruptible(connection, lambda: connection.sql(sql).to_arrow_table())

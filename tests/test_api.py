@@ -60,6 +60,9 @@ def test_exports_from_python(store: Path, tmp_path: Path) -> None:
     assert triptych.exports.verify("unified@v1", store=store) == {"unified@v1": []}
     old, new, difference = triptych.exports.diff("unified", store=store)
     assert (old.label, new.label, difference.changed) == ("v1", "v2", [ID])
+    [change] = difference.changes
+    assert difference.fields == {"text": 1}
+    assert (change.id, change.field, change.new) == (ID, "text", "another text") and change.old.strip()
     copied = tmp_path / "copied.jsonl"
     copied.write_bytes(second.data.read_bytes())
     assert [each.reference for each in triptych.exports.which(copied, store=store)] == ["unified@v2"]

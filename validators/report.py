@@ -204,11 +204,11 @@ def _shortened(value: Any) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def report_store(store: Store, directory: Path, *, rules_file: Path | None = None) -> Path:
-    """Write the report of everything validated in a store: the page, and the Data Docs beside it."""
+def report_store(store: Store, directory: Path, *, rules_file: Path | None = None, data_docs: bool = False) -> Path:
+    """Write the report of everything validated in a store: the page, and if asked for the Data Docs beside it."""
     rules = load_rules(rules_file)
     with connect(store) as connection:
         summaries = collect(connection, rules, measured=joined_sql())
         frame = connection.sql(frame_sql()).df()
-    suite = run_suite(frame, docs=directory / "data_docs")
+    suite = run_suite(frame, docs=directory / "data_docs" if data_docs else None)
     return write_report(directory, summaries, rules, suite=suite, title=f"Validation of {store.root.name}")

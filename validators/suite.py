@@ -2,7 +2,7 @@
 
 Checks and rules look at single samples; the suite looks at the table: unique ids, well-formed names, panels that match
 their modality. It runs in memory on a frame of the few columns it needs (`frame_sql`), sends no analytics, and can
-write Great Expectations' own Data Docs. Those pages load styles from the internet; the page of `report` does not.
+write Great Expectations' own Data Docs: `_make_offline` takes out what these pages would load from the internet.
 
 Great Expectations takes seconds to import, so it is only imported when `run_suite` is called.
 """
@@ -10,6 +10,7 @@ Great Expectations takes seconds to import, so it is only imported when `run_sui
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,16 @@ OFFENDERS = 20
 """Number of offending ids kept for each expectation."""
 
 _NAME = f"^{NAME.pattern}$"
+_FROM_ELSEWHERE = re.compile(
+    r"""<script\b[^>]*\bsrc=["'](?:https?:)?//[^>]*>\s*</script>|<(?:link|img)\b[^>]*\b(?:href|src)=["'](?:https?:)?//[^>]*>""",
+    re.IGNORECASE,
+)
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: 1rem 0 }
+td, th { border: 1px solid #ccc; padding: .3rem .6rem; text-align: left }
+.collapse, .tab-pane { display: block } ul { padding-left: 1.2rem }
+"""
 _PANELS = [*PANEL_OF_MODALITY.items(), *(("text", panel) for panel in PANELS)]
 
 EXPECTATIONS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
@@ -122,7 +133,14 @@ def build_docs(context: Any, definition: Any, frame: pd.DataFrame, directory: Pa
     action = UpdateDataDocsAction(name="data docs", site_names=["triptych"])
     checkpoint = gx.Checkpoint(name="samples", validation_definitions=[definition], actions=[action])
     context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
+    for page in directory.rglob("*.html"):
+        page.write_text(_make_offline(page.read_text(encoding="utf-8")), encoding="utf-8")
     return directory / "index.html"
+
+
+def _make_offline(page: str) -> str:
+    """Take the scripts, styles and pictures of other hosts out of a page, and give it a plain style of its own."""
+    return _FROM_ELSEWHERE.sub("", page).replace("</head>", f"<style>{_STYLE}</style></head>", 1)
 
 
 def _context() -> tuple[Any, Any]:

@@ -32,12 +32,14 @@ KEEP_DAYS = 7.0
 
 @dataclass(slots=True)
 class DatasetStatus:
-    """Counts for one dataset; `hours` is the total duration that its media files declare."""
+    """Counts for one dataset; `hours` is the total duration that its media files declare, `unvalidated` the number of
+    samples that were never validated."""
 
     dataset: str
     samples: int
     hours: float
     verdicts: dict[str, int]
+    unvalidated: int
     splits: dict[str, int]
 
 
@@ -59,8 +61,9 @@ def status(store: Store) -> StoreStatus:
     """Summarise what is in the store and which processes are working in it."""
     with connect(store) as connection:
         rows = connection.execute("""
-            SELECT dataset, count(*), sum(coalesce(audio.duration, video.duration, 0)) / 3600
-            FROM samples_as_pulled GROUP BY 1 ORDER BY 1""").fetchall()
+            SELECT s.dataset, count(*), sum(coalesce(audio.duration, video.duration, 0)) / 3600,
+                   count(*) FILTER (v.id IS NULL)
+            FROM samples_as_pulled s LEFT JOIN verdicts v USING (dataset, id) GROUP BY 1 ORDER BY 1""").fetchall()
         verdicts = connection.execute("SELECT dataset, verdict, count(*) FROM verdicts GROUP BY ALL").fetchall()
         splits = connection.execute(
             "SELECT dataset, coalesce(split, 'all'), count(*) FROM samples_as_pulled GROUP BY ALL ORDER BY ALL"
@@ -74,9 +77,10 @@ def status(store: Store) -> StoreStatus:
                 int(count),
                 float(hours),
                 {str(verdict): int(n) for dataset, verdict, n in verdicts if dataset == name},
+                int(unvalidated),
                 {str(split): int(n) for dataset, split, n in splits if dataset == name},
             )
-            for name, count, hours in rows
+            for name, count, hours, unvalidated in rows
         ],
         len(media),
         sum(entry.st_size for entry in media),

@@ -1,5 +1,6 @@
 """Published versions of views.
 
-versions.py   publishing, listing, finding, verifying and comparing versions
-copies.py     relocating and packing a version
+versions.py     publishing, listing, finding and verifying versions
+difference.py   what differs between two versions
+copies.py       relocating and packing a version
 """

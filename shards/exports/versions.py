@@ -297,37 +297,6 @@ def _media_columns(connection: duckdb.DuckDBPyConnection, parquet: Path) -> dict
     return {str(row[0]): str(row[1]).endswith("[]") for row in rows if row[0] in MEDIA_COLUMNS}
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Ids that only one of two versions has, and ids whose rows differ apart from the media root."""
-
-    added: list[str]
-    removed: list[str]
-    changed: list[str]
-
-
-def diff(old: Version, new: Version) -> Difference:
-    """Compare the rows of two versions; a column of nulls counts as a missing column."""
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        for alias, version in (("old", old), ("new", new)):
-            select = rows_under(connection, require_data(version), "$MEDIA")
-            connection.execute(
-                f"CREATE VIEW {alias}_rows AS SELECT id, json_merge_patch('{{}}', to_json(r))::VARCHAR AS line "
-                f"FROM ({select}) r"
-            )
-
-        def ids(sql: str) -> list[str]:
-            return [str(row[0]) for row in connection.execute(sql).fetchall()]
-
-        return Difference(
-            added=ids("SELECT id FROM new_rows WHERE id NOT IN (SELECT id FROM old_rows) ORDER BY 1"),
-            removed=ids("SELECT id FROM old_rows WHERE id NOT IN (SELECT id FROM new_rows) ORDER BY 1"),
-            changed=ids("SELECT o.id FROM old_rows o JOIN new_rows n USING (id) WHERE o.line <> n.line ORDER BY 1"),
-        )
-
-
 def which(store: Store, file: Path) -> list[Version]:
     """Return the versions that contain exactly this file, wherever it was copied to."""
     if not file.is_file():

@@ -71,6 +71,7 @@ def view_statements(
     until: str | None = None,
     root: Path | None = None,
     shown_root: Path | None = None,
+    files_under: str | None = None,
 ) -> Iterator[str]:
     """Yield `CREATE VIEW` statements for the named tables; `samples` has the annotations applied.
 
@@ -79,6 +80,8 @@ def view_statements(
     Args:
         annotated: Whether the store has any annotations.
         until: Exclude runs that finished after this time.
+        files_under: SQL of the store's root: `samples` gets the columns `audio_file`, `video_file` and `image_file`,
+            absolute paths for people who query it.
     """
 
     def scan(name: str) -> str:
@@ -99,7 +102,18 @@ def view_statements(
     elif "samples" in wanted:
         samples = f"({scan('samples')})"
     if "samples" in wanted:
-        yield f"CREATE VIEW samples AS {samples_sql(samples, annotated=annotated)}"
+        sql = samples_sql(samples, annotated=annotated)
+        if files_under is not None:
+            sql = f"SELECT *, {_file_columns(files_under)} FROM ({sql})"
+        yield f"CREATE VIEW samples AS {sql}"
+
+
+def _file_columns(root: str) -> str:
+    """Absolute paths; a linked file's path is absolute already."""
+    return ", ".join(
+        f"CASE WHEN starts_with({kind}.path, '/') THEN {kind}.path ELSE {root} || '/' || {kind}.path END AS {kind}_file"
+        for kind in ("audio", "video", "image")
+    )
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, statements: Iterator[str]) -> None:
@@ -119,6 +133,10 @@ def write_views(
     scratch.unlink(missing_ok=True)
     with duckdb.connect(str(scratch)) as connection:
         connection.execute(f"SET VARIABLE store_root = {quote(str(root))}")
-        make_views(connection, view_statements(open_table, annotated=annotated, root=root, shown_root=shown_root))
+        shown = f"coalesce(getvariable('store_root'), {quote(str(shown_root or root))})"
+        statements = view_statements(
+            open_table, annotated=annotated, root=root, shown_root=shown_root, files_under=shown
+        )
+        make_views(connection, statements)
     scratch.rename(target)
     return target

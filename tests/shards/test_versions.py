@@ -16,9 +16,13 @@ from triptych.errors import DamagedError, ProblemsFound, UsageError
 from triptych.shards.care.removal import remove
 from triptych.shards.exports import copies
 from triptych.shards.exports import versions as exports
+from triptych.shards.exports.difference import Difference, diff
 from triptych.shards.exports.versions import Version
 from triptych.shards.store.store import Store
 from typer.testing import CliRunner
+
+
+SAME: dict[str, Any] = {"added": [], "removed": [], "changed": [], "fields": {}, "changes": []}
 
 
 @pytest.fixture
@@ -98,13 +102,20 @@ def test_a_damaged_manifest_is_found_and_hides_no_other_version(store: Store, co
 
 
 def test_diff_names_rows_that_came_went_and_changed(store: Store) -> None:
-    changed = {"added": ["speech/train/utt005"], "removed": [], "changed": ["speech/train/utt000"]}
-    assert command(store, "exports", "diff", "speech@v1", "speech@v2") == (1, changed)
-    assert command(store, "exports", "diff", "speech") == (1, changed)
-    assert command(store, "exports", "diff", "speech@v2", "speech@v1")[1]["removed"] == ["speech/train/utt005"]
-    assert command(store, "exports", "diff", "speech@v1", "speech@v1") == (
-        0, {"added": [], "removed": [], "changed": []},
+    code, found = command(store, "exports", "diff", "speech@v1", "speech@v2")
+    assert (code, found["added"], found["removed"], found["changed"]) == (
+        1, ["speech/train/utt005"], [], ["speech/train/utt000"],
     )  # fmt: skip
+    assert command(store, "exports", "diff", "speech") == (code, found)
+    assert sum(found["fields"].values()) == len(found["changes"]) >= 1
+    for each in found["changes"]:
+        rows = [
+            next(row for row in imported.read_lines(exports.find(store, name).data) if row["id"] == each["id"])
+            for name in ("speech@v1", "speech@v2")
+        ]
+        assert [each["old"], each["new"]] == [row.get(each["field"]) for row in rows]
+    assert command(store, "exports", "diff", "speech@v2", "speech@v1")[1]["removed"] == ["speech/train/utt005"]
+    assert command(store, "exports", "diff", "speech@v1", "speech@v1") == (0, SAME)
     assert command(store, "exports", "diff", "speech@v1")[0] == 2
 
 
@@ -112,9 +123,7 @@ def test_a_new_modality_changes_no_old_row(store: Store, tmp_path: Path) -> None
     film = {"id": "film", "video": str(imported.video(tmp_path / "v.mp4")), "text": "x"}
     imported.bring_in(store.root, "films", [film], tmp_path)
     publish(store.root)
-    assert command(store, "exports", "diff", "speech")[1] == {
-        "added": ["films/all/film"], "removed": [], "changed": [],
-    }  # fmt: skip
+    assert command(store, "exports", "diff", "speech")[1] == {**SAME, "added": ["films/all/film"]}
 
 
 def test_which_finds_the_version_of_a_copied_file(store: Store, tmp_path: Path) -> None:
@@ -136,7 +145,7 @@ def test_relocate_writes_the_same_rows_for_another_root_beside_the_version(store
     for before, after in zip(imported.read_lines(original.data), imported.read_lines(moved.data), strict=True):
         assert after.pop("audios") == [path.replace(str(store.root), "/other/place") for path in before.pop("audios")]
         assert after == before
-    assert exports.diff(original, moved) == exports.Difference([], [], [])
+    assert diff(original, moved) == Difference([], [], [])
     assert exports.find(store, "speech").label == "v2"
     with pytest.raises(UsageError, match="absolute"):
         copies.relocate(store, original, "relative")

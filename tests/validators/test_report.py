@@ -70,6 +70,17 @@ def test_data_docs_are_written_where_asked(tmp_path: Path) -> None:
     assert result.docs.is_file()
 
 
+def test_data_docs_load_nothing_from_elsewhere(tmp_path: Path) -> None:
+    run_suite(frame(), docs=tmp_path / "docs")
+    pages = list((tmp_path / "docs").rglob("*.html"))
+    assert len(pages) >= 2
+    for path in pages:
+        page = Page(path.read_text(encoding="utf-8"))
+        loaded = [attributes.get("src") or attributes.get("href") for tag, attributes in page.tags
+                  if tag in ("script", "link", "img", "iframe")]  # fmt: skip
+        assert [address for address in loaded if address and address.startswith(("http", "//"))] == []
+
+
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
