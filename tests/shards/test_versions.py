@@ -21,7 +21,6 @@ from triptych.shards.exports.versions import Version
 from triptych.shards.store.store import Store
 from typer.testing import CliRunner
 
-
 SAME: dict[str, Any] = {"added": [], "removed": [], "changed": [], "fields": {}, "changes": []}
 
 
