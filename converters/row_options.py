@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 ORDERS = ("hash", "id")
-TEXTS = ("raw", "clean")
+TEXTS = ("raw", "clean", "lower")

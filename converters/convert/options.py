@@ -26,7 +26,7 @@ class ConvertOptions(Options):
     task: Annotated[
         str | None, Option("sft or grpo (the answer becomes the solution); implies --to msswift.", RESULT)
     ] = None
-    text: Annotated[str, Option("raw or clean, as for export.", RESULT, choices=TEXTS)] = "raw"
+    text: Annotated[str, Option("raw, clean or lower, as for export.", RESULT, choices=TEXTS)] = "raw"
     name: Annotated[str | None, Option("Prefix of every id: NAME/id.", RESULT)] = None
     max_samples: Annotated[int | None, Option("At most N rows: the first valid ones.", RESULT, min=1)] = None
     seed: Annotated[

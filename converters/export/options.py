@@ -37,8 +37,9 @@ class ExportOptions(Options):
     seed: Annotated[int, Option("Seed of the hash order.", TEXT)] = 0
     text: Annotated[
         str | None,
-        Option("raw or clean (lower case if the corpus is upper case, no spaces between Chinese characters, "
-               "punctuation for tags); default: clean for training views, raw for unified.", TEXT, choices=TEXTS),
+        Option("raw, clean (lower case if the corpus is upper case, no spaces between Chinese characters, "
+               "punctuation for tags) or lower (clean, always in lower case); default: clean for training views, raw "
+               "for unified.", TEXT, choices=TEXTS),
     ] = None  # fmt: skip
     system: Annotated[str | None, Option("A system message before every conversation.", CONVERSATIONS)] = None
     user_template: Annotated[

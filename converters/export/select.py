@@ -37,7 +37,7 @@ class ExportFilter:
 
 @dataclass(slots=True)
 class CorpusFacts:
-    """Facts from the datasets' cards at their last pull: the role of every split, and the upper-case corpora."""
+    """What cards at the last pull, or `import --set case=upper`, say: roles of splits, and the upper-case corpora."""
 
     roles: dict[str, dict[str, str]] = field(default_factory=dict)
     upper: list[str] = field(default_factory=list)
@@ -48,11 +48,11 @@ class CorpusFacts:
         condition = f" AND dataset IN ({', '.join(map(quote, datasets))})" if datasets else ""
         rows = connection.execute(
             "SELECT dataset, arg_max(details, finished_at) FROM runs "
-            f"WHERE stage = 'pull'{condition} GROUP BY dataset ORDER BY 1"
+            f"WHERE json_exists(details, '$.corpus'){condition} GROUP BY dataset ORDER BY 1"
         ).fetchall()
         facts = cls()
         for dataset, details in rows:
-            corpus = json.loads(details).get("corpus", {})
+            corpus = json.loads(details)["corpus"]
             facts.roles[dataset] = corpus.get("roles", {})
             if corpus.get("case") == "upper":
                 facts.upper.append(dataset)

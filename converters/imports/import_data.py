@@ -47,6 +47,11 @@ class ImportResult:
     repeated: int = 0
 
 
+CASE = "case"
+CASES = ("upper", "mixed")
+"""Values of `--set case=...`, a fact about the whole dataset: clean text of an upper-case corpus is in lower case."""
+
+
 def import_data(
     format: str,
     path: str | Path,
@@ -69,9 +74,12 @@ def import_data(
     check_request(format, path, options=options)
     spec = FORMATS[format]
     defaults = _defaults(options.values)
+    case = defaults.pop(CASE, None)
     notes: list[str] = []
     asked = {name: value for name, value in options.asked().items() if name != "name"}
     run = Run("import", options.name, f"import {format}", asked | _recorded_options(path, options))
+    if case is not None:
+        run.details["corpus"] = {"case": case}
     if spec.aligns:
         ending = suffix_of(format)
         files = _files(spec, path, lambda inside: inside.lower().endswith(ending), options.values)
@@ -154,6 +162,11 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
     """The columns set by `--set`, checked; split and config are attached to the files instead."""
     defaults: dict[str, Any] = {}
     for key, value in values.items():
+        if key == CASE:
+            if value not in CASES:
+                raise UsageError(f"--set case={value}: how the corpus writes its text is {' or '.join(CASES)}.")
+            defaults[key] = value
+            continue
         if key != "panel":
             check_field(key, where="--set")
         if key in FILE_FIELDS:

@@ -37,8 +37,9 @@ CREATE OR REPLACE MACRO clean_text(t, upper) AS
        THEN list_transform([normalize_text(t)], lambda x: CASE WHEN upper THEN lower(x) ELSE x END)[1]
        WHEN upper THEN lower(t) ELSE t END;
 
--- A text as requested by `--text`.
-CREATE OR REPLACE MACRO as_requested(t, upper) AS CASE WHEN chosen_text() = 'clean' THEN clean_text(t, upper) ELSE t END;
+-- A text as requested by `--text`: `lower` is `clean` with every corpus taken for one in upper case.
+CREATE OR REPLACE MACRO as_requested(t, upper) AS
+  CASE chosen_text() WHEN 'clean' THEN clean_text(t, upper) WHEN 'lower' THEN clean_text(t, true) ELSE t END;
 
 -- Join a list to one text.
 CREATE OR REPLACE MACRO join_list(l) AS array_to_string(l, ', ');

@@ -339,3 +339,21 @@ def test_the_same_request_is_answered_at_once(speech: Path) -> None:
     again = export(speech, name="quick")
     assert time.monotonic() - started < 2.0
     assert again.reused and again.version.reference == first.version.reference == "quick@v1"
+
+
+def test_an_upper_case_corpus_of_ones_own_is_said_by_set_or_lowered_by_text(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("id,text\na,HELLO WORLD\nb,ÉTÉ\n", encoding="utf-8")
+    place = tmp_path / "store"
+    triptych.import_data("csv", table, name="shout", values={"modality": "text", "case": "upper"}, store=place)
+    triptych.import_data("csv", table, name="plain", values={"modality": "text"}, store=place)
+
+    def texts(dataset: str, text: str) -> list[str]:
+        data = triptych.export("unified", text=text, dataset=dataset, store=place).version.data
+        return [json.loads(line)["text"] for line in data.read_text(encoding="utf-8").splitlines()]
+
+    upper, lower = ["HELLO WORLD", "ÉTÉ"], ["hello world", "été"]
+    assert (texts("shout", "raw"), texts("shout", "clean"), texts("shout", "lower")) == (upper, lower, lower)
+    assert (texts("plain", "raw"), texts("plain", "clean"), texts("plain", "lower")) == (upper, upper, lower)
+    with pytest.raises(triptych.UsageError, match="upper or mixed"):
+        triptych.import_data("csv", table, name="x", values={"case": "loud"}, store=place)
