@@ -15,8 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, shift, video_streams
-from .probe import AV_OPTIONS, MediaError
+from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, shift
+from .streams import MediaError, open_media, video_streams
 
 END_SLACK = 0.5
 """Seconds by which the span may extend beyond the end of the source."""
@@ -66,7 +66,7 @@ def cut_clip(
     import av
 
     try:
-        with av.open(str(source), options=AV_OPTIONS, metadata_errors="replace") as container:
+        with open_media(source) as container:
             _check_streams(container, kind, sound_required=sound_required)
             if start_s is None and end_s is None and (kind == "video" or not video_streams(container)):
                 return Clip(source, "whole", _length(container))
@@ -96,7 +96,7 @@ def join_tracks(picture: Path, sound: Path, target: Path) -> None:
     import av
 
     try:
-        with av.open(str(picture), options=AV_OPTIONS) as video, av.open(str(sound), options=AV_OPTIONS) as audio:
+        with open_media(picture) as video, open_media(sound) as audio:
             codecs = {video.streams.video[0].codec_context.name, audio.streams.audio[0].codec_context.name}
             with av.open(str(target), "w", format="mp4" if codecs <= _IN_MP4 else "matroska") as out:
                 mux_by_time(out, _packets(out, video.streams.video[0]), _packets(out, audio.streams.audio[0]))
@@ -142,7 +142,7 @@ def _copied_sound(container: Any, span: Span) -> list[Any] | None:
 def _copy_sound(source: Path, target: Path, span: Span) -> bool:
     import av
 
-    with av.open(str(source), options=AV_OPTIONS) as container:
+    with open_media(source) as container:
         packets = _copied_sound(container, span)
         if packets is None:
             return False
@@ -159,10 +159,9 @@ def _copy_sound(source: Path, target: Path, span: Span) -> bool:
 
 
 def _encode_sound(source: Path, target: Path, span: Span) -> bool:
-    import av
     import soundfile
 
-    with av.open(str(source), options=AV_OPTIONS) as container:
+    with open_media(source) as container:
         stream = container.streams.audio[0]
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
         has_32_bits = stream.codec_context.format is not None and stream.codec_context.format.name in ("s32", "s32p")
@@ -200,7 +199,7 @@ def _samples(frames: Iterator[Any], span: Span, rate: int, form: str, channels: 
 def _copy_video(source: Path, target: Path, span: Span) -> bool:
     import av
 
-    with av.open(str(source), options=AV_OPTIONS) as container, av.open(str(source), options=AV_OPTIONS) as audio:
+    with open_media(source) as container, open_media(source) as audio:
         stream = video_streams(container)[0]
         frame = float(1 / stream.average_rate) if stream.average_rate else 0.04
         first = keyframe(container, stream, span.start, frame)
@@ -231,7 +230,7 @@ def _packets(out: Any, stream: Any) -> Iterator[Any]:
 def _encode_video(source: Path, target: Path, span: Span) -> bool:
     import av
 
-    with av.open(str(source), options=AV_OPTIONS) as container, av.open(str(source), options=AV_OPTIONS) as audio:
+    with open_media(source) as container, open_media(source) as audio:
         stream = video_streams(container)[0]
         with av.open(str(target), "w", format="mp4") as out:
             tracks = [_encode_frames(out, container, stream, span)]
@@ -287,7 +286,7 @@ def _encode_audio(out: Any, source: Path, stream: Any, span: Span) -> Iterator[A
 
     def encoded_audio() -> Iterator[Any]:
         position = 0
-        with av.open(str(source), options=AV_OPTIONS) as container:
+        with open_media(source) as container:
             audio = container.streams.audio[0]
             seek(container, audio, span.start - 1.0)
             for block in _samples(container.decode(audio), span, rate, "s16", channels):
@@ -306,9 +305,8 @@ def _verify(target: Path, kind: str, span: Span, *, has_sound: bool) -> float:
     Raises:
         MediaError: It is not as requested.
     """
-    import av
 
-    with av.open(str(target), options=AV_OPTIONS) as container:
+    with open_media(target) as container:
         _check_streams(container, kind, sound_required=has_sound)
         length = _length(container)
     if length is None or abs(length - span.length) > TOLERANCE:

@@ -12,9 +12,6 @@ SOUND_SLACK = 0.020
 REORDERED = 0.2
 """Seconds by which copied video may extend beyond the span, for frames that earlier ones refer to."""
 
-_ATTACHED_PICTURE = 0x400
-"""FFmpeg's flag of a cover image."""
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -26,11 +23,6 @@ class Span:
     @property
     def length(self) -> float:
         return self.end - self.start
-
-
-def video_streams(container: Any) -> list[Any]:
-    """Return the video streams that are not cover images."""
-    return [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
 
 
 def seek(container: Any, stream: Any, seconds: float) -> None:

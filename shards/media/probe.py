@@ -1,7 +1,7 @@
 """Read the header of a media file: with soundfile first, then with PyAV.
 
-Nothing is decoded here; the checks of `validators` do that. FFmpeg is restricted to plain containers, so that a
-disguised playlist cannot make it open other files or hosts.
+Nothing is decoded here; the checks of `validators` do that. A length that the header does not say, or that FFmpeg could
+only estimate, is None.
 """
 
 from __future__ import annotations
@@ -12,13 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CONTAINERS = (
-    "3g2,3gp,aac,ac3,aiff,amr,ape,asf,au,avi,bmp_pipe,caf,eac3,flac,flv,gif,jpeg_pipe,m4a,matroska,mj2,mov,mp3,mp4,"
-    "mpeg,mpegts,mpegvideo,ogg,png_pipe,rm,tiff_pipe,tta,w64,wav,webm,webp_pipe,wv"
-)
-"""FFmpeg demuxers that read one file and nothing else."""
-
-AV_OPTIONS = {"format_whitelist": CONTAINERS}
+from .streams import MediaError, open_media
 
 _EXTENSION_OF_SOUNDFILE = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
 _EXTENSION_OF_CONTAINER = {
@@ -32,15 +26,6 @@ _EXTENSION_OF_CONTAINER = {
 }
 _CODEC_NAMES = {"mp3float": "mp3", "mpeg_layer_iii": "mp3", "libopus": "opus", "libvorbis": "vorbis"}
 _PCM_NAMES = {"pcm_s16le": "pcm_16", "pcm_s16be": "pcm_16", "pcm_u8": "pcm_u8", "pcm_s24le": "pcm_24"}
-
-
-class MediaError(Exception):
-    """A file that cannot be used as media; `reason` is the code for the event log."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(slots=True)
@@ -123,8 +108,8 @@ def _probe_container(source: bytes | Path, *, kind: str | None) -> Probe:
     import av
 
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
-        with av.open(file, mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        with open_media(file) as container:
             return _describe(container)
     except (av.error.FFmpegError, ValueError, OverflowError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -191,3 +176,6 @@ def _expect(found: Probe, kind: str | None) -> Probe:
     reason = {"audio": "no_audio_stream", "video": "no_video_stream", "image": "not_an_image"}[kind]
     hint = f"; map its column to {found.kind!r}" if found.kind == "video" else ""
     raise MediaError(reason, f"expected {kind}, but the file is {found.kind}{hint}")
+
+
+__all__ = ["MediaError", "Probe", "probe"]

@@ -29,7 +29,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...shards.media.probe import AV_OPTIONS
+from ...shards.media.streams import open_media
 from .riff import declared_frames
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def _read_with_ffmpeg(path: str, found: Scan) -> None:
     import av
 
     try:
-        with av.open(path, mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
+        with open_media(Path(path)) as container:
             streams = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
             if not streams:
                 found.error = "no audio stream"

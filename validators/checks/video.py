@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...shards.media.probe import AV_OPTIONS
+from ...shards.media.streams import open_media
 
 _ATTACHED_PICTURE = 0x400
 """FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture, not a video."""
@@ -38,7 +38,7 @@ def _measure(path: str, size: int, modified_ns: int) -> dict[str, Any]:
         return {"video_error": "the file is empty (0 bytes)"}
     row: dict[str, Any] = {}
     try:
-        with av.open(path, mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
+        with open_media(Path(path)) as container:
             row["video_has_audio"] = any(stream.codec_context.sample_rate for stream in container.streams.audio)
             moving = [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
             if not moving:

@@ -1,0 +1,102 @@
+"""Opening a media file with FFmpeg: which of its streams are media, and the names of their codecs.
+
+FFmpeg is restricted to plain containers, so that a disguised playlist cannot make it open other files or hosts.
+
+A cover picture is no video, whether its container flags it as one or stores it as a video track with a single picture.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+CONTAINERS = (
+    "3g2,3gp,aac,ac3,aiff,amr,ape,asf,au,avi,bmp_pipe,caf,eac3,flac,flv,gif,jpeg_pipe,m4a,matroska,mj2,mov,mp3,mp4,"
+    "mpeg,mpegts,mpegvideo,ogg,png_pipe,rm,tiff_pipe,tta,w64,wav,webm,webp_pipe,wv"
+)
+"""FFmpeg demuxers that read one file and nothing else."""
+
+_ATTACHED_PICTURE = 0x400
+"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture, not a video."""
+
+_STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpeg2000", "jpegls"})
+_LOOKED_AT = 256
+"""Packets of sound in which a second picture must appear: about 5 s."""
+
+
+class MediaError(Exception):
+    """A file that cannot be used as media; `reason` is the code for the event log."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def open_media(source: Path | BinaryIO) -> Any:
+    """Open a file for reading; the container is a context manager.
+
+    Raises:
+        av.FFmpegError, ValueError, OverflowError: FFmpeg cannot read it.
+    """
+    import av
+
+    file = str(source) if isinstance(source, Path) else source
+    return av.open(file, mode="r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace")
+
+
+def codec_name(stream: Any) -> str:
+    """The name of a stream's codec (`av1`), not of the decoder that reads it (`libdav1d`)."""
+    return str(stream.codec_context.codec.canonical_name)
+
+
+def audio_streams(container: Any) -> list[Any]:
+    """The audio streams whose header says a sample rate."""
+    return [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
+
+
+def video_streams(container: Any) -> list[Any]:
+    """The video streams that are not cover pictures."""
+    moving = [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
+    if not moving or not container.streams.audio:
+        return moving
+    return [stream for stream in moving if not _is_cover(stream)]
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether a video track beside sound holds a single still picture.
+
+    Containers that count pictures say so; for the others a container of its own is opened, whose packets are looked at,
+    because reading ahead in this one would lose them.
+    """
+    if codec_name(stream) not in _STILL_CODECS:
+        return False
+    if stream.frames:
+        return bool(stream.frames == 1)
+    return not _has_second_picture(stream)
+
+
+def _has_second_picture(stream: Any) -> bool:
+    file = stream.container.file
+    if file is None:
+        with open_media(Path(stream.container.name)) as container:
+            return _pictures(container, stream.index) > 1
+    place = file.file.tell()
+    file.file.seek(0)
+    try:
+        with open_media(file.file) as container:
+            return _pictures(container, stream.index) > 1
+    finally:
+        file.file.seek(place)
+
+
+def _pictures(container: Any, index: int) -> int:
+    pictures = others = 0
+    for packet in container.demux():
+        if packet.stream.index != index:
+            others += 1
+        elif packet.size:
+            pictures += 1
+        if pictures > 1 or others > _LOOKED_AT:
+            break
+    return pictures
