@@ -90,11 +90,16 @@ def ogg_pages(source: bytes | Path) -> OggPages | None:
         OSError: The file cannot be read.
     """
     if isinstance(source, bytes):
-        return _walk(io.BytesIO(source), len(source)) if source[:4] == b"OggS" else None
+        return ogg_pages_of(io.BytesIO(source))
     with source.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        return _walk(file, size) if file.read(4) == b"OggS" else None
+        return ogg_pages_of(file)
+
+
+def ogg_pages_of(file: BinaryIO) -> OggPages | None:
+    """Walk over the pages of an open file, from its start."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return _walk(file, size) if file.read(4) == b"OggS" else None
 
 
 def _walk(file: BinaryIO, size: int) -> OggPages:

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-from .ogg import ogg_pages
-from .streams import MediaError, audio_streams
+from .ogg import ogg_pages_of
+from .streams import MediaError, audio_streams, raw_file
 
 OVERSHOOT_S = 0.05
 """Seconds by which a span may extend beyond the end of its media: annotations are rounded."""
@@ -109,12 +108,13 @@ def _is_chained(container: Any) -> bool:
     """Whether its times begin anew in the middle, as in Ogg files that were joined."""
     if container.format.name != "ogg":
         return False
-    pages = ogg_pages(Path(container.name))
+    with raw_file(container) as file:
+        pages = ogg_pages_of(file)
     return pages is not None and len(pages.links) > 1
 
 
 def _sought(container: Any, stream: Any, time: float) -> Iterator[Any]:
-    """The frames after a seek, which may land inside a frame of the codec: what it cannot decode at first is skipped."""
+    """The frames after a seek. It may land inside a frame of the codec: what cannot be decoded at first is left out."""
     import av
 
     container.seek(int(time / stream.time_base), stream=stream, backward=True, any_frame=False)

@@ -7,6 +7,8 @@ A cover picture is no video, whether its container flags it as one or stores it 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +21,7 @@ CONTAINERS = (
 _ATTACHED_PICTURE = 0x400
 """FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture, not a video."""
 
+_TURNING = ("mov,", "matroska")
 _STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpeg2000", "jpegls"})
 _LOOKED_AT = 256
 """Packets of sound in which a second picture must appear: about 5 s."""
@@ -45,6 +48,22 @@ def open_media(source: Path | BinaryIO) -> Any:
     return av.open(file, mode="r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace")
 
 
+@contextmanager
+def raw_file(container: Any) -> Iterator[BinaryIO]:
+    """The bytes of an open container from their start; the container may be read on afterwards."""
+    if container.file is None:
+        with Path(container.name).open("rb") as file:
+            yield file
+        return
+    held: BinaryIO = container.file.file
+    place = held.tell()
+    held.seek(0)
+    try:
+        yield held
+    finally:
+        held.seek(place)
+
+
 def codec_name(stream: Any) -> str:
     """The name of a stream's codec (`av1`), not of the decoder that reads it (`libdav1d`)."""
     return str(stream.codec_context.codec.canonical_name)
@@ -63,6 +82,28 @@ def video_streams(container: Any) -> list[Any]:
     return [stream for stream in moving if not _is_cover(stream)]
 
 
+def is_turned(container: Any, stream: Any) -> bool:
+    """Whether players turn the picture by a quarter, as of a phone that was held upright. It decodes one picture.
+
+    FFmpeg's Python binding tells a display matrix of pictures only, and only these containers can have one.
+    """
+    import av
+
+    if not container.format.name.startswith(_TURNING):
+        return False
+    stream.thread_type = "NONE"
+    try:
+        frame = next(iter(container.decode(stream)), None)
+    except (av.error.FFmpegError, ValueError):
+        return False  # the checks decode it, and say so
+    return frame is not None and turns(frame)
+
+
+def turns(picture: Any) -> bool:
+    """Whether a decoded picture is shown turned by a quarter."""
+    return bool(round(picture.rotation) % 180 == 90)
+
+
 def _is_cover(stream: Any) -> bool:
     """Whether a video track beside sound holds a single still picture.
 
@@ -77,17 +118,8 @@ def _is_cover(stream: Any) -> bool:
 
 
 def _has_second_picture(stream: Any) -> bool:
-    file = stream.container.file
-    if file is None:
-        with open_media(Path(stream.container.name)) as container:
-            return _pictures(container, stream.index) > 1
-    place = file.file.tell()
-    file.file.seek(0)
-    try:
-        with open_media(file.file) as container:
-            return _pictures(container, stream.index) > 1
-    finally:
-        file.file.seek(place)
+    with raw_file(stream.container) as file, open_media(file) as container:
+        return _pictures(container, stream.index) > 1
 
 
 def _pictures(container: Any, index: int) -> int:

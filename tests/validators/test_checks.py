@@ -16,8 +16,8 @@ import pytest
 import soundfile
 import yaml
 from support.places import DATA
+from triptych.shards.media.riff import riff_sound
 from triptych.validators.checks import COLUMNS, REVISION, measure
-from triptych.validators.checks.riff import declared_frames
 from triptych.validators.checks.schema import CHECKS_SCHEMA
 
 MEDIA = DATA / "media"
@@ -139,7 +139,8 @@ def test_a_wav_whose_header_promises_more_is_caught_though_libsndfile_hides_it(t
     path = write(tmp_path / "a.wav", sine(2.0))
     path.write_bytes(path.read_bytes()[: 44 + RATE * 2])
     assert soundfile.info(path).frames == RATE
-    assert declared_frames(path) == 2 * RATE
+    riff = riff_sound(path)
+    assert riff is not None and (riff.declared, riff.present) == (2 * RATE, RATE)
     found = check(path)
     assert (found["audio_declared_duration"], found["audio_decoded_duration"]) == (2.0, 1.0)
 
@@ -149,7 +150,8 @@ def test_a_streamed_wav_header_declares_nothing(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
     path.write_bytes(data)
-    assert declared_frames(path) is None
+    riff = riff_sound(path)
+    assert riff is not None and riff.declared is None
     assert check(path)["audio_decoded_duration"] == 1.0
 
 

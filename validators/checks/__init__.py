@@ -8,7 +8,6 @@ A new check is one function here and its columns in `COLUMNS`; increase `REVISIO
     columns.py    the columns of the `checks` table, without Arrow
     schema.py     the same columns as an Arrow schema
     audio.py      audio: one full decode, from which every value is computed
-    riff.py       the number of samples that a WAV header declares, whatever the file contains
     video.py      video: decodes and counts every frame of the video stream
     image.py      images: whether they decode, width and height
     text.py       text: lengths, speed relative to the clip, characters that no transcript should contain
@@ -29,7 +28,7 @@ __all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "measure"
 PRELOAD = ("numpy", "soundfile")
 """Modules that a measuring process imports before its first clip."""
 
-REVISION = "1"
+REVISION = "2"
 """Revision of the set of checks; rows measured under another revision are measured again."""
 
 
@@ -130,15 +129,16 @@ _FURTHER: dict[str | None, Callable[[Path], dict[str, Any]]] = {
 
 
 def _clip_seconds(span: Span, found: Mapping[str, Any]) -> float | None:
-    decoded: float | None = found["audio_decoded_duration"]
-    if decoded is None:
-        decoded = found["video_decoded_duration"]
+    audio_s: float | None
+    video_s: float | None
+    audio_s, video_s = found["audio_decoded_duration"], found["video_decoded_duration"]
     start, end = span
     if start is None and end is None:
-        return decoded
-    if end is None:
-        end = decoded
-    return None if end is None else end - (start or 0.0)
+        return video_s if audio_s is None else audio_s
+    known = [seconds for seconds in (audio_s, video_s) if seconds is not None]
+    if known:
+        end = max(known) if end is None else min(end, max(known))
+    return None if end is None else max(0.0, end - (start or 0.0))
 
 
 __all__ = ["CHECKS_SCHEMA", "COLUMNS", "INPUT_COLUMNS", "REVISION", "measure"]

@@ -3,7 +3,8 @@
 `scan` decodes a file once, in blocks of half a megabyte, and keeps per 10 ms frame its peak, energy, sum and count of
 clipped samples (about 1.6 kB a second of mono sound, whatever the sample rate). `measure` reduces the frames of a span,
 or of the whole file, to the columns of the checks table. libsndfile reads first; FFmpeg reads MPEG audio (libsndfile
-guesses its length) and everything libsndfile cannot open. Nothing is resampled and nothing is mixed down.
+guesses its length), what libsndfile would read in part (chained Ogg, WAV without a length), and everything on which
+libsndfile fails or stops early. Nothing is resampled and nothing is mixed down. Second 0 is the first sound.
 
 With x the samples of all channels of the span, full scale 1.0, N their number:
 
@@ -29,8 +30,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...shards.media.streams import open_media
-from .riff import declared_frames
+from ...shards.media.length import LONGEST_S, declared_seconds
+from ...shards.media.ogg import ogg_pages
+from ...shards.media.riff import riff_sound
+from ...shards.media.sound import OVERSHOOT_S, resampled, sound_from
+from ...shards.media.streams import audio_streams, codec_name, open_media
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +52,8 @@ LARGEST = 1e6
 SLICE_SAMPLES = 128 * 1024
 BLOCK_SAMPLES = 1024 * 1024
 
-_CODECS = {"mp3float": "mp3", "mpeg_layer_iii": "mp3", "libopus": "opus", "libvorbis": "vorbis", "pcm_s8": "pcm_8"}
+_CODECS = {"pcm_s8": "pcm_8"}
+_JITTER_S = 0.002
 _EIGHT_BIT = ("pcm_u8", "pcm_s8", "pcm_8")
 _ONE_BLOCK_A_SAMPLE = ("pcm_", "float", "double", "alaw", "ulaw")
 
@@ -61,6 +66,9 @@ class Scan:
         frame_length: Samples of one channel in a frame; the last frame may be shorter.
         peaks, energies, clipped: A frame's max|x|, sum(x^2) and number of samples at full scale, over all channels.
         sums: Sum of each channel, shape (frames, channels).
+        undeclared_s: Seconds of sound behind the end that the header declares, which no decoder reads.
+        soundfile_s: Seconds that libsndfile reads without an error, where that is only a part of the sound.
+        cut_short: The file ends inside a page.
         error: The decoder's error, None if every frame was decoded.
     """
 
@@ -75,6 +83,9 @@ class Scan:
     energies: Any = None
     clipped: Any = None
     sums: Any = None
+    undeclared_s: float | None = None
+    soundfile_s: float | None = None
+    cut_short: bool | None = None
     error: str | None = None
     parts: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
 
@@ -148,25 +159,66 @@ def _scan(path: str, size: int, modified_ns: int) -> Scan:
     try:
         if size == 0:
             found.error = "the file is empty (0 bytes)"
-        elif _is_for_ffmpeg(path) or not _read_with_soundfile(path, found):
-            _read_with_ffmpeg(path, found)
+        else:
+            found = _read(path)
     except OSError as error:
         found.error = error.strerror or str(error)
     found.close()
     return found
 
 
-def _is_for_ffmpeg(path: str) -> bool:
+def _read(path: str) -> Scan:
+    head = _head(path)
+    found = Scan()
+    if head[:4] == b"OggS":
+        return _read_ogg(path)
+    if _is_for_ffmpeg(head) or not _is_known_to_soundfile(path, found):
+        return _read_with_ffmpeg(path)
+    if found.error is None and found.soundfile_s is None:
+        return found
+    other = _read_with_ffmpeg(path, strict=True)
+    other.declared_duration, other.undeclared_s = found.declared_duration, found.undeclared_s
+    if other.error is not None or other.decoded_frames <= found.decoded_frames:
+        found.soundfile_s = None
+        return found
+    if found.error is not None:  # libsndfile says that it fails: nobody takes what it reads for the whole
+        return other if _is_whole(other) else found
+    other.soundfile_s = found.soundfile_s
+    return other
+
+
+def _is_whole(found: Scan) -> bool:
+    declared = found.declared_duration
+    return declared is None or found.decoded_frames / found.sample_rate >= declared - OVERSHOOT_S
+
+
+def _head(path: str) -> bytes:
     file = os.open(path, os.O_RDONLY)  # takes a third of the time of open()
     try:
-        head = os.read(file, 12)
+        return os.read(file, 12)
     finally:
         os.close(file)
+
+
+def _is_for_ffmpeg(head: bytes) -> bool:
     mpeg_audio = head[:3] == b"ID3" or (head[0] == 0xFF and len(head) > 1 and head[1] & 0xE0 == 0xE0)
     return mpeg_audio or head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3"
 
 
-def _read_with_soundfile(path: str, found: Scan) -> bool:
+def _read_ogg(path: str) -> Scan:
+    """libsndfile reads one link whose last page is marked as such; FFmpeg reads what is there."""
+    pages = ogg_pages(Path(path))
+    found = Scan()
+    if pages is None or not pages.is_plain or not _is_known_to_soundfile(path, found) or found.error is not None:
+        found = _read_with_ffmpeg(path)
+    if pages is not None and found.sample_rate:
+        found.declared_duration = pages.seconds
+        found.cut_short = pages.cut_short or None
+        found.soundfile_s = pages.links[0].seconds if len(pages.links) > 1 else None
+    return found
+
+
+def _is_known_to_soundfile(path: str, found: Scan) -> bool:
     """Scan with libsndfile; returns False if it does not know the format. A decoding error is the scan's error."""
     import soundfile
 
@@ -178,14 +230,21 @@ def _read_with_soundfile(path: str, found: Scan) -> bool:
         if sound.format in ("MP3", "MPEG"):
             return False
         codec = "flac" if sound.format == "FLAC" else str(sound.subtype).lower()
-        plain = str(sound.format).startswith("WAV") and codec.startswith(_ONE_BLOCK_A_SAMPLE)
-        declared = declared_frames(Path(path)) if plain else None
-        frames = int(sound.frames) if declared is None else declared
-        found.declare(codec, int(sound.samplerate), int(sound.channels), frames / sound.samplerate)
+        rate, promised = int(sound.samplerate), int(sound.frames)
+        declared = promised if promised / rate <= LONGEST_S else None
+        if str(sound.format).startswith("WAV") and codec.startswith(_ONE_BLOCK_A_SAMPLE):
+            riff = riff_sound(Path(path))
+            if riff is not None:
+                declared = riff.declared
+                found.undeclared_s = riff.behind / rate or None
+                promised = riff.present if riff.declared is None else promised
+        found.declare(codec, rate, int(sound.channels), None if declared is None else declared / rate)
         try:
             _read_blocks(sound, found)
         except soundfile.LibsndfileError as error:
             found.error = error.error_string.strip()
+    if found.decoded_frames < promised:
+        found.soundfile_s = found.decoded_frames / rate
     return True
 
 
@@ -225,37 +284,37 @@ def _scratch(which: str, size: int) -> Samples:
     return kept[:size]
 
 
-def _read_with_ffmpeg(path: str, found: Scan) -> None:
+def _read_with_ffmpeg(path: str, *, strict: bool = False) -> Scan:
+    """Scan with FFmpeg; `strict` takes a wrong checksum or a lost frame for an error, where FFmpeg would go on."""
     import av
 
+    found = Scan()
     try:
         with open_media(Path(path)) as container:
-            streams = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
+            streams = audio_streams(container)
             if not streams:
                 found.error = "no audio stream"
-                return
+                return found
             context = streams[0].codec_context
-            found.declare(context.name, context.sample_rate, context.channels, _declared_seconds(container, streams[0]))
-            _fill_blocks(_decoded(container, streams[0], found), found)
+            if strict:
+                context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
+            declared = declared_seconds(container, streams[0])
+            found.declare(codec_name(streams[0]), context.sample_rate, context.channels, declared)
+            _, frames = sound_from(container)
+            frames = _unbroken(frames) if strict else frames
+            _fill_blocks(resampled(frames, form="flt", layout=context.layout.name, rate=found.sample_rate), found)
     except (av.error.FFmpegError, ValueError, OverflowError) as error:
         found.error = getattr(error, "strerror", None) or str(error)
+    return found
 
 
-def _declared_seconds(container: Any, stream: Any) -> float | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else float(container.duration) / 1_000_000
-
-
-def _decoded(container: Any, stream: Any, found: Scan) -> Iterator[Samples]:
-    """The stream's samples as float32 arrays of shape (samples, channels)."""
-    import av
-    import numpy as np
-
-    resampler = av.AudioResampler(format="flt", layout=stream.codec_context.layout, rate=found.sample_rate)
-    for frame in container.decode(stream):
-        for packed in resampler.resample(frame):
-            yield packed.to_ndarray().astype(np.float32, copy=False).reshape(-1, found.channels)
+def _unbroken(frames: Iterator[Any]) -> Iterator[Any]:
+    end: float | None = None
+    for frame in frames:
+        if end is not None and (frame.time is None or abs(frame.time - end) > _JITTER_S):
+            raise ValueError(f"a frame is lost at {end:.3f} s")
+        yield frame
+        end = None if frame.time is None else frame.time + frame.samples / frame.sample_rate
 
 
 def _fill_blocks(pieces: Iterator[Samples], found: Scan) -> None:
@@ -287,6 +346,9 @@ def measure(found: Scan, *, start_s: float | None = None, end_s: float | None = 
         "audio_declared_duration": found.declared_duration,
         "audio_decoded_frames": found.decoded_frames,
         "audio_decoded_duration": found.decoded_frames / found.sample_rate,
+        "audio_undeclared_s": found.undeclared_s,
+        "audio_soundfile_s": found.soundfile_s,
+        "audio_cut_short": found.cut_short,
         "non_finite": found.non_finite,
     }
     frames = _span(found, start_s, end_s)
