@@ -47,12 +47,16 @@ def sound_from(container: Any, start_s: float = 0.0, *, channel: int | None = No
     if not streams:
         raise MediaError("no_audio_stream", "it has no audio stream")
     stream = streams[0]
-    channels = stream.codec_context.channels
-    if channel is not None and not 0 <= channel < channels:
-        raise MediaError("no_such_channel", f"channel {channel} of a file with {channels}, counted from 0")
+    check_channel(channel, stream.codec_context.channels)
     position, frames = _frames_from(container, stream, start_s)
     frames = _without_gaps(frames)
     return position, frames if channel is None else (_one_channel(frame, channel) for frame in frames)
+
+
+def check_channel(channel: int | None, channels: int) -> None:
+    """Raise a MediaError (`no_such_channel`) unless a file with so many channels has this one, counted from 0."""
+    if channel is not None and not 0 <= channel < channels:
+        raise MediaError("no_such_channel", f"there is no channel {channel}: the file has {channels}, counted from 0")
 
 
 def first_sound(container: Any, stream: Any) -> float | None:
@@ -131,7 +135,7 @@ def _sought(container: Any, stream: Any, time: float) -> Iterator[Any]:
 
 
 def _walked(container: Any, stream: Any, time: float) -> Iterator[Any]:
-    """The frames from the packet that lies at a time on; the packets before it are passed over undecoded."""
+    """The frames from the packet that lies at a time on; the packets before it are not decoded."""
     _rewind(container, stream)
     for packet in container.demux(stream):
         if packet.pts is not None and float((packet.pts + (packet.duration or 0)) * packet.time_base) < time:

@@ -123,6 +123,16 @@ def test_a_span_has_levels_of_its_own(tmp_path: Path) -> None:
     assert check(path, start_s=7.0, end_s=8.0)["peak_dbfs"] is None
 
 
+def test_a_channel_has_levels_of_its_own(tmp_path: Path) -> None:
+    stereo = np.stack([sine(1.0, peak=0.5), sine(1.0, peak=0.1)], axis=1)
+    path = write(tmp_path / "a.wav", stereo)
+    for channel, peak in ((0, 0.5), (1, 0.1), (None, 0.5)):
+        found = check(path, channel=channel)
+        assert found["peak_dbfs"] == pytest.approx(20 * math.log10(peak), abs=0.01)
+        assert (found["audio_channels"], found["audio_error"]) == (2, None)
+    assert "no channel 2" in check(path, channel=2)["audio_error"]
+
+
 # --- damaged files -------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@
 * `video_declared_duration`: the stream's, in seconds; null if only the length of the whole file is declared, which is
   `container_declared_duration` and that of its longest stream. `video_fps`: the stream's average rate.
 * `video_width`, `video_height`: as the picture is shown, so after a turn by a quarter.
-* `video_has_audio`: whether the file has an audio stream; `audio.scan` measures whether that decodes.
+* `video_has_audio`: whether the file has an audio stream; `decode.scan` measures whether that decodes.
 """
 
 from __future__ import annotations
