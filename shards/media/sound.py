@@ -23,7 +23,7 @@ OVERSHOOT_S = 0.05
 
 _PREROLL_S = 1.0
 """Seconds decoded before a span: Opus needs 0.08, MP3 up to 0.25, AAC one packet."""
-_WALKED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "mpegvideo", "ape", "wv", "tta", "avi", "rm"})
+WALKED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "mpegvideo", "ape", "wv", "tta", "avi", "rm"})
 """Formats in which a seek lands near a time, not at it: packets are counted from the start, without decoding them."""
 _GAP_S = 0.05
 _LONGEST_GAP_S = 60.0
@@ -60,7 +60,7 @@ def check_channel(channel: int | None, channels: int) -> None:
 
 
 def first_sound(container: Any, stream: Any) -> float | None:
-    """The container's time of the first sound, in seconds; None if it has no times. It decodes one frame."""
+    """The time of the first sound on the container's clock, in seconds; None if it has none. It decodes one frame."""
     for frame in container.decode(stream):
         return None if frame.time is None else float(frame.time)
     return None
@@ -92,14 +92,14 @@ def _arrays(resampler: Any, frame: Any) -> Iterator[Any]:
 
 def _frames_from(container: Any, stream: Any, start_s: float) -> tuple[float, Iterator[Any]]:
     frames = container.decode(stream)
-    if start_s <= _PREROLL_S or _is_chained(container):
+    if start_s <= _PREROLL_S or is_chained(container):
         return 0.0, frames
     first = next(frames, None)
     if first is None or first.time is None:
         return 0.0, _joined(first, frames)
     origin = float(first.time)
     wanted = origin + start_s - _PREROLL_S
-    for arrive in (_walked,) if container.format.name in _WALKED else (_sought, _walked):
+    for arrive in (_walked,) if container.format.name in WALKED else (_sought, _walked):
         found = arrive(container, stream, wanted)
         frame = next(found, None)
         if frame is not None and frame.time is not None and frame.time - origin <= start_s:
@@ -108,7 +108,7 @@ def _frames_from(container: Any, stream: Any, start_s: float) -> tuple[float, It
     return 0.0, container.decode(stream)
 
 
-def _is_chained(container: Any) -> bool:
+def is_chained(container: Any) -> bool:
     """Whether its times begin anew in the middle, as in Ogg files that were joined."""
     if container.format.name != "ogg":
         return False
