@@ -23,6 +23,8 @@ _ATTACHED_PICTURE = 0x400
 
 _TURNING = ("mov,", "matroska")
 _STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpeg2000", "jpegls"})
+_MISCOUNTED = 2
+"""AVI counts one picture as two; 0 is not counted."""
 _LOOKED_AT = 256
 """Packets of sound in which a second picture must appear: about 5 s."""
 
@@ -112,9 +114,9 @@ def _is_cover(stream: Any) -> bool:
     """
     if codec_name(stream) not in _STILL_CODECS:
         return False
-    if stream.frames:
-        return bool(stream.frames == 1)
-    return not _has_second_picture(stream)
+    if stream.frames == 1:
+        return True
+    return stream.frames <= _MISCOUNTED and not _has_second_picture(stream)
 
 
 def _has_second_picture(stream: Any) -> bool:
