@@ -33,8 +33,7 @@ def make_row(
         raise DamagedError(f"{candidate.where}: the reader set fields unknown to the sample schema: {sorted(unknown)}.")
     row: dict[str, Any] = {**defaults, **candidate.fields}
     row.update(_media_columns(media))
-    row["modality"] = row.get("modality") or _modality(row)
-    row["panel"] = row.get("panel") or PANEL_OF_MODALITY.get(row["modality"])
+    row["modality"], row["panel"] = _modality_and_panel(row, candidate, defaults)
     extra = {**(defaults.get("extra") or {}), **(candidate.fields.get("extra") or {})}
     row["extra"] = sorted((key, value) for key, value in extra.items() if value is not None) or None
     row.update(
@@ -64,9 +63,28 @@ def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:
     return columns
 
 
-def _modality(row: Mapping[str, Any]) -> str:
-    if row.get("video"):
-        return "mixed" if row.get("audio") else "video"
+def _modality_and_panel(
+    row: Mapping[str, Any], candidate: Candidate, defaults: Mapping[str, Any]
+) -> tuple[str, str | None]:
+    """What the row or its dataset states, unless its media is sound alone; else what its media is."""
+    stated, panel = row.get("modality"), row.get("panel")
+    is_default = "modality" not in candidate.fields and stated == defaults.get("modality")
+    if stated == "mixed" and is_default and _is_sound_alone(row):
+        return "audio", PANEL_OF_MODALITY["audio"]
+    modality = stated or _modality(row, candidate)
+    return modality, panel or PANEL_OF_MODALITY.get(modality)
+
+
+def _is_sound_alone(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("audio")) and not row.get("video") and not row.get("image")
+
+
+def _modality(row: Mapping[str, Any], candidate: Candidate) -> str:
+    video = row.get("video")
+    if video:
+        # Where a column says `video` the picture was asked for; a file of any kind is all that it contains.
+        whole = any(kind not in MEDIA_KINDS for kind, _ in candidate.media)
+        return "mixed" if row.get("audio") or (whole and video.get("has_audio")) else "video"
     return "audio" if row.get("audio") else "text"
 
 

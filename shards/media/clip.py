@@ -9,23 +9,26 @@ Every clip is reopened and measured before it is returned.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, shift, video_streams
-from .probe import AV_OPTIONS, MediaError
+from .length import container_seconds, declared_seconds
+from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, shift
+from .sound import WALKED, first_sound, is_chained, resampled, sound_from
+from .streams import MediaError, audio_streams, codec_name, open_media, video_streams
 
 END_SLACK = 0.5
-"""Seconds by which the span may extend beyond the end of the source."""
-TOLERANCE = 0.25
-"""Seconds by which the length of a finished clip may differ from the span."""
+"""Seconds by which the span may extend beyond the end of the source: sites re-encode videos, and their ends differ."""
+TOLERANCE = {"audio": 0.1, "video": 0.25}
+"""Seconds by which the length of a finished clip may differ from the span, by its kind."""
 
 _INDEPENDENT_PACKETS = frozenset({"aac", "opus"})
 _SOUND_FORMATS = {"aac": "mp4", "opus": "ogg", "flac": "flac", "mp3": "mp3", "vorbis": "ogg"}
-_IN_MP4 = frozenset({"h264", "hevc", "mpeg4", "av1", "libdav1d", "vp9", "aac", "mp3", "opus", "ac3", "flac"})
+_IN_MP4 = frozenset({"h264", "hevc", "mpeg4", "av1", "vp9", "aac", "mp3", "opus", "ac3", "flac"})
 _ENCODERS = (
     ("libx264", {"preset": "veryfast", "crf": "18", "threads": "1"}),
     ("libopenh264", {"threads": "1"}),
@@ -56,7 +59,7 @@ def cut_clip(
     Args:
         target: Has no extension; the store names files by their content.
         kind: `audio` takes the audio alone, also from a video.
-        start_s, end_s: Seconds; None for the start or the end of the file.
+        start_s, end_s: Seconds from the first sound, for a video from its start; None for the start or the end.
         sound_required: A video must have an audio stream.
 
     Raises:
@@ -66,25 +69,26 @@ def cut_clip(
     import av
 
     try:
-        with av.open(str(source), options=AV_OPTIONS, metadata_errors="replace") as container:
+        with open_media(source) as container:
             _check_streams(container, kind, sound_required=sound_required)
             if start_s is None and end_s is None and (kind == "video" or not video_streams(container)):
-                return Clip(source, "whole", _length(container))
-            span = _span_in(container, start_s, end_s)
+                return Clip(source, "whole", _length(container, kind))
+            span = _span_in(container, kind, start_s, end_s)
     except (av.error.FFmpegError, ValueError) as error:
         raise MediaError("not_media", f"FFmpeg cannot read it ({_message(error)})") from error
     methods = (_copy_sound, _encode_sound) if kind == "audio" else (_copy_video, _encode_video)
-    why = ""
+    failure = MediaError("cut_failed", "")
     for method, how in zip(methods, ("copy", "encoded"), strict=True):
         try:
             if method(source, target, span):
                 return Clip(target, how, _verify(target, kind, span, has_sound=sound_required))
         except (av.error.FFmpegError, ValueError) as error:
-            why = f" ({_message(error)})"
+            failure = MediaError("cut_failed", _message(error))
         except MediaError as error:
-            why = f" ({error.detail})"
+            failure = error
         target.unlink(missing_ok=True)
-    raise MediaError("cut_failed", f"{span.length:.3f} s at {start_s or 0:.3f} s could not be cut{why}")
+    detail = f"{start_s or 0:g} to {end_s} s could not be cut ({failure.detail})"
+    raise MediaError(failure.reason, detail)
 
 
 def join_tracks(picture: Path, sound: Path, target: Path) -> None:
@@ -96,8 +100,8 @@ def join_tracks(picture: Path, sound: Path, target: Path) -> None:
     import av
 
     try:
-        with av.open(str(picture), options=AV_OPTIONS) as video, av.open(str(sound), options=AV_OPTIONS) as audio:
-            codecs = {video.streams.video[0].codec_context.name, audio.streams.audio[0].codec_context.name}
+        with open_media(picture) as video, open_media(sound) as audio:
+            codecs = {codec_name(video.streams.video[0]), codec_name(audio.streams.audio[0])}
             with av.open(str(target), "w", format="mp4" if codecs <= _IN_MP4 else "matroska") as out:
                 mux_by_time(out, _packets(out, video.streams.video[0]), _packets(out, audio.streams.audio[0]))
     except (av.error.FFmpegError, ValueError, IndexError) as error:
@@ -111,30 +115,44 @@ def _check_streams(container: Any, kind: str, *, sound_required: bool) -> None:
         raise MediaError("no_video", "it has no video stream")
 
 
-def _length(container: Any) -> float | None:
-    return float(container.duration) / 1_000_000 if container.duration is not None else None
+def _length(container: Any, kind: str) -> float | None:
+    """The declared length of what a clip is taken from; None if unknown."""
+    if kind == "audio":
+        return declared_seconds(container, container.streams.audio[0])
+    seconds = container_seconds(container)
+    if seconds is not None and container.format.name.startswith("matroska"):  # where it is the time of the end
+        seconds -= _origin(container)
+    return seconds
 
 
-def _span_in(container: Any, start_s: float | None, end_s: float | None) -> Span:
+def _origin(container: Any) -> float:
+    return max(0.0, (container.start_time or 0) / 1_000_000)
+
+
+def _span_in(container: Any, kind: str, start_s: float | None, end_s: float | None) -> Span:
     start = start_s or 0.0
     if start < 0 or (end_s is not None and end_s <= start):
         raise MediaError("bad_span", f"{start} to {end_s} s is not a valid span")
-    length = _length(container)
-    origin = max(0.0, (container.start_time or 0) / 1_000_000)
+    length = _length(container, kind)
     if length is not None and (start >= length or (end_s is not None and end_s > length + END_SLACK)):
         raise MediaError("too_short", f"{start:g} to {end_s} s of {length:.3f} s")
-    if end_s is None and length is None:
-        raise MediaError("bad_span", "the file declares no duration: give the end of the span")
-    end = min(end_s, length) if end_s is not None and length is not None else end_s if end_s is not None else length
-    return Span(origin + start, origin + (end or 0.0))
+    ends = [each for each in (end_s, length) if each is not None]
+    origin = _origin(container)
+    sounds = audio_streams(container)
+    begins = first_sound(container, sounds[0]) if sounds else None
+    begins = origin if begins is None else begins
+    if kind == "audio":
+        origin = begins
+    return Span(origin + start, origin + min(ends, default=math.inf), begins)
 
 
 def _copied_sound(container: Any, span: Span) -> list[Any] | None:
     """Return the packets of the span if they can be decoded alone and fit it; a span's packets fit in memory."""
     stream = container.streams.audio[0]
-    if stream.codec_context.name not in _INDEPENDENT_PACKETS:
+    if codec_name(stream) not in _INDEPENDENT_PACKETS or is_chained(container):
         return None
-    seek(container, stream, span.start - 1.0)
+    if container.format.name not in WALKED:
+        seek(container, stream, span.start - 1.0)
     packets = list(inside(container.demux(stream), span))
     return packets if fits(packets, span) else None
 
@@ -142,12 +160,12 @@ def _copied_sound(container: Any, span: Span) -> list[Any] | None:
 def _copy_sound(source: Path, target: Path, span: Span) -> bool:
     import av
 
-    with av.open(str(source), options=AV_OPTIONS) as container:
+    with open_media(source) as container:
         packets = _copied_sound(container, span)
         if packets is None:
             return False
         stream = container.streams.audio[0]
-        form = _SOUND_FORMATS.get(stream.codec_context.name, "wav")
+        form = _SOUND_FORMATS.get(codec_name(stream), "wav")
         with av.open(str(target), "w", format=form) as out:
             copy = out.add_stream_from_template(stream)
             origin = packets[0].pts
@@ -159,55 +177,50 @@ def _copy_sound(source: Path, target: Path, span: Span) -> bool:
 
 
 def _encode_sound(source: Path, target: Path, span: Span) -> bool:
-    import av
     import soundfile
 
-    with av.open(str(source), options=AV_OPTIONS) as container:
+    with open_media(source) as container:
         stream = container.streams.audio[0]
         rate, channels = stream.codec_context.sample_rate, stream.codec_context.channels
         has_32_bits = stream.codec_context.format is not None and stream.codec_context.format.name in ("s32", "s32p")
-        seek(container, stream, span.start - 1.0)
         written = 0
         with soundfile.SoundFile(
             str(target), "w", rate, channels, format="FLAC", subtype="PCM_24" if has_32_bits else "PCM_16"
         ) as out:
-            for block in _samples(container.decode(stream), span, rate, "s32" if has_32_bits else "s16", channels):
+            for block in _samples(container, span, "s32" if has_32_bits else "s16"):
                 out.write(block)
                 written += len(block)
     return written > 0
 
 
-def _samples(frames: Iterator[Any], span: Span, rate: int, form: str, channels: int) -> Iterator[Any]:
-    """Yield interleaved samples of the span, exact to the sample, at the source's own rate."""
-    import av
-
-    resampler = av.AudioResampler(format=form)
-    first, last = round(span.start * rate), round(span.end * rate)
-    position: int | None = None
-    for frame in frames:
-        if position is None:
-            position = round(float(frame.time or 0.0) * rate)
-        for block in resampler.resample(frame):
-            samples = block.to_ndarray().reshape(-1, channels)
-            kept = samples[max(0, first - position) : max(0, last - position)]
-            position += len(samples)
-            if len(kept):
-                yield kept
-        if position >= last:
+def _samples(container: Any, span: Span, form: str) -> Iterator[Any]:
+    """Yield the samples of the span as arrays (samples, channels), exact to the sample, at the source's own rate."""
+    context = container.streams.audio[0].codec_context
+    rate, layout = context.sample_rate, context.layout.name
+    begins, frames = sound_from(container, max(0.0, span.start - span.first_sound))
+    first = round((span.start - span.first_sound) * rate)
+    last = None if math.isinf(span.end) else round((span.end - span.first_sound) * rate)
+    position = round(begins * rate)
+    for samples in resampled(frames, form=form, layout=layout, rate=rate):
+        kept = samples[max(0, first - position) : None if last is None else max(0, last - position)]
+        position += len(samples)
+        if len(kept):
+            yield kept
+        if last is not None and position >= last:
             return
 
 
 def _copy_video(source: Path, target: Path, span: Span) -> bool:
     import av
 
-    with av.open(str(source), options=AV_OPTIONS) as container, av.open(str(source), options=AV_OPTIONS) as audio:
+    with open_media(source) as container, open_media(source) as audio:
         stream = video_streams(container)[0]
         frame = float(1 / stream.average_rate) if stream.average_rate else 0.04
         first = keyframe(container, stream, span.start, frame)
         if first is None:
             return False
         base = Fraction(first.pts) * first.time_base
-        codecs = {stream.codec_context.name, *(sound.codec_context.name for sound in audio.streams.audio[:1])}
+        codecs = {codec_name(each) for each in (stream, *audio.streams.audio[:1])}
         audio_packets = _sound_packets(audio, span) if audio.streams.audio else iter(())
         with av.open(str(target), "w", format="mp4" if codecs <= _IN_MP4 else "matroska") as out:
             video_packets = picture_packets(container, stream, first, span.end - frame / 2)
@@ -231,13 +244,13 @@ def _packets(out: Any, stream: Any) -> Iterator[Any]:
 def _encode_video(source: Path, target: Path, span: Span) -> bool:
     import av
 
-    with av.open(str(source), options=AV_OPTIONS) as container, av.open(str(source), options=AV_OPTIONS) as audio:
+    with open_media(source) as container, open_media(source) as audio:
         stream = video_streams(container)[0]
         with av.open(str(target), "w", format="mp4") as out:
-            tracks = [_encode_frames(out, container, stream, span)]
+            tracks = [_encode_frames(out, container, stream, span, rotation=_rotation(source))]
             if audio.streams.audio:
                 sound = audio.streams.audio[0]
-                packets = _copied_sound(audio, span) if sound.codec_context.name == "aac" else None
+                packets = _copied_sound(audio, span) if codec_name(sound) == "aac" else None
                 if packets is not None:
                     tracks.append(retimed(out, sound, iter(packets), Fraction(span.start)))
                 else:
@@ -246,7 +259,14 @@ def _encode_video(source: Path, target: Path, span: Span) -> bool:
     return True
 
 
-def _encode_frames(out: Any, container: Any, stream: Any, span: Span) -> Iterator[Any]:
+def _rotation(source: Path) -> float:
+    """Degrees by which players turn the picture, which its frames tell and a re-encoded stream must tell anew."""
+    with open_media(source) as container:
+        frame = next(iter(container.decode(video_streams(container)[0])), None)
+    return 0.0 if frame is None else float(frame.rotation)
+
+
+def _encode_frames(out: Any, container: Any, stream: Any, span: Span, *, rotation: float) -> Iterator[Any]:
     """Encode the frames of the span; each keeps its own time, so a variable frame rate is preserved."""
     import av
 
@@ -258,6 +278,8 @@ def _encode_frames(out: Any, container: Any, stream: Any, span: Span) -> Iterato
     made.width, made.height = stream.codec_context.width // 2 * 2, stream.codec_context.height // 2 * 2
     made.pix_fmt = "yuv420p"
     made.codec_context.time_base = stream.time_base
+    if rotation:
+        made.set_display_rotation(rotation)
     half = float(1 / rate) / 2
 
     def encoded() -> Iterator[Any]:
@@ -286,11 +308,9 @@ def _encode_audio(out: Any, source: Path, stream: Any, span: Span) -> Iterator[A
     made = out.add_stream("aac", rate=rate, layout=layout, options={"b": str(96_000 * channels), "threads": "1"})
 
     def encoded_audio() -> Iterator[Any]:
-        position = 0
-        with av.open(str(source), options=AV_OPTIONS) as container:
-            audio = container.streams.audio[0]
-            seek(container, audio, span.start - 1.0)
-            for block in _samples(container.decode(audio), span, rate, "s16", channels):
+        position = max(0, round((span.first_sound - span.start) * rate))  # the sound may begin after the picture
+        with open_media(source) as container:
+            for block in _samples(container, span, "s16"):
                 frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout=layout)
                 frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
                 position += len(block)
@@ -306,13 +326,13 @@ def _verify(target: Path, kind: str, span: Span, *, has_sound: bool) -> float:
     Raises:
         MediaError: It is not as requested.
     """
-    import av
 
-    with av.open(str(target), options=AV_OPTIONS) as container:
+    with open_media(target) as container:
         _check_streams(container, kind, sound_required=has_sound)
-        length = _length(container)
-    if length is None or abs(length - span.length) > TOLERANCE:
-        raise MediaError("cut_failed", f"the clip is {length} s long instead of {span.length:.3f} s")
+        length = _length(container, kind)
+    if length is None or (math.isfinite(span.end) and abs(length - span.length) > TOLERANCE[kind]):
+        reason = "cut_failed" if length is None or length > span.length else "too_short"
+        raise MediaError(reason, f"the clip is {length} s long instead of {span.length:.3f} s")
     return length
 
 

@@ -1,7 +1,7 @@
 """Media that a view needs but the corpus has no file for: a span of a clip, the audio of a video.
 
 A cut is 16 kHz mono FLAC, stored by content like all media. `media/cuts/<key>` is a symbolic link from (source, span,
-format) to the stored file, so that each cut is made only once; if the link dangles, it is made again.
+channel, format) to the stored file, so that each cut is made only once; if the link dangles, it is made again.
 """
 
 from __future__ import annotations
@@ -13,31 +13,40 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .media import MediaStore
-from .probe import AV_OPTIONS, MediaError
+from .sound import OVERSHOOT_S, resampled, sound_from
+from .streams import MediaError, open_media
 
 if TYPE_CHECKING:
     import numpy as np
 
 CUT_RATE = 16_000
-_FORM = "flac-16k-mono-1"
-_BLOCK = 16_000 * 10
+_FORM = "flac-16k-mono-2"
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One requested cut: `source` is the SHA-256 of the media; `start_s`, `end_s`: seconds, None for start, end."""
+    """One requested cut.
+
+    Attributes:
+        source: SHA-256 of the media.
+        start_s, end_s: Seconds from the first sound; None for the start, the end.
+        channel: The one channel to take, counted from 0; None mixes all channels down.
+    """
 
     source: str
     path: Path
     start_s: float | None
     end_s: float | None
+    channel: int | None = None
 
     @property
     def key(self) -> str:
         text = f"{self.source}|{self.start_s!r}|{self.end_s!r}|{_FORM}"
+        if self.channel is not None:
+            text += f"|channel {self.channel}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -45,7 +54,7 @@ def cut_audio(media: MediaStore, cut: Cut) -> str:
     """Return the store-relative path of the cut as 16 kHz mono FLAC; make it if it does not exist.
 
     Raises:
-        MediaError: `bad_span`, `undecodable`, `span_outside_media` or `no_audio_stream`.
+        MediaError: `bad_span`, `undecodable`, `span_outside_media`, `no_audio_stream` or `no_such_channel`.
     """
     link = media.root / "media" / "cuts" / cut.key[:2] / cut.key
     if link.exists():
@@ -81,45 +90,29 @@ def _decode(cut: Cut) -> np.ndarray:
     start, end = cut.start_s or 0.0, cut.end_s
     if start < 0 or (end is not None and end <= start):
         raise MediaError("bad_span", f"{start} to {end} s is not a valid span")
-    blocks = list(_blocks(cut.path, start, end))
-    if not blocks or not sum(len(block) for block in blocks):
+    blocks = list(_blocks(cut, start, end))
+    seconds = sum(map(len, blocks)) / CUT_RATE
+    if not seconds:
         raise MediaError("span_outside_media", f"{start} s is beyond the end of {cut.path.name}")
+    if end is not None and seconds < end - start - OVERSHOOT_S:
+        detail = f"{cut.path.name} ends at {start + seconds:.3f} s, before the end of the span {start:g} to {end:g} s"
+        raise MediaError("span_outside_media", detail)
     return np.concatenate(blocks)
 
 
-def _blocks(path: Path, start: float, end: float | None) -> Iterator[np.ndarray]:
+def _blocks(cut: Cut, start: float, end: float | None) -> Iterator[np.ndarray]:
     """Yield decoded int16 blocks of the span, resampled by FFmpeg if rate or channels differ."""
     import av
 
+    first, last = round(start * CUT_RATE), None if end is None else round(end * CUT_RATE)
     try:
-        with av.open(str(path), options=AV_OPTIONS) as container:
-            if not container.streams.audio:
-                raise MediaError("no_audio_stream", f"{path.name} has no audio stream")
-            stream = container.streams.audio[0]
-            if start > 1.0:
-                container.seek(int((start - 1.0) * av.time_base), backward=True)
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=CUT_RATE)
-            yield from _span(container.decode(stream), resampler, start, end)
-    except av.error.FFmpegError as error:
-        raise MediaError("undecodable", f"{path.name}: {error.strerror or error}") from error
-
-
-def _span(frames: Any, resampler: Any, start: float, end: float | None) -> Iterator[np.ndarray]:
-    """Yield the samples between `start` and `end` (seconds), counted at 16 kHz from the time of the first frame."""
-    first = round(start * CUT_RATE)
-    last = None if end is None else round(end * CUT_RATE)
-    position: int | None = None
-    for frame in frames:
-        if position is None:
-            position = round(float(frame.time or 0.0) * CUT_RATE)
-        for block in resampler.resample(frame):
-            samples = block.to_ndarray().reshape(-1)
-            yield samples[max(0, first - position) : None if last is None else max(0, last - position)]
-            position += len(samples)
-        if last is not None and position >= last:
-            return
-    for block in resampler.resample(None):
-        samples = block.to_ndarray().reshape(-1)
-        offset = position or 0
-        yield samples[max(0, first - offset) : None if last is None else max(0, last - offset)]
-        position = offset + len(samples)
+        with open_media(cut.path) as container:
+            begins, frames = sound_from(container, start, channel=cut.channel)
+            position = round(begins * CUT_RATE)
+            for samples in resampled(frames, form="s16", layout="mono", rate=CUT_RATE):
+                yield samples[max(0, first - position) : None if last is None else max(0, last - position), 0]
+                position += len(samples)
+                if last is not None and position >= last:
+                    return
+    except (av.error.FFmpegError, ValueError) as error:
+        raise MediaError("undecodable", f"{cut.path.name}: {getattr(error, 'strerror', None) or error}") from error

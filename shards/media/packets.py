@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isinf
 from typing import Any
 
 SOUND_SLACK = 0.020
@@ -12,25 +13,21 @@ SOUND_SLACK = 0.020
 REORDERED = 0.2
 """Seconds by which copied video may extend beyond the span, for frames that earlier ones refer to."""
 
-_ATTACHED_PICTURE = 0x400
-"""FFmpeg's flag of a cover image."""
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span in seconds on the file's own timeline, which need not start at 0."""
+    """A span in seconds on the file's own clock, which need not start at 0; `end` is infinite for the end of the file.
+
+    `first_sound` is the clock's time of the first sound.
+    """
 
     start: float
     end: float
+    first_sound: float = 0.0
 
     @property
     def length(self) -> float:
         return self.end - self.start
-
-
-def video_streams(container: Any) -> list[Any]:
-    """Return the video streams that are not cover images."""
-    return [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
 
 
 def seek(container: Any, stream: Any, seconds: float) -> None:
@@ -62,11 +59,11 @@ def inside(packets: Iterator[Any], span: Span) -> Iterator[Any]:
 
 
 def fits(packets: list[Any], span: Span) -> bool:
-    """Whether audio packets begin and end within `SOUND_SLACK` of the span."""
+    """Whether audio packets begin and end within `SOUND_SLACK` of the span; the last ones fit an open end."""
     if not packets:
         return False
     begins, ends = time(packets[0]), time(packets[-1]) + duration(packets[-1])
-    return abs(begins - span.start) <= SOUND_SLACK and abs(ends - span.end) <= SOUND_SLACK
+    return abs(begins - span.start) <= SOUND_SLACK and (isinf(span.end) or abs(ends - span.end) <= SOUND_SLACK)
 
 
 def keyframe(container: Any, stream: Any, start: float, frame: float) -> Any:

@@ -1,7 +1,7 @@
 """Read the header of a media file: with soundfile first, then with PyAV.
 
-Nothing is decoded here; the checks of `validators` do that. FFmpeg is restricted to plain containers, so that a
-disguised playlist cannot make it open other files or hosts.
+Nothing is decoded here; the checks of `validators` do that. A length that the header does not say, or that FFmpeg could
+only estimate, is None.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CONTAINERS = (
-    "3g2,3gp,aac,ac3,aiff,amr,ape,asf,au,avi,bmp_pipe,caf,eac3,flac,flv,gif,jpeg_pipe,m4a,matroska,mj2,mov,mp3,mp4,"
-    "mpeg,mpegts,mpegvideo,ogg,png_pipe,rm,tiff_pipe,tta,w64,wav,webm,webp_pipe,wv"
-)
-"""FFmpeg demuxers that read one file and nothing else."""
-
-AV_OPTIONS = {"format_whitelist": CONTAINERS}
+from .length import LONGEST_S, declared_seconds
+from .ogg import ogg_pages
+from .riff import riff_sound
+from .streams import MediaError, audio_streams, codec_name, is_turned, open_media, video_streams
 
 _EXTENSION_OF_SOUNDFILE = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
 _EXTENSION_OF_CONTAINER = {
@@ -30,17 +27,7 @@ _EXTENSION_OF_CONTAINER = {
     "aac": "aac",
     "asf": "asf",
 }
-_CODEC_NAMES = {"mp3float": "mp3", "mpeg_layer_iii": "mp3", "libopus": "opus", "libvorbis": "vorbis"}
 _PCM_NAMES = {"pcm_s16le": "pcm_16", "pcm_s16be": "pcm_16", "pcm_u8": "pcm_u8", "pcm_s24le": "pcm_24"}
-
-
-class MediaError(Exception):
-    """A file that cannot be used as media; `reason` is the code for the event log."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclass(slots=True)
@@ -93,19 +80,35 @@ def _probe_sound(source: bytes | Path) -> Probe | None:
 
     try:
         with soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as sound:
-            frames, rate, channels = int(sound.frames), int(sound.samplerate), int(sound.channels)
+            declared, rate, channels = int(sound.frames), int(sound.samplerate), int(sound.channels)
             container, subtype = str(sound.format), str(sound.subtype)
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         return None
     if container in ("MP3", "MPEG"):
         return None
-    if frames <= 0:
+    frames = _frames(source, container, declared, rate)
+    if frames is not None and frames <= 0:
         raise MediaError("empty_media", f"the {container} header declares no samples")
     extension = _EXTENSION_OF_SOUNDFILE.get(container, container.lower())
     if subtype == "OPUS":
         extension = "opus"
     codec = "flac" if container == "FLAC" else subtype.lower()
-    return _sound(extension, _CODEC_NAMES.get(codec, codec), rate, channels, frames, frames / rate)
+    return _sound(extension, codec, rate, channels, frames, None if frames is None else frames / rate)
+
+
+def _frames(source: bytes | Path, container: str, declared: int, rate: int) -> int | None:
+    """The number of samples that the header declares; None if it says that it does not know, or nothing that can be.
+
+    libsndfile has 2^63 - 1 for an unknown length, and 0 for a WAV file whose recorder died.
+    """
+    if container == "OGG":
+        pages = ogg_pages(source)
+        seconds = None if pages is None else pages.seconds
+        return None if seconds is None else round(seconds * rate)
+    if container in ("WAV", "WAVEX") and declared == 0:
+        riff = riff_sound(source)
+        return None if riff is not None and riff.declared is None and riff.present else 0
+    return None if declared / rate > LONGEST_S else declared
 
 
 def _sound(extension: str, codec: str, rate: int, channels: int, frames: int | None, duration: float | None) -> Probe:
@@ -123,8 +126,8 @@ def _probe_container(source: bytes | Path, *, kind: str | None) -> Probe:
     import av
 
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
-        with av.open(file, mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
+        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        with open_media(file) as container:
             return _describe(container)
     except (av.error.FFmpegError, ValueError, OverflowError) as error:
         why = getattr(error, "strerror", None) or str(error)
@@ -133,8 +136,8 @@ def _probe_container(source: bytes | Path, *, kind: str | None) -> Probe:
 
 def _describe(container: Any) -> Probe:
     name = container.format.name
-    moving = [stream for stream in container.streams.video if not stream.disposition & 0x400]  # not a cover picture
-    sounds = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
+    moving = video_streams(container)
+    sounds = audio_streams(container)
     if moving and (name.endswith("_pipe") or name == "gif"):
         size = {"width": moving[0].codec_context.width, "height": moving[0].codec_context.height}
         extension = {"jpeg_pipe": "jpg"}.get(name, name.removesuffix("_pipe"))
@@ -146,43 +149,37 @@ def _describe(container: Any) -> Probe:
     raise MediaError("not_media", f"a {name} file without an audio or video stream")
 
 
-def _seconds(container: Any, stream: Any) -> float | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    if container.duration is not None:
-        return float(container.duration) / 1_000_000
-    return None
-
-
 def _describe_video(container: Any, stream: Any, *, has_audio: bool) -> Probe:
-    name = container.format.name
+    name, codec = container.format.name, codec_name(stream)
     extension = _EXTENSION_OF_CONTAINER.get(name, name.split(",")[0])
-    if name == "matroska,webm" and stream.codec_context.name in ("vp8", "vp9", "av1", "libdav1d"):
+    if name == "matroska,webm" and codec in ("vp8", "vp9", "av1"):
         extension = "webm"
     fps = stream.average_rate
+    width, height = stream.codec_context.width, stream.codec_context.height
     fields = {
-        "codec": stream.codec_context.name,
-        "width": stream.codec_context.width,
-        "height": stream.codec_context.height,
+        "codec": codec,
+        "width": width,
+        "height": height,
         "fps": float(fps) if fps else None,
         "frames": stream.frames or None,
-        "duration": _seconds(container, stream),
+        "duration": declared_seconds(container, stream),
         "has_audio": has_audio,
     }
+    if is_turned(container, stream):
+        fields |= {"width": height, "height": width}
     return Probe("video", extension, fields)
 
 
 def _describe_audio(container: Any, stream: Any) -> Probe:
     name = container.format.name
-    codec = stream.codec_context.name
     extension = "m4a" if name.startswith("mov,") else _EXTENSION_OF_CONTAINER.get(name, name.split(",")[0])
-    duration = _seconds(container, stream)
+    duration = declared_seconds(container, stream)
     rate = stream.codec_context.sample_rate
     if duration is not None and duration <= 0:
         raise MediaError("empty_media", f"the {name} header declares no samples")
     frames = round(duration * rate) if duration is not None else None
-    codec = _PCM_NAMES.get(codec, _CODEC_NAMES.get(codec, codec))
-    return _sound(extension, codec, rate, stream.codec_context.channels, frames, duration)
+    codec = codec_name(stream)
+    return _sound(extension, _PCM_NAMES.get(codec, codec), rate, stream.codec_context.channels, frames, duration)
 
 
 def _expect(found: Probe, kind: str | None) -> Probe:
@@ -191,3 +188,6 @@ def _expect(found: Probe, kind: str | None) -> Probe:
     reason = {"audio": "no_audio_stream", "video": "no_video_stream", "image": "not_an_image"}[kind]
     hint = f"; map its column to {found.kind!r}" if found.kind == "video" else ""
     raise MediaError(reason, f"expected {kind}, but the file is {found.kind}{hint}")
+
+
+__all__ = ["MediaError", "Probe", "probe"]

@@ -11,9 +11,11 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from support import recordings
 from triptych.catalog.sources.synthetic.video import Sound, draw_scene, encode_scene
 from triptych.shards.media.clip import cut_clip, join_tracks
 from triptych.shards.media.media import MediaError
+from triptych.shards.media.probe import probe
 
 RATE = 16_000
 FPS = 20
@@ -52,11 +54,22 @@ def coded(path: Path, codec: str, form: str, seconds: float, rate: int = 48_000)
     return path
 
 
-def grey_video(path: Path, *, seconds: int, keyframe_every: int, sound: bool = True) -> Path:
-    """A picture that is brighter with every second, and the rising tone beside it."""
-    with av.open(str(path), "w", format="mp4") as out:
+def grey_video(
+    path: Path,
+    *,
+    seconds: int,
+    keyframe_every: int,
+    sound: bool = True,
+    form: str = "mp4",
+    sound_at: int = 0,
+    rotation: int = 0,
+) -> Path:
+    """A picture that is brighter with every second, and the rising tone beside it, which begins at `sound_at`."""
+    with av.open(str(path), "w", format=form) as out:
         video = out.add_stream("libx264", rate=FPS, options={"g": str(keyframe_every), "sc_threshold": "0"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        if rotation:
+            video.set_display_rotation(rotation)
         audio = out.add_stream("aac", rate=RATE, layout="mono") if sound else None
         for number in range(seconds * FPS):
             picture = np.full((48, 64, 3), 20 * (number // FPS) + 20, dtype=np.uint8)
@@ -65,8 +78,9 @@ def grey_video(path: Path, *, seconds: int, keyframe_every: int, sound: bool = T
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         if audio is not None:
-            frame = av.AudioFrame.from_ndarray(ramp(seconds).reshape(1, -1), format="s16", layout="mono")
-            frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+            heard = ramp(seconds)[sound_at * RATE :].reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(heard, format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, sound_at * RATE, Fraction(1, RATE)
             out.mux(audio.encode(frame))
             out.mux(audio.encode(None))
     return path
@@ -188,6 +202,43 @@ def test_a_span_that_ends_a_moment_after_the_file_gives_what_is_there(tmp_path: 
     source = coded(tmp_path / "in.m4a", "aac", "mp4", 4)
     clip = cut_clip(source, tmp_path / "out", kind="audio", start_s=2, end_s=4.3)
     assert clip.duration == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "start_s"), [("matroska", "libmp3lame", 5), ("matroska", "libopus", 5), ("adts", "aac", 0)]
+)
+def test_seconds_of_a_clip_count_from_the_first_sound(tmp_path: Path, form: str, codec: str, start_s: int) -> None:
+    source = recordings.coded(tmp_path / "in", form, codec, start_s=start_s)
+    for span, seconds in (((2, 4), 2), ((6, None), 2)):
+        clip = cut_clip(source, tmp_path / "out", kind="audio", start_s=span[0], end_s=span[1])
+        samples = heard(clip.path)
+        assert len(samples) == pytest.approx(seconds * RATE, abs=0.05 * RATE)
+        assert recordings.second_heard(samples[4000:8000], RATE) == pytest.approx(span[0] + 0.375, abs=0.03)
+
+
+def test_a_source_that_is_shorter_than_it_says_gives_no_short_clip(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "in.flac", np.random.default_rng(0).normal(0, 0.1, 6 * RATE), RATE)
+    data = (tmp_path / "in.flac").read_bytes()
+    (tmp_path / "in.flac").write_bytes(data[: len(data) // 2])
+    assert refused(tmp_path / "in.flac", tmp_path / "out", kind="audio", start_s=1, end_s=5) == "cut_failed"
+
+
+def test_sound_that_begins_after_the_picture_stays_beside_it(tmp_path: Path) -> None:
+    source = grey_video(tmp_path / "in.mp4", seconds=5, keyframe_every=1000, sound_at=2)
+    clip = cut_clip(source, tmp_path / "out", kind="video", start_s=1, end_s=4)
+    with av.open(str(clip.path)) as container:
+        first = next(container.decode(audio=0))
+    assert clip.how == "encoded"
+    assert pitch_at(heard(clip.path), 1.55 - first.time) == pytest.approx(400, abs=5)
+    assert pitch_at(heard(clip.path), 2.05 - first.time) == pytest.approx(500, abs=5)
+
+
+@pytest.mark.parametrize("keyframe_every", [FPS, 1000])
+def test_a_turned_video_stays_turned(tmp_path: Path, keyframe_every: int) -> None:
+    source = grey_video(tmp_path / "in.mp4", seconds=4, keyframe_every=keyframe_every, rotation=90)
+    clip = cut_clip(source, tmp_path / "out", kind="video", start_s=2, end_s=4)
+    fields = probe(clip.path).fields
+    assert (fields["width"], fields["height"]) == (48, 64)
 
 
 def test_a_span_at_the_start_of_a_real_scene_keeps_its_sound(tmp_path: Path) -> None:

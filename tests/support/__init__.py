@@ -17,6 +17,7 @@ sounds.py       one small corpus in every form that a card can name
 talks.py        a corpus of Parquet files, as `datasets` writes them, on a hub
 cliptables.py   tables of clips, their cards, and pulls of them
 remotes.py      candidates and clips of remote media, and a scripted extractor
+recordings.py   recordings whose every second sounds different, in any container and codec
 imported.py     stores of media that came in through `import`
 drivers/        programs that tests run as processes
 """

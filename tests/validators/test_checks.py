@@ -16,8 +16,8 @@ import pytest
 import soundfile
 import yaml
 from support.places import DATA
+from triptych.shards.media.riff import riff_sound
 from triptych.validators.checks import COLUMNS, REVISION, measure
-from triptych.validators.checks.riff import declared_frames
 from triptych.validators.checks.schema import CHECKS_SCHEMA
 
 MEDIA = DATA / "media"
@@ -123,6 +123,16 @@ def test_a_span_has_levels_of_its_own(tmp_path: Path) -> None:
     assert check(path, start_s=7.0, end_s=8.0)["peak_dbfs"] is None
 
 
+def test_a_channel_has_levels_of_its_own(tmp_path: Path) -> None:
+    stereo = np.stack([sine(1.0, peak=0.5), sine(1.0, peak=0.1)], axis=1)
+    path = write(tmp_path / "a.wav", stereo)
+    for channel, peak in ((0, 0.5), (1, 0.1), (None, 0.5)):
+        found = check(path, channel=channel)
+        assert found["peak_dbfs"] == pytest.approx(20 * math.log10(peak), abs=0.01)
+        assert (found["audio_channels"], found["audio_error"]) == (2, None)
+    assert "no channel 2" in check(path, channel=2)["audio_error"]
+
+
 # --- damaged files -------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +149,8 @@ def test_a_wav_whose_header_promises_more_is_caught_though_libsndfile_hides_it(t
     path = write(tmp_path / "a.wav", sine(2.0))
     path.write_bytes(path.read_bytes()[: 44 + RATE * 2])
     assert soundfile.info(path).frames == RATE
-    assert declared_frames(path) == 2 * RATE
+    riff = riff_sound(path)
+    assert riff is not None and (riff.declared, riff.present) == (2 * RATE, RATE)
     found = check(path)
     assert (found["audio_declared_duration"], found["audio_decoded_duration"]) == (2.0, 1.0)
 
@@ -149,7 +160,8 @@ def test_a_streamed_wav_header_declares_nothing(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
     path.write_bytes(data)
-    assert declared_frames(path) is None
+    riff = riff_sound(path)
+    assert riff is not None and riff.declared is None
     assert check(path)["audio_decoded_duration"] == 1.0
 
 

@@ -7,8 +7,8 @@ A new check is one function here and its columns in `COLUMNS`; increase `REVISIO
 
     columns.py    the columns of the `checks` table, without Arrow
     schema.py     the same columns as an Arrow schema
-    audio.py      audio: one full decode, from which every value is computed
-    riff.py       the number of samples that a WAV header declares, whatever the file contains
+    audio.py      audio: a full decode summarised in short frames, from which every value is computed
+    decode.py     which decoder reads an audio file, and how far
     video.py      video: decodes and counts every frame of the video stream
     image.py      images: whether they decode, width and height
     text.py       text: lengths, speed relative to the clip, characters that no transcript should contain
@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from . import audio, image, text, video
+from . import audio, decode, image, text, video
 from .columns import COLUMNS, INPUT_COLUMNS, NAMES
 
 __all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "measure", "measure_rows"]
@@ -29,7 +29,7 @@ __all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "measure"
 PRELOAD = ("numpy", "soundfile")
 """Modules that a measuring process imports before its first clip."""
 
-REVISION = "1"
+REVISION = "2"
 """Revision of the set of checks; rows measured under another revision are measured again."""
 
 
@@ -66,7 +66,7 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
     files = _Files(root)
     found: dict[str, Any] = dict.fromkeys(NAMES)
     found.update(id=row.get("id"), dataset=row.get("dataset"), revision=REVISION, measured_at=datetime.now(UTC))
-    span = (row.get("start_s"), row.get("end_s"))
+    span = Span(row.get("start_s"), row.get("end_s"), row.get("channel"))
     found.update(_audio_and_video(_path(row, "audio"), _path(row, "video"), span, files))
     picture = _path(row, "image")
     if picture is not None:
@@ -87,7 +87,12 @@ def _path(row: Mapping[str, Any], kind: str) -> str | None:
     return (row.get(kind) or {}).get("path")
 
 
-Span = tuple[float | None, float | None]
+class Span(NamedTuple):
+    """The part of its media that a sample is: seconds from the first sound, a channel counted from 0; None: all."""
+
+    start_s: float | None
+    end_s: float | None
+    channel: int | None
 
 
 def _audio_and_video(audio_path: str | None, video_path: str | None, span: Span, files: _Files) -> dict[str, Any]:
@@ -97,7 +102,8 @@ def _audio_and_video(audio_path: str | None, video_path: str | None, span: Span,
     if audio_path is not None:
         found.update(files.measure(audio_path, lambda path: _audio(path, span)), audio_from="audio")
     if video_path is not None and found.get("video_has_audio"):
-        inside = files.measure(video_path, lambda path: _audio(path, span))
+        own = span if audio_path is None else span._replace(channel=None)
+        inside = files.measure(video_path, lambda path: _audio(path, own))
         found["video_audio_error"] = inside.get("audio_error")
         if audio_path is None:
             found.update(inside, audio_from="video")
@@ -105,8 +111,8 @@ def _audio_and_video(audio_path: str | None, video_path: str | None, span: Span,
 
 
 def _audio(path: Path, span: Span) -> dict[str, Any]:
-    scan = audio.scan(path)
-    return {"audio_error": scan.error, **audio.measure(scan, start_s=span[0], end_s=span[1])}
+    scan = decode.scan(path, span.channel)
+    return {"audio_error": scan.error, **audio.measure(scan, start_s=span.start_s, end_s=span.end_s)}
 
 
 def _further(media: Any, files: _Files) -> str | None:
@@ -123,22 +129,23 @@ def _further(media: Any, files: _Files) -> str | None:
 
 
 _FURTHER: dict[str | None, Callable[[Path], dict[str, Any]]] = {
-    "audio": lambda path: {"audio_error": audio.scan(path).error},
+    "audio": lambda path: {"audio_error": decode.scan(path).error},
     "video": video.measure,
     "image": image.measure,
 }
 
 
 def _clip_seconds(span: Span, found: Mapping[str, Any]) -> float | None:
-    decoded: float | None = found["audio_decoded_duration"]
-    if decoded is None:
-        decoded = found["video_decoded_duration"]
-    start, end = span
+    audio_s: float | None
+    video_s: float | None
+    audio_s, video_s = found["audio_decoded_duration"], found["video_decoded_duration"]
+    start, end, _ = span
     if start is None and end is None:
-        return decoded
-    if end is None:
-        end = decoded
-    return None if end is None else end - (start or 0.0)
+        return video_s if audio_s is None else audio_s
+    known = [seconds for seconds in (audio_s, video_s) if seconds is not None]
+    if known:
+        end = max(known) if end is None else min(end, max(known))
+    return None if end is None else max(0.0, end - (start or 0.0))
 
 
 __all__ = ["CHECKS_SCHEMA", "COLUMNS", "INPUT_COLUMNS", "REVISION", "measure"]

@@ -1,9 +1,8 @@
 """Audio measurements: one full decode, summarised in 10 ms frames, from which every value is computed.
 
-`scan` decodes a file once, in blocks of half a megabyte, and keeps per 10 ms frame its peak, energy, sum and count of
-clipped samples (about 1.6 kB a second of mono sound, whatever the sample rate). `measure` reduces the frames of a span,
-or of the whole file, to the columns of the checks table. libsndfile reads first; FFmpeg reads MPEG audio (libsndfile
-guesses its length) and everything libsndfile cannot open. Nothing is resampled and nothing is mixed down.
+`decode.scan` decodes a file once, in blocks of half a megabyte. A `Scan` keeps per 10 ms frame its peak, energy, sum
+and count of clipped samples (about 1.6 kB a second of mono sound, whatever the sample rate). `measure` reduces the
+frames of a span, or of the whole file, to the columns of the checks table.
 
 With x the samples of all channels of the span, full scale 1.0, N their number:
 
@@ -21,16 +20,12 @@ With x the samples of all channels of the span, full scale 1.0, N their number:
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...shards.media.probe import AV_OPTIONS
-from .riff import declared_frames
+from ...shards.media.sound import check_channel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,9 +43,8 @@ LARGEST = 1e6
 SLICE_SAMPLES = 128 * 1024
 BLOCK_SAMPLES = 1024 * 1024
 
-_CODECS = {"mp3float": "mp3", "mpeg_layer_iii": "mp3", "libopus": "opus", "libvorbis": "vorbis", "pcm_s8": "pcm_8"}
+_CODECS = {"pcm_s8": "pcm_8"}
 _EIGHT_BIT = ("pcm_u8", "pcm_s8", "pcm_8")
-_ONE_BLOCK_A_SAMPLE = ("pcm_", "float", "double", "alaw", "ulaw")
 
 
 @dataclass(slots=True)
@@ -58,15 +52,22 @@ class Scan:
     """One decoded file: what its header declares, and its 10 ms frames as arrays of equal length.
 
     Attributes:
+        channel: The one channel to summarise, counted from 0; None: all.
+        channels, file_channels: Summarised ones, and those of the file.
         frame_length: Samples of one channel in a frame; the last frame may be shorter.
         peaks, energies, clipped: A frame's max|x|, sum(x^2) and number of samples at full scale, over all channels.
         sums: Sum of each channel, shape (frames, channels).
+        undeclared_s: Seconds of sound behind the end that the header declares, which no decoder reads.
+        soundfile_s: Seconds that libsndfile reads without an error, where that is only a part of the sound.
+        cut_short: The file ends inside a page.
         error: The decoder's error, None if every frame was decoded.
     """
 
+    channel: int | None = None
     codec: str | None = None
     sample_rate: int = 0
     channels: int = 0
+    file_channels: int = 0
     declared_duration: float | None = None
     decoded_frames: int = 0
     non_finite: int = 0
@@ -75,17 +76,28 @@ class Scan:
     energies: Any = None
     clipped: Any = None
     sums: Any = None
+    undeclared_s: float | None = None
+    soundfile_s: float | None = None
+    cut_short: bool | None = None
     error: str | None = None
     parts: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
 
     def declare(self, codec: str, sample_rate: int, channels: int, declared_duration: float | None) -> None:
-        """Set what the header declares, before the first block."""
+        """Set what the header declares, before the first block.
+
+        Raises:
+            MediaError: `no_such_channel`.
+        """
+        check_channel(self.channel, channels)
         self.codec = _CODECS.get(codec, codec)
-        self.sample_rate, self.channels, self.declared_duration = sample_rate, channels, declared_duration
+        self.sample_rate, self.declared_duration = sample_rate, declared_duration
+        self.file_channels, self.channels = channels, channels if self.channel is None else 1
         self.frame_length = max(1, sample_rate // FRAMES_PER_SECOND)
 
     def add(self, block: Samples) -> None:
-        """Add a block of shape (samples, channels): whole frames, except at the end of the file."""
+        """Add a block of shape (samples, channels of the file): whole frames, except at the end of the file."""
+        if self.channel is not None:
+            block = block[:, self.channel : self.channel + 1].copy()
         whole = len(block) // self.frame_length * self.frame_length
         step = max(1, SLICE_SAMPLES // (self.frame_length * self.channels)) * self.frame_length
         for start in range(0, whole, step):
@@ -129,79 +141,10 @@ class Scan:
         return peaks, energies, sums, clipped
 
 
-def scan(path: Path) -> Scan:
-    """Decode an audio file, or the audio stream of a video file, to its last frame.
-
-    A decoder's failure is in `error`; everything decoded before it is kept.
-
-    Raises:
-        FileNotFoundError, NotADirectoryError: There is no such file.
-    """
-    stat = path.stat()
-    return _scan(str(path), stat.st_size, stat.st_mtime_ns)
-
-
-# Consecutive rows are often spans of, or questions about, the same file.
-@lru_cache(maxsize=4)
-def _scan(path: str, size: int, modified_ns: int) -> Scan:
-    found = Scan()
-    try:
-        if size == 0:
-            found.error = "the file is empty (0 bytes)"
-        elif _is_for_ffmpeg(path) or not _read_with_soundfile(path, found):
-            _read_with_ffmpeg(path, found)
-    except OSError as error:
-        found.error = error.strerror or str(error)
-    found.close()
-    return found
-
-
-def _is_for_ffmpeg(path: str) -> bool:
-    file = os.open(path, os.O_RDONLY)  # takes a third of the time of open()
-    try:
-        head = os.read(file, 12)
-    finally:
-        os.close(file)
-    mpeg_audio = head[:3] == b"ID3" or (head[0] == 0xFF and len(head) > 1 and head[1] & 0xE0 == 0xE0)
-    return mpeg_audio or head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3"
-
-
-def _read_with_soundfile(path: str, found: Scan) -> bool:
-    """Scan with libsndfile; returns False if it does not know the format. A decoding error is the scan's error."""
-    import soundfile
-
-    try:
-        sound = soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: a .raw name without a format
-        return False
-    with sound:
-        if sound.format in ("MP3", "MPEG"):
-            return False
-        codec = "flac" if sound.format == "FLAC" else str(sound.subtype).lower()
-        plain = str(sound.format).startswith("WAV") and codec.startswith(_ONE_BLOCK_A_SAMPLE)
-        declared = declared_frames(Path(path)) if plain else None
-        frames = int(sound.frames) if declared is None else declared
-        found.declare(codec, int(sound.samplerate), int(sound.channels), frames / sound.samplerate)
-        try:
-            _read_blocks(sound, found)
-        except soundfile.LibsndfileError as error:
-            found.error = error.error_string.strip()
-    return True
-
-
-def _read_blocks(sound: Any, found: Scan) -> None:
-    buffer = _block_buffer(found)
-    while True:
-        block = sound.read(len(buffer), dtype="float32", always_2d=True, out=buffer)
-        found.add(block)
-        if len(block) < len(buffer):
-            return
-
-
-def _block_buffer(found: Scan) -> Samples:
+def block_buffer(found: Scan) -> Samples:
     """An array of whole frames that fits in a core's cache."""
-    rows = max(1, BLOCK_SAMPLES // (found.frame_length * found.channels)) * found.frame_length
-    return _scratch("block", rows * found.channels).reshape(rows, found.channels)
+    rows = max(1, BLOCK_SAMPLES // (found.frame_length * found.file_channels)) * found.frame_length
+    return _scratch("block", rows * found.file_channels).reshape(rows, found.file_channels)
 
 
 @lru_cache(maxsize=8)
@@ -225,57 +168,6 @@ def _scratch(which: str, size: int) -> Samples:
     return kept[:size]
 
 
-def _read_with_ffmpeg(path: str, found: Scan) -> None:
-    import av
-
-    try:
-        with av.open(path, mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
-            streams = [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
-            if not streams:
-                found.error = "no audio stream"
-                return
-            context = streams[0].codec_context
-            found.declare(context.name, context.sample_rate, context.channels, _declared_seconds(container, streams[0]))
-            _fill_blocks(_decoded(container, streams[0], found), found)
-    except (av.error.FFmpegError, ValueError, OverflowError) as error:
-        found.error = getattr(error, "strerror", None) or str(error)
-
-
-def _declared_seconds(container: Any, stream: Any) -> float | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else float(container.duration) / 1_000_000
-
-
-def _decoded(container: Any, stream: Any, found: Scan) -> Iterator[Samples]:
-    """The stream's samples as float32 arrays of shape (samples, channels)."""
-    import av
-    import numpy as np
-
-    resampler = av.AudioResampler(format="flt", layout=stream.codec_context.layout, rate=found.sample_rate)
-    for frame in container.decode(stream):
-        for packed in resampler.resample(frame):
-            yield packed.to_ndarray().astype(np.float32, copy=False).reshape(-1, found.channels)
-
-
-def _fill_blocks(pieces: Iterator[Samples], found: Scan) -> None:
-    """Join the codec's small frames into whole blocks; samples decoded before an error are kept."""
-    buffer = _block_buffer(found)
-    filled = 0
-    try:
-        for piece in pieces:
-            while len(piece):
-                taken = piece[: len(buffer) - filled]
-                buffer[filled : filled + len(taken)] = taken
-                filled += len(taken)
-                piece = piece[len(taken) :]
-                if filled == len(buffer):
-                    found.add(buffer)
-                    filled = 0
-    finally:
-        found.add(buffer[:filled])
-
-
 def measure(found: Scan, *, start_s: float | None = None, end_s: float | None = None) -> dict[str, Any]:
     """Return the columns of a scan: values of the file, levels and silences of the span (in whole 10 ms frames)."""
     if not found.sample_rate:
@@ -283,10 +175,13 @@ def measure(found: Scan, *, start_s: float | None = None, end_s: float | None = 
     row: dict[str, Any] = {
         "audio_codec": found.codec,
         "audio_sample_rate": found.sample_rate,
-        "audio_channels": found.channels,
+        "audio_channels": found.file_channels,
         "audio_declared_duration": found.declared_duration,
         "audio_decoded_frames": found.decoded_frames,
         "audio_decoded_duration": found.decoded_frames / found.sample_rate,
+        "audio_undeclared_s": found.undeclared_s,
+        "audio_soundfile_s": found.soundfile_s,
+        "audio_cut_short": found.cut_short,
         "non_finite": found.non_finite,
     }
     frames = _span(found, start_s, end_s)

@@ -13,6 +13,9 @@ COLUMNS: dict[str, str] = {
     "audio_declared_duration": "float64",
     "audio_decoded_frames": "int64",
     "audio_decoded_duration": "float64",
+    "audio_undeclared_s": "float64",
+    "audio_soundfile_s": "float64",
+    "audio_cut_short": "bool",
     "peak_dbfs": "float64",
     "rms_dbfs": "float64",
     "dc_offset": "float64",
@@ -24,6 +27,7 @@ COLUMNS: dict[str, str] = {
     "video_error": "string",
     "video_codec": "string",
     "video_declared_duration": "float64",
+    "container_declared_duration": "float64",
     "video_decoded_frames": "int64",
     "video_corrupt_frames": "int64",
     "video_decoded_duration": "float64",
@@ -45,7 +49,8 @@ COLUMNS: dict[str, str] = {
 }
 """The measurements and their Arrow types, in the order of the table.
 
-`clip_s` is the length of the sample: its span, else the decoded audio, else the decoded video. `audio_from` is the file
+`clip_s` is the length of the sample: its span as far as the media reaches, else the decoded audio, else the decoded
+video. `audio_from` is the file
 that contains the measured audio: the `audio` file, or the `video` file of a sample without one.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...shards.media.probe import AV_OPTIONS
+from ...shards.media.streams import open_media
 
 
 def measure(path: Path) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def measure(path: Path) -> dict[str, Any]:
 
     path.stat()
     try:
-        with av.open(str(path), mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
+        with open_media(path) as container:
             if not container.streams.video:
                 return {"image_error": "no image stream"}
             frame = next(iter(container.decode(video=0)), None)

@@ -1,10 +1,12 @@
 """Video measurements: every frame of the first stream that is not a cover picture is decoded and counted.
 
 * `video_decoded_frames`: frames that the decoder returned, `video_corrupt_frames` of them flagged as corrupt.
-* `video_decoded_duration`: from the first frame's time to the end of the last one, in seconds; if the container has no
-  times, frames / `video_fps`.
-* `video_declared_duration`: the stream's, else the container's, in seconds. `video_fps`: the stream's average rate.
-* `video_has_audio`: whether the file has an audio stream; `audio.scan` measures whether that decodes.
+* `video_decoded_duration`: from the first frame's time to the end of the last one, in seconds; the last one counts with
+  its own duration, which may be long (a slide). If the container has no times, frames / `video_fps`.
+* `video_declared_duration`: the stream's, in seconds; null if only the length of the whole file is declared, which is
+  `container_declared_duration` and that of its longest stream. `video_fps`: the stream's average rate.
+* `video_width`, `video_height`: as the picture is shown, so after a turn by a quarter.
+* `video_has_audio`: whether the file has an audio stream; `decode.scan` measures whether that decodes.
 """
 
 from __future__ import annotations
@@ -13,10 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...shards.media.probe import AV_OPTIONS
-
-_ATTACHED_PICTURE = 0x400
-"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture, not a video."""
+from ...shards.media.length import container_seconds, declared_seconds
+from ...shards.media.streams import audio_streams, codec_name, open_media, turns, video_streams
 
 
 def measure(path: Path) -> dict[str, Any]:
@@ -38,9 +38,9 @@ def _measure(path: str, size: int, modified_ns: int) -> dict[str, Any]:
         return {"video_error": "the file is empty (0 bytes)"}
     row: dict[str, Any] = {}
     try:
-        with av.open(path, mode="r", options=AV_OPTIONS, metadata_errors="replace") as container:
-            row["video_has_audio"] = any(stream.codec_context.sample_rate for stream in container.streams.audio)
-            moving = [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
+        with open_media(Path(path)) as container:
+            row["video_has_audio"] = bool(audio_streams(container))
+            moving = video_streams(container)
             if not moving:
                 return {**row, "video_error": "no video stream"}
             row.update(_declared(container, moving[0]))
@@ -51,32 +51,30 @@ def _measure(path: str, size: int, modified_ns: int) -> dict[str, Any]:
 
 
 def _declared(container: Any, stream: Any) -> dict[str, Any]:
-    duration = None
-    if stream.duration is not None and stream.time_base is not None:
-        duration = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        duration = float(container.duration) / 1_000_000
+    declared = declared_seconds(container, stream)
     return {
-        "video_codec": stream.codec_context.name,
+        "video_codec": codec_name(stream),
         "video_fps": float(stream.average_rate) if stream.average_rate else None,
-        "video_declared_duration": duration,
+        "video_declared_duration": declared,
+        "container_declared_duration": container_seconds(container) if declared is None else None,
     }
 
 
 def _decode(container: Any, stream: Any, row: dict[str, Any]) -> None:
     count = corrupt = 0
-    first = last = None
+    first, end = None, 0.0
     frame_s = 1 / row["video_fps"] if row["video_fps"] else 0.0
     try:
         for frame in container.decode(stream):
             count += 1
             corrupt += bool(frame.is_corrupt)
             if count == 1:
-                row["video_width"], row["video_height"] = frame.width, frame.height
+                size = (frame.width, frame.height)
+                row["video_width"], row["video_height"] = reversed(size) if turns(frame) else size
             if frame.time is not None:
                 first = frame.time if first is None else min(first, frame.time)
-                last = frame.time if last is None else max(last, frame.time)
+                end = max(end, frame.time + (float(frame.duration * frame.time_base) or frame_s))
     finally:
         row["video_decoded_frames"], row["video_corrupt_frames"] = count, corrupt
-        seconds = count * frame_s if first is None or last is None else last - first + frame_s
+        seconds = count * frame_s if first is None else end - first
         row["video_decoded_duration"] = seconds if count else 0.0
