@@ -30,6 +30,7 @@ class PullArguments(TypedDict, total=False):
     list_file: str | Path | None
     source: str | None
     from_path: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     as_config: str | None
     mirror: str | Path | None
     cards: str | Path | Sequence[str | Path]
@@ -52,6 +53,7 @@ class ImportArguments(TypedDict, total=False):
     id_column: str | None
     on_conflict: str
     media_dir: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     link: bool
     classes: str | Path | None
     word_tier: str | None
@@ -83,6 +85,7 @@ class ConvertArguments(TypedDict, total=False):
     values: Mapping[str, str]
     modality: str | None
     media_dir: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     files: bool
 
 

@@ -247,6 +247,7 @@ class ReadContext:
         named_by: Column -> the option that named it, if that was not `--map`.
         id_column: The column that holds the ids.
         media_dir: The folder that relative media paths are resolved against; default: the folder of the table.
+        allow_outside: Folders beside the input whose files may be read too.
         text_only: Samples need no media.
         looks_for_media: Media will be read, so a row whose file is missing may be rejected at once.
         classes: The names of classes 0, 1, 2 ...
@@ -270,6 +271,7 @@ class ReadContext:
     named_by: Mapping[str, str] = field(default_factory=dict)
     id_column: str | None = None
     media_dir: Path | None = None
+    allow_outside: tuple[Path, ...] = ()
     text_only: bool = False
     looks_for_media: bool = False
     classes: Sequence[str] = ()

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, Remote, bad_cell
-from ..corpora.folder import MEDIA_EXTENSIONS
+from ...files.extensions import MEDIA_EXTENSIONS
 from ..mapping.field_map import Value, compile_value
 from ..mapping.operations import Names, seconds
 from ..mapping.path_template import match, placeholders

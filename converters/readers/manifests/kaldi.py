@@ -21,6 +21,7 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.named_files import NamedFiles
 from ..tables.cells import Row
 from ..tables.user_table import candidates
 from .spans import declared_duration, span
@@ -106,17 +107,17 @@ def _columns(directory: _Directory) -> list[str]:
 
 
 def _rows(directory: _Directory, context: ReadContext) -> Iterator[Row | Rejection]:
-    folder = context.media_dir or directory.path
     source = "segments" if "segments" in directory.maps else "wav.scp"
+    files = NamedFiles.of(directory.path / source, context)
     for utterance in directory.maps[source]:
         where = directory.where(source, utterance)
         try:
-            yield Row(_utterance(utterance, directory, folder), where)
+            yield Row(_utterance(utterance, directory, files), where)
         except RowError as problem:
             yield problem.rejection(where, candidate=utterance)
 
 
-def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str, Any]:
+def _utterance(utterance: str, directory: _Directory, files: NamedFiles) -> dict[str, Any]:
     recording, start, end = utterance, 0.0, None
     if "segments" in directory.maps:
         recording, start, end = _segment(directory.maps["segments"][utterance][0])
@@ -125,7 +126,9 @@ def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str,
         raise RowError("no_transcript", f"the file text has no line for {utterance}")
     values: dict[str, Any] = {"id": utterance, "audio": place}
     if "segments" in directory.maps:
-        whole = _duration(recording, directory) or (declared_duration(folder / place) if start == 0 else None)
+        whole = _duration(recording, directory) or (
+            declared_duration(Path(files.media("audio", place))) if start == 0 else None
+        )
         values["start_s"], values["end_s"] = span(start, end, whole)
         values["recording_id"] = recording
     speaker = directory.get("utt2spk", utterance)

@@ -24,8 +24,8 @@ from typing import Any
 from ....errors import DamagedError, UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import MEDIA_EXTENSIONS
 from ...imports.columns import COMMON_NAMES, MEDIA
-from ..corpora.folder import MEDIA_EXTENSIONS
 from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates
 

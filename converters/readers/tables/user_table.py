@@ -31,8 +31,9 @@ from ...candidate import (
     Rejection,
     RowError,
 )
+from ...files.named_files import NamedFiles
 from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
-from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, media_path, typed
+from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_jsonl, record
 
@@ -268,12 +269,11 @@ class _CandidateMaker:
         self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
-        self.folder = context.media_dir or file.path.parent
+        self.files = NamedFiles.of(file.path, context)
         self.made = MadeIds()
         self.note = context.note
         self.left_out: set[str] = set()
         self.dataset = context.dataset
-        self.folder_name = str(self.folder)
         self.absences = Absences() if context.looks_for_media else None
 
     def candidate(self, row: Row) -> Candidate | Rejection:
@@ -316,11 +316,11 @@ class _CandidateMaker:
                     extra[column] = text
             elif field in _MEDIA_FIELDS:
                 if absences is not None and absent is None and type(value) is str:
-                    path = os.path.join(self.folder_name, media_path(column, value))  # noqa: PTH118
+                    path = self.files.media(column, value)
                     if absences.has(path):
                         absent = (field, value, path)
                         continue
-                media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
+                media.extend((field, blob) for blob in blobs(column, value, files=self.files))
             else:
                 fields[field] = typed(field, column, value)
         check_span(fields)

@@ -24,6 +24,7 @@ from ...candidate import (
     RowError,
     bad_cell,
 )
+from ...files.named_files import NamedFiles
 from ...imports.columns import check_field
 from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
 from ..tables.json import read_json
@@ -160,14 +161,14 @@ def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape
     head = list(islice(rows, _PEEK_ROWS))
     given = _given(context, head, path)
     made = MadeIds()
-    folder = context.media_dir or path.parent
+    files = NamedFiles.of(path, context)
     for row in chain(head, rows):
         if isinstance(row, Rejection):
             yield row
             continue
         made.row()
         try:
-            yield _candidate(row, Columns(row.values, given), reshape, file=file, folder=folder, made=made)
+            yield _candidate(row, Columns(row.values, given), reshape, file=file, files=files, made=made)
         except RowError as error:
             yield error.rejection(row.where)
 
@@ -189,14 +190,14 @@ def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) ->
 
 
 def _candidate(
-    row: Row, columns: Columns, reshape: Reshape, *, file: RawFile, folder: Path, made: MadeIds
+    row: Row, columns: Columns, reshape: Reshape, *, file: RawFile, files: NamedFiles, made: MadeIds
 ) -> Candidate:
     identity = as_text(columns.take("id", "id"))
     shape = reshape(columns)
     fields = {name: value for name, value in shape.fields.items() if value is not None}
-    media = list(_media(shape.media, folder))
+    media = list(_media(shape.media, files))
     for kind in MEDIA_KINDS:
-        media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), folder=folder))
+        media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), files=files))
     for name in PLAIN_FIELDS:
         if name not in fields and (value := columns.take(name, name)) is not None:
             fields[name] = typed(name, name, value)
@@ -213,9 +214,9 @@ def _candidate(
     return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where)
 
 
-def _media(given: Iterable[tuple[str, Any]], folder: Path) -> Iterator[tuple[str, Blob]]:
+def _media(given: Iterable[tuple[str, Any]], files: NamedFiles) -> Iterator[tuple[str, Blob]]:
     for kind, value in given:
-        yield from ((kind, blob) for blob in blobs(kind, value, folder=folder))
+        yield from ((kind, blob) for blob in blobs(kind, value, files=files))
 
 
 def _modality(stated: Any, kinds: set[str]) -> tuple[str | None, Any]:
