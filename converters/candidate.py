@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import DamagedError, UsageError
+from ..shards.git_pointers import HEAD_BYTES, LARGEST, pointer_kind
 from ..shards.media.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -93,6 +94,13 @@ class RawFile:
 
     def open(self) -> BinaryIO:
         return self.opener()
+
+    def pointer(self) -> str | None:
+        """What this is if its content was never fetched (Git LFS, git-annex); a larger file is not opened for it."""
+        if self.size is None or self.size > LARGEST:
+            return None
+        with self.open() as file:
+            return pointer_kind(file.read(HEAD_BYTES))
 
     def read(self) -> bytes:
         """The whole file as bytes; for transcripts and tables, not for media."""

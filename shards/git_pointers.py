@@ -6,6 +6,11 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _ANNEX = (b"/annex/objects/", b"../.git/annex/objects/", b".git/annex/objects/")
 
 
+HEAD_BYTES = 64
+LARGEST = 1024
+"""A pointer is smaller than this."""
+
+
 def pointer_kind(head: bytes) -> str | None:
     """What these first bytes are, and the command that fetches the content; None if they are no pointer."""
     if head.startswith(_LFS):

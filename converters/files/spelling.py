@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
 
 _REMEMBERED = 256
 """Listings of folders that are kept, so that a table whose names are all spelled otherwise lists each folder once."""
@@ -12,6 +13,25 @@ _REMEMBERED = 256
 def composed(name: str) -> str:
     """The composed form (NFC), by which names are compared."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def pairs_by_spelling(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs of names that differ only by normalisation, where each has just one such counterpart."""
+    ours, theirs = spellings(names), spellings(others)
+    return [
+        (found[0], theirs[name][0])
+        for name, found in ours.items()
+        if len(found) == 1 and len(theirs.get(name, ())) == 1
+    ]
+
+
+def spellings(names: Iterable[str]) -> dict[str, list[str]]:
+    """Composed name -> the names that are equal to it but for normalisation; for names beyond ASCII only."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if not name.isascii():
+            found.setdefault(composed(name), []).append(name)
+    return found
 
 
 class Spellings:

@@ -54,6 +54,9 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     name = str(options.get("format") or FORMATS.get(suffix.lower()) or "")
     if name not in ("csv", "tsv", "lines", "json", "jsonl", "parquet"):
         raise UsageError(f"tables: {file.name}: `format` is csv, tsv, lines, json, jsonl or parquet, not {name!r}.")
+    if (kind := file.pointer()) is not None:
+        yield Rejection(file.name, "pointer", f"{file.uri}: it is {kind}", file.uri, damaged=True)
+        return
     opened: Any = packed(stream) if packed else stream
     place = Place(file.name, file.uri)
     try:

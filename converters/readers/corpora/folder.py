@@ -8,6 +8,7 @@ are counted and reported, so that nothing is skipped silently.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -42,7 +43,7 @@ class FolderReader(Reader):
                 ignored[extension or "(no extension)"] += 1
         yield from _candidates(media, texts)
         for stem in refused:
-            texts.of(stem)
+            texts.of(stem, ())
         _note(context, ignored, texts)
 
 
@@ -59,10 +60,14 @@ class _Texts:
         if not stem.isascii():
             self.spelled[composed(stem)].append(stem)
 
-    def of(self, stem: str) -> _Text | None:
-        """The text of a media file: of its own stem, else of the only one that equals it but for normalisation."""
+    def of(self, stem: str, media: Container[str]) -> _Text | None:
+        """The text of a media file: of its own stem, else of the only one that equals it but for normalisation.
+
+        `media` has the stems of all media files: a text of another file's stem is that file's.
+        """
         if stem not in self.by_stem:
-            stem = next(iter(found), stem) if len(found := self.spelled.get(composed(stem), [])) == 1 else stem
+            found = [each for each in self.spelled.get(composed(stem), []) if each not in media]
+            stem = found[0] if len(found) == 1 else stem
         self.taken.add(stem)
         return self.by_stem.get(stem)
 
@@ -75,7 +80,7 @@ def _candidates(media: list[RawFile], texts: _Texts) -> CandidateStream:
     for file in media:
         stem = _stem(file.name)
         fields: dict[str, object] = {}
-        if (text := texts.of(stem)) is not None:
+        if (text := texts.of(stem, by_stem)) is not None:
             content = _content(text)
             if isinstance(content, Rejection):
                 yield Rejection(file.name, content.reason, content.detail, content.uri)

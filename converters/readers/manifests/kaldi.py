@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
+from ....shards.text import split_blanks, strip_blanks
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...files.named_files import NamedFiles
 from ..tables.cells import Row
@@ -75,6 +76,8 @@ class KaldiReader(Reader):
 
 
 def _take(file: RawFile, directory: _Directory) -> None:
+    if (kind := file.pointer()) is not None:
+        raise UsageError(f"{directory.path / file.name} is {kind}.")
     entries: dict[str, tuple[str, int]] = {}
     for number, raw in enumerate(file.read().split(b"\n"), start=1):
         where = f"{directory.path / file.name}:{number}"
@@ -93,8 +96,15 @@ def _take(file: RawFile, directory: _Directory) -> None:
             detail = f"{where}: {key} is already on line {entries[key][1]}"
             directory.rejections.append(Rejection(f"{file.name}:{number}", "duplicate_id", detail, where))
         else:
-            entries[key] = (rest[0].strip() if rest else "", number)
+            entries[key] = (_rest_of(file.name, rest), number)
     directory.maps[file.name] = entries
+
+
+def _rest_of(name: str, rest: list[str]) -> str:
+    """What a line says of its key; a text loses any white space at its ends, an id or path only blanks."""
+    if not rest:
+        return ""
+    return rest[0].strip() if name == "text" else strip_blanks(rest[0])
 
 
 def _columns(directory: _Directory) -> list[str]:
@@ -138,13 +148,13 @@ def _utterance(utterance: str, directory: _Directory, files: NamedFiles) -> dict
         "speaker": speaker,
         "language": directory.get("utt2lang", utterance),
         "gender": directory.get("spk2gender", speaker) if speaker else None,
-        "channel": channel.split()[-1] if channel else None,
+        "channel": split_blanks(channel)[-1] if channel else None,
     }
     return {column: value for column, value in values.items() if value is not None}
 
 
 def _segment(rest: str) -> tuple[str, float, float | None]:
-    parts = rest.split()
+    parts = split_blanks(rest)
     try:
         recording, start, end = parts[0], float(parts[1]), float(parts[2])
     except (IndexError, ValueError):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ....errors import UsageError
+from ....shards.git_pointers import HEAD_BYTES, pointer_kind
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import (
     Blob,
@@ -67,6 +68,10 @@ def read_table(path: Path, format: str) -> Rows:
     Raises:
         UsageError: It is not a table of that format.
     """
+    with path.open("rb") as file:
+        kind = pointer_kind(file.read(HEAD_BYTES))
+    if kind is not None:
+        raise UsageError(f"{path} is {kind}.")
     if format == "parquet":
         yield from _parquet(path)
         return
