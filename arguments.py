@@ -51,6 +51,7 @@ class ImportArguments(TypedDict, total=False):
     columns: Mapping[str, str]
     values: Mapping[str, str]
     id_column: str | None
+    records: str | None
     on_conflict: str
     media_dir: str | Path | None
     allow_outside: str | Path | Sequence[str | Path]
@@ -82,6 +83,7 @@ class ConvertArguments(TypedDict, total=False):
     question_column: str | None
     answer_column: str | None
     columns: Mapping[str, str]
+    records: str | None
     values: Mapping[str, str]
     modality: str | None
     media_dir: str | Path | None

@@ -254,6 +254,7 @@ class ReadContext:
         columns: Column -> field, from `--map`.
         named_by: Column -> the option that named it, if that was not `--map`.
         id_column: The column that holds the ids.
+        records: The key path of the list of records in a JSON document.
         media_dir: The folder that relative media paths are resolved against; default: the folder of the table.
         allow_outside: Folders beside the input whose files may be read too.
         text_only: Samples need no media.
@@ -278,6 +279,7 @@ class ReadContext:
     columns: Mapping[str, str] = field(default_factory=dict)
     named_by: Mapping[str, str] = field(default_factory=dict)
     id_column: str | None = None
+    records: str = ""
     media_dir: Path | None = None
     allow_outside: tuple[Path, ...] = ()
     text_only: bool = False

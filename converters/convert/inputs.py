@@ -15,7 +15,7 @@ from ...errors import UsageError, did_you_mean
 from ...options import flag_of
 from ...shards.sample import MEDIA_KINDS, MODALITIES
 from ..candidate import Blob, Candidate, ReadContext, Rejection, RowError
-from ..files.extensions import AUDIO, IMAGE, VIDEO
+from ..files.extensions import kind_of
 from ..imports.columns import LIST_FIELDS, MEDIA, check_field
 from ..imports.formats import FORMATS
 from ..imports.input_files import input_files
@@ -41,6 +41,7 @@ class Inputs:
         name: Prefix of every id.
         media_dir: Base folder of relative media paths; None: the file's own folder.
         allow_outside: Folders beside the input that links and relative paths may lead to.
+        records: The key path of the list of records in a JSON document.
         named_by: Column -> the option that named it, if that was not `--map`.
     """
 
@@ -53,6 +54,7 @@ class Inputs:
     name: str | None = None
     media_dir: Path | None = None
     allow_outside: tuple[Path, ...] = ()
+    records: str | None = None
     named_by: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -71,7 +73,8 @@ def check_inputs(inputs: Inputs) -> None:
         if inputs.format in FORMATS:
             hint = f"triptych import {inputs.format} PATH --name NAME"
         raise UsageError(f"convert reads {', '.join(READABLE)}; not {inputs.format!r}.", hint=hint)
-    given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir}
+    given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir,
+             "records": inputs.records}  # fmt: skip
     for option, value in given.items():
         if value and option not in FORMATS[inputs.format].options:
             raise UsageError(
@@ -121,6 +124,7 @@ def _context(inputs: Inputs, path: Path, notes: list[str]) -> ReadContext:
         columns=dict(inputs.columns),
         named_by=inputs.named_by,
         id_column=inputs.id_column,
+        records=inputs.records or "",
         media_dir=inputs.media_dir.absolute() if inputs.media_dir else None,
         allow_outside=inputs.allow_outside,
         text_only="text" in (inputs.modality, inputs.values.get("modality")),
@@ -144,12 +148,6 @@ def _paired(stream: Iterator[Candidate | Rejection]) -> Iterator[Candidate | Rej
         first.source_id = stem
         first.media = [medium for candidate in group for medium in candidate.media]
         yield first
-
-
-def kind_of(name: str) -> str | None:
-    """The media kind of a file by its extension."""
-    extension = PurePosixPath(name).suffix.lower().removeprefix(".")
-    return "audio" if extension in AUDIO else "video" if extension in VIDEO else "image" if extension in IMAGE else None
 
 
 def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> Sample:

@@ -69,6 +69,10 @@ class ConvertOptions(Options):
         Mapping[str, str],
         Option("Map a column to a field of the sample.", COLUMNS, flags=("--map",), metavar="COLUMN=FIELD"),
     ] = field(default_factory=dict)
+    records: Annotated[
+        str | None, Option("json: the key path of the list of records in the document: data.items.", COLUMNS,
+                           metavar="KEY.KEY")
+    ] = None  # fmt: skip
     values: Annotated[
         Mapping[str, str],
         Option("The same value for every row.", COLUMNS, flags=("--set",), metavar="FIELD=VALUE"),

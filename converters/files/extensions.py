@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 AUDIO = frozenset(
     [
         "wav",
@@ -38,3 +40,9 @@ VIDEO = frozenset(
 )
 IMAGE = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"])
 MEDIA_EXTENSIONS = AUDIO | VIDEO | IMAGE
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of media that a file of this name should be: audio, video or image; None for another extension."""
+    extension = PurePosixPath(name).suffix.lower().removeprefix(".")
+    return "audio" if extension in AUDIO else "video" if extension in VIDEO else "image" if extension in IMAGE else None

@@ -41,7 +41,7 @@ class ImportFormat:
 
 FORMATS: dict[str, ImportFormat] = {
     "csv": ImportFormat("table"),
-    "json": ImportFormat("table"),
+    "json": ImportFormat("table", options=TABLE_OPTIONS | {"records"}),
     "jsonl": ImportFormat("table"),
     "parquet": ImportFormat("table"),
     "folder": ImportFormat("folder", reads="folder", files="tree", options=SAMPLE_OPTIONS, holds="media"),

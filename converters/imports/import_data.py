@@ -97,6 +97,7 @@ def import_data(
         format=format,
         columns=dict(options.columns),
         id_column=options.id_column,
+        records=options.records or "",
         media_dir=options.media_dir.absolute() if options.media_dir else None,
         allow_outside=options.allow_outside,
         text_only=defaults.get("modality") == "text",

@@ -35,6 +35,10 @@ class ImportOptions(Options):
     id_column: Annotated[str | None, Option("The column that identifies a row; default: the media's path.", ROWS)] = (
         None
     )
+    records: Annotated[
+        str | None, Option("json: the key path of the list of records in the document: data.items.", ROWS,
+                           metavar="KEY.KEY")
+    ] = None  # fmt: skip
     on_conflict: Annotated[
         str, Option("What to do with rows that changed since the last import.", ROWS, choices=("reject", "update"))
     ] = "reject"

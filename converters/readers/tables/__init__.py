@@ -4,5 +4,6 @@ cells.py        rows and cells: null, numbers, text, spans, names, media
 csv.py          CSV and TSV: quoting, encodings
 json.py         JSON Lines and JSON
 parquet.py      Parquet, with class labels replaced by their names
+nested_columns.py  columns inside columns, by dotted paths
 user_table.py   a user's table: its format, and its rows as candidates
 """

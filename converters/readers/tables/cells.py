@@ -279,7 +279,10 @@ def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
     elif isinstance(value, str):
         yield Blob(value, path=Path(files.media(column, value)))
     elif place := holds_bytes(value):
-        expected = f"a path, bytes or {{bytes, path}}; the bytes are in {column}.{place}, which must be its own column"
+        inside = f"{column}.{place}".removesuffix(".bytes")
+        expected = f"a path, bytes or {{bytes, path}}; the bytes are inside: --map {inside}=..."
         raise bad_cell(column, sorted(value), expected)
+    elif isinstance(value, dict):
+        raise bad_cell(column, sorted(value), f"a path; a value inside is mapped by its path: --map {column}.KEY=...")
     else:
         raise bad_cell(column, value, "a path")

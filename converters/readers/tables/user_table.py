@@ -36,7 +36,8 @@ from ...files.named_files import NamedFiles
 from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
 from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
-from .json import read_jsonl, record
+from .json import read_json, read_jsonl, record
+from .nested_columns import media_paths, nested_columns, no_records, record_lists, spread
 
 _PEEK_ROWS = 200
 _MEDIA_FIELDS = frozenset((*MEDIA_KINDS, MEDIA))
@@ -59,11 +60,13 @@ class TableReader(Reader):
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
         raise UsageError(f"{file.uri}: a table must be a separate file, not a member of an archive.")
-    yield from candidates(read_table(file.path, context.format), file, context)
+    yield from candidates(read_table(file.path, context.format, records=context.records), file, context)
 
 
-def read_table(path: Path, format: str) -> Rows:
+def read_table(path: Path, format: str, *, records: str = "") -> Rows:
     """The rows of a user's table: csv (or tsv), json, jsonl or parquet; plain, or compressed with gzip, bzip2 or xz.
+
+    `records` is the key path of the list of records in a JSON document: `data.items`.
 
     Raises:
         UsageError: It is not a table of that format.
@@ -82,7 +85,7 @@ def read_table(path: Path, format: str) -> Rows:
     try:
         with _opened(path) as stream:
             read = _csv if format == "csv" else read_jsonl if format == "jsonl" else _json
-            for row in read(stream, place):
+            for row in _records_at(stream, place, records) if records else read(stream, place):
                 number += 1
                 yield row
     except (EOFError, zlib.error, LZMAError, gzip.BadGzipFile) as error:
@@ -121,11 +124,23 @@ def _json(stream: BinaryIO, place: Place) -> Rows:
         raise UsageError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}.", hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}.") from error
+    if lists := record_lists(document):
+        raise no_records(path, lists)
     for number, (key, value) in enumerate(_records(document), start=1):
         row = record(value, place, f"record {number}")
         if isinstance(row, Row):
             row.key = key
         yield row
+
+
+def _records_at(stream: BinaryIO, place: Place, at: str) -> Rows:
+    """The records of the list at a key path, one at a time."""
+    number = 0
+    for row in read_json(stream, place, at=at):
+        number += 1
+        yield row
+    if not number:
+        raise UsageError(f"{place.uri}: there is no list with records at {at!r}.", hint="--records KEY.KEY")
 
 
 def _records(document: Any) -> Iterator[tuple[str | None, Any]]:
@@ -187,22 +202,16 @@ def candidates(
     if columns is None:
         head = list(islice(rows, peek))
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+        if nested := nested_columns(context.column_fields, columns, head):
+            rows = spread(chain(head, rows), nested)
+            head = list(islice(rows, peek))
+            columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
-        require_media(columns, mapped, table=str(file.path), held=_held(head))
+        require_media(columns, mapped, table=str(file.path), likely=media_paths(head))
     maker = _CandidateMaker(file, context, columns, mapped, known or {})
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
-
-
-def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
-    """Column -> path of the bytes inside it, for the columns that contain bytes."""
-    held: dict[str, str] = {}
-    for row in head:
-        for column, value in row.values.items() if isinstance(row, Row) else ():
-            if column not in held and (place := holds_bytes(value)) is not None:
-                held[column] = ".".join(filter(None, (column, place)))
-    return held
 
 
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:

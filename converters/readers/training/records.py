@@ -28,6 +28,7 @@ from ...files.named_files import NamedFiles
 from ...imports.columns import check_field
 from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
 from ..tables.json import read_json
+from ..tables.nested_columns import nested_columns, spread
 from ..tables.user_table import read_table
 from .turns import Dialogue, exchange_fields, fit_tags
 
@@ -159,6 +160,9 @@ def _read_array(path: Path) -> Rows:
 def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape) -> CandidateStream:
     rows = open_rows(path)
     head = list(islice(rows, _PEEK_ROWS))
+    if nested := nested_columns(context.column_fields, _columns(head), head):
+        rows = spread(chain(head, rows), nested)
+        head = list(islice(rows, _PEEK_ROWS))
     given = _given(context, head, path)
     made = MadeIds()
     files = NamedFiles.of(path, context)
@@ -173,10 +177,14 @@ def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape
             yield error.rejection(row.where)
 
 
+def _columns(head: Iterable[Row | Rejection]) -> list[str]:
+    return list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+
+
 def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
     """Column -> field as given by the user, checked against the first rows."""
     given = context.column_fields
-    columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    columns = _columns(head)
     for column, meant in given.items():
         flag = context.column_flags.get(column, "--map")
         check_field(meant, where=flag)
