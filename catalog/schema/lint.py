@@ -57,13 +57,22 @@ def check_card(path: Path) -> tuple[list[str], Card | None]:
     return problems, None if problems else card
 
 
+def _line_of_option(place: tuple[Any, ...], reader: str, message: str, lines: Lines) -> int:
+    """The line of the option that a reader's message begins with (`tables.0.file: ...`), as far as the file has it."""
+    for part in (reader, *message.partition(":")[0].split(".")):
+        inner = (*place, int(part) if part.isdecimal() else part)
+        place = inner if inner in lines else place
+    return lines.get(place, 1)
+
+
 def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
     """Yield the options that the readers reject."""
     for number, source in enumerate(card.sources):
         try:
             check_options(source.reader_name, source.reader_options)
         except UsageError as error:
-            yield f"{path}:{lines.get(('sources', number, 'reader'), 1)}: sources.{number}.reader: {error.message}"
+            where = _line_of_option(("sources", number, "reader"), source.reader_name, error.message, lines)
+            yield f"{path}:{where}: sources.{number}.reader: {error.message}"
         if source.is_remote and "remote" not in source.reader_options:
             where = lines.get(("sources", number), 1)
             yield f"{path}:{where}: sources.{number}: {source.kind} needs a reader with the option `remote`"

@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....errors import UsageError
-from ....shards.sample import COLUMNS
+from ....shards.sample import COLUMNS, MEDIA_KINDS
 from ....shards.text import join_unspaced
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
 from ...files.spelling import pairs_by_spelling
+from ..mapping.option_types import a_flag, one_of
 from ..mapping.path_template import compile_template, match
 from .spool import WaitingMedia
 
@@ -38,6 +39,10 @@ class TranscriptsReader(Reader):
             if not isinstance(options.get(name), str):
                 raise UsageError(f"reader transcripts: `{name}` must be a path template.")
             compile_template(options[name])
+        a_flag(options.get("unspaced"), "unspaced")
+        one_of(options.get("kind", "audio"), "kind", (*MEDIA_KINDS, "media"))
+        if "{id}" not in options["media"]:
+            raise UsageError(f"media: {options['media']!r} has no {{id}}, by which a file finds its line.")
 
     def __init__(self) -> None:
         self._reading: _Transcripts | None = None
