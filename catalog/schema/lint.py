@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -124,6 +125,9 @@ def inconsistencies(card: Card) -> Iterator[Problem]:
     for number, source in enumerate(card.sources):
         for key, message in _of_source(card, source):
             yield ("sources", number, key), message
+    for name, evaluation in card.evaluation.items():
+        if (why := _fault_of_url(evaluation.url)) is not None:
+            yield ("evaluation", name, "url"), f"{evaluation.url!r}: {why}"
     yield from _provided_by_no_source(card)
 
 
@@ -162,10 +166,22 @@ def _of_file(card: Card, source: SourceCard, file: FileCard) -> Iterator[str]:
                 yield f"{path!r}: files outside the repository, and lists, need an https:// URL"
         elif path.startswith("/") or ".." in path.split("/"):
             yield f"{path!r}: expected a path inside the repository"
+    for url in (each for each in (*file.paths, file.base or "") if "://" in each):
+        if (why := _fault_of_url(url)) is not None:
+            yield f"{url!r}: {why}"
     if file.base is not None and not re.match(r"https?://", file.base):
         yield f"base: expected a URL, got {file.base!r}"
     if file.is_list and file.base is None and file.matching != "*":
         yield "matching needs base"
+
+
+def _fault_of_url(url: str) -> str | None:
+    """Why an address leads nowhere, as far as it says so itself."""
+    try:
+        parts = urlsplit(url)
+        return None if parts.hostname and parts.port != 0 else "the URL names no host"
+    except ValueError as error:
+        return f"not a URL ({error})"
 
 
 def _of_sums(card: Card, source: SourceCard, opened: list[Group]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
@@ -317,5 +317,9 @@ def _remote(spec: Any, names: Names) -> RemoteMedia:
         key: compile_value(spec[key], names, what=f"remote.{key}") if spec.get(key) is not None else None
         for key in ("start", "end")
     }
-    filling(str(spec["url"]))
+    filling(spec["url"])
+    try:
+        urlsplit(spec["url"])
+    except ValueError as error:
+        raise UsageError(f"remote.url: {spec['url']!r} is not a URL ({error}).") from None
     return RemoteMedia(site, kind, str(spec["url"]), spans["start"], spans["end"])
