@@ -60,15 +60,7 @@ def test_a_flac_without_a_length_is_whole(tmp_path: Path) -> None:
     assert found["audio_decoded_frames"] == 2 * RATE
 
 
-@pytest.mark.parametrize(
-    ("form", "codec", "options"),
-    [
-        ("adts", "aac", {}),
-        ("ac3", "ac3", {}),
-        ("mp3", "libmp3lame", {"write_xing": "0"}),
-        ("webm", "libopus", {"live": "1"}),
-    ],
-)
+@pytest.mark.parametrize(("form", "codec", "options"), [("ac3", "ac3", {}), ("webm", "libopus", {"live": "1"})])
 def test_an_estimate_is_not_passed_on(tmp_path: Path, form: str, codec: str, options: dict[str, str]) -> None:
     pipe = Pipe()
     coded(pipe, form, codec, seconds=3, **options)
@@ -77,6 +69,17 @@ def test_an_estimate_is_not_passed_on(tmp_path: Path, form: str, codec: str, opt
     found = check(tmp_path / "a")
     assert (found["audio_error"], found["audio_declared_duration"]) == (None, None)
     assert found["audio_decoded_duration"] == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize(("form", "codec"), [("adts", "aac"), ("mp3", "libmp3lame"), ("mp2", "mp2")])
+def test_frames_are_counted_where_no_header_counts_them(tmp_path: Path, form: str, codec: str) -> None:
+    pipe = Pipe()
+    coded(pipe, form, codec, seconds=3, **({"write_xing": "0"} if form == "mp3" else {}))
+    tagged = b"ID3\x03\0\0\0\0\x0f\x68" + bytes(2024) + pipe.data + b"TAG" + bytes(125)
+    for source in (pipe.data, stored(tmp_path / "a", pipe.data), tagged):
+        assert probe(source).fields["duration"] == pytest.approx(check(tmp_path / "a")["audio_decoded_duration"])
+    for torn in (pipe.data[:-7], pipe.data[:6000] + b"noise" + pipe.data[6000:]):
+        assert probe(torn).fields["duration"] is None
 
 
 def test_mp3_declares_its_length_in_a_xing_header(tmp_path: Path) -> None:
