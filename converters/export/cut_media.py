@@ -17,9 +17,7 @@ from ...shards.store.store import Store
 if TYPE_CHECKING:
     import duckdb
 
-DERIVED = pa.schema(
-    [("dataset", pa.string()), ("id", pa.string()), ("audio_path", pa.string()), ("reason", pa.string())]
-)
+DERIVED = pa.schema([(name, pa.string()) for name in ("dataset", "id", "audio_path", "reason", "detail")])
 _THREADS = 2
 _BATCH = 1024
 
@@ -30,7 +28,8 @@ _NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist."""
     connection.execute(
-        "CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)"
+        "CREATE OR REPLACE TABLE derived"
+        " (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR, detail VARCHAR)"
     )
     rows = connection.cursor().execute(
         "SELECT dataset, id, start_s, end_s, audio, video, image IS NOT NULL, more_media IS NOT NULL FROM chosen "
@@ -46,7 +45,7 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _derive(store: Store, row: tuple[Any, ...], missing: set[str]) -> dict[str, Any]:
     dataset, identity, start, end, audio, video, has_image, has_more = row
-    result = {"dataset": dataset, "id": identity, "audio_path": None, "reason": None}
+    result = {"dataset": dataset, "id": identity, "audio_path": None, "reason": None, "detail": None}
     has_span = start is not None or end is not None
     if has_span and (video is not None or has_image or has_more or audio is None):
         return result | {"reason": "span_unsupported"}
@@ -56,5 +55,5 @@ def _derive(store: Store, row: tuple[Any, ...], missing: set[str]) -> dict[str, 
     try:
         path = cut_audio(store.media, Cut(media["sha256"], store.media.absolute(media["path"]), start, end))
     except MediaError as error:
-        return result | {"reason": error.reason}
+        return result | {"reason": error.reason, "detail": error.detail}
     return result | {"audio_path": path}

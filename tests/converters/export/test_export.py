@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import triptych
 from support import imported
+from support.stores import select
 from triptych.converters.export.export import ExportResult
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.media import cut
@@ -177,6 +178,8 @@ def test_the_same_span_is_cut_once_and_never_exported_whole(tmp_path: Path) -> N
     given.append({"id": "late", "audio": clip, "text": "x", "start_s": 5.0, "end_s": 6.0})
     result = export(imported.bring_in(tmp_path / "store", "cut", given, tmp_path))
     assert result.counts == {"written": 3, "span_outside_media": 1}
+    (event,) = select(tmp_path / "store", "select candidate, detail from events where stage = 'export'")
+    assert event["candidate"].endswith("/late") and "5.0 s is beyond the end" in event["detail"]
     assert len({row["audios"][0] for row in rows(result)}) == 1
 
 
