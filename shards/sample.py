@@ -74,6 +74,7 @@ SCHEMA = pa.schema(
         ("more_media", MORE_MEDIA),
         ("start_s", pa.float64()),
         ("end_s", pa.float64()),
+        ("channel", pa.int32()),
         ("question", pa.string()),
         ("answer", pa.string()),
         ("reasoning", pa.string()),
