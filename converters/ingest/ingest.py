@@ -27,7 +27,7 @@ from ...shards.store.rows_to_arrow import rows_to_table
 from ...shards.store.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog, read_withdrawn
-from .missing_media import check_first_file
+from .missing_media import check_first_file, check_needed
 from .quota import Quota
 from .sample_row import UNFIT, describe_misfit, make_row
 from .shared_media import SharedMedia
@@ -187,7 +187,7 @@ class Ingest:
         if hash(identity) in self._withdrawn:
             self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
             return
-        missing = check_first_file(candidate)
+        missing = check_needed(candidate, self.options.defaults) or check_first_file(candidate)
         if missing is not None:
             while self._pending and self._pending[0].is_done():
                 self._finish_one()
@@ -219,7 +219,11 @@ class Ingest:
         if isinstance(media, MediaError):
             self._reject_media(pending.candidate, pending.id, media)
             return
-        row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
+        try:
+            row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
+        except MediaError as error:
+            self._reject_media(pending.candidate, pending.id, error)
+            return
         if pending.counts:
             self.quota.take(pending.id, row)
         self._rows.append(row)

@@ -13,6 +13,7 @@ from ...shards.media.media import StoredMedia
 from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA
 from ...shards.store.rows_to_arrow import values_to_array
 from ..candidate import Candidate
+from ..spans import settle
 
 UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 """What the conversion to Arrow raises for a value that does not fit its column."""
@@ -27,11 +28,13 @@ def make_row(
 
     Raises:
         DamagedError: The reader set a field that is not in the sample schema.
+        MediaError: The media has no such span or channel.
     """
     unknown = candidate.fields.keys() - _FIELDS
     if unknown:
         raise DamagedError(f"{candidate.where}: the reader set fields unknown to the sample schema: {sorted(unknown)}.")
     row: dict[str, Any] = {**defaults, **candidate.fields}
+    row["channel"] = settle(row, media)
     row.update(_media_columns(media))
     row["modality"], row["panel"] = _modality_and_panel(row, candidate, defaults)
     extra = {**(defaults.get("extra") or {}), **(candidate.fields.get("extra") or {})}

@@ -31,13 +31,16 @@ from ...candidate import (
     Rejection,
     RowError,
 )
-from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
+from ...imports.columns import COMMON_NAMES, KEEP, MEDIA, SPAN_FIELDS, require_media, resolve_columns
+from ...spans import sample_rate, span_suffix
 from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, media_path, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_jsonl, record
+from .stated_span import StatedSpans
 
 _PEEK_ROWS = 200
 _MEDIA_FIELDS = frozenset((*MEDIA_KINDS, MEDIA))
+_NOT_FIELDS = frozenset((*SPAN_FIELDS, KEEP))
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
 _MEDIA_STRUCT = {"bytes", "path", "array", "sampling_rate"}
 
@@ -167,6 +170,7 @@ def candidates(
     columns: Sequence[str] | None = None,
     known: Mapping[str, str] | None = None,
     peek: int = _PEEK_ROWS,
+    spans_by_name: bool = True,
 ) -> CandidateStream:
     """Candidates of rows of any format; rejections among the rows are passed on.
 
@@ -176,15 +180,19 @@ def candidates(
         columns: All columns, if the format knows them; else they are taken from the first rows.
         known: Column -> field as defined by the format; a mapping by the user takes precedence.
         peek: The number of rows to look at; smaller for formats whose rows contain media.
+        spans_by_name: Whether columns with names such as `start` and `duration` state spans.
     """
-    head: list[Row | Rejection] = []
+    head = list(islice(rows, peek))
     if columns is None:
-        head = list(islice(rows, peek))
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
         require_media(columns, mapped, table=str(file.path), held=_held(head))
-    maker = _CandidateMaker(file, context, columns, mapped, known or {})
+    spans = StatedSpans(context.column_fields, known or {}, by_name=spans_by_name)
+    spans.learn(columns)
+    if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
+        raise UsageError(f"{file.path}: {fault}.")
+    maker = _CandidateMaker(file, context, columns, mapped, known or {}, spans)
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
 
@@ -262,9 +270,12 @@ class _CandidateMaker:
         columns: Iterable[str],
         mapped: Mapping[str, str],
         known: Mapping[str, str],
+        spans: StatedSpans,
     ) -> None:
         assert file.path is not None
         self.file = file
+        self.spans = spans
+        self.text_only = context.text_only
         self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
@@ -309,7 +320,7 @@ class _CandidateMaker:
         mapped, absences = self.mapped, self.absences
         for column, value in row.values.items():
             field = mapped.get(column)
-            if field is None:
+            if field is None or field in _NOT_FIELDS:
                 if not isinstance(value, str | None) and holds_bytes(value) is not None:
                     self._leave_out(column)
                 elif (text := as_text(value)) is not None:
@@ -323,12 +334,14 @@ class _CandidateMaker:
                 media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
             else:
                 fields[field] = typed(field, column, value)
-        check_span(fields)
         if absent is not None and media:
             media.append((absent[0], Blob(absent[1], path=Path(absent[2]))))
             absent = None
+        if absent is None and not media and not self.text_only and fields.get("modality") != "text":
+            raise self._without_media()
+        suffix = self._take_span(row, fields, extra, media[0][1] if media else None)
         name = absent[1] if absent is not None else media[0][1].name if media else ""
-        identity = fields.pop("id", None) or row.key or self.made.next(name)
+        identity = fields.pop("id", None) or row.key or self.made.next(name, suffix)
         split = as_name("split", fields.pop("split", None)) or self.file.split
         config = fields.pop("config", None) or self.file.config
         if absent is not None:
@@ -339,7 +352,25 @@ class _CandidateMaker:
         if extra:
             fields["extra"] = extra
         media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
-        return Candidate(str(identity), split, fields, media, config, self.file.uri, self.file.revision, row.where)
+        file = self.file
+        return Candidate(str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats)
+
+    def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> str:
+        """Add the span and the channel that the row states; returns what they add to its id."""
+        stated, used = self.spans.read(row.values, lambda: None if medium is None else sample_rate(medium))
+        for column in used:
+            extra.pop(column, None)
+        fields |= stated
+        check_span(fields)
+        return span_suffix(fields.get("start_s"), fields.get("end_s"), fields.get("channel"))
+
+    def _without_media(self) -> RowError:
+        columns = ", ".join(column for column, field in self.mapped.items() if field in _MEDIA_FIELDS)
+        return RowError(
+            "no_media",
+            f"no media in {columns} (for a row without media: the column modality with the value text; for a table "
+            "without media: --set modality=text)",
+        )
 
 
 def _discard(row: Row) -> None:

@@ -37,4 +37,5 @@ def reshape(columns: Columns) -> Shape:
 class TermChunksReader(RecordsReader):
     """One sample per chunk."""
 
+    spans_by_name = False
     reshape = staticmethod(reshape)
