@@ -12,14 +12,11 @@ from typing import Any
 
 from ..shards.media.media import StoredMedia
 from ..shards.media.probe import MediaError, probe
+from ..shards.media.sound import OVERSHOOT_S
 from .candidate import Blob, RowError
 
 TOLERANCE_S = 0.001
 """Manifests round durations; a span that misses the ends by no more than this is the whole recording."""
-
-OVERSHOOT_S = 0.05
-"""A span that ends no later than this after its media ends with it; one that ends later is of another recording."""
-
 
 _SIDES: Mapping[str, tuple[int, ...]] = {
     **{letter: (number,) for number, letter in enumerate("abcdefgh")},
@@ -97,28 +94,42 @@ def settle(fields: Mapping[str, Any], media: Sequence[StoredMedia]) -> int | Non
         return None
     if start is not None or end is not None:
         _check_end(start or 0.0, end, media)
-    return None if channel is None else _channel_in(channel, media)
+    if channel is None:
+        return None
+    count = next((item.fields.get("channels") for item in media if item.kind == "audio"), None)
+    return channel_of(channel, [item.kind for item in media], count)
 
 
 def _check_end(start: float, end: float | None, media: Sequence[StoredMedia]) -> None:
+    """Refuse a span of which most is not there: its times are of another recording.
+
+    One that only ends too late is stored; the cut and the checks, which decode, decide about it.
+    """
     lengths = [float(item.fields["duration"]) for item in media if item.fields.get("duration") is not None]
-    if not lengths or (start < max(lengths) and (end is None or end <= max(lengths) + OVERSHOOT_S)):
+    whole = max(lengths, default=None)
+    if whole is None or (start < whole and (end is None or end - whole <= max((end - start) / 2, OVERSHOOT_S))):
         return
     raise MediaError(
         "span_outside_media",
         f"the span from {start:g} s to {'the end' if end is None else f'{end:g} s'} is not in the media, which lasts "
-        f"{max(lengths):.3f} s (for times of another recording, keep the column as text: --map COLUMN=extra)",
+        f"{whole:.3f} s (for times of another recording, keep the column as text: --map COLUMN=extra)",
     )
 
 
-def _channel_in(channel: int | Sequence[int], media: Sequence[StoredMedia]) -> int | None:
+def channel_of(channel: int | Sequence[int], kinds: Sequence[str], count: int | None) -> int | None:
+    """The channel of a file that has `count` of them; null if those are all.
+
+    Args:
+        kinds: The kinds of the sample's media.
+
+    Raises:
+        MediaError: `no_such_channel` or `channel_unsupported`.
+    """
     wanted = [channel] if isinstance(channel, int) else sorted(set(channel))
     shown = " and ".join(map(str, wanted))
-    if [item.kind for item in media if item.kind != "image"] != ["audio"]:
-        kinds = ", ".join(item.kind for item in media)
-        detail = f"channel {shown}: a channel is taken from one audio file, and this sample has {kinds}"
+    if [kind for kind in kinds if kind != "image"] != ["audio"]:
+        detail = f"channel {shown}: a channel is taken from one audio file, and this sample has {', '.join(kinds)}"
         raise MediaError("channel_unsupported", f"{detail} (to keep the column as text: --map COLUMN=extra)")
-    [count] = [item.fields.get("channels") for item in media if item.kind == "audio"]
     if count is None:
         raise MediaError("channel_unsupported", f"channel {shown}: the file does not say how many channels it has")
     if lacking := [number for number in wanted if not 0 <= number < count]:

@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ....shards.media.sound import OVERSHOOT_S
 from ...candidate import Blob, Rejection, RowError
-from ...spans import OVERSHOOT_S, span
+from ...spans import span
 from ..tables.cells import Row, Rows
 
 _OWN = frozenset({"id", "recording_id", "start", "duration", "text", "language", "speaker", "channel", "alignment",
@@ -100,10 +101,11 @@ def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, 
     whole = _duration(recording)
     start, length = zero + _seconds(supervision, "start"), _seconds(supervision, "duration")
     end = start + length
-    is_inside = whole is None or (start < whole and end <= whole + OVERSHOOT_S)
-    if length <= 0 or start < -OVERSHOOT_S or end <= 0 or not is_inside:
+    if length <= 0 or start < -OVERSHOOT_S or end <= 0 or (whole is not None and start >= whole):
         raise RowError("bad_value", f"{start:g} to {end:g} s is not a span of the recording")
-    start_s, end_s = span(max(start, 0.0), end if whole is None else min(end, whole), whole)
+    if whole is not None and whole < end <= whole + OVERSHOOT_S:
+        end = whole
+    start_s, end_s = span(max(start, 0.0), end, whole)
     media, channel = _media(recording, supervision.get("channel"))
     custom = supervision.get("custom")
     values: dict[str, Any] = _extra(custom if isinstance(custom, dict) else {})
