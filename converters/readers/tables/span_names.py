@@ -98,10 +98,9 @@ def role_of(column: str) -> Role | None:
     if name in ("start_s", "end_s", "channel"):
         return FIELDS[name]
     if name in _TORCHAUDIO:
-        part, unit = _TORCHAUDIO[name]
-        return Role(part, name, unit)
+        return Role(_TORCHAUDIO[name][0], name, _TORCHAUDIO[name][1])
     tokens = [token.lower() for token in _TOKEN.findall(column)]
-    unit = _UNITS[tokens.pop()] if len(tokens) > 1 and tokens[-1] in _UNITS else 1.0
+    unit: float | str = _UNITS[tokens.pop()] if len(tokens) > 1 and tokens[-1] in _UNITS else 1.0
     if len(tokens) > 1 and tokens[0] in ("frame", "sample"):
         unit = f"{tokens.pop(0)}s"
     of = tokens.pop(0) if len(tokens) > 1 and tokens[0] in _OF_SEGMENT | _OF_FILE else ""

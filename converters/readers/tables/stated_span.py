@@ -157,8 +157,10 @@ class StatedSpans:
         if unit == 1.0 and isinstance(value, str) and ":" in value and (clock := clock_seconds(value)) is not None:
             return clock
         number = as_number(column, value, decimal_comma=False)
-        if number is None or isinstance(unit, float):
-            return None if number is None else number * unit
+        if number is None:
+            return None
+        if isinstance(unit, float):
+            return number * unit
         if unit == "frame_offset" and number == -1:
             return None
         per_second = rate()

@@ -11,7 +11,7 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import chain, islice
@@ -31,11 +31,13 @@ from ...candidate import (
     Rejection,
     RowError,
 )
-from ...imports.columns import COMMON_NAMES, KEEP, MEDIA, SPAN_FIELDS, require_media, resolve_columns
+from ...imports.columns import COMMON_NAMES, KEEP, MEDIA, require_media, resolve_columns
 from ...spans import sample_rate, span_suffix
+from .absent_files import Absences, is_plain
 from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, media_path, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_jsonl, record
+from .span_names import FIELDS as SPAN_FIELDS
 from .stated_span import StatedSpans
 
 _PEEK_ROWS = 200
@@ -188,6 +190,7 @@ def candidates(
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
         require_media(columns, mapped, table=str(file.path), held=_held(head))
+    _tell_several(mapped, known or {}, context.note)
     spans = StatedSpans(context.column_fields, known or {}, by_name=spans_by_name)
     spans.learn(columns)
     if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
@@ -195,6 +198,15 @@ def candidates(
     maker = _CandidateMaker(file, context, columns, mapped, known or {}, spans)
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
+
+
+def _tell_several(mapped: Mapping[str, str], known: Mapping[str, str], note: Callable[[str], None]) -> None:
+    """Note columns of one kind of media that the format itself names: a sample has all of them, in order."""
+    for kind in MEDIA_KINDS:
+        columns = [column for column, field in mapped.items() if field == kind and known.get(column) == kind]
+        if len(columns) > 1:
+            listed = ", ".join(map(repr, columns))
+            note(f"each sample has the {kind} of {listed}, in this order (to take one: --map {columns[0]}={kind})")
 
 
 def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
@@ -211,53 +223,6 @@ def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, con
     given = context.column_fields
     free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
     return resolve_columns(columns, {**free, **given}, table=str(file.path), named_by=context.column_flags)
-
-
-class Absences:
-    """Detects missing files early: if the previous file or the folder of a file is missing.
-
-    Otherwise a table with a wrong media folder would send every row through the costly path into the store. As long as
-    files exist, checking them is left to the code that reads them.
-    """
-
-    _REMEMBERED = 4096
-
-    def __init__(self) -> None:
-        self._folders: dict[str, bool] = {}
-        self._was_absent = False
-
-    def has(self, path: str) -> bool:
-        """Whether the file is certainly missing."""
-        parent, slash, _ = path.rpartition("/")
-        folder = parent or slash or "."
-        is_absent = self._folders.get(folder)
-        if is_absent is None:
-            if len(self._folders) >= self._REMEMBERED:
-                self._folders.clear()
-            is_absent = self._folders[folder] = _is_absent(folder)
-        if is_absent:
-            return True
-        if self._was_absent:
-            self._was_absent = is_absent = _is_absent(path)
-            return is_absent
-        # Only remember the result: this file still takes the normal path.
-        self._was_absent = _is_absent(path)
-        return False
-
-
-def _is_plain(path: str) -> bool:
-    """Whether a path is in the form that pathlib would print."""
-    return "//" not in path and "/./" not in path and not path.endswith(("/", "/."))
-
-
-def _is_absent(path: str) -> bool:
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
 
 
 class _CandidateMaker:
@@ -346,7 +311,7 @@ class _CandidateMaker:
         config = fields.pop("config", None) or self.file.config
         if absent is not None:
             missing = sample_id(self.dataset, config, split, str(identity))
-            shown = absent[2] if _is_plain(absent[2]) else Path(absent[2])
+            shown = absent[2] if is_plain(absent[2]) else Path(absent[2])
             error = RowError("missing_media", f"{shown}: No such file or directory")
             return error.rejection(row.where, candidate=missing, uri=self.file.uri)
         if extra:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 import triptych
@@ -244,3 +247,26 @@ def test_convert_refuses_a_part_of_a_file(folder: Path) -> None:
     done = triptych.convert("unified", [table(folder, "whole", rows)], out, to="unified")
     assert [row["id"] for row in read_lines(out)] == ["mono", "all", "whole"]
     assert dict(done.reasons) == {"span_unsupported": 1, "channel_unsupported": 1, "no_such_channel": 1}
+
+
+def test_shards_and_saved_datasets_take_spans_too(folder: Path, store: Path) -> None:
+    sound = (folder / "two.wav").read_bytes()
+    stated = {"start_ms": 500, "duration_ms": 250, "channel": 1}
+    with tarfile.open(folder / "shard.tar", "w") as tar:
+        for name, data in (("a.wav", sound), ("a.json", json.dumps({"text": "x"} | stated).encode())):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    load("webdataset", folder / "shard.tar", "shard")
+    saved = folder / "saved"
+    saved.mkdir()
+    table = pa.table(
+        {"audio": [{"bytes": sound, "path": "a.wav"}], "text": ["x"]} | {k: [v] for k, v in stated.items()}
+    )
+    with pa.OSFile(str(saved / "data.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    (saved / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data.arrow"}], "_fingerprint": "f"}))
+    (saved / "dataset_info.json").write_text(json.dumps({"features": {"audio": {"_type": "Audio"}}}))
+    load("hf", saved, "saved")
+    assert spans(store, "shard") == {"a": (0.5, 0.75, 1)}
+    assert spans(store, "saved") == {"a@0.5-0.75@ch1": (0.5, 0.75, 1)}
