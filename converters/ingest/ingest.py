@@ -215,19 +215,15 @@ class Ingest:
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
         self.quota.release(pending.counts)
-        media = _outcome(pending.work)
-        if isinstance(media, MediaError):
-            self._reject_media(pending.candidate, pending.id, media)
-            return
-        try:
-            row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
-        except MediaError as error:
-            self._reject_media(pending.candidate, pending.id, error)
+        candidate, media, defaults = pending.candidate, _outcome(pending.work), self.options.defaults
+        row = make_row(self.run.dataset, pending.id, candidate, media, defaults)
+        if isinstance(row, MediaError):
+            self._reject_media(candidate, pending.id, row)
             return
         if pending.counts:
             self.quota.take(pending.id, row)
         self._rows.append(row)
-        self._wheres.append(pending.candidate.where)
+        self._wheres.append(candidate.where)
         if len(self._rows) % _REPORT_ROWS == 0:
             self._report()
 

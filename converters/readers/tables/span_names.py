@@ -5,7 +5,7 @@
     length    duration, dur, length; alone it states a length, and is no span
     channel   channel, audio_channel, channel_selector
 
-A unit stands at the end: seconds (the default), milliseconds, microseconds, nanoseconds, samples. torchaudio's
+A name may end in seconds (the default), milliseconds, microseconds, nanoseconds or samples. torchaudio's
 `frame_offset` and `num_frames` are samples; any other `frame` may be one of a video or of features.
 """
 
@@ -57,7 +57,7 @@ class Role:
     Attributes:
         part: `START`, `END`, `LENGTH` or `CHANNEL`.
         word: The word of its name that says so.
-        unit: Seconds of one unit, or `samples`, `frames`, `frame_offset` (samples if that column gives the start).
+        unit: Its length in seconds, or `samples`, `frames`, `frame_offset` (samples if that column gives the start).
         rank: 0 for a field of the sample, or a column that the user mapped to one; 1 for a word that means nothing
             else; 2 for one that may.
         of: What it is the start, end or length of: `segment`, `audio` ...; empty if the name does not say.

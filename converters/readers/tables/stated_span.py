@@ -7,7 +7,7 @@
     channel            from 0, or A and B, left and right
 
 Which of them a row states follows from the columns that have a value in it. What can't be told apart is refused, never
-passed over; `--map COLUMN=extra` keeps a column as text. Values in samples are divided by the file's own sample rate.
+ignored; `--map COLUMN=extra` keeps a column as text. Values in samples are divided by the file's own sample rate.
 """
 
 from __future__ import annotations

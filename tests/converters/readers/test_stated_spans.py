@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from triptych.converters.candidate import RowError
-from triptych.converters.convert.inputs import Found, Inputs, read_samples
-from triptych.converters.convert.result import Problem
+from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection, RowError
+from triptych.converters.imports.formats import FORMATS
+from triptych.converters.readers import get_reader
 from triptych.converters.readers.tables.stated_span import StatedSpans
 from triptych.errors import UsageError
 
@@ -177,17 +177,20 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def samples(format: str, path: Path, **options: Any) -> list[Found | Problem]:
-    return list(read_samples(Inputs(format, [path], **options), []))
+def read(format: str, path: Path, **given: str) -> list[Candidate | Rejection]:
+    """What the reader of a format makes of a file; `given` is the mapping of its columns."""
+    raw = RawFile(path.name, path.as_uri(), "", None, lambda: path.open("rb"), path=path)
+    context = ReadContext("mine", path=path, format=format, columns=given)
+    return list(get_reader(FORMATS[format].reader).read(iter([raw]), context))
 
 
-def one(format: str, sound: Path, row: Mapping[str, Any], **options: Any) -> dict[str, Any]:
-    """The sample of a file of one JSON row."""
+def one(format: str, sound: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the only row of a JSON file."""
     path = sound.parent / f"{format}.jsonl"
     path.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    [found] = samples(format, path, **options)
-    assert isinstance(found, Found), found
-    return found.sample
+    [found] = read(format, path)
+    assert isinstance(found, Candidate), found
+    return found.fields
 
 
 TURNS = [{"role": "user", "content": "<audio>What?"}, {"role": "assistant", "content": "That."}]
@@ -225,7 +228,7 @@ def test_made_ids_differ_by_span_and_channel(sound: Path) -> None:
     path.write_text(
         "audio,start,duration,channel\na.wav,0,1,0\na.wav,0,1,1\na.wav,0.25,1.75,\na.wav,,,\na.wav,3,,\na.wav,3,,\n"
     )
-    found = [item.sample["id"] for item in samples("csv", path) if isinstance(item, Found)]
+    found = [item.source_id for item in read("csv", path) if isinstance(item, Candidate)]
     assert found == ["a@0-1@ch0", "a@0-1@ch1", "a@0.25-2", "a", "a@3-", "a@3-#2"]
 
 
@@ -238,14 +241,14 @@ def test_columns_that_cannot_be_told_apart_stop_the_table_and_a_late_row_only_it
     path = sound.parent / "two.csv"
     path.write_text("audio,text,offset\na.wav,x,1\n")
     with pytest.raises(UsageError, match="--map offset=start_s"):
-        samples("csv", path)
-    [found] = samples("csv", path, columns={"offset": "extra"})
-    assert isinstance(found, Found) and found.sample["extra"] == {"offset": "1"} and "start_s" not in found.sample
+        read("csv", path)
+    [found] = read("csv", path, offset="extra")
+    assert isinstance(found, Candidate) and found.fields["extra"] == {"offset": "1"} and "start_s" not in found.fields
     late = [{"audio": "a.wav", "text": str(n)} for n in range(200)] + [{"audio": "a.wav", "offset": 1.0}]
     path = sound.parent / "late.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in late))
-    problems = [item for item in samples("jsonl", path) if isinstance(item, Problem)]
-    assert [problem.reason for problem in problems] == ["ambiguous_span"]
+    refused = [item for item in read("jsonl", path) if isinstance(item, Rejection)]
+    assert [item.reason for item in refused] == ["ambiguous_span"]
 
 
 @pytest.mark.parametrize(
@@ -262,5 +265,5 @@ def test_columns_that_cannot_be_told_apart_stop_the_table_and_a_late_row_only_it
 def test_a_span_inside_a_medium_is_refused(format: str, row: dict[str, Any], sound: Path) -> None:
     path = sound.parent / "inside.jsonl"
     path.write_text(json.dumps(row) + "\n")
-    [problem] = samples(format, path)
-    assert isinstance(problem, Problem) and problem.reason == "span_unsupported"
+    [refused] = read(format, path)
+    assert isinstance(refused, Rejection) and refused.reason == "span_unsupported"
