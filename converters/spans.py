@@ -103,9 +103,10 @@ def settle(fields: Mapping[str, Any], media: Sequence[StoredMedia]) -> int | Non
 def _check_end(start: float, end: float | None, media: Sequence[StoredMedia]) -> None:
     """Refuse a span of which most is not there: its times are of another recording.
 
-    One that only ends too late is stored; the cut and the checks, which decode, decide about it.
+    One that only ends too late is stored; the cut and the checks, which decode, decide about it. So do the checks about
+    spans of videos, which no view cuts.
     """
-    lengths = [float(item.fields["duration"]) for item in media if item.fields.get("duration") is not None]
+    lengths = [float(item.fields["duration"]) for item in media if item.kind == "audio" and item.fields.get("duration")]
     whole = max(lengths, default=None)
     if whole is None or (start < whole and (end is None or end - whole <= max((end - start) / 2, OVERSHOOT_S))):
         return

@@ -24,7 +24,7 @@ from ...candidate import (
     RowError,
     bad_cell,
 )
-from ...imports.columns import MAPPABLE, check_field
+from ...imports.columns import KEEP, MAPPABLE, check_field
 from ...spans import sample_rate, span_suffix
 from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
 from ..tables.json import read_json
@@ -122,11 +122,11 @@ class RecordsReader(Reader):
     """One sample per row: candidates in file order; an invalid row becomes a `Rejection`.
 
     Attributes:
-        spans_by_name: Whether columns with names such as `start` and `duration` state spans.
+        kept_times: Columns with times of another file, which state no span of this one.
         has_channels: Whether a column `channel` is one of the audio; for trainers it is one of the loss.
     """
 
-    spans_by_name = True
+    kept_times: tuple[str, ...] = ()
     has_channels = False
 
     @staticmethod
@@ -147,7 +147,7 @@ class RecordsReader(Reader):
         rows = open_rows(path)
         head = list(islice(rows, _PEEK_ROWS))
         given = _given(context, head, path)
-        spans = StatedSpans(given, by_name=self.spans_by_name, channels=self.has_channels)
+        spans = StatedSpans(given, dict.fromkeys(self.kept_times, KEEP), channels=self.has_channels)
         if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
             raise UsageError(f"{path}: {fault}.")
         made = MadeIds()

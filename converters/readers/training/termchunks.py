@@ -37,5 +37,5 @@ def reshape(columns: Columns) -> Shape:
 class TermChunksReader(RecordsReader):
     """One sample per chunk."""
 
-    spans_by_name = False
+    kept_times = ("begin_time", "end_time")
     reshape = staticmethod(reshape)

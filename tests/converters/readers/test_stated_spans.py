@@ -177,11 +177,14 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def raw(path: Path) -> RawFile:
+    return RawFile(path.name, path.as_uri(), "", None, lambda: path.open("rb"), path=path)
+
+
 def read(format: str, path: Path, **given: str) -> list[Candidate | Rejection]:
     """What the reader of a format makes of a file; `given` is the mapping of its columns."""
-    raw = RawFile(path.name, path.as_uri(), "", None, lambda: path.open("rb"), path=path)
     context = ReadContext("mine", path=path, format=format, columns=given)
-    return list(get_reader(FORMATS[format].reader).read(iter([raw]), context))
+    return list(get_reader(FORMATS[format].reader).read(iter([raw(path)]), context))
 
 
 def one(format: str, sound: Path, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,3 +270,19 @@ def test_a_span_inside_a_medium_is_refused(format: str, row: dict[str, Any], sou
     path.write_text(json.dumps(row) + "\n")
     [refused] = read(format, path)
     assert isinstance(refused, Rejection) and refused.reason == "span_unsupported"
+
+
+def test_keys_of_a_sidecar_state_a_span_together(sound: Path) -> None:
+    beside = sound.with_suffix(".json")
+    beside.write_text(json.dumps({"text": "x", "start": 1.5, "duration": 2.0, "channel": "B"}), encoding="utf-8")
+    [found] = get_reader("sidecar").read(map(raw, (sound, beside)), ReadContext("mine"))
+    assert isinstance(found, Candidate)
+    assert {name: found.fields[name] for name in (*SPAN, "channel")} == SPAN | {"channel": 1}
+    assert found.fields["extra"] == {"channel": "B", "duration": "2.0"}
+
+
+def test_times_of_a_chunk_are_those_of_its_utterance(sound: Path) -> None:
+    row = {"audio": "a.wav", "text": "x", "begin_time": 9.0, "end_time": 12.0}
+    assert "start_s" not in one("termchunks", sound, row)
+    fields = one("termchunks", sound, row | {"offset": 1.5, "duration": 2.0})
+    assert (fields["start_s"], fields["end_s"]) == (1.5, 3.5)
