@@ -6,5 +6,4 @@ supervisions.py  rows from Lhotse's recordings, supervisions and cuts
 nemo.py          NeMo manifests
 webdataset.py    WebDataset shards
 hf_disk.py       datasets saved to disk by Hugging Face `datasets`
-spans.py         spans inside a recording
 """
