@@ -179,7 +179,7 @@ def test_the_same_span_is_cut_once_and_never_exported_whole(tmp_path: Path) -> N
     result = export(imported.bring_in(tmp_path / "store", "cut", given, tmp_path))
     assert result.counts == {"written": 3, "span_outside_media": 1}
     (event,) = select(tmp_path / "store", "select candidate, detail from events where stage = 'export'")
-    assert event["candidate"].endswith("/late") and "5.0 s is beyond the end" in event["detail"]
+    assert event["candidate"].endswith("/late") and "ends at 1.000 s, before the end of the span" in event["detail"]
     assert len({row["audios"][0] for row in rows(result)}) == 1
 
 
