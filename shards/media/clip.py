@@ -119,10 +119,7 @@ def _length(container: Any, kind: str) -> float | None:
     """The declared length of what a clip is taken from; None if unknown."""
     if kind == "audio":
         return declared_seconds(container, container.streams.audio[0])
-    seconds = container_seconds(container)
-    if seconds is not None and container.format.name.startswith("matroska"):  # where it is the time of the end
-        seconds -= _origin(container)
-    return seconds
+    return container_seconds(container)
 
 
 def _origin(container: Any) -> float:

@@ -33,6 +33,8 @@ def container_seconds(container: Any) -> float | None:
     if container.duration is None or container.format.name in _WITHOUT_HEADER or _is_counted(container):
         return None
     seconds = float(container.duration) / 1_000_000
+    if container.format.name.startswith("matroska"):  # where it is the time of the end
+        seconds -= max(0.0, (container.start_time or 0) / 1_000_000)
     return seconds if 0 < seconds <= LONGEST_S else None
 
 

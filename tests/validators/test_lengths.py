@@ -114,6 +114,28 @@ def test_a_wav_that_is_longer_than_its_header(tmp_path: Path) -> None:
     assert (found["audio_declared_duration"], found["audio_undeclared_s"]) == (1.0, 2.0)
 
 
+def test_a_flac_or_au_that_is_longer_than_its_header(tmp_path: Path) -> None:
+    flac = written(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, 3 * RATE))
+    assert check(tmp_path / "a.flac")["audio_undeclared_s"] is None
+    struct.pack_into(">I", flac, 22, RATE)
+    flac[26:42] = bytes(16)
+    au = written(tmp_path / "a.au", chirp(3), subtype="PCM_16")
+    struct.pack_into(">I", au, 8, RATE * 2)
+    for data in (flac, au):
+        found = check(stored(tmp_path / "short", data))
+        assert (found["audio_declared_duration"], found["audio_undeclared_s"]) == (1.0, pytest.approx(2, abs=0.01))
+
+
+def test_joined_wav_files_are_not_one_file(tmp_path: Path) -> None:
+    data = written(tmp_path / "a.wav", chirp(2), subtype="PCM_16")
+    assert check(stored(tmp_path / "joined.wav", data + data))["audio_undeclared_s"] == pytest.approx(2, abs=0.01)
+
+
+def test_a_long_tag_behind_the_sound_is_no_sound(tmp_path: Path) -> None:
+    data = written(tmp_path / "a.flac", chirp(1)) + b"APETAGEX" + bytes(100_000)
+    assert check(stored(tmp_path / "tagged.flac", data))["audio_undeclared_s"] is None
+
+
 def test_chunks_behind_the_sound_are_no_sound(tmp_path: Path) -> None:
     data = written(tmp_path / "a.wav", chirp(1), subtype="PCM_16")
     chunk = b"LIST" + struct.pack("<I", 30_001) + bytes(30_002) + b"bext" + struct.pack("<I", 20_000) + bytes(20_000)
