@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from truth.forms import films, sounds
 from truth.layouts import LAYOUTS
 from truth.spellings import COMMON, SPELLINGS
-from truth.utterances import CHANNELS, SPANS, WHOLE, WHOLE_CHANNELS, Media, Utterance
+from truth.utterances import CHANNELS, MIXED, MONO, SPANS, WHOLE, WHOLE_CHANNELS, Media, Utterance
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Case:
 
     layout: str
     what: str
-    media: Media = Media()
+    media: Media = MONO
     spelling: str = "start_s, end_s"
     column: str = "audio"
 
@@ -39,7 +39,7 @@ class Case:
     def name(self) -> str:
         """A valid name of a dataset, which no other case has."""
         parts = [self.layout, self.what]
-        parts += [] if self.media == Media() else [self.media.form, str(self.media.channels)]
+        parts += [] if self.media == MONO else [self.media.form, str(self.media.channels)]
         parts += [] if self.spelling == "start_s, end_s" else [self.spelling.replace(", ", "-")]
         parts += [] if self.column == "audio" else [self.column]
         return "-".join(parts).replace(" ", ".").replace("_", ".").lower()
@@ -47,35 +47,29 @@ class Case:
 
 SETS: dict[str, tuple[Utterance, ...]] = {
     "whole": WHOLE,
-    "spans": SPANS,
-    "channels": CHANNELS,
-    "whole channels": WHOLE_CHANNELS,
+    "parts": (*WHOLE, *SPANS),
+    "channels": (*CHANNELS, *WHOLE_CHANNELS),
+    "mixed": MIXED,
 }
-STEREO = Media("wav", 2)
+"""Name -> utterances: whole files, spans of files, channels of files with two, spans of all channels."""
 
-
-def _media_of(layout: str) -> Media:
-    return Media("mp4") if LAYOUTS[layout].film else Media()
+_STEREO = Media("wav", 2)
+_GROUP = 12
+"""Cases that share a store: each further import costs more in a store with many datasets."""
 
 
 def _suite() -> Iterator[Case]:
+    yield Case("csv", "whole")
     for name, layout in LAYOUTS.items():
-        yield Case(name, "whole", _media_of(name))
-        if layout.spans:
-            yield Case(name, "spans")
+        yield Case(name, "parts" if layout.spans else "whole", Media("mp4") if layout.film else MONO)
         if layout.channels:
-            yield Case(name, "channels", STEREO)
+            yield Case(name, "channels", _STEREO)
         if layout.spelled:
-            yield from (Case(name, "spans", spelling=spelling) for spelling in COMMON)
-    yield from (Case("csv", "spans", spelling=spelling) for spelling in SPELLINGS if spelling not in COMMON)
-    yield Case("csv", "whole channels", STEREO)
-    yield Case("lhotse", "whole channels", STEREO)
-    yield Case("kaldi", "whole channels", STEREO)
+            yield from (Case(name, "parts", spelling=each) for each in (SPELLINGS if name == "csv" else COMMON))
+    yield Case("csv", "mixed", _STEREO)
     for form in sounds():
-        yield Case("csv", "whole", Media(form))
-        yield Case("csv", "spans", Media(form))
-    yield Case("csv", "channels", Media("flac", 2))
-    yield Case("csv", "spans", STEREO)
+        yield Case("csv", "parts", Media(form))
+    yield Case("csv", "channels", Media("m4a", 2))
     for form in films():
         yield Case("jsonl", "whole", Media(form), column="video")
     yield Case("folder", "whole", Media("mkv"))
@@ -83,15 +77,15 @@ def _suite() -> Iterator[Case]:
 
 def _product() -> Iterator[Case]:
     for name, layout in LAYOUTS.items():
-        forms = films() if layout.film else sounds()
-        for form in forms:
-            yield Case(name, "whole", Media(form))
+        for form in films() if layout.film else sounds():
             if not layout.spans:
+                yield Case(name, "whole", Media(form))
                 continue
             for spelling in SPELLINGS if layout.spelled else ["start_s, end_s"]:
-                yield Case(name, "spans", Media(form), spelling)
-                if layout.channels:
-                    yield Case(name, "channels", Media(form, 2), spelling)
+                yield Case(name, "parts", Media(form), spelling)
+            if layout.channels:
+                yield Case(name, "channels", Media(form, 2))
+                yield Case(name, "mixed", Media(form, 2))
 
 
 SUITE: tuple[Case, ...] = tuple(dict.fromkeys(_suite()))
@@ -100,3 +94,9 @@ SUITE: tuple[Case, ...] = tuple(dict.fromkeys(_suite()))
 def product() -> tuple[Case, ...]:
     """Every layout in every form, spelling and channel that it has; `SUITE` left out."""
     return tuple(dict.fromkeys(case for case in _product() if case not in SUITE))
+
+
+def group(case: Case) -> tuple[Case, ...]:
+    """The cases that share a store with one of `SUITE`."""
+    first = SUITE.index(case) // _GROUP * _GROUP
+    return SUITE[first : first + _GROUP]

@@ -1,7 +1,7 @@
 """Chirps: sounds whose frequency tells the time, and an ear that says which of them a file holds, and from when.
 
-A `Voice` is one channel of one clip. Its frequency rises or falls from the first sample to the last, as fast as no other
-voice's: a piece of it correlates with its own voice at one place only, to the sample, and hardly with any other.
+A `Voice` is one channel of one clip. Its frequency rises or falls from its first sample to its last, as fast as no
+other voice's: a piece of it correlates with its own voice at one place only, to the sample, and hardly with any other.
 A mix of two voices correlates with each by 0.7, so a downmix is told from a channel.
 """
 

@@ -12,11 +12,10 @@ from typing import Any
 import triptych
 import yaml
 from support.stores import select
+from triptych.errors import ProblemsFound, TriptychError
 from truth.cases import Case
 from truth.layouts import LAYOUTS, Corpus, Layout
 from truth.rows import ROWS, Row
-from triptych.converters.convert.inputs import READABLE
-from triptych.errors import TriptychError
 
 CARD: Mapping[str, Any] = {
     "title": "Truth", "panel": "S1", "modality": "audio", "tasks": ["asr"], "languages": ["en"], "license": "CC0-1.0",
@@ -73,9 +72,10 @@ def bring_in(cases: Iterable[Case], folder: Path) -> Intake:
 
 def lay_out(case: Case, folder: Path) -> Path:
     """Write the files of a case; returns the path to read."""
-    corpus = Corpus(folder, case.utterances, case.media, case.spelling, case.column)
+    layout = LAYOUTS[case.layout]
+    corpus = Corpus(folder, case.utterances, case.media, case.spelling, case.column, layout.channel_column)
     folder.mkdir(parents=True, exist_ok=True)
-    return LAYOUTS[case.layout].write(corpus)
+    return layout.write(corpus)
 
 
 def _take(case: Case, layout: Layout, path: Path, intake: Intake) -> None:
@@ -86,18 +86,22 @@ def _take(case: Case, layout: Layout, path: Path, intake: Intake) -> None:
     cards = intake.folder / "cards"
     cards.mkdir(exist_ok=True)
     own = {"name": case.name, **CARD, **(_MIXED if layout.film else {})}
-    spans = {name: {"column": name} for name in ("start_s", "end_s")} if case.what == "spans" else {}
+    spans = {name: {"column": name} for name in ("start_s", "end_s")} if case.what == "parts" else {}
     source = {"manual": "made here", "reader": {layout.reader: layout.options_of(spans)}}
     (cards / f"{case.name}.yaml").write_text(yaml.safe_dump({**own, "sources": [source]}))
     triptych.pull(case.name, store=intake.store, cards=(cards,), from_path=path)
 
 
-def convert(case: Case, path: Path, out: Path, view: str, task: str | None) -> list[Row]:
-    """The rows of a file in another format, without a store."""
-    layout = LAYOUTS[case.layout]
-    assert layout.format in READABLE
-    done = triptych.convert(layout.format, path, out, to=view, task=task, values={"task": "asr"})
-    return [] if not done.out else list(_lines(out))
+def converted(case: Case, folder: Path, view: str, task: str | None) -> list[Row]:
+    """The rows of a case in a view, without a store."""
+    path, out = lay_out(case, folder / "in"), folder / "out.jsonl"
+    format = LAYOUTS[case.layout].format
+    assert format is not None
+    try:
+        triptych.convert(format, path, out, to=view, task=task, values={"task": "asr"}, force=True)
+    except ProblemsFound:
+        return []
+    return list(_lines(out)) if out.exists() else []
 
 
 def _lines(path: Path) -> Iterator[Row]:

@@ -64,11 +64,11 @@ def compare(
     media: Media,
     *,
     show: Callable[[Row], Shown],
-    absent: Mapping[str, str] | None = None,
+    absent: bool = False,
 ) -> Iterator[str]:
     """What is wrong with the rows of a case; nothing if each utterance has its row, and each row its utterance.
 
-    `absent` has the utterances that were refused, by text, with the reason: those need no row.
+    With `absent` an utterance may have no row: a refusal is not a wrong row.
     """
     open_ = named(utterances)
     for row in rows:
@@ -79,6 +79,5 @@ def compare(
             continue
         for fault in faults(utterance, media, audio=shown.audio, video=shown.video):
             yield f"{utterance.name}: {fault}"
-    for text, utterance in open_.items():
-        if absent is None or text not in absent:
-            yield f"{utterance.name}: no row"
+    if not absent:
+        yield from (f"{utterance.name}: no row" for utterance in open_.values())

@@ -6,6 +6,7 @@ channel, the time of its first sample, its length, the frames of its film.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from truth import chirps, films
 from truth.chirps import FULL, RATE, Heard, Voice
-from truth.forms import FORMS, delay_s
+from truth.forms import delay_s
 
 TIME_S = 0.001
 """The largest error of a cut: a span is exact to the sample, whatever the codec."""
@@ -54,6 +55,8 @@ class Media:
     channels: int = 1
 
 
+MONO = Media()
+
 WHOLE = (Utterance("u0", 0), Utterance("u1", 1))
 SPANS = (
     Utterance("u2", 2, 0.5, 1.5),
@@ -66,6 +69,7 @@ CHANNELS = (
     Utterance("u7", 4, 0.5, 1.5, channel=1),
     Utterance("u8", 5, 1.0, 2.0, channel=1),
 )
+MIXED = (Utterance("u11", 7, 0.5, 1.5), Utterance("u12", 7, 1.75, 2.625))
 WHOLE_CHANNELS = (Utterance("u9", 6, channel=0), Utterance("u10", 6, channel=1))
 
 
@@ -83,12 +87,13 @@ def faults(utterance: Utterance, media: Media, *, audio: Path | None, video: Pat
 
 
 def _sound_faults(utterance: Utterance, media: Media, path: Path) -> Iterator[str]:
-    sound, heard = _heard(path, utterance.clip, utterance.channel, media.channels)
+    digest = _opened(path)
+    sound, heard = _heard(digest, utterance.clip, utterance.channel, media.channels)
     wanted = (utterance.start_s or 0.0) - delay_s(media.form, utterance.clip, media.channels)
     lasting = (utterance.end_s or chirps.SECONDS) - (utterance.start_s or 0.0)
     slack = TIME_S if utterance.end_s is not None else PADDING_S
     if not heard:
-        yield f"{path.name} holds {_best(sound)} instead of clip {utterance.clip}, channel {utterance.channel}"
+        yield f"{path.name} holds {_best(digest)} instead of clip {utterance.clip}, channel {utterance.channel}"
     for each in heard:
         if abs(each.start_s - wanted) > TIME_S:
             yield f"{each} instead of {wanted:.4f} s: {1000 * (each.start_s - wanted):+.1f} ms"
@@ -96,10 +101,25 @@ def _sound_faults(utterance: Utterance, media: Media, path: Path) -> Iterator[st
         yield f"{len(sound) / RATE:.4f} s long instead of {lasting:.4f} s"
 
 
+_SEEN: dict[str, Path] = {}
+"""A file with these bytes: most files of the cases are the same, and each is decoded once."""
+
+
+def _opened(path: Path) -> str:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    _SEEN[digest] = path
+    return digest
+
+
 @cache
-def _heard(path: Path, clip: int, channel: int | None, channels: int) -> tuple[np.ndarray, tuple[Heard, ...]]:
+def _decoded(digest: str) -> np.ndarray:
+    return chirps.decode(_SEEN[digest])
+
+
+@cache
+def _heard(digest: str, clip: int, channel: int | None, channels: int) -> tuple[np.ndarray, tuple[Heard, ...]]:
     """The sound, and the voices in it if they are those that are wanted; else none."""
-    sound = chirps.decode(path)
+    sound = _decoded(digest)
     if channel is not None:
         # A file with more channels than the one that is stated is not what the row says.
         fit = chirps.hear(sound[:, 0], [Voice(clip, channel)])
@@ -111,15 +131,17 @@ def _heard(path: Path, clip: int, channel: int | None, channels: int) -> tuple[n
     return sound, tuple(mixed) if min(fit.correlation for fit in mixed) >= _SHARE else ()
 
 
-def _best(sound: np.ndarray) -> str:
-    """What a sound holds, of all voices."""
+@cache
+def _best(digest: str) -> str:
+    """What a file holds, of all voices."""
+    sound = _decoded(digest)
     everything = [Voice(clip, channel) for clip in range(chirps.CLIPS) for channel in range(2)]
     found = [chirps.hear(sound[:, number], everything) for number in range(sound.shape[1])]
     return " and ".join(str(each) if each.correlation > _SHARE else "no clip" for each in found)
 
 
 def _film_faults(utterance: Utterance, path: Path) -> Iterator[str]:
-    seen = _watched(path)
+    seen = _watched(_opened(path))
     count = round(chirps.SECONDS * films.FPS)
     if seen.clip != utterance.clip:
         yield f"{path.name} shows clip {seen.clip} instead of {utterance.clip}"
@@ -127,12 +149,9 @@ def _film_faults(utterance: Utterance, path: Path) -> Iterator[str]:
         yield f"{path.name} has the frames {seen.numbers[0]} to {seen.numbers[-1]} ({len(seen.numbers)} of {count})"
 
 
-_watched = cache(films.watch)
-
-
-def rate_of(media: Media) -> int:
-    """The sample rate of the files."""
-    return FORMS[media.form].rate
+@cache
+def _watched(digest: str) -> films.Seen:
+    return films.watch(_SEEN[digest])
 
 
 def named(utterances: Iterable[Utterance]) -> dict[str, Utterance]:

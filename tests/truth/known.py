@@ -1,0 +1,58 @@
+"""Faults that are not mended yet, with their cases: each is expected to fail, and fails the suite once it passes.
+
+Whoever mends a fault takes its line out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+from truth.cases import Case
+from truth.layouts import LAYOUTS
+
+Fault = tuple[str, Callable[[Case], bool]]
+
+
+def _is_training(case: Case) -> bool:
+    return LAYOUTS[case.layout].channel_column != "channel"
+
+
+ROWS: tuple[Fault, ...] = (
+    ("a stated channel is not selected", lambda case: case.what == "channels"),
+    ("a length is ignored", lambda case: "duration" in case.spelling),
+    ("a training file's start and end are ignored", lambda case: case.spelling == "start, end" and _is_training(case)),
+    (
+        "seconds do not count from the first sound",
+        lambda case: case.what == "parts" and case.media.form in ("sphere", "vorbis", "mp3", "mka late"),
+    ),
+)
+CONVERT: tuple[Fault, ...] = (
+    ("a stated channel is ignored", lambda case: case.what == "channels"),
+    ("an offset is ignored", lambda case: case.spelling.startswith("offset")),
+    ("a training file's start is ignored", lambda case: case.spelling.startswith("start,") and _is_training(case)),
+)
+CLIPS: Mapping[str, str] = {
+    "sphere": "FFmpeg alone is asked",
+    "vorbis": "seconds do not count from the first sound",
+    "mkv": "begins at the keyframe after the start",
+    "mkv late": "begins at the keyframe after the start",
+    "ts": "begins at the keyframe after the start",
+    "mpg": "begins at the keyframe after the start",
+}
+
+
+def marked(cases: Iterable[Case], faults: tuple[Fault, ...]) -> list[Any]:
+    """Parameters of a test, those of a fault marked with its reason."""
+    reasons = {case: [reason for reason, concerns in faults if concerns(case)] for case in cases}
+    return [pytest.param(case, id=case.name, marks=_marks(found)) for case, found in reasons.items()]
+
+
+def marked_forms(names: Iterable[str], faults: Mapping[str, str]) -> list[Any]:
+    """The same for forms."""
+    return [pytest.param(name, marks=_marks([faults[name]] if name in faults else [])) for name in names]
+
+
+def _marks(reasons: list[str]) -> list[Any]:
+    return [pytest.mark.xfail(strict=True, reason=reasons[0])] if reasons else []
