@@ -12,6 +12,7 @@ rows.py            what a row of each view shows: `ROWS`
 known.py           faults that are not mended yet
 test_rows.py       through a store and every view
 test_convert.py    file to file
+test_facts.py      what a store says of a file
 test_clips.py      clips of longer files
 test_alignments.py words and their times
 test_ear.py        the harness itself: each kind of wrong is told

@@ -36,11 +36,16 @@ class Case:
         return SETS[self.what]
 
     @property
+    def refusable(self) -> bool:
+        """Whether a part may have no row: no view cuts a film."""
+        return self.column == "video"
+
+    @property
     def name(self) -> str:
         """A valid name of a dataset, which no other case has."""
         parts = [self.layout, self.what]
         parts += [] if self.media == MONO else [self.media.form, str(self.media.channels)]
-        parts += [] if self.spelling == "start_s, end_s" else [self.spelling.replace(", ", "-")]
+        parts += [] if self.spelling == "start_s, end_s" else [self.spelling.replace(", ", "-").replace("(s)", "sec")]
         parts += [] if self.column == "audio" else [self.column]
         return "-".join(parts).replace(" ", ".").replace("_", ".").lower()
 
@@ -72,6 +77,7 @@ def _suite() -> Iterator[Case]:
     yield Case("csv", "channels", Media("m4a", 2))
     for form in films():
         yield Case("jsonl", "whole", Media(form), column="video")
+    yield Case("jsonl", "parts", Media("mp4"), column="video")
     yield Case("folder", "whole", Media("mkv"))
 
 

@@ -29,6 +29,7 @@ class Form:
 
     Attributes:
         extension: Of the file.
+        codec: As stored: of the picture in a film.
         write: Clip, channels -> bytes.
         rate: Sample rate of the sound.
         film: Whether it has a video stream.
@@ -36,6 +37,7 @@ class Form:
     """
 
     extension: str
+    codec: str
     write: Callable[[int, int], bytes]
     rate: int = chirps.RATE
     film: bool = False
@@ -156,31 +158,31 @@ def _sound_packets(stream: Any, sound: np.ndarray, rate: int, start_s: int) -> I
 
 
 FORMS: dict[str, Form] = {
-    "wav": Form("wav", _soundfile("WAV", "PCM_16")),
-    "wav 44100": Form("wav", _soundfile("WAV", "PCM_24", rate=44_100), rate=44_100),
-    "wav float": Form("wav", _soundfile("WAV", "FLOAT")),
-    "wav mu-law 8000": Form("wav", _soundfile("WAV", "ULAW", rate=8000), rate=8000),
-    "sphere": Form("sph", _soundfile("NIST", "PCM_16")),
-    "aiff": Form("aiff", _soundfile("AIFF", "PCM_16")),
-    "flac": Form("flac", _soundfile("FLAC", "PCM_16")),
-    "vorbis": Form("ogg", _soundfile("OGG", "VORBIS")),
-    "opus": Form("opus", _ffmpeg("ogg", "libopus", rate=OPUS_RATE), rate=OPUS_RATE),
-    "mp3": Form("mp3", _ffmpeg("mp3", "libmp3lame")),
-    "mp3 bare": Form("mp3", _ffmpeg("mp3", "libmp3lame", options={"write_xing": "0"}), unmarked=True),
-    "m4a": Form("m4a", _ffmpeg("ipod", "aac")),
-    "adts": Form("aac", _ffmpeg("adts", "aac"), unmarked=True),
-    "mka": Form("mka", _ffmpeg("matroska", "flac")),
-    "mka late": Form("mka", _ffmpeg("matroska", "flac", start_s=5)),
-    "webm sound": Form("webm", _ffmpeg("webm", "libopus", rate=OPUS_RATE), rate=OPUS_RATE),
-    "ts sound": Form("ts", _ffmpeg("mpegts", "aac"), unmarked=True),
-    "mp4": Form("mp4", _ffmpeg("mp4", "aac", picture="libx264"), film=True),
-    "mov": Form("mov", _ffmpeg("mov", "pcm_s16le", picture="libx264"), film=True),
-    "mkv": Form("mkv", _ffmpeg("matroska", "aac", picture="libx264"), film=True),
-    "webm": Form("webm", _ffmpeg("webm", "libopus", picture="libvpx-vp9", rate=OPUS_RATE), rate=OPUS_RATE,
+    "wav": Form("wav", "pcm_16", _soundfile("WAV", "PCM_16")),
+    "wav 44100": Form("wav", "pcm_24", _soundfile("WAV", "PCM_24", rate=44_100), rate=44_100),
+    "wav float": Form("wav", "float", _soundfile("WAV", "FLOAT")),
+    "wav mu-law 8000": Form("wav", "ulaw", _soundfile("WAV", "ULAW", rate=8000), rate=8000),
+    "sphere": Form("sph", "pcm_16", _soundfile("NIST", "PCM_16")),
+    "aiff": Form("aiff", "pcm_16", _soundfile("AIFF", "PCM_16")),
+    "flac": Form("flac", "flac", _soundfile("FLAC", "PCM_16")),
+    "vorbis": Form("ogg", "vorbis", _soundfile("OGG", "VORBIS")),
+    "opus": Form("opus", "opus", _ffmpeg("ogg", "libopus", rate=OPUS_RATE), rate=OPUS_RATE),
+    "mp3": Form("mp3", "mp3", _ffmpeg("mp3", "libmp3lame")),
+    "mp3 bare": Form("mp3", "mp3", _ffmpeg("mp3", "libmp3lame", options={"write_xing": "0"}), unmarked=True),
+    "m4a": Form("m4a", "aac", _ffmpeg("ipod", "aac")),
+    "adts": Form("aac", "aac", _ffmpeg("adts", "aac"), unmarked=True),
+    "mka": Form("mka", "flac", _ffmpeg("matroska", "flac")),
+    "mka late": Form("mka", "flac", _ffmpeg("matroska", "flac", start_s=5)),
+    "webm sound": Form("webm", "opus", _ffmpeg("webm", "libopus", rate=OPUS_RATE), rate=OPUS_RATE),
+    "ts sound": Form("ts", "aac", _ffmpeg("mpegts", "aac"), unmarked=True),
+    "mp4": Form("mp4", "h264", _ffmpeg("mp4", "aac", picture="libx264"), film=True),
+    "mov": Form("mov", "h264", _ffmpeg("mov", "pcm_s16le", picture="libx264"), film=True),
+    "mkv": Form("mkv", "h264", _ffmpeg("matroska", "aac", picture="libx264"), film=True),
+    "webm": Form("webm", "vp9", _ffmpeg("webm", "libopus", picture="libvpx-vp9", rate=OPUS_RATE), rate=OPUS_RATE,
                  film=True),
-    "ts": Form("ts", _ffmpeg("mpegts", "aac", picture="libx264"), film=True, unmarked=True),
-    "mpg": Form("mpg", _ffmpeg("vob", "mp2", picture="mpeg2video"), film=True, unmarked=True),
-    "mkv late": Form("mkv", _ffmpeg("matroska", "flac", picture="libx264", start_s=5), film=True),
+    "ts": Form("ts", "h264", _ffmpeg("mpegts", "aac", picture="libx264"), film=True, unmarked=True),
+    "mpg": Form("mpg", "mpeg2video", _ffmpeg("vob", "mp2", picture="mpeg2video"), film=True, unmarked=True),
+    "mkv late": Form("mkv", "h264", _ffmpeg("matroska", "flac", picture="libx264", start_s=5), film=True),
 }  # fmt: skip
 
 

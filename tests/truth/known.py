@@ -19,9 +19,12 @@ def _is_training(case: Case) -> bool:
     return LAYOUTS[case.layout].channel_column != "channel"
 
 
+_UNKNOWN = ("onset", "tmin", "from", "start_ms", "frame", "segment", "Start (s)")
+
 ROWS: tuple[Fault, ...] = (
     ("a stated channel is not selected", lambda case: case.what == "channels"),
     ("a length is ignored", lambda case: "duration" in case.spelling),
+    ("a spelling is not known", lambda case: case.spelling.startswith((*_UNKNOWN, "start, end as clock"))),
     ("a training file's start and end are ignored", lambda case: case.spelling == "start, end" and _is_training(case)),
     (
         "seconds do not count from the first sound",
@@ -30,9 +33,19 @@ ROWS: tuple[Fault, ...] = (
 )
 CONVERT: tuple[Fault, ...] = (
     ("a stated channel is ignored", lambda case: case.what == "channels"),
-    ("an offset is ignored", lambda case: case.spelling.startswith("offset")),
+    ("a spelling is not known", lambda case: case.spelling.startswith(("offset", *_UNKNOWN))),
     ("a training file's start is ignored", lambda case: case.spelling.startswith("start,") and _is_training(case)),
 )
+FACTS: Mapping[str, str] = {
+    "mka late": "the length counts from before the first sound",
+    "mkv late": "the length counts from before the first sound",
+    "mpg": "the length of the picture is an estimate",
+}
+VERDICTS: Mapping[str, str] = {
+    "mka late": "the length counts from before the first sound",
+    "mkv late": "the length counts from before the first sound",
+    "mpg": "the length of the picture is an estimate",
+}
 CLIPS: Mapping[str, str] = {
     "sphere": "FFmpeg alone is asked",
     "vorbis": "seconds do not count from the first sound",

@@ -64,11 +64,11 @@ def compare(
     media: Media,
     *,
     show: Callable[[Row], Shown],
-    absent: bool = False,
+    refusable: bool = False,
 ) -> Iterator[str]:
     """What is wrong with the rows of a case; nothing if each utterance has its row, and each row its utterance.
 
-    With `absent` an utterance may have no row: a refusal is not a wrong row.
+    With `refusable` a part of a file may have no row: a refusal is not a wrong row. A whole file must have one.
     """
     open_ = named(utterances)
     for row in rows:
@@ -79,5 +79,4 @@ def compare(
             continue
         for fault in faults(utterance, media, audio=shown.audio, video=shown.video):
             yield f"{utterance.name}: {fault}"
-    if not absent:
-        yield from (f"{utterance.name}: no row" for utterance in open_.values())
+    yield from (f"{each.name}: no row" for each in open_.values() if each.is_whole or not refusable)

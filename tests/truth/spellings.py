@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from truth.chirps import SECONDS
+from truth.chirps import RATE, SECONDS
 
 Spelling = Callable[[float | None, float | None], dict[str, Any]]
 
@@ -24,8 +24,20 @@ def _lasts(start: str, length: str) -> Spelling:
     return columns
 
 
-def _as_text(spelling: Spelling) -> Spelling:
-    return lambda start_s, end_s: {name: str(value) for name, value in spelling(start_s, end_s).items()}
+def _times(spelling: Spelling, unit: Callable[[float], Any]) -> Spelling:
+    return lambda start_s, end_s: {name: unit(value) for name, value in spelling(start_s, end_s).items()}
+
+
+def _milliseconds(second: float) -> int:
+    return round(1000 * second)
+
+
+def _samples(second: float) -> int:
+    return round(RATE * second)
+
+
+def _clock(second: float) -> str:
+    return f"0:00:{second:06.3f}"
 
 
 SPELLINGS: dict[str, Spelling] = {
@@ -39,8 +51,17 @@ SPELLINGS: dict[str, Spelling] = {
     "start_time, duration": _lasts("start_time", "duration"),
     "begin, duration": _lasts("begin", "duration"),
     "offset, duration": _lasts("offset", "duration"),
-    "offset, duration as text": _as_text(_lasts("offset", "duration")),
-    "start, end as text": _as_text(_ends("start", "end")),
+    "offset, duration as text": _times(_lasts("offset", "duration"), str),
+    "start, end as text": _times(_ends("start", "end"), str),
+    "start, end as clock": _times(_ends("start", "end"), _clock),
+    "start_ms, end_ms": _times(_ends("start_ms", "end_ms"), _milliseconds),
+    "start_ms, duration_ms": _times(_lasts("start_ms", "duration_ms"), _milliseconds),
+    "frame_offset, num_frames": _times(_lasts("frame_offset", "num_frames"), _samples),
+    "segment_start, segment_end": _ends("segment_start", "segment_end"),
+    "onset, offset": _ends("onset", "offset"),
+    "tmin, tmax": _ends("tmin", "tmax"),
+    "from, to": _ends("from", "to"),
+    "Start (s), End (s)": _ends("Start (s)", "End (s)"),
 }
 
 COMMON = ("start, end", "start, duration", "offset, duration")

@@ -57,6 +57,7 @@ def problems(case: Case, intake: Intake) -> list[str]:
         if view != "unified" and not layout.prompted:
             assert intake.rows((view, task), case) == []
             continue
-        faults = compare(intake.rows((view, task), case), case.utterances, case.media, show=show)
+        rows = intake.rows((view, task), case)
+        faults = compare(rows, case.utterances, case.media, show=show, refusable=case.refusable)
         found += [f"{view} {task or ''}: {fault}" for fault in faults]
     return found + [f"dropped: {reason}: {detail}" for reason, detail in intake.reasons(case).items() if found]

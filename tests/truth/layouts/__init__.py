@@ -36,7 +36,7 @@ LAYOUTS: dict[str, Layout] = {
                            channel_column=_AUDIO_CHANNEL),
     "alpaca": Layout("alpaca", training.alpaca, "alpaca", spelled=True, channel_column=_AUDIO_CHANNEL),
     "qa": Layout("qa", training.qa, "qa", spelled=True, channel_column=_AUDIO_CHANNEL),
-    "termchunks": Layout("termchunks", training.termchunks, "termchunks", spelled=True, prompted=False,
+    "termchunks": Layout("termchunks", training.termchunks, "termchunks", channels=False, prompted=False,
                          channel_column=_AUDIO_CHANNEL),
     "lhotse": Layout("lhotse", manifests.lhotse, "lhotse"),
     "lhotse in memory": Layout("lhotse", manifests.in_manifest, "lhotse"),
