@@ -11,6 +11,7 @@ intake.py          cases into a store, out through every view, and through `conv
 rows.py            what a row of each view shows: `ROWS`
 known.py           faults that are not mended yet
 test_rows.py       through a store and every view
+test_order.py      rows with several files
 test_convert.py    file to file
 test_facts.py      what a store says of a file
 test_clips.py      clips of longer files

@@ -6,13 +6,14 @@ reports were about. `PRODUCT` is the whole product of them, for `make thorough`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from truth.forms import films, sounds
+from truth.chirps import RATE
+from truth.forms import FORMS, films, sounds
 from truth.layouts import LAYOUTS
 from truth.spellings import COMMON, SPELLINGS
-from truth.utterances import CHANNELS, MIXED, MONO, SPANS, WHOLE, WHOLE_CHANNELS, Media, Utterance
+from truth.utterances import CHANNELS, FOUR, MIXED, MONO, OPEN, SPANS, WHOLE, WHOLE_CHANNELS, Media, Utterance
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,11 @@ SETS: dict[str, tuple[Utterance, ...]] = {
     "whole": WHOLE,
     "parts": (*WHOLE, *SPANS),
     "channels": (*CHANNELS, *WHOLE_CHANNELS),
+    "open": OPEN,
     "mixed": MIXED,
+    "four": FOUR,
 }
-"""Name -> utterances: whole files, spans of files, channels of files with two, spans of all channels."""
+"""Name -> utterances: whole files, spans, channels, spans with one end, spans of all channels, channels of four."""
 
 _STEREO = Media("wav", 2)
 _GROUP = 12
@@ -70,8 +73,11 @@ def _suite() -> Iterator[Case]:
         if layout.channels:
             yield Case(name, "channels", _STEREO)
         if layout.spelled:
-            yield from (Case(name, "parts", spelling=each) for each in (SPELLINGS if name == "csv" else COMMON))
+            yield from (Case(name, "parts", spelling=each) for each in _spellings(name))
+    yield from (Case(name, "open") for name in ("csv", "unified", "sidecar"))
     yield Case("csv", "mixed", _STEREO)
+    yield Case("csv", "four", Media("wav", 4))
+    yield Case("lhotse", "four", Media("wav", 4))
     for form in sounds():
         yield Case("csv", "parts", Media(form))
     yield Case("csv", "channels", Media("m4a", 2))
@@ -87,11 +93,19 @@ def _product() -> Iterator[Case]:
             if not layout.spans:
                 yield Case(name, "whole", Media(form))
                 continue
-            for spelling in SPELLINGS if layout.spelled else ["start_s, end_s"]:
-                yield Case(name, "parts", Media(form), spelling)
+            for spelling in _spellings(name):
+                if "frame" not in spelling or FORMS[form].rate == RATE:
+                    yield Case(name, "parts", Media(form), spelling)
             if layout.channels:
                 yield Case(name, "channels", Media(form, 2))
                 yield Case(name, "mixed", Media(form, 2))
+
+
+def _spellings(layout: str) -> Iterable[str]:
+    """One table tries all; the others those that are most common."""
+    if not LAYOUTS[layout].spelled:
+        return ("start_s, end_s",)
+    return SPELLINGS if layout == "csv" else ("start_s, end_s", *COMMON)
 
 
 SUITE: tuple[Case, ...] = tuple(dict.fromkeys(_suite()))

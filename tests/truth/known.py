@@ -56,10 +56,14 @@ CLIPS: Mapping[str, str] = {
 }
 
 
+def reasons(case: Case, faults: tuple[Fault, ...]) -> list[str]:
+    """The faults that concern a case."""
+    return [reason for reason, concerns in faults if concerns(case)]
+
+
 def marked(cases: Iterable[Case], faults: tuple[Fault, ...]) -> list[Any]:
     """Parameters of a test, those of a fault marked with its reason."""
-    reasons = {case: [reason for reason, concerns in faults if concerns(case)] for case in cases}
-    return [pytest.param(case, id=case.name, marks=_marks(found)) for case, found in reasons.items()]
+    return [pytest.param(case, id=case.name, marks=_marks(reasons(case, faults))) for case in cases]
 
 
 def marked_forms(names: Iterable[str], faults: Mapping[str, str]) -> list[Any]:
@@ -67,5 +71,5 @@ def marked_forms(names: Iterable[str], faults: Mapping[str, str]) -> list[Any]:
     return [pytest.param(name, marks=_marks([faults[name]] if name in faults else [])) for name in names]
 
 
-def _marks(reasons: list[str]) -> list[Any]:
-    return [pytest.mark.xfail(strict=True, reason=reasons[0])] if reasons else []
+def _marks(found: list[str]) -> list[Any]:
+    return [pytest.mark.xfail(strict=True, reason=found[0])] if found else []

@@ -14,7 +14,7 @@ Spelling = Callable[[float | None, float | None], dict[str, Any]]
 
 
 def _ends(start: str, end: str) -> Spelling:
-    return lambda start_s, end_s: {start: start_s or 0.0, end: SECONDS if end_s is None else end_s}
+    return lambda start_s, end_s: {start: start_s, end: end_s}
 
 
 def _lasts(start: str, length: str) -> Spelling:
@@ -25,7 +25,10 @@ def _lasts(start: str, length: str) -> Spelling:
 
 
 def _times(spelling: Spelling, unit: Callable[[float], Any]) -> Spelling:
-    return lambda start_s, end_s: {name: unit(value) for name, value in spelling(start_s, end_s).items()}
+    def columns(start_s: float | None, end_s: float | None) -> dict[str, Any]:
+        return {name: None if value is None else unit(value) for name, value in spelling(start_s, end_s).items()}
+
+    return columns
 
 
 def _milliseconds(second: float) -> int:

@@ -85,7 +85,7 @@ def test_only_forms_that_cannot_say_it_have_a_delay() -> None:
 
 
 def test_no_two_voices_sound_alike() -> None:
-    voices = [Voice(clip, channel) for clip in range(chirps.CLIPS) for channel in range(2)]
-    for voice in voices[::5]:
+    voices = [Voice(clip, channel) for clip in range(chirps.CLIPS) for channel in range(4)]
+    for voice in voices[::9]:
         others = [each for each in voices if each != voice]
         assert chirps.hear(samples(voice)[8000:24_000], others).correlation < 0.3

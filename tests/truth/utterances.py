@@ -70,6 +70,8 @@ CHANNELS = (
     Utterance("u8", 5, 1.0, 2.0, channel=1),
 )
 MIXED = (Utterance("u11", 7, 0.5, 1.5), Utterance("u12", 7, 1.75, 2.625))
+OPEN = (Utterance("u13", 8, 1.25, None), Utterance("u14", 9, None, 1.75))
+FOUR = (Utterance("u15", 10, 0.5, 1.5, channel=2), Utterance("u16", 10, channel=3), Utterance("u17", 11, channel=0))
 WHOLE_CHANNELS = (Utterance("u9", 6, channel=0), Utterance("u10", 6, channel=1))
 
 
@@ -135,7 +137,7 @@ def _heard(digest: str, clip: int, channel: int | None, channels: int) -> tuple[
 def _best(digest: str) -> str:
     """What a file holds, of all voices."""
     sound = _decoded(digest)
-    everything = [Voice(clip, channel) for clip in range(chirps.CLIPS) for channel in range(2)]
+    everything = [Voice(clip, channel) for clip in range(chirps.CLIPS) for channel in range(4)]
     found = [chirps.hear(sound[:, number], everything) for number in range(sound.shape[1])]
     return " and ".join(str(each) if each.correlation > _SHARE else "no clip" for each in found)
 
