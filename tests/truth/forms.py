@@ -33,6 +33,7 @@ class Form:
         write: Clip, channels -> bytes.
         rate: Sample rate of the sound.
         film: Whether it has a video stream.
+        short_s: Seconds at the end that FFmpeg's decoder drops: its clock of Vorbis begins half a block late.
         unmarked: Whether its container does not say how many samples of silence the encoder put before the sound.
     """
 
@@ -41,6 +42,7 @@ class Form:
     write: Callable[[int, int], bytes]
     rate: int = chirps.RATE
     film: bool = False
+    short_s: float = 0.0
     unmarked: bool = False
 
 
@@ -165,7 +167,7 @@ FORMS: dict[str, Form] = {
     "sphere": Form("sph", "pcm_16", _soundfile("NIST", "PCM_16")),
     "aiff": Form("aiff", "pcm_16", _soundfile("AIFF", "PCM_16")),
     "flac": Form("flac", "flac", _soundfile("FLAC", "PCM_16")),
-    "vorbis": Form("ogg", "vorbis", _soundfile("OGG", "VORBIS")),
+    "vorbis": Form("ogg", "vorbis", _soundfile("OGG", "VORBIS"), short_s=0.016),
     "opus": Form("opus", "opus", _ffmpeg("ogg", "libopus", rate=OPUS_RATE), rate=OPUS_RATE),
     "mp3": Form("mp3", "mp3", _ffmpeg("mp3", "libmp3lame")),
     "mp3 bare": Form("mp3", "mp3", _ffmpeg("mp3", "libmp3lame", options={"write_xing": "0"}), unmarked=True),

@@ -5,7 +5,7 @@ Whoever mends a fault takes its line out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -26,34 +26,12 @@ ROWS: tuple[Fault, ...] = (
     ("a length is ignored", lambda case: "duration" in case.spelling),
     ("a spelling is not known", lambda case: case.spelling.startswith((*_UNKNOWN, "start, end as clock"))),
     ("a training file's start and end are ignored", lambda case: case.spelling == "start, end" and _is_training(case)),
-    (
-        "seconds do not count from the first sound",
-        lambda case: case.what == "parts" and case.media.form in ("sphere", "vorbis", "mp3", "mka late"),
-    ),
 )
 CONVERT: tuple[Fault, ...] = (
     ("a stated channel is ignored", lambda case: case.what == "channels"),
     ("a spelling is not known", lambda case: case.spelling.startswith(("offset", *_UNKNOWN))),
     ("a training file's start is ignored", lambda case: case.spelling.startswith("start,") and _is_training(case)),
 )
-FACTS: Mapping[str, str] = {
-    "mka late": "the length counts from before the first sound",
-    "mkv late": "the length counts from before the first sound",
-    "mpg": "the length of the picture is an estimate",
-}
-VERDICTS: Mapping[str, str] = {
-    "mka late": "the length counts from before the first sound",
-    "mkv late": "the length counts from before the first sound",
-    "mpg": "the length of the picture is an estimate",
-}
-CLIPS: Mapping[str, str] = {
-    "sphere": "FFmpeg alone is asked",
-    "vorbis": "seconds do not count from the first sound",
-    "mkv": "begins at the keyframe after the start",
-    "mkv late": "begins at the keyframe after the start",
-    "ts": "begins at the keyframe after the start",
-    "mpg": "begins at the keyframe after the start",
-}
 
 
 def reasons(case: Case, faults: tuple[Fault, ...]) -> list[str]:
@@ -64,11 +42,6 @@ def reasons(case: Case, faults: tuple[Fault, ...]) -> list[str]:
 def marked(cases: Iterable[Case], faults: tuple[Fault, ...]) -> list[Any]:
     """Parameters of a test, those of a fault marked with its reason."""
     return [pytest.param(case, id=case.name, marks=_marks(reasons(case, faults))) for case in cases]
-
-
-def marked_forms(names: Iterable[str], faults: Mapping[str, str]) -> list[Any]:
-    """The same for forms."""
-    return [pytest.param(name, marks=_marks([faults[name]] if name in faults else [])) for name in names]
 
 
 def _marks(found: list[str]) -> list[Any]:

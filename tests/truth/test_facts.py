@@ -8,9 +8,8 @@ import pytest
 import triptych
 from support.imported import bring_in
 from support.stores import select
-from truth import chirps, films, known
+from truth import chirps, films
 from truth.forms import FORMS, written
-from truth.known import marked_forms
 from truth.utterances import PADDING_S, Utterance
 
 Facts = dict[str, dict[str, Any]]
@@ -35,7 +34,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
     return {row["text"]: row for row in select(store, sql)}
 
 
-@pytest.mark.parametrize("name", marked_forms(FORMS, known.FACTS))
+@pytest.mark.parametrize("name", FORMS)
 def test_what_is_stored_of_a_file_is_what_a_decode_gives(name: str, facts: Facts) -> None:
     form, row = FORMS[name], facts[Utterance(name, 8).text]
     if form.film:
@@ -52,7 +51,7 @@ def test_what_is_stored_of_a_file_is_what_a_decode_gives(name: str, facts: Facts
     assert stored["duration"] is None or stored["duration"] == pytest.approx(chirps.SECONDS, abs=PADDING_S)
 
 
-@pytest.mark.parametrize("name", marked_forms(FORMS, known.VERDICTS))
+@pytest.mark.parametrize("name", FORMS)
 def test_validation_rejects_no_file_that_is_whole(name: str, facts: Facts) -> None:
     row = facts[Utterance(name, 8).text]
     assert row["verdict"] in ("keep", "warn"), row["reasons"]

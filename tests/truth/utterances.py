@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from truth import chirps, films
 from truth.chirps import FULL, RATE, Heard, Voice
-from truth.forms import delay_s
+from truth.forms import FORMS, delay_s
 
 TIME_S = 0.001
 """The largest error of a cut: a span is exact to the sample, whatever the codec."""
@@ -99,6 +99,8 @@ def _sound_faults(utterance: Utterance, media: Media, path: Path) -> Iterator[st
     for each in heard:
         if abs(each.start_s - wanted) > TIME_S:
             yield f"{each} instead of {wanted:.4f} s: {1000 * (each.start_s - wanted):+.1f} ms"
+    if utterance.end_s == chirps.SECONDS:
+        lasting -= FORMS[media.form].short_s
     if abs(len(sound) / RATE - lasting) > slack:
         yield f"{len(sound) / RATE:.4f} s long instead of {lasting:.4f} s"
 
