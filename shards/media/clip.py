@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .length import container_seconds, declared_seconds
-from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, shift
+from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, seek_picture, shift
 from .sound import WALKED, first_sound, is_chained, resampled, sound_from
 from .streams import MediaError, audio_streams, codec_name, open_media, video_streams
 
@@ -280,7 +280,7 @@ def _encode_frames(out: Any, container: Any, stream: Any, span: Span, *, rotatio
     half = float(1 / rate) / 2
 
     def encoded() -> Iterator[Any]:
-        seek(container, stream, span.start)
+        seek_picture(container, stream, span.start)
         last = -1
         for frame in container.decode(stream):
             if frame.pts is None or frame.time < span.start - half:
