@@ -1,13 +1,9 @@
 """The length that a file's header declares for a stream, in seconds; None where it declares none.
 
 FFmpeg always has an answer. For streams without a header (AAC, AC-3, AMR, MPEG audio without a Xing or VBRI header) it
-<<<<<<< HEAD
-is an estimate from the bit rate; for a Matroska file it is the length of the longest track. Neither is passed on as
-declared: frames are counted where their headers say how long they are, and else decoding decides.
-=======
 is an estimate from the bit rate; for MPEG program streams it is the last time stamp, which most frames lack; for a
-Matroska file it is the length of the longest track. None of these is passed on as declared: decoding decides.
->>>>>>> truth
+Matroska file it is the length of the longest track. None of these is passed on as declared: frames are counted where
+their headers say how long they are, and else decoding decides.
 """
 
 from __future__ import annotations
@@ -22,11 +18,7 @@ from .streams import audio_streams, raw_file, video_streams
 LONGEST_S = 1e6
 """No recording is longer than eleven days: what declares more has a broken header."""
 
-<<<<<<< HEAD
-_WITHOUT_HEADER = frozenset({"ac3", "eac3", "amr", "mpegvideo"})
-=======
-_WITHOUT_HEADER = frozenset({"aac", "ac3", "eac3", "amr", "mpeg", "mpegvideo"})
->>>>>>> truth
+_WITHOUT_HEADER = frozenset({"ac3", "eac3", "amr", "mpeg", "mpegvideo"})
 _OFFSET_S = 0.05
 _TAG = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 
