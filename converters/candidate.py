@@ -203,7 +203,8 @@ class Candidate:
         media: Pairs of kind (`audio`, `video`, `image`) and blob, in tag order.
         uri, revision: Written to the columns `source` and `revision`.
         where: For messages: the file and row this came from.
-        settled: True if the reader knows that the store already has this row; it is counted but not read again.
+        settled: True if the reader knows that the store already has this row, or that it was read before; it is
+            counted but not read again.
     """
 
     source_id: str

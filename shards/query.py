@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def scan(store: Store, table: str, *, version: int | None = None, delta: DeltaTable | None = None) -> str:
     """Return SQL that reads a table as of `version` or now, or the open table `delta`; columns in schema order."""
-    return scan_sql(_table(store, table, version) if delta is None else delta)
+    return scan_sql(table, _table(store, table, version) if delta is None else delta)
 
 
 def _table(store: Store, name: str, version: int | None) -> DeltaTable:

@@ -13,18 +13,20 @@ from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ...options import flag_of
-from ...shards.sample import MEDIA_KINDS, MODALITIES
+from ...shards.media.probe import MediaError
+from ...shards.sample import MEDIA_KINDS, MODALITIES, lacks_media, without_media
 from ..candidate import Blob, Candidate, ReadContext, Rejection, RowError
 from ..files.extensions import kind_of
 from ..imports.columns import LIST_FIELDS, MEDIA, check_field
 from ..imports.formats import FORMATS
 from ..imports.input_files import input_files
 from ..readers import get_reader
+from ..spans import channel_of, declared
 from .options import ConvertOptions
 from .result import Problem
 
 Sample = dict[str, Any]
-_PER_ROW = ("id", *MEDIA_KINDS, MEDIA, "words", "phones", "messages", "start_s", "end_s")
+_PER_ROW = ("id", *MEDIA_KINDS, MEDIA, "words", "phones", "messages", "start_s", "end_s", "channel")
 
 READABLE = tuple(name for name, spec in FORMATS.items() if not spec.aligns and spec.reads != "shards")
 """Formats whose rows reference media by path; shards embed their media, alignments have none."""
@@ -161,8 +163,27 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
         if known is None:
             raise RowError("unknown_media", f"{path}: the extension is not that of a known media kind")
         sample.setdefault(f"{known}_paths", []).append(path)
+    kinds = [kind for kind in MEDIA_KINDS for _ in sample.get(f"{kind}_paths", ())]
+    if lacks_media(sample.get("task"), kinds):
+        raise RowError("no_media", without_media(sample.get("task")))
+    if (channel := sample.pop("channel", None)) is not None and kinds:
+        _check_whole(channel, kinds, sample)
     sample["modality"] = inputs.modality or sample.get("modality") or _modality(sample)
     return sample
+
+
+def _check_whole(channel: Any, kinds: Sequence[str], sample: Sample) -> None:
+    """Raise RowError unless the channel is all that its file has: nothing is cut here."""
+    count = next((declared(Path(path), "channels") for path in sample.get("audio_paths", ())), None)
+    try:
+        part = channel_of(channel, kinds, None if count is None else int(count))
+    except MediaError as error:
+        raise RowError(error.reason, error.detail) from None
+    if part is not None:
+        raise RowError(
+            "channel_unsupported",
+            f"channel {part} of {int(count or 0)}: `triptych import`, then `triptych export` cuts it out",
+        )
 
 
 def _path(kind: str, blob: Blob) -> str:

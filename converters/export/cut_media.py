@@ -1,6 +1,7 @@
-"""Derived media that views need: spans cut from clips, audio extracted from videos.
+"""Derived media that views need: spans and channels cut from clips, audio extracted from videos.
 
-A sample whose span cannot be cut has no row (`span_unsupported`); it is never exported with its whole file instead.
+A sample whose span or channel cannot be cut has no row (`span_unsupported`, `channel_unsupported`); it is never
+exported with its whole file instead.
 """
 
 from __future__ import annotations
@@ -17,24 +18,23 @@ from ...shards.store.store import Store
 if TYPE_CHECKING:
     import duckdb
 
-DERIVED = pa.schema(
-    [("dataset", pa.string()), ("id", pa.string()), ("audio_path", pa.string()), ("reason", pa.string())]
-)
+DERIVED = pa.schema([(name, pa.string()) for name in ("dataset", "id", "audio_path", "reason", "detail")])
 _THREADS = 2
 _BATCH = 1024
 
-_HAS_SPAN = "(start_s IS NOT NULL OR end_s IS NOT NULL)"
+_IS_PART = "(start_s IS NOT NULL OR end_s IS NOT NULL OR channel IS NOT NULL)"
 _NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 
 
 def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist."""
     connection.execute(
-        "CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)"
+        "CREATE OR REPLACE TABLE derived"
+        " (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR, detail VARCHAR)"
     )
     rows = connection.cursor().execute(
-        "SELECT dataset, id, start_s, end_s, audio, video, image IS NOT NULL, more_media IS NOT NULL FROM chosen "
-        f"WHERE NOT filtered AND ({_HAS_SPAN} OR {_NEEDS_AUDIO})"
+        "SELECT dataset, id, start_s, end_s, channel, audio, video, image IS NOT NULL, more_media IS NOT NULL "
+        f"FROM chosen WHERE NOT filtered AND ({_IS_PART} OR {_NEEDS_AUDIO})"
     )
     missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -45,16 +45,16 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _derive(store: Store, row: tuple[Any, ...], missing: set[str]) -> dict[str, Any]:
-    dataset, identity, start, end, audio, video, has_image, has_more = row
-    result = {"dataset": dataset, "id": identity, "audio_path": None, "reason": None}
+    dataset, identity, start, end, channel, audio, video, has_image, has_more = row
+    result = {"dataset": dataset, "id": identity, "audio_path": None, "reason": None, "detail": None}
     has_span = start is not None or end is not None
-    if has_span and (video is not None or has_image or has_more or audio is None):
-        return result | {"reason": "span_unsupported"}
+    if (has_span or channel is not None) and (video is not None or has_image or has_more or audio is None):
+        return result | {"reason": "span_unsupported" if has_span else "channel_unsupported"}
     media = audio if audio is not None else video
     if media["path"] in missing:
         return result | {"reason": "missing_media"}
     try:
-        path = cut_audio(store.media, Cut(media["sha256"], store.media.absolute(media["path"]), start, end))
+        path = cut_audio(store.media, Cut(media["sha256"], store.media.absolute(media["path"]), start, end, channel))
     except MediaError as error:
-        return result | {"reason": error.reason}
+        return result | {"reason": error.reason, "detail": error.detail}
     return result | {"audio_path": path}

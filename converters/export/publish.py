@@ -67,17 +67,21 @@ def _publish_locked(
 
 
 def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run) -> None:
-    """Write one event per selected sample without a row; filtered samples are only counted."""
+    """Write one event per selected sample without a row; filtered samples are only counted.
+
+    The event of a cut that failed says why.
+    """
     import pyarrow as pa
 
     columns = ", ".join(name for name in EVENTS.names if name != "dataset")
     reader = connection.sql(f"""
         SELECT dataset, {columns} FROM (
-            SELECT _dataset AS dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, id AS candidate,
+            SELECT _dataset AS dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, r.id AS candidate,
                    _outcome AS reason,
-                   'has no row in ' || {quote(run.details["export"])} AS detail,
+                   'has no row in ' || {quote(run.details["export"])} || coalesce(': ' || d.detail, '') AS detail,
                    {quote(run.command)} AS uri, now() AS time
-            FROM rows WHERE _outcome IS NOT NULL
+            FROM rows r LEFT JOIN derived d ON d.dataset = r._dataset AND d.id = r.id AND d.reason = r._outcome
+            WHERE _outcome IS NOT NULL
         ) p WHERE NOT EXISTS (
             SELECT 1 FROM events e WHERE e.stage = 'export' AND e.dataset = p.dataset
             AND e.candidate = p.candidate AND e.reason = p.reason AND e.uri = p.uri

@@ -1,7 +1,8 @@
 """Map the columns of a user's table to the fields of a sample.
 
 A mapping given by the user takes precedence; then a column named like a field; then the common names below, in order.
-A column that maps to no field is kept in `extra`.
+A column that maps to no field is kept in `extra`. The columns of a span and a channel are found row by row instead
+(`readers/tables/stated_span.py`), because several of them together state it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import UsageError
 from ...shards.sample import COLUMNS, MEDIA_KINDS
+from ..readers.tables.span_names import FIELDS as SPAN_FIELDS
 
 MEDIA = "media"
 """A path whose kind is detected by probing; next to a column of known kind, `file` and the like are plain text."""
@@ -29,14 +31,18 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "split": ("subset", "partition"),
     "labels": ("label", "class", "category", "emotion"),
     "captions": (),
-    "start_s": ("start", "start_time", "begin", "begin_time"),
-    "end_s": ("end", "end_time"),
     "reasoning": ("rationale", "cot", "think"),
     "license": ("licence",),
 }  # fmt: skip
 
 NOT_FROM_A_COLUMN = frozenset({"dataset", "panel", "more_media", "source", "revision", "pulled_at", "extra"})
 FIELDS = (*(name for name in COLUMNS if name not in NOT_FROM_A_COLUMN), MEDIA)
+KEEP = "extra"
+"""`--map COLUMN=extra` keeps a column as text, whatever its name suggests."""
+
+MAPPABLE = (*FIELDS, *(name for name in SPAN_FIELDS if name not in FIELDS), KEEP)
+"""What `--map` takes: the fields, and those that make up a span or a channel."""
+
 LIST_FIELDS = ("choices", "captions", "labels")
 JSON_FIELDS = ("messages", "words", "phones")
 NUMBER_FIELDS = ("start_s", "end_s")
@@ -56,14 +62,14 @@ def resolve_columns(
     for column, field in given.items():
         flag = (named_by or {}).get(column, "--map")
         _check_column(column, columns, table, flag)
-        check_field(field, where=flag)
-        if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA):
+        check_field(field, where=flag, fields=MAPPABLE)
+        if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA, KEEP):
             raise UsageError(f"{flag}: two columns map to the field {field!r}.")
         mapped[column] = field
     taken = set(mapped.values())
     by_lower = {column.lower(): column for column in reversed(columns)}
     for field in FIELDS:
-        if field in taken or (field == MEDIA and taken.intersection(MEDIA_KINDS)):
+        if field in taken or field in SPAN_FIELDS or (field == MEDIA and taken.intersection(MEDIA_KINDS)):
             continue
         for name in (field, *COMMON_NAMES.get(field, ())):
             named = by_lower.get(name)
@@ -74,12 +80,12 @@ def resolve_columns(
     return mapped
 
 
-def check_field(field: str, *, where: str) -> None:
-    """Raise UsageError unless `field` is a field that a column or option may set."""
-    if field not in FIELDS:
-        near = difflib.get_close_matches(field, FIELDS, n=1)
+def check_field(field: str, *, where: str, fields: Sequence[str] = FIELDS) -> None:
+    """Raise UsageError unless `field` is one of the fields that a column or option may set."""
+    if field not in fields:
+        near = difflib.get_close_matches(field, fields, n=1)
         hint = f"did you mean {near[0]!r}?" if near else None
-        raise UsageError(f"{where}: {field!r} is not a field of a sample. Fields: {', '.join(FIELDS)}.", hint=hint)
+        raise UsageError(f"{where}: {field!r} is not a field of a sample. Fields: {', '.join(fields)}.", hint=hint)
 
 
 def _check_column(column: str, columns: Sequence[str], table: str, flag: str) -> None:

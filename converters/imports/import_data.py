@@ -19,6 +19,7 @@ from ..candidate import RawFile, RawStream, ReadContext
 from ..ingest.ingest import Ingest, IngestOptions
 from ..readers import get_reader
 from ..readers.alignments.interval import AlignmentContext
+from ..spans import channels_in
 from .alignments import import_alignments, suffix_of
 from .columns import LIST_FIELDS, check_field
 from .formats import FORMATS, ImportFormat
@@ -179,13 +180,13 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
         if key in FILE_FIELDS:
             check_name(value, what=key)
             continue
-        if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages"):
+        if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages", "start_s", "end_s"):
             raise UsageError(f"--set: {key!r} differs from row to row; map a column to it: --map COLUMN={key}.")
         if key == "panel" and value not in PANELS:
             raise UsageError(f"--set panel={value}: panels are {', '.join(PANELS)}.")
         if key == "modality" and value not in MODALITIES:
             raise UsageError(f"--set modality={value}: modalities are {', '.join(MODALITIES)}.")
-        defaults[key] = [value] if key in LIST_FIELDS else value
+        defaults[key] = [value] if key in LIST_FIELDS else _channel(value) if key == "channel" else value
     return defaults
 
 
@@ -195,6 +196,13 @@ def _marked(files: RawStream, values: Mapping[str, str]) -> RawStream:
         if isinstance(file, RawFile):
             file.split, file.config = values.get("split"), values.get("config")
         yield file
+
+
+def _channel(value: str) -> int:
+    channels = channels_in(value) or []
+    if len(channels) != 1:
+        raise UsageError(f"--set channel={value}: a channel is a number from 0, A or B, left or right.")
+    return channels[0]
 
 
 def _class_names(path: Path) -> list[str]:

@@ -27,7 +27,7 @@ from ...shards.store.rows_to_arrow import rows_to_table
 from ...shards.store.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog, read_withdrawn
-from .missing_media import check_first_file
+from .missing_media import check_first_file, check_needed
 from .quota import Quota
 from .sample_row import UNFIT, describe_misfit, make_row
 from .shared_media import SharedMedia
@@ -187,7 +187,7 @@ class Ingest:
         if hash(identity) in self._withdrawn:
             self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
             return
-        missing = check_first_file(candidate)
+        missing = check_needed(candidate, self.options.defaults) or check_first_file(candidate)
         if missing is not None:
             while self._pending and self._pending[0].is_done():
                 self._finish_one()
@@ -215,15 +215,15 @@ class Ingest:
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
         self.quota.release(pending.counts)
-        media = _outcome(pending.work)
-        if isinstance(media, MediaError):
-            self._reject_media(pending.candidate, pending.id, media)
+        candidate, media, defaults = pending.candidate, _outcome(pending.work), self.options.defaults
+        row = make_row(self.run.dataset, pending.id, candidate, media, defaults)
+        if isinstance(row, MediaError):
+            self._reject_media(candidate, pending.id, row)
             return
-        row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
         if pending.counts:
             self.quota.take(pending.id, row)
         self._rows.append(row)
-        self._wheres.append(pending.candidate.where)
+        self._wheres.append(candidate.where)
         if len(self._rows) % _REPORT_ROWS == 0:
             self._report()
 

@@ -4,6 +4,7 @@ media.py     files stored by the SHA-256 of their bytes
 probe.py     codec, rate, frames and duration of a file
 streams.py   opening a file: which streams are media, the names of their codecs
 length.py    the length that a header declares for a stream
+frames.py    the frames of MPEG audio and ADTS streams, counted
 riff.py      what a WAV header declares, beside what the file contains
 ogg.py       the pages of an Ogg file: its links, its length
 sound.py     time in sound: seconds count from the first sound

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 CONTAINERS = (
     "3g2,3gp,aac,ac3,aiff,amr,ape,asf,au,avi,bmp_pipe,caf,eac3,flac,flv,gif,jpeg_pipe,m4a,matroska,mj2,mov,mp3,mp4,"
-    "mpeg,mpegts,mpegvideo,ogg,png_pipe,rm,tiff_pipe,tta,w64,wav,webm,webp_pipe,wv"
+    "mpeg,mpegts,mpegvideo,nistsphere,ogg,png_pipe,rm,tiff_pipe,tta,voc,w64,wav,webm,webp_pipe,wv"
 )
 """FFmpeg demuxers that read one file and nothing else."""
 

@@ -144,17 +144,20 @@ class Store:
     ) -> None:
         """Append rows in one commit; `fence` is (application, number) and makes the commit exclusive.
 
+        Columns that a table of an earlier version lacks are added to it; `merge_schema` allows others as well.
+
         Raises:
             FenceConflict: Another writer has already committed that number.
         """
         from deltalake import write_deltalake
 
         with _delta_errors(self.root / name):
+            table = table if table is not None else self.open_table(name)
             write_deltalake(
-                table if table is not None else str(self.root / name),
+                table,
                 rows,
                 mode="append",
-                schema_mode="merge" if merge_schema else None,
+                schema_mode="merge" if merge_schema or _lacks_columns(name, table) else None,
                 commit_properties=_commit_properties(fence),
             )
         self._log_commit(name, rows)
@@ -176,10 +179,11 @@ class Store:
     def upsert(self, name: str, dataset: str, rows: pa.Table, *, fence: tuple[str, int]) -> None:
         """Replace the rows whose id is in `rows` and add the others, in one commit."""
         with _delta_errors(self.root / name):
+            table = self.open_table(name)
             (
-                self.open_table(name)
-                .merge(
+                table.merge(
                     rows,
+                    merge_schema=_lacks_columns(name, table),
                     predicate=f"target.dataset = '{dataset}' AND target.id = source.id",
                     source_alias="source",
                     target_alias="target",
@@ -310,6 +314,14 @@ def _commit_properties(fence: tuple[str, int] | None) -> Any:
     if fence is None:
         return None
     return CommitProperties(app_transactions=[Transaction(fence[0], fence[1])])
+
+
+def _lacks_columns(name: str, table: DeltaTable) -> bool:
+    """Whether an earlier version created this table, with fewer columns than rows have now."""
+    from .tables import TABLES
+
+    own = {field.name for field in table.schema().fields}
+    return any(field.name not in own for field in TABLES[name])
 
 
 @contextlib.contextmanager

@@ -103,6 +103,12 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         {"modality": "video", "video": VIDEO},
         {**FILM, "video_declared_duration": None, "container_declared_duration": 9.0, "audio_from": "video"},
     ),
+    (
+        "video_duration_unreliable",
+        "warn",
+        {"modality": "video", "video": VIDEO},
+        {**FILM, "video_declared_duration": 2.0},
+    ),
     ("longer_than_header", "reject", {}, {"audio_undeclared_s": 3.0}),
     ("read_in_part", "warn", {}, {"audio_soundfile_s": 3.0}),
     ("cut_short", "warn", {}, {"audio_cut_short": True}),

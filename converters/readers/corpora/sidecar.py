@@ -6,6 +6,7 @@
 The JSON file is UTF-8 and contains one object. Its keys are:
 
 * columns of the sample schema (`text`, `language`, `captions`, `words` ...), with values of the column's type;
+* `start` and `duration`, `channel` and the like, as in tables: the span and the channel of the file;
 * `source_id`; default: the file's path without its suffix and the folder of the split;
 * `split` and `config`, if the source does not define them;
 * anything else, which goes to `extra` as a string, together with the entries under the key `extra`.
@@ -26,9 +27,11 @@ from typing import Any
 import pyarrow as pa
 
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...files.spelling import pairs_by_spelling
-from ..tables.cells import as_text
+from ...spans import sample_rate
+from ..tables.cells import as_text, check_span
+from ..tables.stated_span import StatedSpans
 from .spool import WaitingMedia
 
 KIND_OF_SUFFIX: Mapping[str, str] = {
@@ -46,6 +49,7 @@ SETTABLE = frozenset(COLUMNS) - {
     "pulled_at",
     "extra",
     "more_media",
+    "channel",
     *MEDIA_KINDS,
 }
 """Columns that a sidecar may set; the others are determined by the file or the pull."""
@@ -139,11 +143,24 @@ def _describe(candidate: Candidate, sidecar: _Sidecar) -> None:
         raise sidecar.content
     name, content = sidecar.file.name, dict(sidecar.content)
     source_id, split, config = (_text_of(content.pop(key, None), key, name) for key in ("source_id", "split", "config"))
-    candidate.fields = _fields(content, name)
+    stated = _take_span(content, candidate.media[0][1])
+    candidate.fields = _fields(content, name) | stated
     candidate.source_id = source_id or candidate.source_id
     candidate.split = candidate.split or split
     candidate.config = candidate.config or config
     candidate.where = name
+
+
+def _take_span(content: dict[str, Any], medium: Blob) -> dict[str, Any]:
+    """Take the span and the channel that the keys state together: `start` and `duration`, `offset` and `duration`."""
+    spans = StatedSpans({})
+    if (fault := spans.look([content], lambda line: None)) is not None:
+        raise RowError("ambiguous_span", fault)
+    fields, used = spans.read(content, lambda: sample_rate(medium))
+    check_span(fields)
+    for key in used:
+        del content[key]
+    return fields
 
 
 def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -7,5 +7,4 @@ nemo.py          NeMo manifests
 webdataset.py    WebDataset shards
 shard_groups.py  the members of a shard that form one sample
 hf_disk.py       datasets saved to disk by Hugging Face `datasets`
-spans.py         spans inside a recording
 """

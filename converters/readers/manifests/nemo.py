@@ -3,9 +3,10 @@
     {"audio_filepath": "wav/a.wav", "duration": 3.2, "text": "hello", "offset": 1.5, "lang": "en", "speaker": "s1"}
 
 `offset` and `duration` define a span inside the file, in seconds; without `offset`, or if they cover the whole file,
-the sample has no span. Relative paths are resolved against the manifest's folder, or `--media-dir`. `text_filepath`
-names a file with the text, which must be inside the manifest's folder or `--media-dir`. For a folder, the manifests in
-it (`*.json`, `*.jsonl`) are read, sorted by name.
+the sample has no span. `channel_selector` is one channel, from 0; `average` means all of them. Relative paths are
+resolved against the manifest's folder, or `--media-dir`. `text_filepath` names a file with the text, which must be
+inside the manifest's folder or `--media-dir`. For a folder, the manifests in it (`*.json`, `*.jsonl`) are read, sorted
+by name.
 
 The rows of a tarred manifest (`shard_id`) name members of `audio_<n>.tar`: unpack the tars and pass their folder with
 `--media-dir`.
@@ -21,9 +22,9 @@ from typing import Any
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError, bad_cell
 from ...files.named_files import NamedFiles
+from ...spans import declared, span
 from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates, read_table
-from .spans import declared_duration, span
 
 KNOWN = {"audio_filepath": "audio", "text": "text", "lang": "language", "speaker": "speaker"}
 
@@ -78,7 +79,7 @@ def _span(values: dict[str, Any], files: NamedFiles) -> tuple[float | None, floa
         return span(start, None, None)
     length = _seconds("duration", values["duration"])
     path = Path(files.media("audio_filepath", str(values["audio_filepath"])))
-    return span(start, start + length, declared_duration(path) if start == 0 else None)
+    return span(start, start + length, declared(path, "duration") if start == 0 else None)
 
 
 def _seconds(column: str, value: Any) -> float:

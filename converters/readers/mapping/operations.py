@@ -36,7 +36,7 @@ from typing import Any
 from ....errors import UsageError
 from ....shards.text import join_unspaced
 from ...candidate import bad_cell
-from ..tables.cells import as_number, as_text
+from ..tables.cells import as_number, as_text, clock_seconds
 from .text_template import WORDS
 
 Names = Mapping[str, Mapping[str, str]]
@@ -46,7 +46,6 @@ Operation = Callable[[Any, str], Any]
 _LITERAL_BYTES = 1024 * 1024
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‚": "'", "„": '"', "—": "-", "–": "-", "…": "..."})
 _LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*")
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
 
 
 def compile_operation(name: str, argument: Any, names: Names) -> Operation:
@@ -95,11 +94,10 @@ def seconds(value: Any, column: str) -> float | None:
     """Parse `h:m:s`, `m:s` or seconds, with a decimal point or comma."""
     if not isinstance(value, str):
         return as_number(column, value)
-    found = _CLOCK.fullmatch(value.strip())
+    found = clock_seconds(value)
     if found is None:
         raise bad_cell(column, value, "a time such as 00:16:21,940")
-    hours, minutes, rest = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest.replace(",", "."))
+    return found
 
 
 def _samples(argument: Any, names: Names) -> Operation:

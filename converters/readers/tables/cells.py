@@ -20,9 +20,13 @@ from ....shards.sample import NAME
 from ...candidate import Blob, Rejection, RowError, bad_cell
 from ...files.named_files import NamedFiles
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
+from ...spans import channels_in
+from .span_names import LENGTH, role_of
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
+OWN_SPAN = "no span or channel inside the medium: state it in columns of the row, start_s, end_s, channel"
 _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 
 
@@ -30,12 +34,13 @@ _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 class Row:
     """One record of a table: column -> value, and its location for messages (`file:7`).
 
-    `key` is the record's key if the table is an object of records by key.
+    `key` is the record's key if the table is an object of records by key; `repeats` marks a second mention of a row.
     """
 
     values: dict[str, Any]
     where: str
     key: str | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,15 @@ def as_number(column: str, value: Any, *, decimal_comma: bool = True) -> float |
     return None if math.isnan(number) else number
 
 
+def clock_seconds(text: str) -> float | None:
+    """The seconds of `h:m:s`, `m:s` or `s`, with a decimal point or comma; None for anything else."""
+    found = _CLOCK.fullmatch(text.strip())
+    if found is None:
+        return None
+    hours, minutes, rest = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest.replace(",", "."))
+
+
 # ---- fields of the sample
 
 
@@ -136,6 +150,8 @@ def as_field(field: str, value: Any) -> Any:
         return None
     if field in NUMBER_FIELDS:
         return as_number(field, value)
+    if field == "channel":
+        return _as_channel(value)
     if field in LIST_FIELDS:
         items = value if isinstance(value, list) else [value]
         if field == "labels" and any(isinstance(item, int | float) and not isinstance(item, bool) for item in items):
@@ -164,6 +180,13 @@ def typed(field: str, column: str, value: Any) -> Any:
     if field in JSON_FIELDS:
         return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)
     return as_text(value)
+
+
+def _as_channel(value: Any) -> int | tuple[int, ...] | None:
+    channels = channels_in(value)
+    if channels is None:
+        raise bad_cell("channel", value, "a channel: a number from 0, A or B, left or right")
+    return (channels[0] if len(channels) == 1 else tuple(channels)) if channels else None
 
 
 def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]]:
@@ -241,9 +264,9 @@ class MadeIds:
         """Count one row, whether it needs an id or not."""
         self.number += 1
 
-    def next(self, media: str) -> str:
-        """The media path without its extension; a second row with the same file gets `#2`."""
-        return self.unique((_stem(media) if media else "") or f"row-{self.number:07d}")
+    def next(self, media: str, suffix: str = "") -> str:
+        """The media path without its extension, and the suffix of its span; a second such row gets `#2`."""
+        return self.unique(((_stem(media) if media else "") or f"row-{self.number:07d}") + suffix)
 
     def unique(self, name: str) -> str:
         """The name, or `name#2` if an earlier row already has it."""
@@ -272,6 +295,8 @@ def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
         yield value
     elif isinstance(value, bytes):
         yield Blob(column, data=value)
+    elif isinstance(value, dict) and (part := own_span(value)) is not None:
+        raise bad_cell(f"{column}.{part}", value[part], OWN_SPAN, reason="span_unsupported")
     elif isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
         yield Blob(PurePosixPath(value.get("path") or column).name, data=value["bytes"])
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
@@ -286,3 +311,12 @@ def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
         raise bad_cell(column, sorted(value), f"a path; a value inside is mapped by its path: --map {column}.KEY=...")
     else:
         raise bad_cell(column, value, "a path")
+
+
+def own_span(medium: Mapping[str, Any]) -> str | None:
+    """The key by which one medium of a row states a span or a channel of its own; None if it states none."""
+    for key, value in medium.items():
+        role = role_of(key) if value is not None else None
+        if role is not None and role.part != LENGTH:
+            return key
+    return None

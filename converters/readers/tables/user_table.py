@@ -10,8 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import chain, islice
@@ -33,14 +32,19 @@ from ...candidate import (
     RowError,
 )
 from ...files.named_files import NamedFiles
-from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
+from ...imports.columns import COMMON_NAMES, KEEP, MEDIA, require_media, resolve_columns
+from ...spans import sample_rate, span_suffix
+from .absent_files import Absences, is_plain
 from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_json, read_jsonl, record
 from .nested_columns import media_paths, nested_columns, no_records, record_lists, spread
+from .span_names import FIELDS as SPAN_FIELDS
+from .stated_span import StatedSpans
 
 _PEEK_ROWS = 200
 _MEDIA_FIELDS = frozenset((*MEDIA_KINDS, MEDIA))
+_NOT_FIELDS = frozenset((*SPAN_FIELDS, KEEP))
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
 _MEDIA_STRUCT = {"bytes", "path", "array", "sampling_rate"}
 
@@ -188,6 +192,7 @@ def candidates(
     columns: Sequence[str] | None = None,
     known: Mapping[str, str] | None = None,
     peek: int = _PEEK_ROWS,
+    spans_by_name: bool = True,
 ) -> CandidateStream:
     """Candidates of rows of any format; rejections among the rows are passed on.
 
@@ -197,10 +202,10 @@ def candidates(
         columns: All columns, if the format knows them; else they are taken from the first rows.
         known: Column -> field as defined by the format; a mapping by the user takes precedence.
         peek: The number of rows to look at; smaller for formats whose rows contain media.
+        spans_by_name: Whether columns with names such as `start` and `duration` state spans.
     """
-    head: list[Row | Rejection] = []
+    head = list(islice(rows, peek))
     if columns is None:
-        head = list(islice(rows, peek))
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
         if nested := nested_columns(context.column_fields, columns, head):
             rows = spread(chain(head, rows), nested)
@@ -209,62 +214,29 @@ def candidates(
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
         require_media(columns, mapped, table=str(file.path), likely=media_paths(head))
-    maker = _CandidateMaker(file, context, columns, mapped, known or {})
+    _tell_several(mapped, known or {}, context.note)
+    spans = StatedSpans(context.column_fields, known or {}, by_name=spans_by_name)
+    spans.learn(columns)
+    if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
+        raise UsageError(f"{file.path}: {fault}.")
+    maker = _CandidateMaker(file, context, columns, mapped, known or {}, spans)
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
+
+
+def _tell_several(mapped: Mapping[str, str], known: Mapping[str, str], note: Callable[[str], None]) -> None:
+    """Note columns of one kind of media that the format itself names: a sample has all of them, in order."""
+    for kind in MEDIA_KINDS:
+        columns = [column for column, field in mapped.items() if field == kind and known.get(column) == kind]
+        if len(columns) > 1:
+            listed = ", ".join(map(repr, columns))
+            note(f"each sample has the {kind} of {listed}, in this order (to take one: --map {columns[0]}={kind})")
 
 
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
     given = context.column_fields
     free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
     return resolve_columns(columns, {**free, **given}, table=str(file.path), named_by=context.column_flags)
-
-
-class Absences:
-    """Detects missing files early: if the previous file or the folder of a file is missing.
-
-    Otherwise a table with a wrong media folder would send every row through the costly path into the store. As long as
-    files exist, checking them is left to the code that reads them.
-    """
-
-    _REMEMBERED = 4096
-
-    def __init__(self) -> None:
-        self._folders: dict[str, bool] = {}
-        self._was_absent = False
-
-    def has(self, path: str) -> bool:
-        """Whether the file is certainly missing."""
-        parent, slash, _ = path.rpartition("/")
-        folder = parent or slash or "."
-        is_absent = self._folders.get(folder)
-        if is_absent is None:
-            if len(self._folders) >= self._REMEMBERED:
-                self._folders.clear()
-            is_absent = self._folders[folder] = _is_absent(folder)
-        if is_absent:
-            return True
-        if self._was_absent:
-            self._was_absent = is_absent = _is_absent(path)
-            return is_absent
-        # Only remember the result: this file still takes the normal path.
-        self._was_absent = _is_absent(path)
-        return False
-
-
-def _is_plain(path: str) -> bool:
-    """Whether a path is in the form that pathlib would print."""
-    return "//" not in path and "/./" not in path and not path.endswith(("/", "/."))
-
-
-def _is_absent(path: str) -> bool:
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
 
 
 class _CandidateMaker:
@@ -277,9 +249,12 @@ class _CandidateMaker:
         columns: Iterable[str],
         mapped: Mapping[str, str],
         known: Mapping[str, str],
+        spans: StatedSpans,
     ) -> None:
         assert file.path is not None
         self.file = file
+        self.spans = spans
+        self.text_only = context.text_only
         self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
@@ -323,7 +298,7 @@ class _CandidateMaker:
         mapped, absences = self.mapped, self.absences
         for column, value in row.values.items():
             field = mapped.get(column)
-            if field is None:
+            if field is None or field in _NOT_FIELDS:
                 if not isinstance(value, str | None) and holds_bytes(value) is not None:
                     self._leave_out(column)
                 elif (text := as_text(value)) is not None:
@@ -337,23 +312,43 @@ class _CandidateMaker:
                 media.extend((field, blob) for blob in blobs(column, value, files=self.files))
             else:
                 fields[field] = typed(field, column, value)
-        check_span(fields)
         if absent is not None and media:
             media.append((absent[0], Blob(absent[1], path=Path(absent[2]))))
             absent = None
+        if absent is None and not media and not self.text_only and fields.get("modality") != "text":
+            raise self._without_media()
+        suffix = self._take_span(row, fields, extra, media[0][1] if media else None)
         name = absent[1] if absent is not None else media[0][1].name if media else ""
-        identity = fields.pop("id", None) or row.key or self.made.next(name)
+        identity = fields.pop("id", None) or row.key or self.made.next(name, suffix)
         split = as_name("split", fields.pop("split", None)) or self.file.split
         config = fields.pop("config", None) or self.file.config
         if absent is not None:
             missing = sample_id(self.dataset, config, split, str(identity))
-            shown = absent[2] if _is_plain(absent[2]) else Path(absent[2])
+            shown = absent[2] if is_plain(absent[2]) else Path(absent[2])
             error = RowError("missing_media", f"{shown}: No such file or directory")
             return error.rejection(row.where, candidate=missing, uri=self.file.uri)
         if extra:
             fields["extra"] = extra
         media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
-        return Candidate(str(identity), split, fields, media, config, self.file.uri, self.file.revision, row.where)
+        file = self.file
+        return Candidate(str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats)
+
+    def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> str:
+        """Add the span and the channel that the row states; returns what they add to its id."""
+        stated, used = self.spans.read(row.values, lambda: None if medium is None else sample_rate(medium))
+        for column in used:
+            extra.pop(column, None)
+        fields |= stated
+        check_span(fields)
+        return span_suffix(fields.get("start_s"), fields.get("end_s"), fields.get("channel"))
+
+    def _without_media(self) -> RowError:
+        columns = ", ".join(column for column, field in self.mapped.items() if field in _MEDIA_FIELDS)
+        return RowError(
+            "no_media",
+            f"no media in {columns} (for a row without media: the column modality with the value text; for a table "
+            "without media: --set modality=text)",
+        )
 
 
 def _discard(row: Row) -> None:

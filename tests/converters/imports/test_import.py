@@ -161,8 +161,8 @@ def test_id_column_and_split_column_make_the_id(clips: Path) -> None:
 def test_ids_are_made_from_paths_and_stay_unique(clips: Path) -> None:
     load("csv", write(clips, "t.csv", "audio,start,end\nwav/0.flac,0,0.05\nwav/0.flac,0.05,0.1\nwav/1.flac,,\n"))
     assert rows(clips, "id, start_s, end_s") == [
-        {"id": "mine/all/wav/0", "start_s": 0.0, "end_s": 0.05},
-        {"id": "mine/all/wav/0#2", "start_s": 0.05, "end_s": 0.1},
+        {"id": "mine/all/wav/0@0-0.05", "start_s": 0.0, "end_s": 0.05},
+        {"id": "mine/all/wav/0@0.05-0.1", "start_s": 0.05, "end_s": 0.1},
         {"id": "mine/all/wav/1", "start_s": None, "end_s": None},
     ]
 

@@ -1,0 +1,278 @@
+"""The span and the channel that the columns of a row state; `span_names.py` lists the names of such columns.
+
+    start, end         a span; also `onset` with `offset`, `from` with `to`, `tmin` with `tmax`
+    start, duration    a span by its length; also `offset` with `duration`, as in NeMo and librosa
+    start              from there to the end of the file
+    duration           no span: what the table says of the length stays in `extra`
+    channel            from 0, or A and B, left and right
+
+Which of them a row states follows from the columns that have a value in it. What can't be told apart is refused, never
+ignored; `--map COLUMN=extra` keeps a column as text. Values in samples are divided by the file's own sample rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from typing import Any
+
+from ...candidate import RowError, bad_cell
+from ...spans import channels_in
+from .cells import as_number, as_text, clock_seconds
+from .span_names import CHANNEL, END, FIELDS, LENGTH, START, Role, role_of
+
+_SHAPES = 4096
+_PARTNERS = {"from": ("to", "until"), "tmin": ("tmax",), "xmin": ("xmax",)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The columns that state the span of a row; or why that can't be told."""
+
+    start: str | None = None
+    end: str | None = None
+    length: str | None = None
+    fault: str | None = None
+
+
+_NONE = _Shape()
+
+
+@dataclass(slots=True)
+class StatedSpans:
+    """Reads the spans and channels of the rows of one table.
+
+    Attributes:
+        given: Column -> field, from `--map`.
+        known: Column -> field, as the format defines it; such columns are not kept in `extra`.
+        by_name: Whether columns are recognised by their names.
+        channels: Whether a column `channel` names a channel of the audio: in MS-SWIFT's rows it names one of the loss.
+    """
+
+    given: Mapping[str, str]
+    known: Mapping[str, str] = field(default_factory=dict)
+    by_name: bool = True
+    channels: bool = True
+    _seen: set[str] = field(default_factory=set)
+    _times: dict[str, Role] = field(default_factory=dict)
+    _channels: dict[str, Role] = field(default_factory=dict)
+    _shapes: dict[tuple[str, ...], _Shape] = field(default_factory=dict)
+
+    def learn(self, columns: Iterable[str]) -> None:
+        """Learn the columns of the table, or of a row with others."""
+        for column in columns:
+            if column in self._seen:
+                continue
+            self._seen.add(column)
+            role = self._role(column)
+            if role is not None:
+                (self._channels if role.part == CHANNEL else self._times)[column] = role
+
+    def _role(self, column: str) -> Role | None:
+        meant = self.given.get(column, self.known.get(column))
+        if meant is not None:
+            return FIELDS.get(meant)
+        role = role_of(column) if self.by_name or column in FIELDS else None
+        is_other = role is not None and role.part == CHANNEL and role.rank == 0 and not self.channels
+        return None if is_other else role
+
+    def look(self, rows: Sequence[Mapping[str, Any]], note: Callable[[str], None]) -> str | None:
+        """Look at the first rows of a table: what is wrong with its columns, if they can't be told apart."""
+        for row in rows:
+            self.learn(row)
+            if (fault := self._shape(row).fault) is not None:
+                return fault
+        for column in list(self._channels):
+            values = [row[column] for row in rows if row.get(column) is not None]
+            if (fault := self._channel_fault(column, values, note)) is not None:
+                return fault
+        return None
+
+    def _channel_fault(self, column: str, values: list[Any], note: Callable[[str], None]) -> str | None:
+        if column in self.given or column in self.known or not values:
+            return None
+        read = [channels_in(value) for value in values]
+        if all(found is None for found in read):
+            note(f"column {column!r}: {as_text(values[0])!r} is no channel of an audio file; kept as text in extra")
+            del self._channels[column]
+            return None
+        numbers = {number for found in read for number in found or ()}
+        if 0 in numbers or not {1, 2} <= numbers:
+            return None
+        return (
+            f"column {column!r} has channels {', '.join(map(str, sorted(numbers)))}, but none 0: map it, from 1 "
+            f"(--map {column}=channel_from_1) or from 0 (--map {column}=channel)"
+        )
+
+    def read(
+        self, values: Mapping[str, Any], rate: Callable[[], float | None]
+    ) -> tuple[dict[str, Any], frozenset[str]]:
+        """The fields `start_s`, `end_s` and `channel` of a row, and the columns that need not be kept beside them.
+
+        Args:
+            rate: The sample rate of the row's audio, for values in samples.
+
+        Raises:
+            RowError: The columns contradict each other, or a value is no time or channel.
+        """
+        if not self._seen.issuperset(values):
+            self.learn(values)
+        if not self._times and not self._channels:
+            return {}, frozenset()
+        fields = self._channel(values) if self._channels else {}
+        shape = self._shape(values)
+        if shape is not _NONE:
+            self._read_span(shape, values, fields, rate)
+        used = {column for column in self.known if column in self._times or column in self._channels}
+        if "start_s" in fields or "end_s" in fields:
+            used |= {column for column in (shape.start, shape.end) if column is not None}
+        return fields, frozenset(used)
+
+    def _read_span(
+        self, shape: _Shape, values: Mapping[str, Any], fields: dict[str, Any], rate: Callable[[], float | None]
+    ) -> None:
+        if shape.fault is not None:
+            raise RowError("ambiguous_span", shape.fault)
+        columns = [column for column in (shape.start, shape.end, shape.length) if column is not None]
+        if any(self._times[column].rank == 2 and not _is_time(values[column]) for column in columns):
+            return
+        start, end, length = (
+            None if column is None else self._seconds(column, values[column], rate)
+            for column in (shape.start, shape.end, shape.length)
+        )
+        if length is not None and shape.length is not None:
+            if length <= 0:
+                raise bad_cell(shape.length, values[shape.length], "a length above 0")
+            end = (start or 0.0) + length
+        # Rounding makes 0.1 + 0.2 come out as 0.3; a nanosecond is shorter than any audio sample.
+        fields |= {name: round(value, 9) for name, value in (("start_s", start), ("end_s", end)) if value is not None}
+
+    def _seconds(self, column: str, value: Any, rate: Callable[[], float | None]) -> float | None:
+        unit = self._times[column].unit
+        if isinstance(value, timedelta):
+            return value.total_seconds()
+        if isinstance(value, time):
+            return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
+        if unit == 1.0 and isinstance(value, str) and ":" in value and (clock := clock_seconds(value)) is not None:
+            return clock
+        number = as_number(column, value, decimal_comma=False)
+        if number is None:
+            return None
+        if isinstance(unit, float):
+            return number * unit
+        if unit == "frame_offset" and number == -1:
+            return None
+        per_second = rate()
+        if per_second is None:
+            raise RowError("no_sample_rate", "the file's sample rate is unknown, so samples are no time", column)
+        return number / per_second
+
+    def _channel(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        found: list[int] | None = None
+        for column, role in self._channels.items():
+            value = values.get(column)
+            if value is None:
+                continue
+            channels = channels_in(value)
+            first = int(role.word == "channel_from_1" and not (isinstance(value, str) and value.strip().isalpha()))
+            if channels is None or any(number < first for number in channels):
+                expected = f"a channel: a number from {first}, A or B, left or right"
+                raise bad_cell(column, value, f"{expected} (as text: --map {column}=extra)")
+            channels = [number - first for number in channels]
+            if found is not None and found != channels:
+                raise bad_cell(column, value, "the channel that another column names")
+            found = channels
+        return {"channel": found[0] if len(found) == 1 else tuple(found)} if found else {}
+
+    def _shape(self, values: Mapping[str, Any]) -> _Shape:
+        present = tuple([column for column in self._times if values.get(column) is not None])
+        if not present:
+            return _NONE
+        shape = self._shapes.get(present)
+        if shape is None:
+            if len(self._shapes) >= _SHAPES:
+                self._shapes.clear()
+            is_box = any(column.lower() == "ymin" for column in values)
+            roles = {column: role for column, role in self._times.items() if column in present}
+            shape = self._shapes[present] = _shape_of(
+                {column: role for column, role in roles.items() if not (is_box and role.word in ("xmin", "xmax"))}
+            )
+        return shape
+
+
+def _shape_of(roles: Mapping[str, Role]) -> _Shape:
+    """Decide which of the columns with a value are the start, the end and the length of a span."""
+    starts, ends, lengths = (
+        {column: role for column, role in roles.items() if role.part == part} for part in (START, END, LENGTH)
+    )
+    offset = next((column for column, role in starts.items() if role.word == "offset"), None)
+    if offset is not None and len(starts) > 1:
+        role = starts.pop(offset)
+        if any(other.word == "onset" for other in starts.values()) and all(other.rank == 2 for other in ends.values()):
+            ends = {offset: role}
+        else:
+            return _Shape(fault=_refused(offset, f"beside {next(iter(starts))!r}"))
+    words = {role.word for role in roles.values()}
+    starts = _with_partner(starts, lambda role: role.word == "offset" or any(w in words for w in _PARTNERS[role.word]))
+    ends = _with_partner(ends, lambda role: bool(starts))
+    best = [_best(starts), _best(ends)]
+    for found in best:
+        if len(found) > 1:
+            return _Shape(fault=_refused(found[1], f"beside {found[0]!r}"))
+    start, end = (next(iter(found), None) for found in best)
+    if start is None and end is None:
+        return _NONE
+    if start is not None and end is None:
+        of_start = _lengths(roles[start], lengths)
+        if len(of_start) > 1:
+            return _Shape(fault=_refused(of_start[1], f"beside {of_start[0]!r}"))
+        if not of_start and start == offset:
+            return _Shape(fault=_refused(start, "without a length or an end"))
+        shape = _Shape(start, None, next(iter(of_start), None))
+    else:
+        shape = _Shape(start, end)
+    for column in (shape.start, shape.end):
+        if column is not None and roles[column].unit == "frames":
+            return _Shape(fault=_refused(column, "in frames, of a video, of features or of audio"))
+    return shape
+
+
+def _with_partner(roles: Mapping[str, Role], has_partner: Callable[[Role], bool]) -> dict[str, Role]:
+    return {column: role for column, role in roles.items() if role.rank < 2 or has_partner(role)}
+
+
+def _best(roles: Mapping[str, Role]) -> list[str]:
+    """The columns that say it most plainly."""
+    rank = min((role.rank for role in roles.values()), default=0)
+    return [column for column, role in roles.items() if role.rank == rank]
+
+
+def _lengths(start: Role, lengths: Mapping[str, Role]) -> list[str]:
+    """The columns that may be the length of a span with this start: of the same thing, in a unit of the same kind."""
+
+    def fits(role: Role) -> bool:
+        if role.unit == "frame_offset":
+            return start.word == "frame_offset"
+        same_kind = isinstance(role.unit, float) == isinstance(start.unit, float)
+        return same_kind and (not role.is_of_file or role.of == start.of)
+
+    fitting = _best({column: role for column, role in lengths.items() if fits(role)})
+    same_unit = [column for column in fitting if lengths[column].unit == start.unit]
+    return same_unit if len(same_unit) == 1 else fitting
+
+
+def _refused(column: str, why: str) -> str:
+    return (
+        f"column {column!r} {why} may state a span: map it (--map {column}=start_s, end_s, duration_s, start_ms, "
+        f"start_sample ...), or keep it as text (--map {column}=extra)"
+    )
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, str):
+        try:
+            return as_number("", value, decimal_comma=False) is not None
+        except RowError:
+            return clock_seconds(value) is not None
+    return isinstance(value, int | float | time | timedelta) and not isinstance(value, bool)
