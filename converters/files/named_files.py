@@ -15,7 +15,7 @@ from pathlib import Path
 from ...shards.git_pointers import pointer_kind
 from ..candidate import ReadContext, RowError, bad_cell
 from .inside import OUTSIDE, Inside
-from .spelling import Spellings
+from .unicode_names import Spellings
 
 TEXT_BYTES = 1024 * 1024
 """A text in a file of its own is read up to this size."""

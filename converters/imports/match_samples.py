@@ -17,7 +17,7 @@ from ...shards.query import connect
 from ...shards.sample import sample_id
 from ...shards.store.store import Store
 from ..candidate import RowError
-from ..files.spelling import composed, spellings
+from ..files.unicode_names import composed, spellings
 
 _COLUMNS = (
     "id, config, split, start_s, end_s, coalesce(audio.duration, video.duration), coalesce(audio.path, video.path), "

@@ -5,6 +5,7 @@ safety.py         limits against decompression bombs, and the check of member na
 decompress.py     gzip, bzip2 and xz as streams
 tar.py            tar as a stream of entries
 zip.py            zip as a list of entries, encrypted ones included
+name_encoding.py  the encoding of a zip's names that are not UTF-8
 sevenzip.py       7z as a list of entries
 openssl_enc.py    archives encrypted by `openssl enc`, decrypted as they are read
 part_names.py     numbered part names, and which of them are missing

@@ -19,6 +19,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from ....errors import UsageError
+from ....shards.git_pointers import HEAD_BYTES, LARGEST, pointer_kind
 from ...candidate import Blob, RawFile, Rejection
 from ..mapping.option_types import a_flag, a_number, a_text, one_of, texts
 from ..tables.cells import Place, Row, Rows
@@ -57,7 +58,7 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     name = str(options.get("format") or FORMATS.get(suffix.lower()) or "")
     if name not in _NAMES:
         raise UsageError(f"tables: {file.name}: `format` is {', '.join(_NAMES)}, not {name!r}.")
-    if (kind := file.pointer()) is not None:
+    if (kind := _pointer(file, stream)) is not None:
         yield Rejection(file.name, "pointer", f"{file.uri}: it is {kind}", file.uri, damaged=True)
         return
     opened: Any = packed(stream) if packed else stream
@@ -71,6 +72,15 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     finally:
         if packed:
             opened.close()
+
+
+def _pointer(file: RawFile, stream: BinaryIO) -> str | None:
+    """What a small table is if its content was never fetched; the stream is at its start again."""
+    if file.size is None or file.size > LARGEST or not stream.seekable():
+        return None
+    kind = pointer_kind(stream.read(HEAD_BYTES))
+    stream.seek(0)
+    return kind
 
 
 def _rows(name: str, stream: BinaryIO, place: Place, options: Mapping[str, Any]) -> Rows:

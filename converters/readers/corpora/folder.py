@@ -16,7 +16,7 @@ from ....errors import DamagedError
 from ....shards.git_pointers import pointer_kind
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
 from ...files.extensions import MEDIA_EXTENSIONS
-from ...files.spelling import composed
+from ...files.unicode_names import composed
 
 _Text = RawFile | Rejection
 

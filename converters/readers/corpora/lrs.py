@@ -26,6 +26,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ....errors import UsageError
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..mapping.option_types import entries, texts
 from .spool import WaitingMedia
@@ -211,7 +212,10 @@ def _fields(named: dict[str, str], words: list[dict[str, Any]]) -> dict[str, Any
 
 
 def _option(context: ReadContext, name: str) -> dict[str, Any]:
-    return entries(context.options.get(name), name)
+    value = context.options.get(name) or {}
+    if not isinstance(value, dict):
+        raise UsageError(f"reader lipreading: `{name}` must be an object, not {value!r}.")
+    return entries(value, name)
 
 
 def _discard(candidate: Candidate) -> None:

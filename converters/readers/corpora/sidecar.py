@@ -26,9 +26,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from ....shards.git_pointers import pointer_kind
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
-from ...files.spelling import pairs_by_spelling
+from ...files.unicode_names import pairs_by_spelling
 from ...spans import sample_rate
 from ..tables.cells import as_text, check_span
 from ..tables.stated_span import StatedSpans
@@ -184,10 +185,11 @@ def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _parse(file: RawFile) -> dict[str, Any] | RowError:
-    if (kind := file.pointer()) is not None:
+    data = file.read()
+    if (kind := pointer_kind(data)) is not None:
         return RowError("pointer", f"{file.name}: it is {kind}.")
     try:
-        content = json.loads(file.read().decode("utf-8-sig"))
+        content = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         return RowError("bad_sidecar", f"{file.name}: byte {error.start} is not UTF-8.")
     except json.JSONDecodeError as error:

@@ -19,7 +19,7 @@ from ....errors import UsageError
 from ....shards.sample import COLUMNS, MEDIA_KINDS
 from ....shards.text import join_unspaced
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
-from ...files.spelling import pairs_by_spelling
+from ...files.unicode_names import pairs_by_spelling
 from ..mapping.option_types import a_flag, one_of
 from ..mapping.path_template import compile_template, match
 from .spool import WaitingMedia

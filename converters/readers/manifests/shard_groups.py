@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from ....shards.media.media import scratch_path
 from ...candidate import Blob, Rejection, RowError
-from ...files.spelling import composed
+from ...files.unicode_names import composed
 
 IN_MEMORY_BYTES = 64 * 1024 * 1024
 """Media that waits for the rest of its sample is kept in memory up to this size, beyond it in the spool folder."""

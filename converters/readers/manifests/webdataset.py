@@ -27,7 +27,7 @@ from ....shards.git_pointers import pointer_kind
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...files.extensions import MEDIA_EXTENSIONS
-from ...files.spelling import composed
+from ...files.unicode_names import composed
 from ...imports.columns import COMMON_NAMES, MEDIA
 from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates
