@@ -157,12 +157,11 @@ class StatedSpans:
             start = self._seconds(shape.start, values[shape.start], rate)
         if shape.end is not None:
             end = self._seconds(shape.end, values[shape.end], rate)
-        elif (
-            shape.length is not None and (length := self._seconds(shape.length, values[shape.length], rate)) is not None
-        ):
-            if length <= 0:
+        elif shape.length is not None:
+            length = self._seconds(shape.length, values[shape.length], rate)
+            if length is not None and length <= 0:
                 raise bad_cell(shape.length, values[shape.length], "a length above 0")
-            end = (start or 0.0) + length
+            end = None if length is None else (start or 0.0) + length
         # Rounding makes 0.1 + 0.2 come out as 0.3; a nanosecond is shorter than any audio sample.
         if start is not None:
             fields["start_s"] = round(start, 9)
@@ -260,8 +259,10 @@ def _shape_of(roles: Mapping[str, Role]) -> _Shape:
     for column in found[:2]:
         if column is not None and roles[column].unit == "frames":
             return _Shape(fault=_refused(column, "in frames, of a video, of features or of audio"))
+    start, end, length = found
     weak = tuple(column for column in found if column is not None and roles[column].rank == 2)
-    return _Shape(*found, weak=weak, used=frozenset(column for column in found[:2] if column is not None))
+    used = frozenset(column for column in (start, end) if column is not None)
+    return _Shape(start, end, length, weak=weak, used=used)
 
 
 def _with_partner(roles: Mapping[str, Role], has_partner: Callable[[Role], bool]) -> dict[str, Role]:
