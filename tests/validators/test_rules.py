@@ -65,7 +65,9 @@ def test_a_good_sample_is_kept() -> None:
 
 @pytest.mark.parametrize("stated", ["5.2", "5000", "9.0", "five", ""])
 def test_a_duration_that_is_stated_as_that_of_the_span_or_the_file_is_kept(stated: str) -> None:
-    assert reasons({"extra": {"duration": stated}}, {"audio_decoded_duration": 9.0, "audio_declared_duration": 9.0}) == []
+    assert (
+        reasons({"extra": {"duration": stated}}, {"audio_decoded_duration": 9.0, "audio_declared_duration": 9.0}) == []
+    )
 
 
 VIDEO = {"path": "v.mp4", "has_audio": True}

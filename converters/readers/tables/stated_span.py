@@ -12,6 +12,7 @@ ignored; `--map COLUMN=extra` keeps a column as text. Values in samples are divi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
@@ -21,10 +22,10 @@ from typing import Any
 from ...candidate import RowError, bad_cell
 from ...spans import channels_in
 from .cells import as_number, as_text, clock_seconds
-from .span_names import CHANNEL, END, FIELDS, LENGTH, START, Role, role_of
+from .span_names import CHANNEL, END, FIELDS, LENGTH, PAIR, START, Role, role_of, unread_pair
 
 _SHAPES = 4096
-_PARTNERS = {"from": ("to", "until"), "tmin": ("tmax",), "xmin": ("xmax",)}
+_PARTNERS = {"from": ("to", "until"), "tmin": ("tmax",), "xmin": ("xmax",), "in": ("out",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class _Shape:
     """The columns that state the span of a row; or why that can't be told.
 
     Attributes:
+        pairs: The columns that may hold both ends, where no others state the span.
         weak: Those of them that state one only if their values are times.
         used: The columns that a span replaces; a length stays, as what the table says of it.
     """
@@ -39,6 +41,7 @@ class _Shape:
     start: str | None = None
     end: str | None = None
     length: str | None = None
+    pairs: tuple[str, ...] = ()
     fault: str | None = None
     weak: tuple[str, ...] = ()
     used: frozenset[str] = frozenset()
@@ -100,6 +103,11 @@ class StatedSpans:
             self.learn(row)
             if (fault := self._shape(row).fault) is not None:
                 return fault
+        unread = unread_pair(self._seen - self.given.keys() - self.known.keys()) if self.by_name else None
+        if unread is not None and not any(self._shape(row) is not _NONE for row in rows):
+            start, end = unread
+            way = f"--map {start}=start_s --map {end}=end_s"
+            note(f"columns {start!r} and {end!r} are kept as text in extra (if they state a span: {way})")
         for column in list(self._channels):
             values = [row[column] for row in rows if row.get(column) is not None]
             if (fault := self._channel_fault(column, values, note)) is not None:
@@ -152,6 +160,8 @@ class StatedSpans:
             raise RowError("ambiguous_span", shape.fault)
         if shape.weak and not all(_is_time(values[column]) for column in shape.weak):
             return False
+        if shape.pairs:
+            return self._read_pair(shape.pairs, values, fields)
         start = end = None
         if shape.start is not None:
             start = self._seconds(shape.start, values[shape.start], rate)
@@ -168,6 +178,18 @@ class StatedSpans:
         if end is not None:
             fields["end_s"] = round(end, 9)
         return True
+
+    def _read_pair(self, columns: Sequence[str], values: Mapping[str, Any], fields: dict[str, Any]) -> bool:
+        """Add the span of the only column that holds two times."""
+        found = {column: pair for column in columns if (pair := _pair_in(values[column])) is not None}
+        if len(found) > 1:
+            raise RowError("ambiguous_span", _refused(list(found)[1], f"beside {next(iter(found))!r}"))
+        for column, pair in found.items():
+            unit = self._times[column].unit
+            if not isinstance(unit, float):
+                raise RowError("ambiguous_span", _refused(column, f"in {unit}"))
+            fields["start_s"], fields["end_s"] = (round(seconds * unit, 9) for seconds in pair)
+        return bool(found)
 
     def _seconds(self, column: str, value: Any, rate: Callable[[], float | None]) -> float | None:
         unit = self._times[column].unit
@@ -246,7 +268,8 @@ def _shape_of(roles: Mapping[str, Role]) -> _Shape:
     start, end = (next(iter(columns), None) for columns in best)
     found: tuple[str | None, str | None, str | None]
     if start is None and end is None:
-        return _NONE
+        pairs = tuple(column for column, role in roles.items() if role.part == PAIR)
+        return _Shape(pairs=pairs, used=frozenset(pairs)) if pairs else _NONE
     if start is not None and end is None:
         of_start = _lengths(roles[start], lengths)
         if len(of_start) > 1:
@@ -294,6 +317,22 @@ def _refused(column: str, why: str) -> str:
         f"column {column!r} {why} may state a span: map it (--map {column}=start_s, end_s, duration_s, start_ms, "
         f"start_sample ...), or keep it as text (--map {column}=extra)"
     )
+
+
+def _pair_in(value: Any) -> tuple[float, float] | None:
+    """The two numbers of `[1.5, 3.5]`, also as JSON, or of `{"start": 1.5, "end": 3.5}`; None for anything else."""
+    if isinstance(value, str) and value.startswith(("[", "{", "(")):
+        try:
+            value = json.loads(value.replace("(", "[").replace(")", "]"))
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(value, dict) and value.keys() == {"start", "end"}:
+        value = [value["start"], value["end"]]
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    if any(isinstance(item, bool) or not isinstance(item, int | float) for item in value):
+        return None
+    return float(value[0]), float(value[1])
 
 
 def _is_time(value: Any) -> bool:
