@@ -1,6 +1,6 @@
 """What a column states of the span or the channel of its row, judging by its name.
 
-    start     start, begin, onset, from, offset, tmin, xmin, in; start_time, starttime, segment_start, clipStart, "Start (s)"
+    start     start, begin, onset, from, offset, tmin, xmin, in; start_time, segment_start, clipStart, "Start (s)"
     end       end, stop, to, until, tmax, xmax, out
     length    duration, dur, length; alone it states a length, and is no span
     pair      segment, interval, timestamp, time_span ...: the start and the end in one cell
