@@ -75,6 +75,7 @@ MUTE = {"path": "v.mp4", "has_audio": False}
 NO_SOUND = dict.fromkeys(GOOD) | {"audio_codec": None}
 FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("missing_media", "reject", {}, {"missing_media": ["a.flac"]}),
+    ("task_without_media", "reject", {"modality": "text", "task": "asr"}, NO_SOUND),
     ("missing_audio", "reject", {"audio": None}, {}),
     ("missing_video", "reject", {"modality": "video", "task": "tagging", "labels": ["x"]}, {}),
     ("missing_sound", "reject", {"modality": "mixed", "video": MUTE}, {**FILM, "video_has_audio": False}),
