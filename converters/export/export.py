@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ...errors import ProblemsFound
 from ...shards.events import Run
 from ...shards.exports import versions as exports
+from ...shards.exports.scratch import scratch_folder
 from ...shards.query import close_sandbox
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
@@ -26,7 +27,7 @@ from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import make_manifest, write_notice
 from .missing_media import find_missing
 from .options import ExportOptions
-from .publish import publish, scratch_folder, write_events
+from .publish import publish, write_events
 from .render import make_rows, render
 from .request import Request, make_request
 from .select import CorpusFacts, choose, definitions, place_media

@@ -1,12 +1,7 @@
-"""Publish a finished version: the scratch folder, the next version number, the events of samples without a row."""
+"""Publish a finished version: the next version number, the events of samples without a row."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,24 +15,6 @@ from .request import Request
 
 if TYPE_CHECKING:
     import duckdb
-
-STALE_AFTER_S = 86_400.0
-"""A scratch folder older than this was left by a killed process."""
-
-
-@contextlib.contextmanager
-def scratch_folder(folder: Path, key: str) -> Iterator[Path]:
-    """A temporary folder beside the versions, removed on exit; removes stale ones of killed processes too."""
-    for stale in folder.glob(".scratch-*"):
-        if time.time() - stale.stat().st_mtime > STALE_AFTER_S:
-            shutil.rmtree(stale, ignore_errors=True)
-    scratch = folder / f".scratch-{os.getpid()}-{key[:8]}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def publish(store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str) -> exports.Version:
