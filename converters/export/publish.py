@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...shards.events import Run
 from ...shards.exports import versions as exports
+from ...shards.query import scan
 from ...shards.store.lock import locked
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
@@ -17,15 +21,17 @@ if TYPE_CHECKING:
     import duckdb
 
 
+@contextmanager
+def publishing(store: Store, connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[None]:
+    """One process at a time publishes under a name, from its number to its account; it sees the account of the last."""
+    with locked(store.root / "exports" / name / ".lock", purpose=f"publish {name}"):
+        for table in ("runs", "events"):
+            connection.execute(f"CREATE OR REPLACE VIEW {table} AS {scan(store, table)}")
+        yield
+
+
 def publish(store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str) -> exports.Version:
-    """Publish the finished folder unless the last version has the same bytes; one process at a time per name."""
-    with locked(store.root / "exports" / request.name / ".lock", purpose=f"publish {request.name}"):
-        return _publish_locked(store, request, finished, manifest, key)
-
-
-def _publish_locked(
-    store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str
-) -> exports.Version:
+    """Publish the finished folder unless the last version has the same bytes."""
     for label in reversed([label for label in exports.labels(store, request.name) if "-" not in label]):
         last = exports.load(store, request.name, label)
         same = all(
@@ -41,6 +47,18 @@ def _publish_locked(
     label = exports.publish(store, request.name, finished)
     exports.remember(store, request.name, key, label)
     return exports.load(store, request.name, label)
+
+
+def is_accounted(connection: duckdb.DuckDBPyConnection, version: exports.Version) -> bool:
+    """Whether the run that made a version has its row: an export can be killed between publishing and its account."""
+    run_id = version.manifest["run_id"]
+    return bool(connection.execute("SELECT 1 FROM runs WHERE run_id = $1 LIMIT 1", [run_id]).fetchall())
+
+
+def adopt_run(run: Run, version: exports.Version) -> None:
+    """Account under the run that made the version, as that run would have done if it had not been killed."""
+    run.run_id = version.manifest["run_id"]
+    run.started_at = datetime.fromisoformat(version.manifest["created_at"])
 
 
 def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run) -> None:

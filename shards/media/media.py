@@ -69,10 +69,10 @@ class MediaStore:
         found = probe(path, kind=kind)
         if move:
             scratch = path
-            digest, size = _hash_file(path)
+            digest, size = hash_file(path)
         else:
             scratch = self.new_scratch()
-            digest, size = _copy_and_hash(path, scratch)
+            digest, size = copy_and_hash(path, scratch)
         try:
             _check_refused(digest, refuse)
         except MediaError:
@@ -89,7 +89,7 @@ class MediaStore:
     def link(self, path: Path, *, kind: str | None = None, refuse: Refuse | None = None) -> StoredMedia:
         """Refer to a file in place: its absolute path goes into the sample and nothing is copied."""
         found = probe(path, kind=kind)
-        digest, size = _hash_file(path)
+        digest, size = hash_file(path)
         _check_refused(digest, refuse)
         return self._stored(found, digest, size, str(path.resolve()))
 
@@ -174,7 +174,8 @@ def _is_stored(target: Path, size: int) -> bool:
     return True
 
 
-def _hash_file(path: Path) -> tuple[str, int]:
+def hash_file(path: Path) -> tuple[str, int]:
+    """The SHA-256 and the size of a file."""
     digest = hashlib.sha256()
     size = 0
     with path.open("rb") as file:
@@ -184,7 +185,8 @@ def _hash_file(path: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
+def copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
+    """Copy a file; return the SHA-256 and the size of what was copied."""
     digest = hashlib.sha256()
     size = 0
     with source.open("rb") as reading, target.open("wb") as writing:
@@ -206,4 +208,4 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-__all__ = ["MediaError", "MediaStore", "StoredMedia", "is_alive", "scratch_path"]
+__all__ = ["MediaError", "MediaStore", "StoredMedia", "copy_and_hash", "hash_file", "is_alive", "scratch_path"]
