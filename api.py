@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from .catalog.pull.options import PullOptions
+from .catalog.sources.archives.local import open_archive as _open_archive
 from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from .catalog.pull.batch import PulledSet
     from .catalog.pull.plan import PullPlan
     from .catalog.pull.pull import PullResult
-    from .converters.candidate import RawFile, Rejection
     from .converters.convert.result import ConvertResult
     from .converters.export.export import ExportResult
     from .converters.imports.import_data import ImportResult
@@ -153,6 +153,7 @@ def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullRe
     """`pull` with options that are already parsed."""
     from .catalog.pull.pull import check_request
     from .catalog.pull.pull import pull as pull_dataset
+    from .catalog.refetch import fetch_lost
     from .shards.care.recovery import writing
 
     request = check_request(name, options)
@@ -164,6 +165,7 @@ def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullRe
         pull_into = partial(pull_list, rows=rows, configs=configs)
     with writing(Store.create(store), f"pull {name}") as place:
         result = pull_into(request, store=place)
+        result.notices += fetch_lost(place, name, options)
         if result.account.kept:
             from .shards.care.care import compact
 
@@ -215,14 +217,6 @@ def import_with(
         result = import_into(format, path, store=place, options=options, open_archive=_open_archive, progress=progress)
         compact(place, options.name)
     return result
-
-
-def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
-    """Stream the members of a local archive; archives inside it are ordinary members."""
-    from .catalog.sources.archives.reader import members
-
-    with file.open() as stream:
-        yield from members(stream, name=file.name, uri=file.uri, revision=file.revision, spool=spool, nested=())
 
 
 @described_by(ConvertOptions)

@@ -68,24 +68,37 @@ def path(reference: str, *, store: PathLike | None = None) -> Path:
 
 
 @from_python
-def verify(references: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, builtins.list[str]]:
+def verify(
+    references: str | Sequence[str] = (), *, quick: bool = False, store: PathLike | None = None
+) -> dict[str, builtins.list[str]]:
     """Check that files and media are unchanged since publishing; returns the problems per version (default: all).
 
     For a version made for another media root, the media is looked for in the store.
+
+    Args:
+        references: `NAME` or `NAME@vN`; default: every version.
+        quick: Look at the sizes of media instead of hashing it.
     """
+    from .shards.care.verify import recorded_media
     from .shards.exports import versions as exports
 
-    opened = Store.open(store)
-    chosen = [references] if isinstance(references, str) else [*references]
-    every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
     found: dict[str, builtins.list[str]] = {}
-    for reference in chosen or every:
-        try:
-            version = exports.find(opened, reference)
-        except DamagedError as error:
-            found[reference] = [error.message]
-            continue
-        found[version.reference] = exports.verify(version, media_in=exports.media_place(opened, version))
+    checked: dict[Path, str | None] = {}
+    with using(Store.open(store), "verify exports") as opened:
+        chosen = [references] if isinstance(references, str) else [*references]
+        every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
+        for reference in chosen or every:
+            try:
+                version = exports.find(opened, reference)
+                found[version.reference] = exports.verify(
+                    version,
+                    media_in=exports.media_place(opened, version),
+                    quick=quick,
+                    recorded=recorded_media(opened, version),
+                    checked=checked,
+                )
+            except DamagedError as error:
+                found[reference] = [error.message]
     return found
 
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from .shards.care.care import Garbage, StoreStatus
     from .shards.care.removal import Removal
     from .shards.care.restore import Restored
+    from .shards.care.verify import Verified
 
 PathLike = str | Path
 
-__all__ = ["compact", "gc", "init", "refresh", "remove", "restore", "resume", "status"]
+__all__ = ["compact", "gc", "init", "refresh", "remove", "restore", "resume", "status", "verify"]
 
 
 @from_python
@@ -157,6 +158,46 @@ def restore(dataset: str | None = None, *, where: str | None = None, store: Path
 
     with writing(Store.open(store), "restore samples") as opened:
         return restore_samples(opened, dataset=dataset, where=where)
+
+
+@from_python
+def verify(
+    *,
+    quick: bool = False,
+    repair: bool = False,
+    from_path: PathLike | None = None,
+    mirror: PathLike | None = None,
+    cards: PathLike | Sequence[PathLike] = (),
+    store: PathLike | None = None,
+) -> Verified:
+    """Check that tables, media and exports are what was stored; `problems` of the result lists what is not.
+
+    Args:
+        quick: Look at sizes instead of hashing all media and reading all rows.
+        repair: Store missing and damaged media again, from its recorded source.
+        from_path: With `repair`: a folder with copies of the files under any names, or what `pull` takes.
+        mirror: With `repair`: folder or URL that stands in for the original hosts.
+        cards: With `repair`: a folder of your own cards.
+    """
+    from .shards.care.recovery import writing
+    from .shards.care.verify import verify as verify_store
+
+    if not repair and (from_path is not None or mirror is not None):
+        raise UsageError("--from and --mirror say where to repair from: add --repair.")
+    opened = Store.open(store)
+    with writing(opened, "repair media") if repair else using(opened, "verify"):
+        found = verify_store(opened, quick=quick)
+        if repair and found.media:
+            from .catalog.refetch import repair_media
+
+            folders = [cards] if isinstance(cards, str | Path) else [*cards]
+            repaired, failures = repair_media(
+                opened, found.media, from_path=Path(from_path) if from_path is not None else None,
+                mirror=str(mirror) if mirror is not None else None, cards=[Path(each) for each in folders],
+            )  # fmt: skip
+            found = verify_store(opened, quick=quick)
+            found.repaired, found.failures = repaired, failures
+        return found
 
 
 def __dir__() -> list[str]:

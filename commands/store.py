@@ -1,4 +1,4 @@
-"""`triptych store`: init, status, compact, gc, refresh, remove, restore."""
+"""`triptych store`: init, status, compact, gc, refresh, remove, restore, verify."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import store as care
-from ..errors import ProblemsFound, UsageError
+from ..errors import DamagedError, ProblemsFound, UsageError
 from . import completion, output
 from .help import add, group
-from .parameters import JsonOption, StoreOption
+from .parameters import CardsOption, JsonOption, StoreOption
 
 if TYPE_CHECKING:
     from ..shards.care.care import StoreStatus
     from ..shards.care.removal import Removal
     from ..shards.care.restore import Restored
+    from ..shards.care.verify import Verified
 
 app = group("Maintenance of the store: show what is in it, compact it, remove from it.")
 
@@ -181,6 +182,49 @@ def _show_restored(found: Restored) -> None:
         output.say(f"{len(found.missing_media):,} media files are gone: triptych store verify --repair")
 
 
+def verify(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look at sizes instead of hashing all media and reading all rows.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Store missing and damaged media again, from its recorded source.")
+    ] = False,
+    from_path: Annotated[
+        Path | None, typer.Option("--from", help="With --repair: a folder with copies, or what a pull takes.")
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option(envvar="TRIPTYCH_MIRROR", help="With --repair: stands in for the original hosts.")
+    ] = None,
+    cards: CardsOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check that tables, media and exports are what was stored; exit 4 if not."""
+    found = care.verify(
+        quick=quick, repair=repair, from_path=from_path, mirror=mirror if repair else None, cards=cards or (),
+        store=store,
+    )  # fmt: skip
+    output.emit(found, as_json=json, show=lambda: _show_verified(found, repair=repair))
+    if found.problems:
+        raise typer.Exit(DamagedError.exit_code)
+
+
+def _show_verified(found: Verified, *, repair: bool) -> None:
+    for path in found.repaired:
+        output.say(f"repaired: {path}")
+    problems = found.problems
+    for line in problems[:50]:
+        output.say(line)
+    if len(problems) > 50:
+        output.say(f"... {len(problems) - 50:,} more (--json lists all)")
+    for line in found.failures:
+        output.say(f"not fetched again: {line}")
+    state = f"{len(problems):,} problems" if problems else "ok"
+    output.say(f"{found.media_files:,} media files and all tables and exports looked at: {state}")
+    if found.media and not repair:
+        output.say("to fetch media again: triptych store verify --repair [--from PATH]")
+
+
 add(app, "init", init)
 add(app, "status", status)
 add(app, "compact", compact)
@@ -188,3 +232,4 @@ add(app, "gc", gc)
 add(app, "refresh", refresh)
 add(app, "remove", remove)
 add(app, "restore", restore)
+add(app, "verify", verify)

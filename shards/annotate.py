@@ -83,7 +83,8 @@ def _is_written(store: Store, rows: Sequence[Mapping[str, Any]]) -> bool:
         if found is None:
             return False
         count = connection.execute(
-            "SELECT count(*) FROM annotations WHERE producer = $1 AND time BETWEEN $2::TIMESTAMPTZ AND $2::TIMESTAMPTZ + $3",
+            "SELECT count(*) FROM annotations WHERE producer = $1 "
+            "AND time BETWEEN $2::TIMESTAMPTZ AND $2::TIMESTAMPTZ + $3",
             [first["producer"], found[0], last["time"] - first["time"]],
         ).fetchone()
     return count is not None and count[0] == len(rows)

@@ -8,5 +8,7 @@ journal.py        removals that are not finished
 tombstones.py     what was withdrawn and must not come back
 purge.py          deleting every trace of withdrawn samples
 restore.py        withdrawn samples brought back
+verify.py         tables, media and exports are what was stored
+repair.py         lost media stored again
 recovery.py       a command that writes finishes what killed ones left
 """

@@ -15,7 +15,6 @@ from pathlib import Path
 from ...errors import DamagedError, StoreReadOnly, TriptychError
 from ..store_format import TABLE_NAMES
 from .store import Store
-from .views import live_files
 
 _LIBRARIES = ("duckdb", "_duckdb", "pyarrow", "deltalake", "_internal", "builtins", "pyo3_runtime")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -107,6 +106,8 @@ def table_problems(store: Store, names: tuple[str, ...] = TABLE_NAMES, *, footer
 def _problems_of(store: Store, name: str, *, footers: bool) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from .views import live_files
 
     table = store.open_table(name)
     sizes = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
