@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from .catalog.pull.options import PullOptions
-from .catalog.sources.archives.local import open_archive as _open_archive
+from .catalog.sources.archives.user_archive import open_archive as _open_archive
 from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
@@ -163,7 +163,7 @@ def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullRe
 
         rows, configs = read_lists(request, options.evaluation, file=options.list_file)
         pull_into = partial(pull_list, rows=rows, configs=configs)
-    with writing(Store.create(store), f"pull {name}") as place:
+    with writing(Store.create(store), f"pull {name}", checked=False) as place:
         result = pull_into(request, store=place)
         result.notices += fetch_lost(place, name, options)
         if result.account.kept:

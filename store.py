@@ -75,7 +75,7 @@ def gc(*, older_than_days: float = 7.0, dry_run: bool = False, store: PathLike |
     from .shards.care.recovery import writing
 
     opened = Store.open(store)
-    with using(opened, "look for garbage") if dry_run else writing(opened, "collect garbage"):
+    with using(opened, "look for garbage") if dry_run else writing(opened, "collect garbage", frees=True):
         return collect_garbage(opened, older_than_days=older_than_days, dry_run=dry_run)
 
 

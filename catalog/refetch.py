@@ -137,7 +137,7 @@ def _known_path(asked: dict[str, Any]) -> bool:
 def _import(dataset: str, command: str, options: dict[str, Any], scratch: Store) -> None:
     from ..converters.imports.import_data import check_request, import_data
     from ..converters.imports.options import ImportOptions
-    from .sources.archives.local import open_archive
+    from .sources.archives.user_archive import open_archive
 
     form = command.removeprefix("import ").split()[0]
     names = {each.name for each in parameters(ImportOptions)}

@@ -71,7 +71,7 @@ def _explain_os_error(store: Store, error: OSError) -> TriptychError | None:
     inside = named.startswith(str(store.root))
     if error.errno in _FULL:
         return DamagedError(f"{named or store.root}: {error.strerror}.", hint=_FREE)
-    if error.errno in _DENIED and inside:
+    if (error.errno in _DENIED and inside) or (error.errno == errno.EROFS and not named):
         return StoreReadOnly(store.root)
     if inside and error.errno in (errno.ENOENT, errno.EIO, errno.ENOTDIR, errno.EISDIR):
         return DamagedError(f"{named}: {error.strerror}.", hint=_VERIFY)

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import logging
 import os
 import threading
 import time
@@ -20,9 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import TriptychError
-from .lock import holder, locked, read_holder
-
-log = logging.getLogger("triptych")
+from .lock import holder, locked, wait_shared
 
 PATIENCE_S = 600.0
 _POLL_S = 0.05
@@ -90,8 +86,8 @@ def _share(root: Path, purpose: str) -> int | None:
         if gate is None or use is None:
             return None
         # Through the gate: it is held by a process that waits to be alone, and then works alone.
-        _wait_shared(gate, root / ".locks" / "alone.lock", purpose)
-        fcntl.flock(use, fcntl.LOCK_SH)
+        wait_shared(gate, root / ".locks" / "alone.lock", purpose=purpose)
+        wait_shared(use, root / ".locks" / "use.lock", purpose=purpose)
         shared, use = use, None
         return shared
     finally:
@@ -113,14 +109,6 @@ def _sign(handle: int | None, text: str) -> str:
 
 def _read(handle: int) -> str:
     return os.pread(handle, 4096, 0).decode(errors="replace")
-
-
-def _wait_shared(handle: int, path: Path, purpose: str) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        log.warning("waiting for %s to %s: held by %s", path, purpose, read_holder(path))
-        fcntl.flock(handle, fcntl.LOCK_SH)
 
 
 def _open(path: Path) -> int | None:
