@@ -30,6 +30,7 @@ class PullArguments(TypedDict, total=False):
     list_file: str | Path | None
     source: str | None
     from_path: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     as_config: str | None
     mirror: str | Path | None
     cards: str | Path | Sequence[str | Path]
@@ -50,8 +51,10 @@ class ImportArguments(TypedDict, total=False):
     columns: Mapping[str, str]
     values: Mapping[str, str]
     id_column: str | None
+    records: str | None
     on_conflict: str
     media_dir: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     link: bool
     classes: str | Path | None
     word_tier: str | None
@@ -80,9 +83,11 @@ class ConvertArguments(TypedDict, total=False):
     question_column: str | None
     answer_column: str | None
     columns: Mapping[str, str]
+    records: str | None
     values: Mapping[str, str]
     modality: str | None
     media_dir: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     files: bool
 
 

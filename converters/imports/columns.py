@@ -96,35 +96,27 @@ def _check_column(column: str, columns: Sequence[str], table: str, flag: str) ->
 
 
 def require_media(
-    columns: Sequence[str], mapped: Mapping[str, str], *, table: str, held: Mapping[str, str] | None = None
+    columns: Sequence[str], mapped: Mapping[str, str], *, table: str, likely: Mapping[str, str] | None = None
 ) -> None:
     """Raise UsageError, suggesting a mapping, if no column gives media.
 
-    `held` maps each column with bytes to the path of those bytes: `context` to `context.audio.bytes`.
+    `likely` maps the columns, and the paths inside columns, that look like media to their kind.
     """
     if any(field in (*MEDIA_KINDS, MEDIA) for field in mapped.values()):
         return
-    if held:
-        raise _held_elsewhere(columns, held, table)
+    if likely:
+        maps = " ".join(f"--map {path}={kind}" for path, kind in likely.items())
+        raise UsageError(
+            f"{table}: no column has a known media name; what looks like media is in {', '.join(likely)}. "
+            f"Columns: {', '.join(columns)}.",
+            hint=f"map one{', or all, in order' if len(likely) > 1 else ''}: {maps}",
+        )
     free = [column for column in columns if column not in mapped] or list(columns)
     column = _likely_media(free)
     kind = "video" if "video" in column.lower() else "audio"
     raise UsageError(
         f"{table}: no column gives media. Columns: {', '.join(columns)}.",
         hint=f"map the media column: --map {column}={kind}  (for rows without media: --set modality=text)",
-    )
-
-
-def _held_elsewhere(columns: Sequence[str], held: Mapping[str, str], table: str) -> UsageError:
-    """The error for a table whose media is in columns with other names, or nested inside them."""
-    direct = [column for column, place in held.items() if place in (column, f"{column}.bytes")]
-    message = f"{table}: no column has a known media name; bytes are in {', '.join(held.values())}."
-    if direct:
-        maps = " ".join(f"--map {column}=audio" for column in direct)
-        return UsageError(f"{message} Columns: {', '.join(columns)}.", hint=f"map one, or all, in order: {maps}")
-    return UsageError(
-        f"{message} Columns: {', '.join(columns)}.",
-        hint="media must be in its own column, as a path, bytes or {bytes, path}: dataset.flatten() and save it again",
     )
 
 

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ..spans import channels_in
 from .alignments import import_alignments, suffix_of
 from .columns import LIST_FIELDS, check_field
 from .formats import FORMATS, ImportFormat
+from .input_files import input_files
 from .options import ImportOptions
 from .shard_patterns import is_pattern, matching_files
 
@@ -83,7 +83,10 @@ def import_data(
         run.details["corpus"] = {"case": case}
     if spec.aligns:
         ending = suffix_of(format)
-        files = _files(spec, path, lambda inside: inside.lower().endswith(ending), options.values)
+        files = input_files(
+            spec, path, lambda name: name.lower().endswith(ending), allow_outside=options.allow_outside,
+            note=notes.append, checksums=True,
+        )  # fmt: skip
         alignment = AlignmentContext(options.word_tier, options.phone_tier, notes.append)
         import_alignments(format, files, store=store, run=run, context=alignment, producer=options.producer)
         return _finished(run, 0, store, path, spec, notes)
@@ -95,7 +98,9 @@ def import_data(
         format=format,
         columns=dict(options.columns),
         id_column=options.id_column,
+        records=options.records or "",
         media_dir=options.media_dir.absolute() if options.media_dir else None,
+        allow_outside=options.allow_outside,
         text_only=defaults.get("modality") == "text",
         looks_for_media=True,
         classes=_class_names(options.classes) if options.classes else (),
@@ -103,7 +108,9 @@ def import_data(
     )
     log.info("import %s: %s with the reader %s", options.name, path, spec.reader)
     reader = get_reader(spec.reader)
-    files = _files(spec, path, reader.accepts, options.values)
+    files = input_files(
+        spec, path, reader.accepts, allow_outside=options.allow_outside, note=notes.append, checksums=True
+    )
     store.media.sweep_scratch()
     ingest = Ingest(
         store,
@@ -116,7 +123,7 @@ def import_data(
             progress=progress,
         ),
     )
-    ingest.take(reader.read(files, context))
+    ingest.take(reader.read(_marked(files, options.values), context))
     result = _finished(run, ingest.updated, store, path, spec, notes)
     result.repeated = ingest.repeated
     return result
@@ -183,37 +190,19 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
     return defaults
 
 
+def _marked(files: RawStream, values: Mapping[str, str]) -> RawStream:
+    """The files with the split and configuration of `--set`."""
+    for file in files:
+        if isinstance(file, RawFile):
+            file.split, file.config = values.get("split"), values.get("config")
+        yield file
+
+
 def _channel(value: str) -> int:
     channels = channels_in(value) or []
     if len(channels) != 1:
         raise UsageError(f"--set channel={value}: a channel is a number from 0, A or B, left or right.")
     return channels[0]
-
-
-def _files(
-    spec: ImportFormat, path: Path, accepts: Callable[[str], bool], values: Mapping[str, str]
-) -> Iterator[RawFile]:
-    """The files that the reader accepts, sorted by name."""
-    for each in _places(spec, path):
-        inside = each.is_relative_to(path) and each != path
-        name = each.relative_to(path).as_posix() if inside else each.name
-        if not inside or accepts(name):
-            raw = _raw(each, name, _checksum(each) if spec.files == "beside" else "")
-            raw.split, raw.config = values.get("split"), values.get("config")
-            yield raw
-
-
-def _places(spec: ImportFormat, path: Path) -> Iterable[Path]:
-    if path.is_dir():
-        return _tree(path, path.rglob("*") if spec.files == "tree" else path.iterdir())
-    return [path] if path.is_file() else matching_files(path)
-
-
-def _tree(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
-    for found in sorted(paths):
-        hidden = any(part.startswith(".") for part in found.relative_to(root).parts)
-        if found.is_file() and not hidden:
-            yield found
 
 
 def _class_names(path: Path) -> list[str]:
@@ -225,12 +214,3 @@ def _class_names(path: Path) -> list[str]:
     if not names or not all(name.strip() for name in names):
         raise UsageError(f"--classes {path}: expected a class name on every line.")
     return [name.strip() for name in names]
-
-
-def _raw(path: Path, name: str, revision: str) -> RawFile:
-    return RawFile(name, path.as_uri(), revision, path.stat().st_size, lambda: path.open("rb"), path=path)
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

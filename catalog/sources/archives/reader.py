@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from ....converters.candidate import IN_MEMORY_BYTES, Blob, RawFile, Rejection
+from ....shards.git_pointers import pointer_kind
 from ....shards.media.media import scratch_path
 from .decompress import MAGIC, PIECE_BYTES, ByteReader, DecompressedStream
 from .openssl_enc import SALTED, Decrypted
@@ -185,9 +186,9 @@ class _Reading:
         elif _ends_as_zip(stream, place.name):
             yield from self._zip(source, stream, place, reach)
         else:
-            raise ArchiveFault(
-                "not_an_archive", f"it begins with {head[:8]!r}, which is not tar, gzip, bzip2, xz, zip or 7z"
-            )
+            kind = pointer_kind(head)
+            begins = f"it begins with {head[:8]!r}, which is not tar, gzip, bzip2, xz, zip or 7z"
+            raise ArchiveFault("pointer" if kind else "not_an_archive", f"it is {kind}" if kind else begins)
 
     def _decrypted(self, source: ByteReader) -> ByteReader:
         if self.password is None:

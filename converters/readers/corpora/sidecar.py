@@ -11,7 +11,8 @@ The JSON file is UTF-8 and contains one object. Its keys are:
 * `split` and `config`, if the source does not define them;
 * anything else, which goes to `extra` as a string, together with the entries under the key `extra`.
 
-Guarantees: the two files may come in either order and far apart; a file without its counterpart is rejected at the end
+Guarantees: the two files may come in either order and far apart; names that differ only by Unicode normalisation are
+paired at the end, if there is no doubt; a file without its counterpart is rejected at the end
 (`no_sidecar`, `no_media`), as is an invalid sidecar (`bad_sidecar`). Files that are neither media nor JSON are skipped.
 """
 
@@ -27,11 +28,12 @@ import pyarrow as pa
 
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import AUDIO, IMAGE, VIDEO
+from ...files.spelling import pairs_by_spelling
 from ...imports.columns import MEDIA
 from ...spans import sample_rate
 from ..tables.cells import as_text, check_span
 from ..tables.stated_span import StatedSpans
-from .folder import AUDIO, IMAGE, VIDEO
 from .spool import WaitingMedia
 
 KIND_OF_EXTENSION: Mapping[str, str] = {
@@ -84,6 +86,8 @@ class SidecarReader(Reader):
                 yield file
             elif file.split is None or context.wants(file.split):
                 yield from _take(file, unpaired, context)
+        for stem, other in pairs_by_spelling(unpaired.media.names(), unpaired.sidecars):
+            yield from _pair(unpaired.media.release(stem), unpaired.sidecars.pop(other), context)
         for stem, candidate in zip(unpaired.media.names(), list(unpaired.media.rest()), strict=True):
             yield _rejection(candidate, "no_sidecar", f"{candidate.where}: there is no {stem}.json.")
         for stem, sidecar in unpaired.sidecars.items():
@@ -185,6 +189,8 @@ def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _parse(file: RawFile) -> dict[str, Any] | RowError:
+    if (kind := file.pointer()) is not None:
+        return RowError("pointer", f"{file.name}: it is {kind}.")
     try:
         content = json.loads(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
+from ....shards.text import split_blanks, strip_blanks
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.named_files import NamedFiles
 from ...imports.columns import KEEP
 from ...spans import channels_in, declared, span
 from ..tables.cells import Row
@@ -84,6 +86,8 @@ class KaldiReader(Reader):
 
 
 def _take(file: RawFile, directory: _Directory) -> None:
+    if (kind := file.pointer()) is not None:
+        raise UsageError(f"{directory.path / file.name} is {kind}.")
     entries: dict[str, tuple[str, int]] = {}
     for number, raw in enumerate(file.read().split(b"\n"), start=1):
         where = f"{directory.path / file.name}:{number}"
@@ -102,8 +106,15 @@ def _take(file: RawFile, directory: _Directory) -> None:
             detail = f"{where}: {key} is already on line {entries[key][1]}"
             directory.rejections.append(Rejection(f"{file.name}:{number}", "duplicate_id", detail, where))
         else:
-            entries[key] = (rest[0].strip() if rest else "", number)
+            entries[key] = (_rest_of(file.name, rest), number)
     directory.maps[file.name] = entries
+
+
+def _rest_of(name: str, rest: list[str]) -> str:
+    """What a line says of its key; a text loses any white space at its ends, an id or path only blanks."""
+    if not rest:
+        return ""
+    return rest[0].strip() if name == "text" else strip_blanks(rest[0])
 
 
 def _columns(directory: _Directory) -> list[str]:
@@ -118,17 +129,17 @@ def _columns(directory: _Directory) -> list[str]:
 
 
 def _rows(directory: _Directory, context: ReadContext) -> Iterator[Row | Rejection]:
-    folder = context.media_dir or directory.path
     source = "segments" if "segments" in directory.maps else "wav.scp"
+    files = NamedFiles.of(directory.path / source, context)
     for utterance in directory.maps[source]:
         where = directory.where(source, utterance)
         try:
-            yield Row(_utterance(utterance, directory, folder), where)
+            yield Row(_utterance(utterance, directory, files), where)
         except RowError as problem:
             yield problem.rejection(where, candidate=utterance)
 
 
-def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str, Any]:
+def _utterance(utterance: str, directory: _Directory, files: NamedFiles) -> dict[str, Any]:
     recording, start, end, channel = utterance, 0.0, None, None
     if "segments" in directory.maps:
         recording, start, end, channel = _segment(directory.maps["segments"][utterance][0])
@@ -137,7 +148,9 @@ def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str,
         raise RowError("no_transcript", f"the file text has no line for {utterance}")
     values: dict[str, Any] = {"id": utterance, "audio": place}
     if "segments" in directory.maps:
-        whole = _duration(recording, directory) or (declared(folder / place, "duration") if start == 0 else None)
+        whole = _duration(recording, directory) or (
+            declared(Path(files.media("audio", place)), "duration") if start == 0 else None
+        )
         values["start_s"], values["end_s"] = span(start, end, whole)
         values["recording_id"] = recording
     side = _side(recording, directory)
@@ -148,13 +161,13 @@ def _utterance(utterance: str, directory: _Directory, folder: Path) -> dict[str,
         "language": directory.get("utt2lang", utterance),
         "gender": directory.get("spk2gender", speaker) if speaker else None,
         "channel": side,
-        "file_channel": _channel_of(side, folder / place, directory) if channel is None else channel,
+        "file_channel": _channel_of(side, Path(files.media("audio", place)), directory) if channel is None else channel,
     }
     return {column: value for column, value in values.items() if value is not None}
 
 
 def _segment(rest: str) -> tuple[str, float, float | None, int | None]:
-    parts = rest.split()
+    parts = split_blanks(rest)
     try:
         recording, start, end = parts[0], float(parts[1]), float(parts[2])
         channel = int(parts[3]) if len(parts) > 3 else None
@@ -173,7 +186,7 @@ def _segment(rest: str) -> tuple[str, float, float | None, int | None]:
 def _side(recording: str, directory: _Directory) -> str | None:
     """The channel of a recording as `reco2file_and_channel` writes it."""
     entry = directory.get("reco2file_and_channel", recording)
-    return entry.split()[-1] if entry else None
+    return split_blanks(entry)[-1] if entry else None
 
 
 def _channel_of(side: str | None, path: Path, directory: _Directory) -> int | None:

@@ -223,6 +223,9 @@ def _split(argument: Any, names: Names) -> Operation:
 
 
 def _join(argument: Any, names: Names) -> Operation:
+    if not isinstance(argument, str):
+        raise UsageError(f"the operation `join` takes the text between the items, not {argument!r}.")
+
     def apply(value: Any, column: str) -> Any:
         if not isinstance(value, list):
             return value
@@ -232,6 +235,9 @@ def _join(argument: Any, names: Names) -> Operation:
 
 
 def _item(argument: Any, names: Names) -> Operation:
+    if isinstance(argument, bool) or not isinstance(argument, int | str):
+        raise UsageError(f"the operation `item` takes the number of an item or a key, not {argument!r}.")
+
     def apply(value: Any, column: str) -> Any:
         if value is None:
             return None
@@ -246,13 +252,16 @@ def _item(argument: Any, names: Names) -> Operation:
 
 
 def _slice(argument: Any, names: Names) -> Operation:
-    if not isinstance(argument, list) or len(argument) != 2:
+    ends = argument if isinstance(argument, list) else []
+    if len(ends) != 2 or not all(end is None or (isinstance(end, int) and not isinstance(end, bool)) for end in ends):
         raise UsageError(f"the operation `slice` takes [from, to], not {argument!r}.")
     return _each(lambda value, column: _text(value, column)[argument[0] : argument[1]])
 
 
 def _tag(argument: Any, names: Names) -> Operation:
-    between = re.compile(rf"<{re.escape(str(argument))}>(.*?)</{re.escape(str(argument))}>", re.DOTALL)
+    if not isinstance(argument, str) or not argument:
+        raise UsageError(f"the operation `tag` takes the name of a tag, not {argument!r}.")
+    between = re.compile(rf"<{re.escape(argument)}>(.*?)</{re.escape(argument)}>", re.DOTALL)
 
     def apply(value: Any, column: str) -> Any:
         found = between.search(_text(value, column))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os.path
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from typing import Any
 from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
 from ...candidate import Blob, Rejection, RowError, bad_cell
+from ...files.named_files import NamedFiles
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ...spans import channels_in
 from .span_names import LENGTH, role_of
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
 OWN_SPAN = "no span or channel inside the medium: state it in columns of the row, start_s, end_s, channel"
 _A_NAME = "a name of letters, digits, '.', '_' and '-'"
@@ -285,13 +284,13 @@ def _stem(name: str) -> str:
     return path.with_suffix("").as_posix().lstrip("/") if path.name else ""
 
 
-def blobs(column: str, value: Any, *, folder: Path) -> Iterator[Blob]:
+def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
     """The media of a cell: a path, bytes, the hub's {bytes, path}, or a list of these."""
     if value is None or value == []:
         return
     if isinstance(value, list):
         for item in value:
-            yield from blobs(column, item, folder=folder)
+            yield from blobs(column, item, files=files)
     elif isinstance(value, Blob):
         yield value
     elif isinstance(value, bytes):
@@ -301,13 +300,15 @@ def blobs(column: str, value: Any, *, folder: Path) -> Iterator[Blob]:
     elif isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
         yield Blob(PurePosixPath(value.get("path") or column).name, data=value["bytes"])
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
-        yield from blobs(column, value["path"], folder=folder)
+        yield from blobs(column, value["path"], files=files)
     elif isinstance(value, str):
-        # Joined as strings, so that each of a million paths is parsed once instead of three times.
-        yield Blob(value, path=Path(os.path.join(folder, media_path(column, value))))  # noqa: PTH118
+        yield Blob(value, path=Path(files.media(column, value)))
     elif place := holds_bytes(value):
-        expected = f"a path, bytes or {{bytes, path}}; the bytes are in {column}.{place}, which must be its own column"
+        inside = f"{column}.{place}".removesuffix(".bytes")
+        expected = f"a path, bytes or {{bytes, path}}; the bytes are inside: --map {inside}=..."
         raise bad_cell(column, sorted(value), expected)
+    elif isinstance(value, dict):
+        raise bad_cell(column, sorted(value), f"a path; a value inside is mapped by its path: --map {column}.KEY=...")
     else:
         raise bad_cell(column, value, "a path")
 
@@ -319,19 +320,3 @@ def own_span(medium: Mapping[str, Any]) -> str | None:
         if role is not None and role.part != LENGTH:
             return key
     return None
-
-
-def media_path(column: str, value: str) -> str | Path:
-    """The path in a cell; URLs are never followed and commands are never run."""
-    if "://" in value:
-        raise bad_cell(column, value, "a path on this machine (download the file first)", reason="remote_media")
-    if value.rstrip().endswith("|"):
-        raise bad_cell(column, value, "a path, not a command", reason="executable_entry")
-    if "\0" in value or not (value.isascii() or _SURROGATE.search(value) is None):
-        raise bad_cell(column, value, "a valid file path (no null bytes, no unpaired surrogates)")
-    if not value.startswith("~"):
-        return value
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:
-        raise bad_cell(column, value, "a path; the home directory of that user is unknown") from None

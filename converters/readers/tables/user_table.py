@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ....errors import UsageError
+from ....shards.git_pointers import HEAD_BYTES, pointer_kind
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import (
     Blob,
@@ -31,12 +31,14 @@ from ...candidate import (
     Rejection,
     RowError,
 )
+from ...files.named_files import NamedFiles
 from ...imports.columns import COMMON_NAMES, KEEP, MEDIA, require_media, resolve_columns
 from ...spans import sample_rate, span_suffix
 from .absent_files import Absences, is_plain
-from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, media_path, typed
+from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
-from .json import read_jsonl, record
+from .json import read_json, read_jsonl, record
+from .nested_columns import media_paths, nested_columns, no_records, record_lists, spread
 from .span_names import FIELDS as SPAN_FIELDS
 from .stated_span import StatedSpans
 
@@ -62,15 +64,21 @@ class TableReader(Reader):
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
         raise UsageError(f"{file.uri}: a table must be a separate file, not a member of an archive.")
-    yield from candidates(read_table(file.path, context.format), file, context)
+    yield from candidates(read_table(file.path, context.format, records=context.records), file, context)
 
 
-def read_table(path: Path, format: str) -> Rows:
+def read_table(path: Path, format: str, *, records: str = "") -> Rows:
     """The rows of a user's table: csv (or tsv), json, jsonl or parquet; plain, or compressed with gzip, bzip2 or xz.
+
+    `records` is the key path of the list of records in a JSON document: `data.items`.
 
     Raises:
         UsageError: It is not a table of that format.
     """
+    with path.open("rb") as file:
+        kind = pointer_kind(file.read(HEAD_BYTES))
+    if kind is not None:
+        raise UsageError(f"{path} is {kind}.")
     if format == "parquet":
         yield from _parquet(path)
         return
@@ -81,7 +89,7 @@ def read_table(path: Path, format: str) -> Rows:
     try:
         with _opened(path) as stream:
             read = _csv if format == "csv" else read_jsonl if format == "jsonl" else _json
-            for row in read(stream, place):
+            for row in _records_at(stream, place, records) if records else read(stream, place):
                 number += 1
                 yield row
     except (EOFError, zlib.error, LZMAError, gzip.BadGzipFile) as error:
@@ -120,11 +128,23 @@ def _json(stream: BinaryIO, place: Place) -> Rows:
         raise UsageError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}.", hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}.") from error
+    if lists := record_lists(document):
+        raise no_records(path, lists)
     for number, (key, value) in enumerate(_records(document), start=1):
         row = record(value, place, f"record {number}")
         if isinstance(row, Row):
             row.key = key
         yield row
+
+
+def _records_at(stream: BinaryIO, place: Place, at: str) -> Rows:
+    """The records of the list at a key path, one at a time."""
+    number = 0
+    for row in read_json(stream, place, at=at):
+        number += 1
+        yield row
+    if not number:
+        raise UsageError(f"{place.uri}: there is no list with records at {at!r}.", hint="--records KEY.KEY")
 
 
 def _records(document: Any) -> Iterator[tuple[str | None, Any]]:
@@ -187,9 +207,13 @@ def candidates(
     head = list(islice(rows, peek))
     if columns is None:
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+        if nested := nested_columns(context.column_fields, columns, head):
+            rows = spread(chain(head, rows), nested)
+            head = list(islice(rows, peek))
+            columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
-        require_media(columns, mapped, table=str(file.path), held=_held(head))
+        require_media(columns, mapped, table=str(file.path), likely=media_paths(head))
     _tell_several(mapped, known or {}, context.note)
     spans = StatedSpans(context.column_fields, known or {}, by_name=spans_by_name)
     spans.learn(columns)
@@ -207,16 +231,6 @@ def _tell_several(mapped: Mapping[str, str], known: Mapping[str, str], note: Cal
         if len(columns) > 1:
             listed = ", ".join(map(repr, columns))
             note(f"each sample has the {kind} of {listed}, in this order (to take one: --map {columns[0]}={kind})")
-
-
-def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
-    """Column -> path of the bytes inside it, for the columns that contain bytes."""
-    held: dict[str, str] = {}
-    for row in head:
-        for column, value in row.values.items() if isinstance(row, Row) else ():
-            if column not in held and (place := holds_bytes(value)) is not None:
-                held[column] = ".".join(filter(None, (column, place)))
-    return held
 
 
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
@@ -244,12 +258,11 @@ class _CandidateMaker:
         self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
-        self.folder = context.media_dir or file.path.parent
+        self.files = NamedFiles.of(file.path, context)
         self.made = MadeIds()
         self.note = context.note
         self.left_out: set[str] = set()
         self.dataset = context.dataset
-        self.folder_name = str(self.folder)
         self.absences = Absences() if context.looks_for_media else None
 
     def candidate(self, row: Row) -> Candidate | Rejection:
@@ -293,11 +306,11 @@ class _CandidateMaker:
                     extra[column] = text
             elif field in _MEDIA_FIELDS:
                 if absences is not None and absent is None and type(value) is str:
-                    path = os.path.join(self.folder_name, media_path(column, value))  # noqa: PTH118
+                    path = self.files.media(column, value)
                     if absences.has(path):
                         absent = (field, value, path)
                         continue
-                media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
+                media.extend((field, blob) for blob in blobs(column, value, files=self.files))
             else:
                 fields[field] = typed(field, column, value)
         if absent is not None and media:

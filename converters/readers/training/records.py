@@ -24,10 +24,12 @@ from ...candidate import (
     RowError,
     bad_cell,
 )
+from ...files.named_files import NamedFiles
 from ...imports.columns import KEEP, MAPPABLE, check_field
 from ...spans import sample_rate, span_suffix
 from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
 from ..tables.json import read_json
+from ..tables.nested_columns import nested_columns, spread
 from ..tables.stated_span import StatedSpans
 from ..tables.user_table import read_table
 from .turns import Dialogue, exchange_fields, fit_tags
@@ -146,12 +148,15 @@ class RecordsReader(Reader):
     def _read_file(self, file: RawFile, path: Path, context: ReadContext) -> CandidateStream:
         rows = open_rows(path)
         head = list(islice(rows, _PEEK_ROWS))
+        if nested := nested_columns(context.column_fields, _columns(head), head):
+            rows = spread(chain(head, rows), nested)
+            head = list(islice(rows, _PEEK_ROWS))
         given = _given(context, head, path)
         spans = StatedSpans(given, dict.fromkeys(self.kept_times, KEEP), channels=self.has_channels)
         if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
             raise UsageError(f"{path}: {fault}.")
         made = MadeIds()
-        folder = context.media_dir or path.parent
+        files = NamedFiles.of(path, context)
         for row in chain(head, rows):
             if isinstance(row, Rejection):
                 yield row
@@ -159,7 +164,7 @@ class RecordsReader(Reader):
             made.row()
             try:
                 columns = Columns(row.values, given)
-                yield _candidate(row, columns, self.reshape, file=file, folder=folder, made=made, spans=spans)
+                yield _candidate(row, columns, self.reshape, file=file, files=files, made=made, spans=spans)
             except RowError as error:
                 yield error.rejection(row.where)
 
@@ -185,10 +190,14 @@ def _read_array(path: Path) -> Rows:
         yield from read_json(stream, Place(path.name, str(path)))
 
 
+def _columns(head: Iterable[Row | Rejection]) -> list[str]:
+    return list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+
+
 def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
     """Column -> field as given by the user, checked against the first rows."""
     given = context.column_fields
-    columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    columns = _columns(head)
     for column, meant in given.items():
         flag = context.column_flags.get(column, "--map")
         check_field(meant, where=flag, fields=MAPPABLE)
@@ -202,14 +211,14 @@ def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) ->
 
 
 def _candidate(
-    row: Row, columns: Columns, reshape: Reshape, *, file: RawFile, folder: Path, made: MadeIds, spans: StatedSpans
+    row: Row, columns: Columns, reshape: Reshape, *, file: RawFile, files: NamedFiles, made: MadeIds, spans: StatedSpans
 ) -> Candidate:
     identity = as_text(columns.take("id", "id"))
     shape = reshape(columns)
     fields = {name: value for name, value in shape.fields.items() if value is not None}
-    media = list(_media(shape.media, folder))
+    media = list(_media(shape.media, files))
     for kind in MEDIA_KINDS:
-        media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), folder=folder))
+        media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), files=files))
     for name in PLAIN_FIELDS:
         if name not in fields and (value := columns.take(name, name)) is not None:
             fields[name] = typed(name, name, value)
@@ -237,9 +246,9 @@ def _take_span(row: Row, columns: Columns, fields: dict[str, Any], spans: Stated
     return span_suffix(fields.get("start_s"), fields.get("end_s"), fields.get("channel"))
 
 
-def _media(given: Iterable[tuple[str, Any]], folder: Path) -> Iterator[tuple[str, Blob]]:
+def _media(given: Iterable[tuple[str, Any]], files: NamedFiles) -> Iterator[tuple[str, Blob]]:
     for kind, value in given:
-        yield from ((kind, blob) for blob in blobs(kind, value, folder=folder))
+        yield from ((kind, blob) for blob in blobs(kind, value, files=files))
 
 
 def _modality(stated: Any, kinds: set[str]) -> tuple[str | None, Any]:

@@ -124,7 +124,8 @@ def test_a_folder_takes_texts_by_stem_and_names_what_it_passed_over(clips: Path,
     (folder / ".hidden.flac").write_bytes(tone())
     done = triptych.import_data("folder", folder, name="mine", store=clips / "store")
     assert {row["id"]: row["text"] for row in rows(clips)} == {
-        "mine/all/0": "hello", "mine/all/1.flac": None, "mine/all/1.wav": None, "mine/all/3": None, "mine/all/4": None,
+        "mine/all/.hidden": None, "mine/all/0": "hello", "mine/all/1.flac": None, "mine/all/1.wav": None,
+        "mine/all/3": None, "mine/all/4": None,
     }  # fmt: skip
     assert reasons(clips) == {"2.flac": "not_utf8", "broken": "not_media"}
     assert sorted(done.notes) == ["1 .txt without a media file of the same stem", "not media: 1 .pdf"]
@@ -258,7 +259,7 @@ BAD_CELLS: dict[str, tuple[str, str]] = {
     "a folder": ('{"id":"x","audio":"wav"}', "missing_media"),
     "a device": ('{"id":"x","audio":"/dev/zero"}', "missing_media"),
     "not media": ('{"id":"x","audio":"/etc/passwd"}', "not_media"),
-    "climbs out": ('{"id":"x","audio":"../../../../../../../../etc/passwd"}', "not_media"),
+    "climbs out": ('{"id":"x","audio":"../../../../../../../../etc/passwd"}', "outside"),
     "a URL": ('{"id":"x","audio":"https://example.org/a.wav"}', "remote_media"),
     "a file URL": ('{"id":"x","audio":"file:///etc/passwd"}', "remote_media"),
     "a command": ('{"id":"x","audio":"cat wav/0.flac |"}', "executable_entry"),
