@@ -113,7 +113,8 @@ def _check_end(start: float, end: float | None, media: Sequence[StoredMedia]) ->
     raise MediaError(
         "span_outside_media",
         f"the span from {start:g} s to {'the end' if end is None else f'{end:g} s'} is not in the media, which lasts "
-        f"{whole:.3f} s (for times of another recording, keep the column as text: --map COLUMN=extra)",
+        f"{whole:.3f} s (in samples or milliseconds: --map COLUMN=start_sample, end_sample, start_ms ...; times of "
+        "another recording, kept as text: --map COLUMN=extra)",
     )
 
 

@@ -53,12 +53,41 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
         rows.append(
             annotation_row(item.id, datasets[item.id], item.key, item.value, producer or f"user:{user()}", time)
         )
-    run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)})
-    if rows:
+    run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)}, started_at=now)
+    if rows and not _is_written(store, rows):
         store.append("annotations", rows_to_table(rows, ANNOTATIONS))
     run.account.keep(len(rows))
     run.finish(store)
     return len(rows)
+
+
+def _is_written(store: Store, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a command that was killed before its account has written exactly these: then only the account is due.
+
+    All annotations of a command are one commit, so its first one stands for it. It must be the latest of its key, and
+    no run may cover its time.
+    """
+    if not store.has_rows("annotations"):
+        return False
+    first, last = rows[0], rows[-1]
+    with connect(store, named_in="annotations runs") as connection:
+        found = connection.execute(
+            """
+            SELECT max(time)::VARCHAR FROM annotations a WHERE id = $1 AND key = $2 GROUP BY ALL
+            HAVING arg_max(value, time) IS NOT DISTINCT FROM $3 AND arg_max(producer, time) = $4
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE stage = 'annotate'
+                            AND started_at - INTERVAL 1 SECOND <= max(a.time) AND finished_at >= max(a.time))
+            """,
+            [first["id"], first["key"], first["value"], first["producer"]],
+        ).fetchone()
+        if found is None:
+            return False
+        count = connection.execute(
+            "SELECT count(*) FROM annotations WHERE producer = $1 "
+            "AND time BETWEEN $2::TIMESTAMPTZ AND $2::TIMESTAMPTZ + $3",
+            [first["producer"], found[0], last["time"] - first["time"]],
+        ).fetchone()
+    return count is not None and count[0] == len(rows)
 
 
 def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Annotation:

@@ -75,14 +75,31 @@ def _make_views(
     files: bool = False,
 ) -> None:
     versions = versions_at(store, at) if at else {}
-    annotated = store.has_rows("annotations", version=versions.get("annotations"))
     names = _mentioned(named_in or "")
     until = str(versions["_time"]) if at else None
-    statements = view_statements(
-        lambda name: _table(store, name, versions.get(name)), annotated=annotated, names=names, until=until,
-        files_under=quote(str(store.root)) if files else None,
-    )  # fmt: skip
-    make_views(connection, statements)
+    with _purged_errors(at):
+        annotated = store.has_rows("annotations", version=versions.get("annotations"))
+        statements = view_statements(
+            lambda name: _table(store, name, versions.get(name)), annotated=annotated, names=names, until=until,
+            files_under=quote(str(store.root)) if files else None,
+        )  # fmt: skip
+        make_views(connection, statements)
+
+
+@contextmanager
+def _purged_errors(at: str | None) -> Iterator[None]:
+    """Say of old versions that cannot be read that a purge has deleted them."""
+    import duckdb
+
+    try:
+        yield
+    except (DamagedError, duckdb.IOException) as error:
+        if at is None:
+            raise
+        raise DamagedError(
+            f"--at {at}: the tables of that time were purged ({first_line(error)}).",
+            hint="`store remove --purge` deletes old versions; name a later run or time",
+        ) from error
 
 
 def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:

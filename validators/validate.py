@@ -27,6 +27,7 @@ from ..shards.store.sql import first_row, quote
 from ..shards.store.store import Store
 from ..shards.store.tables import EVENTS, VERDICTS
 from . import checks
+from .changed_media import add_changed_media
 from .checks.schema import CHECKS_SCHEMA
 from .rules import RuleSet, decide, joined_sql, load_rules
 
@@ -162,7 +163,9 @@ class _Unmeasured:
 
     def parts(self) -> Iterator[Rows]:
         with connect(self._store) as connection:
-            self.total = _find_unmeasured(connection, self._dataset)
+            _find_unmeasured(connection, self._dataset)
+            add_changed_media(self._store, connection, self._dataset, revision=checks.REVISION)
+            self.total = _count_unmeasured(connection)
             if not self.total:
                 return
             stale = [str(row[0]) for row in connection.execute("SELECT id FROM unmeasured WHERE stale").fetchall()]
@@ -176,8 +179,8 @@ class _Unmeasured:
                     yield batch.slice(start, PART_ROWS).to_pylist()
 
 
-def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int:
-    """Create the table `unmeasured` (new samples, and those whose row, text or span has changed); return its size."""
+def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
+    """Create the table `unmeasured`: new samples, and those whose row, text or span has changed."""
     keys = ", ".join(map(quote, REMEASURED_KEYS))
     connection.execute(f"""
         CREATE TABLE unmeasured AS
@@ -189,6 +192,9 @@ def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int
         WHERE s.dataset = {quote(dataset)}
           AND (c.id IS NULL OR c.measured_at < s.pulled_at OR c.measured_at < a.corrected_at)
     """)
+
+
+def _count_unmeasured(connection: duckdb.DuckDBPyConnection) -> int:
     row = first_row(connection, "SELECT count(*) FROM unmeasured")
     return int(row[0]) if row else 0
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ...options import flag_of
-from ...shards.media.probe import MediaError
+from ...shards.media.probe import MediaError, probe
 from ...shards.sample import MEDIA_KINDS, MODALITIES, lacks_media, without_media
 from ..candidate import Blob, Candidate, ReadContext, Rejection, RowError
 from ..files.extensions import kind_of
@@ -152,6 +152,17 @@ def _paired(stream: Iterator[Candidate | Rejection]) -> Iterator[Candidate | Rej
         yield first
 
 
+def _kind(path: str) -> str | None:
+    """The kind of a file; a container of videos may hold sound alone, or sound and its cover."""
+    kind = kind_of(path)
+    if kind != "video":
+        return kind
+    try:
+        return probe(Path(path)).kind
+    except MediaError:
+        return kind
+
+
 def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> Sample:
     sample: Sample = {**values, **{name: value for name, value in candidate.fields.items() if value is not None}}
     sample["id"] = f"{inputs.name}/{candidate.source_id}" if inputs.name else candidate.source_id
@@ -159,7 +170,7 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
     sample |= {name: value for name in ("split", "config") if (value := getattr(candidate, name)) is not None}
     for kind, blob in candidate.media:
         path = _path(kind, blob)
-        known = kind if kind in ("audio", "video", "image") else kind_of(path)
+        known = kind if kind in MEDIA_KINDS else _kind(path)
         if known is None:
             raise RowError("unknown_media", f"{path}: the extension is not that of a known media kind")
         sample.setdefault(f"{known}_paths", []).append(path)

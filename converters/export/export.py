@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ...errors import ProblemsFound
 from ...shards.events import Run
 from ...shards.exports import versions as exports
+from ...shards.exports.scratch import scratch_folder
 from ...shards.query import close_sandbox
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
@@ -26,7 +27,7 @@ from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import make_manifest, write_notice
 from .missing_media import find_missing
 from .options import ExportOptions
-from .publish import publish, scratch_folder, write_events
+from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import make_rows, render
 from .request import Request, make_request
 from .select import CorpusFacts, choose, definitions, place_media
@@ -64,7 +65,7 @@ def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions
         check_datasets(snapshot, request)
         key = identity_of(snapshot, request, facts)
         version = exports.remembered(store, request.name, key)
-        if version is None:
+        if version is None or not is_accounted(snapshot.connection, version):
             log.info("export %s: not published before (identity %s)", request.name, key[:12])
             return _publish(snapshot, request, facts, key, options)
     log.info("export %s: an equal request published %s", request.name, version.reference)
@@ -114,12 +115,15 @@ def _publish(
         if not request.view.built_in:
             (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
-        version = publish(store, request, finished, manifest, key)
-        reused = version.manifest["run_id"] != run.run_id
-        log.info("export %s: published as %s", request.name, version.reference)
-        run.details = {"export": version.reference, "reused": reused}
-        write_events(store, connection, run)
-    run.finish(store)
+        with publishing(store, connection, request.name):
+            version = publish(store, request, finished, manifest, key)
+            if not is_accounted(connection, version):
+                adopt_run(run, version)
+            reused = version.manifest["run_id"] != run.run_id
+            log.info("export %s: published as %s", request.name, version.reference)
+            run.details = {"export": version.reference, "reused": reused}
+            write_events(store, connection, run)
+            run.finish(store)
     return _result(version, request, reused=reused)
 
 

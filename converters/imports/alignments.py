@@ -153,6 +153,7 @@ class _AnnotationWriter:
         for intervals in item.tiers.values():
             _check(intervals)
         match = self.samples.find(item.names, item.channel)
+        _check_channels(item, match.targets)
         values: list[tuple[str, str, str]] = []
         for key, intervals in item.tiers.items():
             shared = _share(intervals, match.targets, own=match.own)
@@ -165,6 +166,15 @@ class _AnnotationWriter:
             raise RowError("empty_alignment", "no interval is within the span of a sample")
         self.overlapping += any(_overlaps(intervals) for intervals in item.tiers.values())
         return values
+
+
+def _check_channels(item: Aligned, targets: list[Target]) -> None:
+    """Refuse an alignment that does not say which channel it is of, if the channels are samples of their own."""
+    channels = sorted({str(target.channel) for target in targets})
+    names_speakers = all(interval.speaker for intervals in item.tiers.values() for interval in intervals)
+    if len(channels) > 1 and item.channel is None and not names_speakers:
+        detail = f"the samples of {item.names[-1]} are on the channels {', '.join(channels)}, the alignment names none"
+        raise RowError("ambiguous", detail)
 
 
 def _share(intervals: list[Interval], targets: list[Target], *, own: bool) -> list[list[Interval]]:

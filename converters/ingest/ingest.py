@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...errors import DamagedError, TriptychError
+from ...shards.care.tombstones import TOMBSTONE, Tombstones
 from ...shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
 from ...shards.hash_sets import HashSet
 from ...shards.media.media import MediaError, StoredMedia
@@ -26,7 +27,7 @@ from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ...shards.store.rows_to_arrow import rows_to_table
 from ...shards.store.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
-from .event_log import EventLog, read_withdrawn
+from .event_log import EventLog
 from .missing_media import check_first_file, check_needed
 from .quota import Quota
 from .sample_row import UNFIT, describe_misfit, make_row
@@ -46,7 +47,6 @@ _REPORT_SECONDS = 1.0
 
 _CHANGED = "this id is stored with different media or text"
 _REPEATED = "this id occurs twice in the input, with different media or text; the first row counts"
-_TOMBSTONE = "removed on request; `store remove` left a tombstone"
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Ingest:
         self._stored_ids = StoredIds(store, run.dataset, compare=options.compare)
         self._stored_ids.read()
         self._event_log = EventLog(store, run)
-        self._withdrawn = read_withdrawn(store, run.dataset)
+        self._withdrawn = Tombstones.read(store, run.dataset)
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
@@ -150,10 +150,9 @@ class Ingest:
                 self._commit()
             elif isinstance(item, Rejection):
                 self._drain()
-                if self._withdrawn and hash(item.candidate) in self._withdrawn:
-                    self._reject(item.candidate, WITHDRAWN, _TOMBSTONE, item.uri)
-                else:
-                    self._reject(item.candidate, item.reason, item.detail, item.uri)
+                gone = self._withdrawn.has_id(item.candidate)
+                reason, detail = (WITHDRAWN, TOMBSTONE) if gone else (item.reason, item.detail)
+                self._reject(item.candidate, reason, detail, item.uri)
                 if item.damaged:
                     self.run.details.setdefault("damaged", []).append(_fault(item))
             elif isinstance(item, Filtered):
@@ -184,9 +183,9 @@ class Ingest:
         Otherwise a table whose media is somewhere else would pay for a thread handover on every row.
         """
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
-        if hash(identity) in self._withdrawn:
-            self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
-            return
+        speaker = candidate.fields.get("speaker") or self.options.defaults.get("speaker")
+        if withdrawn := self._withdrawn.refuse(identity, speaker):
+            return self._reject(identity, WITHDRAWN, withdrawn, candidate.uri)
         missing = check_needed(candidate, self.options.defaults) or check_first_file(candidate)
         if missing is not None:
             while self._pending and self._pending[0].is_done():
@@ -204,13 +203,14 @@ class Ingest:
 
     def _store_blob(self, kind: str, blob: Blob) -> StoredMedia:
         expected = kind if kind in MEDIA_KINDS else None
+        media, refuse = self.store.media, self._withdrawn.refuse_media
         if blob.data is not None:
-            return self.store.media.put(blob.data, kind=expected)
+            return media.put(blob.data, kind=expected, refuse=refuse)
         if blob.path is None:
             raise MediaError("missing_media", f"{blob.name}: there is no such file")
         if self.options.link and not blob.temporary:
-            return self.store.media.link(blob.path, kind=expected)
-        return self.store.media.put_file(blob.path, kind=expected, move=blob.temporary)
+            return media.link(blob.path, kind=expected, refuse=refuse)
+        return media.put_file(blob.path, kind=expected, move=blob.temporary, refuse=refuse)
 
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
@@ -291,7 +291,7 @@ class Ingest:
                 table = self.store.open_table("samples")
                 if self.store.fence_number("samples", fence, table=table) != self._stored_ids.number:
                     self._stored_ids.read()
-                    self._withdrawn = read_withdrawn(self.store, self.run.dataset)
+                    self._withdrawn = Tombstones.read(self.store, self.run.dataset)
                 chosen = self._classify(contents)
                 self._event_log.write()
                 number = self._stored_ids.number + 1
@@ -318,7 +318,7 @@ class Ingest:
         for index, row in enumerate(self._rows):
             identity, content = row["id"], contents[index]
             held = batch.get(identity, self._stored_ids.content_of(identity))
-            if hash(identity) in self._withdrawn:
+            if self._withdrawn.has_id(identity):
                 chosen.withdrawn.append(index)
             elif held is None:
                 batch[identity] = content
@@ -337,7 +337,7 @@ class Ingest:
             detail = f"{self._wheres[index]}: {_REPEATED if index in chosen.repeated else _CHANGED}".lstrip(": ")
             self._event_log.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
-            self._event_log.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
+            self._event_log.note(self._rows[index]["id"], WITHDRAWN, TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
     def _may_update(self, identity: str) -> bool:

@@ -13,13 +13,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
+from ..media.integrity import Expected, problems_of
 from ..sample import NAME
 from ..store.sql import quote
 from ..store.store import Store
@@ -222,11 +223,21 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 # ---- inspection
 
 
-def verify(version: Version, *, media_in: Path | None = None) -> list[str]:
-    """List the problems of a version: changed files, missing media. A withdrawn version has none.
+def verify(
+    version: Version,
+    *,
+    media_in: Path | None = None,
+    quick: bool = False,
+    recorded: Mapping[str, Expected] | None = None,
+    checked: dict[Path, str | None] | None = None,
+) -> list[str]:
+    """List the problems of a version: changed files, missing or damaged media. A withdrawn version has none.
 
     Args:
         media_in: Where the media is on this machine; default: the media root of the version.
+        quick: Look at the sizes of media instead of hashing it.
+        recorded: What the store knows of media, by the path that its samples use.
+        checked: What is wrong with media that was looked at before, or None; what is looked at now is added.
     """
     if version.manifest.get("withdrawn"):
         return []
@@ -237,13 +248,26 @@ def verify(version: Version, *, media_in: Path | None = None) -> list[str]:
             problems.append(f"{path}: missing")
         elif (found := sums(path)["sha256"]) != expected["sha256"]:
             problems.append(f"{path}: changed since it was published (SHA-256 {found}, expected {expected['sha256']})")
-    if not problems:
-        root = version.manifest["media_root"].rstrip("/") + "/"
-        for path in media_paths(version):
-            found_at = Path(media_in or root, path.removeprefix(root))  # a linked file keeps its absolute path
-            if not found_at.is_file():
-                problems.append(f"{found_at}: missing, but named in the export")
-    return problems
+    if problems:
+        return problems
+    files, known = media_files(version, media_in), recorded or {}
+    checked = {} if checked is None else checked
+    unseen = [replace(known.get(named, Expected(path)), path=path) for path, named in files.items()
+              if path not in checked]  # fmt: skip
+    checked |= dict.fromkeys((each.path for each in unseen), None)
+    checked |= {each.path: problem for each, problem in problems_of(unseen, quick=quick)}
+    return [f"{path}: {problem}, but named in the export" if problem == "missing" else f"{path}: {problem}"
+            for path in files if (problem := checked[path]) is not None]  # fmt: skip
+
+
+def media_files(version: Version, media_in: Path | None = None) -> dict[Path, str]:
+    """Return where the media of a version is on this machine, and the path that a sample uses for it.
+
+    A linked file keeps its absolute path.
+    """
+    root = version.manifest["media_root"].rstrip("/") + "/"
+    return {Path(media_in or root, named): named
+            for named in (path.removeprefix(root) for path in media_paths(version))}  # fmt: skip
 
 
 def media_place(store: Store, version: Version) -> Path | None:

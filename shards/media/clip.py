@@ -18,7 +18,7 @@ from typing import Any
 
 from .length import container_seconds, declared_seconds
 from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, seek_picture, shift
-from .sound import WALKED, first_sound, is_chained, resampled, sound_from
+from .sound import first_sound, is_chained, is_walked, resampled, sound_from
 from .streams import MediaError, audio_streams, codec_name, open_media, video_streams
 
 END_SLACK = 0.5
@@ -148,7 +148,7 @@ def _copied_sound(container: Any, span: Span) -> list[Any] | None:
     stream = container.streams.audio[0]
     if codec_name(stream) not in _INDEPENDENT_PACKETS or is_chained(container):
         return None
-    if container.format.name not in WALKED:
+    if not is_walked(container, stream):
         seek(container, stream, span.start - 1.0)
     packets = list(inside(container.demux(stream), span))
     return packets if fits(packets, span) else None

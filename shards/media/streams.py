@@ -18,8 +18,8 @@ CONTAINERS = (
 )
 """FFmpeg demuxers that read one file and nothing else."""
 
-_ATTACHED_PICTURE = 0x400
-"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture, not a video."""
+_STILL = 0x400 | 0x800
+"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC and _TIMED_THUMBNAILS: a cover or the pictures of chapters, not a video."""
 
 _TURNING = ("mov,", "matroska")
 _STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpeg2000", "jpegls"})
@@ -78,7 +78,7 @@ def audio_streams(container: Any) -> list[Any]:
 
 def video_streams(container: Any) -> list[Any]:
     """The video streams that are not cover pictures."""
-    moving = [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
+    moving = [stream for stream in container.streams.video if not stream.disposition & _STILL]
     if not moving or not container.streams.audio:
         return moving
     return [stream for stream in moving if not _is_cover(stream)]

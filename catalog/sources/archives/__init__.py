@@ -1,6 +1,7 @@
 """Archives as streams of raw files: members are read one by one, in order, in constant memory.
 
 reader.py         entry point: `members` of any archive, nested ones included, each a raw file or a rejection
+user_archive.py   an archive of the user's, for `import`
 safety.py         limits against decompression bombs, and the check of member names
 decompress.py     gzip, bzip2 and xz as streams
 tar.py            tar as a stream of entries

@@ -29,17 +29,22 @@ import pyarrow as pa
 from ....shards.git_pointers import pointer_kind
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import AUDIO, IMAGE, VIDEO
 from ...files.unicode_names import pairs_by_spelling
+from ...imports.columns import MEDIA
 from ...spans import sample_rate
 from ..tables.cells import as_text, check_span
 from ..tables.stated_span import StatedSpans
 from .spool import WaitingMedia
 
-KIND_OF_SUFFIX: Mapping[str, str] = {
-    **dict.fromkeys((".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma"), "audio"),
-    **dict.fromkeys((".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts"), "video"),
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"), "image"),
+KIND_OF_EXTENSION: Mapping[str, str] = {
+    **dict.fromkeys(AUDIO, "audio"),
+    **dict.fromkeys(VIDEO, "video"),
+    **dict.fromkeys(IMAGE, "image"),
+    **dict.fromkeys(("webm", "mkv", "ts", "3gp", "3g2", "asf"), MEDIA),
 }
+"""Sound alone is common in some containers of videos: probing tells which it is."""
+
 SETTABLE = frozenset(COLUMNS) - {
     "id",
     "dataset",
@@ -101,7 +106,7 @@ def _take(file: RawFile, unpaired: _Unpaired, context: ReadContext) -> Iterator[
         del unpaired.media_names[stem]
         candidate = unpaired.media.release(stem)
         yield from _pair(candidate, _Sidecar(file, _parse(file)), context)
-    elif kind := KIND_OF_SUFFIX.get(suffix):
+    elif kind := KIND_OF_EXTENSION.get(suffix.removeprefix(".")):
         if first := unpaired.media_names.get(stem):
             detail = f"{file.name}: {first} already uses the same sidecar."
             yield Rejection(_default_id(file), "no_sidecar", detail, uri=file.uri)

@@ -1,8 +1,9 @@
 """What a column states of the span or the channel of its row, judging by its name.
 
-    start     start, begin, onset, from, offset, tmin, xmin; start_time, segment_start, clipStart, "Start (s)"
-    end       end, stop, to, until, tmax, xmax
+    start     start, begin, onset, from, offset, tmin, xmin, in; start_time, segment_start, clipStart, "Start (s)"
+    end       end, stop, to, until, tmax, xmax, out
     length    duration, dur, length; alone it states a length, and is no span
+    pair      segment, interval, timestamp, time_span ...: the start and the end in one cell
     channel   channel, audio_channel, channel_selector
 
 A name may end in seconds (the default), milliseconds, microseconds, nanoseconds or samples. torchaudio's
@@ -12,25 +13,31 @@ A name may end in seconds (the default), milliseconds, microseconds, nanoseconds
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-START, END, LENGTH, CHANNEL = "start", "end", "length", "channel"
+START, END, LENGTH, PAIR, CHANNEL = "start", "end", "length", "pair", "channel"
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    START: ("start", "starts", "begin", "begins", "onset", "from", "offset", "tmin", "xmin"),
-    END: ("end", "ends", "stop", "stops", "to", "until", "tmax", "xmax"),
+    START: ("start", "starts", "begin", "begins", "onset", "from", "offset", "tmin", "xmin", "in"),
+    END: ("end", "ends", "stop", "stops", "to", "until", "tmax", "xmax", "out"),
     LENGTH: ("duration", "dur", "length"),
-    CHANNEL: ("channel", "chan"),
+    PAIR: ("segment", "interval", "timestamp", "timestamps", "span", "range", "window"),
+    CHANNEL: ("channel", "chan", "ch"),
 }
 _PART_OF = {word: part for part, words in _WORDS.items() for word in words}
-_WEAK = frozenset({"from", "to", "until", "offset", "tmin", "tmax", "xmin", "xmax", "length"})
+_WEAK = frozenset(
+    {"from", "to", "until", "offset", "tmin", "tmax", "xmin", "xmax", "in", "out", "length", *_WORDS[PAIR]}
+)
 """Words that mean something else as often: they count in pairs, and only with numbers."""
 
 _OF_SEGMENT = frozenset({"segment", "seg", "clip", "utterance", "utt", "turn", "chunk", "speech", "subtitle"})
 _OF_FILE = frozenset({"audio", "video", "wav", "sound"})
-_BESIDE = frozenset({"time", "timestamp", "ts", "t"})
+_OF_TIME = frozenset({"span", "range", "window"})
+_BESIDE = frozenset({"time", "timestamp", "ts", "t", "at", "point"})
+_CLOCK = frozenset({"hh", "mm", "ss", "hms", "sss"})
+"""`Begin Time - hh:mm:ss.ms`, `Begin Time - ss.msec`: a clock or seconds, whatever stands after the point."""
 _OF_CHANNEL = frozenset({"selector", "index", "idx", "id", "number"})
 _UNITS: Mapping[str, float | str] = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
@@ -40,6 +47,7 @@ _UNITS: Mapping[str, float | str] = {
     **dict.fromkeys(("sample", "samples"), "samples"),
     **dict.fromkeys(("frame", "frames"), "frames"),
 }
+_JOINED = re.compile(r"(t)?(start|begin|end|stop)(times?|timestamp|s|secs?|seconds|ms|msec|samples?|frames?)?")
 _TOKEN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _TORCHAUDIO = {
     "frame_offset": (START, "samples"),
@@ -99,7 +107,9 @@ def role_of(column: str) -> Role | None:
         return FIELDS[name]
     if name in _TORCHAUDIO:
         return Role(_TORCHAUDIO[name][0], name, _TORCHAUDIO[name][1])
-    tokens = [token.lower() for token in _TOKEN.findall(column)]
+    tokens = tokens_of(column)
+    if len(tokens) > 1 and not _CLOCK.isdisjoint(tokens):
+        tokens = [token for token in tokens if token not in _CLOCK and token not in _UNITS]
     unit: float | str = _UNITS[tokens.pop()] if len(tokens) > 1 and tokens[-1] in _UNITS else 1.0
     if len(tokens) > 1 and tokens[0] in ("frame", "sample"):
         unit = f"{tokens.pop(0)}s"
@@ -108,8 +118,29 @@ def role_of(column: str) -> Role | None:
         tokens.pop()
     if len(tokens) == 2 and tokens[0] == CHANNEL and tokens[1] in _OF_CHANNEL:
         tokens.pop()
-    words = [token for token in tokens if token not in _BESIDE]
-    if len(words) != 1 or words[0] not in _PART_OF:
+    words = [token for token in tokens if token not in _BESIDE] or tokens[:1]
+    if len(words) != 1 or words[0] not in _PART_OF or (words[0] in _OF_TIME and "time" not in tokens):
         return None
     word = words[0]
     return Role(_PART_OF[word], word, unit, 2 if word in _WEAK else 1, of)
+
+
+def tokens_of(column: str) -> list[str]:
+    """The words of a column's name, in lower case: `clipStart`, `clip_start` and `Clip start` alike."""
+    tokens: list[str] = []
+    for token in _TOKEN.findall(column):
+        joined = _JOINED.fullmatch(token.lower())
+        tokens.extend(filter(None, joined.groups()) if joined else [token.lower()])
+    return tokens
+
+
+def unread_pair(columns: Collection[str]) -> tuple[str, str] | None:
+    """Two columns that look like a start and an end of the same thing, and that no role names: `start_idx, end_idx`."""
+    by_tokens = {tuple(tokens_of(column)): column for column in columns}
+    for tokens, column in by_tokens.items():
+        for start, end in (("start", "end"), ("begin", "end"), ("start", "stop"), ("onset", "offset")):
+            if start in tokens:
+                other = by_tokens.get(tuple(end if token == start else token for token in tokens))
+                if other is not None and role_of(column) is None and role_of(other) is None:
+                    return column, other
+    return None

@@ -12,31 +12,43 @@ ignored; `--map COLUMN=extra` keeps a column as text. Values in samples are divi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from math import isfinite
 from typing import Any
 
 from ...candidate import RowError, bad_cell
 from ...spans import channels_in
 from .cells import as_number, as_text, clock_seconds
-from .span_names import CHANNEL, END, FIELDS, LENGTH, START, Role, role_of
+from .span_names import CHANNEL, END, FIELDS, LENGTH, PAIR, START, Role, role_of, unread_pair
 
 _SHAPES = 4096
-_PARTNERS = {"from": ("to", "until"), "tmin": ("tmax",), "xmin": ("xmax",)}
+_PARTNERS = {"from": ("to", "until"), "tmin": ("tmax",), "xmin": ("xmax",), "in": ("out",)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The columns that state the span of a row; or why that can't be told."""
+    """The columns that state the span of a row; or why that can't be told.
+
+    Attributes:
+        pairs: The columns that may hold both ends, where no others state the span.
+        weak: Those of them that state one only if their values are times.
+        used: The columns that a span replaces; a length stays, as what the table says of it.
+    """
 
     start: str | None = None
     end: str | None = None
     length: str | None = None
+    pairs: tuple[str, ...] = ()
     fault: str | None = None
+    weak: tuple[str, ...] = ()
+    used: frozenset[str] = frozenset()
 
 
 _NONE = _Shape()
+_NO_COLUMNS = frozenset[str]()
 
 
 @dataclass(slots=True)
@@ -58,6 +70,7 @@ class StatedSpans:
     _times: dict[str, Role] = field(default_factory=dict)
     _channels: dict[str, Role] = field(default_factory=dict)
     _shapes: dict[tuple[str, ...], _Shape] = field(default_factory=dict)
+    _of_format: frozenset[str] = _NO_COLUMNS
 
     def learn(self, columns: Iterable[str]) -> None:
         """Learn the columns of the table, or of a row with others."""
@@ -68,6 +81,8 @@ class StatedSpans:
             role = self._role(column)
             if role is not None:
                 (self._channels if role.part == CHANNEL else self._times)[column] = role
+                if column in self.known:
+                    self._of_format |= {column}
 
     def _role(self, column: str) -> Role | None:
         meant = self.given.get(column, self.known.get(column))
@@ -77,12 +92,22 @@ class StatedSpans:
         is_other = role is not None and role.part == CHANNEL and role.rank == 0 and not self.channels
         return None if is_other else role
 
+    @property
+    def has_columns(self) -> bool:
+        """Whether any column may state a span or a channel."""
+        return bool(self._times or self._channels)
+
     def look(self, rows: Sequence[Mapping[str, Any]], note: Callable[[str], None]) -> str | None:
         """Look at the first rows of a table: what is wrong with its columns, if they can't be told apart."""
         for row in rows:
             self.learn(row)
             if (fault := self._shape(row).fault) is not None:
                 return fault
+        unread = unread_pair(self._seen - self.given.keys() - self.known.keys()) if self.by_name else None
+        if unread is not None and not any(self._shape(row) is not _NONE for row in rows):
+            start, end = unread
+            way = f"--map {start}=start_s --map {end}=end_s"
+            note(f"columns {start!r} and {end!r} are kept as text in extra (if they state a span: {way})")
         for column in list(self._channels):
             values = [row[column] for row in rows if row.get(column) is not None]
             if (fault := self._channel_fault(column, values, note)) is not None:
@@ -119,37 +144,57 @@ class StatedSpans:
         if not self._seen.issuperset(values):
             self.learn(values)
         if not self._times and not self._channels:
-            return {}, frozenset()
+            return {}, _NO_COLUMNS
         fields = self._channel(values) if self._channels else {}
+        used = self._of_format
         shape = self._shape(values)
-        if shape is not _NONE:
-            self._read_span(shape, values, fields, rate)
-        used = {column for column in self.known if column in self._times or column in self._channels}
-        if "start_s" in fields or "end_s" in fields:
-            used |= {column for column in (shape.start, shape.end) if column is not None}
-        return fields, frozenset(used)
+        if shape is not _NONE and self._read_span(shape, values, fields, rate):
+            used = used | shape.used
+        return fields, used
 
     def _read_span(
         self, shape: _Shape, values: Mapping[str, Any], fields: dict[str, Any], rate: Callable[[], float | None]
-    ) -> None:
+    ) -> bool:
+        """Add `start_s` and `end_s`; whether the columns state a span at all."""
         if shape.fault is not None:
             raise RowError("ambiguous_span", shape.fault)
-        columns = [column for column in (shape.start, shape.end, shape.length) if column is not None]
-        if any(self._times[column].rank == 2 and not _is_time(values[column]) for column in columns):
-            return
-        start, end, length = (
-            None if column is None else self._seconds(column, values[column], rate)
-            for column in (shape.start, shape.end, shape.length)
-        )
-        if length is not None and shape.length is not None:
-            if length <= 0:
+        if shape.weak and not all(_is_time(values[column]) for column in shape.weak):
+            return False
+        if shape.pairs:
+            return self._read_pair(shape.pairs, values, fields)
+        start = end = None
+        if shape.start is not None:
+            start = self._seconds(shape.start, values[shape.start], rate)
+        if shape.end is not None:
+            end = self._seconds(shape.end, values[shape.end], rate)
+        elif shape.length is not None:
+            length = self._seconds(shape.length, values[shape.length], rate)
+            if length is not None and length <= 0:
                 raise bad_cell(shape.length, values[shape.length], "a length above 0")
-            end = (start or 0.0) + length
+            end = None if length is None else (start or 0.0) + length
         # Rounding makes 0.1 + 0.2 come out as 0.3; a nanosecond is shorter than any audio sample.
-        fields |= {name: round(value, 9) for name, value in (("start_s", start), ("end_s", end)) if value is not None}
+        if start is not None:
+            fields["start_s"] = round(start, 9)
+        if end is not None:
+            fields["end_s"] = round(end, 9)
+        return True
+
+    def _read_pair(self, columns: Sequence[str], values: Mapping[str, Any], fields: dict[str, Any]) -> bool:
+        """Add the span of the only column that holds two times."""
+        found = {column: pair for column in columns if (pair := _pair_in(values[column])) is not None}
+        if len(found) > 1:
+            raise RowError("ambiguous_span", _refused(list(found)[1], f"beside {next(iter(found))!r}"))
+        for column, pair in found.items():
+            unit = self._times[column].unit
+            if not isinstance(unit, float):
+                raise RowError("ambiguous_span", _refused(column, f"in {unit}"))
+            fields["start_s"], fields["end_s"] = (round(seconds * unit, 9) for seconds in pair)
+        return bool(found)
 
     def _seconds(self, column: str, value: Any, rate: Callable[[], float | None]) -> float | None:
         unit = self._times[column].unit
+        if type(value) is float and type(unit) is float and isfinite(value):
+            return value * unit
         if isinstance(value, timedelta):
             return value.total_seconds()
         if isinstance(value, time):
@@ -217,25 +262,30 @@ def _shape_of(roles: Mapping[str, Role]) -> _Shape:
     starts = _with_partner(starts, lambda role: role.word == "offset" or any(w in words for w in _PARTNERS[role.word]))
     ends = _with_partner(ends, lambda role: bool(starts))
     best = [_best(starts), _best(ends)]
-    for found in best:
-        if len(found) > 1:
-            return _Shape(fault=_refused(found[1], f"beside {found[0]!r}"))
-    start, end = (next(iter(found), None) for found in best)
+    for columns in best:
+        if len(columns) > 1:
+            return _Shape(fault=_refused(columns[1], f"beside {columns[0]!r}"))
+    start, end = (next(iter(columns), None) for columns in best)
+    found: tuple[str | None, str | None, str | None]
     if start is None and end is None:
-        return _NONE
+        pairs = tuple(column for column, role in roles.items() if role.part == PAIR)
+        return _Shape(pairs=pairs, used=frozenset(pairs)) if pairs else _NONE
     if start is not None and end is None:
         of_start = _lengths(roles[start], lengths)
         if len(of_start) > 1:
             return _Shape(fault=_refused(of_start[1], f"beside {of_start[0]!r}"))
         if not of_start and start == offset:
             return _Shape(fault=_refused(start, "without a length or an end"))
-        shape = _Shape(start, None, next(iter(of_start), None))
+        found = (start, None, next(iter(of_start), None))
     else:
-        shape = _Shape(start, end)
-    for column in (shape.start, shape.end):
+        found = (start, end, None)
+    for column in found[:2]:
         if column is not None and roles[column].unit == "frames":
             return _Shape(fault=_refused(column, "in frames, of a video, of features or of audio"))
-    return shape
+    start, end, length = found
+    weak = tuple(column for column in found if column is not None and roles[column].rank == 2)
+    used = frozenset(column for column in (start, end) if column is not None)
+    return _Shape(start, end, length, weak=weak, used=used)
 
 
 def _with_partner(roles: Mapping[str, Role], has_partner: Callable[[Role], bool]) -> dict[str, Role]:
@@ -267,6 +317,22 @@ def _refused(column: str, why: str) -> str:
         f"column {column!r} {why} may state a span: map it (--map {column}=start_s, end_s, duration_s, start_ms, "
         f"start_sample ...), or keep it as text (--map {column}=extra)"
     )
+
+
+def _pair_in(value: Any) -> tuple[float, float] | None:
+    """The two numbers of `[1.5, 3.5]`, also as JSON, or of `{"start": 1.5, "end": 3.5}`; None for anything else."""
+    if isinstance(value, str) and value.startswith(("[", "{", "(")):
+        try:
+            value = json.loads(value.replace("(", "[").replace(")", "]"))
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(value, dict) and value.keys() == {"start", "end"}:
+        value = [value["start"], value["end"]]
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    if any(isinstance(item, bool) or not isinstance(item, int | float) for item in value):
+        return None
+    return float(value[0]), float(value[1])
 
 
 def _is_time(value: Any) -> bool:

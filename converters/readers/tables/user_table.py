@@ -279,6 +279,7 @@ class _CandidateMaker:
         """Map columns that first appear late in a JSON file to fields that no earlier column has."""
         late = [column for column in row.values if column not in self.columns]
         self.columns.update(late)
+        self.spans.learn(late)
         taken = set(self.mapped.values())
         own = {column: self.known[column] for column in late if self.known.get(column, "") not in ("", *taken)}
         found = resolve_columns(late, own, table=str(self.file.path))
@@ -317,9 +318,10 @@ class _CandidateMaker:
             absent = None
         if absent is None and not media and not self.text_only and fields.get("modality") != "text":
             raise self._without_media()
-        suffix = self._take_span(row, fields, extra, media[0][1] if media else None)
+        if self.spans.has_columns:
+            self._take_span(row, fields, extra, media[0][1] if media else None)
         name = absent[1] if absent is not None else media[0][1].name if media else ""
-        identity = fields.pop("id", None) or row.key or self.made.next(name, suffix)
+        identity = fields.pop("id", None) or row.key or self.made.next(name, _suffix(fields))
         split = as_name("split", fields.pop("split", None)) or self.file.split
         config = fields.pop("config", None) or self.file.config
         if absent is not None:
@@ -333,14 +335,13 @@ class _CandidateMaker:
         file = self.file
         return Candidate(str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats)
 
-    def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> str:
-        """Add the span and the channel that the row states; returns what they add to its id."""
+    def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> None:
+        """Add the span and the channel that the row states."""
         stated, used = self.spans.read(row.values, lambda: None if medium is None else sample_rate(medium))
         for column in used:
             extra.pop(column, None)
         fields |= stated
         check_span(fields)
-        return span_suffix(fields.get("start_s"), fields.get("end_s"), fields.get("channel"))
 
     def _without_media(self) -> RowError:
         columns = ", ".join(column for column, field in self.mapped.items() if field in _MEDIA_FIELDS)
@@ -349,6 +350,10 @@ class _CandidateMaker:
             f"no media in {columns} (for a row without media: the column modality with the value text; for a table "
             "without media: --set modality=text)",
         )
+
+
+def _suffix(fields: Mapping[str, Any]) -> str:
+    return span_suffix(fields.get("start_s"), fields.get("end_s"), fields.get("channel"))
 
 
 def _discard(row: Row) -> None:

@@ -13,13 +13,14 @@ from support.stores import check_accounts, clip, ingest, one
 from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.imports.import_data import import_data
 from triptych.converters.imports.options import ImportOptions
-from triptych.converters.ingest.event_log import read_logged, read_withdrawn
+from triptych.converters.ingest.event_log import read_logged
 from triptych.converters.ingest.ingest import Ingest, IngestOptions
 from triptych.converters.ingest.stored_ids import StoredIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.corpora.spool import WaitingMedia
 from triptych.converters.readers.tables.cells import MadeIds
 from triptych.shards import hash_sets as hashes
+from triptych.shards.care.tombstones import Tombstones
 from triptych.shards.events import Run, new_run_id
 from triptych.shards.hash_sets import HashMap, HashSet
 from triptych.shards.store.store import Store
@@ -63,7 +64,7 @@ def test_a_ledger_of_many_events_costs_8_bytes_each(store: Store) -> None:
     assert hash(("row 19999", "bad_row")) in ledger
     assert hash(("row 19999", "bad_json")) not in ledger
     assert len(read_logged(store, "other")) == 0
-    assert len(read_withdrawn(store, "d")) == 0
+    assert len(Tombstones.read(store, "d")) == 0
 
 
 def test_made_ids_cost_16_bytes_a_row_and_stay_unique(monkeypatch: pytest.MonkeyPatch) -> None:

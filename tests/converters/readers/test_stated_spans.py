@@ -62,6 +62,18 @@ SPAN = {"start_s": 1.5, "end_s": 3.5}
         {"frame_offset": 12000, "num_frames": 16000},
         {"start_s": 1.5, "end_s": 3.5, "start": 0, "end": 60},
         {"start": timedelta(seconds=1.5), "end": timedelta(seconds=3.5)},
+        {"starttime": 1.5, "endtime": 3.5},
+        {"STARTTIME": 1.5, "ENDTIME": 3.5},
+        {"tstart": 1.5, "tend": 3.5},
+        {"startms": 1500, "endms": 3500},
+        {"start_at": 1.5, "end_at": 3.5},
+        {"in_point": 1.5, "out_point": 3.5},
+        {"Begin Time - hh:mm:ss.ms": "00:00:01.500", "End Time - hh:mm:ss.ms": "00:00:03.500"},
+        {"Begin Time - ss.msec": "1.500", "End Time - ss.msec": "3.500"},
+        {"segment": [1.5, 3.5]},
+        {"timestamp": "[1.5, 3.5]"},
+        {"time_range_ms": [1500, 3500], "segment": "a"},
+        {"interval": {"start": 1.5, "end": 3.5}},
         {"start_ns": 1_500_000_000, "duration_us": 2_000_000},
     ],
     ids=lambda row: ",".join(row),
@@ -82,6 +94,7 @@ def test_every_spelling_of_a_span(row: dict[str, Any]) -> None:
         ({"num_frames": 81}, {}),
         ({"from": "alice", "to": "bob"}, {}),
         ({"to": 3}, {}),
+        ({"in": 3, "segment": 7, "timestamp": 1620000000.5, "timestamps": [[0, 1], [1, 2]], "span": [3, 9]}, {}),
         ({"xmin": 1, "ymin": 2, "xmax": 3, "ymax": 4}, {}),
         ({"start_id": 3, "end_char": 5, "starting": 1, "recommend": 2, "start_date": "2021", "channels": 2}, {}),
     ],
@@ -164,6 +177,14 @@ def test_a_channel_that_is_no_number_is_text_and_one_counted_from_1_is_asked_for
     fault = StatedSpans({}).look([{"channel": 1}, {"channel": 2}], notes.append)
     assert fault is not None and "channel_from_1" in fault
     assert stated({"channel": "b"}, {"channel": "channel_from_1"}) == {"channel": 1}
+
+
+def test_a_pair_of_columns_that_is_not_read_is_told() -> None:
+    notes: list[str] = []
+    assert StatedSpans({}).look([{"start_idx": 1, "end_idx": 2, "text": "x"}], notes.append) is None
+    assert "--map start_idx=start_s --map end_idx=end_s" in notes[0]
+    StatedSpans({}).look([{"start_idx": 1, "end_idx": 2, "start": 0.5, "end": 1.0}], notes.append)
+    assert len(notes) == 1
 
 
 # ---- readers
