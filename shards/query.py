@@ -36,6 +36,16 @@ def _table(store: Store, name: str, version: int | None) -> DeltaTable:
     return store.table(name) if version is None else store.open_table(name, version=version)
 
 
+def rows_of(store: Store, table: str, sql: str) -> list[tuple[Any, ...]]:
+    """Run SQL over one table as it is now, for which its first `{}` stands; a table without rows is not opened."""
+    if not store.has_rows(table):
+        return []
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        return connection.execute(sql.replace("{}", f"({scan(store, table)})", 1)).fetchall()
+
+
 def _mentioned(sql: str) -> frozenset[str]:
     """Return the tables and views mentioned anywhere in a query, or all of them if none is mentioned.
 

@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..exports import versions as exports
-from ..query import scan
+from ..query import rows_of
 from ..store.damage import check_tables
 from ..store.sql import quote
 from ..store.store import Store
@@ -101,7 +101,7 @@ def _erase_in(document: Any, erase: Callable[[str], str], *, inside: bool = Fals
 
 
 def _erase_runs(store: Store, erase: Callable[[str], str]) -> None:
-    for run_id, stage, options in _rows(store, "runs", "SELECT DISTINCT run_id, stage, options FROM {}"):
+    for run_id, stage, options in rows_of(store, "runs", "SELECT DISTINCT run_id, stage, options FROM {}"):
         document = json.loads(options) if options else {}
         erased = _erase_in(_without_expression(document) if stage == STAGE else document, erase)
         if erased != document:
@@ -125,7 +125,7 @@ def _erase_events(store: Store, intent: Intent) -> None:
         for start in range(0, len(ids), _IDS):
             listed = ", ".join(map(quote, ids[start : start + _IDS]))
             where = f"dataset = {quote(dataset)} AND stage <> '{STAGE}' AND candidate IN ({listed})"
-            if _rows(store, "events", f"SELECT 1 FROM {{}} WHERE {where} AND (detail <> '' OR uri <> '') LIMIT 1"):
+            if rows_of(store, "events", f"SELECT 1 FROM {{}} WHERE {where} AND (detail <> '' OR uri <> '') LIMIT 1"):
                 store.update("events", where, {"detail": "", "uri": ""})
 
 
@@ -145,15 +145,6 @@ def _rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
         scratch = path.with_name(f".{path.name}")
         exports.write_json(scratch, changed)
         scratch.rename(path)
-
-
-def _rows(store: Store, table: str, sql: str) -> Sequence[tuple[Any, ...]]:
-    if not store.has_rows(table):
-        return []
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        return connection.execute(sql.format(f"({scan(store, table)})")).fetchall()
 
 
 # ---- exports and tables

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...errors import TriptychError, UsageError, did_you_mean
 from ..events import Run, event_row, new_run_id
-from ..query import scan
+from ..query import rows_of
 from ..store.sql import quote
 from ..store.store import FenceConflict, Store
 from ..store.tables import ALL_DATASETS, EVENTS
@@ -213,7 +213,7 @@ def _write_tombstones(store: Store, intent: Intent, dataset: str, rows: Sequence
 
 def _tombstoned(store: Store, dataset: str) -> set[str]:
     found = {identity for ids in withdrawn_ids(store, [dataset]).values() for identity in ids}
-    return found | {str(name) for (name,) in _query(
+    return found | {str(name) for (name,) in rows_of(
         store, "events",
         f"SELECT candidate FROM {{}} WHERE dataset = {quote(dataset)} AND stage = '{STAGE}' "
         "AND candidate LIKE 'speaker:%'",
@@ -223,27 +223,18 @@ def _tombstoned(store: Store, dataset: str) -> set[str]:
 def _holds(store: Store, table: str, dataset: str, ids: Sequence[str]) -> bool:
     """Whether a table has a row of any of these ids; a deletion that finds nothing would be a commit all the same."""
     listed = ", ".join(map(quote, ids))
-    found = _query(store, table, f"SELECT 1 FROM {{}} WHERE dataset = {quote(dataset)} AND id IN ({listed}) LIMIT 1")
+    found = rows_of(store, table, f"SELECT 1 FROM {{}} WHERE dataset = {quote(dataset)} AND id IN ({listed}) LIMIT 1")
     return bool(found)
 
 
 def _account(store: Store, intent: Intent, dataset: str, run_id: str) -> None:
     """Write the row of `runs`, once."""
-    if _query(store, "runs", f"SELECT 1 FROM {{}} WHERE run_id = {quote(run_id)} LIMIT 1"):
+    if rows_of(store, "runs", f"SELECT 1 FROM {{}} WHERE run_id = {quote(run_id)} LIMIT 1"):
         return
     run = Run(STAGE, dataset, "store remove", intent.asked, run_id=run_id)
     run.details = {"before": intent.versions}
     run.account.drop(intent.reason, len(intent.samples.get(dataset, [])))
     run.finish(store)
-
-
-def _query(store: Store, table: str, sql: str) -> list[tuple[Any, ...]]:
-    if not store.has_rows(table):
-        return []
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        return connection.execute(sql.format(f"({scan(store, table)})")).fetchall()
 
 
 def _retry(commit: Any) -> None:

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from ..hash_sets import HashMap, HashSet
-from ..query import scan
+from ..query import rows_of, scan
 from ..store.sql import quote
 from ..store.store import Store
 
@@ -109,14 +109,7 @@ def withdrawn_ids(store: Store, datasets: Iterable[str]) -> dict[str, list[str]]
 
 
 def datasets_with_tombstones(store: Store) -> list[str]:
-    if not store.has_rows("events"):
-        return []
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        rows = connection.execute(
-            f"SELECT DISTINCT dataset FROM ({scan(store, 'events')}) WHERE stage = '{STAGE}' ORDER BY 1"
-        ).fetchall()
+    rows = rows_of(store, "events", f"SELECT DISTINCT dataset FROM {{}} WHERE stage = '{STAGE}' ORDER BY 1")
     return [str(dataset) for (dataset,) in rows]
 
 

@@ -291,9 +291,14 @@ def _asked_for_root(store: Store, version: Version) -> bool:
 
 def columns(version: Version) -> list[str]:
     """Return the columns of a version's rows."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names: list[str] = pq.read_schema(version.path / "data.parquet").names
+    path = version.path / "data.parquet"
+    try:
+        names: list[str] = pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedError(f"{path}: {error}", hint=f"triptych exports verify {version.reference}") from error
     return names
 
 

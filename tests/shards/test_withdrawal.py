@@ -101,7 +101,8 @@ def test_a_purge_leaves_no_byte_of_what_was_withdrawn(talks: Store) -> None:
 
 def test_logs_that_hold_statistics_are_rewritten_by_a_purge(store: Store, tone: Tone) -> None:
     store.open_table("samples").alter.set_table_properties({"delta.dataSkippingNumIndexedCols": "32"})
-    ingest(store, "d", [clip("a", tone(300), text=TEXT, speaker=NAME), clip("b", tone(301), text="other")])
+    odd = "a{0} {} 'b'%"
+    ingest(store, "d", [clip(odd, tone(300), text=TEXT, speaker=NAME), clip("b", tone(301), text="other")])
     logs = store.root / "samples" / "_delta_log"
     assert any(b"QWERTY" in path.read_bytes() for path in logs.iterdir())
     before = store.versions()["samples"]
