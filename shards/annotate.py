@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .events import Run
+from .events import DUPLICATE, Run
 from .query import connect
 from .store.annotations import annotation_row, check_value
 from .store.lock import user
@@ -55,10 +55,33 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
         )
     run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)}, started_at=now)
     if rows and not _is_written(store, rows):
-        store.append("annotations", rows_to_table(rows, ANNOTATIONS))
+        new = _changed(store, rows)
+        run.account.drop(DUPLICATE, len(rows) - len(new))
+        rows = new
+        if rows:
+            store.append("annotations", rows_to_table(rows, ANNOTATIONS))
     run.account.keep(len(rows))
     run.finish(store)
-    return len(rows)
+    return len(annotations)  # those that said so already count: they are in the store
+
+
+def _changed(store: Store, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The annotations without those that say what the same producer's latest one says already."""
+    if not store.has_rows("annotations"):
+        return rows
+    import pyarrow as pa
+
+    last = {(row["id"], row["key"]): (row["value"], row["producer"]) for row in rows}
+    wanted = pa.table({"id": values_to_array(sorted({identity for identity, _ in last}), pa.string())})
+    with connect(store, named_in="annotations") as connection:
+        connection.register("wanted", wanted)
+        latest = connection.execute(
+            "SELECT id, key, arg_max(value, time), arg_max(producer, time) FROM annotations "
+            "SEMI JOIN wanted USING (id) GROUP BY id, key"
+        ).fetchall()
+    held = {(identity, key): (value, producer) for identity, key, value, producer in latest}
+    same = {place for place, said in last.items() if held.get(place) == said}
+    return [row for row in rows if (row["id"], row["key"]) not in same]
 
 
 def _is_written(store: Store, rows: Sequence[Mapping[str, Any]]) -> bool:

@@ -133,13 +133,17 @@ def require_data(version: Version) -> Version:
 
     Raises:
         UsageError: It was withdrawn.
-        DamagedError: `data.parquet` or `data.jsonl` is missing.
+        DamagedError: `data.parquet` or `data.jsonl` is missing, or has another size than was published.
     """
     if version.manifest.get("withdrawn"):
         raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
     for name in ("data.jsonl", "data.parquet"):
-        if not (version.path / name).is_file():
-            raise DamagedError(f"{version.path / name}: missing.", hint=f"triptych exports verify {version.reference}")
+        path, hint = version.path / name, f"triptych exports verify {version.reference}"
+        if not path.is_file():
+            raise DamagedError(f"{path}: missing.", hint=hint)
+        size, expected = path.stat().st_size, version.manifest["files"].get(name, {}).get("bytes")
+        if expected is not None and size != expected:
+            raise DamagedError(f"{path}: damaged: {size:,} bytes, but {expected:,} were published.", hint=hint)
     return version
 
 
@@ -147,7 +151,11 @@ def require_data(version: Version) -> Version:
 
 
 def remembered(store: Store, name: str, key: str) -> Version | None:
-    """Return the version made earlier for this identity, if it still exists and was not withdrawn."""
+    """Return the version made earlier for this identity, if it still exists and was not withdrawn.
+
+    Raises:
+        DamagedError: Its data is missing or damaged.
+    """
     path = store.root / "exports" / name / ".keys" / key
     if not path.is_file():
         return None
@@ -155,7 +163,7 @@ def remembered(store: Store, name: str, key: str) -> Version | None:
     if label not in labels(store, name):
         return None
     version = load(store, name, label)
-    return None if version.manifest.get("withdrawn") else version
+    return None if version.manifest.get("withdrawn") else require_data(version)
 
 
 def remember(store: Store, name: str, key: str, label: str) -> None:

@@ -113,8 +113,11 @@ def test_annotations_killed_before_their_account_are_written_once(
     assert triptych.annotate(facts, store=speech.root) == 2
     assert one(speech, "select count(*) from annotations") == 2
     assert one(speech, "select kept from runs where stage = 'annotate'") == 2
-    triptych.annotate(facts, store=speech.root)
+    assert triptych.annotate([*facts, (facts[0][0], "mood", "glad")], store=speech.root) == 3
+    triptych.annotate([(facts[0][0], "text", "worse"), facts[0]], store=speech.root)
+    triptych.annotate([(facts[0][0], "text", "worse")], store=speech.root)
     assert one(speech, "select count(*) from annotations") == 4
+    check_accounts(speech)
 
 
 def test_leftovers_of_a_killed_refresh_go_with_the_next_command_even_if_it_has_nothing_to_do(speech: Store) -> None:
