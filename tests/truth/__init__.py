@@ -9,7 +9,6 @@ layouts/           every reader's layout of a corpus: `LAYOUTS`
 cases.py           what is combined with what
 intake.py          cases into a store, out through every view, and through `convert`
 rows.py            what a row of each view shows: `ROWS`
-known.py           faults that are not mended yet
 test_rows.py       through a store and every view
 test_order.py      rows with several files
 test_convert.py    file to file

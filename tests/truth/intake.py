@@ -14,6 +14,7 @@ import yaml
 from support.stores import select
 from triptych.errors import ProblemsFound, TriptychError
 from truth.cases import Case
+from truth.forms import FORMS
 from truth.layouts import LAYOUTS, Corpus, Layout
 from truth.rows import ROWS, Row
 
@@ -85,7 +86,7 @@ def _take(case: Case, layout: Layout, path: Path, intake: Intake) -> None:
         return
     cards = intake.folder / "cards"
     cards.mkdir(exist_ok=True)
-    own = {"name": case.name, **CARD, **(_MIXED if layout.film else {})}
+    own = {"name": case.name, **CARD, **(_MIXED if FORMS[case.media.form].film else {})}
     spans = {name: {"column": name} for name in ("start_s", "end_s")} if case.what == "parts" else {}
     source = {"manual": "made here", "reader": {layout.reader: layout.options_of(spans)}}
     (cards / f"{case.name}.yaml").write_text(yaml.safe_dump({**own, "sources": [source]}))
