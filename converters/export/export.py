@@ -88,7 +88,7 @@ def _publish(
         # media
         log.info("export %s: find and cut media", request.name)
         find_missing(store, connection)
-        derive_media(store, connection)
+        derive_media(store, connection, include_rejected=request.selection.include_rejected)
         place_media(connection, request.selection, facts=facts, media_root=request.media_root)
 
         # render, account, validate

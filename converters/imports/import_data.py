@@ -16,7 +16,8 @@ from ...shards.events import Account, Run
 from ...shards.sample import MODALITIES, PANELS, check_name
 from ...shards.store.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
-from ..ingest.ingest import Ingest, IngestOptions
+from ..ingest.ingest import Ingest
+from ..ingest.options import IngestOptions
 from ..readers import get_reader
 from ..readers.alignments.interval import AlignmentContext
 from ..spans import channels_in

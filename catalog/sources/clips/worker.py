@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ....shards.media.clip import cut_clip
+from ....shards.media.fence import fenced
 from ....shards.media.probe import MediaError
 from .failures import REFUSALS, ClipError
 from .network_guard import Guard
@@ -95,10 +96,11 @@ class _Server:
             os.link(source, target)
             return {"path": str(target), "how": "whole", "duration": None}
         try:
-            clip = cut_clip(
-                source, target, kind=request["kind"], start_s=request["start_s"], end_s=request["end_s"],
-                sound_required=request["sound_required"],
-            )  # fmt: skip
+            with fenced("what was downloaded"):
+                clip = cut_clip(
+                    source, target, kind=request["kind"], start_s=request["start_s"], end_s=request["end_s"],
+                    sound_required=request["sound_required"],
+                )  # fmt: skip
         except MediaError as error:
             raise ClipError(_REASON_OF_MEDIA.get(error.reason, "not_media"), error.detail) from error
         if clip.path == source:

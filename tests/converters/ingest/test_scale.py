@@ -14,7 +14,8 @@ from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext,
 from triptych.converters.imports.import_data import import_data
 from triptych.converters.imports.options import ImportOptions
 from triptych.converters.ingest.event_log import read_logged
-from triptych.converters.ingest.ingest import Ingest, IngestOptions
+from triptych.converters.ingest.ingest import Ingest
+from triptych.converters.ingest.options import IngestOptions
 from triptych.converters.ingest.stored_ids import StoredIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.corpora.spool import WaitingMedia
