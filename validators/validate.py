@@ -130,17 +130,24 @@ def _measure(store: Store, dataset: str, workers: int | None, progress: Callable
     pending: Rows = []
     measure = partial(checks.measure_rows, root=str(store.root))
     results = map_parts(
-        measure, unmeasured.parts(), workers=workers, are_many=_are_many(store, dataset), preload=checks.PRELOAD
+        measure,
+        unmeasured.parts(),
+        workers=workers,
+        are_many=_are_many(store, dataset),
+        preload=checks.PRELOAD,
+        lost=checks.lost_row,
     )
-    for rows in results:
-        pending += rows
-        done += len(rows)
-        if progress:
-            progress(dataset, done, unmeasured.total)
-        if len(pending) >= COMMIT_ROWS:
-            _commit(store, pending)
-            pending = []
-    _commit(store, pending)
+    try:
+        for rows in results:
+            pending += rows
+            done += len(rows)
+            if progress:
+                progress(dataset, done, unmeasured.total)
+            if len(pending) >= COMMIT_ROWS:
+                finished, pending = pending, []
+                _commit(store, finished)
+    finally:
+        _commit(store, pending)  # whatever ends the run, what is measured is not measured again
     return done
 
 

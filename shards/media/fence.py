@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import TriptychError
-from .probe import MediaError
+from .streams import MediaError
 
 UNREADABLE = "unreadable_media"
 MISSING = "missing_media"

@@ -21,16 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-<<<<<<< HEAD
-from . import audio, decode, image, text, video
-=======
 from ...shards.media.fence import MISSING, fenced
-from ...shards.media.probe import MediaError
-from . import audio, image, text, video
->>>>>>> ed66e6f (Fence every media call by file: what a library raises over one file is that file's rejection)
+from ...shards.media.streams import MediaError
+from . import audio, decode, image, text, video
 from .columns import COLUMNS, INPUT_COLUMNS, NAMES
 
-__all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "measure", "measure_rows"]
+__all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "lost_row", "measure", "measure_rows"]
 
 PRELOAD = ("numpy", "soundfile")
 """Modules that a measuring process imports before its first clip."""
@@ -105,6 +101,17 @@ def measure_rows(rows: list[dict[str, Any]], *, root: str) -> list[dict[str, Any
     return [measure(row, root=Path(root)) for row in rows]
 
 
+def lost_row(row: dict[str, Any], how: str) -> dict[str, Any] | None:
+    """The row of a sample whose media ends the process that decodes it (`how`); None if it has no media."""
+    found: dict[str, Any] = dict.fromkeys(NAMES)
+    found.update(id=row.get("id"), dataset=row.get("dataset"), revision=REVISION, measured_at=datetime.now(UTC))
+    paths = {kind: path for kind in ("audio", "video", "image") if (path := _path(row, kind)) is not None}
+    if not paths:
+        return None
+    found.update({f"{kind}_error": f"{path}: the process that decodes it {how}" for kind, path in paths.items()})
+    return found
+
+
 def _path(row: Mapping[str, Any], kind: str) -> str | None:
     return (row.get(kind) or {}).get("path")
 
@@ -124,12 +131,8 @@ def _audio_and_video(audio_path: str | None, video_path: str | None, span: Span,
     if audio_path is not None:
         found.update(files.measure("audio", audio_path, lambda path: _audio(path, span)), audio_from="audio")
     if video_path is not None and found.get("video_has_audio"):
-<<<<<<< HEAD
         own = span if audio_path is None else span._replace(channel=None)
-        inside = files.measure(video_path, lambda path: _audio(path, own))
-=======
-        inside = files.measure("audio", video_path, lambda path: _audio(path, span))
->>>>>>> ed66e6f (Fence every media call by file: what a library raises over one file is that file's rejection)
+        inside = files.measure("audio", video_path, lambda path: _audio(path, own))
         found["video_audio_error"] = inside.get("audio_error")
         if audio_path is None:
             found.update(inside, audio_from="video")
