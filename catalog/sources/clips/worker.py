@@ -59,6 +59,9 @@ class _Server:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return {"fatal": f"{error.strerror}: {self._folder}"}
             return {"reason": "network", "detail": f"{type(error).__name__}: {error}"}
+        except Exception as error:  # noqa: BLE001 (one odd link or file must not end the process, and the links after it)
+            reason = "extractor_failed" if request["site"] == "youtube" else "not_media"
+            return {"reason": reason, "detail": f"{type(error).__name__}: {error}"}
 
     def _source(self, request: Request) -> Path:
         key = (request["site"], request["url"], request["kind"])
