@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from ...shards.events import Run
 from ...shards.exports import versions as exports
 from ...shards.exports.scratch import scratch_folder
 from ...shards.query import close_sandbox
-from ...shards.store.sql import quote
+from ...shards.store.sql import first_row, quote
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ..views.prepare import create_macros, create_prepared, statements
@@ -77,7 +79,7 @@ def _publish(
 ) -> ExportResult:
     store, connection = snapshot.store, snapshot.connection
     run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
-    with scratch_folder(store.root / "exports" / request.name, key) as scratch:
+    with scratch_folder(store.root / "exports" / request.name, key) as scratch, _memory_errors(connection):
         _restrict(store, connection)
 
         # select
@@ -125,6 +127,22 @@ def _publish(
             write_events(store, connection, run)
             run.finish(store)
     return _result(version, request, reused=reused)
+
+
+@contextmanager
+def _memory_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Raise a lack of memory as ProblemsFound that names the row with the longest text: it is the only known cause."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        longest = "SELECT id, strlen(text) FROM samples WHERE text IS NOT NULL ORDER BY 2 DESC LIMIT 1"
+        row = first_row(connection, longest) or ("", 0)
+        raise ProblemsFound(
+            f"The rows need more than {MEMORY_LIMIT} of memory; the longest text, of {row[0]}, has {row[1]:,} bytes.",
+            hint='leave such rows out: --where "strlen(text) < 1000000"',
+        ) from error
 
 
 def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
