@@ -119,6 +119,12 @@ def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     connection.execute("SET lock_configuration = true")
 
 
+def limit_memory(connection: duckdb.DuckDBPyConnection, root: Path, *, limit: str) -> None:
+    """Limit what a connection holds in memory, whatever the number of rows: beyond it, DuckDB writes to the store."""
+    connection.execute(f"SET memory_limit = {quote(limit)}")
+    connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
+
+
 def _spill_folder(root: Path) -> Path:
     """A folder that does not exist yet: in the store, or in the system's if the store is read-only."""
     place = root / "partial" / "tmp" if os.access(root, os.W_OK) else Path(tempfile.gettempdir())

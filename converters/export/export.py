@@ -18,8 +18,8 @@ from ...errors import ProblemsFound
 from ...shards.events import Run
 from ...shards.exports import versions as exports
 from ...shards.exports.scratch import scratch_folder
-from ...shards.query import close_sandbox
-from ...shards.store.sql import first_row, quote
+from ...shards.query import close_sandbox, limit_memory
+from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ..views.prepare import create_macros, create_prepared, statements
@@ -147,9 +147,7 @@ def _memory_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Limit memory, and keep a user's expression from reading anything outside the store."""
-    spill = store.root / "partial" / "tmp" / f"export-{os.getpid()}"
-    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-    connection.execute(f"SET temp_directory = {quote(str(spill))}")
+    limit_memory(connection, store.root, limit=MEMORY_LIMIT)
     close_sandbox(connection, store.root)
 
 
