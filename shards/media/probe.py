@@ -16,7 +16,16 @@ from ..git_pointers import HEAD_BYTES, pointer_kind
 from .length import LONGEST_S, declared_seconds
 from .ogg import ogg_pages
 from .riff import riff_sound
-from .streams import MediaError, audio_streams, codec_name, is_turned, open_media, video_streams
+from .streams import (
+    MediaError,
+    audio_streams,
+    codec_name,
+    has_sound,
+    has_unknown_codec,
+    is_turned,
+    open_media,
+    video_streams,
+)
 
 _EXTENSION_OF_SOUNDFILE = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
 _EXTENSION_OF_CONTAINER = {
@@ -165,9 +174,11 @@ def _describe(container: Any) -> Probe:
         extension = {"jpeg_pipe": "jpg"}.get(name, name.removesuffix("_pipe"))
         return Probe("image", extension, size)
     if moving:
-        return _describe_video(container, moving[0], has_audio=bool(sounds))
+        return _describe_video(container, moving[0], has_audio=has_sound(container))
     if sounds:
         return _describe_audio(container, sounds[0])
+    if has_unknown_codec(container):
+        raise MediaError("not_media", f"a {name} file in a codec that FFmpeg does not know")
     raise MediaError("not_media", f"a {name} file without an audio or video stream")
 
 

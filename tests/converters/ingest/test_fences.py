@@ -75,7 +75,7 @@ def test_each_sample_has_its_own_verdict(odd: Path) -> None:
     verdicts = {row["id"].rpartition("/")[2]: (row["verdict"], row["reasons"]) for row in found}
     assert {name for name, (verdict, _) in verdicts.items() if verdict == "reject"} == {"far", "farther"}
     assert "undecodable_sound_track" in verdicts["sound"][1]
-    assert one(odd, "select video_audio_error from checks where id like '%sound'").endswith("FFmpeg does not know")
+    assert one(odd, "select video_audio_error from checks where id like '%sound'").endswith("does not know its codec")
 
 
 def test_exports_cut_what_they_can_and_name_what_they_cannot(odd: Path) -> None:
