@@ -13,7 +13,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,8 +126,12 @@ def limit_memory(connection: duckdb.DuckDBPyConnection, root: Path, *, limit: st
 
 
 def _spill_folder(root: Path) -> Path:
-    """A folder that does not exist yet: in the store, or in the system's if the store is read-only."""
-    place = root / "partial" / "tmp" if os.access(root, os.W_OK) else Path(tempfile.gettempdir())
+    """A folder that does not exist yet, which DuckDB creates: in the store, or in the system's if that is read-only."""
+    place = root / "partial" / "tmp"
+    with suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+    if not os.access(place, os.W_OK):
+        place = Path(tempfile.gettempdir())
     return place / f"query-{os.getpid()}-{secrets.token_hex(4)}"
 
 

@@ -38,8 +38,10 @@ log = logging.getLogger("triptych")
 
 PART_ROWS = 32
 COMMIT_ROWS = 10_000
-MEMORY_LIMIT = "256MB"
-"""Of each of two connections to DuckDB."""
+MEMORY_LIMIT = "128MB"
+"""For deciding, which looks at all rows at once."""
+READ_LIMIT = "512MB"
+"""For finding the samples to measure: their texts may be long."""
 
 
 @dataclass(slots=True)
@@ -173,7 +175,7 @@ class _Unmeasured:
 
     def parts(self) -> Iterator[Rows]:
         with connect(self._store) as connection:
-            limit_memory(connection, self._store.root, limit=MEMORY_LIMIT)
+            limit_memory(connection, self._store.root, limit=READ_LIMIT)
             _find_unmeasured(connection, self._dataset)
             add_changed_media(self._store, connection, self._dataset, revision=checks.REVISION)
             self.total = _count_unmeasured(connection)

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("triptych")
 
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "384MB"
+"""What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
 
 
 @dataclass(slots=True)

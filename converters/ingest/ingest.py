@@ -32,12 +32,14 @@ from .event_log import EventLog
 from .missing_media import check_first_file, check_needed
 from .options import IngestOptions
 from .quota import Quota
-from .sample_row import UNFIT, describe_misfit, make_row
+from .sample_row import UNFIT, describe_misfit, make_row, text_size
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
 
 BATCH_ROWS = 10_000
-BATCH_EVENTS = 50_000
+BATCH_EVENTS = 20_000
+BATCH_BYTES = 128 * 1024 * 1024
+"""Of text in the rows of a batch."""
 BATCH_SECONDS = 60.0
 REFRESH_SECONDS = 10.0
 _THREADS = 2
@@ -81,6 +83,7 @@ class Ingest:
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
+        self._bytes = 0
         self.quota = Quota(
             limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
             held_seconds=options.held_seconds, count_known=options.count_known,
@@ -201,6 +204,7 @@ class Ingest:
             self.quota.take(pending.id, row)
         self._rows.append(row)
         self._wheres.append(candidate.where)
+        self._bytes += text_size(row)
         if len(self._rows) % _REPORT_ROWS == 0:
             self._report()
 
@@ -223,7 +227,7 @@ class Ingest:
         self._event_log.note(candidate, reason, detail, uri)
 
     def _commit_if_due(self, now: float) -> None:
-        full = len(self._rows) >= BATCH_ROWS or len(self._event_log) >= BATCH_EVENTS
+        full = len(self._rows) >= BATCH_ROWS or self._bytes >= BATCH_BYTES or len(self._event_log) >= BATCH_EVENTS
         if full or now - self._batch_started > BATCH_SECONDS:
             self._drain()
             self._commit()
@@ -236,7 +240,7 @@ class Ingest:
             with self.store.dataset_lock(self.run.dataset, "commit a batch"):
                 self._event_log.write()
             self._refresh_if_due()
-        self._rows, self._wheres = [], []
+        self._rows, self._wheres, self._bytes = [], [], 0
         self.quota.forget()
         self._batch_started = time.monotonic()
         self._report()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,7 @@ def test_the_folder_for_temporary_files_of_duckdb_is_out_of_reach(
 
 
 def test_a_query_larger_than_memory_spills_into_the_store(held: Path) -> None:
+    shutil.rmtree(held / "partial", ignore_errors=True)
     with connect(Store.open(held)) as connection:
         connection.execute("set memory_limit = '40MB'; set threads = 1")
         close_sandbox(connection, held)
