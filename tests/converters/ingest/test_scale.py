@@ -72,12 +72,12 @@ def test_a_ledger_of_many_events_costs_8_bytes_each(store: Store) -> None:
 
 
 def test_a_batch_is_limited_by_the_length_of_its_texts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triptych.converters.ingest.ingest.BATCH_BYTES", 100_000)
-    long = [{"role": "user", "content": "x" * 30_000}]
-    rows = (Candidate(f"{number}", "train", {"text": "y" * 5_000, "messages": long}) for number in range(9))
+    monkeypatch.setattr("triptych.converters.ingest.ingest.BATCH_BYTES", 30_000)
+    long = [{"role": "user", "content": "x" * 3_000}]
+    rows = (Candidate(f"{number}", "train", {"text": "y" * 500, "messages": long}) for number in range(150))
     ingest(store, "d", rows)
-    assert store.table("samples").version() == 3
-    assert one(store, "select count(*) from samples") == 9
+    assert store.table("samples").version() >= 3
+    assert one(store, "select count(*) from samples") == 150
 
 
 def test_made_ids_cost_16_bytes_a_row_and_stay_unique(monkeypatch: pytest.MonkeyPatch) -> None:
