@@ -57,6 +57,7 @@ class ImportArguments(TypedDict, total=False):
     allow_outside: str | Path | Sequence[str | Path]
     link: bool
     classes: str | Path | None
+    max_line_mb: int
     word_tier: str | None
     phone_tier: str | None
     producer: str | None

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from ..errors import DamagedError, UsageError
 from ..shards.git_pointers import HEAD_BYTES, LARGEST, pointer_kind
+from ..shards.json_lines import LARGEST_LINE_MB, MB
 from ..shards.media.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -262,6 +263,7 @@ class ReadContext:
         looks_for_media: Media will be read, so a row whose file is missing may be rejected at once.
         classes: The names of classes 0, 1, 2 ...
         open_archive: Opens an archive and yields its members.
+        largest_line: Bytes of the longest line of JSON Lines.
     """
 
     dataset: str
@@ -287,6 +289,7 @@ class ReadContext:
     looks_for_media: bool = False
     classes: Sequence[str] = ()
     open_archive: Callable[[RawFile], RawStream] | None = None
+    largest_line: int = LARGEST_LINE_MB * MB
 
     def blob(self, file: RawFile) -> Blob:
         """The media of a file; only its name if candidates are merely listed."""

@@ -49,7 +49,7 @@ def declared(path: Path, field: str) -> float | None:
     """`duration` or `channels` from the file's header; None if unreadable: such a file is rejected later."""
     try:
         value = probe(path).fields.get(field)
-    except (MediaError, ValueError):  # ValueError: an invalid file name
+    except MediaError:
         return None
     return None if value is None else float(value)
 

@@ -7,10 +7,13 @@ locked. That file is generated for people who use the plain duckdb client.
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,10 +116,33 @@ def _purged_errors(at: str | None) -> Iterator[None]:
 
 
 def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Restrict the connection irreversibly to reading files under the store."""
+    """Restrict the connection irreversibly to reading files under the store.
+
+    DuckDB always allows its folder for temporary files, by default `.tmp` in the user's working directory: it gets one
+    of its own, which it creates when it needs it.
+    """
+    row = first_row(connection, "SELECT current_setting('temp_directory')")
+    if row is None or not str(row[0]).startswith(f"{root}/"):
+        connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
     connection.execute(f"SET allowed_directories = [{quote(str(root))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def limit_memory(connection: duckdb.DuckDBPyConnection, root: Path, *, limit: str) -> None:
+    """Limit what a connection holds in memory, whatever the number of rows: beyond it, DuckDB writes to the store."""
+    connection.execute(f"SET memory_limit = {quote(limit)}")
+    connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
+
+
+def _spill_folder(root: Path) -> Path:
+    """A folder that does not exist yet, which DuckDB creates: in the store, or in the system's if that is read-only."""
+    place = root / "partial" / "tmp"
+    with suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+    if not os.access(place, os.W_OK):
+        place = Path(tempfile.gettempdir())
+    return place / f"query-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ...shards.media.cut import Cut, cut_audio
+from ...shards.media.fence import fenced
 from ...shards.media.media import MediaError
 from ...shards.store.store import Store
 
@@ -26,15 +27,17 @@ _IS_PART = "(start_s IS NOT NULL OR end_s IS NOT NULL OR channel IS NOT NULL)"
 _NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 
 
-def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist."""
-    connection.execute(
-        "CREATE OR REPLACE TABLE derived"
-        " (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR, detail VARCHAR)"
-    )
+def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, *, include_rejected: bool = False) -> None:
+    """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist.
+
+    Rejected samples have no row unless they are asked for, so nothing is cut for them.
+    """
+    columns = ", ".join(f"{name} VARCHAR" for name in DERIVED.names)
+    connection.execute(f"CREATE OR REPLACE TABLE derived ({columns})")
+    wanted = "true" if include_rejected else "verdict IS DISTINCT FROM 'reject'"
     rows = connection.cursor().execute(
         "SELECT dataset, id, start_s, end_s, channel, audio, video, image IS NOT NULL, more_media IS NOT NULL "
-        f"FROM chosen WHERE NOT filtered AND ({_IS_PART} OR {_NEEDS_AUDIO})"
+        f"FROM chosen WHERE NOT filtered AND {wanted} AND ({_IS_PART} OR {_NEEDS_AUDIO})"
     )
     missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -54,7 +57,9 @@ def _derive(store: Store, row: tuple[Any, ...], missing: set[str]) -> dict[str, 
     if media["path"] in missing:
         return result | {"reason": "missing_media"}
     try:
-        path = cut_audio(store.media, Cut(media["sha256"], store.media.absolute(media["path"]), start, end, channel))
+        with fenced(media["path"], reason="undecodable", store=store.root):
+            place = store.media.absolute(media["path"])
+            path = cut_audio(store.media, Cut(media["sha256"], place, start, end, channel))
     except MediaError as error:
         return result | {"reason": error.reason, "detail": error.detail}
     return result | {"audio_path": path}

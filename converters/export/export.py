@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,8 @@ from ...errors import ProblemsFound
 from ...shards.events import Run
 from ...shards.exports import versions as exports
 from ...shards.exports.scratch import scratch_folder
-from ...shards.query import close_sandbox
-from ...shards.store.sql import quote
+from ...shards.query import close_sandbox, limit_memory
+from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ..views.prepare import create_macros, create_prepared, statements
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("triptych")
 
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "384MB"
+"""What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ def _publish(
 ) -> ExportResult:
     store, connection = snapshot.store, snapshot.connection
     run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
-    with scratch_folder(store.root / "exports" / request.name, key) as scratch:
+    with scratch_folder(store.root / "exports" / request.name, key) as scratch, _memory_errors(connection):
         _restrict(store, connection)
 
         # select
@@ -88,7 +91,7 @@ def _publish(
         # media
         log.info("export %s: find and cut media", request.name)
         find_missing(store, connection)
-        derive_media(store, connection)
+        derive_media(store, connection, include_rejected=request.selection.include_rejected)
         place_media(connection, request.selection, facts=facts, media_root=request.media_root)
 
         # render, account, validate
@@ -127,11 +130,25 @@ def _publish(
     return _result(version, request, reused=reused)
 
 
+@contextmanager
+def _memory_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Raise a lack of memory as ProblemsFound that names the row with the longest text: it is the only known cause."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        longest = "SELECT id, strlen(text) FROM samples WHERE text IS NOT NULL ORDER BY 2 DESC LIMIT 1"
+        row = first_row(connection, longest) or ("", 0)
+        raise ProblemsFound(
+            f"The rows need more than {MEMORY_LIMIT} of memory; the longest text, of {row[0]}, has {row[1]:,} bytes.",
+            hint='leave such rows out: --where "strlen(text) < 1000000"',
+        ) from error
+
+
 def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Limit memory, and keep a user's expression from reading anything outside the store."""
-    spill = store.root / "partial" / "tmp" / f"export-{os.getpid()}"
-    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-    connection.execute(f"SET temp_directory = {quote(str(spill))}")
+    limit_memory(connection, store.root, limit=MEMORY_LIMIT)
     close_sandbox(connection, store.root)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 SAMPLE_OPTIONS = frozenset({"values", "link", "update"})
 TABLE_OPTIONS = SAMPLE_OPTIONS | {"columns", "id_column", "media_dir"}
+LINE_OPTIONS = TABLE_OPTIONS | {"max_line_mb"}
 ALIGNMENT_OPTIONS = frozenset({"word_tier", "phone_tier", "producer"})
 
 
@@ -42,13 +43,16 @@ class ImportFormat:
 FORMATS: dict[str, ImportFormat] = {
     "csv": ImportFormat("table"),
     "json": ImportFormat("table", options=TABLE_OPTIONS | {"records"}),
-    "jsonl": ImportFormat("table"),
+    "jsonl": ImportFormat("table", options=LINE_OPTIONS),
     "parquet": ImportFormat("table"),
     "folder": ImportFormat("folder", reads="folder", files="tree", options=SAMPLE_OPTIONS, holds="media"),
-    **{name: ImportFormat(name) for name in ("unified", "msswift", "conversation", "alpaca", "qa", "termchunks")},
+    **{
+        name: ImportFormat(name, options=LINE_OPTIONS)
+        for name in ("unified", "msswift", "conversation", "alpaca", "qa", "termchunks")
+    },
     "lhotse": ImportFormat("lhotse", reads="either", holds="cuts, supervisions or recordings", together=True),
     "kaldi": ImportFormat("kaldi", reads="folder", holds="utterances", together=True),
-    "nemo": ImportFormat("nemo", reads="either"),
+    "nemo": ImportFormat("nemo", reads="either", options=LINE_OPTIONS),
     "webdataset": ImportFormat(
         "webdataset", reads="shards", files="shards", options=TABLE_OPTIONS - {"link"} | {"classes"}, holds="samples"
     ),

@@ -13,10 +13,12 @@ from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ...shards.events import Account, Run
+from ...shards.json_lines import MB
 from ...shards.sample import MODALITIES, PANELS, check_name
 from ...shards.store.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
-from ..ingest.ingest import Ingest, IngestOptions
+from ..ingest.ingest import Ingest
+from ..ingest.options import IngestOptions
 from ..readers import get_reader
 from ..readers.alignments.interval import AlignmentContext
 from ..spans import channels_in
@@ -104,6 +106,7 @@ def import_data(
         text_only=defaults.get("modality") == "text",
         looks_for_media=True,
         classes=_class_names(options.classes) if options.classes else (),
+        largest_line=options.max_line_mb * MB,
         open_archive=(lambda file: open_archive(file, store.media.scratch)) if open_archive else None,
     )
     log.info("import %s: %s with the reader %s", options.name, path, spec.reader)

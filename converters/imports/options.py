@@ -9,6 +9,7 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options, parameters
+from ...shards.json_lines import LARGEST_LINE_MB
 from ..files.inside import check_allowed
 from .formats import FORMATS
 
@@ -55,6 +56,10 @@ class ImportOptions(Options):
         Path | None,
         Option("webdataset: the class names, one per line, for the numbers in .cls.", ROWS, metavar="FILE"),
     ] = None
+    max_line_mb: Annotated[
+        int, Option("Reject longer lines of JSON Lines, in MB; a line takes several times its size in memory.", ROWS,
+                    min=1)
+    ] = LARGEST_LINE_MB  # fmt: skip
     word_tier: Annotated[str | None, Option("Name of the word tier; default: words.", ALIGNMENTS)] = None
     phone_tier: Annotated[str | None, Option("Name of the phone tier; default: phones.", ALIGNMENTS)] = None
     producer: Annotated[str | None, Option("Producer of the alignments, stored with them.", ALIGNMENTS)] = None

@@ -34,6 +34,6 @@ def check_first_file(candidate: Candidate) -> MediaError | None:
         os.stat(path)  # noqa: PTH116 (a third of the time of Path.stat, for every row of a table)
     except OSError as error:
         return MediaError("missing_media", f"{path}: {error.strerror}")
-    except ValueError:
-        return None
+    except ValueError as error:  # a path with a NUL character
+        return MediaError("missing_media", f"{str(path)!r}: {error}")
     return None

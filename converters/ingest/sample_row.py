@@ -59,6 +59,17 @@ def make_row(
     return row
 
 
+def text_size(value: Any) -> int:
+    """The characters in a row, or in a value of it: lists and structs with all that they hold."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(text_size, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(text_size, value))
+    return 0
+
+
 def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:
     """The first medium of each kind in its own column, the others in `more_media`, in tag order."""
     columns: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .length import LONGEST_S
 from .media import MediaStore
 from .sound import OVERSHOOT_S, resampled, sound_from
 from .streams import MediaError, open_media
@@ -91,6 +92,8 @@ def _decode(cut: Cut) -> np.ndarray:
     start, end = cut.start_s or 0.0, cut.end_s
     if start < 0 or (end is not None and end <= start):
         raise MediaError("bad_span", f"{start} to {end} s is not a valid span")
+    if start > LONGEST_S:
+        raise MediaError("span_outside_media", f"{start} s is beyond the end of any file")
     blocks = list(_blocks(cut, start, end))
     seconds = sum(map(len, blocks)) / CUT_RATE
     if not seconds:

@@ -72,13 +72,24 @@ def codec_name(stream: Any) -> str:
 
 
 def audio_streams(container: Any) -> list[Any]:
-    """The audio streams whose header says a sample rate."""
-    return [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
+    """The audio streams that FFmpeg has a decoder for, and whose header says a sample rate."""
+    return [each for each in container.streams.audio if each.codec_context and each.codec_context.sample_rate]
+
+
+def has_sound(container: Any) -> bool:
+    """Whether there is an audio stream, were it in a codec that FFmpeg does not know."""
+    return bool(audio_streams(container)) or any(each.codec_context is None for each in container.streams.audio)
+
+
+def has_unknown_codec(container: Any) -> bool:
+    """Whether FFmpeg has no decoder for one of its streams."""
+    return any(each.codec_context is None for each in (*container.streams.audio, *container.streams.video))
 
 
 def video_streams(container: Any) -> list[Any]:
-    """The video streams that are not cover pictures."""
-    moving = [stream for stream in container.streams.video if not stream.disposition & _STILL]
+    """The video streams that FFmpeg has a decoder for, and that are not cover pictures."""
+    known = [stream for stream in container.streams.video if stream.codec_context is not None]
+    moving = [stream for stream in known if not stream.disposition & _STILL]
     if not moving or not container.streams.audio:
         return moving
     return [stream for stream in moving if not _is_cover(stream)]

@@ -168,8 +168,10 @@ class Store:
             )
         self._log_commit(name, rows)
 
-    def replace_dataset(self, name: str, dataset: str, rows: pa.Table, *, merge_schema: bool = False) -> None:
-        """Replace one dataset's rows of a table in one commit."""
+    def replace_dataset(
+        self, name: str, dataset: str, rows: pa.Table | pa.RecordBatchReader, *, merge_schema: bool = False
+    ) -> None:
+        """Replace one dataset's rows of a table in one commit; a reader's rows are written as they come."""
         from deltalake import write_deltalake
 
         with _delta_errors(self.root / name):
@@ -201,10 +203,11 @@ class Store:
             )
         self._log_commit(name, rows)
 
-    def _log_commit(self, name: str, rows: pa.Table) -> None:
+    def _log_commit(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Log one commit; the version is looked up only for a log that is read."""
         if log.isEnabledFor(logging.INFO):
-            log.info("commit %s: %d rows, version %d", name, rows.num_rows, self.table(name).version())
+            count = getattr(rows, "num_rows", "new")
+            log.info("commit %s: %s rows, version %d", name, count, self.table(name).version())
 
     def delete(self, name: str, dataset: str, ids: Sequence[str], *, fence: tuple[str, int] | None = None) -> None:
         """Delete one dataset's rows with these ids, in one commit."""

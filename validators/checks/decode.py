@@ -17,7 +17,7 @@ from ...shards.media.length import LONGEST_S, declared_seconds
 from ...shards.media.ogg import ogg_pages
 from ...shards.media.riff import riff_sound
 from ...shards.media.sound import OVERSHOOT_S, resampled, sound_from
-from ...shards.media.streams import MediaError, audio_streams, codec_name, open_media
+from ...shards.media.streams import MediaError, audio_streams, codec_name, has_sound, open_media
 from .audio import Scan, block_buffer
 
 if TYPE_CHECKING:
@@ -190,9 +190,12 @@ def _read_with_ffmpeg(path: str, channel: int | None, *, strict: bool = False) -
         with open_media(Path(path)) as container:
             streams = audio_streams(container)
             if not streams:
-                found.error = "no audio stream"
+                found.error = "FFmpeg does not know its codec" if has_sound(container) else "no audio stream"
                 return found
             context = streams[0].codec_context
+            if not context.channels:
+                found.error = "its header declares no channels"
+                return found
             if strict:
                 context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
             declared = declared_seconds(container, streams[0])

@@ -209,7 +209,7 @@ class RemoteMedia:
         """
         template = filling(self.url)
         url = template.fill(row, quote=None if template.is_one_column else lambda text: quote(text, safe="-_.~"))
-        if url is None or not re.match(r"https?://[^\s]+$", url):
+        if url is None or not _is_link(url):
             raise bad_cell(", ".join(template.columns), url, "a URL that starts with https://")
         start, end = self._seconds(self.start, row), self._seconds(self.end, row)
         if (start or 0) < 0 or (end is not None and end <= (start or 0)):
@@ -220,6 +220,17 @@ class RemoteMedia:
     def _seconds(value: Value | None, row: Row) -> float | None:
         found = value.get(row) if value is not None else None
         return None if found is None or found == "" else seconds(found, ", ".join(value.uses if value else ()))
+
+
+def _is_link(url: str) -> bool:
+    """Whether it is a URL with a host that can be looked up: `urlsplit` and DNS raise ValueError for others."""
+    try:
+        host = urlsplit(url).hostname or ""
+        host.encode("idna")
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return host != "" and re.fullmatch(r"https?://[^\s\x00-\x1f\x7f]+", url) is not None
 
 
 def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:

@@ -46,7 +46,7 @@ class NemoReader(Reader):
 
 def _rows(file: RawFile, path: Path, context: ReadContext) -> Rows:
     files = NamedFiles.of(path, context)
-    for row in read_table(path, "jsonl"):
+    for row in read_table(path, "jsonl", largest_line=context.largest_line):
         if isinstance(row, Rejection):
             yield row
             continue

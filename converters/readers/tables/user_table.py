@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from itertools import chain, islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, BinaryIO
 
 from ....errors import UsageError
 from ....shards.git_pointers import HEAD_BYTES, pointer_kind
+from ....shards.json_lines import LARGEST_LINE_MB, MB
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import (
     Blob,
@@ -64,10 +66,11 @@ class TableReader(Reader):
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
         raise UsageError(f"{file.uri}: a table must be a separate file, not a member of an archive.")
-    yield from candidates(read_table(file.path, context.format, records=context.records), file, context)
+    rows = read_table(file.path, context.format, records=context.records, largest_line=context.largest_line)
+    yield from candidates(rows, file, context)
 
 
-def read_table(path: Path, format: str, *, records: str = "") -> Rows:
+def read_table(path: Path, format: str, *, records: str = "", largest_line: int = LARGEST_LINE_MB * MB) -> Rows:
     """The rows of a user's table: csv (or tsv), json, jsonl or parquet; plain, or compressed with gzip, bzip2 or xz.
 
     `records` is the key path of the list of records in a JSON document: `data.items`.
@@ -86,9 +89,10 @@ def read_table(path: Path, format: str, *, records: str = "") -> Rows:
     from lzma import LZMAError
 
     place, number = Place(path.name, str(path)), 0
+    read_lines = partial(read_jsonl, largest=largest_line)
     try:
         with _opened(path) as stream:
-            read = _csv if format == "csv" else read_jsonl if format == "jsonl" else _json
+            read = _csv if format == "csv" else read_lines if format == "jsonl" else _json
             for row in _records_at(stream, place, records) if records else read(stream, place):
                 number += 1
                 yield row

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
+from ....shards.json_lines import LARGEST_LINE_MB, MB
 from ....shards.sample import MEDIA_KINDS, MODALITIES
 from ...candidate import (
     Blob,
@@ -146,7 +147,7 @@ class RecordsReader(Reader):
                 yield from self._read_file(file, file.path, context)
 
     def _read_file(self, file: RawFile, path: Path, context: ReadContext) -> CandidateStream:
-        rows = open_rows(path)
+        rows = open_rows(path, largest_line=context.largest_line)
         head = list(islice(rows, _PEEK_ROWS))
         if nested := nested_columns(context.column_fields, _columns(head), head):
             rows = spread(chain(head, rows), nested)
@@ -169,7 +170,7 @@ class RecordsReader(Reader):
                 yield error.rejection(row.where)
 
 
-def open_rows(path: Path) -> Rows:
+def open_rows(path: Path, *, largest_line: int = LARGEST_LINE_MB * MB) -> Rows:
     """Rows of JSON Lines, a JSON array or object, CSV or Parquet, detected by the suffix, then by the first line."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -182,7 +183,7 @@ def open_rows(path: Path) -> Rows:
         return _read_array(path)
     if suffix == ".json" and not first.endswith(b"}"):
         return read_table(path, "json")
-    return read_table(path, "jsonl")
+    return read_table(path, "jsonl", largest_line=largest_line)
 
 
 def _read_array(path: Path) -> Rows:
