@@ -263,7 +263,8 @@ def validate(
     Args:
         datasets: Names of datasets; default: all.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
-        rules: A YAML file with your own levels and thresholds.
+        rules: A YAML file with your own levels and thresholds, or `default` for the package's. Default: the rules that
+            decided on the dataset last.
         workers: Processes; default: the number of cores.
         progress: Called with the dataset, the number of samples measured and the number of samples to measure.
     """
@@ -321,12 +322,14 @@ def annotate(
     *,
     store: PathLike | None = None,
     producer: str | None = None,
+    clear: bool = False,
 ) -> int:
     """Annotate samples: a corrected text, an assigned split, a review. The original values are kept.
 
         triptych.annotate(id, "text", "the corrected text")
         triptych.annotate([(id, "labels", ["Dog", "Bark"]), (other, "start_s", 0.5)])
         triptych.annotate("corrections.csv")
+        triptych.annotate(id, "text", clear=True)
 
     Args:
         id: The sample's id; or many annotations, each (id, key, value); or a CSV file with the columns id, key, value.
@@ -334,6 +337,7 @@ def annotate(
         value: Text, a number, or a list; lists and alignments become JSON.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         producer: Who made the annotation; default: you.
+        clear: Clear the keys: the values from the corpus count again. No value is given.
 
     Returns:
         The number of annotations written.
@@ -342,16 +346,19 @@ def annotate(
         UsageError: No such sample, or a value that is invalid for its key; nothing was written.
     """
     from .shards.annotate import annotate as annotate_store
-    from .shards.annotate import annotation_of, read_annotations
+    from .shards.annotate import annotation_of, clearing_of, read_annotations
 
+    if clear and value is not None:
+        raise UsageError("annotate takes ID KEY with --clear, not a value.", hint="triptych annotate ID text --clear")
+    read = clearing_of if clear else annotation_of
     if key is not None:
-        if not isinstance(id, str) or value is None:
+        if not isinstance(id, str) or (value is None and not clear):
             raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
-        rows = [annotation_of((id, key, value), where="annotate")]
+        rows = [read((id, key) if clear else (id, key, value), where="annotate")]
     elif isinstance(id, str | Path):
-        rows = read_annotations(Path(id))
+        rows = read_annotations(Path(id), clear=clear)
     else:
-        rows = [annotation_of(fact, where=f"annotation {number}") for number, fact in enumerate(id, start=1)]
+        rows = [read(fact, where=f"annotation {number}") for number, fact in enumerate(id, start=1)]
     return annotate_store(Store.open(store), rows, producer=producer)
 
 
@@ -363,13 +370,13 @@ def report(
 
     Args:
         directory: The folder to write it into.
-        rules: The rules that decided; default: the built-in ones.
+        rules: The rules that must have decided; default: those that did.
         data_docs: Also write the Data Docs of Great Expectations into `directory/data_docs`; takes seconds more.
     """
     from .validators.report import report_store
 
     rules_file = Path(rules) if rules else None
-    return report_store(Store.open(store), Path(directory), rules_file=rules_file, data_docs=data_docs)
+    return report_store(Store.open(store), Path(directory), rules_file=rules_file, data_docs=data_docs).page
 
 
 @from_python

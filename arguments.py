@@ -92,6 +92,7 @@ class ExportArguments(TypedDict, total=False):
     task: str | None
     dataset: str | Sequence[str]
     split: str | Sequence[str]
+    no_split: str | None
     where: str | None
     include_rejected: bool
     order: str | None

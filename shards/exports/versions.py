@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,24 +145,30 @@ def require_data(version: Version) -> Version:
 # ---- identity
 
 
-def remembered(store: Store, name: str, key: str) -> Version | None:
-    """Return the version made earlier for this identity, if it still exists and was not withdrawn."""
+def remembered(store: Store, name: str, key: str) -> tuple[Version, dict[str, Any]] | None:
+    """Return the version made earlier for this identity, and its account; None if it is gone or was withdrawn."""
     path = store.root / "exports" / name / ".keys" / key
     if not path.is_file():
         return None
-    label = path.read_text(encoding="ascii").strip()
+    label, _, account = path.read_text(encoding="ascii").partition("\n")
     if label not in labels(store, name):
         return None
     version = load(store, name, label)
-    return None if version.manifest.get("withdrawn") else version
+    if version.manifest.get("withdrawn"):
+        return None
+    return version, json.loads(account) if account else version.manifest
 
 
-def remember(store: Store, name: str, key: str, label: str) -> None:
-    """Record that the identity `key` produced the version `label`."""
+def remember(store: Store, name: str, key: str, label: str, account: Mapping[str, Any]) -> None:
+    """Record that the identity `key` produced the version `label`, with its own account.
+
+    The manifest has the account of the request that published the version; another one may have made the same bytes of
+    samples that have changed since, or of others that were left out.
+    """
     folder = store.root / "exports" / name / ".keys"
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".{key}.{os.getpid()}"
-    scratch.write_text(label + "\n", encoding="ascii")
+    scratch.write_text(f"{label}\n{json.dumps(account) if account else ''}", encoding="ascii")
     scratch.rename(folder / key)
 
 
