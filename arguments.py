@@ -51,6 +51,7 @@ class ImportArguments(TypedDict, total=False):
     values: Mapping[str, str]
     id_column: str | None
     on_conflict: str
+    sync: bool
     media_dir: str | Path | None
     link: bool
     classes: str | Path | None

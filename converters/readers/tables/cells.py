@@ -18,7 +18,7 @@ from typing import Any
 
 from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
-from ...candidate import Blob, Rejection, RowError, bad_cell
+from ...candidate import Blob, Rejection, RowError, bad_cell, content_id
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ...spans import channels_in
 from .span_names import LENGTH, role_of
@@ -255,22 +255,29 @@ def check_span(fields: Mapping[str, Any]) -> None:
 
 
 class MadeIds:
-    """Generates ids for the rows of one file that have none; unique in the file. Costs 16 bytes per row."""
+    """Makes ids for the rows of one file that have none; unique in the file. Costs 16 bytes per row.
+
+    An id is made of the media path without its extension; that of a further row with the same media, or of one without
+    media, of the row's content. It never depends on the row's number: a deleted line gives no row the id of another.
+    """
 
     def __init__(self) -> None:
-        self.number = 0
         self.made = HashMap()
 
-    def row(self) -> None:
-        """Count one row, whether it needs an id or not."""
-        self.number += 1
+    def next(
+        self, media: str, fields: Mapping[str, Any], blobs: Sequence[tuple[str, Blob]], suffix: str = ""
+    ) -> tuple[str, str | None]:
+        """The id of the next row, and the media's name with the suffix of its span if the id is made of nothing else."""
+        stem = _stem(media) if media else ""
+        return self.unique(stem and stem + suffix, fields, blobs)
 
-    def next(self, media: str, suffix: str = "") -> str:
-        """The media path without its extension, and the suffix of its span; a second such row gets `#2`."""
-        return self.unique(((_stem(media) if media else "") or f"row-{self.number:07d}") + suffix)
+    def unique(self, name: str, fields: Mapping[str, Any], blobs: Sequence[tuple[str, Blob]]) -> tuple[str, str | None]:
+        """The name if no earlier row has it, else an id with the row's content; a second equal row gets `#2`."""
+        if name and self._counted(name) == name:
+            return name, name
+        return self._counted(content_id(name, fields, blobs)), None
 
-    def unique(self, name: str) -> str:
-        """The name, or `name#2` if an earlier row already has it."""
+    def _counted(self, name: str) -> str:
         key = hash(name)
         count = (self.made.get(key) or 0) + 1
         self.made.put(key, count)

@@ -156,7 +156,6 @@ class RecordsReader(Reader):
             if isinstance(row, Rejection):
                 yield row
                 continue
-            made.row()
             try:
                 columns = Columns(row.values, given)
                 yield _candidate(row, columns, self.reshape, file=file, folder=folder, made=made, spans=spans)
@@ -221,10 +220,12 @@ def _candidate(
     if extra := {name: text for name, value in held.items() if (text := as_text(value)) is not None}:
         fields["extra"] = extra
     media.sort(key=lambda item: MEDIA_KINDS.index(item[0]))
-    if identity is None:
-        name = media[0][1].name if media else ""
-        identity = row.key or (made.unique(shape.name + suffix) if shape.name else made.next(name, suffix))
-    return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where)
+    identity, made_from = identity or row.key, None
+    if not identity and shape.name:
+        identity, made_from = made.unique(shape.name + suffix, fields, media)
+    elif not identity:
+        identity, made_from = made.next(media[0][1].name if media else "", fields, media, suffix)
+    return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where, made_from=made_from)
 
 
 def _take_span(row: Row, columns: Columns, fields: dict[str, Any], spans: StatedSpans, medium: Blob) -> str:
