@@ -207,10 +207,23 @@ def import_with(
     from .shards.care.care import compact
 
     check_request(format, path, options=options)
+    if not FORMATS[format].aligns:
+        _refuse_name_of_card(options.name)
     place = Store.open(store) if FORMATS[format].aligns else Store.create(store)
     result = import_into(format, path, store=place, options=options, open_archive=_open_archive, progress=progress)
     compact(place, options.name)
     return result
+
+
+def _refuse_name_of_card(name: str) -> None:
+    """Raise UsageError for the name of a card: imported rows would count as pulled from its corpus."""
+    from .catalog.registry import card_paths
+
+    if name in card_paths():
+        raise UsageError(
+            f"{name!r} is a dataset of the catalog; your own data needs another name.",
+            hint=f"--name my-{name}, or for files of that corpus: triptych catalog pull {name} --from PATH",
+        )
 
 
 def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:

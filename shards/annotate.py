@@ -52,13 +52,10 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
     now = datetime.now(UTC)
     rows = []
     for index, item in enumerate(annotations):
-        if item.value is not None:
-            check_value(item.key, item.value, where=item.where)
+        value = item.value if item.value is None else check_value(item.key, item.value, where=item.where)
         # The latest annotation wins: within one call, each line is one microsecond later than the one before.
         time = now + timedelta(microseconds=index)
-        rows.append(
-            annotation_row(item.id, datasets[item.id], item.key, item.value, producer or f"user:{user()}", time)
-        )
+        rows.append(annotation_row(item.id, datasets[item.id], item.key, value, producer or f"user:{user()}", time))
     run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)})
     if rows:
         store.append("annotations", rows_to_table(rows, ANNOTATIONS))

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ...shards.events import Account, Run
-from ...shards.sample import MODALITIES, PANELS, check_name
+from ...shards.sample import check_name
 from ...shards.store.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
 from ..ingest.ingest import Ingest, IngestOptions
@@ -22,7 +22,7 @@ from ..readers import get_reader
 from ..readers.alignments.interval import AlignmentContext
 from ..spans import channels_in
 from .alignments import import_alignments, suffix_of
-from .columns import LIST_FIELDS, check_field
+from .columns import LIST_FIELDS, check_field, set_value
 from .earlier_rows import find_gone, find_overridden, shown, take_out
 from .formats import FORMATS, ImportFormat
 from .options import ImportOptions
@@ -183,6 +183,7 @@ def check_request(format: str, path: str | Path, *, options: ImportOptions) -> N
         )
     _check_path(format, path)
     options.check_format(format)
+    _defaults(options.values)
 
 
 def _check_path(format: str, path: Path) -> None:
@@ -213,11 +214,9 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
             continue
         if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages", "start_s", "end_s"):
             raise UsageError(f"--set: {key!r} differs from row to row; map a column to it: --map COLUMN={key}.")
-        if key == "panel" and value not in PANELS:
-            raise UsageError(f"--set panel={value}: panels are {', '.join(PANELS)}.")
-        if key == "modality" and value not in MODALITIES:
-            raise UsageError(f"--set modality={value}: modalities are {', '.join(MODALITIES)}.")
-        defaults[key] = [value] if key in LIST_FIELDS else _channel(value) if key == "channel" else value
+        defaults[key] = (
+            [value] if key in LIST_FIELDS else _channel(value) if key == "channel" else set_value(key, value)
+        )
     return defaults
 
 

@@ -32,6 +32,7 @@ from .quota import Quota
 from .sample_row import UNFIT, describe_misfit, make_row, stamped
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
+from .words import in_our_words
 
 BATCH_ROWS = 10_000
 BATCH_EVENTS = 50_000
@@ -148,7 +149,7 @@ class Ingest:
         if self.quota.is_full():
             self.reached = True
             return
-        for item in stream:
+        for item in in_our_words(stream, self.run.dataset):
             if isinstance(item, Checkpoint):
                 self._drain()
                 self._commit()

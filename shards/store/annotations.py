@@ -15,6 +15,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ..sample import COLUMNS, SCHEMA
+from ..vocabulary import NORMALIZED, UnknownWordError
 from .sql import quote
 from .tables import duckdb_type
 
@@ -80,7 +81,7 @@ def _column(name: str) -> str:
 
 
 def check_value(key: str, value: str, *, where: str) -> str:
-    """Return `value` if it is valid for `key`; known keys are typed, so a bad value fails here and not in a query."""
+    """Return `value` as it is stored; known keys are typed, so a bad value fails here and not in a query."""
     if not key:
         raise UsageError(f"{where}: an annotation needs a key.", hint='triptych annotate ID text "the corrected text"')
     if key in NUMBER_KEYS:
@@ -90,6 +91,11 @@ def check_value(key: str, value: str, *, where: str) -> str:
     if key in COLUMNS and key not in KNOWN_KEYS:
         hint = "assign a split with the key assigned_split" if key == "split" else "import the corrected data instead"
         raise UsageError(f"{where}: {key!r} comes from the corpus and cannot be annotated.", hint=hint)
+    if key in NORMALIZED:
+        try:
+            return NORMALIZED[key](value)
+        except UnknownWordError as error:
+            raise UsageError(f"{where}: {key}: expected {error.expected}, got {value!r}.", hint=error.hint) from None
     return value
 
 

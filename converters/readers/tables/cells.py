@@ -18,6 +18,7 @@ from typing import Any
 
 from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
+from ....shards.vocabulary import NORMALIZED, UnknownWordError
 from ...candidate import Blob, Rejection, RowError, bad_cell, content_id
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ...spans import channels_in
@@ -141,6 +142,32 @@ def clock_seconds(text: str) -> float | None:
 # ---- fields of the sample
 
 
+def as_word(field: str, column: str, value: Any) -> str | None:
+    """The value of a column that has a vocabulary (task, language ...), in its one spelling; empty is null.
+
+    Raises:
+        RowError: It is none of the words.
+    """
+    text = as_text(value)
+    if text is None or not text.strip():
+        return None
+    try:
+        return NORMALIZED[field](text)
+    except UnknownWordError as error:
+        raise bad_cell(column, value, error.described) from None
+
+
+def with_words(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields whose values of columns with a vocabulary are in their one spelling.
+
+    Raises:
+        RowError: One is none of the words.
+    """
+    for field in NORMALIZED.keys() & fields.keys():
+        fields[field] = as_word(field, field, fields[field])
+    return fields
+
+
 def as_field(field: str, value: Any) -> Any:
     """Convert a value for its column of the sample schema; an empty value is null.
 
@@ -160,7 +187,7 @@ def as_field(field: str, value: Any) -> Any:
         return [text for item in items if (text := as_text(item)) is not None] or None
     if field in JSON_FIELDS:
         return _structures(field, field, value)
-    return as_text(value)
+    return as_word(field, field, value) if field in NORMALIZED else as_text(value)
 
 
 def typed(field: str, column: str, value: Any) -> Any:
@@ -180,7 +207,7 @@ def typed(field: str, column: str, value: Any) -> Any:
         return [text for item in items if (text := as_text(item)) is not None]
     if field in JSON_FIELDS:
         return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)
-    return as_text(value)
+    return as_word(field, column, value) if field in NORMALIZED else as_text(value)
 
 
 def _as_channel(value: Any) -> int | tuple[int, ...] | None:

@@ -26,7 +26,7 @@ from ...candidate import (
 )
 from ...imports.columns import KEEP, MAPPABLE, check_field
 from ...spans import sample_rate, span_suffix
-from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
+from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed, with_words
 from ..tables.json import read_json
 from ..tables.stated_span import StatedSpans
 from ..tables.user_table import read_table
@@ -205,7 +205,7 @@ def _candidate(
 ) -> Candidate:
     identity = as_text(columns.take("id", "id"))
     shape = reshape(columns)
-    fields = {name: value for name, value in shape.fields.items() if value is not None}
+    fields = with_words({name: value for name, value in shape.fields.items() if value is not None})
     media = list(_media(shape.media, folder))
     for kind in MEDIA_KINDS:
         media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), folder=folder))
