@@ -10,7 +10,6 @@ from .catalog.pull.options import PullOptions
 from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
-from .errors import UsageError
 from .options import described_by, from_python
 from .shards.store.store import Store
 
@@ -201,6 +200,7 @@ def import_with(
     progress: Callable[[int, int], None] | None,
 ) -> ImportResult:
     """`import_data` with options that are already parsed."""
+    from .catalog.registry import refuse_name_of_card
     from .converters.imports.formats import FORMATS
     from .converters.imports.import_data import check_request
     from .converters.imports.import_data import import_data as import_into
@@ -208,22 +208,11 @@ def import_with(
 
     check_request(format, path, options=options)
     if not FORMATS[format].aligns:
-        _refuse_name_of_card(options.name)
+        refuse_name_of_card(options.name)
     place = Store.open(store) if FORMATS[format].aligns else Store.create(store)
     result = import_into(format, path, store=place, options=options, open_archive=_open_archive, progress=progress)
     compact(place, options.name)
     return result
-
-
-def _refuse_name_of_card(name: str) -> None:
-    """Raise UsageError for the name of a card: imported rows would count as pulled from its corpus."""
-    from .catalog.registry import card_paths
-
-    if name in card_paths():
-        raise UsageError(
-            f"{name!r} is a dataset of the catalog; your own data needs another name.",
-            hint=f"--name my-{name}, or for files of that corpus: triptych catalog pull {name} --from PATH",
-        )
 
 
 def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
@@ -359,19 +348,9 @@ def annotate(
         UsageError: No such sample, or a value that is invalid for its key; nothing was written.
     """
     from .shards.annotate import annotate as annotate_store
-    from .shards.annotate import annotation_of, clearing_of, read_annotations
+    from .shards.annotate import annotations_of
 
-    if clear and value is not None:
-        raise UsageError("annotate takes ID KEY with --clear, not a value.", hint="triptych annotate ID text --clear")
-    read = clearing_of if clear else annotation_of
-    if key is not None:
-        if not isinstance(id, str) or (value is None and not clear):
-            raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
-        rows = [read((id, key) if clear else (id, key, value), where="annotate")]
-    elif isinstance(id, str | Path):
-        rows = read_annotations(Path(id), clear=clear)
-    else:
-        rows = [read(fact, where=f"annotation {number}") for number, fact in enumerate(id, start=1)]
+    rows = annotations_of(id, key, value, clear=clear)
     return annotate_store(Store.open(store), rows, producer=producer)
 
 

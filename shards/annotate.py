@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,26 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
     run.account.keep(len(rows))
     run.finish(store)
     return len(rows)
+
+
+def annotations_of(
+    given: str | PathLike[str] | Iterable[Any], key: str | None, value: Any, *, clear: bool
+) -> list[Annotation]:
+    """The annotations passed to a call: one by id, key and value; many facts; or a CSV file.
+
+    Raises:
+        UsageError: They do not have that shape.
+    """
+    if clear and value is not None:
+        raise UsageError("annotate takes ID KEY with --clear, not a value.", hint="triptych annotate ID text --clear")
+    read = clearing_of if clear else annotation_of
+    if key is not None:
+        if not isinstance(given, str) or (value is None and not clear):
+            raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
+        return [read((given, key) if clear else (given, key, value), where="annotate")]
+    if isinstance(given, str | PathLike):
+        return read_annotations(Path(given), clear=clear)
+    return [read(fact, where=f"annotation {number}") for number, fact in enumerate(given, start=1)]
 
 
 def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Annotation:

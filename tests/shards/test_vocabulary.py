@@ -18,8 +18,8 @@ from triptych.shards.vocabulary import TASKS, UnknownWordError, as_language, as_
     ("given", "tag"),
     [
         ("EN", "en"), ("eng", "en"), ("English", "en"), (" french ", "fr"), ("français", "fr"), ("ger", "de"),
-        ("de_DE", "de-DE"), ("zh_hans_cn", "zh-Hans-CN"), ("cmn_Hans", "cmn-Hans"), ("YUE", "yue"), ("es-419", "es-419"),
-        ("Cantonese", "yue"), ("iw", "he"), ("rm-Sursilv", "rm-sursilv"), ("und", "und"),
+        ("de_DE", "de-DE"), ("zh_hans_cn", "zh-Hans-CN"), ("cmn_Hans", "cmn-Hans"), ("YUE", "yue"),
+        ("es-419", "es-419"), ("Cantonese", "yue"), ("iw", "he"), ("rm-Sursilv", "rm-sursilv"), ("und", "und"),
         ("x-Mine", "x-mine"), ("sv-SE", "sv-SE"), ("nan-tw", "nan-TW"),
     ],
 )  # fmt: skip
