@@ -223,7 +223,7 @@ def describe(selection: ExportFilter) -> dict[str, Any]:
     return {
         "datasets": list(selection.datasets),
         "splits": list(selection.splits),
-        "no_split": "keep" if selection.no_split else "drop",
+        **({"no_split": "keep" if selection.no_split else "drop"} if selection.splits else {}),
         "where": selection.where,
         "include_rejected": selection.include_rejected,
     }
