@@ -1,8 +1,8 @@
 """The words of samples for tasks, modalities, panels and languages; other spellings become these, others are refused.
 
 Tasks are names of our own; a task of yours alone starts with `x-`. Languages are BCP 47 tags (RFC 5646): the shortest
-ISO 639 code, then script and region: `EN`, `eng` and `English` are `en`, `zh_hans_cn` is `zh-Hans-CN`. A subtag after
-the language is checked for its form only.
+ISO 639 code, then script and region: `EN`, `eng` and `English` are `en`, `zh_hans_cn` is `zh-Hans-CN`, `en-UK` is
+`en-GB`. Languages and regions must exist; other subtags are checked for their form only.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _MODALITY_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 _SPACES = re.compile(r"[\s_-]+")
 _SCRIPT, _REGION = re.compile(r"[A-Za-z]{4}"), re.compile(r"[A-Za-z]{2}|\d{3}")
+_UNITED_KINGDOM = {"UK": "GB"}
 _OTHER_SUBTAG = re.compile(r"[A-Za-z0-9]{1,8}")
 
 
@@ -112,14 +113,15 @@ def as_language(value: str) -> str:
         UnknownWordError: There is no such language, or the tag is malformed.
     """
     text = value.strip()
-    tags = _languages()
+    tags, _ = _table()
     if named := tags.get(text.casefold()):
         return named
     first, *rest = re.split(r"[-_]", text)
     if first.lower() == "x" and rest and all(_OTHER_SUBTAG.fullmatch(part) for part in rest):
         return "-".join(["x", *map(str.lower, rest)])
     language = tags.get(first.lower()) if first.isascii() and len(first) <= 3 else None
-    if language is None or not all(_OTHER_SUBTAG.fullmatch(part) for part in rest):
+    subtags = [_subtag(part) for part in rest]
+    if language is None or None in subtags:
         known = [name for name in tags if len(name) > 3]
         near = _near(text.casefold(), known) if len(text) > 3 else None
         raise UnknownWordError(
@@ -127,7 +129,7 @@ def as_language(value: str) -> str:
             "a BCP 47 tag such as en, zh-HK or yue, or a language's name",
             near and f"{near.title()} ({tags[near]})",
         )
-    return "-".join([language, *map(_subtag, rest)])
+    return "-".join([language, *filter(None, subtags)])
 
 
 NORMALIZED: Mapping[str, Callable[[str], str]] = {
@@ -140,10 +142,14 @@ NORMALIZED: Mapping[str, Callable[[str], str]] = {
 """Column of the sample -> the function that normalizes its values."""
 
 
-def _subtag(part: str) -> str:
+def _subtag(part: str) -> str | None:
+    """A subtag after the language as it is written; None for one that is malformed or an unknown region."""
     if _SCRIPT.fullmatch(part):
         return part.title()
-    return part.upper() if _REGION.fullmatch(part) else part.lower()
+    if _REGION.fullmatch(part):
+        region = _UNITED_KINGDOM.get(part.upper(), part.upper())
+        return region if region.isdigit() or region in _table()[1] else None
+    return part.lower() if _OTHER_SUBTAG.fullmatch(part) else None
 
 
 def _word(value: str, known: tuple[str, ...], names: Mapping[str, tuple[str, ...]], expected: str) -> str:
@@ -163,18 +169,22 @@ def _near(word: str, known: Iterable[str]) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _languages() -> dict[str, str]:
-    """Codes and lower-case names -> tag, from `languages.tsv`."""
+def _table() -> tuple[dict[str, str], frozenset[str]]:
+    """Codes and lower-case names of languages -> tag, and the regions, from `languages.tsv`."""
     text = resources.files(__package__).joinpath("languages.tsv").read_text(encoding="utf-8")
     tags: dict[str, str] = {}
     names_of: dict[str, str] = {}
+    regions: frozenset[str] = frozenset()
     for line in text.splitlines():
         if line.startswith("#"):
             continue
         tag, codes, names = line.split("\t")
+        if tag == "@":
+            regions = frozenset(codes.split())
+            continue
         for code in codes.split():
             tags[code] = code if tag == "-" else tag
         if tag != "-":
             tags[tag] = tag
             names_of |= {name.casefold(): tag for name in names.split(", ") if name}
-    return names_of | tags
+    return names_of | tags, regions

@@ -20,14 +20,16 @@ from triptych.shards.vocabulary import TASKS, UnknownWordError, as_language, as_
         ("EN", "en"), ("eng", "en"), ("English", "en"), (" french ", "fr"), ("français", "fr"), ("ger", "de"),
         ("de_DE", "de-DE"), ("zh_hans_cn", "zh-Hans-CN"), ("cmn_Hans", "cmn-Hans"), ("YUE", "yue"),
         ("es-419", "es-419"), ("Cantonese", "yue"), ("iw", "he"), ("rm-Sursilv", "rm-sursilv"), ("und", "und"),
-        ("x-Mine", "x-mine"), ("sv-SE", "sv-SE"), ("nan-tw", "nan-TW"),
+        ("x-Mine", "x-mine"), ("sv-SE", "sv-SE"), ("en_uk", "en-GB"), ("nan-tw", "nan-TW"),
     ],
 )  # fmt: skip
 def test_a_language_is_a_bcp_47_tag(given: str, tag: str) -> None:
     assert as_language(given) == tag == as_language(tag)
 
 
-@pytest.mark.parametrize("given", ["", "xx", "e", "12", "en!", "zh CN", "qq_QQ", "en-", "no language", "x", "lang_id"])
+@pytest.mark.parametrize(
+    "given", ["", "xx", "e", "12", "en!", "zh CN", "qq_QQ", "en-", "zh-en", "no language", "x", "lang_id"]
+)
 def test_any_other_language_is_refused(given: str) -> None:
     with pytest.raises(UnknownWordError, match="BCP 47"):
         as_language(given)

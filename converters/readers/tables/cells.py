@@ -294,7 +294,7 @@ class MadeIds:
     def next(
         self, media: str, fields: Mapping[str, Any], blobs: Sequence[tuple[str, Blob]], suffix: str = ""
     ) -> tuple[str, str | None]:
-        """The id of the next row, and the media's name with the suffix of its span if the id is made of nothing else."""
+        """The id of the next row; and the media's name and the suffix of its span if it is made of nothing else."""
         stem = _stem(media) if media else ""
         return self.unique(stem and stem + suffix, fields, blobs)
 
