@@ -98,7 +98,10 @@ def set_value(field: str, value: str, *, where: str = "--set") -> str:
     try:
         return NORMALIZED[field](value) if field in NORMALIZED else value
     except UnknownWordError as error:
-        raise UsageError(f"{where} {field}={value}: expected {error.expected}.", hint=error.hint) from None
+        said = f"expected {error.expected}"
+        if field in ("panel", "modality"):
+            said = f"{'panels' if field == 'panel' else 'modalities'} are {error.expected.removeprefix('one of ')}"
+        raise UsageError(f"{where} {field}={value}: {said}.", hint=error.hint) from None
 
 
 def _check_column(column: str, columns: Sequence[str], table: str, flag: str) -> None:

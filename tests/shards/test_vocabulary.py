@@ -63,7 +63,7 @@ def test_a_value_for_every_row_is_refused_with_the_nearest(tmp_path: Path, field
 
 def test_cells_become_our_words_or_reject_their_row_with_its_column(tmp_path: Path, store: Store) -> None:
     rows = [
-        {"id": "a", "text": "a", "kind": "transcription", "lang": "de_DE"},
+        {"id": "a", "text": "a", "kind": "Question Answering", "lang": "de_DE"},
         {"id": "b", "text": "b", "kind": "asrr", "lang": "en"},
         {"id": "c", "text": "c", "kind": None, "lang": "Klingonish"},
         {"id": "d", "text": "d", "kind": "", "lang": " "},
@@ -73,7 +73,7 @@ def test_cells_become_our_words_or_reject_their_row_with_its_column(tmp_path: Pa
         values={"modality": "text", "target_language": "French"},
     )  # fmt: skip
     assert select(store, "select id, task, language, target_language from samples order by id") == [
-        {"id": "t/all/a", "task": "asr", "language": "de-DE", "target_language": "fr"},
+        {"id": "t/all/a", "task": "qa", "language": "de-DE", "target_language": "fr"},
         {"id": "t/all/d", "task": None, "language": None, "target_language": "fr"},
     ]
     first, second = select(store, "select reason, detail from events order by detail")
