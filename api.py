@@ -12,7 +12,6 @@ from .catalog.sources.archives.user_archive import open_archive as _open_archive
 from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
-from .errors import UsageError
 from .options import described_by, from_python
 from .shards.store.session import using
 from .shards.store.store import Store
@@ -205,6 +204,7 @@ def import_with(
     progress: Callable[[int, int], None] | None,
 ) -> ImportResult:
     """`import_data` with options that are already parsed."""
+    from .catalog.registry import refuse_name_of_card
     from .converters.imports.formats import FORMATS
     from .converters.imports.import_data import check_request
     from .converters.imports.import_data import import_data as import_into
@@ -212,6 +212,8 @@ def import_with(
     from .shards.care.recovery import writing
 
     check_request(format, path, options=options)
+    if not FORMATS[format].aligns:
+        refuse_name_of_card(options.name)
     opened = Store.open(store) if FORMATS[format].aligns else Store.create(store)
     with writing(opened, f"import {options.name}") as place:
         result = import_into(format, path, store=place, options=options, open_archive=_open_archive, progress=progress)
@@ -261,7 +263,8 @@ def validate(
     Args:
         datasets: Names of datasets; default: all.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
-        rules: A YAML file with your own levels and thresholds.
+        rules: A YAML file with your own levels and thresholds, or `default` for the package's. Default: the rules that
+            decided on the dataset last.
         workers: Processes; default: the number of cores.
         progress: Called with the dataset, the number of samples measured and the number of samples to measure.
     """
@@ -324,12 +327,14 @@ def annotate(
     *,
     store: PathLike | None = None,
     producer: str | None = None,
+    clear: bool = False,
 ) -> int:
     """Annotate samples: a corrected text, an assigned split, a review. The original values are kept.
 
         triptych.annotate(id, "text", "the corrected text")
         triptych.annotate([(id, "labels", ["Dog", "Bark"]), (other, "start_s", 0.5)])
         triptych.annotate("corrections.csv")
+        triptych.annotate(id, "text", clear=True)
 
     Args:
         id: The sample's id; or many annotations, each (id, key, value); or a CSV file with the columns id, key, value.
@@ -337,6 +342,7 @@ def annotate(
         value: Text, a number, or a list; lists and alignments become JSON.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         producer: Who made the annotation; default: you.
+        clear: Clear the keys: the values from the corpus count again. No value is given.
 
     Returns:
         The number of annotations written.
@@ -345,17 +351,10 @@ def annotate(
         UsageError: No such sample, or a value that is invalid for its key; nothing was written.
     """
     from .shards.annotate import annotate as annotate_store
-    from .shards.annotate import annotation_of, read_annotations
+    from .shards.annotate import annotations_of
     from .shards.care.recovery import writing
 
-    if key is not None:
-        if not isinstance(id, str) or value is None:
-            raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
-        rows = [annotation_of((id, key, value), where="annotate")]
-    elif isinstance(id, str | Path):
-        rows = read_annotations(Path(id))
-    else:
-        rows = [annotation_of(fact, where=f"annotation {number}") for number, fact in enumerate(id, start=1)]
+    rows = annotations_of(id, key, value, clear=clear)
     with writing(Store.open(store), "annotate") as opened:
         return annotate_store(opened, rows, producer=producer)
 
@@ -368,14 +367,14 @@ def report(
 
     Args:
         directory: The folder to write it into.
-        rules: The rules that decided; default: the built-in ones.
+        rules: The rules that must have decided; default: those that did.
         data_docs: Also write the Data Docs of Great Expectations into `directory/data_docs`; takes seconds more.
     """
     from .validators.report import report_store
 
     with using(Store.open(store), "report") as opened:
         rules_file = Path(rules) if rules else None
-        return report_store(opened, Path(directory), rules_file=rules_file, data_docs=data_docs)
+        return report_store(opened, Path(directory), rules_file=rules_file, data_docs=data_docs).page
 
 
 @from_python

@@ -53,6 +53,7 @@ class ImportArguments(TypedDict, total=False):
     id_column: str | None
     records: str | None
     on_conflict: str
+    sync: bool
     media_dir: str | Path | None
     allow_outside: str | Path | Sequence[str | Path]
     link: bool
@@ -98,6 +99,7 @@ class ExportArguments(TypedDict, total=False):
     task: str | None
     dataset: str | Sequence[str]
     split: str | Sequence[str]
+    no_split: str | None
     where: str | None
     include_rejected: bool
     order: str | None

@@ -40,22 +40,28 @@ class ListOptions(Options):
     ] = ()
 
     def check(self) -> None:
-        if self.panel is None and self.modality is None:
-            return
         from ..shards.sample import MODALITIES, PANELS
+        from ..shards.vocabulary import UnknownWordError, as_language
 
         if self.panel is not None:
             _check_known("--panel", self.panel.upper(), PANELS)
         if self.modality is not None:
-            _check_known("--modality", self.modality, MODALITIES)
+            _check_known("--modality", self.modality.lower(), MODALITIES)
+        try:
+            if self.language is not None:
+                as_language(self.language)
+        except UnknownWordError as error:
+            raise UsageError(f"--language {self.language!r}: expected {error.expected}.", hint=error.hint) from None
 
     def accepts(self, card: Card) -> bool:
         """Whether a card matches all filters."""
+        from ..shards.vocabulary import as_language
+
         return (
             (self.panel is None or card.panel == self.panel.upper())
-            and (self.modality is None or card.modality == self.modality)
-            and (self.task is None or self.task in card.tasks)
-            and (self.language is None or card.speaks(self.language))
+            and (self.modality is None or card.modality == self.modality.lower())
+            and (self.task is None or _task(self.task) in card.tasks)
+            and (self.language is None or card.speaks(as_language(self.language)))
             and (self.license is None or _has_words(card.license, self.license))
             and (self.gated is None or card.is_gated == self.gated)
         )
@@ -66,6 +72,16 @@ def _check_known(flag: str, value: str, known: Sequence[str]) -> None:
         near = difflib.get_close_matches(value, known, n=1)
         hint = f"did you mean {near[0]}?" if near else None
         raise UsageError(f"{flag} {value!r}: the catalog has {', '.join(known)}.", hint=hint)
+
+
+def _task(given: str) -> str:
+    """The name of a task; an unknown one as it is, for the message that lists those of the catalog."""
+    from ..shards.vocabulary import UnknownWordError, as_task
+
+    try:
+        return as_task(given)
+    except UnknownWordError:
+        return given
 
 
 def _has_words(text: str, words: str) -> bool:
@@ -129,7 +145,7 @@ def list_cards(options: ListOptions, *, store: Path | str | None = None) -> list
 
     cards = all_cards(extra=options.cards)
     if options.task is not None:
-        _check_known("--task", options.task, sorted({task for card in cards for task in card.tasks}))
+        _check_known("--task", _task(options.task), sorted({task for card in cards for task in card.tasks}))
     held = held_by_dataset(store)
     return [ListedCard(card, held.get(card.name, 0)) for card in cards if options.accepts(card)]
 

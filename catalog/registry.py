@@ -63,6 +63,15 @@ def _card(path: Path, mtime_ns: int, size: int) -> Card:
     return read_card(path)
 
 
+def refuse_name_of_card(name: str) -> None:
+    """Raise UsageError for the name of a card: rows of one's own would count as pulled from its corpus."""
+    if name in card_paths():
+        raise UsageError(
+            f"{name!r} is a dataset of the catalog; your own data needs another name.",
+            hint=f"--name my-{name}, or for files of that corpus: triptych catalog pull {name} --from PATH",
+        )
+
+
 def all_cards(*, extra: Sequence[Path] = ()) -> list[Card]:
     """Return every card, sorted by name; invalid cards are logged and left out."""
     cards = []

@@ -38,6 +38,7 @@ triptych validate librispeech --report report/
 ANNOTATE_EXAMPLES = """
 triptych annotate mine/all/clip-1 text "the corrected text"
 triptych annotate --from corrections.csv --producer me
+triptych annotate mine/all/clip-1 text --clear
 """
 QUERY_EXAMPLES = """
 triptych query "select dataset, count(*) from samples group by all"
@@ -85,7 +86,13 @@ def validate(
     datasets: Annotated[
         list[str] | None, typer.Argument(help="Datasets; default: all.", autocompletion=completion.datasets)
     ] = None,
-    rules: Annotated[Path | None, typer.Option(help="A file with your own levels and thresholds.")] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with your own levels and thresholds, or `default`; default: those that decided last."
+        ),
+    ] = None,
+    list_rules: Annotated[bool, typer.Option("--list-rules", help="List the rules and validate nothing.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report into this folder.")] = None,
     data_docs: Annotated[
         bool, typer.Option("--data-docs", help="With --report: also the Data Docs of Great Expectations.")
@@ -95,20 +102,44 @@ def validate(
     json: JsonOption = False,
 ) -> None:
     """Run checks and rules; exit 1 if anything is rejected."""
-    from ..api import report as write_report
     from ..api import validate as validate_store
 
+    if list_rules:
+        _list_rules(rules, as_json=json)
+        return
     with output.progress("validate", total=None, unit="samples") as tell:
         results = validate_store(
             *(datasets or ()), store=store, rules=rules, workers=workers,
             progress=lambda dataset, done, total: tell(done, total),
         )  # fmt: skip
+    found = any(result.rejected for result in results)
     if report is not None:
-        page = write_report(report, store=store, rules=rules, data_docs=data_docs)
-        output.note(f"report: {page}")
+        from ..shards.store.store import Store
+        from ..validators.report import report_store
+
+        written = report_store(Store.open(store), report, data_docs=data_docs)
+        output.note(f"report: {written.page}")
+        for item in written.suite.expectations:
+            if not item.passed:
+                output.note(f"the whole table: not true that {item.name} ({item.level}): {item.offending_rows:,} rows")
+        found = found or not written.suite.passed
     output.emit(results, as_json=json, show=lambda: _show_validation(results))
-    if any(result.rejected for result in results):
+    if found:
         raise typer.Exit(ProblemsFound.exit_code)
+
+
+def _list_rules(file: Path | None, *, as_json: bool) -> None:
+    from ..validators.rule_choice import given_choice
+    from ..validators.rules import load_rules
+
+    choice = given_choice(file)
+    rules = [rule.document() for rule in (load_rules() if choice is None else choice.rules).rules]
+
+    def show() -> None:
+        shown = ("code", "level", "applies_to", "thresholds", "why")
+        output.table([name.replace("_", " ") for name in shown], [[rule[name] for name in shown] for rule in rules])
+
+    output.emit(rules, as_json=as_json, show=show)
 
 
 def _show_validation(results: list[DatasetResult]) -> None:
@@ -125,6 +156,10 @@ def _show_validation(results: list[DatasetResult]) -> None:
     if reasons:
         output.say()
         output.table(["dataset", "reason", "level", "samples"], reasons)
+    kept = [result for result in results if result.overrides and not result.rules_given]
+    for file in dict.fromkeys(result.rules_file for result in kept):
+        names = ", ".join(result.dataset for result in kept if result.rules_file == file)
+        output.say(f"\n{names}: by the rules that decided last, of {file}; back to our own: --rules default")
     if any(result.rejected for result in results):
         output.say("\nrejected samples stay in the store but are not exported; show one: triptych explain ID")
         output.say("list them: triptych query \"select id, reasons from verdicts where verdict = 'reject'\"")
@@ -170,6 +205,9 @@ def annotate(
         Path | None, typer.Option("--from", help="A CSV file with the columns id, key, value.")
     ] = None,
     producer: Annotated[str | None, typer.Option(help="Who made the annotation; default: you.")] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Clear the annotation of KEY: the value from the corpus counts again.")
+    ] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -178,10 +216,11 @@ def annotate(
 
     if (from_file is None) == (id is None):
         raise UsageError("annotate needs ID KEY VALUE, or --from FILE.csv.")
-    if from_file is None and (key is None or value is None):
+    if from_file is None and (key is None or (value is None and not clear)):
         raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
-    count = annotate_store(from_file or str(id), key, value, store=store, producer=producer)
-    output.emit({"annotations": count}, as_json=json, show=lambda: output.say(f"{count:,} annotations written"))
+    count = annotate_store(from_file or str(id), key, value, store=store, producer=producer, clear=clear)
+    done = "cleared" if clear else "written"
+    output.emit({"annotations": count}, as_json=json, show=lambda: output.say(f"{count:,} annotations {done}"))
 
 
 def explain(
@@ -206,7 +245,10 @@ def _show_life(life: dict[str, Any]) -> None:
     for event in life["events"]:
         output.say(f"  {event['stage']}: {event['reason']} ({event.get('detail', '')}), run {event['run_id']}")
     for item in life["annotations"]:
-        output.say(f"  annotated {item['key']} = {output.cell(item['value'])} by {item['producer']}")
+        fact = (
+            f"annotated {item['key']} = {output.cell(item['value'])}" if "value" in item else f"cleared {item['key']}"
+        )
+        output.say(f"  {fact} by {item['producer']}")
     for verdict in life["verdict"]:
         reasons = f" ({', '.join(verdict['reasons'])})" if verdict["reasons"] else ""
         output.say(f"  verdict        {verdict['verdict']}{reasons}")

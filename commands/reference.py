@@ -2,7 +2,7 @@
 
     python -m triptych.commands.reference
 
-rewrites `arguments.py` and the tables of `docs/commands.md` in a checkout. A test checks both against the models.
+rewrites `arguments.py`, the tables of `docs/commands.md` and the table of rules in a checkout. Tests check all of them.
 """
 
 from __future__ import annotations
@@ -91,10 +91,38 @@ def docs_page(text: str) -> str:
     return _TABLE.sub(table, text)
 
 
+_RULES_HEAD = """# Rules
+
+What `triptych validate` decides: a sample is rejected if a rule of level `reject` fires, else warned of if any fires,
+else kept. A file of your own sets levels and thresholds ([how](../how-to/validate.md)). `validate --list-rules`
+prints this table.
+
+| code | level | applies to | thresholds | why |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def rules_page() -> str:
+    """The text of `docs/reference/rules.md`."""
+    from ..validators.rules import load_rules
+
+    rows = []
+    for rule in (rule.document() for rule in load_rules().rules):
+        thresholds = ", ".join(f"`{name}: {_plain(value)}`" for name, value in rule["thresholds"].items())
+        cells = [f"`{rule['code']}`", rule["level"], rule["applies_to"], thresholds, rule["why"]]
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
+    return _RULES_HEAD + "".join(rows)
+
+
+def _plain(value: object) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
 def main() -> None:
     (ROOT / "arguments.py").write_text(arguments_file(), encoding="utf-8")
     page = ROOT / "docs" / "commands.md"
     page.write_text(docs_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "rules.md").write_text(rules_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ A `RawFile` from an archive is valid only until the next one is requested: read 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -137,6 +139,13 @@ class Rejection:
     uri: str = ""
     damaged: bool = False
 
+    @property
+    def fault(self) -> str:
+        """What is wrong with a whole file, naming the file once."""
+        place = self.uri or self.candidate
+        message = self.detail if self.detail.startswith(place) else f"{place}: {self.detail}"
+        return message.rstrip(".")
+
 
 class RowError(Exception):
     """A row, or a file holding one sample, that cannot be used; it becomes a `Rejection`.
@@ -206,6 +215,8 @@ class Candidate:
         where: For messages: the file and row this came from.
         settled: True if the reader knows that the store already has this row, or that it was read before; it is
             counted but not read again.
+        made_from: The media's name, if the id was made of nothing else: in another version of the file, the same row
+            may have another place among those with that media, and an id with its content (`content_id`).
     """
 
     source_id: str
@@ -217,6 +228,22 @@ class Candidate:
     revision: str = ""
     where: str = ""
     settled: bool = False
+    made_from: str | None = None
+
+
+def content_id(name: str, fields: Mapping[str, Any], media: Iterable[tuple[str, Blob]]) -> str:
+    """Return an id made of a row's content: it stays when other rows are deleted or inserted.
+
+    Embedded media counts by its length and its ends, so that no file is hashed twice.
+    """
+    content = [fields, [(kind, blob.name, _ends(blob.data)) for kind, blob in media]]
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{name}#{digest}" if name else f"row-{digest}"
+
+
+def _ends(data: bytes | None) -> str | None:
+    return None if data is None else f"{len(data)}:{hashlib.sha256(data[:4096] + data[-4096:]).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

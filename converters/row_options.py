@@ -3,4 +3,5 @@
 from __future__ import annotations
 
 ORDERS = ("hash", "id")
+NO_SPLIT = ("keep", "drop")
 TEXTS = ("raw", "clean", "lower")

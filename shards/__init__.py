@@ -5,6 +5,8 @@ store_format.py   the format version of a store, and the paths of its media file
 store/            a store on disk: creation, locks, writes, SQL views
 media/            content-addressed media files: storing, probing, clipping, cutting
 events.py         runs and the account: where every candidate went
+vocabulary.py     the words for tasks, modalities, panels and languages, and what becomes them; `languages.tsv`
+split_roles.py    whether a split is train, validation or test
 annotate.py       writing annotations of stored samples
 query.py          DuckDB queries over a store; the sandbox for user SQL
 explain.py        the history of one sample

@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean
 from .events import DUPLICATE, Run
 from .query import connect
-from .store.annotations import annotation_row, check_value
+from .store.annotations import LATEST, annotation_row, check_value
 from .store.lock import user
 from .store.rows_to_arrow import rows_to_table, values_to_array
 from .store.store import Store
@@ -24,11 +25,14 @@ from .text import has_surrogate
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One later fact about a sample; `where` is the file and line it came from, for messages."""
+    """One later fact about a sample; `where` is the file and line it came from, for messages.
+
+    Without a value it clears the key: the value from the corpus counts again.
+    """
 
     id: str
     key: str
-    value: str
+    value: str | None
     where: str = "annotate"
 
 
@@ -39,20 +43,20 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
         producer: Who or what made them: `user:NAME` by default, or a program and its version.
 
     Raises:
-        UsageError: A sample does not exist, or a value is not valid for its key; the message names the line.
+        UsageError: A sample does not exist, a value is not valid for its key, or a key to clear has no annotation; the
+            message names the line.
     """
     for item in annotations:
         _check_encodable(item, producer or "")
     datasets = _datasets_of(store, annotations)
+    _require_annotated(store, [item for item in annotations if item.value is None])
     now = datetime.now(UTC)
     rows = []
     for index, item in enumerate(annotations):
-        check_value(item.key, item.value, where=item.where)
+        value = item.value if item.value is None else check_value(item.key, item.value, where=item.where)
         # The latest annotation wins: within one call, each line is one microsecond later than the one before.
         time = now + timedelta(microseconds=index)
-        rows.append(
-            annotation_row(item.id, datasets[item.id], item.key, item.value, producer or f"user:{user()}", time)
-        )
+        rows.append(annotation_row(item.id, datasets[item.id], item.key, value, producer or f"user:{user()}", time))
     run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)}, started_at=now)
     if rows and not _is_written(store, rows):
         new = _changed(store, rows)
@@ -113,6 +117,26 @@ def _is_written(store: Store, rows: Sequence[Mapping[str, Any]]) -> bool:
     return count is not None and count[0] == len(rows)
 
 
+def annotations_of(
+    given: str | PathLike[str] | Iterable[Any], key: str | None, value: Any, *, clear: bool
+) -> list[Annotation]:
+    """The annotations passed to a call: one by id, key and value; many facts; or a CSV file.
+
+    Raises:
+        UsageError: They do not have that shape.
+    """
+    if clear and value is not None:
+        raise UsageError("annotate takes ID KEY with --clear, not a value.", hint="triptych annotate ID text --clear")
+    read = clearing_of if clear else annotation_of
+    if key is not None:
+        if not isinstance(given, str) or (value is None and not clear):
+            raise UsageError("annotate needs ID KEY VALUE.", hint='triptych annotate ID text "the corrected text"')
+        return [read((given, key) if clear else (given, key, value), where="annotate")]
+    if isinstance(given, str | PathLike):
+        return read_annotations(Path(given), clear=clear)
+    return [read(fact, where=f"annotation {number}") for number, fact in enumerate(given, start=1)]
+
+
 def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Annotation:
     """Convert a fact passed from Python, (id, key, value) or a mapping of these; values other than text become JSON.
 
@@ -136,9 +160,45 @@ def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Ann
     return Annotation(identity, key, text, where)
 
 
+def clearing_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Annotation:
+    """Convert a fact passed from Python, (id, key, ...) or a mapping with these, to one that clears the key.
+
+    Raises:
+        UsageError: It does not have that shape; the message names it.
+    """
+    if isinstance(fact, Mapping):
+        fact = [fact.get(name) for name in ("id", "key")]
+    if len(fact) < 2 or not isinstance(fact[0], str) or not isinstance(fact[1], str):
+        raise UsageError(f"{where}: expected (id, key), got {fact!r}.")
+    return Annotation(fact[0], fact[1], None, where)
+
+
+def _require_annotated(store: Store, clearings: Sequence[Annotation]) -> None:
+    """Raise UsageError if a key to clear has no annotation."""
+    if not clearings:
+        return
+    import pyarrow as pa
+
+    wanted = pa.table({"id": values_to_array(sorted({item.id for item in clearings}), pa.string())})
+    with connect(store, named_in="annotations") as connection:
+        connection.register("wanted", wanted)
+        rows = connection.execute(
+            f"SELECT id, key FROM annotations SEMI JOIN wanted USING (id) GROUP BY id, key HAVING {LATEST} IS NOT NULL"
+        ).fetchall()
+    known = {(str(identity), str(key)) for identity, key in rows}
+    for item in clearings:
+        if (item.id, item.key) not in known:
+            has = sorted(key for identity, key in known if identity == item.id)
+            raise UsageError(
+                f"{item.where}: {item.id} has no annotation {item.key!r} to clear. "
+                f"Annotations: {', '.join(has) or 'none'}.",
+                hint=did_you_mean(item.key, has),
+            )
+
+
 def _check_encodable(item: Annotation, producer: str) -> None:
     for name, text in (("id", item.id), ("key", item.key), ("value", item.value), ("producer", producer)):
-        if has_surrogate(text):
+        if text is not None and has_surrogate(text):
             raise UsageError(f"{item.where}: the {name} {text!r} contains an unpaired surrogate (invalid Unicode).")
 
 
@@ -179,8 +239,8 @@ def near_ids(store: Store, identity: str) -> str | None:
     )
 
 
-def read_annotations(path: Path) -> list[Annotation]:
-    """Read annotations from a CSV with the columns id, key, value.
+def read_annotations(path: Path, *, clear: bool = False) -> list[Annotation]:
+    """Read annotations from a CSV with the columns id, key, value; to clear keys, id and key.
 
     Raises:
         UsageError: The file or a row does not have that shape; the message names the line.
@@ -188,13 +248,14 @@ def read_annotations(path: Path) -> list[Annotation]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            missing = {"id", "key", "value"} - set(reader.fieldnames or [])
+            columns = ("id", "key") if clear else ("id", "key", "value")
+            missing = set(columns) - set(reader.fieldnames or [])
             if missing:
                 raise UsageError(
                     f"{path}: no column {' or '.join(sorted(missing))}; it has {', '.join(reader.fieldnames or [])}.",
-                    hint="the first line is: id,key,value",
+                    hint=f"the first line is: {','.join(columns)}",
                 )
-            return [_row(row, f"{path}:{reader.line_num}") for row in reader]
+            return [_row(row, f"{path}:{reader.line_num}", clear=clear) for row in reader]
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file.") from None
     except IsADirectoryError:
@@ -203,8 +264,12 @@ def read_annotations(path: Path) -> list[Annotation]:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _row(row: dict[str | None, str | None], where: str) -> Annotation:
+def _row(row: dict[str | None, str | None], where: str, *, clear: bool) -> Annotation:
     identity, key, value = (row.get(name) for name in ("id", "key", "value"))
+    if clear:
+        if not identity or not key:
+            raise UsageError(f"{where}: id and key are required, got {identity!r}, {key!r}.")
+        return Annotation(identity, key, None, where)
     if not identity or not key or value is None:
         raise UsageError(f"{where}: id, key and value are required, got {identity!r}, {key!r}, {value!r}.")
     return Annotation(identity, key, value, where)

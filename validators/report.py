@@ -16,9 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UsageError
 from ..shards.query import connect
+from ..shards.store.sql import quote
 from ..shards.store.store import Store
 from .checks import COLUMNS
+from .repeats import NO_REPEATS
+from .rule_choice import RecordedChoices, given_choice
 from .rules import RuleSet, joined_sql, load_rules
 from .suite import SuiteResult, frame_sql, run_suite
 
@@ -44,7 +48,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """The counts of one dataset. `lengths` counts samples by the bins of `EDGES`; `hours` is the sum of all lengths."""
+    """The counts of one dataset. `lengths` counts samples by the bins of `EDGES`; `hours` is the sum of all lengths.
+
+    `rule_set` is the hash of the rules that decided, `levels` the level of each of them.
+    """
 
     name: str
     keep: int
@@ -54,6 +61,8 @@ class DatasetSummary:
     reasons: Mapping[str, int]
     lengths: Sequence[int] = ()
     examples: Sequence[Example] = field(default_factory=tuple)
+    rule_set: str = ""
+    levels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -92,6 +101,7 @@ def collect(
         DatasetSummary(
             name=dataset, keep=keep, warn=warn, reject=reject, hours=hours.get(dataset, 0.0),
             reasons=reasons.get(dataset, {}), lengths=lengths.get(dataset, ()), examples=examples.get(dataset, ()),
+            rule_set=rules.hash, levels={rule.code: rule.level for rule in rules.rules},
         )
         for dataset, keep, warn, reject in counts
     ]  # fmt: skip
@@ -146,7 +156,7 @@ def write_report(
     Args:
         directory: Created if it does not exist.
         datasets: The result of `collect`.
-        rules: For the meaning and level of each reason.
+        rules: For the meaning of each reason.
         suite: Expectations of the whole table; its Data Docs are linked if they are under `directory`.
         title: The page's heading.
     """
@@ -155,11 +165,10 @@ def write_report(
     text = _template().render(
         title=title,
         made_at=datetime.now(UTC),
-        rule_set=rules.hash[:12],
+        rule_set=", ".join(dict.fromkeys(item.rule_set[:12] for item in datasets if item.rule_set)) or rules.hash[:12],
         datasets=datasets,
         total=_total(datasets),
         edges=EDGES,
-        levels={rule.code: rule.level for rule in rules.rules},
         why=rules.why,
         suite=suite,
         docs=_docs_link(suite, directory),
@@ -204,11 +213,40 @@ def _shortened(value: Any) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def report_store(store: Store, directory: Path, *, rules_file: Path | None = None, data_docs: bool = False) -> Path:
-    """Write the report of everything validated in a store: the page, and if asked for the Data Docs beside it."""
-    rules = load_rules(rules_file)
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The page of a report, and the expectations of the whole table that it shows."""
+
+    page: Path
+    suite: SuiteResult
+
+
+def report_store(store: Store, directory: Path, *, rules_file: Path | None = None, data_docs: bool = False) -> Report:
+    """Write the report of everything validated in a store: the page, and if asked for the Data Docs beside it.
+
+    Args:
+        rules_file: The rules that must have decided; default: those that did.
+
+    Raises:
+        UsageError: Other rules decided on a dataset, so its verdicts would be shown with the wrong levels.
+    """
+    summaries: list[DatasetSummary] = []
+    given = given_choice(rules_file)
     with connect(store) as connection:
-        summaries = collect(connection, rules, measured=joined_sql())
+        recorded = RecordedChoices(connection)
+        for dataset, decided in recorded.decided().items():
+            rule_set = decided["rule_set"]
+            rules = (given or recorded.of(dataset)).rules
+            if rules.hash != rule_set:
+                raise UsageError(
+                    f"The verdicts on {dataset} are of other rules ({rule_set[:12]}) than those to report on "
+                    f"({rules.hash[:12]}).",
+                    hint="decide again: triptych validate" + (f" --rules {rules_file}" if rules_file else ""),
+                )
+            one = f"(SELECT * FROM {{}} WHERE dataset = {quote(dataset)})"
+            measured = joined_sql(one.format("samples"), one.format("checks"), NO_REPEATS)
+            summaries += collect(connection, rules, verdicts=one.format("verdicts"), measured=measured)
         frame = connection.sql(frame_sql()).df()
     suite = run_suite(frame, docs=directory / "data_docs" if data_docs else None)
-    return write_report(directory, summaries, rules, suite=suite, title=f"Validation of {store.root.name}")
+    page = write_report(directory, summaries, load_rules(), suite=suite, title=f"Validation of {store.root.name}")
+    return Report(page, suite)

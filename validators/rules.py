@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from ..errors import UsageError
 from ..shards.strict_yaml import YamlDocument, read_yaml
+from .repeats import repeats_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,6 +56,18 @@ class Rule:
     tasks: tuple[str, ...]
     thresholds: Mapping[str, Threshold]
 
+    def document(self) -> dict[str, Any]:
+        """The rule for lists of rules: `code, level, applies_to, thresholds, when, why`."""
+        parts = [", ".join(self.modality), ", ".join(self.tasks)]
+        return {
+            "code": self.code,
+            "level": self.level,
+            "applies_to": "; ".join(part for part in parts if part) or "all",
+            "thresholds": dict(self.thresholds),
+            "when": " ".join(self.when.split()),
+            "why": self.why,
+        }
+
     def sql(self) -> str:
         """The boolean expression with its thresholds filled in."""
         condition = _THRESHOLD.sub(lambda match: _literal(self.thresholds[match[1]]), self.when)
@@ -68,9 +81,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The effective rules. `hash` identifies them: the SHA-256 of everything that affects a verdict, nothing else."""
+    """The effective rules. `hash` identifies them: the SHA-256 of everything that affects a verdict, nothing else.
+
+    `overrides` has the levels and thresholds that differ from the package's: code -> `level`, `thresholds`.
+    """
 
     rules: tuple[Rule, ...]
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -111,24 +128,69 @@ def load_rules(user_file: Path | None = None) -> RuleSet:
         UsageError: The file has an unknown code, key, level or threshold, or a value of the wrong type; the message
             names file and line.
     """
-    rules = {code: _rule(code, fields) for code, fields in _rules(_read(RULES_FILE)).items()}
-    if user_file is not None:
-        document = _read(user_file)
-        for code, fields in _rules(document).items():
-            if code not in rules:
-                raise _wrong(user_file, document.line(code), f"unknown rule {code!r}", sorted(rules))
-            rules[code] = _overridden(rules[code], fields, user_file, document)
-    return RuleSet(tuple(rules.values()))
+    rules = _package_rules()
+    if user_file is None:
+        return RuleSet(tuple(rules.values()))
+    document = _read(user_file)
+    for code, fields in _rules(document).items():
+        if code not in rules:
+            raise _wrong(user_file, document.line(code), f"unknown rule {code!r}", sorted(rules))
+        rules[code] = _overridden(rules[code], fields, user_file, document)
+    return RuleSet(tuple(rules.values()), _overrides(rules))
 
 
-def joined_sql(samples: str = "samples", checks: str = "checks") -> str:
-    """Return the relation that rules read, as a subquery: every measured sample with its checks.
+def override_rules(overrides: Mapping[str, Mapping[str, Any]]) -> RuleSet:
+    """Load the package's rules with the overrides that a run recorded.
+
+    Raises:
+        UsageError: An override names a rule or threshold that the package no longer has.
+    """
+    rules = _package_rules()
+    for code, fields in overrides.items():
+        thresholds = fields.get("thresholds", {})
+        if code not in rules or not thresholds.keys() <= rules[code].thresholds.keys():
+            raise UsageError(
+                f"The rules that decided last change {code} in a way that this version does not know: {dict(fields)}.",
+                hint="give the rules again: triptych validate --rules FILE, or --rules default",
+            )
+        rule = rules[code]
+        rules[code] = replace(rule, level=fields.get("level", rule.level), thresholds={**rule.thresholds, **thresholds})
+    return RuleSet(tuple(rules.values()), _overrides(rules))
+
+
+def _package_rules() -> dict[str, Rule]:
+    return {code: _rule(code, fields) for code, fields in _rules(_read(RULES_FILE)).items()}
+
+
+def _overrides(rules: Mapping[str, Rule]) -> dict[str, dict[str, Any]]:
+    """What differs from the package's rules."""
+    found: dict[str, dict[str, Any]] = {}
+    for code, own in _package_rules().items():
+        rule = rules[code]
+        if rule.level != own.level:
+            found.setdefault(code, {})["level"] = rule.level
+        thresholds = {
+            name: value for name, value in rule.thresholds.items() if _plain(value) != _plain(own.thresholds[name])
+        }
+        if thresholds:
+            found.setdefault(code, {})["thresholds"] = thresholds
+    return found
+
+
+def joined_sql(samples: str = "samples", checks: str = "checks", repeats: str | None = None) -> str:
+    """Return the relation that rules read, as a subquery: every measured sample with its checks and its repeats.
 
     Samples without measurements are left out: they get no verdict.
+
+    Args:
+        repeats: The relation of the repeats in the whole store (`repeats.py`); default: those among `samples`, by the
+            corpus's splits.
     """
+    repeats = repeats or repeats_sql(samples, split="split")
     return (
-        f"(SELECT s.*, c.* EXCLUDE (id, dataset, revision) FROM {samples} AS s"
-        f" JOIN {checks} AS c ON c.id = s.id AND c.dataset = s.dataset)"
+        f"(SELECT s.*, c.* EXCLUDE (id, dataset, revision), r.copies, r.held_out_share FROM {samples} AS s"
+        f" JOIN {checks} AS c ON c.id = s.id AND c.dataset = s.dataset"
+        f" LEFT JOIN {repeats} AS r ON r.id = s.id AND r.dataset = s.dataset)"
     )
 
 
@@ -149,7 +211,7 @@ def decide(source: duckdb.DuckDBPyConnection | pa.Table, rules: RuleSet, *, rela
         relation: A table, a view, or a subquery such as `joined_sql()`.
 
     Returns:
-        One row of `VERDICTS_SCHEMA` per sample, in no particular order. `duplicate_content` only sees the given rows.
+        One row of `VERDICTS_SCHEMA` per sample, in no particular order.
     """
     import duckdb
 

@@ -1,13 +1,15 @@
 """`triptych validate`: measure new samples, then decide on every measured sample.
 
-Measurements are stored; a second run only measures new samples and those whose text has been corrected since, so trying
-other rules takes seconds. Rejected samples stay in the store and are not exported unless requested.
+Measurements are stored; a second run only measures new samples and those that have changed since, so trying other rules
+takes seconds. A dataset keeps the rules that decided on it until others are given (`rule_choice.py`). Rejected samples
+stay in the store and are not exported unless requested.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +22,7 @@ from ..errors import ProblemsFound, UsageError, did_you_mean
 from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
 from ..shards.query import connect, limit_memory
-from ..shards.store.annotations import REMEASURED_KEYS
+from ..shards.store.annotations import DECIDING_KEYS, REMEASURED_KEYS, changed_sql
 from ..shards.store.lock import locked
 from ..shards.store.rows_to_arrow import rows_to_table
 from ..shards.store.sql import first_row, quote
@@ -29,7 +31,10 @@ from ..shards.store.tables import EVENTS, VERDICTS
 from . import checks
 from .changed_media import add_changed_media
 from .checks.schema import CHECKS_SCHEMA
-from .rules import RuleSet, decide_in_batches, joined_sql, load_rules
+from .repeats import COLUMNS as REPEATS
+from .repeats import find_repeats
+from .rule_choice import RecordedChoices, RuleChoice, given_choice
+from .rules import RuleSet, decide_in_batches, joined_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,6 +57,10 @@ class DatasetResult:
         measured: Number of samples measured in this run; the others had been measured before.
         verdicts: keep, warn and reject -> count.
         reasons: (reason, level) -> count; a sample may have several reasons.
+        rule_set: The hash of the rules that decided.
+        rules_file: The file that they came from, in this run or an earlier one; None: the package's rules.
+        overrides: The levels and thresholds that differ from the package's.
+        rules_given: Whether the rules were given for this run; else they are those that decided last.
     """
 
     dataset: str
@@ -59,6 +68,10 @@ class DatasetResult:
     measured: int
     verdicts: dict[str, int] = field(default_factory=dict)
     reasons: dict[tuple[str, str], int] = field(default_factory=dict)
+    rule_set: str = ""
+    rules_file: str | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    rules_given: bool = False
 
     @property
     def samples(self) -> int:
@@ -80,14 +93,15 @@ def validate(
     """Measure and decide, dataset by dataset.
 
     Args:
-        rules_file: Levels and thresholds that override the package's rules.
+        rules_file: Levels and thresholds that override the package's rules; `default` for the package's; None for the
+            rules that decided last.
         progress: Called with the dataset, the number of samples measured and the number to measure.
 
     Raises:
         UsageError: The store has no such dataset.
         ProblemsFound: The store has no samples.
     """
-    rules = load_rules(rules_file)
+    given = given_choice(rules_file)
     known = store.datasets()
     if not known:
         raise ProblemsFound(f"The store {store.root} has no samples.", hint="triptych catalog pull NAME")
@@ -97,27 +111,45 @@ def validate(
                 f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.",
                 hint=did_you_mean(dataset, known),
             )
-    return [_validate(store, name, rules, workers, progress) for name in datasets or known]
+    started = datetime.now(UTC)
+    with connect(store) as connection:
+        recorded = RecordedChoices(connection)
+        choices = {name: given or recorded.of(name) for name in datasets or known}
+        repeats = find_repeats(connection)
+    return [
+        _validate(store, name, choice, _Moment(started, repeats), workers, progress) for name, choice in choices.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """The store when a validation started: whatever changes later makes a verdict stale."""
+
+    time: datetime
+    repeats: pa.Table
 
 
 def _validate(
     store: Store,
     dataset: str,
-    rules: RuleSet,
+    choice: RuleChoice,
+    moment: _Moment,
     workers: int | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> DatasetResult:
+    rules = choice.rules
     with locked(store.root / ".locks" / f"{dataset}.validate.lock", purpose=f"validate {dataset}"):
-        run = Run("validate", dataset, "validate", {"rule_set": rules.hash, "checks": checks.REVISION})
+        run = Run("validate", dataset, "validate", {**choice.record(), "checks": checks.REVISION})
         log.info("validate %s: checks %s, rules %s", dataset, checks.REVISION, rules.hash)
         measured = _measure(store, dataset, workers, progress)
         log.info("validate %s: %d samples measured", dataset, measured)
         with connect(store) as connection:
             limit_memory(connection, store.root, limit=MEMORY_LIMIT)
+            connection.register("repeats", moment.repeats)
             if measured or not _is_decided(connection, dataset, rules):
-                _decide(store, connection, dataset, rules)
+                _decide(store, connection, dataset, rules, moment.time)
         with connect(store) as connection:
-            result = _result(connection, dataset, rules, run.run_id, measured)
+            result = _result(connection, dataset, choice, run.run_id, measured)
             _account(connection, dataset, rules, run)
             _write_events(store, connection, dataset, rules, run)
         log.info("validate %s: verdicts %s", dataset, result.verdicts)
@@ -146,6 +178,8 @@ def _measure(store: Store, dataset: str, workers: int | None, progress: Callable
         for rows in results:
             pending += rows
             done += len(rows)
+            for row in rows:
+                row["measured_at"] = unmeasured.read_at
             if progress:
                 progress(dataset, done, unmeasured.total)
             if len(pending) >= COMMIT_ROWS:
@@ -165,16 +199,22 @@ def _are_many(store: Store, dataset: str) -> bool:
 class _Unmeasured:
     """The samples of a dataset to measure, in parts; `total` is known once the first part has been requested.
 
-    Outdated measurements are deleted on the way.
+    Outdated measurements are deleted on the way. `read_at` is a time before the samples were read, so that one that
+    changes while it is measured will be measured again.
     """
 
     def __init__(self, store: Store, dataset: str) -> None:
         self._store = store
         self._dataset = dataset
         self.total = 0
+        self.read_at = datetime.now(UTC)
 
     def parts(self) -> Iterator[Rows]:
-        with connect(self._store) as connection:
+        with ExitStack() as stack:
+            with self._store.dataset_lock(self._dataset, "find samples to measure"):
+                # Under the lock no commit is under way whose rows are older than their commit.
+                self.read_at = datetime.now(UTC)
+                connection = stack.enter_context(connect(self._store))
             limit_memory(connection, self._store.root, limit=READ_LIMIT)
             _find_unmeasured(connection, self._dataset)
             add_changed_media(self._store, connection, self._dataset, revision=checks.REVISION)
@@ -194,16 +234,14 @@ class _Unmeasured:
 
 def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
     """Create the table `unmeasured`: new samples, and those whose row, text or span has changed."""
-    keys = ", ".join(map(quote, REMEASURED_KEYS))
     connection.execute(f"""
         CREATE TABLE unmeasured AS
         SELECT s.id, c.id IS NOT NULL AS stale
         FROM samples_as_pulled s
         LEFT JOIN checks c ON c.dataset = s.dataset AND c.id = s.id AND c.revision = {quote(checks.REVISION)}
-        LEFT JOIN (SELECT id, max(time) AS corrected_at FROM annotations
-                   WHERE dataset = {quote(dataset)} AND key IN ({keys}) GROUP BY id) a ON a.id = s.id
+        LEFT JOIN ({changed_sql(REMEASURED_KEYS)}) a ON a.dataset = s.dataset AND a.id = s.id
         WHERE s.dataset = {quote(dataset)}
-          AND (c.id IS NULL OR c.measured_at < s.pulled_at OR c.measured_at < a.corrected_at)
+          AND (c.id IS NULL OR c.measured_at < s.pulled_at OR c.measured_at < a.changed_at)
     """)
 
 
@@ -221,23 +259,34 @@ def _commit(store: Store, rows: Rows) -> None:
 
 
 def _is_decided(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> bool:
-    """Whether every sample has a verdict of exactly these rules."""
+    """Whether every sample has a verdict of exactly these rules on what it is now, and on its repeats elsewhere."""
+    on_repeats = [rule for rule in rules.rules if rule.level != "off" and any(name in rule.when for name in REPEATS)]
+    differs = " OR ".join(
+        f"list_contains(v.reasons, {quote(rule.code)}) <> coalesce({rule.sql()}, false)" for rule in on_repeats
+    )
     row = first_row(
         connection,
-        f"SELECT count(*) = count(v.id) FROM samples_as_pulled s LEFT JOIN verdicts v ON v.dataset = s.dataset "
-        f"AND v.id = s.id AND v.rule_set = {quote(rules.hash)} WHERE s.dataset = {quote(dataset)}",
+        f"""SELECT count(*) FROM samples_as_pulled s
+        LEFT JOIN verdicts v ON v.dataset = s.dataset AND v.id = s.id AND v.rule_set = {quote(rules.hash)}
+        LEFT JOIN ({changed_sql(DECIDING_KEYS)}) a ON a.dataset = s.dataset AND a.id = s.id
+        LEFT JOIN repeats r ON r.dataset = s.dataset AND r.id = s.id
+        WHERE s.dataset = {quote(dataset)} AND (
+            v.id IS NULL OR v.judged_at < greatest(s.pulled_at, a.changed_at) OR {differs or "false"})""",
     )
-    return bool(row and row[0])
+    return bool(row and not row[0])
 
 
-def _decide(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> None:
+def _decide(
+    store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, judged_at: datetime
+) -> None:
     one = f"(SELECT * FROM {{}} WHERE dataset = {quote(dataset)})"
     measured = f"(SELECT * FROM checks WHERE dataset = {quote(dataset)} AND revision = {quote(checks.REVISION)})"
-    judged_at = pa.scalar(datetime.now(UTC), VERDICTS.field("judged_at").type)
+    time = pa.scalar(judged_at, VERDICTS.field("judged_at").type)
 
     def verdicts() -> Iterator[pa.RecordBatch]:
-        for batch in decide_in_batches(connection, rules, relation=joined_sql(one.format("samples"), measured)):
-            yield batch.append_column("judged_at", pa.repeat(judged_at, len(batch))).select(VERDICTS.names)
+        relation = joined_sql(one.format("samples"), measured, "repeats")
+        for batch in decide_in_batches(connection, rules, relation=relation):
+            yield batch.append_column("judged_at", pa.repeat(time, len(batch))).select(VERDICTS.names)
 
     store.replace_dataset("verdicts", dataset, pa.RecordBatchReader.from_batches(VERDICTS, verdicts()))
 
@@ -246,7 +295,7 @@ def _decide(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, r
 
 
 def _result(
-    connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet, run_id: str, measured: int
+    connection: duckdb.DuckDBPyConnection, dataset: str, choice: RuleChoice, run_id: str, measured: int
 ) -> DatasetResult:
     where = f"WHERE dataset = {quote(dataset)}"
     verdicts = connection.execute(f"SELECT verdict, count(*) FROM verdicts {where} GROUP BY 1").fetchall()
@@ -254,13 +303,17 @@ def _result(
         f"SELECT reason, count(*) FROM (SELECT unnest(reasons) AS reason FROM verdicts {where}) "
         "GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
-    levels = {rule.code: rule.level for rule in rules.rules}
+    levels = {rule.code: rule.level for rule in choice.rules.rules}
     return DatasetResult(
         dataset,
         run_id,
         measured,
         {str(verdict): int(count) for verdict, count in verdicts},
         {(str(reason), levels[str(reason)]): int(count) for reason, count in reasons},
+        choice.rules.hash,
+        choice.file,
+        {code: dict(fields) for code, fields in choice.rules.overrides.items()},
+        choice.given,
     )
 
 

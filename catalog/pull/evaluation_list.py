@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from ...converters.readers.annotated.options import media_parts
 from ...errors import DamagedError, UsageError
 from ...shards.annotate import Annotation, annotate
+from ...shards.store.annotations import LATEST
 from ...shards.store.snapshot import Snapshot
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
@@ -231,7 +232,7 @@ def _stored(
 def _annotations(snapshot: Snapshot, dataset: str, matches: dict[str, ListRow]) -> list[Annotation]:
     """Return the annotations that are not stored yet."""
     known = set(snapshot.rows(
-        f"SELECT id, key, arg_max(value, time) FROM ({snapshot.scan('annotations')}) "
+        f"SELECT id, key, {LATEST} FROM ({snapshot.scan('annotations')}) "
         f"WHERE dataset = {quote(dataset)} GROUP BY id, key"
     ))  # fmt: skip
     return [

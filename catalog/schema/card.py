@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from ...errors import UsageError, did_you_mean
 from ...shards.sample import MODALITIES
-from .source import CardModel, ConfigName, Gate, Language, Name, SourceCard
+from .source import CardModel, ConfigName, Gate, Language, Name, SourceCard, Task
 
 Role = Literal["train", "validation", "test"]
 
@@ -39,7 +39,7 @@ class ConfigCard(CardModel):
     language: Language | None = None
     target_language: Language | None = None
     license: str | None = None
-    task: str | None = None
+    task: Task | None = None
     scale: Scale = Scale()
     note: str | None = None
 
@@ -70,7 +70,7 @@ class Card(CardModel):
     title: str
     panel: Literal["S1", "S2", "S3"]
     modality: str
-    tasks: list[str] = Field(min_length=1)
+    tasks: list[Task] = Field(min_length=1)
     languages: list[Language] = Field(default_factory=list)
     license: str
     homepage: str | None = None

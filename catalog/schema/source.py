@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from ...converters.readers import has_reader, reader_names
 from ...shards.sample import NAME
+from ...shards.vocabulary import as_language, as_task
 from .files import all_files, check_files, named_configs, named_splits
 
 SOURCE_KINDS = ("hub", "archive", "urls", "youtube", "manual", "synthetic")
@@ -20,7 +21,6 @@ REMOTE_KINDS = ("urls", "youtube")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CONFIG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -32,9 +32,7 @@ def _name(value: str) -> str:
 
 
 def _language(value: str) -> str:
-    if not _LANGUAGE.fullmatch(value):
-        raise ValueError("use a BCP 47 tag such as en or zh-HK")
-    return value
+    return as_language(value)
 
 
 def _config(value: str) -> str:
@@ -45,6 +43,7 @@ def _config(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_name)]
 Language = Annotated[str, AfterValidator(_language)]
+Task = Annotated[str, AfterValidator(as_task)]
 ConfigName = Annotated[str, AfterValidator(_config)]
 
 

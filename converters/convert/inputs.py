@@ -17,7 +17,7 @@ from ...shards.media.probe import MediaError, probe
 from ...shards.sample import MEDIA_KINDS, MODALITIES, lacks_media, without_media
 from ..candidate import Blob, Candidate, ReadContext, Rejection, RowError
 from ..files.extensions import kind_of
-from ..imports.columns import LIST_FIELDS, MEDIA, check_field
+from ..imports.columns import LIST_FIELDS, MEDIA, check_field, set_value
 from ..imports.formats import FORMATS
 from ..imports.input_files import input_files
 from ..readers import get_reader
@@ -90,6 +90,7 @@ def check_inputs(inputs: Inputs) -> None:
             raise UsageError(f"{path} is not a {reads}: `convert {inputs.format}` reads a {reads}.")
     for name in inputs.values:
         check_field(name, where="--set")
+        set_value(name, inputs.values[name])
         if name in _PER_ROW:
             raise UsageError(f"--set: {name!r} differs from row to row; map a column to it: --map COLUMN={name}")
     if inputs.modality is not None and inputs.modality not in MODALITIES:
@@ -99,7 +100,7 @@ def check_inputs(inputs: Inputs) -> None:
 def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:
     """The samples of all inputs in order; a row that cannot be read is a `Problem`."""
     spec = FORMATS[inputs.format]
-    values = {name: [value] if name in LIST_FIELDS else value for name, value in inputs.values.items()}
+    values = {name: [value] if name in LIST_FIELDS else set_value(name, value) for name, value in inputs.values.items()}
     for path in inputs.paths:
         reader = get_reader(spec.reader)
         files = input_files(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound
 from ...shards.store.sql import first_row
+from .select import SplitAccount
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,8 +22,11 @@ class ExportAccount:
     Attributes:
         outcomes: Samples by outcome: `written` samples have a row, `filtered` samples were not selected.
         licences: Rows by dataset and licence.
-        held_out, unvalidated, rejected: Rows of validation or test splits; never validated; rejected by the rules.
+        held_out, rejected: Rows of validation or test splits; rejected by the rules.
+        unvalidated, changed: Rows without a verdict on what they are now; and those of them that have changed since.
+        changed_rejected: Samples without a row because of a verdict from before they changed.
         media: Rows with a value, by media column.
+        splits: What the selection by split left out or kept.
         leaks, leak: Rows whose user turn contains the answer, and the smallest id among them.
     """
 
@@ -30,8 +34,11 @@ class ExportAccount:
     licences: dict[str, Counter[str]] = field(default_factory=dict)
     held_out: int = 0
     unvalidated: int = 0
+    changed: int = 0
+    changed_rejected: int = 0
     rejected: int = 0
     media: Counter[str] = field(default_factory=Counter)
+    splits: SplitAccount = field(default_factory=SplitAccount)
     leaks: int = 0
     leak: str | None = None
 
@@ -52,16 +59,19 @@ def read_account(connection: duckdb.DuckDBPyConnection, media_columns: Sequence[
     """The account of `rows` and of the samples that `chosen` filtered out."""
     filled = "".join(f", count({column})" for column in media_columns)
     account = ExportAccount()
-    for dataset, licence, held_out, verdict, outcome, count, leaks, leak, *media in connection.execute(f"""
-        SELECT _dataset, coalesce(_license, 'unknown'), coalesce(_held_out, false), _verdict, _outcome, count(*),
+    for dataset, licence, held_out, verdict, changed, outcome, count, leaks, leak, *media in connection.execute(f"""
+        SELECT _dataset, coalesce(_license, 'unknown'), coalesce(_held_out, false), _verdict,
+               coalesce(_changed, false), _outcome, count(*),
                count(*) FILTER (_leak), min(id) FILTER (_leak){filled}
         FROM rows GROUP BY ALL ORDER BY ALL""").fetchall():
         account.outcomes[outcome or "written"] += count
         if outcome is not None:
+            account.changed_rejected += count if changed and outcome == "rejected" else 0
             continue
         account.licences.setdefault(str(dataset), Counter())[str(licence)] += count
         account.held_out += count if held_out else 0
-        account.unvalidated += count if verdict is None else 0
+        account.unvalidated += count if verdict is None or changed else 0
+        account.changed += count if changed else 0
         account.rejected += count if verdict == "reject" else 0
         account.media.update(dict(zip(media_columns, media, strict=True)))
         account.leaks += leaks

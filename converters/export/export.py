@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound
 from ...shards.events import Run
@@ -22,17 +22,18 @@ from ...shards.query import close_sandbox, limit_memory
 from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
+from ...validators.rule_choice import RecordedChoices
 from ..views.prepare import create_macros, create_prepared, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .cut_media import derive_media
 from .identity import StoreSnapshot, check_datasets, identity_of
-from .manifest import make_manifest, write_notice
+from .manifest import account_of, make_manifest, write_notice
 from .missing_media import find_missing
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import make_rows, render
 from .request import Request, make_request
-from .select import CorpusFacts, choose, definitions, place_media
+from .select import CorpusFacts, ExportFilter, choose, definitions, place_media, read_splits
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,12 +68,13 @@ def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions
         facts = CorpusFacts.read(snapshot.connection, request.selection.datasets)
         check_datasets(snapshot, request)
         key = identity_of(snapshot, request, facts)
-        version = exports.remembered(store, request.name, key)
-        if version is None or not is_accounted(snapshot.connection, version):
+        made = exports.remembered(store, request.name, key)
+        if made is None or not is_accounted(snapshot.connection, made[0]):
             log.info("export %s: not published before (identity %s)", request.name, key[:12])
             return _publish(snapshot, request, facts, key, options)
+    version, account = made
     log.info("export %s: an equal request published %s", request.name, version.reference)
-    return _result(version, request, reused=True)
+    return _result(version, account, request, reused=True)
 
 
 def _publish(
@@ -99,6 +101,7 @@ def _publish(
         create_prepared(connection)
         rows = make_rows(connection, request, scratch)
         account = read_account(connection, rows.media_columns)
+        account.splits = read_splits(connection, request.selection)
         log.info("export %s: %s", request.name, account.summary())
         _record(run, account)
         if not account.written:
@@ -113,7 +116,10 @@ def _publish(
 
         # publish
         sql = [*definitions(connection), *statements(request.options), rows.sql, ordered]
-        manifest = make_manifest(request, run, account, tables=snapshot.versions, sql=sql, note=options.note, key=key)
+        rules = RecordedChoices(connection).decided()
+        manifest = make_manifest(
+            request, run, account, tables=snapshot.versions, sql=sql, note=options.note, rules=rules, key=key
+        )
         write_notice(finished / "NOTICE", request, account)
         if not request.view.built_in:
             (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
@@ -127,7 +133,7 @@ def _publish(
             run.details = {"export": version.reference, "reused": reused}
             write_events(store, connection, run)
             run.finish(store)
-    return _result(version, request, reused=reused)
+    return _result(version, account_of(manifest), request, reused=reused)
 
 
 @contextmanager
@@ -152,22 +158,43 @@ def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     close_sandbox(connection, store.root)
 
 
-def _result(version: exports.Version, request: Request, *, reused: bool) -> ExportResult:
-    manifest = version.manifest
-    warnings = []
-    if manifest["held_out_rows"] and not request.selection.splits:
-        warnings.append(
-            f"{manifest['held_out_rows']:,} of {manifest['rows']:,} rows come from validation or test splits: "
-            "select training data with --split train"
-        )
-    if manifest["unvalidated_rows"]:
-        warnings.append(f"{manifest['unvalidated_rows']:,} rows were never validated: run `triptych validate` first")
-    if manifest["rejected_rows"]:
-        warnings.append(f"{manifest['rejected_rows']:,} rows were rejected by the rules but are included")
+def _result(version: exports.Version, account: Mapping[str, Any], request: Request, *, reused: bool) -> ExportResult:
+    """`account` is that of this request: a version made by another one may have the same bytes."""
+    warnings = list(_warnings(account, request.selection))
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(version.data, request.options, exports.columns(version))
-    return ExportResult(version, reused, dict(manifest["counts"]), warnings, command)
+    return ExportResult(version, reused, dict(account["counts"]), warnings, command)
+
+
+def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
+    if account["held_out_rows"] and not selection.splits:
+        yield (
+            f"{account['held_out_rows']:,} of {account['rows']:,} rows come from validation or test splits: "
+            "select training data with --split train"
+        )
+    yield from _split_warnings(account, selection)
+    changed = account.get("changed_rows", 0)
+    if never := account["unvalidated_rows"] - changed:
+        yield f"{never:,} rows were never validated: run `triptych validate` first"
+    if changed:
+        yield f"{changed:,} rows have changed since they were validated: run `triptych validate` first"
+    if held := account.get("changed_rejected", 0):
+        yield f"{held:,} rejected samples have changed since they were validated: `triptych validate` decides again"
+    if account["rejected_rows"]:
+        yield f"{account['rejected_rows']:,} rows were rejected by the rules but are included"
+
+
+def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
+    asked = " ".join(f"--split {split}" for split in selection.splits)
+    without = account.get("no_split_samples", {})
+    if kept := without.get("kept", 0):
+        yield f"{kept:,} samples have no split and are included beside {asked}; without them: --no-split drop"
+    if dropped := without.get("dropped", 0):
+        yield f"{dropped:,} samples have no split and are left out by {asked}; with them: --no-split keep"
+    for dataset, facts in account.get("left_out", {}).items():
+        has = f"its splits are {', '.join(facts['splits'])}" if facts["splits"] else "it has no splits"
+        yield f"{dataset} is left out whole by {asked}: {facts['samples']:,} samples; {has}"
 
 
 def _record(run: Run, account: ExportAccount) -> None:

@@ -10,6 +10,16 @@ from ...shards.events import Run
 from .account import ExportAccount
 from .request import Request
 
+_ACCOUNT = (
+    "rows", "counts", "held_out_rows", "unvalidated_rows", "changed_rows", "changed_rejected", "rejected_rows",
+    "no_split_samples", "left_out",
+)  # fmt: skip
+
+
+def account_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of the samples of its request; keys that an older version did not write are left out."""
+    return {key: manifest[key] for key in _ACCOUNT if key in manifest}
+
 
 def make_manifest(
     request: Request,
@@ -19,6 +29,7 @@ def make_manifest(
     tables: Mapping[str, int],
     sql: Sequence[str],
     note: str | None,
+    rules: Mapping[str, Mapping[str, Any]],
     key: str,
 ) -> dict[str, Any]:
     """The manifest without the checksums of the files.
@@ -26,6 +37,7 @@ def make_manifest(
     Args:
         tables: The version of every table that was read.
         sql: The statements that produced the rows, in order.
+        rules: The rules behind the verdicts, by dataset.
         key: The identity of the request.
     """
     from ...version import __version__
@@ -42,7 +54,15 @@ def make_manifest(
         "counts": {outcome: count for outcome, count in sorted(account.outcomes.items()) if count},
         "held_out_rows": account.held_out,
         "unvalidated_rows": account.unvalidated,
+        "changed_rows": account.changed,
+        "changed_rejected": account.changed_rejected,
         "rejected_rows": account.rejected,
+        "no_split_samples": {"kept": account.splits.kept, "dropped": account.splits.dropped},
+        "left_out": {
+            dataset: {"samples": count, "splits": splits}
+            for dataset, (count, splits) in account.splits.left_out.items()
+        },
+        "rules": {dataset: dict(rules[dataset]) for dataset in account.licences if dataset in rules},
         "datasets": {dataset: dict(licences) for dataset, licences in account.licences.items()},
         "media_root": request.media_root,
         "key": key,

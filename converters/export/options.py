@@ -8,7 +8,7 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
-from ..row_options import ORDERS, TEXTS
+from ..row_options import NO_SPLIT, ORDERS, TEXTS
 
 ROWS = "Which samples"
 CONVERSATIONS = "Conversations"
@@ -27,6 +27,11 @@ class ExportOptions(Options):
         Option("Names, roles (train, validation, test) or globs; an assigned split overrides the corpus's.", ROWS,
                name="split"),
     ] = ()  # fmt: skip
+    no_split: Annotated[
+        str | None,
+        Option("What --split does with samples that have no split; default: keep, or drop if it asks only for "
+               "validation or test splits.", ROWS, choices=NO_SPLIT),
+    ] = None  # fmt: skip
     where: Annotated[str | None, Option("One SQL expression over the columns of samples.", ROWS, metavar="SQL")] = None
     include_rejected: Annotated[bool, Option("Take rejected samples too.", ROWS)] = False
     order: Annotated[
@@ -59,6 +64,8 @@ class ExportOptions(Options):
     ] = None  # fmt: skip
 
     def check(self) -> None:
+        if self.no_split is not None and not self.splits:
+            raise UsageError("--no-split applies to a selection by split.", hint="add --split train")
         if self.where is not None:
             from ...shards.query import check_where
 

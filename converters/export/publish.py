@@ -15,6 +15,7 @@ from ...shards.store.lock import locked
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
 from ...shards.store.tables import EVENTS
+from .manifest import account_of
 from .request import Request
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def publish(store: Store, request: Request, finished: Path, manifest: dict[str, 
             if name != "NOTICE"
         )
         if same and not last.manifest.get("withdrawn"):
-            exports.remember(store, request.name, key, label)
+            exports.remember(store, request.name, key, label, account_of(manifest))
             return last
         break
     exports.write_json(finished / "manifest.json", manifest)
     label = exports.publish(store, request.name, finished)
-    exports.remember(store, request.name, key, label)
+    exports.remember(store, request.name, key, label, account_of(manifest))
     return exports.load(store, request.name, label)
 
 

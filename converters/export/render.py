@@ -1,7 +1,7 @@
 """Render the rows of an export: every sample once into `rows`, then ordered into Parquet and JSON Lines.
 
-`rows` has the columns of the view's format and, for the account, `_dataset, _license, _held_out, _verdict, _outcome,
-_leak`; it is stored in a scratch file, so that memory use is constant and nothing is computed twice.
+`rows` has the columns of the view's format and, for the account, `_dataset, _license, _held_out, _verdict, _changed,
+_outcome, _leak`; it is stored in a scratch file, so that memory use is constant and nothing is computed twice.
 
 Files start with witness rows: real rows, moved to the front, that together have a value in every media column. Without
 them an Arrow loader whose first chunk has no video infers a null column and fails at the first video.
@@ -34,6 +34,7 @@ _ACCOUNT = {
     "_license": "license",
     "_held_out": "_held_out",
     "_verdict": "_verdict",
+    "_changed": "_changed",
     "_outcome": "_outcome",
     "_leak": "leaks_answer",
 }

@@ -15,7 +15,7 @@ from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
 from ..views.statement import check_conversations
 from .options import ExportOptions
-from .select import ExportFilter, describe
+from .select import ExportFilter, describe, keeps_no_split
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,13 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
     return Request(
         view,
         check_name(name, what="export"),
-        ExportFilter(tuple(sorted(set(options.datasets))), options.splits, options.where, options.include_rejected),
+        ExportFilter(
+            tuple(sorted(set(options.datasets))),
+            options.splits,
+            keeps_no_split(options.splits, options.no_split),
+            options.where,
+            options.include_rejected,
+        ),
         ViewOptions(task, options.text or view.text, system, user_template, options.allow_answer_in_prompt),
         options.order or view.order,
         options.seed,

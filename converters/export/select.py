@@ -1,38 +1,65 @@
 """Select the samples of an export in SQL: by datasets, splits and roles, the user's expression, verdicts.
 
 Creates `chosen`, the samples of the selected datasets and whether each is filtered out, and on top of it
-`samples_with_paths`, from which `prepared` is built (see views/elements). The latter has three columns for the account:
-`_outcome` (why a sample has no row regardless of the view), `_held_out` and `_verdict`.
+`samples_with_paths`, from which `prepared` is built (see views/elements). The latter has four columns for the account:
+`_outcome` (why a sample has no row regardless of the view), `_held_out`, `_verdict`, and `_changed` (whether the sample
+has changed since its verdict).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError, did_you_mean
 from ...shards.query import where_errors
+from ...shards.split_roles import ROLES, card_roles, is_held_out, read_corpora, role_sql
+from ...shards.store.annotations import DECIDING_KEYS, changed_sql
 from ...shards.store.sql import first_row, quote
 from ..views.prepare import NO_MESSAGES
 
 if TYPE_CHECKING:
     import duckdb
 
-ROLES = ("train", "validation", "test")
-HELD_OUT = ("validation", "test")
-_GUESSED_ROLES = {"train": ("train*",), "validation": ("dev*", "val*"), "test": ("test*", "eval*")}
-
 
 @dataclass(frozen=True, slots=True)
 class ExportFilter:
-    """The selection. `splits` are the corpus's names, roles or globs; an assigned split overrides the corpus's."""
+    """The selection.
+
+    `splits` are the corpus's names, roles or globs; an assigned split overrides the corpus's. With `no_split`, samples
+    without a split are selected too.
+    """
 
     datasets: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
+    no_split: bool = True
     where: str | None = None
     include_rejected: bool = False
+
+
+def keeps_no_split(splits: Sequence[str], asked: str | None) -> bool:
+    """Whether samples without a split are selected beside `splits`; `asked` is the user's `--no-split`.
+
+    By default they are training data: whoever asks only for validation or test splits gets none of them.
+    """
+    if asked is not None:
+        return asked == "keep"
+    return not splits or not all(map(is_held_out, splits))
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAccount:
+    """What a selection by split did to samples that have none of the splits.
+
+    Attributes:
+        kept, dropped: Samples without a split that are selected, or left out.
+        left_out: The datasets of which no sample is selected: their number of samples, and their splits.
+    """
+
+    kept: int = 0
+    dropped: int = 0
+    left_out: Mapping[str, tuple[int, list[str]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -45,31 +72,8 @@ class CorpusFacts:
     @classmethod
     def read(cls, connection: duckdb.DuckDBPyConnection, datasets: Sequence[str] = ()) -> CorpusFacts:
         """Read the facts of the given datasets; default: all."""
-        condition = f" AND dataset IN ({', '.join(map(quote, datasets))})" if datasets else ""
-        rows = connection.execute(
-            "SELECT dataset, arg_max(details, finished_at) FROM runs "
-            f"WHERE json_exists(details, '$.corpus'){condition} GROUP BY dataset ORDER BY 1"
-        ).fetchall()
-        facts = cls()
-        for dataset, details in rows:
-            corpus = json.loads(details)["corpus"]
-            facts.roles[dataset] = corpus.get("roles", {})
-            if corpus.get("case") == "upper":
-                facts.upper.append(dataset)
-        return facts
-
-    def role_sql(self) -> str:
-        """SQL for the role of `effective_split`: from the card if it is known there, else guessed from the name."""
-        known = " ".join(
-            f"WHEN dataset = {quote(dataset)} AND effective_split = {quote(split)} THEN {quote(role)}"
-            for dataset, roles in self.roles.items()
-            for split, role in roles.items()
-        )
-        guessed = " ".join(
-            f"WHEN {' OR '.join(f'lower(effective_split) GLOB {quote(glob)}' for glob in globs)} THEN {quote(role)}"
-            for role, globs in _GUESSED_ROLES.items()
-        )
-        return f"CASE {known} {guessed} END"
+        corpora = read_corpora(connection, datasets)
+        return cls(card_roles(corpora), [name for name, corpus in corpora.items() if corpus.get("case") == "upper"])
 
 
 def place_media(
@@ -84,7 +88,8 @@ def place_media(
     messages = "c.messages" if row is not None else NO_MESSAGES
     connection.execute(f"""
         CREATE OR REPLACE VIEW samples_with_paths AS
-        SELECT c.* EXCLUDE (filtered, held_out, verdict, role, effective_split) REPLACE ({messages} AS messages),
+        SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, effective_split)
+                   REPLACE ({messages} AS messages),
                {upper} AS upper,
                {_paths("image", media_root)} AS image_paths,
                {_paths("video", media_root)} AS video_paths,
@@ -92,7 +97,7 @@ def place_media(
                CASE WHEN verdict = 'reject' AND NOT {selection.include_rejected} THEN 'rejected'
                     WHEN {_missing_sql(connection)} THEN 'missing_media'
                     ELSE d.reason END AS _outcome,
-               verdict AS _verdict, held_out AS _held_out
+               verdict AS _verdict, changed AS _changed, held_out AS _held_out
         FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id
         WHERE NOT filtered""")
 
@@ -104,20 +109,23 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
     """
     in_datasets = _datasets_sql(selection.datasets)
     split = _splits_sql(selection.splits)
+    if selection.splits and selection.no_split:
+        split = f"effective_split IS NULL OR {split}"
     where = f"({selection.where}\n)" if selection.where else "true"
     sql = f"""
         CREATE OR REPLACE VIEW chosen AS
-        SELECT *, NOT coalesce(({split}) AND {where}, false) AS filtered,
-               role IN ('validation', 'test') AS held_out
+        SELECT *, NOT (in_split AND in_where) AS filtered, role IN ('validation', 'test') AS held_out
         FROM (
-            SELECT *, {facts.role_sql()} AS role
-            FROM (
+            SELECT *, coalesce({split}, false) AS in_split, coalesce({where}, false) AS in_where
+            FROM (SELECT *, {role_sql(facts.roles)} AS role FROM (
                 SELECT s.*, v.verdict, coalesce(s.assigned_split, s.split) AS effective_split,
+                       coalesce(v.judged_at < greatest(s.pulled_at, a.changed_at), false) AS changed,
                        task_of(task, question, answer, modality) AS effective_task,
                        language_of(language) AS base_language
                 FROM samples s LEFT JOIN verdicts v ON s.dataset = v.dataset AND s.id = v.id
+                LEFT JOIN ({changed_sql(DECIDING_KEYS)}) a ON s.dataset = a.dataset AND s.id = a.id
                 WHERE {in_datasets}
-            )
+            ))
         )
     """
     with where_errors(selection.where):
@@ -125,7 +133,7 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
         if selection.where:
             connection.execute("SELECT count(*) FROM chosen WHERE filtered").fetchall()
     if selection.splits:
-        _require_split(connection, selection.splits)
+        _require_split(connection, selection)
 
 
 def definitions(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -151,12 +159,31 @@ def _splits_sql(splits: Sequence[str]) -> str:
     return " OR ".join(tests)
 
 
-def _require_split(connection: duckdb.DuckDBPyConnection, splits: Sequence[str]) -> None:
-    for split in splits:
-        row = first_row(connection, f"SELECT 1 FROM chosen WHERE {_splits_sql([split])} LIMIT 1")
+def read_splits(connection: duckdb.DuckDBPyConnection, selection: ExportFilter) -> SplitAccount:
+    """What the selection by split did to the samples of `chosen`; samples that `--where` excludes do not count."""
+    if not selection.splits:
+        return SplitAccount()
+    kept, dropped = first_row(
+        connection, "SELECT count(*) FILTER (in_split), count(*) FILTER (NOT in_split) FROM chosen "
+        "WHERE in_where AND effective_split IS NULL"
+    ) or (0, 0)  # fmt: skip
+    rows = connection.execute(
+        "SELECT dataset, count(*), list_sort(list(DISTINCT effective_split) FILTER (effective_split IS NOT NULL)) "
+        "FROM chosen WHERE in_where GROUP BY dataset HAVING NOT bool_or(in_split) ORDER BY dataset"
+    ).fetchall()
+    return SplitAccount(kept, dropped, {str(dataset): (count, splits or []) for dataset, count, splits in rows})
+
+
+def _require_split(connection: duckdb.DuckDBPyConnection, selection: ExportFilter) -> None:
+    for split in selection.splits:
+        # Samples without a split count as training data, but a mistyped name must not select them.
+        test = _splits_sql([split])
+        if split == "train" and selection.no_split:
+            test += " OR effective_split IS NULL"
+        row = first_row(connection, f"SELECT 1 FROM chosen WHERE {test} LIMIT 1")
         if row is None:
             rows = connection.execute("SELECT DISTINCT effective_split FROM chosen ORDER BY 1").fetchall()
-            known = [str(name) for (name,) in rows]
+            known = [str(name) for (name,) in rows if name is not None]
             raise UsageError(
                 f"--split {split!r} matches no sample. Splits: {', '.join(known) or 'none'}; "
                 f"roles: {', '.join(ROLES)}.",
@@ -196,6 +223,7 @@ def describe(selection: ExportFilter) -> dict[str, Any]:
     return {
         "datasets": list(selection.datasets),
         "splits": list(selection.splits),
+        **({"no_split": "keep" if selection.no_split else "drop"} if selection.splits else {}),
         "where": selection.where,
         "include_rejected": selection.include_rejected,
     }

@@ -7,5 +7,6 @@ columns.py         map the columns of a table to the fields of a sample
 input_files.py     the files of a folder that a reader gets
 shard_patterns.py  `train-{000000..000146}.tar`
 match_samples.py   find the stored sample that an alignment belongs to
+earlier_rows.py    rows stored from the same input earlier: those no longer in it, and values that annotations override
 alignments.py      add word and phone alignments to stored samples
 """

@@ -25,7 +25,7 @@ import pyarrow as pa
 from ...errors import UsageError
 from ...shards.events import DUPLICATE, Run
 from ...shards.query import connect
-from ...shards.store.annotations import annotation_row
+from ...shards.store.annotations import LATEST, annotation_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ANNOTATIONS
 from ..candidate import RawFile, RawStream, Rejection, RowError
@@ -228,7 +228,7 @@ def _latest(store: Store, dataset: str) -> dict[tuple[str, str], str]:
     """(id, key) -> digest of the latest alignment of every sample."""
     with connect(store) as connection:
         rows = connection.execute(
-            "SELECT id, key, sha256(arg_max(value, time)) FROM annotations "
+            f"SELECT id, key, sha256({LATEST}) FROM annotations "
             "WHERE dataset = $1 AND key IN ('words', 'phones') GROUP BY id, key",
             [dataset],
         ).fetchall()

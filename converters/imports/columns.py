@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import UsageError
 from ...shards.sample import COLUMNS, MEDIA_KINDS
+from ...shards.vocabulary import NORMALIZED, UnknownWordError
 from ..readers.tables.span_names import FIELDS as SPAN_FIELDS
 
 MEDIA = "media"
@@ -86,6 +87,21 @@ def check_field(field: str, *, where: str, fields: Sequence[str] = FIELDS) -> No
         near = difflib.get_close_matches(field, fields, n=1)
         hint = f"did you mean {near[0]!r}?" if near else None
         raise UsageError(f"{where}: {field!r} is not a field of a sample. Fields: {', '.join(fields)}.", hint=hint)
+
+
+def set_value(field: str, value: str, *, where: str = "--set") -> str:
+    """Return the value of a field for every row, in our spelling of tasks, languages and the like.
+
+    Raises:
+        UsageError: It is none of the words of that field.
+    """
+    try:
+        return NORMALIZED[field](value) if field in NORMALIZED else value
+    except UnknownWordError as error:
+        said = f"expected {error.expected}"
+        if field in ("panel", "modality"):
+            said = f"{'panels' if field == 'panel' else 'modalities'} are {error.expected.removeprefix('one of ')}"
+        raise UsageError(f"{where} {field}={value}: {said}.", hint=error.hint) from None
 
 
 def _check_column(column: str, columns: Sequence[str], table: str, flag: str) -> None:

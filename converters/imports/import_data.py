@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from ...shards.events import Account, Run
 from ...shards.json_lines import MB
-from ...shards.sample import MODALITIES, PANELS, check_name
+from ...shards.sample import check_name
 from ...shards.store.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
 from ..ingest.ingest import Ingest
@@ -23,7 +23,8 @@ from ..readers import get_reader
 from ..readers.alignments.interval import AlignmentContext
 from ..spans import channels_in
 from .alignments import import_alignments, suffix_of
-from .columns import LIST_FIELDS, check_field
+from .columns import LIST_FIELDS, check_field, set_value
+from .earlier_rows import find_gone, find_overridden, shown, take_out
 from .formats import FORMATS, ImportFormat
 from .input_files import input_files
 from .options import ImportOptions
@@ -39,7 +40,11 @@ FILE_FIELDS = ("split", "config")
 class ImportResult:
     """The result of an import: its account, the number of updated rows, and notes on what was skipped.
 
-    `repeated` counts the rows whose id another row of the same import has, with different content.
+    Attributes:
+        repeated: Rows whose id another row of the same import has, with different content.
+        gone: Rows stored from this input earlier that are no longer in it; known only where changed rows are updated.
+        taken_out: How many of them `--sync` took out.
+        overridden: Updated rows, each with a key whose new value an annotation overrides.
     """
 
     dataset: str
@@ -48,6 +53,9 @@ class ImportResult:
     updated: int
     notes: list[str] = field(default_factory=list)
     repeated: int = 0
+    gone: int = 0
+    taken_out: int = 0
+    overridden: list[tuple[str, str]] = field(default_factory=list)
 
 
 CASE = "case"
@@ -121,15 +129,45 @@ def import_data(
         IngestOptions(
             defaults=defaults,
             link=options.link,
-            on_conflict=options.on_conflict,
+            on_conflict="update" if options.updates else "reject",
             compare="row",
             progress=progress,
         ),
     )
     ingest.take(reader.read(_marked(files, options.values), context))
+    gone = find_gone(store, run, _inputs(path), ingest.seen) if options.updates else []
+    taken_out = _sync(store, run, ingest, gone, notes) if options.sync else 0
+    if gone and not taken_out:
+        notes.append(f"{len(gone):,} stored rows are no longer in {path}: {shown(gone)}; to take them out: --sync")
+    run.details.update({"gone": len(gone), "taken_out": taken_out} if gone else {})
     result = _finished(run, ingest.updated, store, path, spec, notes)
-    result.repeated = ingest.repeated
+    result.repeated, result.gone, result.taken_out = ingest.repeated, len(gone), taken_out
+    result.overridden = find_overridden(store, options.name, ingest.updated_ids)
+    if result.overridden:
+        identity, key = result.overridden[0]
+        names = shown([f"{name} {key}" for name, key in result.overridden])
+        notes.append(
+            f"{len(result.overridden):,} updated values are overridden by an annotation: {names}; "
+            f"to clear one: triptych annotate {identity} {key} --clear"
+        )
     return result
+
+
+def _inputs(path: Path) -> list[Path]:
+    return [path] if path.exists() else list(matching_files(path))
+
+
+def _sync(store: Store, run: Run, ingest: Ingest, gone: list[str], notes: list[str]) -> int:
+    """Take out the rows that are gone, unless rows of the input could not be read: these might be among them."""
+    if ingest.unnamed or not run.account.candidates:
+        why = f"{ingest.unnamed:,} rows of the input could not be read" if ingest.unnamed else "the input has no rows"
+        if gone:
+            notes.append(f"--sync took nothing out: {why}, and {len(gone):,} stored rows were not found in it")
+        return 0
+    if gone:
+        take_out(store, run, gone)
+        notes.append(f"{len(gone):,} rows that are no longer in the input were taken out: {shown(gone)}")
+    return len(gone)
 
 
 def _recorded_options(path: Path, options: ImportOptions) -> dict[str, Any]:
@@ -155,6 +193,7 @@ def check_request(format: str, path: str | Path, *, options: ImportOptions) -> N
         )
     _check_path(format, path)
     options.check_format(format)
+    _defaults(options.values)
 
 
 def _check_path(format: str, path: Path) -> None:
@@ -185,11 +224,9 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
             continue
         if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages", "start_s", "end_s"):
             raise UsageError(f"--set: {key!r} differs from row to row; map a column to it: --map COLUMN={key}.")
-        if key == "panel" and value not in PANELS:
-            raise UsageError(f"--set panel={value}: panels are {', '.join(PANELS)}.")
-        if key == "modality" and value not in MODALITIES:
-            raise UsageError(f"--set modality={value}: modalities are {', '.join(MODALITIES)}.")
-        defaults[key] = [value] if key in LIST_FIELDS else _channel(value) if key == "channel" else value
+        defaults[key] = (
+            [value] if key in LIST_FIELDS else _channel(value) if key == "channel" else set_value(key, value)
+        )
     return defaults
 
 

@@ -43,6 +43,11 @@ class ImportOptions(Options):
     on_conflict: Annotated[
         str, Option("What to do with rows that changed since the last import.", ROWS, choices=("reject", "update"))
     ] = "reject"
+    sync: Annotated[
+        bool,
+        Option("Make the store's rows of this input equal to it: update changed rows, take out those no longer in it.",
+               ROWS),
+    ] = False  # fmt: skip
     media_dir: Annotated[
         Path | None,
         Option("The folder of relative media paths; default: the folder of the table.", MEDIA, metavar="DIR"),
@@ -64,6 +69,11 @@ class ImportOptions(Options):
     phone_tier: Annotated[str | None, Option("Name of the phone tier; default: phones.", ALIGNMENTS)] = None
     producer: Annotated[str | None, Option("Producer of the alignments, stored with them.", ALIGNMENTS)] = None
 
+    @property
+    def updates(self) -> bool:
+        """Whether changed rows replace the stored ones."""
+        return self.sync or self.on_conflict == "update"
+
     def check(self) -> None:
         if self.media_dir is not None and not self.media_dir.is_dir():
             raise UsageError(f"--media-dir {self.media_dir}: there is no such folder.")
@@ -73,10 +83,10 @@ class ImportOptions(Options):
         """Raise UsageError if an option was given that does not apply to the format."""
         given = self.asked()
         for parameter in parameters(type(self)):
-            field_name = {"on_conflict": "update"}.get(parameter.name, parameter.name)
+            field_name = {"on_conflict": "update", "sync": "update"}.get(parameter.name, parameter.name)
             if parameter.name in given and field_name in _FORMAT_OPTIONS - FORMATS[format].options:
                 takers = ", ".join(name for name, spec in FORMATS.items() if field_name in spec.options)
-                typed = "--on-conflict update" if field_name == "update" else parameter.flag
+                typed = "--on-conflict update" if parameter.name == "on_conflict" else parameter.flag
                 raise UsageError(f"import {format} does not take {typed}, which applies to {takers}.")
 
 

@@ -4,6 +4,7 @@ In reading order:
 
     ingest.py          the loop: probe, media, commit, account
     options.py         how candidates are ingested
+    words.py           tasks, languages and the like in our words
     quota.py           when to stop: the limits on samples and hours
     missing_media.py   candidates whose media file does not exist
     shared_media.py    media used by several candidates

@@ -32,9 +32,10 @@ from .event_log import EventLog
 from .missing_media import check_first_file, check_needed
 from .options import IngestOptions
 from .quota import Quota
-from .sample_row import UNFIT, describe_misfit, make_row, text_size
+from .sample_row import UNFIT, describe_misfit, make_row, stamped, text_size
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
+from .words import in_our_words
 
 BATCH_ROWS = 10_000
 BATCH_EVENTS = 20_000
@@ -68,13 +69,18 @@ class _Pending:
 
 
 class Ingest:
-    """Ingests one stream of candidates of one dataset into the store; `repeated` counts ids that occur twice in it."""
+    """Ingests one stream of candidates of one dataset into the store.
+
+    Attributes:
+        repeated, unnamed: How many rows have an id that occurs twice, or could not be read as far as their id.
+        seen, updated_ids: Hashes of the ids in the stream, and of those whose stored row was replaced.
+    """
 
     def __init__(self, store: Store, run: Run, options: IngestOptions) -> None:
         self.store = store
         self.run = run
         self.options = options
-        self.updated = self.repeated = 0
+        self.updated = self.repeated = self.unnamed = 0
         self.reached = False
         self._stored_ids = StoredIds(store, run.dataset, compare=options.compare)
         self._stored_ids.read()
@@ -88,8 +94,7 @@ class Ingest:
             limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
             held_seconds=options.held_seconds, count_known=options.count_known,
         )  # fmt: skip
-        self._seen = HashSet()
-        self._updates = HashSet()
+        self.seen, self.updated_ids = HashSet(), HashSet()
         self._shared_media = SharedMedia()
         self._batch_started = self._reported = self._refreshed = time.monotonic()
 
@@ -123,17 +128,18 @@ class Ingest:
         if self.quota.is_full():
             self.reached = True
             return
-        for item in stream:
+        for item in in_our_words(stream, self.run.dataset):
             if isinstance(item, Checkpoint):
                 self._drain()
                 self._commit()
             elif isinstance(item, Rejection):
                 self._drain()
+                self.unnamed += not item.candidate.startswith(f"{self.run.dataset}/")
                 gone = self._withdrawn.has_id(item.candidate)
                 reason, detail = (WITHDRAWN, TOMBSTONE) if gone else (item.reason, item.detail)
                 self._reject(item.candidate, reason, detail, item.uri)
                 if item.damaged:
-                    self.run.details.setdefault("damaged", []).append(_fault(item))
+                    self.run.details.setdefault("damaged", []).append(item.fault)
             elif isinstance(item, Filtered):
                 self.run.account.drop(FILTERED, item.count)
             elif item.settled:
@@ -161,7 +167,7 @@ class Ingest:
 
         Otherwise a table whose media is somewhere else would pay for a thread handover on every row.
         """
-        identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
+        identity = self._stored_ids.identity_of(candidate)
         speaker = candidate.fields.get("speaker") or self.options.defaults.get("speaker")
         if withdrawn := self._withdrawn.refuse(identity, speaker):
             return self._reject(identity, WITHDRAWN, withdrawn, candidate.uri)
@@ -224,6 +230,7 @@ class Ingest:
 
     def _reject(self, candidate: str, reason: str, detail: str, uri: str) -> None:
         self.run.account.drop(reason)
+        self.seen.add(hash(candidate))
         self._event_log.note(candidate, reason, detail, uri)
 
     def _commit_if_due(self, now: float) -> None:
@@ -306,12 +313,13 @@ class Ingest:
                 chosen.new.append(index)
             elif held == content:
                 chosen.duplicates.append(index)
-            elif self._may_update(identity) and identity not in batch:
+            elif self.options.on_conflict == "update" and identity not in seen and hash(identity) not in self.seen:
+                # Of two rows with one id in the input, the first counts, also if it is the one that is stored.
                 batch[identity] = content
                 chosen.updates.append(index)
             else:
                 chosen.conflicts.append(index)
-                if identity in seen or hash(identity) in self._seen:
+                if identity in seen or hash(identity) in self.seen:
                     chosen.repeated.add(index)
             seen.add(identity)
         for index in chosen.conflicts:
@@ -321,13 +329,9 @@ class Ingest:
             self._event_log.note(self._rows[index]["id"], WITHDRAWN, TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
-    def _may_update(self, identity: str) -> bool:
-        """Allow one update per id and run: the winner of two rows in a file must not depend on the batch size."""
-        return self.options.on_conflict == "update" and hash(identity) not in self._updates
-
     def _write_samples(self, rows: pa.Table, chosen: _Chosen, table: Any, fence: tuple[str, int]) -> None:
         if chosen.updates:
-            taken = rows.take(sorted([*chosen.new, *chosen.updates]))
+            taken = stamped(rows.take(sorted([*chosen.new, *chosen.updates])))
             self.store.upsert("samples", self.run.dataset, taken, fence=fence)
         elif chosen.new:
             taken = rows if len(chosen.new) == len(rows) else rows.take(chosen.new)
@@ -343,10 +347,9 @@ class Ingest:
         self.updated += len(chosen.updates)
         self.repeated += len(chosen.repeated)
         for row in self._rows:
-            self._seen.add(hash(row["id"]))
-        if self.options.on_conflict == "update":
-            for index in written:
-                self._updates.add(hash(self._rows[index]["id"]))
+            self.seen.add(hash(row["id"]))
+        for index in chosen.updates:
+            self.updated_ids.add(hash(self._rows[index]["id"]))
         number = number if written else number - 1
         self._stored_ids.add([self._rows[i]["id"] for i in written], [contents[i] for i in written], number=number)
 
@@ -359,13 +362,6 @@ class _Chosen:
     conflicts: list[int] = field(default_factory=list)
     repeated: set[int] = field(default_factory=set)
     withdrawn: list[int] = field(default_factory=list)
-
-
-def _fault(item: Rejection) -> str:
-    """Describe what is wrong with a whole file, naming the file once."""
-    place = item.uri or item.candidate
-    message = item.detail if item.detail.startswith(place) else f"{place}: {item.detail}"
-    return message.rstrip(".")
 
 
 def _outcome(work: _Work) -> list[StoredMedia] | MediaError:

@@ -70,6 +70,13 @@ def text_size(value: Any) -> int:
     return 0
 
 
+def stamped(rows: pa.Table) -> pa.Table:
+    """Rows with the time of their commit as `pulled_at`: what was measured or decided before is about other rows."""
+    place = rows.schema.get_field_index("pulled_at")
+    field = rows.schema.field(place)
+    return rows.set_column(place, field, pa.repeat(pa.scalar(datetime.now(UTC), field.type), len(rows)))
+
+
 def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:
     """The first medium of each kind in its own column, the others in `more_media`, in tag order."""
     columns: dict[str, Any] = {}

@@ -12,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from ...shards.hash_sets import HashMap
+from ...shards.sample import sample_id
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
 from ...shards.store.views import scan_sql
+from ..candidate import Candidate, content_id
 
 _MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
 _CONTENT = (
@@ -61,6 +63,15 @@ class StoredIds:
     def content_of(self, sample: str) -> int | None:
         """The content hash stored for an id, or None."""
         return self._contents.get(hash(sample))
+
+    def identity_of(self, candidate: Candidate) -> str:
+        """The id of a candidate; that with its content, if its row is stored so (`Candidate.made_from`)."""
+        split, config = candidate.split, candidate.config
+        if candidate.made_from is not None and len(self):
+            name = content_id(candidate.made_from, candidate.fields, candidate.media)
+            if (known := sample_id(self._dataset, config, split, name)) in self:
+                return known
+        return sample_id(self._dataset, config, split, candidate.source_id)
 
     def read(self) -> None:
         """Reload the table; `number` is then the fence number of the version read."""

@@ -150,8 +150,8 @@ def require_data(version: Version) -> Version:
 # ---- identity
 
 
-def remembered(store: Store, name: str, key: str) -> Version | None:
-    """Return the version made earlier for this identity, if it still exists and was not withdrawn.
+def remembered(store: Store, name: str, key: str) -> tuple[Version, dict[str, Any]] | None:
+    """Return the version made earlier for this identity, and its account; None if it is gone or was withdrawn.
 
     Raises:
         DamagedError: Its data is missing or damaged.
@@ -159,19 +159,25 @@ def remembered(store: Store, name: str, key: str) -> Version | None:
     path = store.root / "exports" / name / ".keys" / key
     if not path.is_file():
         return None
-    label = path.read_text(encoding="ascii").strip()
+    label, _, account = path.read_text(encoding="ascii").partition("\n")
     if label not in labels(store, name):
         return None
     version = load(store, name, label)
-    return None if version.manifest.get("withdrawn") else require_data(version)
+    if version.manifest.get("withdrawn"):
+        return None
+    return require_data(version), json.loads(account) if account else version.manifest
 
 
-def remember(store: Store, name: str, key: str, label: str) -> None:
-    """Record that the identity `key` produced the version `label`."""
+def remember(store: Store, name: str, key: str, label: str, account: Mapping[str, Any]) -> None:
+    """Record that the identity `key` produced the version `label`, with its own account.
+
+    The manifest has the account of the request that published the version; another one may have made the same bytes of
+    samples that have changed since, or of others that were left out.
+    """
     folder = store.root / "exports" / name / ".keys"
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".{key}.{os.getpid()}"
-    scratch.write_text(label + "\n", encoding="ascii")
+    scratch.write_text(f"{label}\n{json.dumps(account) if account else ''}", encoding="ascii")
     scratch.rename(folder / key)
 
 

@@ -1,18 +1,22 @@
 """Annotations: later facts about samples that override the values from the corpus.
 
 A known key overrides the typed column of that name; an unknown key appears in `extra`. The values from the corpus stay
-in the table and can be read as `samples_as_pulled`. The latest annotation of a key wins.
+in the table and can be read as `samples_as_pulled`. The latest annotation of a key wins; one whose value is null clears
+the key, so that the value from the corpus counts again.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from ...errors import UsageError
 from ..sample import COLUMNS, SCHEMA
+from ..vocabulary import NORMALIZED, UnknownWordError
+from .sql import quote
 from .tables import duckdb_type
 
 TEXT_KEYS = (
@@ -27,6 +31,20 @@ ASSIGNED_SPLIT = "assigned_split"
 REMEASURED_KEYS = ("text", "language", "start_s", "end_s", "captions")
 """An annotation with one of these keys makes the stored measurements of a sample stale."""
 
+DECIDING_KEYS = (*(key for key in KNOWN_KEYS if key not in ("words", "phones")), ASSIGNED_SPLIT)
+"""An annotation with one of these keys makes the verdict on a sample stale; no rule reads alignments."""
+
+LATEST = "arg_max({'value': value}, time).value"
+"""SQL for the latest value of a key. A plain `arg_max` would skip the null that clears it and give the value before."""
+
+
+def changed_sql(keys: Sequence[str], annotations: str = "annotations") -> str:
+    """Return a SELECT of the samples (`dataset`, `id`) annotated with one of the keys, and when: `changed_at`."""
+    listed = ", ".join(map(quote, keys))
+    return (
+        f"SELECT dataset, id, max(time) AS changed_at FROM {annotations} WHERE key IN ({listed}) GROUP BY dataset, id"
+    )
+
 
 def samples_sql(samples: str, *, annotated: bool) -> str:
     """Return a SELECT of all sample columns and `assigned_split` over the relation `samples` (and `annotations`)."""
@@ -37,7 +55,8 @@ def samples_sql(samples: str, *, annotated: bool) -> str:
     columns = ", ".join(_column(name) for name in COLUMNS)
     return f"""
         WITH latest AS (
-            SELECT dataset, id, key, arg_max(value, time) AS value FROM annotations GROUP BY dataset, id, key
+            SELECT dataset, id, key, {LATEST} AS value FROM annotations GROUP BY dataset, id, key
+            HAVING {LATEST} IS NOT NULL
         ), wide AS (
             SELECT dataset, id, {picks},
                    map_from_entries(list((key, value) ORDER BY key) FILTER (key NOT IN ({known}))) AS extra
@@ -62,7 +81,7 @@ def _column(name: str) -> str:
 
 
 def check_value(key: str, value: str, *, where: str) -> str:
-    """Return `value` if it is valid for `key`; known keys are typed, so a bad value fails here and not in a query."""
+    """Return `value` as it is stored; known keys are typed, so a bad value fails here and not in a query."""
     if not key:
         raise UsageError(f"{where}: an annotation needs a key.", hint='triptych annotate ID text "the corrected text"')
     if key in NUMBER_KEYS:
@@ -72,6 +91,11 @@ def check_value(key: str, value: str, *, where: str) -> str:
     if key in COLUMNS and key not in KNOWN_KEYS:
         hint = "assign a split with the key assigned_split" if key == "split" else "import the corrected data instead"
         raise UsageError(f"{where}: {key!r} comes from the corpus and cannot be annotated.", hint=hint)
+    if key in NORMALIZED:
+        try:
+            return NORMALIZED[key](value)
+        except UnknownWordError as error:
+            raise UsageError(f"{where}: {key}: expected {error.expected}, got {value!r}.", hint=error.hint) from None
     return value
 
 
@@ -130,6 +154,8 @@ def _is_conversation(value: Any) -> bool:
     )
 
 
-def annotation_row(sample: str, dataset: str, key: str, value: str, producer: str, time: datetime) -> dict[str, Any]:
-    """Build one row of the annotations table."""
+def annotation_row(
+    sample: str, dataset: str, key: str, value: str | None, producer: str, time: datetime
+) -> dict[str, Any]:
+    """Build one row of the annotations table; a null value clears the key."""
     return {"id": sample, "dataset": dataset, "key": key, "value": value, "producer": producer, "time": time}

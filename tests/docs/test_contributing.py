@@ -14,7 +14,7 @@ from support.places import ROOT
 from support.stores import MAIN
 
 CHANGE = re.compile(r"^### (.*?)\n.*?^```diff\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PACKAGE = ("*.py", "*.sql", "*.yaml", "py.typed")
+PACKAGE = ("*.py", "*.sql", "*.yaml", "*.tsv", "py.typed")
 
 
 def changes() -> dict[str, str]:

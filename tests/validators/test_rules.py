@@ -140,6 +140,7 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("text_too_fast", "reject", {}, {"characters_per_second": 51.0}),
     ("text_too_fast", "reject", {"language": "zh-CN"}, {"characters_per_second": 16.0}),
     ("text_too_slow", "warn", {}, {"characters_per_second": 1.0}),
+    ("panel_mismatch", "reject", {"panel": "S3"}, {}),
 ]
 
 
@@ -152,7 +153,8 @@ def test_a_rule_fires_alone_and_with_its_level(
 
 
 def test_every_rule_is_tested() -> None:
-    assert {code for code, *_ in FIRES} | {"duplicate_content"} == {rule.code for rule in load_rules().rules}
+    on_repeats = {"duplicate_content", "train_test_overlap"}
+    assert {code for code, *_ in FIRES} | on_repeats == {rule.code for rule in load_rules().rules}
 
 
 QUIET: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -306,8 +308,8 @@ def test_deciding_is_one_query_over_many_rows() -> None:
         connection.register("one", rows)
         connection.register("c", table([GOOD], CHECKS_SCHEMA))
         connection.execute(
-            "CREATE TABLE many AS SELECT one.* REPLACE (i::VARCHAR AS id), c.* EXCLUDE (id, dataset, revision)"
-            " FROM one, c, range(100000) AS t(i)"
+            "CREATE TABLE many AS SELECT one.* REPLACE (i::VARCHAR AS id), c.* EXCLUDE (id, dataset, revision),"
+            " 100000 AS copies, NULL::DOUBLE AS held_out_share FROM one, c, range(100000) AS t(i)"
         )
         decided = decide(connection, load_rules(), relation="many")
     assert len(decided) == 100_000

@@ -17,7 +17,8 @@ from typing import Any
 
 from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
-from ...candidate import Blob, Rejection, RowError, bad_cell
+from ....shards.vocabulary import NORMALIZED, UnknownWordError
+from ...candidate import Blob, Rejection, RowError, bad_cell, content_id
 from ...files.named_files import NamedFiles
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ...spans import channels_in
@@ -140,6 +141,32 @@ def clock_seconds(text: str) -> float | None:
 # ---- fields of the sample
 
 
+def as_word(field: str, column: str, value: Any) -> str | None:
+    """The value of a column that has a vocabulary (task, language ...), in its one spelling; empty is null.
+
+    Raises:
+        RowError: It is none of the words.
+    """
+    text = as_text(value)
+    if text is None or not text.strip():
+        return None
+    try:
+        return NORMALIZED[field](text)
+    except UnknownWordError as error:
+        raise bad_cell(column, value, error.described) from None
+
+
+def with_words(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields whose values of columns with a vocabulary are in their one spelling.
+
+    Raises:
+        RowError: One is none of the words.
+    """
+    for field in NORMALIZED.keys() & fields.keys():
+        fields[field] = as_word(field, field, fields[field])
+    return fields
+
+
 def as_field(field: str, value: Any) -> Any:
     """Convert a value for its column of the sample schema; an empty value is null.
 
@@ -159,7 +186,7 @@ def as_field(field: str, value: Any) -> Any:
         return [text for item in items if (text := as_text(item)) is not None] or None
     if field in JSON_FIELDS:
         return _structures(field, field, value)
-    return as_text(value)
+    return as_word(field, field, value) if field in NORMALIZED else as_text(value)
 
 
 def typed(field: str, column: str, value: Any) -> Any:
@@ -179,7 +206,7 @@ def typed(field: str, column: str, value: Any) -> Any:
         return [text for item in items if (text := as_text(item)) is not None]
     if field in JSON_FIELDS:
         return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)
-    return as_text(value)
+    return as_word(field, column, value) if field in NORMALIZED else as_text(value)
 
 
 def _as_channel(value: Any) -> int | tuple[int, ...] | None:
@@ -254,22 +281,29 @@ def check_span(fields: Mapping[str, Any]) -> None:
 
 
 class MadeIds:
-    """Generates ids for the rows of one file that have none; unique in the file. Costs 16 bytes per row."""
+    """Makes ids for the rows of one file that have none; unique in the file. Costs 16 bytes per row.
+
+    An id is made of the media path without its extension; that of a further row with the same media, or of one without
+    media, of the row's content. It never depends on the row's number: a deleted line gives no row the id of another.
+    """
 
     def __init__(self) -> None:
-        self.number = 0
         self.made = HashMap()
 
-    def row(self) -> None:
-        """Count one row, whether it needs an id or not."""
-        self.number += 1
+    def next(
+        self, media: str, fields: Mapping[str, Any], blobs: Sequence[tuple[str, Blob]], suffix: str = ""
+    ) -> tuple[str, str | None]:
+        """The id of the next row; and the media's name and the suffix of its span if it is made of nothing else."""
+        stem = _stem(media) if media else ""
+        return self.unique(stem and stem + suffix, fields, blobs)
 
-    def next(self, media: str, suffix: str = "") -> str:
-        """The media path without its extension, and the suffix of its span; a second such row gets `#2`."""
-        return self.unique(((_stem(media) if media else "") or f"row-{self.number:07d}") + suffix)
+    def unique(self, name: str, fields: Mapping[str, Any], blobs: Sequence[tuple[str, Blob]]) -> tuple[str, str | None]:
+        """The name if no earlier row has it, else an id with the row's content; a second equal row gets `#2`."""
+        if name and self._counted(name) == name:
+            return name, name
+        return self._counted(content_id(name, fields, blobs)), None
 
-    def unique(self, name: str) -> str:
-        """The name, or `name#2` if an earlier row already has it."""
+    def _counted(self, name: str) -> str:
         key = hash(name)
         count = (self.made.get(key) or 0) + 1
         self.made.put(key, count)

@@ -270,7 +270,6 @@ class _CandidateMaker:
         self.absences = Absences() if context.looks_for_media else None
 
     def candidate(self, row: Row) -> Candidate | Rejection:
-        self.made.row()
         if not self.columns.issuperset(row.values):
             self._learn(row)
         try:
@@ -325,19 +324,23 @@ class _CandidateMaker:
         if self.spans.has_columns:
             self._take_span(row, fields, extra, media[0][1] if media else None)
         name = absent[1] if absent is not None else media[0][1].name if media else ""
-        identity = fields.pop("id", None) or row.key or self.made.next(name, _suffix(fields))
+        identity, made_from = fields.pop("id", None) or row.key, None
         split = as_name("split", fields.pop("split", None)) or self.file.split
         config = fields.pop("config", None) or self.file.config
+        if extra:
+            fields["extra"] = extra
+        media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
+        if not identity:
+            identity, made_from = self.made.next(name, fields, media, _suffix(fields))
         if absent is not None:
             missing = sample_id(self.dataset, config, split, str(identity))
             shown = absent[2] if is_plain(absent[2]) else Path(absent[2])
             error = RowError("missing_media", f"{shown}: No such file or directory")
             return error.rejection(row.where, candidate=missing, uri=self.file.uri)
-        if extra:
-            fields["extra"] = extra
-        media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
         file = self.file
-        return Candidate(str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats)
+        return Candidate(
+            str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats, made_from
+        )
 
     def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> None:
         """Add the span and the channel that the row states."""

@@ -28,7 +28,7 @@ from ...candidate import (
 from ...files.named_files import NamedFiles
 from ...imports.columns import KEEP, MAPPABLE, check_field
 from ...spans import sample_rate, span_suffix
-from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
+from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed, with_words
 from ..tables.json import read_json
 from ..tables.nested_columns import nested_columns, spread
 from ..tables.stated_span import StatedSpans
@@ -162,7 +162,6 @@ class RecordsReader(Reader):
             if isinstance(row, Rejection):
                 yield row
                 continue
-            made.row()
             try:
                 columns = Columns(row.values, given)
                 yield _candidate(row, columns, self.reshape, file=file, files=files, made=made, spans=spans)
@@ -216,7 +215,7 @@ def _candidate(
 ) -> Candidate:
     identity = as_text(columns.take("id", "id"))
     shape = reshape(columns)
-    fields = {name: value for name, value in shape.fields.items() if value is not None}
+    fields = with_words({name: value for name, value in shape.fields.items() if value is not None})
     media = list(_media(shape.media, files))
     for kind in MEDIA_KINDS:
         media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), files=files))
@@ -231,10 +230,12 @@ def _candidate(
     if extra := {name: text for name, value in held.items() if (text := as_text(value)) is not None}:
         fields["extra"] = extra
     media.sort(key=lambda item: MEDIA_KINDS.index(item[0]))
-    if identity is None:
-        name = media[0][1].name if media else ""
-        identity = row.key or (made.unique(shape.name + suffix) if shape.name else made.next(name, suffix))
-    return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where)
+    identity, made_from = identity or row.key, None
+    if not identity and shape.name:
+        identity, made_from = made.unique(shape.name + suffix, fields, media)
+    elif not identity:
+        identity, made_from = made.next(media[0][1].name if media else "", fields, media, suffix)
+    return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where, made_from=made_from)
 
 
 def _take_span(row: Row, columns: Columns, fields: dict[str, Any], spans: StatedSpans, medium: Blob) -> str:

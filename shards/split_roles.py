@@ -1,0 +1,60 @@
+"""The role of a split: `train`, `validation` or `test`; as the dataset's card says, else guessed from the name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from .store.sql import quote
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROLES = ("train", "validation", "test")
+HELD_OUT = ("validation", "test")
+_GUESSED = {"train": ("train*",), "validation": ("dev*", "val*"), "test": ("test*", "eval*")}
+
+CardRoles = Mapping[str, Mapping[str, str]]
+"""The roles on the cards: dataset -> split -> role."""
+
+
+def read_corpora(connection: duckdb.DuckDBPyConnection, datasets: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return what the card of each dataset said at its last pull, or its import was told: `roles` of splits, `case`.
+
+    Without datasets, of all of them.
+    """
+    condition = f" AND dataset IN ({', '.join(map(quote, datasets))})" if datasets else ""
+    rows = connection.execute(
+        "SELECT dataset, arg_max(details, finished_at) FROM runs "
+        f"WHERE json_exists(details, '$.corpus'){condition} GROUP BY dataset ORDER BY 1"
+    ).fetchall()
+    return {str(dataset): json.loads(details)["corpus"] for dataset, details in rows}
+
+
+def card_roles(corpora: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return the roles in the result of `read_corpora`."""
+    return {dataset: corpus.get("roles", {}) for dataset, corpus in corpora.items()}
+
+
+def role_sql(roles: CardRoles, *, dataset: str = "dataset", split: str = "effective_split") -> str:
+    """Return SQL for the role of a split, given the SQL of the dataset and the split; null if it is unknown."""
+    known = " ".join(
+        f"WHEN {dataset} = {quote(name)} AND {split} = {quote(each)} THEN {quote(role)}"
+        for name, of_dataset in roles.items()
+        for each, role in of_dataset.items()
+    )
+    guessed = " ".join(
+        f"WHEN {' OR '.join(f'lower({split}) GLOB {quote(glob)}' for glob in globs)} THEN {quote(role)}"
+        for role, globs in _GUESSED.items()
+    )
+    return f"CASE {known} {guessed} END"
+
+
+def is_held_out(split: str) -> bool:
+    """Whether a name, role or glob asks for validation or test data and not for training data, by its text alone."""
+    asked = split.lower()
+    globs = [glob for role in HELD_OUT for glob in _GUESSED[role]]
+    named = any(fnmatchcase(asked, glob) or fnmatchcase(glob.rstrip("*"), asked) for glob in globs)
+    return named and not fnmatchcase("train", asked)
