@@ -79,6 +79,8 @@ def _show(ins: list[Path], result: ConvertResult) -> None:
     )
     if result.warnings:
         output.say("  warnings: " + ", ".join(f"{count:,} {code}" for code, count in sorted(result.warnings.items())))
+    if result.left_out:
+        output.say(f"  not in these rows: {output.counted(dict(result.left_out.most_common()))}")
     for line in result.notes:
         output.say(f"  - {line}")
     if result.next_command:

@@ -68,6 +68,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
         "data": result.version.data,
         "reused": result.reused,
         "counts": result.counts,
+        "left_out": result.left_out,
         "warnings": result.warnings,
         "next": result.next_command,
         "content_sha256": result.version.manifest["content_sha256"],
@@ -80,6 +81,8 @@ def _show_result(result: ExportResult) -> None:
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
     output.say(f"{result.version.reference} {state}: {written:,} rows{others}")
+    if result.left_out:
+        output.say(f"  not in these rows: {output.counted(result.left_out)}")
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
     if result.next_command:

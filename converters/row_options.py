@@ -4,3 +4,5 @@ from __future__ import annotations
 
 ORDERS = ("hash", "id")
 TEXTS = ("raw", "clean", "lower")
+REASONING = ("think", "drop", "column")
+SOUNDS = ("separate", "in-video", "sound-only")

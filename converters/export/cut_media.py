@@ -27,14 +27,17 @@ _HAS_SPAN = "(start_s IS NOT NULL OR end_s IS NOT NULL)"
 _NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 
 
-def derive_media(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
-    """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist."""
+def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, *, from_videos: bool) -> None:
+    """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist.
+
+    `from_videos`: the sound of videos is extracted.
+    """
     connection.execute(
         "CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)"
     )
     rows = connection.cursor().execute(
         "SELECT dataset, id, start_s, end_s, audio, video, image IS NOT NULL, more_media IS NOT NULL FROM chosen "
-        f"WHERE NOT filtered AND ({_HAS_SPAN} OR {_NEEDS_AUDIO})"
+        f"WHERE NOT filtered AND ({_HAS_SPAN}{f' OR {_NEEDS_AUDIO}' if from_videos else ''})"
     )
     missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -19,8 +19,10 @@ from ...shards.query import close_sandbox
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
+from ..views.left_out import is_for_trainers
 from ..views.prepare import create_macros, create_prepared, statements
 from .account import ExportAccount, read_account, refuse_leaks
+from .content import read_content
 from .cut_media import derive_media
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import make_manifest, write_notice
@@ -41,13 +43,18 @@ MEMORY_LIMIT = "512MB"
 
 @dataclass(slots=True)
 class ExportResult:
-    """A published (or reused) version, its counts, and warnings to read before training on it."""
+    """A published (or reused) version, its counts, and warnings to read before training on it.
+
+    Attributes:
+        left_out: Fields that samples have and their rows do not carry -> number of those rows.
+    """
 
     version: exports.Version
     reused: bool
     counts: dict[str, int]
     warnings: list[str] = field(default_factory=list)
     next_command: str | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions | None = None) -> ExportResult:
@@ -87,14 +94,14 @@ def _publish(
         # media
         log.info("export %s: find and cut media", request.name)
         find_missing(store, connection)
-        derive_media(store, connection)
+        derive_media(store, connection, from_videos=request.options.av != "in-video")
         place_media(connection, request.selection, facts=facts, media_root=request.media_root)
 
         # render, account, validate
         log.info("export %s: make rows with the view %s", request.name, request.view.name)
         create_prepared(connection)
         rows = make_rows(connection, request, scratch)
-        account = read_account(connection, rows.media_columns)
+        account = read_account(connection, rows.counted)
         log.info("export %s: %s", request.name, account.summary())
         _record(run, account)
         if not account.written:
@@ -105,11 +112,14 @@ def _publish(
         refuse_leaks(account)
         finished = scratch / "version"
         finished.mkdir()
-        ordered = render(connection, request, rows, account.used(rows.media_columns), finished)
+        ordered = render(connection, request, rows, account.used(rows.counted), finished)
 
         # publish
         sql = [*definitions(connection), *statements(request.options), rows.sql, ordered]
-        manifest = make_manifest(request, run, account, tables=snapshot.versions, sql=sql, note=options.note, key=key)
+        content = read_content(connection)
+        manifest = make_manifest(
+            request, run, account, content, tables=snapshot.versions, sql=sql, note=options.note, key=key
+        )
         write_notice(finished / "NOTICE", request, account)
         if not request.view.built_in:
             (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
@@ -143,10 +153,18 @@ def _result(version: exports.Version, request: Request, *, reused: bool) -> Expo
         warnings.append(f"{manifest['unvalidated_rows']:,} rows were never validated: run `triptych validate` first")
     if manifest["rejected_rows"]:
         warnings.append(f"{manifest['rejected_rows']:,} rows were rejected by the rules but are included")
+    left_out = dict(manifest.get("left_out", {}))
+    where = f"{request.view.name} --task {request.options.task}" if request.options.task else request.view.name
+    for name, count in left_out.items():
+        if is_for_trainers(name):
+            further = ": use --task dpo" if name == "rejected" and "dpo" in request.view.tasks else ""
+            warnings.append(f"{count:,} rows have {name!r}, which rows of {where} do not carry{further}")
     command = None
     if request.view.train_command is not None:
-        command = request.view.train_command(version.data, request.options, exports.columns(version))
-    return ExportResult(version, reused, dict(manifest["counts"]), warnings, command)
+        command = request.view.train_command(
+            version.data, request.options, exports.columns(version), manifest.get("trainer_settings", {})
+        )
+    return ExportResult(version, reused, dict(manifest["counts"]), warnings, command, left_out)
 
 
 def _record(run: Run, account: ExportAccount) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...shards.events import Run
 from .account import ExportAccount
+from .content import RowContent
 from .request import Request
 
 
@@ -15,6 +16,7 @@ def make_manifest(
     request: Request,
     run: Run,
     account: ExportAccount,
+    content: RowContent,
     *,
     tables: Mapping[str, int],
     sql: Sequence[str],
@@ -30,6 +32,7 @@ def make_manifest(
     """
     from ...version import __version__
 
+    settings = request.view.trainer_settings
     own = {} if request.view.built_in else {"view_file": request.view.file_name}
     return {
         "name": request.name,
@@ -43,6 +46,9 @@ def make_manifest(
         "held_out_rows": account.held_out,
         "unvalidated_rows": account.unvalidated,
         "rejected_rows": account.rejected,
+        "left_out": dict(content.left_out),
+        "sound_of_videos": dict(content.sounds),
+        "trainer_settings": {} if settings is None else settings(content.sounds),
         "datasets": {dataset: dict(licences) for dataset, licences in account.licences.items()},
         "media_root": request.media_root,
         "key": key,

@@ -32,7 +32,20 @@ from ...candidate import (
     RowError,
 )
 from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
-from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, media_path, typed
+from .cells import (
+    MadeIds,
+    Place,
+    Row,
+    Rows,
+    as_name,
+    as_text,
+    blobs,
+    check_span,
+    holds_bytes,
+    media_path,
+    members_left,
+    typed,
+)
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_jsonl, record
 
@@ -323,6 +336,7 @@ class _CandidateMaker:
                 media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
             else:
                 fields[field] = typed(field, column, value)
+                extra.update(members_left(field, column, value))
         check_span(fields)
         if absent is not None and media:
             media.append((absent[0], Blob(absent[1], path=Path(absent[2]))))

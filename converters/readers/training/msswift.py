@@ -58,4 +58,7 @@ def _rejected(columns: Columns, dialogue: Dialogue) -> str | None:
             raise bad_cell(f"rejected_{kind}s", other, "the same media on both sides", reason="other_media")
     if response is not None or whole is None:
         return response
-    return rejected_of(dialogue, read_dialogue("rejected_messages", whole), "rejected_messages")
+    other = read_dialogue("rejected_messages", whole)
+    if any(other.further):
+        columns.left["rejected_message_keys"] = other.further
+    return rejected_of(dialogue, other, "rejected_messages")

@@ -25,7 +25,7 @@ from ...candidate import (
     bad_cell,
 )
 from ...imports.columns import check_field
-from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed
+from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, members_left, typed
 from ..tables.json import read_json
 from ..tables.user_table import read_table
 from .turns import Dialogue, exchange_fields, fit_tags
@@ -200,6 +200,7 @@ def _candidate(
     for name in PLAIN_FIELDS:
         if name not in fields and (value := columns.take(name, name)) is not None:
             fields[name] = typed(name, name, value)
+            columns.left.update(members_left(name, name, value))
     fields["modality"], stated = _modality(columns.take("modality", "modality"), {kind for kind, _ in media})
     check_span(fields)
     split = as_name("split", columns.take("split", "split"))

@@ -17,6 +17,7 @@ from typing import Any
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
+from .message_keys import in_order_of_calls, spoken, take_reasoning, trained_on
 
 ROLES: Mapping[str, str] = {
     "system": "system",
@@ -76,7 +77,7 @@ def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
     if not isinstance(turns, list) or not turns:
         raise bad_cell(column, value, "a list of messages", reason="no_messages" if not turns else "bad_messages")
     dialogue = Dialogue()
-    for turn in _from_pairs(turns):
+    for turn in in_order_of_calls(_from_pairs(turns)):
         _add(dialogue, column, turn, inline=inline)
     return dialogue
 
@@ -114,10 +115,19 @@ def _add(dialogue: Dialogue, column: str, turn: Any, *, inline: bool) -> None:
     if content is None and not turn.get("tool_calls"):
         raise bad_cell(column, dict(turn), "a message with content", reason="null_content")
     text = _text(dialogue, column, content, inline=inline)
-    dialogue.say(role, text)
-    dialogue.further[-1] = {
-        key: value for key, value in turn.items() if key not in (role_key, content_key) and value is not None
-    }
+    further = {key: value for key, value in turn.items() if key not in (role_key, content_key) and value is not None}
+    further = trained_on(column, role, further)
+    if role == "assistant" and "</think>" not in text and (reasoning := take_reasoning(further)) is not None:
+        text = f"<think>{reasoning}</think>{text}"
+    calls = spoken(further.get("tool_calls")) if role == "assistant" else []
+    if calls:
+        del further["tool_calls"]
+    if text or not calls:
+        dialogue.say(role, text)
+        dialogue.further[-1] = further
+    for call in calls:
+        dialogue.say("tool_call", call)
+        dialogue.further[-1] = {key: further[key] for key in ("loss", "loss_scale") if key in further}
 
 
 def _text(dialogue: Dialogue, column: str, content: Any, *, inline: bool) -> str:
