@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
-from ...shards.exports.versions import sparse_columns
+from ...shards.exports.jsonl import sparse_columns, write_jsonl
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
@@ -191,7 +191,7 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     parquet = folder / "data.parquet"
     with sql_errors(request.view):
         connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
-        exports.write_jsonl(connection, parquet, folder / "data.jsonl")
+        write_jsonl(connection, parquet, folder / "data.jsonl")
     return ordered
 
 

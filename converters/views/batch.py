@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from ...errors import UsageError
-from ...shards.exports.versions import sparse_columns
+from ...shards.exports.jsonl import sparse_columns
 from ...shards.sample import SCHEMA
 from ...shards.store.sql import identifier
 from ...shards.store.tables import duckdb_type

@@ -82,7 +82,8 @@ def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
     if field not in _LISTS:
         yield f"contains(_conversation, {field})"
     elif field != "words" and field != "phones":
-        yield f"len(list_filter({field}, lambda x: NOT contains(_conversation, x))) = 0"
+        unsaid = f"list_filter({field}, lambda x: NOT contains(_conversation, x))"
+        yield f"has_turns(messages) AND len({unsaid}) = 0"
 
 
 def _extra_sql(read: set[str]) -> str:

@@ -15,7 +15,8 @@ from typing import Any
 from ...errors import DamagedError, UsageError
 from ..store.sql import quote
 from ..store.store import Store
-from .versions import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json, write_jsonl
+from .jsonl import write_jsonl
+from .versions import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json
 
 
 def relocate(store: Store, version: Version, media_root: str) -> Version:

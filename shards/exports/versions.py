@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
 from ..sample import NAME
-from ..store.sql import identifier, quote
+from ..store.sql import quote
 from ..store.store import Store
 
 if TYPE_CHECKING:
@@ -183,33 +183,6 @@ def publish(store: Store, name: str, finished: Path) -> str:
 
 
 # ---- files
-
-_SPARSE = {"messages": "loss BOOLEAN, loss_scale DOUBLE", "objects": "bbox DOUBLE[][]"}
-
-
-def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
-    """Write the rows of `parquet` as JSON Lines, in order, with the same columns."""
-    source = f"read_parquet({quote(str(parquet))})"
-    types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
-    replaced = [f"{_without_nulls(name, types[name])} AS {identifier(name)}" for name in sparse_columns(types)]
-    columns = f"* REPLACE ({', '.join(replaced)})" if replaced else "*"
-    connection.execute(f"COPY (SELECT {columns} FROM {source}) TO {quote(str(jsonl))} (FORMAT json)")
-
-
-def sparse_columns(types: Mapping[str, str]) -> list[str]:
-    """Return the columns whose members, where null, JSON leaves out: most messages have no `loss`.
-
-    Args:
-        types: Column name -> DuckDB type.
-    """
-    return [name for name, type_ in types.items() if name in _SPARSE and _SPARSE[name] in type_]
-
-
-def _without_nulls(name: str, type_: str) -> str:
-    if type_.endswith("[]"):
-        return f"[json_merge_patch('{{}}', to_json(x)) FOR x IN {identifier(name)}]"
-    column = identifier(name)
-    return f"CASE WHEN {column} IS NOT NULL THEN json_merge_patch('{{}}', to_json({column})) END"
 
 
 def sums(path: Path, *, media_root: str | None = None) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from ...candidate import (
     Rejection,
     RowError,
 )
-from ...imports.columns import COMMON_NAMES, MEDIA, require_media, resolve_columns
+from ...imports.columns import COMMON_NAMES, JSON_FIELDS, MEDIA, require_media, resolve_columns
 from .cells import (
     MadeIds,
     Place,
@@ -336,7 +336,8 @@ class _CandidateMaker:
                 media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
             else:
                 fields[field] = typed(field, column, value)
-                extra.update(members_left(field, column, value))
+                if field in JSON_FIELDS:
+                    extra.update(members_left(field, column, value))
         check_span(fields)
         if absent is not None and media:
             media.append((absent[0], Blob(absent[1], path=Path(absent[2]))))
