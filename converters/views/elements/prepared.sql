@@ -105,10 +105,10 @@ FROM samples_with_answers
 samples_with_solutions AS (
 SELECT *,
        CASE WHEN has_turns(messages) THEN text_of_others(messages) ELSE prompt END AS input_text,
-       compute_once(not_blank(without_thought(
+       compute_once(without_thought(
          CASE WHEN has_turns(messages) AND chosen_task() = 'grpo' THEN coalesce(not_blank(answer), given_answer)
-              ELSE given_answer END))) AS solution,
-       compute_once(not_blank(with_reasoning(given_answer, given_reasoning))) AS last_turn
+              ELSE given_answer END)) AS solution,
+       compute_once(with_reasoning(given_answer, given_reasoning)) AS last_turn
 FROM samples_with_given_answers
 )
 
