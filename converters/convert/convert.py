@@ -123,11 +123,11 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
         if output.rows:
             output.publish()
             result.out.append(target.out)
-            if view.train_command is not None:
+            if view.trainer_settings is not None and len(result.sounds) > 1:
+                result.notes.append(_TWO_SOUNDS)
+            elif view.train_command is not None:
                 settings = view.trainer_settings(result.sounds) if view.trainer_settings else {}
                 result.next_command = view.train_command(target.out.absolute(), target.options, output.used, settings)
-            if len(result.sounds) > 1:
-                result.notes.append(_TWO_SOUNDS)
         elif set(result.reasons) == {"no_prompt"} and inputs.format == "msswift":
             result.notes.append("no row has messages; to convert unified rows, use: triptych convert unified IN OUT")
     return result

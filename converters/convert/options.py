@@ -24,7 +24,7 @@ class ConvertOptions(Options):
 
     to: Annotated[str | None, Option("unified or msswift; default: depends on the input format.", RESULT)] = None
     task: Annotated[
-        str | None, Option("sft, grpo (the answer becomes the solution) or dpo; implies --to msswift.", RESULT)
+        str | None, Option("sft or grpo (the answer becomes the solution); implies --to msswift.", RESULT)
     ] = None
     text: Annotated[str, Option("raw, clean or lower, as for export.", RESULT, choices=TEXTS)] = "raw"
     name: Annotated[str | None, Option("Prefix of every id: NAME/id.", RESULT)] = None

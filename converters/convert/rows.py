@@ -26,7 +26,6 @@ SKIPPED: Mapping[str, str] = {
     "tag_mismatch": "the tags of the conversation do not match its media, or an answer contains a tag",
     "more_than_one_medium": "a unified row has at most one audio and one video",
     "image_unsupported": "a unified row has no image",
-    "no_rejected": "no rejected side: a DPO row is a pair",
     "sound_apart": "the sound of the video is a file of its own; --av in-video uses what is in the video",
     "silent_video": "a video without sound; --av in-video needs one in every video",
     "no_sound": "a video without sound to use alone; convert cannot take it out of a video: `triptych import`, then "

@@ -157,8 +157,9 @@ def _result(version: exports.Version, request: Request, *, reused: bool) -> Expo
     where = f"{request.view.name} --task {request.options.task}" if request.options.task else request.view.name
     for name, count in left_out.items():
         if is_for_trainers(name):
-            further = ": use --task dpo" if name == "rejected" and "dpo" in request.view.tasks else ""
-            warnings.append(f"{count:,} rows have {name!r}, which rows of {where} do not carry{further}")
+            warnings.append(
+                f"{count:,} rows do not carry the field {name!r} of their sample: {where} has no place for it"
+            )
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(

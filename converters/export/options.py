@@ -20,7 +20,7 @@ VERSION = "The version"
 class ExportOptions(Options):
     """Options of an export."""
 
-    task: Annotated[str | None, Option("sft, grpo or dpo, for msswift.", TEXT)] = None
+    task: Annotated[str | None, Option("sft or grpo, for msswift.", TEXT)] = None
     datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()
     splits: Annotated[
         tuple[str, ...],

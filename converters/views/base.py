@@ -38,7 +38,7 @@ class ViewOptions:
     """Options that change the rows of a view; all of them are part of an export's identity.
 
     Attributes:
-        task: `sft`, `grpo` or `dpo`, for views that have tasks.
+        task: `sft` or `grpo`, for views that have tasks.
         text: `raw`, as in the corpus, or `clean`: normalized (case, spaces, punctuation tags).
         system: System message at the start of every conversation.
         user_template: Template of the user turn; `{modality_tag}` and names of sample fields are filled in.

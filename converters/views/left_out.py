@@ -23,7 +23,6 @@ FIELDS = (
 _LISTS = ("choices", "captions", "labels", "messages", "words", "phones")
 _CONVERSATION = frozenset({"turns", "prompt", "solution"})
 _PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target"}
-_ELEMENTS = {"rejected_answer": "rejected", "effective_task": "task"}
 _EXTRA_ELEMENTS = {"tools": "tools", "objects": "objects", "loss_channel": "channel", "turns": MESSAGE_KEYS}
 _TRAINER_FIELDS = frozenset(
     {"tools", "objects", "channel", "label", "margin", "teacher_prompt", "chat_template_kwargs", "ref_audios",
@@ -62,8 +61,6 @@ def _lost(field: str, read: set[str], options: ViewOptions) -> str:
 
 
 def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
-    if field in {_ELEMENTS[name] for name in read & _ELEMENTS.keys()}:
-        yield "true"
     one = " AND len(captions) = 1" if field == "captions" else ""
     if "description" in read:
         yield f"_description_field = '{field}'{one}"
@@ -77,7 +74,7 @@ def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
         yield "NOT has_turns(messages)"
     if field in _PROMPT_FIELDS and (template is None or "prompt" in template):
         yield f"NOT has_turns(messages) AND list_contains(_prompt_fields, '{_PROMPT_FIELDS[field]}')"
-    if field in (*prompts.ANSWER_FIELDS, "chosen"):
+    if field in prompts.ANSWER_FIELDS:
         yield f"NOT has_turns(messages) AND _answer_field = '{field}'{one}"
     if field not in _LISTS:
         yield f"contains(_conversation, {field})"

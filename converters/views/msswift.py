@@ -32,6 +32,4 @@ def train_command(data: Path, options: ViewOptions, columns: Collection[str], se
     environment = "".join(f"{name}={value} " for name, value in settings.items())
     if options.task == "sft":
         return f"{environment}swift sft {common} --strict true"
-    if options.task == "dpo":
-        return f"{environment}swift rlhf --rlhf_type dpo {common} --strict true"
     return f"{environment}swift rlhf --rlhf_type grpo {common} --external_plugins REWARD.py --reward_funcs REWARD"

@@ -1,18 +1,16 @@
 -- name: msswift
 -- revision: 2
--- tasks: sft, grpo, dpo
+-- tasks: sft, grpo
 -- order: hash
 -- text: clean
 -- format: msswift
 -- media: images, videos, audios
 -- only grpo: solution, task, language
--- only dpo: rejected_response
 -- optional: tools, objects, channel, reasoning
 --
 -- MS-SWIFT rows: a conversation and the media of its tags. GRPO rows end with the user turn and have `solution, task,
--- language` for the reward functions; DPO rows have the rejected answer. MS-SWIFT matches tags and media by order within
--- each kind, so every row has as many tags as media. No key is an alias of another (ms-swift renames neither of two
--- that collide).
+-- language` for the reward functions. MS-SWIFT matches tags and media by order within each kind, so every row has as
+-- many tags as media. No key is an alias of another (ms-swift renames neither of two that collide).
 -- Source: MS-SWIFT's dataset loader, row preprocessor and template, version 4.6.
 
 SELECT id,
@@ -20,7 +18,6 @@ SELECT id,
        image_paths AS images,
        video_paths AS videos,
        audio_paths AS audios,
-       rejected_answer AS rejected_response,
        solution,
        effective_task AS task,
        nullif(language, '') AS language,
@@ -31,7 +28,5 @@ SELECT id,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns
-            WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer'
-            WHEN chosen_task() = 'dpo' AND rejected_answer IS NULL THEN 'no_rejected'
-            WHEN chosen_task() = 'dpo' AND has_tag(rejected_answer) THEN 'tag_mismatch' END AS skip
+            WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer' END AS skip
 FROM prepared

@@ -107,7 +107,7 @@ def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
     Raises:
         UsageError: A row of that task has no such place.
     """
-    if asked is not None and not reads(view, task) & {"turns", "solution", "thought", "rejected_answer"}:
+    if asked is not None and not reads(view, task) & {"turns", "solution", "thought"}:
         raise UsageError(f"--reasoning is for answers; the view {view.name!r} has none.", hint="remove --reasoning")
     if task == "grpo":
         if asked == "think":
@@ -117,9 +117,6 @@ def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
                 hint="--reasoning column (the default) or drop",
             )
         return asked or "column"
-    if task == "dpo" and asked == "column":
-        raise UsageError("--reasoning column: a pair has two answers, each with reasoning of its own.",
-                         hint="--reasoning think (the default) or drop")  # fmt: skip
     return asked or "think"
 
 

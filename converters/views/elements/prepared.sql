@@ -13,7 +13,6 @@
 --                    have `loss` and `loss_scale` too if any sample has them
 --   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
 --   loss_channel     the name under which a trainer reports the row's loss
---   rejected_answer  the rejected side of a pair
 --   no_sound         why a video cannot be used as `--av` asks: sound_apart, silent_video, no_sound; null if it can
 --   no_turns         why there is no conversation: no_prompt, no_answer, tag_mismatch; null if there is one
 --   leaks_answer     whether a user template put the answer into the user turn
@@ -87,14 +86,12 @@ FROM samples_with_prompts
 ),
 
 -- Add the prompt without tags, and the answer and its reasoning as given: in a conversation, the last turn takes
--- precedence over the fields; in a pair, the chosen side over both.
+-- precedence over the fields.
 samples_with_given_answers AS (
 SELECT *,
        compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
                          ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
-       compute_once(CASE WHEN chosen_task() = 'dpo' AND not_blank(chosen) IS NOT NULL
-                         THEN CASE WHEN has_turns(messages) THEN chosen ELSE as_requested(chosen, upper) END
-                         WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
+       compute_once(CASE WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
                          ELSE not_blank(as_requested(raw_answer, upper)) END) AS given_answer,
        CASE WHEN has_turns(messages) THEN reasoning ELSE as_requested(reasoning, upper) END AS given_reasoning,
        CASE WHEN has_turns(messages) THEN text_of_assistant(messages) END AS output_text
@@ -114,7 +111,7 @@ FROM samples_with_given_answers
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
                   raw_answer, raw_description, fields, given_answer, given_reasoning, input_text, output_text, last_turn,
-                  sound_alone, rejected_side),
+                  sound_alone),
        not_blank(as_requested(raw_description, upper)) AS description,
        coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
        CASE WHEN has_turns(messages)
@@ -132,7 +129,6 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN has_tag(input_text) AND NOT has_tags_for(input_text, image_paths, video_paths, audio_paths)
               THEN 'tag_mismatch'
        END AS no_turns,
-       CASE WHEN chosen_reasoning() = 'think' THEN rejected_side ELSE without_thought(rejected_side) END AS rejected_answer,
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
        not_blank(extra['channel']) AS loss_channel,
@@ -144,13 +140,11 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN audio_paths IS NOT NULL THEN 'separate'
             WHEN sound = 'inside' THEN 'in-video' END AS _sound,
        CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) END AS _conversation,
-       CASE WHEN chosen_task() = 'dpo' AND not_blank(chosen) IS NOT NULL THEN 'chosen'
-            WHEN coalesce(answer_field(first_field, text, translation, answer, captions, labels), '') <> ''
+       CASE WHEN coalesce(answer_field(first_field, text, translation, answer, captions, labels), '') <> ''
             THEN first_field ELSE second_field END AS _answer_field,
        CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
             WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
        CASE WHEN prompt_pieces IS NOT NULL THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
        len(leak_fields()) > 0 AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
          AS leaks_answer
-FROM (SELECT *, CASE WHEN has_turns(messages) THEN rejected ELSE as_requested(rejected, upper) END AS rejected_side
-      FROM samples_with_solutions);
+FROM samples_with_solutions;

@@ -124,13 +124,6 @@ def test_a_solution_is_the_answer_without_its_reasoning(folder: Path, by: str) -
     assert dropped["solution"] == "in being so" and dropped.get("reasoning") is None
 
 
-@pytest.mark.parametrize("by", ["export", "convert"])
-def test_a_pair_is_a_row_of_dpo(folder: Path, by: str) -> None:
-    made = written(folder, by=by, task="dpo")
-    assert list(made) == ["pair"] and made["pair"]["rejected_response"] == "A dog."
-    assert made["pair"]["messages"] == [user("<audio>Who speaks?"), assistant("A woman.")]
-
-
 def test_unified_rows_keep_every_other_field_and_give_it_back(folder: Path, tmp_path: Path) -> None:
     data = export(folder, "unified").version.data
     made = rows(data)
@@ -149,10 +142,10 @@ def test_fields_without_a_place_in_a_row_are_counted_by_name(folder: Path) -> No
     result = export(folder)
     assert result.left_out == {"label": 1, "rejected": 1, "snr": 1}
     assert result.version.manifest["left_out"] == result.left_out
-    assert any("'rejected'" in warning and "--task dpo" in warning for warning in result.warnings)
-    assert any("'label'" in warning for warning in result.warnings)
-    assert not any("'snr'" in warning for warning in result.warnings)
-    assert export(folder, task="dpo").left_out == {}
+    assert [warning for warning in result.warnings if "the field" in warning] == [
+        f"1 rows do not carry the field {name!r} of their sample: msswift --task sft has no place for it"
+        for name in ("label", "rejected")
+    ]
     assert "reasoning" in export(folder, reasoning="drop").left_out
 
 
@@ -164,10 +157,8 @@ def test_the_command_line_says_what_rows_leave_out(folder: Path) -> None:
     assert "  not in these rows: " in done.stdout and "rejected (1)" in done.stdout
 
 
-def test_reasoning_has_no_place_in_a_solution_or_a_pair(folder: Path) -> None:
+def test_reasoning_has_no_place_in_a_solution(folder: Path) -> None:
     with pytest.raises(UsageError, match="GRPO"):
         export(folder, task="grpo", reasoning="think")
-    with pytest.raises(UsageError, match="pair"):
-        export(folder, task="dpo", reasoning="column")
-    with pytest.raises(UsageError, match="no"):
+    with pytest.raises(UsageError, match="none"):
         export(folder, "unified", reasoning="drop")
