@@ -48,6 +48,8 @@ def convert(
 
     ins, target = _in_and_out(format, paths, out)
     result = convert_with(format, ins, target, options)
+    if result.left_out:
+        output.note(f"not in these rows: {output.counted(dict(result.left_out.most_common()))}")
     output.emit(result, as_json=json, show=lambda: _show(ins, result))
     if result.problem_count or not result.written:
         raise typer.Exit(ProblemsFound.exit_code)
@@ -79,8 +81,6 @@ def _show(ins: list[Path], result: ConvertResult) -> None:
     )
     if result.warnings:
         output.say("  warnings: " + ", ".join(f"{count:,} {code}" for code, count in sorted(result.warnings.items())))
-    if result.left_out:
-        output.say(f"  not in these rows: {output.counted(dict(result.left_out.most_common()))}")
     for line in result.notes:
         output.say(f"  - {line}")
     if result.next_command:

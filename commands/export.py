@@ -56,6 +56,8 @@ def export(
     from ..api import export_with
 
     result = export_with(view, store, options)
+    if result.left_out:
+        output.note(f"not in these rows: {output.counted(result.left_out)}")
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result))
@@ -81,8 +83,6 @@ def _show_result(result: ExportResult) -> None:
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
     output.say(f"{result.version.reference} {state}: {written:,} rows{others}")
-    if result.left_out:
-        output.say(f"  not in these rows: {output.counted(result.left_out)}")
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
     if result.next_command:

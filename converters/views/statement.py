@@ -112,8 +112,7 @@ def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
     if task == "grpo":
         if asked == "think":
             raise UsageError(
-                "--reasoning think: the solution of a GRPO row is what a reward compares an answer with, without "
-                "reasoning.",
+                "--reasoning think: a reward compares answers with the solution of a GRPO row, which holds no reasoning.",
                 hint="--reasoning column (the default) or drop",
             )
         return asked or "column"

@@ -151,10 +151,10 @@ def test_fields_without_a_place_in_a_row_are_counted_by_name(folder: Path) -> No
 
 def test_the_command_line_says_what_rows_leave_out(folder: Path) -> None:
     done = cli("export", "msswift", "--task", "sft", "--store", folder / "store")
-    assert "  not in these rows: label (1), rejected (1), snr (1)\n" in done.stdout
+    assert "not in these rows: label (1), rejected (1), snr (1)\n" in done.stderr
     assert cli_json("export", "msswift", "--task", "sft", "--store", folder / "store")["left_out"]["rejected"] == 1
     done = cli("convert", "msswift", folder / "rows.jsonl", folder / "c.jsonl", "--task", "sft", "--force")
-    assert "  not in these rows: " in done.stdout and "rejected (1)" in done.stdout
+    assert "not in these rows: " in done.stderr and "rejected (1)" in done.stderr
 
 
 def test_reasoning_has_no_place_in_a_solution(folder: Path) -> None:
