@@ -112,7 +112,7 @@ def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
     if task == "grpo":
         if asked == "think":
             raise UsageError(
-                "--reasoning think: a reward compares answers with the solution of a GRPO row, which holds no reasoning.",
+                "--reasoning think: rewards compare answers with the solution of a GRPO row, which holds no reasoning.",
                 hint="--reasoning column (the default) or drop",
             )
         return asked or "column"
