@@ -20,6 +20,8 @@ from ...shards.hash_sets import HashMap
 SUFFIXES = ("", ".jsonl", ".json", ".jsonlines", ".ndjson")
 _MESSAGE_KEYS = ("loss", "loss_scale")
 """Keys that only some messages have: a loader must see them early too."""
+_KNOWN = 64
+"""After so many columns and keys, a loader has seen rows that differ and expects any key."""
 _BLOCK = 1024 * 1024
 
 
@@ -100,9 +102,7 @@ class Output:
 
     def write(self, row: Mapping[str, Any], line: bytes) -> None:
         """Add a row; `line` is the row as encoded by `encode`."""
-        filled = frozenset(column for column in self._columns if row.get(column))
-        if isinstance(messages := row.get("messages"), list):
-            filled |= {key for turn in messages if isinstance(turn, dict) for key in _MESSAGE_KEYS if key in turn}
+        filled = self._filled(row)
         place = (self._offset, len(line))
         for column in filled:
             self._firsts.setdefault(column, place)
@@ -112,6 +112,15 @@ class Output:
         self._file.write(line)
         self._offset += len(line)
         self.rows += 1
+
+    def _filled(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """The columns, and the keys within them, that this row has a value for and not every row has."""
+        filled = {column for column in self._columns if row.get(column)}
+        if isinstance(messages := row.get("messages"), list):
+            filled |= {key for turn in messages if isinstance(turn, dict) for key in _MESSAGE_KEYS if key in turn}
+        if isinstance(extra := row.get("extra"), dict) and len(self._firsts) < _KNOWN:
+            filled |= {f"extra.{key}" for key in extra}
+        return frozenset(filled)
 
     def publish(self) -> None:
         """Rename the complete file to its final name."""

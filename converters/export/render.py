@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 KEPT = "FROM rows WHERE _outcome IS NULL"
 """The samples that have a row."""
+_EXTRA_KEYS = 20
+"""For so many keys of `extra` a file starts with rows that have them: a loader then expects any."""
 
 _ACCOUNT = {
     "_dataset": "dataset",
@@ -181,7 +183,8 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
 def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
     """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
     order = _order_sql(request)
-    witnessed = [f"{column} IS NOT NULL" for column in used] + _loss_tests(connection, rows.types)
+    witnessed = [f"{column} IS NOT NULL" for column in used]
+    witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
     if len(witnessed) > 1:
         order = f"{_witness_sql(connection, witnessed, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
@@ -205,6 +208,14 @@ def _loss_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) ->
         return []
     tests = [f"len(list_filter(messages, lambda m: m.{key} IS NOT NULL)) > 0" for key in ("loss", "loss_scale")]
     return [test for test in tests if first_row(connection, f"SELECT 1 {KEPT} AND {test} LIMIT 1") is not None]
+
+
+def _extra_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str], used: list[str]) -> list[str]:
+    """SQL for whether the `extra` of a row has a key, for the first keys of the file."""
+    if "extra" not in used or not types["extra"].startswith("MAP"):
+        return []
+    keys = f"SELECT DISTINCT unnest(map_keys(extra)) AS key {KEPT} ORDER BY key LIMIT {_EXTRA_KEYS}"
+    return [f"extra[{quote(str(key))}] IS NOT NULL" for (key,) in connection.execute(keys).fetchall()]
 
 
 def _witness_sql(connection: duckdb.DuckDBPyConnection, tests: list[str], order: str) -> str:

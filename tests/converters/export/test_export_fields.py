@@ -107,6 +107,13 @@ def test_the_first_rows_have_every_key_that_a_loader_must_know(folder: Path, by:
     assert all(any(row.get(name) is not None for row in first) for name in ("tools", "objects", "channel"))
 
 
+def test_the_first_rows_of_a_unified_file_have_every_key_of_extra(folder: Path) -> None:
+    first = list(rows(export(folder, "unified").version.data).values())
+    keys = {key for row in first for key in row["extra"] or ()}
+    assert keys == {key for row in first[:3] for key in row["extra"] or ()}
+    assert {"snr", "channel", "label"} <= keys
+
+
 def test_a_file_has_only_the_fields_that_its_rows_use(folder: Path) -> None:
     data = export(folder, where="id like '%/plain'", name="plain").version.data
     assert list(rows(data)["plain"]) == ["id", "messages", "audios"]
