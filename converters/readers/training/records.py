@@ -105,6 +105,13 @@ def conversation_shape(columns: Columns, dialogue: Dialogue, fields: dict[str, A
     return Shape(fields, dialogue.media, dialogue.extra())
 
 
+def open_with_system(columns: Columns, dialogue: Dialogue) -> None:
+    """Put the row's system message in front; if the conversation has one of its own, it stays in `extra`."""
+    system = columns.take("system", "system", "system_prompt")
+    if system and not dialogue.open_with(system) and system != dialogue.messages[0]["content"]:
+        columns.left["system"] = system
+
+
 def counted(columns: Columns, kind: str) -> int:
     """The number of media of a kind in the columns of a row, not counting nulls."""
     value = columns.media(kind)

@@ -53,11 +53,13 @@ class Dialogue:
         self.messages.append({"role": role, "content": content})
         self.further.append({})
 
-    def open_with(self, system: Any) -> None:
-        """Insert a system turn at the start, if the row has one and the conversation does not."""
-        if isinstance(system, str) and system and self.roles[:1] != ["system"]:
-            self.messages.insert(0, {"role": "system", "content": system})
-            self.further.insert(0, {})
+    def open_with(self, system: Any) -> bool:
+        """Insert a system turn at the start, unless the conversation has one; returns whether it did."""
+        if not isinstance(system, str) or not system or self.roles[:1] == ["system"]:
+            return False
+        self.messages.insert(0, {"role": "system", "content": system})
+        self.further.insert(0, {})
+        return True
 
     def extra(self) -> dict[str, Any]:
         """Keys of messages other than role and content (`loss`, `name` ...), one object per message; empty if none."""

@@ -86,6 +86,30 @@ def test_messages_and_words_of_a_plain_table_keep_their_further_keys(tmp_path: P
     assert json.loads(found["extra"]["words_keys"]) == [{"confidence": 0.5}]
 
 
+def test_keys_of_both_sides_of_a_pair_are_kept(tmp_path: Path) -> None:
+    row = {
+        "prompt": [USER],
+        "chosen": [{"role": "assistant", "content": "a", "loss": False}],
+        "rejected": [{"role": "assistant", "content": "b", "name": "x"}],
+    }
+    found = sample(row, tmp_path, reader="conversation")
+    assert keys(found) == [{}, {"loss": False}]
+    assert json.loads(found["extra"]["rejected_message_keys"]) == [{"name": "x"}]
+
+
+def test_what_another_column_takes_precedence_over_is_kept(tmp_path: Path) -> None:
+    system = {"role": "system", "content": "own"}
+    row = {
+        "messages": [system, USER, {"role": "assistant", "content": "a"}],
+        "system": "the row's",
+        "rejected_response": "b",
+        "rejected_messages": [USER, {"role": "assistant", "content": "c"}],
+    }
+    found = sample(row, tmp_path)
+    assert found["messages"][0] == system and found["rejected"] == "b"
+    assert found["extra"]["system"] == "the row's" and '"c"' in found["extra"]["rejected_messages"]
+
+
 def test_keys_of_the_rejected_side_are_kept(tmp_path: Path) -> None:
     rejected = [USER, {"role": "assistant", "content": "b", "loss_scale": 2}]
     found = sample({"messages": [USER, {"role": "assistant", "content": "a"}], "rejected_messages": rejected}, tmp_path)
