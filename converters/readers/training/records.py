@@ -108,7 +108,7 @@ def conversation_shape(columns: Columns, dialogue: Dialogue, fields: dict[str, A
 def open_with_system(columns: Columns, dialogue: Dialogue) -> None:
     """Put the row's system message in front; if the conversation has one of its own, it stays in `extra`."""
     system = columns.take("system", "system", "system_prompt")
-    if system and not dialogue.open_with(system) and system != dialogue.messages[0]["content"]:
+    if system and not dialogue.open_with(system) and system not in [turn["content"] for turn in dialogue.messages[:1]]:
         columns.left["system"] = system
 
 
