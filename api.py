@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from .catalog.pull.options import PullOptions
+from .catalog.sources.archives.user_archive import open_archive as _open_archive
 from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
 from .errors import UsageError
 from .options import described_by, from_python
+from .shards.store.session import using
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from .catalog.pull.batch import PulledSet
     from .catalog.pull.plan import PullPlan
     from .catalog.pull.pull import PullResult
-    from .converters.candidate import RawFile, Rejection
     from .converters.convert.result import ConvertResult
     from .converters.export.export import ExportResult
     from .converters.imports.import_data import ImportResult
@@ -151,21 +153,23 @@ def pull_with(name: str, store: PathLike | None, options: PullOptions) -> PullRe
     """`pull` with options that are already parsed."""
     from .catalog.pull.pull import check_request
     from .catalog.pull.pull import pull as pull_dataset
+    from .catalog.refetch import fetch_lost
+    from .shards.care.recovery import writing
 
     request = check_request(name, options)
-    if options.evaluation is None and options.list_file is None:
-        place = Store.create(store)
-        result = pull_dataset(request, store=place)
-    else:
+    pull_into = pull_dataset
+    if options.evaluation is not None or options.list_file is not None:
         from .catalog.pull.evaluation_list import pull_list, read_lists
 
         rows, configs = read_lists(request, options.evaluation, file=options.list_file)
-        place = Store.create(store)
-        result = pull_list(request, rows, configs, store=place)
-    if result.account.kept:
-        from .shards.care.care import compact
+        pull_into = partial(pull_list, rows=rows, configs=configs)
+    with writing(Store.create(store), f"pull {name}", checked=False) as place:
+        result = pull_into(request, store=place)
+        result.notices += fetch_lost(place, name, options)
+        if result.account.kept:
+            from .shards.care.care import compact
 
-        compact(place, name)
+            compact(place, name)
     return result
 
 
@@ -205,20 +209,14 @@ def import_with(
     from .converters.imports.import_data import check_request
     from .converters.imports.import_data import import_data as import_into
     from .shards.care.care import compact
+    from .shards.care.recovery import writing
 
     check_request(format, path, options=options)
-    place = Store.open(store) if FORMATS[format].aligns else Store.create(store)
-    result = import_into(format, path, store=place, options=options, open_archive=_open_archive, progress=progress)
-    compact(place, options.name)
+    opened = Store.open(store) if FORMATS[format].aligns else Store.create(store)
+    with writing(opened, f"import {options.name}") as place:
+        result = import_into(format, path, store=place, options=options, open_archive=_open_archive, progress=progress)
+        compact(place, options.name)
     return result
-
-
-def _open_archive(file: RawFile, spool: Path) -> Iterator[RawFile | Rejection]:
-    """Stream the members of a local archive; archives inside it are ordinary members."""
-    from .catalog.sources.archives.reader import members
-
-    with file.open() as stream:
-        yield from members(stream, name=file.name, uri=file.uri, revision=file.revision, spool=spool, nested=())
 
 
 @described_by(ConvertOptions)
@@ -267,11 +265,13 @@ def validate(
         workers: Processes; default: the number of cores.
         progress: Called with the dataset, the number of samples measured and the number of samples to measure.
     """
+    from .shards.care.recovery import writing
     from .validators.validate import validate as validate_store
 
     rules_file = Path(rules) if rules else None
     names = [name for each in datasets for name in ([each] if isinstance(each, str) else each)]
-    return validate_store(Store.open(store), names, rules_file=rules_file, workers=workers, progress=progress)
+    with writing(Store.open(store), "validate") as opened:
+        return validate_store(opened, names, rules_file=rules_file, workers=workers, progress=progress)
 
 
 @from_python
@@ -301,8 +301,10 @@ def export(view: PathLike, *, store: PathLike | None = None, **options: Unpack[E
 def export_with(view: PathLike, store: PathLike | None, options: ExportOptions) -> ExportResult:
     """`export` with options that are already parsed."""
     from .converters.export.export import export as export_view
+    from .shards.care.recovery import writing
 
-    return export_view(view, store=Store.open(store), options=options)
+    with writing(Store.open(store), "export") as opened:
+        return export_view(view, store=opened, options=options)
 
 
 @from_python
@@ -310,7 +312,8 @@ def query(sql: str, *, store: PathLike | None = None, at: str | None = None) -> 
     """Run one SELECT over the store and return an Arrow table; `at` is a run id or a UTC time."""
     from .shards.query import query as query_store
 
-    return query_store(Store.open(store), sql, at=at)
+    with using(Store.open(store), "query") as opened:
+        return query_store(opened, sql, at=at)
 
 
 @from_python
@@ -343,6 +346,7 @@ def annotate(
     """
     from .shards.annotate import annotate as annotate_store
     from .shards.annotate import annotation_of, read_annotations
+    from .shards.care.recovery import writing
 
     if key is not None:
         if not isinstance(id, str) or value is None:
@@ -352,7 +356,8 @@ def annotate(
         rows = read_annotations(Path(id))
     else:
         rows = [annotation_of(fact, where=f"annotation {number}") for number, fact in enumerate(id, start=1)]
-    return annotate_store(Store.open(store), rows, producer=producer)
+    with writing(Store.open(store), "annotate") as opened:
+        return annotate_store(opened, rows, producer=producer)
 
 
 @from_python
@@ -368,8 +373,9 @@ def report(
     """
     from .validators.report import report_store
 
-    rules_file = Path(rules) if rules else None
-    return report_store(Store.open(store), Path(directory), rules_file=rules_file, data_docs=data_docs)
+    with using(Store.open(store), "report") as opened:
+        rules_file = Path(rules) if rules else None
+        return report_store(opened, Path(directory), rules_file=rules_file, data_docs=data_docs)
 
 
 @from_python
@@ -377,7 +383,8 @@ def explain(id: str, *, store: PathLike | None = None) -> dict[str, Any]:
     """Return where a sample came from and what happened to it."""
     from .shards.explain import explain as explain_sample
 
-    return explain_sample(Store.open(store), id)
+    with using(Store.open(store), "explain") as opened:
+        return explain_sample(opened, id)
 
 
 @from_python
@@ -385,4 +392,5 @@ def open_export(reference: str, *, store: PathLike | None = None) -> ExportReade
     """Open a published version for a trainer: `NAME` or `NAME@vN`."""
     from .trainers.data.exports import ExportReader
 
-    return ExportReader.open(reference, store=Store.open(store))
+    with using(Store.open(store), "open an export") as opened:
+        return ExportReader.open(reference, store=opened)

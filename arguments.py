@@ -30,6 +30,7 @@ class PullArguments(TypedDict, total=False):
     list_file: str | Path | None
     source: str | None
     from_path: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     as_config: str | None
     mirror: str | Path | None
     cards: str | Path | Sequence[str | Path]
@@ -50,10 +51,13 @@ class ImportArguments(TypedDict, total=False):
     columns: Mapping[str, str]
     values: Mapping[str, str]
     id_column: str | None
+    records: str | None
     on_conflict: str
     media_dir: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     link: bool
     classes: str | Path | None
+    max_line_mb: int
     word_tier: str | None
     phone_tier: str | None
     producer: str | None
@@ -82,9 +86,11 @@ class ConvertArguments(TypedDict, total=False):
     question_column: str | None
     answer_column: str | None
     columns: Mapping[str, str]
+    records: str | None
     values: Mapping[str, str]
     modality: str | None
     media_dir: str | Path | None
+    allow_outside: str | Path | Sequence[str | Path]
     files: bool
 
 

@@ -144,11 +144,17 @@ def _report(error: TriptychError) -> int:
     return error.exit_code
 
 
+_NO_FILE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)
+"""What the system says of a name that can't be that of the file it is given for."""
+
+
 def _from_os_error(error: OSError) -> TriptychError:
     """Convert disk and permission errors, which the user can fix; others are bugs and propagate."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+    if error.errno not in (*_NO_FILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
         raise error
     where = f"{error.filename}: " if error.filename else ""
+    if error.errno in _NO_FILE:
+        return UsageError(f"{where}{error.strerror}.")
     return DamagedError(f"{where}{error.strerror}.", hint="free space or fix permissions, then run the command again")
 
 

@@ -54,7 +54,7 @@ class DamagedError(TriptychError):
     exit_code = 4
 
 
-class StoreReadOnly(UsageError):
+class StoreReadOnly(DamagedError):
     """The store is on a read-only mount, or this user may not write to its folders."""
 
     def __init__(self, root: object) -> None:

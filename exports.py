@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import DamagedError, ProblemsFound, UsageError
 from .options import from_python
+from .shards.store.session import using
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def list(*, store: PathLike | None = None) -> builtins.list[Version]:
     """List every version of every export."""
     from .shards.exports.versions import all_versions
 
-    return [*all_versions(Store.open(store))]
+    with using(Store.open(store), "list exports") as opened:
+        return [*all_versions(opened)]
 
 
 @from_python
@@ -49,7 +51,8 @@ def show(reference: str, *, store: PathLike | None = None) -> Version:
     """Return one version; its `manifest` records what it was made from."""
     from .shards.exports.versions import find
 
-    return find(Store.open(store), reference)
+    with using(Store.open(store), "show an export") as opened:
+        return find(opened, reference)
 
 
 @from_python
@@ -65,24 +68,37 @@ def path(reference: str, *, store: PathLike | None = None) -> Path:
 
 
 @from_python
-def verify(references: str | Sequence[str] = (), *, store: PathLike | None = None) -> dict[str, builtins.list[str]]:
+def verify(
+    references: str | Sequence[str] = (), *, quick: bool = False, store: PathLike | None = None
+) -> dict[str, builtins.list[str]]:
     """Check that files and media are unchanged since publishing; returns the problems per version (default: all).
 
     For a version made for another media root, the media is looked for in the store.
+
+    Args:
+        references: `NAME` or `NAME@vN`; default: every version.
+        quick: Look at the sizes of media instead of hashing it.
     """
+    from .shards.care.verify import recorded_media
     from .shards.exports import versions as exports
 
-    opened = Store.open(store)
-    chosen = [references] if isinstance(references, str) else [*references]
-    every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
     found: dict[str, builtins.list[str]] = {}
-    for reference in chosen or every:
-        try:
-            version = exports.find(opened, reference)
-        except DamagedError as error:
-            found[reference] = [error.message]
-            continue
-        found[version.reference] = exports.verify(version, media_in=exports.media_place(opened, version))
+    checked: dict[Path, str | None] = {}
+    with using(Store.open(store), "verify exports") as opened:
+        chosen = [references] if isinstance(references, str) else [*references]
+        every = [f"{name}@{label}" for name in exports.names(opened) for label in exports.labels(opened, name)]
+        for reference in chosen or every:
+            try:
+                version = exports.find(opened, reference)
+                found[version.reference] = exports.verify(
+                    version,
+                    media_in=exports.media_place(opened, version),
+                    quick=quick,
+                    recorded=recorded_media(opened, version),
+                    checked=checked,
+                )
+            except DamagedError as error:
+                found[reference] = [error.message]
     return found
 
 
@@ -92,13 +108,13 @@ def diff(old: str, new: str | None = None, *, store: PathLike | None = None) -> 
     from .shards.exports import versions as exports
     from .shards.exports.difference import diff as compare
 
-    opened = Store.open(store)
-    first = exports.find(opened, old)
-    if new is None:
-        first, second = _before(opened, first), first
-    else:
-        second = exports.find(opened, new)
-    return Compared(first, second, compare(first, second))
+    with using(Store.open(store), "compare exports") as opened:
+        first = exports.find(opened, old)
+        if new is None:
+            first, second = _before(opened, first), first
+        else:
+            second = exports.find(opened, new)
+        return Compared(first, second, compare(first, second))
 
 
 def _before(store: Store, version: Version) -> Version:
@@ -120,7 +136,8 @@ def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Ver
     """
     from .shards.exports import versions as exports
 
-    found = exports.which(Store.open(store), Path(file))
+    with using(Store.open(store), "find an export") as opened:
+        found = exports.which(opened, Path(file))
     if not found:
         raise ProblemsFound(f"{file} is not a file of any version in this store, or it has changed since.")
     return found
@@ -129,11 +146,12 @@ def which(file: PathLike, *, store: PathLike | None = None) -> builtins.list[Ver
 @from_python
 def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = None) -> Version:
     """Write the same version for another media root (an absolute path) beside it."""
+    from .shards.care.recovery import writing
     from .shards.exports import copies
     from .shards.exports import versions as exports
 
-    opened = Store.open(store)
-    return copies.relocate(opened, exports.find(opened, reference), str(media_root))
+    with writing(Store.open(store), "relocate an export") as opened:
+        return copies.relocate(opened, exports.find(opened, reference), str(media_root))
 
 
 @from_python
@@ -146,9 +164,11 @@ def pack(
         media_root: The final location of the folder; default: where it is written.
     """
     from .shards.exports import copies
+    from .shards.exports import versions as exports
 
     root = str(media_root) if media_root is not None else None
-    return copies.pack(show(reference, store=store), Path(to), media_root=root)
+    with using(Store.open(store), "pack an export") as opened:
+        return copies.pack(exports.find(opened, reference), Path(to), media_root=root)
 
 
 def __dir__() -> builtins.list[str]:

@@ -13,6 +13,7 @@ files/        from the file names on a card to open streams
 sources/      where raw files come from
 cost.py       the estimated cost of a pull
 fetch.py      download a dataset's files into a mirror
+refetch.py    media that the store has lost, from where it came from
 docs_page.py  generates docs/datasets.md
 """
 

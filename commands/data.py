@@ -14,6 +14,7 @@ import typer
 from ..converters.imports.formats import FORMATS
 from ..converters.imports.options import ImportOptions
 from ..errors import ProblemsFound, UsageError
+from ..shards.events import WITHDRAWN
 from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
@@ -58,7 +59,7 @@ def import_(
     with output.progress(f"import {options.name}", total=None, unit="rows") as tell:
         result = import_with(format, path, store, options, lambda stored, tried: tell(tried, None))
     output.emit(result, as_json=json, show=lambda: _show_import(result))
-    if result.account.rejected or not result.account.candidates:
+    if result.account.rejected or result.account.dropped[WITHDRAWN] or not result.account.candidates:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
@@ -74,7 +75,8 @@ def _show_import(result: ImportResult) -> None:
         output.say(f"  {result.repeated:,} rows have an id that occurs twice in the input; the first row of it is kept")
     if account.dropped.get("id_conflict", 0) > result.repeated:
         output.say("  rows that have changed since were left as they are; to update them: --on-conflict update")
-    if account.rejected:
+    output.say_withdrawn(result.dataset, account)
+    if account.rejected or account.dropped[WITHDRAWN]:
         where = f"dataset = '{result.dataset}' and stage = 'import'"
         output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
 
@@ -244,11 +246,14 @@ def query(
     elif form == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is binary: write it to a file.", hint="triptych query ... --out rows.parquet")
     result = query_store(sql, store=store, at=at)
-    if out is None:
-        _write_result(result, form)
-    else:
-        _write_file(result, form, out)
-        output.note(f"{result.num_rows:,} rows written to {out}")
+    try:
+        if out is None:
+            _write_result(result, form)
+        else:
+            _write_file(result, form, out)
+            output.note(f"{result.num_rows:,} rows written to {out}")
+    except (OverflowError, ValueError) as error:  # Python's dates end at the years 1 and 9999
+        raise UsageError(f"A value cannot be printed: {error}.", hint="cast it: column::VARCHAR") from error
 
 
 def _write_file(result: pa.Table, form: str, out: Path) -> None:
@@ -269,6 +274,9 @@ def _write_file(result: pa.Table, form: str, out: Path) -> None:
                         json_format.dump(rows, text, ensure_ascii=False, indent=2)
                         text.write("\n")
         scratch.rename(out)
+    except (OverflowError, ValueError):
+        scratch.unlink(missing_ok=True)
+        raise
     except OSError as error:
         scratch.unlink(missing_ok=True)
         raise UsageError(f"--out {out}: {error.strerror}.") from error

@@ -132,11 +132,12 @@ def verify(
         list[str] | None,
         typer.Argument(metavar="NAME[@vN]", help="Versions; default: all.", autocompletion=completion.exports),
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Look at the sizes of media instead of hashing it.")] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Check that files and media are unchanged since publishing; exit 4 if not."""
-    found = exports.verify(references or (), store=store)
+    found = exports.verify(references or (), quick=quick, store=store)
 
     def show_problems() -> None:
         for reference, problems in found.items():

@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..errors import TriptychError
+from ..shards.events import WITHDRAWN, Account
 
 RIGHT_ALIGNED = (int, float, Decimal)
 WIDE = 200
@@ -80,6 +81,14 @@ def counted(counts: Mapping[str, int], *, shown: int = 12) -> str:
 def say(text: str = "") -> None:
     """Print a line on stdout."""
     sys.stdout.write(printable(text) + "\n")
+
+
+def say_withdrawn(dataset: str, account: Account) -> None:
+    """Say how many samples tombstones kept out, and the ways back."""
+    if count := account.dropped[WITHDRAWN]:
+        say(f"  {count:,} were removed earlier, here or under another name (`why` names the dataset), and stay out")
+        say(f"  to bring back what was removed: triptych store restore {dataset}")
+        say(f"  to import or pull it anew: triptych store remove {dataset} --forget")
 
 
 def note(text: str) -> None:

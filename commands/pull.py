@@ -10,6 +10,7 @@ import typer
 
 from ..catalog.pull.options import PullOptions
 from ..errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
+from ..shards.events import WITHDRAWN
 from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
@@ -155,8 +156,9 @@ def _show_result(result: PullResult, samples: int | None) -> None:
         why = "all listed ids were found" if result.ended_by == "--ids" else why
         output.say(f"  {samples:,} were requested; {why}")
     _show_missing(result)
+    output.say_withdrawn(result.dataset, account)
     _show_advice(account.rejected)
-    if account.rejected:
+    if account.rejected or account.dropped[WITHDRAWN]:
         where = f"dataset = '{result.dataset}' and stage = 'pull'"
         output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
 

@@ -1,4 +1,4 @@
-"""`triptych store`: init, status, compact, gc, refresh, remove."""
+"""`triptych store`: init, status, compact, gc, refresh, remove, restore, verify."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import store as care
+from ..errors import DamagedError, ProblemsFound, UsageError
 from . import completion, output
 from .help import add, group
-from .parameters import JsonOption, StoreOption
+from .parameters import CardsOption, JsonOption, StoreOption
 
 if TYPE_CHECKING:
     from ..shards.care.care import StoreStatus
     from ..shards.care.removal import Removal
+    from ..shards.care.restore import Restored
+    from ..shards.care.verify import Verified
 
 app = group("Maintenance of the store: show what is in it, compact it, remove from it.")
 
@@ -45,6 +48,10 @@ def _show_status(found: StoreStatus) -> None:
     output.say(f"exports: {', '.join(found.exports) or 'none'}")
     for holder in found.held_by:
         output.say(f"locked: {holder}")
+    for line in found.pending:
+        output.say(f"unfinished: {line}; finish it: triptych store remove --resume")
+    for path in found.leftovers:
+        output.say(f"left by a killed process: {path}")
 
 
 def compact(
@@ -91,28 +98,131 @@ def remove(
     ] = None,
     where: Annotated[str | None, typer.Option(help="One SQL expression, e.g. \"speaker = '123'\".")] = None,
     purge: Annotated[
-        bool, typer.Option("--purge", help="Also remove old versions, media, and the data of exports.")
+        bool, typer.Option("--purge", help="Leave nothing of them in the store; alone: of what was removed earlier.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Leave no tombstones: the same data can be imported or pulled again.")
+    ] = False,
+    block_speakers: Annotated[
+        bool, typer.Option("--block-speakers", help="Also refuse later samples of these speakers in the same dataset.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish the removals that were killed, and nothing else.")
     ] = False,
     reason: Annotated[str, typer.Option(help="Recorded in the tombstones and the receipt.")] = "withdrawn",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and stop.")] = False,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Withdraw samples; the next pull does not bring them back."""
-    removal = care.remove(dataset, where=where, purge=purge, reason=reason, dry_run=dry_run, store=store)
-    output.emit(removal, as_json=json, show=lambda: _show_removal(removal, dry_run=dry_run))
+    """Withdraw samples; neither the next pull nor the same media under another name brings them back."""
+    if resume:
+        if dataset is not None or where is not None:
+            raise UsageError("--resume takes no selection: it finishes what was begun.")
+        finished = care.resume(store=store)
+        output.emit(finished, as_json=json, show=lambda: _show_resumed(finished))
+        return
+    removal = care.remove(
+        dataset, where=where, purge=purge, reason=reason, dry_run=dry_run, forget=forget,
+        block_speakers=block_speakers, store=store,
+    )  # fmt: skip
+    output.emit(removal, as_json=json, show=lambda: _show_removal(removal, dry_run=dry_run, purge=purge))
 
 
-def _show_removal(removal: Removal, *, dry_run: bool) -> None:
-    verb = "would be removed" if dry_run else "removed"
+def _show_resumed(finished: list[Removal]) -> None:
+    if not finished:
+        output.say("no removal is unfinished")
+    for removal in finished:
+        _show_removal(removal, dry_run=False, purge=bool(removal.purged))
+
+
+def _show_removal(removal: Removal, *, dry_run: bool, purge: bool) -> None:
+    verb = "would be" if dry_run else "were"
     for dataset, count in removal.samples.items():
-        output.say(f"{dataset}: {count:,} samples {verb}")
+        output.say(f"{dataset}: {count:,} samples {'would be removed' if dry_run else 'removed'}")
+    for dataset, count in removal.earlier.items():
+        if purge:
+            output.say(f"{dataset}: {count:,} samples removed earlier {verb} purged too")
+    for dataset, count in removal.forgotten.items():
+        output.say(f"{dataset}: {count:,} tombstones {verb} taken away")
+    fate = f": its data {'would be' if dry_run else 'was'} deleted" if purge else ""
     for reference, count in removal.exports.items():
-        output.say(f"  {reference} contains {count:,} of them")
+        output.say(f"  {reference} contains {count:,} of them{fate}")
     for what, count in removal.purged.items():
         output.say(f"  purged {what}: {count:,}")
     if removal.receipt:
         output.say(f"receipt: {removal.receipt}")
+    if removal.samples and not dry_run and not purge and not removal.forgotten:
+        named = next(iter(removal.samples))
+        output.say(f"to bring them back: triptych store restore {named}")
+
+
+def restore(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(help="A dataset from which samples were removed.", autocompletion=completion.datasets),
+    ] = None,
+    where: Annotated[str | None, typer.Option(help="One SQL expression over the removed rows.")] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring back removed samples that were not purged."""
+    found = care.restore(dataset, where=where, store=store)
+    output.emit(found, as_json=json, show=lambda: _show_restored(found))
+    if found.purged or found.missing_media:
+        raise typer.Exit(ProblemsFound.exit_code)
+
+
+def _show_restored(found: Restored) -> None:
+    for dataset, count in found.samples.items():
+        output.say(f"{dataset}: {count:,} samples restored")
+    for dataset, count in found.purged.items():
+        output.say(f"{dataset}: {count:,} samples were purged and stay removed")
+        output.say(f"  to import or pull them again: triptych store remove {dataset} --forget")
+    if found.missing_media:
+        output.say(f"{len(found.missing_media):,} media files are gone: triptych store verify --repair")
+
+
+def verify(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look at sizes instead of hashing all media and reading all rows.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Store missing and damaged media again, from its recorded source.")
+    ] = False,
+    from_path: Annotated[
+        Path | None, typer.Option("--from", help="With --repair: a folder with copies, or what a pull takes.")
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option(envvar="TRIPTYCH_MIRROR", help="With --repair: stands in for the original hosts.")
+    ] = None,
+    cards: CardsOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check that tables, media and exports are what was stored; exit 4 if not."""
+    found = care.verify(
+        quick=quick, repair=repair, from_path=from_path, mirror=mirror if repair else None, cards=cards or (),
+        store=store,
+    )  # fmt: skip
+    output.emit(found, as_json=json, show=lambda: _show_verified(found, repair=repair))
+    if found.problems:
+        raise typer.Exit(DamagedError.exit_code)
+
+
+def _show_verified(found: Verified, *, repair: bool) -> None:
+    for path in found.repaired:
+        output.say(f"repaired: {path}")
+    problems = found.problems
+    for line in problems[:50]:
+        output.say(line)
+    if len(problems) > 50:
+        output.say(f"... {len(problems) - 50:,} more (--json lists all)")
+    for line in found.failures:
+        output.say(f"not fetched again: {line}")
+    state = f"{len(problems):,} problems" if problems else "ok"
+    output.say(f"{found.media_files:,} media files and all tables and exports looked at: {state}")
+    if found.media and not repair:
+        output.say("to fetch media again: triptych store verify --repair [--from PATH]")
 
 
 add(app, "init", init)
@@ -121,3 +231,5 @@ add(app, "compact", compact)
 add(app, "gc", gc)
 add(app, "refresh", refresh)
 add(app, "remove", remove)
+add(app, "restore", restore)
+add(app, "verify", verify)

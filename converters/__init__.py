@@ -1,7 +1,9 @@
 """From candidates to rows in the store, and from rows to files in other tools' formats.
 
 candidate.py    raw files, candidates, rejections: the types that all readers share
+spans.py        what a sample is of its media: a span, a channel
 row_options.py  values of the options that views, export and convert share
+files/          what a run may read: the files of folders, and those that rows name
 readers/        one reader for each raw layout, which turns its files into candidates
 ingest/         the loop that writes candidates to a store
 imports/        a user's own tables, manifests and alignments, through readers and ingest

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import DamagedError, UsageError
+from ..shards.git_pointers import HEAD_BYTES, LARGEST, pointer_kind
+from ..shards.json_lines import LARGEST_LINE_MB, MB
 from ..shards.media.media import scratch_path
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -93,6 +95,13 @@ class RawFile:
 
     def open(self) -> BinaryIO:
         return self.opener()
+
+    def pointer(self) -> str | None:
+        """What this is if its content was never fetched (Git LFS, git-annex); a larger file is not opened for it."""
+        if self.size is None or self.size > LARGEST:
+            return None
+        with self.open() as file:
+            return pointer_kind(file.read(HEAD_BYTES))
 
     def read(self) -> bytes:
         """The whole file as bytes; for transcripts and tables, not for media."""
@@ -195,7 +204,8 @@ class Candidate:
         media: Pairs of kind (`audio`, `video`, `image`) and blob, in tag order.
         uri, revision: Written to the columns `source` and `revision`.
         where: For messages: the file and row this came from.
-        settled: True if the reader knows that the store already has this row; it is counted but not read again.
+        settled: True if the reader knows that the store already has this row, or that it was read before; it is
+            counted but not read again.
     """
 
     source_id: str
@@ -246,11 +256,14 @@ class ReadContext:
         columns: Column -> field, from `--map`.
         named_by: Column -> the option that named it, if that was not `--map`.
         id_column: The column that holds the ids.
+        records: The key path of the list of records in a JSON document.
         media_dir: The folder that relative media paths are resolved against; default: the folder of the table.
+        allow_outside: Folders beside the input whose files may be read too.
         text_only: Samples need no media.
         looks_for_media: Media will be read, so a row whose file is missing may be rejected at once.
         classes: The names of classes 0, 1, 2 ...
         open_archive: Opens an archive and yields its members.
+        largest_line: Bytes of the longest line of JSON Lines.
     """
 
     dataset: str
@@ -269,11 +282,14 @@ class ReadContext:
     columns: Mapping[str, str] = field(default_factory=dict)
     named_by: Mapping[str, str] = field(default_factory=dict)
     id_column: str | None = None
+    records: str = ""
     media_dir: Path | None = None
+    allow_outside: tuple[Path, ...] = ()
     text_only: bool = False
     looks_for_media: bool = False
     classes: Sequence[str] = ()
     open_archive: Callable[[RawFile], RawStream] | None = None
+    largest_line: int = LARGEST_LINE_MB * MB
 
     def blob(self, file: RawFile) -> Blob:
         """The media of a file; only its name if candidates are merely listed."""

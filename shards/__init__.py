@@ -11,8 +11,10 @@ explain.py        the history of one sample
 exports/          published versions, and copies of them
 care/             status, compaction, garbage collection, withdrawal
 engine/           applying a function to the parts of a table, in several processes
+git_pointers.py   files that stand in for content that was not fetched
 text.py           text normalisation that checks and views share
 hash_sets.py      memory-efficient sets and maps of 64-bit hashes, for millions of ids
+json_lines.py     lines of JSON Lines, of bounded length
 json_stream.py    a streaming JSON reader
 strict_yaml.py    the strict YAML loader, with line numbers
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .events import Run
+from .events import DUPLICATE, Run
 from .query import connect
 from .store.annotations import annotation_row, check_value
 from .store.lock import user
@@ -53,12 +53,64 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
         rows.append(
             annotation_row(item.id, datasets[item.id], item.key, item.value, producer or f"user:{user()}", time)
         )
-    run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)})
-    if rows:
-        store.append("annotations", rows_to_table(rows, ANNOTATIONS))
+    run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)}, started_at=now)
+    if rows and not _is_written(store, rows):
+        new = _changed(store, rows)
+        run.account.drop(DUPLICATE, len(rows) - len(new))
+        rows = new
+        if rows:
+            store.append("annotations", rows_to_table(rows, ANNOTATIONS))
     run.account.keep(len(rows))
     run.finish(store)
-    return len(rows)
+    return len(annotations)  # those that said so already count: they are in the store
+
+
+def _changed(store: Store, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The annotations without those that say what the same producer's latest one says already."""
+    if not store.has_rows("annotations"):
+        return rows
+    import pyarrow as pa
+
+    last = {(row["id"], row["key"]): (row["value"], row["producer"]) for row in rows}
+    wanted = pa.table({"id": values_to_array(sorted({identity for identity, _ in last}), pa.string())})
+    with connect(store, named_in="annotations") as connection:
+        connection.register("wanted", wanted)
+        latest = connection.execute(
+            "SELECT id, key, arg_max(value, time), arg_max(producer, time) FROM annotations "
+            "SEMI JOIN wanted USING (id) GROUP BY id, key"
+        ).fetchall()
+    held = {(identity, key): (value, producer) for identity, key, value, producer in latest}
+    same = {place for place, said in last.items() if held.get(place) == said}
+    return [row for row in rows if (row["id"], row["key"]) not in same]
+
+
+def _is_written(store: Store, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a command that was killed before its account has written exactly these: then only the account is due.
+
+    All annotations of a command are one commit, so its first one stands for it. It must be the latest of its key, and
+    no run may cover its time.
+    """
+    if not store.has_rows("annotations"):
+        return False
+    first, last = rows[0], rows[-1]
+    with connect(store, named_in="annotations runs") as connection:
+        found = connection.execute(
+            """
+            SELECT max(time)::VARCHAR FROM annotations a WHERE id = $1 AND key = $2 GROUP BY ALL
+            HAVING arg_max(value, time) IS NOT DISTINCT FROM $3 AND arg_max(producer, time) = $4
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE stage = 'annotate'
+                            AND started_at - INTERVAL 1 SECOND <= max(a.time) AND finished_at >= max(a.time))
+            """,
+            [first["id"], first["key"], first["value"], first["producer"]],
+        ).fetchone()
+        if found is None:
+            return False
+        count = connection.execute(
+            "SELECT count(*) FROM annotations WHERE producer = $1 "
+            "AND time BETWEEN $2::TIMESTAMPTZ AND $2::TIMESTAMPTZ + $3",
+            [first["producer"], found[0], last["time"] - first["time"]],
+        ).fetchone()
+    return count is not None and count[0] == len(rows)
 
 
 def annotation_of(fact: Sequence[Any] | Mapping[str, Any], *, where: str) -> Annotation:

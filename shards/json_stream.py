@@ -212,7 +212,9 @@ class _Window:
             try:
                 value, end = self.decoder.raw_decode(self.text, self.position)
             except json.JSONDecodeError:
-                if len(self.text) - self.position > _LARGEST_ELEMENT or not self._more():
+                if len(self.text) - self.position > _LARGEST_ELEMENT:
+                    raise self.fault(f"an element of more than {_LARGEST_ELEMENT // 1024**2} MB, or invalid") from None
+                if not self._more():
                     raise
                 continue
             # A number at the end of the window may continue beyond it: `1` and `.5`, or `1.` and `5`.

@@ -7,10 +7,13 @@ locked. That file is generated for people who use the plain duckdb client.
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +32,21 @@ if TYPE_CHECKING:
 
 def scan(store: Store, table: str, *, version: int | None = None, delta: DeltaTable | None = None) -> str:
     """Return SQL that reads a table as of `version` or now, or the open table `delta`; columns in schema order."""
-    return scan_sql(_table(store, table, version) if delta is None else delta)
+    return scan_sql(table, _table(store, table, version) if delta is None else delta)
 
 
 def _table(store: Store, name: str, version: int | None) -> DeltaTable:
     return store.table(name) if version is None else store.open_table(name, version=version)
+
+
+def rows_of(store: Store, table: str, sql: str) -> list[tuple[Any, ...]]:
+    """Run SQL over one table as it is now, for which its first `{}` stands; a table without rows is not opened."""
+    if not store.has_rows(table):
+        return []
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        return connection.execute(sql.replace("{}", f"({scan(store, table)})", 1)).fetchall()
 
 
 def _mentioned(sql: str) -> frozenset[str]:
@@ -75,21 +88,61 @@ def _make_views(
     files: bool = False,
 ) -> None:
     versions = versions_at(store, at) if at else {}
-    annotated = store.has_rows("annotations", version=versions.get("annotations"))
     names = _mentioned(named_in or "")
     until = str(versions["_time"]) if at else None
-    statements = view_statements(
-        lambda name: _table(store, name, versions.get(name)), annotated=annotated, names=names, until=until,
-        files_under=quote(str(store.root)) if files else None,
-    )  # fmt: skip
-    make_views(connection, statements)
+    with _purged_errors(at):
+        annotated = store.has_rows("annotations", version=versions.get("annotations"))
+        statements = view_statements(
+            lambda name: _table(store, name, versions.get(name)), annotated=annotated, names=names, until=until,
+            files_under=quote(str(store.root)) if files else None,
+        )  # fmt: skip
+        make_views(connection, statements)
+
+
+@contextmanager
+def _purged_errors(at: str | None) -> Iterator[None]:
+    """Say of old versions that cannot be read that a purge has deleted them."""
+    import duckdb
+
+    try:
+        yield
+    except (DamagedError, duckdb.IOException) as error:
+        if at is None:
+            raise
+        raise DamagedError(
+            f"--at {at}: the tables of that time were purged ({first_line(error)}).",
+            hint="`store remove --purge` deletes old versions; name a later run or time",
+        ) from error
 
 
 def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Restrict the connection irreversibly to reading files under the store."""
+    """Restrict the connection irreversibly to reading files under the store.
+
+    DuckDB always allows its folder for temporary files, by default `.tmp` in the user's working directory: it gets one
+    of its own, which it creates when it needs it.
+    """
+    row = first_row(connection, "SELECT current_setting('temp_directory')")
+    if row is None or not str(row[0]).startswith(f"{root}/"):
+        connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
     connection.execute(f"SET allowed_directories = [{quote(str(root))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def limit_memory(connection: duckdb.DuckDBPyConnection, root: Path, *, limit: str) -> None:
+    """Limit what a connection holds in memory, whatever the number of rows: beyond it, DuckDB writes to the store."""
+    connection.execute(f"SET memory_limit = {quote(limit)}")
+    connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
+
+
+def _spill_folder(root: Path) -> Path:
+    """A folder that does not exist yet, which DuckDB creates: in the store, or in the system's if that is read-only."""
+    place = root / "partial" / "tmp"
+    with suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+    if not os.access(place, os.W_OK):
+        place = Path(tempfile.gettempdir())
+    return place / f"query-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def query(store: Store, sql: str, *, at: str | None = None) -> pa.Table:

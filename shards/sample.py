@@ -7,7 +7,7 @@ No column name is a reserved SQL word. The columns are described in docs/referen
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
@@ -74,6 +74,7 @@ SCHEMA = pa.schema(
         ("more_media", MORE_MEDIA),
         ("start_s", pa.float64()),
         ("end_s", pa.float64()),
+        ("channel", pa.int32()),
         ("question", pa.string()),
         ("answer", pa.string()),
         ("reasoning", pa.string()),
@@ -99,6 +100,14 @@ PANELS = ("S1", "S2", "S3")
 MODALITIES = ("audio", "video", "mixed", "text")
 PANEL_OF_MODALITY: Mapping[str, str] = {"audio": "S1", "video": "S2", "mixed": "S3"}
 
+_SOUND = frozenset({"audio", "video"})
+_ANY = frozenset(MEDIA_KINDS)
+MEDIA_OF_TASK: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("asr", "s2tt", "aac", "ser", "vsc", "term_retrieval"), _SOUND),
+    **dict.fromkeys(("captioning", "tagging"), _ANY),
+}
+"""Tasks that are about media -> the kinds of which a sample has at least one."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -111,6 +120,17 @@ def check_name(name: str, *, what: str) -> str:
         f"{what} {name!r} is not a valid name: use lower-case letters, digits, '.', '_', '-', at most 64 characters.",
         hint=f"try {suggestion!r}",
     )
+
+
+def lacks_media(task: str | None, kinds: Collection[str]) -> bool:
+    """Whether a sample of this task has no medium of the kinds that the task is about."""
+    needed = MEDIA_OF_TASK.get(task or "")
+    return needed is not None and not any(kind in needed or kind not in MEDIA_KINDS for kind in kinds)
+
+
+def without_media(task: str | None) -> str:
+    """What to say of a sample that lacks the media of its task."""
+    return f"no {' or '.join(sorted(MEDIA_OF_TASK[task or '']))}, which the task {task!r} is about"
 
 
 def sample_id(dataset: str, config: str | None, split: str | None, source_id: str) -> str:

@@ -15,6 +15,21 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile("[\t\n\x0b\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
 
+_BLANKS = " \t\n\r\x0b\x0c"
+"""What separates fields in the files of Kaldi and its like; Unicode has more, which are part of words and ids."""
+_BLANK = re.compile(f"[{_BLANKS}]+")
+
+
+def split_blanks(text: str) -> list[str]:
+    """The fields of a line, separated by ASCII blanks only."""
+    return _BLANK.split(stripped) if (stripped := strip_blanks(text)) else []
+
+
+def strip_blanks(text: str) -> str:
+    """Remove the ASCII blanks at both ends."""
+    return text.strip(_BLANKS)
+
+
 def join_unspaced(text: str) -> str:
     """Remove the spaces between CJK characters (word segmentation, as in AISHELL)."""
     return _BETWEEN_UNSPACED.sub(r"\1", _SPACES.sub(" ", text).strip(" "))

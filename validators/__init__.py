@@ -1,6 +1,7 @@
 """Validation: checks measure samples, rules decide on the measurements, formats are validated for their consumers.
 
 validate.py    `triptych validate`: measure new samples, then decide on every measured sample
+changed_media.py  samples whose files are gone or changed, to be measured again
 checks/        one function per measurement of a sample; checks decide nothing
 rules.py       keep, warn or reject, with the reasons; the rules themselves are data, in `rules.yaml`
 suite.py       expectations of the whole table, as a Great Expectations suite

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,6 +130,14 @@ def joined_sql(samples: str = "samples", checks: str = "checks") -> str:
         f"(SELECT s.*, c.* EXCLUDE (id, dataset, revision) FROM {samples} AS s"
         f" JOIN {checks} AS c ON c.id = s.id AND c.dataset = s.dataset)"
     )
+
+
+def decide_in_batches(
+    connection: duckdb.DuckDBPyConnection, rules: RuleSet, *, relation: str, rows: int = 10_000
+) -> Iterator[pa.RecordBatch]:
+    """Decide like `decide`, a batch of rows at a time."""
+    for batch in connection.sql(rules.sql(relation)).to_arrow_reader(rows):
+        yield batch.cast(VERDICTS_SCHEMA)
 
 
 def decide(source: duckdb.DuckDBPyConnection | pa.Table, rules: RuleSet, *, relation: str = "measured") -> pa.Table:

@@ -19,16 +19,17 @@ import pyarrow as pa
 from ..errors import ProblemsFound, UsageError, did_you_mean
 from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
-from ..shards.query import connect
+from ..shards.query import connect, limit_memory
 from ..shards.store.annotations import REMEASURED_KEYS
 from ..shards.store.lock import locked
-from ..shards.store.rows_to_arrow import rows_to_table, values_to_array
+from ..shards.store.rows_to_arrow import rows_to_table
 from ..shards.store.sql import first_row, quote
 from ..shards.store.store import Store
 from ..shards.store.tables import EVENTS, VERDICTS
 from . import checks
+from .changed_media import add_changed_media
 from .checks.schema import CHECKS_SCHEMA
-from .rules import RuleSet, decide, joined_sql, load_rules
+from .rules import RuleSet, decide_in_batches, joined_sql, load_rules
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,6 +38,10 @@ log = logging.getLogger("triptych")
 
 PART_ROWS = 32
 COMMIT_ROWS = 10_000
+MEMORY_LIMIT = "128MB"
+"""For deciding, which looks at all rows at once."""
+READ_LIMIT = "512MB"
+"""For finding the samples to measure: their texts may be long."""
 
 
 @dataclass(slots=True)
@@ -108,6 +113,7 @@ def _validate(
         measured = _measure(store, dataset, workers, progress)
         log.info("validate %s: %d samples measured", dataset, measured)
         with connect(store) as connection:
+            limit_memory(connection, store.root, limit=MEMORY_LIMIT)
             if measured or not _is_decided(connection, dataset, rules):
                 _decide(store, connection, dataset, rules)
         with connect(store) as connection:
@@ -129,17 +135,24 @@ def _measure(store: Store, dataset: str, workers: int | None, progress: Callable
     pending: Rows = []
     measure = partial(checks.measure_rows, root=str(store.root))
     results = map_parts(
-        measure, unmeasured.parts(), workers=workers, are_many=_are_many(store, dataset), preload=checks.PRELOAD
+        measure,
+        unmeasured.parts(),
+        workers=workers,
+        are_many=_are_many(store, dataset),
+        preload=checks.PRELOAD,
+        lost=checks.lost_row,
     )
-    for rows in results:
-        pending += rows
-        done += len(rows)
-        if progress:
-            progress(dataset, done, unmeasured.total)
-        if len(pending) >= COMMIT_ROWS:
-            _commit(store, pending)
-            pending = []
-    _commit(store, pending)
+    try:
+        for rows in results:
+            pending += rows
+            done += len(rows)
+            if progress:
+                progress(dataset, done, unmeasured.total)
+            if len(pending) >= COMMIT_ROWS:
+                finished, pending = pending, []
+                _commit(store, finished)
+    finally:
+        _commit(store, pending)  # whatever ends the run, what is measured is not measured again
     return done
 
 
@@ -162,7 +175,10 @@ class _Unmeasured:
 
     def parts(self) -> Iterator[Rows]:
         with connect(self._store) as connection:
-            self.total = _find_unmeasured(connection, self._dataset)
+            limit_memory(connection, self._store.root, limit=READ_LIMIT)
+            _find_unmeasured(connection, self._dataset)
+            add_changed_media(self._store, connection, self._dataset, revision=checks.REVISION)
+            self.total = _count_unmeasured(connection)
             if not self.total:
                 return
             stale = [str(row[0]) for row in connection.execute("SELECT id FROM unmeasured WHERE stale").fetchall()]
@@ -176,8 +192,8 @@ class _Unmeasured:
                     yield batch.slice(start, PART_ROWS).to_pylist()
 
 
-def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int:
-    """Create the table `unmeasured` (new samples, and those whose row, text or span has changed); return its size."""
+def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
+    """Create the table `unmeasured`: new samples, and those whose row, text or span has changed."""
     keys = ", ".join(map(quote, REMEASURED_KEYS))
     connection.execute(f"""
         CREATE TABLE unmeasured AS
@@ -189,6 +205,9 @@ def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> int
         WHERE s.dataset = {quote(dataset)}
           AND (c.id IS NULL OR c.measured_at < s.pulled_at OR c.measured_at < a.corrected_at)
     """)
+
+
+def _count_unmeasured(connection: duckdb.DuckDBPyConnection) -> int:
     row = first_row(connection, "SELECT count(*) FROM unmeasured")
     return int(row[0]) if row else 0
 
@@ -214,9 +233,13 @@ def _is_decided(connection: duckdb.DuckDBPyConnection, dataset: str, rules: Rule
 def _decide(store: Store, connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> None:
     one = f"(SELECT * FROM {{}} WHERE dataset = {quote(dataset)})"
     measured = f"(SELECT * FROM checks WHERE dataset = {quote(dataset)} AND revision = {quote(checks.REVISION)})"
-    verdicts = decide(connection, rules, relation=joined_sql(one.format("samples"), measured))
-    judged_at = values_to_array([datetime.now(UTC)] * len(verdicts), VERDICTS.field("judged_at").type)
-    store.replace_dataset("verdicts", dataset, verdicts.append_column("judged_at", judged_at).select(VERDICTS.names))
+    judged_at = pa.scalar(datetime.now(UTC), VERDICTS.field("judged_at").type)
+
+    def verdicts() -> Iterator[pa.RecordBatch]:
+        for batch in decide_in_batches(connection, rules, relation=joined_sql(one.format("samples"), measured)):
+            yield batch.append_column("judged_at", pa.repeat(judged_at, len(batch))).select(VERDICTS.names)
+
+    store.replace_dataset("verdicts", dataset, pa.RecordBatchReader.from_batches(VERDICTS, verdicts()))
 
 
 # ---- reporting

@@ -35,6 +35,7 @@ class Access:
         asked: Splits were named explicitly; if not, splits that a subset mirror lacks are skipped.
         revisions: Commits resolved by earlier pulls, by repository; kept, so that a draw can grow.
         progress: Called with the number of bytes read so far and the size of the file.
+        allow_outside: Folders that the links in a user's own folder may lead to.
         notices: Notices for the user (fallbacks, restarted downloads).
     """
 
@@ -45,6 +46,7 @@ class Access:
     asked: bool = False
     revisions: dict[str, str] = field(default_factory=dict)
     progress: Callable[[int, int | None], None] | None = None
+    allow_outside: tuple[Path, ...] = ()
     notices: list[str] = field(default_factory=list)
 
     def notice(self, text: str) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ...converters.candidate import RawFile, RawStream, Rejection
+from ...converters.files.inside import Inside
+from ...converters.files.tree import Found, Tree
 from ...errors import UsageError
 from ..schema.files import FileCard, all_files
 from ..schema.source import SourceCard
@@ -54,7 +56,7 @@ def file_set_from(
             tuple(splits),
             str(path),
             lambda accepts: mark(naming.mark(_tree(path, source, accepts, access), str(path), configs)),
-            tree_fingerprint(path),
+            tree_fingerprint((found.name, found.path) for found in _found(path, access)),
             config=config,
             local=True,
         )
@@ -117,17 +119,23 @@ def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> R
     nested = (*source.nested, *_downloaded_names(source))
     yield from tree(
         root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested, wants=accepts,
-        password=_password(root, source),
+        password=_password(root, source, access), allow_outside=access.allow_outside, note=access.notice,
     )  # fmt: skip
     for file in joins:
         yield from _joined(root, file, source, accepts, access)
 
 
-def _password(root: Path, source: SourceCard) -> str | None:
+def _found(root: Path, access: Access) -> Iterator[Found]:
+    """Every file that a walk over the folder reads."""
+    walk = Tree(root, inside=Inside.of(root, allowed=access.allow_outside))
+    return (item for item in walk.walk() if isinstance(item, Found))
+
+
+def _password(root: Path, source: SourceCard, access: Access) -> str | None:
     """Return the password if a folder has archives that may need one; an unpacked tree needs none."""
     if source.password is None:
         return None
-    encrypted = any(path.name.lower().endswith((".aes.tgz", ".7z", ".zip")) for path in root.rglob("*"))
+    encrypted = any(found.name.lower().endswith((".aes.tgz", ".7z", ".zip")) for found in _found(root, access))
     return password_of(source) if encrypted else None
 
 
@@ -154,12 +162,8 @@ def _joined(
     root: Path, file: FileCard, source: SourceCard, accepts: Accepts, access: Access
 ) -> Iterator[RawFile | Rejection]:
     patterns = [_pattern(path.rsplit("/", 1)[-1]) for path in file.paths]
-    found = [
-        path
-        for pattern in patterns
-        for path in sorted(root.rglob("*"), key=lambda path: in_number_order(str(path)))
-        if path.is_file() and fnmatchcase(path.name, pattern)
-    ]
+    paths = sorted((item.path for item in _found(root, access)), key=lambda path: in_number_order(str(path)))
+    found = [path for pattern in patterns for path in paths if fnmatchcase(path.name, pattern)]
     if not found:
         return
     name = _pattern(str(file.name))

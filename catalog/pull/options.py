@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from ...converters.files.inside import check_allowed
 from ...errors import UsageError
 from ...options import Option, Options
 from ..sources.clips.options import ClipOptions
@@ -55,6 +56,10 @@ class PullOptions(Options):
         Option("Your own copy, an archive or an unpacked tree; checks no gate and uses no network.", WHERE_FROM,
                flags=("--from",), metavar="PATH"),
     ] = None  # fmt: skip
+    allow_outside: Annotated[
+        tuple[Path, ...],
+        Option("A folder outside --from that its links may lead to.", WHERE_FROM, metavar="PATH"),
+    ] = ()
     as_config: Annotated[
         str | None,
         Option("Name of the release in --from; default: the top folder of the archive.", WHERE_FROM,
@@ -78,6 +83,9 @@ class PullOptions(Options):
         self.subset.check_end(self.samples)
         if self.from_path is not None and not self.from_path.exists():
             raise UsageError(f"--from {self.from_path}: there is no such file or folder.")
+        if self.allow_outside and self.from_path is None:
+            raise UsageError("--allow-outside is about the links in --from, so it needs --from.")
+        check_allowed(self.allow_outside)
         if self.as_config is not None and self.from_path is None:
             raise UsageError("--as names the release in --from, so it needs --from.", hint="--from PATH --as NAME")
         if (self.evaluation is not None or self.list_file is not None) and self.subset.ids is not None:

@@ -34,7 +34,7 @@ from .sources import fallback_notice
 from .stored import StoredDataset
 
 if TYPE_CHECKING:
-    from ...converters.ingest.ingest import IngestOptions
+    from ...converters.ingest.options import IngestOptions
     from ..files.access import Access
     from ..files.file_set import FileSet
 
@@ -258,7 +258,7 @@ class _SourcePull:
         outcome.ended_by = "" if draw.reached or draw.has_all or self.subset.max_tries is None else "--max-tries"
 
     def _ingest_options(self) -> IngestOptions:
-        from ...converters.ingest.ingest import IngestOptions
+        from ...converters.ingest.options import IngestOptions
 
         hours, chosen = self.subset.hours, self.request.is_chosen
         return IngestOptions(

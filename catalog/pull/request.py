@@ -121,6 +121,7 @@ class PullRequest:
             asked=bool(options.splits),
             revisions=dict(history.revisions),
             progress=options.on_bytes,
+            allow_outside=options.allow_outside,
         )
 
     def file_sets(self, source: SourceCard, access: Access) -> list[FileSet]:

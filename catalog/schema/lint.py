@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -57,13 +58,22 @@ def check_card(path: Path) -> tuple[list[str], Card | None]:
     return problems, None if problems else card
 
 
+def _line_of_option(place: tuple[Any, ...], reader: str, message: str, lines: Lines) -> int:
+    """The line of the option that a reader's message begins with (`tables.0.file: ...`), as far as the file has it."""
+    for part in (reader, *message.partition(":")[0].split(".")):
+        inner = (*place, int(part) if part.isdecimal() else part)
+        place = inner if inner in lines else place
+    return lines.get(place, 1)
+
+
 def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
     """Yield the options that the readers reject."""
     for number, source in enumerate(card.sources):
         try:
             check_options(source.reader_name, source.reader_options)
         except UsageError as error:
-            yield f"{path}:{lines.get(('sources', number, 'reader'), 1)}: sources.{number}.reader: {error.message}"
+            where = _line_of_option(("sources", number, "reader"), source.reader_name, error.message, lines)
+            yield f"{path}:{where}: sources.{number}.reader: {error.message}"
         if source.is_remote and "remote" not in source.reader_options:
             where = lines.get(("sources", number), 1)
             yield f"{path}:{where}: sources.{number}: {source.kind} needs a reader with the option `remote`"
@@ -115,6 +125,9 @@ def inconsistencies(card: Card) -> Iterator[Problem]:
     for number, source in enumerate(card.sources):
         for key, message in _of_source(card, source):
             yield ("sources", number, key), message
+    for name, evaluation in card.evaluation.items():
+        if (why := _fault_of_url(evaluation.url)) is not None:
+            yield ("evaluation", name, "url"), f"{evaluation.url!r}: {why}"
     yield from _provided_by_no_source(card)
 
 
@@ -153,10 +166,22 @@ def _of_file(card: Card, source: SourceCard, file: FileCard) -> Iterator[str]:
                 yield f"{path!r}: files outside the repository, and lists, need an https:// URL"
         elif path.startswith("/") or ".." in path.split("/"):
             yield f"{path!r}: expected a path inside the repository"
+    for url in (each for each in (*file.paths, file.base or "") if "://" in each):
+        if (why := _fault_of_url(url)) is not None:
+            yield f"{url!r}: {why}"
     if file.base is not None and not re.match(r"https?://", file.base):
         yield f"base: expected a URL, got {file.base!r}"
     if file.is_list and file.base is None and file.matching != "*":
         yield "matching needs base"
+
+
+def _fault_of_url(url: str) -> str | None:
+    """Why an address leads nowhere, as far as it says so itself."""
+    try:
+        parts = urlsplit(url)
+        return None if parts.hostname and parts.port != 0 else "the URL names no host"
+    except ValueError as error:
+        return f"not a URL ({error})"
 
 
 def _of_sums(card: Card, source: SourceCard, opened: list[Group]) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """An unpacked folder as a stream of raw files like an archive's: sorted by path, each with its `path` set.
 
-Nothing outside the folder is read. These become `Rejection`s: links that point outside and links to folders inside it,
-whose files are read under their own names (`link`), devices and pipes (`special_file`), files without read permission
-(`unreadable`) and members larger than the limit (`too_large`).
+`converters/files/tree.py` says which links are followed and what is left out. What the reader would use and can't be
+read becomes a `Rejection`: `outside`, `missing_media`, `missing_file`, `special_file`, `unreadable`, and members larger
+than the limit (`too_large`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ...converters.candidate import RawFile, Rejection
+from ...converters.files.inside import Inside
+from ...converters.files.tree import Found, Refused, Tree
 from ...errors import UsageError
 from .archives.reader import members
-from .archives.safety import Limits, is_sidecar, safe_name, shown
+from .archives.safety import Limits, safe_name, shown
 
 
 def tree(
@@ -28,6 +30,8 @@ def tree(
     nested: Sequence[str] = (),
     wants: Callable[[str], bool] | None = None,
     password: str | None = None,
+    allow_outside: tuple[Path, ...] = (),
+    note: Callable[[str], None] = lambda line: None,
 ) -> Generator[RawFile | Rejection, None, None]:
     """Yield the files of a folder, sorted by path, component by component.
 
@@ -39,21 +43,25 @@ def tree(
         nested: Patterns of names to open as archives, as in `archives.reader.members`.
         wants: Returns whether to yield the file of this name.
         password: Opens encrypted archives.
+        allow_outside: Folders that links may lead to.
+        note: Takes a line for each kind of what was left out.
 
     Raises:
         UsageError: The folder does not exist.
     """
     if not root.is_dir():
         raise UsageError(f"{root}: there is no such folder.", hint="Give the folder that the corpus was unpacked into.")
-    root = root.resolve()
-    walk = _Walk(root, uri or str(root), revision, spool, limits or Limits(), tuple(nested), wants, password)
-    yield from walk.folder(root, "")
+    reading = _Reading(uri or str(root), revision, spool, limits or Limits(), tuple(nested), wants, password)
+    walk = Tree(root, inside=Inside.of(root, allowed=allow_outside), matters=reading.uses)
+    for item in walk.walk():
+        yield from reading.take(item)
+    for line in walk.notes():
+        note(line)
 
 
-class _Walk:
+class _Reading:
     def __init__(
         self,
-        root: Path,
         uri: str,
         revision: str,
         spool: Path | None,
@@ -62,7 +70,6 @@ class _Walk:
         wants: Callable[[str], bool] | None,
         password: str | None,
     ) -> None:
-        self._root = root
         self._uri = uri.rstrip("/")
         self._revision = revision
         self._spool = spool
@@ -71,50 +78,30 @@ class _Walk:
         self._wants = wants
         self._password = password
 
-    def folder(self, folder: Path, prefix: str) -> Iterator[RawFile | Rejection]:
-        try:
-            with os.scandir(folder) as listing:
-                found = sorted(listing, key=lambda entry: entry.name)
-        except PermissionError as error:
-            yield self._refusal(prefix, "unreadable", f"it cannot be read ({error.strerror})")
-            return
-        for entry in found:
-            raw = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                if not is_sidecar(f"{raw}/"):
-                    yield from self.folder(Path(entry.path), f"{raw}/")
-            else:
-                yield from self._file(entry, raw)
+    def uses(self, name: str) -> bool:
+        """Whether the reader may use a file of this name."""
+        return self._wants is None or self._is_nested(name) or self._wants(name)
 
-    def _file(self, entry: os.DirEntry[str], raw: str) -> Iterator[RawFile | Rejection]:
-        name, path = safe_name(raw), Path(entry.path)
+    def take(self, item: Found | Refused) -> Iterator[RawFile | Rejection]:
+        if isinstance(item, Refused):
+            yield self._refusal(item.name, item.reason, item.why)
+            return
+        name, path = safe_name(item.name), item.path
         if name is None:
-            yield self._refusal(raw, "unsafe_path", "its path cannot be encoded")
-            return
-        if is_sidecar(name):
-            return
-        if entry.is_symlink() and (why := self._bad_link(path)):
-            yield self._refusal(raw, "link", why)
-        elif not path.is_file():
-            yield self._refusal(raw, "special_file", "it is not a regular file")
-        elif (size := path.stat().st_size) > self._limits.member_bytes:
-            yield self._refusal(raw, "too_large", f"it has {size:,} bytes, more than {self._limits.member_bytes:,}")
+            yield self._refusal(item.name, "unsafe_path", "its path cannot be encoded")
+        elif item.size > self._limits.member_bytes:
+            why = f"it has {item.size:,} bytes, more than {self._limits.member_bytes:,}"
+            yield self._refusal(item.name, "too_large", why)
         elif not os.access(path, os.R_OK):
-            yield self._refusal(raw, "unreadable", "no permission to read it")
-        elif any(fnmatchcase(name.lower(), pattern) for pattern in self._nested):
+            yield self._refusal(item.name, "unreadable", "no permission to read it")
+        elif self._is_nested(name):
             yield from self._archive(path, name)
         elif self._wants is None or self._wants(name):
             uri = f"{self._uri}/{name}"
-            yield RawFile(name, uri, self._revision, size, lambda: path.open("rb"), path=path, spool=self._spool)
+            yield RawFile(name, uri, self._revision, item.size, lambda: path.open("rb"), path=path, spool=self._spool)
 
-    def _bad_link(self, path: Path) -> str | None:
-        try:
-            target = path.resolve(strict=True)
-        except (OSError, RuntimeError):
-            return "the link is broken"
-        if not target.is_relative_to(self._root):
-            return f"the link points outside the folder, to {target}"
-        return "the link points to a folder, which is read under its own name" if target.is_dir() else None
+    def _is_nested(self, name: str) -> bool:
+        return any(fnmatchcase(name.lower(), pattern) for pattern in self._nested)
 
     def _archive(self, path: Path, name: str) -> Iterator[RawFile | Rejection]:
         with path.open("rb") as stream:

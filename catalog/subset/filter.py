@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ...converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
-from ...converters.readers.tables.cells import as_text
+from ...converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection, RowError
+from ...converters.spans import span_suffix
 from ...errors import TriptychError
-from ...shards.media.media import scratch_path
 from ...shards.sample import sample_id
-from .id_list import Span, span_suffix
+from .id_list import Span
 from .options import Subset
+from .span import media_of_span, span_of
 from .where import Unfit
 
 BATCH_ROWS = 256
@@ -154,7 +151,19 @@ class Filter:
         if len(wanted) > 1:
             candidate = replace(candidate, media=[(kind, _shared(blob)) for kind, blob in candidate.media])
         for position, span in enumerate(wanted):
-            yield _span_of(candidate, span, is_last=position + 1 == len(wanted))
+            yield self._part(candidate, span, is_last=position + 1 == len(wanted))
+
+    def _part(self, candidate: Candidate, span: Span | None, *, is_last: bool) -> Item:
+        """The whole candidate or one span of it."""
+        task = self._defaults(candidate.config).get("task")
+        try:
+            part = candidate if span is None else span_of(candidate, span, task=task)
+        except RowError as problem:
+            if is_last:
+                discard_media(candidate)
+            name = self._identity(candidate) + span_suffix(*span or (None, None))
+            return problem.rejection(candidate.where, candidate=name, uri=candidate.uri)
+        return replace(part, media=[(kind, media_of_span(blob, span, is_last=is_last)) for kind, blob in part.media])
 
     def _found_all(self) -> bool:
         return self._subset.ids is not None and not self._awaited
@@ -248,36 +257,3 @@ def _discard_all(held: deque[Item]) -> None:
 def _shared(blob: Blob) -> Blob:
     """Mark media as shared by several samples, so that it is stored once."""
     return blob if blob.remote is not None or blob.shared is not None else replace(blob, shared=object())
-
-
-def _span_of(candidate: Candidate, span: Span | None, *, is_last: bool) -> Candidate:
-    """Return the candidate with a span of its media; the last span takes the file itself, the others a link to it."""
-    media = [(kind, _media_of_span(blob, span, is_last=is_last)) for kind, blob in candidate.media]
-    if span is None:
-        return replace(candidate, media=media)
-    fields = {**candidate.fields}
-    if any(blob.remote for _, blob in media):
-        # Clips are already cut when they are downloaded, and start at 0.
-        known = fields.get("extra") or {}
-        fields["extra"] = {**known, "clip_start_s": as_text(span[0]), "clip_end_s": as_text(span[1])}
-    else:
-        fields |= {"start_s": span[0], "end_s": span[1]}
-    return replace(candidate, source_id=candidate.source_id + span_suffix(span), fields=fields, media=media)
-
-
-def _media_of_span(blob: Blob, span: Span | None, *, is_last: bool) -> Blob:
-    if blob.remote is not None and span is not None:
-        blob = replace(blob, remote=replace(blob.remote, start_s=span[0], end_s=span[1]))
-    if is_last or not blob.temporary or blob.path is None:
-        return blob
-    return replace(blob, path=_second_name(blob.path))
-
-
-def _second_name(path: Path) -> Path:
-    """Link or copy the file to another temporary name, because the store moves the file that it takes."""
-    other = scratch_path(path.parent)
-    try:
-        os.link(path, other)
-    except OSError:
-        shutil.copyfile(path, other)
-    return other

@@ -123,8 +123,3 @@ def _span(start: str, end: str, where: str) -> Span | None:
     if not (0 <= span[0] < span[1] and math.isfinite(span[1])):
         raise UsageError(f"{where}: a span needs 0 <= start < end, got {start} to {end}.")
     return span
-
-
-def span_suffix(span: Span) -> str:
-    """Return the suffix that a span adds to an id: `@1.5-3.25`, with millisecond precision."""
-    return "@{}-{}".format(*(f"{second:.3f}".rstrip("0").rstrip(".") for second in span))

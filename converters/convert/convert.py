@@ -84,7 +84,7 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
     if format == "split":
         return split(paths, out, force=options.force)
     inputs = Inputs(format, paths, options.mapped, options.id_column, options.values, options.modality, options.name,
-                    options.media_dir, options.named_by)  # fmt: skip
+                    options.media_dir, options.allow_outside, options.records, options.named_by)  # fmt: skip
     to, task = target_format(format, options.to, options.task)
     check_task(get_view(to), task)
     rows = ViewOptions(task, options.text, options.system, options.user_template, options.allow_answer_in_prompt,

@@ -6,24 +6,27 @@ A sample maps the non-null columns of the schema to values, plus `audio_paths`, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ...options import flag_of
-from ...shards.sample import MEDIA_KINDS, MODALITIES
-from ..candidate import Blob, Candidate, RawFile, ReadContext, Rejection, RowError
+from ...shards.media.probe import MediaError, probe
+from ...shards.sample import MEDIA_KINDS, MODALITIES, lacks_media, without_media
+from ..candidate import Blob, Candidate, ReadContext, Rejection, RowError
+from ..files.extensions import kind_of
 from ..imports.columns import LIST_FIELDS, MEDIA, check_field
-from ..imports.formats import FORMATS, ImportFormat
+from ..imports.formats import FORMATS
+from ..imports.input_files import input_files
 from ..readers import get_reader
-from ..readers.corpora.folder import AUDIO, IMAGE, VIDEO
+from ..spans import channel_of, declared
 from .options import ConvertOptions
 from .result import Problem
 
 Sample = dict[str, Any]
-_PER_ROW = ("id", *MEDIA_KINDS, MEDIA, "words", "phones", "messages", "start_s", "end_s")
+_PER_ROW = ("id", *MEDIA_KINDS, MEDIA, "words", "phones", "messages", "start_s", "end_s", "channel")
 
 READABLE = tuple(name for name, spec in FORMATS.items() if not spec.aligns and spec.reads != "shards")
 """Formats whose rows reference media by path; shards embed their media, alignments have none."""
@@ -39,6 +42,8 @@ class Inputs:
         modality: Modality of every row; None: inferred from its media.
         name: Prefix of every id.
         media_dir: Base folder of relative media paths; None: the file's own folder.
+        allow_outside: Folders beside the input that links and relative paths may lead to.
+        records: The key path of the list of records in a JSON document.
         named_by: Column -> the option that named it, if that was not `--map`.
     """
 
@@ -50,6 +55,8 @@ class Inputs:
     modality: str | None = None
     name: str | None = None
     media_dir: Path | None = None
+    allow_outside: tuple[Path, ...] = ()
+    records: str | None = None
     named_by: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,7 +75,8 @@ def check_inputs(inputs: Inputs) -> None:
         if inputs.format in FORMATS:
             hint = f"triptych import {inputs.format} PATH --name NAME"
         raise UsageError(f"convert reads {', '.join(READABLE)}; not {inputs.format!r}.", hint=hint)
-    given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir}
+    given = {"columns": inputs.columns, "id_column": inputs.id_column, "media_dir": inputs.media_dir,
+             "records": inputs.records}  # fmt: skip
     for option, value in given.items():
         if value and option not in FORMATS[inputs.format].options:
             raise UsageError(
@@ -94,7 +102,10 @@ def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:
     values = {name: [value] if name in LIST_FIELDS else value for name, value in inputs.values.items()}
     for path in inputs.paths:
         reader = get_reader(spec.reader)
-        stream = reader.read(_files(spec, path.absolute(), reader.accepts), _context(inputs, path, notes))
+        files = input_files(
+            spec, path.absolute(), reader.accepts, allow_outside=inputs.allow_outside, note=notes.append
+        )
+        stream = reader.read(files, _context(inputs, path, notes))
         for item in _paired(stream) if inputs.format == "folder" else stream:
             if isinstance(item, Rejection):
                 yield Problem(item.uri or item.candidate, item.reason, item.detail)
@@ -115,24 +126,11 @@ def _context(inputs: Inputs, path: Path, notes: list[str]) -> ReadContext:
         columns=dict(inputs.columns),
         named_by=inputs.named_by,
         id_column=inputs.id_column,
+        records=inputs.records or "",
         media_dir=inputs.media_dir.absolute() if inputs.media_dir else None,
+        allow_outside=inputs.allow_outside,
         text_only="text" in (inputs.modality, inputs.values.get("modality")),
     )
-
-
-def _files(spec: ImportFormat, path: Path, accepts: Callable[[str], bool]) -> Iterator[RawFile]:
-    """The file itself, or the files of a folder sorted by name."""
-    if path.is_file():
-        yield _raw(path, path.name)
-        return
-    for found in sorted(path.rglob("*") if spec.files == "tree" else path.iterdir()):
-        name = found.relative_to(path)
-        if found.is_file() and not any(part.startswith(".") for part in name.parts) and accepts(str(name)):
-            yield _raw(found, name.as_posix())
-
-
-def _raw(path: Path, name: str) -> RawFile:
-    return RawFile(name, path.as_uri(), "", path.stat().st_size, lambda: path.open("rb"), path=path)
 
 
 def _paired(stream: Iterator[Candidate | Rejection]) -> Iterator[Candidate | Rejection]:
@@ -154,10 +152,15 @@ def _paired(stream: Iterator[Candidate | Rejection]) -> Iterator[Candidate | Rej
         yield first
 
 
-def kind_of(name: str) -> str | None:
-    """The media kind of a file by its extension."""
-    extension = PurePosixPath(name).suffix.lower().removeprefix(".")
-    return "audio" if extension in AUDIO else "video" if extension in VIDEO else "image" if extension in IMAGE else None
+def _kind(path: str) -> str | None:
+    """The kind of a file; a container of videos may hold sound alone, or sound and its cover."""
+    kind = kind_of(path)
+    if kind != "video":
+        return kind
+    try:
+        return probe(Path(path)).kind
+    except MediaError:
+        return kind
 
 
 def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> Sample:
@@ -167,12 +170,31 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
     sample |= {name: value for name in ("split", "config") if (value := getattr(candidate, name)) is not None}
     for kind, blob in candidate.media:
         path = _path(kind, blob)
-        known = kind if kind in ("audio", "video", "image") else kind_of(path)
+        known = kind if kind in MEDIA_KINDS else _kind(path)
         if known is None:
             raise RowError("unknown_media", f"{path}: the extension is not that of a known media kind")
         sample.setdefault(f"{known}_paths", []).append(path)
+    kinds = [kind for kind in MEDIA_KINDS for _ in sample.get(f"{kind}_paths", ())]
+    if lacks_media(sample.get("task"), kinds):
+        raise RowError("no_media", without_media(sample.get("task")))
+    if (channel := sample.pop("channel", None)) is not None and kinds:
+        _check_whole(channel, kinds, sample)
     sample["modality"] = inputs.modality or sample.get("modality") or _modality(sample)
     return sample
+
+
+def _check_whole(channel: Any, kinds: Sequence[str], sample: Sample) -> None:
+    """Raise RowError unless the channel is all that its file has: nothing is cut here."""
+    count = next((declared(Path(path), "channels") for path in sample.get("audio_paths", ())), None)
+    try:
+        part = channel_of(channel, kinds, None if count is None else int(count))
+    except MediaError as error:
+        raise RowError(error.reason, error.detail) from None
+    if part is not None:
+        raise RowError(
+            "channel_unsupported",
+            f"channel {part} of {int(count or 0)}: `triptych import`, then `triptych export` cuts it out",
+        )
 
 
 def _path(kind: str, blob: Blob) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options, flag_of, parameters
+from ..files.inside import check_allowed
 from ..row_options import REASONING, SOUNDS, TEXTS
 
 RESULT = "The result"
@@ -79,6 +80,10 @@ class ConvertOptions(Options):
         Mapping[str, str],
         Option("Map a column to a field of the sample.", COLUMNS, flags=("--map",), metavar="COLUMN=FIELD"),
     ] = field(default_factory=dict)
+    records: Annotated[
+        str | None, Option("json: the key path of the list of records in the document: data.items.", COLUMNS,
+                           metavar="KEY.KEY")
+    ] = None  # fmt: skip
     values: Annotated[
         Mapping[str, str],
         Option("The same value for every row.", COLUMNS, flags=("--set",), metavar="FIELD=VALUE"),
@@ -89,6 +94,10 @@ class ConvertOptions(Options):
     media_dir: Annotated[
         Path | None, Option("Base folder of relative media paths; default: the input's folder.", MEDIA, metavar="DIR")
     ] = None
+    allow_outside: Annotated[
+        tuple[Path, ...],
+        Option("A folder outside the input that its links and relative paths may lead to.", MEDIA, metavar="PATH"),
+    ] = ()
     files: Annotated[bool, Option("Whether the media must be on this machine; default: yes.", MEDIA)] = True
 
     def check(self) -> None:
@@ -96,6 +105,7 @@ class ConvertOptions(Options):
             raise UsageError("--seed requires --max-samples.", hint="add --max-samples N")
         if self.media_dir is not None and not self.media_dir.is_dir():
             raise UsageError(f"--media-dir {self.media_dir}: there is no such folder.")
+        check_allowed(self.allow_outside)
 
     def check_format(self, format: str) -> None:
         """Raise UsageError for an option that `merge` or `split` does not have."""

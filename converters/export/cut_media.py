@@ -1,6 +1,7 @@
-"""Derived media that views need: spans cut from clips, audio extracted from videos.
+"""Derived media that views need: spans and channels cut from clips, audio extracted from videos.
 
-A sample whose span cannot be cut has no row (`span_unsupported`); it is never exported with its whole file instead.
+A sample whose span or channel cannot be cut has no row (`span_unsupported`, `channel_unsupported`); it is never
+exported with its whole file instead.
 """
 
 from __future__ import annotations
@@ -11,33 +12,36 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ...shards.media.cut import Cut, cut_audio
+from ...shards.media.fence import fenced
 from ...shards.media.media import MediaError
 from ...shards.store.store import Store
 
 if TYPE_CHECKING:
     import duckdb
 
-DERIVED = pa.schema(
-    [("dataset", pa.string()), ("id", pa.string()), ("audio_path", pa.string()), ("reason", pa.string())]
-)
+DERIVED = pa.schema([(name, pa.string()) for name in ("dataset", "id", "audio_path", "reason", "detail")])
 _THREADS = 2
 _BATCH = 1024
 
-_HAS_SPAN = "(start_s IS NOT NULL OR end_s IS NOT NULL)"
+_IS_PART = "(start_s IS NOT NULL OR end_s IS NOT NULL OR channel IS NOT NULL)"
 _NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 
 
-def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, *, from_videos: bool) -> None:
+def derive_media(
+    store: Store, connection: duckdb.DuckDBPyConnection, *, include_rejected: bool = False, from_videos: bool = True
+) -> None:
     """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist.
 
-    `from_videos`: the sound of videos is extracted.
+    Rejected samples have no row unless they are asked for, so nothing is cut for them. With `from_videos`, the sound
+    of videos is extracted.
     """
-    connection.execute(
-        "CREATE OR REPLACE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)"
-    )
+    columns = ", ".join(f"{name} VARCHAR" for name in DERIVED.names)
+    connection.execute(f"CREATE OR REPLACE TABLE derived ({columns})")
+    wanted = "true" if include_rejected else "verdict IS DISTINCT FROM 'reject'"
+    needed = f"({_IS_PART} OR {_NEEDS_AUDIO})" if from_videos else _IS_PART
     rows = connection.cursor().execute(
-        "SELECT dataset, id, start_s, end_s, audio, video, image IS NOT NULL, more_media IS NOT NULL FROM chosen "
-        f"WHERE NOT filtered AND ({_HAS_SPAN}{f' OR {_NEEDS_AUDIO}' if from_videos else ''})"
+        "SELECT dataset, id, start_s, end_s, channel, audio, video, image IS NOT NULL, more_media IS NOT NULL "
+        f"FROM chosen WHERE NOT filtered AND {wanted} AND {needed}"
     )
     missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -48,16 +52,18 @@ def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, *, from_vi
 
 
 def _derive(store: Store, row: tuple[Any, ...], missing: set[str]) -> dict[str, Any]:
-    dataset, identity, start, end, audio, video, has_image, has_more = row
-    result = {"dataset": dataset, "id": identity, "audio_path": None, "reason": None}
+    dataset, identity, start, end, channel, audio, video, has_image, has_more = row
+    result = {"dataset": dataset, "id": identity, "audio_path": None, "reason": None, "detail": None}
     has_span = start is not None or end is not None
-    if has_span and (video is not None or has_image or has_more or audio is None):
-        return result | {"reason": "span_unsupported"}
+    if (has_span or channel is not None) and (video is not None or has_image or has_more or audio is None):
+        return result | {"reason": "span_unsupported" if has_span else "channel_unsupported"}
     media = audio if audio is not None else video
     if media["path"] in missing:
         return result | {"reason": "missing_media"}
     try:
-        path = cut_audio(store.media, Cut(media["sha256"], store.media.absolute(media["path"]), start, end))
+        with fenced(media["path"], reason="undecodable", store=store.root):
+            place = store.media.absolute(media["path"])
+            path = cut_audio(store.media, Cut(media["sha256"], place, start, end, channel))
     except MediaError as error:
-        return result | {"reason": error.reason}
+        return result | {"reason": error.reason, "detail": error.detail}
     return result | {"audio_path": path}

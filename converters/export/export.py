@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound
 from ...shards.events import Run
 from ...shards.exports import versions as exports
-from ...shards.query import close_sandbox
-from ...shards.store.sql import quote
+from ...shards.exports.scratch import scratch_folder
+from ...shards.query import close_sandbox, limit_memory
+from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ..views.left_out import is_for_trainers
@@ -28,7 +31,7 @@ from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import make_manifest, write_notice
 from .missing_media import find_missing
 from .options import ExportOptions
-from .publish import publish, scratch_folder, write_events
+from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import make_rows, render
 from .request import Request, make_request
 from .select import CorpusFacts, choose, definitions, place_media
@@ -38,7 +41,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("triptych")
 
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "384MB"
+"""What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions
         check_datasets(snapshot, request)
         key = identity_of(snapshot, request, facts)
         version = exports.remembered(store, request.name, key)
-        if version is None:
+        if version is None or not is_accounted(snapshot.connection, version):
             log.info("export %s: not published before (identity %s)", request.name, key[:12])
             return _publish(snapshot, request, facts, key, options)
     log.info("export %s: an equal request published %s", request.name, version.reference)
@@ -83,7 +87,7 @@ def _publish(
 ) -> ExportResult:
     store, connection = snapshot.store, snapshot.connection
     run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
-    with scratch_folder(store.root / "exports" / request.name, key) as scratch:
+    with scratch_folder(store.root / "exports" / request.name, key) as scratch, _memory_errors(connection):
         _restrict(store, connection)
 
         # select
@@ -94,7 +98,12 @@ def _publish(
         # media
         log.info("export %s: find and cut media", request.name)
         find_missing(store, connection)
-        derive_media(store, connection, from_videos=request.options.av != "in-video")
+        derive_media(
+            store,
+            connection,
+            include_rejected=request.selection.include_rejected,
+            from_videos=request.options.av != "in-video",
+        )
         place_media(connection, request.selection, facts=facts, media_root=request.media_root)
 
         # render, account, validate
@@ -124,20 +133,37 @@ def _publish(
         if not request.view.built_in:
             (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
-        version = publish(store, request, finished, manifest, key)
-        reused = version.manifest["run_id"] != run.run_id
-        log.info("export %s: published as %s", request.name, version.reference)
-        run.details = {"export": version.reference, "reused": reused}
-        write_events(store, connection, run)
-    run.finish(store)
+        with publishing(store, connection, request.name):
+            version = publish(store, request, finished, manifest, key)
+            if not is_accounted(connection, version):
+                adopt_run(run, version)
+            reused = version.manifest["run_id"] != run.run_id
+            log.info("export %s: published as %s", request.name, version.reference)
+            run.details = {"export": version.reference, "reused": reused}
+            write_events(store, connection, run)
+            run.finish(store)
     return _result(version, request, reused=reused)
+
+
+@contextmanager
+def _memory_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Raise a lack of memory as ProblemsFound that names the row with the longest text: it is the only known cause."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        longest = "SELECT id, strlen(text) FROM samples WHERE text IS NOT NULL ORDER BY 2 DESC LIMIT 1"
+        row = first_row(connection, longest) or ("", 0)
+        raise ProblemsFound(
+            f"The rows need more than {MEMORY_LIMIT} of memory; the longest text, of {row[0]}, has {row[1]:,} bytes.",
+            hint='leave such rows out: --where "strlen(text) < 1000000"',
+        ) from error
 
 
 def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Limit memory, and keep a user's expression from reading anything outside the store."""
-    spill = store.root / "partial" / "tmp" / f"export-{os.getpid()}"
-    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-    connection.execute(f"SET temp_directory = {quote(str(spill))}")
+    limit_memory(connection, store.root, limit=MEMORY_LIMIT)
     close_sandbox(connection, store.root)
 
 

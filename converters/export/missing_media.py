@@ -7,6 +7,7 @@ are referenced are they checked one by one.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...shards.store.store import Store
@@ -34,10 +35,11 @@ def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     found: list[str] = []
     few = [str(folder) for folder, count in folders if count <= FEW]
     for folder in (str(folder) for folder, count in folders if count > FEW):
-        found += _files(root, folder)
-        if len(found) >= _BLOCK:
-            _add(connection, found)
-            found = []
+        for path in _files(root, folder):
+            found.append(path)
+            if len(found) >= _BLOCK:
+                _add(connection, found)
+                found = []
     _add(connection, [*found, *_existing(root, connection, few)])
     connection.execute("""
         CREATE OR REPLACE TABLE missing AS
@@ -46,13 +48,13 @@ def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DROP TABLE present")
 
 
-def _files(root: str, folder: str) -> list[str]:
+def _files(root: str, folder: str) -> Iterator[str]:
     """The files of a folder, as the paths that samples use."""
     try:
         with os.scandir(_absolute(root, folder)) as entries:
-            return [folder + entry.name for entry in entries if entry.is_file()]
+            yield from (folder + entry.name for entry in entries if entry.is_file())
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return
 
 
 def _existing(root: str, connection: duckdb.DuckDBPyConnection, folders: list[str]) -> list[str]:

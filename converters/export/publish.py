@@ -1,17 +1,16 @@
-"""Publish a finished version: the scratch folder, the next version number, the events of samples without a row."""
+"""Publish a finished version: the next version number, the events of samples without a row."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...shards.events import Run
 from ...shards.exports import versions as exports
+from ...shards.query import scan
 from ...shards.store.lock import locked
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
@@ -21,34 +20,18 @@ from .request import Request
 if TYPE_CHECKING:
     import duckdb
 
-STALE_AFTER_S = 86_400.0
-"""A scratch folder older than this was left by a killed process."""
 
-
-@contextlib.contextmanager
-def scratch_folder(folder: Path, key: str) -> Iterator[Path]:
-    """A temporary folder beside the versions, removed on exit; removes stale ones of killed processes too."""
-    for stale in folder.glob(".scratch-*"):
-        if time.time() - stale.stat().st_mtime > STALE_AFTER_S:
-            shutil.rmtree(stale, ignore_errors=True)
-    scratch = folder / f".scratch-{os.getpid()}-{key[:8]}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+@contextmanager
+def publishing(store: Store, connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[None]:
+    """One process at a time publishes under a name, from its number to its account; it sees the account of the last."""
+    with locked(store.root / "exports" / name / ".lock", purpose=f"publish {name}"):
+        for table in ("runs", "events"):
+            connection.execute(f"CREATE OR REPLACE VIEW {table} AS {scan(store, table)}")
+        yield
 
 
 def publish(store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str) -> exports.Version:
-    """Publish the finished folder unless the last version has the same bytes; one process at a time per name."""
-    with locked(store.root / "exports" / request.name / ".lock", purpose=f"publish {request.name}"):
-        return _publish_locked(store, request, finished, manifest, key)
-
-
-def _publish_locked(
-    store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str
-) -> exports.Version:
+    """Publish the finished folder unless the last version has the same bytes."""
     for label in reversed([label for label in exports.labels(store, request.name) if "-" not in label]):
         last = exports.load(store, request.name, label)
         same = all(
@@ -66,18 +49,34 @@ def _publish_locked(
     return exports.load(store, request.name, label)
 
 
+def is_accounted(connection: duckdb.DuckDBPyConnection, version: exports.Version) -> bool:
+    """Whether the run that made a version has its row: an export can be killed between publishing and its account."""
+    run_id = version.manifest["run_id"]
+    return bool(connection.execute("SELECT 1 FROM runs WHERE run_id = $1 LIMIT 1", [run_id]).fetchall())
+
+
+def adopt_run(run: Run, version: exports.Version) -> None:
+    """Account under the run that made the version, as that run would have done if it had not been killed."""
+    run.run_id = version.manifest["run_id"]
+    run.started_at = datetime.fromisoformat(version.manifest["created_at"])
+
+
 def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run) -> None:
-    """Write one event per selected sample without a row; filtered samples are only counted."""
+    """Write one event per selected sample without a row; filtered samples are only counted.
+
+    The event of a cut that failed says why.
+    """
     import pyarrow as pa
 
     columns = ", ".join(name for name in EVENTS.names if name != "dataset")
     reader = connection.sql(f"""
         SELECT dataset, {columns} FROM (
-            SELECT _dataset AS dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, id AS candidate,
+            SELECT _dataset AS dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, r.id AS candidate,
                    _outcome AS reason,
-                   'has no row in ' || {quote(run.details["export"])} AS detail,
+                   'has no row in ' || {quote(run.details["export"])} || coalesce(': ' || d.detail, '') AS detail,
                    {quote(run.command)} AS uri, now() AS time
-            FROM rows WHERE _outcome IS NOT NULL
+            FROM rows r LEFT JOIN derived d ON d.dataset = r._dataset AND d.id = r.id AND d.reason = r._outcome
+            WHERE _outcome IS NOT NULL
         ) p WHERE NOT EXISTS (
             SELECT 1 FROM events e WHERE e.stage = 'export' AND e.dataset = p.dataset
             AND e.candidate = p.candidate AND e.reason = p.reason AND e.uri = p.uri

@@ -95,7 +95,9 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     )
     file = folder / "rows.parquet"
     with sql_errors(view):
-        connection.execute(f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy)")
+        connection.execute(
+            f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
+        )
     rows = f"read_parquet({quote(str(file))})"
     if more:
         found = f"SELECT _invalid_skip, id FROM {rows} WHERE _invalid_skip IS NOT NULL ORDER BY id LIMIT 1"

@@ -4,6 +4,7 @@ options.py         `ImportOptions`
 import_data.py     one import from end to end
 formats.py         the supported formats, and the options of each
 columns.py         map the columns of a table to the fields of a sample
+input_files.py     the files of a folder that a reader gets
 shard_patterns.py  `train-{000000..000146}.tar`
 match_samples.py   find the stored sample that an alignment belongs to
 alignments.py      add word and phone alignments to stored samples

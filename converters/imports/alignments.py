@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -28,7 +28,7 @@ from ...shards.query import connect
 from ...shards.store.annotations import annotation_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ANNOTATIONS
-from ..candidate import RawFile, Rejection, RowError
+from ..candidate import RawFile, RawStream, Rejection, RowError
 from ..ingest.event_log import EventLog
 from ..readers.alignments.interval import Aligned, AlignmentContext, AlignmentReader, Interval
 from .match_samples import Samples, Target
@@ -59,7 +59,7 @@ def suffix_of(format: str) -> str:
 
 
 def import_alignments(
-    format: str, files: Iterable[RawFile], *, store: Store, run: Run, context: AlignmentContext, producer: str | None
+    format: str, files: RawStream, *, store: Store, run: Run, context: AlignmentContext, producer: str | None
 ) -> None:
     """Write the alignments of the files as annotations of the run's dataset; the run is counted but not finished.
 
@@ -73,7 +73,7 @@ def import_alignments(
             hint=f"import or pull them first; `import {format}` adds annotations to samples that are already stored",
         )
     writer = _AnnotationWriter(store, run, samples, producer or f"import {format}")
-    for item in alignment_reader(format)(files, context):
+    for item in alignment_reader(format)(_files_only(files, writer.reject), context):
         if isinstance(item, Rejection):
             writer.reject(item)
         else:
@@ -83,6 +83,14 @@ def import_alignments(
         context.note(f"{writer.overlapping} alignments have overlapping intervals; kept as they are")
     if writer.outside:
         context.note(f"{writer.outside} intervals are outside the span of every sample; skipped")
+
+
+def _files_only(files: RawStream, reject: Callable[[Rejection], None]) -> Iterator[RawFile]:
+    for file in files:
+        if isinstance(file, Rejection):
+            reject(file)
+        else:
+            yield file
 
 
 @dataclass(slots=True)
@@ -145,6 +153,7 @@ class _AnnotationWriter:
         for intervals in item.tiers.values():
             _check(intervals)
         match = self.samples.find(item.names, item.channel)
+        _check_channels(item, match.targets)
         values: list[tuple[str, str, str]] = []
         for key, intervals in item.tiers.items():
             shared = _share(intervals, match.targets, own=match.own)
@@ -157,6 +166,15 @@ class _AnnotationWriter:
             raise RowError("empty_alignment", "no interval is within the span of a sample")
         self.overlapping += any(_overlaps(intervals) for intervals in item.tiers.values())
         return values
+
+
+def _check_channels(item: Aligned, targets: list[Target]) -> None:
+    """Refuse an alignment that does not say which channel it is of, if the channels are samples of their own."""
+    channels = sorted({str(target.channel) for target in targets})
+    names_speakers = all(interval.speaker for intervals in item.tiers.values() for interval in intervals)
+    if len(channels) > 1 and item.channel is None and not names_speakers:
+        detail = f"the samples of {item.names[-1]} are on the channels {', '.join(channels)}, the alignment names none"
+        raise RowError("ambiguous", detail)
 
 
 def _share(intervals: list[Interval], targets: list[Target], *, own: bool) -> list[list[Interval]]:

@@ -1,7 +1,8 @@
 """Map the columns of a user's table to the fields of a sample.
 
 A mapping given by the user takes precedence; then a column named like a field; then the common names below, in order.
-A column that maps to no field is kept in `extra`.
+A column that maps to no field is kept in `extra`. The columns of a span and a channel are found row by row instead
+(`readers/tables/stated_span.py`), because several of them together state it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from ...errors import UsageError
 from ...shards.sample import COLUMNS, MEDIA_KINDS
+from ..readers.tables.span_names import FIELDS as SPAN_FIELDS
 
 MEDIA = "media"
 """A path whose kind is detected by probing; next to a column of known kind, `file` and the like are plain text."""
@@ -29,14 +31,18 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "split": ("subset", "partition"),
     "labels": ("label", "class", "category", "emotion"),
     "captions": (),
-    "start_s": ("start", "start_time", "begin", "begin_time"),
-    "end_s": ("end", "end_time"),
     "reasoning": ("rationale", "cot", "think"),
     "license": ("licence",),
 }  # fmt: skip
 
 NOT_FROM_A_COLUMN = frozenset({"dataset", "panel", "more_media", "source", "revision", "pulled_at", "extra"})
 FIELDS = (*(name for name in COLUMNS if name not in NOT_FROM_A_COLUMN), MEDIA)
+KEEP = "extra"
+"""`--map COLUMN=extra` keeps a column as text, whatever its name suggests."""
+
+MAPPABLE = (*FIELDS, *(name for name in SPAN_FIELDS if name not in FIELDS), KEEP)
+"""What `--map` takes: the fields, and those that make up a span or a channel."""
+
 LIST_FIELDS = ("choices", "captions", "labels")
 JSON_FIELDS = ("messages", "words", "phones")
 NUMBER_FIELDS = ("start_s", "end_s")
@@ -56,14 +62,14 @@ def resolve_columns(
     for column, field in given.items():
         flag = (named_by or {}).get(column, "--map")
         _check_column(column, columns, table, flag)
-        check_field(field, where=flag)
-        if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA):
+        check_field(field, where=flag, fields=MAPPABLE)
+        if field in mapped.values() and field not in (*MEDIA_KINDS, MEDIA, KEEP):
             raise UsageError(f"{flag}: two columns map to the field {field!r}.")
         mapped[column] = field
     taken = set(mapped.values())
     by_lower = {column.lower(): column for column in reversed(columns)}
     for field in FIELDS:
-        if field in taken or (field == MEDIA and taken.intersection(MEDIA_KINDS)):
+        if field in taken or field in SPAN_FIELDS or (field == MEDIA and taken.intersection(MEDIA_KINDS)):
             continue
         for name in (field, *COMMON_NAMES.get(field, ())):
             named = by_lower.get(name)
@@ -74,12 +80,12 @@ def resolve_columns(
     return mapped
 
 
-def check_field(field: str, *, where: str) -> None:
-    """Raise UsageError unless `field` is a field that a column or option may set."""
-    if field not in FIELDS:
-        near = difflib.get_close_matches(field, FIELDS, n=1)
+def check_field(field: str, *, where: str, fields: Sequence[str] = FIELDS) -> None:
+    """Raise UsageError unless `field` is one of the fields that a column or option may set."""
+    if field not in fields:
+        near = difflib.get_close_matches(field, fields, n=1)
         hint = f"did you mean {near[0]!r}?" if near else None
-        raise UsageError(f"{where}: {field!r} is not a field of a sample. Fields: {', '.join(FIELDS)}.", hint=hint)
+        raise UsageError(f"{where}: {field!r} is not a field of a sample. Fields: {', '.join(fields)}.", hint=hint)
 
 
 def _check_column(column: str, columns: Sequence[str], table: str, flag: str) -> None:
@@ -90,35 +96,27 @@ def _check_column(column: str, columns: Sequence[str], table: str, flag: str) ->
 
 
 def require_media(
-    columns: Sequence[str], mapped: Mapping[str, str], *, table: str, held: Mapping[str, str] | None = None
+    columns: Sequence[str], mapped: Mapping[str, str], *, table: str, likely: Mapping[str, str] | None = None
 ) -> None:
     """Raise UsageError, suggesting a mapping, if no column gives media.
 
-    `held` maps each column with bytes to the path of those bytes: `context` to `context.audio.bytes`.
+    `likely` maps the columns, and the paths inside columns, that look like media to their kind.
     """
     if any(field in (*MEDIA_KINDS, MEDIA) for field in mapped.values()):
         return
-    if held:
-        raise _held_elsewhere(columns, held, table)
+    if likely:
+        maps = " ".join(f"--map {path}={kind}" for path, kind in likely.items())
+        raise UsageError(
+            f"{table}: no column has a known media name; what looks like media is in {', '.join(likely)}. "
+            f"Columns: {', '.join(columns)}.",
+            hint=f"map one{', or all, in order' if len(likely) > 1 else ''}: {maps}",
+        )
     free = [column for column in columns if column not in mapped] or list(columns)
     column = _likely_media(free)
     kind = "video" if "video" in column.lower() else "audio"
     raise UsageError(
         f"{table}: no column gives media. Columns: {', '.join(columns)}.",
         hint=f"map the media column: --map {column}={kind}  (for rows without media: --set modality=text)",
-    )
-
-
-def _held_elsewhere(columns: Sequence[str], held: Mapping[str, str], table: str) -> UsageError:
-    """The error for a table whose media is in columns with other names, or nested inside them."""
-    direct = [column for column, place in held.items() if place in (column, f"{column}.bytes")]
-    message = f"{table}: no column has a known media name; bytes are in {', '.join(held.values())}."
-    if direct:
-        maps = " ".join(f"--map {column}=audio" for column in direct)
-        return UsageError(f"{message} Columns: {', '.join(columns)}.", hint=f"map one, or all, in order: {maps}")
-    return UsageError(
-        f"{message} Columns: {', '.join(columns)}.",
-        hint="media must be in its own column, as a path, bytes or {bytes, path}: dataset.flatten() and save it again",
     )
 
 

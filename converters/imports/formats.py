@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 SAMPLE_OPTIONS = frozenset({"values", "link", "update"})
 TABLE_OPTIONS = SAMPLE_OPTIONS | {"columns", "id_column", "media_dir"}
+LINE_OPTIONS = TABLE_OPTIONS | {"max_line_mb"}
 ALIGNMENT_OPTIONS = frozenset({"word_tier", "phone_tier", "producer"})
 
 
@@ -26,6 +27,7 @@ class ImportFormat:
             For a folder, only files that the reader accepts.
         options: The format-specific options that apply to it.
         holds: The noun for what it contains, for people: "contains no rows".
+        together: Whether the files of a folder belong together, so that nothing is read if one of them can't be.
         aligns: Whether it annotates stored samples (`alignments.py`) instead of creating samples.
     """
 
@@ -34,23 +36,27 @@ class ImportFormat:
     files: str = "beside"
     options: frozenset[str] = TABLE_OPTIONS
     holds: str = "rows"
+    together: bool = False
     aligns: bool = False
 
 
 FORMATS: dict[str, ImportFormat] = {
     "csv": ImportFormat("table"),
-    "json": ImportFormat("table"),
-    "jsonl": ImportFormat("table"),
+    "json": ImportFormat("table", options=TABLE_OPTIONS | {"records"}),
+    "jsonl": ImportFormat("table", options=LINE_OPTIONS),
     "parquet": ImportFormat("table"),
     "folder": ImportFormat("folder", reads="folder", files="tree", options=SAMPLE_OPTIONS, holds="media"),
-    **{name: ImportFormat(name) for name in ("unified", "msswift", "conversation", "alpaca", "qa", "termchunks")},
-    "lhotse": ImportFormat("lhotse", reads="either", holds="cuts, supervisions or recordings"),
-    "kaldi": ImportFormat("kaldi", reads="folder", holds="utterances"),
-    "nemo": ImportFormat("nemo", reads="either"),
+    **{
+        name: ImportFormat(name, options=LINE_OPTIONS)
+        for name in ("unified", "msswift", "conversation", "alpaca", "qa", "termchunks")
+    },
+    "lhotse": ImportFormat("lhotse", reads="either", holds="cuts, supervisions or recordings", together=True),
+    "kaldi": ImportFormat("kaldi", reads="folder", holds="utterances", together=True),
+    "nemo": ImportFormat("nemo", reads="either", options=LINE_OPTIONS),
     "webdataset": ImportFormat(
         "webdataset", reads="shards", files="shards", options=TABLE_OPTIONS - {"link"} | {"classes"}, holds="samples"
     ),
-    "hf": ImportFormat("hf", reads="folder", files="tree"),
+    "hf": ImportFormat("hf", reads="folder", files="tree", together=True),
     "textgrid": ImportFormat(
         "textgrid", reads="either", files="tree", options=ALIGNMENT_OPTIONS, holds="TextGrids", aligns=True
     ),

@@ -5,24 +5,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ...shards.events import Account, Run
+from ...shards.json_lines import MB
 from ...shards.sample import MODALITIES, PANELS, check_name
 from ...shards.store.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
-from ..ingest.ingest import Ingest, IngestOptions
+from ..ingest.ingest import Ingest
+from ..ingest.options import IngestOptions
 from ..readers import get_reader
 from ..readers.alignments.interval import AlignmentContext
+from ..spans import channels_in
 from .alignments import import_alignments, suffix_of
 from .columns import LIST_FIELDS, check_field
 from .formats import FORMATS, ImportFormat
+from .input_files import input_files
 from .options import ImportOptions
 from .shard_patterns import is_pattern, matching_files
 
@@ -82,7 +85,10 @@ def import_data(
         run.details["corpus"] = {"case": case}
     if spec.aligns:
         ending = suffix_of(format)
-        files = _files(spec, path, lambda inside: inside.lower().endswith(ending), options.values)
+        files = input_files(
+            spec, path, lambda name: name.lower().endswith(ending), allow_outside=options.allow_outside,
+            note=notes.append, checksums=True,
+        )  # fmt: skip
         alignment = AlignmentContext(options.word_tier, options.phone_tier, notes.append)
         import_alignments(format, files, store=store, run=run, context=alignment, producer=options.producer)
         return _finished(run, 0, store, path, spec, notes)
@@ -94,15 +100,20 @@ def import_data(
         format=format,
         columns=dict(options.columns),
         id_column=options.id_column,
+        records=options.records or "",
         media_dir=options.media_dir.absolute() if options.media_dir else None,
+        allow_outside=options.allow_outside,
         text_only=defaults.get("modality") == "text",
         looks_for_media=True,
         classes=_class_names(options.classes) if options.classes else (),
+        largest_line=options.max_line_mb * MB,
         open_archive=(lambda file: open_archive(file, store.media.scratch)) if open_archive else None,
     )
     log.info("import %s: %s with the reader %s", options.name, path, spec.reader)
     reader = get_reader(spec.reader)
-    files = _files(spec, path, reader.accepts, options.values)
+    files = input_files(
+        spec, path, reader.accepts, allow_outside=options.allow_outside, note=notes.append, checksums=True
+    )
     store.media.sweep_scratch()
     ingest = Ingest(
         store,
@@ -115,7 +126,7 @@ def import_data(
             progress=progress,
         ),
     )
-    ingest.take(reader.read(files, context))
+    ingest.take(reader.read(_marked(files, options.values), context))
     result = _finished(run, ingest.updated, store, path, spec, notes)
     result.repeated = ingest.repeated
     return result
@@ -172,40 +183,29 @@ def _defaults(values: Mapping[str, str]) -> dict[str, Any]:
         if key in FILE_FIELDS:
             check_name(value, what=key)
             continue
-        if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages"):
+        if key in ("id", "audio", "video", "image", "media", "words", "phones", "messages", "start_s", "end_s"):
             raise UsageError(f"--set: {key!r} differs from row to row; map a column to it: --map COLUMN={key}.")
         if key == "panel" and value not in PANELS:
             raise UsageError(f"--set panel={value}: panels are {', '.join(PANELS)}.")
         if key == "modality" and value not in MODALITIES:
             raise UsageError(f"--set modality={value}: modalities are {', '.join(MODALITIES)}.")
-        defaults[key] = [value] if key in LIST_FIELDS else value
+        defaults[key] = [value] if key in LIST_FIELDS else _channel(value) if key == "channel" else value
     return defaults
 
 
-def _files(
-    spec: ImportFormat, path: Path, accepts: Callable[[str], bool], values: Mapping[str, str]
-) -> Iterator[RawFile]:
-    """The files that the reader accepts, sorted by name."""
-    for each in _places(spec, path):
-        inside = each.is_relative_to(path) and each != path
-        name = each.relative_to(path).as_posix() if inside else each.name
-        if not inside or accepts(name):
-            raw = _raw(each, name, _checksum(each) if spec.files == "beside" else "")
-            raw.split, raw.config = values.get("split"), values.get("config")
-            yield raw
+def _marked(files: RawStream, values: Mapping[str, str]) -> RawStream:
+    """The files with the split and configuration of `--set`."""
+    for file in files:
+        if isinstance(file, RawFile):
+            file.split, file.config = values.get("split"), values.get("config")
+        yield file
 
 
-def _places(spec: ImportFormat, path: Path) -> Iterable[Path]:
-    if path.is_dir():
-        return _tree(path, path.rglob("*") if spec.files == "tree" else path.iterdir())
-    return [path] if path.is_file() else matching_files(path)
-
-
-def _tree(root: Path, paths: Iterable[Path]) -> Iterator[Path]:
-    for found in sorted(paths):
-        hidden = any(part.startswith(".") for part in found.relative_to(root).parts)
-        if found.is_file() and not hidden:
-            yield found
+def _channel(value: str) -> int:
+    channels = channels_in(value) or []
+    if len(channels) != 1:
+        raise UsageError(f"--set channel={value}: a channel is a number from 0, A or B, left or right.")
+    return channels[0]
 
 
 def _class_names(path: Path) -> list[str]:
@@ -217,12 +217,3 @@ def _class_names(path: Path) -> list[str]:
     if not names or not all(name.strip() for name in names):
         raise UsageError(f"--classes {path}: expected a class name on every line.")
     return [name.strip() for name in names]
-
-
-def _raw(path: Path, name: str, revision: str) -> RawFile:
-    return RawFile(name, path.as_uri(), revision, path.stat().st_size, lambda: path.open("rb"), path=path)
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from ...shards.query import connect
 from ...shards.sample import sample_id
 from ...shards.store.store import Store
 from ..candidate import RowError
+from ..files.unicode_names import composed, spellings
 
 _COLUMNS = (
     "id, config, split, start_s, end_s, coalesce(audio.duration, video.duration), coalesce(audio.path, video.path), "
@@ -75,6 +76,7 @@ class Samples:
                     shared[1][name].append(target)
                 self._count += 1
         self._own, self._shared = own, shared
+        self._spelled: list[dict[str, list[str]]] = [spellings(names) for names in (*own, *shared)]
 
     def __len__(self) -> int:
         return self._count
@@ -87,8 +89,11 @@ class Samples:
         """
         for level, known in enumerate((*self._own, *self._shared)):
             for name in names:
-                if name in known:
-                    return self._match(name, known[name], channel, own=level < len(self._own))
+                # The name as it is goes first; else those that differ from it only by normalisation.
+                spelled = [name] if name in known else self._spelled[level].get(composed(name), [])
+                if spelled:
+                    targets = [target for each in spelled for target in known[each]]
+                    return self._match(name, targets, channel, own=level < len(self._own))
         raise RowError("no_sample", f"no sample is named {names[-1]}")
 
     def _match(self, name: str, targets: list[Target], channel: str | None, *, own: bool) -> Match:

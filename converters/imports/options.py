@@ -9,6 +9,8 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options, parameters
+from ...shards.json_lines import LARGEST_LINE_MB
+from ..files.inside import check_allowed
 from .formats import FORMATS
 
 ROWS = "Rows and columns"
@@ -34,6 +36,10 @@ class ImportOptions(Options):
     id_column: Annotated[str | None, Option("The column that identifies a row; default: the media's path.", ROWS)] = (
         None
     )
+    records: Annotated[
+        str | None, Option("json: the key path of the list of records in the document: data.items.", ROWS,
+                           metavar="KEY.KEY")
+    ] = None  # fmt: skip
     on_conflict: Annotated[
         str, Option("What to do with rows that changed since the last import.", ROWS, choices=("reject", "update"))
     ] = "reject"
@@ -41,11 +47,19 @@ class ImportOptions(Options):
         Path | None,
         Option("The folder of relative media paths; default: the folder of the table.", MEDIA, metavar="DIR"),
     ] = None
+    allow_outside: Annotated[
+        tuple[Path, ...],
+        Option("A folder outside the input that its links and relative paths may lead to.", MEDIA, metavar="PATH"),
+    ] = ()
     link: Annotated[bool, Option("Refer to media in place; copy nothing.", MEDIA)] = False
     classes: Annotated[
         Path | None,
         Option("webdataset: the class names, one per line, for the numbers in .cls.", ROWS, metavar="FILE"),
     ] = None
+    max_line_mb: Annotated[
+        int, Option("Reject longer lines of JSON Lines, in MB; a line takes several times its size in memory.", ROWS,
+                    min=1)
+    ] = LARGEST_LINE_MB  # fmt: skip
     word_tier: Annotated[str | None, Option("Name of the word tier; default: words.", ALIGNMENTS)] = None
     phone_tier: Annotated[str | None, Option("Name of the phone tier; default: phones.", ALIGNMENTS)] = None
     producer: Annotated[str | None, Option("Producer of the alignments, stored with them.", ALIGNMENTS)] = None
@@ -53,6 +67,7 @@ class ImportOptions(Options):
     def check(self) -> None:
         if self.media_dir is not None and not self.media_dir.is_dir():
             raise UsageError(f"--media-dir {self.media_dir}: there is no such folder.")
+        check_allowed(self.allow_outside)
 
     def check_format(self, format: str) -> None:
         """Raise UsageError if an option was given that does not apply to the format."""

@@ -3,6 +3,7 @@
 In reading order:
 
     ingest.py          the loop: probe, media, commit, account
+    options.py         how candidates are ingested
     quota.py           when to stop: the limits on samples and hours
     missing_media.py   candidates whose media file does not exist
     shared_media.py    media used by several candidates

@@ -1,4 +1,4 @@
-"""The event log of a dataset: one event per candidate and reason, and the ids that were withdrawn.
+"""The event log of a dataset: one event per candidate and reason.
 
 Logged events are remembered as hashes (8 bytes each) and read in batches, so that a log of a million rejections costs
 little memory. The log is read only when there is something to write.
@@ -69,12 +69,6 @@ def read_logged(store: Store, dataset: str) -> HashSet:
     """Hashes of the (candidate, reason) pairs already logged by pulls and imports."""
     where = f"dataset = {quote(dataset)} AND stage IN ('pull', 'import')"
     return _hash_set(map(hash, zip(*columns, strict=True)) for columns in _read(store, ("candidate", "reason"), where))
-
-
-def read_withdrawn(store: Store, dataset: str) -> HashSet:
-    """Hashes of the ids that were removed on request."""
-    where = f"dataset = {quote(dataset)} AND stage = 'remove'"
-    return _hash_set(map(hash, names) for (names,) in _read(store, ("candidate",), where))
 
 
 def _hash_set(batches: Iterator[Iterator[int]]) -> HashSet:

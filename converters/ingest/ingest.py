@@ -11,30 +11,35 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from ...errors import DamagedError, TriptychError
+from ...errors import DamagedError
+from ...shards.care.tombstones import TOMBSTONE, Tombstones
 from ...shards.events import DUPLICATE, FILTERED, WITHDRAWN, Run
 from ...shards.hash_sets import HashSet
+from ...shards.media.fence import fenced
 from ...shards.media.media import MediaError, StoredMedia
 from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
 from ...shards.store.rows_to_arrow import rows_to_table
 from ...shards.store.store import FenceConflict, Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
-from .event_log import EventLog, read_withdrawn
-from .missing_media import check_first_file
+from .event_log import EventLog
+from .missing_media import check_first_file, check_needed
+from .options import IngestOptions
 from .quota import Quota
-from .sample_row import UNFIT, describe_misfit, make_row
+from .sample_row import UNFIT, describe_misfit, make_row, text_size
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
 
 BATCH_ROWS = 10_000
-BATCH_EVENTS = 50_000
+BATCH_EVENTS = 20_000
+BATCH_BYTES = 128 * 1024 * 1024
+"""Of text in the rows of a batch."""
 BATCH_SECONDS = 60.0
 REFRESH_SECONDS = 10.0
 _THREADS = 2
@@ -46,37 +51,6 @@ _REPORT_SECONDS = 1.0
 
 _CHANGED = "this id is stored with different media or text"
 _REPEATED = "this id occurs twice in the input, with different media or text; the first row counts"
-_TOMBSTONE = "removed on request; `store remove` left a tombstone"
-
-
-@dataclass(slots=True)
-class IngestOptions:
-    """How candidates are ingested.
-
-    Attributes:
-        defaults: Column values shared by every sample of the dataset (panel, task, language, license ...).
-        limit: Stop once the store holds this many samples of the selection; None: no limit.
-        limit_seconds: Stop once the samples of the selection have this total duration.
-        held, held_seconds: Samples of the selection already in the store, and their duration.
-        count_known: Count stored samples when the stream reaches them instead of beforehand.
-        length_of: Duration in seconds of a stored sample by id, for samples that are not read again.
-        link: Reference media at its current path instead of copying it.
-        on_conflict: `reject` or `update` when a known id arrives with different content.
-        compare: What makes two rows with the same id equal: `content` or `row` (see stored_ids.py).
-        progress: Called with the number of samples stored or in progress, and of candidates tried.
-    """
-
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    limit: int | None = None
-    limit_seconds: float | None = None
-    held: int = 0
-    held_seconds: float = 0.0
-    count_known: bool = False
-    length_of: Callable[[str], float] = lambda identity: 0.0
-    link: bool = False
-    on_conflict: str = "reject"
-    compare: str = "content"
-    progress: Callable[[int, int], None] | None = None
 
 
 _Work = Future[list[StoredMedia]] | MediaError
@@ -105,10 +79,11 @@ class Ingest:
         self._stored_ids = StoredIds(store, run.dataset, compare=options.compare)
         self._stored_ids.read()
         self._event_log = EventLog(store, run)
-        self._withdrawn = read_withdrawn(store, run.dataset)
+        self._withdrawn = Tombstones.read(store, run.dataset)
         self._pending: deque[_Pending] = deque()
         self._rows: list[dict[str, Any]] = []
         self._wheres: list[str] = []
+        self._bytes = 0
         self.quota = Quota(
             limit=options.limit, limit_seconds=options.limit_seconds, held=options.held,
             held_seconds=options.held_seconds, count_known=options.count_known,
@@ -128,17 +103,21 @@ class Ingest:
             with ThreadPoolExecutor(_THREADS, thread_name_prefix="media") as pool:
                 self._take(stream, pool)
             self._commit()
-        except DamagedError:
-            self._drain()
-            self._rows, self._wheres = [], []
-            self._commit()
-            raise
-        except (TriptychError, KeyboardInterrupt):
-            self._drain()
-            self._commit()
+        except BaseException as error:
+            self._save(error)
             raise
         finally:
             self._stored_ids.close()
+
+    def _save(self, error: BaseException) -> None:
+        """Commit what is finished when an error ends the run, whatever it is; that this fails too is a note on it."""
+        try:
+            self._drain()
+            if isinstance(error, DamagedError):
+                self._rows, self._wheres = [], []
+            self._commit()
+        except Exception as second:  # noqa: BLE001 (the first error is raised)
+            error.add_note(f"the rows read before it could not be committed: {type(second).__name__}: {second}")
 
     def _take(self, stream: Iterable[Candidate | Rejection | Checkpoint | Filtered], pool: ThreadPoolExecutor) -> None:
         if self.quota.is_full():
@@ -150,10 +129,9 @@ class Ingest:
                 self._commit()
             elif isinstance(item, Rejection):
                 self._drain()
-                if self._withdrawn and hash(item.candidate) in self._withdrawn:
-                    self._reject(item.candidate, WITHDRAWN, _TOMBSTONE, item.uri)
-                else:
-                    self._reject(item.candidate, item.reason, item.detail, item.uri)
+                gone = self._withdrawn.has_id(item.candidate)
+                reason, detail = (WITHDRAWN, TOMBSTONE) if gone else (item.reason, item.detail)
+                self._reject(item.candidate, reason, detail, item.uri)
                 if item.damaged:
                     self.run.details.setdefault("damaged", []).append(_fault(item))
             elif isinstance(item, Filtered):
@@ -184,10 +162,10 @@ class Ingest:
         Otherwise a table whose media is somewhere else would pay for a thread handover on every row.
         """
         identity = sample_id(self.run.dataset, candidate.config, candidate.split, candidate.source_id)
-        if hash(identity) in self._withdrawn:
-            self._reject(identity, WITHDRAWN, _TOMBSTONE, candidate.uri)
-            return
-        missing = check_first_file(candidate)
+        speaker = candidate.fields.get("speaker") or self.options.defaults.get("speaker")
+        if withdrawn := self._withdrawn.refuse(identity, speaker):
+            return self._reject(identity, WITHDRAWN, withdrawn, candidate.uri)
+        missing = check_needed(candidate, self.options.defaults) or check_first_file(candidate)
         if missing is not None:
             while self._pending and self._pending[0].is_done():
                 self._finish_one()
@@ -204,26 +182,29 @@ class Ingest:
 
     def _store_blob(self, kind: str, blob: Blob) -> StoredMedia:
         expected = kind if kind in MEDIA_KINDS else None
-        if blob.data is not None:
-            return self.store.media.put(blob.data, kind=expected)
-        if blob.path is None:
-            raise MediaError("missing_media", f"{blob.name}: there is no such file")
-        if self.options.link and not blob.temporary:
-            return self.store.media.link(blob.path, kind=expected)
-        return self.store.media.put_file(blob.path, kind=expected, move=blob.temporary)
+        media, refuse = self.store.media, self._withdrawn.refuse_media
+        with fenced(str(blob.path or blob.name), store=self.store.root):
+            if blob.data is not None:
+                return media.put(blob.data, kind=expected, refuse=refuse)
+            if blob.path is None:
+                raise MediaError("missing_media", f"{blob.name}: there is no such file")
+            if self.options.link and not blob.temporary:
+                return media.link(blob.path, kind=expected, refuse=refuse)
+            return media.put_file(blob.path, kind=expected, move=blob.temporary, refuse=refuse)
 
     def _finish_one(self) -> None:
         pending = self._pending.popleft()
         self.quota.release(pending.counts)
-        media = _outcome(pending.work)
-        if isinstance(media, MediaError):
-            self._reject_media(pending.candidate, pending.id, media)
+        candidate, media, defaults = pending.candidate, _outcome(pending.work), self.options.defaults
+        row = make_row(self.run.dataset, pending.id, candidate, media, defaults)
+        if isinstance(row, MediaError):
+            self._reject_media(candidate, pending.id, row)
             return
-        row = make_row(self.run.dataset, pending.id, pending.candidate, media, self.options.defaults)
         if pending.counts:
             self.quota.take(pending.id, row)
         self._rows.append(row)
-        self._wheres.append(pending.candidate.where)
+        self._wheres.append(candidate.where)
+        self._bytes += text_size(row)
         if len(self._rows) % _REPORT_ROWS == 0:
             self._report()
 
@@ -246,7 +227,7 @@ class Ingest:
         self._event_log.note(candidate, reason, detail, uri)
 
     def _commit_if_due(self, now: float) -> None:
-        full = len(self._rows) >= BATCH_ROWS or len(self._event_log) >= BATCH_EVENTS
+        full = len(self._rows) >= BATCH_ROWS or self._bytes >= BATCH_BYTES or len(self._event_log) >= BATCH_EVENTS
         if full or now - self._batch_started > BATCH_SECONDS:
             self._drain()
             self._commit()
@@ -259,7 +240,7 @@ class Ingest:
             with self.store.dataset_lock(self.run.dataset, "commit a batch"):
                 self._event_log.write()
             self._refresh_if_due()
-        self._rows, self._wheres = [], []
+        self._rows, self._wheres, self._bytes = [], [], 0
         self.quota.forget()
         self._batch_started = time.monotonic()
         self._report()
@@ -291,7 +272,7 @@ class Ingest:
                 table = self.store.open_table("samples")
                 if self.store.fence_number("samples", fence, table=table) != self._stored_ids.number:
                     self._stored_ids.read()
-                    self._withdrawn = read_withdrawn(self.store, self.run.dataset)
+                    self._withdrawn = Tombstones.read(self.store, self.run.dataset)
                 chosen = self._classify(contents)
                 self._event_log.write()
                 number = self._stored_ids.number + 1
@@ -318,7 +299,7 @@ class Ingest:
         for index, row in enumerate(self._rows):
             identity, content = row["id"], contents[index]
             held = batch.get(identity, self._stored_ids.content_of(identity))
-            if hash(identity) in self._withdrawn:
+            if self._withdrawn.has_id(identity):
                 chosen.withdrawn.append(index)
             elif held is None:
                 batch[identity] = content
@@ -337,7 +318,7 @@ class Ingest:
             detail = f"{self._wheres[index]}: {_REPEATED if index in chosen.repeated else _CHANGED}".lstrip(": ")
             self._event_log.note(self._rows[index]["id"], "id_conflict", detail, self._rows[index]["source"] or "")
         for index in chosen.withdrawn:
-            self._event_log.note(self._rows[index]["id"], WITHDRAWN, _TOMBSTONE, self._rows[index]["source"] or "")
+            self._event_log.note(self._rows[index]["id"], WITHDRAWN, TOMBSTONE, self._rows[index]["source"] or "")
         return chosen
 
     def _may_update(self, identity: str) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from ...errors import DamagedError
-from ...shards.media.media import StoredMedia
+from ...shards.media.media import MediaError, StoredMedia
 from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA
 from ...shards.store.rows_to_arrow import values_to_array
 from ..candidate import Candidate
+from ..spans import settle
 
 UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 """What the conversion to Arrow raises for a value that does not fit its column."""
@@ -21,17 +22,27 @@ _FIELDS = frozenset(COLUMNS) - {"id", "dataset", "config", "split", "pulled_at",
 
 
 def make_row(
-    dataset: str, identity: str, candidate: Candidate, media: list[StoredMedia], defaults: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The columns of the sample schema that are not null.
+    dataset: str,
+    identity: str,
+    candidate: Candidate,
+    media: list[StoredMedia] | MediaError,
+    defaults: Mapping[str, Any],
+) -> dict[str, Any] | MediaError:
+    """The columns of the sample schema that are not null; or what is wrong with its media, its span or its channel.
 
     Raises:
         DamagedError: The reader set a field that is not in the sample schema.
     """
+    if isinstance(media, MediaError):
+        return media
     unknown = candidate.fields.keys() - _FIELDS
     if unknown:
         raise DamagedError(f"{candidate.where}: the reader set fields unknown to the sample schema: {sorted(unknown)}.")
     row: dict[str, Any] = {**defaults, **candidate.fields}
+    try:
+        row["channel"] = settle(row, media)
+    except MediaError as error:
+        return error
     row.update(_media_columns(media))
     row["modality"], row["panel"] = _modality_and_panel(row, candidate, defaults)
     extra = {**(defaults.get("extra") or {}), **(candidate.fields.get("extra") or {})}
@@ -46,6 +57,17 @@ def make_row(
         pulled_at=datetime.now(UTC),
     )
     return row
+
+
+def text_size(value: Any) -> int:
+    """The characters in a row, or in a value of it: lists and structs with all that they hold."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(text_size, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(text_size, value))
+    return 0
 
 
 def _media_columns(media: list[StoredMedia]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class SharedMedia:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[object, str], Future[StoredMedia]] = OrderedDict()
+        self._known: OrderedDict[tuple[object, str], Future[StoredMedia | MediaError]] = OrderedDict()
 
     def store(self, kind: str, blob: Blob, put: Callable[[str, Blob], StoredMedia]) -> StoredMedia:
         """The stored media of a blob; `put` is called only for the first blob of a shared file.
@@ -39,14 +39,20 @@ class SharedMedia:
             self._put(future, kind, blob, put)
         elif blob.temporary and blob.path is not None:
             blob.path.unlink(missing_ok=True)
-        return future.result()
+        result = future.result()
+        if isinstance(result, MediaError):
+            # An error raised again and again would collect the frames of all its raisers, and the bytes in them.
+            raise MediaError(result.reason, result.detail)
+        return result
 
     @staticmethod
-    def _put(future: Future[StoredMedia], kind: str, blob: Blob, put: Callable[[str, Blob], StoredMedia]) -> None:
+    def _put(
+        future: Future[StoredMedia | MediaError], kind: str, blob: Blob, put: Callable[[str, Blob], StoredMedia]
+    ) -> None:
         try:
             future.set_result(put(kind, blob))
         except MediaError as error:
-            future.set_exception(error)
+            future.set_result(MediaError(error.reason, error.detail))
         finally:
             # Threads that wait for this file must not wait forever, whatever went wrong here.
             if not future.done():

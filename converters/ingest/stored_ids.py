@@ -19,7 +19,7 @@ from ...shards.store.views import scan_sql
 _MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
 _CONTENT = (
     "text, translation, question, answer, reasoning, choices, captions, labels, messages, chosen, rejected, "
-    "start_s, end_s"
+    "start_s, end_s, channel"
 )
 COMPARED = {
     "content": f"{_CONTENT}, {_MEDIA}",
@@ -66,7 +66,7 @@ class StoredIds:
         """Reload the table; `number` is then the fence number of the version read."""
         table = self._store.table("samples")
         self.number = self._store.fence_number("samples", fence_name(self._dataset), table=table)
-        sql = scan_sql(table)
+        sql = scan_sql("samples", table)
         relation = self._connection.sql(
             f"SELECT id, hash({self._columns}) AS content FROM ({sql}) WHERE dataset = {quote(self._dataset)}"
         )

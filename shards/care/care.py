@@ -14,12 +14,14 @@ from pathlib import Path
 
 from ..events import Run
 from ..exports import versions as exports
+from ..exports.scratch import leftovers
 from ..query import connect
 from ..store.lock import is_held, read_holder
-from ..store.sql import quote
 from ..store.store import FenceConflict, Store
 from ..store.tables import ALL_DATASETS
 from ..store_format import TABLE_NAMES
+from . import journal
+from .media_in_use import sweep_cuts, unnamed_media
 
 log = logging.getLogger("triptych")
 
@@ -45,7 +47,12 @@ class DatasetStatus:
 
 @dataclass(slots=True)
 class StoreStatus:
-    """A summary of a store; sizes are in bytes."""
+    """A summary of a store; sizes are in bytes.
+
+    Attributes:
+        pending: Removals that were killed; the next command that writes finishes them.
+        leftovers: Temporary files of exports and views whose process is gone.
+    """
 
     root: Path
     datasets: list[DatasetStatus]
@@ -55,6 +62,8 @@ class StoreStatus:
     partial_bytes: int
     exports: list[str]
     held_by: list[str]
+    pending: list[str] = field(default_factory=list)
+    leftovers: list[Path] = field(default_factory=list)
 
 
 def status(store: Store) -> StoreStatus:
@@ -88,6 +97,8 @@ def status(store: Store) -> StoreStatus:
         sum(path.stat().st_size for path in (store.root / "partial").rglob("*") if path.is_file()),
         [version.reference for version in exports.all_versions(store)],
         list(_holders(store)),
+        [intent.describe() for intent in journal.pending(store)],
+        leftovers(store),
     )
 
 
@@ -143,14 +154,14 @@ class Garbage:
 
 
 def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run: bool = False) -> Garbage:
-    """Remove media that is old enough and that no table file (of any version) and no export names."""
-    named = named_media(store)
-    log.info("gc: %d media files are named by tables and exports", len(named))
+    """Remove media that is old enough and that no table file (of any version) and no export names.
+
+    Raises:
+        DamagedError: A table or an export cannot be read whole, so nobody knows what it names: nothing is removed.
+    """
     before = time.time() - older_than_days * 86_400
     garbage = Garbage()
-    for path in store.media.files():
-        if path.relative_to(store.root).as_posix() in named:
-            continue
+    for path in unnamed_media(store):
         entry = path.stat()
         if entry.st_mtime > before:
             garbage.kept_young += 1
@@ -167,30 +178,3 @@ def collect_garbage(store: Store, *, older_than_days: float = KEEP_DAYS, dry_run
         run.details = {"files": len(garbage.files), "bytes": garbage.bytes}
         run.finish(store)
     return garbage
-
-
-def named_media(store: Store) -> set[str]:
-    """Return the store-relative media paths named in any file of the samples table on disk, or in any export."""
-    import duckdb
-
-    named: set[str] = set()
-    files = [str(path) for path in (store.root / "samples").rglob("*.parquet")]
-    with duckdb.connect(":memory:") as connection:
-        for file in files:
-            rows = connection.execute(
-                "SELECT unnest(list_concat([audio.path, video.path, image.path], "
-                f"[m.path for m in coalesce(more_media, [])])) FROM read_parquet({quote(file)})"
-            ).fetchall()
-            named.update(str(row[0]) for row in rows if row[0])
-    for version in exports.all_versions(store):
-        if version.manifest.get("withdrawn"):
-            continue
-        root = version.manifest["media_root"].rstrip("/") + "/"
-        named.update(path.removeprefix(root) for path in exports.media_paths(version))
-    return named
-
-
-def sweep_cuts(store: Store) -> None:
-    for link in (store.root / "media" / "cuts").glob("??/*"):
-        if link.is_symlink() and not link.exists():
-            link.unlink()

@@ -1,42 +1,60 @@
 """Withdraw samples, for example when consent or a licence was revoked.
 
-`remove` deletes rows from the current tables and leaves a tombstone for each, so that the next pull does not restore
-them; it reports the exports that contain them. `purge` also deletes the old table versions, media that nothing else
-names, partial downloads and the data of those exports (their manifests stay, marked as withdrawn); a receipt records
-what was deleted. Samples removed earlier without `purge` can be purged later: `remove DATASET --purge`. Media that was
-not named before is left alone: a running pull may be about to name it.
+`remove` deletes rows from the current tables and leaves a tombstone for each (tombstones.py), so that neither the next
+pull nor the same media under another name brings them back; it reports the exports that contain them. With `purge`,
+nothing of them is left in the store (purge.py). With `forget`, no tombstones are left: a mistaken import can be made
+again. What it is going to do is written to the journal first (journal.py), so that a removal that was killed is
+finished later; every step can be repeated.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import time
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError, did_you_mean
-from ..events import Run, event_row
-from ..exports import versions as exports
-from ..query import check_where, connect, where_errors
-from ..store.sql import first_row, quote
-from ..store.store import Store
-from ..store.tables import EVENTS
-from .care import named_media, sweep_cuts
+from ...errors import TriptychError, UsageError, did_you_mean
+from ..events import Run, event_row, new_run_id
+from ..query import rows_of
+from ..store.sql import quote
+from ..store.store import FenceConflict, Store
+from ..store.tables import ALL_DATASETS, EVENTS
+from ..store.use import in_use
+from . import journal
+from .journal import Intent
+from .purge import purge_store
+from .selection import Selection, select
+from .tombstones import DETAIL, STAGE, datasets_with_tombstones, lift, media_text, withdrawn_ids
+
+log = logging.getLogger("triptych")
 
 _CHUNK = 20_000
+_SHORT_PATIENCE_S = 5.0
+_ATTEMPTS = 20
 
 
 @dataclass(slots=True)
 class Removal:
-    """What was (or would be) withdrawn, and which exports contain it."""
+    """What was (or would be) withdrawn, and which exports contain it.
+
+    Attributes:
+        samples: Samples withdrawn now, by dataset.
+        earlier: Samples withdrawn before that are purged now, by dataset.
+        exports: Versions that contain any of them; a purge deletes their data.
+        purged: What a purge deleted: files, and bytes of media and of unfinished downloads.
+        forgotten: Tombstones taken away, by dataset.
+    """
 
     samples: dict[str, int] = field(default_factory=dict)
     exports: dict[str, int] = field(default_factory=dict)
     purged: dict[str, int] = field(default_factory=dict)
     receipt: Path | None = None
+    earlier: dict[str, int] = field(default_factory=dict)
+    forgotten: dict[str, int] = field(default_factory=dict)
 
 
 def remove(
@@ -47,169 +65,202 @@ def remove(
     purge: bool = False,
     dry_run: bool = False,
     reason: str = "withdrawn",
+    forget: bool = False,
+    block_speakers: bool = False,
 ) -> Removal:
-    """Withdraw a whole dataset, or the samples that an expression selects.
+    """Withdraw a whole dataset, or the samples that an expression selects; `purge` alone: what was removed earlier.
 
     Raises:
-        UsageError: Neither is given, the dataset is unknown, or the expression selects nothing.
+        UsageError: Nothing is asked for, the dataset is unknown, or the expression selects nothing.
+        TriptychError: The samples are withdrawn, but others are at work: the purge is finished later.
     """
-    if dataset is None and where is None:
+    if dataset is None and where is None and not purge:
         raise UsageError("store remove takes a DATASET, or --where EXPRESSION, or both.")
-    ids = _select(store, dataset, where)
-    if purge and where is None and dataset is not None:
-        ids.setdefault(dataset, [])
-    if not ids:
-        raise UsageError(
-            "No sample is selected.",
-            hint='list what there is: triptych query "select dataset, count(*) from samples group by 1"',
-        )
-    withdrawn = ids if not purge else _with_tombstones(store, ids)
-    result = Removal({name: len(group) for name, group in ids.items()}, _using_exports(store, withdrawn))
-    if dry_run:
-        return result
-    request = {"dataset": dataset, "where": where, "purge": purge, "reason": reason}
-    for name, group in ids.items():
-        _remove_dataset(store, name, group, request, reason)
-    if purge:
-        result.purged = _purge(store, list(ids), list(result.exports))
-    result.receipt = _write_receipt(store, result, request)
-    store.refresh()
-    return result
-
-
-def _select(store: Store, dataset: str | None, where: str | None) -> dict[str, list[str]]:
+    if forget and block_speakers:
+        raise UsageError("--forget leaves no tombstones, and --block-speakers asks for some.")
     known = _known_datasets(store)
     if dataset is not None and dataset not in known:
         raise UsageError(
             f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
             hint=did_you_mean(dataset, known),
         )
-    condition = f"({check_where(where)}\n)" if where else "true"
-    if dataset is not None:
-        condition += f" AND dataset = {quote(dataset)}"
-    with connect(store) as connection, where_errors(where):
-        rows = connection.execute(f"SELECT dataset, id FROM samples WHERE {condition} ORDER BY ALL").fetchall()
-    found: dict[str, list[str]] = {}
-    for name, identity in rows:
-        found.setdefault(str(name), []).append(str(identity))
-    return found
+    asked = {"dataset": dataset, "where_sha256": journal.digest_of(where), "purge": purge, "reason": reason}
+    asked |= {name: True for name, is_set in (("forget", forget), ("block_speakers", block_speakers)) if is_set}
+    if dry_run:
+        return _planned(_choose(store, dataset, where, purge=purge, forget=forget), forget=forget)
+    with journal.one_at_a_time(store):
+        finished = [(intent.asked, _carry_out(store, intent)) for intent in journal.pending(store)]
+        for request, removal in finished:
+            if request == asked:  # this request, killed before and finished just now
+                return removal
+        with in_use(store.root, "select samples to remove"):
+            selection = _choose(store, dataset, where, purge=purge, forget=forget)
+        intent = Intent(
+            journal.new_name(), asked, reason, purge, forget, selection.samples, earlier=selection.earlier,
+            speakers=selection.speakers if block_speakers else {}, exports=selection.exports, words=selection.words,
+            run_ids={name: new_run_id() for name in selection.samples or [dataset or ALL_DATASETS]},
+            versions=store.versions(),
+        )  # fmt: skip
+        journal.write(store, intent)
+        return _carry_out(store, intent)
+
+
+def resume(store: Store) -> list[Removal]:
+    """Finish every removal that was killed; waits until the store is not in use if one of them is a purge."""
+    with journal.one_at_a_time(store):
+        return [_carry_out(store, intent) for intent in journal.pending(store)]
+
+
+def finish_pending(store: Store) -> None:
+    """Finish removals that were killed, unless a process is at work on them or the store is in use: then later."""
+    if journal.is_running(store):
+        return
+    with journal.one_at_a_time(store):
+        for intent in journal.pending(store):
+            try:
+                _carry_out(store, intent, patience_s=_SHORT_PATIENCE_S)
+            except TriptychError as error:
+                if error.exit_code != TriptychError.exit_code:
+                    raise
+                log.warning("%s is not finished yet: %s", intent.describe(), error.message)
+
+
+def _choose(store: Store, dataset: str | None, where: str | None, *, purge: bool, forget: bool) -> Selection:
+    selection = select(store, dataset, where, purge=purge, forget=forget)
+    if not selection.samples and not selection.earlier and not (purge and where is None):
+        raise UsageError(
+            "No sample is selected.",
+            hint='list what there is: triptych query "select dataset, count(*) from samples group by 1"',
+        )
+    return selection
+
+
+def _planned(selection: Selection, *, forget: bool) -> Removal:
+    earlier = {name: len(ids) for name, ids in selection.earlier.items()}
+    samples = {name: len(rows) for name, rows in selection.samples.items()}
+    return Removal(samples, selection.exports, earlier=earlier, forgotten=earlier if forget else {})
 
 
 def _known_datasets(store: Store) -> list[str]:
     """Return the datasets that have samples, or had some that were removed."""
-    with connect(store) as connection:
-        rows = connection.execute(
-            "SELECT dataset FROM samples_as_pulled UNION SELECT dataset FROM events WHERE stage = 'remove' ORDER BY 1"
-        ).fetchall()
-    return [str(row[0]) for row in rows]
+    return sorted({*store.datasets(), *datasets_with_tombstones(store)})
 
 
-def _with_tombstones(store: Store, ids: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Add the ids that were removed earlier from the same datasets: exports may still contain them."""
-    listed = ", ".join(map(quote, ids))
-    with connect(store) as connection:
-        rows = connection.execute(
-            f"SELECT dataset, candidate FROM events WHERE stage = 'remove' AND dataset IN ({listed})"
-        ).fetchall()
-    found = {name: list(group) for name, group in ids.items()}
-    for name, identity in rows:
-        found[str(name)].append(str(identity))
-    return found
+# ---- carrying it out: every step may have been done before
 
 
-def _using_exports(store: Store, ids: dict[str, list[str]]) -> dict[str, int]:
-    """Map the reference of every version that contains any of the samples to how many it contains."""
-    import duckdb
-    import pyarrow as pa
+def _carry_out(store: Store, intent: Intent, *, patience_s: float | None = None) -> Removal:
+    with in_use(store.root, "remove samples"):
+        _withdraw(store, intent)
+    if intent.purge:
+        try:
+            purge_store(store, intent, patience_s=patience_s)
+        except TriptychError as error:
+            if error.exit_code != TriptychError.exit_code:
+                raise
+            raise TriptychError(
+                f"The samples are withdrawn, but not purged yet: {error.message}",
+                hint="the next command that writes finishes it, or: triptych store remove --resume",
+            ) from error
+    earlier = {name: len(ids) for name, ids in intent.earlier.items()}
+    removal = Removal(intent.counts, dict(intent.exports), dict(intent.purged), earlier=earlier,
+                      forgotten=earlier if intent.forget else {})  # fmt: skip
+    removal.receipt = _write_receipt(store, intent, removal)
+    journal.drop(store, intent)
+    store.refresh()
+    return removal
 
-    from ..store.rows_to_arrow import values_to_array
 
-    wanted = pa.table({"id": values_to_array([identity for group in ids.values() for identity in group], pa.string())})
-    used: dict[str, int] = {}
-    with duckdb.connect(":memory:") as connection:
-        connection.register("wanted", wanted)
-        for version in exports.all_versions(store):
-            parquet = version.path / "data.parquet"
-            if version.manifest.get("withdrawn") or not parquet.is_file():
-                continue
-            row = first_row(
-                connection, f"SELECT count(*) FROM read_parquet({quote(str(parquet))}) SEMI JOIN wanted USING (id)"
-            )
-            if row and row[0]:
-                used[version.reference] = int(row[0])
-    return used
+def _withdraw(store: Store, intent: Intent) -> None:
+    for dataset, rows in intent.samples.items():
+        with store.dataset_lock(dataset, "remove samples"):
+            _delete_rows(store, intent, dataset, rows)
+    if intent.forget:
+        for dataset, ids in intent.earlier.items():
+            with store.dataset_lock(dataset, "take tombstones away"):
+                some = None if intent.asked.get("where_sha256") is None else ids
+                _retry(lambda d=dataset, i=some: lift(store, d, i))  # type: ignore[misc]
+    for dataset, run_id in intent.run_ids.items():
+        _account(store, intent, dataset, run_id)
 
 
-def _remove_dataset(store: Store, dataset: str, ids: list[str], request: dict[str, Any], reason: str) -> None:
-    """Remove rows, tombstones first: if this is killed in between, the next pull restores nothing."""
+def _delete_rows(store: Store, intent: Intent, dataset: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Delete rows, tombstones first: if this is killed in between, the next pull restores nothing."""
+    if not intent.forget:
+        _write_tombstones(store, intent, dataset, rows)
+    fence = f"pull:{dataset}"
+    for chunk in _chunks([identity for identity, _ in rows]):
+        if _holds(store, "samples", dataset, chunk):
+            number = store.fence_number("samples", fence) + 1
+            store.delete("samples", dataset, chunk, fence=(fence, number))
+        for name in ("checks", "verdicts", "annotations"):
+            if _holds(store, name, dataset, chunk):
+                _retry(lambda n=name, c=chunk: store.delete(n, dataset, c))  # type: ignore[misc]
+
+
+def _write_tombstones(store: Store, intent: Intent, dataset: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Append the tombstones that are not there yet."""
     from ..store.rows_to_arrow import rows_to_table
 
-    run = Run("remove", dataset, "store remove", request)
-    with store.dataset_lock(dataset, "remove samples"):
-        for start in range(0, len(ids), _CHUNK):
-            chunk = ids[start : start + _CHUNK]
-            events = [event_row(run, identity, reason, "withdrawn by `store remove`") for identity in chunk]
-            store.append("events", rows_to_table(events, EVENTS))
-            fence = f"pull:{dataset}"
-            store.delete("samples", dataset, chunk, fence=(fence, store.fence_number("samples", fence) + 1))
-            for name in ("checks", "verdicts", "annotations"):
-                store.delete(name, dataset, chunk)
-    run.account.drop(reason, len(ids))
+    run = Run(STAGE, dataset, "store remove", {}, run_id=intent.run_ids[dataset])
+    there = _tombstoned(store, dataset)
+    wanted = [*rows, *((speaker, "") for speaker in intent.speakers.get(dataset, []))]
+    missing = [(name, media) for name, media in wanted if name not in there]
+    for chunk in _chunks(missing):
+        events = [event_row(run, name, intent.reason, DETAIL, uri=media_text(media.split())) for name, media in chunk]
+        store.append("events", rows_to_table(events, EVENTS))
+
+
+def _tombstoned(store: Store, dataset: str) -> set[str]:
+    found = {identity for ids in withdrawn_ids(store, [dataset]).values() for identity in ids}
+    return found | {str(name) for (name,) in rows_of(
+        store, "events",
+        f"SELECT candidate FROM {{}} WHERE dataset = {quote(dataset)} AND stage = '{STAGE}' "
+        "AND candidate LIKE 'speaker:%'",
+    )}  # fmt: skip
+
+
+def _holds(store: Store, table: str, dataset: str, ids: Sequence[str]) -> bool:
+    """Whether a table has a row of any of these ids; a deletion that finds nothing would be a commit all the same."""
+    listed = ", ".join(map(quote, ids))
+    found = rows_of(store, table, f"SELECT 1 FROM {{}} WHERE dataset = {quote(dataset)} AND id IN ({listed}) LIMIT 1")
+    return bool(found)
+
+
+def _account(store: Store, intent: Intent, dataset: str, run_id: str) -> None:
+    """Write the row of `runs`, once."""
+    if rows_of(store, "runs", f"SELECT 1 FROM {{}} WHERE run_id = {quote(run_id)} LIMIT 1"):
+        return
+    run = Run(STAGE, dataset, "store remove", intent.asked, run_id=run_id)
+    run.details = {"before": intent.versions}
+    run.account.drop(intent.reason, len(intent.samples.get(dataset, [])))
     run.finish(store)
 
 
-def _purge(store: Store, datasets: list[str], references: list[str]) -> dict[str, int]:
-    """Delete old table versions, data of exports, then media that only these named, then partial downloads."""
-    started = time.time()
-    purged = {"table_files": 0, "exports": 0, "media_files": 0, "media_bytes": 0, "partial_bytes": 0}
-    named = named_media(store)
-    for name in ("samples", "checks", "verdicts", "annotations"):
-        purged["table_files"] += store.vacuum(name)
-    for dataset in datasets:
-        purged["table_files"] += _remove_strays(store, dataset)
-    for reference in references:
-        _withdraw(exports.find(store, reference))
-        purged["exports"] += 1
-    for path in sorted(named - named_media(store)):
-        file = store.root / path
-        if not Path(path).is_absolute() and file.is_file() and file.stat().st_mtime < started:
-            purged["media_files"] += 1
-            purged["media_bytes"] += file.stat().st_size
-            file.unlink()
-    sweep_cuts(store)
-    for folder in (store.root / "partial").glob("*"):
-        if folder.is_dir() and folder.name != store.media.scratch.name:
-            purged["partial_bytes"] += sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
-            shutil.rmtree(folder)
-    return purged
+def _retry(commit: Any) -> None:
+    """Commit again if another writer of the same table was first."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            commit()
+            return
+        except FenceConflict:
+            if attempt == _ATTEMPTS - 1:
+                raise
 
 
-def _remove_strays(store: Store, dataset: str) -> int:
-    """Delete sample files that no version names, left by a process killed between write and commit."""
-    with store.dataset_lock(dataset, "purge"):
-        tracked = set(store.live_files("samples"))
-        strays = set((store.root / "samples" / f"dataset={dataset}").glob("*.parquet")) - tracked
-        for path in strays:
-            path.unlink()
-    return len(strays)
+def _chunks(rows: Sequence[Any]) -> Iterator[Any]:
+    for start in range(0, len(rows), _CHUNK):
+        yield rows[start : start + _CHUNK]
 
 
-def _withdraw(version: exports.Version) -> None:
-    for name in version.manifest["files"]:
-        if name != "NOTICE":
-            (version.path / name).unlink(missing_ok=True)
-    scratch = version.path / ".manifest.json"
-    exports.write_json(scratch, version.manifest | {"withdrawn": datetime.now(UTC).isoformat(timespec="seconds")})
-    scratch.rename(version.path / "manifest.json")
-
-
-def _write_receipt(store: Store, removal: Removal, request: dict[str, Any]) -> Path:
+def _write_receipt(store: Store, intent: Intent, removal: Removal) -> Path:
     folder = store.root / "receipts"
     folder.mkdir(exist_ok=True)
-    path = folder / f"remove-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
+    path = folder / f"{intent.name}.json"
     document = {
-        "asked": request,
+        "asked": intent.asked,
         "samples": removal.samples,
+        "earlier": removal.earlier,
         "exports": removal.exports,
         "purged": removal.purged,
         "at": datetime.now(UTC).isoformat(),

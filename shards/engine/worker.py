@@ -2,8 +2,9 @@
 
     python -P -c "from triptych.shards.engine.worker import main; main()" FD
 
-The first message is (sys.path, a pickled function, modules to load), every later one (number, part); the replies are
-(number, result, None) or (number, None, error). A worker ends when the other side closes, for whatever reason.
+The first message is (sys.path, a pickled function, modules to load), every later one (number, part); a part that is
+None only asks whether the worker has started. The replies are (number, result, None) or (number, None, error). A worker
+ends when the other side closes, for whatever reason.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
         number, part = message
         reply: tuple[int, Any, Exception | None]
         try:
-            reply = (number, function(part), None)
+            reply = (number, [] if part is None else function(part), None)
         except Exception as error:  # noqa: BLE001 (raised again in the parent)
             reply = (number, None, _picklable(error))
         try:

@@ -8,33 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from ...errors import DamagedError, UsageError
+from ..media.media import copy_and_hash
 from ..store.sql import quote
 from ..store.store import Store
 from .jsonl import write_jsonl
+from .scratch import scratch_folder
 from .versions import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json
+
+UNFINISHED = ".unfinished"
+"""Marks the folder of a pack until it is complete; it names the version."""
 
 
 def relocate(store: Store, version: Version, media_root: str) -> Version:
     """Write the same version for another media root next to it, or return the existing one."""
     media_root = _absolute(media_root)
     require_data(version)
-    label = f"v{version.number}-{hashlib.sha256(media_root.encode()).hexdigest()[:8]}"
+    key = hashlib.sha256(media_root.encode()).hexdigest()[:8]
+    label = f"v{version.number}-{key}"
     target = version.path.parent / label
     if not target.exists():
-        scratch = version.path.parent / f".{label}.{os.getpid()}"
         manifest = version.manifest | {"media_root": media_root, "relocated_from": version.reference}
-        _write_copy(version, scratch, media_root, manifest)
-        try:
-            scratch.rename(target)
-        except OSError:
-            if not target.exists():
-                raise
-            shutil.rmtree(scratch)
+        with scratch_folder(version.path.parent, key) as scratch:
+            _write_copy(version, scratch / label, media_root, manifest)
+            try:
+                (scratch / label).rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
     return load(store, version.name, label)
 
 
@@ -48,7 +54,8 @@ def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[s
     require_data(version)
     if to.is_file():
         raise UsageError(f"{to} is a file.", hint="pack into a new folder: --to DIR")
-    if to.exists() and any(to.iterdir()):
+    unfinished = to / UNFINISHED
+    if to.exists() and any(to.iterdir()) and not _is_unfinished(unfinished, version):
         raise UsageError(f"{to} is not empty.", hint="pack into a new folder: --to DIR")
     root = version.manifest["media_root"]
     named = media_paths(version)
@@ -63,17 +70,40 @@ def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[s
             raise DamagedError(f"{path}: missing, but named in {version.reference}.")
     try:
         to.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(_mark(version) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{to}: {error.strerror}.", hint="pack into a new folder: --to DIR") from error
     size = 0
     for path in named:
         target = to / os.path.relpath(path, root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        size += target.stat().st_size
+        size += _copy_media(Path(path), target)
     manifest = version.manifest | {"media_root": where, "packed_from": version.reference}
     manifest["media"] = {"files": len(named), "bytes": size}
-    return _write_copy(version, to, where, manifest)
+    written = _write_copy(version, to, where, manifest)
+    unfinished.unlink()
+    return written
+
+
+def _mark(version: Version) -> str:
+    return f"{version.reference} {version.manifest['content_sha256']}"
+
+
+def _is_unfinished(path: Path, version: Version) -> bool:
+    """Whether the folder holds a pack of the same rows that was killed: only then it is written again."""
+    return path.is_file() and path.read_text(encoding="utf-8").strip() == _mark(version)
+
+
+def _copy_media(source: Path, target: Path) -> int:
+    """Copy a file and return its size; a stored file whose bytes are not those of its name is refused."""
+    digest, size = copy_and_hash(source, target)
+    if re.fullmatch(r"[0-9a-f]{64}", source.stem) and digest != source.stem:
+        target.unlink()
+        raise DamagedError(
+            f"{source}: damaged: its bytes have the SHA-256 {digest}, not the one in its name.",
+            hint="triptych store verify --repair fetches it again",
+        )
+    return size
 
 
 def _absolute(media_root: str) -> str:

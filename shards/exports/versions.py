@@ -13,13 +13,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
+from ..media.integrity import Expected, problems_of
 from ..sample import NAME
 from ..store.sql import quote
 from ..store.store import Store
@@ -132,13 +133,17 @@ def require_data(version: Version) -> Version:
 
     Raises:
         UsageError: It was withdrawn.
-        DamagedError: `data.parquet` or `data.jsonl` is missing.
+        DamagedError: `data.parquet` or `data.jsonl` is missing, or has another size than was published.
     """
     if version.manifest.get("withdrawn"):
         raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
     for name in ("data.jsonl", "data.parquet"):
-        if not (version.path / name).is_file():
-            raise DamagedError(f"{version.path / name}: missing.", hint=f"triptych exports verify {version.reference}")
+        path, hint = version.path / name, f"triptych exports verify {version.reference}"
+        if not path.is_file():
+            raise DamagedError(f"{path}: missing.", hint=hint)
+        size, expected = path.stat().st_size, version.manifest["files"].get(name, {}).get("bytes")
+        if expected is not None and size != expected:
+            raise DamagedError(f"{path}: damaged: {size:,} bytes, but {expected:,} were published.", hint=hint)
     return version
 
 
@@ -146,7 +151,11 @@ def require_data(version: Version) -> Version:
 
 
 def remembered(store: Store, name: str, key: str) -> Version | None:
-    """Return the version made earlier for this identity, if it still exists and was not withdrawn."""
+    """Return the version made earlier for this identity, if it still exists and was not withdrawn.
+
+    Raises:
+        DamagedError: Its data is missing or damaged.
+    """
     path = store.root / "exports" / name / ".keys" / key
     if not path.is_file():
         return None
@@ -154,7 +163,7 @@ def remembered(store: Store, name: str, key: str) -> Version | None:
     if label not in labels(store, name):
         return None
     version = load(store, name, label)
-    return None if version.manifest.get("withdrawn") else version
+    return None if version.manifest.get("withdrawn") else require_data(version)
 
 
 def remember(store: Store, name: str, key: str, label: str) -> None:
@@ -217,11 +226,21 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 # ---- inspection
 
 
-def verify(version: Version, *, media_in: Path | None = None) -> list[str]:
-    """List the problems of a version: changed files, missing media. A withdrawn version has none.
+def verify(
+    version: Version,
+    *,
+    media_in: Path | None = None,
+    quick: bool = False,
+    recorded: Mapping[str, Expected] | None = None,
+    checked: dict[Path, str | None] | None = None,
+) -> list[str]:
+    """List the problems of a version: changed files, missing or damaged media. A withdrawn version has none.
 
     Args:
         media_in: Where the media is on this machine; default: the media root of the version.
+        quick: Look at the sizes of media instead of hashing it.
+        recorded: What the store knows of media, by the path that its samples use.
+        checked: What is wrong with media that was looked at before, or None; what is looked at now is added.
     """
     if version.manifest.get("withdrawn"):
         return []
@@ -232,13 +251,26 @@ def verify(version: Version, *, media_in: Path | None = None) -> list[str]:
             problems.append(f"{path}: missing")
         elif (found := sums(path)["sha256"]) != expected["sha256"]:
             problems.append(f"{path}: changed since it was published (SHA-256 {found}, expected {expected['sha256']})")
-    if not problems:
-        root = version.manifest["media_root"].rstrip("/") + "/"
-        for path in media_paths(version):
-            found_at = Path(media_in or root, path.removeprefix(root))  # a linked file keeps its absolute path
-            if not found_at.is_file():
-                problems.append(f"{found_at}: missing, but named in the export")
-    return problems
+    if problems:
+        return problems
+    files, known = media_files(version, media_in), recorded or {}
+    checked = {} if checked is None else checked
+    unseen = [replace(known.get(named, Expected(path)), path=path) for path, named in files.items()
+              if path not in checked]  # fmt: skip
+    checked |= dict.fromkeys((each.path for each in unseen), None)
+    checked |= {each.path: problem for each, problem in problems_of(unseen, quick=quick)}
+    return [f"{path}: {problem}, but named in the export" if problem == "missing" else f"{path}: {problem}"
+            for path in files if (problem := checked[path]) is not None]  # fmt: skip
+
+
+def media_files(version: Version, media_in: Path | None = None) -> dict[Path, str]:
+    """Return where the media of a version is on this machine, and the path that a sample uses for it.
+
+    A linked file keeps its absolute path.
+    """
+    root = version.manifest["media_root"].rstrip("/") + "/"
+    return {Path(media_in or root, named): named
+            for named in (path.removeprefix(root) for path in media_paths(version))}  # fmt: skip
 
 
 def media_place(store: Store, version: Version) -> Path | None:
@@ -262,9 +294,14 @@ def _asked_for_root(store: Store, version: Version) -> bool:
 
 def columns(version: Version) -> list[str]:
     """Return the columns of a version's rows."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names: list[str] = pq.read_schema(version.path / "data.parquet").names
+    path = version.path / "data.parquet"
+    try:
+        names: list[str] = pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedError(f"{path}: {error}", hint=f"triptych exports verify {version.reference}") from error
     return names
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from .length import container_seconds, declared_seconds
-from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, shift
-from .sound import WALKED, first_sound, is_chained, resampled, sound_from
+from .packets import Span, fits, inside, keyframe, mux_by_time, picture_packets, retimed, seek, seek_picture, shift
+from .sound import first_sound, is_chained, is_walked, resampled, sound_from
 from .streams import MediaError, audio_streams, codec_name, open_media, video_streams
 
 END_SLACK = 0.5
@@ -119,10 +119,7 @@ def _length(container: Any, kind: str) -> float | None:
     """The declared length of what a clip is taken from; None if unknown."""
     if kind == "audio":
         return declared_seconds(container, container.streams.audio[0])
-    seconds = container_seconds(container)
-    if seconds is not None and container.format.name.startswith("matroska"):  # where it is the time of the end
-        seconds -= _origin(container)
-    return seconds
+    return container_seconds(container)
 
 
 def _origin(container: Any) -> float:
@@ -151,7 +148,7 @@ def _copied_sound(container: Any, span: Span) -> list[Any] | None:
     stream = container.streams.audio[0]
     if codec_name(stream) not in _INDEPENDENT_PACKETS or is_chained(container):
         return None
-    if container.format.name not in WALKED:
+    if not is_walked(container, stream):
         seek(container, stream, span.start - 1.0)
     packets = list(inside(container.demux(stream), span))
     return packets if fits(packets, span) else None
@@ -283,7 +280,7 @@ def _encode_frames(out: Any, container: Any, stream: Any, span: Span, *, rotatio
     half = float(1 / rate) / 2
 
     def encoded() -> Iterator[Any]:
-        seek(container, stream, span.start)
+        seek_picture(container, stream, span.start)
         last = -1
         for frame in container.decode(stream):
             if frame.pts is None or frame.time < span.start - half:

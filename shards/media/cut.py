@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .length import LONGEST_S
 from .media import MediaStore
 from .sound import OVERSHOOT_S, resampled, sound_from
 from .streams import MediaError, open_media
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 CUT_RATE = 16_000
-_FORM = "flac-16k-mono-2"
+CUT_FORM = "flac-16k-mono-2"
+"""Names what a cut is; the number rises when the same span gives other samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Cut:
 
     @property
     def key(self) -> str:
-        text = f"{self.source}|{self.start_s!r}|{self.end_s!r}|{_FORM}"
+        text = f"{self.source}|{self.start_s!r}|{self.end_s!r}|{CUT_FORM}"
         if self.channel is not None:
             text += f"|channel {self.channel}"
         return hashlib.sha256(text.encode()).hexdigest()
@@ -90,6 +92,8 @@ def _decode(cut: Cut) -> np.ndarray:
     start, end = cut.start_s or 0.0, cut.end_s
     if start < 0 or (end is not None and end <= start):
         raise MediaError("bad_span", f"{start} to {end} s is not a valid span")
+    if start > LONGEST_S:
+        raise MediaError("span_outside_media", f"{start} s is beyond the end of any file")
     blocks = list(_blocks(cut, start, end))
     seconds = sum(map(len, blocks)) / CUT_RATE
     if not seconds:

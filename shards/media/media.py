@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from typing import Any
 from ...errors import StoreReadOnly
 from ..store_format import FORMAT, media_path, media_pattern
 from .probe import MediaError, Probe, probe
+
+Refuse = Callable[[str], str | None]
+"""Says of a SHA-256 why that media may not be stored, or None."""
 
 _CHUNK = 1024 * 1024
 _counter = itertools.count()
@@ -41,29 +44,40 @@ class MediaStore:
         self.scratch = root / "partial" / "tmp"
         self._format = format_version
 
-    def put(self, data: bytes, *, kind: str | None = None) -> StoredMedia:
+    def put(self, data: bytes, *, kind: str | None = None, refuse: Refuse | None = None) -> StoredMedia:
         """Store bytes; identical bytes are stored once.
 
+        Args:
+            refuse: Says of a SHA-256 why that media may not be stored, or None.
+
         Raises:
-            MediaError: The bytes are not media of that kind.
+            MediaError: The bytes are not media of that kind, or they are refused.
         """
         found = probe(data, kind=kind)
         digest = hashlib.sha256(data).hexdigest()
+        _check_refused(digest, refuse)
         path = media_path(digest, found.extension, self._format)
         target = self.root / path
         if not _is_stored(target, len(data)):
             self._publish(self._write_scratch(data), target)
         return self._stored(found, digest, len(data), path)
 
-    def put_file(self, path: Path, *, kind: str | None = None, move: bool = False) -> StoredMedia:
+    def put_file(
+        self, path: Path, *, kind: str | None = None, move: bool = False, refuse: Refuse | None = None
+    ) -> StoredMedia:
         """Store a file by copying it, or by renaming it with `move`; a copy is hashed on the way."""
         found = probe(path, kind=kind)
         if move:
             scratch = path
-            digest, size = _hash_file(path)
+            digest, size = hash_file(path)
         else:
             scratch = self.new_scratch()
-            digest, size = _copy_and_hash(path, scratch)
+            digest, size = copy_and_hash(path, scratch)
+        try:
+            _check_refused(digest, refuse)
+        except MediaError:
+            scratch.unlink()
+            raise
         name = media_path(digest, found.extension, self._format)
         target = self.root / name
         if _is_stored(target, size):
@@ -72,10 +86,11 @@ class MediaStore:
             self._publish(scratch, target)
         return self._stored(found, digest, size, name)
 
-    def link(self, path: Path, *, kind: str | None = None) -> StoredMedia:
+    def link(self, path: Path, *, kind: str | None = None, refuse: Refuse | None = None) -> StoredMedia:
         """Refer to a file in place: its absolute path goes into the sample and nothing is copied."""
         found = probe(path, kind=kind)
-        digest, size = _hash_file(path)
+        digest, size = hash_file(path)
+        _check_refused(digest, refuse)
         return self._stored(found, digest, size, str(path.resolve()))
 
     def new_scratch(self) -> Path:
@@ -87,7 +102,7 @@ class MediaStore:
         removed = 0
         for path in self._scratch_files():
             host, _, rest = path.name.rpartition("-")[0].rpartition("-")
-            if host == socket.gethostname() and rest.isdigit() and not _is_alive(int(rest)):
+            if host == socket.gethostname() and rest.isdigit() and not is_alive(int(rest)):
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
                     removed += 1
@@ -129,6 +144,11 @@ class MediaStore:
         return StoredMedia(found.kind, {"path": path, "sha256": digest, "bytes": size, **found.fields})
 
 
+def _check_refused(digest: str, refuse: Refuse | None) -> None:
+    if refuse is not None and (why := refuse(digest)) is not None:
+        raise MediaError("withdrawn", why)
+
+
 def scratch_path(folder: Path) -> Path:
     """Return a new path in a folder for temporary files; its name has the host and the process that made it.
 
@@ -154,7 +174,8 @@ def _is_stored(target: Path, size: int) -> bool:
     return True
 
 
-def _hash_file(path: Path) -> tuple[str, int]:
+def hash_file(path: Path) -> tuple[str, int]:
+    """The SHA-256 and the size of a file."""
     digest = hashlib.sha256()
     size = 0
     with path.open("rb") as file:
@@ -164,7 +185,8 @@ def _hash_file(path: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
+def copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
+    """Copy a file; return the SHA-256 and the size of what was copied."""
     digest = hashlib.sha256()
     size = 0
     with source.open("rb") as reading, target.open("wb") as writing:
@@ -175,7 +197,8 @@ def _copy_and_hash(source: Path, target: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of this host is there."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -185,4 +208,4 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-__all__ = ["MediaError", "MediaStore", "StoredMedia", "scratch_path"]
+__all__ = ["MediaError", "MediaStore", "StoredMedia", "copy_and_hash", "hash_file", "is_alive", "scratch_path"]

@@ -13,6 +13,9 @@ SOUND_SLACK = 0.020
 REORDERED = 0.2
 """Seconds by which copied video may extend beyond the span, for frames that earlier ones refer to."""
 
+_EARLIER_S = (0.0, 1.0, 4.0, 16.0)
+"""Seconds before the wanted time at which a keyframe is looked for; then the start of the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -34,6 +37,25 @@ def seek(container: Any, stream: Any, seconds: float) -> None:
     """Seek to the last keyframe at or before a time; a newly opened file is at its start already."""
     if seconds > 0:
         container.seek(int(seconds / stream.time_base), stream=stream, backward=True, any_frame=False)
+
+
+def seek_picture(container: Any, stream: Any, seconds: float) -> None:
+    """Seek so that a keyframe at or before a time is still to come.
+
+    A container without an index is searched by its times, and a seek may land behind the keyframe that is needed:
+    what comes then can be decoded from the next one on only, and the pictures before that would be lost.
+    """
+    for earlier in _EARLIER_S:
+        if seconds - earlier <= 0:
+            break
+        seek(container, stream, seconds - earlier)
+        first = next(
+            (packet for packet in container.demux(stream) if packet.pts is not None and packet.is_keyframe), None
+        )
+        if first is not None and time(first) <= seconds:
+            seek(container, stream, seconds - earlier)
+            return
+    container.seek(stream.start_time or 0, stream=stream, backward=True, any_frame=False)
 
 
 def time(packet: Any) -> float:
@@ -68,7 +90,7 @@ def fits(packets: list[Any], span: Span) -> bool:
 
 def keyframe(container: Any, stream: Any, start: float, frame: float) -> Any:
     """Return the keyframe packet within one frame of the start, or None."""
-    seek(container, stream, start + frame / 2)
+    seek_picture(container, stream, start + frame / 2)
     for packet in container.demux(stream):
         if packet.pts is None:
             continue
@@ -82,7 +104,7 @@ def keyframe(container: Any, stream: Any, start: float, frame: float) -> Any:
 def picture_packets(container: Any, stream: Any, first: Any, end: float) -> Iterator[Any]:
     """Yield the packets from the keyframe to the last one that is shown, or referred to, before `end`."""
     start = first.pts
-    seek(container, stream, time(first) + 0.0005)
+    seek_picture(container, stream, time(first) + 0.0005)
     waiting: list[Any] = []
     for packet in container.demux(stream):
         if packet.pts is None or packet.pts < start:
@@ -103,13 +125,34 @@ def retimed(out: Any, stream: Any, packets: Iterator[Any], base: Fraction) -> It
     origin = round(base / stream.time_base)
 
     def shifted() -> Iterator[Any]:
-        for packet in packets:
-            if packet.dts is not None:
-                shift(packet, origin)
-                packet.stream = copy
-                yield packet
+        for packet in _with_decode_times(packets):
+            shift(packet, origin)
+            packet.stream = copy
+            yield packet
 
     return shifted()
+
+
+def _with_decode_times(packets: Iterator[Any]) -> Iterator[Any]:
+    """Give the first packets the decode times that Matroska does not store: without its keyframe nothing is decoded.
+
+    FFmpeg derives those times from the packets before it, which after a seek it has not seen.
+    """
+    waiting: list[Any] = []
+    for packet in packets:
+        if packet.pts is None:
+            continue
+        if packet.dts is None:
+            waiting.append(packet)
+            continue
+        for number, early in enumerate(reversed(waiting), start=1):
+            early.dts = packet.dts - number * max(1, packet.duration or 0)
+        yield from waiting
+        waiting = []
+        yield packet
+    for packet in waiting:
+        packet.dts = packet.pts
+        yield packet
 
 
 def mux_by_time(out: Any, *tracks: Iterator[Any]) -> None:

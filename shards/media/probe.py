@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..git_pointers import HEAD_BYTES, pointer_kind
+from .fence import fenced
 from .length import LONGEST_S, declared_seconds
 from .ogg import ogg_pages
 from .riff import riff_sound
-from .streams import MediaError, audio_streams, codec_name, is_turned, open_media, video_streams
+from .streams import (
+    MediaError,
+    audio_streams,
+    codec_name,
+    has_sound,
+    has_unknown_codec,
+    is_turned,
+    open_media,
+    video_streams,
+)
 
 _EXTENSION_OF_SOUNDFILE = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3", "MPEG": "mp3"}
 _EXTENSION_OF_CONTAINER = {
@@ -43,15 +54,37 @@ def probe(source: bytes | Path, *, kind: str | None = None) -> Probe:
     """Probe bytes or a file; `kind` is the kind the caller expects, None for any.
 
     Raises:
-        MediaError: `missing_media`, `not_media`, `empty_media`, `no_audio_stream`, `no_video_stream` or `not_an_image`.
+        MediaError: `missing_media`, `not_media`, `unreadable_media` (a library failed over it), `pointer`,
+            `empty_media`, `no_audio_stream`, `no_video_stream` or `not_an_image`.
     """
-    head = source[:16] if isinstance(source, bytes) else _head(source)
-    if not head:
-        raise MediaError("empty_media", "the file is empty (0 bytes)")
-    found = None if _is_container_of_ffmpeg(head) else _probe_sound(source)
-    if found is None:
-        found = _probe_container(source, kind=kind)
-    return _expect(found, kind)
+    with fenced("its bytes" if isinstance(source, bytes) else str(source)):
+        head = source[:16] if isinstance(source, bytes) else _head(source)
+        if not head:
+            raise MediaError("empty_media", "the file is empty (0 bytes)")
+        found = None if _is_container_of_ffmpeg(head) else _probe_sound(source)
+        if found is None:
+            try:
+                found = _probe_container(source, kind=kind)
+            except MediaError as error:
+                raise _named(source) or error from error
+        return _expect(found, kind)
+
+
+def _named(source: bytes | Path) -> MediaError | None:
+    """The error that says what a file is that is no media: a pointer of Git LFS, a web page, a text; else None."""
+    if isinstance(source, bytes):
+        head = source[:HEAD_BYTES]
+    else:
+        with source.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    if (kind := pointer_kind(head)) is not None:
+        return MediaError("pointer", f"it is {kind}")
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return MediaError("not_media", "it is a web page (HTML), as a failed download leaves it")
+    if head.isascii() and head.decode("ascii").replace("\r", "").replace("\n", "").replace("\t", "").isprintable():
+        return MediaError("not_media", f"it is text, not media: {head[:40].decode('ascii')!r}")
+    return None
 
 
 def _head(path: Path) -> bytes:
@@ -143,9 +176,11 @@ def _describe(container: Any) -> Probe:
         extension = {"jpeg_pipe": "jpg"}.get(name, name.removesuffix("_pipe"))
         return Probe("image", extension, size)
     if moving:
-        return _describe_video(container, moving[0], has_audio=bool(sounds))
+        return _describe_video(container, moving[0], has_audio=has_sound(container))
     if sounds:
         return _describe_audio(container, sounds[0])
+    if has_unknown_codec(container):
+        raise MediaError("not_media", f"a {name} file in a codec that FFmpeg does not know")
     raise MediaError("not_media", f"a {name} file without an audio or video stream")
 
 

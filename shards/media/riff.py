@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 _STREAMED = 0x7FFF_F000
 """Programs that cannot seek back write this size or more: the length is then not declared."""
-_CHUNK_NAME = re.compile(rb"[ -~]{4}")
+_CHUNK_NAME = re.compile(rb"(?!RIFF|data)[ -~]{4}")
+"""Names of chunks that may follow the sound. Another file behind it is no chunk: joined WAV files are not one file."""
 _SLACK = 4096
 """Bytes behind the last chunk that are padding, not sound."""
 

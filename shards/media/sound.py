@@ -16,15 +16,15 @@ from fractions import Fraction
 from typing import Any
 
 from .ogg import ogg_pages_of
-from .streams import MediaError, audio_streams, raw_file
+from .streams import MediaError, audio_streams, codec_name, raw_file
 
 OVERSHOOT_S = 0.05
 """Seconds by which a span may extend beyond the end of its media: annotations are rounded."""
 
 _PREROLL_S = 1.0
 """Seconds decoded before a span: Opus needs 0.08, MP3 up to 0.25, AAC one packet."""
-WALKED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "mpegvideo", "ape", "wv", "tta", "avi", "rm"})
-"""Formats in which a seek lands near a time, not at it: packets are counted from the start, without decoding them."""
+_WALKED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "mpegvideo", "ape", "wv", "tta", "avi", "rm"})
+_WALKED_UNLESS_PCM = frozenset({"wav", "w64", "aiff", "au", "caf"})
 _GAP_S = 0.05
 _LONGEST_GAP_S = 60.0
 """A gap in the times is silence, as a player plays it; a longer jump is a clock that was set anew."""
@@ -99,13 +99,19 @@ def _frames_from(container: Any, stream: Any, start_s: float) -> tuple[float, It
         return 0.0, _joined(first, frames)
     origin = float(first.time)
     wanted = origin + start_s - _PREROLL_S
-    for arrive in (_walked,) if container.format.name in WALKED else (_sought, _walked):
+    for arrive in (_walked,) if is_walked(container, stream) else (_sought, _walked):
         found = arrive(container, stream, wanted)
         frame = next(found, None)
         if frame is not None and frame.time is not None and frame.time - origin <= start_s:
             return float(frame.time) - origin, _joined(frame, found)
     _rewind(container, stream)
     return 0.0, container.decode(stream)
+
+
+def is_walked(container: Any, stream: Any) -> bool:
+    """Whether a seek lands near a time, not at it: packets are then counted from the start, without decoding them."""
+    name = container.format.name
+    return name in _WALKED or (name in _WALKED_UNLESS_PCM and not codec_name(stream).startswith("pcm_"))
 
 
 def is_chained(container: Any) -> bool:

@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 
 CONTAINERS = (
     "3g2,3gp,aac,ac3,aiff,amr,ape,asf,au,avi,bmp_pipe,caf,eac3,flac,flv,gif,jpeg_pipe,m4a,matroska,mj2,mov,mp3,mp4,"
-    "mpeg,mpegts,mpegvideo,ogg,png_pipe,rm,tiff_pipe,tta,w64,wav,webm,webp_pipe,wv"
+    "mpeg,mpegts,mpegvideo,nistsphere,ogg,png_pipe,rm,tiff_pipe,tta,voc,w64,wav,webm,webp_pipe,wv"
 )
 """FFmpeg demuxers that read one file and nothing else."""
 
-_ATTACHED_PICTURE = 0x400
-"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC: a cover picture, not a video."""
+_STILL = 0x400 | 0x800
+"""FFmpeg's AV_DISPOSITION_ATTACHED_PIC and _TIMED_THUMBNAILS: a cover or the pictures of chapters, not a video."""
 
 _TURNING = ("mov,", "matroska")
 _STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpeg2000", "jpegls"})
@@ -72,13 +72,24 @@ def codec_name(stream: Any) -> str:
 
 
 def audio_streams(container: Any) -> list[Any]:
-    """The audio streams whose header says a sample rate."""
-    return [stream for stream in container.streams.audio if stream.codec_context.sample_rate]
+    """The audio streams that FFmpeg has a decoder for, and whose header says a sample rate."""
+    return [each for each in container.streams.audio if each.codec_context and each.codec_context.sample_rate]
+
+
+def has_sound(container: Any) -> bool:
+    """Whether there is an audio stream, were it in a codec that FFmpeg does not know."""
+    return bool(audio_streams(container)) or any(each.codec_context is None for each in container.streams.audio)
+
+
+def has_unknown_codec(container: Any) -> bool:
+    """Whether FFmpeg has no decoder for one of its streams."""
+    return any(each.codec_context is None for each in (*container.streams.audio, *container.streams.video))
 
 
 def video_streams(container: Any) -> list[Any]:
-    """The video streams that are not cover pictures."""
-    moving = [stream for stream in container.streams.video if not stream.disposition & _ATTACHED_PICTURE]
+    """The video streams that FFmpeg has a decoder for, and that are not cover pictures."""
+    known = [stream for stream in container.streams.video if stream.codec_context is not None]
+    moving = [stream for stream in known if not stream.disposition & _STILL]
     if not moving or not container.streams.audio:
         return moving
     return [stream for stream in moving if not _is_cover(stream)]

@@ -65,6 +65,15 @@ def shared(path: Path) -> Iterator[Callable[[], bool]]:
         os.close(handle)
 
 
+def wait_shared(handle: int, path: Path, *, purpose: str) -> None:
+    """Take the open lock file together with others; say who holds it if it must be waited for."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.warning("waiting for %s to %s: held by %s", path, purpose, read_holder(path))
+        fcntl.flock(handle, fcntl.LOCK_SH)
+
+
 def _is_alone(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

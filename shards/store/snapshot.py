@@ -52,7 +52,7 @@ class Snapshot:
 
     def scan(self, table: str) -> str:
         """Return SQL that reads a table: a SELECT without parentheses."""
-        return scan_sql(self._table(table))
+        return scan_sql(table, self._table(table))
 
     def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, StoreReadOnly, UsageError
 from ..media.media import MediaStore
-from ..store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
+from ..store_format import TABLE_NAMES, read_format
 from ..text import encodable
+from .creation import FIRST_COMMIT, STATISTICS, create_tables, has_table, refuse_lost_logs
 from .lock import locked
 from .sql import quote
 
@@ -37,8 +38,6 @@ DEFAULT_STORE = Path("store")
 STORE_VARIABLE = "TRIPTYCH_STORE"
 _UNUSABLE = frozenset("%?[]^|\\")
 """Characters that the Delta library or DuckDB treats specially in a path."""
-
-_FIRST_COMMIT = f"{0:020}.json"
 
 
 class FenceConflict(Exception):
@@ -61,7 +60,8 @@ class Store:
             UsageError: There is no store there, or this version of triptych does not read its format.
         """
         root = resolve(path)
-        if not _has_table(root, "samples"):
+        if not has_table(root, "samples"):
+            refuse_lost_logs(root)
             raise UsageError(
                 f"There is no store at {root}.",
                 hint="choose another with --store PATH or TRIPTYCH_STORE, or create one: triptych catalog pull NAME",
@@ -72,8 +72,9 @@ class Store:
     def create(cls, path: Path | str | None = None) -> Store:
         """Open the store at `path`; create it first if it does not exist."""
         root = resolve(path)
-        if all(_has_table(root, name) for name in TABLE_NAMES):
+        if all(has_table(root, name) for name in TABLE_NAMES):
             return cls(root)
+        refuse_lost_logs(root)
         if root.exists() and not root.is_dir():
             raise UsageError(f"{root} is a file, not a folder.", hint="choose another with --store PATH")
         if root.is_dir() and not (root / ".lock").exists() and any(root.iterdir()):
@@ -86,7 +87,7 @@ class Store:
                 f"{root}: the path of a store cannot contain {' or '.join(unusable)}.",
                 hint="choose another with --store PATH",
             )
-        _create(root)
+        create_tables(root)
         return cls(root)
 
     @contextlib.contextmanager
@@ -107,9 +108,14 @@ class Store:
         Opening reads the table's log, so the open table is kept until the log has a later commit.
         """
         found = self._open_tables.get(name)
-        if found is None or (self.root / name / "_delta_log" / f"{found.version() + 1:020}.json").exists():
+        if found is None or not self._is_latest(name, found.version()):
             found = self._open_tables[name] = self.open_table(name)
         return found
+
+    def _is_latest(self, name: str, version: int) -> bool:
+        """Whether the log ends with this version; a purge deletes the log's older commits."""
+        log = self.root / name / "_delta_log"
+        return (log / f"{version:020}.json").exists() and not (log / f"{version + 1:020}.json").exists()
 
     def open_table(self, name: str, *, version: int | None = None) -> DeltaTable:
         """Open the Delta table `name` anew, as of `version` or now: to write, since a write moves the open table on."""
@@ -144,28 +150,33 @@ class Store:
     ) -> None:
         """Append rows in one commit; `fence` is (application, number) and makes the commit exclusive.
 
+        Columns that a table of an earlier version lacks are added to it; `merge_schema` allows others as well.
+
         Raises:
             FenceConflict: Another writer has already committed that number.
         """
         from deltalake import write_deltalake
 
         with _delta_errors(self.root / name):
+            table = table if table is not None else self.open_table(name)  # a path would start an empty table
             write_deltalake(
-                table if table is not None else str(self.root / name),
+                table,
                 rows,
                 mode="append",
-                schema_mode="merge" if merge_schema else None,
+                schema_mode="merge" if merge_schema or _lacks_columns(name, table) else None,
                 commit_properties=_commit_properties(fence),
             )
         self._log_commit(name, rows)
 
-    def replace_dataset(self, name: str, dataset: str, rows: pa.Table, *, merge_schema: bool = False) -> None:
-        """Replace one dataset's rows of a table in one commit."""
+    def replace_dataset(
+        self, name: str, dataset: str, rows: pa.Table | pa.RecordBatchReader, *, merge_schema: bool = False
+    ) -> None:
+        """Replace one dataset's rows of a table in one commit; a reader's rows are written as they come."""
         from deltalake import write_deltalake
 
         with _delta_errors(self.root / name):
             write_deltalake(
-                str(self.root / name),
+                self.open_table(name),
                 rows,
                 mode="overwrite",
                 predicate=f"dataset = '{dataset}'",
@@ -176,10 +187,11 @@ class Store:
     def upsert(self, name: str, dataset: str, rows: pa.Table, *, fence: tuple[str, int]) -> None:
         """Replace the rows whose id is in `rows` and add the others, in one commit."""
         with _delta_errors(self.root / name):
+            table = self.open_table(name)
             (
-                self.open_table(name)
-                .merge(
+                table.merge(
                     rows,
+                    merge_schema=_lacks_columns(name, table),
                     predicate=f"target.dataset = '{dataset}' AND target.id = source.id",
                     source_alias="source",
                     target_alias="target",
@@ -191,10 +203,11 @@ class Store:
             )
         self._log_commit(name, rows)
 
-    def _log_commit(self, name: str, rows: pa.Table) -> None:
+    def _log_commit(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Log one commit; the version is looked up only for a log that is read."""
         if log.isEnabledFor(logging.INFO):
-            log.info("commit %s: %d rows, version %d", name, rows.num_rows, self.table(name).version())
+            count = getattr(rows, "num_rows", "new")
+            log.info("commit %s: %s rows, version %d", name, count, self.table(name).version())
 
     def delete(self, name: str, dataset: str, ids: Sequence[str], *, fence: tuple[str, int] | None = None) -> None:
         """Delete one dataset's rows with these ids, in one commit."""
@@ -204,6 +217,18 @@ class Store:
                 self.open_table(name).delete(
                     f"dataset = '{dataset}' AND id IN ({listed})", commit_properties=_commit_properties(fence)
                 )
+
+    def delete_where(self, name: str, predicate: str) -> None:
+        """Delete the rows that a Delta predicate selects, in one commit."""
+        with _delta_errors(self.root / name):
+            self.open_table(name).delete(predicate)
+
+    def update(self, name: str, predicate: str, values: Mapping[str, str]) -> None:
+        """Set text columns of the rows that a Delta predicate selects, in one commit."""
+        with _delta_errors(self.root / name):
+            self.open_table(name).update(
+                predicate=predicate, updates={key: quote(value) for key, value in values.items()}
+            )
 
     def compact(self, name: str, dataset: str) -> int:
         """Merge one dataset's small files of a table in one commit; return how many were removed."""
@@ -218,6 +243,23 @@ class Store:
         with _delta_errors(self.root / name):
             gone = self.open_table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
         return len(gone)
+
+    def trim_log(self, name: str) -> None:
+        """Forget the old versions of a table: its log keeps its last commit and a checkpoint of the live files.
+
+        Old commits hold ids in the predicates of deletions and, in stores made before statistics were turned off, the
+        smallest and largest texts of every file. Version numbers go on, so that `--at` never reads another version.
+        """
+        folder = self.root / name / "_delta_log"
+        with _delta_errors(self.root / name):
+            self.open_table(name).alter.set_table_properties(STATISTICS)
+            table = self.open_table(name)
+            table.create_checkpoint()
+        version = table.version()
+        keep = {f"{version:020}.json", f"{version:020}.checkpoint.parquet", "_last_checkpoint"}
+        for path in folder.iterdir():
+            if path.name not in keep and path.is_file():
+                path.unlink()
 
     def fence_number(self, name: str, application: str, *, table: DeltaTable | None = None) -> int:
         """Return the last transaction number of an application in a table; 0 before the first."""
@@ -244,9 +286,15 @@ class Store:
     def has_rows(self, name: str, *, version: int | None = None) -> bool:
         """Whether a table has any data file, as of `version` or now; a table never written to is not opened."""
         log = self.root / name / "_delta_log"
-        if log.is_dir() and os.listdir(log) == [_FIRST_COMMIT]:  # noqa: PTH208 (half the time of iterdir)
+        if log.is_dir() and os.listdir(log) == [FIRST_COMMIT]:  # noqa: PTH208 (half the time of iterdir)
             return False
         return bool(self.live_files(name, version=version))
+
+    def sweep_views(self) -> None:
+        """Delete what a process that was killed while it wrote `store.duckdb` left, and write that file again."""
+        if next(self.root.glob(".store.duckdb.*"), None) is not None:
+            with contextlib.suppress(StoreReadOnly):
+                self.refresh()
 
     def refresh(self, *, out: Path | None = None, root: Path | None = None) -> Path:
         """Rewrite `store.duckdb` under a temporary name and rename it, holding the store's lock.
@@ -257,38 +305,15 @@ class Store:
 
         target = out or self.root / "store.duckdb"
         with self.lock("refresh store.duckdb"):
-            for left in target.parent.glob(f".{target.name}.*"):
-                left.unlink(missing_ok=True)
+            _sweep(target)
             annotated = self.has_rows("annotations")
             return write_views(self.table, target, annotated=annotated, root=self.root, shown_root=root)
 
 
-def _create(root: Path) -> None:
-    """Create whatever is missing from a store at `root`."""
-    from deltalake import DeltaTable
-
-    from .tables import TABLES
-
-    read_format(root)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreReadOnly(root) from error
-    with locked(root / ".lock", purpose="create the store"):
-        _test_file_system(root)
-        if not (root / FORMAT_FILE).exists() and not any((root / name).exists() for name in TABLE_NAMES):
-            write_format(root)
-        for name, schema in TABLES.items():
-            DeltaTable.create(str(root / name), schema, partition_by=["dataset"], mode="ignore")
-
-
-def _has_table(root: Path, name: str) -> bool:
-    """Whether a table has a first commit; a process killed while creating the store may have left an empty folder."""
-    try:
-        with os.scandir(root / name / "_delta_log") as entries:
-            return any(entry.name.endswith(".json") for entry in entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+def _sweep(target: Path) -> None:
+    """Delete what processes killed while they wrote this file left beside it; the caller holds the store's lock."""
+    for left in target.parent.glob(f".{target.name}.*"):
+        left.unlink(missing_ok=True)
 
 
 def resolve(path: Path | str | None) -> Path:
@@ -312,6 +337,14 @@ def _commit_properties(fence: tuple[str, int] | None) -> Any:
     return CommitProperties(app_transactions=[Transaction(fence[0], fence[1])])
 
 
+def _lacks_columns(name: str, table: DeltaTable) -> bool:
+    """Whether an earlier version created this table, with fewer columns than rows have now."""
+    from .tables import TABLES
+
+    own = {field.name for field in table.schema().fields}
+    return any(field.name not in own for field in TABLES[name])
+
+
 @contextlib.contextmanager
 def _delta_errors(path: Path) -> Iterator[None]:
     from deltalake.exceptions import CommitFailedError, DeltaError
@@ -331,23 +364,6 @@ def _delta_errors(path: Path) -> Iterator[None]:
 def _is_denied(error: OSError) -> bool:
     text = str(error).lower()
     return isinstance(error, PermissionError) or "permission denied" in text or "read-only" in text
-
-
-def _test_file_system(root: Path) -> None:
-    """Check that hard links and renames work; raise an error that explains it if not (object-store mounts)."""
-    first, second = root / f".probe-{os.getpid()}", root / f".probe-{os.getpid()}-link"
-    try:
-        first.write_bytes(b"x")
-        os.link(first, second)
-        second.rename(first)
-    except OSError as error:
-        raise UsageError(
-            f"{root} is on a file system without hard links or renames ({error.strerror}).",
-            hint="put the store on a local disk, NFSv4 or Lustre; object stores are for mirrors and pushes",
-        ) from error
-    finally:
-        for path in (first, second):
-            path.unlink(missing_ok=True)
 
 
 def run_details(value: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from ..store_format import TABLE_NAMES
 from .annotations import samples_sql
 from .sql import quote
-from .tables import duckdb_type
+from .tables import TABLES, duckdb_type
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,14 +33,17 @@ def live_files(table: DeltaTable) -> list[Path]:
     return sorted(Path(unquote(uri)) for uri in table.file_uris())
 
 
-def scan_sql(table: DeltaTable, *, root: Path | None = None, shown_root: Path | None = None) -> str:
-    """Return SQL that reads the live files of an open table; columns in schema order.
+def scan_sql(name: str, table: DeltaTable, *, root: Path | None = None, shown_root: Path | None = None) -> str:
+    """Return SQL that reads the live files of the open table `name`; columns in schema order.
+
+    A column that the table lacks, because an earlier version created the store, is null.
 
     `shown_root` replaces the store's own `root`, for views that another machine will open. A view can be created only
     where its files exist, so the path is a variable with `shown_root` as its default; `write_views` sets it to the
     current location.
     """
-    fields = _fields(table)
+    own = _fields(table)
+    fields = _all_fields(name, own)
     files = [str(file) for file in live_files(table)]
     if not files:
         columns = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in fields)
@@ -50,10 +53,29 @@ def scan_sql(table: DeltaTable, *, root: Path | None = None, shown_root: Path | 
         prefix = f"coalesce(getvariable('store_root'), {quote(str(shown_root))})"
         listed = ", ".join(f"{prefix} || {quote('/' + str(Path(file).relative_to(root)))}" for file in files)
     columns = ", ".join(f'"{name}"' for name, _ in fields)
-    return (
-        f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning=true, "
-        f"hive_types={{'dataset': VARCHAR}}, union_by_name=true)"
-    )
+    read = f"read_parquet([{listed}], hive_partitioning=true, hive_types={{'dataset': VARCHAR}}, union_by_name=true)"
+    if added := _added(fields, own):
+        nulls = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in added)
+        read = f"(SELECT * FROM {read} UNION ALL BY NAME SELECT {nulls} WHERE false)"
+    return f"SELECT {columns} FROM {read}"
+
+
+def _all_fields(name: str, own: list[tuple[str, pa.DataType]]) -> list[tuple[str, pa.DataType]]:
+    """The fields of this version's schema, with the types of the table where it has them, and then the table's own."""
+    types = dict(own)
+    known = {field.name: types.get(field.name, field.type) for field in TABLES[name]}
+    return [*known.items(), *((field, type_) for field, type_ in own if field not in known)]
+
+
+def _added(fields: list[tuple[str, pa.DataType]], own: list[tuple[str, pa.DataType]]) -> list[tuple[str, pa.DataType]]:
+    """The fields that some or all live files may lack: Delta puts a column that is added to a table last."""
+    added, position = [], 0
+    for field in fields:
+        if position < len(own) and own[position][0] == field[0]:
+            position += 1
+        else:
+            added.append(field)
+    return added
 
 
 def _fields(table: DeltaTable) -> list[tuple[str, pa.DataType]]:
@@ -85,7 +107,7 @@ def view_statements(
     """
 
     def scan(name: str) -> str:
-        return scan_sql(open_table(name), root=root, shown_root=shown_root)
+        return scan_sql(name, open_table(name), root=root, shown_root=shown_root)
 
     wanted = set(names)
     if annotated and "samples" in wanted:

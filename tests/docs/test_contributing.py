@@ -29,8 +29,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs a git checkout")
     listed = subprocess.run(["git", "ls-files", *PACKAGE], cwd=ROOT, capture_output=True, text=True, check=True)
     package = tmp_path_factory.mktemp("copy") / "triptych"
+    edited = set(re.findall(r"^\+\+\+ b/(.+)$", "".join(changes().values()), re.MULTILINE))
     for name in listed.stdout.splitlines():
-        if not name.startswith("tests/") and (ROOT / name).is_file():
+        if (name in edited or not name.startswith("tests/")) and (ROOT / name).is_file():
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, package / name)
     for title, change in changes().items():

@@ -34,6 +34,7 @@ def cut(path: Path, store: Path, start: float | None, end: float | None, channel
         ("webm", "libopus", {"start_s": 5}),
         ("ogg", "libopus", {}),
         ("avi", "libmp3lame", {}),
+        ("wav", "adpcm_ima_wav", {}),
         ("flv", "libmp3lame", {}),
     ],
 )

@@ -77,6 +77,36 @@ def test_a_killed_worker_is_told_and_not_waited_for() -> None:
     assert time.monotonic() - started < 60
 
 
+def lose(row: dict[str, Any], how: str) -> dict[str, Any]:
+    return {**row, "lost": how}
+
+
+def threes(count: int, **more: Any) -> Iterator[Rows]:
+    for first in range(0, count, 3):
+        yield [{"number": number, **more} for number in range(first, first + 3)]
+
+
+def test_a_row_that_ends_its_process_is_lost_alone() -> None:
+    found = [row for rows in map_parts(functions.kill_at_5_and_11, threes(21), workers=2, lost=lose) for row in rows]
+    assert [row["number"] for row in found] == list(range(21))
+    assert {row["number"]: row["lost"] for row in found if "lost" in row} == dict.fromkeys(
+        (5, 11), "was killed by signal 11"
+    )
+
+
+def test_no_row_is_lost_where_a_process_is_killed_from_outside(tmp_path: Path) -> None:
+    parts = threes(21, path=str(tmp_path))
+    found = [row for rows in map_parts(functions.kill_once, parts, workers=2, lost=lose) for row in rows]
+    assert [row["number"] for row in found] == list(range(21))
+    assert not [row for row in found if "lost" in row]
+    assert (tmp_path / "killed").exists()
+
+
+def test_rows_are_not_blamed_for_a_worker_that_cannot_start() -> None:
+    with pytest.raises(TriptychError, match="ended with status 7"):
+        list(map_parts(functions.never_starts, threes(21), workers=2, lost=lose, preload=["support.ends"]))
+
+
 def test_who_stops_early_leaves_no_process(tmp_path: Path) -> None:
     results = map_parts(functions.note_pid, numbered(100, path=str(tmp_path)), workers=2)
     next(results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,13 @@ def test_a_video_column_asks_for_the_picture(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,video,text\na,a.mp4,a grey picture\n")
     triptych.import_data("csv", tmp_path / "t.csv", name="own", store=tmp_path / "store")
     assert select(tmp_path / "store", "select modality, panel from samples") == [{"modality": "video", "panel": "S2"}]
+
+
+def test_a_converted_folder_tells_sound_in_a_container_of_videos(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    film(tmp_path / "in/moving.mp4", "mp4", "mpeg4")
+    film(tmp_path / "in/song.mp4", "mp4", "mjpeg", pictures=1, pixels="yuvj420p")
+    film(tmp_path / "in/talk.webm", "webm", "", pictures=0, sound="libopus")
+    triptych.convert("folder", tmp_path / "in", tmp_path / "out.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert {row["id"]: row["modality"] for row in rows} == {"moving": "video", "song": "audio", "talk": "audio"}

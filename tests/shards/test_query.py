@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import triptych
 from support import imported
 from support.stores import cli
 from triptych.errors import UsageError
+from triptych.shards.query import close_sandbox, connect
 from triptych.shards.sample import COLUMNS
 from triptych.shards.store.annotations import annotation_row
 from triptych.shards.store.store import Store
@@ -114,6 +116,31 @@ def test_what_lies_beside_the_store_is_out_of_reach(held: Path) -> None:
     for path in (beside, held / ".." / beside.name):
         with pytest.raises(UsageError):
             triptych.query(f"select * from read_csv('{path}')", store=held)
+
+
+def test_the_folder_for_temporary_files_of_duckdb_is_out_of_reach(
+    held: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (".tmp", "duckdb_temp"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "secret.csv").write_text("a\n1\n")
+        for path in (f"{name}/secret.csv", tmp_path / name / "secret.csv"):
+            with pytest.raises(UsageError):
+                triptych.query(f"select * from read_csv('{path}')", store=held)
+            with pytest.raises(UsageError):
+                triptych.export("unified", store=held, where=f"(select a from read_csv('{path}')) = 1")
+
+
+def test_a_query_larger_than_memory_spills_into_the_store(held: Path) -> None:
+    shutil.rmtree(held / "partial", ignore_errors=True)
+    with connect(Store.open(held)) as connection:
+        connection.execute("set memory_limit = '40MB'; set threads = 1")
+        close_sandbox(connection, held)
+        folder = Path(str(connection.sql("select current_setting('temp_directory')").fetchall()[0][0]))
+        connection.execute("create temp table sorted as select hash(range) h from range(5_000_000) order by h")
+        assert folder.parent == held / "partial" / "tmp" and any(folder.iterdir())
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("sql", ["from samples", "with x as (select 1 as a) from x", "values (1)", "describe samples",

@@ -6,6 +6,7 @@ stores.py       a store's rows, files and balance; the command line, here and as
 processes.py    pulls in processes of their own, to be killed, interrupted and run side by side
 command_line.py the command line in this process, and lines of a shell
 parts.py        functions over parts of a table, for worker processes
+ends.py         a module that ends the process which imports it
 python_page.py  the page of the Python API, out of its docstrings
 loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
@@ -19,5 +20,6 @@ cliptables.py   tables of clips, their cards, and pulls of them
 remotes.py      candidates and clips of remote media, and a scripted extractor
 recordings.py   recordings whose every second sounds different, in any container and codec
 imported.py     stores of media that came in through `import`
+mutations.py    mutated media files of every container, by seed
 drivers/        programs that tests run as processes
 """

@@ -38,3 +38,23 @@ def kill_at_5(rows: Rows) -> Rows:
 def note_pid(rows: Rows) -> Rows:
     (Path(rows[0]["path"]) / str(os.getpid())).touch()
     return rows
+
+
+def kill_at_5_and_11(rows: Rows) -> Rows:
+    for row in rows:
+        if row["number"] in (5, 11):
+            os.kill(os.getpid(), signal.SIGSEGV)
+    return rows
+
+
+def kill_once(rows: Rows) -> Rows:
+    """Ends its process in the part with number 5, but not when that comes again."""
+    mark = Path(rows[0]["path"]) / "killed"
+    if any(row["number"] == 5 for row in rows) and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rows
+
+
+def never_starts(rows: Rows) -> Rows:
+    raise AssertionError("not reached: the module to load beforehand ends the process")

@@ -67,7 +67,9 @@ def put(folder: Path, files: dict[str, bytes]) -> None:
         path.write_bytes(data)
 
 
-def rows(store: Path, columns: str = "* exclude (pulled_at)") -> list[dict[str, Any]]:
+def rows(
+    store: Path, columns: str = "* exclude (pulled_at, audio_file, video_file, image_file)"
+) -> list[dict[str, Any]]:
     return select(store, f"select {columns} from samples order by id")
 
 

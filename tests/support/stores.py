@@ -15,7 +15,8 @@ from typing import Any
 import triptych
 from support.command_line import run as run_here
 from triptych.converters.candidate import Blob, Candidate, Rejection
-from triptych.converters.ingest.ingest import Ingest, IngestOptions
+from triptych.converters.ingest.ingest import Ingest
+from triptych.converters.ingest.options import IngestOptions
 from triptych.shards.events import Run
 from triptych.shards.store.store import Store
 

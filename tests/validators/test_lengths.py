@@ -60,15 +60,7 @@ def test_a_flac_without_a_length_is_whole(tmp_path: Path) -> None:
     assert found["audio_decoded_frames"] == 2 * RATE
 
 
-@pytest.mark.parametrize(
-    ("form", "codec", "options"),
-    [
-        ("adts", "aac", {}),
-        ("ac3", "ac3", {}),
-        ("mp3", "libmp3lame", {"write_xing": "0"}),
-        ("webm", "libopus", {"live": "1"}),
-    ],
-)
+@pytest.mark.parametrize(("form", "codec", "options"), [("ac3", "ac3", {}), ("webm", "libopus", {"live": "1"})])
 def test_an_estimate_is_not_passed_on(tmp_path: Path, form: str, codec: str, options: dict[str, str]) -> None:
     pipe = Pipe()
     coded(pipe, form, codec, seconds=3, **options)
@@ -77,6 +69,17 @@ def test_an_estimate_is_not_passed_on(tmp_path: Path, form: str, codec: str, opt
     found = check(tmp_path / "a")
     assert (found["audio_error"], found["audio_declared_duration"]) == (None, None)
     assert found["audio_decoded_duration"] == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize(("form", "codec"), [("adts", "aac"), ("mp3", "libmp3lame"), ("mp2", "mp2")])
+def test_frames_are_counted_where_no_header_counts_them(tmp_path: Path, form: str, codec: str) -> None:
+    pipe = Pipe()
+    coded(pipe, form, codec, seconds=3, **({"write_xing": "0"} if form == "mp3" else {}))
+    tagged = b"ID3\x03\0\0\0\0\x0f\x68" + bytes(2024) + pipe.data + b"TAG" + bytes(125)
+    for source in (pipe.data, stored(tmp_path / "a", pipe.data), tagged):
+        assert probe(source).fields["duration"] == pytest.approx(check(tmp_path / "a")["audio_decoded_duration"])
+    for torn in (pipe.data[:-7], pipe.data[:6000] + b"noise" + pipe.data[6000:]):
+        assert probe(torn).fields["duration"] is None
 
 
 def test_mp3_declares_its_length_in_a_xing_header(tmp_path: Path) -> None:
@@ -109,6 +112,28 @@ def test_a_wav_that_is_longer_than_its_header(tmp_path: Path) -> None:
     struct.pack_into("<I", data, data.index(b"data") + 4, RATE * 2)
     found = check(stored(tmp_path / "short.wav", data))
     assert (found["audio_declared_duration"], found["audio_undeclared_s"]) == (1.0, 2.0)
+
+
+def test_a_flac_or_au_that_is_longer_than_its_header(tmp_path: Path) -> None:
+    flac = written(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, 3 * RATE))
+    assert check(tmp_path / "a.flac")["audio_undeclared_s"] is None
+    struct.pack_into(">I", flac, 22, RATE)
+    flac[26:42] = bytes(16)
+    au = written(tmp_path / "a.au", chirp(3), subtype="PCM_16")
+    struct.pack_into(">I", au, 8, RATE * 2)
+    for data in (flac, au):
+        found = check(stored(tmp_path / "short", data))
+        assert (found["audio_declared_duration"], found["audio_undeclared_s"]) == (1.0, pytest.approx(2, abs=0.01))
+
+
+def test_joined_wav_files_are_not_one_file(tmp_path: Path) -> None:
+    data = written(tmp_path / "a.wav", chirp(2), subtype="PCM_16")
+    assert check(stored(tmp_path / "joined.wav", data + data))["audio_undeclared_s"] == pytest.approx(2, abs=0.01)
+
+
+def test_a_long_tag_behind_the_sound_is_no_sound(tmp_path: Path) -> None:
+    data = written(tmp_path / "a.flac", chirp(1)) + b"APETAGEX" + bytes(100_000)
+    assert check(stored(tmp_path / "tagged.flac", data))["audio_undeclared_s"] is None
 
 
 def test_chunks_behind_the_sound_are_no_sound(tmp_path: Path) -> None:

@@ -63,11 +63,19 @@ def test_a_good_sample_is_kept() -> None:
     assert verdict["rule_set"] == load_rules().hash
 
 
+@pytest.mark.parametrize("stated", ["5.2", "5000", "9.0", "five", ""])
+def test_a_duration_that_is_stated_as_that_of_the_span_or_the_file_is_kept(stated: str) -> None:
+    assert (
+        reasons({"extra": {"duration": stated}}, {"audio_decoded_duration": 9.0, "audio_declared_duration": 9.0}) == []
+    )
+
+
 VIDEO = {"path": "v.mp4", "has_audio": True}
 MUTE = {"path": "v.mp4", "has_audio": False}
 NO_SOUND = dict.fromkeys(GOOD) | {"audio_codec": None}
 FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("missing_media", "reject", {}, {"missing_media": ["a.flac"]}),
+    ("task_without_media", "reject", {"modality": "text", "task": "asr"}, NO_SOUND),
     ("missing_audio", "reject", {"audio": None}, {}),
     ("missing_video", "reject", {"modality": "video", "task": "tagging", "labels": ["x"]}, {}),
     ("missing_sound", "reject", {"modality": "mixed", "video": MUTE}, {**FILM, "video_has_audio": False}),
@@ -103,9 +111,16 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         {"modality": "video", "video": VIDEO},
         {**FILM, "video_declared_duration": None, "container_declared_duration": 9.0, "audio_from": "video"},
     ),
+    (
+        "video_duration_unreliable",
+        "warn",
+        {"modality": "video", "video": VIDEO},
+        {**FILM, "video_declared_duration": 2.0},
+    ),
     ("longer_than_header", "reject", {}, {"audio_undeclared_s": 3.0}),
     ("read_in_part", "warn", {}, {"audio_soundfile_s": 3.0}),
     ("cut_short", "warn", {}, {"audio_cut_short": True}),
+    ("stated_duration_mismatch", "warn", {"extra": {"duration": "7.5"}}, {}),
     ("span_outside_media", "reject", {"start_s": 4.0, "end_s": 5.2}, {"clip_s": 1.2}),
     ("span_outside_media", "reject", {"start_s": 6.0, "end_s": None}, {"clip_s": 5.0}),
     ("span_outside_media", "reject", {"start_s": 3.0, "end_s": 2.0}, {"clip_s": -1.0}),

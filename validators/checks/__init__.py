@@ -21,10 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...shards.media.fence import MISSING, fenced
+from ...shards.media.streams import MediaError
 from . import audio, decode, image, text, video
 from .columns import COLUMNS, INPUT_COLUMNS, NAMES
 
-__all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "measure", "measure_rows"]
+__all__ = ["COLUMNS", "INPUT_COLUMNS", "NAMES", "PRELOAD", "REVISION", "lost_row", "measure", "measure_rows"]
 
 PRELOAD = ("numpy", "soundfile")
 """Modules that a measuring process imports before its first clip."""
@@ -40,17 +42,33 @@ class _Files:
         self.root = root
         self.missing: list[str] = []
 
-    def measure(self, path: str, check: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    def measure(self, kind: str, path: str, check: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
         """Return the check's columns with the path prefixed to its errors; empty if the file is missing."""
         try:
-            row = check(self.root / path)
-        except (FileNotFoundError, NotADirectoryError):
+            with fenced(path):
+                row = _fitting(check(self.root / path), kind)
+        except MediaError as error:
+            if error.reason != MISSING:
+                return {f"{kind}_error": error.detail}
             if path not in self.missing:
                 self.missing.append(path)
             return {}
         for key in [key for key, value in row.items() if value and key.endswith("_error")]:
             row[key] = f"{path}: {row[key]}"
         return row
+
+
+_LARGEST = {"int32": 2**31 - 1, "int64": 2**63 - 1}
+
+
+def _fitting(row: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The columns without numbers that no column holds: a damaged header's, which become the error."""
+    for name, value in list(row.items()):
+        largest = _LARGEST.get(COLUMNS[name])
+        if largest is not None and value is not None and not -largest <= value <= largest:
+            row[name] = None
+            row[f"{kind}_error"] = row.get(f"{kind}_error") or f"its {name} would be {value}"
+    return row
 
 
 def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
@@ -70,7 +88,7 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
     found.update(_audio_and_video(_path(row, "audio"), _path(row, "video"), span, files))
     picture = _path(row, "image")
     if picture is not None:
-        found.update(files.measure(picture, image.measure))
+        found.update(files.measure("image", picture, image.measure))
     found["more_media_error"] = _further(row.get("more_media") or (), files)
     found["clip_s"] = _clip_seconds(span, found)
     found.update(text.measure(row.get("text"), clip_s=found["clip_s"]))
@@ -81,6 +99,17 @@ def measure(row: Mapping[str, Any], *, root: Path) -> dict[str, Any]:
 def measure_rows(rows: list[dict[str, Any]], *, root: str) -> list[dict[str, Any]]:
     """Measure a batch of samples; run by worker processes."""
     return [measure(row, root=Path(root)) for row in rows]
+
+
+def lost_row(row: dict[str, Any], how: str) -> dict[str, Any] | None:
+    """The row of a sample whose media ends the process that decodes it (`how`); None if it has no media."""
+    found: dict[str, Any] = dict.fromkeys(NAMES)
+    found.update(id=row.get("id"), dataset=row.get("dataset"), revision=REVISION, measured_at=datetime.now(UTC))
+    paths = {kind: path for kind in ("audio", "video", "image") if (path := _path(row, kind)) is not None}
+    if not paths:
+        return None
+    found.update({f"{kind}_error": f"{path}: the process that decodes it {how}" for kind, path in paths.items()})
+    return found
 
 
 def _path(row: Mapping[str, Any], kind: str) -> str | None:
@@ -98,12 +127,12 @@ class Span(NamedTuple):
 def _audio_and_video(audio_path: str | None, video_path: str | None, span: Span, files: _Files) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if video_path is not None:
-        found.update(files.measure(video_path, video.measure))
+        found.update(files.measure("video", video_path, video.measure))
     if audio_path is not None:
-        found.update(files.measure(audio_path, lambda path: _audio(path, span)), audio_from="audio")
+        found.update(files.measure("audio", audio_path, lambda path: _audio(path, span)), audio_from="audio")
     if video_path is not None and found.get("video_has_audio"):
         own = span if audio_path is None else span._replace(channel=None)
-        inside = files.measure(video_path, lambda path: _audio(path, own))
+        inside = files.measure("audio", video_path, lambda path: _audio(path, own))
         found["video_audio_error"] = inside.get("audio_error")
         if audio_path is None:
             found.update(inside, audio_from="video")
@@ -118,10 +147,11 @@ def _audio(path: Path, span: Span) -> dict[str, Any]:
 def _further(media: Any, files: _Files) -> str | None:
     """Return the first error among the media beyond the first of each kind."""
     for item in media:
-        check = _FURTHER.get(item.get("kind"))
+        kind = item.get("kind")
+        check = _FURTHER.get(kind)
         if check is None or item.get("path") is None:
             continue
-        row = files.measure(item["path"], check)
+        row = files.measure(kind, item["path"], check)
         errors = [value for key, value in row.items() if key.endswith("_error") and value]
         if errors:
             return str(errors[0])

@@ -53,6 +53,7 @@ class Scan:
 
     Attributes:
         channel: The one channel to summarise, counted from 0; None: all.
+        container: As libsndfile calls it.
         channels, file_channels: Summarised ones, and those of the file.
         frame_length: Samples of one channel in a frame; the last frame may be shorter.
         peaks, energies, clipped: A frame's max|x|, sum(x^2) and number of samples at full scale, over all channels.
@@ -64,6 +65,7 @@ class Scan:
     """
 
     channel: int | None = None
+    container: str | None = None
     codec: str | None = None
     sample_rate: int = 0
     channels: int = 0

@@ -57,6 +57,7 @@ that contains the measured audio: the `audio` file, or the `video` file of a sam
 NAMES = ("id", "dataset", "revision", "measured_at", *COLUMNS)
 
 INPUT_COLUMNS = (
-    "id", "dataset", "modality", "text", "language", "start_s", "end_s", "audio", "video", "image", "more_media",
+    "id", "dataset", "modality", "text", "language", "start_s", "end_s", "channel", "audio", "video", "image",
+    "more_media",
 )  # fmt: skip
 """The sample columns that `measure` reads."""

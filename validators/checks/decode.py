@@ -17,13 +17,16 @@ from ...shards.media.length import LONGEST_S, declared_seconds
 from ...shards.media.ogg import ogg_pages
 from ...shards.media.riff import riff_sound
 from ...shards.media.sound import OVERSHOOT_S, resampled, sound_from
-from ...shards.media.streams import MediaError, audio_streams, codec_name, open_media
+from ...shards.media.streams import MediaError, audio_streams, codec_name, has_sound, open_media
 from .audio import Scan, block_buffer
 
 if TYPE_CHECKING:
     from .audio import Samples
 
 _JITTER_S = 0.002
+_UNREAD_BYTES = 64 * 1024
+"""More than what libsndfile leaves unread at the end of a whole file."""
+_NOTHING_BEHIND_SOUND = ("AU", "NIST")
 _ONE_BLOCK_A_SAMPLE = ("pcm_", "float", "double", "alaw", "ulaw")
 
 
@@ -61,8 +64,14 @@ def _read(path: str, channel: int | None) -> Scan:
     found = Scan(channel)
     if head[:4] == b"OggS":
         return _read_ogg(path, channel)
-    if _is_for_ffmpeg(head) or not _is_known_to_soundfile(path, found):
+    if _is_for_ffmpeg(head):
         return _read_with_ffmpeg(path, channel)
+    if not _is_known_to_soundfile(path, found):
+        found = _read_with_ffmpeg(path, channel)
+        riff = riff_sound(Path(path))
+        if riff is not None and found.sample_rate:
+            found.undeclared_s = riff.behind / found.sample_rate or None
+        return found
     if found.error is None and found.soundfile_s is None:
         return found
     other = _read_with_ffmpeg(path, channel, strict=True)
@@ -109,19 +118,40 @@ def _read_ogg(path: str, channel: int | None) -> Scan:
 
 def _is_known_to_soundfile(path: str, found: Scan) -> bool:
     """Scan with libsndfile; returns False if it does not know the format. A decoding error is the scan's error."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        unread = _read_with_soundfile(file, path, found)
+    finally:
+        os.close(file)
+    if unread is not None and unread > _UNREAD_BYTES and found.undeclared_s is None and found.soundfile_s is None:
+        found.undeclared_s = _undeclared(path, found, unread)
+    return unread is not None
+
+
+def _undeclared(path: str, found: Scan, unread: int) -> float | None:
+    """Seconds of sound in the bytes behind the end that libsndfile took from the header, which may be tags as well."""
+    if found.container in _NOTHING_BEHIND_SOUND and found.decoded_frames:
+        return unread / (os.path.getsize(path) - unread) * found.decoded_frames / found.sample_rate  # noqa: PTH202
+    more = _read_with_ffmpeg(path, found.channel).decoded_frames - found.decoded_frames
+    return more / found.sample_rate if more > 0 else None
+
+
+def _read_with_soundfile(file: int, path: str, found: Scan) -> int | None:
+    """Scan an open file; returns the bytes that were left unread, None if it is not of a format of libsndfile."""
     import soundfile
 
     try:
-        sound = soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: a .raw name without a format
-        return False
+        sound = soundfile.SoundFile(file, closefd=False)
+    except soundfile.LibsndfileError:
+        return None
     with sound:
         if sound.format in ("MP3", "MPEG"):
-            return False
+            return None
         codec = "flac" if sound.format == "FLAC" else str(sound.subtype).lower()
         rate, promised = int(sound.samplerate), int(sound.frames)
         declared = promised if promised / rate <= LONGEST_S else None
-        if str(sound.format).startswith("WAV") and codec.startswith(_ONE_BLOCK_A_SAMPLE):
+        found.container = str(sound.format)
+        if found.container.startswith("WAV") and codec.startswith(_ONE_BLOCK_A_SAMPLE):
             riff = riff_sound(Path(path))
             if riff is not None:
                 declared = riff.declared
@@ -132,17 +162,22 @@ def _is_known_to_soundfile(path: str, found: Scan) -> bool:
             _read_blocks(sound, found)
         except soundfile.LibsndfileError as error:
             found.error = error.error_string.strip()
+        unread = os.fstat(file).st_size - os.lseek(file, 0, os.SEEK_CUR)
     if found.decoded_frames < promised:
         found.soundfile_s = found.decoded_frames / rate
-    return True
+    return unread
 
 
 def _read_blocks(sound: Any, found: Scan) -> None:
+    """Read as many samples as libsndfile promises, and none more: asked for more, it reads a FLAC file to its end."""
     buffer = block_buffer(found)
-    while True:
-        block = sound.read(len(buffer), dtype="float32", always_2d=True, out=buffer)
+    left = int(sound.frames)
+    while left > 0:
+        wanted = buffer[:left]
+        block = sound.read(len(wanted), dtype="float32", always_2d=True, out=wanted)
         found.add(block)
-        if len(block) < len(buffer):
+        left -= len(block)
+        if len(block) < len(wanted):
             return
 
 
@@ -155,9 +190,12 @@ def _read_with_ffmpeg(path: str, channel: int | None, *, strict: bool = False) -
         with open_media(Path(path)) as container:
             streams = audio_streams(container)
             if not streams:
-                found.error = "no audio stream"
+                found.error = "FFmpeg does not know its codec" if has_sound(container) else "no audio stream"
                 return found
             context = streams[0].codec_context
+            if not context.channels:
+                found.error = "its header declares no channels"
+                return found
             if strict:
                 context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
             declared = declared_seconds(container, streams[0])

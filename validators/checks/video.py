@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...shards.media.length import container_seconds, declared_seconds
-from ...shards.media.streams import audio_streams, codec_name, open_media, turns, video_streams
+from ...shards.media.streams import codec_name, has_sound, has_unknown_codec, open_media, turns, video_streams
 
 
 def measure(path: Path) -> dict[str, Any]:
@@ -39,10 +39,11 @@ def _measure(path: str, size: int, modified_ns: int) -> dict[str, Any]:
     row: dict[str, Any] = {}
     try:
         with open_media(Path(path)) as container:
-            row["video_has_audio"] = bool(audio_streams(container))
+            row["video_has_audio"] = has_sound(container)
             moving = video_streams(container)
             if not moving:
-                return {**row, "video_error": "no video stream"}
+                unknown = has_unknown_codec(container)
+                return {**row, "video_error": "FFmpeg does not know its codec" if unknown else "no video stream"}
             row.update(_declared(container, moving[0]))
             _decode(container, moving[0], row)
     except (av.error.FFmpegError, ValueError, OSError) as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.json_lines import LARGEST_LINE_MB, MB, read_lines, too_long
 from ...shards.json_stream import JsonFault, read_items
 from .findings import Finding, Problem, finding
 
@@ -21,6 +22,9 @@ SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 PROBLEMS = {
     "invalid_json": Problem("S0", "error", "not valid JSON", "the loader stops and the whole dataset fails"),
     "bad_encoding": Problem("S0", "error", "not UTF-8", "the loader stops and the whole dataset fails"),
+    "line_too_long": Problem(
+        "S0", "error", "the line is too long", "the loader needs several times its size in memory"
+    ),
     "not_an_object": Problem("S0", "error", "not a JSON object", "the loader stops and the whole dataset fails"),
     "unreadable_file": Problem("S0", "error", "not a readable Parquet file", "the whole dataset fails"),
 }
@@ -61,10 +65,11 @@ def _is_array(path: Path) -> bool:
 
 def _lines(path: Path) -> Iterator[tuple[int, Row | Finding]]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if line.strip():
+        for number, line in read_lines(file, largest=LARGEST_LINE_MB * MB):
+            if line is None:
+                detail = f"line {number}: {too_long(LARGEST_LINE_MB * MB)}"
+                yield number, finding(PROBLEMS, "line_too_long", number, detail=detail)
+            else:
                 yield number, _line(number, line)
 
 

@@ -115,6 +115,19 @@ class ByteReader:
             self._view = memoryview(bytes(self._view) + data) if self._view else memoryview(data)
 
 
+class Section:
+    """The bytes of one member of an outer archive, as a stream."""
+
+    def __init__(self, source: ByteReader, size: int) -> None:
+        self._source = source
+        self._left = size
+
+    def take(self) -> bytes:
+        data = self._source.read(min(self._left, PIECE_BYTES))
+        self._left -= len(data)
+        return data
+
+
 class DecompressedStream:
     """A compressed stream, decompressed in its own thread. Closing it ends the thread."""
 
@@ -204,13 +217,7 @@ class DecompressedStream:
             raise ArchiveFault("corrupt_archive", f"the {self._packing} data are damaged ({error})") from error
 
     def _put(self, piece: bytes) -> bool:
-        totals, limits = self._totals, self._limits
-        inflated = totals.inflated.get(self._depth, 0) + len(piece)
-        totals.inflated[self._depth] = inflated
-        if inflated > limits.ratio_grace and inflated > limits.ratio * totals.consumed:
-            raise ArchiveFault(
-                "inflation_bomb", f"{totals.consumed:,} bytes decompress to more than {limits.ratio:g} times as many"
-            )
+        self._totals.inflate(len(piece), self._totals.consumed, self._depth, self._limits)
         with self._changed:
             while len(self._ready) >= PIECES_AHEAD and not self._closed:
                 self._changed.wait()

@@ -32,10 +32,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from ....converters.candidate import IN_MEMORY_BYTES, Blob, RawFile, Rejection
+from ....shards.git_pointers import pointer_kind
 from ....shards.media.media import scratch_path
-from .decompress import MAGIC, PIECE_BYTES, ByteReader, DecompressedStream
+from .decompress import MAGIC, PIECE_BYTES, ByteReader, DecompressedStream, Section
 from .openssl_enc import SALTED, Decrypted
-from .safety import ArchiveFault, Limits, ReadTotals, is_sidecar, safe_name, shown
+from .safety import ArchiveFault, InflationBomb, Limits, ReadTotals, is_sidecar, safe_name, shown
 from .sevenzip import SEVEN_ZIP, SevenEntry, seven_entries
 from .split_files import JoinedStream
 from .split_zip import SPLIT, VolumeFault, has_directory
@@ -185,9 +186,9 @@ class _Reading:
         elif _ends_as_zip(stream, place.name):
             yield from self._zip(source, stream, place, reach)
         else:
-            raise ArchiveFault(
-                "not_an_archive", f"it begins with {head[:8]!r}, which is not tar, gzip, bzip2, xz, zip or 7z"
-            )
+            kind = pointer_kind(head)
+            begins = f"it begins with {head[:8]!r}, which is not tar, gzip, bzip2, xz, zip or 7z"
+            raise ArchiveFault("pointer" if kind else "not_an_archive", f"it is {kind}" if kind else begins)
 
     def _decrypted(self, source: ByteReader) -> ByteReader:
         if self.password is None:
@@ -231,24 +232,33 @@ class _Reading:
 
         listing = seven_entries if source.peek(len(SEVEN_ZIP)) == SEVEN_ZIP else zip_entries
         with self._seekable(source, stream) as file:
-            inflated = 0
+            length = file.seek(0, io.SEEK_END)
+            listed = 0
             for entry in listing(file, self.limits, self.password):
-                self.totals.consumed += entry.packed
-                inflated += entry.size
-                self._count(inflated)
+                if place.depth == 1:  # members may share bytes, but never have more than the file
+                    self.totals.consumed = min(self.totals.consumed + entry.packed, length)
+                listed += entry.size
+                self._count(listed)
                 if entry.refused is not None:
                     yield self._refusal(entry.name, *entry.refused, place)
                     continue
-                yield from self._zipped(entry, place)
+                yield from self._zipped(entry, place, length)
                 reach.whole += 1
                 reach.last = shown(entry.name)
 
-    def _zipped(self, entry: ZipEntry | SevenEntry, place: _Place) -> Iterator[RawFile | Rejection]:
+    def _zipped(self, entry: ZipEntry | SevenEntry, place: _Place, length: int) -> Iterator[RawFile | Rejection]:
+        def take() -> bytes:
+            data = entry.take()
+            # All of it is compared with the length of all of it: many members in a row may be silence.
+            packed = length if place.depth == 1 else self.totals.consumed
+            self.totals.inflate(len(data), packed, place.depth, self.limits)
+            return data
+
         with closing(entry):
             try:
-                yield from self._entry(ByteReader(entry.take), entry.name, entry.kind, entry.size, place)
+                yield from self._entry(ByteReader(take), entry.name, entry.kind, entry.size, place)
                 return
-            except VolumeFault:
+            except (VolumeFault, InflationBomb):
                 raise
             except ArchiveFault as error:
                 fault = error
@@ -282,7 +292,7 @@ class _Reading:
             yield from self._hand_over(source, size, named, f"{place.uri}!{name}")
 
     def _nested(self, source: ByteReader, name: str, size: int, place: _Place) -> Iterator[RawFile | Rejection]:
-        section = _Section(source, size)
+        section = Section(source, size)
         inner = ByteReader(section.take)
         head = inner.peek(BLOCK)
         if not (_is_archive(head) or head.startswith(SALTED)):
@@ -382,16 +392,3 @@ def _ends_as_zip(stream: BinaryIO | None, name: str) -> bool:
 
 def _member_reason(fault: ArchiveFault) -> str:
     return "wrong_password" if fault.reason == "wrong_password" else "corrupt_member"
-
-
-class _Section:
-    """The bytes of one member of an outer archive, as a stream."""
-
-    def __init__(self, source: ByteReader, size: int) -> None:
-        self._source = source
-        self._left = size
-
-    def take(self) -> bytes:
-        data = self._source.read(min(self._left, PIECE_BYTES))
-        self._left -= len(data)
-        return data

@@ -39,6 +39,19 @@ class Limits:
     header_bytes: int = 1024 * 1024
 
 
+class ArchiveFault(Exception):
+    """An archive or member cannot be read. `reason` becomes the code of its rejection, `detail` is for people."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class InflationBomb(ArchiveFault):
+    """All that was read together is too much: a fault of the archive, not of the member that is being read."""
+
+
 @dataclass(slots=True)
 class ReadTotals:
     """How much of one outermost archive has been read, all levels together."""
@@ -47,14 +60,18 @@ class ReadTotals:
     members: int = 0
     inflated: dict[int, int] = field(default_factory=dict)
 
+    def inflate(self, count: int, packed: int, depth: int, limits: Limits) -> None:
+        """Count bytes decompressed at one level of nesting from `packed` bytes so far.
 
-class ArchiveFault(Exception):
-    """An archive or member cannot be read. `reason` becomes the code of its rejection, `detail` is for people."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
+        Raises:
+            InflationBomb: They are too many for these.
+        """
+        inflated = self.inflated.get(depth, 0) + count
+        self.inflated[depth] = inflated
+        if inflated > limits.ratio_grace and inflated > limits.ratio * packed:
+            raise InflationBomb(
+                "inflation_bomb", f"{packed:,} bytes decompress to more than {limits.ratio:g} times as many"
+            )
 
 
 def safe_name(raw: str) -> str | None:

@@ -14,10 +14,11 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, BinaryIO, cast
 
 from .decompress import PIECE_BYTES
+from .name_encoding import encoding_of, possible_encodings
 from .safety import ArchiveFault, Limits
 from .split_zip import Assembled, assembled
 
@@ -61,12 +62,13 @@ class ZipEntry:
         info: Any,
         limits: Limits,
         password: str | None,
+        names: _Names,
     ) -> None:
-        self.name = _name(info)
+        self.name = names.of(info)
         self.kind = _kind(info)
         self.size = info.file_size
         self.packed = info.compress_size
-        self.refused = _refused(info, limits, password)
+        self.refused = _refused(info, limits, password) or names.refusal(info)
         self._password = password if info.flag_bits & ENCRYPTED else None
         self._archive = archive
         self._whole = whole
@@ -122,8 +124,9 @@ def zip_entries(file: BinaryIO, limits: Limits, password: str | None = None) -> 
         if any(info.compress_type == AES for info in infos):
             yield from _aes_entries(whole, limits, password)
             return
+        names = _Names(infos)
         for info in infos:
-            entry = ZipEntry(archive, whole, info, limits, password)
+            entry = ZipEntry(archive, whole, info, limits, password, names)
             if not entry.name.endswith("/"):
                 yield entry
 
@@ -136,8 +139,9 @@ def _aes_entries(whole: BinaryIO | Assembled, limits: Limits, password: str | No
     except (*DAMAGE, pyzipper.BadZipFile) as error:
         raise ArchiveFault("corrupt_archive", f"the directory at its end is damaged ({error})") from error
     with archive:
+        names = _Names(archive.infolist())
         for info in archive.infolist():
-            entry = ZipEntry(archive, whole, info, limits, password)
+            entry = ZipEntry(archive, whole, info, limits, password, names)
             if not entry.name.endswith("/"):
                 yield entry
 
@@ -155,18 +159,49 @@ def _is_aes(info: Any) -> bool:
     return getattr(info, "wz_aes_version", None) is not None
 
 
-def _name(info: Any) -> str:
-    """Return the name, decoded as UTF-8 if valid, whatever the flag says; some tools forget to set it."""
+class _Names:
+    """The names of all members: UTF-8 if valid, whatever the flag says, as some tools forget to set it; else decoded
+    by what all other names of the archive have in common."""
+
+    def __init__(self, infos: Sequence[Any]) -> None:
+        self._raw = [raw for info in infos if isinstance(raw := _decoded(info), bytes)]
+        self._encoding = encoding_of(self._raw) if self._raw else None
+
+    def of(self, info: Any) -> str:
+        name = _decoded(info)
+        if isinstance(name, bytes):
+            # Without an encoding a backslash may be half of a character.
+            if self._encoding is None:
+                return name.decode("ascii", "surrogateescape")
+            name = name.decode(self._encoding)
+        # Zips made on Windows by old tools separate folders by backslashes.
+        return name.replace("\\", "/")
+
+    def refusal(self, info: Any) -> tuple[str, str] | None:
+        """Reason and detail, if the name of a member cannot be told."""
+        if self._encoding is not None or not isinstance(_decoded(info), bytes):
+            return None
+        fitting = possible_encodings(self._raw)
+        return "name_encoding", (
+            f"its name is not UTF-8, and whether it is {fitting} can't be told; unpack the archive with the right one "
+            "(unzip -O ENCODING) and give the folder with --from"
+        )
+
+
+def _decoded(info: Any) -> str | bytes:
+    """The name of a member; its bytes if they are not UTF-8 and nothing says what they are."""
     # `zipfile` cuts a name at a null byte; the part before it may look harmless.
     name: str = info.orig_filename
-    if not info.flag_bits & UTF8_NAME:
-        try:
-            raw = name.encode("cp437")
-            name = _unicode_name(info.extra, raw) or raw.decode("utf-8")
-        except UnicodeError:
-            name = info.orig_filename
-    # Zips made on Windows by old tools separate folders by backslashes.
-    return name.replace("\\", "/")
+    if info.flag_bits & UTF8_NAME or name.isascii():
+        return name
+    try:
+        raw = name.encode("cp437")
+    except UnicodeError:
+        return name
+    try:
+        return _unicode_name(info.extra, raw) or raw.decode("utf-8")
+    except UnicodeError:
+        return raw
 
 
 def _unicode_name(extra: bytes, raw: bytes) -> str | None:

@@ -53,7 +53,7 @@ def _reason(error: NetworkError) -> str:
         return "dead"
     if isinstance(error, GateError):
         return "private"
-    if "web page" in error.message:
+    if "web page" in error.message or "not a URL" in error.message:
         return "not_media"
     status = _STATUS.search(error.message)
     if status is not None:

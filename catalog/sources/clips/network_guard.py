@@ -4,7 +4,7 @@ A link in a table, a redirect or a DNS record may point to a metadata service, a
 connection of the process is checked by its address when it is made: names and redirects are resolved by then.
 
     public                            allowed
-    loopback, private, shared         allowed if the card names the host, it is the proxy, or `private_hosts` is set
+    loopback, private, shared         allowed if the card names the host, at the proxy's port, or with `private_hosts`
     link-local, cloud metadata        never: they serve credentials
     multicast, unspecified            never
 """
@@ -36,19 +36,26 @@ class Guard:
 
     def __init__(self, *, trusted_hosts: Iterable[str], private_hosts: bool, proxy: str | None) -> None:
         self._private = private_hosts
-        proxies = [proxy, *urllib.request.getproxies_environment().values()]
-        named = [*trusted_hosts, *(_host_of(each) for each in proxies if each)]
-        self._trusted = {address for host in named if host for address in _addresses(host)}
+        self._trusted = {address for host in trusted_hosts if host for address in _addresses(host)}
+        self._proxies = {
+            (address, port)
+            for host, port in map(_host_and_port, _proxies(proxy))
+            if host
+            for address in _addresses(host)
+        }
         self.refused: ClipError | None = None
 
     def install(self) -> None:
         """Check every connection of this process from now on."""
         sys.addaudithook(self._on_event)
 
-    def check(self, text: str) -> None:
-        """Raise ClipError `private_address` if a connection to this address is not allowed."""
+    def check(self, text: str, port: int | None = None) -> None:
+        """Raise ClipError `private_address` if a connection to this address and port is not allowed."""
         address = _public_form(ipaddress.ip_address(text.partition("%")[0]))
-        if _is_allowed(address, private=self._private or str(address) in self._trusted):
+        is_trusted = str(address) in self._trusted or any(
+            str(address) == proxy and (port is None or own_port in (None, port)) for proxy, own_port in self._proxies
+        )
+        if _is_allowed(address, private=self._private or is_trusted):
             return
         self.refused = self.refused or ClipError("private_address", f"it resolves to {address}")
         raise self.refused
@@ -58,11 +65,21 @@ class Guard:
             return
         connection, address = arguments
         if connection.family in (socket.AF_INET, socket.AF_INET6):
-            self.check(str(address[0]))
+            self.check(str(address[0]), int(address[1]))
 
 
-def _host_of(proxy: str) -> str:
-    return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or ""
+def _proxies(proxy: str | None) -> list[str]:
+    """The proxy of the options, and those of the environment; NO_PROXY names hosts to reach without one."""
+    named = {scheme: url for scheme, url in urllib.request.getproxies_environment().items() if scheme != "no"}
+    return [each for each in (proxy, *named.values()) if each]
+
+
+def _host_and_port(proxy: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+        return parts.hostname or "", parts.port
+    except ValueError:  # no connection is possible either
+        return "", None
 
 
 def _is_allowed(address: Address, *, private: bool) -> bool:

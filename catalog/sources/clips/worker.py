@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ....shards.media.clip import cut_clip
+from ....shards.media.fence import fenced
 from ....shards.media.probe import MediaError
 from .failures import REFUSALS, ClipError
 from .network_guard import Guard
@@ -58,6 +59,9 @@ class _Server:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return {"fatal": f"{error.strerror}: {self._folder}"}
             return {"reason": "network", "detail": f"{type(error).__name__}: {error}"}
+        except Exception as error:  # noqa: BLE001 (one odd link or file must not end the process, and the links after it)
+            reason = "extractor_failed" if request["site"] == "youtube" else "not_media"
+            return {"reason": reason, "detail": f"{type(error).__name__}: {error}"}
 
     def _source(self, request: Request) -> Path:
         key = (request["site"], request["url"], request["kind"])
@@ -95,10 +99,11 @@ class _Server:
             os.link(source, target)
             return {"path": str(target), "how": "whole", "duration": None}
         try:
-            clip = cut_clip(
-                source, target, kind=request["kind"], start_s=request["start_s"], end_s=request["end_s"],
-                sound_required=request["sound_required"],
-            )  # fmt: skip
+            with fenced("what was downloaded"):
+                clip = cut_clip(
+                    source, target, kind=request["kind"], start_s=request["start_s"], end_s=request["end_s"],
+                    sound_required=request["sound_required"],
+                )  # fmt: skip
         except MediaError as error:
             raise ClipError(_REASON_OF_MEDIA.get(error.reason, "not_media"), error.detail) from error
         if clip.path == source:

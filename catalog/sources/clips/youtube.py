@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ....shards.media.clip import join_tracks
+from ....shards.media.fence import fenced
 from ....shards.media.probe import MediaError
 from .failures import ClipError
 from .ytdlp_errors import reason_of, summary
@@ -149,7 +150,8 @@ def _one_file(paths: list[Path], stem: Path) -> Path:
     both = stem.with_name(f"{stem.name}-both")
     video, audio = paths if _has_video(paths[0]) else reversed(paths)
     try:
-        join_tracks(video, audio, both)
+        with fenced("its video and audio"):
+            join_tracks(video, audio, both)
     except MediaError as error:
         raise ClipError("not_media", error.detail) from error
     return both

@@ -7,6 +7,7 @@ the same file as before.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,11 +130,10 @@ def file_fingerprint(path: Path) -> str:
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def tree_fingerprint(root: Path) -> str:
-    """Return one hash of the names, sizes and times of all files below a folder; no file is opened."""
+def tree_fingerprint(files: Iterable[tuple[str, Path]]) -> str:
+    """Return one hash of the names, sizes and times of the files of a folder, in their order; no file is opened."""
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            stat = path.stat()
-            digest.update(f"{path.relative_to(root)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="replace"))
+    for name, path in files:
+        stat = path.stat()
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="replace"))
     return f"tree:{digest.hexdigest()[:16]}"

@@ -267,9 +267,9 @@ class HttpClient:
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 request = client.build_request(method, here, headers={**headers, **self._authorization(here, url)})
-            except httpx2.InvalidURL as error:
+                response = client.send(request, stream=True)
+            except (httpx2.InvalidURL, ValueError) as error:  # ValueError: of urlsplit, and of host names in DNS
                 raise NetworkError(f"{here}: not a URL: {error}", hint="Check the URL.") from error
-            response = client.send(request, stream=True)
             target = response.headers.get("location")
             if response.status_code not in REDIRECTS or not target:
                 return response
@@ -346,8 +346,11 @@ def _refuse_page(url: str) -> NoReturn:
 
 
 def _redirected(here: str, target: str) -> str:
-    there = urljoin(here, target)
-    scheme = urlsplit(there).scheme
+    try:
+        there = urljoin(here, target)
+        scheme = urlsplit(there).scheme
+    except ValueError as error:
+        raise NetworkError(f"{here}: redirected to {target!r}, which is not a URL: {error}") from error
     if scheme not in ("http", "https") or (urlsplit(here).scheme == "https" and scheme == "http"):
         raise NetworkError(f"{here}: refused a redirect to {there}.", hint="Redirects from https must stay on https.")
     return there
@@ -361,7 +364,7 @@ def _content_range(value: str) -> tuple[int | None, int | None]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _describe(error: Exception) -> str:

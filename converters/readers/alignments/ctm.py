@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from ....shards.text import split_blanks
 from ...candidate import RawFile, Rejection
 from .interval import PHONES, WORDS, Aligned, AlignmentContext, Interval
 
@@ -43,10 +44,14 @@ def _kind(stem: str, context: AlignmentContext) -> str | None:
 def _read(file: RawFile, kind: str) -> Iterator[Aligned | Rejection]:
     found: defaultdict[tuple[str, str], list[Interval]] = defaultdict(list)
     first: dict[tuple[str, str], int] = {}
+    if (pointer := file.pointer()) is not None:
+        yield Rejection(file.name, "pointer", f"{file.uri}: it is {pointer}", file.uri)
+        return
     for number, raw in enumerate(file.read().split(b"\n"), start=1):
         where = f"{file.uri}:{number}"
         try:
-            parts = raw.decode("utf-8-sig").split()
+            # Fields are separated by ASCII whitespace only: a no-break space is part of an id or a word.
+            parts = split_blanks(raw.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             yield Rejection(f"{file.name}:{number}", "not_utf8", f"{where}: byte {error.start}", where)
             continue

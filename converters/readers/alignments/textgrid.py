@@ -31,10 +31,14 @@ def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligne
     """One alignment per file, by the file's name."""
     for file in files:
         stem = PurePosixPath(file.name).with_suffix("").as_posix()
+        if (pointer := file.pointer()) is not None:
+            yield Rejection(file.name, "pointer", f"{file.uri}: it is {pointer}", file.uri)
+            continue
         try:
             tiers = parse(file.read())
         except UnicodeDecodeError as error:
-            yield Rejection(file.name, "not_utf8", f"{file.uri}: byte {error.start}", file.uri)
+            detail = f"{file.uri}: byte {error.start} is neither UTF-8 nor UTF-16 with a byte order mark"
+            yield Rejection(file.name, "not_utf8", f"{detail} (Latin-1? convert it: iconv -f LATIN1)", file.uri)
             continue
         except RowError as error:
             yield error.rejection(file.uri, candidate=file.name)

@@ -17,7 +17,8 @@ from typing import Any
 
 from ....errors import DamagedError, UsageError
 from ...candidate import RawFile, RawStream, Rejection
-from ..mapping.path_template import match
+from ..mapping.option_types import a_text
+from ..mapping.path_template import compile_template, match
 from ..mapping.text_template import Filling, filling
 
 _BATCH = 32
@@ -90,7 +91,9 @@ def compile_embedded(spec: Any) -> Embedded:
     """
     if not isinstance(spec, Mapping) or set(spec) != {"file", "name", "column"}:
         raise UsageError(f"embedded: expected {{file, name, column}}, got {spec!r}.")
-    return Embedded(str(spec["file"]), filling(str(spec["name"])), str(spec["column"]))
+    file, name, column = (a_text(spec[key], f"embedded.{key}") for key in ("file", "name", "column"))
+    compile_template(file)
+    return Embedded(file, filling(name), column)
 
 
 def _raw(file: RawFile, name: str, row: int, value: Any) -> RawFile:

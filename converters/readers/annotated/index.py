@@ -17,7 +17,7 @@ from typing import Any
 
 from ....shards.media.media import scratch_path
 from ...candidate import Blob, RawFile, ReadContext
-from ..corpora.folder import MEDIA_EXTENSIONS
+from ...files.extensions import MEDIA_EXTENSIONS
 
 _CACHE_KIB = 65536
 _BATCH = 5000

@@ -9,20 +9,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import Blob, Remote, bad_cell
-from ..corpora.folder import MEDIA_EXTENSIONS
+from ...files.extensions import MEDIA_EXTENSIONS
 from ..mapping.field_map import Value, compile_value
 from ..mapping.operations import Names, seconds
-from ..mapping.path_template import match, placeholders
+from ..mapping.option_types import a_flag, a_text, entries, items, one_of, texts
+from ..mapping.path_template import compile_template, match, placeholders
 from ..mapping.text_template import Row, filling
 from ..tables.cells import as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key
 from .nested_rows import Expand, get_layout
+from .tables import check_table
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
@@ -207,7 +209,7 @@ class RemoteMedia:
         """
         template = filling(self.url)
         url = template.fill(row, quote=None if template.is_one_column else lambda text: quote(text, safe="-_.~"))
-        if url is None or not re.match(r"https?://[^\s]+$", url):
+        if url is None or not _is_link(url):
             raise bad_cell(", ".join(template.columns), url, "a URL that starts with https://")
         start, end = self._seconds(self.start, row), self._seconds(self.end, row)
         if (start or 0) < 0 or (end is not None and end <= (start or 0)):
@@ -220,17 +222,28 @@ class RemoteMedia:
         return None if found is None or found == "" else seconds(found, ", ".join(value.uses if value else ()))
 
 
+def _is_link(url: str) -> bool:
+    """Whether it is a URL with a host that can be looked up: `urlsplit` and DNS raise ValueError for others."""
+    try:
+        host = urlsplit(url).hostname or ""
+        host.encode("idna")
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return host != "" and re.fullmatch(r"https?://[^\s\x00-\x1f\x7f]+", url) is not None
+
+
 def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
     """Check and compile the card's options.
 
     Raises:
         UsageError: An option is unknown or invalid.
     """
-    unknown = sorted(set(options) - _OPTIONS)
+    unknown = sorted(set(map(str, options)) - _OPTIONS)
     if unknown:
         raise UsageError(f"reader annotated: unknown option {', '.join(unknown)}.")
-    tables = [_table(number, entry, names) for number, entry in enumerate(options.get("tables") or [])]
-    media = {kind: _as_list(value) for kind, value in (options.get("media") or {}).items()}
+    tables = [_table(number, entry, names) for number, entry in enumerate(items(options.get("tables"), "tables"))]
+    media = {kind: texts(value, f"media.{kind}") for kind, value in entries(options.get("media"), "media").items()}
     wrong = sorted(set(media) - set(KIND_OF_MEDIA))
     if wrong:
         raise UsageError(f"media: {', '.join(wrong)} is not a kind of media ({', '.join(KIND_OF_MEDIA)}).")
@@ -241,12 +254,13 @@ def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
         for template in templates:
             filling(template)
     _note_shared(tables, media)
+    optional = [one_of(kind, "optional_media", KIND_OF_MEDIA) for kind in _as_list(options.get("optional_media") or [])]
     return Annotation(
         tables,
         media,
-        frozenset(options.get("optional_media") or []),
-        bool(options.get("ignore_case", False)),
-        [str(column) for column in _as_list(options.get("group") or [])],
+        frozenset(optional),
+        a_flag(options.get("ignore_case"), "ignore_case"),
+        texts(options["group"], "group") if options.get("group") else [],
         _reported("extra_media", options),
         _reported("missing_media", options),
         remote,
@@ -278,17 +292,18 @@ def _as_list(value: Any) -> list[Any]:
 def _table(number: int, entry: Any, names: Names) -> Table:
     if not isinstance(entry, Mapping) or "file" not in entry:
         raise UsageError(f"tables: entry {number + 1} needs `file`, a path template.")
-    unknown = sorted(set(entry) - _TABLE_OPTIONS)
+    unknown = sorted(set(map(str, entry)) - _TABLE_OPTIONS)
     if unknown:
         raise UsageError(f"tables: {entry['file']}: unknown option {', '.join(unknown)}.")
-    table = Table(number, [str(item) for item in _as_list(entry["file"])], entry, get_layout(entry.get("rows")))
-    if not isinstance(entry.get("set", {}), Mapping):
-        raise UsageError(f"tables: {entry['file']}: `set` takes an object {{column: value}}.")
-    table.constants = dict(entry.get("set", {}))
+    table = Table(number, texts(entry["file"], f"tables.{number}.file"), entry, get_layout(entry.get("rows")))
+    for template in table.templates:
+        compile_template(template)
+    check_table(entry, what=f"tables.{number}")
+    table.constants = entries(entry.get("set"), f"tables.{number}.set")
     if "names" in entry:
         if not {"key", "value"} <= set(entry):
             raise UsageError(f"tables: {entry['file']}: a table of names needs `key` and `value`.")
-        table.names = str(entry["names"])
+        table.names = a_text(entry["names"], f"tables.{number}.names")
     elif "join" in entry:
         join = entry["join"] if isinstance(entry["join"], Mapping) else {"on": entry["join"], "with": entry["join"]}
         if set(join) != {"on", "with"}:
@@ -300,7 +315,11 @@ def _table(number: int, entry: Any, names: Names) -> Table:
 
 
 def _remote(spec: Any, names: Names) -> RemoteMedia:
-    if not isinstance(spec, Mapping) or "url" not in spec or set(spec) - {"site", "url", "start", "end", "kind"}:
+    if (
+        not isinstance(spec, Mapping)
+        or not isinstance(spec.get("url"), str)
+        or set(spec) - {"site", "url", "start", "end", "kind"}
+    ):
         raise UsageError(f"remote: expected {{site, url, start, end, kind}}, got {spec!r}.")
     site, kind = str(spec.get("site", "link")), str(spec.get("kind", "media"))
     if site not in _SITES or kind not in KIND_OF_MEDIA:
@@ -309,5 +328,9 @@ def _remote(spec: Any, names: Names) -> RemoteMedia:
         key: compile_value(spec[key], names, what=f"remote.{key}") if spec.get(key) is not None else None
         for key in ("start", "end")
     }
-    filling(str(spec["url"]))
+    filling(spec["url"])
+    try:
+        urlsplit(spec["url"])
+    except ValueError as error:
+        raise UsageError(f"remote.url: {spec['url']!r} is not a URL ({error}).") from None
     return RemoteMedia(site, kind, str(spec["url"]), spans["start"], spans["end"])

@@ -8,6 +8,7 @@ the rest cannot be read, and the `Rejection` for it is marked `damaged`.
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -18,7 +19,9 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from ....errors import UsageError
+from ....shards.git_pointers import HEAD_BYTES, LARGEST, pointer_kind
 from ...candidate import Blob, RawFile, Rejection
+from ..mapping.option_types import a_flag, a_number, a_text, one_of, texts
 from ..tables.cells import Place, Row, Rows
 from ..tables.csv import CsvOptions, read_csv
 from ..tables.json import read_json, read_jsonl
@@ -33,6 +36,7 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+_NAMES = ("csv", "tsv", "lines", "json", "jsonl", "parquet")
 _PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _TRUNCATED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 _PARQUET_ROWS = 1000
@@ -52,8 +56,11 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     packed = _PACKED.get(path.suffix.lower())
     suffix = path.with_suffix("").suffix if packed else path.suffix
     name = str(options.get("format") or FORMATS.get(suffix.lower()) or "")
-    if name not in ("csv", "tsv", "lines", "json", "jsonl", "parquet"):
-        raise UsageError(f"tables: {file.name}: `format` is csv, tsv, lines, json, jsonl or parquet, not {name!r}.")
+    if name not in _NAMES:
+        raise UsageError(f"tables: {file.name}: `format` is {', '.join(_NAMES)}, not {name!r}.")
+    if (kind := _pointer(file, stream)) is not None:
+        yield Rejection(file.name, "pointer", f"{file.uri}: it is {kind}", file.uri, damaged=True)
+        return
     opened: Any = packed(stream) if packed else stream
     place = Place(file.name, file.uri)
     try:
@@ -65,6 +72,15 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     finally:
         if packed:
             opened.close()
+
+
+def _pointer(file: RawFile, stream: BinaryIO) -> str | None:
+    """What a small table is if its content was never fetched; the stream is at its start again."""
+    if file.size is None or file.size > LARGEST or not stream.seekable():
+        return None
+    kind = pointer_kind(stream.read(HEAD_BYTES))
+    stream.seek(0)
+    return kind
 
 
 def _rows(name: str, stream: BinaryIO, place: Place, options: Mapping[str, Any]) -> Rows:
@@ -81,15 +97,41 @@ def _rows(name: str, stream: BinaryIO, place: Place, options: Mapping[str, Any])
     return _read_parquet(stream, place)
 
 
+def check_table(entry: Mapping[str, Any], *, what: str) -> None:
+    """Raise UsageError for an option of a table's entry that has a wrong type or value."""
+    for name in ("optional", "rest", "single", "skip_initial_space"):
+        a_flag(entry.get(name), f"{what}.{name}")
+    for name in ("comment", "records", "keyed", "key", "value"):
+        if entry.get(name) is not None:
+            a_text(entry[name], f"{what}.{name}")
+    a_number(entry.get("skip", 0), f"{what}.skip")
+    if entry.get("format") is not None:
+        one_of(entry["format"], f"{what}.format", _NAMES)
+    if entry.get("quoting") is not None:
+        one_of(entry["quoting"], f"{what}.quoting", ("none",))
+    if entry.get("header") is not None:
+        texts(entry["header"], f"{what}.header")
+    for name, given in (("delimiter", entry.get("delimiter")), ("escape", entry.get("escape"))):
+        for mark in texts(given, f"{what}.{name}") if given is not None else ():
+            if len(mark) != 1 or mark in '\r\n"' or (name == "escape" and isinstance(given, list)):
+                raise UsageError(f"{what}.{name}: expected one character, got {mark!r}.")
+    encoding = a_text(entry.get("encoding", "utf-8"), f"{what}.encoding")
+    try:
+        codecs.lookup(encoding)
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding).detach()
+    except (LookupError, ValueError):
+        raise UsageError(f"{what}.encoding: there is no text encoding {encoding!r}.") from None
+
+
 def csv_options(entry: Mapping[str, Any], delimiter: str) -> CsvOptions:
     """The CSV options of a table's entry on a card."""
-    given = entry.get("delimiter", delimiter)
+    given = entry.get("delimiter") or delimiter
     return CsvOptions(
         delimiter=tuple(map(str, given)) if isinstance(given, list) else str(given),
         encoding=str(entry.get("encoding", "utf-8-sig")),
         quoted=False if entry.get("quoting") == "none" else None,
         escape=entry.get("escape"),
-        header=tuple(map(str, entry["header"])) if entry.get("header") else None,
+        header=tuple(texts(entry["header"], "header")) if entry.get("header") else None,
         comment=entry.get("comment"),
         skip=int(entry.get("skip", 0)),
         skip_initial_space=bool(entry.get("skip_initial_space", False)),
@@ -99,7 +141,7 @@ def csv_options(entry: Mapping[str, Any], delimiter: str) -> CsvOptions:
 
 def _read_lines(stream: BinaryIO, place: Place, options: Mapping[str, Any]) -> Rows:
     """Columns separated by any whitespace; the last one in `header` takes the rest of the line."""
-    header = [str(name) for name in options.get("header") or ("id", "text")]
+    header = [str(name) for name in texts(options.get("header") or ["id", "text"], "header")]
     for number, raw in enumerate(stream, start=1):
         try:
             # Bytes split at ASCII whitespace only: a no-break space is part of an id.

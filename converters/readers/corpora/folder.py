@@ -1,53 +1,24 @@
 """Reader for a plain folder: every audio, video and image file is a sample; `<stem>.txt` next to it is its text.
 
-Files in one folder with the same stem but different extensions keep their extension in the id. Other files are counted
-and reported, so that nothing is skipped silently.
+Files in one folder with the same stem but different extensions keep their extension in the id. Stems that differ only
+by Unicode normalisation are equal, unless both are there. A sample whose text cannot be read is rejected. Other files
+are counted and reported, so that nothing is skipped silently.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Container
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from ....errors import DamagedError
+from ....shards.git_pointers import pointer_kind
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
+from ...files.extensions import MEDIA_EXTENSIONS
+from ...files.unicode_names import composed
 
-AUDIO = frozenset(
-    [
-        "wav",
-        "flac",
-        "mp3",
-        "ogg",
-        "oga",
-        "opus",
-        "m4a",
-        "m4b",
-        "aac",
-        "aif",
-        "aiff",
-        "aifc",
-        "au",
-        "snd",
-        "caf",
-        "wma",
-        "w64",
-        "rf64",
-        "amr",
-        "ac3",
-        "ape",
-        "wv",
-        "tta",
-        "mka",
-        "sph",
-        "nist",
-        "voc",
-    ]
-)
-VIDEO = frozenset(
-    ["mp4", "m4v", "mov", "mkv", "webm", "avi", "flv", "wmv", "mpg", "mpeg", "ts", "3gp", "3g2", "ogv", "asf"]
-)
-IMAGE = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"])
-MEDIA_EXTENSIONS = AUDIO | VIDEO | IMAGE
+_Text = RawFile | Rejection
 
 
 class FolderReader(Reader):
@@ -56,48 +27,91 @@ class FolderReader(Reader):
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in path order."""
         media: list[RawFile] = []
-        texts: dict[str, RawFile] = {}
+        texts = _Texts()
+        refused: list[str] = []
         ignored: Counter[str] = Counter()
         for file in files:
-            if isinstance(file, Rejection):
+            name = file.candidate if isinstance(file, Rejection) else file.name
+            if (extension := _extension(name)) == "txt":
+                texts.add(_stem(name), file)
+            elif isinstance(file, Rejection):
+                refused.append(_stem(name))
                 yield file
-            elif (extension := _extension(file.name)) in MEDIA_EXTENSIONS:
+            elif extension in MEDIA_EXTENSIONS:
                 media.append(file)
-            elif extension == "txt":
-                texts[_stem(file.name)] = file
             else:
                 ignored[extension or "(no extension)"] += 1
         yield from _candidates(media, texts)
-        _note(context, ignored, sum(stem not in {_stem(file.name) for file in media} for stem in texts))
+        for stem in refused:
+            texts.of(stem, ())
+        _note(context, ignored, texts)
 
 
-def _candidates(media: list[RawFile], texts: dict[str, RawFile]) -> CandidateStream:
-    by_stem: defaultdict[str, int] = defaultdict(int)
-    for file in media:
-        by_stem[_stem(file.name)] += 1
+@dataclass(slots=True)
+class _Texts:
+    """The texts by stem, and those that no media file has taken."""
+
+    by_stem: dict[str, _Text] = field(default_factory=dict)
+    spelled: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    taken: set[str] = field(default_factory=set)
+
+    def add(self, stem: str, text: _Text) -> None:
+        self.by_stem[stem] = text
+        if not stem.isascii():
+            self.spelled[composed(stem)].append(stem)
+
+    def of(self, stem: str, media: Container[str]) -> _Text | None:
+        """The text of a media file: of its own stem, else of the only one that equals it but for normalisation.
+
+        `media` has the stems of all media files: a text of another file's stem is that file's.
+        """
+        if stem not in self.by_stem:
+            found = [each for each in self.spelled.get(composed(stem), []) if each not in media]
+            stem = found[0] if len(found) == 1 else stem
+        self.taken.add(stem)
+        return self.by_stem.get(stem)
+
+    def left(self) -> int:
+        return sum(stem not in self.taken for stem in self.by_stem)
+
+
+def _candidates(media: list[RawFile], texts: _Texts) -> CandidateStream:
+    by_stem: Counter[str] = Counter(_stem(file.name) for file in media)
     for file in media:
         stem = _stem(file.name)
         fields: dict[str, object] = {}
-        if stem in texts:
-            try:
-                fields["text"] = texts[stem].read().decode("utf-8-sig").strip() or None
-            except DamagedError as error:
-                yield Rejection(file.name, "too_large", error.message, texts[stem].uri)
+        if (text := texts.of(stem, by_stem)) is not None:
+            content = _content(text)
+            if isinstance(content, Rejection):
+                yield Rejection(file.name, content.reason, content.detail, content.uri)
                 continue
-            except UnicodeDecodeError as error:
-                yield Rejection(file.name, "not_utf8", f"{texts[stem].uri}: byte {error.start}", texts[stem].uri)
-                continue
+            fields["text"] = content or None
         identity = stem if by_stem[stem] == 1 else file.name
         yield Candidate(
             identity, file.split, fields, [("media", file.blob())], file.config, file.uri, file.revision, file.uri
         )
 
 
-def _note(context: ReadContext, ignored: Counter[str], lone_texts: int) -> None:
+def _content(text: _Text) -> str | Rejection:
+    """The content of a text file, or why there is none."""
+    if isinstance(text, Rejection):
+        return text
+    try:
+        data = text.read()
+        if (kind := pointer_kind(data)) is not None:
+            return Rejection(text.name, "pointer", f"{text.uri}: the text is {kind}", text.uri)
+        return data.decode("utf-8-sig").strip()
+    except DamagedError as error:
+        return Rejection(text.name, "too_large", error.message, text.uri)
+    except UnicodeDecodeError as error:
+        return Rejection(text.name, "not_utf8", f"{text.uri}: byte {error.start}", text.uri)
+
+
+def _note(context: ReadContext, ignored: Counter[str], texts: _Texts) -> None:
     if ignored:
         context.note("not media: " + ", ".join(f"{n} .{extension}" for extension, n in sorted(ignored.items())))
-    if lone_texts:
-        context.note(f"{lone_texts} .txt without a media file of the same stem")
+    if left := texts.left():
+        context.note(f"{left} .txt without a media file of the same stem")
 
 
 def _extension(name: str) -> str:

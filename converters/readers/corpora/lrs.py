@@ -28,6 +28,7 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ..mapping.option_types import entries, texts
 from .spool import WaitingMedia
 
 _PATH = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<id>[^/]+/[^/]+)\.(?P<ending>mp4|txt)$", re.IGNORECASE)
@@ -57,7 +58,7 @@ class LipreadingReader(Reader):
 class _Lipreading:
     def __init__(self, context: ReadContext) -> None:
         self.context = context
-        self.lists = {str(folder): [str(name) for name in names] for folder, names in _option(context, "lists").items()}
+        self.lists = {folder: texts(names, f"lists.{folder}") for folder, names in _option(context, "lists").items()}
         folders = _option(context, "folders") or dict.fromkeys(_DEFAULT_FOLDERS)
         self.folders = {str(folder): str(split or folder) for folder, split in folders.items()}
         self.awaited = {name for names in self.lists.values() for name in names}
@@ -214,7 +215,7 @@ def _option(context: ReadContext, name: str) -> dict[str, Any]:
     value = context.options.get(name) or {}
     if not isinstance(value, dict):
         raise UsageError(f"reader lipreading: `{name}` must be an object, not {value!r}.")
-    return value
+    return entries(value, name)
 
 
 def _discard(candidate: Candidate) -> None:

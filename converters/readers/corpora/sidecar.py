@@ -6,11 +6,13 @@
 The JSON file is UTF-8 and contains one object. Its keys are:
 
 * columns of the sample schema (`text`, `language`, `captions`, `words` ...), with values of the column's type;
+* `start` and `duration`, `channel` and the like, as in tables: the span and the channel of the file;
 * `source_id`; default: the file's path without its suffix and the folder of the split;
 * `split` and `config`, if the source does not define them;
 * anything else, which goes to `extra` as a string, together with the entries under the key `extra`.
 
-Guarantees: the two files may come in either order and far apart; a file without its counterpart is rejected at the end
+Guarantees: the two files may come in either order and far apart; names that differ only by Unicode normalisation are
+paired at the end, if there is no doubt; a file without its counterpart is rejected at the end
 (`no_sidecar`, `no_media`), as is an invalid sidecar (`bad_sidecar`). Files that are neither media nor JSON are skipped.
 """
 
@@ -24,16 +26,25 @@ from typing import Any
 
 import pyarrow as pa
 
+from ....shards.git_pointers import pointer_kind
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
-from ..tables.cells import as_text
+from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import AUDIO, IMAGE, VIDEO
+from ...files.unicode_names import pairs_by_spelling
+from ...imports.columns import MEDIA
+from ...spans import sample_rate
+from ..tables.cells import as_text, check_span
+from ..tables.stated_span import StatedSpans
 from .spool import WaitingMedia
 
-KIND_OF_SUFFIX: Mapping[str, str] = {
-    **dict.fromkeys((".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma"), "audio"),
-    **dict.fromkeys((".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts"), "video"),
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"), "image"),
+KIND_OF_EXTENSION: Mapping[str, str] = {
+    **dict.fromkeys(AUDIO, "audio"),
+    **dict.fromkeys(VIDEO, "video"),
+    **dict.fromkeys(IMAGE, "image"),
+    **dict.fromkeys(("webm", "mkv", "ts", "3gp", "3g2", "asf"), MEDIA),
 }
+"""Sound alone is common in some containers of videos: probing tells which it is."""
+
 SETTABLE = frozenset(COLUMNS) - {
     "id",
     "dataset",
@@ -44,6 +55,7 @@ SETTABLE = frozenset(COLUMNS) - {
     "pulled_at",
     "extra",
     "more_media",
+    "channel",
     *MEDIA_KINDS,
 }
 """Columns that a sidecar may set; the others are determined by the file or the pull."""
@@ -75,6 +87,8 @@ class SidecarReader(Reader):
                 yield file
             elif file.split is None or context.wants(file.split):
                 yield from _take(file, unpaired, context)
+        for stem, other in pairs_by_spelling(unpaired.media.names(), unpaired.sidecars):
+            yield from _pair(unpaired.media.release(stem), unpaired.sidecars.pop(other), context)
         for stem, candidate in zip(unpaired.media.names(), list(unpaired.media.rest()), strict=True):
             yield _rejection(candidate, "no_sidecar", f"{candidate.where}: there is no {stem}.json.")
         for stem, sidecar in unpaired.sidecars.items():
@@ -92,7 +106,7 @@ def _take(file: RawFile, unpaired: _Unpaired, context: ReadContext) -> Iterator[
         del unpaired.media_names[stem]
         candidate = unpaired.media.release(stem)
         yield from _pair(candidate, _Sidecar(file, _parse(file)), context)
-    elif kind := KIND_OF_SUFFIX.get(suffix):
+    elif kind := KIND_OF_EXTENSION.get(suffix.removeprefix(".")):
         if first := unpaired.media_names.get(stem):
             detail = f"{file.name}: {first} already uses the same sidecar."
             yield Rejection(_default_id(file), "no_sidecar", detail, uri=file.uri)
@@ -135,11 +149,24 @@ def _describe(candidate: Candidate, sidecar: _Sidecar) -> None:
         raise sidecar.content
     name, content = sidecar.file.name, dict(sidecar.content)
     source_id, split, config = (_text_of(content.pop(key, None), key, name) for key in ("source_id", "split", "config"))
-    candidate.fields = _fields(content, name)
+    stated = _take_span(content, candidate.media[0][1])
+    candidate.fields = _fields(content, name) | stated
     candidate.source_id = source_id or candidate.source_id
     candidate.split = candidate.split or split
     candidate.config = candidate.config or config
     candidate.where = name
+
+
+def _take_span(content: dict[str, Any], medium: Blob) -> dict[str, Any]:
+    """Take the span and the channel that the keys state together: `start` and `duration`, `offset` and `duration`."""
+    spans = StatedSpans({})
+    if (fault := spans.look([content], lambda line: None)) is not None:
+        raise RowError("ambiguous_span", fault)
+    fields, used = spans.read(content, lambda: sample_rate(medium))
+    check_span(fields)
+    for key in used:
+        del content[key]
+    return fields
 
 
 def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -163,8 +190,11 @@ def _fields(content: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _parse(file: RawFile) -> dict[str, Any] | RowError:
+    data = file.read()
+    if (kind := pointer_kind(data)) is not None:
+        return RowError("pointer", f"{file.name}: it is {kind}.")
     try:
-        content = json.loads(file.read().decode("utf-8-sig"))
+        content = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         return RowError("bad_sidecar", f"{file.name}: byte {error.start} is not UTF-8.")
     except json.JSONDecodeError as error:

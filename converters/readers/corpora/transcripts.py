@@ -12,13 +12,15 @@ that are not sample columns go to `extra`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ....errors import UsageError
-from ....shards.sample import COLUMNS
+from ....shards.sample import COLUMNS, MEDIA_KINDS
 from ....shards.text import join_unspaced
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
+from ...files.unicode_names import pairs_by_spelling
+from ..mapping.option_types import a_flag, one_of
 from ..mapping.path_template import compile_template, match
 from .spool import WaitingMedia
 
@@ -37,6 +39,10 @@ class TranscriptsReader(Reader):
             if not isinstance(options.get(name), str):
                 raise UsageError(f"reader transcripts: `{name}` must be a path template.")
             compile_template(options[name])
+        a_flag(options.get("unspaced"), "unspaced")
+        one_of(options.get("kind", "audio"), "kind", (*MEDIA_KINDS, "media"))
+        if "{id}" not in options["media"]:
+            raise UsageError(f"media: {options['media']!r} has no {{id}}, by which a file finds its line.")
 
     def __init__(self) -> None:
         self._reading: _Transcripts | None = None
@@ -81,6 +87,9 @@ class _Transcripts:
 
     def _take_transcript(self, file: RawFile, parts: dict[str, str]) -> CandidateStream:
         if self.per_split and not self.context.wants(parts.get("split")):
+            return
+        if (kind := file.pointer()) is not None:
+            yield Rejection(file.name, "pointer", f"{file.uri}: it is {kind}", file.uri)
             return
         ids: list[str] = []
         for number, raw in enumerate(file.read().split(b"\n"), start=1):
@@ -127,10 +136,14 @@ class _Transcripts:
         candidate.fields["text"] = text
         return candidate
 
-    def _leftovers(self, *, intact: bool) -> Iterator[Rejection]:
-        """Reject media without a line and lines without media, unless a damaged archive may have contained them."""
+    def _leftovers(self, *, intact: bool) -> CandidateStream:
+        """Pair what is only spelled otherwise; reject the rest, unless a damaged archive may have contained it."""
         if not intact:
             return
+        for identity, line in pairs_by_spelling(self.waiting.names(), self.lines):
+            candidate = self.waiting.release(identity)
+            self.lines[identity] = self.lines.pop(line)
+            yield self._complete(candidate)
         for candidate in self.waiting.rest():
             yield Rejection(candidate.source_id, "no_transcript", "no transcript line has this id", candidate.uri)
         if self.per_split or self.context.whole_corpus:

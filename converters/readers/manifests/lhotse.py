@@ -4,9 +4,11 @@
     corpus_recordings_train.jsonl.gz           these two belong together: giving one of them, or their folder, reads
     corpus_supervisions_train.jsonl.gz         both; the part after `recordings_`, `supervisions_`, `cuts_` is the split
 
-One sample per supervision: its span in the recording (a cut only defines the offset of its times). A cut or recording
-without supervisions is one sample without text. Word and phone alignments become `words` and `phones`, in seconds from
-the recording's start like the span itself. Custom fields, gender and channel go to `extra`.
+One sample per supervision: its span in the recording (a cut only defines the offset of its times), and its channel if
+the file has others. A supervision that stands in several cuts, as after cutting into windows, is one sample. A cut or
+recording without supervisions is one sample without text. Word and phone alignments become `words` and `phones`, in
+seconds from the recording's start like the span itself. Custom fields and gender go to `extra`, and so does the channel
+as the manifest numbers it.
 
 Relative paths are resolved against the manifest's folder, or `--media-dir`. Rejected: recordings produced by a command
 (`executable_entry`, never run), behind a URL (`remote_media`), from other sources (`unsupported_source`) or transformed
@@ -21,14 +23,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...imports.columns import KEEP
 from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates, read_table
 from .supervisions import cut_rows, supervised, unsupervised
 
 KNOWN = {"id": "id", "media": "media", "text": "text", "language": "language", "speaker": "speaker",
-         "start_s": "start_s", "end_s": "end_s", "words": "words", "phones": "phones"}  # fmt: skip
+         "start_s": "start_s", "end_s": "end_s", "file_channel": "channel", "channel": KEEP,
+         "words": "words", "phones": "phones"}  # fmt: skip
+_SAMPLE = ("recording_id", "media", "start_s", "end_s", "channel", "text", "language", "speaker")
+"""The columns that make two mentions of a supervision the same."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json")
 _NAME = re.compile(r"(?:^|_)(recordings|supervisions|cuts)(?:_(.+?))?\.jsonl?(?:\.gz)?$")
 
@@ -58,8 +65,9 @@ class LhotseReader(Reader):
             for each in [file, *_partner(file, context)]:
                 _sort_in(each, parts, context)
         for part in parts.values():
+            seen = HashMap()
             for file in part.cuts:
-                yield from candidates(_cuts(file), file, context, known=KNOWN)
+                yield from candidates(_cuts(file, seen), file, context, known=KNOWN, spans_by_name=False)
             yield from _pair(part, context)
 
 
@@ -102,12 +110,23 @@ def _rows(file: RawFile) -> Rows:
     return read_table(file.path, "json" if file.name.lower().endswith(".json") else "jsonl")
 
 
-def _cuts(file: RawFile) -> Rows:
+def _cuts(file: RawFile, seen: HashMap) -> Rows:
     for row in _rows(file):
         if isinstance(row, Rejection):
             yield row
         else:
-            yield from cut_rows(row)
+            yield from (_with_mention(each, seen) for each in cut_rows(row))
+
+
+def _with_mention(row: Row | Rejection, seen: HashMap) -> Row | Rejection:
+    """Mark a supervision that an earlier cut contained too: cutting into windows leaves it in both neighbours."""
+    if isinstance(row, Row):
+        key, content = hash(row.values["id"]), hash(repr([row.values.get(name) for name in _SAMPLE])) & (2**64 - 1)
+        before = seen.get(key)
+        row.repeats = before == content
+        if before is None:
+            seen.put(key, content)
+    return row
 
 
 def _pair(part: _Part, context: ReadContext) -> CandidateStream:
@@ -122,10 +141,10 @@ def _pair(part: _Part, context: ReadContext) -> CandidateStream:
                 recordings[str(row.values.get("id"))] = row
     used: set[str] = set()
     for file in part.supervisions:
-        yield from candidates(_supervisions(file, recordings, used), file, context, known=KNOWN)
+        yield from candidates(_supervisions(file, recordings, used), file, context, known=KNOWN, spans_by_name=False)
     if part.recordings:
         lone = (unsupervised(row) for name, row in recordings.items() if name not in used)
-        yield from candidates(lone, part.recordings[0], context, known=KNOWN)
+        yield from candidates(lone, part.recordings[0], context, known=KNOWN, spans_by_name=False)
 
 
 def _supervisions(file: RawFile, recordings: dict[str, Row], used: set[str]) -> Rows:

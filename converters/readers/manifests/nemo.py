@@ -3,8 +3,10 @@
     {"audio_filepath": "wav/a.wav", "duration": 3.2, "text": "hello", "offset": 1.5, "lang": "en", "speaker": "s1"}
 
 `offset` and `duration` define a span inside the file, in seconds; without `offset`, or if they cover the whole file,
-the sample has no span. Relative paths are resolved against the manifest's folder, or `--media-dir`. `text_filepath`
-names a file with the text. For a folder, the manifests in it (`*.json`, `*.jsonl`) are read, sorted by name.
+the sample has no span. `channel_selector` is one channel, from 0; `average` means all of them. Relative paths are
+resolved against the manifest's folder, or `--media-dir`. `text_filepath` names a file with the text, which must be
+inside the manifest's folder or `--media-dir`. For a folder, the manifests in it (`*.json`, `*.jsonl`) are read, sorted
+by name.
 
 The rows of a tarred manifest (`shard_id`) name members of `audio_<n>.tar`: unpack the tars and pass their folder with
 `--media-dir`.
@@ -19,12 +21,12 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError, bad_cell
-from ..tables.cells import Row, Rows, media_path
+from ...files.named_files import NamedFiles
+from ...spans import declared, span
+from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates, read_table
-from .spans import declared_duration, span
 
 KNOWN = {"audio_filepath": "audio", "text": "text", "lang": "language", "speaker": "speaker"}
-_TEXT_BYTES = 1024 * 1024
 
 
 class NemoReader(Reader):
@@ -43,25 +45,25 @@ class NemoReader(Reader):
 
 
 def _rows(file: RawFile, path: Path, context: ReadContext) -> Rows:
-    folder = context.media_dir or path.parent
-    for row in read_table(path, "jsonl"):
+    files = NamedFiles.of(path, context)
+    for row in read_table(path, "jsonl", largest_line=context.largest_line):
         if isinstance(row, Rejection):
             yield row
             continue
         if "shard_id" in row.values and not context.media_dir:
             raise _tarred(path)
-        yield from _described(row, folder)
+        yield from _described(row, files)
 
 
-def _described(row: Row, folder: Path) -> Iterator[Row | Rejection]:
+def _described(row: Row, files: NamedFiles) -> Iterator[Row | Rejection]:
     values = row.values
     try:
         if not values.get("audio_filepath"):
             raise bad_cell("audio_filepath", values.get("audio_filepath"), "a path", reason="no_media")
         if values.get("offset") is not None:
-            values["start_s"], values["end_s"] = _span(values, folder)
+            values["start_s"], values["end_s"] = _span(values, files)
         if values.get("text") is None and isinstance(values.get("text_filepath"), str):
-            values["text"] = _text(values["text_filepath"], folder)
+            values["text"] = files.text("text_filepath", values["text_filepath"])
     except RowError as error:
         yield error.rejection(row.where)
         return
@@ -69,15 +71,15 @@ def _described(row: Row, folder: Path) -> Iterator[Row | Rejection]:
     yield row
 
 
-def _span(values: dict[str, Any], folder: Path) -> tuple[float | None, float | None]:
+def _span(values: dict[str, Any], files: NamedFiles) -> tuple[float | None, float | None]:
     start = _seconds("offset", values["offset"])
     if start < 0:
         raise bad_cell("offset", values["offset"], "a start at 0 seconds or later")
     if values.get("duration") is None:
         return span(start, None, None)
     length = _seconds("duration", values["duration"])
-    path = folder / media_path("audio_filepath", str(values["audio_filepath"]))
-    return span(start, start + length, declared_duration(path) if start == 0 else None)
+    path = Path(files.media("audio_filepath", str(values["audio_filepath"])))
+    return span(start, start + length, declared(path, "duration") if start == 0 else None)
 
 
 def _seconds(column: str, value: Any) -> float:
@@ -88,17 +90,6 @@ def _seconds(column: str, value: Any) -> float:
     if not math.isfinite(number):
         raise bad_cell(column, value, "a number of seconds")
     return number
-
-
-def _text(name: str, folder: Path) -> str:
-    path = folder / media_path("text_filepath", name)
-    try:
-        with path.open("rb") as file:
-            return file.read(_TEXT_BYTES).decode("utf-8-sig").strip()
-    except OSError as error:
-        raise bad_cell("text_filepath", name, f"a readable file ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise bad_cell("text_filepath", name, "UTF-8 text in the file", reason="not_utf8") from None
 
 
 def _tarred(path: Path) -> UsageError:

@@ -8,9 +8,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ....shards.media.sound import OVERSHOOT_S
 from ...candidate import Blob, Rejection, RowError
+from ...spans import span
 from ..tables.cells import Row, Rows
-from .spans import span
 
 _OWN = frozenset({"id", "recording_id", "start", "duration", "text", "language", "speaker", "channel", "alignment",
                   "custom"})  # fmt: skip
@@ -43,6 +44,7 @@ def _cut_row(
     cut: Mapping[str, Any], supervision: Mapping[str, Any], recording: Mapping[str, Any], zero: float, where: str
 ) -> Iterator[Row | Rejection]:
     try:
+        _check_channel(cut, supervision)
         values = supervised(supervision, recording, zero=zero)
     except RowError as problem:
         yield _rejection(supervision, where, problem)
@@ -52,6 +54,13 @@ def _cut_row(
     if cut.get("id") not in (None, values["id"]):
         values["cut_id"] = str(cut["id"])
     yield Row(values, where)
+
+
+def _check_channel(cut: Mapping[str, Any], supervision: Mapping[str, Any]) -> None:
+    own, of_cut = _channels(supervision.get("channel")), _channels(cut.get("channel"))
+    if own is not None and of_cut is not None and not own <= of_cut:
+        detail = f"it is on channel {supervision.get('channel')}, but its cut has channel {cut.get('channel')}"
+        raise RowError("channel_conflict", detail)
 
 
 def _rejection(record: Mapping[str, Any], where: str, problem: RowError) -> Rejection:
@@ -91,17 +100,20 @@ def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, 
         raise RowError("no_id", "the record has no id")
     whole = _duration(recording)
     start, length = zero + _seconds(supervision, "start"), _seconds(supervision, "duration")
-    if length <= 0 or start + length <= 0 or (whole is not None and start >= whole):
-        raise RowError("bad_value", f"{start:g} to {start + length:g} s is not a span of the recording")
-    start_s, end_s = span(start, start + length, whole)
-    if end_s is not None and whole is not None and end_s > whole:
-        end_s = whole
+    end = start + length
+    if length <= 0 or start < -OVERSHOOT_S or end <= 0 or (whole is not None and start >= whole):
+        raise RowError("bad_value", f"{start:g} to {end:g} s is not a span of the recording")
+    if whole is not None and whole < end <= whole + OVERSHOOT_S:
+        end = whole
+    start_s, end_s = span(max(start, 0.0), end, whole)
+    media, channel = _media(recording, supervision.get("channel"))
     custom = supervision.get("custom")
     values: dict[str, Any] = _extra(custom if isinstance(custom, dict) else {})
     values |= _extra({key: value for key, value in supervision.items() if key not in _OWN})
     values |= {
         "id": str(supervision["id"]),
-        "media": _media(recording, supervision.get("channel")),
+        "media": media,
+        "file_channel": channel,
         "recording_id": recording.get("id"),
         "channel": supervision.get("channel"),
         "start_s": start_s,
@@ -116,12 +128,28 @@ def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, 
 
 def _extra(custom: Mapping[str, Any]) -> dict[str, Any]:
     """Custom fields under their own names; names that already have a meaning get the prefix `custom.`."""
-    taken = {"media", "audio", "video", "image", "start_s", "end_s", "words", "phones", "start", "end", *_OWN}
+    taken = {
+        "media",
+        "file_channel",
+        "audio",
+        "video",
+        "image",
+        "start_s",
+        "end_s",
+        "words",
+        "phones",
+        "start",
+        "end",
+        *_OWN,
+    }
     return {f"custom.{key}" if str(key).lower() in taken else str(key): value for key, value in custom.items()}
 
 
-def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
-    """The files with the requested channels: paths, or bytes embedded in the manifest."""
+def _media(recording: Mapping[str, Any], channel: Any) -> tuple[list[Any], list[int] | None]:
+    """The files with the requested channels, as paths or bytes embedded in the manifest; and the channels in the file.
+
+    None instead of channels means all those of the files.
+    """
     transforms = recording.get("transforms") or []
     transforms = transforms if isinstance(transforms, list) else [transforms]
     names = {str(item.get("name")) if isinstance(item, dict) else str(item) for item in transforms}
@@ -130,12 +158,36 @@ def _media(recording: Mapping[str, Any], channel: Any) -> list[Any]:
     sources = recording.get("sources")
     if not isinstance(sources, list) or not sources or not all(isinstance(source, dict) for source in sources):
         raise RowError("no_media", "the recording has no sources")
-    try:
-        wanted = set(channel if isinstance(channel, list) else [] if channel is None else [channel])
-        matching = [source for source in sources if wanted & set(source.get("channels") or ())]
-    except TypeError:
-        raise RowError("bad_value", f"channels must be numbers, got {channel!r}") from None
-    return [_source(source) for source in matching or sources]
+    wanted = _channels(channel)
+    if wanted is None:
+        return [_source(source) for source in sources], None
+    numbered = [(source, _numbers(source, wanted)) for source in sources]
+    if missing := wanted.difference(*(numbers for _, numbers in numbered)):
+        raise RowError("no_such_channel", f"no source of the recording has channel {min(missing)}")
+    chosen = [(source, numbers) for source, numbers in numbered if wanted & set(numbers)]
+    if len(chosen) > 1 and not all(wanted.issuperset(numbers) for _, numbers in chosen):
+        raise RowError("channel_unsupported", f"channels {channel} are parts of several files: take one at a time")
+    places = [place for place, number in enumerate(chosen[0][1]) if number in wanted]
+    is_whole = len(chosen) > 1 or len(places) == len(chosen[0][1])
+    return [_source(source) for source, _ in chosen], None if is_whole else places
+
+
+def _channels(channel: Any) -> set[int] | None:
+    """The channels that a supervision or a cut names; None if it names none."""
+    listed = [] if channel is None else channel if isinstance(channel, list) else [channel]
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in listed):
+        raise RowError("bad_value", f"channels must be numbers, got {channel!r}")
+    return set(listed) or None
+
+
+def _numbers(source: Mapping[str, Any], wanted: set[int]) -> list[int]:
+    """The recording's channels in a source, in the order of the file; without a list, the file's own numbers."""
+    numbers = source.get("channels")
+    if numbers is None:
+        return list(range(max(wanted) + 2))
+    if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
+        raise RowError("bad_value", f"the channels of a source must be numbers, got {numbers!r}")
+    return numbers
 
 
 def _source(source: Mapping[str, Any]) -> Any:

@@ -6,10 +6,12 @@
     audio/0001.cls       a class; a number becomes a label only with `--classes FILE`, else it goes to `extra`
     audio/0001.x.json    a text member with a longer extension goes to `extra`, under that extension
 
-Media is recognised by its last extension and kept in member order. Members of one sample are consecutive. A pickled
-member (`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the sample is
-kept without it. Arrays and other members are counted in a note. A key already used by an earlier shard is prefixed with
-its shard's name. Shards are read as streams; nothing is unpacked.
+Media is recognised by its last extension and kept in member order. Members of one sample are consecutive; where a shard
+has a key at several places (packed by a plain `tar`), its parts are joined. Names with dots of their own
+(`Yabc_30.000_40.000.wav`) are told by their texts and split at the last dot, see `shard_groups.py`. A pickled member
+(`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the sample is kept
+without it. Arrays and other members are counted in a note. A key already used by an earlier shard is prefixed with its
+shard's name. Shards are read as streams; nothing is unpacked.
 """
 
 from __future__ import annotations
@@ -17,17 +19,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from contextlib import closing
 from typing import Any
 
 from ....errors import DamagedError, UsageError
+from ....shards.git_pointers import pointer_kind
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import MEDIA_EXTENSIONS
+from ...files.unicode_names import composed
 from ...imports.columns import COMMON_NAMES, MEDIA
-from ..corpora.folder import MEDIA_EXTENSIONS
 from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates
+from .shard_groups import Apart, Group, Member, split_name
 
 KNOWN = {"__key__": "id", "__media__": "media", "__text__": "text", "__labels__": "labels"}
 PICKLED = frozenset({"pickle", "pkl", "pyd", "pth", "pt"})
@@ -53,103 +57,123 @@ class WebDatasetReader(Reader):
         shards.report_skipped()
 
 
-@dataclass(slots=True)
-class _Sample:
-    """The members of one key, as they are read."""
-
-    key: str
-    where: str
-    media: list[Blob] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    fault: Rejection | None = None
-    pickled: bool = False
-
-    def discard(self) -> None:
-        for blob in self.media:
-            if blob.temporary and blob.path is not None:
-                blob.path.unlink(missing_ok=True)
-
-
 class _Shards:
     def __init__(self, context: ReadContext) -> None:
         self.members = context.open_archive
         self.classes = context.classes
         self.text_only = context.text_only
         self.note = context.note
+        self.spool = context.spool
+        self.names_text = "text" in context.columns or "text" in context.columns.values()
         self.skipped: Counter[str] = Counter()
+        self.joined = 0
+        self.several: list[str] = []
         self.seen: set[int] = set()
 
     def rows(self, shard: RawFile) -> Rows:
+        apart = Apart(lambda: self._keys(shard), spool=self.spool)
+        with closing(apart):
+            for group in self._groups(shard):
+                for item in [group] if isinstance(group, Rejection) else apart.take(group):
+                    yield from [item] if isinstance(item, Rejection) else self._finished(item, shard)
+            yield from apart.rest()
+        self.joined += apart.joined
+
+    def _opened(self, shard: RawFile) -> RawStream:
         if self.members is None:
             raise UsageError("import webdataset needs `open_archive` to read shards: call triptych.import_data.")
-        sample: _Sample | None = None
-        for member in self.members(shard):
+        return self.members(shard)
+
+    def _keys(self, shard: RawFile) -> Iterator[str]:
+        """The key of every member, in order; nothing else of them is kept."""
+        for member in self._opened(shard):
+            if isinstance(member, RawFile):
+                yield composed(split_name(member.name)[0])
+
+    def _groups(self, shard: RawFile) -> Iterator[Group | Rejection]:
+        """Consecutive members of one key."""
+        group: Group | None = None
+        for member in self._opened(shard):
             if isinstance(member, Rejection):
                 yield member
                 continue
-            key, extension = _split(member.name)
-            if sample is None or key != sample.key:
-                if sample is not None:
-                    yield from self._finished(sample, shard)
-                sample = _Sample(key, member.uri.rpartition("!")[0] + f"!{key}")
-            yield from self._take(member, extension, sample)
-        if sample is not None:
-            yield from self._finished(sample, shard)
+            key, extension = split_name(member.name)
+            if group is None or not group.takes(key, extension):
+                if group is not None:
+                    yield group
+                group = Group(key, member.uri.rpartition("!")[0] + f"!{key}")
+            yield from self._take(member, extension, group)
+        if group is not None:
+            yield group
 
-    def _take(self, member: RawFile, extension: str, sample: _Sample) -> Iterator[Rejection]:
+    def _take(self, member: RawFile, extension: str, group: Group) -> Iterator[Rejection]:
+        group.extensions.add(extension)
         last = extension.rpartition(".")[2]
         if last in PICKLED:
-            sample.pickled = True
+            group.pickled = True
             yield Rejection(member.name, "executable_entry", f"{member.uri}: pickles are never read", member.uri)
         elif last in MEDIA_EXTENSIONS:
-            sample.media.append(member.blob())
-        elif last in TEXTS or last in ("json", "cls"):
-            try:
-                self._read_text(member, extension, sample)
-            except RowError as problem:
-                sample.fault = sample.fault or problem.rejection(member.uri, candidate=sample.key, uri=sample.where)
+            group.members.append(Member(member.name, member.uri, extension, blob=member.blob()))
+        elif _is_part(extension):
+            group.members.append(_text_member(member, extension))
         else:
             self.skipped[last or "(no extension)"] += 1
 
-    def _read_text(self, member: RawFile, extension: str, sample: _Sample) -> None:
-        try:
-            text = member.read().decode("utf-8-sig").strip()
-        except UnicodeDecodeError as error:
-            raise RowError("not_utf8", f"byte {error.start}") from None
-        except DamagedError as error:
-            raise RowError("too_large", error.message) from None
-        if extension == "json":
-            sample.values.update(_columns(_parsed(text)))
-        elif extension == "cls":
-            self._label(text, sample)
-        else:
-            sample.texts[extension] = text
+    def _finished(self, group: Group, shard: RawFile) -> Rows:
+        parts = group.samples()
+        for key, members in parts:
+            where = f"{group.where.rpartition('!')[0]}!{key}"
+            media = [member.blob for member in members if member.blob is not None]
+            try:
+                values = self._values(members)
+            except RowError as problem:
+                group.discard(members)
+                yield problem.rejection(where, candidate=key, uri=where)
+                continue
+            if len(media) > 1 and all("." in member.extension for member in members):
+                self.several.append(key)
+            if media or (self.text_only and values):
+                yield Row(
+                    {"__key__": self._unique(key, shard), **({"__media__": media} if media else {}), **values}, where
+                )
+            elif values or not group.pickled:
+                detail = f"{where}: no member of this key is audio, video or an image"
+                yield Rejection(key, "no_media", detail, where)
 
-    def _label(self, text: str, sample: _Sample) -> None:
-        if not text.lstrip("-").isdigit():
-            sample.values["__labels__"] = text or None
-        elif not self.classes:
-            sample.values["cls"] = text
-        elif 0 <= int(text) < len(self.classes):
-            sample.values["__labels__"] = self.classes[int(text)]
-        else:
-            raise RowError("bad_value", f"class {text}, but only {len(self.classes)} class names are given")
-
-    def _finished(self, sample: _Sample, shard: RawFile) -> Rows:
-        text = next((extension for extension in TEXTS if extension in sample.texts), None)
+    def _values(self, members: list[Member]) -> dict[str, Any]:
+        """The columns of a sample; raises RowError for the first member that cannot be read."""
+        values: dict[str, Any] = {}
+        texts: dict[str, str] = {}
+        for member in members:
+            if member.fault is not None:
+                raise member.fault
+            if member.text is None:
+                continue
+            try:
+                if member.extension == "json":
+                    values.update(_columns(_parsed(member.text)))
+                elif member.extension == "cls":
+                    values.update(self._label(member.text))
+                else:
+                    texts[member.extension] = member.text
+            except RowError as problem:
+                problem.file = problem.file or member.uri
+                raise
+        text = next((extension for extension in TEXTS if extension in texts), None)
         if text is not None:
-            sample.values["__text__"] = sample.texts.pop(text) or None
-        sample.values.update(sample.texts)
-        if sample.fault is not None:
-            sample.discard()
-            yield sample.fault
-        elif sample.media or (self.text_only and sample.values):
-            media = {"__media__": sample.media} if sample.media else {}
-            yield Row({"__key__": self._unique(sample.key, shard), **media, **sample.values}, sample.where)
-        elif sample.values or not sample.pickled:
-            detail = f"{sample.where}: no member of this key is audio, video or an image"
-            yield Rejection(sample.key, "no_media", detail, sample.where)
+            values["__text__"] = texts.pop(text) or None
+        elif isinstance(values.get("text"), str) and not self.names_text:
+            values["__text__"] = values.pop("text")
+        return {**values, **texts}
+
+    def _label(self, text: str) -> dict[str, Any]:
+        if not text.lstrip("-").isdigit():
+            return {"__labels__": text or None}
+        if not self.classes:
+            return {"cls": text}
+        if 0 <= int(text) < len(self.classes):
+            return {"__labels__": self.classes[int(text)]}
+        raise RowError("bad_value", f"class {text}, but only {len(self.classes)} class names are given")
 
     def _unique(self, key: str, shard: RawFile) -> str:
         if hash(key) in self.seen:
@@ -161,13 +185,37 @@ class _Shards:
         if self.skipped:
             listed = ", ".join(f"{count} .{extension}" for extension, count in sorted(self.skipped.items()))
             self.note(f"members skipped: {listed}")
+        if self.joined:
+            self.note(
+                f"members that a shard has apart were joined: {self.joined:,} (tar --sort=name keeps them together)"
+            )
+        if self.several:
+            self.note(
+                f"samples of several media files that differ after the first dot: {len(self.several):,} "
+                f"({', '.join(self.several[:3])}); if these are different clips, rename them"
+            )
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Key and extension: the file name is split at its first dot."""
-    path = PurePosixPath(name)
-    stem, _, extension = path.name.partition(".")
-    return (path.parent / stem).as_posix(), extension.lower()
+def _is_part(extension: str) -> bool:
+    """Whether a member of this extension becomes part of a sample."""
+    last = extension.rpartition(".")[2]
+    return last in MEDIA_EXTENSIONS or last in TEXTS or last in ("json", "cls")
+
+
+def _text_member(member: RawFile, extension: str) -> Member:
+    read = Member(member.name, member.uri, extension)
+    try:
+        data = member.read()
+        if (kind := pointer_kind(data)) is not None:
+            raise RowError("pointer", f"it is {kind}", file=member.uri)
+        read.text = data.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        read.fault = RowError("not_utf8", f"byte {error.start}", file=member.uri)
+    except DamagedError as error:
+        read.fault = RowError("too_large", error.message, file=member.uri)
+    except RowError as error:
+        read.fault = error
+    return read
 
 
 def _parsed(text: str) -> Any:

@@ -1,5 +1,6 @@
 """How a card maps the columns of a corpus.
 
+option_types.py    the types of a card's options
 field_map.py       the mapping language: columns to fields of the sample
 operations.py      operations on values
 text_template.py   text built from a row

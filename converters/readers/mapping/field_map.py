@@ -29,6 +29,7 @@ from ...candidate import bad_cell
 from ...imports.columns import NOT_FROM_A_COLUMN
 from ..tables.cells import as_field, as_text, check_span
 from .operations import Names, Operation, compile_operation, letter
+from .option_types import a_flag, a_text, entries, some
 from .text_template import Row, filling
 
 SETTABLE = frozenset(COLUMNS) - NOT_FROM_A_COLUMN - {"id", "config", "split", *MEDIA_KINDS}
@@ -64,7 +65,7 @@ def compile_value(spec: Any, names: Names | None = None, *, what: str = "columns
         UsageError: The spec is invalid.
     """
     names = names if names is not None else {}
-    if isinstance(spec, str):
+    if isinstance(spec, str) and spec:
         return _template(spec) if "{" in spec else _column(spec)
     if isinstance(spec, list):
         return _listed([compile_value(item, names, what=what) for item in spec])
@@ -72,7 +73,8 @@ def compile_value(spec: Any, names: Names | None = None, *, what: str = "columns
         try:
             return _described(dict(spec), names, what)
         except UsageError as error:
-            raise UsageError(f"{what}: {error.message}", hint=error.hint) from error
+            inside = error.message.startswith(f"{what}.")
+            raise UsageError(error.message if inside else f"{what}: {error.message}", hint=error.hint) from error
     raise UsageError(f"{what}: expected a column, a template, a list or an object, got {spec!r}.")
 
 
@@ -133,13 +135,13 @@ def _described(spec: dict[str, Any], names: Names, what: str) -> Value:
     if len(heads) != 1:
         raise UsageError(f"expected exactly one of {', '.join(_HEADS)}.")
     head = spec.pop(heads[0])
-    optional = spec.pop("optional", False)
+    optional = a_flag(spec.pop("optional", False), f"{what}.optional")
     if heads[0] == "const":
         value = Value(lambda row: head, ())
     elif heads[0] == "column":
-        value = compile_value(str(head), names, what=what)
+        value = compile_value(a_text(head, f"{what}.column"), names, what=what)
     else:
-        items = [compile_value(item, names, what=what) for item in head]
+        items = [compile_value(item, names, what=what) for item in some(head, f"{what}.{heads[0]}")]
         value = _first(items) if heads[0] == "try" else _listed(items)
     for name, argument in _steps(spec):
         value = _operated(value, name, argument, names, what)
@@ -205,11 +207,12 @@ def _letter_of(value: Any, choices: Any, column: str) -> str | None:
 class FieldMap:
     """The `columns` of a card: fields of the sample, and the columns that go to `extra`."""
 
-    def __init__(self, columns: Mapping[str, Any], names: Names | None = None, *, aside: Iterable[str] = ()) -> None:
+    def __init__(
+        self, columns: Mapping[str, Any] | None, names: Names | None = None, *, aside: Iterable[str] = ()
+    ) -> None:
         """`aside` names columns that are neither mapped nor kept (media)."""
-        extra = columns.get("extra") or {}
-        if not isinstance(extra, Mapping):
-            raise UsageError(f"columns.extra: expected an object of names, got {extra!r}.")
+        columns = entries(columns, "columns")
+        extra = entries(columns.get("extra"), "columns.extra")
         unknown = sorted(set(columns) - SETTABLE - {"extra"})
         if unknown:
             raise UsageError(

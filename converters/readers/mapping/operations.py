@@ -36,7 +36,7 @@ from typing import Any
 from ....errors import UsageError
 from ....shards.text import join_unspaced
 from ...candidate import bad_cell
-from ..tables.cells import as_number, as_text
+from ..tables.cells import as_number, as_text, clock_seconds
 from .text_template import WORDS
 
 Names = Mapping[str, Mapping[str, str]]
@@ -46,7 +46,6 @@ Operation = Callable[[Any, str], Any]
 _LITERAL_BYTES = 1024 * 1024
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‚": "'", "„": '"', "—": "-", "–": "-", "…": "..."})
 _LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*")
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
 
 
 def compile_operation(name: str, argument: Any, names: Names) -> Operation:
@@ -95,11 +94,10 @@ def seconds(value: Any, column: str) -> float | None:
     """Parse `h:m:s`, `m:s` or seconds, with a decimal point or comma."""
     if not isinstance(value, str):
         return as_number(column, value)
-    found = _CLOCK.fullmatch(value.strip())
+    found = clock_seconds(value)
     if found is None:
         raise bad_cell(column, value, "a time such as 00:16:21,940")
-    hours, minutes, rest = found.groups()
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest.replace(",", "."))
+    return found
 
 
 def _samples(argument: Any, names: Names) -> Operation:
@@ -225,6 +223,9 @@ def _split(argument: Any, names: Names) -> Operation:
 
 
 def _join(argument: Any, names: Names) -> Operation:
+    if not isinstance(argument, str):
+        raise UsageError(f"the operation `join` takes the text between the items, not {argument!r}.")
+
     def apply(value: Any, column: str) -> Any:
         if not isinstance(value, list):
             return value
@@ -234,6 +235,9 @@ def _join(argument: Any, names: Names) -> Operation:
 
 
 def _item(argument: Any, names: Names) -> Operation:
+    if isinstance(argument, bool) or not isinstance(argument, int | str):
+        raise UsageError(f"the operation `item` takes the number of an item or a key, not {argument!r}.")
+
     def apply(value: Any, column: str) -> Any:
         if value is None:
             return None
@@ -248,13 +252,16 @@ def _item(argument: Any, names: Names) -> Operation:
 
 
 def _slice(argument: Any, names: Names) -> Operation:
-    if not isinstance(argument, list) or len(argument) != 2:
+    ends = argument if isinstance(argument, list) else []
+    if len(ends) != 2 or not all(end is None or (isinstance(end, int) and not isinstance(end, bool)) for end in ends):
         raise UsageError(f"the operation `slice` takes [from, to], not {argument!r}.")
     return _each(lambda value, column: _text(value, column)[argument[0] : argument[1]])
 
 
 def _tag(argument: Any, names: Names) -> Operation:
-    between = re.compile(rf"<{re.escape(str(argument))}>(.*?)</{re.escape(str(argument))}>", re.DOTALL)
+    if not isinstance(argument, str) or not argument:
+        raise UsageError(f"the operation `tag` takes the name of a tag, not {argument!r}.")
+    between = re.compile(rf"<{re.escape(argument)}>(.*?)</{re.escape(argument)}>", re.DOTALL)
 
     def apply(value: Any, column: str) -> Any:
         found = between.search(_text(value, column))

@@ -16,6 +16,7 @@ from ...imports.columns import LIST_FIELDS
 from ..tables.cells import as_config, as_name, as_text
 from .field_map import FieldMap, Value, compile_value
 from .operations import Names
+from .option_types import a_text, items, some, texts
 from .text_template import Row
 
 
@@ -56,13 +57,14 @@ class RowRules:
         self._implied = ("split", "config") if implied else ()
         self.id = compile_value(options["id"], names, what="id")
         split = dict(options["split"]) if isinstance(options.get("split"), Mapping) else options.get("split")
-        self._only = {str(name) for name in split.pop("only", [])} if isinstance(split, dict) else set()
+        only = texts(split.pop("only"), "split.only") if isinstance(split, dict) and "only" in split else ()
+        self._only = set(only)
         self._split = compile_value(split, names, what="split") if split else None
         self._config = compile_value(options["config"], names, what="config") if options.get("config") else None
         own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
         taken = [column for value in own for column in value.takes]
-        self.fields = FieldMap(options.get("columns") or {}, names, aside=[*taken, *self._implied, *aside])
-        self._reject_rules = [_reject_rule(item, names) for item in options.get("reject") or []]
+        self.fields = FieldMap(options.get("columns"), names, aside=[*taken, *self._implied, *aside])
+        self._reject_rules = [_reject_rule(item, names) for item in items(options.get("reject"), "reject")]
         self._needed = [*own, *(item.value for item in self._reject_rules)]
 
     @property
@@ -158,8 +160,8 @@ def _reject_rule(item: Any, names: Names) -> _RejectRule:
         raise UsageError(f"reject: expected {{column, values, reason}}, got {item!r}.")
     spec = {key: value for key, value in item.items() if key not in ("values", "reason")}
     spec.setdefault("optional", True)
-    texts = frozenset(as_text(value) for value in item["values"])
-    return _RejectRule(compile_value(spec, names, what="reject"), texts, str(item["reason"]))
+    values = frozenset(as_text(value) for value in some(item["values"], "reject.values"))
+    return _RejectRule(compile_value(spec, names, what="reject"), values, a_text(item["reason"], "reject.reason"))
 
 
 def _merged(members: list[dict[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ..tables.cells import as_text
 
 Row = Mapping[str, Any]
 
-_PLACEHOLDER = re.compile(r"\{([^{}\[\]|:]+)(?:\[(-?\d*):(-?\d*)\])?((?:\|[a-z]+)*)(?::(0?\d*d|\.\d+f))?\}")
+_PLACEHOLDER = re.compile(r"\{([^{}\[\]|:]+)(?:\[(-?\d*):(-?\d*)\])?((?:\|[a-z]+)*)(?::(0?\d{0,2}d|\.\d{1,2}f))?\}")
 
 
 def base(text: str) -> str:

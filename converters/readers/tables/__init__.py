@@ -1,8 +1,12 @@
 """Stream tables the same way for cards, imports, training files and interchange formats.
 
-cells.py        rows and cells: null, numbers, text, spans, names, media
-csv.py          CSV and TSV: quoting, encodings
-json.py         JSON Lines and JSON
-parquet.py      Parquet, with class labels replaced by their names
-user_table.py   a user's table: its format, and its rows as candidates
+cells.py           rows and cells: null, numbers, text, spans, names, media
+csv.py             CSV and TSV: quoting, encodings
+json.py            JSON Lines and JSON
+parquet.py         Parquet, with class labels replaced by their names
+absent_files.py    tables that name files which are not there
+span_names.py      columns whose names state a start, an end, a length or a channel
+stated_span.py     the span and the channel that the columns of a row state
+nested_columns.py  columns inside columns, by dotted paths
+user_table.py      a user's table: its format, and its rows as candidates
 """

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os.path
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,16 @@ from typing import Any
 from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
 from ...candidate import Blob, Rejection, RowError, bad_cell
+from ...files.named_files import NamedFiles
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
+from ...spans import channels_in
 from ..training.message_keys import trained_on
+from .span_names import LENGTH, role_of
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
+OWN_SPAN = "no span or channel inside the medium: state it in columns of the row, start_s, end_s, channel"
 _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 
 
@@ -32,12 +35,13 @@ _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 class Row:
     """One record of a table: column -> value, and its location for messages (`file:7`).
 
-    `key` is the record's key if the table is an object of records by key.
+    `key` is the record's key if the table is an object of records by key; `repeats` marks a second mention of a row.
     """
 
     values: dict[str, Any]
     where: str
     key: str | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,15 @@ def as_number(column: str, value: Any, *, decimal_comma: bool = True) -> float |
     return None if math.isnan(number) else number
 
 
+def clock_seconds(text: str) -> float | None:
+    """The seconds of `h:m:s`, `m:s` or `s`, with a decimal point or comma; None for anything else."""
+    found = _CLOCK.fullmatch(text.strip())
+    if found is None:
+        return None
+    hours, minutes, rest = found.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest.replace(",", "."))
+
+
 # ---- fields of the sample
 
 
@@ -138,6 +151,8 @@ def as_field(field: str, value: Any) -> Any:
         return None
     if field in NUMBER_FIELDS:
         return as_number(field, value)
+    if field == "channel":
+        return _as_channel(value)
     if field in LIST_FIELDS:
         items = value if isinstance(value, list) else [value]
         if field == "labels" and any(isinstance(item, int | float) and not isinstance(item, bool) for item in items):
@@ -189,6 +204,13 @@ def members_left(field: str, column: str, value: Any) -> dict[str, str]:
 
 def _members(field: str) -> tuple[str, ...]:
     return ("role", "content") if field == "messages" else ("text", "start_s", "end_s")
+
+
+def _as_channel(value: Any) -> int | tuple[int, ...] | None:
+    channels = channels_in(value)
+    if channels is None:
+        raise bad_cell("channel", value, "a channel: a number from 0, A or B, left or right")
+    return (channels[0] if len(channels) == 1 else tuple(channels)) if channels else None
 
 
 def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]]:
@@ -266,9 +288,9 @@ class MadeIds:
         """Count one row, whether it needs an id or not."""
         self.number += 1
 
-    def next(self, media: str) -> str:
-        """The media path without its extension; a second row with the same file gets `#2`."""
-        return self.unique((_stem(media) if media else "") or f"row-{self.number:07d}")
+    def next(self, media: str, suffix: str = "") -> str:
+        """The media path without its extension, and the suffix of its span; a second such row gets `#2`."""
+        return self.unique(((_stem(media) if media else "") or f"row-{self.number:07d}") + suffix)
 
     def unique(self, name: str) -> str:
         """The name, or `name#2` if an earlier row already has it."""
@@ -286,42 +308,39 @@ def _stem(name: str) -> str:
     return path.with_suffix("").as_posix().lstrip("/") if path.name else ""
 
 
-def blobs(column: str, value: Any, *, folder: Path) -> Iterator[Blob]:
+def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
     """The media of a cell: a path, bytes, the hub's {bytes, path}, or a list of these."""
     if value is None or value == []:
         return
     if isinstance(value, list):
         for item in value:
-            yield from blobs(column, item, folder=folder)
+            yield from blobs(column, item, files=files)
     elif isinstance(value, Blob):
         yield value
     elif isinstance(value, bytes):
         yield Blob(column, data=value)
+    elif isinstance(value, dict) and (part := own_span(value)) is not None:
+        raise bad_cell(f"{column}.{part}", value[part], OWN_SPAN, reason="span_unsupported")
     elif isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
         yield Blob(PurePosixPath(value.get("path") or column).name, data=value["bytes"])
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
-        yield from blobs(column, value["path"], folder=folder)
+        yield from blobs(column, value["path"], files=files)
     elif isinstance(value, str):
-        # Joined as strings, so that each of a million paths is parsed once instead of three times.
-        yield Blob(value, path=Path(os.path.join(folder, media_path(column, value))))  # noqa: PTH118
+        yield Blob(value, path=Path(files.media(column, value)))
     elif place := holds_bytes(value):
-        expected = f"a path, bytes or {{bytes, path}}; the bytes are in {column}.{place}, which must be its own column"
+        inside = f"{column}.{place}".removesuffix(".bytes")
+        expected = f"a path, bytes or {{bytes, path}}; the bytes are inside: --map {inside}=..."
         raise bad_cell(column, sorted(value), expected)
+    elif isinstance(value, dict):
+        raise bad_cell(column, sorted(value), f"a path; a value inside is mapped by its path: --map {column}.KEY=...")
     else:
         raise bad_cell(column, value, "a path")
 
 
-def media_path(column: str, value: str) -> str | Path:
-    """The path in a cell; URLs are never followed and commands are never run."""
-    if "://" in value:
-        raise bad_cell(column, value, "a path on this machine (download the file first)", reason="remote_media")
-    if value.rstrip().endswith("|"):
-        raise bad_cell(column, value, "a path, not a command", reason="executable_entry")
-    if "\0" in value or not (value.isascii() or _SURROGATE.search(value) is None):
-        raise bad_cell(column, value, "a valid file path (no null bytes, no unpaired surrogates)")
-    if not value.startswith("~"):
-        return value
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:
-        raise bad_cell(column, value, "a path; the home directory of that user is unknown") from None
+def own_span(medium: Mapping[str, Any]) -> str | None:
+    """The key by which one medium of a row states a span or a channel of its own; None if it states none."""
+    for key, value in medium.items():
+        role = role_of(key) if value is not None else None
+        if role is not None and role.part != LENGTH:
+            return key
+    return None

@@ -2,8 +2,9 @@
 
 Cells are quoted as in RFC 4180, if the table is quoted at all: many TSVs are not (Common Voice), and a lone quotation
 mark in them is an ordinary character. A quoted cell may span several lines, but never lines that look like complete
-rows: in a TSV such lines are read as rows, in a CSV each is rejected with its line number. So no cell ever swallows
-other rows, and no row is lost.
+rows, or that begin with a name like the row's own: in a TSV such lines are read as rows, in a CSV each is rejected with
+its line number. A cell of a TSV that runs over line breaks and tabs all the same is rejected with its lines. So no cell
+ever swallows other rows, and no row is lost.
 
 `is_quoted_tsv` decides for a whole file whether it is quoted; a stream, which is read once, is decided line by line.
 """
@@ -25,6 +26,11 @@ CSV_FIELD_BYTES = 16 * 1024 * 1024
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _SWALLOWED = "a quoted cell spans lines that look like complete rows (an unclosed quotation mark?)"
+
+
+_RUN_OVER = "a quoted cell runs over line breaks and tabs (an unclosed quotation mark?)"
+_NAME = re.compile(r"[^\s\"]*[\d.][^\s\"]*")
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,8 @@ class _Table:
             else:
                 if len(taken) > 1 and header is not None and self._is_swallowed(header):
                     yield from self._one_by_one(header, start, None)
+                elif len(taken) > 1 and header is not None and self._is_run_over(cells):
+                    yield self._bad(start, "bad_row", f"lines {start} to {self.number}: {_RUN_OVER}")
                 elif not cells or cells == [""]:
                     pass
                 elif header is None:
@@ -140,10 +148,24 @@ class _Table:
         )
 
     def _is_swallowed(self, header: list[str]) -> bool:
-        """Whether every line of a row has the delimiters of a whole row; never in a table of one column."""
+        """Whether a row of several lines holds other rows; never in a table of one column.
+
+        Either each of its lines has the delimiters of a whole row, or a later line has enough of them and begins like
+        the row itself: with a name of the same shape (`c1.wav`, `c2.wav`).
+        """
         marks = len(header) - 1
         counts = [line.count(self.delimiter) for line in self.taken]
-        return marks > 0 and all(count == marks or (self.options.rest and count > marks) for count in counts)
+        if marks > 0 and all(count == marks or (self.options.rest and count > marks) for count in counts):
+            return True
+        own = _shape_of_name(self.taken[0].partition(self.delimiter)[0])
+        return own is not None and any(
+            count >= marks > 0 and _shape_of_name(line.partition(self.delimiter)[0]) == own
+            for line, count in zip(self.taken[1:], counts[1:], strict=True)
+        )
+
+    def _is_run_over(self, cells: list[str]) -> bool:
+        """Whether a cell of a TSV runs over line breaks and tabs; in a CSV that is what quotes are for."""
+        return self.delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in cells)
 
     def _one_by_one(self, header: list[str], start: int, error: str | None) -> Rows:
         """The lines inside a broken quote, one by one; `error` None: it is closed, but its lines look like rows."""
@@ -189,6 +211,11 @@ class _Table:
     def _refuse(self, message: str) -> None:
         if self.options.strict:
             raise UsageError(f"{self.place.uri}: {message}.")
+
+
+def _shape_of_name(cell: str) -> str | None:
+    """An id or a path with its numbers replaced; None for anything else, such as words of a text."""
+    return _DIGITS.sub("0", cell) if _NAME.fullmatch(cell) else None
 
 
 def _is_undecoded(text: str) -> bool:

@@ -10,20 +10,16 @@ from __future__ import annotations
 import json
 from typing import Any, BinaryIO
 
+from ....shards.json_lines import LARGEST_LINE_MB, MB, read_lines, too_long
 from ....shards.json_stream import NULLS, Element, JsonFault, read_items, read_members, read_values
 from ...candidate import Rejection
 from .cells import Place, Row, Rows
 
-_BOM = b"\xef\xbb\xbf"
 
-
-def read_jsonl(stream: BinaryIO, place: Place) -> Rows:
-    """Rows of JSON Lines; blank lines are skipped."""
-    for number, raw in enumerate(stream, start=1):
-        if number == 1:
-            raw = raw.removeprefix(_BOM)
-        if raw.strip():
-            yield _line(raw, place, number)
+def read_jsonl(stream: BinaryIO, place: Place, *, largest: int = LARGEST_LINE_MB * MB) -> Rows:
+    """Rows of JSON Lines; blank lines are skipped, a line of more than `largest` bytes is rejected."""
+    for number, raw in read_lines(stream, largest=largest):
+        yield place.rejection(number, "line_too_long", too_long(largest)) if raw is None else _line(raw, place, number)
 
 
 def _line(raw: bytes, place: Place, number: int) -> Row | Rejection:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ....errors import UsageError
+from ....shards.git_pointers import HEAD_BYTES, pointer_kind
+from ....shards.json_lines import LARGEST_LINE_MB, MB
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import (
     Blob,
@@ -31,26 +33,20 @@ from ...candidate import (
     Rejection,
     RowError,
 )
-from ...imports.columns import COMMON_NAMES, JSON_FIELDS, MEDIA, require_media, resolve_columns
-from .cells import (
-    MadeIds,
-    Place,
-    Row,
-    Rows,
-    as_name,
-    as_text,
-    blobs,
-    check_span,
-    holds_bytes,
-    media_path,
-    members_left,
-    typed,
-)
+from ...files.named_files import NamedFiles
+from ...imports.columns import COMMON_NAMES, JSON_FIELDS, KEEP, MEDIA, require_media, resolve_columns
+from ...spans import sample_rate, span_suffix
+from .absent_files import Absences, is_plain
+from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, members_left, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
-from .json import read_jsonl, record
+from .json import read_json, read_jsonl, record
+from .nested_columns import media_paths, nested_columns, no_records, record_lists, spread
+from .span_names import FIELDS as SPAN_FIELDS
+from .stated_span import StatedSpans
 
 _PEEK_ROWS = 200
 _MEDIA_FIELDS = frozenset((*MEDIA_KINDS, MEDIA))
+_NOT_FIELDS = frozenset((*SPAN_FIELDS, KEEP))
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
 _MEDIA_STRUCT = {"bytes", "path", "array", "sampling_rate"}
 
@@ -70,15 +66,22 @@ class TableReader(Reader):
 def _read_table(file: RawFile, context: ReadContext) -> CandidateStream:
     if file.path is None:
         raise UsageError(f"{file.uri}: a table must be a separate file, not a member of an archive.")
-    yield from candidates(read_table(file.path, context.format), file, context)
+    rows = read_table(file.path, context.format, records=context.records, largest_line=context.largest_line)
+    yield from candidates(rows, file, context)
 
 
-def read_table(path: Path, format: str) -> Rows:
+def read_table(path: Path, format: str, *, records: str = "", largest_line: int = LARGEST_LINE_MB * MB) -> Rows:
     """The rows of a user's table: csv (or tsv), json, jsonl or parquet; plain, or compressed with gzip, bzip2 or xz.
+
+    `records` is the key path of the list of records in a JSON document: `data.items`.
 
     Raises:
         UsageError: It is not a table of that format.
     """
+    with path.open("rb") as file:
+        kind = pointer_kind(file.read(HEAD_BYTES))
+    if kind is not None:
+        raise UsageError(f"{path} is {kind}.")
     if format == "parquet":
         yield from _parquet(path)
         return
@@ -86,10 +89,11 @@ def read_table(path: Path, format: str) -> Rows:
     from lzma import LZMAError
 
     place, number = Place(path.name, str(path)), 0
+    read_lines = partial(read_jsonl, largest=largest_line)
     try:
         with _opened(path) as stream:
-            read = _csv if format == "csv" else read_jsonl if format == "jsonl" else _json
-            for row in read(stream, place):
+            read = _csv if format == "csv" else read_lines if format == "jsonl" else _json
+            for row in _records_at(stream, place, records) if records else read(stream, place):
                 number += 1
                 yield row
     except (EOFError, zlib.error, LZMAError, gzip.BadGzipFile) as error:
@@ -128,11 +132,23 @@ def _json(stream: BinaryIO, place: Place) -> Rows:
         raise UsageError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}.", hint=hint) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}.") from error
+    if lists := record_lists(document):
+        raise no_records(path, lists)
     for number, (key, value) in enumerate(_records(document), start=1):
         row = record(value, place, f"record {number}")
         if isinstance(row, Row):
             row.key = key
         yield row
+
+
+def _records_at(stream: BinaryIO, place: Place, at: str) -> Rows:
+    """The records of the list at a key path, one at a time."""
+    number = 0
+    for row in read_json(stream, place, at=at):
+        number += 1
+        yield row
+    if not number:
+        raise UsageError(f"{place.uri}: there is no list with records at {at!r}.", hint="--records KEY.KEY")
 
 
 def _records(document: Any) -> Iterator[tuple[str | None, Any]]:
@@ -180,6 +196,7 @@ def candidates(
     columns: Sequence[str] | None = None,
     known: Mapping[str, str] | None = None,
     peek: int = _PEEK_ROWS,
+    spans_by_name: bool = True,
 ) -> CandidateStream:
     """Candidates of rows of any format; rejections among the rows are passed on.
 
@@ -189,80 +206,41 @@ def candidates(
         columns: All columns, if the format knows them; else they are taken from the first rows.
         known: Column -> field as defined by the format; a mapping by the user takes precedence.
         peek: The number of rows to look at; smaller for formats whose rows contain media.
+        spans_by_name: Whether columns with names such as `start` and `duration` state spans.
     """
-    head: list[Row | Rejection] = []
+    head = list(islice(rows, peek))
     if columns is None:
-        head = list(islice(rows, peek))
         columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+        if nested := nested_columns(context.column_fields, columns, head):
+            rows = spread(chain(head, rows), nested)
+            head = list(islice(rows, peek))
+            columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
-        require_media(columns, mapped, table=str(file.path), held=_held(head))
-    maker = _CandidateMaker(file, context, columns, mapped, known or {})
+        require_media(columns, mapped, table=str(file.path), likely=media_paths(head))
+    _tell_several(mapped, known or {}, context.note)
+    spans = StatedSpans(context.column_fields, known or {}, by_name=spans_by_name)
+    spans.learn(columns)
+    if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
+        raise UsageError(f"{file.path}: {fault}.")
+    maker = _CandidateMaker(file, context, columns, mapped, known or {}, spans)
     for row in chain(head, rows):
         yield row if isinstance(row, Rejection) else maker.candidate(row)
 
 
-def _held(head: Iterable[Row | Rejection]) -> dict[str, str]:
-    """Column -> path of the bytes inside it, for the columns that contain bytes."""
-    held: dict[str, str] = {}
-    for row in head:
-        for column, value in row.values.items() if isinstance(row, Row) else ():
-            if column not in held and (place := holds_bytes(value)) is not None:
-                held[column] = ".".join(filter(None, (column, place)))
-    return held
+def _tell_several(mapped: Mapping[str, str], known: Mapping[str, str], note: Callable[[str], None]) -> None:
+    """Note columns of one kind of media that the format itself names: a sample has all of them, in order."""
+    for kind in MEDIA_KINDS:
+        columns = [column for column, field in mapped.items() if field == kind and known.get(column) == kind]
+        if len(columns) > 1:
+            listed = ", ".join(map(repr, columns))
+            note(f"each sample has the {kind} of {listed}, in this order (to take one: --map {columns[0]}={kind})")
 
 
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
     given = context.column_fields
     free = {name: field for name, field in known.items() if name in columns and field not in given.values()}
     return resolve_columns(columns, {**free, **given}, table=str(file.path), named_by=context.column_flags)
-
-
-class Absences:
-    """Detects missing files early: if the previous file or the folder of a file is missing.
-
-    Otherwise a table with a wrong media folder would send every row through the costly path into the store. As long as
-    files exist, checking them is left to the code that reads them.
-    """
-
-    _REMEMBERED = 4096
-
-    def __init__(self) -> None:
-        self._folders: dict[str, bool] = {}
-        self._was_absent = False
-
-    def has(self, path: str) -> bool:
-        """Whether the file is certainly missing."""
-        parent, slash, _ = path.rpartition("/")
-        folder = parent or slash or "."
-        is_absent = self._folders.get(folder)
-        if is_absent is None:
-            if len(self._folders) >= self._REMEMBERED:
-                self._folders.clear()
-            is_absent = self._folders[folder] = _is_absent(folder)
-        if is_absent:
-            return True
-        if self._was_absent:
-            self._was_absent = is_absent = _is_absent(path)
-            return is_absent
-        # Only remember the result: this file still takes the normal path.
-        self._was_absent = _is_absent(path)
-        return False
-
-
-def _is_plain(path: str) -> bool:
-    """Whether a path is in the form that pathlib would print."""
-    return "//" not in path and "/./" not in path and not path.endswith(("/", "/."))
-
-
-def _is_absent(path: str) -> bool:
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
 
 
 class _CandidateMaker:
@@ -275,18 +253,20 @@ class _CandidateMaker:
         columns: Iterable[str],
         mapped: Mapping[str, str],
         known: Mapping[str, str],
+        spans: StatedSpans,
     ) -> None:
         assert file.path is not None
         self.file = file
+        self.spans = spans
+        self.text_only = context.text_only
         self.known = known
         self.mapped = dict(mapped)
         self.columns = set(columns)
-        self.folder = context.media_dir or file.path.parent
+        self.files = NamedFiles.of(file.path, context)
         self.made = MadeIds()
         self.note = context.note
         self.left_out: set[str] = set()
         self.dataset = context.dataset
-        self.folder_name = str(self.folder)
         self.absences = Absences() if context.looks_for_media else None
 
     def candidate(self, row: Row) -> Candidate | Rejection:
@@ -303,6 +283,7 @@ class _CandidateMaker:
         """Map columns that first appear late in a JSON file to fields that no earlier column has."""
         late = [column for column in row.values if column not in self.columns]
         self.columns.update(late)
+        self.spans.learn(late)
         taken = set(self.mapped.values())
         own = {column: self.known[column] for column in late if self.known.get(column, "") not in ("", *taken)}
         found = resolve_columns(late, own, table=str(self.file.path))
@@ -322,39 +303,63 @@ class _CandidateMaker:
         mapped, absences = self.mapped, self.absences
         for column, value in row.values.items():
             field = mapped.get(column)
-            if field is None:
+            if field is None or field in _NOT_FIELDS:
                 if not isinstance(value, str | None) and holds_bytes(value) is not None:
                     self._leave_out(column)
                 elif (text := as_text(value)) is not None:
                     extra[column] = text
             elif field in _MEDIA_FIELDS:
                 if absences is not None and absent is None and type(value) is str:
-                    path = os.path.join(self.folder_name, media_path(column, value))  # noqa: PTH118
+                    path = self.files.media(column, value)
                     if absences.has(path):
                         absent = (field, value, path)
                         continue
-                media.extend((field, blob) for blob in blobs(column, value, folder=self.folder))
+                media.extend((field, blob) for blob in blobs(column, value, files=self.files))
             else:
                 fields[field] = typed(field, column, value)
                 if field in JSON_FIELDS:
                     extra.update(members_left(field, column, value))
-        check_span(fields)
         if absent is not None and media:
             media.append((absent[0], Blob(absent[1], path=Path(absent[2]))))
             absent = None
+        if absent is None and not media and not self.text_only and fields.get("modality") != "text":
+            raise self._without_media()
+        if self.spans.has_columns:
+            self._take_span(row, fields, extra, media[0][1] if media else None)
         name = absent[1] if absent is not None else media[0][1].name if media else ""
-        identity = fields.pop("id", None) or row.key or self.made.next(name)
+        identity = fields.pop("id", None) or row.key or self.made.next(name, _suffix(fields))
         split = as_name("split", fields.pop("split", None)) or self.file.split
         config = fields.pop("config", None) or self.file.config
         if absent is not None:
             missing = sample_id(self.dataset, config, split, str(identity))
-            shown = absent[2] if _is_plain(absent[2]) else Path(absent[2])
+            shown = absent[2] if is_plain(absent[2]) else Path(absent[2])
             error = RowError("missing_media", f"{shown}: No such file or directory")
             return error.rejection(row.where, candidate=missing, uri=self.file.uri)
         if extra:
             fields["extra"] = extra
         media.sort(key=lambda item: MEDIA_KINDS.index(item[0]) if item[0] in MEDIA_KINDS else -1)
-        return Candidate(str(identity), split, fields, media, config, self.file.uri, self.file.revision, row.where)
+        file = self.file
+        return Candidate(str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats)
+
+    def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> None:
+        """Add the span and the channel that the row states."""
+        stated, used = self.spans.read(row.values, lambda: None if medium is None else sample_rate(medium))
+        for column in used:
+            extra.pop(column, None)
+        fields |= stated
+        check_span(fields)
+
+    def _without_media(self) -> RowError:
+        columns = ", ".join(column for column, field in self.mapped.items() if field in _MEDIA_FIELDS)
+        return RowError(
+            "no_media",
+            f"no media in {columns} (for a row without media: the column modality with the value text; for a table "
+            "without media: --set modality=text)",
+        )
+
+
+def _suffix(fields: Mapping[str, Any]) -> str:
+    return span_suffix(fields.get("start_s"), fields.get("end_s"), fields.get("channel"))
 
 
 def _discard(row: Row) -> None:

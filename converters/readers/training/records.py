@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
+from ....shards.json_lines import LARGEST_LINE_MB, MB
 from ....shards.sample import MEDIA_KINDS, MODALITIES
 from ...candidate import (
     Blob,
@@ -24,9 +25,13 @@ from ...candidate import (
     RowError,
     bad_cell,
 )
-from ...imports.columns import check_field
+from ...files.named_files import NamedFiles
+from ...imports.columns import KEEP, MAPPABLE, check_field
+from ...spans import sample_rate, span_suffix
 from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, members_left, typed
 from ..tables.json import read_json
+from ..tables.nested_columns import nested_columns, spread
+from ..tables.stated_span import StatedSpans
 from ..tables.user_table import read_table
 from .turns import Dialogue, exchange_fields, fit_tags
 
@@ -37,8 +42,8 @@ MEDIA_NAMES: Mapping[str, tuple[str, ...]] = {
 """Names of columns with media of a kind, in order of preference."""
 
 PLAIN_FIELDS = (
-    "task", "text", "translation", "language", "target_language", "speaker", "start_s", "end_s", "question", "answer",
-    "reasoning", "choices", "captions", "labels", "words", "phones", "license",
+    "task", "text", "translation", "language", "target_language", "speaker", "question", "answer", "reasoning",
+    "choices", "captions", "labels", "words", "phones", "license",
 )  # fmt: skip
 """Fields that a column of exactly that name fills, in all formats."""
 
@@ -124,7 +129,15 @@ Reshape = Callable[[Columns], Shape]
 
 
 class RecordsReader(Reader):
-    """One sample per row: candidates in file order; an invalid row becomes a `Rejection`."""
+    """One sample per row: candidates in file order; an invalid row becomes a `Rejection`.
+
+    Attributes:
+        kept_times: Columns with times of another file, which state no span of this one.
+        has_channels: Whether a column `channel` is one of the audio; for trainers it is one of the loss.
+    """
+
+    kept_times: tuple[str, ...] = ()
+    has_channels = False
 
     @staticmethod
     @abstractmethod
@@ -138,10 +151,33 @@ class RecordsReader(Reader):
             elif file.path is None:
                 raise UsageError(f"{file.uri}: training data must be a separate file, not a member of an archive.")
             else:
-                yield from _read_file(file, file.path, context, self.reshape)
+                yield from self._read_file(file, file.path, context)
+
+    def _read_file(self, file: RawFile, path: Path, context: ReadContext) -> CandidateStream:
+        rows = open_rows(path, largest_line=context.largest_line)
+        head = list(islice(rows, _PEEK_ROWS))
+        if nested := nested_columns(context.column_fields, _columns(head), head):
+            rows = spread(chain(head, rows), nested)
+            head = list(islice(rows, _PEEK_ROWS))
+        given = _given(context, head, path)
+        spans = StatedSpans(given, dict.fromkeys(self.kept_times, KEEP), channels=self.has_channels)
+        if (fault := spans.look([row.values for row in head if isinstance(row, Row)], context.note)) is not None:
+            raise UsageError(f"{path}: {fault}.")
+        made = MadeIds()
+        files = NamedFiles.of(path, context)
+        for row in chain(head, rows):
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            made.row()
+            try:
+                columns = Columns(row.values, given)
+                yield _candidate(row, columns, self.reshape, file=file, files=files, made=made, spans=spans)
+            except RowError as error:
+                yield error.rejection(row.where)
 
 
-def open_rows(path: Path) -> Rows:
+def open_rows(path: Path, *, largest_line: int = LARGEST_LINE_MB * MB) -> Rows:
     """Rows of JSON Lines, a JSON array or object, CSV or Parquet, detected by the suffix, then by the first line."""
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -154,7 +190,7 @@ def open_rows(path: Path) -> Rows:
         return _read_array(path)
     if suffix == ".json" and not first.endswith(b"}"):
         return read_table(path, "json")
-    return read_table(path, "jsonl")
+    return read_table(path, "jsonl", largest_line=largest_line)
 
 
 def _read_array(path: Path) -> Rows:
@@ -162,30 +198,17 @@ def _read_array(path: Path) -> Rows:
         yield from read_json(stream, Place(path.name, str(path)))
 
 
-def _read_file(file: RawFile, path: Path, context: ReadContext, reshape: Reshape) -> CandidateStream:
-    rows = open_rows(path)
-    head = list(islice(rows, _PEEK_ROWS))
-    given = _given(context, head, path)
-    made = MadeIds()
-    folder = context.media_dir or path.parent
-    for row in chain(head, rows):
-        if isinstance(row, Rejection):
-            yield row
-            continue
-        made.row()
-        try:
-            yield _candidate(row, Columns(row.values, given), reshape, file=file, folder=folder, made=made)
-        except RowError as error:
-            yield error.rejection(row.where)
+def _columns(head: Iterable[Row | Rejection]) -> list[str]:
+    return list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
 
 
 def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) -> dict[str, str]:
     """Column -> field as given by the user, checked against the first rows."""
     given = context.column_fields
-    columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    columns = _columns(head)
     for column, meant in given.items():
         flag = context.column_flags.get(column, "--map")
-        check_field(meant, where=flag)
+        check_field(meant, where=flag, fields=MAPPABLE)
         if columns and column not in columns:
             near = difflib.get_close_matches(column, columns, n=1)
             raise UsageError(
@@ -196,20 +219,20 @@ def _given(context: ReadContext, head: Iterable[Row | Rejection], path: Path) ->
 
 
 def _candidate(
-    row: Row, columns: Columns, reshape: Reshape, *, file: RawFile, folder: Path, made: MadeIds
+    row: Row, columns: Columns, reshape: Reshape, *, file: RawFile, files: NamedFiles, made: MadeIds, spans: StatedSpans
 ) -> Candidate:
     identity = as_text(columns.take("id", "id"))
     shape = reshape(columns)
     fields = {name: value for name, value in shape.fields.items() if value is not None}
-    media = list(_media(shape.media, folder))
+    media = list(_media(shape.media, files))
     for kind in MEDIA_KINDS:
-        media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), folder=folder))
+        media.extend((kind, blob) for blob in blobs(kind, columns.media(kind), files=files))
     for name in PLAIN_FIELDS:
         if name not in fields and (value := columns.take(name, name)) is not None:
             fields[name] = typed(name, name, value)
             columns.left.update(members_left(name, name, value))
     fields["modality"], stated = _modality(columns.take("modality", "modality"), {kind for kind, _ in media})
-    check_span(fields)
+    suffix = _take_span(row, columns, fields, spans, media[0][1]) if media else ""
     split = as_name("split", columns.take("split", "split"))
     config = as_text(columns.take("config", "config"))
     held = {**columns.left, **shape.extra, "stated_modality": stated}
@@ -217,13 +240,24 @@ def _candidate(
         fields["extra"] = extra
     media.sort(key=lambda item: MEDIA_KINDS.index(item[0]))
     if identity is None:
-        identity = row.key or (made.unique(shape.name) if shape.name else made.next(media[0][1].name if media else ""))
+        name = media[0][1].name if media else ""
+        identity = row.key or (made.unique(shape.name + suffix) if shape.name else made.next(name, suffix))
     return Candidate(identity, split, fields, media, config, file.uri, file.revision, row.where)
 
 
-def _media(given: Iterable[tuple[str, Any]], folder: Path) -> Iterator[tuple[str, Blob]]:
+def _take_span(row: Row, columns: Columns, fields: dict[str, Any], spans: StatedSpans, medium: Blob) -> str:
+    """Add the span and the channel that the row states; returns what they add to its id."""
+    stated, used = spans.read(row.values, lambda: sample_rate(medium))
+    for column in used:
+        columns.left.pop(column, None)
+    fields |= stated
+    check_span(fields)
+    return span_suffix(fields.get("start_s"), fields.get("end_s"), fields.get("channel"))
+
+
+def _media(given: Iterable[tuple[str, Any]], files: NamedFiles) -> Iterator[tuple[str, Blob]]:
     for kind, value in given:
-        yield from ((kind, blob) for blob in blobs(kind, value, folder=folder))
+        yield from ((kind, blob) for blob in blobs(kind, value, files=files))
 
 
 def _modality(stated: Any, kinds: set[str]) -> tuple[str | None, Any]:

@@ -37,4 +37,5 @@ def reshape(columns: Columns) -> Shape:
 class TermChunksReader(RecordsReader):
     """One sample per chunk."""
 
+    kept_times = ("begin_time", "end_time")
     reshape = staticmethod(reshape)

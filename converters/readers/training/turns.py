@@ -17,6 +17,7 @@ from typing import Any
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
+from ..tables.cells import OWN_SPAN, own_span
 from .message_keys import in_order_of_calls, spoken, take_reasoning, trained_on
 
 ROLES: Mapping[str, str] = {
@@ -159,6 +160,8 @@ def _part(dialogue: Dialogue, column: str, part: Any) -> str:
         if isinstance(value, Mapping):
             value = next((value[key] for key in _PART_KEYS if value.get(key) is not None), None)
         if value is not None:
+            if (stated := own_span(part)) is not None:
+                raise bad_cell(f"{column}.{stated}", part[stated], OWN_SPAN, reason="span_unsupported")
             dialogue.media.append((kind, value))
             return f"<{kind}>"
     if isinstance(part.get("text"), str):

@@ -25,4 +25,5 @@ def reshape(columns: Columns) -> Shape:
 class UnifiedReader(RecordsReader):
     """One sample per row."""
 
+    has_channels = True
     reshape = staticmethod(reshape)

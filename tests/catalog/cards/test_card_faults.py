@@ -42,6 +42,9 @@ WRONG = {
     "archive: {list: https://h/a.txt, matching: 'a*'}": (10, "matching needs base"),
     "archive: ftp://h/a.zip": (10, "need https:// URLs"),
     "archive: http://h/a.zip": (10, "need https:// URLs"),
+    'archive: "https://[x/a.zip"': (10, "'https://.x/a.zip': not a URL .Invalid IPv6 URL."),
+    "archive: https://h:99999/a.zip": (10, "not a URL .Port out of range"),
+    "archive: https:///a.zip": (10, "the URL names no host"),
     "archive: https://h/{spilt}.zip": (10, "{spilt} is not a placeholder"),
     "archive: https://h/{config}.zip": (10, "the card has no configs"),
     "archive: {trian: https://h/a.zip}": (10, ": unknown split.* trian; the card has train, test"),
@@ -66,6 +69,33 @@ WRONG_HEADS = {
     "splits: {train: train}\nconfigs:\n  nn: {language: no}": (10, "configs.nn.language: .*put it in quotes"),
     "splits: {train: train}\nconfigs:\n  en: {defualt: yes}": (10, "configs.en.defualt: unknown key"),
 }
+
+
+MEDIA = "media: {audio: a.wav}\n        "
+TABLE = f"{MEDIA}tables:\n          - "
+READERS = {
+    'media: "{file}"': (13, "reader: media: expected an object {name: value}, got '{file}'"),
+    "media: {audio: 5}": (13, "reader: media.audio: expected text, or a list of texts, got '5'"),
+    f"{MEDIA}tables: t.csv": (14, "tables: expected a list, got 't.csv'"),
+    f"{TABLE}{{file: [t.csv, 3]}}": (15, "tables.0.file: expected text"),
+    f"{TABLE}file: t.csv\n            encoding: utf-88": (16, "there is no text encoding 'utf-88'"),
+    f"{TABLE}file: t.csv\n            delimiter: ', '": (16, "expected one character"),
+    f"{MEDIA}columns:\n          text: {{column: 5}}": (15, "columns.text.column: expected text, got '5'"),
+    f"{MEDIA}columns: [text]": (14, "columns: expected an object"),
+    f"{MEDIA}reject: {{column: text}}": (14, "reject: expected a list"),
+}  # fmt: skip
+"""Options of a reader, below its id."""
+
+
+@pytest.mark.parametrize("option", READERS)
+def test_a_wrong_option_of_a_reader_is_told_with_its_own_line(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    source = f'archive: https://h/a.zip\n    reader:\n      annotated:\n        {option}\n        id: "{{id}}"\n'
+    path.write_text(f"{HEAD}sources:\n  - {source}")
+    line, said = READERS[option]
+    problem = only_problem(path)
+    assert problem.startswith(f"{path}:{line}: sources.0.reader: ")
+    assert said in problem
 
 
 def only_problem(path: Path) -> str:

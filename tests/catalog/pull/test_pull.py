@@ -215,7 +215,7 @@ def test_a_mirror_by_url_gives_what_the_folder_gives(shared: Path, tmp_path: Pat
     triptych.pull("librispeech", split="test-other", mirror=str(shared / "mirror"), store=tmp_path / "a")
     with serve(shared / "mirror") as server:
         triptych.pull("librispeech", split="test-other", mirror=server.url(""), store=tmp_path / "b")
-        columns = "select * exclude (pulled_at) from samples order by id"
+        columns = "select * exclude (pulled_at, audio_file, video_file, image_file) from samples order by id"
         assert select(tmp_path / "a", columns) == select(tmp_path / "b", columns)
         few = triptych.pull("librispeech", split="test-other", samples=3, mirror=server.url(""), store=tmp_path / "c")
         assert few.stored == 3

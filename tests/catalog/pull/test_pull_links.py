@@ -127,17 +127,21 @@ def test_a_hostile_table_leads_nowhere(links: Links, host: Loopback, root: Path)
     host.fault("/metadata", redirect="http://169.254.169.254/latest/meta-data/")
     hostile = {
         "file": "file:///etc/passwd", "ftp": "ftp://127.0.0.1/x.mp4", "script": "javascript:alert(1)",
-        "bare": "/etc/passwd", "spaces": "http://127.0.0.1/a b.mp4",
+        "bare": "/etc/passwd", "spaces": "http://127.0.0.1/a b.mp4", "bracket": "http://[::1/x.mp4",
+        "port": "http://127.0.0.1:99999/x.mp4", "word": "http://127.0.0.1:port/x.mp4", "nohost": "http:///x.mp4",
+        "label": f"http://{'a' * 80}.org/x.mp4", "dots": "http://a..org/x.mp4", "control": "http://127.0.0.1/\x07",
     }  # fmt: skip
     for name, url in hostile.items():
         links.link(name, url)
     links.link("metadata", "http://169.254.169.254/latest/meta-data/")
     links.link("redirected", host.url("/metadata"))
+    host.fault("/odd", redirect="http://[::1/x.mp4")
+    links.link("odd", host.url("/odd"))
     links.link("fine", host.url("/talk.mp4"))
     done = links.pull(root)
     assert done.stored == 1
     rows = select(root, "select reason, detail from events")
-    assert sorted(row["reason"] for row in rows) == ["bad_value"] * 5 + ["private_address"] * 2
+    assert sorted(row["reason"] for row in rows) == ["bad_value"] * 12 + ["not_media"] + ["private_address"] * 2
     assert all("169.254.169.254" in row["detail"] for row in rows if row["reason"] == "private_address")
 
 
@@ -205,9 +209,23 @@ def test_a_trusted_host_and_the_proxy_may_be_reached() -> None:
     assert [is_allowed(guard, each) for each in ("192.168.1.5", "10.0.0.9", "192.168.1.6")] == [True, True, False]
 
 
-def is_allowed(guard: Guard, address: str) -> bool:
+@pytest.mark.parametrize("value", ["localhost", "127.0.0.1", "10.0.0.5", "*", "127.0.0.1,10.0.0.0/8,localhost"])
+def test_hosts_without_a_proxy_are_not_trusted_for_it(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, value)
+    guard = Guard(trusted_hosts=(), private_hosts=False, proxy=None)
+    assert not any(is_allowed(guard, each) for each in ("127.0.0.1", "10.0.0.5", "::1"))
+
+
+def test_a_proxy_on_this_machine_opens_its_port_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:3128")
+    guard = Guard(trusted_hosts=(), private_hosts=False, proxy=None)
+    assert [is_allowed(guard, "127.0.0.1", port) for port in (3128, 22, 8080)] == [True, False, False]
+
+
+def is_allowed(guard: Guard, address: str, port: int | None = None) -> bool:
     try:
-        guard.check(address)
+        guard.check(address, port)
     except ClipError as error:
         assert error.reason == "private_address"
         return False

@@ -272,19 +272,25 @@ def test_listed_ids_are_taken_and_the_others_told(pull: Any, root: Path, served:
     check_accounts(root)
 
 
-def test_listed_spans_are_samples_of_their_own(pull: Any, root: Path, tmp_path: Path) -> None:
+def test_listed_spans_are_samples_but_not_with_the_text_of_the_whole(pull: Any, root: Path, tmp_path: Path) -> None:
     path = tmp_path / "spans.csv"
-    path.write_text(f"id,start,end\n{SPOKEN[3].name},0,0.05\n{SPOKEN[3].name},0.05,0.1\n{SPOKEN[4].name},,\n")
+    path.write_text(f"id,start,end\n{SPOKEN[3].name},0,0.05\n{SPOKEN[4].name},,\n")
     pull()
     done = pull(ids=path)
-    assert done.account.kept == 2 and done.account.dropped["duplicate"] == 1
-    rows = select(root, "select id, start_s, end_s, text, audio.sha256 s from samples where id like '%@%' order by id")
+    assert done.account.kept == 0 and done.account.dropped["duplicate"] == 1
+    [event] = select(root, "select candidate, reason from events where candidate like '%@%'")
+    assert event == {"candidate": f"words/train/{SPOKEN[3].name}@0-0.05", "reason": "transcript_of_whole"}
+    path.write_text("id,start,end\ns0,0,0.05\ns0,0.05,0.1\ns1,,\n")
+    pull("sounds", ids=path)
+    rows = select(
+        root, "select id, start_s, end_s, labels, audio.sha256 s from samples where id like '%@%' order by id"
+    )
     assert [(row["id"], row["start_s"], row["end_s"]) for row in rows] == [
-        (f"words/train/{SPOKEN[3].name}@0-0.05", 0.0, 0.05),
-        (f"words/train/{SPOKEN[3].name}@0.05-0.1", 0.05, 0.1),
+        ("sounds/train/s0@0-0.05", 0.0, 0.05),
+        ("sounds/train/s0@0.05-0.1", 0.05, 0.1),
     ]
-    assert {(row["text"], row["s"]) for row in rows} == {(SPOKEN[3].text, hashlib.sha256(SPOKEN[3].audio).hexdigest())}
-    assert pull(ids=path).source is None
+    assert {(tuple(row["labels"]), row["s"]) for row in rows} == {(("Dog",), hashlib.sha256(noise(0)).hexdigest())}
+    assert pull("sounds", ids=path).source is None
 
 
 # ---- parts
@@ -295,7 +301,7 @@ def test_two_parts_at_once_are_the_whole(served: Path, pull: Any, root: Path, tm
         ends = list(pool.map(lambda part: cli(*arguments(served, root, "--part", part)), ("1/2", "2/2")))
     assert [end.returncode for end in ends] == [1, 1], "the broken clips are rejected"
     pull(into="whole")
-    rows = "select * exclude (pulled_at) from samples order by id"
+    rows = "select * exclude (pulled_at, audio_file, video_file, image_file) from samples order by id"
     assert select(root, rows) == select(tmp_path / "whole", rows)
     events = "select * exclude (run_id, time) from events order by candidate, reason"
     assert select(root, events) == select(tmp_path / "whole", events)
@@ -317,7 +323,7 @@ def test_two_parts_at_once_are_the_whole(served: Path, pull: Any, root: Path, tm
 def test_killed_and_run_again_a_choice_equals_one_undisturbed_run(
     served: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    rows = "select * exclude (pulled_at) from samples order by id"
+    rows = "select * exclude (pulled_at, audio_file, video_file, image_file) from samples order by id"
     events = "select * exclude (run_id, time) from events order by candidate, reason"
     killed, store, seeded = 0, tmp_path / "killed", random.Random(4)
     with serve(served) as quick:

@@ -203,6 +203,27 @@ def test_spans_become_samples_of_their_own_with_stable_ids(tmp_path: Path) -> No
     assert all(i.media[0][1].data == b"sound" for i in found)
 
 
+def test_a_transcript_is_cut_to_the_words_of_the_span_or_the_span_is_refused(tmp_path: Path) -> None:
+    timed = [{"text": word, "start_s": n + 0.1, "end_s": n + 0.9} for n, word in enumerate(("one", "two", "three"))]
+    items = [
+        candidate("timed", text="one two three", words=timed, task="asr"),
+        candidate("whole", text="one two three", task="asr"),
+        candidate("other", text="One, two, three.", words=timed, task="asr"),
+        candidate("its own", text="two", start_s=1.0, end_s=2.5, task="asr"),
+        candidate("caption", text="a dog barks", task="aac"),
+        candidate("translated", text="one two three", words=timed, translation="eins zwei drei", task="s2tt"),
+    ]
+    path = listed(tmp_path, "".join(f"{item.source_id},1,2.5\n" for item in items))
+    found = passed(items, ids=path)
+    assert {item.source_id: item.fields["text"] for item in found if isinstance(item, Candidate)} == {
+        "timed@1-2.5": "two", "its own@1-2.5": "two", "caption@1-2.5": "a dog barks",
+    }  # fmt: skip
+    assert [word["text"] for word in found[0].fields["words"]] == ["two"]
+    assert [(item.candidate, item.reason) for item in found if isinstance(item, Rejection)] == [
+        (f"words/train/{name}@1-2.5", "transcript_of_whole") for name in ("whole", "other", "translated")
+    ]
+
+
 def test_spans_of_what_is_fetched_clip_by_clip_are_fetched_cut(tmp_path: Path) -> None:
     blob = Blob("v", remote=Remote("https://example.org/v", 30.0, 40.0, "youtube"))
     item = Candidate("v", "train", {"extra": {"clip_start_s": "30", "title": "x"}}, [("video", blob)])

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import triptych
 from support import imported
+from support.stores import select
 from triptych.converters.export.export import ExportResult
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.media import cut
@@ -174,9 +175,11 @@ def test_a_span_at_another_rate_is_resampled_to_16_khz(tmp_path: Path, rate: int
 def test_the_same_span_is_cut_once_and_never_exported_whole(tmp_path: Path) -> None:
     clip = str(imported.sound(tmp_path / "a.flac", imported.noise(1.0)))
     given = [{"id": str(n), "audio": clip, "text": f"x{n}", "start_s": 0.1, "end_s": 0.2} for n in range(3)]
-    given.append({"id": "late", "audio": clip, "text": "x", "start_s": 5.0, "end_s": 6.0})
+    given.append({"id": "late", "audio": clip, "text": "x", "start_s": 0.7, "end_s": 1.2})
     result = export(imported.bring_in(tmp_path / "store", "cut", given, tmp_path))
     assert result.counts == {"written": 3, "span_outside_media": 1}
+    (event,) = select(tmp_path / "store", "select candidate, detail from events where stage = 'export'")
+    assert event["candidate"].endswith("/late") and "ends at 1.000 s, before the end of the span" in event["detail"]
     assert len({row["audios"][0] for row in rows(result)}) == 1
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import triptych
 from support.imported import bring_in
 from support.stores import check_accounts, cli, select
@@ -239,3 +241,19 @@ def test_a_real_ctm(shared: Path, tmp_path: Path, tone: Tone) -> None:
     assert [(i["text"], i["start_s"], i["end_s"]) for i in row["words"]] == [
         ("transcript", 0.1, 0.18), ("of", 0.18, 0.2), ("the", 0.2, 0.23), ("first", 0.23, 0.3), ("segment", 0.3, 0.4),
     ]  # fmt: skip
+
+
+def test_words_of_one_channel_are_not_given_to_another(place: Path) -> None:
+    soundfile.write(place / "two.wav", np.random.default_rng(0).uniform(-0.1, 0.1, (16000, 2)), 16000)
+    rows = [
+        {"id": f"c{n}", "audio": "two.wav", "start_s": 0.0, "end_s": 0.9, "channel": n, "recording_id": "two"}
+        for n in (0, 1)
+    ]
+    bring_in(place / "store", "two", rows, place)
+    (place / "aligned/two.TextGrid").write_text(long_form({"words": [(0.1, 0.4, "hello")]}, 1.0))
+    done = triptych.import_data("textgrid", place / "aligned/two.TextGrid", name="two", store=place / "store")
+    assert done.account.dropped == {"ambiguous": 1}
+    (place / "two.ctm").write_text("two 0 0.1 0.3 hello\ntwo 1 0.4 0.3 there\n")
+    triptych.import_data("ctm", place / "two.ctm", name="two", store=place / "store")
+    found = select(place / "store", "select channel, words[1].text word from samples where dataset = 'two' order by id")
+    assert found == [{"channel": 0, "word": "hello"}, {"channel": 1, "word": "there"}]

@@ -181,3 +181,55 @@ def test_real_speech_with_several_kinds_of_text_beside_it(shared: Path, tmp_path
     assert found[0]["rate"] == 16000
     assert found[0]["length"] == "7.1"
     assert json.loads(found[0]["phones"])["w"][1]["w"][0]["t"] == "AE"
+
+
+def by_id(store: Path) -> dict[str, tuple[str | None, int]]:
+    """Id without the dataset -> text, and how many media."""
+    found = rows(store, "id, text, 1 + coalesce(len(more_media), 0) n")
+    return {row["id"].removeprefix("mine/all/"): (row["text"], row["n"]) for row in found}
+
+
+def test_names_with_dots_of_their_own_keep_their_texts(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    members: Members = []
+    said = {"plain": "one", "Song 2.0 (mix)": "two", "Y_30.000_40.000": "three", "Y_30.500_40.500": "four",
+            "Dr.Dre": "five", "Dr.No": "six", "...Baby": "seven"}  # fmt: skip
+    for number, (name, text) in enumerate(said.items()):
+        members += [(f"{name}.txt", text.encode()), (f"{name}.wav", tone(300 + number, format="WAV"))]
+    for number, name in enumerate(("Z_1.5", "Z_1.7", "k.left", "k.right")):  # without texts
+        members.append((f"{name}.flac", tone(400 + number)))
+    members += [("m.cam.mp4.flac", tone(500)), ("m.json", b'{"text": "of the key"}'), ("m.en.txt", b"longer")]
+    done = load(shard(tmp_path / "s.tar", members), store_path)
+    assert by_id(store_path) == {
+        **{name: (text, 1) for name, text in said.items()},
+        "Z_1.5": (None, 1), "Z_1.7": (None, 1), "k": (None, 2), "m": ("of the key", 1),
+    }  # fmt: skip
+    [note] = done.notes
+    assert note.startswith("samples of several media files that differ after the first dot: 1 (k)")
+
+
+def test_members_apart_are_joined_and_never_to_another_sample(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    decomposed, composed = "e\u0301", "\u00e9"
+    members: Members = [(f"k{n}.txt", f"text {n}".encode()) for n in range(3)]
+    members += [("k0.npy", b"x"), (f"{decomposed}.txt", b"accented"), ("twice.txt", b"first"), ("z.flac", tone(309))]
+    members += [("twice.txt", b"second"), ("late.flac", tone(308)), ("late.txt", b"whole"), ("q.json", b"{")]
+    members += [(f"k{n}.flac", tone(300 + n)) for n in range(3)]
+    members += [(f"{composed}.flac", tone(307)), ("twice.flac", tone(306)), ("q.flac", tone(305))]
+    done = load(shard(tmp_path / "s.tar", members), store_path)
+    accented = by_id(store_path).pop(decomposed)
+    assert accented == ("accented", 1)
+    assert {key: value for key, value in by_id(store_path).items() if key.isascii()} == {
+        "k0": ("text 0", 1), "k1": ("text 1", 1), "k2": ("text 2", 1), "late": ("whole", 1), "z": (None, 1),
+    }  # fmt: skip
+    assert reasons(store_path) == {"twice": "members_apart", "q": "bad_json"}
+    assert any(note.startswith("members that a shard has apart were joined") for note in done.notes)
+
+
+def test_a_part_after_its_sample_is_refused_and_waiting_media_goes_to_disk(
+    tmp_path: Path, store_path: Path, tone: Tone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triptych.converters.readers.manifests.shard_groups.IN_MEMORY_BYTES", 0)
+    members: Members = [("a.flac", tone(300)), ("a.txt", b"a"), ("b.flac", tone(301)), ("c.flac", tone(302))]
+    members += [("d.flac", tone(303)), ("b.txt", b"b"), ("a.json", b'{"speaker": "s"}'), ("c.txt", b"c")]
+    load(shard(tmp_path / "s.tar", members), store_path)
+    assert by_id(store_path) == {"a": ("a", 1), "b": ("b", 1), "c": ("c", 1), "d": (None, 1)}
+    assert reasons(store_path) == {"a": "members_apart"}

@@ -11,7 +11,7 @@ import pytest
 import triptych
 from support.stores import check_accounts, select
 from triptych.converters.imports.import_data import ImportResult
-from triptych.converters.readers.tables.user_table import Absences
+from triptych.converters.readers.tables.absent_files import Absences
 from triptych.errors import UsageError
 
 Tone = Callable[..., bytes]

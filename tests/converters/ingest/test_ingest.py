@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.stores import check_accounts, check_media, clip, ingest, leftovers, one, select
 from triptych.converters.candidate import Blob, Candidate, Checkpoint, Rejection
-from triptych.converters.ingest.ingest import Ingest, IngestOptions
+from triptych.converters.ingest.ingest import Ingest
+from triptych.converters.ingest.options import IngestOptions
 from triptych.errors import DamagedError, NetworkError
 from triptych.shards.events import Account, Run
 from triptych.shards.store.store import Store

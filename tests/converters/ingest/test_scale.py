@@ -5,21 +5,26 @@ from __future__ import annotations
 import gc
 import io
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.stores import check_accounts, clip, ingest, one
 from triptych.converters.candidate import Blob, Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.imports.import_data import import_data
 from triptych.converters.imports.options import ImportOptions
-from triptych.converters.ingest.event_log import read_logged, read_withdrawn
-from triptych.converters.ingest.ingest import Ingest, IngestOptions
+from triptych.converters.ingest.event_log import read_logged
+from triptych.converters.ingest.ingest import Ingest
+from triptych.converters.ingest.options import IngestOptions
 from triptych.converters.ingest.stored_ids import StoredIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.corpora.spool import WaitingMedia
 from triptych.converters.readers.tables.cells import MadeIds
 from triptych.shards import hash_sets as hashes
+from triptych.shards.care.tombstones import Tombstones
 from triptych.shards.events import Run, new_run_id
 from triptych.shards.hash_sets import HashMap, HashSet
 from triptych.shards.store.store import Store
@@ -63,7 +68,16 @@ def test_a_ledger_of_many_events_costs_8_bytes_each(store: Store) -> None:
     assert hash(("row 19999", "bad_row")) in ledger
     assert hash(("row 19999", "bad_json")) not in ledger
     assert len(read_logged(store, "other")) == 0
-    assert len(read_withdrawn(store, "d")) == 0
+    assert len(Tombstones.read(store, "d")) == 0
+
+
+def test_a_batch_is_limited_by_the_length_of_its_texts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triptych.converters.ingest.ingest.BATCH_BYTES", 30_000)
+    long = [{"role": "user", "content": "x" * 3_000}]
+    rows = (Candidate(f"{number}", "train", {"text": "y" * 500, "messages": long}) for number in range(150))
+    ingest(store, "d", rows)
+    assert store.table("samples").version() >= 3
+    assert one(store, "select count(*) from samples") == 150
 
 
 def test_made_ids_cost_16_bytes_a_row_and_stay_unique(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,3 +232,37 @@ def test_transcripts_after_all_media_give_the_same_candidates(
     order = [s * 10 + i for s in reversed(range(10)) for i in range(10)]
     assert [each.source_id for each in found if isinstance(each, Candidate)] == [f"{n:03d}" for n in order]
     assert [each.fields["text"] for each in found if isinstance(each, Candidate)] == [f"T{n % 10}" for n in order]
+
+
+MEMORY = """
+import resource, sys, triptych
+name, table, store, step = sys.argv[1:]
+if step == "import":
+    triptych.import_data("csv", table, name="d", store=store, values={"task": "asr"})
+elif step == "validate":
+    triptych.validate(store=store, workers=1)
+else:
+    triptych.export("unified", store=store, include_rejected=True)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def peak_mb(table: Path, store: Path, step: str) -> int:
+    """The peak memory of one step, as a process of its own."""
+    command = [sys.executable, "-c", MEMORY, "peak", str(table), str(store), step]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+@pytest.mark.thorough
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path, tone: Any) -> None:
+    peaks: dict[str, list[int]] = {}
+    (tmp_path / "a.wav").write_bytes(tone(seconds=1.0, format="WAV"))
+    for rows in (10_000, 80_000):
+        path = tmp_path / f"{rows}.csv"
+        lines = (f"u{number},a.wav,this is the text of row number {number}\n" for number in range(rows))
+        path.write_text("id,audio,text\n" + "".join(lines), encoding="utf-8")
+        for step in ("import", "validate", "export"):
+            peaks.setdefault(step, []).append(peak_mb(path, tmp_path / f"store{rows}", step))
+    for step, (few, many) in peaks.items():
+        assert many - few < 200, (step, few, many)

@@ -181,14 +181,17 @@ def test_media_that_no_field_takes_is_told_of_and_never_text(tmp_path: Path) -> 
 def test_a_table_whose_media_no_column_names_says_where_the_bytes_are(tmp_path: Path) -> None:
     sound = {"bytes": b"RIFF", "path": "a.wav"}
     path = microphones(tmp_path / "t.parquet", head=sound, throat=sound)
-    with pytest.raises(UsageError, match=r"bytes are in head\.bytes, throat\.bytes") as caught:
+    with pytest.raises(UsageError, match="what looks like media is in head, throat") as caught:
         read("table", [raw(path)], format="parquet")
     assert "--map head=audio --map throat=audio" in str(caught.value.hint)
     path = microphones(tmp_path / "n.parquet", context={"audio": sound})
-    with pytest.raises(UsageError, match=r"bytes are in context\.audio\.bytes"):
+    with pytest.raises(UsageError, match=r"what looks like media is in context\.audio") as caught:
         read("table", [raw(path)], format="parquet")
+    assert "--map context.audio=audio" in str(caught.value.hint)
+    [one], [] = read("table", [raw(path)], format="parquet", columns={"context.audio": "audio"})
+    assert [blob.data for _, blob in one.media] == [b"RIFF"]
     _, [rejection] = read("table", [raw(path)], format="parquet", columns={"context": "audio"})
-    assert rejection.reason == "bad_value" and "context.audio.bytes" in rejection.detail
+    assert rejection.reason == "bad_value" and "--map context.audio=" in rejection.detail
 
 
 def test_a_rejection_names_file_line_and_column(tmp_path: Path) -> None:
@@ -203,3 +206,25 @@ def test_a_stream_is_read_once_and_left_open() -> None:
     stream = io.BytesIO(b"a;b\n1;2\n")
     [row] = read_csv(stream, Place("t", "t"), CsvOptions())
     assert isinstance(row, Row) and row.values == {"a": "1", "b": "2"} and not stream.closed
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "texts", "bad"),
+    [
+        # A mark that another row closes, while other texts have commas of their own: no text holds other rows.
+        ("t.csv", 'path,text\na1.wav,"two\na2.wav,three, and more\na3.wav,four"\na4.wav,five\n', ["five"], [2, 3, 4]),
+        ("t.csv", 'path,text\na1.wav,"two\n\nlines, really"\na4.wav,five\n', ["two\n\nlines, really", "five"], []),
+        ("t.csv", 'path,text\na1.wav,"open at the end\na2.wav,two\n', ["two"], [2]),
+        # Every line of this TSV is a row; of the next, a cell has line breaks and tabs that no row explains.
+        ("t.tsv", 'path\ttext\na1.wav\t"two\na2.wav\tthree\na3.wav\tfour"\n', ['"two', "three", 'four"'], []),
+        ("t.tsv", 'path\ttext\tby\na1.wav\t"two\nx\ty\tz\tw"\tme\na2.wav\tthree\tme\n', ["three"], [2]),
+        ("t.tsv", 'path\ttext\tby\na1.wav\t"two\nlines"\tme\na2.wav\t"""so"""\tme\n', ["two\nlines", '"so"'], []),
+    ],
+)  # fmt: skip
+def test_no_cell_swallows_other_rows(tmp_path: Path, name: str, table: str, texts: list[str], bad: list[int]) -> None:
+    path = tmp_path / name
+    path.write_text(table)
+    found, rejections = read("table", [raw(path)], format="csv")
+    assert [each.fields["text"] for each in found] == texts
+    assert [int(each.candidate.rpartition(":")[2]) for each in rejections] == bad
+    assert {each.reason for each in rejections} <= {"bad_row"}

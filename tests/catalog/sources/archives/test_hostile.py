@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -121,6 +123,39 @@ def test_a_nested_bomb_counts_against_the_outermost_archive() -> None:
 def test_a_zip_bomb_is_refused_without_inflating() -> None:
     good, (bad,) = read(zip_of({"zeros": bytes(10_000_000), "a": b"1"}), limits=Limits(ratio_grace=1_000_000))
     assert good == [("a", b"1")] and (bad.candidate, bad.reason) == ("zeros", "inflation_bomb")
+
+
+def overlapping(count: int, size: int) -> bytes:
+    """A zip whose members all share the bytes of the first one: each alone has an ordinary ratio."""
+    chance = random.Random(1)
+    data = bytes(chance.choice(b"ab") for _ in range(1_000)) * (size // 1_000)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m0", data)
+        for number in range(1, count):
+            shared = copy.copy(archive.infolist()[0])
+            shared.filename = shared.orig_filename = "m0"
+            archive.filelist.append(shared)
+            archive.NameToInfo[f"m{number}"] = shared
+    return out.getvalue()
+
+
+def test_the_members_of_a_zip_are_limited_together(tmp_path: Path) -> None:
+    limits = Limits(ratio_grace=1_000_000, ratio=100)
+    data = zip_of({f"m{number}": bytes(900_000) for number in range(5)})
+    good, (bad,) = read(data, limits=limits)
+    assert len(good) == 1 and bad.reason == "inflation_bomb" and bad.damaged
+    good, (bad,) = read(overlapping(200, 500_000), limits=Limits(ratio_grace=1_000_000))
+    assert len(good) < 60 and bad.reason == "inflation_bomb" and bad.damaged
+    inner = zip_of({"bomb.zip": data, "a.wav": b"1"})
+    assert [bad.reason for bad in read(inner, limits=limits, spool=tmp_path)[1]] == ["inflation_bomb"]
+
+
+def test_silence_beside_speech_is_no_bomb() -> None:
+    speech = random.Random(2).randbytes(100_000)
+    quiet = {f"quiet{number}": bytes(900_000) for number in range(5)}
+    good, bad = read(zip_of({**quiet, "speech": speech}), limits=Limits(ratio_grace=1_000_000, ratio=100))
+    assert len(good) == 6 and not bad
 
 
 def test_an_encrypted_member_is_refused() -> None:

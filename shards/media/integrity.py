@@ -1,0 +1,75 @@
+"""Whether media files are still what they were when they were stored: there, of their size, with their bytes.
+
+A stored file is named by the SHA-256 of its bytes; of a linked file the sample has it. Hashing is as fast as the disk:
+threads hash side by side, and a file is read once however many samples name it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from .media import hash_file
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a media file should be; `sha256` and `bytes` are None where nobody recorded them."""
+
+    path: Path
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+def digest_in_name(path: Path) -> str | None:
+    """The SHA-256 that the name of a stored file states."""
+    return path.stem if _DIGEST.fullmatch(path.stem) else None
+
+
+def problem_of(expected: Expected, *, quick: bool) -> str | None:
+    """Say what is wrong with a file, or None; `quick` looks at its size and not at its bytes."""
+    try:
+        size = expected.path.stat().st_size
+    except FileNotFoundError:
+        return "missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not expected.path.is_file():
+        return "missing: it is no file"
+    if expected.bytes is not None and size != expected.bytes:
+        return f"damaged: {size:,} bytes, expected {expected.bytes:,}"
+    if not size:
+        return "damaged: it is empty"
+    wanted = expected.sha256 or digest_in_name(expected.path)
+    if quick or wanted is None:
+        return None
+    try:
+        found, _ = hash_file(expected.path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None if found == wanted else f"damaged: its bytes have the SHA-256 {found}, expected {wanted}"
+
+
+def problems_of(files: Iterable[Expected], *, quick: bool) -> Iterator[tuple[Expected, str]]:
+    """Yield the files with a problem, in order."""
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 2)) as pool:
+        block: list[Expected] = []
+        for each in files:
+            block.append(each)
+            if len(block) == _BLOCK:
+                yield from _problems(pool, block, quick=quick)
+                block = []
+        yield from _problems(pool, block, quick=quick)
+
+
+def _problems(pool: ThreadPoolExecutor, block: list[Expected], *, quick: bool) -> Iterator[tuple[Expected, str]]:
+    for each, problem in zip(block, pool.map(lambda one: problem_of(one, quick=quick), block), strict=True):
+        if problem is not None:
+            yield each, problem

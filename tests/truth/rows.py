@@ -1,0 +1,82 @@
+"""What the rows of a view show: one entry per view and task, and how rows are compared with the utterances of a case.
+
+A new view is one line in `ROWS`: `test_registry.py` fails until it has one for each of its tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from truth.utterances import Media, Utterance, faults, named
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a row shows to a model, or to a reader of the file."""
+
+    text: str | None
+    audio: Path | None
+    video: Path | None
+
+
+def _unified(row: Row) -> Shown:
+    return Shown(row["text"], _path(row["audio"]), _path(row["video"]))
+
+
+def _answer(row: Row) -> Shown:
+    turns = row["messages"]
+    assert turns[-1]["role"] == "assistant", turns
+    return Shown(turns[-1]["content"], _only(row, "audios"), _only(row, "videos"))
+
+
+def _solution(row: Row) -> Shown:
+    assert row["messages"][-1]["role"] == "user", row["messages"]
+    return Shown(row["solution"], _only(row, "audios"), _only(row, "videos"))
+
+
+def _path(value: str | None) -> Path | None:
+    return Path(value) if value else None
+
+
+def _only(row: Row, column: str) -> Path | None:
+    paths = row.get(column) or []
+    tags = sum(turn["content"].count(f"<{column.removesuffix('s')}>") for turn in row["messages"])
+    assert len(paths) == tags <= 1, f"{tags} tags for {column} {paths}"
+    return Path(paths[0]) if paths else None
+
+
+ROWS: dict[tuple[str, str | None], Callable[[Row], Shown]] = {
+    ("unified", None): _unified,
+    ("msswift", "sft"): _answer,
+    ("msswift", "grpo"): _solution,
+}
+"""View and task -> what a row of it shows."""
+
+
+def compare(
+    rows: Iterable[Row],
+    utterances: tuple[Utterance, ...],
+    media: Media,
+    *,
+    show: Callable[[Row], Shown],
+    refusable: bool = False,
+) -> Iterator[str]:
+    """What is wrong with the rows of a case; nothing if each utterance has its row, and each row its utterance.
+
+    With `refusable` a part of a file may have no row: a refusal is not a wrong row. A whole file must have one.
+    """
+    open_ = named(utterances)
+    for row in rows:
+        shown = show(row)
+        utterance = open_.pop(shown.text or "", None)
+        if utterance is None:
+            yield f"a row with the text {shown.text!r}, which no utterance has, or one before it had"
+            continue
+        for fault in faults(utterance, media, audio=shown.audio, video=shown.video):
+            yield f"{utterance.name}: {fault}"
+    yield from (f"{each.name}: no row" for each in open_.values() if each.is_whole or not refusable)
