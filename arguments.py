@@ -77,6 +77,8 @@ class ConvertArguments(TypedDict, total=False):
     system: str | None
     user_template: str | None
     allow_answer_in_prompt: bool
+    reasoning: str | None
+    av: str
     id_column: str | None
     text_column: str | None
     audio_column: str | None
@@ -108,6 +110,8 @@ class ExportArguments(TypedDict, total=False):
     system: str | None
     user_template: str | None
     allow_answer_in_prompt: bool
+    reasoning: str | None
+    av: str
     name: str | None
     note: str | None
     media_root: str | Path | None

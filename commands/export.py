@@ -56,6 +56,8 @@ def export(
     from ..api import export_with
 
     result = export_with(view, store, options)
+    if result.left_out:
+        output.note(f"not in these rows: {output.counted(result.left_out)}")
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result))
@@ -68,6 +70,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
         "data": result.version.data,
         "reused": result.reused,
         "counts": result.counts,
+        "left_out": result.left_out,
         "warnings": result.warnings,
         "next": result.next_command,
         "content_sha256": result.version.manifest["content_sha256"],

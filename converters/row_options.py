@@ -5,3 +5,5 @@ from __future__ import annotations
 ORDERS = ("hash", "id")
 NO_SPLIT = ("keep", "drop")
 TEXTS = ("raw", "clean", "lower")
+REASONING = ("think", "drop", "column")
+SOUNDS = ("separate", "in-video", "sound-only")

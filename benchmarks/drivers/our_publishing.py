@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from triptych.converters.export import export as exporting
+from triptych.converters.export import render as rendering
 from triptych.converters.export.options import ExportOptions
 from triptych.shards.exports import versions as exports
 from triptych.shards.store.store import Store
 
 RENDERING = ("make_rows", "render")
 STEPS = (*RENDERING, "find_missing", "derive_media", "create_prepared", "read_account", "publish", "write_events")
-SHARED_STEPS = ("write_jsonl", "data_files")
 
 
 def main() -> None:
     seconds: Counter[str] = Counter()
     processor: Counter[str] = Counter()
-    for module, names in ((exporting, STEPS), (exports, SHARED_STEPS)):
+    for module, names in ((exporting, STEPS), (rendering, ("write_jsonl",)), (exports, ("data_files",))):
         for name in names:
             if not hasattr(module, name):
                 raise SystemExit(f"{module.__name__} no longer has the step {name!r}: adapt {Path(__file__).name}")

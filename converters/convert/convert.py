@@ -13,7 +13,7 @@ from ...shards.exports.versions import MEDIA_COLUMNS
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import check_template
-from ..views.statement import check_conversations
+from ..views.statement import check_conversations, reasoning_for
 from .draw import draw_key
 from .inputs import Inputs, check_inputs, read_samples
 from .merge_split import merge, split
@@ -26,6 +26,12 @@ log = logging.getLogger("triptych")
 
 TO_MSSWIFT = ("unified", "qa", "conversation", "alpaca")
 """Formats converted to msswift by default; all others are converted to unified."""
+
+
+_TWO_SOUNDS = (
+    "some rows have the sound of their video as a medium, others only in the video: MS-SWIFT has one switch for all "
+    "(USE_AUDIO_IN_VIDEO); train on them apart, or use --av"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,15 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
     inputs = Inputs(format, paths, options.mapped, options.id_column, options.values, options.modality, options.name,
                     options.media_dir, options.allow_outside, options.records, options.named_by)  # fmt: skip
     to, task = target_format(format, options.to, options.task)
-    rows = ViewOptions(task, options.text, options.system, options.user_template, options.allow_answer_in_prompt)
+    check_task(get_view(to), task)
+    rows = ViewOptions(task, options.text, options.system, options.user_template, options.allow_answer_in_prompt,
+                       reasoning_for(get_view(to), task, options.reasoning), options.av)  # fmt: skip
     return _convert(inputs, Target(out, to, rows, options.max_samples, options.seed, options.files, options.force))
 
 
 def _convert(inputs: Inputs, target: Target) -> ConvertResult:
     view = get_view(target.to)
-    check_task(view, target.options.task)
-    check_conversations(view, target.options.system, target.options.user_template)
+    check_conversations(view, target.options)
     if target.options.user_template is not None:
         check_template(target.options.user_template)
     check_inputs(inputs)
@@ -96,9 +103,8 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
     chosen = None
     if target.max_samples is not None and target.seed is not None:
         chosen = _draw(_rows(inputs, target, view, ConvertResult(inputs.format, target.to)), target)
-    with Output(
-        target.out, media_columns=MEDIA_COLUMNS if view.media_columns is None else view.media_columns
-    ) as output:
+    media = MEDIA_COLUMNS if view.media_columns is None else view.media_columns
+    with Output(target.out, columns=[*media, *view.optional_columns]) as output:
         first_leak: str | None = None
         for made in _rows(inputs, target, view, result):
             if chosen is not None and made[0].row["id"] not in chosen:
@@ -107,6 +113,8 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
             if made[0].leaks and first_leak is None:
                 first_leak = made[0].where
             output.write(made[0].row, made[1])
+            result.left_out.update(made[0].left_out)
+            result.sounds.update([made[0].sound] if made[0].sound else ())
             if chosen is None and output.rows == target.max_samples:
                 break
         _refuse_leak(first_leak)
@@ -115,8 +123,11 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
         if output.rows:
             output.publish()
             result.out.append(target.out)
-            if view.train_command is not None:
-                result.next_command = view.train_command(target.out.absolute(), target.options, output.used)
+            if view.trainer_settings is not None and len(result.sounds) > 1:
+                result.notes.append(_TWO_SOUNDS)
+            elif view.train_command is not None:
+                settings = view.trainer_settings(result.sounds) if view.trainer_settings else {}
+                result.next_command = view.train_command(target.out.absolute(), target.options, output.used, settings)
         elif set(result.reasons) == {"no_prompt"} and inputs.format == "msswift":
             result.notes.append("no row has messages; to convert unified rows, use: triptych convert unified IN OUT")
     return result

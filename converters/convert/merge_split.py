@@ -37,7 +37,7 @@ def merge(
     drawn = None
     if max_samples is not None and seed is not None:
         drawn = _draw(_lines(paths, ConvertResult("merge", "jsonl")), max_samples, seed)
-    with Output(out, media_columns=MEDIA_COLUMNS) as output:
+    with Output(out, columns=MEDIA_COLUMNS) as output:
         for row, line in _lines(paths, result):
             if drawn is not None and draw_key(seed or 0, _identity(row, line)) not in drawn:
                 result.reasons["not_drawn"] += 1
@@ -64,7 +64,7 @@ def split(paths: Sequence[Path], folder: Path, *, force: bool = False) -> Conver
     outs = {modality: folder / f"{modality}.jsonl" for modality in MODALITIES}
     check_outputs(list(outs.values()), paths, force=force)
     result = ConvertResult("split", "jsonl")
-    with opened(outs, media_columns=MEDIA_COLUMNS) as outputs:
+    with opened(outs, columns=MEDIA_COLUMNS) as outputs:
         for row, line in _lines(paths, result, by_modality=True):
             outputs[modality_of(row) or ""].write(row, line)
         for output in outputs.values():

@@ -10,7 +10,7 @@ from typing import Annotated
 from ...errors import UsageError
 from ...options import Option, Options, flag_of, parameters
 from ..files.inside import check_allowed
-from ..row_options import TEXTS
+from ..row_options import REASONING, SOUNDS, TEXTS
 
 RESULT = "The result"
 CONVERSATIONS = "Conversations"
@@ -43,6 +43,17 @@ class ConvertOptions(Options):
     allow_answer_in_prompt: Annotated[
         bool, Option("Write even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
+    reasoning: Annotated[
+        str | None,
+        Option("Where the reasoning of an answer goes: think (in front of it, in <think>), drop, or column (a column "
+               "of its own); default: think, and column for grpo, whose solution never holds it.", CONVERSATIONS,
+               choices=REASONING),
+    ] = None  # fmt: skip
+    av: Annotated[
+        str,
+        Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
+               "trainer reads itself) or sound-only; convert cannot take sound out of a video.", MEDIA, choices=SOUNDS),
+    ] = "separate"  # fmt: skip
     id_column: Annotated[
         str | None,
         Option("The column that identifies a row.", COLUMNS, flags=("--id-column", "--id-col", "--id-key")),

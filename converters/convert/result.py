@@ -29,6 +29,8 @@ class ConvertResult:
         reasons: Rows not written, by reason; `duplicate` and `not_drawn` are not problems.
         problems: The first thousand problems.
         warnings: Counts, by code, of values that the consumer would use differently than written.
+        left_out: Rows by the name of a field that their sample has and they do not carry.
+        sounds: Rows by where the sound of their videos is: `separate`, `in-video`.
         next_command: The command to run next, if the consumer has one.
     """
 
@@ -41,6 +43,8 @@ class ConvertResult:
     reasons: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    sounds: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     next_command: str | None = None
 

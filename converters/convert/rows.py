@@ -26,6 +26,10 @@ SKIPPED: Mapping[str, str] = {
     "tag_mismatch": "the tags of the conversation do not match its media, or an answer contains a tag",
     "more_than_one_medium": "a unified row has at most one audio and one video",
     "image_unsupported": "a unified row has no image",
+    "sound_apart": "the sound of the video is a file of its own; --av in-video uses what is in the video",
+    "silent_video": "a video without sound; --av in-video needs one in every video",
+    "no_sound": "a video without sound to use alone; convert cannot take it out of a video: `triptych import`, then "
+    "`triptych export`",
     "span_unsupported": "spans of media are not supported: `triptych import`, then `triptych export` cuts them",
 }
 """Messages for the reason codes of views."""
@@ -41,11 +45,19 @@ KNOWN_SHAPES = 10_000
 
 @dataclass(slots=True)
 class Made:
-    """An output row, and the file and line of its sample; `leaks`: the user turn contains the answer."""
+    """An output row, and the file and line of its sample.
+
+    Attributes:
+        leaks: The user turn contains the answer.
+        left_out: Fields of the sample that the row does not carry.
+        sound: Where the sound of the row's video is, as in `BatchRow`.
+    """
 
     row: dict[str, Any]
     where: str
     leaks: bool = False
+    left_out: tuple[str, ...] = ()
+    sound: str | None = None
 
 
 def make_rows(
@@ -77,7 +89,7 @@ def make_rows(
                 yield Problem(found.where, error.code, f"{error.message}{value}")
                 continue
             warnings.update(finding.code for finding in findings)
-            yield Made(row.row, found.where, row.leaks_answer)
+            yield Made(row.row, found.where, row.leaks_answer, row.left_out, row.sound)
 
 
 def _path_problem(found: Found, made: BatchRow, view: View, *, files: bool) -> Problem | None:

@@ -1,7 +1,8 @@
 """Write JSON Lines files under a temporary name and rename them when complete.
 
-If rows fill different media columns, the file starts with witness rows: real rows, moved to the front, so that a loader
-that infers types from the first rows (as Arrow's does) sees a value in every media column.
+If rows fill different media columns, or others that not every row has, the file starts with witness rows: real rows,
+moved to the front, so that a loader that infers types from the first rows (as Arrow's does) sees a value in every such
+column.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from ...errors import UsageError
 from ...shards.hash_sets import HashMap
 
 SUFFIXES = ("", ".jsonl", ".json", ".jsonlines", ".ndjson")
+_MESSAGE_KEYS = ("loss", "loss_scale")
+"""Keys that only some messages have: a loader must see them early too."""
+_KNOWN = 64
+"""After so many columns and keys, a loader has seen rows that differ and expects any key."""
 _BLOCK = 1024 * 1024
 
 
@@ -76,11 +81,11 @@ def encode(row: Mapping[str, Any]) -> bytes:
 class Output:
     """One file being written; it is discarded if the `with` block ends without `publish`."""
 
-    def __init__(self, path: Path, *, media_columns: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, *, columns: Sequence[str] = ()) -> None:
         self.path = path
         self.rows = 0
         self.used: set[str] = set()
-        self._columns = media_columns
+        self._columns = columns
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         self._offset = 0
         self._firsts: dict[str, tuple[int, int]] = {}
@@ -97,7 +102,7 @@ class Output:
 
     def write(self, row: Mapping[str, Any], line: bytes) -> None:
         """Add a row; `line` is the row as encoded by `encode`."""
-        filled = frozenset(column for column in self._columns if row.get(column))
+        filled = self._filled(row)
         place = (self._offset, len(line))
         for column in filled:
             self._firsts.setdefault(column, place)
@@ -107,6 +112,15 @@ class Output:
         self._file.write(line)
         self._offset += len(line)
         self.rows += 1
+
+    def _filled(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """The columns, and the keys within them, that this row has a value for and not every row has."""
+        filled = {column for column in self._columns if row.get(column)}
+        if isinstance(messages := row.get("messages"), list):
+            filled |= {key for turn in messages if isinstance(turn, dict) for key in _MESSAGE_KEYS if key in turn}
+        if isinstance(extra := row.get("extra"), dict) and len(self._firsts) < _KNOWN:
+            filled |= {f"extra.{key}" for key in extra}
+        return frozenset(filled)
 
     def publish(self) -> None:
         """Rename the complete file to its final name."""
@@ -157,7 +171,7 @@ def _copy(source: BinaryIO, out: BinaryIO, offset: int, length: int) -> None:
 
 
 @contextlib.contextmanager
-def opened(outs: Mapping[str, Path], *, media_columns: Sequence[str] = ()) -> Iterator[dict[str, Output]]:
+def opened(outs: Mapping[str, Path], *, columns: Sequence[str] = ()) -> Iterator[dict[str, Output]]:
     """Open several outputs, by name; all unpublished ones are discarded on exit."""
     with contextlib.ExitStack() as stack:
-        yield {name: stack.enter_context(Output(path, media_columns=media_columns)) for name, path in outs.items()}
+        yield {name: stack.enter_context(Output(path, columns=columns)) for name, path in outs.items()}

@@ -8,6 +8,7 @@ select.py          which samples: datasets, splits, the user's expression, verdi
 missing_media.py   media files that do not exist
 cut_media.py       derived media: spans cut from clips, audio extracted from videos
 render.py          rows produced by the view's SQL, ordered, as Parquet and JSON Lines
+content.py         the fields that rows leave out, and where the sound of their videos is
 account.py         the outcome of every sample, counted
 manifest.py        `manifest.json` and `NOTICE` of a version
 publish.py         the next version number, and the events of samples without a row

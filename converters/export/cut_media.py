@@ -27,17 +27,21 @@ _IS_PART = "(start_s IS NOT NULL OR end_s IS NOT NULL OR channel IS NOT NULL)"
 _NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 
 
-def derive_media(store: Store, connection: duckdb.DuckDBPyConnection, *, include_rejected: bool = False) -> None:
+def derive_media(
+    store: Store, connection: duckdb.DuckDBPyConnection, *, include_rejected: bool = False, from_videos: bool = True
+) -> None:
     """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist.
 
-    Rejected samples have no row unless they are asked for, so nothing is cut for them.
+    Rejected samples have no row unless they are asked for, so nothing is cut for them. With `from_videos`, the sound
+    of videos is extracted.
     """
     columns = ", ".join(f"{name} VARCHAR" for name in DERIVED.names)
     connection.execute(f"CREATE OR REPLACE TABLE derived ({columns})")
     wanted = "true" if include_rejected else "verdict IS DISTINCT FROM 'reject'"
+    needed = f"({_IS_PART} OR {_NEEDS_AUDIO})" if from_videos else _IS_PART
     rows = connection.cursor().execute(
         "SELECT dataset, id, start_s, end_s, channel, audio, video, image IS NOT NULL, more_media IS NOT NULL "
-        f"FROM chosen WHERE NOT filtered AND {wanted} AND ({_IS_PART} OR {_NEEDS_AUDIO})"
+        f"FROM chosen WHERE NOT filtered AND {wanted} AND {needed}"
     )
     missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -23,8 +23,10 @@ from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ...validators.rule_choice import RecordedChoices
+from ..views.left_out import is_for_trainers
 from ..views.prepare import create_macros, create_prepared, statements
 from .account import ExportAccount, read_account, refuse_leaks
+from .content import read_content
 from .cut_media import derive_media
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import account_of, make_manifest, write_notice
@@ -46,13 +48,18 @@ MEMORY_LIMIT = "384MB"
 
 @dataclass(slots=True)
 class ExportResult:
-    """A published (or reused) version, its counts, and warnings to read before training on it."""
+    """A published (or reused) version, its counts, and warnings to read before training on it.
+
+    Attributes:
+        left_out: Fields that samples have and their rows do not carry -> number of those rows.
+    """
 
     version: exports.Version
     reused: bool
     counts: dict[str, int]
     warnings: list[str] = field(default_factory=list)
     next_command: str | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions | None = None) -> ExportResult:
@@ -93,14 +100,19 @@ def _publish(
         # media
         log.info("export %s: find and cut media", request.name)
         find_missing(store, connection)
-        derive_media(store, connection, include_rejected=request.selection.include_rejected)
+        derive_media(
+            store,
+            connection,
+            include_rejected=request.selection.include_rejected,
+            from_videos=request.options.av != "in-video",
+        )
         place_media(connection, request.selection, facts=facts, media_root=request.media_root)
 
         # render, account, validate
         log.info("export %s: make rows with the view %s", request.name, request.view.name)
         create_prepared(connection)
         rows = make_rows(connection, request, scratch)
-        account = read_account(connection, rows.media_columns)
+        account = read_account(connection, rows.counted)
         account.splits = read_splits(connection, request.selection)
         log.info("export %s: %s", request.name, account.summary())
         _record(run, account)
@@ -112,13 +124,14 @@ def _publish(
         refuse_leaks(account)
         finished = scratch / "version"
         finished.mkdir()
-        ordered = render(connection, request, rows, account.used(rows.media_columns), finished)
+        ordered = render(connection, request, rows, account.used(rows.counted), finished)
 
         # publish
         sql = [*definitions(connection), *statements(request.options), rows.sql, ordered]
         rules = RecordedChoices(connection).decided()
+        content = read_content(connection)
         manifest = make_manifest(
-            request, run, account, tables=snapshot.versions, sql=sql, note=options.note, rules=rules, key=key
+            request, run, account, content, tables=snapshot.versions, sql=sql, note=options.note, rules=rules, key=key
         )
         write_notice(finished / "NOTICE", request, account)
         if not request.view.built_in:
@@ -160,11 +173,15 @@ def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _result(version: exports.Version, account: Mapping[str, Any], request: Request, *, reused: bool) -> ExportResult:
     """`account` is that of this request: a version made by another one may have the same bytes."""
-    warnings = list(_warnings(account, request.selection))
+    manifest = version.manifest
+    left_out = dict(manifest.get("left_out", {}))
+    warnings = [*_warnings(account, request.selection), *_field_warnings(left_out, request)]
     command = None
     if request.view.train_command is not None:
-        command = request.view.train_command(version.data, request.options, exports.columns(version))
-    return ExportResult(version, reused, dict(account["counts"]), warnings, command)
+        command = request.view.train_command(
+            version.data, request.options, exports.columns(version), manifest.get("trainer_settings", {})
+        )
+    return ExportResult(version, reused, dict(account["counts"]), warnings, command, left_out)
 
 
 def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
@@ -192,9 +209,16 @@ def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iter
         yield f"{kept:,} samples have no split and are included beside {asked}; without them: --no-split drop"
     if dropped := without.get("dropped", 0):
         yield f"{dropped:,} samples have no split and are left out by {asked}; with them: --no-split keep"
-    for dataset, facts in account.get("left_out", {}).items():
+    for dataset, facts in account.get("left_out_datasets", {}).items():
         has = f"its splits are {', '.join(facts['splits'])}" if facts["splits"] else "it has no splits"
         yield f"{dataset} is left out whole by {asked}: {facts['samples']:,} samples; {has}"
+
+
+def _field_warnings(left_out: Mapping[str, int], request: Request) -> Iterator[str]:
+    where = f"{request.view.name} --task {request.options.task}" if request.options.task else request.view.name
+    for name, count in left_out.items():
+        if is_for_trainers(name):
+            yield f"{count:,} rows do not carry the field {name!r} of their sample: {where} has no place for it"
 
 
 def _record(run: Run, account: ExportAccount) -> None:

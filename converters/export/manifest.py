@@ -8,11 +8,12 @@ from typing import Any
 
 from ...shards.events import Run
 from .account import ExportAccount
+from .content import RowContent
 from .request import Request
 
 _ACCOUNT = (
     "rows", "counts", "held_out_rows", "unvalidated_rows", "changed_rows", "changed_rejected", "rejected_rows",
-    "no_split_samples", "left_out",
+    "no_split_samples", "left_out_datasets",
 )  # fmt: skip
 
 
@@ -25,6 +26,7 @@ def make_manifest(
     request: Request,
     run: Run,
     account: ExportAccount,
+    content: RowContent,
     *,
     tables: Mapping[str, int],
     sql: Sequence[str],
@@ -42,6 +44,7 @@ def make_manifest(
     """
     from ...version import __version__
 
+    settings = request.view.trainer_settings
     own = {} if request.view.built_in else {"view_file": request.view.file_name}
     return {
         "name": request.name,
@@ -58,11 +61,14 @@ def make_manifest(
         "changed_rejected": account.changed_rejected,
         "rejected_rows": account.rejected,
         "no_split_samples": {"kept": account.splits.kept, "dropped": account.splits.dropped},
-        "left_out": {
+        "left_out_datasets": {
             dataset: {"samples": count, "splits": splits}
             for dataset, (count, splits) in account.splits.left_out.items()
         },
         "rules": {dataset: dict(rules[dataset]) for dataset in account.licences if dataset in rules},
+        "left_out": dict(content.left_out),
+        "sound_of_videos": dict(content.sounds),
+        "trainer_settings": {} if settings is None else settings(content.sounds),
         "datasets": {dataset: dict(licences) for dataset, licences in account.licences.items()},
         "media_root": request.media_root,
         "key": key,

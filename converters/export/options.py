@@ -8,7 +8,7 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
-from ..row_options import NO_SPLIT, ORDERS, TEXTS
+from ..row_options import NO_SPLIT, ORDERS, REASONING, SOUNDS, TEXTS
 
 ROWS = "Which samples"
 CONVERSATIONS = "Conversations"
@@ -55,6 +55,17 @@ class ExportOptions(Options):
     allow_answer_in_prompt: Annotated[
         bool, Option("Publish even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
+    reasoning: Annotated[
+        str | None,
+        Option("Where the reasoning of an answer goes: think (in front of it, in <think>), drop, or column (a column "
+               "of its own); default: think, and column for grpo, whose solution never holds it.", CONVERSATIONS,
+               choices=REASONING),
+    ] = None  # fmt: skip
+    av: Annotated[
+        str,
+        Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
+               "trainer reads itself) or sound-only.", TEXT, choices=SOUNDS),
+    ] = "separate"  # fmt: skip
     name: Annotated[str | None, Option("The export's name; default: the view's name and task.", VERSION)] = None
     note: Annotated[str | None, Option("A remark, stored in the manifest.", VERSION)] = None
     media_root: Annotated[

@@ -1,10 +1,12 @@
 """Render the rows of an export: every sample once into `rows`, then ordered into Parquet and JSON Lines.
 
 `rows` has the columns of the view's format and, for the account, `_dataset, _license, _held_out, _verdict, _changed,
-_outcome, _leak`; it is stored in a scratch file, so that memory use is constant and nothing is computed twice.
+_outcome, _leak, _sound` and the columns of `views/left_out.py`; it is stored in a scratch file, so that memory use is
+constant and nothing is computed twice.
 
-Files start with witness rows: real rows, moved to the front, that together have a value in every media column. Without
-them an Arrow loader whose first chunk has no video infers a null column and fails at the first video.
+Files start with witness rows: real rows, moved to the front, that together have a value in every media column and every
+other that not all rows have. Without them an Arrow loader whose first chunk has no video infers a null column and
+fails at the first video.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
+from ...shards.exports.jsonl import sparse_columns, write_jsonl
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
+from ..views.left_out import left_out_columns
 from ..views.statement import explain_binding, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
 KEPT = "FROM rows WHERE _outcome IS NULL"
 """The samples that have a row."""
+_EXTRA_KEYS = 20
+"""For so many keys of `extra` a file starts with rows that have them: a loader then expects any."""
 
 _ACCOUNT = {
     "_dataset": "dataset",
@@ -37,6 +43,7 @@ _ACCOUNT = {
     "_changed": "_changed",
     "_outcome": "_outcome",
     "_leak": "leaks_answer",
+    "_sound": "_sound",
 }
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
 """The sample's own paths, added for views of users: the view's paths are checked against them."""
@@ -44,11 +51,24 @@ _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The relation `rows`: the view's columns and their types, its media columns, and the SQL that produced it."""
+    """The relation `rows`.
+
+    Attributes:
+        types: The view's columns and their types.
+        media_columns: Those that hold paths.
+        optional_columns: Those that the file has only if a row has a value.
+        sql: The SQL that produced it.
+    """
 
     types: dict[str, str]
     media_columns: list[str]
+    optional_columns: list[str]
     sql: str
+
+    @property
+    def counted(self) -> list[str]:
+        """The columns whose values are counted: a file starts with rows that fill them."""
+        return [*self.media_columns, *self.optional_columns]
 
 
 def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: Path) -> Rows:
@@ -59,7 +79,8 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
             something that is no reason code.
     """
     view = request.view
-    statement = row_statement(view, request.options.task, _ACCOUNT if view.built_in else {**_ACCOUNT, **_PATHS})
+    account = {**_ACCOUNT, **left_out_columns(view, request.options), **({} if view.built_in else _PATHS)}
+    statement = row_statement(view, request.options.task, account)
     described = _describe(connection, request, statement)
     check_types(view, described)
     types = {name: type_ for name, type_ in described.items() if not name.startswith("_")}
@@ -86,7 +107,7 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     if view.format is not None:
         rows = _refuse(connection, request, types, rows)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
-    return Rows(types, media, sql)
+    return Rows(types, media, [name for name in view.optional_columns if name in types], sql)
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, request: Request, statement: str) -> dict[str, str]:
@@ -163,17 +184,20 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
 
 
 def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
-    """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: media columns with values."""
+    """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
     order = _order_sql(request)
-    if len(used) > 1:
-        order = f"{_witness_sql(connection, used, order)}, {order}"
+    witnessed = [f"{column} IS NOT NULL" for column in used]
+    witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
+    if len(witnessed) > 1:
+        order = f"{_witness_sql(connection, witnessed, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
+    empty += [name for name in rows.optional_columns if name not in used]
     columns = ", ".join(identifier(name) for name in rows.types if name not in empty)
     ordered = f"SELECT {columns} {KEPT} ORDER BY {order}"
     parquet = folder / "data.parquet"
     with sql_errors(request.view):
         connection.execute(f"COPY ({ordered}) TO {quote(str(parquet))} ({exports.PARQUET})")
-        exports.write_jsonl(connection, parquet, folder / "data.jsonl")
+        write_jsonl(connection, parquet, folder / "data.jsonl")
     return ordered
 
 
@@ -181,18 +205,35 @@ def _order_sql(request: Request) -> str:
     return f"sha256({quote(f'{request.seed}:')} || id), id" if request.order == "hash" else "id"
 
 
-def _witness_sql(connection: duckdb.DuckDBPyConnection, used: list[str], order: str) -> str:
-    """An ORDER BY term for the witness rows: every media column gets a value in a loader's first chunk."""
+def _loss_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) -> list[str]:
+    """SQL for whether a message of a row has `loss` or `loss_scale`, as far as one in the file has it."""
+    if "messages" not in sparse_columns(types):
+        return []
+    tests = [f"len(list_filter(messages, lambda m: m.{key} IS NOT NULL)) > 0" for key in ("loss", "loss_scale")]
+    return [test for test in tests if first_row(connection, f"SELECT 1 {KEPT} AND {test} LIMIT 1") is not None]
+
+
+def _extra_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str], used: list[str]) -> list[str]:
+    """SQL for whether the `extra` of a row has a key, for the first keys of the file."""
+    if "extra" not in used or not types["extra"].startswith("MAP"):
+        return []
+    keys = f"SELECT DISTINCT unnest(map_keys(extra)) AS key {KEPT} ORDER BY key LIMIT {_EXTRA_KEYS}"
+    return [f"extra[{quote(str(key))}] IS NOT NULL" for (key,) in connection.execute(keys).fetchall()]
+
+
+def _witness_sql(connection: duckdb.DuckDBPyConnection, tests: list[str], order: str) -> str:
+    """An ORDER BY term for the witness rows: each of these tests is true for a row in a loader's first chunk.
+
+    `tests`: SQL, each true for at least one row.
+    """
     ids: list[str] = []
-    open_columns = list(used)
-    while open_columns:
-        filled = " + ".join(f"({column} IS NOT NULL)::INT" for column in open_columns)
+    open_tests = list(tests)
+    while open_tests:
+        filled = " + ".join(f"({test})::INT" for test in open_tests)
         row = first_row(
-            connection,
-            f"SELECT id, {', '.join(f'{column} IS NOT NULL' for column in open_columns)} {KEPT} "
-            f"ORDER BY {filled} DESC, {order} LIMIT 1",
+            connection, f"SELECT id, {', '.join(open_tests)} {KEPT} ORDER BY {filled} DESC, {order} LIMIT 1"
         )
         assert row is not None
         ids.append(str(row[0]))
-        open_columns = [column for column, has in zip(open_columns, row[1:], strict=True) if not has]
+        open_tests = [test for test, has in zip(open_tests, row[1:], strict=True) if not has]
     return f"coalesce(list_position([{', '.join(map(quote, ids))}], id), {len(ids) + 1})"

@@ -13,7 +13,7 @@ from ...shards.store.store import Store
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
-from ..views.statement import check_conversations
+from ..views.statement import check_conversations, reasoning_for
 from .options import ExportOptions
 from .select import ExportFilter, describe, keeps_no_split
 
@@ -49,7 +49,6 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
     view = get_view(view_name)
     task = check_task(view, options.task)
     system, user_template = options.system or None, options.user_template
-    check_conversations(view, system, user_template)
     if user_template is not None:
         check_template(user_template)
     for option, value in (("--system", system), ("--user-template", user_template)):
@@ -58,6 +57,9 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
                 f"{option} contains {tag[0]}: a row has as many tags as media, so tags cannot be written by hand.",
                 hint=f'set their position with {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
             )
+    rows = ViewOptions(task, options.text or view.text, system, user_template, options.allow_answer_in_prompt,
+                       reasoning_for(view, task, options.reasoning), options.av)  # fmt: skip
+    check_conversations(view, rows)
     root = options.media_root or str(store.root)
     name = options.name or "-".join(part for part in (view.name, task) if part)
     return Request(
@@ -70,7 +72,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
             options.where,
             options.include_rejected,
         ),
-        ViewOptions(task, options.text or view.text, system, user_template, options.allow_answer_in_prompt),
+        rows,
         options.order or view.order,
         options.seed,
         root.rstrip("/") or "/",

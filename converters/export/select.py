@@ -17,10 +17,13 @@ from ...shards.query import where_errors
 from ...shards.split_roles import ROLES, card_roles, is_held_out, read_corpora, role_sql
 from ...shards.store.annotations import DECIDING_KEYS, changed_sql
 from ...shards.store.sql import first_row, quote
-from ..views.prepare import NO_MESSAGES
+from ..views.prepare import MESSAGE_KEYS, NO_MESSAGES, WITH_LOSS
 
 if TYPE_CHECKING:
     import duckdb
+
+_SOUND = "CASE WHEN audio.path IS NOT NULL THEN 'apart' WHEN video.has_audio THEN 'inside' ELSE 'none' END"
+"""Where the sound of a sample's video is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +87,12 @@ def place_media(
     The tables `derived` (id, audio_path, reason) and `missing` (path) must exist; they may be empty.
     """
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
-    row = first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1")
-    messages = "c.messages" if row is not None else NO_MESSAGES
+    messages = _messages_sql(connection)
     connection.execute(f"""
         CREATE OR REPLACE VIEW samples_with_paths AS
         SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, effective_split)
                    REPLACE ({messages} AS messages),
-               {upper} AS upper,
+               {upper} AS upper, {_SOUND} AS sound,
                {_paths("image", media_root)} AS image_paths,
                {_paths("video", media_root)} AS video_paths,
                {_paths("audio", media_root)} AS audio_paths,
@@ -100,6 +102,14 @@ def place_media(
                verdict AS _verdict, changed AS _changed, held_out AS _held_out
         FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id
         WHERE NOT filtered""")
+
+
+def _messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
+    """SQL for `messages`: a constant if no sample has any, with the fields of loss only if one has them."""
+    if first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1") is None:
+        return NO_MESSAGES
+    keys = f"SELECT 1 FROM chosen WHERE contains(extra['{MESSAGE_KEYS}'], '\"loss') LIMIT 1"
+    return "messages" if first_row(connection, keys) is None else WITH_LOSS
 
 
 def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> None:
@@ -120,7 +130,7 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
             FROM (SELECT *, {role_sql(facts.roles)} AS role FROM (
                 SELECT s.*, v.verdict, coalesce(s.assigned_split, s.split) AS effective_split,
                        coalesce(v.judged_at < greatest(s.pulled_at, a.changed_at), false) AS changed,
-                       task_of(task, question, answer, modality) AS effective_task,
+                       task_of(task, question, answer, modality, messages) AS effective_task,
                        language_of(language) AS base_language
                 FROM samples s LEFT JOIN verdicts v ON s.dataset = v.dataset AND s.id = v.id
                 LEFT JOIN ({changed_sql(DECIDING_KEYS)}) a ON s.dataset = a.dataset AND s.id = a.id

@@ -2,13 +2,14 @@
 
     base.py        `View` and the header of its file
     unified.sql    one line per sample, for people and tools
-    msswift.sql    conversations for MS-SWIFT; msswift.py has its training command
+    msswift.sql    conversations for MS-SWIFT; msswift.py has its training command and settings
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
     prepare.py     create `prepared` on a connection
     statement.py   a view's SELECT, checked, with the columns of the account added
     values.py      what rows hold: reason codes, types and numbers that JSON can write
     batch.py       rows of samples in memory
+    left_out.py    fields of samples that a view's rows do not carry
     handmade.py    one row from Python values
 
 A package adds views through the entry points `triptych.views`: a name, and the path (or resource) of a `.sql` file.
@@ -24,7 +25,7 @@ from typing import Any
 
 from ...errors import UsageError
 from . import msswift
-from .base import TrainCommand, View, ViewOptions, make_view
+from .base import View, ViewOptions, make_view
 
 __all__ = ["ENTRY_POINTS", "VIEWS", "View", "ViewOptions", "get_view"]
 
@@ -32,14 +33,14 @@ ENTRY_POINTS = "triptych.views"
 _OWN = "to use your own view, name its file: triptych export ./my_view.sql (docs/how-to/bring-a-view.md)"
 
 
-def _built_in(name: str, train_command: TrainCommand | None = None) -> View:
+def _built_in(name: str, **trainer: Any) -> View:
     text = resources.files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    return make_view(text, file=f"{name}.sql", train_command=train_command, built_in=True)
+    return make_view(text, file=f"{name}.sql", built_in=True, **trainer)
 
 
 VIEWS: dict[str, View] = {
     "unified": _built_in("unified"),
-    "msswift": _built_in("msswift", msswift.train_command),
+    "msswift": _built_in("msswift", train_command=msswift.train_command, trainer_settings=msswift.trainer_settings),
 }
 
 

@@ -10,6 +10,7 @@ A view's file starts with a block of comments `-- key: value`; the first other l
     format         the format whose rules the rows are validated against; default: only paths and types are checked
     media          columns that hold paths; default: columns with a media name (`audio`, `audios`, `video` ...)
     only TASK      columns that only rows of that task have
+    optional       columns that a file has only if one of its rows has a value
     empty columns  `kept` or `dropped`: media columns without a value in any row; default: `dropped`
 
 The SELECT below the header is checked in `statement.py`.
@@ -28,7 +29,7 @@ from ...shards.sample import check_name
 from ...validators.formats import FORMATS
 from ..row_options import ORDERS, TEXTS
 
-_KEYS = ("name", "revision", "tasks", "order", "text", "format", "media", "empty columns")
+_KEYS = ("name", "revision", "tasks", "order", "text", "format", "media", "optional", "empty columns")
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
 
@@ -42,6 +43,9 @@ class ViewOptions:
         system: System message at the start of every conversation.
         user_template: Template of the user turn; `{modality_tag}` and names of sample fields are filled in.
         allow_answer_in_prompt: Publish even if the user turn contains the answer.
+        reasoning: Where the reasoning of an answer goes: `think`, in front of it; `drop`; `column`, its own column.
+        av: What is used of a video with sound: `separate`, the video and its sound; `in-video`, the video, whose sound
+            the trainer reads itself; `sound-only`.
     """
 
     task: str | None = None
@@ -49,9 +53,12 @@ class ViewOptions:
     system: str | None = None
     user_template: str | None = None
     allow_answer_in_prompt: bool = False
+    reasoning: str = "think"
+    av: str = "separate"
 
 
-TrainCommand = Callable[[Path, ViewOptions, Collection[str]], str]
+TrainCommand = Callable[[Path, ViewOptions, Collection[str], Mapping[str, str]], str]
+TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,11 @@ class View:
         sql: The text of the whole file.
         format: A key of `validators.formats.FORMATS`; None if there is no validator for the format.
         media_columns: Columns that hold paths; None: those with a media name.
+        optional_columns: Columns that a file has only if one of its rows has a value.
         task_columns: Columns that only rows of one task have, by task.
-        train_command: Makes the training command from the data file, the options and the columns of the file.
+        train_command: Makes the training command from the data file, the options, the columns of the file and the
+            trainer's settings.
+        trainer_settings: The settings of the trainer that rows need, from their number by where their sound is.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
 
@@ -75,9 +85,11 @@ class View:
     text: str = "clean"
     format: str | None = None
     media_columns: tuple[str, ...] | None = None
+    optional_columns: tuple[str, ...] = ()
     task_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keeps_empty_columns: bool = False
     train_command: TrainCommand | None = None
+    trainer_settings: TrainerSettings | None = None
     built_in: bool = False
 
     @property
@@ -90,7 +102,14 @@ class View:
         return [column for other, columns in self.task_columns.items() if other != task for column in columns]
 
 
-def make_view(sql: str, *, file: str, train_command: TrainCommand | None = None, built_in: bool = False) -> View:
+def make_view(
+    sql: str,
+    *,
+    file: str,
+    train_command: TrainCommand | None = None,
+    trainer_settings: TrainerSettings | None = None,
+    built_in: bool = False,
+) -> View:
     """Make a view from the text of its file; `file` is the name used in errors.
 
     Raises:
@@ -124,9 +143,11 @@ def make_view(sql: str, *, file: str, train_command: TrainCommand | None = None,
         sql,
         tasks=tasks,
         media_columns=media,
+        optional_columns=_words(header["optional"]) if "optional" in header else (),
         task_columns={task: columns for task, columns in known.items() if columns},
         keeps_empty_columns=empty == "kept",
         train_command=train_command,
+        trainer_settings=trainer_settings,
         built_in=built_in,
         **plain,
     )

@@ -9,15 +9,21 @@ from types import TracebackType
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.exports.jsonl import sparse_columns
 from ...shards.sample import SCHEMA
 from ...shards.store.sql import identifier
 from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
-from .prepare import create_macros, create_prepared
+from .left_out import left_out_columns, names
+from .prepare import MESSAGE_KEYS, WITH_LOSS, create_macros, create_prepared
 from .statement import explain_binding, row_statement, sql_errors
-from .values import check_skip, check_types, exact_float, is_native
+from .values import check_skip, check_types, exact_float, is_native, without_null_members
 
+_SOUND = """
+    CASE WHEN audio_paths IS NOT NULL THEN 'apart' WHEN modality = 'mixed' AND video_paths IS NOT NULL THEN 'inside'
+    END"""
+"""Where the sound of a sample's video is: files are not opened, so the modality must say that a video has sound."""
 PATHS = ("image_paths", "video_paths", "audio_paths")
 
 
@@ -29,6 +35,8 @@ class BatchRow:
         row: The columns of the view; null columns are omitted unless the view keeps empty columns.
         skip: The reason code, or None for a row.
         leaks_answer: Whether a user template put the answer into the user turn.
+        left_out: Fields that the sample has and the row does not carry.
+        sound: Where the sound of the row's video is: `separate`, `in-video`; None if it has no video with sound.
         shape: The parts of the row that its format's rules check, as JSON; empty without a validator for the format.
     """
 
@@ -36,6 +44,8 @@ class BatchRow:
     skip: str | None
     leaks_answer: bool
     shape: str
+    left_out: tuple[str, ...] = ()
+    sound: str | None = None
 
 
 class RowMaker:
@@ -46,8 +56,10 @@ class RowMaker:
 
         self._view = view
         self._as_json: list[str] = []
-        self._columns: frozenset[str] | None = None
-        account = {"_position": "_position", "_leaks_answer": "leaks_answer"}
+        self._sparse: list[str] = []
+        self._columns: tuple[frozenset[str], bool] | None = None
+        account = {"_position": "_position", "_leaks_answer": "leaks_answer", "_sound": "_sound"}
+        account |= left_out_columns(view, options)
         self._format = view.format
         self._rows = row_statement(view, options.task, account)
         self._statement = ""
@@ -76,11 +88,13 @@ class RowMaker:
         types = {name: SCHEMA.field(name).type for name in SCHEMA.names} | dict.fromkeys(PATHS, pa.list_(pa.string()))
         used = {name for sample in samples for name, value in sample.items() if value is not None} & types.keys()
         arrays = {
-            name: pa.array([_plain(sample.get(name)) for sample in samples], types[name]) for name in sorted(used)
+            name: pa.array([_plain(sample.get(name), types[name]) for sample in samples], types[name])
+            for name in sorted(used)
         }
         arrays["_position"] = pa.array(range(len(samples)), pa.int64())
         self._connection.register("batch", pa.table(arrays))
-        self._describe(frozenset(used), types)
+        with_loss = "messages" in used and any('"loss' in _message_keys(sample) for sample in samples)
+        self._describe(frozenset(used), types, with_loss=with_loss)
         with sql_errors(self._view):
             result = self._connection.execute(self._statement)
             names = [column[0] for column in result.description or ()]
@@ -91,31 +105,43 @@ class RowMaker:
     def _row(self, values: dict[str, Any]) -> BatchRow:
         skip, leaks = values.pop("_skip"), values.pop("_leaks_answer")
         shape = values.pop("_shape")
+        left_out = tuple(names(values.pop("_left_out"), values.pop("_extra_left_out")))
+        sound = values.pop("_sound")
         del values["_position"]
         if skip is not None and not self._view.built_in:
             check_skip(self._view, skip, values["id"])
         for name in self._as_json:
             if values[name] is not None:
                 values[name] = json.loads(values[name], parse_float=exact_float)
-        if not self._view.keeps_empty_columns:
-            values = {name: value for name, value in values.items() if value is not None}
-        return BatchRow(values, skip, bool(leaks), shape)
+        empty = (
+            self._view.optional_columns
+            if self._view.keeps_empty_columns
+            else [name for name, value in values.items() if value is None]
+        )
+        values = {
+            name: without_null_members(value) if name in self._sparse else value
+            for name, value in values.items()
+            if value is not None or name not in empty
+        }
+        return BatchRow(values, skip, bool(leaks), shape, left_out, sound)
 
-    def _describe(self, used: frozenset[str], types: Mapping[str, Any]) -> None:
+    def _describe(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
         """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
-        if used == self._columns:
+        if (used, with_loss) == self._columns:
             return
-        self._columns = used
+        self._columns = (used, with_loss)
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
         self._connection.execute(f"""
             CREATE OR REPLACE VIEW samples_with_paths AS
-            SELECT *, task_of(task, question, answer, modality) AS effective_task,
-                   language_of(language) AS base_language, false AS upper
+            SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""},
+                   task_of(task, question, answer, modality, messages) AS effective_task,
+                   language_of(language) AS base_language, false AS upper, {_SOUND} AS sound
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
         create_prepared(self._connection)
         described = self._types()
         check_types(self._view, described)
         own = {name: type_ for name, type_ in described.items() if not name.startswith("_")}
+        self._sparse = sparse_columns(own) if self._view.built_in else []
         shape = f"to_json({shape_sql(self._format, own)})::VARCHAR" if self._format else "''"
         self._as_json = [] if self._view.built_in else [name for name, type_ in own.items() if not is_native(type_)]
         texts = [f"to_json({identifier(name)})::VARCHAR AS {identifier(name)}" for name in self._as_json]
@@ -138,5 +164,11 @@ class RowMaker:
         return {str(name): str(type_) for name, type_, *_ in described}
 
 
-def _plain(value: Any) -> Any:
-    return list(value.items()) if isinstance(value, dict) and "path" not in value else value
+def _plain(value: Any, type_: Any) -> Any:
+    import pyarrow as pa
+
+    return list(value.items()) if isinstance(value, dict) and pa.types.is_map(type_) else value
+
+
+def _message_keys(sample: Mapping[str, Any]) -> str:
+    return (sample.get("extra") or {}).get(MESSAGE_KEYS) or ""

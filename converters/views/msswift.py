@@ -1,21 +1,35 @@
-"""The training command of the view `msswift`."""
+"""The training command of the view `msswift`, and the settings of MS-SWIFT that its rows need."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from .base import ViewOptions
 
 _AUDIO_MODEL = "Qwen/Qwen2-Audio-7B-Instruct"
 _OMNI_MODEL = "Qwen/Qwen3-Omni-30B-A3B-Instruct"
+SOUND_SWITCH = "USE_AUDIO_IN_VIDEO"
+"""The environment variable that makes MS-SWIFT's omni templates read the sound of every video; its default is off."""
 
 
-def train_command(data: Path, options: ViewOptions, columns: Collection[str]) -> str:
+def trainer_settings(sounds: Mapping[str, int]) -> dict[str, str]:
+    """The environment that rows need, from their number by where the sound of their videos is.
+
+    With the switch on, the sound of a video is heard a second time where it is a medium of the row as well; with the
+    switch off, it is not heard where it is only in the video.
+    """
+    if not sounds:
+        return {}
+    return {SOUND_SWITCH: "true" if sounds.get("in-video") else "false"}
+
+
+def train_command(data: Path, options: ViewOptions, columns: Collection[str], settings: Mapping[str, str]) -> str:
     """The command for a data file with these columns: Qwen2-Audio refuses rows with images or videos."""
     model = _OMNI_MODEL if "videos" in columns or "images" in columns else _AUDIO_MODEL
     common = f"--model {model} --dataset {shlex.quote(str(data))} --tuner_type lora"
+    environment = "".join(f"{name}={value} " for name, value in settings.items())
     if options.task == "sft":
-        return f"swift sft {common} --strict true"
-    return f"swift rlhf --rlhf_type grpo {common} --external_plugins REWARD.py --reward_funcs REWARD"
+        return f"{environment}swift sft {common} --strict true"
+    return f"{environment}swift rlhf --rlhf_type grpo {common} --external_plugins REWARD.py --reward_funcs REWARD"

@@ -1,11 +1,12 @@
 -- name: msswift
--- revision: 1
+-- revision: 2
 -- tasks: sft, grpo
 -- order: hash
 -- text: clean
 -- format: msswift
 -- media: images, videos, audios
 -- only grpo: solution, task, language
+-- optional: tools, objects, channel, reasoning
 --
 -- MS-SWIFT rows: a conversation and the media of its tags. GRPO rows end with the user turn and have `solution, task,
 -- language` for the reward functions. MS-SWIFT matches tags and media by order within each kind, so every row has as
@@ -20,5 +21,12 @@ SELECT id,
        solution,
        effective_task AS task,
        nullif(language, '') AS language,
-       CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media' ELSE no_turns END AS skip
+       tools,
+       objects,
+       loss_channel AS channel,
+       CASE WHEN chosen_reasoning() = 'column' THEN thought END AS reasoning,
+       CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
+            WHEN no_sound IS NOT NULL THEN no_sound
+            WHEN no_turns IS NOT NULL THEN no_turns
+            WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer' END AS skip
 FROM prepared

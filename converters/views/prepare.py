@@ -17,6 +17,11 @@ PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_t
 NO_MESSAGES = "NULL::STRUCT(role VARCHAR, content VARCHAR)[]"
 """Replaces `messages` if no sample has any: expressions over this constant cost nothing."""
 
+MESSAGE_KEYS = "message_keys"
+"""The entry of `extra` with the further keys of messages: a JSON list, one object per message."""
+WITH_LOSS = f"with_loss_keys(messages, extra['{MESSAGE_KEYS}'])"
+"""Replaces `messages` if a message of any sample has `loss` or `loss_scale`."""
+
 
 def option_macros(options: ViewOptions) -> str:
     """The request's options as constant macros, which `macros.sql` lists."""
@@ -29,6 +34,8 @@ def option_macros(options: ViewOptions) -> str:
         "chosen_system": _text(options.system),
         "user_template": _pieces(template),
         "template_has_tags": "true" if prompts.TAG_FIELD in fields else "false",
+        "chosen_reasoning": _text(options.reasoning),
+        "chosen_av": _text(options.av),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
     }
     return "\n".join(f"CREATE OR REPLACE MACRO {name}() AS {value};" for name, value in values.items())
@@ -58,7 +65,7 @@ def create_prepared(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `prepared` over the relation `samples_with_paths`; the macros must exist.
 
     `samples_with_paths` has the columns of the sample and `image_paths, video_paths, audio_paths` (VARCHAR[]),
-    `effective_task`, `base_language` and `upper`; additional columns are passed through.
+    `effective_task`, `base_language`, `upper` and `sound`; additional columns are passed through.
     """
     for name, table in prompts.tables().items():
         connection.register(f"{name}_arrow", table)
@@ -74,8 +81,10 @@ def statements(options: ViewOptions) -> list[str]:
 
 __all__: list[Any] = [
     "MACROS",
+    "MESSAGE_KEYS",
     "NO_MESSAGES",
     "PREPARED",
+    "WITH_LOSS",
     "create_macros",
     "create_prepared",
     "option_macros",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.exports.versions import MEDIA_COLUMNS
-from .base import View
+from .base import View, ViewOptions
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,19 +83,40 @@ def _excluded(view: View, task: str | None) -> set[str]:
     return {column.lower() for column in view.excluded_columns(task)}
 
 
-def reads(view: View) -> set[str]:
-    """The columns of `prepared` that a view reads."""
-    items = json.loads(checked(view))["statements"][0]["node"]["select_list"]
+def reads(view: View, task: str | None = None) -> set[str]:
+    """The columns of `prepared` that a view reads for the columns of a task; `skip` is not one of them."""
+    excluded = {SKIP, *_excluded(view, task)}
+    listed = json.loads(checked(view))["statements"][0]["node"]["select_list"]
+    items = [item for item in listed if _name(item).lower() not in excluded]
     return {str(node["column_names"][-1]).lower() for node in _expressions(items) if node["class"] == "COLUMN_REF"}
 
 
-def check_conversations(view: View, system: str | None, user_template: str | None) -> None:
+def check_conversations(view: View, options: ViewOptions) -> None:
     """Raise UsageError for the options of conversations if the view reads none."""
-    if (system or user_template) and not reads(view) & {"turns", "prompt"}:
+    read = reads(view, options.task)
+    if (options.system or options.user_template) and not read & {"turns", "prompt"}:
         raise UsageError(
             f"--system and --user-template are for conversations; the view {view.name!r} has none.",
             hint="choose a view of conversations: msswift --task sft",
         )
+
+
+def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
+    """Where the reasoning of answers goes if `asked` does not say so: in front of them, but never into a solution.
+
+    Raises:
+        UsageError: A row of that task has no such place.
+    """
+    if asked is not None and not reads(view, task) & {"turns", "solution", "thought"}:
+        raise UsageError(f"--reasoning is for answers; the view {view.name!r} has none.", hint="remove --reasoning")
+    if task == "grpo":
+        if asked == "think":
+            raise UsageError(
+                "--reasoning think: rewards compare answers with the solution of a GRPO row, which holds no reasoning.",
+                hint="--reasoning column (the default) or drop",
+            )
+        return asked or "column"
+    return asked or "think"
 
 
 def checked(view: View) -> str:

@@ -100,6 +100,13 @@ def _not_finite(value: str, type_: Any, depth: int) -> str | None:
     return None
 
 
+def without_null_members(value: Any) -> Any:
+    """A struct, or a list of them, without the members that are null."""
+    if isinstance(value, list):
+        return [without_null_members(item) for item in value]
+    return {key: held for key, held in value.items() if held is not None} if isinstance(value, dict) else value
+
+
 def is_native(type_: str) -> bool:
     """Whether Python's JSON writes a value of this type as DuckDB's does: texts, integers, doubles, lists of them."""
     return _NATIVE.fullmatch(type_) is not None

@@ -17,8 +17,9 @@ from ...errors import DamagedError, UsageError
 from ..media.media import copy_and_hash
 from ..store.sql import quote
 from ..store.store import Store
+from .jsonl import write_jsonl
 from .scratch import scratch_folder
-from .versions import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json, write_jsonl
+from .versions import PARQUET, Version, data_files, load, media_paths, require_data, rows_under, write_json
 
 UNFINISHED = ".unfinished"
 """Marks the folder of a pack until it is complete; it names the version."""

@@ -200,11 +200,6 @@ def publish(store: Store, name: str, finished: Path) -> str:
 # ---- files
 
 
-def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
-    """Write the rows of `parquet` as JSON Lines, in order, with the same columns."""
-    connection.execute(f"COPY (SELECT * FROM read_parquet({quote(str(parquet))})) TO {quote(str(jsonl))} (FORMAT json)")
-
-
 def sums(path: Path, *, media_root: str | None = None) -> dict[str, Any]:
     """Return the size and SHA-256 of a file and, with a media root, the sum with that root replaced by `$MEDIA`."""
     plain, neutral = hashlib.sha256(), hashlib.sha256()

@@ -26,6 +26,7 @@ from .msswift_rows import (
     TAG_ANY_CASE,
     Conversation,
     Media,
+    has_boxes,
     mapped_columns,
     media_of,
     read_conversation,
@@ -67,6 +68,8 @@ class Rows:
         if conversation.turns is not None:
             yield from self._turns(number, conversation)
             yield from self._rejected(number, row, conversation)
+        if row.get("objects") is not None and not has_boxes(row["objects"]):
+            yield finding(PROBLEMS, "bad_objects", number, column="objects", value=row["objects"])
         media, problems = media_of(row)
         for code, column, value in problems:
             yield finding(PROBLEMS, code, number, column=column, value=value)
@@ -175,7 +178,11 @@ def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
     return "grpo" if 2 * prompts > len(rows) else "sft"
 
 
-MESSAGES_TYPE = 'STRUCT("role" VARCHAR, "content" VARCHAR)[]'
+MESSAGES_TYPES = {
+    "STRUCT(role VARCHAR, content VARCHAR)[]": "",
+    "STRUCT(role VARCHAR, content VARCHAR, loss BOOLEAN, loss_scale DOUBLE)[]": ", 'loss': m.loss",
+}
+"""DuckDB types of our own messages, without quotes -> what their shape has beside role and content."""
 _ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())})"
 
 
@@ -187,7 +194,6 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
     whole = any(name.startswith("rejected_") for name in columns)
     tags = f"array_to_string(regexp_extract_all(m.content, '{_ANY_TAG}'), '')"
     content = f"CASE WHEN contains(m.content, '<') THEN {tags} WHEN m.content IS NOT NULL THEN '' END"
-    message = f"CASE WHEN m IS NOT NULL THEN {{'role': m.role, 'content': {content}}} END"
     found = {}
     for name, type_ in columns.items():
         found[name] = (
@@ -195,8 +201,10 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
         )
         if name == "solution":
             found[name] = "CASE WHEN solution <> '' THEN 'x' ELSE solution END" if type_ == "VARCHAR" else name
-        elif name == "messages" and type_.replace('"', "") == MESSAGES_TYPE.replace('"', "") and not whole:
-            found[name] = f"[{message} FOR m IN messages]"
+        elif name == "messages" and type_.replace('"', "") in MESSAGES_TYPES and not whole:
+            further = MESSAGES_TYPES[type_.replace('"', "")]
+            message = f"{{'role': m.role, 'content': {content}{further}}}"
+            found[name] = f"[CASE WHEN m IS NOT NULL THEN {message} END FOR m IN messages]"
         elif name in KINDS and type_ == "VARCHAR[]":
             found[name] = f"[{path_shape('p')} FOR p IN {name}]"
     return found

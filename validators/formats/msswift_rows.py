@@ -56,6 +56,10 @@ PROBLEMS = {
     "unknown_role": Problem("S1", "error", "a role unknown to ms-swift", _DELETED),
     "null_content": Problem("S1", "error", "a message whose content is null", _DELETED),
     "extra_message_keys": Problem("S1", "warning", "extra keys in a message", "ms-swift strips them"),
+    "bad_loss": Problem(
+        "S2", "warning", "`loss` of a message is neither true nor false", "any text counts as true, `false` too",
+    ),
+    "bad_objects": Problem("S1", "error", "objects without boxes of two or four numbers", _DELETED),
     "rejected_null": Problem("S1", "error", "rejected_response is null", _DELETED),
     "rejected_equals_answer": Problem("S1", "error", "rejected_response is the answer itself", _DELETED),
     "mixed_preference": Problem(
@@ -163,6 +167,8 @@ class Conversation:
         role = message[key]
         if not isinstance(role, str) or role not in _LETTERS:
             self.problem("unknown_role", f"message {position}", role)
+        if message.get("loss") is not None and not isinstance(message["loss"], int):
+            self.problem("bad_loss", f"message {position}", message["loss"])
         further = sorted(set(message) - _MESSAGE_KEYS)
         if further:
             self.problem("extra_message_keys", f"message {position} has {', '.join(further)}")
@@ -281,6 +287,14 @@ def media_of(row: Mapping[str, Any]) -> tuple[dict[str, Media], list[tuple[str, 
         problems += [("media_type", kind, item) for item in given if not _is_media(item)]
         found[kind] = Media([path for path in paths if isinstance(path, str)], len(given))
     return found, problems
+
+
+def has_boxes(objects: Any) -> bool:
+    """Whether `objects` of a row has a list of boxes, each of two or four numbers."""
+    boxes = objects.get("bbox") if isinstance(objects, Mapping) else None
+    return isinstance(boxes, list | tuple) and all(
+        isinstance(box, list | tuple) and len(box) in (2, 4) for box in boxes
+    )
 
 
 def _is_media(item: Any) -> bool:

@@ -22,6 +22,7 @@ from ...candidate import Blob, Rejection, RowError, bad_cell, content_id
 from ...files.named_files import NamedFiles
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
 from ...spans import channels_in
+from ..training.message_keys import trained_on
 from .span_names import LENGTH, role_of
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
@@ -209,6 +210,29 @@ def typed(field: str, column: str, value: Any) -> Any:
     return as_word(field, column, value) if field in NORMALIZED else as_text(value)
 
 
+def members_left(field: str, column: str, value: Any) -> dict[str, str]:
+    """What the objects in a cell say beside the members of the field, for `extra`: a list, one object for each.
+
+    `messages` gives `message_keys`, which views read `loss` from; words and phones give `words_keys`, `phones_keys`.
+
+    Raises:
+        RowError: A message has a `loss` that is not true or false.
+    """
+    if field not in JSON_FIELDS or value is None:
+        return {}
+    items = _parse(column, value) if isinstance(value, str) else value
+    known = _members(field)
+    left = [{key: held for key, held in item.items() if key not in known and held is not None} for item in items]
+    if field == "messages":
+        left = [trained_on(column, item["role"], keys) for item, keys in zip(items, left, strict=True)]
+    name = "message_keys" if field == "messages" else f"{field}_keys"
+    return {name: as_text(left) or ""} if any(left) else {}
+
+
+def _members(field: str) -> tuple[str, ...]:
+    return ("role", "content") if field == "messages" else ("text", "start_s", "end_s")
+
+
 def _as_channel(value: Any) -> int | tuple[int, ...] | None:
     channels = channels_in(value)
     if channels is None:
@@ -217,7 +241,7 @@ def _as_channel(value: Any) -> int | tuple[int, ...] | None:
 
 
 def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]]:
-    keys = ("role", "content") if field == "messages" else ("text", "start_s", "end_s")
+    keys = _members(field)
     if not isinstance(value, list) or not all(isinstance(item, dict) and set(keys) <= set(item) for item in value):
         raise bad_cell(column, value, f"a list of objects with {', '.join(keys)}")
     return [{key: _member(key, item[key], column) for key in keys} for item in value]

@@ -34,10 +34,10 @@ from ...candidate import (
     RowError,
 )
 from ...files.named_files import NamedFiles
-from ...imports.columns import COMMON_NAMES, KEEP, MEDIA, require_media, resolve_columns
+from ...imports.columns import COMMON_NAMES, JSON_FIELDS, KEEP, MEDIA, require_media, resolve_columns
 from ...spans import sample_rate, span_suffix
 from .absent_files import Absences, is_plain
-from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, typed
+from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, members_left, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_json, read_jsonl, record
 from .nested_columns import media_paths, nested_columns, no_records, record_lists, spread
@@ -316,6 +316,8 @@ class _CandidateMaker:
                 media.extend((field, blob) for blob in blobs(column, value, files=self.files))
             else:
                 fields[field] = typed(field, column, value)
+                if field in JSON_FIELDS:
+                    extra.update(members_left(field, column, value))
         if absent is not None and media:
             media.append((absent[0], Blob(absent[1], path=Path(absent[2]))))
             absent = None

@@ -10,6 +10,7 @@ rejected with a reason code.
 
     records.py        the shared loop; media, tags, and the resulting candidate
     turns.py          conversations in any common spelling
+    message_keys.py   what messages say beside role and content: loss, reasoning, tool calls
     preference.py     the rejected side of a pair
     msswift.py        MS-SWIFT
     conversation.py   ShareGPT, LLaMA-Factory, TRL

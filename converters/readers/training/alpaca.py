@@ -11,7 +11,7 @@ from typing import Any
 from ...candidate import bad_cell
 from ..tables.cells import as_text
 from .preference import pair_fields
-from .records import Columns, RecordsReader, Shape, conversation_shape
+from .records import Columns, RecordsReader, Shape, conversation_shape, open_with_system
 from .turns import Dialogue
 
 _QUERIES = ("query", "prompt", "question", "problem")
@@ -21,7 +21,7 @@ _RESPONSES = ("output", "response", "completion", "answer", "target", "solution"
 def reshape(columns: Columns) -> Shape:
     """Reshape a row; raises RowError if it has no prompt (`no_prompt`)."""
     dialogue = Dialogue()
-    dialogue.open_with(columns.take("system", "system", "system_prompt"))
+    open_with_system(columns, dialogue)
     for question, answer in _history(columns.take("history", "history")):
         dialogue.say("user", question)
         dialogue.say("assistant", answer)

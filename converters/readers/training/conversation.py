@@ -10,8 +10,8 @@ from typing import Any
 
 from ...candidate import bad_cell
 from .msswift import CONVERSATIONS
-from .preference import answer_text, last_answer, pair_fields, rejected_of
-from .records import Columns, RecordsReader, Shape, conversation_shape
+from .preference import last_answer, pair_fields, read_answer, rejected_of
+from .records import Columns, RecordsReader, Shape, conversation_shape, open_with_system
 from .turns import Dialogue, read_dialogue
 
 _PROMPTS = ("conversations", "conversation", "messages", "dialogue", "dialog", "prompt")
@@ -24,14 +24,18 @@ def reshape(columns: Columns) -> Shape:
     if value is None and not _is_whole(chosen):
         raise bad_cell("conversations", value, f"a conversation in {', '.join(CONVERSATIONS)}", reason="no_messages")
     dialogue = _dialogue("chosen" if value is None else "conversations", chosen if value is None else value)
-    dialogue.open_with(columns.take("system", "system", "system_prompt"))
+    open_with_system(columns, dialogue)
     completion = chosen if value is not None and chosen is not None else columns.take("completion", "completion")
     if completion is not None:
         _answer(dialogue, completion)
+    answer: str | None
     if _is_whole(rejected):
-        answer: str | None = rejected_of(dialogue, _dialogue("rejected", rejected), "rejected")
+        other = _dialogue("rejected", rejected)
+        keys, answer = other.further, rejected_of(dialogue, other, "rejected")
     else:
-        answer = answer_text("rejected", rejected)
+        answer, own = read_answer("rejected", rejected)
+        keys = [own]
+    columns.left["rejected_message_keys"] = keys if any(keys) else None
     return conversation_shape(columns, dialogue, pair_fields(dialogue, answer))
 
 
@@ -57,10 +61,12 @@ def _answer(dialogue: Dialogue, side: Any) -> None:
     """Use the chosen side as the last answer of the conversation."""
     if _is_whole(side):
         whole = _dialogue("chosen", side)
-        text = last_answer("chosen", whole)
+        text, keys = last_answer("chosen", whole), whole.further[-1]
     else:
-        text = answer_text("chosen", side) or ""
+        found, keys = read_answer("chosen", side)
+        text = found or ""
     if dialogue.roles[-1:] != ["assistant"]:
         dialogue.say("assistant", text)
+        dialogue.further[-1] = keys
     elif dialogue.messages[-1]["content"] != text:
         raise bad_cell("chosen", text, "the last answer of the conversation", reason="two_answers")

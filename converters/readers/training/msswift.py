@@ -13,8 +13,8 @@ from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ..tables.cells import as_text
 from . import alpaca
-from .preference import answer_text, pair_fields, rejected_of
-from .records import Columns, RecordsReader, Shape, conversation_shape
+from .preference import pair_fields, read_answer, rejected_of
+from .records import Columns, RecordsReader, Shape, conversation_shape, open_with_system
 from .turns import Dialogue, read_dialogue
 
 CONVERSATIONS = ("messages", "conversations", "conversation")
@@ -26,7 +26,7 @@ def reshape(columns: Columns) -> Shape:
     if value is None:
         return alpaca.reshape(columns)
     dialogue = read_dialogue("messages", value)
-    dialogue.open_with(columns.take("system", "system", "system_prompt"))
+    open_with_system(columns, dialogue)
     fields = _solution_fields(columns, dialogue)
     rejected = _rejected(columns, dialogue)
     return conversation_shape(columns, dialogue, fields | pair_fields(dialogue, rejected))
@@ -50,12 +50,17 @@ def _solution_fields(columns: Columns, dialogue: Dialogue) -> dict[str, Any]:
 
 
 def _rejected(columns: Columns, dialogue: Dialogue) -> str | None:
-    response = answer_text("rejected_response", columns.take("rejected", "rejected_response"))
+    response, keys = read_answer("rejected_response", columns.take("rejected", "rejected_response"))
+    columns.left["rejected_message_keys"] = [keys] if keys else None
     whole = columns.take("rejected_messages", "rejected_messages")
     for kind in MEDIA_KINDS:
         other = columns.take(f"rejected_{kind}s", f"rejected_{kind}s")
         if other and other != columns.left.get(f"{kind}s"):
             raise bad_cell(f"rejected_{kind}s", other, "the same media on both sides", reason="other_media")
     if response is not None or whole is None:
+        columns.left["rejected_messages"] = whole
         return response
-    return rejected_of(dialogue, read_dialogue("rejected_messages", whole), "rejected_messages")
+    other = read_dialogue("rejected_messages", whole)
+    if any(other.further):
+        columns.left["rejected_message_keys"] = other.further
+    return rejected_of(dialogue, other, "rejected_messages")

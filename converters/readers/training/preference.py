@@ -8,18 +8,20 @@ from ...candidate import bad_cell
 from .turns import Dialogue, read_dialogue
 
 
-def answer_text(column: str, value: Any) -> str | None:
-    """One side of a pair as text: plain text, one assistant message, or a list of exactly one.
+def read_answer(column: str, value: Any) -> tuple[str | None, dict[str, Any]]:
+    """One side of a pair as text, with the further keys of its message.
+
+    It is plain text, one assistant message, or a list of exactly one.
 
     Raises:
         RowError: It has more than one message (`many_answers`), or its message is not an answer.
     """
     if value is None or isinstance(value, str):
-        return value or None
+        return value or None, {}
     dialogue = read_dialogue(column, value if isinstance(value, list) else [value])
     if dialogue.roles != ["assistant"]:
         raise bad_cell(column, value, "one answer: a sample has one text per side", reason="many_answers")
-    return dialogue.messages[0]["content"]
+    return dialogue.messages[0]["content"], dialogue.further[0]
 
 
 def last_answer(column: str, dialogue: Dialogue) -> str:

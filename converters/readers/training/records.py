@@ -28,7 +28,19 @@ from ...candidate import (
 from ...files.named_files import NamedFiles
 from ...imports.columns import KEEP, MAPPABLE, check_field
 from ...spans import sample_rate, span_suffix
-from ..tables.cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, typed, with_words
+from ..tables.cells import (
+    MadeIds,
+    Place,
+    Row,
+    Rows,
+    as_name,
+    as_text,
+    blobs,
+    check_span,
+    members_left,
+    typed,
+    with_words,
+)  # fmt: skip
 from ..tables.json import read_json
 from ..tables.nested_columns import nested_columns, spread
 from ..tables.stated_span import StatedSpans
@@ -108,6 +120,13 @@ def conversation_shape(columns: Columns, dialogue: Dialogue, fields: dict[str, A
     fit_tags("messages", dialogue, {kind: held[kind] + own[kind] for kind in MEDIA_KINDS})
     fields = {"messages": dialogue.messages, **exchange_fields(dialogue.messages), **fields}
     return Shape(fields, dialogue.media, dialogue.extra())
+
+
+def open_with_system(columns: Columns, dialogue: Dialogue) -> None:
+    """Put the row's system message in front; if the conversation has one of its own, it stays in `extra`."""
+    system = columns.take("system", "system", "system_prompt")
+    if system and not dialogue.open_with(system) and system not in [turn["content"] for turn in dialogue.messages[:1]]:
+        columns.left["system"] = system
 
 
 def counted(columns: Columns, kind: str) -> int:
@@ -222,6 +241,7 @@ def _candidate(
     for name in PLAIN_FIELDS:
         if name not in fields and (value := columns.take(name, name)) is not None:
             fields[name] = typed(name, name, value)
+            columns.left.update(members_left(name, name, value))
     fields["modality"], stated = _modality(columns.take("modality", "modality"), {kind for kind, _ in media})
     suffix = _take_span(row, columns, fields, spans, media[0][1]) if media else ""
     split = as_name("split", columns.take("split", "split"))

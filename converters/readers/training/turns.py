@@ -18,6 +18,7 @@ from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
 from ..tables.cells import OWN_SPAN, own_span
+from .message_keys import in_order_of_calls, spoken, take_reasoning, trained_on
 
 ROLES: Mapping[str, str] = {
     "system": "system",
@@ -53,11 +54,13 @@ class Dialogue:
         self.messages.append({"role": role, "content": content})
         self.further.append({})
 
-    def open_with(self, system: Any) -> None:
-        """Insert a system turn at the start, if the row has one and the conversation does not."""
-        if isinstance(system, str) and system and self.roles[:1] != ["system"]:
-            self.messages.insert(0, {"role": "system", "content": system})
-            self.further.insert(0, {})
+    def open_with(self, system: Any) -> bool:
+        """Insert a system turn at the start, unless the conversation has one; returns whether it did."""
+        if not isinstance(system, str) or not system or self.roles[:1] == ["system"]:
+            return False
+        self.messages.insert(0, {"role": "system", "content": system})
+        self.further.insert(0, {})
+        return True
 
     def extra(self) -> dict[str, Any]:
         """Keys of messages other than role and content (`loss`, `name` ...), one object per message; empty if none."""
@@ -77,7 +80,7 @@ def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
     if not isinstance(turns, list) or not turns:
         raise bad_cell(column, value, "a list of messages", reason="no_messages" if not turns else "bad_messages")
     dialogue = Dialogue()
-    for turn in _from_pairs(turns):
+    for turn in in_order_of_calls(_from_pairs(turns)):
         _add(dialogue, column, turn, inline=inline)
     return dialogue
 
@@ -115,10 +118,19 @@ def _add(dialogue: Dialogue, column: str, turn: Any, *, inline: bool) -> None:
     if content is None and not turn.get("tool_calls"):
         raise bad_cell(column, dict(turn), "a message with content", reason="null_content")
     text = _text(dialogue, column, content, inline=inline)
-    dialogue.say(role, text)
-    dialogue.further[-1] = {
-        key: value for key, value in turn.items() if key not in (role_key, content_key) and value is not None
-    }
+    further = {key: value for key, value in turn.items() if key not in (role_key, content_key) and value is not None}
+    further = trained_on(column, role, further)
+    if role == "assistant" and "</think>" not in text and (reasoning := take_reasoning(further)) is not None:
+        text = f"<think>{reasoning}</think>{text}"
+    calls = spoken(further.get("tool_calls")) if role == "assistant" else []
+    if calls:
+        del further["tool_calls"]
+    if text or not calls:
+        dialogue.say(role, text)
+        dialogue.further[-1] = further
+    for call in calls:
+        dialogue.say("tool_call", call)
+        dialogue.further[-1] = {key: further[key] for key in ("loss", "loss_scale") if key in further}
 
 
 def _text(dialogue: Dialogue, column: str, content: Any, *, inline: bool) -> str:

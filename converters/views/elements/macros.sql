@@ -3,6 +3,8 @@
 --   chosen_system()      the system message, or null       user_template()   its pieces, or null
 --   template_has_tags()  whether the template contains {modality_tag}
 --   leak_fields()        fields of the template that could contain the answer
+--   chosen_reasoning()   `think`, `drop` or `column`
+--   chosen_av()          `separate`, `in-video` or `sound-only`
 -- They are constants: branches that they exclude cost nothing.
 
 -- Compute a value that several columns use only once: DuckDB merges the layers of a query and would repeat the
@@ -48,9 +50,10 @@ CREATE OR REPLACE MACRO join_list(l) AS array_to_string(l, ', ');
 CREATE OR REPLACE MACRO primary_subtag(l) AS split_part(replace(lower(coalesce(l, '')), '_', '-'), '-', 1);
 CREATE OR REPLACE MACRO language_of(l) AS CASE primary_subtag(l) WHEN 'cmn' THEN 'zh' ELSE primary_subtag(l) END;
 
--- A sample's task; inferred from its fields if the data has none.
-CREATE OR REPLACE MACRO task_of(task, question, answer, modality) AS
+-- A sample's task; inferred from its fields if the data has none. More than one exchange is a `chat`.
+CREATE OR REPLACE MACRO task_of(task, question, answer, modality, messages) AS
   CASE WHEN coalesce(task, '') <> '' THEN task
+       WHEN len(messages) > 2 AND len([1 FOR m IN messages IF m.role <> 'system']) > 2 THEN 'chat'
        WHEN coalesce(question, '') <> '' AND coalesce(answer, '') <> '' THEN 'qa'
        WHEN modality = 'audio' THEN 'asr' ELSE 'captioning' END;
 
@@ -69,6 +72,27 @@ CREATE OR REPLACE MACRO text_of_assistant(messages) AS
   array_to_string([coalesce(m.content, '') FOR m IN messages IF m.role = 'assistant'], chr(10));
 CREATE OR REPLACE MACRO text_of_others(messages) AS
   array_to_string([coalesce(m.content, '') FOR m IN messages IF m.role <> 'assistant'], chr(10));
+
+-- Reasoning in a text: `<think>...</think>`, also without the opening tag (some templates put it into the prompt) or the
+-- closing one (the text was cut off). The reasoning, and the answer without it; either is null if there is none.
+CREATE OR REPLACE MACRO has_thought(t) AS contains(t, '<') AND regexp_matches(t, '(?i)</?think>');
+CREATE OR REPLACE MACRO without_blocks(t) AS regexp_replace(t, '(?is)<think>.*?</think>', '', 'g');
+CREATE OR REPLACE MACRO trimmed(t) AS regexp_replace(t, '^\s+|\s+$', '', 'g');
+CREATE OR REPLACE MACRO thought_of(t) AS
+  CASE WHEN has_thought(t) THEN not_blank(trimmed(array_to_string(list_concat(
+    regexp_extract_all(t, '(?is)<think>(.*?)</think>', 1),
+    regexp_extract_all(without_blocks(t), '(?is)^(.*)</think>', 1),
+    regexp_extract_all(without_blocks(t), '(?is)<think>(.*)$', 1)), chr(10)))) END;
+CREATE OR REPLACE MACRO without_thought(t) AS
+  CASE WHEN has_thought(t)
+       THEN not_blank(trimmed(regexp_replace(without_blocks(t), '(?is)^.*</think>|<think>.*$', '', 'g')))
+       ELSE t END;
+
+-- An answer with its reasoning where the request wants it: in front of it, or not in it.
+CREATE OR REPLACE MACRO with_reasoning(answer, reasoning) AS
+  CASE WHEN chosen_reasoning() <> 'think' THEN without_thought(answer)
+       WHEN has_thought(answer) OR not_blank(reasoning) IS NULL THEN answer
+       ELSE '<think>' || reasoning || '</think>' || answer END;
 
 -- Fill a template: `pieces` are literals and field names in order, `fields` maps names to texts.
 CREATE OR REPLACE MACRO fill_template(pieces, fields) AS
@@ -104,7 +128,48 @@ CREATE OR REPLACE MACRO with_system_turn(turns) AS
   CASE WHEN chosen_system() IS NULL OR turns[1].role = 'system' THEN turns
        ELSE list_concat([turn('system', chosen_system())], turns) END;
 
+-- A conversation with the fields of its messages that trainers read: `keys` is a JSON list, one object per message.
+CREATE OR REPLACE MACRO loss_keys(keys) AS
+  from_json(TRY_CAST(keys AS JSON), '[{"loss": "BOOLEAN", "loss_scale": "DOUBLE"}]');
+CREATE OR REPLACE MACRO with_loss_keys(messages, keys) AS
+  CASE WHEN messages IS NOT NULL
+       THEN [{'role': pair[1].role, 'content': pair[1].content, 'loss': pair[2].loss, 'loss_scale': pair[2].loss_scale}
+             FOR pair IN list_zip(messages, CASE WHEN len(loss_keys(keys)) = len(messages) THEN loss_keys(keys) END)] END;
+
+-- The keys of messages that `with_loss_keys` does not read, as `messages.name`; `loss` too if there is not one object
+-- for each message.
+CREATE OR REPLACE MACRO unread_message_keys(keys, messages) AS
+  CASE WHEN keys IS NULL THEN []::VARCHAR[]
+       ELSE ['messages.' || k
+             FOR k IN list_distinct(flatten([json_keys(x) FOR x IN from_json(TRY_CAST(keys AS JSON), '["JSON"]')]))
+             IF k NOT IN ('loss', 'loss_scale') OR len(loss_keys(keys)) IS DISTINCT FROM messages] END;
+
+-- A conversation whose last turn has this text, and whose earlier answers have no reasoning if none is wanted.
+CREATE OR REPLACE MACRO with_answer(messages, answer) AS
+  list_transform(messages, lambda m, i: struct_update(m, content := CASE
+    WHEN i = len(messages) THEN answer
+    WHEN chosen_reasoning() = 'drop' AND m.role = 'assistant' THEN coalesce(without_thought(m.content), '')
+    ELSE m.content END));
+
+-- A text whose tags fit what is heard of a video with sound inside: its own sound as audio, or nothing but the sound.
+CREATE OR REPLACE MACRO with_sound_tags(t, sound, sound_alone, audio_paths) AS
+  CASE WHEN t IS NULL OR NOT contains(t, '<video>') THEN t
+       WHEN sound_alone AND sound = 'inside' THEN replace(t, '<video>', '<audio>')
+       WHEN sound_alone THEN replace(t, '<video>', '')
+       WHEN sound = 'inside' AND len(audio_paths) = 1 AND NOT contains(t, '<audio>')
+         THEN replace(t, '<video>', '<video><audio>')
+       ELSE t END;
+
+-- Objects in images (`ref`, `bbox` ...), from JSON; null if they have no boxes of two or four numbers.
+CREATE OR REPLACE MACRO read_objects(t) AS
+  from_json(TRY_CAST(t AS JSON),
+            '{"ref": ["VARCHAR"], "bbox": [["DOUBLE"]], "bbox_type": "VARCHAR", "image_id": ["BIGINT"]}');
+CREATE OR REPLACE MACRO objects_of(t) AS
+  CASE WHEN t IS NOT NULL AND len(list_filter(flatten(read_objects(t).bbox), lambda x: x IS NULL)) = 0
+             AND len(list_filter(read_objects(t).bbox, lambda box: len(box) NOT IN (2, 4))) = 0
+       THEN read_objects(t) END;
+
 -- A conversation with media tags at the start of its first user turn, if `put` is true.
 CREATE OR REPLACE MACRO with_tags_before_first_user_turn(messages, tags, put) AS
-  list_transform(messages, lambda m, i: turn(m.role, CASE
+  list_transform(messages, lambda m, i: struct_update(m, content := CASE
     WHEN put AND i = list_position([n.role FOR n IN messages], 'user') THEN tags || m.content ELSE m.content END));

@@ -7,18 +7,43 @@
 --   upper            whether the corpus is all upper case
 --   description      one text for the content: the text, else a caption, the answer, the labels, the translation
 --   prompt           the text of the user turn without tags; null if the task has no prompt
---   solution         the text of the assistant turn; null if there is no answer
---   turns            the whole conversation with its tags: a system turn if requested, user, assistant ...
+--   solution         the answer without its reasoning; null if there is none
+--   thought          the reasoning of the answer: the field, else what stands in `<think>`
+--   turns            the whole conversation with its tags: a system turn if requested, user, assistant ...; messages
+--                    have `loss` and `loss_scale` too if any sample has them
+--   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
+--   loss_channel     the name under which a trainer reports the row's loss
+--   no_sound         why a video cannot be used as `--av` asks: sound_apart, silent_video, no_sound; null if it can
 --   no_turns         why there is no conversation: no_prompt, no_answer, tag_mismatch; null if there is one
 --   leaks_answer     whether a user template put the answer into the user turn
+--
+-- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.
 --
 -- It is built from `samples_with_paths` and the tables `prompts`, `answers`, `target_names` and `choice_introductions`,
 -- which `views/prompts.py` makes from `templates/prompts.yaml`.
 
 CREATE OR REPLACE VIEW prepared AS
+-- What is seen and heard of a video with sound, by `--av`: both apart, the video alone, or the sound alone.
+WITH samples_heard AS (
+SELECT * REPLACE (
+         CASE WHEN has_turns(messages) AND sound IS NOT NULL
+              THEN list_transform(messages, lambda m: struct_update(m, content :=
+                     with_sound_tags(m.content, sound, sound_alone, audio_paths)))
+              ELSE messages END AS messages,
+         with_sound_tags(question, sound, sound_alone, audio_paths) AS question)
+FROM (
+  SELECT * REPLACE (CASE WHEN sound_alone THEN NULL ELSE video_paths END AS video_paths,
+                    CASE WHEN sound_alone THEN 'audio' ELSE modality END AS modality)
+  FROM (
+    SELECT *, chosen_av() = 'sound-only' AND modality = 'mixed' AND audio_paths IS NOT NULL AS sound_alone
+    FROM samples_with_paths
+  )
+)
+),
+
 -- Add the entries of `templates/prompts.yaml`: the task's prompt in the sample's language, else in English; the answer
 -- fields; the name of the target language.
-WITH samples_with_prompts AS (
+samples_with_prompts AS (
 SELECT s.*,
        compute_once(tags_for('<image>', image_paths) || tags_for('<video>', video_paths) || tags_for('<audio>', audio_paths))
          AS tags,
@@ -27,7 +52,7 @@ SELECT s.*,
        answers.first_field, answers.second_field,
        coalesce(target.name, target_language, '') AS target_name,
        choice_introductions.introduction AS choice_introduction
-FROM samples_with_paths s
+FROM samples_heard s
 LEFT JOIN prompts own
   ON own.task = effective_task AND own.modality = prompt_modality(s.modality) AND own.language = base_language
 LEFT JOIN prompts english
@@ -60,38 +85,66 @@ SELECT *,
 FROM samples_with_prompts
 ),
 
--- Add the prompt without tags and the solution; the last answer of a conversation takes precedence over the fields.
+-- Add the prompt without tags, and the answer and its reasoning as given: in a conversation, the last turn takes
+-- precedence over the fields.
+samples_with_given_answers AS (
+SELECT *,
+       compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
+                         ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
+       compute_once(CASE WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
+                         ELSE not_blank(as_requested(raw_answer, upper)) END) AS given_answer,
+       CASE WHEN has_turns(messages) THEN reasoning ELSE as_requested(reasoning, upper) END AS given_reasoning,
+       CASE WHEN has_turns(messages) THEN text_of_assistant(messages) END AS output_text
+FROM samples_with_answers
+),
+
+-- Add the answer alone, which for rewards is the field `answer` if a conversation came with one; and the assistant turn.
 samples_with_solutions AS (
 SELECT *,
        CASE WHEN has_turns(messages) THEN text_of_others(messages) ELSE prompt END AS input_text,
-       CASE WHEN has_turns(messages) THEN text_of_assistant(messages) END AS output_text
-FROM (
-  SELECT *,
-         compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
-                           ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
-         compute_once(CASE WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
-                           ELSE not_blank(as_requested(raw_answer, upper)) END) AS solution
-  FROM samples_with_answers
-)
+       compute_once(without_thought(
+         CASE WHEN has_turns(messages) AND chosen_task() = 'grpo' THEN coalesce(not_blank(answer), given_answer)
+              ELSE given_answer END)) AS solution,
+       compute_once(with_reasoning(given_answer, given_reasoning)) AS last_turn
+FROM samples_with_given_answers
 )
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
-                  raw_answer, raw_description, fields, input_text, output_text),
+                  raw_answer, raw_description, fields, given_answer, given_reasoning, input_text, output_text, last_turn,
+                  sound_alone),
        not_blank(as_requested(raw_description, upper)) AS description,
+       coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
        CASE WHEN has_turns(messages)
-            THEN with_system_turn(with_tags_before_first_user_turn(messages, tags, NOT has_tag(input_text)))
+            THEN with_system_turn(with_tags_before_first_user_turn(
+                   with_answer(messages, last_turn), tags, NOT has_tag(input_text)))
             ELSE with_system_turn([turn('user', CASE
                    WHEN template_has_tags() THEN fill_user_template(tags, task_prompt, fields)
-                   WHEN has_tag(prompt) THEN prompt ELSE tags || prompt END), turn('assistant', solution)]) END AS turns,
+                   WHEN has_tag(prompt) THEN prompt ELSE tags || prompt END), turn('assistant', last_turn)]) END AS turns,
        CASE WHEN has_turns(messages) AND NOT list_contains([m.role FOR m IN messages], 'user') THEN 'no_prompt'
             WHEN has_turns(messages) AND messages[len(messages)].role <> 'assistant' THEN 'no_answer'
             WHEN NOT has_turns(messages) AND (prompt IS NULL OR (tags = '' AND not_blank(prompt) IS NULL)) THEN 'no_prompt'
-            WHEN solution IS NULL THEN 'no_answer'
-            WHEN has_tag(coalesce(output_text, solution)) THEN 'tag_mismatch'
+            WHEN last_turn IS NULL THEN 'no_answer'
+            WHEN has_tag(last_turn) OR has_tag(output_text) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND template_has_tags() AND NOT has_turns(messages) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND NOT has_tags_for(input_text, image_paths, video_paths, audio_paths)
               THEN 'tag_mismatch'
        END AS no_turns,
+       not_blank(extra['tools']) AS tools,
+       objects_of(extra['objects']) AS objects,
+       not_blank(extra['channel']) AS loss_channel,
+       CASE WHEN video_paths IS NULL THEN NULL
+            WHEN chosen_av() = 'in-video' AND sound = 'apart' THEN 'sound_apart'
+            WHEN chosen_av() = 'in-video' AND sound = 'none' THEN 'silent_video'
+            WHEN chosen_av() = 'sound-only' THEN 'no_sound' END AS no_sound,
+       CASE WHEN video_paths IS NULL OR modality <> 'mixed' THEN NULL
+            WHEN audio_paths IS NOT NULL THEN 'separate'
+            WHEN sound = 'inside' THEN 'in-video' END AS _sound,
+       CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) END AS _conversation,
+       CASE WHEN coalesce(answer_field(first_field, text, translation, answer, captions, labels), '') <> ''
+            THEN first_field ELSE second_field END AS _answer_field,
+       CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
+            WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
+       CASE WHEN prompt_pieces IS NOT NULL THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
        len(leak_fields()) > 0 AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
          AS leaks_answer
 FROM samples_with_solutions;

@@ -1,0 +1,101 @@
+"""Fields of a sample that a view's row does not carry: counted by name, so that none vanishes without a word.
+
+A field is carried if the view reads its column, or an element of `prepared` that was made from it. Of `extra`, a field
+is carried if the view reads `extra`, or the element made from that field. Facts about where a sample comes from (its
+dataset, split, licence, source, revision) and its media are accounted for elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from . import prompts
+from .base import View, ViewOptions
+from .prepare import MESSAGE_KEYS
+from .statement import reads
+
+FIELDS = (
+    "text", "translation", "language", "target_language", "speaker", "question", "answer", "reasoning", "choices",
+    "captions", "labels", "messages", "chosen", "rejected", "words", "phones",
+)  # fmt: skip
+"""Columns of the sample with content, in the order of the bits of `_left_out`."""
+
+_LISTS = ("choices", "captions", "labels", "messages", "words", "phones")
+_CONVERSATION = frozenset({"turns", "prompt", "solution"})
+_PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target"}
+_EXTRA_ELEMENTS = {"tools": "tools", "objects": "objects", "loss_channel": "channel", "turns": MESSAGE_KEYS}
+_TRAINER_FIELDS = frozenset(
+    {"tools", "objects", "channel", "label", "margin", "teacher_prompt", "chat_template_kwargs", "ref_audios",
+     "audio_codes", "rejected"}
+)  # fmt: skip
+_TRAINER_PREFIXES = ("messages.", "rejected_", "positive_", "negative_", "teacher_")
+
+
+def left_out_columns(view: View, options: ViewOptions) -> dict[str, str]:
+    """Name -> expression over `prepared`: `_left_out`, a bit for each of `FIELDS`, and `_extra_left_out`."""
+    read = reads(view, options.task)
+    bits = [f"CASE WHEN {_lost(field, read, options)} THEN {1 << place} ELSE 0 END"
+            for place, field in enumerate(FIELDS) if field not in read]  # fmt: skip
+    return {"_left_out": " + ".join(bits) or "0", "_extra_left_out": _extra_sql(read)}
+
+
+def names(bits: int, extra: Sequence[str] | None) -> Iterator[str]:
+    """The fields that a row does not carry, from the two columns."""
+    yield from (field for place, field in enumerate(FIELDS) if bits >> place & 1)
+    yield from extra or ()
+
+
+def is_for_trainers(name: str) -> bool:
+    """Whether trainers read a field of this name: a row that loses it is trained on differently."""
+    return name in _TRAINER_FIELDS or name.startswith(_TRAINER_PREFIXES)
+
+
+def _lost(field: str, read: set[str], options: ViewOptions) -> str:
+    """SQL: the sample has the field, and nothing that the view reads was made from it."""
+    if field == "reasoning" and read & _CONVERSATION:
+        kept = options.reasoning == "think" if options.task != "grpo" else False
+        return "false" if kept or (options.reasoning == "column" and "thought" in read) else "thought IS NOT NULL"
+    has = f"len({field}) > 0" if field in _LISTS else f"{field} <> ''"
+    kept_if = list(_kept_if(field, read, options))
+    return " AND ".join([has, *(f"NOT coalesce({test}, false)" for test in kept_if)])
+
+
+def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
+    one = " AND len(captions) = 1" if field == "captions" else ""
+    if "description" in read:
+        yield f"_description_field = '{field}'{one}"
+    if not read & _CONVERSATION:
+        return
+    if field == "messages":
+        yield "true"
+        return
+    template = None if options.user_template is None else prompts.check_template(options.user_template)
+    if template is not None and field in template:
+        yield "NOT has_turns(messages)"
+    if field in _PROMPT_FIELDS and (template is None or "prompt" in template):
+        yield f"NOT has_turns(messages) AND list_contains(_prompt_fields, '{_PROMPT_FIELDS[field]}')"
+    if field in prompts.ANSWER_FIELDS:
+        yield f"NOT has_turns(messages) AND _answer_field = '{field}'{one}"
+    if field not in _LISTS:
+        yield f"contains(_conversation, {field})"
+    elif field != "words" and field != "phones":
+        unsaid = f"list_filter({field}, lambda x: NOT contains(_conversation, x))"
+        yield f"has_turns(messages) AND len({unsaid}) = 0"
+
+
+def _extra_sql(read: set[str]) -> str:
+    if "extra" in read:
+        return "NULL::VARCHAR[]"
+    carried = sorted(_EXTRA_ELEMENTS[name] for name in read & _EXTRA_ELEMENTS.keys())
+    listed = ", ".join(f"'{name}'" for name in carried)
+    left = f"list_filter(map_keys(extra), lambda k: k NOT IN ({listed}))" if carried else "map_keys(extra)"
+    more = [left]
+    if "objects" in carried:
+        more.append("CASE WHEN objects IS NULL AND extra['objects'] IS NOT NULL THEN ['objects'] ELSE [] END")
+    if MESSAGE_KEYS in carried:
+        more.append(f"unread_message_keys(extra['{MESSAGE_KEYS}'], len(messages))")
+    return f"CASE WHEN extra IS NOT NULL THEN {_concatenated(more)} END"
+
+
+def _concatenated(lists: Sequence[str]) -> str:
+    return lists[0] if len(lists) == 1 else f"list_concat({lists[0]}, {_concatenated(lists[1:])})"

@@ -1,0 +1,40 @@
+"""Rows of an export as JSON Lines, written from its Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..store.sql import identifier, quote
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SPARSE = {"messages": "loss BOOLEAN, loss_scale DOUBLE", "objects": "bbox DOUBLE[][]"}
+"""Columns of our own rows with members that most values lack -> what their type contains."""
+
+
+def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
+    """Write the rows of `parquet` as JSON Lines, in order, with the same columns."""
+    source = f"read_parquet({quote(str(parquet))})"
+    types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
+    replaced = [f"{_without_nulls(name, types[name])} AS {identifier(name)}" for name in sparse_columns(types)]
+    columns = f"* REPLACE ({', '.join(replaced)})" if replaced else "*"
+    connection.execute(f"COPY (SELECT {columns} FROM {source}) TO {quote(str(jsonl))} (FORMAT json)")
+
+
+def sparse_columns(types: Mapping[str, str]) -> list[str]:
+    """Return the columns whose members, where null, JSON leaves out: most messages have no `loss`.
+
+    Args:
+        types: Column name -> DuckDB type.
+    """
+    return [name for name, type_ in types.items() if name in _SPARSE and _SPARSE[name] in type_]
+
+
+def _without_nulls(name: str, type_: str) -> str:
+    if type_.endswith("[]"):
+        return f"[json_merge_patch('{{}}', to_json(x)) FOR x IN {identifier(name)}]"
+    column = identifier(name)
+    return f"CASE WHEN {column} IS NOT NULL THEN json_merge_patch('{{}}', to_json({column})) END"

@@ -1,0 +1,135 @@
+"""Reasoning, tasks and fields of samples: where the rows of a view put them, and which they leave out."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from triptych.converters.views import VIEWS, ViewOptions, get_view
+from triptych.converters.views.batch import BatchRow, RowMaker
+from triptych.converters.views.left_out import FIELDS
+from triptych.shards.sample import COLUMNS
+
+Row = dict[str, Any]
+
+
+def sample(**fields: Any) -> Row:
+    return {"id": "1", "modality": "audio", "audio_paths": ["/a.wav"], **fields}
+
+
+def talk(*turns: str) -> list[Row]:
+    """A conversation: user and assistant in turn."""
+    return [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(turns)]
+
+
+@cache
+def maker(view: str, options: ViewOptions) -> RowMaker:
+    return RowMaker(get_view(view), options)
+
+
+def made(sample: Row, view: str = "msswift", **options: Any) -> BatchRow:
+    chosen = ({"task": "sft"} if view == "msswift" else {}) | options
+    (row,) = maker(view, ViewOptions(**chosen)).rows([sample])
+    return row
+
+
+def answer(sample: Row, **options: Any) -> str:
+    """The last turn of the row."""
+    return str(made(sample, **options).row["messages"][-1]["content"])
+
+
+ASKED = {"question": "q?", "answer": "yes", "reasoning": "It says so."}
+THOUGHT = "<think>It says so.</think>yes"
+
+
+@pytest.mark.parametrize(
+    "fields", [ASKED, {"messages": talk("<audio>q?", THOUGHT)}, {"question": "q?", "answer": THOUGHT}]
+)
+def test_reasoning_goes_where_it_is_asked_for(fields: Row) -> None:
+    assert answer(sample(**fields)) == THOUGHT
+    assert answer(sample(**fields), reasoning="drop") == "yes"
+    column = made(sample(**fields), reasoning="column").row
+    assert (column["messages"][-1]["content"], column["reasoning"]) == ("yes", "It says so.")
+    solved = made(sample(**fields), task="grpo", reasoning="column").row
+    assert (solved["solution"], solved["reasoning"]) == ("yes", "It says so.")
+
+
+@pytest.mark.parametrize(
+    ("text", "solution"),
+    [
+        ("<THINK>a\nb</THINK>\n\n  yes\n", "yes"),
+        ("the template opened it</think>yes", "yes"),
+        ("<think>a</think>yes<think>b</think>", "yes"),
+        ("<think></think>yes", "yes"),
+        ("1 < 2", "1 < 2"),
+        ("<think>cut off", None),
+        ("<think>only thought</think>", None),
+    ],
+)
+def test_a_solution_never_holds_reasoning(text: str, solution: str | None) -> None:
+    row = made(sample(messages=talk("<audio>q", text)), task="grpo", reasoning="column")
+    assert row.row.get("solution") == solution and row.skip == (None if solution else "no_answer")
+
+
+def test_dropped_reasoning_is_dropped_from_every_answer() -> None:
+    messages = talk("<audio>q", "<think>a</think>first", "and?", "<think>b</think>second")
+    row = made(sample(messages=messages), reasoning="drop")
+    assert row.row["messages"] == talk("<audio>q", "first", "and?", "second")
+    assert row.left_out == ("reasoning",)
+
+
+def test_the_answer_that_came_with_a_conversation_is_the_solution_of_a_reward() -> None:
+    drafted = sample(messages=talk("<audio>q", "a draft"), answer="dog")
+    assert made(drafted, task="grpo", reasoning="column").row["solution"] == "dog"
+    assert answer(drafted) == "a draft" and made(drafted).left_out == ("answer",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "task"),
+    [
+        ({"messages": talk("<audio>q", "a", "q", "a")}, "chat"),
+        ({"messages": [{"role": "system", "content": "s"}, *talk("q", "a")], "question": "q", "answer": "a"}, "qa"),
+        ({"messages": talk("<audio>q", "a", "q", "a"), "task": "asr"}, "asr"),
+    ],
+)  # fmt: skip
+def test_a_conversation_of_several_exchanges_is_a_chat(fields: Row, task: str) -> None:
+    assert made(sample(**fields), task="grpo", reasoning="column").row["task"] == task
+
+
+@pytest.mark.parametrize(
+    ("view", "fields", "left_out"),
+    [
+        ("msswift", {"text": "t", "speaker": "s"}, ("speaker",)),
+        ("msswift", {"text": "t", "question": "q?", "answer": "a", "choices": ["a", "b"]}, ("text",)),
+        ("msswift", {"task": "aac", "captions": ["one", "two"]}, ("captions",)),
+        ("msswift", {"task": "aac", "captions": ["one"]}, ()),
+        ("msswift", {"task": "s2tt", "translation": "t", "target_language": "de", "text": "x"}, ("text",)),
+        ("msswift", {"messages": talk("<audio>q", "a"), "question": "q", "answer": "a"}, ()),
+        ("msswift", {"text": "t", "extra": {"message_keys": '[{"name": "x"}, {"loss": false}]'}},
+         ("messages.loss", "messages.name")),
+        ("msswift", {"text": "t", "extra": {"objects": '{"bbox": [[1, 2, 3]]}', "tools": "[]"}}, ("objects",)),
+        ("unified", {"text": "t", "language": "en", "words": [{"text": "t", "start_s": 0.0, "end_s": 1.0}]},
+         ("language", "words")),
+        ("unified", {"text": "t", "extra": {"path": "p"}}, ()),
+        ("unified", {"captions": ["one", "two"]}, ("captions",)),
+    ],
+)  # fmt: skip
+def test_a_field_is_in_the_row_or_counted(view: str, fields: Row, left_out: tuple[str, ...]) -> None:
+    row = made(sample(**fields), view)
+    assert row.skip is None and tuple(sorted(row.left_out)) == left_out
+
+
+def test_every_column_of_the_sample_is_a_field_or_accounted_for_elsewhere() -> None:
+    """A new column is one of `FIELDS`, or is told in another way: provenance, media, spans."""
+    elsewhere = {
+        "id", "dataset", "config", "split", "panel", "modality", "task", "audio", "video", "image", "more_media",
+        "start_s", "end_s", "channel", "extra", "license", "source", "revision", "pulled_at",
+    }  # fmt: skip
+    assert set(COLUMNS) - elsewhere == set(FIELDS)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_needs_more_than_the_sample_has(view: str) -> None:
+    row = made(sample(text="t"), view)
+    assert row.skip is None and row.left_out == ()
