@@ -14,7 +14,6 @@ import typer
 from ..converters.imports.formats import FORMATS
 from ..converters.imports.options import ImportOptions
 from ..errors import ProblemsFound, UsageError
-from ..shards.events import WITHDRAWN
 from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
@@ -60,7 +59,7 @@ def import_(
     with output.progress(f"import {options.name}", total=None, unit="rows") as tell:
         result = import_with(format, path, store, options, lambda stored, tried: tell(tried, None))
     output.emit(result, as_json=json, show=lambda: _show_import(result))
-    if result.account.rejected or result.account.dropped[WITHDRAWN] or not result.account.candidates:
+    if result.account.rejected or result.account.withdrawn or not result.account.candidates:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
@@ -77,7 +76,7 @@ def _show_import(result: ImportResult) -> None:
     if account.dropped.get("id_conflict", 0) > result.repeated:
         output.say("  rows that have changed since were left as they are; to update them: --on-conflict update")
     output.say_withdrawn(result.dataset, account)
-    if account.rejected or account.dropped[WITHDRAWN]:
+    if account.rejected or account.withdrawn:
         where = f"dataset = '{result.dataset}' and stage = 'import'"
         output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
 

@@ -17,10 +17,12 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import TriptychError
-from ..shards.events import WITHDRAWN, Account
+
+if TYPE_CHECKING:
+    from ..shards.events import Account
 
 RIGHT_ALIGNED = (int, float, Decimal)
 WIDE = 200
@@ -85,7 +87,7 @@ def say(text: str = "") -> None:
 
 def say_withdrawn(dataset: str, account: Account) -> None:
     """Say how many samples tombstones kept out, and the ways back."""
-    if count := account.dropped[WITHDRAWN]:
+    if count := account.withdrawn:
         say(f"  {count:,} were removed earlier, here or under another name (`why` names the dataset), and stay out")
         say(f"  to bring back what was removed: triptych store restore {dataset}")
         say(f"  to import or pull it anew: triptych store remove {dataset} --forget")

@@ -10,7 +10,6 @@ import typer
 
 from ..catalog.pull.options import PullOptions
 from ..errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
-from ..shards.events import WITHDRAWN
 from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
@@ -158,7 +157,7 @@ def _show_result(result: PullResult, samples: int | None) -> None:
     _show_missing(result)
     output.say_withdrawn(result.dataset, account)
     _show_advice(account.rejected)
-    if account.rejected or account.dropped[WITHDRAWN]:
+    if account.rejected or account.withdrawn:
         where = f"dataset = '{result.dataset}' and stage = 'pull'"
         output.say(f'  why: triptych query "select candidate, reason, detail from events where {where}"')
 

@@ -52,6 +52,11 @@ class Account:
             self.dropped[reason] += count
 
     @property
+    def withdrawn(self) -> int:
+        """Number of candidates that were removed on request before."""
+        return self.dropped[WITHDRAWN]
+
+    @property
     def rejected(self) -> dict[str, int]:
         """Counts by reason of faulty candidates: without duplicates and without those left out on purpose."""
         return {reason: n for reason, n in sorted(self.dropped.items()) if reason not in _NOTHING_WRONG}

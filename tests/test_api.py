@@ -37,7 +37,7 @@ def test_dir_and_tab_list_every_name_and_each_is_there() -> None:
     for module, members in {
         triptych.catalog: ("list", "show", "lint"),
         triptych.exports: ("list", "show", "path", "verify", "diff", "which", "relocate", "pack"),
-        triptych.store: ("init", "status", "compact", "gc", "refresh", "remove"),
+        triptych.store: ("init", "status", "compact", "gc", "refresh", "remove", "restore", "resume", "verify"),
     }.items():
         assert set(members) == set(module.__all__)
         assert all(callable(getattr(module, member)) and getattr(module, member).__doc__ for member in members)
