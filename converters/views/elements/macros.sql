@@ -166,7 +166,7 @@ CREATE OR REPLACE MACRO read_objects(t) AS
             '{"ref": ["VARCHAR"], "bbox": [["DOUBLE"]], "bbox_type": "VARCHAR", "image_id": ["BIGINT"]}');
 CREATE OR REPLACE MACRO objects_of(t) AS
   CASE WHEN t IS NOT NULL AND len(list_filter(flatten(read_objects(t).bbox), lambda x: x IS NULL)) = 0
-             AND len(list_filter(read_objects(t).bbox, lambda box: len(box) NOT IN (2, 4))) = 0
+             AND len(list_filter(read_objects(t).bbox, lambda box: box IS NULL OR len(box) NOT IN (2, 4))) = 0
        THEN read_objects(t) END;
 
 -- A conversation with media tags at the start of its first user turn, if `put` is true.
