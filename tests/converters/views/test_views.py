@@ -46,7 +46,10 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     with duckdb.connect(":memory:") as connection:
         connection.register("held", table)
         connection.execute("CREATE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
-        connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR)")
+        connection.execute(
+            "CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)"
+        )
+        connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
         connection.execute("CREATE TABLE missing (path VARCHAR)")
         connection.execute("CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)")
         facts = CorpusFacts(upper=[UPPER])
