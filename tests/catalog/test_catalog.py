@@ -75,7 +75,7 @@ PROBLEMS = {
     "an alias": ("languages: [en]", "languages: &l [en]\nnotes: *l", 6, "anchors and aliases"),
     "a tag that makes objects": ("title: Mine", "title: !!python/object/apply:os.system [ls]", 2, "invalid YAML"),
     "an unknown option of the reader": (
-        "transcripts: {media", "transcripts: {medium: a, media", 11, "unknown option medium"),
+        "transcripts: {media", "transcripts: {medium: a, media", 12, "unknown option medium"),
     "a table of clips without remote": (
         "archive: https://example.org/mine.tar.gz", "youtube: https://example.org/mine.csv", 10, "option `remote`"),
     "no YAML": ("title: Mine", "title: [Mine", 3, "invalid YAML"),

@@ -69,12 +69,12 @@ def test_a_pull_parses_its_card_once_and_opens_little(folder: Path, counted: Cou
     assert counted["connections"] <= 4, counted
 
 
-def test_a_repeated_pull_reads_two_tables_by_one_connection(folder: Path, counted: Counter[str]) -> None:
+def test_a_repeated_pull_reads_two_tables_and_looks_for_lost_media(folder: Path, counted: Counter[str]) -> None:
     root = folder / "store"
     pull(folder, root, COUNT)
     counted.clear()
     assert "nothing to fetch" in pull(folder, root, COUNT)
-    assert counted == Counter(cards=0, tables=2, connections=1)
+    assert counted == Counter(cards=0, tables=2, connections=2)  # one for what is stored, one for its media
 
 
 def test_a_card_that_was_changed_is_parsed_anew(folder: Path, counted: Counter[str]) -> None:
