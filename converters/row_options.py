@@ -1,9 +1,24 @@
-"""Values of the options that views, `export` and `convert` share."""
+"""Options that `export` and `convert` share, and the values that views take."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+from ..options import Option
 
 ORDERS = ("hash", "id")
 NO_SPLIT = ("keep", "drop")
 TEXTS = ("raw", "clean", "lower")
 REASONING = ("think", "drop", "column")
 SOUNDS = ("separate", "in-video", "sound-only")
+
+CONVERSATIONS = "Conversations"
+"""The heading of the options of conversations."""
+
+System = Annotated[str | None, Option("A system message before every conversation.", CONVERSATIONS)]
+Reasoning = Annotated[
+    str | None,
+    Option("Where the reasoning of an answer goes: think (in front of it, in <think>), drop, or column (a column "
+           "of its own); default: think, and column for grpo, whose solution never holds it.", CONVERSATIONS,
+           choices=REASONING),
+]  # fmt: skip

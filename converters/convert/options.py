@@ -10,10 +10,9 @@ from typing import Annotated
 from ...errors import UsageError
 from ...options import Option, Options, flag_of, parameters
 from ..files.inside import check_allowed
-from ..row_options import REASONING, SOUNDS, TEXTS
+from ..row_options import CONVERSATIONS, SOUNDS, TEXTS, Reasoning, System
 
 RESULT = "The result"
-CONVERSATIONS = "Conversations"
 COLUMNS = "Columns and values of the input"
 MEDIA = "Media"
 MERGE_SPLIT_OPTIONS = {"merge": {"max_samples", "seed", "force"}, "split": {"force"}}
@@ -35,7 +34,7 @@ class ConvertOptions(Options):
         Option("Draw those rows by hash of seed and id, independent of file order; a larger N adds rows.", RESULT),
     ] = None
     force: Annotated[bool, Option("Overwrite an existing file.", RESULT)] = False
-    system: Annotated[str | None, Option("A system message before every conversation.", CONVERSATIONS)] = None
+    system: System = None
     user_template: Annotated[
         str | None,
         Option("The user turn, from {modality_tag}, {prompt} and fields such as {question}.", CONVERSATIONS),
@@ -43,12 +42,7 @@ class ConvertOptions(Options):
     allow_answer_in_prompt: Annotated[
         bool, Option("Write even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
-    reasoning: Annotated[
-        str | None,
-        Option("Where the reasoning of an answer goes: think (in front of it, in <think>), drop, or column (a column "
-               "of its own); default: think, and column for grpo, whose solution never holds it.", CONVERSATIONS,
-               choices=REASONING),
-    ] = None  # fmt: skip
+    reasoning: Reasoning = None
     av: Annotated[
         str,
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "

@@ -8,10 +8,9 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
-from ..row_options import NO_SPLIT, ORDERS, REASONING, SOUNDS, TEXTS
+from ..row_options import CONVERSATIONS, NO_SPLIT, ORDERS, SOUNDS, TEXTS, Reasoning, System
 
 ROWS = "Which samples"
-CONVERSATIONS = "Conversations"
 TEXT = "What rows look like"
 VERSION = "The version"
 
@@ -46,7 +45,7 @@ class ExportOptions(Options):
                "punctuation for tags) or lower (clean, always in lower case); default: clean for training views, raw "
                "for unified.", TEXT, choices=TEXTS),
     ] = None  # fmt: skip
-    system: Annotated[str | None, Option("A system message before every conversation.", CONVERSATIONS)] = None
+    system: System = None
     user_template: Annotated[
         str | None,
         Option("The user turn, from {modality_tag}, {prompt} and fields such as {question}; refused if it contains "
@@ -55,12 +54,7 @@ class ExportOptions(Options):
     allow_answer_in_prompt: Annotated[
         bool, Option("Publish even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
-    reasoning: Annotated[
-        str | None,
-        Option("Where the reasoning of an answer goes: think (in front of it, in <think>), drop, or column (a column "
-               "of its own); default: think, and column for grpo, whose solution never holds it.", CONVERSATIONS,
-               choices=REASONING),
-    ] = None  # fmt: skip
+    reasoning: Reasoning = None
     av: Annotated[
         str,
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
