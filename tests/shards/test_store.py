@@ -38,6 +38,20 @@ def test_init_makes_every_table_and_the_duckdb_file(tmp_path: Path) -> None:
     assert Store.create(store.root).versions() == Store.open(store.root).versions()
 
 
+def test_an_open_table_is_kept_until_the_log_has_another_commit(store: Store, tone: Tone) -> None:
+    reader = Store.open(store.root)
+    first = reader.table("samples")
+    assert reader.table("samples") is first
+    ingest(store, "speech", [clip("a", tone())])
+    assert reader.table("samples").version() == 1
+    ingest(store, "speech", [clip("b", tone(300))])
+    ingest(store, "speech", [clip("c", tone(400))])
+    Store.open(store.root).open_table("samples").create_checkpoint()
+    for number in (0, 1, 2):  # as a purge trims the log: the next commit of the open table is gone, too
+        (store.root / "samples/_delta_log" / f"{number:020}.json").unlink()
+    assert reader.table("samples").version() == 3 and len(reader.live_files("samples")) == 3
+
+
 def test_a_missing_store_exits_2_and_says_where_it_was_looked_for(tmp_path: Path) -> None:
     for arguments in (["query", "select 1"], ["validate"], ["store", "status"], ["explain", "x"]):
         done = cli(*arguments, "--store", tmp_path / "nowhere")
