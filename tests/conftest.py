@@ -28,6 +28,7 @@ def _import_duckdb_as_in_a_script() -> None:
 
 
 _import_duckdb_as_in_a_script()
+os.environ["HF_HOME"] = "/no-login-here"  # the hub's client reads it when it is loaded; a login is a setting too
 
 
 def pytest_xdist_auto_num_workers() -> int:

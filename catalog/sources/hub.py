@@ -6,6 +6,7 @@ fetches only the row groups and members that are needed.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,9 +30,16 @@ def hub_listing(repo: str, revision: str) -> Listing:
         NotFound: The revision does not exist.
         NetworkError: The hub cannot be reached.
     """
-    from huggingface_hub import constants, get_token
+    from huggingface_hub import get_token
 
-    return _listing(constants.ENDPOINT, get_token(), repo, revision)
+    return _listing(_endpoint(), get_token(), repo, revision)
+
+
+def _endpoint() -> str:
+    """Return the hub's URL. The client reads `HF_ENDPOINT` once, when it is loaded; a notebook may set it later."""
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
 @lru_cache(maxsize=64)
@@ -42,7 +50,7 @@ def _listing(endpoint: str, token: str | None, repo: str, revision: str) -> List
 
     page = f"https://huggingface.co/datasets/{repo}"
     try:
-        info = HfApi().dataset_info(repo, revision=revision)
+        info = HfApi(endpoint=endpoint).dataset_info(repo, revision=revision)
     except GatedRepoError as error:
         raise GateError(f"{repo} is gated.", hint=f"accept its terms at {page}, then: hf auth login") from error
     except RevisionNotFoundError as error:
@@ -63,14 +71,14 @@ def hub_url(repo: str, name: str, revision: str) -> str:
     """Return the URL of a file at the configured endpoint."""
     from huggingface_hub import hf_hub_url
 
-    return str(hf_hub_url(repo, name, repo_type="dataset", revision=revision))
+    return str(hf_hub_url(repo, name, repo_type="dataset", revision=revision, endpoint=_endpoint()))
 
 
 def hub_tokens() -> dict[str, str]:
     """Return the user's token by host, for the HTTP layer; empty if not logged in."""
     from urllib.parse import urlsplit
 
-    from huggingface_hub import constants, get_token
+    from huggingface_hub import get_token
 
     token = get_token()
-    return {urlsplit(constants.ENDPOINT).netloc: token} if token else {}
+    return {urlsplit(_endpoint()).netloc: token} if token else {}

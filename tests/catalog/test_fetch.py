@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import yaml
 from support.corpora import Utterance, archive, members
 from support.hub import COMMIT, hub
 from support.loopback import Loopback, serve
-from support.stores import cli, cli_json, command, select
+from support.stores import begin, cli, cli_json, select
 from support.talks import CARD as HUB_CARD
 from support.talks import parquet
 from triptych.catalog.fetch import fetch
@@ -127,7 +126,7 @@ def test_a_branch_of_the_hub_is_fetched_at_its_commit_and_pulled_at_it(tmp_path:
     cards.mkdir()
     (cards / "talks.yaml").write_text(HUB_CARD.replace(f"revision: {COMMIT}", "revision: main"))
     with hub(tmp_path / "hub") as server:
-        env = {"HF_ENDPOINT": server.url().rstrip("/"), "HF_HOME": str(tmp_path / "hf")}
+        env = {"HF_ENDPOINT": server.url().rstrip("/")}
         cli_json("catalog", "fetch", "talks", "--to", tmp_path / "mirror", "--cards", cards, env=env)
     at = tmp_path / f"mirror/huggingface.co/datasets/team/talks/resolve/{COMMIT}"
     assert sorted(path.relative_to(at).as_posix() for path in at.rglob("*.parquet")) == [
@@ -145,7 +144,7 @@ def test_a_gate_ends_a_fetch_before_any_work(tmp_path: Path) -> None:
     cards.mkdir()
     gate = "gate: {accept: the terms of the team, where: https://example.org/talks}\n"
     (cards / "talks.yaml").write_text(HUB_CARD + gate)
-    env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": ""}
+    env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": ""}
     done = cli("catalog", "fetch", "talks", "--to", tmp_path / "mirror", "--cards", cards, env=env)
     assert done.returncode == 3
     assert "the terms of the team" in done.stderr
@@ -179,8 +178,7 @@ def test_two_fetches_into_one_mirror_bring_each_file_once(tmp_path: Path) -> Non
     with serve(folder) as host:
         cards = write_card(tmp_path, folder, host.url("/"))
         slow(host)
-        words = command("catalog", "fetch", "words", "--to", mirror, "--cards", cards)
-        running = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+        running = [begin("catalog", "fetch", "words", "--to", mirror, "--cards", cards) for _ in range(2)]
         assert [process.wait(60) for process in running] == [0, 0]
         sizes = {split: (folder / f"words/{split}.tar.gz").stat().st_size for split in ("train", "test")}
         assert {split: host.sent(f"/words/{split}.tar.gz") for split in sizes} == sizes
@@ -196,7 +194,7 @@ def test_a_killed_fetch_goes_on_where_it_was(tmp_path: Path) -> None:
     with serve(folder) as host:
         cards = write_card(tmp_path, folder, host.url("/"))
         host.fault("/words/test.tar.gz", delay=0.3, times=1)
-        process = subprocess.Popen(command("catalog", "fetch", "words", "--to", mirror, "--cards", cards))
+        process = begin("catalog", "fetch", "words", "--to", mirror, "--cards", cards)
         until = time.monotonic() + 30
         while not host.sent("/words/test.tar.gz") and time.monotonic() < until:
             time.sleep(0.02)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from support.forks import Fork, fork
 from support.loopback import Loopback
-from support.stores import command
 
 # The program as it is, but for batches of ten rows instead of ten thousand: so kills fall between commits too.
 SMALL_BATCHES = """
-import sys
 import triptych.converters.ingest.ingest as ingest
 assert ingest.BATCH_ROWS > 10
 ingest.BATCH_ROWS = 10
 from triptych.cli import main
-sys.argv[0] = "triptych"
 main()
 """
 
@@ -23,18 +24,28 @@ main()
 def arguments(host: Loopback, store: Path, name: str = "words", *more: str) -> list[str]:
     asked = ["catalog", "pull", name, "--split", "train", "--mirror", host.url(""), "--store", store, *more]
     asked += ["--cards", host.folder / "cards"]
-    [python, flag, _, *rest] = command(*asked)
-    return [python, flag, SMALL_BATCHES, *rest]
+    return list(map(str, asked))
 
 
-def start(host: Loopback, store: Path, name: str = "words", *more: str) -> subprocess.Popen[str]:
+def start(host: Loopback, store: Path, name: str = "words", *more: str) -> Fork:
     """A pull as a process group of its own."""
-    return subprocess.Popen(
-        arguments(host, store, name, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    return fork(SMALL_BATCHES, "triptych", *arguments(host, store, name, *more))
 
 
-def finish(process: subprocess.Popen[str]) -> None:
+def kill_once(process: Fork, figure: Callable[[], float], reaches: float, *, later: float = 0.0) -> bool:
+    """Kill its process group some seconds after a figure has reached a number; whether it still ran."""
+    until = time.monotonic() + 60
+    while figure() < reaches and process.poll() is None:
+        assert time.monotonic() < until, "it never got there"
+        time.sleep(0.002)
+    time.sleep(later)
+    if process.poll() is not None:
+        return False
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return True
+
+
+def finish(process: Fork) -> None:
     said, errors = process.communicate(timeout=120)
     assert process.returncode in (0, 1), errors + said  # 1: the broken clips are rejected

@@ -17,6 +17,7 @@ from typing import Any
 
 import av
 import numpy as np
+from support.forks import server_pid
 from triptych.catalog.sources.clips.options import ClipOptions
 from triptych.catalog.sources.clips.stage import fetch_remote
 from triptych.converters.candidate import Blob, Candidate, Rejection, Remote
@@ -127,16 +128,17 @@ def video_file(path: Path, *, seconds: int = 3) -> Path:
 
 
 def children() -> set[int]:
-    """Processes that this one has started and that still run."""
+    """Processes that this one has started, or has had forked, and that still run."""
     found = set()
+    parents = {os.getpid(), server_pid()}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(fields[1]) == os.getpid() and fields[0] != "Z":
+        if int(fields[1]) in parents and fields[0] != "Z":
             found.add(int(stat.parent.name))
-    return found
+    return found - {server_pid()}
 
 
 @contextmanager

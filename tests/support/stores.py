@@ -14,13 +14,14 @@ from typing import Any
 
 import triptych
 from support.command_line import run as run_here
+from support.forks import Fork, fork
 from triptych.converters.candidate import Blob, Candidate, Rejection
 from triptych.converters.ingest.ingest import Ingest
 from triptych.converters.ingest.options import IngestOptions
 from triptych.shards.events import Run
 from triptych.shards.store.store import Store
 
-READ_ONCE = {"HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "PYTHONPATH", "PYTHONUTF8", "LC_ALL"}
+READ_ONCE = {"HF_HUB_OFFLINE", "PYTHONPATH", "PYTHONUTF8", "LC_ALL"}
 """Settings that Python and the hub's client read when they are loaded."""
 
 MAIN = "import sys; from triptych.cli import main; sys.argv[0] = 'triptych'; main()"
@@ -112,10 +113,19 @@ def cli(
 def process(
     *arguments: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `triptych` as a process of its own."""
+    """Run `triptych` as a process of its own, with an interpreter of its own where that may matter."""
+    if cwd is None and READ_ONCE.isdisjoint(env or {}):
+        running = begin(*arguments, env=env)
+        stdout, stderr = running.communicate(timeout=120)
+        return subprocess.CompletedProcess(list(map(str, arguments)), running.wait(), stdout, stderr)
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=120, cwd=cwd, env={**os.environ, **(env or {})}
     )
+
+
+def begin(*arguments: str | Path, env: dict[str, str] | None = None) -> Fork:
+    """Begin a `triptych` command as a process of its own, to be waited for, interrupted or killed."""
+    return fork(MAIN, "triptych", *map(str, arguments), env={**os.environ, **(env or {})})
 
 
 def cli_json(*arguments: str | Path, env: dict[str, str] | None = None) -> Any:

@@ -64,6 +64,19 @@ class Task:
         self.target.unlink(missing_ok=True)
 
 
+def launch(environment: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the program of a download process, in its own session."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", _MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        bufsize=0,
+        start_new_session=True,
+        env=environment,
+    )
+
+
 @dataclass(slots=True, eq=False)
 class Process:
     """A process and its queue of tasks; only the first one has been sent to it."""
@@ -144,15 +157,7 @@ class Process:
         if self.options.proxy:
             environment |= {"HTTP_PROXY": self.options.proxy, "HTTPS_PROXY": self.options.proxy}
             environment |= {"http_proxy": self.options.proxy, "https_proxy": self.options.proxy}
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            bufsize=0,
-            start_new_session=True,
-            env=environment,
-        )
+        self._child = launch(environment, self._errors)
         options = self.options
         self._write(
             {

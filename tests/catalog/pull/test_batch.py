@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.corpora import Utterance, archive, members
 from support.loopback import serve
-from support.stores import cli, cli_json, command, select
+from support.stores import begin, cli, cli_json, select
 from triptych.catalog.pull.batch import PullItem, items_of, open_items, preset_items, preset_names, shares
 from triptych.catalog.registry import get_card
 from triptych.errors import UsageError
@@ -200,9 +199,8 @@ def test_the_document_of_several_pulls_says_what_was_pulled_what_failed_and_what
 def test_stopped_by_hand_it_keeps_what_came_and_goes_on(own: Path, tmp_path: Path) -> None:
     with serve(tmp_path / "mirror") as host:
         host.fault("/example.org/bbb/train.tar.gz", delay=2.0, times=2)
-        words = command("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", host.url(),
+        running = begin("catalog", "pull", "--modality", "text", "--cards", own, "--mirror", host.url(),
                         "--store", tmp_path / "store")  # fmt: skip
-        running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         until = time.monotonic() + 60
         while not host.seen("/example.org/bbb/train.tar.gz") and time.monotonic() < until:
             time.sleep(0.02)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import time
@@ -16,7 +15,7 @@ import pytest
 import triptych
 from support.corpora import Utterance, archive, card, members
 from support.loopback import Loopback, serve
-from support.processes import finish, start
+from support.processes import finish, kill_once, start
 from support.stores import check_accounts, check_media, leftovers, media_files, one, select
 
 URL = "/example.org/words/train.tar.gz"
@@ -38,9 +37,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def host(served: Path) -> Iterator[Loopback]:
-    """A host that takes about four seconds for the archive."""
+    """A host that takes about a second and a half for the archive."""
     with serve(served) as server:
-        server.fault(URL, delay=0.03)
+        server.fault(URL, delay=0.01)
         yield server
 
 
@@ -83,13 +82,11 @@ def test_killed_anywhere_and_run_again_equals_one_undisturbed_run(
     seeded = random.Random(20)
     killed, counts = 0, []
     store = tmp_path / "killed"
-    for _ in range(kills):
+    size = (host.folder / URL[1:]).stat().st_size
+    for share in [*sorted(seeded.random() for _ in range(kills - 2)), 0.0, 1.0]:
+        # From the first moment of a pull on: by share of the archive, then at any moment of what follows.
         process = start(host, store, "words", *samples)
-        time.sleep(seeded.uniform(0.5, 1.6))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            killed += 1
-        process.communicate()
+        killed += kill_once(process, lambda: host.sent(URL), share * size, later=seeded.uniform(0.0, 0.15))
         if (store / "samples/_delta_log").is_dir() and any((store / "runs/_delta_log").glob("*.json")):
             check_accounts(store)
             check_media(store)
@@ -109,16 +106,10 @@ def test_kills_between_commits_repeat_nothing_and_lose_nothing(host: Loopback, t
     """Killed as soon as the next batch is in: every kill lands between two commits."""
     store = tmp_path / "store"
     held = 0
+    log = store / "samples/_delta_log"
     for _ in range(3):
         process = start(host, store, "words", "--samples", "100")
-        log = store / "samples/_delta_log"
-        deadline = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < deadline:
-            if len(list(log.glob("*.json"))) > held + 1:
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-            time.sleep(0.002)
-        process.communicate()
+        kill_once(process, lambda: len(list(log.glob("*.json"))), held + 2)
         held = len(list(log.glob("*.json"))) - 1
         assert one(store, "select count(*) = count(distinct id) from samples")
     assert one(store, "select count(*) from samples") >= 20
@@ -141,7 +132,7 @@ def test_two_pulls_at_once(host: Loopback, tmp_path: Path, names: tuple[str, str
 
 def test_an_interrupt_keeps_what_was_read_and_says_how_to_go_on(host: Loopback, tmp_path: Path) -> None:
     host.clear()
-    host.fault(URL, delay=0.05)
+    host.fault(URL, delay=0.02)
     process = start(host, tmp_path / "store", "words", "--samples", "100")
     log = tmp_path / "store/samples/_delta_log"
     while len(list(log.glob("*.json"))) < 2:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,9 +15,11 @@ import av
 import pytest
 import typer
 from support.cliptables import pull_from, write_card, write_table
+from support.command_line import Done, run
+from support.forks import Fork
 from support.loopback import Loopback, serve
 from support.remotes import Site, talk_file, video_file
-from support.stores import check_accounts, check_media, cli, command, leftovers, media_files, one, select
+from support.stores import begin, check_accounts, check_media, cli, leftovers, media_files, one, select
 from triptych.catalog.pull.pull import PullResult
 from triptych.commands.pull import _exit_code as exit_code_of
 from triptych.errors import NetworkError
@@ -89,8 +90,11 @@ class Talks:
         """yt-dlp finds its plugins on Python's own path."""
         return {"PYTHONPATH": str(self.site.plugins / "scripted")}
 
-    def type(self, root: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
-        return cli(*self.arguments(root, "--private-hosts", *more), env=self.environment)
+    def type(self, root: Path, *more: str | Path) -> Done:
+        return run("triptych", *self.arguments(root, "--private-hosts", *more), env={**os.environ, **self.environment})
+
+    def begin(self, root: Path, *more: str | Path) -> Fork:
+        return begin(*self.arguments(root, "--private-hosts", *more), env=self.environment)
 
 
 @pytest.fixture
@@ -317,16 +321,12 @@ def test_killed_in_the_middle_and_run_again_equals_one_undisturbed_run(talks: Ta
         talks.video(f"talk{n:07}", 1 + 0.5 * (n % 3), 3)
     talks.video("removed0000", error="Video unavailable")
     calm = talks.type(tmp_path / "calm")
-    assert calm.returncode == 1, calm.stderr
+    assert calm.code == 1, calm.stderr
     talks.host.fault("/talk.mp4", delay=0.4)
     killed = 0
     for seconds in (2.5, 4.0):
         asked = len(talks.site.asked())
-        process = subprocess.Popen(
-            command(*talks.arguments(tmp_path / "killed", "--private-hosts", "--jobs", "2")),
-            env={**os.environ, **talks.environment}, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        process = talks.begin(tmp_path / "killed", "--jobs", "2")
         until = time.monotonic() + 30
         while len(talks.site.asked()) < asked + seconds and time.monotonic() < until and process.poll() is None:
             time.sleep(0.02)
@@ -336,7 +336,7 @@ def test_killed_in_the_middle_and_run_again_equals_one_undisturbed_run(talks: Ta
         process.wait()
     assert killed == 2
     talks.host.clear()
-    assert talks.type(tmp_path / "killed").returncode == 1
+    assert talks.type(tmp_path / "killed").code == 1
     for store in ("calm", "killed"):
         check_accounts(tmp_path / store)
         check_media(tmp_path / store)
@@ -353,10 +353,7 @@ def test_an_interrupt_keeps_what_came_and_leaves_no_process(talks: Talks, root: 
         talks.video(f"talk{n:07}")
     for n in range(4):
         talks.video(f"hang{n:07}", hang=True)
-    process = subprocess.Popen(
-        command(*talks.arguments(root, "--private-hosts", "--jobs", "2")), env={**os.environ, **talks.environment},
-        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = talks.begin(root, "--jobs", "2")
     try:
         until = time.monotonic() + 40
         while sum(name.startswith("hang") for name in talks.site.asked()) < 2 and time.monotonic() < until:
@@ -380,13 +377,13 @@ def test_a_person_is_told_what_became_of_the_clips_and_what_can_be_done(talks: T
     talks.video("removed0000", error="Video unavailable")
     talks.video("private0000", error="Private video")
     planned = talks.type(root, "--dry-run")
-    assert planned.returncode == 0 and not root.exists()
+    assert planned.code == 0 and not root.exists()
     assert "example.org/talks/train.csv" in planned.stdout
     assert "each row is a separate clip; 4 are downloaded at once" in planned.stdout
     assert talks.site.asked() == []
 
     done = talks.type(root)
-    assert done.returncode == 1
+    assert done.code == 1
     assert done.stdout.splitlines()[0] == (
         "talks: 1 stored of 3 tried: 1 dead, 1 private; 1 in the store (source: youtube)"
     )
@@ -395,7 +392,7 @@ def test_a_person_is_told_what_became_of_the_clips_and_what_can_be_done(talks: T
     shown = cli("catalog", "show", "talks", "--cards", talks.cards, "--store", root)
     assert "alive      33.3% of 3 clips with a known outcome; 1 dead, 1 private" in shown.stdout
     reached = talks.type(root, "--samples", "1")
-    assert (reached.returncode, reached.stdout) == (0, "talks: 1 samples stored already; nothing to fetch\n")
+    assert (reached.code, reached.stdout) == (0, "talks: 1 samples stored already; nothing to fetch\n")
 
 
 def test_a_wall_ends_the_command_as_a_failure_of_the_network(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ import pytest
 import triptych
 from support.corpora import Utterance, archive, card, members, noise
 from support.loopback import serve
-from support.processes import finish, start
+from support.processes import finish, kill_once, start
 from support.stores import check_accounts, check_media, cli, leftovers, media_files, one, select
 from triptych.catalog.pull.pull import PullResult
 from triptych.errors import UsageError
@@ -329,14 +327,11 @@ def test_killed_and_run_again_a_choice_equals_one_undisturbed_run(
     with serve(served) as quick:
         finish(start(quick, tmp_path / "calm", "words", *options))
     with serve(served) as host:
-        host.fault(URL, delay=0.02)
-        for _ in range(3):
+        host.fault(URL, delay=0.01)
+        size = (served / URL[1:]).stat().st_size
+        for share in (0.1, 0.4, 0.7):
             process = start(host, store, "words", *options)
-            time.sleep(seeded.uniform(0.9, 1.9))
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                killed += 1
-            process.communicate()
+            killed += kill_once(process, lambda: host.sent(URL), share * size, later=seeded.uniform(0.0, 0.1))
         finish(start(host, store, "words", *options))
     assert killed >= 2
     assert select(store, rows) == select(tmp_path / "calm", rows) and one(store, "select count(*) from samples") == 40

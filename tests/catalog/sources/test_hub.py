@@ -35,8 +35,8 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def env(served: Hub, tmp_path: Path) -> dict[str, str]:
-    return {"HF_ENDPOINT": served.url().rstrip("/"), "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_TELEMETRY": "1"}
+def env(served: Hub) -> dict[str, str]:
+    return {"HF_ENDPOINT": served.url().rstrip("/")}
 
 
 def test_a_pull_through_the_real_client_stores_every_row(served: Hub, place: Place, env: dict[str, str]) -> None:

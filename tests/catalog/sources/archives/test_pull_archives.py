@@ -72,7 +72,7 @@ def test_volumes_on_a_hub_are_one_archive(samples: list[str], tmp_path: Path) ->
     source = f"hub: team/sounds\n    revision: {COMMIT}\n    files: {{train: [{JOIN}]}}"
     place = ["--store", tmp_path / "store", "--cards", card(tmp_path / "cards", source)]
     with hub(tmp_path / "hub") as server:
-        env = {"HF_ENDPOINT": server.url().rstrip("/"), "HF_HOME": str(tmp_path / "hf")}
+        env = {"HF_ENDPOINT": server.url().rstrip("/")}
         cli_json("catalog", "pull", "sounds", *place, *samples, env=env)
     found = captions(tmp_path / "store")
     assert found.items() <= ALL.items() and len(found) == (3 if samples else COUNT)
