@@ -1,4 +1,4 @@
-"""Download processes of pulls in this process start at once, since most tests are not about their start."""
+"""What most tests of the catalog are not about takes no time: the start of download processes, pauses before retries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from typing import IO
 import pytest
 from support.forks import Fork, fork_with_pipes
 from triptych.catalog.sources.clips import process
+from triptych.catalog.sources.download import retry
 
-WORKER = "from triptych.catalog.sources.clips.worker import main; main()"
+FIRST_DELAY = 0.02
+WORKER = f"""
+from triptych.catalog.sources.clips.worker import main
+from triptych.catalog.sources.download import retry
+retry.FIRST_DELAY = {FIRST_DELAY}
+main()
+"""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,3 +30,12 @@ def downloads_at_once() -> Iterator[None]:
     process.launch = fork_it  # type: ignore[assignment]
     yield
     process.launch = launch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_delays() -> Iterator[None]:
+    """As many attempts as ever, sooner one after the other."""
+    before = retry.FIRST_DELAY
+    retry.FIRST_DELAY = FIRST_DELAY
+    yield
+    retry.FIRST_DELAY = before

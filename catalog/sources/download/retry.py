@@ -10,11 +10,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ....errors import NetworkError
+
+FIRST_DELAY = 0.5
+"""Seconds before the second attempt, where a `Retry` does not say otherwise."""
 
 PROGRESS_BYTES = 1024 * 1024
 """Bytes that count as progress and restore all attempts; with fewer, a slow host could drag on forever."""
@@ -34,7 +37,7 @@ class Retry:
 
     attempts: int = 8
     connect_attempts: int = 4
-    base: float = 0.5
+    base: float = field(default_factory=lambda: FIRST_DELAY)
     longest: float = 60.0
     total: float = 300.0
 

@@ -114,7 +114,7 @@ def test_a_clip_that_hangs_times_out_and_the_others_are_fetched(host: Loopback, 
     host.fault("/1.m4a", delay=60)
     items = [wanted(str(n), host.url(f"/{n}.m4a"), 0, 1) for n in range(4)]
     with nothing_left(spool, kept=3):
-        assert told(fetched(items, spool, options(timeout_s=3.0))) == ["ok", "timeout", "ok", "ok"]
+        assert told(fetched(items, spool, options(timeout_s=2.0))) == ["ok", "timeout", "ok", "ok"]
 
 
 def test_segments_of_one_file_cost_one_download(host: Loopback, spool: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_video_that_hangs_is_killed_and_the_others_are_fetched(host: Loopback,
         video("c", site.answer("fine0000001", formats=tone)),
     ]
     with nothing_left(spool, kept=2):
-        found = fetched(items, spool, options(plugin_dirs=(site.plugins,), timeout_s=6.0))
+        found = fetched(items, spool, options(plugin_dirs=(site.plugins,), timeout_s=3.0))
     assert told(found) == ["ok", "timeout", "ok"]
 
 
