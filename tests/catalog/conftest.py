@@ -1,4 +1,4 @@
-"""What most tests of the catalog are not about takes no time: the start of download processes, pauses before retries."""
+"""What most tests of the catalog are not about takes no time: the start of download processes, delays of retries."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ start itself: of what is imported, of settings that a library reads when it is l
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import selectors
@@ -20,13 +21,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-LOADED = (
-    "triptych.cli", "triptych.api", "triptych.catalog.pull.pull", "triptych.catalog.sources.clips.worker", "av",
-    "deltalake", "duckdb", "numpy", "pyarrow.parquet", "soundfile", "triptych.catalog.fetch", "yt_dlp",
+PACKAGES = ("triptych.catalog", "triptych.commands", "triptych.converters", "triptych.shards")
+LIBRARIES = (
+    "av", "deltalake.writer", "duckdb", "httpx2", "isal.igzip", "numpy", "pyarrow.parquet", "soundfile", "truststore",
+    "typer.core", "yaml", "yt_dlp",
 )  # fmt: skip
 """What the first process loads, where it is installed. None of it may start a thread, which a fork would lose, but for
 those of jemalloc, which are started anew in a fork."""
@@ -208,22 +211,54 @@ def _become(asked: dict[str, Any], given: list[int]) -> dict[str, Any]:
 def _load() -> None:
     from importlib import import_module
     from importlib.util import find_spec
+    from pkgutil import walk_packages
 
     sys.path[:] = [folder for folder in sys.path if Path(folder) != Path(__file__).parent]
-    for name in LOADED:
+    for name in LIBRARIES:
         if find_spec(name.partition(".")[0]) is not None:
             import_module(name)
+    for name in PACKAGES:
+        for found in walk_packages(import_module(name).__path__, f"{name}."):
+            import_module(found.name)
+    import_module("triptych.cli")
     threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
     if sum(name != "jemalloc_bg_thd" for name in threads) > 1:
-        sys.exit(f"one of {', '.join(LOADED)} has started threads: {', '.join(threads)}")
+        sys.exit(f"one of {', '.join((*PACKAGES, *LIBRARIES))} has started threads: {', '.join(threads)}")
 
 
 def main() -> None:
     line = socket.socket(fileno=int(sys.argv[1]))
     _load()
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy the memory that all forks share
     asked = serve(line)
-    if asked is not None:
-        exec(asked["code"], {"__name__": "__main__"})
+    if asked is None:
+        os._exit(0)
+    _run(asked["code"])
+
+
+def _run(code: str) -> None:
+    """Run the code of a fork, and end it as an interpreter would, but for freeing what ends with it anyway."""
+    ended: Any = None
+    try:
+        exec(code, {"__name__": "__main__"})
+    except SystemExit as error:
+        ended = error.code
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        sys.stderr.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:  # noqa: BLE001 (as an interpreter would)
+        traceback.print_exc()
+        ended = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    if isinstance(ended, str):
+        print(ended, file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(ended if isinstance(ended, int) else int(ended is not None))
 
 
 if __name__ == "__main__":
