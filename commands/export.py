@@ -56,8 +56,6 @@ def export(
     from ..api import export_with
 
     result = export_with(view, store, options)
-    if result.left_out:
-        output.note(f"not in these rows: {output.counted(result.left_out)}")
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result))

@@ -12,7 +12,7 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -72,12 +72,6 @@ def _write_json(document: Any) -> None:
 
 def _escape(match: re.Match[str]) -> str:
     return json.dumps(match[0])[1:-1]
-
-
-def counted(counts: Mapping[str, int], *, shown: int = 12) -> str:
-    """Format names with their counts on one line: `language (20), speaker (18), 3 more`."""
-    listed = [f"{name} ({count:,})" for name, count in list(counts.items())[:shown]]
-    return ", ".join([*listed, *([f"{len(counts) - shown:,} more"] if len(counts) > shown else [])])
 
 
 def say(text: str = "") -> None:

@@ -92,5 +92,6 @@ def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -
         "cut_form": CUT_FORM,
         "corpus": asdict(facts),
         "files": {name: snapshot.files(name, request.selection.datasets) for name in _KEYED_TABLES},
+        "others": [snapshot.files(name, ()) for name in ("samples", "annotations")],  # a test set may come or move
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
