@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -31,7 +32,7 @@ from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog
 from .missing_media import check_first_file, check_needed
 from .options import IngestOptions
-from .quota import Quota
+from .quota import Quota, stored_seconds
 from .sample_row import UNFIT, describe_misfit, make_row, stamped, text_size
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
@@ -207,7 +208,7 @@ class Ingest:
             self._reject_media(candidate, pending.id, row)
             return
         if pending.counts:
-            self.quota.take(pending.id, row)
+            self.quota.take(pending.id, row, partial(stored_seconds, media=self.store.media))
         self._rows.append(row)
         self._wheres.append(candidate.where)
         self._bytes += text_size(row)
