@@ -315,8 +315,8 @@ def _lengths(start: Role, lengths: Mapping[str, Role]) -> list[str]:
 
 def _refused(column: str, why: str) -> str:
     return (
-        f"column {column!r} {why} may state a span: map it ({map_option(column, 'start_s')}, end_s, duration_s, start_ms, "
-        f"start_sample ...), or keep it as text ({map_option(column, 'extra')})"
+        f"column {column!r} {why} may state a span: map it ({map_option(column, 'start_s')}, end_s, duration_s, "
+        f"start_ms, start_sample ...), or keep it as text ({map_option(column, 'extra')})"
     )
 
 
