@@ -132,13 +132,15 @@ def test_a_folder_takes_texts_by_stem_and_names_what_it_passed_over(clips: Path,
 
 
 def test_a_lab_beside_a_sound_is_its_text_unless_its_lines_have_times(tmp_path: Path, tone: Tone) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
     for stem, texts in {"a": {"lab": "hello\n"}, "b": {"lab": "0 2500000 sil\n2500000 5000000 h\n"},
                         "c": {"lab": "label", "txt": "text"}}.items():  # fmt: skip
-        (tmp_path / f"{stem}.flac").write_bytes(tone(100 + ord(stem)))
+        (folder / f"{stem}.flac").write_bytes(tone(100 + ord(stem)))
         for extension, text in texts.items():
-            write(tmp_path, f"{stem}.{extension}", text)
-    write(tmp_path, "d.lab", "no media")
-    done = triptych.import_data("folder", tmp_path, name="mine", store=tmp_path / "store")
+            write(folder, f"{stem}.{extension}", text)
+    write(folder, "d.lab", "no media")
+    done = triptych.import_data("folder", folder, name="mine", store=tmp_path / "store")
     found = select(tmp_path / "store", "select id, text from samples")
     assert {row["id"][-1]: row["text"] for row in found} == {"a": "hello", "b": None, "c": "text"}
     assert sorted(done.notes) == [
