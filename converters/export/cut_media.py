@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ...shards.media.cut import Cut, cut_audio, cut_film
+from ...shards.media.cut import Cut, cut_audio, cut_video
 from ...shards.media.fence import fenced
 from ...shards.media.media import MediaError
 from ...shards.store.store import Store
@@ -70,7 +70,7 @@ def _derive(store: Store, row: tuple[Any, ...], missing: set[str], *, from_video
         with fenced(media["path"], reason="undecodable", store=store.root):
             cut = Cut(media["sha256"], store.media.absolute(media["path"]), start, end, channel)
             if video is not None and has_span:
-                result["video_path"] = path = cut_film(store.media, cut)
+                result["video_path"] = path = cut_video(store.media, cut)
                 cut = Cut(PurePath(path).stem, store.media.absolute(path), None, None)
             if video is None or (needs_audio and from_videos):
                 result["audio_path"] = cut_audio(store.media, cut)

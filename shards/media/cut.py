@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CUT_RATE = 16_000
 CUT_FORM = "flac-16k-mono-2"
-FILM_FORM = "h264-mp4-1"
+VIDEO_FORM = "h264-mp4-1"
 """They name what a cut is; the number rises when the same span gives other samples or frames."""
 
 
@@ -64,7 +64,7 @@ def cut_audio(media: MediaStore, cut: Cut) -> str:
     return _once(media, cut.key(CUT_FORM), lambda: media.put(_flac(_decode(cut)), kind="audio"))
 
 
-def cut_film(media: MediaStore, cut: Cut) -> str:
+def cut_video(media: MediaStore, cut: Cut) -> str:
     """Return the store-relative path of the span of a video with its sound; make it if it does not exist.
 
     Raises:
@@ -80,7 +80,7 @@ def cut_film(media: MediaStore, cut: Cut) -> str:
         finally:
             scratch.unlink(missing_ok=True)
 
-    return _once(media, cut.key(FILM_FORM), make)
+    return _once(media, cut.key(VIDEO_FORM), make)
 
 
 def _once(media: MediaStore, key: str, make: Callable[[], StoredMedia]) -> str:
@@ -92,11 +92,11 @@ def _once(media: MediaStore, key: str, make: Callable[[], StoredMedia]) -> str:
     return path
 
 
-def _check_length(film: Path, cut: Cut) -> None:
+def _check_length(video: Path, cut: Cut) -> None:
     """Raise MediaError if the pictures end before the span does."""
     if cut.end_s is None:
         return
-    with open_media(film) as container:
+    with open_media(video) as container:
         stream = video_streams(container)[0]
         length, frame_s = declared_seconds(container, stream) or 0.0, float(1 / (stream.average_rate or 25))
     start = cut.start_s or 0.0
