@@ -82,9 +82,11 @@ def say(text: str = "") -> None:
 def say_withdrawn(dataset: str, account: Account) -> None:
     """Say how many samples tombstones kept out, and the ways back; media may have been removed from another dataset."""
     if count := account.withdrawn:
-        say(f"  {count:,} were removed earlier and stay out; `why` says from which dataset, if it was not {dataset}:")
-        say(f"  to bring back what was removed: triptych store restore {dataset}")
-        say(f"  to import or pull it anew: triptych store remove {dataset} --forget")
+        owners = account.withdrawn_from or [dataset]
+        say(f"  {count:,} were removed earlier from {', '.join(owners)} and stay out:")
+        for owner in owners:
+            say(f"  to bring back what was removed: triptych store restore {owner}")
+            say(f"  to import or pull it anew: triptych store remove {owner} --forget")
 
 
 def note(text: str) -> None:

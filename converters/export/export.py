@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, UsageError
 from ...shards.events import Run
 from ...shards.exports import versions as exports
 from ...shards.exports.scratch import scratch_folder
@@ -23,6 +23,7 @@ from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ...validators.rule_choice import RecordedChoices
+from ...validators.rules import RuleSet, load_rules
 from ..views.left_out import told
 from ..views.prepare import create_macros, create_prepared, statements
 from .account import ExportAccount, read_account, refuse_leaks
@@ -116,7 +117,7 @@ def _publish(
         account = read_account(connection, rows.counted)
         account.splits = read_splits(connection, request.selection)
         choices = RecordedChoices(connection)
-        account.repeats = read_repeats(connection, {name: choices.of(name).rules for name in account.licences})
+        account.repeats = read_repeats(connection, {name: _rules(choices, name) for name in account.licences})
         log.info("export %s: %s", request.name, account.summary())
         _record(run, account)
         if not account.written:
@@ -150,6 +151,14 @@ def _publish(
             write_events(store, connection, run)
             run.finish(store)
     return _result(version, account_of(manifest), request, reused=reused)
+
+
+def _rules(choices: RecordedChoices, dataset: str) -> RuleSet:
+    """The rules of a dataset; the package's where an older version recorded some that are no longer there."""
+    try:
+        return choices.of(dataset).rules
+    except UsageError:
+        return load_rules()
 
 
 @contextmanager

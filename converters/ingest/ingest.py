@@ -109,6 +109,7 @@ class Ingest:
             with ThreadPoolExecutor(_THREADS, thread_name_prefix="media") as pool:
                 self._take(stream, pool)
             self._commit()
+            self.run.account.withdrawn_from = sorted({*self.run.account.withdrawn_from, *self._withdrawn.owners})
         except BaseException as error:
             self._save(error)
             raise
@@ -280,7 +281,9 @@ class Ingest:
                 table = self.store.open_table("samples")
                 if self.store.fence_number("samples", fence, table=table) != self._stored_ids.number:
                     self._stored_ids.read()
+                    owners = self._withdrawn.owners
                     self._withdrawn = Tombstones.read(self.store, self.run.dataset)
+                    self._withdrawn.owners |= owners
                 chosen = self._classify(contents)
                 self._event_log.write()
                 number = self._stored_ids.number + 1
