@@ -50,7 +50,7 @@ def decoded_seconds(source: Path | BinaryIO) -> float:
     with open_media(source) as container:
         if audio_streams(container):
             _, frames = sound_from(container)
-            return sum(frame.samples / frame.sample_rate for frame in frames)
+            return float(sum(frame.samples / frame.sample_rate for frame in frames))
         streams = video_streams(container)
         if not streams:
             raise MediaError("not_media", "it has neither sound nor pictures")
