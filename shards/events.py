@@ -42,7 +42,7 @@ class Account:
     candidates: int = 0
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    withdrawn_from: list[str] = field(default_factory=list)
+    withdrawn_from: list[str] = field(default_factory=list, repr=False)
 
     def keep(self, count: int = 1) -> None:
         self.candidates += count
