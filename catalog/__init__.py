@@ -60,12 +60,16 @@ def show(
     config: str | Sequence[str] = (),
     cards: PathLike | Sequence[PathLike] = (),
     store: Path | str | None = None,
+    mirror: Path | str | None = None,
 ) -> ShownCard:
-    """Return one card, its number of stored samples, and the estimated cost of pulling `samples` samples."""
+    """Return one card, its number of stored samples, and the estimated cost of pulling `samples` samples.
+
+    With `mirror`, also how many of the files that its sources name the mirror has.
+    """
     from .inventory import show_card
 
     configs = (config,) if isinstance(config, str) else tuple(config)
-    return show_card(name, samples=samples, configs=configs, cards=_paths(cards), store=store)
+    return show_card(name, samples=samples, configs=configs, cards=_paths(cards), store=store, mirror=mirror)
 
 
 @from_python

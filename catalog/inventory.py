@@ -117,6 +117,8 @@ class ShownCard:
         configs: The configurations that the costs are for.
         costs: The cost of `all`, and of a `pull` of the requested number of samples.
         alive: Availability of the clips at the last attempt, by reason; None if no clip has failed so far.
+        mirrored: For each source, how many of the files that it names a mirror has, and how many it names; None for a
+            source without files. Empty if no mirror was given.
     """
 
     card: Card
@@ -124,6 +126,7 @@ class ShownCard:
     configs: tuple[str, ...]
     costs: dict[str, Estimate]
     alive: dict[str, Any] | None
+    mirrored: tuple[tuple[int, int] | None, ...] = ()
 
     def __repr__(self) -> str:
         return f"<card {self.card.name}: {self.card.title}, {self.stored:,} stored>"
@@ -132,7 +135,7 @@ class ShownCard:
         """Return the fields as a JSON-compatible dict."""
         return self.card.model_dump(mode="json") | {
             "gated": self.card.is_gated, "stored": self.stored, "estimate": self.costs, "alive": self.alive
-        }  # fmt: skip
+        } | ({"mirrored": self.mirrored} if self.mirrored else {})  # fmt: skip
 
 
 def list_cards(options: ListOptions, *, store: Path | str | None = None) -> list[ListedCard]:
@@ -157,11 +160,13 @@ def show_card(
     configs: tuple[str, ...] = (),
     cards: tuple[Path, ...] = (),
     store: Path | str | None = None,
+    mirror: Path | str | None = None,
 ) -> ShownCard:
-    """Return one card and the estimated cost of pulling `samples` samples.
+    """Return one card, the estimated cost of pulling `samples` samples, and what a mirror has of its files.
 
     Raises:
-        UsageError: There is no such card or configuration.
+        UsageError: There is no such card, configuration or mirror.
+        NetworkError: The mirror cannot be reached.
     """
     from .cost import estimate
     from .registry import get_card
@@ -171,7 +176,30 @@ def show_card(
         card.chosen_configs(configs)
     chosen = configs or tuple(each for each, config in card.configs.items() if config.default)
     costs = {"all": estimate(card, configs=chosen), "pull": estimate(card, samples=samples, configs=chosen)}
-    return ShownCard(card, held_by_dataset(store).get(name, 0), chosen, costs, _alive(name, store))
+    mirrored = () if mirror is None else _mirrored(card, chosen, mirror)
+    return ShownCard(card, held_by_dataset(store).get(name, 0), chosen, costs, _alive(name, store), mirrored)
+
+
+def _mirrored(card: Card, configs: tuple[str, ...], where: Path | str) -> tuple[tuple[int, int] | None, ...]:
+    from .files.mirror import WILD, Mirror
+    from .schema.files import groups
+
+    mirror = Mirror.open(where)
+    found: list[tuple[int, int] | None] = []
+    for source in card.sources:
+        if source.named_files is None:
+            found.append(None)
+            continue
+        opened = [file for group in groups(source.named_files, list(card.splits), configs) for file in group.files]
+        paths = list(dict.fromkeys(path for file in opened for path in file.paths))
+        revisions = dict.fromkeys((source.revision or mirror.revisions.get(source.hub or "", "main"), "main"))
+        place = f"https://huggingface.co/datasets/{source.hub}/resolve/" if source.hub is not None else ""
+        has = 0
+        for path in paths:
+            urls = [f"{place}{revision}/{path}" for revision in revisions] if place else [path]
+            has += any(mirror.glob(url) if WILD.search(url) else mirror.has(url) for url in urls)
+        found.append((has, len(paths)))
+    return tuple(found)
 
 
 def held_by_dataset(store: Path | str | None) -> dict[str, int]:

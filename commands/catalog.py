@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,6 +99,10 @@ def show(
     name: Annotated[str, typer.Argument(help="A card's name.", autocompletion=completion.cards)],
     samples: Annotated[int, typer.Option(min=1, help="Estimate the cost of a pull of this many samples.")] = 1000,
     config: Annotated[list[str] | None, typer.Option(help="Configurations; default: the card's default ones.")] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(metavar="PATH_OR_URL", help="Also show what this mirror has of its files."),
+    ] = None,
     cards: CardsOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -104,11 +110,11 @@ def show(
     """Show one card: size, licence, gate, sources, splits, pitfalls, and the cost of a pull."""
     from .. import catalog
 
-    found = catalog.show(name, samples=samples, config=listed(config), cards=cards or (), store=store)
-    output.emit(found.document(), as_json=json, show=lambda: _show(found))
+    found = catalog.show(name, samples=samples, config=listed(config), cards=cards or (), store=store, mirror=mirror)
+    output.emit(found.document(), as_json=json, show=lambda: _show(found, mirror))
 
 
-def _show(found: ShownCard) -> None:
+def _show(found: ShownCard, mirror: str | None) -> None:
     card, stored, configs = found.card, found.stored, found.configs
     output.say(f"{card.name}: {card.title}")
     roles = {role: [split for split, of in card.splits.items() if of == role] for role in card.splits.values()}
@@ -132,8 +138,10 @@ def _show(found: ShownCard) -> None:
         if value:
             output.say(f"  {key:<10} {value}")
     output.say("  sources")
-    for source in card.sources:
+    for source, counts in zip_longest(card.sources, found.mirrored):
         behind = "" if card.gate_of(source) is None else " (gated)"
+        if counts is not None:
+            behind += f" ({counts[0]:,} of the {counts[1]:,} files that it names are in the mirror)"
         output.say(f"    {source.kind:<10} {source.place}{behind}" + (f": {source.note}" if source.note else ""))
     whole = f"all of {', '.join(configs[:5])}{' ...' if len(configs) > 5 else ''}" if configs else "all of it"
     for what, cost in found.costs.items():
@@ -142,7 +150,7 @@ def _show(found: ShownCard) -> None:
         output.say(f"  - {line}")
     output.say()
     for line in _how(card, configs):
-        output.say(line)
+        output.say(f"{line} --mirror {shlex.quote(mirror)}" if mirror and line.startswith("pull:") else line)
 
 
 def _scale(card: Card) -> str:

@@ -48,8 +48,8 @@ def convert(
 
     ins, target = _in_and_out(format, paths, out)
     result = convert_with(format, ins, target, options)
-    if result.left_out:
-        output.note(f"not in these rows: {output.counted(dict(result.left_out.most_common()))}")
+    for line in result.field_warnings:
+        output.note(f"warning: {line}")
     output.emit(result, as_json=json, show=lambda: _show(ins, result))
     if result.problem_count or not result.written:
         raise typer.Exit(ProblemsFound.exit_code)

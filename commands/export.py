@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from .. import exports
 from ..converters.export.options import ExportOptions
-from ..errors import DamagedError, ProblemsFound
+from ..errors import DamagedError, ProblemsFound, TriptychError
 from . import completion, output
 from .help import add, group
 from .parameters import JsonOption, StoreOption, takes
@@ -56,8 +57,6 @@ def export(
     from ..api import export_with
 
     result = export_with(view, store, options)
-    if result.left_out:
-        output.note(f"not in these rows: {output.counted(result.left_out)}")
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result))
@@ -145,10 +144,27 @@ def verify(
             output.say(f"{reference}: {state}")
             for problem in problems[:20]:
                 output.say(f"  {problem}")
+            if problems and (way := _after_a_move(reference, store)) is not None:
+                output.say(f"  next: {way}")
 
     output.emit(found, as_json=json, show=show_problems)
     if any(found.values()):
         raise typer.Exit(DamagedError.exit_code)
+
+
+def _after_a_move(reference: str, store: Path | None) -> str | None:
+    """The command that writes a version anew whose store was moved; None if it was not."""
+    from ..shards.exports.versions import find, moved_from
+    from ..shards.store.store import Store
+
+    opened = Store.open(store)
+    try:
+        moved = moved_from(opened, find(opened, reference))
+    except TriptychError:
+        return None  # what is damaged was told
+    return (
+        None if moved is None else f"triptych exports relocate {reference} --media-root {shlex.quote(str(opened.root))}"
+    )
 
 
 def _state(reference: str, store: Path | None) -> str:

@@ -12,7 +12,7 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -74,12 +74,6 @@ def _escape(match: re.Match[str]) -> str:
     return json.dumps(match[0])[1:-1]
 
 
-def counted(counts: Mapping[str, int], *, shown: int = 12) -> str:
-    """Format names with their counts on one line: `language (20), speaker (18), 3 more`."""
-    listed = [f"{name} ({count:,})" for name, count in list(counts.items())[:shown]]
-    return ", ".join([*listed, *([f"{len(counts) - shown:,} more"] if len(counts) > shown else [])])
-
-
 def say(text: str = "") -> None:
     """Print a line on stdout."""
     sys.stdout.write(printable(text) + "\n")
@@ -88,9 +82,11 @@ def say(text: str = "") -> None:
 def say_withdrawn(dataset: str, account: Account) -> None:
     """Say how many samples tombstones kept out, and the ways back; media may have been removed from another dataset."""
     if count := account.withdrawn:
-        say(f"  {count:,} were removed earlier and stay out; `why` says from which dataset, if it was not {dataset}:")
-        say(f"  to bring back what was removed: triptych store restore {dataset}")
-        say(f"  to import or pull it anew: triptych store remove {dataset} --forget")
+        owners = account.withdrawn_from or [dataset]
+        say(f"  {count:,} were removed earlier from {', '.join(owners)} and stay out:")
+        for owner in owners:
+            say(f"  to bring back what was removed: triptych store restore {owner}")
+            say(f"  to import or pull it anew: triptych store remove {owner} --forget")
 
 
 def note(text: str) -> None:

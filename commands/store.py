@@ -152,8 +152,8 @@ def _show_removal(removal: Removal, *, dry_run: bool, purge: bool) -> None:
     if removal.receipt:
         output.say(f"receipt: {removal.receipt}")
     if removal.samples and not dry_run and not purge and not removal.forgotten:
-        named = next(iter(removal.samples))
-        output.say(f"to bring them back: triptych store restore {named}")
+        for dataset in removal.samples:
+            output.say(f"to bring them back: triptych store restore {dataset}")
 
 
 def restore(

@@ -35,12 +35,14 @@ class Account:
     """Where every candidate of one stage went.
 
     `dropped` maps a reason to a count; `duplicate` leaves no event, because the sample is already stored, and neither
-    does `filtered`, because the user did not ask for it.
+    does `filtered`, because the user did not ask for it. `withdrawn_from` names the datasets from which withdrawn
+    candidates had been removed.
     """
 
     candidates: int = 0
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    withdrawn_from: list[str] = field(default_factory=list, repr=False)
 
     def keep(self, count: int = 1) -> None:
         self.candidates += count

@@ -1,10 +1,13 @@
 """Content that is stored more than once, in any dataset: what the rules on repeats read.
 
-One row per sample whose media another sample of the store has, too, with the columns `COLUMNS`:
+One row per sample whose media another sample of the store has, too, with the columns `COLUMNS`, and two by which an
+export finds the copies among its rows:
 
 copies           the number of samples with the same media, span, channel and question, this one included
 held_out_share   for a sample outside validation and test: the largest share that a validation or test sample has of its
                  sound, as overlap / the shorter of the two; null if none has any
+content          a hash of the media, span, channel and question
+place            the dataset and split
 
 The sound of a sample is its audio, else its video, else its image; media is equal if its bytes are. A sample without a
 split counts as training data, because an export takes it as such.
@@ -48,8 +51,8 @@ def repeats_sql(samples: str = "samples", *, roles: CardRoles | None = None, spl
         WITH twice AS (
             SELECT hash({_FIRST}) AS first FROM {samples} WHERE {_FIRST} IS NOT NULL GROUP BY first HAVING count(*) > 1
         ), keyed AS (
-            SELECT id, dataset, md5_number({_MEDIA}) AS media, md5_number({_SOUND}) AS sound, start_s, end_s, channel,
-                   question,
+            SELECT id, dataset, concat_ws('/', dataset, {split}) AS place, md5_number({_MEDIA}) AS media,
+                   md5_number({_SOUND}) AS sound, start_s, end_s, channel, question,
                    coalesce(start_s, 0) AS starts, coalesce(end_s, {_LENGTH}) AS ends,
                    coalesce({role_sql(roles or {}, split=split)} IN ({held_out}), false) AS is_held_out
             FROM {samples} SEMI JOIN twice ON hash({_FIRST}) = twice.first
@@ -67,7 +70,7 @@ def repeats_sql(samples: str = "samples", *, roles: CardRoles | None = None, spl
             GROUP BY s.dataset, s.id
         )
         SELECT s.dataset, s.id, count(*) OVER (PARTITION BY media, start_s, end_s, channel, question) AS copies,
-               o.held_out_share
+               o.held_out_share, hash(media, start_s, end_s, channel, question) AS content, place
         FROM shared s LEFT JOIN common o ON o.dataset = s.dataset AND o.id = s.id
     )"""
 

@@ -7,11 +7,12 @@ the smallest draw that is long enough. Repeating or growing a draw reads only wh
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import closing
 
 from ...converters.candidate import Blob, Candidate, Rejection
-from ...converters.ingest.quota import seconds_of
+from ...converters.ingest.quota import measured_seconds, seconds_of
 from ...shards.events import DUPLICATE, FILTERED, Account
 from ...shards.media.media import MediaError
 from ...shards.media.probe import probe
@@ -173,7 +174,7 @@ class SourceDraw:
     def _note_stored(self, draw: Draw) -> None:
         """Mark the stored samples in the draw, from a fresh snapshot of the store."""
         self._stored.refresh()
-        for keys, seconds in self._stored.draw_keys(seed=self._subset.seed):
+        for keys, seconds in self._stored.draw_keys(seed=self._subset.seed, measured=self._subset.hours is not None):
             draw.note_stored(keys, seconds)
 
 
@@ -190,7 +191,11 @@ def _length(candidate: Candidate) -> float | None:
         length = _probed(kind, blob)
         if length is not None:
             found.setdefault(length[0], {"duration": length[1]})
-    return seconds_of({**candidate.fields, **found})
+    known = seconds_of({**candidate.fields, **found})
+    if known is not None:
+        return known
+    media = {kind: io.BytesIO(blob.data) if blob.data is not None else blob.path for kind, blob in candidate.media}
+    return measured_seconds(candidate.fields, {kind: place for kind, place in media.items() if place is not None})
 
 
 def _probed(kind: str, blob: Blob) -> tuple[str, float] | None:

@@ -89,6 +89,7 @@ def pull(request: PullRequest, *, store: Store) -> PullResult:
             of a prefix that were stored before the checksum was known have `(prefix)` in their revision.
     """
     with StoredDataset(store, request.card.name) as stored:
+        _refuse_imported(stored)
         done = _stored_already(request, stored)
         if done is not None:
             log.info("pull %s: %d samples stored already; nothing to fetch", done.dataset, done.stored)
@@ -99,6 +100,20 @@ def pull(request: PullRequest, *, store: Store) -> PullResult:
         with HttpClient(tokens=request.tokens()) as client:
             access = request.access(client, store.root / "partial", stored.history)
             return _from_first_source(request, store, stored, access)
+
+
+def _refuse_imported(stored: StoredDataset) -> None:
+    """Raise UsageError if the dataset's rows were imported: they must not mix with those of the card."""
+    if stored.history.source is not None or not (imported := stored.imported_by()):
+        return
+    if not stored.count():
+        return
+    raise UsageError(
+        f"The dataset {stored.dataset!r} of this store holds imported rows (`{imported}`): a pull of the card would "
+        "mix its own with them.",
+        hint="pull into another store (--store), or take the imported rows out and import them under another --name: "
+        f"triptych store remove {stored.dataset} --forget",
+    )
 
 
 def _stored_already(request: PullRequest, stored: StoredDataset) -> PullResult | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ...converters.imports.formats import FORMATS
+from ...converters.ingest.quota import stored_seconds
 from ...shards.hash_sets import HashMap, HashSet
 from ...shards.store.snapshot import Snapshot
 from ...shards.store.sql import quote
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_SECONDS = "coalesce(end_s - start_s, audio.duration - coalesce(start_s, 0), video.duration - coalesce(start_s, 0), 0)"
+_SECONDS = "coalesce(end_s - start_s, audio.duration - coalesce(start_s, 0), video.duration - coalesce(start_s, 0))"
+"""SQL for the length of a sample; null if no header declares it."""
+_UNKNOWN = f"({_SECONDS}) IS NULL AND (audio IS NOT NULL OR video IS NOT NULL)"
 
 
 class StoredDataset:
@@ -30,6 +34,7 @@ class StoredDataset:
         self.snapshot = Snapshot(store)
         self.dataset = dataset
         self._ids: dict[str, HashSet] = {}
+        self._decoded: dict[str, float] = {}
 
     def __enter__(self) -> StoredDataset:
         return self
@@ -50,9 +55,19 @@ class StoredDataset:
         """Return the number of samples; default: of all splits and configurations."""
         return int(self._total("count(*)", splits, configs))
 
+    def imported_by(self) -> str | None:
+        """Return the command of the last import that stored samples; alignments are annotations and do not count."""
+        rows = self.snapshot.rows(
+            f"SELECT command FROM ({self.snapshot.scan('runs')}) WHERE dataset = {quote(self.dataset)} "
+            "AND stage = 'import' AND kept > 0 ORDER BY finished_at DESC"
+        )
+        aligning = {f"import {name}" for name, format in FORMATS.items() if format.aligns}
+        return next((str(command) for (command,) in rows if command not in aligning), None)
+
     def seconds(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> float:
         """Return the total length of those samples in seconds."""
-        return self._total(f"sum({_SECONDS})", splits, configs)
+        total = self._total(f"sum({_SECONDS})", splits, configs)
+        return total + sum(self._measured(*_conditions(splits, configs)).values())
 
     def speakers(self, *, splits: Sequence[str] = (), configs: Sequence[str] = ()) -> int | None:
         """Return the number of speakers of those samples; None if one of them has no speaker."""
@@ -69,19 +84,47 @@ class StoredDataset:
         known = self._ids[revision]
         return all(hash(identity) in known for identity in ids)
 
-    def draw_keys(self, *, seed: int) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]]:
-        """Yield the draw keys of all samples for this seed, and their seconds, in batches."""
+    def draw_keys(
+        self, *, seed: int, measured: bool = False
+    ) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]]:
+        """Yield the draw keys of all samples for this seed, and their seconds, in batches.
+
+        With `measured`, seconds that no header declares are found by decoding; else they are 0.
+        """
+        import numpy as np
+
         key = f"('0x' || substr(sha256('{seed}:' || id), 1, 16))::UBIGINT"
-        for batch in self.snapshot.batches(self._select(f"{key} AS key, ({_SECONDS})::FLOAT AS seconds")):
-            yield batch.column("key").to_numpy(), batch.column("seconds").to_numpy()
+        known = f"({_SECONDS})::FLOAT" if measured else f"coalesce({_SECONDS}, 0)::FLOAT"
+        lengths = self._measured() if measured else {}
+        for batch in self.snapshot.batches(
+            self._select(f"{key} AS key, {known} AS seconds, CASE WHEN {_UNKNOWN} THEN id END AS unknown")
+        ):
+            seconds = batch.column("seconds").to_numpy(zero_copy_only=False).copy()
+            for place in np.flatnonzero(np.isnan(seconds)):
+                seconds[place] = lengths.get(batch.column("unknown")[int(place)].as_py(), 0.0)
+            yield batch.column("key").to_numpy(), seconds
 
     def lengths(self) -> Callable[[str], float]:
         """Return a function from sample id to seconds, which takes 16 bytes per sample; 0 if not stored."""
         lengths = HashMap()
-        for batch in self.snapshot.batches(self._select(f"id, (1000 * greatest({_SECONDS}, 0))::UBIGINT AS length")):
+        for identity, seconds in self._measured().items():
+            lengths.put(hash(identity), round(1000 * seconds))
+        columns = f"id, (1000 * greatest({_SECONDS}, 0))::UBIGINT AS length"
+        for batch in self.snapshot.batches(self._select(columns, f"({_SECONDS}) IS NOT NULL")):
             for identity, length in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 lengths.put(hash(identity), length)
         return lambda identity: (lengths.get(hash(identity)) or 0) / 1000
+
+    def _measured(self, *conditions: str) -> dict[str, float]:
+        """The seconds of the samples whose length no header declares, by id: each is decoded once."""
+        unknown = self._select("id, audio, video, start_s", _UNKNOWN, *conditions)
+        found = {}
+        for identity, audio, video, start in self.snapshot.rows(unknown):
+            if identity not in self._decoded:
+                row = {"audio": audio, "video": video, "start_s": start}
+                self._decoded[identity] = stored_seconds(row, self.snapshot.store.media)
+            found[identity] = self._decoded[identity]
+        return found
 
     def _ids_of(self, revision: str) -> HashSet:
         import numpy as np
@@ -91,11 +134,17 @@ class StoredDataset:
         return HashSet(np.concatenate(hashes)) if hashes else HashSet()
 
     def _total(self, expression: str, splits: Sequence[str], configs: Sequence[str]) -> float:
-        conditions = [f"{column} IN ({', '.join(map(quote, names))})"
-                      for column, names in (("split", splits), ("config", configs)) if names]  # fmt: skip
-        rows = self.snapshot.rows(self._select(expression, *conditions))
+        rows = self.snapshot.rows(self._select(expression, *_conditions(splits, configs)))
         return float(rows[0][0] or 0)
 
     def _select(self, columns: str, *conditions: Any) -> str:
         where = " AND ".join([f"dataset = {quote(self.dataset)}", *conditions])
         return f"SELECT {columns} FROM ({self.snapshot.scan('samples')}) WHERE {where}"
+
+
+def _conditions(splits: Sequence[str], configs: Sequence[str]) -> list[str]:
+    return [
+        f"{column} IN ({', '.join(map(quote, names))})"
+        for column, names in (("split", splits), ("config", configs))
+        if names
+    ]

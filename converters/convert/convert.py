@@ -12,6 +12,7 @@ from ...errors import ProblemsFound
 from ...shards.exports.versions import MEDIA_COLUMNS
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
+from ..views.left_out import told
 from ..views.prompts import check_template
 from ..views.statement import check_conversations, reasoning_for
 from .draw import draw_key
@@ -118,6 +119,7 @@ def _convert(inputs: Inputs, target: Target) -> ConvertResult:
             if chosen is None and output.rows == target.max_samples:
                 break
         _refuse_leak(first_leak)
+        result.field_warnings += told(dict(result.left_out.most_common()), view.name, target.options)
         result.written = output.rows
         log.info("convert %s: %d rows of %s from %d samples", inputs.format, output.rows, target.to, result.read)
         if output.rows:

@@ -30,6 +30,7 @@ class ConvertResult:
         problems: The first thousand problems.
         warnings: Counts, by code, of values that the consumer would use differently than written.
         left_out: Rows by the name of a field that their sample has and they do not carry.
+        field_warnings: A line for each of those fields without which a model learns something else.
         sounds: Rows by where the sound of their videos is: `separate`, `in-video`.
         next_command: The command to run next, if the consumer has one.
     """
@@ -44,6 +45,7 @@ class ConvertResult:
     problems: list[Problem] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    field_warnings: list[str] = field(default_factory=list)
     sounds: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     next_command: str | None = None

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...shards.exports.versions import MEDIA_COLUMNS
+from ...shards.media.probe import placeholder
+from ...shards.media.streams import MediaError
 from ...validators.formats import FORMATS as VALIDATORS
 from ...validators.formats import Finding
 from ..views import View, ViewOptions
@@ -79,6 +81,7 @@ def make_rows(
             found, row = made
             number += 1
             problem = None if view.built_in else _path_problem(found, row, view, files=files)
+            problem = problem or (_media_problem(found) if files else None)
             if problem is not None:
                 yield problem
                 continue
@@ -102,6 +105,20 @@ def _path_problem(found: Found, made: BatchRow, view: View, *, files: bool) -> P
                 return Problem(found.where, "refused_foreign_path", f"{column}: {path!r} is not a path of this sample")
             if files and not Path(path).is_file():
                 return Problem(found.where, "missing_file", f"no such file: {path}")
+    return None
+
+
+def _media_problem(found: Found) -> Problem | None:
+    """The problem of a sample with a file that stands where media should be; a missing file is the format's problem."""
+    for path in (path for kind in PATHS for path in found.sample.get(kind) or ()):
+        if not Path(path).is_file():
+            continue
+        try:
+            error = placeholder(Path(path))
+        except MediaError as raised:
+            error = raised
+        if error is not None:
+            return Problem(found.where, error.reason, f"{path}: {error.detail}")
     return None
 
 

@@ -9,6 +9,7 @@ missing_media.py   media files that do not exist
 cut_media.py       derived media: spans cut from clips, audio extracted from videos
 render.py          rows produced by the view's SQL, ordered, as Parquet and JSON Lines
 content.py         the fields that rows leave out, and where the sound of their videos is
+repeated_rows.py   rows whose sound a test has, and rows that are there twice
 account.py         the outcome of every sample, counted
 manifest.py        `manifest.json` and `NOTICE` of a version
 publish.py         the next version number, and the events of samples without a row

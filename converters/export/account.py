@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound
 from ...shards.store.sql import first_row
+from .repeated_rows import RepeatedRows
 from .select import SplitAccount
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class ExportAccount:
         changed_rejected: Samples without a row because of a verdict from before they changed.
         media: Rows with a value, by media column.
         splits: What the selection by split left out or kept.
+        repeats: Rows whose sound is in a test, and rows that are there twice.
         leaks, leak: Rows whose user turn contains the answer, and the smallest id among them.
     """
 
@@ -39,6 +41,7 @@ class ExportAccount:
     rejected: int = 0
     media: Counter[str] = field(default_factory=Counter)
     splits: SplitAccount = field(default_factory=SplitAccount)
+    repeats: RepeatedRows = field(default_factory=RepeatedRows)
     leaks: int = 0
     leak: str | None = None
 

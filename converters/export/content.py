@@ -21,10 +21,12 @@ class RowContent:
 
     Attributes:
         left_out: By the name of a field that the sample has and the row does not carry; the most frequent first.
+        annotated: Those of them that users have annotated.
         sounds: By where the sound of their videos is: `separate`, `in-video`.
     """
 
     left_out: Counter[str] = field(default_factory=Counter)
+    annotated: list[str] = field(default_factory=list)
     sounds: Counter[str] = field(default_factory=Counter)
 
 
@@ -46,4 +48,6 @@ def read_content(connection: duckdb.DuckDBPyConnection) -> RowContent:
     if extra[_NAMES:]:
         found[f"{len(extra) - _NAMES:,} more"] = sum(count for _, count in extra[_NAMES:])
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return RowContent(Counter(dict(ordered)), Counter(dict(sorted(sounds.items()))))
+    keys = connection.execute("SELECT DISTINCT key FROM annotations WHERE producer LIKE 'user:%'").fetchall()
+    annotated = sorted(found.keys() & {str(key) for (key,) in keys})
+    return RowContent(Counter(dict(ordered)), annotated, Counter(dict(sorted(sounds.items()))))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, UsageError
 from ...shards.events import Run
 from ...shards.exports import versions as exports
 from ...shards.exports.scratch import scratch_folder
@@ -23,7 +23,8 @@ from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ...validators.rule_choice import RecordedChoices
-from ..views.left_out import is_for_trainers
+from ...validators.rules import RuleSet, load_rules
+from ..views.left_out import told
 from ..views.prepare import create_macros, create_prepared, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
@@ -34,6 +35,7 @@ from .missing_media import find_missing
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import make_rows, render
+from .repeated_rows import read_repeats
 from .request import Request, make_request
 from .select import CorpusFacts, ExportFilter, choose, definitions, place_media, read_splits
 
@@ -114,6 +116,8 @@ def _publish(
         rows = make_rows(connection, request, scratch)
         account = read_account(connection, rows.counted)
         account.splits = read_splits(connection, request.selection)
+        choices = RecordedChoices(connection)
+        account.repeats = read_repeats(connection, {name: _rules(choices, name) for name in account.licences})
         log.info("export %s: %s", request.name, account.summary())
         _record(run, account)
         if not account.written:
@@ -128,7 +132,7 @@ def _publish(
 
         # publish
         sql = [*definitions(connection), *statements(request.options), rows.sql, ordered]
-        rules = RecordedChoices(connection).decided()
+        rules = choices.decided()
         content = read_content(connection)
         manifest = make_manifest(
             request, run, account, content, tables=snapshot.versions, sql=sql, note=options.note, rules=rules, key=key
@@ -147,6 +151,14 @@ def _publish(
             write_events(store, connection, run)
             run.finish(store)
     return _result(version, account_of(manifest), request, reused=reused)
+
+
+def _rules(choices: RecordedChoices, dataset: str) -> RuleSet:
+    """The rules of a dataset; the package's where an older version recorded some that are no longer there."""
+    try:
+        return choices.of(dataset).rules
+    except UsageError:
+        return load_rules()
 
 
 @contextmanager
@@ -175,7 +187,8 @@ def _result(version: exports.Version, account: Mapping[str, Any], request: Reque
     """`account` is that of this request: a version made by another one may have the same bytes."""
     manifest = version.manifest
     left_out = dict(manifest.get("left_out", {}))
-    warnings = [*_warnings(account, request.selection), *_field_warnings(left_out, request)]
+    fields = told(left_out, request.view.name, request.options, own=manifest.get("annotated_fields", ()))
+    warnings = [*_warnings(account, request.selection), *fields]
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(
@@ -200,6 +213,20 @@ def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[s
         yield f"{held:,} rejected samples have changed since they were validated: `triptych validate` decides again"
     if account["rejected_rows"]:
         yield f"{account['rejected_rows']:,} rows were rejected by the rules but are included"
+    yield from _repeat_warnings(account)
+
+
+def _repeat_warnings(account: Mapping[str, Any]) -> Iterator[str]:
+    overlap = account.get("train_test_overlap", {})
+    if count := overlap.get("rows", 0):
+        yield (
+            f"{count:,} training rows have sound that is in a validation or test split of the store, too, the first is "
+            f"{overlap['first']}: the rule train_test_overlap with the level reject leaves them out"
+        )
+    if undecided := overlap.get("undecided", 0):
+        yield f"{undecided:,} of them were validated before that split was there: `triptych validate` decides again"
+    if repeated := account.get("repeated_rows", 0):
+        yield f"{repeated:,} rows have the same media as rows of another split or dataset of this export"
 
 
 def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
@@ -212,13 +239,6 @@ def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iter
     for dataset, facts in account.get("left_out_datasets", {}).items():
         has = f"its splits are {', '.join(facts['splits'])}" if facts["splits"] else "it has no splits"
         yield f"{dataset} is left out whole by {asked}: {facts['samples']:,} samples; {has}"
-
-
-def _field_warnings(left_out: Mapping[str, int], request: Request) -> Iterator[str]:
-    where = f"{request.view.name} --task {request.options.task}" if request.options.task else request.view.name
-    for name, count in left_out.items():
-        if is_for_trainers(name):
-            yield f"{count:,} rows do not carry the field {name!r} of their sample: {where} has no place for it"
 
 
 def _record(run: Run, account: ExportAccount) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound, UsageError, did_you_mean
-from ...shards.media.cut import CUT_FORM
+from ...shards.media.cut import CUT_FORM, VIDEO_FORM
 from ...shards.store.store import Store
 from ...shards.store.views import live_files, make_views, view_statements
 from ...shards.store_format import TABLE_NAMES
@@ -89,8 +89,9 @@ def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -
         "order": request.order,
         "seed": request.seed,
         "media_root": request.media_root,
-        "cut_form": CUT_FORM,
+        "cut_form": [CUT_FORM, VIDEO_FORM],
         "corpus": asdict(facts),
         "files": {name: snapshot.files(name, request.selection.datasets) for name in _KEYED_TABLES},
+        "others": [snapshot.files(name, ()) for name in ("samples", "annotations")],  # a test set may come or move
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

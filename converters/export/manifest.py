@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from .request import Request
 
 _ACCOUNT = (
     "rows", "counts", "held_out_rows", "unvalidated_rows", "changed_rows", "changed_rejected", "rejected_rows",
-    "no_split_samples", "left_out_datasets",
+    "train_test_overlap", "repeated_rows", "no_split_samples", "left_out_datasets",
 )  # fmt: skip
 
 
@@ -60,6 +61,8 @@ def make_manifest(
         "changed_rows": account.changed,
         "changed_rejected": account.changed_rejected,
         "rejected_rows": account.rejected,
+        "train_test_overlap": asdict(account.repeats.held_out),
+        "repeated_rows": account.repeats.rows,
         "no_split_samples": {"kept": account.splits.kept, "dropped": account.splits.dropped},
         "left_out_datasets": {
             dataset: {"samples": count, "splits": splits}
@@ -67,6 +70,7 @@ def make_manifest(
         },
         "rules": {dataset: dict(rules[dataset]) for dataset in account.licences if dataset in rules},
         "left_out": dict(content.left_out),
+        "annotated_fields": content.annotated,
         "sound_of_videos": dict(content.sounds),
         "trainer_settings": {} if settings is None else settings(content.sounds),
         "datasets": {dataset: dict(licences) for dataset, licences in account.licences.items()},

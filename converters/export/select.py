@@ -84,7 +84,7 @@ def place_media(
 ) -> None:
     """Create `samples_with_paths` over `chosen`.
 
-    The tables `derived` (id, audio_path, reason) and `missing` (path) must exist; they may be empty.
+    The tables `derived` (id, audio_path, video_path, reason) and `missing` (path) must exist; they may be empty.
     """
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
     messages = _messages_sql(connection)
@@ -202,10 +202,10 @@ def _require_split(connection: duckdb.DuckDBPyConnection, selection: ExportFilte
 
 
 def _paths(kind: str, media_root: str) -> str:
-    """SQL for the final paths of one kind in tag order, or NULL; a derived file replaces the audio it was cut from."""
+    """SQL for the final paths of one kind in tag order, or NULL; a derived file replaces the one it was cut from."""
     own = f"c.{kind}.path"
-    if kind == "audio":
-        own = f"coalesce(d.audio_path, {own})"
+    if kind != "image":
+        own = f"coalesce(d.{kind}_path, {own})"
     first = f"CASE WHEN {own} IS NULL THEN NULL ELSE [{_final(own, media_root)}] END"
     final = _final("m.path", media_root)
     more = f"[{final} for m in c.more_media if m.kind = '{kind}']"

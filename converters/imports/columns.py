@@ -8,6 +8,7 @@ A column that maps to no field is kept in `extra`. The columns of a span and a c
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Mapping, Sequence
 
 from ...errors import UsageError
@@ -111,6 +112,11 @@ def _check_column(column: str, columns: Sequence[str], table: str, flag: str) ->
         raise UsageError(f"{flag}: {table} has no column {column!r}. Columns: {', '.join(columns)}.", hint=hint)
 
 
+def map_option(column: str, field: str) -> str:
+    """The option that maps a column, as it is typed in a shell."""
+    return f"--map {shlex.quote(f'{column}={field}')}"
+
+
 def require_media(
     columns: Sequence[str], mapped: Mapping[str, str], *, table: str, likely: Mapping[str, str] | None = None
 ) -> None:
@@ -121,7 +127,7 @@ def require_media(
     if any(field in (*MEDIA_KINDS, MEDIA) for field in mapped.values()):
         return
     if likely:
-        maps = " ".join(f"--map {path}={kind}" for path, kind in likely.items())
+        maps = " ".join(map_option(path, kind) for path, kind in likely.items())
         raise UsageError(
             f"{table}: no column has a known media name; what looks like media is in {', '.join(likely)}. "
             f"Columns: {', '.join(columns)}.",
@@ -132,7 +138,7 @@ def require_media(
     kind = "video" if "video" in column.lower() else "audio"
     raise UsageError(
         f"{table}: no column gives media. Columns: {', '.join(columns)}.",
-        hint=f"map the media column: --map {column}={kind}  (for rows without media: --set modality=text)",
+        hint=f"map the media column: {map_option(column, kind)}  (for rows without media: --set modality=text)",
     )
 
 

@@ -15,6 +15,8 @@ from ...errors import UsageError, did_you_mean
 from ...shards.events import Account, Run
 from ...shards.json_lines import MB
 from ...shards.sample import check_name
+from ...shards.store.snapshot import Snapshot
+from ...shards.store.sql import quote
 from ...shards.store.store import Store
 from ..candidate import RawFile, RawStream, ReadContext
 from ..ingest.ingest import Ingest
@@ -122,6 +124,7 @@ def import_data(
     files = input_files(
         spec, path, reader.accepts, allow_outside=options.allow_outside, note=notes.append, checksums=True
     )
+    _refuse_pulled(store, options.name)
     store.media.sweep_scratch()
     ingest = Ingest(
         store,
@@ -151,6 +154,22 @@ def import_data(
             f"to clear one: triptych annotate {identity} {key} --clear"
         )
     return result
+
+
+def _refuse_pulled(store: Store, name: str) -> None:
+    """Raise UsageError if the dataset's rows were pulled: what a card says is of its own rows alone."""
+    if not store.count_rows("samples").get(name):
+        return
+    with Snapshot(store) as snapshot:
+        stages = snapshot.rows(
+            f"SELECT DISTINCT stage FROM ({snapshot.scan('runs')}) WHERE dataset = {quote(name)} AND kept > 0 "
+            "AND stage IN ('pull', 'import')"
+        )
+    if stages == [("pull",)]:
+        raise UsageError(
+            f"The dataset {name!r} of this store was pulled by its card: an import would mix its rows with others.",
+            hint=f"another --name: --name {name}-own",
+        )
 
 
 def _inputs(path: Path) -> list[Path]:

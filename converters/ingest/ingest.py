@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -31,7 +32,7 @@ from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog
 from .missing_media import check_first_file, check_needed
 from .options import IngestOptions
-from .quota import Quota
+from .quota import Quota, stored_seconds
 from .sample_row import UNFIT, describe_misfit, make_row, stamped, text_size
 from .shared_media import SharedMedia
 from .stored_ids import StoredIds, fence_name
@@ -108,6 +109,7 @@ class Ingest:
             with ThreadPoolExecutor(_THREADS, thread_name_prefix="media") as pool:
                 self._take(stream, pool)
             self._commit()
+            self.run.account.withdrawn_from = sorted({*self.run.account.withdrawn_from, *self._withdrawn.owners})
         except BaseException as error:
             self._save(error)
             raise
@@ -207,7 +209,7 @@ class Ingest:
             self._reject_media(candidate, pending.id, row)
             return
         if pending.counts:
-            self.quota.take(pending.id, row)
+            self.quota.take(pending.id, row, partial(stored_seconds, media=self.store.media))
         self._rows.append(row)
         self._wheres.append(candidate.where)
         self._bytes += text_size(row)
@@ -279,7 +281,9 @@ class Ingest:
                 table = self.store.open_table("samples")
                 if self.store.fence_number("samples", fence, table=table) != self._stored_ids.number:
                     self._stored_ids.read()
+                    owners = self._withdrawn.owners
                     self._withdrawn = Tombstones.read(self.store, self.run.dataset)
+                    self._withdrawn.owners |= owners
                 chosen = self._classify(contents)
                 self._event_log.write()
                 number = self._stored_ids.number + 1

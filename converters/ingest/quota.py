@@ -7,9 +7,14 @@ are selected, when the stream reaches them (`count_known`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from ...shards.hash_sets import HashSet
+from ...shards.media.fence import fenced
+from ...shards.media.length import decoded_seconds
+from ...shards.media.media import MediaError, MediaStore
 
 _LENGTH_MARGIN = 4
 """Media in progress is assumed to be at most this many times longer than the longest sample so far."""
@@ -52,10 +57,13 @@ class Quota:
         """Release the reserved place of a candidate that is done."""
         self._reserved -= count
 
-    def take(self, identity: str, row: Mapping[str, Any]) -> None:
-        """Count a new sample."""
+    def take(self, identity: str, row: Mapping[str, Any], measure: Callable[[Mapping[str, Any]], float]) -> None:
+        """Count a new sample; `measure` finds the seconds of one whose length is unknown, if they are limited."""
         if self._counted.add(hash(identity)):
-            length = seconds_of(row)
+            length = 0.0
+            if self._limit_seconds is not None:
+                known = seconds_of(row)
+                length = measure(row) if known is None else known
             self.samples += 1
             self.seconds += length
             self._longest = max(self._longest, length)
@@ -85,8 +93,8 @@ class Quota:
         return not self._longest or remaining <= (self._reserved + 1) * _LENGTH_MARGIN * self._longest
 
 
-def seconds_of(row: Mapping[str, Any]) -> float:
-    """Duration of a sample: of its span, else its audio, else its video."""
+def seconds_of(row: Mapping[str, Any]) -> float | None:
+    """Duration of a sample: of its span, else its audio, else its video; None if no header declares it."""
     start, end = row.get("start_s"), row.get("end_s")
     if start is not None and end is not None:
         return float(end) - float(start)
@@ -94,4 +102,23 @@ def seconds_of(row: Mapping[str, Any]) -> float:
         length = (row.get(kind) or {}).get("duration")
         if length is not None:
             return float(length) - float(start or 0.0)
+    return None
+
+
+def measured_seconds(row: Mapping[str, Any], media: Mapping[str, Path | BinaryIO]) -> float:
+    """Duration of a sample whose headers declare none, found by decoding; 0 if that fails or it has no media.
+
+    Args:
+        media: Its files, by kind.
+    """
+    for kind in ("audio", "video"):
+        if kind in media:
+            with suppress(MediaError), fenced(str(media[kind])):
+                return max(0.0, decoded_seconds(media[kind]) - float(row.get("start_s") or 0.0))
     return 0.0
+
+
+def stored_seconds(row: Mapping[str, Any], media: MediaStore) -> float:
+    """The same of a sample whose media is stored."""
+    paths = {kind: (row.get(kind) or {}).get("path") for kind in ("audio", "video")}
+    return measured_seconds(row, {kind: media.absolute(path) for kind, path in paths.items() if path})

@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ...shards.exports.versions import MEDIA_COLUMNS
 from ...shards.sample import check_name
 from ...validators.formats import FORMATS
@@ -190,5 +190,8 @@ def check_task(view: View, task: str | None) -> str | None:
             hint=f"triptych export {view.name} --task {view.tasks[0]}",
         )
     if task not in view.tasks:
-        raise UsageError(f"the view {view.name!r} has no task {task!r}: it has {', '.join(view.tasks)}.")
+        raise UsageError(
+            f"the view {view.name!r} has no task {task!r}: it has {', '.join(view.tasks)}.",
+            hint=did_you_mean(task, view.tasks) or "a view of your own can have it: docs/how-to/bring-a-view.md",
+        )
     return task

@@ -7,7 +7,7 @@ dataset, split, licence, source, revision) and its media are accounted for elsew
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from . import prompts
 from .base import View, ViewOptions
@@ -28,6 +28,8 @@ _TRAINER_FIELDS = frozenset(
     {"tools", "objects", "channel", "label", "margin", "teacher_prompt", "chat_template_kwargs", "ref_audios",
      "audio_codes", "rejected"}
 )  # fmt: skip
+_ORIGIN = ("language", "target_language", "speaker", "words", "phones")
+"""Those of `FIELDS` that describe a sample; what a model learns of it stays the same without them."""
 _TRAINER_PREFIXES = ("messages.", "rejected_", "positive_", "negative_", "teacher_")
 
 
@@ -45,8 +47,23 @@ def names(bits: int, extra: Sequence[str] | None) -> Iterator[str]:
     yield from extra or ()
 
 
-def is_for_trainers(name: str) -> bool:
-    """Whether trainers read a field of this name: a row that loses it is trained on differently."""
+def told(left_out: Mapping[str, int], view: str, options: ViewOptions, *, own: Collection[str] = ()) -> Iterator[str]:
+    """A line for each field without which a model learns something else, or that the user has set.
+
+    Args:
+        left_out: Rows by the name of the field that they do not carry.
+        own: The keys that users have annotated.
+    """
+    where = f"{view} --task {options.task}" if options.task else view
+    for name, count in left_out.items():
+        dropped = name == "reasoning" and options.reasoning == "drop"
+        if (_is_learned(name) and not dropped) or name in own:
+            yield f"{count:,} rows do not carry the field {name!r} of their sample: {where} has no place for it"
+
+
+def _is_learned(name: str) -> bool:
+    if name in FIELDS:
+        return name not in _ORIGIN
     return name in _TRAINER_FIELDS or name.startswith(_TRAINER_PREFIXES)
 
 

@@ -26,9 +26,15 @@ _ROWS = 50_000
 
 
 class Tombstones:
-    """What may not enter a dataset, in memory as 64-bit hashes."""
+    """What may not enter a dataset, in memory as 64-bit hashes.
 
-    def __init__(self) -> None:
+    Attributes:
+        owners: The datasets from which what was refused so far had been removed.
+    """
+
+    def __init__(self, dataset: str) -> None:
+        self.owners: set[str] = set()
+        self._dataset = dataset
         self._names = HashSet()
         self._media = HashMap()
         self._datasets: list[str] = []
@@ -38,7 +44,10 @@ class Tombstones:
         return len(self._names)
 
     def has_id(self, identity: str) -> bool:
-        return hash(identity) in self._names
+        found = hash(identity) in self._names
+        if found:
+            self.owners.add(self._dataset)
+        return found
 
     def refuse(self, identity: str, speaker: str | None) -> str | None:
         """Say why a sample may not be stored: it was withdrawn, or its speaker was; None if it may."""
@@ -46,7 +55,7 @@ class Tombstones:
             return None
         if self.has_id(identity):
             return TOMBSTONE
-        if speaker and hash(speaker_name(str(speaker))) in self._names:
+        if speaker and self.has_id(speaker_name(str(speaker))):
             return "this speaker was removed on request; `store remove --block-speakers` left a tombstone"
         return None
 
@@ -56,6 +65,7 @@ class Tombstones:
         if index is None:
             return None
         owner = self._datasets[index]
+        self.owners.add(owner)
         return (
             f"the same media was removed on request from {owner}; to allow it again: triptych store restore {owner}, "
             f"or after a purge: triptych store remove {owner} --forget"
@@ -66,7 +76,7 @@ class Tombstones:
         """Read the tombstones that concern a dataset."""
         import numpy as np
 
-        found = cls()
+        found = cls(dataset)
         if not store.has_rows("events"):
             return found
         names: list[int] = []

@@ -289,6 +289,12 @@ def media_place(store: Store, version: Version) -> Path | None:
     return store.root if "relocated_from" in version.manifest or _asked_for_root(store, version) else None
 
 
+def moved_from(store: Store, version: Version) -> Path | None:
+    """Return the folder under which a version names its media, if that is where the store was before it was moved."""
+    root = Path(version.manifest["media_root"])
+    return None if root == store.root or root.is_dir() or media_place(store, version) is not None else root
+
+
 def _asked_for_root(store: Store, version: Version) -> bool:
     """Whether the export was given a media root, and not published before its store was moved."""
     from ..query import connect

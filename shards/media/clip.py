@@ -53,6 +53,7 @@ def cut_clip(
     start_s: float | None = None,
     end_s: float | None = None,
     sound_required: bool = False,
+    exact: bool = False,
 ) -> Clip:
     """Write the span of `source` to `target`; a file that needs no cut stays in place (`whole`).
 
@@ -61,6 +62,7 @@ def cut_clip(
         kind: `audio` takes the audio alone, also from a video.
         start_s, end_s: Seconds from the first sound, for a video from its start; None for the start or the end.
         sound_required: A video must have an audio stream.
+        exact: Encode in any case, so that not even one frame more is in it than the span has.
 
     Raises:
         MediaError: `not_media`, `no_audio`, `no_video`, `too_short`, `bad_span`, or `cut_failed` if the result is
@@ -78,7 +80,7 @@ def cut_clip(
         raise MediaError("not_media", f"FFmpeg cannot read it ({_message(error)})") from error
     methods = (_copy_sound, _encode_sound) if kind == "audio" else (_copy_video, _encode_video)
     failure = MediaError("cut_failed", "")
-    for method, how in zip(methods, ("copy", "encoded"), strict=True):
+    for method, how in list(zip(methods, ("copy", "encoded"), strict=True))[exact:]:
         try:
             if method(source, target, span):
                 return Clip(target, how, _verify(target, kind, span, has_sound=sound_required))

@@ -1,6 +1,7 @@
-"""Media that a view needs but the corpus has no file for: a span of a clip, the audio of a video.
+"""Media that a view needs but the corpus has no file for: a span of a clip or of a video, the audio of a video.
 
-A cut is 16 kHz mono FLAC, stored by content like all media. `media/cuts/<key>` is a symbolic link from (source, span,
+A cut of sound is 16 kHz mono FLAC; one of a video is an MP4 file with exactly the frames of the span and the sound
+beside them. Both are stored by content like all media. `media/cuts/<key>` is a symbolic link from (source, span,
 channel, format) to the stored file, so that each cut is made only once; if the link dangles, it is made again.
 """
 
@@ -10,22 +11,24 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .length import LONGEST_S
-from .media import MediaStore
+from .clip import cut_clip
+from .length import LONGEST_S, declared_seconds
+from .media import MediaStore, StoredMedia
 from .sound import OVERSHOOT_S, resampled, sound_from
-from .streams import MediaError, open_media
+from .streams import MediaError, open_media, video_streams
 
 if TYPE_CHECKING:
     import numpy as np
 
 CUT_RATE = 16_000
 CUT_FORM = "flac-16k-mono-2"
-"""Names what a cut is; the number rises when the same span gives other samples."""
+VIDEO_FORM = "h264-mp4-1"
+"""They name what a cut is; the number rises when the same span gives other samples or frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,9 @@ class Cut:
     end_s: float | None
     channel: int | None = None
 
-    @property
-    def key(self) -> str:
-        text = f"{self.source}|{self.start_s!r}|{self.end_s!r}|{CUT_FORM}"
+    def key(self, form: str) -> str:
+        """The name of the link of this cut."""
+        text = f"{self.source}|{self.start_s!r}|{self.end_s!r}|{form}"
         if self.channel is not None:
             text += f"|channel {self.channel}"
         return hashlib.sha256(text.encode()).hexdigest()
@@ -58,14 +61,50 @@ def cut_audio(media: MediaStore, cut: Cut) -> str:
     Raises:
         MediaError: `bad_span`, `undecodable`, `span_outside_media`, `no_audio_stream` or `no_such_channel`.
     """
-    link = media.root / "media" / "cuts" / cut.key[:2] / cut.key
+    return _once(media, cut.key(CUT_FORM), lambda: media.put(_flac(_decode(cut)), kind="audio"))
+
+
+def cut_video(media: MediaStore, cut: Cut) -> str:
+    """Return the store-relative path of the span of a video with its sound; make it if it does not exist.
+
+    Raises:
+        MediaError: `span_outside_media`, or a reason of `cut_clip`.
+    """
+
+    def make() -> StoredMedia:
+        scratch = media.new_scratch()
+        try:
+            cut_clip(cut.path, scratch, kind="video", start_s=cut.start_s, end_s=cut.end_s, exact=True)
+            _check_length(scratch, cut)
+            return media.put_file(scratch, kind="video", move=True)
+        finally:
+            scratch.unlink(missing_ok=True)
+
+    return _once(media, cut.key(VIDEO_FORM), make)
+
+
+def _once(media: MediaStore, key: str, make: Callable[[], StoredMedia]) -> str:
+    link = media.root / "media" / "cuts" / key[:2] / key
     if link.exists():
         return link.resolve().relative_to(media.root.resolve()).as_posix()
-    samples = _decode(cut)
-    stored = media.put(_flac(samples), kind="audio")
-    path = str(stored.fields["path"])
+    path = str(make().fields["path"])
     _remember(link, media.root / path)
     return path
+
+
+def _check_length(video: Path, cut: Cut) -> None:
+    """Raise MediaError if the pictures end before the span does."""
+    if cut.end_s is None:
+        return
+    with open_media(video) as container:
+        stream = video_streams(container)[0]
+        length, frame_s = declared_seconds(container, stream) or 0.0, float(1 / (stream.average_rate or 25))
+    start = cut.start_s or 0.0
+    if length < cut.end_s - start - OVERSHOOT_S - frame_s:
+        detail = (
+            f"{cut.path.name} ends at {start + length:.3f} s, before the end of the span {start:g} to {cut.end_s:g} s"
+        )
+        raise MediaError("span_outside_media", detail)
 
 
 def _remember(link: Path, target: Path) -> None:

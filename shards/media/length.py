@@ -9,11 +9,13 @@ their headers say how long they are, and else decoding decides.
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from .frames import counted_seconds, counts_frames
 from .ogg import ogg_pages_of
-from .streams import audio_streams, raw_file, video_streams
+from .sound import sound_from
+from .streams import MediaError, audio_streams, open_media, raw_file, video_streams
 
 LONGEST_S = 1e6
 """No recording is longer than eleven days: what declares more has a broken header."""
@@ -37,6 +39,23 @@ def container_seconds(container: Any) -> float | None:
     if container.format.name.startswith("matroska"):  # where it is the time of the end
         seconds -= max(0.0, (container.start_time or 0) / 1_000_000)
     return seconds if 0 < seconds <= LONGEST_S else None
+
+
+def decoded_seconds(source: Path | BinaryIO) -> float:
+    """The length of the sound, else of the pictures, found by decoding them all: for files that declare none.
+
+    Raises:
+        MediaError: It cannot be opened, or has neither.
+    """
+    with open_media(source) as container:
+        if audio_streams(container):
+            _, frames = sound_from(container)
+            return float(sum(frame.samples / frame.sample_rate for frame in frames))
+        streams = video_streams(container)
+        if not streams:
+            raise MediaError("not_media", "it has neither sound nor pictures")
+        times = [float(frame.time) for frame in container.decode(streams[0]) if frame.time is not None]
+        return times[-1] - times[0] + float(1 / (streams[0].average_rate or 25)) if times else 0.0
 
 
 def _declared(container: Any, stream: Any) -> float | None:

@@ -70,6 +70,21 @@ def probe(source: bytes | Path, *, kind: str | None = None) -> Probe:
         return _expect(found, kind)
 
 
+def placeholder(path: Path) -> MediaError | None:
+    """The error of a file in the place of media: empty, a pointer of Git LFS, a web page, a text; else None.
+
+    It looks at the first bytes alone; only what looks like text is probed, as some headers of media do.
+    """
+    head = _head(path)
+    if head and _named(path) is None:
+        return None
+    try:
+        probe(path)
+    except MediaError as error:
+        return error
+    return None
+
+
 def _named(source: bytes | Path) -> MediaError | None:
     """The error that says what a file is that is no media: a pointer of Git LFS, a web page, a text; else None."""
     if isinstance(source, bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,16 @@ def test_show_gives_the_card_as_json_and_the_next_command_to_people(tmp_path: Pa
     done = cli("catalog", "show", "librispeech", "--store", tmp_path / "store")
     assert "triptych catalog pull librispeech" in done.stdout
     assert "https://www.openslr.org/12" in done.stdout
+
+
+def test_show_tells_what_a_mirror_has_of_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "www.openslr.org/resources/12/dev-clean.tar.gz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x")
+    done = cli("catalog", "show", "librispeech", "--mirror", tmp_path)
+    assert re.search(r"\(1 of the \d+ files that it names are in the mirror\)", done.stdout)
+    assert f"--samples 100 --mirror {tmp_path}\n" in done.stdout
+    assert cli("catalog", "show", "librispeech", "--mirror", tmp_path / "none").returncode == 2
 
 
 @pytest.mark.parametrize(

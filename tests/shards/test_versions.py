@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import triptych
 from support import imported
+from support.stores import cli
 from triptych.cli import app
 from triptych.errors import DamagedError, ProblemsFound, UsageError
 from triptych.shards.care.removal import remove
@@ -165,6 +166,8 @@ def test_a_version_that_names_a_store_that_was_moved_does_not_verify(store: Stor
     moved = Store.open(store.root.rename(store.root.with_name("moved")))
     code, found = command(moved, "exports", "verify", "speech@v1")
     assert code == 4 and len(found["speech@v1"]) == 5
+    told = cli("exports", "verify", "speech@v1", "--store", moved.root).stdout
+    assert told.endswith(f"  next: triptych exports relocate speech@v1 --media-root {moved.root}\n")
 
 
 def test_pack_copies_a_version_with_just_its_media(store: Store, tmp_path: Path) -> None:

@@ -287,7 +287,8 @@ def test_the_same_media_under_another_name_is_refused_and_told(tmp_path: Path) -
     again = tmp_path / "other.jsonl"
     imported.table(again, [{**row, "id": f"x{row['id']}", "speaker": "nobody"} for row in made])
     done = cli("import", "jsonl", again, "--name", "other", "--store", path)
-    assert done.returncode == 1 and "1 withdrawn" in done.stdout and "--forget" in done.stdout
+    assert done.returncode == 1 and "1 withdrawn" in done.stdout
+    assert "triptych store remove talks --forget" in done.stdout and "restore other" not in done.stdout
     assert one(path, "select count(*) from samples where dataset = 'other'") == 3
     assert media_files(path) == before
     [event] = select(path, "select reason, detail from events where dataset = 'other' and stage = 'import'")

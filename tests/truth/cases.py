@@ -37,11 +37,6 @@ class Case:
         return SETS[self.what]
 
     @property
-    def refusable(self) -> bool:
-        """Whether a part may have no row: no view cuts a film."""
-        return self.column == "video"
-
-    @property
     def name(self) -> str:
         """A valid name of a dataset, which no other case has."""
         parts = [self.layout, self.what]

@@ -84,8 +84,6 @@ def faults(utterance: Utterance, media: Media, *, audio: Path | None, video: Pat
         yield from _sound_faults(utterance, media, audio)
     if video is not None:
         yield from _film_faults(utterance, video)
-        if audio is None and not utterance.is_whole:
-            yield f"the row states {utterance}, its video is the whole file"
 
 
 def _sound_faults(utterance: Utterance, media: Media, path: Path) -> Iterator[str]:
@@ -146,11 +144,20 @@ def _best(digest: str) -> str:
 
 def _film_faults(utterance: Utterance, path: Path) -> Iterator[str]:
     seen = _watched(_opened(path))
-    count = round(chirps.SECONDS * films.FPS)
+    start_s = utterance.start_s or 0.0
+    end_s = chirps.SECONDS if utterance.end_s is None else utterance.end_s
+    expected = list(range(round(start_s * films.FPS), round(end_s * films.FPS)))
     if seen.clip != utterance.clip:
         yield f"{path.name} shows clip {seen.clip} instead of {utterance.clip}"
-    if seen.numbers != list(range(count)):
-        yield f"{path.name} has the frames {seen.numbers[0]} to {seen.numbers[-1]} ({len(seen.numbers)} of {count})"
+    if seen.numbers != expected:
+        yield (
+            f"{path.name} has the frames {seen.numbers[0]} to {seen.numbers[-1]} ({len(seen.numbers)}) instead of "
+            f"{expected[0]} to {expected[-1]}"
+        )
+    if not utterance.is_whole:
+        heard = chirps.hear(chirps.decode(path)[:, 0], [chirps.Voice(utterance.clip)])
+        if abs(heard.start_s - start_s) > PADDING_S:
+            yield f"{path.name}: its sound begins at {heard.start_s:.3f} s instead of {start_s} s"
 
 
 @cache

@@ -60,6 +60,40 @@ def test_what_is_already_validated_is_decided_again_when_its_copy_comes_or_moves
     assert counts == {"written": 1, "rejected": 1}
 
 
+def warned(store: Path, **options: Any) -> list[str]:
+    """What an export says of repeats."""
+    told = triptych.export("unified", store=store, **options).warnings
+    return [
+        line for line in told if "sound that is in" in line or "of them were validated" in line or "same media" in line
+    ]
+
+
+def test_an_export_warns_of_a_test_set_that_came_after_the_verdict(tmp_path: Path) -> None:
+    rows = [row | {"split": "train"} for row in imported.speech_rows(tmp_path / "in", 3)]
+    store = imported.bring_in(tmp_path / "store", "first", rows, tmp_path)
+    triptych.validate(store=store, workers=1)
+    before = triptych.export("unified", store=store, dataset="first")
+    imported.bring_in(store, "second", [row | {"split": "test"} for row in rows[:2]], tmp_path)
+    again = triptych.export("unified", store=store, dataset="first")
+    assert not before.warnings and again.version.reference == before.version.reference
+    overlap, undecided = again.warnings
+    assert overlap.startswith("2 training rows") and "the first is first/train/utt000" in overlap
+    assert undecided.startswith("2 of them")
+    assert warned(store, dataset="first") == [overlap, undecided]
+    triptych.annotate([(f"second/test/utt00{n}", "assigned_split", "train") for n in range(2)], store=store)
+    assert warned(store) == ["4 rows have the same media as rows of another split or dataset of this export"]
+
+
+def test_an_export_takes_the_share_and_level_of_its_rules(twice: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(f"{OVERLAP}: {{level: off}}\n")
+    triptych.validate(store=twice, workers=1, rules=rules)
+    assert warned(twice, dataset="first") == []
+    rules.write_text(f"{OVERLAP}: {{level: warn}}\n")
+    triptych.validate("first", store=twice, workers=1, rules=rules)
+    assert [line[:15] for line in warned(twice, dataset="first")] == ["2 training rows"]
+
+
 @pytest.mark.parametrize(
     ("train", "test", "share"),
     [((None, None), (0.0, 0.1), 1.0), ((0.0, 0.4), (0.3, 0.6), 0.333), ((0.0, 0.3), (0.3, 0.6), None),

@@ -1,5 +1,7 @@
 """Reader for a plain folder: every audio, video and image file is a sample; `<stem>.txt` next to it is its text.
 
+Without a `.txt`, `<stem>.lab` is, as aligners read their transcripts; a `.lab` of HTK, whose lines begin with two
+times, is an alignment and no text.
 Files in one folder with the same stem but different extensions keep their extension in the id. Stems that differ only
 by Unicode normalisation are equal, unless both are there. A sample whose text cannot be read is rejected. Other files
 are counted and reported, so that nothing is skipped silently.
@@ -7,6 +9,7 @@ are counted and reported, so that nothing is skipped silently.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Container
 from dataclasses import dataclass, field
@@ -19,6 +22,8 @@ from ...files.extensions import MEDIA_EXTENSIONS
 from ...files.unicode_names import composed
 
 _Text = RawFile | Rejection
+_TIMED = re.compile(r"\d+\s+\d+\s+\S")
+"""A line of an HTK label file."""
 
 
 class FolderReader(Reader):
@@ -32,7 +37,7 @@ class FolderReader(Reader):
         ignored: Counter[str] = Counter()
         for file in files:
             name = file.candidate if isinstance(file, Rejection) else file.name
-            if (extension := _extension(name)) == "txt":
+            if (extension := _extension(name)) in ("txt", "lab"):
                 texts.add(_stem(name), file)
             elif isinstance(file, Rejection):
                 refused.append(_stem(name))
@@ -54,8 +59,13 @@ class _Texts:
     by_stem: dict[str, _Text] = field(default_factory=dict)
     spelled: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     taken: set[str] = field(default_factory=set)
+    unused: Counter[str] = field(default_factory=Counter)
 
     def add(self, stem: str, text: _Text) -> None:
+        other = self.by_stem.get(stem)
+        if other is not None and _is_lab(other) != _is_lab(text):
+            self.unused["beside a .txt"] += 1
+            text = other if _is_lab(text) else text
         self.by_stem[stem] = text
         if not stem.isascii():
             self.spelled[composed(stem)].append(stem)
@@ -74,6 +84,13 @@ class _Texts:
     def left(self) -> int:
         return sum(stem not in self.taken for stem in self.by_stem)
 
+    def endings(self) -> list[str]:
+        """The extensions of the texts that no media file has taken."""
+        left = [text for stem, text in self.by_stem.items() if stem not in self.taken]
+        return [
+            name for name, is_lab in ((".txt", False), (".lab", True)) if any(_is_lab(text) == is_lab for text in left)
+        ]
+
 
 def _candidates(media: list[RawFile], texts: _Texts) -> CandidateStream:
     by_stem: Counter[str] = Counter(_stem(file.name) for file in media)
@@ -85,6 +102,9 @@ def _candidates(media: list[RawFile], texts: _Texts) -> CandidateStream:
             if isinstance(content, Rejection):
                 yield Rejection(file.name, content.reason, content.detail, content.uri)
                 continue
+            if _is_lab(text) and _is_timed(content):
+                texts.unused["with times, no texts"] += 1
+                content = ""
             fields["text"] = content or None
         identity = stem if by_stem[stem] == 1 else file.name
         yield Candidate(
@@ -111,7 +131,18 @@ def _note(context: ReadContext, ignored: Counter[str], texts: _Texts) -> None:
     if ignored:
         context.note("not media: " + ", ".join(f"{n} .{extension}" for extension, n in sorted(ignored.items())))
     if left := texts.left():
-        context.note(f"{left} .txt without a media file of the same stem")
+        context.note(f"{left} {' or '.join(texts.endings())} without a media file of the same stem")
+    for why, count in texts.unused.items():
+        context.note(f"{count} .lab {why}, left out")
+
+
+def _is_lab(text: _Text) -> bool:
+    return _extension(text.candidate if isinstance(text, Rejection) else text.name) == "lab"
+
+
+def _is_timed(content: str) -> bool:
+    lines = [line for line in content.splitlines() if line.strip()]
+    return bool(lines) and all(_TIMED.match(line.strip()) for line in lines)
 
 
 def _extension(name: str) -> str:

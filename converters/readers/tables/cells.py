@@ -20,7 +20,7 @@ from ....shards.sample import NAME
 from ....shards.vocabulary import NORMALIZED, UnknownWordError
 from ...candidate import Blob, Rejection, RowError, bad_cell, content_id
 from ...files.named_files import NamedFiles
-from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS
+from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS, map_option
 from ...spans import channels_in
 from ..training.message_keys import trained_on
 from .span_names import LENGTH, role_of
@@ -363,10 +363,11 @@ def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
         yield Blob(value, path=Path(files.media(column, value)))
     elif place := holds_bytes(value):
         inside = f"{column}.{place}".removesuffix(".bytes")
-        expected = f"a path, bytes or {{bytes, path}}; the bytes are inside: --map {inside}=..."
+        expected = f"a path, bytes or {{bytes, path}}; the bytes are inside: {map_option(inside, '...')}"
         raise bad_cell(column, sorted(value), expected)
     elif isinstance(value, dict):
-        raise bad_cell(column, sorted(value), f"a path; a value inside is mapped by its path: --map {column}.KEY=...")
+        way = map_option(f"{column}.KEY", "...")
+        raise bad_cell(column, sorted(value), f"a path; a value inside is mapped by its path: {way}")
     else:
         raise bad_cell(column, value, "a path")
 

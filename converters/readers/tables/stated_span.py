@@ -20,6 +20,7 @@ from math import isfinite
 from typing import Any
 
 from ...candidate import RowError, bad_cell
+from ...imports.columns import map_option
 from ...spans import channels_in
 from .cells import as_number, as_text, clock_seconds
 from .span_names import CHANNEL, END, FIELDS, LENGTH, PAIR, START, Role, role_of, unread_pair
@@ -106,7 +107,7 @@ class StatedSpans:
         unread = unread_pair(self._seen - self.given.keys() - self.known.keys()) if self.by_name else None
         if unread is not None and not any(self._shape(row) is not _NONE for row in rows):
             start, end = unread
-            way = f"--map {start}=start_s --map {end}=end_s"
+            way = f"{map_option(start, 'start_s')} {map_option(end, 'end_s')}"
             note(f"columns {start!r} and {end!r} are kept as text in extra (if they state a span: {way})")
         for column in list(self._channels):
             values = [row[column] for row in rows if row.get(column) is not None]
@@ -127,7 +128,7 @@ class StatedSpans:
             return None
         return (
             f"column {column!r} has channels {', '.join(map(str, sorted(numbers)))}, but none 0: map it, from 1 "
-            f"(--map {column}=channel_from_1) or from 0 (--map {column}=channel)"
+            f"({map_option(column, 'channel_from_1')}) or from 0 ({map_option(column, 'channel')})"
         )
 
     def read(
@@ -223,7 +224,7 @@ class StatedSpans:
             first = int(role.word == "channel_from_1" and not (isinstance(value, str) and value.strip().isalpha()))
             if channels is None or any(number < first for number in channels):
                 expected = f"a channel: a number from {first}, A or B, left or right"
-                raise bad_cell(column, value, f"{expected} (as text: --map {column}=extra)")
+                raise bad_cell(column, value, f"{expected} (as text: {map_option(column, 'extra')})")
             channels = [number - first for number in channels]
             if found is not None and found != channels:
                 raise bad_cell(column, value, "the channel that another column names")
@@ -314,8 +315,8 @@ def _lengths(start: Role, lengths: Mapping[str, Role]) -> list[str]:
 
 def _refused(column: str, why: str) -> str:
     return (
-        f"column {column!r} {why} may state a span: map it (--map {column}=start_s, end_s, duration_s, start_ms, "
-        f"start_sample ...), or keep it as text (--map {column}=extra)"
+        f"column {column!r} {why} may state a span: map it ({map_option(column, 'start_s')}, end_s, duration_s, "
+        f"start_ms, start_sample ...), or keep it as text ({map_option(column, 'extra')})"
     )
 
 

@@ -34,7 +34,7 @@ from ...candidate import (
     RowError,
 )
 from ...files.named_files import NamedFiles
-from ...imports.columns import COMMON_NAMES, JSON_FIELDS, KEEP, MEDIA, require_media, resolve_columns
+from ...imports.columns import COMMON_NAMES, JSON_FIELDS, KEEP, MEDIA, map_option, require_media, resolve_columns
 from ...spans import sample_rate, span_suffix
 from .absent_files import Absences, is_plain
 from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, members_left, typed
@@ -234,7 +234,7 @@ def _tell_several(mapped: Mapping[str, str], known: Mapping[str, str], note: Cal
         columns = [column for column, field in mapped.items() if field == kind and known.get(column) == kind]
         if len(columns) > 1:
             listed = ", ".join(map(repr, columns))
-            note(f"each sample has the {kind} of {listed}, in this order (to take one: --map {columns[0]}={kind})")
+            note(f"each sample has the {kind} of {listed}, in this order (to take one: {map_option(columns[0], kind)})")
 
 
 def _mapped(columns: Sequence[str], known: Mapping[str, str], file: RawFile, context: ReadContext) -> dict[str, str]:
@@ -292,7 +292,8 @@ class _CandidateMaker:
         """Note once that a media column is skipped."""
         if column not in self.left_out:
             self.left_out.add(column)
-            self.note(f"column {column!r} contains media but is not mapped: skipped (to use it: --map {column}=audio)")
+            way = map_option(column, "audio")
+            self.note(f"column {column!r} contains media but is not mapped: skipped (to use it: {way})")
 
     def _candidate(self, row: Row) -> Candidate | Rejection:
         fields: dict[str, Any] = {}

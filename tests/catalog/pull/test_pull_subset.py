@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import random
 import time
@@ -12,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import triptych
 from support.corpora import Utterance, archive, card, members, noise
 from support.loopback import serve
@@ -192,6 +195,37 @@ def test_hours_in_the_order_of_the_source_stop_as_soon_as_they_are_full(pull: An
     assert pull(hours=5.0 / 3600).source is None
     pull(hours=6.0 / 3600)
     assert set(expected) < names(root)
+
+
+def streamed_flac(seed: int) -> bytes:
+    """A second of noise whose header does not say how long it is, as an encoder writes it into a pipe."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.random.default_rng(seed).normal(size=16_000) * 0.1, 16_000, format="FLAC")
+    data = bytearray(buffer.getvalue())
+    data[21] &= 0xF0  # the last 36 of these bits are the number of samples
+    data[22:26] = bytes(4)
+    return bytes(data)
+
+
+def test_hours_count_media_whose_header_says_no_length(tmp_path: Path) -> None:
+    files: list[tuple[str, bytes]] = []
+    for n in range(6):
+        files += [(f"train/s{n}.json", b'{"labels": ["Dog"]}'), (f"train/s{n}.flac", streamed_flac(n))]
+    archive(tmp_path / "example.org/sounds/train.tar", files)
+    card_file = tmp_path / "cards/sounds.yaml"
+    card_file.parent.mkdir()
+    card_file.write_text(SIDECAR_CARD)
+    for place, options in (("ordered", {}), ("drawn", {"by": "hash"})):
+        for seconds, expected in ((2.5, 3), (2.5, 3), (3.5, 4)):
+            triptych.pull(
+                "sounds",
+                store=tmp_path / place,
+                cards=[card_file.parent],
+                mirror=tmp_path,
+                hours=seconds / 3600,
+                **options,
+            )
+            assert one(tmp_path / place, "select count(*) from samples where audio.duration is null") == expected
 
 
 def test_tries_are_limited_in_any_order(pull: Any, root: Path, tmp_path: Path) -> None:

@@ -45,10 +45,10 @@ def names(folder: str | Path = ".") -> list[str]:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder, with `a.wav`, `b.wav`, `v.mp4`, `i.png`: conversion looks whether media is there, no more."""
+    """A folder, with `a.wav`, `b.wav`, `v.mp4`, `i.png`: conversion decodes no media, it looks at the first bytes."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.wav", "b.wav", "v.mp4", "i.png"):
-        (tmp_path / name).write_bytes(b"media")
+        (tmp_path / name).write_bytes(b"\x00media")
     return tmp_path
 
 
@@ -104,7 +104,14 @@ def test_one_record_is_a_row_and_an_object_of_records_is_all_of_them(here: Path,
 
 
 def test_a_folder_pairs_sound_and_picture_of_one_stem_and_takes_the_text_beside_them(here: Path) -> None:
-    for name, content in (("c/1.wav", ""), ("c/1.mp4", ""), ("c/1.txt", "both"), ("c/2.wav", ""), ("d/1.mp4", "")):
+    media = "\0"
+    for name, content in (
+        ("c/1.wav", media),
+        ("c/1.mp4", media),
+        ("c/1.txt", "both"),
+        ("c/2.wav", media),
+        ("d/1.mp4", media),
+    ):
         path = here / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
@@ -262,6 +269,24 @@ def test_bad_rows_are_listed_with_line_and_reason_and_the_good_ones_written(here
     assert (document["read"], document["written"], document["reasons"]["duplicate"]) == (10, 2, 1)
     assert [row["id"] for row in lines("out.jsonl")] == ["1", "10"]
     assert triptych.validate_file("msswift", "out.jsonl").passed
+
+
+def test_what_stands_in_the_place_of_media_is_named(here: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    held = {"lfs.wav": pointer, "none.wav": "", "page.wav": "<!DOCTYPE html><html>", "text.wav": "not found\n"}
+    for name, content in held.items():
+        Path(name).write_text(content)
+    rows("in.jsonl", *({"id": name, "audio": name, "text": "x"} for name in [*held, "a.wav"]))
+    code, out = cli("convert", "jsonl", "in.jsonl", "out.jsonl", "--json")
+    document = json.loads(out)
+    assert (code, document["written"]) == (1, 1)
+    assert [problem["reason"] for problem in document["problems"]] == [
+        "pointer",
+        "empty_media",
+        "not_media",
+        "not_media",
+    ]
+    assert "git lfs pull" in document["problems"][0]["detail"] and document["problems"][3]["where"].endswith(":4")
 
 
 def test_media_need_not_be_here_where_the_user_says_so(here: Path) -> None:

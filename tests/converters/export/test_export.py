@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import av
 import duckdb
 import numpy as np
 import pyarrow.parquet as pq
@@ -194,11 +195,26 @@ def test_threads_that_cut_the_same_span_do_not_disturb_each_other(tmp_path: Path
     assert len(list((tmp_path / "media/cuts").iterdir())) == 5
 
 
-def test_a_span_of_a_video_is_left_out_as_unsupported(tmp_path: Path) -> None:
-    film = str(imported.video(tmp_path / "v.mp4"))
-    given = [{"id": "whole", "video": film, "text": "x"}, {"id": "span", "video": film, "text": "x", "end_s": 0.2}]
-    result = export(imported.bring_in(tmp_path / "store", "films", given, tmp_path))
-    assert ids(result) == ["whole"] and result.counts == {"written": 1, "span_unsupported": 1}
+def test_a_span_of_a_video_is_cut_with_its_sound(tmp_path: Path) -> None:
+    film = str(imported.video(tmp_path / "v.mp4", with_sound=True))
+    sound = str(imported.sound(tmp_path / "a.wav", imported.noise(0.5)))
+    given = [
+        {"id": "span", "video": film, "text": "x", "modality": "mixed", "start_s": 0.1, "end_s": 0.3},
+        {"id": "silent", "video": str(imported.video(tmp_path / "s.mp4")), "text": "x", "start_s": 0.2},
+        {"id": "long", "video": film, "text": "x", "end_s": 0.8},
+        {"id": "apart", "video": film, "audio": sound, "text": "x", "end_s": 0.2},
+    ]
+    store = imported.bring_in(tmp_path / "store", "films", given, tmp_path)
+    result = export(store)
+    assert result.counts == {"written": 2, "span_unsupported": 1, "span_outside_media": 1}
+    found = {row["id"].rpartition("/")[2]: row for row in rows(result)}
+    assert found["silent"]["videos"] != found["span"]["videos"] and not found["silent"].get("audios")
+    with av.open(found["span"]["videos"][0]) as container:
+        assert len(list(container.decode(video=0))) == round(0.2 * container.streams.video[0].average_rate)
+    samples, rate = soundfile.read(found["span"]["audios"][0])
+    assert len(samples) / rate == pytest.approx(0.2, abs=0.07)
+    again = export(store, where="true")
+    assert again.reused and again.version.reference == result.version.reference
 
 
 def test_the_sound_of_a_mixed_video_is_taken_out_of_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +157,22 @@ def test_fields_without_a_place_in_a_row_are_counted_by_name(folder: Path) -> No
     assert "reasoning" in export(folder, reasoning="drop").left_out
 
 
+def test_an_annotated_field_is_warned_of(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    shutil.copytree(folder / "store", place)
+    identity = triptych.query("select id from samples where id like '%/thought'", store=place).to_pylist()[0]["id"]
+    triptych.annotate([(identity, "review", "fine"), (identity, "speaker", "eva")], store=place)
+    told = [line for line in export(place.parent).warnings if "the field" in line]
+    assert [line.split("'")[1] for line in told] == ["label", "rejected", "review", "speaker"]
+    assert not [line for line in export(place.parent, reasoning="drop").warnings if "'reasoning'" in line]
+
+
 def test_the_command_line_says_what_rows_leave_out(folder: Path) -> None:
     done = cli("export", "msswift", "--task", "sft", "--store", folder / "store")
-    assert "not in these rows: label (1), rejected (1), snr (1)\n" in done.stderr
+    assert "1 rows do not carry the field 'label'" in done.stderr and "snr" not in done.stderr
     assert cli_json("export", "msswift", "--task", "sft", "--store", folder / "store")["left_out"]["rejected"] == 1
     done = cli("convert", "msswift", folder / "rows.jsonl", folder / "c.jsonl", "--task", "sft", "--force")
-    assert "not in these rows: " in done.stderr and "rejected (1)" in done.stderr
+    assert "1 rows do not carry the field 'rejected'" in done.stderr and "snr" not in done.stderr
 
 
 def test_reasoning_has_no_place_in_a_solution(folder: Path) -> None:

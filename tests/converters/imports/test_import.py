@@ -131,6 +131,31 @@ def test_a_folder_takes_texts_by_stem_and_names_what_it_passed_over(clips: Path,
     assert sorted(done.notes) == ["1 .txt without a media file of the same stem", "not media: 1 .pdf"]
 
 
+def test_a_lab_beside_a_sound_is_its_text_unless_its_lines_have_times(tmp_path: Path, tone: Tone) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for stem, texts in {"a": {"lab": "hello\n"}, "b": {"lab": "0 2500000 sil\n2500000 5000000 h\n"},
+                        "c": {"lab": "label", "txt": "text"}}.items():  # fmt: skip
+        (folder / f"{stem}.flac").write_bytes(tone(100 + ord(stem)))
+        for extension, text in texts.items():
+            write(folder, f"{stem}.{extension}", text)
+    write(folder, "d.lab", "no media")
+    done = triptych.import_data("folder", folder, name="mine", store=tmp_path / "store")
+    found = select(tmp_path / "store", "select id, text from samples")
+    assert {row["id"][-1]: row["text"] for row in found} == {"a": "hello", "b": None, "c": "text"}
+    assert sorted(done.notes) == [
+        "1 .lab beside a .txt, left out", "1 .lab with times, no texts, left out",
+        "1 .lab without a media file of the same stem",
+    ]  # fmt: skip
+
+
+def test_a_column_to_map_is_quoted_as_a_shell_needs_it(clips: Path) -> None:
+    path = write(clips, "t.csv", "the sound,said\nwav/0.flac,one\n")
+    with pytest.raises(UsageError) as caught:
+        load("csv", path)
+    assert "--map 'the sound=audio'" in str(caught.value.hint)
+
+
 # ---- which column is what
 
 
