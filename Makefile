@@ -11,6 +11,9 @@ INSTALL := install --quiet --no-compile --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
+# Whatever the environment says, what Python compiles is kept, and not in the tree: tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
 .PHONY: demo test thorough lint types docs peers try-peers bench clean
 
