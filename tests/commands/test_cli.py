@@ -17,6 +17,8 @@ import pytest
 import triptych
 import typer.main
 from support import imported
+from support.command_line import Shell
+from support.command_line import run as run_here
 from support.stores import cli
 from triptych.cli import app
 
@@ -124,28 +126,28 @@ def test_tampered_data_exits_4(store: Path, tmp_path: Path) -> None:
 
 def test_a_bad_file_exits_1_and_a_good_one_0(store: Path, tmp_path: Path) -> None:
     good = triptych.export("msswift", task="sft", store=store).version.data
-    assert run("validate-file", "msswift", good).returncode == 0
+    assert cli("validate-file", "msswift", good).returncode == 0
     bad = tmp_path / "bad.jsonl"
     bad.write_text(json.dumps({"messages": [{"role": HOSTILE, "content": "x"}]}) + "\nnot json\n")
-    done = run("validate-file", "msswift", bad)
+    done = cli("validate-file", "msswift", bad)
     assert done.returncode == 1 and "unknown_role" in done.stdout and "invalid_json" in done.stdout
     assert "\x1b" not in done.stdout
     bad.write_text('{"messages": []}\n')
-    assert json.loads(run("validate-file", "msswift", bad, "--json").stdout)["counts"] == {"empty_messages": 1}
+    assert json.loads(cli("validate-file", "msswift", bad, "--json").stdout)["counts"] == {"empty_messages": 1}
 
 
 def test_an_import_with_rejected_rows_exits_1_and_says_how_many(tmp_path: Path) -> None:
     given = [*imported.speech_rows(tmp_path / "in", 2), {"id": "gone", "audio": "gone.flac", "text": "x"}]
     file = imported.table(tmp_path / "t.jsonl", given)
-    done = run("import", "jsonl", file, "--name", "mine", "--store", tmp_path / "store", "--json")
+    done = cli("import", "jsonl", file, "--name", "mine", "--store", tmp_path / "store", "--json")
     account = json.loads(done.stdout)["account"]
     assert done.returncode == 1 and (account["candidates"], account["kept"]) == (3, 2)
 
 
 def test_the_word_catalog_is_the_same_as_triptych_catalog() -> None:
     for words in (["list"], ["--help"], ["pull", "--nosuch"]):
-        short, long = run(*words, command="catalog"), run("catalog", *words)
-        assert short.returncode == long.returncode
+        short, long = run_here("catalog", *words), run_here("triptych", "catalog", *words)
+        assert short.code == long.code
         assert short.stdout.split() == long.stdout.replace("triptych catalog", "catalog").split()
     listed = json.loads(run("list", "--panel", "S1", "--json", command="catalog").stdout)
     assert "librispeech" in [card["name"] for card in listed]
@@ -228,8 +230,8 @@ def test_control_characters_of_the_data_never_reach_a_terminal(store: Path) -> N
 
 def test_in_a_file_csv_and_json_hold_the_very_text(store: Path) -> None:
     sql = "select text from samples where id like '%utt001'"
-    assert run("query", sql, "--format", "csv", "--store", store).stdout == f"text\n{HOSTILE}\n"
-    assert json.loads(run("query", sql, "--json", "--store", store).stdout) == [{"text": HOSTILE}]
+    assert cli("query", sql, "--format", "csv", "--store", store).stdout == f"text\n{HOSTILE}\n"
+    assert json.loads(cli("query", sql, "--json", "--store", store).stdout) == [{"text": HOSTILE}]
 
 
 def test_output_is_utf8_in_every_locale_and_arguments_must_be(store: Path) -> None:
@@ -300,14 +302,14 @@ def test_the_demo_does_the_whole_job_and_does_it_again_at_once(tmp_path: Path) -
     first = run("demo", "--samples", "2", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     started = time.monotonic()
-    again = run("demo", "--samples", "2", "--json", cwd=tmp_path)
+    again = cli("demo", "--samples", "2", "--json", cwd=tmp_path)
     assert again.returncode == 0 and time.monotonic() - started < 15
     document = json.loads(again.stdout)
     assert document["samples"] == {"demo-speech": 2, "demo-video": 2, "demo-av": 2}
     assert set(document["exports"]) == {"unified@v1", "msswift-sft@v1", "msswift-grpo@v1"}
     for path in document["exports"].values():
-        assert run("validate-file", Path(path).parts[-3].partition("-")[0], path).returncode == 0
-    for line in first.stdout.split("What to type next:")[1].strip().splitlines():
-        if line.strip().startswith(("head", "triptych query", "triptych store")):
-            command = line.strip().replace("triptych ", f"{BIN}/triptych ", 1)
-            assert subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True).returncode == 0, line
+        assert cli("validate-file", Path(path).parts[-3].partition("-")[0], path, cwd=tmp_path).returncode == 0
+    with Shell(tmp_path, env=ENVIRONMENT) as shell:
+        for line in first.stdout.split("What to type next:")[1].strip().splitlines():
+            if line.strip().startswith(("head", "triptych query", "triptych store")):
+                assert shell.run(line.strip()).code == 0, line

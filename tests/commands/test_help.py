@@ -95,19 +95,16 @@ def test_quiet_silences_notes_and_not_errors(tmp_path: Path) -> None:
 
 def test_verbose_tells_where_an_error_came_from() -> None:
     for words in (("catalog", "show", "nosuch", "--verbose"), ("-v", "catalog", "show", "nosuch")):
-        done = run(*words)
-        assert done.returncode == 2 and "Traceback" in done.stderr and "error: " in done.stderr
-    assert "Traceback" not in run("catalog", "show", "nosuch").stderr
+        done = run_here("triptych", *words)
+        assert done.code == 2 and "Traceback" in done.stderr and "error: " in done.stderr
+    assert "Traceback" not in run_here("triptych", "catalog", "show", "nosuch").stderr
 
 
 def completed(line: str, *, command: str = "triptych", **environment: str) -> list[str]:
     words = line.split(" ")
-    done = run(
-        command=command,
-        **{f"_{command.upper()}_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
-        **environment,
-    )
-    assert done.returncode == 0, done.stderr
+    asked = {f"_{command.upper()}_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    done = run_here(command, env=os.environ | asked | environment)
+    assert done.code == 0, done.stderr
     return done.stdout.split()
 
 
