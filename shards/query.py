@@ -64,7 +64,10 @@ def _mentioned(sql: str) -> frozenset[str]:
 def connect(
     store: Store, *, named_in: str | None = None, memory_limit: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory with the views of the store, or only those that the query `named_in` needs."""
+    """Open a database in memory with the views of the store, or only those that the query `named_in` needs.
+
+    It is a session of the process's DuckDB; with a `memory_limit` such as `512MB` it is a DuckDB of its own.
+    """
     import duckdb
 
     with session() if memory_limit is None else duckdb.connect(":memory:") as connection:
@@ -112,11 +115,12 @@ def _purged_errors(at: str | None) -> Iterator[None]:
 
 
 def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Restrict the connection irreversibly to reading files under the store.
+    """Restrict the connection irreversibly to reading files under the store; its DuckDB must be its own.
 
     DuckDB always allows its folder for temporary files, by default `.tmp` in the user's working directory: it gets one
     of its own, which it creates when it needs it.
     """
+    _require_own(connection)
     row = first_row(connection, "SELECT current_setting('temp_directory')")
     if row is None or not str(row[0]).startswith(f"{root}/"):
         connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
@@ -127,8 +131,15 @@ def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
 
 def limit_memory(connection: duckdb.DuckDBPyConnection, root: Path, *, limit: str) -> None:
     """Limit what a connection holds in memory, whatever the number of rows: beyond it, DuckDB writes to the store."""
+    _require_own(connection)
     connection.execute(f"SET memory_limit = {quote(limit)}")
     connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
+
+
+def _require_own(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise ValueError for a session: the setting would hold for all others of the process, even for ever."""
+    if first_row(connection, "SELECT current_database()") != ("memory",):
+        raise ValueError("this setting holds for a whole DuckDB: open one with `duckdb.connect`")
 
 
 def _spill_folder(root: Path) -> Path:

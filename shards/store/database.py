@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -20,8 +20,8 @@ from .sql import quote
 if TYPE_CHECKING:
     import duckdb
 
-_OPENED: dict[int, duckdb.DuckDBPyConnection] = {}
-"""By process: a forked one has none of the threads of its parent's."""
+_OPENED: dict[str, duckdb.DuckDBPyConnection] = {}
+_PREPARED: set[str] = set()
 _OPENING = Lock()
 _NUMBERS = itertools.count(1)
 
@@ -29,7 +29,7 @@ _NUMBERS = itertools.count(1)
 @contextmanager
 def session(file: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection with an empty database of its own in memory, or with the one in `file`; times are in UTC."""
-    database = _database()
+    database = lasting("queries")
     name = f"session_{next(_NUMBERS)}"
     connection = database.cursor()
     try:
@@ -45,11 +45,30 @@ def session(file: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def _database() -> duckdb.DuckDBPyConnection:
+def lasting(
+    name: str,
+    config: Mapping[str, str | bool | int] | None = None,
+    *,
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Return the DuckDB of that name, to make cursors of; it is opened, and prepared, once a process."""
     import duckdb
 
     with _OPENING:
-        found = _OPENED.get(os.getpid())
-        if found is None:
-            found = _OPENED[os.getpid()] = duckdb.connect(":memory:")
-    return found
+        if name not in _OPENED:
+            _OPENED[name] = duckdb.connect(":memory:", config=dict(config or {}))
+        if prepare is not None and name not in _PREPARED:
+            prepare(_OPENED[name])
+            _PREPARED.add(name)
+        return _OPENED[name]
+
+
+def _let_go() -> None:
+    """Before a fork: the new process would have these DuckDBs without their threads, and wait for them when it ends."""
+    _OPENING.acquire()
+    _OPENED.clear()
+    _PREPARED.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_let_go, after_in_parent=_OPENING.release, after_in_child=_OPENING.release)

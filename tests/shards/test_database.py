@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import duckdb
 import pytest
 import triptych
 from support import imported
+from triptych.shards.query import close_sandbox, limit_memory
 from triptych.shards.store.database import session
 
 
@@ -69,17 +72,29 @@ def test_a_session_in_a_file_leaves_that_file_alone_and_whole(tmp_path: Path) ->
         assert connection.execute("FROM two").fetchall() == [(2,)]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_process_opens_its_own() -> None:
+def test_settings_of_a_whole_duckdb_are_refused_to_a_session(tmp_path: Path) -> None:
     with session() as connection:
-        connection.execute("SELECT 1")
-    child = os.fork()
-    if not child:
+        for change in (close_sandbox, partial(limit_memory, limit="1GB")):
+            with pytest.raises(ValueError, match="whole DuckDB"):
+                change(connection, tmp_path)
+        assert connection.execute("SELECT current_setting('enable_external_access')").fetchall() == [(True,)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_opens_its_own_and_ends() -> None:
+    code = """if True:
+        import os, signal, sys
+        from triptych.converters.views import ViewOptions, memory
+        from triptych.shards.store.database import session
+        def count():
+            with session() as one, memory.connect(ViewOptions()) as other:
+                return [c.execute("SELECT count(DISTINCT range) FROM range(500_000)").fetchall() for c in (one, other)]
+        first = count()
+        child = os.fork()
         signal.alarm(60)  # a DuckDB without its threads would wait for ever
-        with session() as connection:
-            found = connection.execute("SELECT count(DISTINCT range) FROM range(1_000_000)").fetchall()
-        os._exit(0 if found == [(1_000_000,)] else 1)
-    assert os.waitpid(child, 0)[1] == 0
+        assert count() == first
+        sys.exit(os.waitpid(child, 0)[1] if child else 0)"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_commands_open_duckdb_only_for_settings_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
