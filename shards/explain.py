@@ -8,6 +8,7 @@ from ..errors import UsageError
 from .annotate import near_ids
 from .exports import versions as exports
 from .query import connect
+from .store.database import session
 from .store.sql import first_row, quote
 from .store.store import Store
 
@@ -50,10 +51,9 @@ def explain(store: Store, identity: str) -> dict[str, Any]:
 
 def _exports(store: Store, identity: str) -> list[str]:
     """Return the references of the versions that contain the sample."""
-    import duckdb
 
     found = []
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         for version in exports.all_versions(store):
             parquet = version.path / "data.parquet"
             if parquet.is_file() and first_row(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
+from .store.database import session
 from .store.sql import first_line, first_row, quote
 from .store.store import Store
 from .store.views import AS_PULLED, make_views, scan_sql, view_statements
@@ -43,9 +44,7 @@ def rows_of(store: Store, table: str, sql: str) -> list[tuple[Any, ...]]:
     """Run SQL over one table as it is now, for which its first `{}` stands; a table without rows is not opened."""
     if not store.has_rows(table):
         return []
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         return connection.execute(sql.replace("{}", f"({scan(store, table)})", 1)).fetchall()
 
 
@@ -63,19 +62,19 @@ def _mentioned(sql: str) -> frozenset[str]:
 
 @contextmanager
 def connect(
-    store: Store, *, at: str | None = None, sandbox: bool = False, named_in: str | None = None
+    store: Store, *, named_in: str | None = None, memory_limit: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory DuckDB with the views of the store, or only those that the query `named_in` needs.
+    """Open a database in memory with the views of the store, or only those that the query `named_in` needs.
 
-    `sandbox` blocks access to everything outside the store.
+    It is a session of the process's DuckDB; with a `memory_limit` such as `512MB` it is a DuckDB of its own.
     """
     import duckdb
 
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        _make_views(connection, store, at=at, named_in=named_in)
-        if sandbox:
-            close_sandbox(connection, store.root)
+    with session() if memory_limit is None else duckdb.connect(":memory:") as connection:
+        if memory_limit is not None:
+            connection.execute("SET TimeZone = 'UTC'")
+            limit_memory(connection, store.root, limit=memory_limit)
+        _make_views(connection, store, named_in=named_in)
         yield connection
 
 
@@ -116,11 +115,12 @@ def _purged_errors(at: str | None) -> Iterator[None]:
 
 
 def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Restrict the connection irreversibly to reading files under the store.
+    """Restrict the connection irreversibly to reading files under the store; its DuckDB must be its own.
 
     DuckDB always allows its folder for temporary files, by default `.tmp` in the user's working directory: it gets one
     of its own, which it creates when it needs it.
     """
+    _require_own(connection)
     row = first_row(connection, "SELECT current_setting('temp_directory')")
     if row is None or not str(row[0]).startswith(f"{root}/"):
         connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
@@ -131,8 +131,15 @@ def close_sandbox(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
 
 def limit_memory(connection: duckdb.DuckDBPyConnection, root: Path, *, limit: str) -> None:
     """Limit what a connection holds in memory, whatever the number of rows: beyond it, DuckDB writes to the store."""
+    _require_own(connection)
     connection.execute(f"SET memory_limit = {quote(limit)}")
     connection.execute(f"SET temp_directory = {quote(str(_spill_folder(root)))}")
+
+
+def _require_own(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise ValueError for a session: the setting would hold for all others of the process, even for ever."""
+    if first_row(connection, "SELECT current_database()") != ("memory",):
+        raise ValueError("this setting holds for a whole DuckDB: open one with `duckdb.connect`")
 
 
 def _spill_folder(root: Path) -> Path:
@@ -210,9 +217,7 @@ def check_where(expression: str) -> str:
     """
     import json
 
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         row = first_row(connection, "SELECT json_serialize_sql($1)", [f"SELECT {expression}"])
         nondeterministic = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions() "
@@ -296,11 +301,8 @@ def _explain(error: Exception, store: Store) -> Exception:
 
 def versions_at(store: Store, at: str) -> dict[str, Any]:
     """Return the table versions as of a run id or a UTC time (ISO 8601), from the rows of `runs`."""
-    import duckdb
-
     runs = scan(store, "runs")
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with session() as connection:
         if _is_time(at):
             where = f"finished_at <= {quote(at)}::TIMESTAMPTZ ORDER BY finished_at DESC LIMIT 1"
         else:

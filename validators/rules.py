@@ -16,12 +16,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from ..errors import UsageError
+from ..shards.store.database import session
 from ..shards.strict_yaml import YamlDocument, read_yaml
 from .repeats import repeats_sql
 
@@ -159,7 +161,13 @@ def override_rules(overrides: Mapping[str, Mapping[str, Any]]) -> RuleSet:
 
 
 def _package_rules() -> dict[str, Rule]:
-    return {code: _rule(code, fields) for code, fields in _rules(_read(RULES_FILE)).items()}
+    return dict(_rules_in(RULES_FILE))
+
+
+@lru_cache(maxsize=1)
+def _rules_in(path: Path) -> Mapping[str, Rule]:
+    """The rules of a file of the package, which does not change while the process runs."""
+    return {code: _rule(code, fields) for code, fields in _rules(_read(path)).items()}
 
 
 def _overrides(rules: Mapping[str, Rule]) -> dict[str, dict[str, Any]]:
@@ -213,10 +221,8 @@ def decide(source: duckdb.DuckDBPyConnection | pa.Table, rules: RuleSet, *, rela
     Returns:
         One row of `VERDICTS_SCHEMA` per sample, in no particular order.
     """
-    import duckdb
-
     if isinstance(source, pa.Table):
-        with duckdb.connect(":memory:") as connection:
+        with session() as connection:
             connection.register("measured", source)
             return decide(connection, rules)
     result: pa.Table = source.sql(rules.sql(relation)).to_arrow_table()

@@ -21,7 +21,7 @@ import pyarrow as pa
 from ..errors import ProblemsFound, UsageError, did_you_mean
 from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
-from ..shards.query import connect, limit_memory
+from ..shards.query import connect
 from ..shards.store.annotations import DECIDING_KEYS, REMEASURED_KEYS, changed_sql
 from ..shards.store.lock import locked
 from ..shards.store.rows_to_arrow import rows_to_table
@@ -112,13 +112,18 @@ def validate(
                 hint=did_you_mean(dataset, known),
             )
     started = datetime.now(UTC)
-    with connect(store) as connection:
+    with connect(store, named_in="runs samples") as connection:
         recorded = RecordedChoices(connection)
         choices = {name: given or recorded.of(name) for name in datasets or known}
         repeats = find_repeats(connection)
     return [
         _validate(store, name, choice, _Moment(started, repeats), workers, progress) for name, choice in choices.items()
     ]
+
+
+_MEASURES = "samples samples_as_pulled checks annotations"
+_DECIDES_ON = f"{_MEASURES} verdicts"
+"""The tables that the steps read: making a view of another one takes as long as a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +148,11 @@ def _validate(
         log.info("validate %s: checks %s, rules %s", dataset, checks.REVISION, rules.hash)
         measured = _measure(store, dataset, workers, progress)
         log.info("validate %s: %d samples measured", dataset, measured)
-        with connect(store) as connection:
-            limit_memory(connection, store.root, limit=MEMORY_LIMIT)
+        with connect(store, named_in=_DECIDES_ON, memory_limit=MEMORY_LIMIT) as connection:
             connection.register("repeats", moment.repeats)
             if measured or not _is_decided(connection, dataset, rules):
                 _decide(store, connection, dataset, rules, moment.time)
-        with connect(store) as connection:
+        with connect(store, named_in="verdicts events") as connection:
             result = _result(connection, dataset, choice, run.run_id, measured)
             _account(connection, dataset, rules, run)
             _write_events(store, connection, dataset, rules, run)
@@ -214,8 +218,7 @@ class _Unmeasured:
             with self._store.dataset_lock(self._dataset, "find samples to measure"):
                 # Under the lock no commit is under way whose rows are older than their commit.
                 self.read_at = datetime.now(UTC)
-                connection = stack.enter_context(connect(self._store))
-            limit_memory(connection, self._store.root, limit=READ_LIMIT)
+                connection = stack.enter_context(connect(self._store, named_in=_MEASURES, memory_limit=READ_LIMIT))
             _find_unmeasured(connection, self._dataset)
             add_changed_media(self._store, connection, self._dataset, revision=checks.REVISION)
             self.total = _count_unmeasured(connection)
@@ -351,7 +354,7 @@ def _write_events(store: Store, connection: duckdb.DuckDBPyConnection, dataset: 
 
 def rejected_rows(store: Store, dataset: str, *, limit: int = 20) -> list[dict[str, Any]]:
     """Return some rejected samples with their reasons, for tables and reports."""
-    with connect(store) as connection:
+    with connect(store, named_in="verdicts") as connection:
         rows: list[dict[str, Any]] = (
             connection.sql(
                 f"SELECT id, reasons FROM verdicts WHERE dataset = {quote(dataset)} AND verdict = 'reject' "

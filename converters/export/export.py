@@ -25,7 +25,7 @@ from ...shards.store.tables import ALL_DATASETS
 from ...validators.rule_choice import RecordedChoices
 from ...validators.rules import RuleSet, load_rules
 from ..views.left_out import told
-from ..views.prepare import create_macros, create_prepared, statements
+from ..views.prepare import create_macros, create_prompts, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
 from .cut_media import derive_media
@@ -37,7 +37,7 @@ from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
-from .select import CorpusFacts, ExportFilter, choose, definitions, place_media, read_splits
+from .select import CorpusFacts, ExportFilter, choose, place_media, read_splits
 
 if TYPE_CHECKING:
     import duckdb
@@ -97,7 +97,7 @@ def _publish(
         # select
         create_macros(connection, request.options)
         log.info("export %s: select samples", request.name)
-        choose(connection, request.selection, facts=facts)
+        sql = [choose(connection, request.selection, facts=facts)]
 
         # media
         log.info("export %s: find and cut media", request.name)
@@ -108,11 +108,11 @@ def _publish(
             include_rejected=request.selection.include_rejected,
             from_videos=request.options.av != "in-video",
         )
-        place_media(connection, request.selection, facts=facts, media_root=request.media_root)
+        sql.append(place_media(connection, request.selection, facts=facts, media_root=request.media_root))
 
         # render, account, validate
         log.info("export %s: make rows with the view %s", request.name, request.view.name)
-        create_prepared(connection)
+        create_prompts(connection)
         rows = make_rows(connection, request, scratch)
         account = read_account(connection, rows.counted)
         account.splits = read_splits(connection, request.selection)
@@ -131,7 +131,7 @@ def _publish(
         ordered = render(connection, request, rows, account.used(rows.counted), finished)
 
         # publish
-        sql = [*definitions(connection), *statements(request.options), rows.sql, ordered]
+        sql += [*statements(request.options), rows.sql, ordered]
         rules = choices.decided()
         content = read_content(connection)
         manifest = make_manifest(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import duckdb
     from deltalake import DeltaTable
 
+_READ = ("samples", "verdicts", "annotations", "runs")
 _KEYED_TABLES = ("samples", "verdicts", "annotations", "checks")
 
 
@@ -44,7 +45,7 @@ class StoreSnapshot:
         with duckdb.connect(":memory:") as connection:
             connection.execute("SET TimeZone = 'UTC'")
             annotated = bool(tables["annotations"].file_uris())
-            make_views(connection, view_statements(tables.__getitem__, annotated=annotated))
+            make_views(connection, view_statements(tables.__getitem__, annotated=annotated, names=_READ))
             yield cls(store, tables, connection)
 
     @property

@@ -24,11 +24,12 @@ _BLOCK = 20_000
 
 def find_missing(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Create the table `missing` (path) of the media paths in `chosen` that are not files."""
-    kinds = [f"SELECT {kind}.path AS path FROM chosen WHERE NOT filtered" for kind in ("audio", "video", "image")]
-    more = "SELECT unnest(more_media).path FROM chosen WHERE NOT filtered AND more_media IS NOT NULL"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE named_media AS
-        SELECT path, {_FOLDER} AS folder FROM ({" UNION ALL ".join([*kinds, more])}) WHERE path IS NOT NULL""")
+        SELECT path, {_FOLDER} AS folder FROM (
+            SELECT unnest(list_concat([audio.path, video.path, image.path], [m.path FOR m IN more_media])) AS path
+            FROM chosen WHERE NOT filtered
+        ) WHERE path IS NOT NULL""")
     connection.execute("CREATE OR REPLACE TEMP TABLE present (path VARCHAR)")
     folders = connection.execute("SELECT folder, count(*) FROM named_media GROUP BY ALL ORDER BY ALL").fetchall()
     root = str(store.root)

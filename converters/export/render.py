@@ -11,10 +11,10 @@ fails at the first video.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
@@ -23,7 +23,8 @@ from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
 from ..views.left_out import left_out_columns
-from ..views.statement import explain_binding, row_statement, sql_errors
+from ..views.prepare import with_prepared
+from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
 
@@ -81,53 +82,61 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     view = request.view
     account = {**_ACCOUNT, **left_out_columns(view, request.options), **({} if view.built_in else _PATHS)}
     statement = row_statement(view, request.options.task, account)
-    described = _describe(connection, request, statement)
-    check_types(view, described)
-    types = {name: type_ for name, type_ in described.items() if not name.startswith("_")}
-    media = media_columns(view, types)
-    _check_media(view, types, media)
-    reasons = ["_outcome", "_skip", *([] if view.built_in else [_foreign_sql(types, media)])]
-    reasons += [test for test in [not_finite_sql(types)] if test]
-    left_out = ["_skip", *([] if view.built_in else _PATHS)]
-    more = "" if view.built_in else f", {invalid_skip_sql()} AS _invalid_skip"
-    sql = (
-        f"SELECT * EXCLUDE ({', '.join(left_out)}) REPLACE (coalesce({', '.join(reasons)}) AS _outcome){more} "
-        f"FROM ({statement})"
-    )
+    types = {} if view.built_in else _described(connection, view, statement)
+    sql = _with_outcome(view, statement, types)
     file = folder / "rows.parquet"
+    rows = f"read_parquet({quote(str(file))})"
     with sql_errors(view):
         connection.execute(
-            f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
+            f"COPY ({with_prepared(sql)}) TO {quote(str(file))} "
+            "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
         )
-    rows = f"read_parquet({quote(str(file))})"
-    if more:
+    if view.built_in:
+        # Parquet has all the types that these views use: binding their statement once more would tell the same.
+        types = _own_types(connection.execute(f"DESCRIBE FROM {rows}").fetchall())
+        rows = _finite(connection, types, rows)
+    else:
         found = f"SELECT _invalid_skip, id FROM {rows} WHERE _invalid_skip IS NOT NULL ORDER BY id LIMIT 1"
         if (row := first_row(connection, found)) is not None:
             check_skip(view, str(row[0]), row[1])
     if view.format is not None:
         rows = _refuse(connection, request, types, rows)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
-    return Rows(types, media, [name for name in view.optional_columns if name in types], sql)
+    return Rows(types, media_columns(view, types), [name for name in view.optional_columns if name in types], sql)
 
 
-def _describe(connection: duckdb.DuckDBPyConnection, request: Request, statement: str) -> dict[str, str]:
-    """The columns of the view's statement and their types.
+def _described(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:
+    """The columns of a user's view and their types, checked before any row is made."""
+    described = describe(connection, view, statement)
+    check_types(view, described)
+    types = _own_types(described.items())
+    _check_media(view, types, media_columns(view, types))
+    return types
 
-    Raises:
-        UsageError: The view's SQL does not bind.
-    """
-    import duckdb
 
-    try:
-        with sql_errors(request.view):
-            described = connection.execute(f"DESCRIBE {statement}").fetchall()
-    except UsageError as error:
-        if not isinstance(error.__cause__, duckdb.BinderException):
-            raise
-        known = [str(row[0]) for row in connection.execute("DESCRIBE prepared").fetchall()]
-        columns = [name for name in known if not name.startswith("_")]
-        raise explain_binding(error.__cause__, request.view, columns) from error
-    return {str(name): str(type_) for name, type_, *_ in described}
+def _own_types(described: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """The view's own columns; names that start with _ are the account's."""
+    return {str(name): str(type_) for name, type_, *_ in described if not str(name).startswith("_")}
+
+
+def _with_outcome(view: View, statement: str, types: dict[str, str]) -> str:
+    """The statement of the rows, whose `_outcome` is the first reason against a row."""
+    if view.built_in:
+        return f"SELECT * EXCLUDE (_skip) REPLACE (coalesce(_outcome, _skip) AS _outcome) FROM ({statement})"
+    reasons = ["_outcome", "_skip", _foreign_sql(types, media_columns(view, types))]
+    reasons += [test for test in [not_finite_sql(types)] if test]
+    return (
+        f"SELECT * EXCLUDE (_skip, {', '.join(_PATHS)}) REPLACE (coalesce({', '.join(reasons)}) AS _outcome), "
+        f"{invalid_skip_sql()} AS _invalid_skip FROM ({statement})"
+    )
+
+
+def _finite(connection: duckdb.DuckDBPyConnection, types: dict[str, str], rows: str) -> str:
+    """`rows` with an outcome for those with a number that JSON cannot write."""
+    test = not_finite_sql(types)
+    if test is None or first_row(connection, f"SELECT 1 FROM {rows} WHERE {test} IS NOT NULL LIMIT 1") is None:
+        return rows
+    return f"(SELECT * REPLACE (coalesce(_outcome, {test}) AS _outcome) FROM {rows})"
 
 
 def media_columns(view: View, columns: Collection[str]) -> list[str]:

@@ -81,14 +81,14 @@ class CorpusFacts:
 
 def place_media(
     connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts, media_root: str
-) -> None:
-    """Create `samples_with_paths` over `chosen`.
+) -> str:
+    """Create `samples_with_paths` over `chosen`; return the statement.
 
     The tables `derived` (id, audio_path, video_path, reason) and `missing` (path) must exist; they may be empty.
     """
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
     messages = _messages_sql(connection)
-    connection.execute(f"""
+    sql = f"""
         CREATE OR REPLACE VIEW samples_with_paths AS
         SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, effective_split)
                    REPLACE ({messages} AS messages),
@@ -101,7 +101,9 @@ def place_media(
                     ELSE d.reason END AS _outcome,
                verdict AS _verdict, changed AS _changed, held_out AS _held_out
         FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id
-        WHERE NOT filtered""")
+        WHERE NOT filtered"""
+    connection.execute(sql)
+    return sql.strip()
 
 
 def _messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
@@ -112,8 +114,10 @@ def _messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
     return "messages" if first_row(connection, keys) is None else WITH_LOSS
 
 
-def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> None:
+def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> str:
     """Create the view `chosen`: the samples of the selected datasets, with `filtered` and `held_out` for each.
+
+    Returns the statement.
 
     The macros of views must exist.
     """
@@ -144,14 +148,7 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
             connection.execute("SELECT count(*) FROM chosen WHERE filtered").fetchall()
     if selection.splits:
         _require_split(connection, selection)
-
-
-def definitions(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The statements that define `chosen` and `samples_with_paths`, for the manifest."""
-    rows = connection.execute(
-        "SELECT sql FROM duckdb_views() WHERE view_name IN ('chosen', 'samples_with_paths') ORDER BY view_name"
-    ).fetchall()
-    return [str(row[0]).strip() for row in rows]
+    return sql.strip()
 
 
 def _datasets_sql(datasets: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from ...shards.events import Note, Run, event_table
 from ...shards.hash_sets import HashSet
 from ...shards.query import scan
+from ...shards.store.database import session
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
 from ...shards.text import encodable
@@ -79,9 +80,7 @@ def _read(store: Store, columns: tuple[str, ...], where: str) -> Iterator[list[l
     """Yield the given columns of the matching events in batches."""
     if not store.live_files("events"):
         return
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         relation = connection.sql(f"SELECT {', '.join(columns)} FROM ({scan(store, 'events')}) WHERE {where}")
         for batch in relation.to_arrow_reader(_ROWS):
             yield [batch.column(name).to_pylist() for name in columns]

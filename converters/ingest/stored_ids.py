@@ -7,12 +7,14 @@ these distinguishes a known id with different content from a duplicate without r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import pyarrow as pa
 
 from ...shards.hash_sets import HashMap
 from ...shards.sample import sample_id
+from ...shards.store.database import session
 from ...shards.store.sql import quote
 from ...shards.store.store import Store
 from ...shards.store.views import scan_sql
@@ -37,17 +39,16 @@ class StoredIds:
     """The ids of one dataset with the content hashes of their rows."""
 
     def __init__(self, store: Store, dataset: str, *, compare: str = "content") -> None:
-        import duckdb
-
         self._store = store
         self._dataset = dataset
         self._columns = COMPARED[compare]
-        self._connection = duckdb.connect(":memory:")
+        self._opened = ExitStack()
+        self._connection = self._opened.enter_context(session())
         self._contents = HashMap()
         self.number = -1
 
     def close(self) -> None:
-        self._connection.close()
+        self._opened.close()
 
     def __contains__(self, sample: str) -> bool:
         return self.content_of(sample) is not None

@@ -5,7 +5,8 @@
     msswift.sql    conversations for MS-SWIFT; msswift.py has its training command and settings
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
-    prepare.py     create `prepared` on a connection
+    prepare.py     `prepared`: its macros, tables and statement
+    memory.py      the process's own DuckDB: parses views, makes rows in memory
     statement.py   a view's SELECT, checked, with the columns of the account added
     values.py      what rows hold: reason codes, types and numbers that JSON can write
     batch.py       rows of samples in memory

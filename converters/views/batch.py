@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from ...errors import UsageError
 from ...shards.exports.jsonl import sparse_columns
 from ...shards.sample import SCHEMA
 from ...shards.store.sql import identifier
@@ -16,8 +15,9 @@ from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .left_out import left_out_columns, names
-from .prepare import MESSAGE_KEYS, WITH_LOSS, create_macros, create_prepared
-from .statement import explain_binding, row_statement, sql_errors
+from .memory import connect
+from .prepare import MESSAGE_KEYS, WITH_LOSS, with_prepared
+from .statement import describe, row_statement, sql_errors
 from .values import check_skip, check_types, exact_float, is_native, without_null_members
 
 _SOUND = """
@@ -52,8 +52,6 @@ class RowMaker:
     """Makes rows of a view from samples: mappings of schema columns, with `image_paths` and the like."""
 
     def __init__(self, view: View, options: ViewOptions) -> None:
-        import duckdb
-
         self._view = view
         self._as_json: list[str] = []
         self._sparse: list[str] = []
@@ -63,10 +61,7 @@ class RowMaker:
         self._format = view.format
         self._rows = row_statement(view, options.task, account)
         self._statement = ""
-        self._connection = duckdb.connect(":memory:")
-        self._connection.execute("SET enable_external_access = false")
-        self._connection.execute("SET threads = 1")
-        create_macros(self._connection, options)
+        self._connection = connect(options)
 
     def __enter__(self) -> RowMaker:
         return self
@@ -94,12 +89,11 @@ class RowMaker:
         arrays["_position"] = pa.array(range(len(samples)), pa.int64())
         self._connection.register("batch", pa.table(arrays))
         with_loss = "messages" in used and any('"loss' in _message_keys(sample) for sample in samples)
-        self._describe(frozenset(used), types, with_loss=with_loss)
-        with sql_errors(self._view):
-            result = self._connection.execute(self._statement)
-            names = [column[0] for column in result.description or ()]
-            rows = result.fetchall()
+        self._make(frozenset(used), types, with_loss=with_loss)
         self._connection.unregister("batch")
+        result = self._connection.execute(self._statement)
+        names = [column[0] for column in result.description or ()]
+        rows = result.fetchall()
         return [self._row(dict(zip(names, row, strict=True))) for row in rows]
 
     def _row(self, values: dict[str, Any]) -> BatchRow:
@@ -125,43 +119,39 @@ class RowMaker:
         }
         return BatchRow(values, skip, bool(leaks), shape, left_out, sound)
 
-    def _describe(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
+    def _make(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
+        """Create the table `made`, the view's rows of the batch, and the statement that reads it."""
+        is_new = (used, with_loss) != self._columns
+        if is_new:
+            self._show(used, types, with_loss=with_loss)
+        with sql_errors(self._view):
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE made AS {with_prepared(self._rows)}")
+        if is_new:
+            made = self._connection.execute("DESCRIBE made").fetchall()
+            self._statement = self._reading({str(name): str(type_) for name, type_, *_ in made})
+            self._columns = (used, with_loss)
+
+    def _show(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
         """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
-        if (used, with_loss) == self._columns:
-            return
-        self._columns = (used, with_loss)
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
         self._connection.execute(f"""
-            CREATE OR REPLACE VIEW samples_with_paths AS
+            CREATE OR REPLACE TEMP VIEW samples_with_paths AS
             SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""},
                    task_of(task, question, answer, modality, messages) AS effective_task,
                    language_of(language) AS base_language, false AS upper, {_SOUND} AS sound
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
-        create_prepared(self._connection)
-        described = self._types()
-        check_types(self._view, described)
+        if not self._view.built_in:  # its types and its errors are unknown before it is described
+            check_types(self._view, describe(self._connection, self._view, self._rows))
+
+    def _reading(self, described: Mapping[str, str]) -> str:
+        """The statement that reads `made`, whose columns have these types."""
         own = {name: type_ for name, type_ in described.items() if not name.startswith("_")}
         self._sparse = sparse_columns(own) if self._view.built_in else []
         shape = f"to_json({shape_sql(self._format, own)})::VARCHAR" if self._format else "''"
         self._as_json = [] if self._view.built_in else [name for name, type_ in own.items() if not is_native(type_)]
         texts = [f"to_json({identifier(name)})::VARCHAR AS {identifier(name)}" for name in self._as_json]
         listed = f"* REPLACE ({', '.join(texts)})" if texts else "*"
-        self._statement = f"SELECT {listed}, {shape} AS _shape FROM ({self._rows}) ORDER BY _position"
-
-    def _types(self) -> dict[str, str]:
-        """The columns of the rows and their types."""
-        import duckdb
-
-        try:
-            with sql_errors(self._view):
-                described = self._connection.execute(f"DESCRIBE {self._rows}").fetchall()
-        except UsageError as error:
-            if not isinstance(error.__cause__, duckdb.BinderException):
-                raise
-            known = [str(row[0]) for row in self._connection.execute("DESCRIBE prepared").fetchall()]
-            columns = [name for name in known if not name.startswith("_")]
-            raise explain_binding(error.__cause__, self._view, columns) from error
-        return {str(name): str(type_) for name, type_, *_ in described}
+        return f"SELECT {listed}, {shape} AS _shape FROM made ORDER BY _position"
 
 
 def _plain(value: Any, type_: Any) -> Any:

@@ -1,4 +1,8 @@
-"""Create `prepared`, the relation that views select from, on a connection: options, prompts and elements."""
+"""`prepared`, the relation that views select from: options, macros, prompts and elements.
+
+`prepared` is part of the statement that makes the rows, and no view of the database: DuckDB would bind its expressions
+when the view is created and again wherever it is used, which takes longer than making the rows of a thousand samples.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ WITH_LOSS = f"with_loss_keys(messages, extra['{MESSAGE_KEYS}'])"
 
 
 def option_macros(options: ViewOptions) -> str:
-    """The request's options as constant macros, which `macros.sql` lists."""
+    """The request's options as constant macros, which `macros.sql` lists; they belong to one connection."""
     template = options.user_template
     fields = prompts.check_template(template) if template is not None else []
     leaks = [name for name in fields if name not in prompts.NEVER_AN_ANSWER and not options.allow_answer_in_prompt]
@@ -38,7 +42,7 @@ def option_macros(options: ViewOptions) -> str:
         "chosen_av": _text(options.av),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
     }
-    return "\n".join(f"CREATE OR REPLACE MACRO {name}() AS {value};" for name, value in values.items())
+    return "\n".join(f"CREATE OR REPLACE TEMP MACRO {name}() AS {value};" for name, value in values.items())
 
 
 def _text(value: str | None) -> str:
@@ -61,22 +65,27 @@ def create_macros(connection: duckdb.DuckDBPyConnection, options: ViewOptions) -
     connection.execute(MACROS)
 
 
-def create_prepared(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create `prepared` over the relation `samples_with_paths`; the macros must exist.
-
-    `samples_with_paths` has the columns of the sample and `image_paths, video_paths, audio_paths` (VARCHAR[]),
-    `effective_task`, `base_language`, `upper` and `sound`; additional columns are passed through.
-    """
+def create_prompts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables of prompts and answers that `prepared` is joined with."""
     for name, table in prompts.tables().items():
         connection.register(f"{name}_arrow", table)
         connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name}_arrow")
         connection.unregister(f"{name}_arrow")
-    connection.execute(PREPARED)
+
+
+def with_prepared(select: str) -> str:
+    """A SELECT over `prepared`, with `prepared` in front of it; the macros and the tables of prompts must exist.
+
+    It reads the relation `samples_with_paths`, which has the columns of the sample and `image_paths, video_paths,
+    audio_paths` (VARCHAR[]), `effective_task`, `base_language`, `upper` and `sound`; additional columns are passed
+    through.
+    """
+    return f"WITH prepared AS (\n{PREPARED})\n{select}"
 
 
 def statements(options: ViewOptions) -> list[str]:
     """The SQL that creates the macros and `prepared`, for the manifest."""
-    return [option_macros(options), MACROS, PREPARED]
+    return [option_macros(options), MACROS, f"CREATE OR REPLACE VIEW prepared AS\n{PREPARED}"]
 
 
 __all__: list[Any] = [
@@ -86,7 +95,8 @@ __all__: list[Any] = [
     "PREPARED",
     "WITH_LOSS",
     "create_macros",
-    "create_prepared",
+    "create_prompts",
     "option_macros",
     "statements",
+    "with_prepared",
 ]

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...shards.exports.versions import MEDIA_COLUMNS
 from .base import View, ViewOptions
+from .memory import parser
+from .prepare import with_prepared
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,7 +68,7 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
         added[f"_{SKIP}"] = "NULL::VARCHAR"
     parsed = _parse("SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in added.items()), view.name)
     node["select_list"] = [*items, *parsed["statements"][0]["node"]["select_list"]]
-    with sql_errors(view), _memory() as connection:
+    with sql_errors(view), parser() as connection:
         (sql,) = connection.execute("SELECT json_deserialize_sql($1::JSON)", [json.dumps(tree)]).fetchall()[0]
     return str(sql)
 
@@ -256,12 +258,12 @@ def _expressions(tree: Any) -> Iterator[dict[str, Any]]:
 @lru_cache(maxsize=1)
 def _function_kinds() -> dict[str, str]:
     """Functions that views must not call, and why: name -> kind."""
-    with _memory() as connection:
+    with parser() as connection:
         rows = connection.execute("""
             SELECT function_name, CASE WHEN bool_and(function_type = 'aggregate') THEN 'aggregate'
                                        ELSE 'not deterministic' END
             FROM duckdb_functions()
-            WHERE function_type IN ('scalar', 'macro', 'aggregate')
+            WHERE internal AND function_type IN ('scalar', 'macro', 'aggregate')
             GROUP BY ALL
             HAVING bool_and(function_type = 'aggregate')
                    OR bool_or(function_type <> 'aggregate' AND stability <> 'CONSISTENT')""").fetchall()
@@ -269,7 +271,7 @@ def _function_kinds() -> dict[str, str]:
 
 
 def _parse(sql: str, name: str = "") -> dict[str, Any]:
-    with _memory() as connection:
+    with parser() as connection:
         (text,) = connection.execute("SELECT json_serialize_sql($1)", [sql]).fetchall()[0]
     tree: dict[str, Any] = json.loads(text)
     if tree.get("error"):
@@ -278,20 +280,6 @@ def _parse(sql: str, name: str = "") -> dict[str, Any]:
             f"The view {name!r}{where} is not one SELECT: {tree.get('error_message', 'it does not parse')}", hint=_PAGE
         )
     return tree
-
-
-@contextmanager
-def _memory() -> Iterator[duckdb.DuckDBPyConnection]:
-    with _database().cursor() as connection:
-        yield connection
-
-
-@lru_cache(maxsize=1)
-def _database() -> duckdb.DuckDBPyConnection:
-    """An empty database that only parses: opening one for every statement takes longer than the statement."""
-    import duckdb
-
-    return duckdb.connect(":memory:", config={"threads": 1, "enable_external_access": "false"})
 
 
 def _line(sql: str, position: Any) -> str:
@@ -325,7 +313,27 @@ def sql_errors(view: View) -> Iterator[None]:
         raise UsageError(f"The view {view.name!r} fails: {str(error).strip().splitlines()[0]}", hint=hint) from error
 
 
-def explain_binding(error: BaseException, view: View, columns: Collection[str]) -> UsageError:
+def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:
+    """The columns of a view's statement and their types.
+
+    Raises:
+        UsageError: The view's SQL does not bind.
+    """
+    import duckdb
+
+    try:
+        with sql_errors(view):
+            described = connection.execute(f"DESCRIBE {with_prepared(statement)}").fetchall()
+    except UsageError as error:
+        if not isinstance(error.__cause__, duckdb.BinderException):
+            raise
+        prepared = connection.execute(f"DESCRIBE {with_prepared('SELECT * FROM prepared')}").fetchall()
+        columns = [str(name) for name, *_ in prepared if not str(name).startswith("_")]
+        raise _explain_binding(error.__cause__, view, columns) from error
+    return {str(name): str(type_) for name, type_, *_ in described}
+
+
+def _explain_binding(error: BaseException, view: View, columns: Collection[str]) -> UsageError:
     """A DuckDB error on a view that parses but does not bind, with the line and the available columns."""
     message = str(error).strip().split("\n\n")[0]
     message = message.split("\n")[0].removeprefix("Binder Error: ")

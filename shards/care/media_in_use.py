@@ -8,6 +8,7 @@ from pathlib import Path
 from ...errors import DamagedError
 from ..exports import versions as exports
 from ..store.damage import check_tables
+from ..store.database import session
 from ..store.sql import quote
 from ..store.store import Store
 
@@ -29,7 +30,7 @@ def named_media(store: Store, *, live_only: bool = False, without: Collection[st
 
     check_tables(store, ("samples",))
     named: set[str] = set()
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         files = store.live_files("samples") if live_only else (store.root / "samples").glob("dataset=*/*.parquet")
         for file in files:
             try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ...errors import DamagedError, UsageError, did_you_mean
 from ..events import Run
 from ..query import scan, versions_at
+from ..store.database import session
 from ..store.sql import quote
 from ..store.store import Store
 from .selection import removed_rows
@@ -120,8 +121,7 @@ def _restore_group(store: Store, dataset: str, ids: list[str], versions: dict[st
 
     try:
         for name in _TABLES:
-            with duckdb.connect(":memory:") as connection:
-                connection.execute("SET TimeZone = 'UTC'")
+            with session() as connection:
                 connection.register("wanted", pa.table({"id": pa.array(ids, pa.string())}))
                 live, key = f"({scan(store, name)})", _KEYS.get(name, "id")
                 old = f"({scan(store, name, version=versions[name])})"
@@ -162,8 +162,5 @@ def _missing_media(store: Store, dataset: str, ids: set[str]) -> list[str]:
 
 
 def _query(store: Store, sql: str) -> list[tuple[str, ...]]:
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with session() as connection:
         return connection.execute(sql).fetchall()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...errors import DamagedError
 from ..exports import versions as exports
 from ..query import check_where, connect, scan, where_errors
+from ..store.database import session
 from ..store.sql import first_row, quote
 from ..store.store import Store
 from .tombstones import datasets_with_tombstones, speaker_name, withdrawn_ids
@@ -157,7 +158,7 @@ def using_exports(store: Store, ids: list[str]) -> dict[str, int]:
 
     wanted = pa.table({"id": values_to_array(ids, pa.string())})
     used: dict[str, int] = {}
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         connection.register("wanted", wanted)
         for version in exports.all_versions(store):
             parquet = version.path / "data.parquet"

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from ..hash_sets import HashMap, HashSet
 from ..query import rows_of, scan
+from ..store.database import session
 from ..store.sql import quote
 from ..store.store import Store
 
@@ -136,9 +137,8 @@ def lift(store: Store, dataset: str, ids: Iterable[str] | None) -> None:
 
 
 def _rows(store: Store, where: str) -> Iterator[tuple[str, str, str]]:
-    import duckdb
 
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         relation = connection.sql(
             f"SELECT dataset, candidate, uri FROM ({scan(store, 'events')}) WHERE stage = '{STAGE}' AND {where}"
         )

@@ -215,7 +215,10 @@ def _lost_commits(store: Store) -> Iterator[str]:
 
 
 def _unreadable_files(store: Store) -> Iterator[str]:
-    """Read every column of every live file: a footer can be whole while the rows are not."""
+    """Read every column of every live file: a footer can be whole while the rows are not.
+
+    The process's DuckDB remembers footers; this one has read none.
+    """
     import duckdb
 
     with duckdb.connect(":memory:") as connection:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...errors import DamagedError, UsageError
 from ..media.media import copy_and_hash
+from ..store.database import session
 from ..store.sql import quote
 from ..store.store import Store
 from .jsonl import write_jsonl
@@ -113,10 +114,9 @@ def _absolute(media_root: str) -> str:
 
 
 def _write_copy(version: Version, folder: Path, media_root: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    import duckdb
 
     folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         select = rows_under(connection, version, media_root)
         parquet = folder / "data.parquet"
         connection.execute(f"COPY ({select}) TO {quote(str(parquet))} ({PARQUET})")

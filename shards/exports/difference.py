@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..store.database import session
 from ..store.sql import quote
 from .versions import Version, columns, require_data, rows_under
 
@@ -44,9 +45,7 @@ class Difference:
 
 def diff(old: Version, new: Version) -> Difference:
     """Compare the rows of two versions; a column of nulls counts as a missing column."""
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         for alias, version in (("old", old), ("new", new)):
             select = rows_under(connection, require_data(version), "$MEDIA")
             connection.execute(

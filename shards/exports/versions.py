@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DamagedError, UsageError
 from ..media.integrity import Expected, problems_of
 from ..sample import NAME
+from ..store.database import session
 from ..store.sql import quote
 from ..store.store import Store
 
@@ -319,10 +320,8 @@ def columns(version: Version) -> list[str]:
 
 def media_paths(version: Version) -> list[str]:
     """Return the distinct media paths that a version names, sorted."""
-    import duckdb
-
     parquet = version.path / "data.parquet"
-    with duckdb.connect(":memory:") as connection:
+    with session() as connection:
         columns = _media_columns(connection, parquet)
         if not columns:
             return []

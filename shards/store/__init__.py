@@ -7,6 +7,7 @@ rows_to_arrow.py   rows as Arrow tables
 lock.py            locks that record their holder
 use.py             many users of a store, or one that is alone
 damage.py          errors of libraries over damaged files, as errors that name the file
+database.py        the process's own DuckDB, for the package's queries
 session.py         one command's work in a store
 snapshot.py        a read-only view of a store that opens each table once
 annotations.py     SQL that applies later facts to the samples

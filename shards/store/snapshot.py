@@ -1,14 +1,16 @@
 """A read-only view of a store: each table is opened once, and one DuckDB connection serves all queries.
 
-Opening a Delta table reads its log, and opening DuckDB takes as long as many queries, so code with several queries uses
+Opening a Delta table reads its log, which takes as long as many queries, so code with several queries uses
 a snapshot. After a commit of its own it calls `refresh`, and the next query reopens the tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from .database import session
 from .store import Store
 from .views import scan_sql
 
@@ -30,6 +32,7 @@ class Snapshot:
         self.store = store
         self._tables: dict[str, DeltaTable] = {}
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._opened = ExitStack()
 
     def __enter__(self) -> Snapshot:
         return self
@@ -38,9 +41,8 @@ class Snapshot:
         self.close()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._opened.close()
+        self._connection = None
 
     def refresh(self) -> None:
         """Forget the open tables, because something was committed since."""
@@ -71,8 +73,5 @@ class Snapshot:
 
     def _connected(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            import duckdb
-
-            self._connection = duckdb.connect(":memory:")
-            self._connection.execute("SET TimeZone = 'UTC'")
+            self._connection = self._opened.enter_context(session())
         return self._connection

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from ..store_format import TABLE_NAMES
 from .annotations import samples_sql
+from .database import session
 from .sql import quote
 from .tables import TABLES, duckdb_type
 
@@ -149,11 +150,9 @@ def write_views(
     open_table: Opener, target: Path, *, annotated: bool, root: Path, shown_root: Path | None = None
 ) -> Path:
     """Write all views to a DuckDB file under a temporary name, then rename it to `target`."""
-    import duckdb
-
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     scratch.unlink(missing_ok=True)
-    with duckdb.connect(str(scratch)) as connection:
+    with session(scratch) as connection:
         connection.execute(f"SET VARIABLE store_root = {quote(str(root))}")
         shown = f"coalesce(getvariable('store_root'), {quote(str(shown_root or root))})"
         statements = view_statements(

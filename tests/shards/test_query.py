@@ -134,8 +134,8 @@ def test_the_folder_for_temporary_files_of_duckdb_is_out_of_reach(
 
 def test_a_query_larger_than_memory_spills_into_the_store(held: Path) -> None:
     shutil.rmtree(held / "partial", ignore_errors=True)
-    with connect(Store.open(held)) as connection:
-        connection.execute("set memory_limit = '40MB'; set threads = 1")
+    with connect(Store.open(held), memory_limit="40MB") as connection:
+        connection.execute("set threads = 1")
         close_sandbox(connection, held)
         folder = Path(str(connection.sql("select current_setting('temp_directory')").fetchall()[0][0]))
         connection.execute("create temp table sorted as select hash(range) h from range(5_000_000) order by h")

@@ -22,7 +22,6 @@
 -- It is built from `samples_with_paths` and the tables `prompts`, `answers`, `target_names` and `choice_introductions`,
 -- which `views/prompts.py` makes from `templates/prompts.yaml`.
 
-CREATE OR REPLACE VIEW prepared AS
 -- What is seen and heard of a video with sound, by `--av`: both apart, the video alone, or the sound alone.
 WITH samples_heard AS (
 SELECT * REPLACE (
@@ -147,4 +146,4 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
        CASE WHEN prompt_pieces IS NOT NULL THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
        len(leak_fields()) > 0 AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
          AS leaks_answer
-FROM samples_with_solutions;
+FROM samples_with_solutions

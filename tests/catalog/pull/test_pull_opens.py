@@ -66,7 +66,7 @@ def test_a_pull_parses_its_card_once_and_opens_little(folder: Path, counted: Cou
     assert counted["cards"] == 1
     # Three for what is stored before and after; what remains are the commits, and the views after each.
     assert counted["tables"] <= 26, counted
-    assert counted["connections"] <= 4, counted
+    assert counted["connections"] <= 1, counted  # the process's own, unless an earlier test has opened it
 
 
 def test_a_repeated_pull_reads_two_tables_and_looks_for_lost_media(folder: Path, counted: Counter[str]) -> None:
@@ -74,7 +74,7 @@ def test_a_repeated_pull_reads_two_tables_and_looks_for_lost_media(folder: Path,
     pull(folder, root, COUNT)
     counted.clear()
     assert "nothing to fetch" in pull(folder, root, COUNT)
-    assert counted == Counter(cards=0, tables=2, connections=2)  # one for what is stored, one for its media
+    assert counted == Counter(cards=0, tables=2, connections=0)
 
 
 def test_a_card_that_was_changed_is_parsed_anew(folder: Path, counted: Counter[str]) -> None:

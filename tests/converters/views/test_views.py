@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,17 +16,19 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from triptych.converters.export.render import _finite
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
-from triptych.converters.views import VIEWS, ViewOptions, get_view
-from triptych.converters.views.batch import RowMaker
-from triptych.converters.views.prepare import create_macros, create_prepared
+from triptych.converters.views import VIEWS, ViewOptions, get_view, memory
+from triptych.converters.views.batch import PATHS, RowMaker
+from triptych.converters.views.prepare import WITH_LOSS, create_macros, create_prompts, with_prepared
 from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template, tasks
-from triptych.converters.views.statement import columns_of, row_statement
+from triptych.converters.views.statement import columns_of, describe, row_statement
 from triptych.errors import UsageError
 from triptych.shards.sample import SCHEMA
 from triptych.validators.formats import FORMATS
 
 ROOT = "/root of media"
+WITH_PATHS = pa.schema([*SCHEMA, *((name, pa.list_(pa.string())) for name in PATHS)])
 UPPER = "upper-corpus"
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 TAGS = {"images": "<image>", "videos": "<video>", "audios": "<audio>"}
@@ -56,9 +60,9 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
         create_macros(connection, options)
         choose(connection, ExportFilter(), facts=facts)
         place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
-        create_prepared(connection)
+        create_prompts(connection)
         statement = row_statement(get_view(view), options.task, {"_outcome": "_outcome"})
-        made = connection.sql(statement).to_arrow_table().to_pylist()
+        made = connection.sql(with_prepared(statement)).to_arrow_table().to_pylist()
     found: dict[str, dict[str, Any] | str] = {}
     for each in made:
         reason = each.pop("_outcome") or each["_skip"]
@@ -295,6 +299,53 @@ def test_clean_of_clean_is_clean_loses_no_text_and_leaves_no_habit(texts: list[s
     for text, cleaned, again, was_blank, is_blank in made:
         assert again == cleaned and is_blank == was_blank == (not text.strip(SPACES))
         assert "  " not in cleaned and cleaned == cleaned.strip(SPACES) and not re.search(r" [,.?!]|<COMMA>", cleaned)
+
+
+# ---- one DuckDB makes the rows of all conversions
+
+
+def test_each_maker_has_the_options_of_its_own_request() -> None:
+    options = [ViewOptions(task="sft", text=text, system=text) for text in ("raw", "clean", "lower")]
+    with ExitStack() as stack:
+        makers = [stack.enter_context(RowMaker(get_view("msswift"), each)) for each in options]
+        for _ in range(2):
+            made = [maker.rows([with_paths(sample(text="Hello  THERE"))])[0].row["messages"] for maker in makers]
+            assert [(turns[0]["content"], turns[-1]["content"]) for turns in made] == [
+                ("raw", "Hello  THERE"), ("clean", "Hello THERE"), ("lower", "hello there")
+            ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("view", "task"), [("unified", None), ("msswift", "sft"), ("msswift", "grpo")])
+def test_files_keep_the_types_of_built_in_views(view: str, task: str | None, tmp_path: Path) -> None:
+    options = ViewOptions(task=task)
+    extra = {"message_keys": '[{}, {"loss": true}]', "objects": '{"ref": ["a"], "bbox": [[1, 2]]}', "mine": "x"}
+    talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
+    with memory.connect(options) as connection:
+        table = pa.Table.from_pylist([with_paths(sample(messages=talk, extra=extra))], schema=WITH_PATHS)
+        connection.register("held", table)
+        connection.execute(f"""
+            CREATE TEMP VIEW samples_with_paths AS
+            SELECT * REPLACE ({WITH_LOSS} AS messages), 'asr' AS effective_task, 'en' AS base_language, false AS upper,
+                   NULL::VARCHAR AS sound
+            FROM held""")
+        statement = row_statement(get_view(view), task, {"_position": "1"})
+        types = describe(connection, get_view(view), statement)
+        made = connection.sql(with_prepared(statement)).to_arrow_table()
+    assert ("loss BOOLEAN" in str(types)) == (view == "msswift")
+    with duckdb.connect(":memory:") as connection:
+        connection.register("made", made)
+        connection.execute(f"COPY made TO '{tmp_path / 'rows.parquet'}'")
+        described = connection.execute(f"DESCRIBE FROM '{tmp_path / 'rows.parquet'}'").fetchall()
+    assert {name: type_ for name, type_, *_ in described} == types
+
+
+def test_a_number_that_json_lacks_takes_its_row_away() -> None:
+    rows = "(FROM (VALUES ('a', NULL, 1.5::DOUBLE), ('b', NULL, 'inf'), ('c', 'rejected', 'nan')) t(id, _outcome, n))"
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute(f"SELECT id, _outcome FROM {_finite(connection, {'n': 'DOUBLE'}, rows)}").fetchall()
+        assert found == [("a", None), ("b", "not_finite"), ("c", "rejected")]
+        whole = f"(FROM {rows} WHERE id = 'a')"
+        assert _finite(connection, {"n": "DOUBLE"}, whole) == whole == _finite(connection, {"n": "INTEGER"}, whole)
 
 
 # ---- promises, over all samples
