@@ -53,7 +53,9 @@ def mmau_row(identity: str, choices: list[str], answer: str | None, data: bytes)
             "answer": answer, "other_attributes": json.dumps(about)}  # fmt: skip
 
 
-def test_mmau_of_2025_whose_choices_come_with_letters(tmp_path: Path, heard: list[bytes]) -> None:
+def test_mmau_of_2025_has_letters_before_its_choices_and_is_no_training_data(
+    tmp_path: Path, heard: list[bytes]
+) -> None:
     mirror = tmp_path / "mirror"
     rows = [
         mmau_row("3fe6", ["(A) Man", "(B) Woman", "(C) Robot"], "(B) Woman", heard[0]),
@@ -73,21 +75,14 @@ def test_mmau_of_2025_whose_choices_come_with_letters(tmp_path: Path, heard: lis
     assert {tuple(row["labels"]) for row in found.values()} == {
         ("sound", "Reasoning", "Temporal Event Reasoning", "medium")
     }
-    found = pulled("mmau", tmp_path / "store", mirror=str(mirror), config="v05.15.25-full")
-    assert {identity: row["answer"] for identity, row in found.items() if "/test/" in identity} == {
-        "v05.15.25-full/test/9593": None, "v05.15.25-full/test/0001": None,
-    }  # fmt: skip
-
-
-def test_evaluation_sets_are_no_training_data(tmp_path: Path, heard: list[bytes]) -> None:
-    mirror = tmp_path / "mirror"
-    parquet(on_hub(mirror, "gamma-lab-umd/MMAU-test-mini", "test_mini.parquet"),
-            [mmau_row("3fe6", ["(A) Man", "(B) Woman"], "(A) Man", heard[0])])  # fmt: skip
-    triptych.pull("mmau", store=tmp_path / "store", mirror=summed(mirror))
     whole = triptych.export("msswift", task="sft", store=tmp_path / "store")
     assert any("come from validation or test splits" in warning for warning in whole.warnings)
     with pytest.raises(UsageError, match="matches no sample"):
         triptych.export("msswift", task="sft", split="train", store=tmp_path / "store")
+    found = pulled("mmau", tmp_path / "store", mirror=str(mirror), config="v05.15.25-full")
+    assert {identity: row["answer"] for identity, row in found.items() if "/test/" in identity} == {
+        "v05.15.25-full/test/9593": None, "v05.15.25-full/test/0001": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["mmau", "mmar", "mmsu", "video_mme"])
@@ -227,6 +222,9 @@ def test_avqa_whose_answers_are_numbers_of_choices(tmp_path: Path, seen: list[by
         "train/abcdefghij__000100_185": "hen",
     }  # fmt: skip
     assert found["train/-HG3Omg_89c_000030_183"]["labels"] == ["Both", "Which"]
+    assert {row["id"][-3:]: row["modality"] for row in found.values()} == {
+        "183": "mixed", "184": "mixed", "185": "audio",
+    }  # fmt: skip
     assert reasons(tmp_path / "store") == {"gone_GONE-__000001_7": "no_media"}
 
 
