@@ -256,8 +256,11 @@ def test_audiomcq_with_loose_clips_on_the_hub(tmp_path: Path, heard: list[bytes]
 
     tree = {"datasets/sound.jsonl": lines([{**AUDIOMCQ, "audio_path": "AudioCaps/12.wav", "structured_cot": "So."}]),
             "AudioCaps/12.wav": heard[0]}  # fmt: skip
-    own = pulled("audiomcq", tmp_path / "own", from_path=unpacked(tmp_path / "tree", tree), config="full")
-    assert {identity: row["reasoning"] for identity, row in own.items()} == {"full/train/AudioCaps_12_0": "So."}
+    tree["data.jsonl"] = lines(rows[:1])
+    own = pulled("audiomcq", tmp_path / "own", from_path=unpacked(tmp_path / "tree", tree), config=["strongac", "full"])
+    assert {identity: row["reasoning"] for identity, row in own.items()} == {
+        "full/train/AudioCaps_12_0": "So.", "strongac/train/AudioCaps_12_0": "It blows.",
+    }  # fmt: skip
 
 
 def talk(question: str, answer: str, tag: str = "<sound>") -> list[dict[str, str]]:
