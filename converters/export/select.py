@@ -155,12 +155,20 @@ def _datasets_sql(datasets: Sequence[str]) -> str:
     return f"s.dataset IN ({', '.join(map(quote, datasets))})" if datasets else "true"
 
 
+_OF_ANOTHER_ROLE = f"effective_split IN ({', '.join(map(quote, ROLES))}) AND role <> effective_split"
+"""A test set whose only split is called `train`, as hubs name it: it is known by its role, never by that name."""
+
+_SHOWN = (
+    f"CASE WHEN {_OF_ANOTHER_ROLE} THEN effective_split || ' (which is ' || role || ' data)' ELSE effective_split END"
+)
+
+
 def _splits_sql(splits: Sequence[str]) -> str:
     if not splits:
         return "true"
     tests = []
     for split in splits:
-        tests.append(f"effective_split GLOB {quote(split)}")
+        tests.append(f"(effective_split GLOB {quote(split)} AND NOT coalesce({_OF_ANOTHER_ROLE}, false))")
         if split in ROLES:
             tests.append(f"role = {quote(split)}")
     return " OR ".join(tests)
@@ -175,7 +183,7 @@ def read_splits(connection: duckdb.DuckDBPyConnection, selection: ExportFilter) 
         "WHERE in_where AND effective_split IS NULL"
     ) or (0, 0)  # fmt: skip
     rows = connection.execute(
-        "SELECT dataset, count(*), list_sort(list(DISTINCT effective_split) FILTER (effective_split IS NOT NULL)) "
+        f"SELECT dataset, count(*), list_sort(list(DISTINCT {_SHOWN}) FILTER (effective_split IS NOT NULL)) "
         "FROM chosen WHERE in_where GROUP BY dataset HAVING NOT bool_or(in_split) ORDER BY dataset"
     ).fetchall()
     return SplitAccount(kept, dropped, {str(dataset): (count, splits or []) for dataset, count, splits in rows})
@@ -189,12 +197,12 @@ def _require_split(connection: duckdb.DuckDBPyConnection, selection: ExportFilte
             test += " OR effective_split IS NULL"
         row = first_row(connection, f"SELECT 1 FROM chosen WHERE {test} LIMIT 1")
         if row is None:
-            rows = connection.execute("SELECT DISTINCT effective_split FROM chosen ORDER BY 1").fetchall()
+            rows = connection.execute(f"SELECT DISTINCT {_SHOWN} FROM chosen ORDER BY 1").fetchall()
             known = [str(name) for (name,) in rows if name is not None]
             raise UsageError(
                 f"--split {split!r} matches no sample. Splits: {', '.join(known) or 'none'}; "
                 f"roles: {', '.join(ROLES)}.",
-                hint=did_you_mean(split, [*known, *ROLES]),
+                hint=did_you_mean(split, [each for each in (*known, *ROLES) if each != split]),
             )
 
 

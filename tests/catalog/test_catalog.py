@@ -182,7 +182,12 @@ def test_list_chooses_by_panel_task_language_and_gate(tmp_path: Path) -> None:
     place: list[str | Path] = ["--cards", tmp_path, "--store", tmp_path / "store"]
     assert {"librispeech", "demo-speech", "mine"} <= set(names("--panel", "s1", *place))
     assert "demo-video" not in names("--group", "S1", *place)
-    assert names("--panel", "S3", "--task", "captioning", *place) == ["audiocaps_av", "demo-av", "msrvtt_mteb"]
+    assert names("--panel", "S3", "--task", "captioning", *place) == [
+        "audiocaps_av",
+        "demo-av",
+        "finevideo",
+        "msrvtt_mteb",
+    ]
     assert {"aishell1", "demo-speech", "mine"} <= set(names("--language", "zh", *place))
     assert "kinetics400" not in names("--language", "zh", *place)
     assert {"mine", "lrs2", "timit"} <= set(names("--gated", *place))

@@ -30,7 +30,7 @@ CREATE TABLE passed(key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE joined(source INTEGER, key TEXT, cells TEXT, PRIMARY KEY (source, key)) WITHOUT ROWID;
 CREATE TABLE ids(id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE waiting(w INTEGER PRIMARY KEY, name TEXT, uri TEXT, revision TEXT, split TEXT, config TEXT,
-                     path TEXT, temporary INTEGER, data BLOB);
+                     path TEXT, temporary INTEGER, data BLOB, used INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE waiting_keys(key TEXT, w INTEGER, PRIMARY KEY (key, w)) WITHOUT ROWID;
 CREATE TABLE have(n INTEGER, kind TEXT, w INTEGER, PRIMARY KEY (n, kind)) WITHOUT ROWID;
 CREATE INDEX have_w ON have(w);
@@ -66,6 +66,11 @@ class Arrived:
     file: RawFile | None = None
     kept: Blob | None = None
     w: int | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it can be kept without a copy: a file of the user's own."""
+        return self.file is not None and self.file.path is not None
 
     def blob(self, context: ReadContext) -> Blob:
         """Its bytes, read only once."""
@@ -289,6 +294,10 @@ class Index:
         """The number of unfinished rows that a waiting file belongs to."""
         return int(self._db.execute("SELECT count(*) FROM have WHERE w = ?", (w,)).fetchone()[0])
 
+    def note_use(self, w: int) -> None:
+        """Record that a waiting file has had a row, even if it is kept for further ones."""
+        self._db.execute("UPDATE waiting SET used = 1 WHERE w = ?", (w,))
+
     def release(self, w: int) -> None:
         """Remove a waiting file that was passed to all its samples."""
         self._db.execute("DELETE FROM waiting_keys WHERE w = ?", (w,))
@@ -299,8 +308,8 @@ class Index:
         last = 0
         while True:
             found = self._db.execute(
-                "SELECT w, name, uri, revision, split, config FROM waiting "
-                "WHERE w > ? AND NOT EXISTS (SELECT 1 FROM have WHERE have.w = waiting.w) ORDER BY w LIMIT ?",
+                "SELECT w, name, uri, revision, split, config FROM waiting WHERE w > ? AND NOT used "
+                "AND NOT EXISTS (SELECT 1 FROM have WHERE have.w = waiting.w) ORDER BY w LIMIT ?",
                 (last, _BATCH),
             ).fetchall()
             if not found:

@@ -5,6 +5,7 @@
     siblings     objects under numbered keys, `task0`, `task1`, ...
     tagged       a list of objects, each once per tag: `{each: segments, tags: subsets, as: subset}`
     languages    captions in several languages, `{en: enCap, zh: chCap}`: one row per language
+    turns        a conversation, `[{from: human, value: ...}, {from: gpt, value: ...}, ...]`: one row per answer
 
 Each is a function from the card's argument to a function from a record to its rows.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 from ....errors import UsageError
 from ...candidate import bad_cell
+from ..training.turns import read_dialogue
 
 Record = dict[str, Any]
 Expand = Callable[[Record], Iterator[Record]]
@@ -33,6 +35,20 @@ def get_layout(spec: Any) -> Expand:
     if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in LAYOUTS:
         return LAYOUTS[name](spec[name])
     raise UsageError(f"tables: `rows` is one of {', '.join(LAYOUTS)} with its argument; got {spec!r}.")
+
+
+def columns_of(spec: Any) -> list[str]:
+    """The columns that a layout takes apart, of one that names them; none for a card without `rows`.
+
+    Raises:
+        UsageError: The layout does not name its columns.
+    """
+    if spec is None:
+        return []
+    argument = next(iter(spec.values()))
+    if "siblings" in spec or not isinstance(argument, str | list):
+        raise UsageError(f"rows: expected each, turns or parallel, got {next(iter(spec))!r}.")
+    return [str(name) for name in (argument if isinstance(argument, list) else [argument])]
 
 
 def _each(argument: Any) -> Expand:
@@ -136,10 +152,34 @@ def _languages(argument: Any) -> Expand:
     return expand
 
 
+def _turns(argument: Any) -> Expand:
+    """A conversation of questions about the same media, such as LLaVA-Video's `conversations`: one row per answer.
+
+    A row has the question as `asked`, the answer as `answered`, its position as `index`, a system turn as `system`, and
+    the other columns of the record. The roles may have any name that the reader `conversation` knows.
+    """
+    if not isinstance(argument, str) or not argument:
+        raise UsageError(f"rows: `turns` takes the name of the conversation, not {argument!r}.")
+
+    def expand(record: Record) -> Iterator[Record]:
+        said = read_dialogue(argument, record.get(argument)).messages
+        system = {"system": said[0]["content"]} if said[0]["role"] == "system" else {}
+        said = said[len(system) :]
+        if not said or [turn["role"] for turn in said] != ["user", "assistant"] * (len(said) // 2):
+            roles = ", ".join(turn["role"] for turn in said)
+            raise bad_cell(argument, roles, "turns of user and assistant, one after the other")
+        around = {name: value for name, value in record.items() if name != argument}
+        for index, (asked, answered) in enumerate(zip(said[::2], said[1::2], strict=True)):
+            yield {"index": index, **around, **system, "asked": asked["content"], "answered": answered["content"]}
+
+    return expand
+
+
 LAYOUTS: dict[str, Callable[[Any], Expand]] = {
     "each": _each,
     "parallel": _parallel,
     "siblings": _siblings,
     "tagged": _tagged,
     "languages": _languages,
+    "turns": _turns,
 }

@@ -28,7 +28,7 @@ from .tables import check_table
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
-    | {"remote", "embedded", "extra_media", "missing_media"}
+    | {"remote", "embedded", "extra_media", "missing_media", "aside"}
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}

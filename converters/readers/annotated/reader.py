@@ -2,24 +2,7 @@
 
 A card's options:
 
-    tables        the tables, each:
-        file          path template (path_template.py), or a list: `clotho_captions_{split}.csv`; its parts are columns.
-                      If all files are named explicitly, media without a row is rejected without waiting for the end
-        format        csv, tsv, json, jsonl or parquet, if the suffix does not tell; .gz, .bz2 and .xz are decompressed;
-                      lines: `header` columns separated by whitespace, the last one takes the rest of the line
-        encoding      for CSV, for example iso-8859-1; default: UTF-8
-        delimiter     for CSV; of a list, the first that is in the header line
-        escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
-        header        column names, if the file has no header line
-        records       the key path of the list in JSON, for example `data.items`; keyed: COLUMN if it is an object,
-                      whose keys go to that column; single: true if a JSON file is one record. JSON is streamed.
-        rows          how to expand a nested record to rows, see nested_rows.py: {each: segments}
-        join          a further table whose rows add columns to those of the first: a column of both tables, or
-                      {on: <of this table>, with: <of the first>}, each a column, template or mapping
-        names         a table of class names of this name, from columns `key` to `value`, for the operation `names`
-        optional      true if it may be missing
-        set           {folder: train_splits}: columns with a constant value in all its rows
-        rest          true if the last column takes the rest of the line (CSV)
+    tables        the tables, each with its file and how to read it, see tables.py
     media         kind (audio, video, image, media) -> template, or list of templates, for the end of a file's path,
                   from columns of the row: `{split}/{file_name}`, `{video_id}.*` for any extension. With two kinds a
                   sample has one file of each. Without a first table (no tables, or only joined ones) every media file
@@ -27,7 +10,7 @@ A card's options:
     optional_media  kinds that a row may lack; such rows become samples at the end
     ignore_case   true if media paths match case-insensitively
     id            column or template, unique in a split; {row} is the number of the row in its table
-    columns       fields of the sample, see field_map.py; unmapped columns go to `extra`
+    columns       fields of the sample, see field_map.py; unmapped columns go to `extra`, except those in `aside`
     split, config column, template or mapping; else the part {split} or {config} of a path, else the source's value.
                   split: {column: split, map: {validate: val}, only: [train, val]} skips rows of other splits
     group         columns; rows with equal values form one sample, with the captions of all
@@ -264,6 +247,8 @@ class _Annotated:
             yield from self._without_row(media, "duplicate_media", "its rows already have other media")
             return
         if len(self.annotation.media) == 1 and all(self._is_ready(row) for row in rows):
+            if media.is_free and self._may_have_further_rows(media):
+                media.w = self.index.hold(media, keys, self.context)
             yield from self._samples(rows, {found[0][1]: media})
             return
         w = self.index.hold(media, keys, self.context)
@@ -332,7 +317,7 @@ class _Annotated:
         count = sum(isinstance(item, Candidate) for item in items)
         self.index.finish(row.n for row in rows)
         for kind, media_file in ordered:
-            needed_later = media_file.w is not None and self.index.needs(media_file.w) > 0
+            needed_later = media_file.w is not None and self._is_needed_later(media_file, media_file.w)
             alone = count == 1 and not needed_later
             for item in items:
                 if isinstance(item, Candidate):
@@ -344,6 +329,15 @@ class _Annotated:
                 if media_file.w is not None:
                     self.index.release(media_file.w)
         yield from items
+
+    def _is_needed_later(self, media: Arrived, w: int) -> bool:
+        """Whether waiting media has further rows, or may have some."""
+        self.index.note_use(w)
+        return self.index.needs(w) > 0 or self._may_have_further_rows(media)
+
+    def _may_have_further_rows(self, media: Arrived) -> bool:
+        """Whether a table that has not arrived may have rows for this media."""
+        return bool(self.annotation.first) and not self._tables_are_complete(media)
 
     # ---- the end
 

@@ -3,6 +3,26 @@
 CSV, TSV, JSON, JSON Lines, Parquet and lines of columns, plain, .gz, .bz2 or .xz; memory does not grow with the file.
 A bad row becomes a `Rejection` and never stops a table; after a syntax error in JSON or a break in a compressed stream
 the rest cannot be read, and the `Rejection` for it is marked `damaged`.
+
+An entry of `tables` on a card has
+
+      file          path template (path_template.py), or a list: `clotho_captions_{split}.csv`; its parts are columns.
+                    If all files are named explicitly, media without a row is rejected without waiting for the end
+      format        csv, tsv, json, jsonl or parquet, if the suffix does not tell; .gz, .bz2 and .xz are decompressed;
+                    lines: `header` columns separated by whitespace, the last one takes the rest of the line
+      encoding      for CSV, for example iso-8859-1; default: UTF-8
+      delimiter     for CSV; of a list, the first that is in the header line
+      escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
+      header        column names, if the file has no header line
+      records       the key path of the list in JSON, for example `data.items`; keyed: COLUMN if it is an object,
+                    whose keys go to that column; single: true if a JSON file is one record. JSON is streamed.
+      rows          how to expand a nested record to rows, see nested_rows.py: {each: segments}
+      join          a further table whose rows add columns to those of the first: a column of both tables, or
+                    {on: <of this table>, with: <of the first>}, each a column, template or mapping
+      names         a table of class names of this name, from columns `key` to `value`, for the operation `names`
+      optional      true if it may be missing
+      set           {folder: train_splits}: columns with a constant value in all its rows
+      rest          true if the last column takes the rest of the line (CSV)
 """
 
 from __future__ import annotations

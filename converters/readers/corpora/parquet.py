@@ -1,7 +1,7 @@
 """Reader for Parquet files with media in a column, as the hub stores audio and video datasets.
 
-Options (on the card): `id` (required), `split`, `config` and `reject` as for the reader `annotated`, and for every
-other field of the sample its column, template or mapping (mapping/field_map.py):
+Options (on the card): `id` (required), `split`, `config`, `reject` and `aside` as for the reader `annotated`, and for
+every other field of the sample its column, template or mapping (mapping/field_map.py):
 
     columns:
       id: "{youtube_id}_{start_time}"
@@ -14,8 +14,11 @@ other field of the sample its column, template or mapping (mapping/field_map.py)
 
 `audio`, `video` and `image` are columns of bytes or of structs {bytes, path}. Virtual columns are `row` (the row number
 in the file), `file` (the file name without its suffix), `config` and `split` (from the source), unless the file has a
-column of that name. Class labels are replaced by their names from the hub's metadata. Every other column goes to
-`extra` as text; unmapped media is not read.
+column of that name. A name with dots is a value inside a column of objects, `json.title`, unless there is a column of
+that name. Class labels are replaced by their names from the hub's metadata. Every other column goes to `extra` as text;
+unmapped media is not read.
+
+`rows: {each: json.questions}` makes several samples of one row, which share its media, as nested_rows.py describes.
 
 Of row groups that are already in the store at the same revision, or of which no row is requested, only the id columns
 are fetched. If candidates are merely listed, no media is read.
@@ -31,10 +34,12 @@ from typing import TYPE_CHECKING, Any
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ..annotated.nested_rows import columns_of, get_layout
 from ..mapping.class_labels import Features
 from ..mapping.field_map import Value, compile_value
 from ..mapping.row_rules import Origin, RowRules
 from ..tables.cells import as_text, without_nan
+from ..tables.nested_columns import enclosing, spread_cells
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
 
 _BATCH = 32
 _LISTED_BATCH = 4096
-_OWN = frozenset({"id", "split", "config", "reject"})
+_OWN = frozenset({"id", "split", "config", "reject", "aside"})
 _VIRTUAL = ("row", "file", "config", "split")
 
 
@@ -71,7 +76,10 @@ class _Columns:
         self.media: dict[str, Value] = {
             kind: compile_value(options[kind], what=f"columns.{kind}") for kind in MEDIA_KINDS if kind in options
         }
-        fields = {name: spec for name, spec in options.items() if name not in _OWN and name not in MEDIA_KINDS}
+        self.expand = get_layout(options.get("rows"))
+        self.listed = columns_of(options.get("rows"))
+        known = {*_OWN, *MEDIA_KINDS, "rows"}
+        fields = {name: spec for name, spec in options.items() if name not in known}
         own = {name: spec for name, spec in options.items() if name in _OWN}
         if "id" not in own:
             raise UsageError("`columns` on the card must define the `id` column.")
@@ -117,7 +125,13 @@ class _File:
         self.wanted = [field.name for field in schema if field.name in columns.media_columns]
         known = [*schema.names, *self.virtual]
         media = [name for value in columns.media.values() for name in value.missing(known)]
-        self.rules.check(known, where=file.uri, also=media)
+        inner = {*self.rules.uses, *columns.listed} - set(schema.names)
+        self.paths = sorted(name for name in inner if _has_path(schema, name))
+        absent = set(columns.listed).difference(schema.names, self.paths)
+        # The columns of rows that are made of a list are known once there is such a row.
+        self.unchecked = bool(columns.listed)
+        uses = () if self.unchecked else self.rules.missing([*known, *self.paths])
+        self.rules.check_missing({*uses, *media, *absent}, known, where=file.uri)
 
     def read(self) -> CandidateStream:
         first = 0
@@ -127,42 +141,63 @@ class _File:
             first += count
 
     def _read_group(self, group: int, first: int) -> CandidateStream:
-        deciding = [name for name in self.names if name in self.rules.deciding]
-        rows = list(self._rows(group, first, deciding))
-        found = [self._identity(row, first + place) for place, row in enumerate(rows)]
-        if all(named is not None and named[0] is not None for named in found):
-            ids = [(str(identity), config, split) for identity, config, split in filter(None, found)]
+        deciding = {enclosing(f"{name}.", self.names) or name for name in self.rules.deciding}
+        rows = self._rows(group, first, [name for name in self.names if self.of.listed or name in deciding])
+        found = [self._identities(row, first + place) for place, row in enumerate(rows)]
+        every = [named for of_row in found for named in of_row]
+        if every and all(named is not None and named[0] is not None for named in every):
+            ids = [(str(identity), config, split) for identity, config, split in filter(None, every)]
             stored = [sample_id(self.context.dataset, config, split, identity) for identity, config, split in ids]
             if self.context.settled(stored, self.file.revision):
                 for identity, config, split in ids:
                     yield Candidate(identity, split, config=config, settled=True)
                 return
-        if any(named is not None for named in found):
-            yield from self._candidates(group, first, [named is not None for named in found])
+        wanted = [any(named is not None for named in of_row) for of_row in found]
+        if any(wanted):
+            yield from self._candidates(group, first, wanted)
 
-    def _identity(self, row: _Row, number: int) -> tuple[str | None, str | None, str | None] | None:
-        """Id, configuration and split; None if the row is not requested."""
+    def _identities(self, row: _Row, number: int) -> list[tuple[str | None, str | None, str | None] | None]:
+        """Id, configuration and split of each sample of a row; None for one that is not requested."""
         try:
-            return self.rules.identity(self._named(row), self._origin(number))
+            return [self.rules.identity(part, self._origin(number)) for part in self._parts(row)]
         except RowError:
             # Read the whole row, so that its rejection reports the error.
-            return None, None, None
+            return [(None, None, None)]
+
+    def _parts(self, row: _Row) -> Iterator[_Row]:
+        """The rows of the samples of a row of the file, with class numbers replaced by names.
+
+        Raises:
+            RowError: A number has no name, or a list of objects is none.
+        """
+        named = self.features.named(row)
+        if not self.of.listed:
+            yield _Row(named, row.virtual)
+            return
+        for part in self.of.expand(named):
+            made = _Row(part, row.virtual)
+            if self.unchecked:
+                self.rules.check([*made, *row.virtual], where=self.file.uri)
+                self.unchecked = False
+            yield made
 
     def _candidates(self, group: int, first: int, wanted: list[bool]) -> CandidateStream:
         listed = self.context.index_only
         columns = self.names if listed else [*self.names, *self.wanted]
         for place, row in enumerate(self._rows(group, first, columns, batch=_LISTED_BATCH if listed else _BATCH)):
-            if not wanted[place]:
-                continue
-            origin = self._origin(first + place)
-            try:
-                item = self.rules.candidate([self._named(row)], origin)
-            except RowError as error:
-                item = error.rejection(origin.where)
-            if isinstance(item, Candidate):
-                item.media = [*self._media(row, item.source_id)]
-            if item is not None:
-                yield item
+            if wanted[place]:
+                yield from self._samples(row, self._origin(first + place))
+
+    def _samples(self, row: _Row, origin: Origin) -> CandidateStream:
+        try:
+            for part in self._parts(row):
+                item = self.rules.candidate([part], origin)
+                if isinstance(item, Candidate):
+                    item.media = [*self._media(row, item.source_id)]
+                if item is not None:
+                    yield item
+        except RowError as error:
+            yield error.rejection(origin.where)
 
     def _rows(self, group: int, first: int, columns: list[str], *, batch: int = _LISTED_BATCH) -> Iterator[_Row]:
         """Rows of a group with these columns and the virtual ones."""
@@ -174,12 +209,9 @@ class _File:
         number = first
         for part in self.parquet.iter_batches(batch_size=batch, row_groups=[group], columns=columns):
             for values in part.to_pylist(maps_as_pydicts="lossy"):
+                spread_cells(values, self.paths)
                 yield _Row({name: without_nan(value) for name, value in values.items()}, self._virtual(number))
                 number += 1
-
-    def _named(self, row: _Row) -> _Row:
-        """The row with class numbers replaced by names; raises RowError if a number has no name."""
-        return _Row(self.features.named(row), row.virtual)
 
     def _virtual(self, number: int) -> dict[str, Any]:
         values = {"row": number, "file": PurePosixPath(self.file.name).stem,
@@ -200,6 +232,24 @@ class _File:
             for item in found if isinstance(found, list) else [found]:
                 if item is not None:
                     yield kind, _blob(item, identity)
+
+
+def _has_path(schema: pa.Schema, path: str) -> bool:
+    """Whether there is a value at this path inside one of the columns."""
+    import pyarrow as pa
+
+    base = enclosing(path, schema.names)
+    if base is None:
+        return False
+    type_ = schema.field(base).type
+    for part in path[len(base) + 1 :].split("."):
+        if pa.types.is_struct(type_) and type_.get_field_index(part) >= 0:
+            type_ = type_.field(part).type
+        elif (pa.types.is_list(type_) or pa.types.is_large_list(type_)) and part.isdecimal():
+            type_ = type_.value_type
+        else:
+            return False
+    return True
 
 
 def _is_media(type_: pa.DataType) -> bool:

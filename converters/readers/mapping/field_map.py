@@ -9,7 +9,8 @@
       start_s: {column: StartTime, time: true}
       speaker: {column: speaker_id, drop: ["None", "N/A"], optional: true}
       question: {try: [question, prompt]}               # the first that exists and is not null
-      answer: {column: Answer, choice_of: options}      # a letter or index to the text of that choice
+      answer: {column: Answer, choice_of: options}      # a letter or index to the text of that choice; `named_choice`:
+                                                        # unchanged unless it is a letter; `letter_of`: the reverse
       choices: {columns: [option0, option1], drop: "N/A"}
       extra: {clip_start_s: time_start}                 # your own name in `extra`
 
@@ -25,16 +26,17 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import COLUMNS, MEDIA_KINDS
-from ...candidate import bad_cell
 from ...imports.columns import NOT_FROM_A_COLUMN
 from ..tables.cells import as_field, as_text, check_span
-from .operations import Names, Operation, compile_operation, letter
+from .choices import choice, letter_of, named_choice
+from .operations import Names, Operation, compile_operation
 from .option_types import a_flag, a_text, entries, some
 from .text_template import Row, filling
 
 SETTABLE = frozenset(COLUMNS) - NOT_FROM_A_COLUMN - {"id", "config", "split", *MEDIA_KINDS}
-_PARTIAL = frozenset({"item", "slice", "stem", "base", "letter", "letter_of", "choice_of"})
-_REWRITING = frozenset({"straight_quotes", "lower", "upper", "unlettered", "unspaced"})
+_PICKS = {"choice_of": choice, "named_choice": named_choice, "letter_of": letter_of}
+_PARTIAL = frozenset({"item", "slice", "stem", "base", "letter", "question_part", "choices_part", *_PICKS})
+_REWRITING = frozenset({"straight_quotes", "lower", "upper", "unlettered", "unspaced", "remove"})
 
 
 class Value:
@@ -165,9 +167,8 @@ def _steps(spec: dict[str, Any]) -> list[tuple[str, Any]]:
 def _operated(value: Value, name: str, argument: Any, names: Names, what: str) -> Value:
     column = value.uses[0] if value.uses else what
     inner = value.get
-    if name in ("choice_of", "letter_of"):
-        choices = compile_value(argument, names, what=what)
-        pick = _choice if name == "choice_of" else _letter_of
+    if name in _PICKS:
+        choices, pick = compile_value(argument, names, what=what), _PICKS[name]
         result = Value(lambda row: pick(inner(row), choices.get(row), column), [*value.uses, *choices.uses])
     else:
         operation: Operation = compile_operation(name, argument, names)
@@ -178,30 +179,6 @@ def _operated(value: Value, name: str, argument: Any, names: Names, what: str) -
         result.rewrites = (*value.rewrites, *value.takes)
     result.takes = () if name in _PARTIAL else value.takes
     return result
-
-
-def _choice(value: Any, choices: Any, column: str) -> str | None:
-    """The text of the choice with this letter or index; a text that is itself a choice is returned unchanged."""
-    if value is None or value == "":
-        return None
-    texts = [as_text(item) or "" for item in choices or []]
-    if isinstance(value, str) and value in texts:
-        return value
-    index = ord(letter(value, column)) - ord("A")
-    if index >= len(texts):
-        raise bad_cell(column, value, f"one of {len(texts)} choices")
-    return texts[index]
-
-
-def _letter_of(value: Any, choices: Any, column: str) -> str | None:
-    """The letter of the choice with this text."""
-    if value is None or value == "":
-        return None
-    texts = [(as_text(item) or "").strip() for item in choices or []]
-    text = (as_text(value) or "").strip()
-    if text not in texts:
-        raise bad_cell(column, value, "the text of a choice")
-    return chr(ord("A") + texts.index(text))
 
 
 class FieldMap:

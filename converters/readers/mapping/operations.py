@@ -20,9 +20,13 @@ to every item of a list, and leaves null unchanged.
     tag               RESPONSE: the text between <RESPONSE> and </RESPONSE>
     strip, lower, upper, stem, base, straight_quotes     true
     unspaced          true: no spaces between Chinese or Japanese characters, one between other words
+    remove            ["<sound>"]: these phrases are taken out of the text, which is stripped
     unlettered        true: `A. a cat` to `a cat`
-    letter            choices: index (0 is A) to letter; `texts`: text to the letter of the equal choice
-    choice            [columns or one list column]: a letter or index to the text of that choice
+    letter            true: the index of a choice to its letter, 0 is A
+    question_part     true: a prompt that lists its choices to the question alone, see choices.py
+    choices_part      true: such a prompt to the list of its choices; null if it lists none
+
+`choice_of`, `named_choice` and `letter_of` take the choices of the row and are in field_map.py.
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ from ....errors import UsageError
 from ....shards.text import join_unspaced
 from ...candidate import bad_cell
 from ..tables.cells import as_number, as_text, clock_seconds
+from .choices import letter, parted, unlettered
+from .option_types import texts
 from .text_template import WORDS
 
 Names = Mapping[str, Mapping[str, str]]
@@ -45,7 +51,6 @@ Operation = Callable[[Any, str], Any]
 
 _LITERAL_BYTES = 1024 * 1024
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‚": "'", "„": '"', "—": "-", "–": "-", "…": "..."})
-_LETTERED = re.compile(r"^\s*\(?([A-Z])[.):]\s*")
 
 
 def compile_operation(name: str, argument: Any, names: Names) -> Operation:
@@ -274,8 +279,28 @@ def _straight_quotes(argument: Any, names: Names) -> Operation:
     return _each(lambda value, column: _text(value, column).translate(_STRAIGHT))
 
 
+def _remove(argument: Any, names: Names) -> Operation:
+    phrases = texts(argument, "the operation `remove`")
+
+    def apply(value: Any, column: str) -> str | None:
+        text = _text(value, column)
+        for phrase in phrases:
+            text = text.replace(phrase, "")
+        return text.strip() or None
+
+    return _each(apply)
+
+
 def _unlettered(argument: Any, names: Names) -> Operation:
-    return _each(lambda value, column: _LETTERED.sub("", _text(value, column)))
+    return _each(lambda value, column: unlettered(_text(value, column)))
+
+
+def _question_part(argument: Any, names: Names) -> Operation:
+    return _each(lambda value, column: parted(_text(value, column))[0])
+
+
+def _choices_part(argument: Any, names: Names) -> Operation:
+    return lambda value, column: None if value is None else parted(_text(value, column))[1] or None
 
 
 def _unspaced(argument: Any, names: Names) -> Operation:
@@ -284,17 +309,6 @@ def _unspaced(argument: Any, names: Names) -> Operation:
 
 def _letter(argument: Any, names: Names) -> Operation:
     return _each(lambda value, column: letter(value, column))
-
-
-def letter(value: Any, column: str) -> str:
-    """The letter of a choice: `A` from 0, `0`, `A`, `A.` or `A. a cat`."""
-    number = as_text(value) or ""
-    if re.fullmatch(r"\d+(\.0)?", number) and int(float(number)) < 26:
-        return chr(ord("A") + int(float(number)))
-    found = re.fullmatch(r"\(?([A-Za-z])\)?", number.strip()) or _LETTERED.match(number)
-    if found is None:
-        raise bad_cell(column, value, "a letter or index of a choice")
-    return found[1].upper()
 
 
 OPERATIONS: dict[str, Callable[[Any, Names], Operation]] = {
@@ -314,7 +328,10 @@ OPERATIONS: dict[str, Callable[[Any, Names], Operation]] = {
     "slice": _slice,
     "tag": _tag,
     "straight_quotes": _straight_quotes,
+    "remove": _remove,
     "unlettered": _unlettered,
+    "question_part": _question_part,
+    "choices_part": _choices_part,
     "unspaced": _unspaced,
     "letter": _letter,
 }

@@ -1,7 +1,7 @@
 """From rows to candidates: the card's rules for ids, splits, configurations, fields and rejected rows.
 
 Options shared by row-based readers (documented in annotated/reader.py): `id`, `columns`, `split`, `config`, `group`,
-`reject`.
+`reject`, `aside`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RowRules:
         aside: Iterable[str] = (),
         implied: bool = True,
     ) -> None:
-        """`aside` are the media columns; if `implied`, columns named `split` and `config` need no mapping."""
+        """`aside` are columns of media; if `implied`, columns named `split` and `config` need no mapping."""
         if "id" not in options:
             raise UsageError("the card's reader needs `id`: a column or a template of columns.")
         self.context = context
@@ -63,7 +63,8 @@ class RowRules:
         self._config = compile_value(options["config"], names, what="config") if options.get("config") else None
         own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
         taken = [column for value in own for column in value.takes]
-        self.fields = FieldMap(options.get("columns"), names, aside=[*taken, *self._implied, *aside])
+        named = texts(options["aside"], "aside") if options.get("aside") else []
+        self.fields = FieldMap(options.get("columns"), names, aside=[*taken, *self._implied, *aside, *named])
         self._reject_rules = [_reject_rule(item, names) for item in items(options.get("reject"), "reject")]
         self._needed = [*own, *(item.value for item in self._reject_rules)]
 
@@ -82,10 +83,15 @@ class RowRules:
         known = set(columns)
         return sorted({*self.fields.missing(known), *(name for value in self._needed for name in value.missing(known))})
 
-    def check(self, columns: Iterable[str], *, where: str, also: Iterable[str] = ()) -> None:
-        """Raise DamagedError if a column that the card expects is missing; `also` are further missing columns."""
+    def check(self, columns: Iterable[str], *, where: str) -> None:
+        """Raise DamagedError if a column that the card expects is missing."""
         known = list(columns)
-        missing = sorted({*self.missing(known), *also})
+        self.check_missing(self.missing(known), known, where=where)
+
+    @staticmethod
+    def check_missing(names: Iterable[str], known: Iterable[str], *, where: str) -> None:
+        """Raise DamagedError if any column is missing."""
+        missing = sorted(set(names))
         if missing:
             raise DamagedError(
                 f"{where}: the card expects column(s) {', '.join(missing)}; there are {', '.join(map(str, known))}.",

@@ -23,7 +23,7 @@ _LISTED = 40
 def nested_columns(given: Iterable[str], columns: Sequence[str], rows: Iterable[Row | Rejection]) -> list[str]:
     """The names among these that are no columns but paths inside one, with a value in one of the rows."""
     known = set(columns)
-    wanted = [name for name in given if name not in known and _base(name, known) is not None]
+    wanted = [name for name in given if name not in known and enclosing(name, known) is not None]
     if not wanted:
         return []
     values = [row.values for row in rows if isinstance(row, Row)]
@@ -34,25 +34,29 @@ def spread(rows: Rows, paths: Sequence[str]) -> Rows:
     """The rows with the values at these paths as columns, taken out of the columns that enclose them."""
     for row in rows:
         if isinstance(row, Row):
-            cells = row.values
-            for path in paths:
-                base = _base(path, cells)
-                if base is None or path in cells:
-                    continue
-                value = _find(cells, path)
-                if value is not None:
-                    cells[base] = _without(cells[base], path[len(base) + 1 :].split("."))
-                    cells[path] = value if value != "" else None
+            spread_cells(row.values, paths)
         yield row
 
 
-def _base(path: str, columns: Iterable[str]) -> str | None:
+def spread_cells(cells: dict[str, Any], paths: Iterable[str]) -> None:
+    """Take the values at these paths out of the columns that enclose them, in place."""
+    for path in paths:
+        base = enclosing(path, cells)
+        if base is None or path in cells:
+            continue
+        value = _find(cells, path)
+        if value is not None:
+            cells[base] = _without(cells[base], path[len(base) + 1 :].split("."))
+            cells[path] = value if value != "" else None
+
+
+def enclosing(path: str, columns: Iterable[str]) -> str | None:
     """The longest column that a path begins with."""
     return max((name for name in columns if path.startswith(f"{name}.")), key=len, default=None)
 
 
 def _find(cells: dict[str, Any], path: str) -> Any:
-    base = _base(path, cells)
+    base = enclosing(path, cells)
     if base is None:
         return None
     value = cells[base]

@@ -24,7 +24,7 @@ from support.natives import (
     unpacked,
     without_network,
 )
-from triptych.errors import DamagedError, GateError
+from triptych.errors import DamagedError, GateError, UsageError
 
 
 def videos(folder: Path, count: int) -> list[bytes]:
@@ -369,6 +369,11 @@ def test_omnibench_keeps_what_tells_the_answer_out_of_the_question(tmp_path: Pat
     published = triptych.export("msswift", store=tmp_path / "store", task="grpo")
     prompt = (published.version.path / "data.jsonl").read_text()
     assert "a dance" in prompt and "two people talk" not in prompt
+    for asked in ("train", "train*"):
+        with pytest.raises(UsageError, match=r"matches no sample. Splits: train \(which is test data\)"):
+            triptych.export("msswift", store=tmp_path / "store", task="grpo", split=asked)
+    of_its_role = triptych.export("msswift", store=tmp_path / "store", task="grpo", split="test")
+    assert published.counts["written"] == of_its_role.counts["written"] == 1
 
 
 def test_daily_omni_takes_the_letters_off_its_choices(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.natives import unpacked
 from support.raws import Stream, read, reasons, tree
 from triptych.converters.candidate import RawFile, Remote
 from triptych.errors import DamagedError, UsageError
@@ -67,6 +68,17 @@ def test_media_before_its_table_waits_for_it(tmp_path: Path) -> None:
     assert [(c.source_id, c.media[0][1].data) for c in candidates] == [("a", b"A"), ("b", b"B")]
     assert reasons(rejections) == [("clips/c.wav", "no_row")]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_media_of_the_users_own_is_kept_for_a_table_that_comes_later(tmp_path: Path) -> None:
+    options = {"tables": [{"file": "{set}.csv"}], "media": {"audio": "{file}"}, "id": "{set}_{id}", "columns": {}}
+    files = {"M/1.wav": b"1", "a.csv": b"id,file\n0,M/1.wav\n1,m/2.wav\n", "m/2.wav": b"2", "m/3.wav": b"3",
+             "z.csv": b"id,file\n0,m/2.wav\n1,M/1.wav\n"}  # fmt: skip
+    candidates, rejections = read("annotated", tree(unpacked(tmp_path, files)), options)
+    assert sorted((each.source_id, each.media[0][1].path.name) for each in candidates if each.media[0][1].path) == [
+        ("a_0", "1.wav"), ("a_1", "2.wav"), ("z_0", "2.wav"), ("z_1", "1.wav"),
+    ]  # fmt: skip
+    assert [(each.reason, each.candidate) for each in rejections] == [("no_row", "m/3.wav")]
 
 
 def test_rows_without_media_and_media_without_a_row_are_rejected_by_name() -> None:

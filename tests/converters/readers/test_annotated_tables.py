@@ -64,6 +64,21 @@ def test_tagged_segments_are_a_row_for_each_tag() -> None:
         get_layout({"tagged": {"each": "segments"}})
 
 
+def test_a_conversation_is_a_row_for_each_answer() -> None:
+    expand = get_layout({"turns": "said"})
+    said = [("system", "Be brief."), ("human", "Why?"), ("gpt", "Heat."), ("human", "Where?"), ("gpt", "Here.")]
+    record = {"id": 7, "said": [{"from": role, "value": text} for role, text in said]}
+    assert list(expand(record)) == [
+        {"id": 7, "index": 0, "system": "Be brief.", "asked": "Why?", "answered": "Heat."},
+        {"id": 7, "index": 1, "system": "Be brief.", "asked": "Where?", "answered": "Here."},
+    ]
+    for broken in (record["said"][:2], record["said"][2:], record["said"][:1], []):
+        with pytest.raises(RowError, match="column 'said'"):
+            list(expand({"said": broken}))
+    with pytest.raises(UsageError, match="takes the name of the conversation"):
+        get_layout({"turns": ["said"]})
+
+
 def test_media_of_a_wanted_row_is_read_though_a_row_of_another_split_has_it_too() -> None:
     options = {
         "tables": [{"file": "t.tsv"}],

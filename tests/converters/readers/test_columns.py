@@ -256,3 +256,40 @@ def test_a_listing_reads_no_media_but_all_fields(tmp_path: Path) -> None:
 def test_a_file_that_is_no_parquet_is_damaged() -> None:
     _, rejections = read("columns", Stream({"0.parquet": b"PAR1 not really"}), {"id": "id"})
     assert [(r.reason, r.damaged) for r in rejections] == [("corrupt_parquet", True)]
+
+
+def nested(name: str, questions: list[dict[str, str]]) -> dict[str, Any]:
+    return {"about": {"name": f"{name}.mp4", "more": {"title": f"On {name}", "asked": questions}, "fps": 25},
+            "film": name.encode()}  # fmt: skip
+
+
+def test_a_value_inside_a_column_of_objects_has_a_name_with_dots() -> None:
+    options = {"id": "{about.name|stem}", "text": "about.more.title", "video": "film"}
+    rows = [nested("a", []), nested("b", [{"q": "Why?", "a": "So."}])]
+    candidates, rejections = read("columns", Stream({"0.parquet": parquet(rows)}), options)
+    assert rejections == []
+    assert [(each.source_id, each.fields["text"]) for each in candidates] == [("a", "On a"), ("b", "On b")]
+    assert json.loads(candidates[1].fields["extra"]["about"]) == {
+        "more": {"asked": [{"a": "So.", "q": "Why?"}]}, "fps": 25,
+    }  # fmt: skip
+    options["text"] = "about.more.caption"
+    with pytest.raises(DamagedError, match=r"expects column\(s\) about\.more\.caption"):
+        read("columns", Stream({"0.parquet": parquet(rows)}), options)
+
+
+def test_a_list_of_objects_makes_several_samples_of_a_row_which_share_its_media() -> None:
+    options = {"rows": {"each": "about.more.asked"}, "id": "{about.name|stem}_{index}", "question": "q", "answer": "a",
+               "aside": ["about", "about.name"], "video": "film"}  # fmt: skip
+    two = [{"q": "Why?", "a": "So."}, {"q": "Where?", "a": "Here."}]
+    files = {"0.parquet": parquet([nested("a", two), nested("b", []), nested("c", two[:1])], group=2)}
+    candidates, rejections = read("columns", Stream(files), options)
+    assert rejections == []
+    assert [(each.source_id, each.fields["answer"], each.media[0][1].data) for each in candidates] == [
+        ("a_0", "So.", b"a"), ("a_1", "Here.", b"a"), ("c_0", "So.", b"c"),
+    ]  # fmt: skip
+    assert [each.fields["extra"] for each in candidates] == [{"index": "0"}, {"index": "1"}, {"index": "0"}]
+    chosen, _ = read("columns", Stream(files), options, chosen=lambda identity, *_: identity == "a_1")
+    assert [each.source_id for each in chosen] == ["a_1"]
+    for wrong, missing in (({"answer": "answer"}, "answer"), ({"rows": {"each": "about.asked"}}, "about.asked")):
+        with pytest.raises(DamagedError, match=f"expects column\\(s\\) {missing};"):
+            read("columns", Stream(files), {**options, **wrong})

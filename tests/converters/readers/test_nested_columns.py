@@ -19,7 +19,7 @@ MAPS = {"media.audio.path": "audio", "ann.0.value": "text"}
 
 
 def write(folder: Path, name: str, content: Any) -> Path:
-    (folder / "a.wav").touch()
+    (folder / "a.wav").write_bytes(b"\0")
     text = content if isinstance(content, str) else json.dumps(content)
     (folder / name).write_text(text)
     return folder / name
