@@ -31,6 +31,7 @@ ROLES: Mapping[str, str] = {
 """Spelling -> the role as stored in samples."""
 
 TAG = re.compile("<(image|video|audio)>")
+_ESCAPED = {kind: re.compile(rf"&lt;{kind}(?:>|&gt;)|<{kind}&gt;", re.IGNORECASE) for kind in MEDIA_KINDS}
 _INLINE = re.compile(r"<(image|video|audio)>([^<>\n]+)</\1>")
 _LEADING = re.compile(r"(?:<(?:image|video|audio)>)+\n?")
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*(.*\S)\s*", re.DOTALL | re.IGNORECASE)
@@ -175,7 +176,8 @@ def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
     A conversation without any tags is left unchanged: views insert them where their format requires.
 
     Raises:
-        RowError: There are more tags than media (`tag_without_media`): part of the question is missing.
+        RowError: There are more tags than media (`tag_without_media`): part of the question is missing. Or a tag was
+            escaped for HTML (`escaped_tag`): the model would read it as text, in its place.
     """
     texts = "\n".join(message["content"] for message in dialogue.messages)
     missing = ""
@@ -185,6 +187,8 @@ def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
             raise bad_cell(
                 column, texts, f"{media.get(kind, 0)} <{kind}>, one per media file", reason="tag_without_media"
             )
+        if tags < media.get(kind, 0) and (escaped := _ESCAPED[kind].search(texts)):
+            raise bad_cell(column, escaped[0], f"the tag <{kind}>, not escaped", reason="escaped_tag")
         missing += f"<{kind}>" * (media.get(kind, 0) - tags)
     if missing and TAG.search(texts):
         first = next(message for message in dialogue.messages if message["role"] != "system")

@@ -160,6 +160,8 @@ def test_a_null_rejected_side_is_none(tmp_path: Path) -> None:
         ({"messages": "not a list"}, "bad_messages"),
         ({"messages": [user("<audio><audio>q"), assistant("a")], "audios": ["/a.wav"]}, "tag_without_media"),
         ({"messages": [user("<audio>q"), assistant("a")]}, "tag_without_media"),
+        ({"messages": [user("<audio&gt;q"), assistant("a")], "audios": ["/a.wav"]}, "escaped_tag"),
+        ({"query": "&lt;audio&gt;q", "response": "a", "audios": ["/a.wav"]}, "escaped_tag"),
         ({"messages": ASKED, "audios": ["/a"], "rejected_response": "good "}, "rejected_equals_answer"),
         ({"messages": ASKED, "audios": ["/a"], "rejected_response": [assistant("x"), assistant("y")]}, "many_answers"),
         ({"messages": ASKED, "audios": ["/a"], "rejected_messages": [user("other"), assistant("b")]}, "other_prompt"),
