@@ -17,7 +17,7 @@ from typing import Any
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
-from ..tables.cells import OWN_SPAN, own_span
+from ..tables.cells import OWN_SPAN, as_objects, own_span
 from .message_keys import in_order_of_calls, spoken, take_reasoning, trained_on
 
 ROLES: Mapping[str, str] = {
@@ -77,7 +77,7 @@ def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
     Raises:
         RowError: It is invalid: reason `no_messages`, `bad_messages`, `unknown_role` or `null_content`.
     """
-    turns = _parsed(column, value)
+    turns = as_objects(_parsed(column, value))
     if not isinstance(turns, list) or not turns:
         raise bad_cell(column, value, "a list of messages", reason="no_messages" if not turns else "bad_messages")
     dialogue = Dialogue()
