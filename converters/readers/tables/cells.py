@@ -24,6 +24,7 @@ from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS, map_opti
 from ...spans import channels_in
 from ..training.message_keys import trained_on
 from .array_sound import array_sound
+from .object_lists import as_objects
 from .span_names import LENGTH, role_of
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
@@ -246,15 +247,6 @@ def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) and set(keys) <= set(item) for item in value):
         raise bad_cell(column, value, f"a list of objects with {', '.join(keys)}")
     return [{key: _member(key, item[key], column) for key in keys} for item in value]
-
-
-def as_objects(value: Any) -> Any:
-    """Turn an object of lists of one length into a list of objects: `datasets` stores a `Sequence` of objects so."""
-    if not isinstance(value, Mapping) or not all(isinstance(held, list) for held in value.values()):
-        return value
-    if len({len(held) for held in value.values()}) != 1:
-        return value
-    return [dict(zip(value, each, strict=True)) for each in zip(*value.values(), strict=True)]
 
 
 def _member(key: str, value: Any, column: str) -> Any:

@@ -17,7 +17,8 @@ from typing import Any
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
-from ..tables.cells import OWN_SPAN, as_objects, own_span
+from ..tables.cells import OWN_SPAN, own_span
+from ..tables.object_lists import as_objects
 from .message_keys import in_order_of_calls, spoken, take_reasoning, trained_on
 
 ROLES: Mapping[str, str] = {

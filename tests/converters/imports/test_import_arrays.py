@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 import soundfile
 import triptych
 from support.imported import bring_in
 from support.stores import select
+from triptych.errors import UsageError
 
 
 def test_sound_that_a_table_holds_as_its_samples_is_stored_unchanged(tmp_path: Path) -> None:
@@ -41,3 +45,10 @@ def test_what_are_no_samples_is_refused(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps({"audio": audio, "text": "x"}) + "\n" for audio in odd))
     triptych.import_data("jsonl", path, name="mine", store=tmp_path / "store")
     assert [row["reason"] for row in select(tmp_path / "store", "select reason from events")] == ["bad_value"] * 4
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    columns = [pa.array(["/a.wav"]), pa.array(["one"]), pa.array(["two"])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["audio", "text", "text"]), tmp_path / "twice.parquet")
+    with pytest.raises(UsageError, match="duplicate column name"):
+        triptych.import_data("parquet", tmp_path / "twice.parquet", name="mine", store=tmp_path / "store")
