@@ -60,7 +60,10 @@ def get_video(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Dow
         for path in stem.parent.glob(f"{stem.name}.*"):
             path.unlink()
         spoken = f"[language={error.language}]"
-        return _first_choice(start, request, stem, [_with_sound(choice, spoken) for choice in choices])
+        found = _first_choice(start, request, stem, [_with_sound(choice, spoken) for choice in choices])
+        if kind == "video" and not _has_sound(found.path):
+            raise ClipError("extractor_failed", "no format of its size has the original sound") from error
+        return found
 
 
 def _first_choice(start: dict[str, Any], request: dict[str, Any], stem: Path, choices: Sequence[str]) -> Download:
@@ -226,6 +229,11 @@ def _whole(paths: list[Path], stem: Path, stated_s: float | None) -> Download:
     except MediaError as error:
         raise ClipError("not_media", error.detail) from error
     return Download(both, stated_s, arrived_s)
+
+
+def _has_sound(path: Path) -> bool:
+    header = _probed(path)
+    return header is not None and bool(header.fields.get("has_audio"))
 
 
 def _probed(path: Path) -> Probe | None:

@@ -132,10 +132,14 @@ def test_a_part_or_a_dub_is_not_taken_for_the_whole_original(
         video("g", site.answer("unlabelled0", formats=[tone, original | japanese])),
         video("h", site.answer("onlydub0000", formats=[tone | dub])),
     ]
+    picture = {"format_id": "135", "url": host.url("/mute.mp4"), "ext": "mp4", "acodec": "none", "height": 480}
+    tall = {"format_id": "37", "url": host.url("/tall.mp4"), "ext": "mp4", "height": 1080} | japanese
+    items += [video("i", site.answer("talldubbed0", formats=[picture, tall, tone | dub]), kind="video")]
     found = fetched(items, spool, options(plugin_dirs=(site.plugins,)))
-    assert told(found) == ["ok", *["incomplete"] * 3, "extractor_failed", "ok", "ok", "ok"]
+    assert told(found) == ["ok", *["incomplete"] * 3, "extractor_failed", "ok", "ok", "ok", "extractor_failed"]
     assert found[1].detail == "6.0 s arrived of a video that lasts 60 s"
     assert "HTTP Error 404: Not Found. Giving up after 4 retries" in found[4].detail
+    assert found[-1].detail == "no format of its size has the original sound"
     assert [len(host.seen(path, "GET")) for path in ("/original.webm", "/tone.m4a")] == [2, 2]
 
 
