@@ -26,6 +26,7 @@ SKIPPED: Mapping[str, str] = {
     "no_media": "no audio, video or image",
     "no_text": "a text row without text",
     "tag_mismatch": "the tags of the conversation do not match its media, or an answer contains a tag",
+    "model_token": "a token such as <|audio_pad|> or <|im_end|> in its text, which a tokenizer takes for what it marks",
     "more_than_one_medium": "a unified row has at most one audio and one video",
     "image_unsupported": "a unified row has no image",
     "sound_apart": "the sound of the video is a file of its own; --av in-video uses what is in the video",

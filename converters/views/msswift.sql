@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 2
+-- revision: 3
 -- tasks: sft, grpo
 -- order: hash
 -- text: clean

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ...shards.store.sql import quote
+from ...validators.formats.msswift_rows import MODEL_TOKEN
 from . import prompts
 from .base import ViewOptions
 
@@ -40,6 +41,7 @@ def option_macros(options: ViewOptions) -> str:
         "template_has_tags": "true" if prompts.TAG_FIELD in fields else "false",
         "chosen_reasoning": _text(options.reasoning),
         "chosen_av": _text(options.av),
+        "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
     }
     return "\n".join(f"CREATE OR REPLACE TEMP MACRO {name}() AS {value};" for name, value in values.items())

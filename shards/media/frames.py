@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _CHUNK = 1 << 20
 _SEARCHED = 64 * 1024
@@ -81,7 +81,29 @@ def counted_seconds(file: BinaryIO, *, adts: bool = False) -> float | None:
 
 def counts_frames(file: BinaryIO) -> bool:
     """Whether the first frame of MPEG audio holds a Xing, Info or VBRI header with the number of frames."""
-    file.seek(_after_tags(file))
+    head = _file_header(file)
+    return head is not None and head.counts_frames
+
+
+def lacks_bytes(file: BinaryIO) -> bool:
+    """Whether MPEG audio ends before the byte at which its Xing or Info header says that it does: it was cut short."""
+    head = _file_header(file)
+    if head is None or not head.size:
+        return False
+    return file.seek(0, io.SEEK_END) < head.place + head.size
+
+
+class _FileHeader(NamedTuple):
+    """The frame with a Xing, Info or VBRI header: its place, whether it counts frames, the bytes from it to the end."""
+
+    place: int
+    counts_frames: bool
+    size: int = 0
+
+
+def _file_header(file: BinaryIO) -> _FileHeader | None:
+    begin = _after_tags(file)
+    file.seek(begin)
     data = file.read(_SEARCHED)
     for match in re.finditer(rb"\xff[\xe0-\xff]", data):
         place = match.start()
@@ -90,12 +112,13 @@ def counts_frames(file: BinaryIO) -> bool:
             continue
         is_mono, is_first_version = head[3] >> 6 == 3, head[1] >> 3 & 3 == 3
         side = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}[is_first_version, is_mono]
-        xing = data[place + 4 + side : place + 16 + side]
-        if xing[:4] in (b"Xing", b"Info") and len(xing) == 12:
+        xing = data[place + 4 + side : place + 20 + side]
+        if xing[:4] in (b"Xing", b"Info") and len(xing) >= 12:
             flags, frames = struct.unpack_from(">II", xing, 4)
-            return bool(flags & 1 and frames)
-        return data[place + 36 : place + 40] == b"VBRI"
-    return False
+            size = struct.unpack_from(">I", xing, 12)[0] if flags & 3 == 3 and len(xing) == 16 else 0
+            return _FileHeader(begin + place, bool(flags & 1 and frames), size)
+        return _FileHeader(begin + place, True) if data[place + 36 : place + 40] == b"VBRI" else None
+    return None
 
 
 def _after_tags(file: BinaryIO) -> int:

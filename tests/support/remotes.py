@@ -46,6 +46,10 @@ class ScriptedIE(InfoExtractor):
             raise ExtractorError(act.get("error", "Sign in to confirm you\\u2019re not a bot"), expected=True)
         if "geo" in act:
             self.raise_geo_restricted()
+        if "instead" in act:
+            return self.url_result("https://www.youtube.com/watch?v=" + act["instead"])
+        if "entries" in act:
+            return self.playlist_result([self.url_result(each) for each in act["entries"]], name)
         if "page" in act:
             self._download_webpage(act["page"], name)
         if "hang" in act:

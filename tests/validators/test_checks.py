@@ -57,6 +57,19 @@ def test_a_sine_has_the_levels_of_the_textbook(tmp_path: Path, name: str, subtyp
     assert found["non_finite"] == 0
 
 
+def test_what_is_left_of_channels_that_are_mixed_to_one(tmp_path: Path) -> None:
+    one, other = sine(1.0), sine(1.0, hertz=170.0)
+    pairs = {"equal": (one, one), "apart": (one, other), "opposite": (one, -one), "one": (one, 0 * one)}
+    gains = {}
+    for name, pair in pairs.items():
+        path = write(tmp_path / f"{name}.wav", np.stack(pair, axis=1), subtype="FLOAT")
+        gains[name] = check(path)["mono_gain_db"]
+        assert check(path, channel=0)["mono_gain_db"] is None
+    assert gains == pytest.approx({"equal": 0.0, "apart": -3.01, "opposite": -200.0, "one": -3.01}, abs=0.01)
+    assert check(write(tmp_path / "mono.wav", one))["mono_gain_db"] is None
+    assert check(write(tmp_path / "silent.wav", np.zeros((RATE, 2))))["mono_gain_db"] is None
+
+
 def test_levels_do_not_depend_on_where_blocks_end(tmp_path: Path) -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, 3_000_007)
     path = write(tmp_path / "a.wav", samples, subtype="DOUBLE")

@@ -125,6 +125,9 @@ def test_golden_cases_of_the_reference(row: dict[str, Any], task: str, expected:
 
 
 MORE: list[tuple[dict[str, Any], str, set[str]]] = [
+    ({"messages": [user("q <|audio_pad|>"), assistant("y")]}, "sft", {"model_token"}),
+    ({"messages": [user("q"), assistant("y<|im_end|>")]}, "sft", {"model_token"}),
+    ({"messages": [user("<|en|> <| q"), assistant("y")]}, "sft", set()),
     ({"messages": []}, "sft", {"empty_messages"}),
     ({"messages": None}, "sft", {"empty_messages"}),
     ({"messages": ""}, "sft", {"empty_messages"}),

@@ -159,6 +159,19 @@ def test_joined_ogg_files_are_as_long_as_both(tmp_path: Path, subtype: str) -> N
 # --- the end is missing
 
 
+def test_an_mp3_that_lacks_bytes_is_told_from_one_with_a_wrong_header(tmp_path: Path) -> None:
+    data = written(tmp_path / "a.mp3", chirp(3)[::2], format="MP3")
+    place = data.find(b"Info") if b"Info" in data else data.find(b"Xing")
+    wrong = data.copy()
+    wrong[place + 8 : place + 12] = struct.pack(">I", 2 * struct.unpack_from(">I", data, place + 8)[0])
+    tagged = data + b"TAG" + bytes(125)
+    for name, changed in (("whole", data), ("wrong", wrong), ("tagged", tagged)):
+        found = check(stored(tmp_path / f"{name}.mp3", changed))
+        assert (found["audio_cut_short"], found["audio_decoded_duration"]) == (None, pytest.approx(1.5, abs=0.05))
+    found = check(stored(tmp_path / "cut.mp3", data[: len(data) // 2]))
+    assert found["audio_cut_short"] and found["audio_declared_duration"] == pytest.approx(1.5, abs=0.01)
+
+
 def page_starts(data: bytes) -> list[int]:
     return [place for place in range(len(data)) if data[place : place + 5] == b"OggS\0"]
 

@@ -92,6 +92,7 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("empty_text", "reject", {"text": " "}, {"empty_text": True, "characters_per_second": 0.0}),
     ("missing_translation", "reject", {"task": "s2tt"}, {}),
     ("missing_labels", "reject", {"task": "ser"}, {}),
+    ("class_numbers", "warn", {"task": "ser", "labels": ["3", "-1", "2.0"]}, {}),
     ("missing_question", "reject", {"task": "qa"}, {}),
     ("replacement_characters", "warn", {}, {"replacement_characters": 1}),
     ("control_characters", "warn", {}, {"control_characters": 1}),
@@ -117,6 +118,12 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         {"modality": "video", "video": VIDEO},
         {**FILM, "video_declared_duration": 2.0},
     ),
+    (
+        "video_frames_mismatch",
+        "warn",
+        {"modality": "video", "video": {**VIDEO, "frames": 126}},
+        FILM,
+    ),
     ("longer_than_header", "reject", {}, {"audio_undeclared_s": 3.0}),
     ("read_in_part", "warn", {}, {"audio_soundfile_s": 3.0}),
     ("cut_short", "warn", {}, {"audio_cut_short": True}),
@@ -131,6 +138,8 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("low_sample_rate", "warn", {}, {"audio_sample_rate": 6000}),
     ("too_many_channels", "warn", {}, {"audio_channels": 9}),
     ("non_finite_samples", "reject", {}, {"non_finite": 1}),
+    ("not_normalized", "reject", {}, {"peak_dbfs": 90.3}),
+    ("cancels_in_mono", "reject", {}, {"audio_channels": 2, "mono_gain_db": -31.0}),
     ("silent", "reject", {}, {"peak_dbfs": -60.1}),
     ("mostly_silent", "warn", {}, {"silence_ratio": 0.95}),
     ("clipping", "warn", {}, {"clipped_share": 0.0011}),
@@ -152,6 +161,12 @@ def test_a_rule_fires_alone_and_with_its_level(
     assert (verdict["verdict"], verdict["reasons"]) == (level, [code])
 
 
+def test_a_wrong_header_of_a_whole_mp3_is_warned_of_and_a_part_of_one_rejected() -> None:
+    wrong = {**GOOD, "audio_codec": "mp3", "audio_declared_duration": 7.5}
+    found = verdicts([(SPEECH, wrong), (SPEECH, {**wrong, "audio_cut_short": True})])
+    assert [verdict["reasons"] for verdict in found] == [["duration_unreliable"], ["duration_mismatch", "cut_short"]]
+
+
 def test_every_rule_is_tested() -> None:
     on_repeats = {"duplicate_content", "train_test_overlap"}
     assert {code for code, *_ in FIRES} | on_repeats == {rule.code for rule in load_rules().rules}
@@ -170,6 +185,8 @@ QUIET: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"task": "captioning"}, {"characters_per_second": 500.0}),
     ({"task": "s2tt", "translation": "x", "text": None}, {"empty_text": None, "characters_per_second": None}),
     ({"task": "tagging", "labels": ["dog"], "text": None}, {"empty_text": None}),
+    ({"task": "tagging", "labels": ["3", "three", "4x4"]}, {}),
+    ({"labels": ["3"]}, {}),
     ({"task": "qa", "question": "q", "text": ""}, {"empty_text": True}),
     ({"modality": "mixed", "video": VIDEO}, {**FILM, "audio_from": "video"}),
     ({"modality": "mixed", "video": MUTE, "audio": {"path": "a"}}, {**FILM, "video_has_audio": False}),

@@ -8,6 +8,8 @@ With x the samples of all channels of the span, full scale 1.0, N their number:
 
 * `peak_dbfs` = 20 log10 max|x|; `rms_dbfs` = 10 log10(sum(x^2) / N). A full-scale sine is 0 and -3.01 dBFS. Digital
   silence is reported as `FLOOR_DBFS` in both.
+* `mono_gain_db` = 10 log10 of the power of the mean of all channels over their mean power: 0 dB where they are equal,
+  -3 dB where two are independent, `FLOOR_DBFS` where they cancel out. Null for one channel, and for silence.
 * `dc_offset` = the mean of the channel with the largest mean in magnitude, -1 to 1.
 * `clipped_share` = the share of samples with |x| at full scale: 127/128 for 8-bit codecs, 32767/32768 for all others.
 * A frame is silent if its peak is below `SILENCE_DBFS`, or more than `SILENCE_BELOW_PEAK_DB` below the span's peak
@@ -57,6 +59,7 @@ class Scan:
         channels, file_channels: Summarised ones, and those of the file.
         frame_length: Samples of one channel in a frame; the last frame may be shorter.
         peaks, energies, clipped: A frame's max|x|, sum(x^2) and number of samples at full scale, over all channels.
+        mixed: Sum of the squares of the frame's mean over the channels; of one channel, its energy.
         sums: Sum of each channel, shape (frames, channels).
         undeclared_s: Seconds of sound behind the end that the header declares, which no decoder reads.
         soundfile_s: Seconds that libsndfile reads without an error, where that is only a part of the sound.
@@ -78,11 +81,12 @@ class Scan:
     energies: Any = None
     clipped: Any = None
     sums: Any = None
+    mixed: Any = None
     undeclared_s: float | None = None
     soundfile_s: float | None = None
     cut_short: bool | None = None
     error: str | None = None
-    parts: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
+    parts: list[tuple[Any, Any, Any, Any, Any]] = field(default_factory=list)
 
     def declare(self, codec: str, sample_rate: int, channels: int, declared_duration: float | None) -> None:
         """Set what the header declares, before the first block.
@@ -115,10 +119,10 @@ class Scan:
 
         if self.parts:
             joined = self.parts[0] if len(self.parts) == 1 else map(np.concatenate, zip(*self.parts, strict=True))
-            self.peaks, self.energies, self.sums, self.clipped = joined
+            self.peaks, self.energies, self.sums, self.clipped, self.mixed = joined
             self.parts = []
 
-    def _summarise(self, frames: Samples) -> tuple[Any, Any, Any, Any]:
+    def _summarise(self, frames: Samples) -> tuple[Any, Any, Any, Any, Any]:
         import numpy as np
 
         sizes = np.abs(frames, out=_scratch("sizes", frames.size).reshape(frames.shape))
@@ -132,15 +136,17 @@ class Scan:
             peaks = sizes.max(axis=1)
         energies = np.vecdot(frames, frames)
         if self.channels == 1:
-            sums = (frames @ _ones(frames.shape[1]))[:, None]
+            sums, mixed = (frames @ _ones(frames.shape[1]))[:, None], energies
         else:
-            sums = frames.reshape(len(frames), -1, self.channels).sum(axis=1)
+            channels = frames.reshape(len(frames), -1, self.channels)
+            mono = channels @ _ones(self.channels)
+            sums, mixed = channels.sum(axis=1), np.vecdot(mono, mono) / self.channels**2
         full = np.float32(FULL_SCALE_8_BIT if self.codec in _EIGHT_BIT else FULL_SCALE)
         if peaks.max() >= full:
             clipped = np.count_nonzero(sizes >= full, axis=1).astype(np.int32)
         else:
             clipped = np.zeros(len(frames), np.int32)
-        return peaks, energies, sums, clipped
+        return peaks, energies, sums, clipped, mixed
 
 
 def block_buffer(found: Scan) -> Samples:
@@ -215,9 +221,18 @@ def _levels(found: Scan, frames: slice) -> dict[str, Any]:
     return {
         "peak_dbfs": _decibels(float(found.peaks[frames].max()) ** 2),
         "rms_dbfs": _decibels(power),
+        "mono_gain_db": _mono_gain(found, frames, power * samples),
         "dc_offset": float(means[np.abs(means).argmax()]),
         "clipped_share": int(found.clipped[frames].sum()) / (samples * found.channels),
     }
+
+
+def _mono_gain(found: Scan, frames: slice, energy: float) -> float | None:
+    import numpy as np
+
+    if found.channels == 1 or energy <= 0:
+        return None
+    return _decibels(float(found.mixed[frames].sum(dtype=np.float64)) / energy)
 
 
 def _decibels(power: float) -> float:

@@ -18,6 +18,7 @@ COLUMNS: dict[str, str] = {
     "audio_cut_short": "bool",
     "peak_dbfs": "float64",
     "rms_dbfs": "float64",
+    "mono_gain_db": "float64",
     "dc_offset": "float64",
     "clipped_share": "float64",
     "non_finite": "int64",

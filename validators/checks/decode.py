@@ -13,11 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...shards.media.frames import lacks_bytes
 from ...shards.media.length import LONGEST_S, declared_seconds
 from ...shards.media.ogg import ogg_pages
 from ...shards.media.riff import riff_sound
 from ...shards.media.sound import OVERSHOOT_S, resampled, sound_from
-from ...shards.media.streams import MediaError, audio_streams, codec_name, has_sound, open_media
+from ...shards.media.streams import MediaError, audio_streams, codec_name, has_sound, open_media, raw_file
 from .audio import Scan, block_buffer
 
 if TYPE_CHECKING:
@@ -199,6 +200,9 @@ def _read_with_ffmpeg(path: str, channel: int | None, *, strict: bool = False) -
             if strict:
                 context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
             declared = declared_seconds(container, streams[0])
+            if container.format.name == "mp3":
+                with raw_file(container) as file:
+                    found.cut_short = lacks_bytes(file) or None
             found.declare(codec_name(streams[0]), context.sample_rate, context.channels, declared)
             _, frames = sound_from(container)
             frames = _unbroken(frames) if strict else frames

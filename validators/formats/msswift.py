@@ -22,6 +22,7 @@ from ...shards.store.sql import identifier
 from .findings import Finding, finding
 from .msswift_rows import (
     KINDS,
+    MODEL_TOKEN,
     PROBLEMS,
     TAG_ANY_CASE,
     Conversation,
@@ -133,6 +134,8 @@ class Rows:
 
 def _tags(number: int, conversation: Conversation, media: Mapping[str, Media]) -> Iterator[Finding]:
     joined = "\n".join(conversation.texts)
+    if (token := re.search(MODEL_TOKEN, joined)) is not None:
+        yield finding(PROBLEMS, "model_token", number, column="messages", value=token[0])
     for kind in KINDS:
         tag = f"<{kind[:-1]}>"
         tags = joined.count(tag)
@@ -183,7 +186,7 @@ MESSAGES_TYPES = {
     "STRUCT(role VARCHAR, content VARCHAR, loss BOOLEAN, loss_scale DOUBLE)[]": ", 'loss': m.loss",
 }
 """DuckDB types of our own messages, without quotes -> what their shape has beside role and content."""
-_ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())})"
+_ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())}|{MODEL_TOKEN})"
 
 
 def shape(columns: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,9 @@ TAG_ANY_CASE = {
     kind: "<" + "".join(f"[{letter}{letter.upper()}]" for letter in kind[:-1]) + ">" for kind in KINDS
 }  # spelled out: the two regular expression engines fold case differently beyond ASCII
 
+MODEL_TOKEN = r"<\|((audio|AUDIO|video|VIDEO|image|IMAGE|vision)[A-Za-z_]*|im_start|im_end|endoftext)\|>"
+"""Tokens of Qwen models for media and turns, in the syntax of both regular expression engines."""
+
 SYSTEM_ROLES = frozenset({"system"})
 USER_ROLES = frozenset({"user", "human"})
 ASSISTANT_ROLES = frozenset({"assistant", "gpt", "bot", "tool_call", "tool-call", "function_call", "function-call"})
@@ -90,6 +93,9 @@ PROBLEMS = {
     "tag_in_system": Problem("S2", "warning", "a media tag in the system message", "it consumes the first media"),
     "tag_in_assistant": Problem("S2", "warning", "a media tag in an answer", "it consumes media in text order"),
     "tag_case": Problem("S2", "warning", "a tag in another case", "it stays in the prompt as literal text"),
+    "model_token": Problem(
+        "S2", "error", "a token of the model in a text", "the tokenizer takes it for a medium or the end of a turn",
+    ),
     "rejected_without_media": Problem(
         "S2", "warning", "rejected_messages without its own media", "the rejected side is encoded without any",
     ),

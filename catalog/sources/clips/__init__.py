@@ -5,6 +5,7 @@ stage.py          stage between a reader and the store: takes candidates, yields
 pool.py           the pool of download processes, and the queue of tasks
 process.py        one download process and its tasks; killed when it hangs
 worker.py         the program of that process: download once, cut the requested clips
+download.py       what was downloaded, and whether all of it arrived
 direct_url.py     a file behind a direct link
 youtube.py        a YouTube video
 ytdlp_errors.py   maps yt-dlp's errors to reasons

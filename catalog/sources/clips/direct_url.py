@@ -9,12 +9,13 @@ from typing import Any
 from ....errors import GateError, NetworkError
 from ..download.http import BodyDropped, HttpClient, NotFound, Timeouts
 from ..download.retry import Retry
+from .download import Download
 from .failures import ClipError
 
 _STATUS = re.compile(r"the host answered (\d{3})")
 
 
-def get_link(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Path:
+def get_link(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Download:
     """Download the file of a request, unchanged.
 
     Raises:
@@ -24,7 +25,7 @@ def get_link(start: dict[str, Any], request: dict[str, Any], stem: Path) -> Path
     retry = Retry(attempts=4, connect_attempts=3, longest=min(30.0, allowed / 4), total=allowed / 2)
     with HttpClient(retry=retry, timeouts=Timeouts(min(15.0, allowed), min(60.0, allowed))) as client:
         try:
-            return _download(client, request["url"], stem, int(start["max_bytes"]))
+            return Download(_download(client, request["url"], stem, int(start["max_bytes"])))
         except NetworkError as error:
             raise ClipError(_reason(error), error.message) from error
 

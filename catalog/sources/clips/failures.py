@@ -51,7 +51,9 @@ _TABLE = (
     Reason("no_audio", True, "it has no audio stream", ""),
     Reason("no_video", True, "it has no video stream", ""),
     Reason("too_short", True, "the span starts after its end", ""),
-    Reason("live", True, "it is a live stream, or not released yet", "--retry live once it is over"),
+    Reason(
+        "live", True, "it is a live stream, was one until now, or is not released yet", "--retry live once it is over"
+    ),
     Reason("not_media", True, "the URL does not return media", "open the URL in a browser"),
     Reason(
         "private_address",
@@ -60,6 +62,7 @@ _TABLE = (
         "if you trust the table, --private-hosts with --retry private_address",
     ),
     Reason("too_large", True, "it is larger than 2 GiB", ""),
+    Reason("incomplete", False, "only a part of it arrived", _AGAIN),
     Reason("rate_limited", False, "the host limits the rate of requests", f"{_AGAIN}, with --per-minute N"),
     Reason("bot_wall", False, "the host asks for proof that you are not a bot", f"{_AGAIN}, or with --cookies FILE"),
     Reason("network", False, "the host could not be reached", _AGAIN),

@@ -25,11 +25,12 @@ from typing import Any
 from ....shards.media.clip import cut_clip
 from ....shards.media.fence import fenced
 from ....shards.media.probe import MediaError
+from .download import Download
 from .failures import REFUSALS, ClipError
 from .network_guard import Guard
 
 Request = dict[str, Any]
-Get = Callable[[Request, Request, Path], Path]
+Get = Callable[[Request, Request, Path], Download]
 
 _REASON_OF_MEDIA = {"no_audio": "no_audio", "no_video": "no_video", "too_short": "too_short", "bad_span": "too_short"}
 
@@ -42,7 +43,7 @@ class _Server:
         self._folder = Path(start["folder"]) / "media"
         self._folder.mkdir()
         self._key: tuple[str, ...] | None = None
-        self._held: Path | ClipError | None = None
+        self._held: Download | ClipError | None = None
         self._number = 0
         self._guard = Guard(
             trusted_hosts=start["trusted_hosts"], private_hosts=start["private_hosts"], proxy=start["proxy"]
@@ -52,7 +53,8 @@ class _Server:
     def answer(self, request: Request) -> Request:
         try:
             source = self._source(request)
-            return self._cut(source, request)
+            source.check_reach(request["start_s"], request["end_s"])
+            return self._cut(source.path, request)
         except ClipError as error:
             return {"reason": error.reason, "detail": error.detail}
         except OSError as error:
@@ -63,7 +65,7 @@ class _Server:
             reason = "extractor_failed" if request["site"] == "youtube" else "not_media"
             return {"reason": reason, "detail": f"{type(error).__name__}: {error}"}
 
-    def _source(self, request: Request) -> Path:
+    def _source(self, request: Request) -> Download:
         key = (request["site"], request["url"], request["kind"])
         if key != self._key:
             self._clear()
@@ -79,7 +81,7 @@ class _Server:
         assert self._held is not None
         return self._held
 
-    def _get(self, request: Request) -> Path:
+    def _get(self, request: Request) -> Download:
         self._guard.refused = None
         try:
             return _getter(request["site"])(self._start, request, self._folder / f"{self._number}")

@@ -4,7 +4,8 @@ Without a `.txt`, `<stem>.lab` is, as aligners read their transcripts; a `.lab` 
 times, is an alignment and no text.
 Files in one folder with the same stem but different extensions keep their extension in the id. Stems that differ only
 by Unicode normalisation are equal, unless both are there. A sample whose text cannot be read is rejected. Other files
-are counted and reported, so that nothing is skipped silently.
+are counted and reported, so that nothing is skipped silently, and a table beside the media is named. A sample has no
+split unless one was given for all; folders with the names of splits are reported, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import PurePosixPath
 
 from ....errors import DamagedError
 from ....shards.git_pointers import pointer_kind
+from ....shards.split_roles import is_held_out
 from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
 from ...files.extensions import MEDIA_EXTENSIONS
 from ...files.unicode_names import composed
@@ -24,6 +26,8 @@ from ...files.unicode_names import composed
 _Text = RawFile | Rejection
 _TIMED = re.compile(r"\d+\s+\d+\s+\S")
 """A line of an HTK label file."""
+_TABLES = {"csv": "csv", "tsv": "csv", "jsonl": "jsonl"}
+"""Extension -> the format under which a table is imported."""
 
 
 class FolderReader(Reader):
@@ -35,6 +39,7 @@ class FolderReader(Reader):
         texts = _Texts()
         refused: list[str] = []
         ignored: Counter[str] = Counter()
+        tables: list[RawFile] = []
         for file in files:
             name = file.candidate if isinstance(file, Rejection) else file.name
             if (extension := _extension(name)) in ("txt", "lab"):
@@ -46,10 +51,14 @@ class FolderReader(Reader):
                 media.append(file)
             else:
                 ignored[extension or "(no extension)"] += 1
+                if extension in _TABLES:
+                    tables.append(file)
         yield from _candidates(media, texts)
         for stem in refused:
             texts.of(stem, ())
         _note(context, ignored, texts)
+        _note_tables(context, tables)
+        _note_splits(context, media)
 
 
 @dataclass(slots=True)
@@ -143,6 +152,22 @@ def _is_lab(text: _Text) -> bool:
 def _is_timed(content: str) -> bool:
     lines = [line for line in content.splitlines() if line.strip()]
     return bool(lines) and all(_TIMED.match(line.strip()) for line in lines)
+
+
+def _note_tables(context: ReadContext, tables: list[RawFile]) -> None:
+    if tables:
+        first = tables[0]
+        more = f" and {len(tables) - 1:,} more tables" if len(tables) > 1 else ""
+        command = f"triptych import {_TABLES[_extension(first.name)]} {first.path or first.name}"
+        context.note(f"{first.name}{more}: the rows of tables are not read; with their media: {command}")
+
+
+def _note_splits(context: ReadContext, media: list[RawFile]) -> None:
+    """Folders `train` and `test` do not make splits: without a word, test data could end in training."""
+    folders = {PurePosixPath(file.name).parts[0] for file in media if file.split is None and "/" in file.name}
+    if any(map(is_held_out, folders)):
+        named = ", ".join(f"{name}/" for name in sorted(folders)[:5])
+        context.note(f"{named}: the rows have no split; import each folder by itself, with --set split=NAME")
 
 
 def _extension(name: str) -> str:

@@ -4,6 +4,8 @@ cells.py           rows and cells: null, numbers, text, spans, names, media
 csv.py             CSV and TSV: quoting, encodings
 json.py            JSON Lines and JSON
 parquet.py         Parquet, with class labels replaced by their names
+array_sound.py     sound that a table holds as its samples
+object_lists.py    lists of objects, also stored as an object of lists
 absent_files.py    tables that name files which are not there
 span_names.py      columns whose names state a start, an end, a length or a channel
 stated_span.py     the span and the channel that the columns of a row state

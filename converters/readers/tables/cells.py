@@ -23,6 +23,8 @@ from ...files.named_files import NamedFiles
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS, map_option
 from ...spans import channels_in
 from ..training.message_keys import trained_on
+from .array_sound import array_sound
+from .object_lists import as_objects
 from .span_names import LENGTH, role_of
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
@@ -220,7 +222,7 @@ def members_left(field: str, column: str, value: Any) -> dict[str, str]:
     """
     if field not in JSON_FIELDS or value is None:
         return {}
-    items = _parse(column, value) if isinstance(value, str) else value
+    items = as_objects(_parse(column, value) if isinstance(value, str) else value)
     known = _members(field)
     left = [{key: held for key, held in item.items() if key not in known and held is not None} for item in items]
     if field == "messages":
@@ -241,7 +243,7 @@ def _as_channel(value: Any) -> int | tuple[int, ...] | None:
 
 
 def _structures(field: str, column: str, value: Any) -> list[dict[str, Any]]:
-    keys = _members(field)
+    keys, value = _members(field), as_objects(value)
     if not isinstance(value, list) or not all(isinstance(item, dict) and set(keys) <= set(item) for item in value):
         raise bad_cell(column, value, f"a list of objects with {', '.join(keys)}")
     return [{key: _member(key, item[key], column) for key in keys} for item in value]
@@ -343,7 +345,7 @@ def _stem(name: str) -> str:
 
 
 def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
-    """The media of a cell: a path, bytes, the hub's {bytes, path}, or a list of these."""
+    """The media of a cell: a path, bytes, the hub's {bytes, path} or {array, sampling_rate}, or a list of these."""
     if value is None or value == []:
         return
     if isinstance(value, list):
@@ -357,6 +359,9 @@ def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:
         raise bad_cell(f"{column}.{part}", value[part], OWN_SPAN, reason="span_unsupported")
     elif isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
         yield Blob(PurePosixPath(value.get("path") or column).name, data=value["bytes"])
+    elif isinstance(value, dict) and value.get("array") is not None:
+        name = PurePosixPath(value.get("path") or column).with_suffix(".wav").name
+        yield Blob(name, data=array_sound(column, value["array"], value.get("sampling_rate")))
     elif isinstance(value, dict) and isinstance(value.get("path"), str):
         yield from blobs(column, value["path"], files=files)
     elif isinstance(value, str):

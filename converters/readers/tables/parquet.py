@@ -6,21 +6,29 @@ is rejected, so that a class is never left as a bare number.
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from typing import Any
 
+from ....errors import UsageError
 from ...candidate import RowError
 from ..mapping.class_labels import Features
 from .cells import Place, Row, Rows, as_cell
 
 
 def read_parquet(source: Any, place: Place, *, batch: int = 100) -> Rows:
-    """Rows of a Parquet file (a path, or a seekable stream); raises pyarrow's errors if it is not Parquet."""
+    """Rows of a Parquet file (a path, or a seekable stream); raises pyarrow's errors if it is not Parquet.
+
+    Raises:
+        UsageError: Two columns have one name.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 0
     with closing(pq.ParquetFile(source)) as parquet:
+        if twice := [name for name, count in Counter(parquet.schema_arrow.names).items() if count > 1]:
+            raise UsageError(f"{place.uri}: duplicate column name(s): {', '.join(twice)}.")
         features = Features.of_schema(parquet.schema_arrow)
         try:
             for part in parquet.iter_batches(batch_size=batch):

@@ -18,6 +18,7 @@ from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
 from ..tables.cells import OWN_SPAN, own_span
+from ..tables.object_lists import as_objects
 from .message_keys import in_order_of_calls, spoken, take_reasoning, trained_on
 
 ROLES: Mapping[str, str] = {
@@ -31,6 +32,7 @@ ROLES: Mapping[str, str] = {
 """Spelling -> the role as stored in samples."""
 
 TAG = re.compile("<(image|video|audio)>")
+_ESCAPED = {kind: re.compile(rf"&lt;{kind}(?:>|&gt;)|<{kind}&gt;", re.IGNORECASE) for kind in MEDIA_KINDS}
 _INLINE = re.compile(r"<(image|video|audio)>([^<>\n]+)</\1>")
 _LEADING = re.compile(r"(?:<(?:image|video|audio)>)+\n?")
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*(.*\S)\s*", re.DOTALL | re.IGNORECASE)
@@ -76,7 +78,7 @@ def read_dialogue(column: str, value: Any, *, inline: bool = False) -> Dialogue:
     Raises:
         RowError: It is invalid: reason `no_messages`, `bad_messages`, `unknown_role` or `null_content`.
     """
-    turns = _parsed(column, value)
+    turns = as_objects(_parsed(column, value))
     if not isinstance(turns, list) or not turns:
         raise bad_cell(column, value, "a list of messages", reason="no_messages" if not turns else "bad_messages")
     dialogue = Dialogue()
@@ -175,7 +177,8 @@ def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
     A conversation without any tags is left unchanged: views insert them where their format requires.
 
     Raises:
-        RowError: There are more tags than media (`tag_without_media`): part of the question is missing.
+        RowError: There are more tags than media (`tag_without_media`): part of the question is missing. Or a tag was
+            escaped for HTML (`escaped_tag`): the model would read it as text, in its place.
     """
     texts = "\n".join(message["content"] for message in dialogue.messages)
     missing = ""
@@ -185,6 +188,8 @@ def fit_tags(column: str, dialogue: Dialogue, media: Mapping[str, int]) -> None:
             raise bad_cell(
                 column, texts, f"{media.get(kind, 0)} <{kind}>, one per media file", reason="tag_without_media"
             )
+        if tags < media.get(kind, 0) and (escaped := _ESCAPED[kind].search(texts)):
+            raise bad_cell(column, escaped[0], f"the tag <{kind}>, not escaped", reason="escaped_tag")
         missing += f"<{kind}>" * (media.get(kind, 0) - tags)
     if missing and TAG.search(texts):
         first = next(message for message in dialogue.messages if message["role"] != "system")

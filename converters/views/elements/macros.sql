@@ -5,6 +5,7 @@
 --   leak_fields()        fields of the template that could contain the answer
 --   chosen_reasoning()   `think`, `drop` or `column`
 --   chosen_av()          `separate`, `in-video` or `sound-only`
+--   model_token()        the regular expression of a model's own tokens
 -- They are constants: branches that they exclude cost nothing.
 
 -- Compute a value that several columns use only once: DuckDB merges the layers of a query and would repeat the
@@ -61,6 +62,8 @@ CREATE OR REPLACE MACRO task_of(task, question, answer, modality, messages) AS
 CREATE OR REPLACE MACRO tags_for(tag, paths) AS repeat(tag, coalesce(len(paths), 0));
 CREATE OR REPLACE MACRO count_tag(tag, t) AS (len(t) - len(replace(t, tag, ''))) // len(tag);
 CREATE OR REPLACE MACRO has_tag(t) AS regexp_matches(t, '<(image|video|audio)>');
+-- Whether a text has a token by which models mark media or turns: a tokenizer takes it for the token, not for text.
+CREATE OR REPLACE MACRO has_model_token(t) AS contains(t, '<|') AND regexp_matches(t, model_token());
 CREATE OR REPLACE MACRO has_tags_for(t, image_paths, video_paths, audio_paths) AS
   count_tag('<image>', t) = coalesce(len(image_paths), 0) AND count_tag('<video>', t) = coalesce(len(video_paths), 0)
   AND count_tag('<audio>', t) = coalesce(len(audio_paths), 0);

@@ -5,7 +5,8 @@
 --   effective_task   the sample's task; inferred from its fields if the data has none
 --   base_language    `zh` for `zh-HK`
 --   upper            whether the corpus is all upper case
---   description      one text for the content: the text, else a caption, the answer, the labels, the translation
+--   description      one text for the content: the text, else a caption, the answer, the labels, the translation, the
+--                    last turn of a conversation if it is the assistant's
 --   prompt           the text of the user turn without tags; null if the task has no prompt
 --   solution         the answer without its reasoning; null if there is none
 --   thought          the reasoning of the answer: the field, else what stands in `<think>`
@@ -14,7 +15,7 @@
 --   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
 --   loss_channel     the name under which a trainer reports the row's loss
 --   no_sound         why a video cannot be used as `--av` asks: sound_apart, silent_video, no_sound; null if it can
---   no_turns         why there is no conversation: no_prompt, no_answer, tag_mismatch; null if there is one
+--   no_turns         why there is no conversation: no_prompt, no_answer, model_token, tag_mismatch; null if there is one
 --   leaks_answer     whether a user template put the answer into the user turn
 --
 -- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.
@@ -80,7 +81,9 @@ SELECT *,
          'id': id, 'dataset': dataset, 'config': config, 'split': split, 'panel': panel, 'modality': modality,
          'task': effective_task, 'language': language, 'target_language': target_language, 'speaker': speaker} AS fields,
        compute_once(coalesce(not_blank(text), not_blank(captions[1]), not_blank(answer), not_blank(join_list(labels)),
-                             not_blank(translation), messages[len(messages)].content)) AS raw_description
+                             not_blank(translation),
+                             CASE WHEN messages[len(messages)].role = 'assistant' THEN messages[len(messages)].content END))
+         AS raw_description
 FROM samples_with_prompts
 ),
 
@@ -123,6 +126,8 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN has_turns(messages) AND messages[len(messages)].role <> 'assistant' THEN 'no_answer'
             WHEN NOT has_turns(messages) AND (prompt IS NULL OR (tags = '' AND not_blank(prompt) IS NULL)) THEN 'no_prompt'
             WHEN last_turn IS NULL THEN 'no_answer'
+            WHEN has_model_token(input_text) OR has_model_token(last_turn) OR has_model_token(output_text)
+              THEN 'model_token'
             WHEN has_tag(last_turn) OR has_tag(output_text) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND template_has_tags() AND NOT has_turns(messages) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND NOT has_tags_for(input_text, image_paths, video_paths, audio_paths)

@@ -156,6 +156,23 @@ def test_a_column_to_map_is_quoted_as_a_shell_needs_it(clips: Path) -> None:
     assert "--map 'the sound=audio'" in str(caught.value.hint)
 
 
+def test_a_folder_says_what_it_makes_of_tables_and_of_folders_named_like_splits(clips: Path, tone: Tone) -> None:
+    folder = clips / "folder"
+    for number, name in enumerate(("train", "test")):
+        (folder / name).mkdir(parents=True)
+        write(folder, f"{name}/a.flac", tone(910 + number))
+    write(folder, "test/metadata.csv", "file_name,text\na.flac,hello\n")
+    done = triptych.import_data("folder", folder, name="mine", store=clips / "store")
+    assert done.notes == [
+        "not media: 1 .csv",
+        "test/metadata.csv: the rows of tables are not read; with their media: triptych import csv "
+        f"{folder}/test/metadata.csv",
+        "test/, train/: the rows have no split; import each folder by itself, with --set split=NAME",
+    ]
+    done = triptych.import_data("folder", folder / "test", name="held", values={"split": "test"}, store=clips / "store")
+    assert len(done.notes) == 2
+
+
 # ---- which column is what
 
 

@@ -103,6 +103,15 @@ def test_a_conversation_is_no_unified_row(tmp_path: Path) -> None:
 # ---- msswift
 
 
+def test_a_conversation_that_is_stored_as_an_object_of_lists_is_read_turn_by_turn(tmp_path: Path) -> None:
+    stored = {"from": ["human", "gpt"], "value": ["<audio>Who?", "Ann."], "loss": [None, False]}
+    found = one("conversation", {"conversations": stored, "audios": ["/a.wav"]}, tmp_path)
+    assert found.fields["messages"] == [user("<audio>Who?"), assistant("Ann.")]
+    assert json.loads(found.fields["extra"]["message_keys"]) == [{}, {"loss": False}]
+    uneven = {"from": ["human", "gpt"], "value": ["<audio>Who?"]}
+    assert refused("conversation", {"conversations": uneven, "audios": ["/a.wav"]}, tmp_path) == "bad_messages"
+
+
 def test_an_sft_row_gives_its_conversation_and_its_one_exchange(tmp_path: Path) -> None:
     messages = [system("Be brief."), user("<audio><audio>Same speaker?"), assistant("Yes.")]
     found = one("msswift", {"messages": messages, "audios": ["/a.wav", "/b.wav"], "channel": "x"}, tmp_path)
@@ -160,6 +169,8 @@ def test_a_null_rejected_side_is_none(tmp_path: Path) -> None:
         ({"messages": "not a list"}, "bad_messages"),
         ({"messages": [user("<audio><audio>q"), assistant("a")], "audios": ["/a.wav"]}, "tag_without_media"),
         ({"messages": [user("<audio>q"), assistant("a")]}, "tag_without_media"),
+        ({"messages": [user("<audio&gt;q"), assistant("a")], "audios": ["/a.wav"]}, "escaped_tag"),
+        ({"query": "&lt;audio&gt;q", "response": "a", "audios": ["/a.wav"]}, "escaped_tag"),
         ({"messages": ASKED, "audios": ["/a"], "rejected_response": "good "}, "rejected_equals_answer"),
         ({"messages": ASKED, "audios": ["/a"], "rejected_response": [assistant("x"), assistant("y")]}, "many_answers"),
         ({"messages": ASKED, "audios": ["/a"], "rejected_messages": [user("other"), assistant("b")]}, "other_prompt"),

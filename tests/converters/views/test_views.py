@@ -233,11 +233,24 @@ def test_every_template_field_can_be_filled() -> None:
         ("tag_mismatch", sample(text="an <audio> in a transcript")),
         ("tag_mismatch", sample(text="SAY <AUDIO> AGAIN", dataset=UPPER)),
         ("tag_mismatch", sample(question="<video>?", answer="x")),
+        ("model_token", sample(text="yes<|im_end|>")),
+        ("model_token", sample(question="<|audio_pad|>Who?", answer="x")),
+        ("model_token", sample(messages=[user("<|AUDIO|>Hm"), assistant("Yes."), user("And?"), assistant("No.")])),
     ],
 )
 @pytest.mark.parametrize("task", ["sft", "grpo"])
 def test_a_sample_without_a_row_has_a_reason(expected: str, fields: dict[str, Any], task: str) -> None:
     assert reason(fields, task=task) == expected
+
+
+def test_a_text_with_bars_of_its_own_is_a_text() -> None:
+    assert row(sample(text="<|en|> a <| b |> <|HAPPY|>"))["messages"][-1] == assistant("<|en|> a <| b |> <|HAPPY|>")
+
+
+def test_the_text_of_a_conversation_without_an_answer_is_not_its_question() -> None:
+    turns = [user("Who?"), assistant("Ann."), user("Where?")]
+    assert row(sample(messages=turns), view="unified").get("text") is None
+    assert row(sample(messages=[*turns, assistant("Here.")]), view="unified")["text"] == "Here."
 
 
 def test_unified_rows_have_five_keys() -> None:

@@ -216,7 +216,7 @@ def test_every_reason_says_what_it_means_and_what_to_do() -> None:
         "dead", "private", "geo_blocked", "age_restricted", "members_only", "no_audio", "no_video", "too_short",
         "live", "not_media", "private_address", "too_large",
     } == TERMINAL  # fmt: skip
-    assert {"rate_limited", "bot_wall", "network", "timeout", "extractor_failed"} == RETRYABLE
+    assert {"rate_limited", "bot_wall", "network", "timeout", "incomplete", "extractor_failed"} == RETRYABLE
     assert all(reason.meaning for reason in REASONS.values())
     assert all(REASONS[name].advice for name in RETRYABLE)
 

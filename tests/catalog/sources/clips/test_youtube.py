@@ -15,6 +15,7 @@ import av
 import pytest
 from support.loopback import Loopback, serve
 from support.places import SUPPORT
+from support.recordings import coded
 from support.remotes import (
     Site,
     children,
@@ -41,6 +42,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     tone_file(folder / "tone.m4a", seconds=6)
     video_file(folder / "mute.mp4", seconds=6)
+    coded(folder / "original.webm", "webm", "libopus")
     return folder
 
 
@@ -82,7 +84,10 @@ def test_a_table_of_videos_is_fetched_with_a_reason_for_each_failure(host: Loopb
         "adults00000": ("age_restricted", {"error": "Sign in to confirm your age. This video may be inappropriate"}),
         "members0000": ("members_only", {"error": "Join this channel to get access to members-only content"}),
         "onair000000": ("live", {"formats": tone, "live_status": "is_live"}),
+        "justended00": ("live", {"formats": tone, "live_status": "post_live"}),
         "brief000000": ("too_short", {"formats": tone, "duration": 0.5}),
+        "rented00000": ("members_only", {"instead": "--dashdash0"}),
+        "albums00000": ("not_media", {"entries": ["https://www.youtube.com/watch?v=-dashfirst0"] * 2}),
         "mute0000000": ("no_audio", {"formats": mute}),
         "gone0000000": ("dead", {"page": host.url("/none")}),
         "stale000000": ("extractor_failed", {"formats": sound_format(host.url("/stale.m4a"))}),
@@ -108,6 +113,43 @@ def test_segments_of_one_video_are_requested_and_fetched_once(host: Loopback, si
     assert told(found) == ["ok"] * 5 + ["dead"] * 3
     assert sorted(site.asked()) == ["removed0000", "segments000"]
     assert len(host.seen("/tone.m4a", "GET")) == 1
+
+
+def test_a_part_or_a_dub_is_not_taken_for_the_whole_original(
+    host: Loopback, clips: Path, site: Site, spool: Path, tmp_path: Path
+) -> None:
+    [tone] = sound_format(host.url("/tone.m4a"))
+    original = {**tone, "url": host.url("/original.webm"), "ext": "webm", "format_id": "251"}
+    in_pieces = {**tone, "url": host.url("/list.m3u8"), "protocol": "m3u8_native"}
+    split_without_its_second_piece(clips, coded(tmp_path / "long.aac", "adts", "aac"))
+    dub, japanese = ({"language": code, "language_preference": n} for code, n in (("en", -1), ("ja", 10)))
+
+    partly = site.answer("cutshort000", formats=[tone], duration=60)
+    items = [video("a", partly, 1, 3), video("b", partly, 8, 10), video("c", partly, 4, 9), video("d", partly, 1, None)]
+    items += [video("e", site.answer("pieces00000", formats=[in_pieces]), 5, 7)]
+    items += [
+        video("f", site.answer("dubbed00000", formats=[tone | dub, original | japanese])),
+        video("g", site.answer("unlabelled0", formats=[tone, original | japanese])),
+        video("h", site.answer("onlydub0000", formats=[tone | dub])),
+    ]
+    picture = {"format_id": "135", "url": host.url("/mute.mp4"), "ext": "mp4", "acodec": "none", "height": 480}
+    tall = {"format_id": "37", "url": host.url("/tall.mp4"), "ext": "mp4", "height": 1080} | japanese
+    items += [video("i", site.answer("talldubbed0", formats=[picture, tall, tone | dub]), kind="video")]
+    found = fetched(items, spool, options(plugin_dirs=(site.plugins,)))
+    assert told(found) == ["ok", *["incomplete"] * 3, "extractor_failed", "ok", "ok", "ok", "extractor_failed"]
+    assert found[1].detail == "6.0 s arrived of a video that lasts 60 s"
+    assert "HTTP Error 404: Not Found. Giving up after 4 retries" in found[4].detail
+    assert found[-1].detail == "no format of its size has the original sound"
+    assert [len(host.seen(path, "GET")) for path in ("/original.webm", "/tone.m4a")] == [2, 2]
+
+
+def split_without_its_second_piece(folder: Path, recording: Path) -> None:
+    data = recording.read_bytes()
+    third = len(data) // 3
+    for number in (0, 2):
+        (folder / f"piece{number}.aac").write_bytes(data[number * third : (number + 1) * third])
+    lines = [line for number in range(3) for line in ("#EXTINF:2.7,", f"piece{number}.aac")]
+    (folder / "list.m3u8").write_text("\n".join(["#EXTM3U", "#EXT-X-TARGETDURATION:3", *lines, "#EXT-X-ENDLIST"]))
 
 
 def test_separate_video_and_audio_streams_are_joined(host: Loopback, site: Site, spool: Path) -> None:
