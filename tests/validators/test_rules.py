@@ -70,6 +70,10 @@ def test_a_duration_that_is_stated_as_that_of_the_span_or_the_file_is_kept(state
     )
 
 
+def timed(start_s: float, end_s: float) -> dict[str, Any]:
+    return {"text": "x", "start_s": start_s, "end_s": end_s}
+
+
 VIDEO = {"path": "v.mp4", "has_audio": True}
 MUTE = {"path": "v.mp4", "has_audio": False}
 NO_SOUND = dict.fromkeys(GOOD) | {"audio_codec": None}
@@ -139,7 +143,15 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("long_trailing_silence", "warn", {}, {"trailing_silence_s": 2.1}),
     ("text_too_fast", "reject", {}, {"characters_per_second": 51.0}),
     ("text_too_fast", "reject", {"language": "zh-CN"}, {"characters_per_second": 16.0}),
+    (
+        "text_too_fast",
+        "reject",
+        {"language": None, "text": "今天天气很好 OK"},
+        {"characters": 8, "characters_per_second": 16.0},
+    ),
     ("text_too_slow", "warn", {}, {"characters_per_second": 1.0}),
+    ("alignment_outside_span", "warn", {"start_s": 2.0, "end_s": 3.0, "words": [timed(0.1, 0.4)]}, {"clip_s": 1.0}),
+    ("alignment_outside_span", "warn", {"phones": [timed(5.0, 5.4), timed(0.0, 1.0)]}, {}),
     ("panel_mismatch", "reject", {"panel": "S3"}, {}),
 ]
 
@@ -166,6 +178,8 @@ QUIET: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"start_s": 4.0, "end_s": 5.04}, {"clip_s": 1.04}),
     ({"start_s": 0.0, "end_s": 5.0}, {}),
     ({"language": "zh"}, {"characters_per_second": 14.0}),
+    ({"language": None, "text": "今天天气很好"}, {"characters": 6, "characters_per_second": 0.6}),
+    ({"start_s": 2.0, "end_s": 3.0, "words": [timed(1.9, 2.4), timed(2.4, 3.2)], "phones": []}, {"clip_s": 1.0}),
     ({"task": "captioning", "text": None, "captions": ["a dog"]}, {"empty_text": None, "characters_per_second": None}),
     ({"task": "captioning"}, {"characters_per_second": 500.0}),
     ({"task": "s2tt", "translation": "x", "text": None}, {"empty_text": None, "characters_per_second": None}),

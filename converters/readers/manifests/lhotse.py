@@ -160,6 +160,6 @@ def _supervisions(file: RawFile, recordings: dict[str, Row], used: set[str]) -> 
             continue
         used.add(name)
         try:
-            yield Row(supervised(row.values, recordings[name].values, zero=0.0), where)
+            yield supervised(row.values, recordings[name].values, zero=0.0, where=where)
         except RowError as problem:
             yield problem.rejection(where, candidate=str(row.values.get("id") or where))

@@ -29,6 +29,8 @@ _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
 OWN_SPAN = "no span or channel inside the medium: state it in columns of the row, start_s, end_s, channel"
+TEXT_FIELDS = frozenset({"text", "translation", "question", "answer", "reasoning", "chosen", "rejected"})
+"""Fields that a model is trained to read or to say."""
 _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 
 
@@ -36,13 +38,15 @@ _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 class Row:
     """One record of a table: column -> value, and its location for messages (`file:7`).
 
-    `key` is the record's key if the table is an object of records by key; `repeats` marks a second mention of a row.
+    `key` is the record's key if the table is an object of records by key; `repeats` marks a second mention of a row;
+    `stated_s` is the length of its media by the manifest, where the row is all of it.
     """
 
     values: dict[str, Any]
     where: str
     key: str | None = None
     repeats: bool = False
+    stated_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,18 @@ def typed(field: str, column: str, value: Any) -> Any:
         return [text for item in items if (text := as_text(item)) is not None]
     if field in JSON_FIELDS:
         return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)
+    if field in TEXT_FIELDS and isinstance(value, list | dict):
+        value = _only_text(field, column, value)
     return as_word(field, column, value) if field in NORMALIZED else as_text(value)
+
+
+def _only_text(field: str, column: str, value: Any) -> str:
+    """The one text of a list; a list of several, or an object, is no text, and its JSON would be learned as one."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return value[0]
+    ways = "several texts: --map {0}=captions; " if field == "text" else ""
+    ways = (ways + "one inside: --map {0}.KEY={1}; as JSON: --map {0}=extra").format(column, field)
+    raise bad_cell(column, as_text(value), f"one text ({ways})")
 
 
 def members_left(field: str, column: str, value: Any) -> dict[str, str]:

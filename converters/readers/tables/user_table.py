@@ -342,8 +342,9 @@ class _CandidateMaker:
             return error.rejection(row.where, candidate=missing, uri=self.file.uri)
         file = self.file
         return Candidate(
-            str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats, made_from
-        )
+            str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats, made_from,
+            row.stated_s,
+        )  # fmt: skip
 
     def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> None:
         """Add the span and the channel that the row states."""
