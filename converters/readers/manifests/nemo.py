@@ -8,6 +8,9 @@ they cover the whole file, up to a rounded end, the sample has no span. `channel
 `text_filepath` names a file with the text, which must be inside the manifest's folder or `--media-dir`. For a folder,
 the manifests in it (`*.json`, `*.jsonl`) are read, sorted by name.
 
+`source_lang` is the language spoken, else `lang`. Where `target_lang` is another one, as in the manifests of Canary,
+the text is the translation and the task `s2tt`.
+
 The rows of a tarred manifest (`shard_id`) name members of `audio_<n>.tar`: unpack the tars and pass their folder with
 `--media-dir`. Further spans of one member are named `a-sub1.wav`, `a-sub2.wav` there; the member is `a.wav`.
 """
@@ -55,10 +58,10 @@ def _rows(file: RawFile, path: Path, context: ReadContext) -> Rows:
             continue
         if "shard_id" in row.values and not context.media_dir:
             raise _tarred(path)
-        yield from _described(row, files)
+        yield from _described(row, files, reads_text="text" in context.columns)
 
 
-def _described(row: Row, files: NamedFiles) -> Iterator[Row | Rejection]:
+def _described(row: Row, files: NamedFiles, *, reads_text: bool) -> Iterator[Row | Rejection]:
     values = row.values
     try:
         if not values.get("audio_filepath"):
@@ -75,7 +78,19 @@ def _described(row: Row, files: NamedFiles) -> Iterator[Row | Rejection]:
         yield error.rejection(row.where)
         return
     values.pop("offset", None)
+    if not reads_text:
+        _take_languages(values)
     yield row
+
+
+def _take_languages(values: dict[str, Any]) -> None:
+    """Name the language spoken, and make a text in another one the translation."""
+    if (spoken := values.pop("source_lang", None)) is not None:
+        values["lang"] = spoken
+    spoken, other = (str(values.get(name) or "").partition("-")[0].lower() for name in ("lang", "target_lang"))
+    if spoken and other and spoken != other and values.get("translation") is None:
+        values["translation"] = values.pop("text", None)
+        values.setdefault("task", "s2tt")
 
 
 def _span(values: dict[str, Any], files: NamedFiles) -> tuple[float | None, float | None]:

@@ -161,3 +161,18 @@ def test_a_list_or_an_object_is_no_transcript(folder: Path) -> None:
     assert sorted(row["text"] for row in rows(folder, "text")) == ["7", "one"]
     events = select(folder.parent / "store", "select detail from events order by candidate")
     assert all("one text (several texts: --map text=captions" in event["detail"] for event in events)
+
+
+def test_a_text_in_the_target_language_is_the_translation(folder: Path) -> None:
+    both = {"source_lang": "en", "target_lang": "de", "taskname": "s2t_translation"}
+    path = manifest(
+        folder,
+        [
+            {"audio_filepath": "wav/a.wav", "text": "guten Tag", "lang": "de", **both},
+            {"audio_filepath": "wav/b.wav", "text": "good day", "source_lang": "en-US", "target_lang": "en"},
+        ],
+    )
+    load(path, values={"task": "asr"})
+    assert [tuple(row.values()) for row in rows(folder, "text, translation, language, target_language, task")] == [
+        (None, "guten Tag", "en", "de", "s2tt"), ("good day", None, "en-US", "en", "asr"),
+    ]  # fmt: skip
