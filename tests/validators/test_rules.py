@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from triptych.errors import UsageError
@@ -219,6 +220,17 @@ def test_equal_content_under_another_id_is_warned_of_and_never_rejected() -> Non
     found = verdicts(rows)
     assert [row["reasons"] for row in found] == [["duplicate_content"], ["duplicate_content"], [], [], [], []]
     assert [row["verdict"] for row in found[:2]] == ["warn", "warn"]
+
+
+def test_rules_bind_over_columns_that_hold_nothing_but_nulls(tmp_path: Path) -> None:
+    sample = {"id": "d/all/0", "dataset": "d", "modality": "audio", "task": "asr", "text": "some words",
+              "audio": {"path": "a.flac"}}  # fmt: skip
+    with duckdb.connect() as connection:
+        for name, row, schema in (("samples", sample, SCHEMA), ("checks", {**GOOD, **sample}, CHECKS_SCHEMA)):
+            pq.write_table(table([row], schema), tmp_path / f"{name}.parquet")
+            connection.execute(f"CREATE VIEW {name} AS FROM '{tmp_path}/{name}.parquet'")
+        (verdict,) = decide(connection, load_rules(), relation=joined_sql()).to_pylist()
+    assert verdict["reasons"] == []
 
 
 def test_unmeasured_samples_get_no_verdict() -> None:
