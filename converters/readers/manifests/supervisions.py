@@ -15,6 +15,8 @@ from ..tables.cells import Row, Rows
 
 _OWN = frozenset({"id", "recording_id", "start", "duration", "text", "language", "speaker", "channel", "alignment",
                   "custom"})  # fmt: skip
+OF_ANOTHER = "supervision.recording_id"
+"""The recording that a supervision names, where its cut has another one."""
 _ALIGNED = {"word": "words", "words": "words", "phone": "phones", "phones": "phones", "phoneme": "phones"}
 _HARMLESS_TRANSFORMS = frozenset({"Resample"})
 """Transforms that only change the sample rate."""
@@ -53,6 +55,8 @@ def _cut_row(
     row.values = {**_extra(custom if isinstance(custom, dict) else {}), **row.values}
     if cut.get("id") not in (None, row.values["id"]):
         row.values["cut_id"] = str(cut["id"])
+    if supervision.get("recording_id") not in (None, recording.get("id")):
+        row.values[OF_ANOTHER] = supervision["recording_id"]
     yield row
 
 

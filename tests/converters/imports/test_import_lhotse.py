@@ -234,3 +234,10 @@ def test_a_recording_that_is_not_as_long_as_its_manifest_states_is_no_whole(corp
     out = corpus.parent / "out.jsonl"
     triptych.convert("lhotse", corpus, out)
     assert [json.loads(line)["text"] for line in out.read_text().splitlines()] == ["c"]  # it cuts nothing
+
+
+def test_a_supervision_of_another_recording_than_that_of_its_cut_is_told(corpus: Path) -> None:
+    said = [supervision("s1", "a", 0.0, 0.5, text="x"), supervision("s2", "b", 0.5, 0.5, text="y")]
+    done = load(write(corpus / "cuts.jsonl", [cut("c", 0.5, 1.0, said)]))
+    assert done.notes[0].startswith("supervisions that name another recording than their cut has: 1 (s2)")
+    assert [row["r"] for row in rows(corpus, "extra['supervision.recording_id'] r")] == [None, "b"]
