@@ -70,8 +70,9 @@ class LhotseReader(Reader):
                 yield from candidates(_cuts(file, seen, others), file, context, known=KNOWN, spans_by_name=False)
             if others:
                 context.note(
-                    f"supervisions that name another recording than their cut has: {others.total():,} ({next(iter(others))}); "
-                    f"if their texts are of that one, the cuts are wrong (extra['{OF_ANOTHER}'] has its id)"
+                    "supervisions that name another recording than their cut has: "
+                    f"{others.total():,} ({next(iter(others))}); if their texts are of that one, the cuts are wrong "
+                    f"(extra['{OF_ANOTHER}'] has its id)"
                 )
             yield from _pair(part, context)
 
