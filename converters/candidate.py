@@ -217,6 +217,7 @@ class Candidate:
             counted but not read again.
         made_from: The media's name, if the id was made of nothing else: in another version of the file, the same row
             may have another place among those with that media, and an id with its content (`content_id`).
+        stated_s: How long its media is by its manifest, where the manifest says that the sample is all of it.
     """
 
     source_id: str
@@ -229,6 +230,7 @@ class Candidate:
     where: str = ""
     settled: bool = False
     made_from: str | None = None
+    stated_s: float | None = None
 
 
 def content_id(name: str, fields: Mapping[str, Any], media: Iterable[tuple[str, Blob]]) -> str:

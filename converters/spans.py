@@ -6,6 +6,7 @@ of something else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ from .candidate import Blob, RowError
 TOLERANCE_S = 0.001
 """Manifests round durations; a span that misses the ends by no more than this is the whole recording."""
 
+PADDING_S = 0.25
+"""By how much decoders differ about the length of a lossy file: what an encoder adds is cut off or not."""
+
+MediaFields = tuple[str, Mapping[str, Any]]
+
+_LOSSLESS = re.compile("pcm_|flac|alac|float|double|alaw|ulaw|wavpack")
 _SIDES: Mapping[str, tuple[int, ...]] = {
     **{letter: (number,) for number, letter in enumerate("abcdefgh")},
     **dict.fromkeys(("l", "left"), (0,)),
@@ -33,6 +40,23 @@ def span(start: float, end: float | None, whole: float | None) -> tuple[float | 
         return None, None
     # Rounding makes 0.1 + 0.2 come out as 0.3; a nanosecond is shorter than any audio sample.
     return round(start, 9) if abs(start) > TOLERANCE_S else 0.0, None if end is None else round(end, 9)
+
+
+def stated_whole(stated_s: float | None, media: Sequence[MediaFields]) -> tuple[float, float] | None:
+    """The span of a sample that is all of its media by a manifest, where the media has another length than it states.
+
+    That the times of a manifest agree with each other says nothing of the file: it may be cut short, or another one.
+
+    Args:
+        stated_s: The length of the media by the manifest; None if it states none.
+        media: Kind and probed fields of each.
+    """
+    if stated_s is None or [kind for kind, _ in media if kind != "image"] != ["audio"]:
+        return None
+    fields = next(fields for kind, fields in media if kind == "audio")
+    length = fields.get("duration")
+    slack = OVERSHOOT_S if _LOSSLESS.match(str(fields.get("codec"))) else PADDING_S
+    return None if length is None or abs(float(length) - stated_s) <= slack else (0.0, round(stated_s, 9))
 
 
 def span_suffix(start: float | None, end: float | None, channel: int | Sequence[int] | None = None) -> str:

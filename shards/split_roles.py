@@ -52,6 +52,13 @@ def role_sql(roles: CardRoles, *, dataset: str = "dataset", split: str = "effect
     return f"CASE {known} {guessed} END"
 
 
+def role_of_name(name: str) -> str | None:
+    """The role of a split by its whole name (`train`, `dev`, `valid`, `test`), guessed from nothing else."""
+    words = {"train": ("train", "training"), "validation": ("dev", "devel", "val", "valid", "validation"),
+             "test": ("test", "testing", "eval", "evaluation")}  # fmt: skip
+    return next((role for role, names in words.items() if name.lower() in names), None)
+
+
 def is_held_out(split: str) -> bool:
     """Whether a name, role or glob asks for validation or test data and not for training data, by its text alone."""
     asked = split.lower()

@@ -21,7 +21,7 @@ from ..imports.columns import LIST_FIELDS, MEDIA, check_field, set_value
 from ..imports.formats import FORMATS
 from ..imports.input_files import input_files
 from ..readers import get_reader
-from ..spans import channel_of, declared
+from ..spans import MediaFields, channel_of, declared, stated_whole
 from .options import ConvertOptions
 from .result import Problem
 
@@ -176,12 +176,22 @@ def _sample(candidate: Candidate, values: Mapping[str, Any], inputs: Inputs) -> 
             raise RowError("unknown_media", f"{path}: the extension is not that of a known media kind")
         sample.setdefault(f"{known}_paths", []).append(path)
     kinds = [kind for kind in MEDIA_KINDS for _ in sample.get(f"{kind}_paths", ())]
+    if candidate.stated_s is not None and (part := stated_whole(candidate.stated_s, _probed(sample))) is not None:
+        sample["start_s"], sample["end_s"] = part
     if lacks_media(sample.get("task"), kinds):
         raise RowError("no_media", without_media(sample.get("task")))
     if (channel := sample.pop("channel", None)) is not None and kinds:
         _check_whole(channel, kinds, sample)
     sample["modality"] = inputs.modality or sample.get("modality") or _modality(sample)
     return sample
+
+
+def _probed(sample: Mapping[str, Any]) -> list[MediaFields]:
+    """Kind and fields of each medium; nothing where one can't be read: such a row is a problem of its own."""
+    try:
+        return [(kind, probe(Path(path)).fields) for kind in MEDIA_KINDS for path in sample.get(f"{kind}_paths", ())]
+    except MediaError:
+        return []
 
 
 def _check_whole(channel: Any, kinds: Sequence[str], sample: Sample) -> None:

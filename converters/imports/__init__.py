@@ -6,6 +6,7 @@ formats.py         the supported formats, and the options of each
 columns.py         map the columns of a table to the fields of a sample
 input_files.py     the files of a folder that a reader gets
 shard_patterns.py  `train-{000000..000146}.tar`
+split_names.py     `train-000.tar` beside `test-000.tar`: the splits that the names of files say
 match_samples.py   find the stored sample that an alignment belongs to
 earlier_rows.py    rows stored from the same input earlier: those no longer in it, and values that annotations override
 alignments.py      add word and phone alignments to stored samples

@@ -27,7 +27,7 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     MEDIA: ("path", "file", "filepath", "file_path", "filename", "file_name"),
     "text": ("sentence", "transcript", "transcription", "caption", "normalized_text", "txt", "utterance"),
     "translation": ("translated_text", "target_text"),
-    "language": ("lang", "locale", "language_id"),
+    "language": ("lang", "locale", "language_id", "source_lang", "source_language", "src_lang"),
     "target_language": ("target_lang", "tgt_lang"),
     "speaker": ("speaker_id", "spk", "spk_id", "client_id"),
     "split": ("subset", "partition"),

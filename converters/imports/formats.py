@@ -28,6 +28,7 @@ class ImportFormat:
         options: The format-specific options that apply to it.
         holds: The noun for what it contains, for people: "contains no rows".
         together: Whether the files of a folder belong together, so that nothing is read if one of them can't be.
+        named_splits: Whether only the names of its files say which split they are.
         aligns: Whether it annotates stored samples (`alignments.py`) instead of creating samples.
     """
 
@@ -37,6 +38,7 @@ class ImportFormat:
     options: frozenset[str] = TABLE_OPTIONS
     holds: str = "rows"
     together: bool = False
+    named_splits: bool = False
     aligns: bool = False
 
 
@@ -52,9 +54,14 @@ FORMATS: dict[str, ImportFormat] = {
     },
     "lhotse": ImportFormat("lhotse", reads="either", holds="cuts, supervisions or recordings", together=True),
     "kaldi": ImportFormat("kaldi", reads="folder", holds="utterances", together=True),
-    "nemo": ImportFormat("nemo", reads="either", options=LINE_OPTIONS),
+    "nemo": ImportFormat("nemo", reads="either", options=LINE_OPTIONS, named_splits=True),
     "webdataset": ImportFormat(
-        "webdataset", reads="shards", files="shards", options=TABLE_OPTIONS - {"link"} | {"classes"}, holds="samples"
+        "webdataset",
+        reads="shards",
+        files="shards",
+        options=TABLE_OPTIONS - {"link"} | {"classes"},
+        holds="samples",
+        named_splits=True,
     ),
     "hf": ImportFormat("hf", reads="folder", files="tree", together=True),
     "textgrid": ImportFormat(

@@ -31,6 +31,7 @@ from .formats import FORMATS, ImportFormat
 from .input_files import input_files
 from .options import ImportOptions
 from .shard_patterns import is_pattern, matching_files
+from .split_names import name_splits
 
 log = logging.getLogger("triptych")
 
@@ -137,7 +138,10 @@ def import_data(
             progress=progress,
         ),
     )
-    ingest.take(reader.read(_marked(files, options.values), context))
+    marked = _marked(files, options.values)
+    if spec.named_splits and "split" not in options.values:
+        marked = _with_splits(marked, notes.append)
+    ingest.take(reader.read(marked, context))
     gone = find_gone(store, run, _inputs(path), ingest.seen) if options.updates else []
     taken_out = _sync(store, run, ingest, gone, notes) if options.sync else 0
     if gone and not taken_out:
@@ -198,8 +202,17 @@ def _finished(run: Run, updated: int, store: Store, path: Path, spec: ImportForm
     run.finish(store)
     log.info("import %s: %d stored of %d rows", run.dataset, run.account.kept, run.account.candidates)
     if not run.account.candidates:
-        notes.append(f"{path} contains no {spec.holds}: nothing was imported")
+        notes.append(f"{path} contains no {spec.holds}: nothing was imported{_deeper(path, spec)}")
     return ImportResult(run.dataset, run.run_id, run.account, updated, notes)
+
+
+def _deeper(path: Path, spec: ImportFormat) -> str:
+    """Where files of the format are that this import does not read, if that is the reason."""
+    if not path.is_dir() or spec.files == "tree":
+        return ""
+    accepts = get_reader(spec.reader).accepts
+    found = next((each for each in sorted(path.glob("*/*")) if accepts(each.name)), None)
+    return "" if found is None else f" (folders in it are not entered, and {found.relative_to(path)} is in one)"
 
 
 def check_request(format: str, path: str | Path, *, options: ImportOptions) -> None:
@@ -255,6 +268,13 @@ def _marked(files: RawStream, values: Mapping[str, str]) -> RawStream:
         if isinstance(file, RawFile):
             file.split, file.config = values.get("split"), values.get("config")
         yield file
+
+
+def _with_splits(files: RawStream, note: Callable[[str], None]) -> RawStream:
+    """The files with the splits that their names contain."""
+    listed = list(files)
+    name_splits([file for file in listed if isinstance(file, RawFile)], note)
+    yield from listed
 
 
 def _channel(value: str) -> int:

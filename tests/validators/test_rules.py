@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from triptych.errors import UsageError
@@ -70,6 +71,10 @@ def test_a_duration_that_is_stated_as_that_of_the_span_or_the_file_is_kept(state
     )
 
 
+def timed(start_s: float, end_s: float) -> dict[str, Any]:
+    return {"text": "x", "start_s": start_s, "end_s": end_s}
+
+
 VIDEO = {"path": "v.mp4", "has_audio": True}
 MUTE = {"path": "v.mp4", "has_audio": False}
 NO_SOUND = dict.fromkeys(GOOD) | {"audio_codec": None}
@@ -90,7 +95,9 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("corrupt_video_frames", "warn", {"modality": "video", "video": VIDEO}, {**FILM, "video_corrupt_frames": 1}),
     ("missing_text", "reject", {"text": None}, {"empty_text": None, "characters_per_second": None}),
     ("empty_text", "reject", {"text": " "}, {"empty_text": True, "characters_per_second": 0.0}),
+    ("no_words", "reject", {"text": " - "}, {}),
     ("missing_translation", "reject", {"task": "s2tt"}, {}),
+    ("translation_as_text", "warn", {"target_language": "de"}, {}),
     ("missing_labels", "reject", {"task": "ser"}, {}),
     ("class_numbers", "warn", {"task": "ser", "labels": ["3", "-1", "2.0"]}, {}),
     ("missing_question", "reject", {"task": "qa"}, {}),
@@ -148,7 +155,15 @@ FIRES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("long_trailing_silence", "warn", {}, {"trailing_silence_s": 2.1}),
     ("text_too_fast", "reject", {}, {"characters_per_second": 51.0}),
     ("text_too_fast", "reject", {"language": "zh-CN"}, {"characters_per_second": 16.0}),
+    (
+        "text_too_fast",
+        "reject",
+        {"language": None, "text": "今天天气很好 OK"},
+        {"characters": 8, "characters_per_second": 16.0},
+    ),
     ("text_too_slow", "warn", {}, {"characters_per_second": 1.0}),
+    ("alignment_outside_span", "warn", {"start_s": 2.0, "end_s": 3.0, "words": [timed(0.1, 0.4)]}, {"clip_s": 1.0}),
+    ("alignment_outside_span", "warn", {"phones": [timed(5.0, 5.4), timed(0.0, 1.0)]}, {}),
     ("panel_mismatch", "reject", {"panel": "S3"}, {}),
 ]
 
@@ -181,6 +196,12 @@ QUIET: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"start_s": 4.0, "end_s": 5.04}, {"clip_s": 1.04}),
     ({"start_s": 0.0, "end_s": 5.0}, {}),
     ({"language": "zh"}, {"characters_per_second": 14.0}),
+    ({"text": "7?"}, {}),
+    ({"text": "สวัสดี"}, {}),
+    ({"language": "en-GB", "target_language": "en"}, {}),
+    ({"target_language": "de", "translation": "einige Worte"}, {}),
+    ({"language": None, "text": "今天天气很好"}, {"characters": 6, "characters_per_second": 0.6}),
+    ({"start_s": 2.0, "end_s": 3.0, "words": [timed(1.9, 2.4), timed(2.4, 3.2)], "phones": []}, {"clip_s": 1.0}),
     ({"task": "captioning", "text": None, "captions": ["a dog"]}, {"empty_text": None, "characters_per_second": None}),
     ({"task": "captioning"}, {"characters_per_second": 500.0}),
     ({"task": "s2tt", "translation": "x", "text": None}, {"empty_text": None, "characters_per_second": None}),
@@ -219,6 +240,17 @@ def test_equal_content_under_another_id_is_warned_of_and_never_rejected() -> Non
     found = verdicts(rows)
     assert [row["reasons"] for row in found] == [["duplicate_content"], ["duplicate_content"], [], [], [], []]
     assert [row["verdict"] for row in found[:2]] == ["warn", "warn"]
+
+
+def test_rules_bind_over_columns_that_hold_nothing_but_nulls(tmp_path: Path) -> None:
+    sample = {"id": "d/all/0", "dataset": "d", "modality": "audio", "task": "asr", "text": "some words",
+              "audio": {"path": "a.flac"}}  # fmt: skip
+    with duckdb.connect() as connection:
+        for name, row, schema in (("samples", sample, SCHEMA), ("checks", {**GOOD, **sample}, CHECKS_SCHEMA)):
+            pq.write_table(table([row], schema), tmp_path / f"{name}.parquet")
+            connection.execute(f"CREATE VIEW {name} AS FROM '{tmp_path}/{name}.parquet'")
+        (verdict,) = decide(connection, load_rules(), relation=joined_sql()).to_pylist()
+    assert verdict["reasons"] == []
 
 
 def test_unmeasured_samples_get_no_verdict() -> None:

@@ -8,7 +8,8 @@
     utt2dur      <utterance> <seconds>;  reco2dur <recording> <seconds>
     reco2file_and_channel  <recording> <file> <channel>  (A or B, or a number from 1; from 0 if the file has a 0)
 
-The channel of a recording selects it in a file of several channels; a file of one channel is that side already.
+The channel of a recording selects it in a file of several channels; a file of one channel is that side already. The
+duration of an utterance goes to `extra`, where `validate` compares it with the media.
 Utterances are the lines of `segments`, or of `wav.scp` if there is no `segments`. If there is a file `text`, an
 utterance missing from it is rejected (`no_transcript`), as Kaldi's own `fix_data_dir.sh` would drop it; without a file
 `text` all utterances are kept, without text. A line of `text` or `utt2spk` for an unknown utterance is `no_media`.
@@ -16,6 +17,7 @@ utterance missing from it is rejected (`no_transcript`), as Kaldi's own `fix_dat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +36,8 @@ from ..tables.user_table import candidates
 FILES = (
     "wav.scp", "segments", "text", "utt2spk", "utt2lang", "spk2gender", "utt2dur", "reco2dur", "reco2file_and_channel",
 )  # fmt: skip
+_OF_UTTERANCES = re.compile(r"(text|utt2|spk2|reco2|rec2)\w+|\w+\.scp|stm|ctm|rttm")
+_DERIVED = frozenset({"spk2utt", "feats.scp", "cmvn.scp", "vad.scp", "utt2num_frames"})
 _BOM = b"\xef\xbb\xbf"
 KNOWN = {"id": "id", "audio": "audio", "text": "text", "speaker": "speaker", "language": "language",
          "start_s": "start_s", "end_s": "end_s", "file_channel": "channel", "channel": KEEP}  # fmt: skip
@@ -79,6 +83,7 @@ class KaldiReader(Reader):
                 scp = file
         if scp is None:
             raise _not_a_directory(directory.path)
+        _tell_unread(directory, context)
         yield from directory.rejections
         yield from candidates(_rows(directory, context), scp, context, columns=_columns(directory), known=KNOWN,
                               spans_by_name=False)  # fmt: skip
@@ -120,7 +125,7 @@ def _rest_of(name: str, rest: list[str]) -> str:
 def _columns(directory: _Directory) -> list[str]:
     columns = ["id", "audio", "recording_id"]
     for name, column in [("text", "text"), ("utt2spk", "speaker"), ("utt2lang", "language"), ("spk2gender", "gender"),
-                         ("reco2file_and_channel", "channel")]:  # fmt: skip
+                         ("utt2dur", "duration"), ("reco2file_and_channel", "channel")]:  # fmt: skip
         if name in directory.maps:
             columns.append(column)
     return (
@@ -134,13 +139,14 @@ def _rows(directory: _Directory, context: ReadContext) -> Iterator[Row | Rejecti
     for utterance in directory.maps[source]:
         where = directory.where(source, utterance)
         try:
-            yield Row(_utterance(utterance, directory, files), where)
+            yield _utterance(utterance, directory, files, where)
         except RowError as problem:
             yield problem.rejection(where, candidate=utterance)
 
 
-def _utterance(utterance: str, directory: _Directory, files: NamedFiles) -> dict[str, Any]:
+def _utterance(utterance: str, directory: _Directory, files: NamedFiles, where: str) -> Row:
     recording, start, end, channel = utterance, 0.0, None, None
+    stated = None
     if "segments" in directory.maps:
         recording, start, end, channel = _segment(directory.maps["segments"][utterance][0])
     place = _place(recording, directory)
@@ -148,10 +154,10 @@ def _utterance(utterance: str, directory: _Directory, files: NamedFiles) -> dict
         raise RowError("no_transcript", f"the file text has no line for {utterance}")
     values: dict[str, Any] = {"id": utterance, "audio": place}
     if "segments" in directory.maps:
-        whole = _duration(recording, directory) or (
-            declared(Path(files.media("audio", place)), "duration") if start == 0 else None
-        )
+        stated = _duration(recording, directory)
+        whole = stated or (declared(Path(files.media("audio", place)), "duration") if start == 0 else None)
         values["start_s"], values["end_s"] = span(start, end, whole)
+        stated = stated if end is not None and values["start_s"] is None and values["end_s"] is None else None
         values["recording_id"] = recording
     side = _side(recording, directory)
     speaker = directory.get("utt2spk", utterance)
@@ -160,10 +166,11 @@ def _utterance(utterance: str, directory: _Directory, files: NamedFiles) -> dict
         "speaker": speaker,
         "language": directory.get("utt2lang", utterance),
         "gender": directory.get("spk2gender", speaker) if speaker else None,
+        "duration": directory.get("utt2dur", utterance),
         "channel": side,
         "file_channel": _channel_of(side, Path(files.media("audio", place)), directory) if channel is None else channel,
     }
-    return {column: value for column, value in values.items() if value is not None}
+    return Row({column: value for column, value in values.items() if value is not None}, where, stated_s=stated)
 
 
 def _segment(rest: str) -> tuple[str, float, float | None, int | None]:
@@ -235,6 +242,14 @@ def _unmatched(directory: _Directory, context: ReadContext) -> Iterator[Rejectio
         used = {rest.split(maxsplit=1)[0] for rest, _ in utterances.values() if rest}
         if unused := len(directory.maps["wav.scp"].keys() - used):
             context.note(f"{unused} recordings in wav.scp have no segment")
+
+
+def _tell_unread(directory: _Directory, context: ReadContext) -> None:
+    """Note what says something of the utterances and is not read: `spk1.scp`, `text_spk1`, a folder named `utt2spk`."""
+    there = {each.name for each in directory.path.iterdir()} - directory.maps.keys() - _DERIVED
+    unread = sorted(name for name in there if name in FILES or _OF_UTTERANCES.fullmatch(name))
+    if unread:
+        context.note(f"not read: {', '.join(unread)}")
 
 
 def _not_a_directory(path: Path) -> UsageError:

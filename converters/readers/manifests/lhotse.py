@@ -18,7 +18,7 @@ after loading (`transformed_recording`), mixed cuts and padding (`mixed_cut`, `p
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reade
 from ...imports.columns import KEEP
 from ..tables.cells import Row, Rows
 from ..tables.user_table import candidates, read_table
-from .supervisions import cut_rows, supervised, unsupervised
+from .supervisions import OF_ANOTHER, cut_rows, supervised, unsupervised
 
 KNOWN = {"id": "id", "media": "media", "text": "text", "language": "language", "speaker": "speaker",
          "start_s": "start_s", "end_s": "end_s", "file_channel": "channel", "channel": KEEP,
@@ -65,9 +65,15 @@ class LhotseReader(Reader):
             for each in [file, *_partner(file, context)]:
                 _sort_in(each, parts, context)
         for part in parts.values():
-            seen = HashMap()
+            seen, others = HashMap(), Counter[str]()
             for file in part.cuts:
-                yield from candidates(_cuts(file, seen), file, context, known=KNOWN, spans_by_name=False)
+                yield from candidates(_cuts(file, seen, others), file, context, known=KNOWN, spans_by_name=False)
+            if others:
+                context.note(
+                    "supervisions that name another recording than their cut has: "
+                    f"{others.total():,} ({next(iter(others))}); if their texts are of that one, the cuts are wrong "
+                    f"(extra['{OF_ANOTHER}'] has its id)"
+                )
             yield from _pair(part, context)
 
 
@@ -110,12 +116,16 @@ def _rows(file: RawFile) -> Rows:
     return read_table(file.path, "json" if file.name.lower().endswith(".json") else "jsonl")
 
 
-def _cuts(file: RawFile, seen: HashMap) -> Rows:
+def _cuts(file: RawFile, seen: HashMap, others: Counter[str]) -> Rows:
+    """The rows of cuts; `others` counts supervisions of other recordings under the id of the first."""
     for row in _rows(file):
         if isinstance(row, Rejection):
             yield row
-        else:
-            yield from (_with_mention(each, seen) for each in cut_rows(row))
+            continue
+        for each in cut_rows(row):
+            if isinstance(each, Row) and OF_ANOTHER in each.values:
+                others[next(iter(others), str(each.values["id"]))] += 1
+            yield _with_mention(each, seen)
 
 
 def _with_mention(row: Row | Rejection, seen: HashMap) -> Row | Rejection:
@@ -160,6 +170,6 @@ def _supervisions(file: RawFile, recordings: dict[str, Row], used: set[str]) -> 
             continue
         used.add(name)
         try:
-            yield Row(supervised(row.values, recordings[name].values, zero=0.0), where)
+            yield supervised(row.values, recordings[name].values, zero=0.0, where=where)
         except RowError as problem:
             yield problem.rejection(where, candidate=str(row.values.get("id") or where))

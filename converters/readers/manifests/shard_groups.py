@@ -44,6 +44,11 @@ class Member:
     text: str | None = None
     fault: RowError | None = None
 
+    def equals(self, other: Member) -> bool:
+        """Whether it has the same content; media that waits in files is not compared."""
+        mine, its = (None if each.blob is None else each.blob.data for each in (self, other))
+        return (self.text, mine) == (other.text, its) != (None, None) and not self.fault
+
     @property
     def stem(self) -> str:
         """The name up to its last dot."""
@@ -68,6 +73,17 @@ class Group:
     def takes(self, key: str, extension: str) -> bool:
         """Whether a member belongs to it; a key spelled otherwise (NFD) does, unless that would replace a member."""
         return key == self.key or (composed(key) == composed(self.key) and extension not in self.extensions)
+
+    def add(self, member: Member) -> None:
+        """Take a member; a second one of its extension is left out if it is equal to the first, else it is a fault."""
+        if member.extension in self.extensions:
+            first = next((each for each in self.members if each.extension == member.extension), None)
+            if first is not None and first.equals(member):
+                self.discard([member])
+                return
+            detail = f"the shard has another .{member.extension} of the key {self.key}, and they differ"
+            member.fault = RowError("duplicate_member", detail, file=member.uri)
+        self.members.append(member)
 
     def is_whole(self) -> bool:
         """Whether it has media and a text, so that no part of it need be elsewhere."""

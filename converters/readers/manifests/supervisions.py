@@ -15,6 +15,8 @@ from ..tables.cells import Row, Rows
 
 _OWN = frozenset({"id", "recording_id", "start", "duration", "text", "language", "speaker", "channel", "alignment",
                   "custom"})  # fmt: skip
+OF_ANOTHER = "supervision.recording_id"
+"""The recording that a supervision names, where its cut has another one."""
 _ALIGNED = {"word": "words", "words": "words", "phone": "phones", "phones": "phones", "phoneme": "phones"}
 _HARMLESS_TRANSFORMS = frozenset({"Resample"})
 """Transforms that only change the sample rate."""
@@ -45,15 +47,17 @@ def _cut_row(
 ) -> Iterator[Row | Rejection]:
     try:
         _check_channel(cut, supervision)
-        values = supervised(supervision, recording, zero=zero)
+        row = supervised(supervision, recording, zero=zero, where=where)
     except RowError as problem:
         yield _rejection(supervision, where, problem)
         return
     custom = cut.get("custom")
-    values = {**_extra(custom if isinstance(custom, dict) else {}), **values}
-    if cut.get("id") not in (None, values["id"]):
-        values["cut_id"] = str(cut["id"])
-    yield Row(values, where)
+    row.values = {**_extra(custom if isinstance(custom, dict) else {}), **row.values}
+    if cut.get("id") not in (None, row.values["id"]):
+        row.values["cut_id"] = str(cut["id"])
+    if supervision.get("recording_id") not in (None, recording.get("id")):
+        row.values[OF_ANOTHER] = supervision["recording_id"]
+    yield row
 
 
 def _check_channel(cut: Mapping[str, Any], supervision: Mapping[str, Any]) -> None:
@@ -85,12 +89,12 @@ def unsupervised(row: Row) -> Row | Rejection:
     recording = row.values
     try:
         bare = {"id": recording.get("id"), "start": 0.0, "duration": _seconds(recording, "duration")}
-        return Row(supervised(bare, recording, zero=0.0), row.where)
+        return supervised(bare, recording, zero=0.0, where=row.where)
     except RowError as problem:
         return _rejection(recording, row.where, problem)
 
 
-def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, zero: float) -> dict[str, Any]:
+def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, zero: float, where: str) -> Row:
     """The row of one supervision; its times are relative to `zero` seconds in the recording.
 
     Raises:
@@ -123,7 +127,8 @@ def supervised(supervision: Mapping[str, Any], recording: Mapping[str, Any], *, 
     }
     if recording.get("transforms"):
         values["transforms"] = recording["transforms"]
-    return {column: value for column, value in values.items() if value is not None}
+    values = {column: value for column, value in values.items() if value is not None}
+    return Row(values, where, stated_s=whole if start_s is None and end_s is None else None)
 
 
 def _extra(custom: Mapping[str, Any]) -> dict[str, Any]:

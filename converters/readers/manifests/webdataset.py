@@ -10,13 +10,15 @@ Media is recognised by its last extension and kept in member order. Members of o
 has a key at several places (packed by a plain `tar`), its parts are joined. Names with dots of their own
 (`Yabc_30.000_40.000.wav`) are told by their texts and split at the last dot, see `shard_groups.py`. A pickled member
 (`.pkl`, `.pickle`, `.pyd`, `.pth`, `.pt`) is rejected as `executable_entry` and never unpickled; the sample is kept
-without it. Arrays and other members are counted in a note. A key already used by an earlier shard is prefixed with its
-shard's name. Shards are read as streams; nothing is unpacked.
+without it. Arrays and other members are counted in a note. A sample with two different members of one extension is
+rejected (`duplicate_member`). A key already used by an earlier shard is prefixed with its shard's name. Shards are read
+as streams; nothing is unpacked.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,6 +39,7 @@ KNOWN = {"__key__": "id", "__media__": "media", "__text__": "text", "__labels__"
 PICKLED = frozenset({"pickle", "pkl", "pyd", "pth", "pt"})
 TEXTS = ("txt", "text", "lab")
 _PEEK_SAMPLES = 20
+_SUFFIX = re.compile(r"\.(tar|tar\.gz|tgz)$", re.IGNORECASE)
 _MEDIA_NAMES = {name for kind in (*MEDIA_KINDS, MEDIA) for name in (kind, *COMMON_NAMES.get(kind, ()))}
 
 
@@ -69,13 +72,17 @@ class _Shards:
         self.joined = 0
         self.several: list[str] = []
         self.seen: set[int] = set()
+        self.names: Counter[str] = Counter()
+        self.name = ""
+        self.split: str | None = None
 
     def rows(self, shard: RawFile) -> Rows:
+        self.name, self.split = self._name_of(shard), shard.split
         apart = Apart(lambda: self._keys(shard), spool=self.spool)
         with closing(apart):
             for group in self._groups(shard):
                 for item in [group] if isinstance(group, Rejection) else apart.take(group):
-                    yield from [item] if isinstance(item, Rejection) else self._finished(item, shard)
+                    yield from [item] if isinstance(item, Rejection) else self._finished(item)
             yield from apart.rest()
         self.joined += apart.joined
 
@@ -107,19 +114,19 @@ class _Shards:
             yield group
 
     def _take(self, member: RawFile, extension: str, group: Group) -> Iterator[Rejection]:
-        group.extensions.add(extension)
         last = extension.rpartition(".")[2]
         if last in PICKLED:
             group.pickled = True
             yield Rejection(member.name, "executable_entry", f"{member.uri}: pickles are never read", member.uri)
         elif last in MEDIA_EXTENSIONS:
-            group.members.append(Member(member.name, member.uri, extension, blob=member.blob()))
+            group.add(Member(member.name, member.uri, extension, blob=member.blob()))
         elif _is_part(extension):
-            group.members.append(_text_member(member, extension))
+            group.add(_text_member(member, extension))
         else:
             self.skipped[last or "(no extension)"] += 1
+        group.extensions.add(extension)
 
-    def _finished(self, group: Group, shard: RawFile) -> Rows:
+    def _finished(self, group: Group) -> Rows:
         parts = group.samples()
         for key, members in parts:
             where = f"{group.where.rpartition('!')[0]}!{key}"
@@ -133,9 +140,7 @@ class _Shards:
             if len(media) > 1 and all("." in member.extension for member in members):
                 self.several.append(key)
             if media or (self.text_only and values):
-                yield Row(
-                    {"__key__": self._unique(key, shard), **({"__media__": media} if media else {}), **values}, where
-                )
+                yield Row({"__key__": self._unique(key), **({"__media__": media} if media else {}), **values}, where)
             elif values or not group.pickled:
                 detail = f"{where}: no member of this key is audio, video or an image"
                 yield Rejection(key, "no_media", detail, where)
@@ -162,8 +167,8 @@ class _Shards:
         text = next((extension for extension in TEXTS if extension in texts), None)
         if text is not None:
             values["__text__"] = texts.pop(text) or None
-        elif isinstance(values.get("text"), str) and not self.names_text:
-            values["__text__"] = values.pop("text")
+        elif not self.names_text:
+            values.update(_said(values))
         return {**values, **texts}
 
     def _label(self, text: str) -> dict[str, Any]:
@@ -175,11 +180,19 @@ class _Shards:
             return {"__labels__": self.classes[int(text)]}
         raise RowError("bad_value", f"class {text}, but only {len(self.classes)} class names are given")
 
-    def _unique(self, key: str, shard: RawFile) -> str:
-        if hash(key) in self.seen:
-            key = f"{shard.name.partition('.')[0]}/{key}"
-        self.seen.add(hash(key))
+    def _unique(self, key: str) -> str:
+        if hash((self.split, key)) in self.seen:
+            key = f"{self.name}/{key}"
+        self.seen.add(hash((self.split, key)))
         return key
+
+    def _name_of(self, shard: RawFile) -> str:
+        """The shard's name without its suffix, with its folder where an earlier shard has the same name."""
+        name = _SUFFIX.sub("", shard.name)
+        if self.names[name] and shard.path is not None:
+            name = f"{shard.path.parent.name}/{name}"
+        self.names[name] += 1
+        return name if self.names[name] == 1 else f"{name}#{self.names[name]}"
 
     def report_skipped(self) -> None:
         if self.skipped:
@@ -194,6 +207,17 @@ class _Shards:
                 f"samples of several media files that differ after the first dot: {len(self.several):,} "
                 f"({', '.join(self.several[:3])}); if these are different clips, rename them"
             )
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    """Take out the text that a JSON member has under `text`, a number too; several texts stay a column of their own."""
+    said = values.get("text")
+    if isinstance(said, list) and len(said) == 1:
+        said = said[0]
+    if isinstance(said, bool) or not isinstance(said, str | int | float):
+        return {}
+    del values["text"]
+    return {"__text__": said}
 
 
 def _is_part(extension: str) -> bool:

@@ -10,5 +10,6 @@ absent_files.py    tables that name files which are not there
 span_names.py      columns whose names state a start, an end, a length or a channel
 stated_span.py     the span and the channel that the columns of a row state
 nested_columns.py  columns inside columns, by dotted paths
+made_ids.py        ids for rows that have none
 user_table.py      a user's table: its format, and its rows as candidates
 """

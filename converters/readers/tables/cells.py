@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ....shards.hash_sets import HashMap
 from ....shards.sample import NAME
 from ....shards.vocabulary import NORMALIZED, UnknownWordError
-from ...candidate import Blob, Rejection, RowError, bad_cell, content_id
+from ...candidate import Blob, Rejection, RowError, bad_cell
 from ...files.named_files import NamedFiles
 from ...imports.columns import JSON_FIELDS, LIST_FIELDS, NUMBER_FIELDS, map_option
 from ...spans import channels_in
@@ -27,10 +26,10 @@ from .array_sound import array_sound
 from .object_lists import as_objects
 from .span_names import LENGTH, role_of
 
-_PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
-"""Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:[.,]\d*)?)")
 OWN_SPAN = "no span or channel inside the medium: state it in columns of the row, start_s, end_s, channel"
+TEXT_FIELDS = frozenset({"text", "translation", "question", "answer", "reasoning", "chosen", "rejected"})
+"""Fields that a model is trained to read or to say."""
 _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 
 
@@ -38,13 +37,15 @@ _A_NAME = "a name of letters, digits, '.', '_' and '-'"
 class Row:
     """One record of a table: column -> value, and its location for messages (`file:7`).
 
-    `key` is the record's key if the table is an object of records by key; `repeats` marks a second mention of a row.
+    `key` is the record's key if the table is an object of records by key; `repeats` marks a second mention of a row;
+    `stated_s` is the length of its media by the manifest, where the row is all of it.
     """
 
     values: dict[str, Any]
     where: str
     key: str | None = None
     repeats: bool = False
+    stated_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,18 @@ def typed(field: str, column: str, value: Any) -> Any:
         return [text for item in items if (text := as_text(item)) is not None]
     if field in JSON_FIELDS:
         return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)
+    if field in TEXT_FIELDS and isinstance(value, list | dict):
+        value = _only_text(field, column, value)
     return as_word(field, column, value) if field in NORMALIZED else as_text(value)
+
+
+def _only_text(field: str, column: str, value: Any) -> str:
+    """The one text of a list; a list of several, or an object, is no text, and its JSON would be learned as one."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return value[0]
+    ways = "several texts: --map {0}=captions; " if field == "text" else ""
+    ways = (ways + "one inside: --map {0}.KEY={1}; as JSON: --map {0}=extra").format(column, field)
+    raise bad_cell(column, as_text(value), f"one text ({ways})")
 
 
 def members_left(field: str, column: str, value: Any) -> dict[str, str]:
@@ -303,45 +315,7 @@ def check_span(fields: Mapping[str, Any]) -> None:
         raise bad_cell("end_s", end, f"an end after the start at {start or 0} seconds")
 
 
-# ---- media and ids of users' tables
-
-
-class MadeIds:
-    """Makes ids for the rows of one file that have none; unique in the file. Costs 16 bytes per row.
-
-    An id is made of the media path without its extension; that of a further row with the same media, or of one without
-    media, of the row's content. It never depends on the row's number: a deleted line gives no row the id of another.
-    """
-
-    def __init__(self) -> None:
-        self.made = HashMap()
-
-    def next(
-        self, media: str, fields: Mapping[str, Any], blobs: Sequence[tuple[str, Blob]], suffix: str = ""
-    ) -> tuple[str, str | None]:
-        """The id of the next row; and the media's name and the suffix of its span if it is made of nothing else."""
-        stem = _stem(media) if media else ""
-        return self.unique(stem and stem + suffix, fields, blobs)
-
-    def unique(self, name: str, fields: Mapping[str, Any], blobs: Sequence[tuple[str, Blob]]) -> tuple[str, str | None]:
-        """The name if no earlier row has it, else an id with the row's content; a second equal row gets `#2`."""
-        if name and self._counted(name) == name:
-            return name, name
-        return self._counted(content_id(name, fields, blobs)), None
-
-    def _counted(self, name: str) -> str:
-        key = hash(name)
-        count = (self.made.get(key) or 0) + 1
-        self.made.put(key, count)
-        return name if count == 1 else f"{name}#{count}"
-
-
-def _stem(name: str) -> str:
-    """A relative path without its extension; empty if it names no file."""
-    if _PLAIN.fullmatch(name):
-        return name.rpartition(".")[0]
-    path = PurePosixPath(name)
-    return path.with_suffix("").as_posix().lstrip("/") if path.name else ""
+# ---- media of users' tables
 
 
 def blobs(column: str, value: Any, *, files: NamedFiles) -> Iterator[Blob]:

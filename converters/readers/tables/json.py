@@ -17,9 +17,22 @@ from .cells import Place, Row, Rows
 
 
 def read_jsonl(stream: BinaryIO, place: Place, *, largest: int = LARGEST_LINE_MB * MB) -> Rows:
-    """Rows of JSON Lines; blank lines are skipped, a line of more than `largest` bytes is rejected."""
-    for number, raw in read_lines(stream, largest=largest):
+    """Rows of JSON Lines; blank lines are skipped, a line of more than `largest` bytes is rejected.
+
+    A JSON document is refused once, not line by line.
+    """
+    for count, (number, raw) in enumerate(read_lines(stream, largest=largest)):
+        if count == 0 and raw is not None and _is_document(raw):
+            detail = "this is a JSON document, not one object per line: import json reads it"
+            yield place.rejection(number, "not_json_lines", detail, damaged=True)
+            return
         yield place.rejection(number, "line_too_long", too_long(largest)) if raw is None else _line(raw, place, number)
+
+
+def _is_document(first: bytes) -> bool:
+    """Whether a first line begins an array of records, or an object written over several lines."""
+    start = first.strip()
+    return start in (b"[", b"{") or (start.startswith(b"[") and start[1:].lstrip().startswith(b"{"))
 
 
 def _line(raw: bytes, place: Place, number: int) -> Row | Rejection:

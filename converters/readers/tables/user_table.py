@@ -37,9 +37,10 @@ from ...files.named_files import NamedFiles
 from ...imports.columns import COMMON_NAMES, JSON_FIELDS, KEEP, MEDIA, map_option, require_media, resolve_columns
 from ...spans import sample_rate, span_suffix
 from .absent_files import Absences, is_plain
-from .cells import MadeIds, Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, members_left, typed
+from .cells import Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, members_left, typed
 from .csv import CsvOptions, guess_delimiter, is_quoted_tsv, read_csv
 from .json import read_json, read_jsonl, record
+from .made_ids import MadeIds
 from .nested_columns import media_paths, nested_columns, no_records, record_lists, spread
 from .span_names import FIELDS as SPAN_FIELDS
 from .stated_span import StatedSpans
@@ -342,8 +343,9 @@ class _CandidateMaker:
             return error.rejection(row.where, candidate=missing, uri=self.file.uri)
         file = self.file
         return Candidate(
-            str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats, made_from
-        )
+            str(identity), split, fields, media, config, file.uri, file.revision, row.where, row.repeats, made_from,
+            row.stated_s,
+        )  # fmt: skip
 
     def _take_span(self, row: Row, fields: dict[str, Any], extra: dict[str, str], medium: Blob | None) -> None:
         """Add the span and the channel that the row states."""

@@ -29,7 +29,6 @@ from ...files.named_files import NamedFiles
 from ...imports.columns import KEEP, MAPPABLE, check_field
 from ...spans import sample_rate, span_suffix
 from ..tables.cells import (
-    MadeIds,
     Place,
     Row,
     Rows,
@@ -42,6 +41,7 @@ from ..tables.cells import (
     with_words,
 )  # fmt: skip
 from ..tables.json import read_json
+from ..tables.made_ids import MadeIds
 from ..tables.nested_columns import nested_columns, spread
 from ..tables.stated_span import StatedSpans
 from ..tables.user_table import read_table

@@ -52,9 +52,9 @@ def test_without_segments_a_recording_is_an_utterance(data: Path) -> None:
     assert load(data, values={"split": "train"}).account.kept == 2
     assert rows(data, "id, text, speaker, language, start_s, end_s, extra") == [
         {"id": "mine/train/u1", "text": "HELLO  WORLD", "speaker": "s1", "language": "en", "start_s": None,
-         "end_s": None, "extra": {"gender": "f"}},
+         "end_s": None, "extra": {"duration": "2.0", "gender": "f"}},
         {"id": "mine/train/u2", "text": "好", "speaker": "s2", "language": "zh", "start_s": None, "end_s": None,
-         "extra": {"gender": "m"}},
+         "extra": {"duration": "1.0", "gender": "m"}},
     ]  # fmt: skip
 
 
@@ -144,3 +144,19 @@ def test_a_real_directory_of_commands_is_rejected_whole(shared: Path, tmp_path: 
     lines = len((folder / "segments").read_text().splitlines())
     done = triptych.import_data("kaldi", folder, name="mini", store=tmp_path / "store")
     assert done.account.rejected == {"executable_entry": lines}
+
+
+def test_the_lengths_that_a_directory_states_are_compared_with_the_media(data: Path) -> None:
+    write(data, wav="a wav/a.wav\nb wav/b.wav\n", segments="a1 a 0 12.5\na2 a 0 1\nb1 b 0 1.01\n",
+          text="a1 x\na2 y\nb1 z\n", reco2dur="a 12.5\nb 1.01\n", utt2dur="a2 8\nb1 1.0\n")  # fmt: skip
+    load(data)
+    assert reasons(data) == {"mine/all/a1": "span_outside_media"}
+    assert [tuple(row.values()) for row in rows(data, "text, end_s, extra['duration'] d")] == [
+        ("y", 1.0, "8"), ("z", None, "1.0"),
+    ]  # fmt: skip
+
+
+def test_what_says_something_of_the_utterances_and_is_not_read_is_told(data: Path) -> None:
+    write(data, wav="a wav/a.wav\n", text="a x\n", spk2utt="s a\n", text_spk2="a y\n", **{"spk1.scp": "a z\n"})
+    (data / "utt2spk").mkdir()
+    assert load(data).notes == ["not read: spk1.scp, text_spk2, utt2spk"]

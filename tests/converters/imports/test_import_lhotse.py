@@ -216,3 +216,28 @@ def test_real_manifests(shared: Path, tmp_path: Path) -> None:
     assert done.account.rejected == {"executable_entry": done.account.candidates}
     assert done.account.candidates > 1
     assert one(store, "select count(*) from samples where dataset = 'mini'") == 0
+
+
+def test_a_recording_that_is_not_as_long_as_its_manifest_states_is_no_whole(corpus: Path) -> None:
+    stated = {"a": 9.0, "b": 0.6, "c": 1.02}
+    (corpus / "c.wav").write_bytes((corpus / "b.wav").read_bytes()[:-4])
+    write(corpus / "x_recordings.jsonl", [recording(name, length) for name, length in stated.items()])
+    write(
+        corpus / "x_supervisions.jsonl",
+        [supervision(f"{name}-1", name, 0.0, length, text=name) for name, length in stated.items()],
+    )
+    load(corpus)
+    assert reasons(corpus) == {"mine/all/a-1": "span_outside_media"}
+    assert [tuple(row.values()) for row in rows(corpus, "text, start_s, end_s")] == [
+        ("b", 0.0, 0.6), ("c", None, None),
+    ]  # fmt: skip
+    out = corpus.parent / "out.jsonl"
+    triptych.convert("lhotse", corpus, out)
+    assert [json.loads(line)["text"] for line in out.read_text().splitlines()] == ["c"]  # it cuts nothing
+
+
+def test_a_supervision_of_another_recording_than_that_of_its_cut_is_told(corpus: Path) -> None:
+    said = [supervision("s1", "a", 0.0, 0.5, text="x"), supervision("s2", "b", 0.5, 0.5, text="y")]
+    done = load(write(corpus / "cuts.jsonl", [cut("c", 0.5, 1.0, said)]))
+    assert done.notes[0].startswith("supervisions that name another recording than their cut has: 1 (s2)")
+    assert [row["r"] for row in rows(corpus, "extra['supervision.recording_id'] r")] == [None, "b"]

@@ -233,3 +233,52 @@ def test_a_part_after_its_sample_is_refused_and_waiting_media_goes_to_disk(
     load(shard(tmp_path / "s.tar", members), store_path)
     assert by_id(store_path) == {"a": ("a", 1), "b": ("b", 1), "c": ("c", 1), "d": (None, 1)}
     assert reasons(store_path) == {"a": "members_apart"}
+
+
+def test_two_different_members_of_one_extension_are_no_sample(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    members: Members = [("a.flac", tone(300)), ("a.flac", tone(301)), ("a.txt", b"which of them")]
+    members += [("b.flac", tone(302)), ("b.TXT", b"one"), ("b.txt", b"other")]
+    members += [("c.flac", tone(303)), ("c.flac", tone(303)), ("c.txt", b"same"), ("c.txt", b"same\n")]
+    load(shard(tmp_path / "s.tar", members), store_path)
+    assert by_id(store_path) == {"c": ("same", 1)}
+    assert reasons(store_path) == {"a": "duplicate_member", "b": "duplicate_member"}
+
+
+def test_keys_that_repeat_in_every_shard_are_told_apart_by_any_shard_name(
+    tmp_path: Path, store_path: Path, tone: Tone
+) -> None:
+    names = ("p/v1.0.tar", "p/v1.1.tar", "q/v1.0.tar", "r/v1.0.tar.gz")
+    for number, name in enumerate(names):
+        shard(tmp_path / name, [("0.flac", tone(300 + number)), ("0.txt", name.encode())])
+    done = load(tmp_path / "[pqr]/v1*", store_path)
+    assert done.account.kept == 4
+    assert {key: text for key, (text, _) in by_id(store_path).items()} == {
+        "0": names[0], "v1.1/0": names[1], "q/v1.0/0": names[2], "r/v1.0/0": names[3],
+    }  # fmt: skip
+
+
+def test_shards_of_several_splits_are_not_one(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    for number, name in enumerate(("train-0", "train-1", "corpus_val_000", "extra")):
+        shard(tmp_path / f"in/{name}.tar", [(f"{number % 2}.flac", tone(300 + number))])
+    done = load(tmp_path / "in", store_path)
+    assert [row["id"] for row in rows(store_path, "id")] == ["mine/all/1", "mine/train/0", "mine/train/1", "mine/val/0"]
+    assert [note.partition(" (")[0] for note in done.notes] == [
+        "the files are named as several splits: train, val",
+        "files without a split in their name: 1",
+    ]
+    set_by_hand = load(tmp_path / "in", tmp_path / "other", values={"split": "dev"})
+    assert set_by_hand.account.kept == one(tmp_path / "other", "select count(*) from samples where split = 'dev'") == 4
+    nested = load(tmp_path, tmp_path / "third")
+    assert nested.notes[0].endswith("(folders in it are not entered, and in/corpus_val_000.tar is in one)")
+
+
+def test_a_text_in_json_is_a_text_whatever_its_type(tmp_path: Path, store_path: Path, tone: Tone) -> None:
+    cells = {"n": 1984, "one": ["only"], "two": ["a", "b"], "nan": float("nan"), "s": "words"}
+    members: Members = []
+    for number, (key, cell) in enumerate(cells.items()):
+        members += [(f"{key}.flac", tone(300 + number)), (f"{key}.json", json.dumps({"text": cell}).encode())]
+    load(shard(tmp_path / "s.tar", members), store_path)
+    found = {row["id"].removeprefix("mine/all/"): (row["text"], row["x"]) for row in
+             rows(store_path, "id, text, extra['text'] x")}  # fmt: skip
+    assert found == {"n": ("1984", None), "one": ("only", None), "two": (None, '["a", "b"]'), "nan": (None, None),
+                     "s": ("words", None)}  # fmt: skip

@@ -23,7 +23,7 @@ from triptych.converters.ingest.options import IngestOptions
 from triptych.converters.ingest.stored_ids import StoredIds
 from triptych.converters.readers import get_reader
 from triptych.converters.readers.corpora.spool import WaitingMedia
-from triptych.converters.readers.tables.cells import MadeIds
+from triptych.converters.readers.tables.made_ids import MadeIds
 from triptych.shards import hash_sets as hashes
 from triptych.shards.care.tombstones import Tombstones
 from triptych.shards.events import Run, new_run_id
