@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import triptych
 from support import imported
 from support.stores import check_accounts, cli, one, select
 from triptych.converters.export import export as export_module
-from triptych.errors import DamagedError
+from triptych.errors import DamagedError, UsageError
 from triptych.shards import annotate as annotate_module
 from triptych.shards.events import Run
 from triptych.shards.exports import copies
@@ -118,6 +120,37 @@ def test_annotations_killed_before_their_account_are_written_once(
     triptych.annotate([(facts[0][0], "text", "worse")], store=speech.root)
     assert one(speech, "select count(*) from annotations") == 4
     check_accounts(speech)
+
+
+def test_a_clearing_killed_before_its_account_is_accounted_by_the_same_command(
+    speech: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triptych.annotate("speech/train/utt000", "text", "better", store=speech.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(annotate_module.Run, "finish", die)
+        with pytest.raises(Killed):
+            triptych.annotate("speech/train/utt000", "text", clear=True, store=speech.root)
+    assert triptych.annotate("speech/train/utt000", "text", clear=True, store=speech.root) == 1
+    assert one(speech, "select count(*) from annotations") == 2
+    assert one(speech, "select count(*) from runs where stage = 'annotate'") == 2
+    with pytest.raises(UsageError, match="no annotation 'text' to clear"):
+        triptych.annotate("speech/train/utt000", "text", clear=True, store=speech.root)
+    triptych.annotate("speech/train/utt000", "text", "better", store=speech.root)
+    assert one(speech, "select text from samples where id = 'speech/train/utt000'") == "better"
+
+
+def test_rows_that_a_killed_export_left_go_with_the_next_command(speech: Store) -> None:
+    left = speech.root / "exports" / "unified" / f".scratch-{socket.gethostname()}-{ended_process()}-abcd"
+    left.mkdir(parents=True)
+    (left / "rows.jsonl").write_text("x")
+    triptych.annotate("speech/train/utt000", "mood", "calm", store=speech.root)
+    assert not left.exists()
+
+
+def ended_process() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
 
 
 def test_leftovers_of_a_killed_refresh_go_with_the_next_command_even_if_it_has_nothing_to_do(speech: Store) -> None:
