@@ -76,12 +76,6 @@ def remove(
         raise UsageError("store remove takes a DATASET, or --where EXPRESSION, or both.")
     if forget and block_speakers:
         raise UsageError("--forget leaves no tombstones, and --block-speakers asks for some.")
-    known = _known_datasets(store)
-    if dataset is not None and dataset not in known:
-        raise UsageError(
-            f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
-            hint=did_you_mean(dataset, known),
-        )
     asked = {"dataset": dataset, "where_sha256": journal.digest_of(where), "purge": purge, "reason": reason}
     asked |= {name: True for name, is_set in (("forget", forget), ("block_speakers", block_speakers)) if is_set}
     if dry_run:
@@ -124,6 +118,12 @@ def finish_pending(store: Store) -> None:
 
 
 def _choose(store: Store, dataset: str | None, where: str | None, *, purge: bool, forget: bool) -> Selection:
+    known = _known_datasets(store)
+    if dataset is not None and dataset not in known:
+        raise UsageError(
+            f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
+            hint=did_you_mean(dataset, known),
+        )
     selection = select(store, dataset, where, purge=purge, forget=forget)
     if not selection.samples and not selection.earlier and not (purge and where is None):
         raise UsageError(

@@ -44,7 +44,7 @@ TABLES = {
     "annotations": "* exclude (time)",
     "events": "* exclude (run_id, time)",
 }
-DONE_ALREADY = r"stored already|No sample is selected|Nothing was removed|is not empty|has no annotation"
+DONE_ALREADY = r"stored already|No sample is selected|Nothing was removed|no dataset|is not empty|has no annotation"
 """What the repeat says of a command whose every write was done when it was killed."""
 
 Words = tuple[str, ...]
@@ -225,7 +225,7 @@ def picture(place: Path, scenario: Scenario) -> dict[str, Any]:
             found[table] = sorted(map(repr, connection.execute(f"SELECT {columns} FROM {table}").fetchall()))
         found["runs"] = connection.execute(
             "SELECT dataset, candidates, kept, dropped::VARCHAR, count(*) FROM runs WHERE stage = $1 "
-            "AND (kept > 0 OR map_keys(dropped) <> ['duplicate']) GROUP BY ALL ORDER BY ALL",
+            "AND candidates > 0 AND (kept > 0 OR map_keys(dropped) <> ['duplicate']) GROUP BY ALL ORDER BY ALL",
             [scenario.counted],
         ).fetchall()
         assert connection.execute("SELECT id FROM samples GROUP BY id HAVING count(*) > 1").fetchall() == []

@@ -188,6 +188,19 @@ def test_a_purge_killed_at_any_step_is_finished_by_the_same_command(
     check_accounts(talks)
 
 
+def test_a_dataset_that_is_forgotten_is_forgotten_by_the_same_command_when_it_was_killed(
+    talks: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(removal, "delete_facts", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            triptych.store.remove("talks", forget=True, store=talks.root)
+    assert triptych.store.remove("talks", forget=True, store=talks.root).samples == {"talks": 4}
+    assert one(talks, "select count(*) from annotations") == 0
+    with pytest.raises(UsageError, match="no dataset 'talks'"):
+        triptych.store.remove("talks", forget=True, store=talks.root)
+
+
 def test_the_next_command_that_writes_finishes_a_killed_purge(talks: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(purge, "_purge_tables", lambda *_: (_ for _ in ()).throw(Killed))
