@@ -38,6 +38,7 @@ def writing(store: Store, purpose: str, *, checked: bool = True, frees: bool = F
             finish_pending(store)
         store.sweep_views()
         sweep_leftovers(store)
+        store.media.sweep_scratch()
     with using(store, purpose):
         yield store
 

@@ -139,12 +139,15 @@ def test_a_clearing_killed_before_its_account_is_accounted_by_the_same_command(
     assert one(speech, "select text from samples where id = 'speech/train/utt000'") == "better"
 
 
-def test_rows_that_a_killed_export_left_go_with_the_next_command(speech: Store) -> None:
-    left = speech.root / "exports" / "unified" / f".scratch-{socket.gethostname()}-{ended_process()}-abcd"
-    left.mkdir(parents=True)
-    (left / "rows.jsonl").write_text("x")
+def test_rows_and_media_that_a_killed_export_left_go_with_the_next_command(speech: Store) -> None:
+    process = f"{socket.gethostname()}-{ended_process()}"
+    rows = speech.root / "exports" / "unified" / f".scratch-{process}-abcd" / "rows.jsonl"
+    media = speech.root / "partial" / "tmp" / f"{process}-0"
+    for path in (rows, media):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
     triptych.annotate("speech/train/utt000", "mood", "calm", store=speech.root)
-    assert not left.exists()
+    assert not rows.parent.exists() and not media.exists()
 
 
 def ended_process() -> int:
