@@ -111,8 +111,10 @@ def has_pending(store: Store) -> bool:
 
 @contextmanager
 def one_at_a_time(store: Store) -> Iterator[None]:
-    """One removal at a time: a second one waits, and finds nothing pending."""
+    """One removal at a time: a second one waits, and finds nothing pending; half entries of killed ones go."""
     with locked(_lock(store), purpose="remove samples"):
+        for left in _folder(store).glob(".*"):
+            left.unlink()
         yield
 
 

@@ -206,8 +206,6 @@ def _sweep_temporary_files(store: Store, intent: Intent) -> None:
         if path.name not in (".keys", ".lock"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     store.sweep_views()
-    for path in (store.root / "pending").glob(".*"):
-        path.unlink()
 
 
 def _delete_media(store: Store, intent: Intent) -> None:

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pytest
 import triptych
-from support import imported
+from support import imported, kills
 from support.corpora import Utterance, archive, card, members
-from support.kills import Ended, Forks
+from support.kills import Ended
 from support.loopback import serve
 from support.stores import leftovers, media_files, places_of, select
 from triptych.shards.care.care import status
@@ -145,7 +145,6 @@ class Bases:
 
     place: Path
     kept: Path
-    forks: Forks
 
     def begin(self, scenario: Scenario) -> None:
         for folder in ("store", scenario.writes):
@@ -158,14 +157,14 @@ class Bases:
     def run(self, scenario: Scenario, at: int | None = None) -> Ended:
         words = [word.replace("{}", str(self.place)) for word in scenario.words]
         store = () if scenario.words[1] == "fetch" else ("--store", self.place / "store")
-        return self.forks.run(*words, *store, watch=self.place, at=at)
+        return kills.run(*words, *store, watch=self.place, at=at)
 
 
 @pytest.fixture(scope="module")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
     place, kept = tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("kept")
     store = place / "store"
-    with serve(place / "mirror" / "example.org") as host, Forks() as forks:
+    with serve(place / "mirror" / "example.org") as host:
         write_inputs(place, host.url("/"))
         triptych.pull("words", split="train", samples=3, mirror=place / "mirror", cards=place / "cards", store=store)
         triptych.import_data("jsonl", place / "talks.jsonl", name="talks", values={"task": "asr"}, store=store)
@@ -176,7 +175,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
         triptych.export("unified", store=store)
         triptych.export("msswift", task="sft", store=store)
         shutil.copytree(store, kept / "exported", symlinks=True)
-        yield Bases(place, kept, forks)
+        yield Bases(place, kept)
 
 
 def write_inputs(place: Path, host: str) -> None:
@@ -256,7 +255,7 @@ def check_between(bases: Bases, scenario: Scenario, tale: str) -> None:
     store = bases.place / "store"
     if not (store / "runs" / "_delta_log").is_dir() or scenario.prepare is damaged:
         return
-    done = bases.forks.run("store", "verify", "--store", store)
+    done = kills.run("store", "verify", "--store", store)
     allowed = (0, 2) if scenario.base == "new" else (0,)
     assert done.code in allowed, f"{tale}: then store verify ends with {done.code}\n{done.output}"
 

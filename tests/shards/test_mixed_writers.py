@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support import imported
+from support import imported, kills
 from support.corpora import Utterance, archive, card, members
-from support.kills import Ended, Forks
+from support.kills import Ended
 from support.stores import check_accounts, check_media, cli, leftovers, one
 
 SECONDS = float(os.environ.get("TRIPTYCH_WRITERS", "20"))
@@ -120,14 +120,13 @@ def test_mixed_writers(work: Path) -> None:
 
     def write(number: int) -> None:
         draw = random.Random(f"{SEED}/{number}")
-        with Forks() as forks:
-            for words in WRITERS[number](draw, work):
-                if time.monotonic() > until:
-                    return
-                ended = forks.run(*words, "--store", store)
-                ends[" ".join(ended.words[:2]), ended.code] += 1
-                if not has_cause(ended):
-                    failed.append(ended)
+        for words in WRITERS[number](draw, work):
+            if time.monotonic() > until:
+                return
+            ended = kills.run(*words, "--store", store)
+            ends[ended.words[0], ended.code] += 1
+            if not has_cause(ended):
+                failed.append(ended)
 
     with ThreadPoolExecutor(len(WRITERS)) as pool:
         list(pool.map(write, range(len(WRITERS))))

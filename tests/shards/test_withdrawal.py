@@ -190,6 +190,14 @@ def test_a_purge_killed_at_any_step_is_finished_by_the_same_command(
     check_accounts(talks)
 
 
+def test_half_an_entry_of_the_journal_goes_with_the_next_removal(talks: Store) -> None:
+    left = talks.root / "pending" / ".remove-20260101T000000000000.4711"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text(NAME)
+    triptych.store.remove(where=WHERE, store=talks.root)
+    assert not left.exists()
+
+
 def test_a_dataset_that_is_forgotten_is_forgotten_by_the_same_command_when_it_was_killed(
     talks: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

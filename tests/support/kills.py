@@ -1,43 +1,30 @@
-"""Commands as processes that cost a fork, and that can be killed at any one of their writes.
+"""Commands that can be killed at any one of their writes.
 
-    with Forks() as forks:
-        calm = forks.run("validate", "--store", store, watch=store)           # .writes: every write below `store`
-        killed = forks.run("validate", "--store", store, watch=store, at=7)   # SIGKILL just before the seventh
+    calm = run("validate", "--store", store, watch=store)           # .writes: every write below `store`
+    killed = run("validate", "--store", store, watch=store, at=7)   # SIGKILL just before the seventh
 
-A process that has loaded the program and done nothing yet is forked for each command, so a command starts in a few
-milliseconds and inherits no thread, lock or open table. A write is a file that is opened for writing, renamed,
-removed, linked or cut below the watched folder, and each side of a commit, which a library in Rust makes unseen by
-Python. Only the command's own process is killed, never its workers.
+A write is a file that is opened for writing, renamed, removed, linked or cut below the watched folder, and each side of
+a commit, which a library in Rust makes unseen by Python. Only the command's own process is killed, never its workers.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from support.forks import fork
 
 EVENTS = frozenset(
     ("open", "os.rename", "os.remove", "os.mkdir", "os.link", "os.symlink", "os.rmdir", "os.truncate", "shutil.rmtree")
 )
 COMMITS = ("append", "replace_dataset", "upsert", "delete", "delete_where", "update", "compact", "vacuum", "trim_log")
-LOADED = (
-    "deltalake", "duckdb", "numpy", "pandas", "pyarrow.parquet", "pyarrow.dataset", "rich.table", "soundfile", "yaml",
-    "triptych.api", "triptych.cli", "triptych.exports", "triptych.catalog.files.open", "triptych.catalog.pull.pull",
-    "triptych.catalog.sources.download.http", "triptych.converters.export.export", "triptych.converters.convert",
-    "triptych.converters.imports.import_data", "triptych.shards.care.removal", "triptych.shards.care.verify",
-    "triptych.validators.validate",
-)  # fmt: skip
-"""What a command would load: none of these starts a thread."""
-
 BATCH_ROWS = 3
 """Rows of a batch, so that even a small import commits several times."""
 
@@ -52,65 +39,32 @@ class Ended:
     writes: list[str]
 
 
-class Forks:
-    """A process to fork commands from; one command at a time."""
-
-    def __enter__(self) -> Self:
-        command = [sys.executable, "-c", "from support.kills import serve; serve()"]
+def run(*words: str | Path, watch: Path | None = None, at: int | None = None) -> Ended:
+    """Run `triptych ...`; `at` kills it just before its write of that number below `watch` (the first is 1)."""
+    given = tuple(map(str, words))
+    with tempfile.NamedTemporaryFile() as log:
+        asked = {"words": given, "log": log.name, "watch": watch and str(watch), "at": at}
         env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-        self._server = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.communicate()
-
-    def run(self, *words: str | Path, watch: Path | None = None, at: int | None = None) -> Ended:
-        """Run `triptych ...`; `at` kills it just before its write of that number below `watch` (the first is 1)."""
-        assert self._server.stdin and self._server.stdout
-        with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as log:
-            asked = {"words": [*map(str, words)], "output": output.name, "log": log.name, "watch": watch and str(watch)}
-            self._server.stdin.write(json.dumps({**asked, "at": at}) + "\n")
-            self._server.stdin.flush()
-            code = int(self._server.stdout.readline())
-            writes = Path(log.name).read_text().splitlines()
-            return Ended(tuple(map(str, words)), code, Path(output.name).read_text(errors="replace"), writes)
+        process = fork("from support.kills import command; command()", json.dumps(asked), env=env)
+        said, errors = process.communicate()
+        writes = Path(log.name).read_text(encoding="utf-8").splitlines()
+    return Ended(given, process.returncode or 0, said + errors, writes)
 
 
-# ---- in the process that is forked, and its children
+# ---- in the process of the command
 
 
-def serve() -> None:
-    """Fork a child for each request on stdin, and answer with its exit code."""
+def command() -> None:
+    """Be the command that `run` was asked for."""
+    from triptych.cli import main
     from triptych.converters.ingest import ingest
 
-    for name in LOADED:
-        import_module(name)
+    asked = json.loads(sys.argv[0])
     ingest.BATCH_ROWS = BATCH_ROWS
-    for line in sys.stdin:
-        asked = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            _command(asked)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-
-
-def _command(asked: dict[str, Any]) -> None:
-    """Be the command: never returns."""
-    from triptych.cli import main
-
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    target = os.open(asked["output"], os.O_WRONLY | os.O_APPEND)
-    os.dup2(target, 1)
-    os.dup2(target, 2)
     sys.argv = ["triptych", *asked["words"]]
     if asked["watch"]:
         _count_writes(asked["watch"], asked["at"], os.open(asked["log"], os.O_WRONLY | os.O_APPEND))
-    main()  # exits
-    sys.exit(0)
+    main()
 
 
 def _count_writes(root: str, at: int | None, log: int) -> None:
