@@ -19,6 +19,7 @@ from pathlib import Path
 from ...errors import TriptychError, UsageError, did_you_mean
 from ..events import Run, event_row, new_run_id
 from ..query import rows_of
+from ..store.commits import until_committed
 from ..store.sql import quote
 from ..store.store import Store
 from ..store.tables import ALL_DATASETS, EVENTS
@@ -186,13 +187,16 @@ def _delete_rows(store: Store, intent: Intent, dataset: str, rows: Sequence[tupl
     """Delete rows, tombstones first: if this is killed in between, the next pull restores nothing."""
     if not intent.forget:
         _write_tombstones(store, intent, dataset, rows)
-    fence = f"pull:{dataset}"
     ids = [identity for identity, _ in rows]
     for chunk in chunks(ids):
         if holds(store, "samples", dataset, chunk):
-            number = store.fence_number("samples", fence) + 1
-            store.delete("samples", dataset, chunk, fence=(fence, number))
+            until_committed(lambda part=chunk: _delete_samples(store, dataset, part))  # type: ignore[misc]
     delete_facts(store, dataset, ids)
+
+
+def _delete_samples(store: Store, dataset: str, ids: Sequence[str]) -> None:
+    fence = f"pull:{dataset}"
+    store.delete("samples", dataset, ids, fence=(fence, store.fence_number("samples", fence) + 1))
 
 
 def _write_tombstones(store: Store, intent: Intent, dataset: str, rows: Sequence[tuple[str, str]]) -> None:

@@ -10,16 +10,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ...errors import DamagedError, UsageError, did_you_mean
 from ..events import Run
 from ..query import rows_of, scan, versions_at
+from ..store.commits import until_committed
 from ..store.database import session
 from ..store.sql import quote
 from ..store.store import Store, run_details
 from .journal import digest_of
 from .selection import removed_rows
 from .tombstones import STAGE, datasets_with_tombstones, lift, withdrawn_ids
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _TABLES = ("annotations", "checks", "verdicts", "samples")
 _KEYS = {"annotations": "id, key, time"}
@@ -142,10 +147,7 @@ def _restore_group(store: Store, dataset: str, ids: list[str], versions: dict[st
                 ).to_arrow_table()
             if rows.num_rows:
                 schema = pa.schema(store.table(name).schema().to_arrow())
-                fence = f"pull:{dataset}"
-                number = store.fence_number(name, fence) + 1
-                fenced = (fence, number) if name == "samples" else None
-                store.append(name, rows.select(schema.names).cast(schema), fence=fenced)
+                _append(store, name, dataset, rows.select(schema.names).cast(schema))
     except DamagedError:
         return set()  # the log was trimmed by a purge
     except duckdb.IOException:
@@ -156,6 +158,14 @@ def _restore_group(store: Store, dataset: str, ids: list[str], versions: dict[st
         f"SELECT id FROM ({scan(store, 'samples')}) WHERE dataset = {quote(dataset)} AND id IN ({listed})",
     )
     return {str(identity) for (identity,) in there}
+
+
+def _append(store: Store, name: str, dataset: str, rows: pa.Table) -> None:
+    if name != "samples":
+        store.append(name, rows)
+        return
+    fence = f"pull:{dataset}"
+    until_committed(lambda: store.append(name, rows, fence=(fence, store.fence_number(name, fence) + 1)))
 
 
 def _missing_media(store: Store, dataset: str, ids: set[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from support.stores import check_accounts, cli, one, select
 from triptych.converters.export import export as export_module
 from triptych.errors import DamagedError, UsageError
 from triptych.shards import annotate as annotate_module
+from triptych.shards.care import restore as restoring
 from triptych.shards.events import Run
 from triptych.shards.exports import copies
 from triptych.shards.exports import versions as exports
 from triptych.shards.exports.scratch import leftovers
+from triptych.shards.store.commits import FenceConflict
 from triptych.shards.store.store import Store
+
+FIRST = "id = 'speech/train/utt000'"
 
 
 class Killed(BaseException):
@@ -161,3 +166,37 @@ def test_leftovers_of_a_killed_refresh_go_with_the_next_command_even_if_it_has_n
         (speech.root / name).write_text("x")
     assert triptych.export("unified", store=speech.root).version
     assert list(speech.root.glob(".store.duckdb.*")) == []
+
+
+def test_a_removal_and_a_restore_that_others_overtook_go_on(speech: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    overtaken: list[str] = []
+    reals = {name: getattr(Store, name) for name in ("delete", "append")}
+    for name in reals:
+
+        def commit(store: Store, table: str, *given: Any, _name: str = name, **options: Any) -> None:
+            if table == "samples" and _name not in overtaken:
+                overtaken.append(_name)
+                raise FenceConflict("another writer")
+            reals[_name](store, table, *given, **options)
+
+        monkeypatch.setattr(Store, name, commit)
+    triptych.store.remove(where=FIRST, store=speech.root)
+    triptych.store.restore("speech", store=speech.root)
+    assert overtaken == ["delete", "append"]
+    assert one(speech, "select count(*) from samples") == 2
+
+
+@pytest.mark.parametrize("step", ["finish", "lift"])
+def test_a_restore_that_was_killed_is_accounted_once(speech: Store, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    triptych.store.remove(where=FIRST, store=speech.root)
+    with monkeypatch.context() as patch:
+        place: Any = restoring.Run if step == "finish" else restoring
+        real = getattr(place, step)
+        patch.setattr(place, step, lambda *given: (real(*given), die())[1])
+        with pytest.raises(Killed):
+            triptych.store.restore("speech", store=speech.root)
+    with suppress(UsageError):  # if all was done, there is nothing to restore
+        triptych.store.restore("speech", store=speech.root)
+    assert one(speech, "select sum(kept)::int from runs where stage = 'restore'") == 1
+    assert one(speech, "select count(*) from samples") == 2
+    assert one(speech, "select count(*) from events where stage = 'remove'") == 0

@@ -8,7 +8,6 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from support import imported
 from support.stores import check_accounts, check_media, cli, cli_json, clip, ingest, media_files, one, places_of, select
 from triptych.errors import TriptychError, UsageError
 from triptych.shards.care import journal, purge, removal
-from triptych.shards.care import restore as restoring
 from triptych.shards.care.care import status
 from triptych.shards.care.removal import remove
 from triptych.shards.exports import versions as exports
@@ -354,22 +352,6 @@ def test_restore_brings_samples_back_as_they_were(talks: Store, tmp_path: Path) 
     with pytest.raises(UsageError, match="Nothing was removed from 'talks'"):
         triptych.store.restore("talks", store=talks.root)
     check_accounts(talks)
-
-
-@pytest.mark.parametrize("step", ["finish", "lift"])
-def test_a_restore_that_was_killed_is_accounted_once(talks: Store, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    triptych.store.remove(where=WHERE, store=talks.root)
-    with monkeypatch.context() as patch:
-        place: Any = restoring.Run if step == "finish" else restoring
-        real = getattr(place, step)
-        patch.setattr(place, step, lambda *given: (real(*given), (_ for _ in ()).throw(Killed))[1])
-        with pytest.raises(Killed):
-            triptych.store.restore("talks", store=talks.root)
-    with suppress(UsageError):  # if all was done, there is nothing to restore
-        triptych.store.restore("talks", store=talks.root)
-    assert one(talks, "select sum(kept)::int from runs where stage = 'restore'") == 1
-    assert one(talks, "select count(*) from samples") == 4
-    assert one(talks, "select count(*) from events where stage = 'remove'") == 0
 
 
 def imported_again(folder: Path, store: Store) -> dict[str, int]:
