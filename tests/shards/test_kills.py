@@ -156,7 +156,7 @@ class Bases:
 
     def run(self, scenario: Scenario, at: int | None = None) -> Ended:
         words = [word.replace("{}", str(self.place)) for word in scenario.words]
-        store = () if scenario.words[1] == "fetch" else ("--store", self.place / "store")
+        store = () if "fetch" in scenario.words else ("--store", self.place / "store")
         return kills.run(*words, *store, watch=self.place, at=at)
 
 
