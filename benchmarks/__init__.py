@@ -8,6 +8,7 @@
     export.py             a million rows rendered and published
     query.py              SQL over ten million rows
     scale.py              imports of many rows, many tiny clips: is memory use constant?
+    memory.py             import, validate and export of ever more rows: is memory use constant?
     again.py              a second identical pull and export, which should do nothing
     corpus.py             the corpus for the benchmarks, spoken by espeak-ng
     mirrors.py            that corpus as a mirror of its original host

@@ -71,6 +71,7 @@ def link_media(store: Store, clips: list[dict[str, Any]], count: int) -> tuple[p
     for number in range(count):
         digest = hashlib.sha256(f"media {number}".encode()).hexdigest()
         path = media_path(digest, "flac", FORMAT)
+        (store.root / path).parent.mkdir(exist_ok=True)
         os.link(targets[number % CLIPS], store.root / path)
         paths.append(path)
         sums.append(digest)

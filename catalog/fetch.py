@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -245,6 +244,7 @@ def _discard_partial(partial: Path, url: str) -> None:
 
 
 def _write_listing(to: Path, mirror: Mirror, sums: dict[str, str], revisions: dict[str, str]) -> None:
+    """Replace `mirror.yaml`; the caller holds its lock, so what a killed fetch left is overwritten."""
     document: dict[str, Any] = {
         "about": mirror.about or "Files as served by their hosts; created by `triptych catalog fetch`.",
         "subset": False,
@@ -253,7 +253,7 @@ def _write_listing(to: Path, mirror: Mirror, sums: dict[str, str], revisions: di
     if known := {**mirror.revisions, **revisions}:
         document["revisions"] = dict(sorted(known.items()))
     path = to / LISTING
-    temporary = path.with_name(f".{LISTING}-{os.getpid()}")
+    temporary = path.with_name(f".{LISTING}.new")
     temporary.write_text(yaml_text(document), encoding="utf-8")
     temporary.replace(path)
 

@@ -49,7 +49,6 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
     for item in annotations:
         _check_encodable(item, producer or "")
     datasets = _datasets_of(store, annotations)
-    _require_annotated(store, [item for item in annotations if item.value is None])
     now = datetime.now(UTC)
     rows = []
     for index, item in enumerate(annotations):
@@ -59,6 +58,7 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
         rows.append(annotation_row(item.id, datasets[item.id], item.key, value, producer or f"user:{user()}", time))
     run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)}, started_at=now)
     if rows and not _is_written(store, rows):
+        _require_annotated(store, [item for item in annotations if item.value is None])
         new = _changed(store, rows)
         run.account.drop(DUPLICATE, len(rows) - len(new))
         rows = new
@@ -80,7 +80,7 @@ def _changed(store: Store, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     with connect(store, named_in="annotations") as connection:
         connection.register("wanted", wanted)
         latest = connection.execute(
-            "SELECT id, key, arg_max(value, time), arg_max(producer, time) FROM annotations "
+            f"SELECT id, key, {LATEST}, arg_max(producer, time) FROM annotations "
             "SEMI JOIN wanted USING (id) GROUP BY id, key"
         ).fetchall()
     held = {(identity, key): (value, producer) for identity, key, value, producer in latest}
@@ -99,9 +99,9 @@ def _is_written(store: Store, rows: Sequence[Mapping[str, Any]]) -> bool:
     first, last = rows[0], rows[-1]
     with connect(store, named_in="annotations runs") as connection:
         found = connection.execute(
-            """
+            f"""
             SELECT max(time)::VARCHAR FROM annotations a WHERE id = $1 AND key = $2 GROUP BY ALL
-            HAVING arg_max(value, time) IS NOT DISTINCT FROM $3 AND arg_max(producer, time) = $4
+            HAVING {LATEST} IS NOT DISTINCT FROM $3 AND arg_max(producer, time) = $4
             AND NOT EXISTS (SELECT 1 FROM runs WHERE stage = 'annotate'
                             AND started_at - INTERVAL 1 SECOND <= max(a.time) AND finished_at >= max(a.time))
             """,

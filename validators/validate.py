@@ -17,17 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import ProblemsFound, UsageError, did_you_mean
 from ..shards.engine.engine import INLINE_PARTS, Rows, map_parts
 from ..shards.events import Run
 from ..shards.query import connect
 from ..shards.store.annotations import DECIDING_KEYS, REMEASURED_KEYS, changed_sql
+from ..shards.store.commits import until_committed
 from ..shards.store.lock import locked
 from ..shards.store.rows_to_arrow import rows_to_table
 from ..shards.store.sql import first_row, quote
 from ..shards.store.store import Store
 from ..shards.store.tables import EVENTS, VERDICTS
+from ..shards.store.views import AS_PULLED
 from . import checks
 from .changed_media import add_changed_media
 from .checks.schema import CHECKS_SCHEMA
@@ -148,10 +151,7 @@ def _validate(
         log.info("validate %s: checks %s, rules %s", dataset, checks.REVISION, rules.hash)
         measured = _measure(store, dataset, workers, progress)
         log.info("validate %s: %d samples measured", dataset, measured)
-        with connect(store, named_in=_DECIDES_ON, memory_limit=MEMORY_LIMIT) as connection:
-            connection.register("repeats", moment.repeats)
-            if measured or not _is_decided(connection, dataset, rules):
-                _decide(store, connection, dataset, rules, moment.time)
+        until_committed(lambda: _decide_if_due(store, dataset, rules, moment, is_due=measured > 0))
         with connect(store, named_in="verdicts events") as connection:
             result = _result(connection, dataset, choice, run.run_id, measured)
             _account(connection, dataset, rules, run)
@@ -188,9 +188,9 @@ def _measure(store: Store, dataset: str, workers: int | None, progress: Callable
                 progress(dataset, done, unmeasured.total)
             if len(pending) >= COMMIT_ROWS:
                 finished, pending = pending, []
-                _commit(store, finished)
+                unmeasured.commit(finished)
     finally:
-        _commit(store, pending)  # whatever ends the run, what is measured is not measured again
+        unmeasured.commit(pending)  # whatever ends the run, what is measured is not measured again
     return done
 
 
@@ -212,12 +212,14 @@ class _Unmeasured:
         self._dataset = dataset
         self.total = 0
         self.read_at = datetime.now(UTC)
+        self._version = -1
 
     def parts(self) -> Iterator[Rows]:
         with ExitStack() as stack:
             with self._store.dataset_lock(self._dataset, "find samples to measure"):
                 # Under the lock no commit is under way whose rows are older than their commit.
                 self.read_at = datetime.now(UTC)
+                self._version = self._store.table("samples").version()
                 connection = stack.enter_context(connect(self._store, named_in=_MEASURES, memory_limit=READ_LIMIT))
             _find_unmeasured(connection, self._dataset)
             add_changed_media(self._store, connection, self._dataset, revision=checks.REVISION)
@@ -233,6 +235,23 @@ class _Unmeasured:
             for batch in reader:
                 for start in range(0, len(batch), PART_ROWS):
                     yield batch.slice(start, PART_ROWS).to_pylist()
+
+    def commit(self, rows: Rows) -> None:
+        """Store measurements, but for those of samples that were removed in the meantime."""
+        if not rows:
+            return
+        measured = rows_to_table(rows, CHECKS_SCHEMA)
+        with self._store.dataset_lock(self._dataset, "store measurements"):
+            if self._store.table("samples").version() != self._version:
+                measured = self._without_removed(measured)
+            if measured.num_rows:
+                self._store.append("checks", measured, merge_schema=True)
+
+    def _without_removed(self, measured: pa.Table) -> pa.Table:
+        with connect(self._store, named_in=AS_PULLED) as connection:
+            connection.register("measured", measured.select(["id"]))
+            live = connection.sql(f"SELECT id FROM {AS_PULLED} SEMI JOIN measured USING (id)").to_arrow_table()
+        return measured.filter(pc.is_in(measured["id"], value_set=live["id"]))
 
 
 def _find_unmeasured(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
@@ -253,12 +272,18 @@ def _count_unmeasured(connection: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def _commit(store: Store, rows: Rows) -> None:
-    if rows:
-        store.append("checks", rows_to_table(rows, CHECKS_SCHEMA), merge_schema=True)
-
-
 # ---- deciding
+
+
+def _decide_if_due(store: Store, dataset: str, rules: RuleSet, moment: _Moment, *, is_due: bool) -> None:
+    """Decide on every sample; under the lock of the dataset, so that none is removed or restored in the meantime."""
+    with (
+        store.dataset_lock(dataset, "decide on samples"),
+        connect(store, named_in=_DECIDES_ON, memory_limit=MEMORY_LIMIT) as connection,
+    ):
+        connection.register("repeats", moment.repeats)
+        if is_due or not _is_decided(connection, dataset, rules):
+            _decide(store, connection, dataset, rules, moment.time)
 
 
 def _is_decided(connection: duckdb.DuckDBPyConnection, dataset: str, rules: RuleSet) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...shards.care.facts import delete_facts
 from ...shards.events import Run
 from ...shards.hash_sets import HashSet
 from ...shards.query import connect
 from ...shards.store.annotations import KNOWN_KEYS, LATEST
+from ...shards.store.commits import until_committed
 from ...shards.store.sql import identifier, quote
-from ...shards.store.store import FenceConflict, Store
+from ...shards.store.store import Store
 from ..ingest.event_log import EventLog
 from ..ingest.stored_ids import fence_name
 
@@ -23,7 +25,6 @@ GONE = "not_in_input"
 _DETAIL = "no longer in the input; taken out by `import --sync`"
 _SHOWN = 3
 _CHUNK = 20_000
-_ATTEMPTS = 20
 _BATCH = 100_000
 
 
@@ -48,7 +49,7 @@ def find_gone(store: Store, run: Run, paths: Sequence[Path], seen: HashSet) -> l
 
 def take_out(store: Store, run: Run, ids: Sequence[str]) -> None:
     """Delete rows and what is known of them; each leaves an event, no tombstone."""
-    dataset, fence = run.dataset, fence_name(run.dataset)
+    dataset = run.dataset
     events = EventLog(store, run)
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
@@ -56,16 +57,13 @@ def take_out(store: Store, run: Run, ids: Sequence[str]) -> None:
             for identity in chunk:
                 events.note(identity, GONE, _DETAIL, "")
             events.write()
-            for attempt in range(_ATTEMPTS):
-                try:
-                    number = store.fence_number("samples", fence) + 1
-                    store.delete("samples", dataset, chunk, fence=(fence, number))
-                    break
-                except FenceConflict:
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-            for name in ("checks", "verdicts", "annotations"):
-                store.delete(name, dataset, chunk)
+            until_committed(lambda part=chunk: _delete_samples(store, dataset, part))  # type: ignore[misc]
+            delete_facts(store, dataset, chunk)
+
+
+def _delete_samples(store: Store, dataset: str, ids: Sequence[str]) -> None:
+    fence = fence_name(dataset)
+    store.delete("samples", dataset, ids, fence=(fence, store.fence_number("samples", fence) + 1))
 
 
 def find_overridden(store: Store, dataset: str, updated: HashSet) -> list[tuple[str, str]]:

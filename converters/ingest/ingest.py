@@ -26,8 +26,9 @@ from ...shards.hash_sets import HashSet
 from ...shards.media.fence import fenced
 from ...shards.media.media import MediaError, StoredMedia
 from ...shards.sample import MEDIA_KINDS, SCHEMA, sample_id
+from ...shards.store.commits import FenceConflict
 from ...shards.store.rows_to_arrow import rows_to_table
-from ...shards.store.store import FenceConflict, Store
+from ...shards.store.store import Store
 from ..candidate import Blob, Candidate, Checkpoint, Filtered, Rejection
 from .event_log import EventLog
 from .missing_media import check_first_file, check_needed

@@ -16,8 +16,9 @@ from ..events import Run
 from ..exports import versions as exports
 from ..exports.scratch import leftovers
 from ..query import connect
+from ..store.commits import FenceConflict
 from ..store.lock import is_held, read_holder
-from ..store.store import FenceConflict, Store
+from ..store.store import Store
 from ..store.tables import ALL_DATASETS
 from ..store_format import TABLE_NAMES
 from . import journal

@@ -60,10 +60,18 @@ class Intent:
     def counts(self) -> dict[str, int]:
         return {dataset: len(rows) for dataset, rows in self.samples.items()}
 
+    @property
+    def ids(self) -> dict[str, list[str]]:
+        """By dataset, the samples that it is about, those removed before included."""
+        return {
+            dataset: [identity for identity, _ in self.samples.get(dataset, [])] + self.earlier.get(dataset, [])
+            for dataset in sorted({*self.samples, *self.earlier})
+        }
+
     def describe(self) -> str:
         """One line for `store status`."""
         what = "purge" if self.purge else "removal"
-        datasets = ", ".join(sorted({*self.samples, *self.earlier})) or "what was removed earlier"
+        datasets = ", ".join(self.ids) or "what was removed earlier"
         return f"{what} of {sum(self.counts.values()):,} samples ({datasets}), begun as {self.name}"
 
 
@@ -103,8 +111,10 @@ def has_pending(store: Store) -> bool:
 
 @contextmanager
 def one_at_a_time(store: Store) -> Iterator[None]:
-    """One removal at a time: a second one waits, and finds nothing pending."""
+    """One removal at a time: a second one waits, and finds nothing pending; half entries of killed ones go."""
     with locked(_lock(store), purpose="remove samples"):
+        for left in _folder(store).glob(".*"):
+            left.unlink()
         yield
 
 

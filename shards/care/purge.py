@@ -31,6 +31,7 @@ from ..store.store import Store
 from ..store.use import PATIENCE_S, alone
 from ..store_format import TABLE_NAMES
 from . import journal
+from .facts import chunks, delete_facts
 from .journal import Intent
 from .media_in_use import cut_targets, named_media, sweep_cuts
 from .tombstones import STAGE
@@ -39,7 +40,6 @@ ERASED = "[withdrawn]"
 _SHORT = 4
 """A speaker with fewer letters is erased only where it is a whole value in quotes."""
 
-_IDS = 20_000
 _ERASED_KEYS = ("where", "set", "note", "sql")
 
 
@@ -57,6 +57,7 @@ def purge_store(store: Store, intent: Intent, *, patience_s: float | None = None
             kept = named_media(store, live_only=True, without=intent.exports)
             intent.media = sorted((named_media(store) | cut_targets(store)) - kept)
             journal.write(store, intent)
+        _delete_late_facts(store, intent)
         erase = _eraser(intent.words)
         _erase_runs(store, erase)
         _erase_events(store, intent)
@@ -65,6 +66,12 @@ def purge_store(store: Store, intent: Intent, *, patience_s: float | None = None
         _purge_tables(store, intent)
         _sweep_temporary_files(store, intent)
         _delete_media(store, intent)
+
+
+def _delete_late_facts(store: Store, intent: Intent) -> None:
+    """Delete what was written of the samples by commands that were under way when they were removed."""
+    for dataset, ids in intent.ids.items():
+        delete_facts(store, dataset, ids)
 
 
 def _count(store: Store, intent: Intent, **counts: int) -> None:
@@ -120,10 +127,9 @@ def _without_expression(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _erase_events(store: Store, intent: Intent) -> None:
     """Erase what was noted of the candidates: details quote values, and addresses name files."""
-    for dataset in {*intent.samples, *intent.earlier}:
-        ids = [identity for identity, _ in intent.samples.get(dataset, [])] + intent.earlier.get(dataset, [])
-        for start in range(0, len(ids), _IDS):
-            listed = ", ".join(map(quote, ids[start : start + _IDS]))
+    for dataset, ids in intent.ids.items():
+        for chunk in chunks(ids):
+            listed = ", ".join(map(quote, chunk))
             where = f"dataset = {quote(dataset)} AND stage <> '{STAGE}' AND candidate IN ({listed})"
             if rows_of(store, "events", f"SELECT 1 FROM {{}} WHERE {where} AND (detail <> '' OR uri <> '') LIMIT 1"):
                 store.update("events", where, {"detail": "", "uri": ""})
@@ -200,8 +206,6 @@ def _sweep_temporary_files(store: Store, intent: Intent) -> None:
         if path.name not in (".keys", ".lock"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     store.sweep_views()
-    for path in (store.root / "pending").glob(".*"):
-        path.unlink()
 
 
 def _delete_media(store: Store, intent: Intent) -> None:

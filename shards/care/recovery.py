@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...errors import DamagedError, StoreReadOnly
+from ..exports.scratch import sweep_leftovers
 from ..store.damage import damage_errors
 from ..store.session import using
 from ..store.store import Store
@@ -36,6 +37,8 @@ def writing(store: Store, purpose: str, *, checked: bool = True, frees: bool = F
 
             finish_pending(store)
         store.sweep_views()
+        sweep_leftovers(store)
+        store.media.sweep_scratch()
     with using(store, purpose):
         yield store
 

@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ...errors import TriptychError, UsageError, did_you_mean
 from ..events import Run, event_row, new_run_id
 from ..query import rows_of
+from ..store.commits import until_committed
 from ..store.sql import quote
-from ..store.store import FenceConflict, Store
+from ..store.store import Store
 from ..store.tables import ALL_DATASETS, EVENTS
 from ..store.use import in_use
 from . import journal
+from .facts import chunks, delete_facts, holds
 from .journal import Intent
 from .purge import purge_store
 from .selection import Selection, select
@@ -32,9 +33,7 @@ from .tombstones import DETAIL, STAGE, datasets_with_tombstones, lift, media_tex
 
 log = logging.getLogger("triptych")
 
-_CHUNK = 20_000
 _SHORT_PATIENCE_S = 5.0
-_ATTEMPTS = 20
 
 
 @dataclass(slots=True)
@@ -78,12 +77,6 @@ def remove(
         raise UsageError("store remove takes a DATASET, or --where EXPRESSION, or both.")
     if forget and block_speakers:
         raise UsageError("--forget leaves no tombstones, and --block-speakers asks for some.")
-    known = _known_datasets(store)
-    if dataset is not None and dataset not in known:
-        raise UsageError(
-            f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
-            hint=did_you_mean(dataset, known),
-        )
     asked = {"dataset": dataset, "where_sha256": journal.digest_of(where), "purge": purge, "reason": reason}
     asked |= {name: True for name, is_set in (("forget", forget), ("block_speakers", block_speakers)) if is_set}
     if dry_run:
@@ -126,6 +119,12 @@ def finish_pending(store: Store) -> None:
 
 
 def _choose(store: Store, dataset: str | None, where: str | None, *, purge: bool, forget: bool) -> Selection:
+    known = _known_datasets(store)
+    if dataset is not None and dataset not in known:
+        raise UsageError(
+            f"The store has no dataset {dataset!r}. Datasets: {', '.join(known) or 'none'}.",
+            hint=did_you_mean(dataset, known),
+        )
     selection = select(store, dataset, where, purge=purge, forget=forget)
     if not selection.samples and not selection.earlier and not (purge and where is None):
         raise UsageError(
@@ -179,7 +178,7 @@ def _withdraw(store: Store, intent: Intent) -> None:
         for dataset, ids in intent.earlier.items():
             with store.dataset_lock(dataset, "take tombstones away"):
                 some = None if intent.asked.get("where_sha256") is None else ids
-                _retry(lambda d=dataset, i=some: lift(store, d, i))  # type: ignore[misc]
+                lift(store, dataset, some)
     for dataset, run_id in intent.run_ids.items():
         _account(store, intent, dataset, run_id)
 
@@ -188,14 +187,16 @@ def _delete_rows(store: Store, intent: Intent, dataset: str, rows: Sequence[tupl
     """Delete rows, tombstones first: if this is killed in between, the next pull restores nothing."""
     if not intent.forget:
         _write_tombstones(store, intent, dataset, rows)
+    ids = [identity for identity, _ in rows]
+    for chunk in chunks(ids):
+        if holds(store, "samples", dataset, chunk):
+            until_committed(lambda part=chunk: _delete_samples(store, dataset, part))  # type: ignore[misc]
+    delete_facts(store, dataset, ids)
+
+
+def _delete_samples(store: Store, dataset: str, ids: Sequence[str]) -> None:
     fence = f"pull:{dataset}"
-    for chunk in _chunks([identity for identity, _ in rows]):
-        if _holds(store, "samples", dataset, chunk):
-            number = store.fence_number("samples", fence) + 1
-            store.delete("samples", dataset, chunk, fence=(fence, number))
-        for name in ("checks", "verdicts", "annotations"):
-            if _holds(store, name, dataset, chunk):
-                _retry(lambda n=name, c=chunk: store.delete(n, dataset, c))  # type: ignore[misc]
+    store.delete("samples", dataset, ids, fence=(fence, store.fence_number("samples", fence) + 1))
 
 
 def _write_tombstones(store: Store, intent: Intent, dataset: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -206,7 +207,7 @@ def _write_tombstones(store: Store, intent: Intent, dataset: str, rows: Sequence
     there = _tombstoned(store, dataset)
     wanted = [*rows, *((speaker, "") for speaker in intent.speakers.get(dataset, []))]
     missing = [(name, media) for name, media in wanted if name not in there]
-    for chunk in _chunks(missing):
+    for chunk in chunks(missing):
         events = [event_row(run, name, intent.reason, DETAIL, uri=media_text(media.split())) for name, media in chunk]
         store.append("events", rows_to_table(events, EVENTS))
 
@@ -220,13 +221,6 @@ def _tombstoned(store: Store, dataset: str) -> set[str]:
     )}  # fmt: skip
 
 
-def _holds(store: Store, table: str, dataset: str, ids: Sequence[str]) -> bool:
-    """Whether a table has a row of any of these ids; a deletion that finds nothing would be a commit all the same."""
-    listed = ", ".join(map(quote, ids))
-    found = rows_of(store, table, f"SELECT 1 FROM {{}} WHERE dataset = {quote(dataset)} AND id IN ({listed}) LIMIT 1")
-    return bool(found)
-
-
 def _account(store: Store, intent: Intent, dataset: str, run_id: str) -> None:
     """Write the row of `runs`, once."""
     if rows_of(store, "runs", f"SELECT 1 FROM {{}} WHERE run_id = {quote(run_id)} LIMIT 1"):
@@ -235,22 +229,6 @@ def _account(store: Store, intent: Intent, dataset: str, run_id: str) -> None:
     run.details = {"before": intent.versions}
     run.account.drop(intent.reason, len(intent.samples.get(dataset, [])))
     run.finish(store)
-
-
-def _retry(commit: Any) -> None:
-    """Commit again if another writer of the same table was first."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            commit()
-            return
-        except FenceConflict:
-            if attempt == _ATTEMPTS - 1:
-                raise
-
-
-def _chunks(rows: Sequence[Any]) -> Iterator[Any]:
-    for start in range(0, len(rows), _CHUNK):
-        yield rows[start : start + _CHUNK]
 
 
 def _write_receipt(store: Store, intent: Intent, removal: Removal) -> Path:

@@ -2,7 +2,7 @@
 
 A restored sample is as it was: its row, annotations, measurements and verdict. After a purge there is nothing to bring
 back; `store remove DATASET --forget` then takes the tombstones away, so that the data can be imported or pulled again.
-A restore that was killed can be run again: tombstones go last.
+A restore that was killed can be run again: its account is written once, and tombstones go last.
 """
 
 from __future__ import annotations
@@ -10,15 +10,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ...errors import DamagedError, UsageError, did_you_mean
 from ..events import Run
-from ..query import scan, versions_at
+from ..query import rows_of, scan, versions_at
+from ..store.commits import until_committed
 from ..store.database import session
 from ..store.sql import quote
-from ..store.store import Store
+from ..store.store import Store, run_details
+from .journal import digest_of
 from .selection import removed_rows
 from .tombstones import STAGE, datasets_with_tombstones, lift, withdrawn_ids
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _TABLES = ("annotations", "checks", "verdicts", "samples")
 _KEYS = {"annotations": "id, key, time"}
@@ -74,16 +80,25 @@ def _restore(store: Store, dataset: str, ids: list[str], asked: dict[str, str | 
     run = Run("restore", dataset, "store restore", asked)
     back: set[str] = set()
     with store.dataset_lock(dataset, "restore samples"):
-        for run_id, group in _by_removal(store, dataset, ids).items():
+        groups = _by_removal(store, dataset, ids)
+        for run_id, group in groups.items():
             versions = _versions_before(store, run_id)
             back |= _restore_group(store, dataset, group, versions) if versions else set()
         found.missing_media += _missing_media(store, dataset, back)
         if back:
+            run.account.keep(len(back))
+            run.details = {"restored": digest_of(json.dumps(groups, sort_keys=True))}
+            if not _is_accounted(store, run):
+                run.finish(store)
             lift(store, dataset, back)
-    if back:
-        run.account.keep(len(back))
-        run.finish(store)
     return len(back)
+
+
+def _is_accounted(store: Store, run: Run) -> bool:
+    """Whether a restore of the same removals that was killed before it took the tombstones away wrote its account."""
+    said = quote(run_details(run.details))
+    where = f"stage = 'restore' AND dataset = {quote(run.dataset)} AND details = {said}"
+    return bool(rows_of(store, "runs", f"SELECT 1 FROM {{}} WHERE {where} LIMIT 1"))
 
 
 def _by_removal(store: Store, dataset: str, ids: Iterable[str]) -> dict[str, list[str]]:
@@ -132,10 +147,7 @@ def _restore_group(store: Store, dataset: str, ids: list[str], versions: dict[st
                 ).to_arrow_table()
             if rows.num_rows:
                 schema = pa.schema(store.table(name).schema().to_arrow())
-                fence = f"pull:{dataset}"
-                number = store.fence_number(name, fence) + 1
-                fenced = (fence, number) if name == "samples" else None
-                store.append(name, rows.select(schema.names).cast(schema), fence=fenced)
+                _append(store, name, dataset, rows.select(schema.names).cast(schema))
     except DamagedError:
         return set()  # the log was trimmed by a purge
     except duckdb.IOException:
@@ -146,6 +158,14 @@ def _restore_group(store: Store, dataset: str, ids: list[str], versions: dict[st
         f"SELECT id FROM ({scan(store, 'samples')}) WHERE dataset = {quote(dataset)} AND id IN ({listed})",
     )
     return {str(identity) for (identity,) in there}
+
+
+def _append(store: Store, name: str, dataset: str, rows: pa.Table) -> None:
+    if name != "samples":
+        store.append(name, rows)
+        return
+    fence = f"pull:{dataset}"
+    until_committed(lambda: store.append(name, rows, fence=(fence, store.fence_number(name, fence) + 1)))
 
 
 def _missing_media(store: Store, dataset: str, ids: set[str]) -> list[str]:

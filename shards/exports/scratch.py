@@ -1,7 +1,7 @@
 """Temporary folders of exports and copies, beside the versions that they become: `.scratch-<host>-<process>-<key>`.
 
-A folder whose process is gone was left by a killed one. The next export or copy of the same name deletes it, so does a
-purge, and `store status` names it: it may hold rows.
+A folder whose process is gone was left by a killed one. The next command that writes deletes it, and `store status`
+names it: it may hold rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..media.media import is_alive
@@ -27,7 +27,7 @@ _NAME = re.compile(r"\.scratch-(?:(?P<host>.+)-)?(?P<process>\d+)-[^-]+")
 @contextlib.contextmanager
 def scratch_folder(folder: Path, key: str) -> Iterator[Path]:
     """A temporary folder beside the versions, removed on exit; removes those of killed processes too."""
-    sweep(folder)
+    _remove(_left_in(folder))
     scratch = folder / f".scratch-{socket.gethostname()}-{os.getpid()}-{key[:8]}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -37,15 +37,20 @@ def scratch_folder(folder: Path, key: str) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    for path in _left_in(folder):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def leftovers(store: Store) -> list[Path]:
     """The temporary folders in `exports/` whose process is gone."""
     root = store.root / "exports"
     return [path for folder in sorted(root.glob("*")) for path in _left_in(folder)] if root.is_dir() else []
+
+
+def sweep_leftovers(store: Store) -> None:
+    """Remove the temporary folders in `exports/` whose process is gone."""
+    _remove(leftovers(store))
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    for path in folders:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _left_in(folder: Path) -> list[Path]:

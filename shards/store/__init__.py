@@ -1,6 +1,7 @@
 """A store on disk: Delta tables and the code that reads and writes them.
 
 store.py           a store: creating, opening, committing
+commits.py         commits that other writers get in the way of
 creation.py        making a store, and telling one half made from a damaged one
 tables.py          the schemas of the six tables
 rows_to_arrow.py   rows as Arrow tables

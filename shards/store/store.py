@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from ...errors import DamagedError, StoreReadOnly, UsageError
 from ..media.media import MediaStore
 from ..store_format import TABLE_NAMES, read_format
 from ..text import encodable
+from .commits import delta_errors, until_committed
 from .creation import FIRST_COMMIT, STATISTICS, create_tables, has_table, refuse_lost_logs
 from .lock import locked
 from .sql import quote
@@ -38,10 +39,6 @@ DEFAULT_STORE = Path("store")
 STORE_VARIABLE = "TRIPTYCH_STORE"
 _UNUSABLE = frozenset("%?[]^|\\")
 """Characters that the Delta library or DuckDB treats specially in a path."""
-
-
-class FenceConflict(Exception):
-    """Another writer committed this transaction number first: read again and retry."""
 
 
 class Store:
@@ -157,24 +154,48 @@ class Store:
         """
         from deltalake import write_deltalake
 
-        with _delta_errors(self.root / name):
-            table = table if table is not None else self.open_table(name)  # a path would start an empty table
+        def write(to: DeltaTable) -> None:
             write_deltalake(
-                table,
+                to,
                 rows,
                 mode="append",
-                schema_mode="merge" if merge_schema or _lacks_columns(name, table) else None,
+                schema_mode="merge" if merge_schema or _lacks_columns(name, to) else None,
                 commit_properties=_commit_properties(fence),
             )
+
+        self._change(name, write, table=table, fence=fence)
         self._log_commit(name, rows)
+
+    def _change(
+        self,
+        name: str,
+        change: Callable[[DeltaTable], object],
+        *,
+        table: DeltaTable | None = None,
+        fence: tuple[str, int] | None = None,
+    ) -> None:
+        """Commit a change to a table; one without a fence is made again if another writer was first."""
+
+        def commit() -> None:
+            with delta_errors(self.root / name):
+                change(table if table is not None else self.open_table(name))  # a path would start an empty table
+
+        if fence is None:
+            until_committed(commit)
+        else:
+            commit()
 
     def replace_dataset(
         self, name: str, dataset: str, rows: pa.Table | pa.RecordBatchReader, *, merge_schema: bool = False
     ) -> None:
-        """Replace one dataset's rows of a table in one commit; a reader's rows are written as they come."""
+        """Replace one dataset's rows of a table in one commit; a reader's rows are written as they come.
+
+        Raises:
+            FenceConflict: Another writer changed the dataset's rows, or added a column, after the table was opened.
+        """
         from deltalake import write_deltalake
 
-        with _delta_errors(self.root / name):
+        with delta_errors(self.root / name):
             write_deltalake(
                 self.open_table(name),
                 rows,
@@ -186,7 +207,7 @@ class Store:
 
     def upsert(self, name: str, dataset: str, rows: pa.Table, *, fence: tuple[str, int]) -> None:
         """Replace the rows whose id is in `rows` and add the others, in one commit."""
-        with _delta_errors(self.root / name):
+        with delta_errors(self.root / name):
             table = self.open_table(name)
             (
                 table.merge(
@@ -212,27 +233,22 @@ class Store:
     def delete(self, name: str, dataset: str, ids: Sequence[str], *, fence: tuple[str, int] | None = None) -> None:
         """Delete one dataset's rows with these ids, in one commit."""
         if ids:
-            listed = ", ".join(quote(identity) for identity in ids)
-            with _delta_errors(self.root / name):
-                self.open_table(name).delete(
-                    f"dataset = '{dataset}' AND id IN ({listed})", commit_properties=_commit_properties(fence)
-                )
+            predicate = f"dataset = '{dataset}' AND id IN ({', '.join(map(quote, ids))})"
+            properties = _commit_properties(fence)
+            self._change(name, lambda table: table.delete(predicate, commit_properties=properties), fence=fence)
 
     def delete_where(self, name: str, predicate: str) -> None:
         """Delete the rows that a Delta predicate selects, in one commit."""
-        with _delta_errors(self.root / name):
-            self.open_table(name).delete(predicate)
+        self._change(name, lambda table: table.delete(predicate))
 
     def update(self, name: str, predicate: str, values: Mapping[str, str]) -> None:
         """Set text columns of the rows that a Delta predicate selects, in one commit."""
-        with _delta_errors(self.root / name):
-            self.open_table(name).update(
-                predicate=predicate, updates={key: quote(value) for key, value in values.items()}
-            )
+        updates = {key: quote(value) for key, value in values.items()}
+        self._change(name, lambda table: table.update(predicate=predicate, updates=updates))
 
     def compact(self, name: str, dataset: str) -> int:
         """Merge one dataset's small files of a table in one commit; return how many were removed."""
-        with _delta_errors(self.root / name):
+        with delta_errors(self.root / name):
             metrics = self.open_table(name).optimize.compact(
                 partition_filters=[("dataset", "=", dataset)], writer_properties=_writer_properties()
             )
@@ -240,7 +256,7 @@ class Store:
 
     def vacuum(self, name: str) -> int:
         """Delete the files of a table that only its old versions use; return how many."""
-        with _delta_errors(self.root / name):
+        with delta_errors(self.root / name):
             gone = self.open_table(name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
         return len(gone)
 
@@ -251,7 +267,7 @@ class Store:
         smallest and largest texts of every file. Version numbers go on, so that `--at` never reads another version.
         """
         folder = self.root / name / "_delta_log"
-        with _delta_errors(self.root / name):
+        with delta_errors(self.root / name):
             self.open_table(name).alter.set_table_properties(STATISTICS)
             table = self.open_table(name)
             table.create_checkpoint()
@@ -343,27 +359,6 @@ def _lacks_columns(name: str, table: DeltaTable) -> bool:
 
     own = {field.name for field in table.schema().fields}
     return any(field.name not in own for field in TABLES[name])
-
-
-@contextlib.contextmanager
-def _delta_errors(path: Path) -> Iterator[None]:
-    from deltalake.exceptions import CommitFailedError, DeltaError
-
-    try:
-        yield
-    except CommitFailedError as error:
-        raise FenceConflict(str(error)) from error
-    except OSError as error:
-        if _is_denied(error):
-            raise StoreReadOnly(path.parent) from error
-        raise
-    except DeltaError as error:
-        raise DamagedError(f"{path}: the commit failed: {error}") from error
-
-
-def _is_denied(error: OSError) -> bool:
-    text = str(error).lower()
-    return isinstance(error, PermissionError) or "permission denied" in text or "read-only" in text
 
 
 def run_details(value: Mapping[str, Any]) -> str:

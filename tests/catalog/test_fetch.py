@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 from pathlib import Path
@@ -207,6 +208,25 @@ def test_a_killed_fetch_goes_on_where_it_was(tmp_path: Path) -> None:
         assert host.sent("/words/train.tar.gz") == train
     listing = yaml.safe_load((mirror / "mirror.yaml").read_text())
     assert len(listing["sha256"]) == 2
+
+
+def test_a_fetch_killed_while_it_lists_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, mirror = served(tmp_path), tmp_path / "mirror"
+    real = Path.replace
+
+    def die(path: Path, target: Path) -> Path:
+        if ".mirror.yaml" in path.name:
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    with serve(folder) as host:
+        options = PullOptions(cards=(write_card(tmp_path, folder, host.url("/")),))
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(os, "getpid", lambda: 4711)
+            patch.setattr(Path, "replace", die)
+            fetch("words", to=mirror, options=options)
+        assert fetch("words", to=mirror, options=options).fetched == 0
+    assert {path.name for path in mirror.glob(".*")} == {".lock", ".lock.listing"}
 
 
 def test_a_mirror_without_room_is_told_and_nothing_half_lies_in_it(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +14,17 @@ import triptych
 from support import imported
 from support.stores import check_accounts, cli, one, select
 from triptych.converters.export import export as export_module
-from triptych.errors import DamagedError
+from triptych.errors import DamagedError, UsageError
 from triptych.shards import annotate as annotate_module
+from triptych.shards.care import restore as restoring
 from triptych.shards.events import Run
 from triptych.shards.exports import copies
 from triptych.shards.exports import versions as exports
 from triptych.shards.exports.scratch import leftovers
+from triptych.shards.store.commits import FenceConflict
 from triptych.shards.store.store import Store
+
+FIRST = "id = 'speech/train/utt000'"
 
 
 class Killed(BaseException):
@@ -120,8 +127,76 @@ def test_annotations_killed_before_their_account_are_written_once(
     check_accounts(speech)
 
 
+def test_a_clearing_killed_before_its_account_is_accounted_by_the_same_command(
+    speech: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    triptych.annotate("speech/train/utt000", "text", "better", store=speech.root)
+    with monkeypatch.context() as patch:
+        patch.setattr(annotate_module.Run, "finish", die)
+        with pytest.raises(Killed):
+            triptych.annotate("speech/train/utt000", "text", clear=True, store=speech.root)
+    assert triptych.annotate("speech/train/utt000", "text", clear=True, store=speech.root) == 1
+    assert one(speech, "select count(*) from annotations") == 2
+    assert one(speech, "select count(*) from runs where stage = 'annotate'") == 2
+    with pytest.raises(UsageError, match="no annotation 'text' to clear"):
+        triptych.annotate("speech/train/utt000", "text", clear=True, store=speech.root)
+    triptych.annotate("speech/train/utt000", "text", "better", store=speech.root)
+    assert one(speech, "select text from samples where id = 'speech/train/utt000'") == "better"
+
+
+def test_rows_and_media_that_a_killed_export_left_go_with_the_next_command(speech: Store) -> None:
+    process = f"{socket.gethostname()}-{ended_process()}"
+    rows = speech.root / "exports" / "unified" / f".scratch-{process}-abcd" / "rows.jsonl"
+    media = speech.root / "partial" / "tmp" / f"{process}-0"
+    for path in (rows, media):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    triptych.annotate("speech/train/utt000", "mood", "calm", store=speech.root)
+    assert not rows.parent.exists() and not media.exists()
+
+
+def ended_process() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
 def test_leftovers_of_a_killed_refresh_go_with_the_next_command_even_if_it_has_nothing_to_do(speech: Store) -> None:
     for name in (".store.duckdb.4711", ".store.duckdb.4711.wal"):
         (speech.root / name).write_text("x")
     assert triptych.export("unified", store=speech.root).version
     assert list(speech.root.glob(".store.duckdb.*")) == []
+
+
+def test_a_removal_and_a_restore_that_others_overtook_go_on(speech: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    overtaken: list[str] = []
+    reals = {name: getattr(Store, name) for name in ("delete", "append")}
+    for name in reals:
+
+        def commit(store: Store, table: str, *given: Any, _name: str = name, **options: Any) -> None:
+            if table == "samples" and _name not in overtaken:
+                overtaken.append(_name)
+                raise FenceConflict("another writer")
+            reals[_name](store, table, *given, **options)
+
+        monkeypatch.setattr(Store, name, commit)
+    triptych.store.remove(where=FIRST, store=speech.root)
+    triptych.store.restore("speech", store=speech.root)
+    assert overtaken == ["delete", "append"]
+    assert one(speech, "select count(*) from samples") == 2
+
+
+@pytest.mark.parametrize("step", ["finish", "lift"])
+def test_a_restore_that_was_killed_is_accounted_once(speech: Store, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    triptych.store.remove(where=FIRST, store=speech.root)
+    with monkeypatch.context() as patch:
+        place: Any = restoring.Run if step == "finish" else restoring
+        real = getattr(place, step)
+        patch.setattr(place, step, lambda *given: (real(*given), die())[1])
+        with pytest.raises(Killed):
+            triptych.store.restore("speech", store=speech.root)
+    with suppress(UsageError):  # if all was done, there is nothing to restore
+        triptych.store.restore("speech", store=speech.root)
+    assert one(speech, "select sum(kept)::int from runs where stage = 'restore'") == 1
+    assert one(speech, "select count(*) from samples") == 2
+    assert one(speech, "select count(*) from events where stage = 'remove'") == 0

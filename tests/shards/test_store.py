@@ -13,16 +13,19 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 import triptych
 from support.stores import check_accounts, check_media, cli, clip, ingest, leftovers, one, select
 from triptych.converters.candidate import Blob, Candidate
 from triptych.errors import TriptychError, UsageError
 from triptych.shards.store import lock
+from triptych.shards.store.commits import FenceConflict
 from triptych.shards.store.lock import is_held, locked, read_holder
-from triptych.shards.store.store import FenceConflict, Store
+from triptych.shards.store.store import Store
 from triptych.shards.store_format import TABLE_NAMES
 
 Tone = Callable[..., bytes]
@@ -137,7 +140,6 @@ def test_writers_at_once_store_every_id_once_and_lose_none(store: Store, tone: T
 
 
 def test_a_fence_is_taken_once(store: Store) -> None:
-    import pyarrow as pa
     from triptych.shards.store.tables import EVENTS
 
     rows = pa.Table.from_pylist([{"dataset": "d", "candidate": "x"}], schema=EVENTS)
@@ -147,6 +149,48 @@ def test_a_fence_is_taken_once(store: Store) -> None:
         store.append("events", rows, table=before, fence=("pull:d", 1))
     assert one(store, "select count(*) from events") == 1
     assert store.fence_number("events", "pull:d") == 1
+
+
+def take_b_away(store: Store) -> None:
+    store.delete("samples", "d", ["d/train/b"])
+
+
+def add_a_column(store: Store) -> None:
+    row = pa.table({"id": ["x"], "dataset": ["e"], "loudness": [1.0]})
+    store.append("samples", row, merge_schema=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "other"),
+    [("delete", take_b_away), ("delete_where", take_b_away), ("update", take_b_away), ("append", add_a_column)],
+)
+def test_a_commit_that_another_writer_overtook_is_made_again(
+    store: Store, tone: Tone, monkeypatch: pytest.MonkeyPatch, change: str, other: Callable[[Store], None]
+) -> None:
+    ingest(store, "d", [clip("a", tone(300)), clip("b", tone(301))])
+    real, others = Store.open_table, [Store.open(store.root)]
+
+    def overtaken(mine: Store, name: str, **options: Any) -> Any:
+        table = real(mine, name, **options)
+        if others and mine is store:
+            other(others.pop())
+        return table
+
+    monkeypatch.setattr(Store, "open_table", overtaken)
+    given: dict[str, tuple[Any, ...]] = {
+        "delete": ("d", ["d/train/a"]),
+        "delete_where": ("id = 'd/train/a'",),
+        "update": ("id = 'd/train/a'", {"text": "new"}),
+        "append": (pa.table({"id": ["d/train/a"], "dataset": ["d"], "text": ["new"], "pitch": [1.0]}),),
+    }
+    options = {"merge_schema": True} if change == "append" else {}
+    getattr(store, change)("samples", *given[change], **options)
+    assert others == []
+    a = {"update": ["new"], "append": [None, "new"]}.get(change, [])
+    b = [] if other is take_b_away else [None]
+    for name, texts in (("a", a), ("b", b)):
+        rows = select(store, f"select text from samples where id = 'd/train/{name}' order by text nulls first")
+        assert [row["text"] for row in rows] == texts
 
 
 def test_an_open_duckdb_client_disturbs_no_writer(store: Store, tone: Tone) -> None:

@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 import triptych
 from support import imported
-from support.stores import check_accounts, check_media, cli, cli_json, clip, ingest, media_files, one, select
+from support.stores import check_accounts, check_media, cli, cli_json, clip, ingest, media_files, one, places_of, select
 from triptych.errors import TriptychError, UsageError
-from triptych.shards.care import journal, purge
+from triptych.shards.care import journal, purge, removal
 from triptych.shards.care.care import status
 from triptych.shards.care.removal import remove
 from triptych.shards.exports import versions as exports
 from triptych.shards.store import use
+from triptych.shards.store.rows_to_arrow import rows_to_table
 from triptych.shards.store.store import Store
+from triptych.shards.store.tables import ANNOTATIONS
 from triptych.shards.store.use import alone, in_use
 
 Tone = Callable[..., bytes]
@@ -69,34 +70,35 @@ def make_store(folder: Path) -> Store:
     return store
 
 
-def places_of(root: Path, words: tuple[str, ...] = WORDS) -> list[str]:
-    """Every file of a store whose bytes, decoded where it is Parquet, or name hold one of the words."""
-    found = []
-    for path in sorted(root.rglob("*")):
-        content = str(path).encode() + (str(path.readlink()).encode() if path.is_symlink() else b"")
-        if path.is_file():
-            content += path.read_bytes()
-            if path.suffix == ".parquet":
-                content += json.dumps(pq.ParquetFile(path).read().to_pylist(), default=str, ensure_ascii=False).encode()
-        found += [f"{path.relative_to(root)}: {word}" for word in words if word.encode() in content]
-    return found
-
-
 # ---- nothing is left
 
 
 def test_a_purge_leaves_no_byte_of_what_was_withdrawn(talks: Store) -> None:
     media = one(talks, f"select audio.path from samples where {WHERE}")
-    assert {each.split(": ")[1] for each in places_of(talks.root)} == set(WORDS)
+    assert {each.split(": ")[1] for each in places_of(talks.root, WORDS)} == set(WORDS)
     removal = triptych.store.remove(where=WHERE, purge=True, store=talks.root)
     assert (removal.samples, removal.exports) == ({"talks": 1}, {"all@v1": 1})
-    assert places_of(talks.root) == []
+    assert places_of(talks.root, WORDS) == []
     assert not (talks.root / media).exists()
     assert len(media_files(talks.root)) == 3
     assert one(talks, "select count(*) from samples") == 3
     assert exports.require_data(exports.find(talks, "others")).manifest["rows"] == 3
     check_accounts(talks)
     check_media(talks)
+
+
+def test_an_annotation_that_was_under_way_is_purged_too(talks: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = removal.purge_store
+
+    def annotate_and_purge(store: Store, *given: Any, **options: Any) -> None:
+        fact = {"dataset": "talks", "id": "talks/train/utt000", "key": "text", "value": TEXT, "producer": "me"}
+        store.append("annotations", rows_to_table([fact], ANNOTATIONS))
+        real(store, *given, **options)
+
+    monkeypatch.setattr(removal, "purge_store", annotate_and_purge)
+    removal.remove(talks, where=WHERE, purge=True)
+    assert places_of(talks.root, WORDS) == []
+    assert one(talks, "select count(*) from annotations") == 0
 
 
 def test_logs_that_hold_statistics_are_rewritten_by_a_purge(store: Store, tone: Tone) -> None:
@@ -107,7 +109,7 @@ def test_logs_that_hold_statistics_are_rewritten_by_a_purge(store: Store, tone: 
     assert any(b"QWERTY" in path.read_bytes() for path in logs.iterdir())
     before = store.versions()["samples"]
     remove(store, where=WHERE, purge=True)
-    assert places_of(store.root) == []
+    assert places_of(store.root, WORDS) == []
     assert Store.open(store.root).versions()["samples"] > before
     ingest(store, "d", [clip("c", tone(302), text="third")])
     assert one(store, "select count(*) from samples") == 2
@@ -123,11 +125,11 @@ def test_what_was_removed_earlier_is_purged_by_the_same_expression_or_by_purge_a
     talks: Store, options: dict[str, str]
 ) -> None:
     triptych.store.remove(where=WHERE, store=talks.root)
-    assert places_of(talks.root)
+    assert places_of(talks.root, WORDS)
     planned = triptych.store.remove(**options, purge=True, dry_run=True, store=talks.root)
     assert (planned.earlier, planned.exports) == ({"talks": 1}, {"all@v1": 1})
     triptych.store.remove(**options, purge=True, store=talks.root)
-    assert places_of(talks.root) == []
+    assert places_of(talks.root, WORDS) == []
     assert one(talks, "select count(*) from samples") == 3
 
 
@@ -178,12 +180,33 @@ def test_a_purge_killed_at_any_step_is_finished_by_the_same_command(
     assert (removal.samples, removal.exports) == ({"talks": 1}, {"all@v1": 1})
     assert (removal.purged["media_files"], removal.purged["exports"]) == (1, 1)
     assert status(talks).pending == []
-    assert places_of(talks.root) == []
+    assert places_of(talks.root, WORDS) == []
     assert len(media_files(talks.root)) == 3
     assert exports.find(talks, "all").manifest["withdrawn"]
     assert one(talks, "select count(*) from events where stage = 'remove'") == 1
     assert one(talks, "select count(*) from runs where stage = 'remove'") == 1
     check_accounts(talks)
+
+
+def test_half_an_entry_of_the_journal_goes_with_the_next_removal(talks: Store) -> None:
+    left = talks.root / "pending" / ".remove-20260101T000000000000.4711"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text(NAME)
+    triptych.store.remove(where=WHERE, store=talks.root)
+    assert not left.exists()
+
+
+def test_a_dataset_that_is_forgotten_is_forgotten_by_the_same_command_when_it_was_killed(
+    talks: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(removal, "delete_facts", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            triptych.store.remove("talks", forget=True, store=talks.root)
+    assert triptych.store.remove("talks", forget=True, store=talks.root).samples == {"talks": 4}
+    assert one(talks, "select count(*) from annotations") == 0
+    with pytest.raises(UsageError, match="no dataset 'talks'"):
+        triptych.store.remove("talks", forget=True, store=talks.root)
 
 
 def test_the_next_command_that_writes_finishes_a_killed_purge(talks: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +217,7 @@ def test_the_next_command_that_writes_finishes_a_killed_purge(talks: Store, monk
     assert "unfinished: purge of 1 samples" in cli("store", "status", "--store", talks.root).stdout
     triptych.annotate("talks/train/utt001", "mood", "calm", store=talks.root)
     assert status(talks).pending == []
-    assert places_of(talks.root) == []
+    assert places_of(talks.root, WORDS) == []
     assert cli_json("store", "remove", "--resume", "--store", talks.root) == []
 
 
@@ -222,11 +245,11 @@ def test_a_purge_waits_for_those_who_use_the_store(store: Store, tone: Tone) -> 
     purging = threading.Thread(target=lambda: remove(store, where=WHERE, purge=True))
     purging.start()
     time.sleep(0.3)
-    assert purging.is_alive() and places_of(store.root)
+    assert purging.is_alive() and places_of(store.root, WORDS)
     leave.set()
     purging.join(20)
     other.join(20)
-    assert places_of(store.root) == []
+    assert places_of(store.root, WORDS) == []
 
 
 def test_a_purge_is_refused_while_the_store_is_in_use_and_finished_later(
@@ -250,7 +273,7 @@ def test_a_purge_is_refused_while_the_store_is_in_use_and_finished_later(
     other.join(20)
     assert one(store, "select count(*) from samples") == 1
     triptych.store.resume(store=store.root)
-    assert places_of(store.root) == [] and not journal.has_pending(store)
+    assert places_of(store.root, WORDS) == [] and not journal.has_pending(store)
 
 
 def test_an_open_duckdb_client_counts_as_a_reader(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ places.py       where the repository and the real media beside it lie
 source.py       the files of the package, and who imports whom
 stores.py       a store's rows, files and balance; the command line, here and as a process
 forks.py        processes that start at once, forked by one that has loaded the program
+kills.py        commands killed at any one of their writes
 processes.py    pulls in processes of their own, to be killed, interrupted and run side by side
 command_line.py the command line in this process, and lines of a shell
 parts.py        functions over parts of a table, for worker processes

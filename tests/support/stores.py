@@ -94,6 +94,21 @@ def leftovers(root: Path) -> list[str]:
     return [str(path) for path in (*scratch, *root.glob(".store.duckdb.*"))]
 
 
+def places_of(root: Path, words: Iterable[str]) -> list[str]:
+    """Every file of a store whose bytes, decoded where it is Parquet, or name hold one of the words."""
+    import pyarrow.parquet as pq
+
+    found = []
+    for path in sorted(root.rglob("*")):
+        content = str(path).encode() + (str(path.readlink()).encode() if path.is_symlink() else b"")
+        if path.is_file():
+            content += path.read_bytes()
+            if path.suffix == ".parquet":
+                content += json.dumps(pq.ParquetFile(path).read().to_pylist(), default=str, ensure_ascii=False).encode()
+        found += [f"{path.relative_to(root)}: {word}" for word in words if word.encode() in content]
+    return found
+
+
 def command(*arguments: str | Path) -> list[str]:
     """Arguments of `subprocess` for a `triptych` command."""
     return [sys.executable, "-c", MAIN, *map(str, arguments)]
