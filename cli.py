@@ -174,7 +174,7 @@ def _log_to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("triptych")
     log.handlers = [handler]
-    log.setLevel(logging.WARNING)
+    output.reset_level()
 
 
 if __name__ == "__main__":

@@ -103,6 +103,13 @@ def fault(text: str) -> None:
 _quiet = False
 
 
+def reset_level() -> None:
+    """Show what a command shows that is given neither `--quiet` nor `--verbose`: a process may run several."""
+    global _quiet
+    _quiet = False
+    logging.getLogger("triptych").setLevel(logging.WARNING)
+
+
 def set_level(*, quiet: bool = False, verbose: bool = False) -> None:
     """Set how much is shown besides results and errors; with neither argument, leave the level unchanged."""
     global _quiet

@@ -89,6 +89,7 @@ def test_quiet_silences_notes_and_not_errors(tmp_path: Path) -> None:
     for words in ((*export, "--quiet"), ("-q", *export)):
         done = run_here("triptych", *words)
         assert (done.code, done.stderr) == (0, "") and "unified@v1" in done.stdout
+    assert "never validated" in run_here("triptych", *export).stderr, "a later command of the process is not quiet"
     wrong = run("--quiet", "catalog", "show", "nosuch")
     assert wrong.returncode == 2 and wrong.stderr.startswith("error: ")
 

@@ -55,7 +55,9 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
         )
         connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
         connection.execute("CREATE TABLE missing (path VARCHAR)")
-        connection.execute("CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, reason VARCHAR)")
+        connection.execute(
+            "CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, video_path VARCHAR, reason VARCHAR)"
+        )
         facts = CorpusFacts(upper=[UPPER])
         create_macros(connection, options)
         choose(connection, ExportFilter(), facts=facts)
