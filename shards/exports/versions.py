@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -177,7 +176,7 @@ def remember(store: Store, name: str, key: str, label: str, account: Mapping[str
     """
     folder = store.root / "exports" / name / ".keys"
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{key}.{os.getpid()}"
+    scratch = store.media.new_scratch()
     scratch.write_text(f"{label}\n{json.dumps(account) if account else ''}", encoding="ascii")
     scratch.rename(folder / key)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +87,7 @@ def _once(media: MediaStore, key: str, make: Callable[[], StoredMedia]) -> str:
     if link.exists():
         return link.resolve().relative_to(media.root.resolve()).as_posix()
     path = str(make().fields["path"])
-    _remember(link, media.root / path)
+    _remember(media, link, media.root / path)
     return path
 
 
@@ -107,11 +106,10 @@ def _check_length(video: Path, cut: Cut) -> None:
         raise MediaError("span_outside_media", detail)
 
 
-def _remember(link: Path, target: Path) -> None:
+def _remember(media: MediaStore, link: Path, target: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
     # Threads of one export may cut the same span at the same time: each has a scratch link of its own.
-    scratch = link.with_name(f".{link.name}.{os.getpid()}-{threading.get_ident()}")
-    scratch.unlink(missing_ok=True)
+    scratch = media.new_scratch()
     scratch.symlink_to(os.path.relpath(target, link.parent))
     scratch.rename(link)
 

@@ -230,15 +230,12 @@ def picture(place: Path, scenario: Scenario) -> dict[str, Any]:
         assert connection.execute("SELECT id FROM samples GROUP BY id HAVING count(*) > 1").fetchall() == []
         unbalanced = "candidates <> kept + coalesce(list_sum(map_values(dropped)), 0)"
         assert connection.execute(f"SELECT run_id FROM runs WHERE {unbalanced}").fetchall() == []
-    # A scratch link to a cut stays until the next purge or gc.
-    found["media"] = {path: digest for path, digest in media_files(store).items() if "/." not in path}
+    found["media"] = media_files(store)
     assert all(Path(path).stem == digest for path, digest in found["media"].items() if "/cuts/" not in path)
     found["exports"] = {each.reference: described(each) for each in exports.all_versions(opened)}
     state = status(opened)
     found["left"] = [state.pending, state.leftovers, leftovers(store), state.partial_bytes]
-    hidden = (
-        path.relative_to(place).as_posix() for path in place.rglob(".*") if not {".locks", "cuts"} & {*path.parts}
-    )
+    hidden = (path.relative_to(place).as_posix() for path in place.rglob(".*") if ".locks" not in path.parts)
     found["hidden"] = sorted(hidden)
     found["secrets"] = places_of(store, scenario.leaves)
     return found

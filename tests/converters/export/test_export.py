@@ -21,6 +21,7 @@ from support.stores import select
 from triptych.converters.export.export import ExportResult
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.media import cut
+from triptych.shards.media.media import MediaStore
 
 
 def export(store: Path, view: str = "msswift", **options: Any) -> ExportResult:
@@ -189,10 +190,11 @@ def test_threads_that_cut_the_same_span_do_not_disturb_each_other(tmp_path: Path
     target.parent.mkdir(parents=True)
     target.write_bytes(b"x")
     links = [tmp_path / f"media/cuts/{number % 5}" for number in range(400)]
+    media = MediaStore(tmp_path)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda link: cut._remember(link, target), links))
+        list(pool.map(lambda link: cut._remember(media, link, target), links))
     assert {link.read_bytes() for link in links} == {b"x"}
-    assert len(list((tmp_path / "media/cuts").iterdir())) == 5
+    assert len(list((tmp_path / "media/cuts").iterdir())) == 5 and list(media.scratch.iterdir()) == []
 
 
 def test_a_span_of_a_video_is_cut_with_its_sound(tmp_path: Path) -> None:
