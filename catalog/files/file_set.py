@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...converters.candidate import RawStream
 from ...errors import GateError
@@ -64,7 +64,7 @@ def file_sets_of(
     missing: dict[str, NotFound] = {}
     for group in groups(source.named_files, splits, configs):
         try:
-            file_sets.append(_file_set(source, group, access))
+            file_sets.append(_file_set(source, replace(group, split=group.split or card.only_split), access))
         except NotFound as error:
             if access.asked or access.mirror is None or not access.mirror.subset:
                 raise
@@ -94,8 +94,7 @@ def _file_set(source: SourceCard, group: Group, access: Access) -> FileSet:
             if not access.mirror.has(url):
                 raise NotFound(f"the mirror {access.mirror.name} has no {url}.",
                                hint="copy it there, or choose another --source")  # fmt: skip
-    split = group.splits[0] if len(group.splits) == 1 else None
-    archive_options = ArchiveOptions(split, group.config, tuple(source.nested), lambda: password_of(source))
+    archive_options = ArchiveOptions(group.split, group.config, tuple(source.nested), lambda: password_of(source))
     opener = FileOpener(files, archive_options, access)
     fingerprint, size = fingerprint_of(files, access)
     archives = [file for file in files if is_archive(file.name)]
