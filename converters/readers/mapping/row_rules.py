@@ -103,7 +103,7 @@ class RowRules:
         known = set(columns)
         if self._split is None:
             return "split" in self._implied and "split" in known
-        return not self._split.missing(known) and (not self._split.uses or not known.isdisjoint(self._split.uses))
+        return known.issuperset(self._split.uses) and not self._split.missing(known)
 
     @property
     def joins_split(self) -> bool:
