@@ -6,5 +6,6 @@ tables.py        the tables of a corpus: formats, compression, CSV options
 nested_rows.py   expand a nested record to rows
 embedded.py      media inside Parquet files
 index.py         on-disk index of rows by their media, and of waiting media
+pairing.py       which rows a media file belongs to
 samples.py       turn rows into candidates
 """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -104,7 +104,7 @@ class Table:
         return None if key is None else json.dumps([*self.parts_of(row), key], ensure_ascii=False)
 
 
-@dataclass(slots=True)
+@dataclass
 class Annotation:
     """The compiled options of one read."""
 
@@ -132,14 +132,22 @@ class Annotation:
         found = [(table, table.match(name)) for table in self.tables]
         return [(table, parts) for table, parts in found if parts is not None]
 
-    def keys(self, row: Row) -> list[tuple[str, str]]:
-        """The media keys (key, kind) of a row of the first table."""
+    @cached_property
+    def table_parts(self) -> frozenset[str]:
+        """The placeholders in the paths of the first tables."""
+        return frozenset(name for table in self.first for each in table.templates for name in placeholders(each))
+
+    def keys(self, row: Row, *, shorter: bool = True) -> list[tuple[str, str]]:
+        """The media keys (key, kind) of a row of the first table; without `shorter`, a path but not its end alone."""
         keys: list[tuple[str, str]] = []
         for kind, templates in self.media.items():
+            filled: list[str] = []
             for template in templates:
                 key = filling(template).fill(row)
-                if key is not None:
-                    keys.append((normal_key(key, ignore_case=self.ignore_case), kind))
+                if key is None or (not shorter and any(has_shorter(longer, [template]) for longer in filled)):
+                    continue
+                filled.append(template)
+                keys.append((normal_key(key, ignore_case=self.ignore_case), kind))
         return keys
 
     def is_media(self, name: str) -> bool:
@@ -153,6 +161,11 @@ class Annotation:
                 if (parts := media_parts(template, name)) is not None:
                     return parts
         return None
+
+
+def has_shorter(template: str, templates: Sequence[str]) -> bool:
+    """Whether the card also has the end of this path alone, with fewer folders."""
+    return any(other != template and template.endswith(f"/{other.lstrip('/')}") for other in templates)
 
 
 def media_parts(template: str, name: str) -> dict[str, str] | None:

@@ -40,6 +40,7 @@ from ..mapping.row_rules import RowRules
 from ..tables.cells import Row, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
+from .pairing import find_rows
 from .samples import AnnotatedSamples
 from .tables import open_blob, read_rows, seekable
 
@@ -102,7 +103,7 @@ class _Annotated:
         if self.remote is not None or not self.annotation.is_media(name) or self._is_of_unwanted_split(name):
             return False
         keys = self._keys(name)
-        return not self.index.is_passed(keys) or bool(self.index.find(keys))
+        return not self.index.is_passed(keys) or bool(find_rows(self.annotation, self.index, name))
 
     def read(self, files: RawStream) -> CandidateStream:
         intact = True
@@ -137,7 +138,7 @@ class _Annotated:
 
     def _awaits(self, name: str) -> bool:
         """Whether a selected row still needs media of this name, or such a row may still arrive."""
-        found = self.index.find(self._keys(name))
+        found = find_rows(self.annotation, self.index, name)
         if not found:
             return self.accepts(name)
         return any(self.samples.may_be_chosen(row) for row in self.index.read(n for n, _ in found))
@@ -223,17 +224,17 @@ class _Annotated:
             self.index.add_joined(table.number, key, row.values)
 
     def _add_row(self, values: dict[str, Any], where: str, file: RawFile) -> int | None:
-        keys = self.annotation.keys(values)
         if self.rules.knows_split(values) and not self.rules.wants(self.rules.split_of(values, file.split)):
-            self.index.add_passed(keys)
+            self.index.add_passed(self.annotation.keys(values, shorter=False))
             return None
-        return self.index.add(values, keys, where=where, file=file, grouped=self.samples.group_of(values))
+        keys, grouped = self.annotation.keys(values), self.samples.group_of(values)
+        return self.index.add(values, keys, where=where, file=file, grouped=grouped)
 
     # ---- media
 
     def _take_media(self, media: Arrived) -> CandidateStream:
         keys = self._keys(media.name)
-        found = self.index.find(keys) or self._row_of_path(media, keys)
+        found = find_rows(self.annotation, self.index, media.name) or self._row_of_path(media, keys)
         if not found:
             if self.index.is_passed(keys):
                 return
@@ -278,7 +279,7 @@ class _Annotated:
         """Match waiting media with the table that has just arrived."""
         touched: list[int] = []
         for w, name in self.index.match_waiting(after=before):
-            for n, kind in self.index.find(self._keys(name)):
+            for n, kind in find_rows(self.annotation, self.index, name):
                 if n > before:
                     self.index.note(n, kind, w)
                     touched.append(n)
