@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, Remote, bad_cell
+from ...candidate import Blob, Layout, Remote, bad_cell
 from ...files.extensions import MEDIA_EXTENSIONS
 from ..mapping.field_map import Value, compile_value
 from ..mapping.operations import Names, seconds
@@ -71,6 +71,9 @@ class Table:
                 return parts
         return None
 
+    def matches(self, name: str) -> bool:
+        return self.match(name) is not None
+
     def note(self, name: str, parts: dict[str, str]) -> None:
         """Record that one of its files has arrived; `parts` are those of its path if it was read."""
         if parts or not self.shared:
@@ -126,6 +129,18 @@ class Annotation:
     @property
     def further(self) -> list[Table]:
         return [table for table in self.tables if not table.is_first]
+
+    def layout(self) -> Layout:
+        """The files that are tables, media or Parquet with media; every table that is not optional is needed."""
+
+        def uses(name: str) -> bool:
+            return bool(self.tables_of(name) or self.is_media(name)) or self._embeds(name)
+
+        needed = [table for table in self.tables if table.names is None and not table.options.get("optional")]
+        return Layout(uses, tuple(table.matches for table in needed))
+
+    def _embeds(self, name: str) -> bool:
+        return self.embedded is not None and self.embedded.holds(name)
 
     def tables_of(self, name: str) -> list[tuple[Table, dict[str, str]]]:
         """The tables that a file matches, with the parts of its path; one file may match several."""

@@ -35,7 +35,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...candidate import (
+    Candidate,
+    CandidateStream,
+    Layout,
+    RawFile,
+    RawStream,
+    ReadContext,
+    Reader,
+    Rejection,
+    RowError,
+)
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row, as_text
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
@@ -57,6 +67,9 @@ class AnnotatedReader(Reader):
         names: dict[str, dict[str, str]] = {}
         compile_options(options, names)
         RowRules(options, ReadContext("check", options), names)
+
+    def layout(self, options: Mapping[str, Any]) -> Layout:
+        return compile_options(options, {}).layout()
 
     def accepts(self, name: str) -> bool:
         return self._reading is None or self._reading.accepts(name)
