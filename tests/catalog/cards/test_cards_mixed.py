@@ -278,11 +278,12 @@ def test_audioset_from_the_lists_and_clips_of_the_user(tmp_path: Path, monkeypat
         "clips/Y-0RWZT-miFs.wav": heard[0],
     }
     without_network(monkeypatch)
-    found = pulled("audioset", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree), source="youtube")
+    found = pulled("audioset", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree))
     assert {i: row["labels"] for i, row in found.items()} == {
         "eval/--4gqARaEJE_0": ["Speech", "Inside, small room"],
         "eval/-0RWZT-miFs_420": ["Speech"],
     }
+    assert [row["modality"] for row in found.values()] == ["mixed", "audio"]
     assert reasons(tmp_path / "store") == {"--gone_00000_1": "no_media"}
 
 

@@ -27,6 +27,7 @@ from support.natives import (
     pulled,
     reasons,
     rows_of,
+    summed,
     unpacked,
     without_network,
 )
@@ -494,14 +495,20 @@ def test_gigaspeech_from_the_hub(tmp_path: Path) -> None:
         return {"segment_id": f"S{n}", "speaker": "N/A", "text": text, "begin_time": 1.0, "end_time": 2.0,
                 "audio": {"bytes": noise(n), "path": f"{n}.wav"}, "audio_id": "A", "source": "podcast"}  # fmt: skip
 
-    path = on_hub(tmp_path / "mirror", "fixie-ai/gigaspeech", "xs/train-00000-of-00001.parquet")
+    path = on_hub(tmp_path / "mirror", "fixie-ai/gigaspeech", "xl/train-00000-of-02279.parquet")
     parquet(path, [row(1, "HELLO <PERIOD>"), row(2, "<SIL>")])
     rows = pulled("gigaspeech", tmp_path / "store", mirror=str(tmp_path / "mirror"))
     # The clip is cut already: its times in the recording are no span.
-    assert columns(rows, "text", "start_s", "end_s") == {"xs/train/S1": ("HELLO <PERIOD>", None, None)}
-    assert extra(rows["xs/train/S1"])["begin_time"] == "1.0"
+    assert columns(rows, "text", "start_s", "end_s") == {"xl/train/S1": ("HELLO <PERIOD>", None, None)}
+    assert extra(rows["xl/train/S1"])["begin_time"] == "1.0"
     assert reasons(tmp_path / "store") == {"S2": "no_speech"}
     assert get_card("gigaspeech").case == "upper"
+    parquet(on_hub(tmp_path / "mirror", "fixie-ai/gigaspeech", "dev/dev-00000-of-00005.parquet"), [row(3, "HI")])
+    assert "dev/validation/S3" in pulled(
+        "gigaspeech", tmp_path / "store", mirror=str(tmp_path / "mirror"), config="dev"
+    )
+    with pytest.raises(GateError, match="the raw release"):
+        triptych.pull("gigaspeech", store=tmp_path / "store", config="xs")
 
 
 def wenetspeech() -> tuple[dict[str, bytes], list[bytes]]:
@@ -680,8 +687,14 @@ def test_timit_has_phones_words_and_sphere(tmp_path: Path, monkeypatch: pytest.M
     assert same(rows, pulled("timit", tmp_path / "other", from_path=packed(tmp_path / "timit.tar.gz", files)))
 
 
-def test_the_real_utterance_of_timit(shared: Path, tmp_path: Path) -> None:
-    [row] = pulled("timit", tmp_path / "store", from_path=shared / "media/timit_ldc93s1").values()
+def test_the_real_utterance_of_timit_is_an_sa_sentence(shared: Path, tmp_path: Path) -> None:
+    """The card leaves it out; a copy of the card that says `sa: true` keeps it."""
+    own = shared / "media/timit_ldc93s1"
+    assert pulled("timit", tmp_path / "none", from_path=own) == {}
+    assert set(reasons(tmp_path / "none").values()) == {"sa_sentence"}
+    card = Path(triptych.__file__).parent / "catalog/cards/timit.yaml"
+    (tmp_path / "timit.yaml").write_text(card.read_text().replace("sa: false", "sa: true"))
+    [row] = pulled("timit", tmp_path / "store", from_path=own, cards=(tmp_path / "timit.yaml",)).values()
     assert (row["id"], row["text"]) == (
         "timit/train/FCJF0_SA1", "She had your dark suit in greasy wash water all year.",
     )  # fmt: skip
@@ -760,7 +773,9 @@ def test_ljspeech_as_archive_and_unpacked(tmp_path: Path) -> None:
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             out.addfile(entry, io.BytesIO(data))
-    rows = pulled("ljspeech", tmp_path / "store", mirror=str(tmp_path / "mirror"))
+    with pytest.raises(DamagedError, match="be1a30453f28"):
+        triptych.pull("ljspeech", store=tmp_path / "other-archive", mirror=str(tmp_path / "mirror"))
+    rows = pulled("ljspeech", tmp_path / "store", mirror=summed(tmp_path / "mirror"))
     assert columns(rows, "text", "speaker", "language") == {
         "train/LJ001-0001": ('He was "born in fourteen fifty-five,', "LJ", "en"),
         "train/LJ001-0002": ("in being", "LJ", "en"),
@@ -819,7 +834,13 @@ def test_libri_light_unlabelled_recordings(tmp_path: Path) -> None:
     [row] = rows.values()
     assert json.loads(extra(row)["voice_activity"]) == facts["voice_activity"]
     tree = unpacked(tmp_path / "tree", files)
-    assert same(rows, pulled("libri_light", tmp_path / "other", from_path=tree, split="small"))
+    assert same(rows, pulled("libri_light", tmp_path / "other", from_path=tree))
+    unpacked(tree, {"1h/0/clean/11/1/11-1-0000.flac": sound, "1h/0/clean/11/1/11-1.trans.txt": b"11-1-0000 TEXT\n"})
+    with pytest.raises(UsageError, match=r"several sources of libri_light.*librispeech_finetuning.*small") as caught:
+        triptych.pull("libri_light", store=tmp_path / "both", from_path=tree)
+    assert "--source 'archive:https://dl.fbaipublicfiles.com/librilight/data/lib" in str(caught.value.hint)
+    assert pulled("libri_light", tmp_path / "both", from_path=tree, source="archive:https://dl.fbaipublicfiles.com/"
+                  "librilight/data/small.tar").keys() == rows.keys()  # fmt: skip
 
 
 # ---- LibriSpeech and AISHELL-1
