@@ -693,8 +693,9 @@ def test_the_real_utterance_of_timit_is_an_sa_sentence(shared: Path, tmp_path: P
     assert pulled("timit", tmp_path / "none", from_path=own) == {}
     assert set(reasons(tmp_path / "none").values()) == {"sa_sentence"}
     card = Path(triptych.__file__).parent / "catalog/cards/timit.yaml"
-    (tmp_path / "timit.yaml").write_text(card.read_text().replace("sa: false", "sa: true"))
-    [row] = pulled("timit", tmp_path / "store", from_path=own, cards=(tmp_path / "timit.yaml",)).values()
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards/timit.yaml").write_text(card.read_text().replace("sa: false", "sa: true"))
+    [row] = pulled("timit", tmp_path / "store", from_path=own, cards=(tmp_path / "cards",)).values()
     assert (row["id"], row["text"]) == (
         "timit/train/FCJF0_SA1", "She had your dark suit in greasy wash water all year.",
     )  # fmt: skip
