@@ -341,7 +341,7 @@ class Layout:
 
     Attributes:
         uses: Whether the reader uses a file of this name.
-        needs: Each is true of a name that the reader cannot do without; empty if the names do not tell.
+        needs: Each is true of the names of a file that must be there; empty if the names do not tell.
     """
 
     uses: Callable[[str], bool] = lambda name: False

@@ -71,6 +71,12 @@ class Table:
                 return parts
         return None
 
+    def add_name(self, row: Row, names: dict[str, dict[str, str]]) -> None:
+        """Add a row of a table of class names to the names of the card."""
+        key, value = (as_text(row.get(str(self.options[column]))) for column in ("key", "value"))
+        if key is not None and value is not None:
+            names.setdefault(str(self.names), {})[key.strip()] = value.strip()
+
     def matches(self, name: str) -> bool:
         return self.match(name) is not None
 
@@ -134,12 +140,12 @@ class Annotation:
         """The files that are tables, media or Parquet with media; every table that is not optional is needed."""
 
         def uses(name: str) -> bool:
-            return bool(self.tables_of(name) or self.is_media(name)) or self._embeds(name)
+            return bool(self.tables_of(name) or self.is_media(name)) or self.embeds(name)
 
         needed = [table for table in self.tables if table.names is None and not table.options.get("optional")]
         return Layout(uses, tuple(table.matches for table in needed))
 
-    def _embeds(self, name: str) -> bool:
+    def embeds(self, name: str) -> bool:
         return self.embedded is not None and self.embedded.holds(name)
 
     def tables_of(self, name: str) -> list[tuple[Table, dict[str, str]]]:

@@ -47,12 +47,12 @@ from ...candidate import (
     RowError,
 )
 from ..mapping.row_rules import RowRules
-from ..tables.cells import Row, as_text
+from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
-from .pairing import find_rows
+from .rows_of_media import find_rows
 from .samples import AnnotatedSamples
-from .tables import open_blob, read_rows, seekable
+from .tables import no_table, open_blob, read_rows, seekable
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
@@ -139,7 +139,7 @@ class _Annotated:
         yield from self._finish(intact=intact)
 
     def _is_embedding(self, name: str) -> bool:
-        return self.annotation.embedded is not None and self.remote is None and self.annotation.embedded.holds(name)
+        return self.remote is None and self.annotation.embeds(name)
 
     def _take_embedded(self, file: RawFile) -> CandidateStream:
         assert self.annotation.embedded is not None
@@ -209,7 +209,7 @@ class _Annotated:
                 continue
             try:
                 if table.names is not None:
-                    self._add_name(table, row)
+                    table.add_name(row.values, self.names)
                 elif table.on is not None:
                     self._add_joined(table, row, parts)
                 else:
@@ -224,11 +224,6 @@ class _Annotated:
         if "row" in self.rules.id.uses:
             values.setdefault("row", number)
         return values
-
-    def _add_name(self, table: Table, row: Row) -> None:
-        key, value = (as_text(row.values.get(str(table.options[column]))) for column in ("key", "value"))
-        if key is not None and value is not None:
-            self.names.setdefault(str(table.names), {})[key.strip()] = value.strip()
 
     def _add_joined(self, table: Table, row: Row, parts: dict[str, str]) -> None:
         assert table.on is not None
@@ -359,7 +354,7 @@ class _Annotated:
         """Handle incomplete rows and media; after a damaged source none are rejected, as the rest may be lost."""
         missing = [t for t in self.annotation.further if not t.read_parts and not t.options.get("optional")]
         if intact and (missing or not self.has_first_table) and not self.skipped_tables:
-            yield from self._no_table(missing)
+            yield from (no_table(table.templates) for table in missing or self.annotation.first[:1])
             return
         if self.remote is not None:
             self.index.index_groups()
@@ -373,11 +368,6 @@ class _Annotated:
             for media in self.index.unclaimed():
                 yield from self._without_row(media)
         self._note()
-
-    def _no_table(self, missing: list[Table]) -> Iterator[Rejection]:
-        for table in missing or self.annotation.first[:1]:
-            wanted = " or ".join(table.templates)
-            yield Rejection(wanted, "no_table", f"no file matches {wanted}, so its rows are unknown", damaged=True)
 
     def _rows_without_media(self) -> CandidateStream:
         for rows in self.index.unfinished():
