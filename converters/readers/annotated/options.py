@@ -23,7 +23,7 @@ from ..mapping.text_template import Row, filling
 from ..tables.cells import as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key
-from .nested_rows import Expand, get_layout
+from .nested_rows import OF_FILES, Expand, get_layout
 from .tables import check_table
 
 _OPTIONS = frozenset(
@@ -45,6 +45,8 @@ class Table:
     Attributes:
         number: Its position on the card.
         templates: Path templates of its files.
+        expand: From a record, whose media has arrived, to its rows.
+        spread: From a record, when it is read, to rows with files of their own.
         on, with_: For a joined table, the key from its own row and the key from the first table's row.
         names: For a table of class names, its name on the card.
         constants: Columns with a constant value in all its rows.
@@ -57,6 +59,7 @@ class Table:
     templates: list[str]
     options: Mapping[str, Any]
     expand: Expand
+    spread: Expand
     on: Value | None = None
     with_: Value | None = None
     names: str | None = None
@@ -329,7 +332,12 @@ def _table(number: int, entry: Any, names: Names) -> Table:
     unknown = sorted(set(map(str, entry)) - _TABLE_OPTIONS)
     if unknown:
         raise UsageError(f"tables: {entry['file']}: unknown option {', '.join(unknown)}.")
-    table = Table(number, texts(entry["file"], f"tables.{number}.file"), entry, get_layout(entry.get("rows")))
+    table = Table(number, texts(entry["file"], f"tables.{number}.file"), entry, get_layout(None), get_layout(None))
+    expand = get_layout(entry.get("rows"))
+    if OF_FILES & set(entry.get("rows") or {}):
+        table.spread = expand
+    else:
+        table.expand = expand
     for template in table.templates:
         compile_template(template)
     check_table(entry, what=f"tables.{number}")

@@ -213,7 +213,8 @@ class _Annotated:
                 elif table.on is not None:
                     self._add_joined(table, row, parts)
                 else:
-                    self._add_row(self._numbered({**table.constants, **row.values, **parts}, number), row.where, file)
+                    for values in table.spread({**table.constants, **row.values, **parts}):
+                        self._add_row(self._numbered(values, number), row.where, file)
             except RowError as error:
                 yield error.rejection(row.where)
         table.note(file.name, parts)

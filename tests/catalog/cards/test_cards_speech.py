@@ -756,6 +756,29 @@ def test_peoples_speech_keeps_the_licence_of_each_configuration(tmp_path: Path) 
     assert extra(rows["test/test/folder/4.flac"]) == {"duration_ms": "300"}
 
 
+def test_peoples_speech_as_a_tree_of_flac(tmp_path: Path) -> None:
+    """The manifests are JSON Lines in spite of their names; a line has lists of clips, each a file."""
+    sound = [encoded(n, "flac") for n in range(3)]
+    session = {"identifier": "talk", "training_data": {"duration_ms": [300, 300], "label": ["one", "two"],
+                                                       "name": ["talk/0.flac", "talk/1.flac"]}}  # fmt: skip
+    other = {"identifier": "b", "training_data": {"duration_ms": [300], "label": ["held out"], "name": ["b/0.flac"]}}
+    tree = unpacked(tmp_path / "tree", {
+        "train/clean_sa.json": lines(json.dumps(session)), "train/clean_sa/talk/0.flac": sound[0],
+        "train/clean_sa/talk/1.flac": sound[1],
+        "test/test.json": lines(json.dumps(other)), "test/test/b/0.flac": sound[2],
+    })  # fmt: skip
+    rows = pulled("peoples_speech", tmp_path / "store", from_path=tree, config=["clean_sa", "test"])
+    assert columns(rows, "text", "split", "license") == {
+        "clean_sa/train/talk/0.flac": ("one", "train", "CC-BY-SA"),
+        "clean_sa/train/talk/1.flac": ("two", "train", "CC-BY-SA"),
+        "test/test/b/0.flac": ("held out", "test", "CC-BY and CC-BY-SA, by configuration"),
+    }
+    assert list(digests(rows).values()) == [sha(data) for data in sound]
+    assert extra(rows["clean_sa/train/talk/1.flac"]) == {"identifier": "talk", "duration_ms": "300", "index": "1"}
+    with pytest.raises(UsageError, match="of the default configuration microset, others with config="):
+        triptych.pull("peoples_speech", store=tmp_path / "none", from_path=tree)
+
+
 # ---- LJSpeech
 
 
