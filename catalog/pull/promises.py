@@ -64,11 +64,24 @@ class Promises:
     """What was promised and what was seen, over all file sets and passes of one pull."""
 
     def __init__(
-        self, card: Card, source: SourceCard, *, stored: Callable[[], int], notice: Callable[[str], None]
+        self,
+        card: Card,
+        source: SourceCard,
+        *,
+        by_id: bool,
+        stored: Callable[[], int],
+        notice: Callable[[str], None],
     ) -> None:
-        """`stored` returns the number of samples that this pull has stored."""
+        """Begin a pull.
+
+        Args:
+            by_id: Only the samples of a list of ids are read, which say nothing of the others: none of them is refused.
+            stored: Returns the number of samples that this pull has stored.
+            notice: Takes a line for the user.
+        """
         self._card = card
         self._source = source
+        self._by_id = by_id
         self._stored = stored
         self._notice = notice
         self._seen: dict[tuple[str | None, str | None], _Seen] = {}
@@ -87,7 +100,7 @@ class Promises:
                 self._count(item)
                 held.append(item)
                 held_bytes += _bytes_of(item)
-                if len(held) < HELD and held_bytes < HELD_BYTES and any(seen.unseen for seen in self._seen.values()):
+                if len(held) < HELD and held_bytes < HELD_BYTES and self._is_in_doubt():
                     continue
                 while held:
                     yield held.popleft()
@@ -111,6 +124,9 @@ class Promises:
                         f"{count:,} of {seen.count:,} samples of {seen.place} have no {name}, which the card promises; "
                         f"looked for in {looked_for(self._source, name, seen.split)}"
                     )
+
+    def _is_in_doubt(self) -> bool:
+        return not self._by_id and any(seen.unseen for seen in self._seen.values())
 
     def _count(self, item: Item) -> None:
         if isinstance(item, Rejection):
@@ -139,7 +155,7 @@ class Promises:
         self._unpaired.clear()
 
     def _check_seen(self) -> None:
-        for seen in self._seen.values():
+        for seen in self._seen.values() if not self._by_id else ():
             for name in seen.unseen:
                 samples = "the only sample" if seen.count == 1 else f"none of {seen.count:,} samples"
                 what = f"has no {name}" if seen.count == 1 else f"has a {name}"

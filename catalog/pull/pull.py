@@ -231,7 +231,8 @@ class _SourcePull:
     def _promises(self, run: Run) -> Promises:
         from .promises import Promises
 
-        return Promises(self.card, self.source, stored=lambda: run.account.kept, notice=self.access.notice)
+        by_id, stored = bool(self.subset.ids), lambda: run.account.kept
+        return Promises(self.card, self.source, by_id=by_id, stored=stored, notice=self.access.notice)
 
     # ---- open, read, promise, filter, fetch, ingest
 

@@ -83,6 +83,16 @@ def test_what_is_held_back_until_a_field_is_seen_comes_in_order(tmp_path: Path) 
     assert found.reached
 
 
+def test_samples_that_are_named_are_told_of_but_not_refused(tmp_path: Path) -> None:
+    """They say nothing of the split: a lost sample is fetched again, also if it is one of the few without a text."""
+    corpus(tmp_path / "own", texts=11)
+    (tmp_path / "ids.txt").write_text("train11.wav\n")
+    given = {"from_path": tmp_path / "own", "ids": tmp_path / "ids.txt"}
+    found = pull(card(tmp_path, "[text]"), tmp_path / "store", **given)
+    assert found.stored == 1
+    assert found.notices[0].startswith("1 of 1 samples of train have no text, which the card promises")
+
+
 def test_sounds_without_any_transcript_stop_the_pull(tmp_path: Path) -> None:
     put(tmp_path / "own", {f"train/a/{n}.wav": noise(n, frames=400) for n in range(3)})
     put(tmp_path / "own", {"texts/other.txt": b"x a line of another corpus\n"})
