@@ -9,23 +9,37 @@ card. That each sample is of one split of the card needs no promise: it is check
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import PlainValidator
 
-from .source import Name
-
-PromisedField = Literal[
+PROMISED = (
     "text", "translation", "language", "target_language", "speaker", "labels", "captions", "question", "choices",
     "answer", "reasoning", "messages", "chosen", "rejected", "words", "phones", "start_s", "end_s",
-]  # fmt: skip
+)  # fmt: skip
+"""The fields that can be promised."""
 
 
-def _once(fields: list[PromisedField]) -> list[PromisedField]:
+def _check(value: Any) -> Any:
+    """Return `value` unchanged if it has one of the forms above; raise ValueError if it has not."""
+    if isinstance(value, dict):
+        for split, fields in value.items():
+            if not isinstance(split, str):
+                raise ValueError(f"{split!r} is not the name of a split; put it in quotes")
+            _check_fields(fields, f"{split}: ")
+    else:
+        _check_fields(value, "")
+    return value
+
+
+def _check_fields(fields: Any, where: str) -> None:
+    if not isinstance(fields, list):
+        raise ValueError(f"{where}expected a list of fields, got {fields!r}")
+    unknown = [field for field in fields if field not in PROMISED]
+    if unknown:
+        raise ValueError(f"{where}{unknown[0]!r} cannot be promised; fields: {', '.join(PROMISED)}")
     if len(set(fields)) < len(fields):
-        raise ValueError("a field is listed twice")
-    return fields
+        raise ValueError(f"{where}a field is listed twice")
 
 
-Fields = Annotated[list[PromisedField], AfterValidator(_once)]
-Promises = Fields | dict[Name, Fields]
+Promises = Annotated[list[str] | dict[str, list[str]], PlainValidator(_check)]
