@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...converters.candidate import RawStream
@@ -62,9 +62,9 @@ def file_sets_of(
         raise manual_download_error(card, source)
     file_sets: list[FileSet] = []
     missing: dict[str, NotFound] = {}
-    for group in groups(source.named_files, splits, configs):
+    for group in groups_of(source, card, splits, configs):
         try:
-            file_sets.append(_file_set(source, replace(group, split=group.split or card.only_split), access))
+            file_sets.append(_file_set(source, group, access))
         except NotFound as error:
             if access.asked or access.mirror is None or not access.mirror.subset:
                 raise
@@ -74,6 +74,12 @@ def file_sets_of(
     if missing:
         access.notice(f"the mirror has only a subset; skipped: {', '.join(missing)}")
     return file_sets
+
+
+def groups_of(source: SourceCard, card: Card, splits: Sequence[str], configs: Sequence[str]) -> Iterator[Group]:
+    """Yield the groups of files of a source; all files of a corpus with one split are of that split."""
+    for group in groups(source.named_files, splits, configs):
+        yield replace(group, split=group.split or card.only_split)
 
 
 def manual_download_error(card: Card, source: SourceCard) -> GateError:
