@@ -38,22 +38,29 @@ _UNPAIRED: Mapping[str, tuple[str, str | None]] = {
 
 @dataclass(slots=True)
 class _Seen:
-    """The candidates of one split of one configuration."""
+    """The candidates of one split of one configuration.
+
+    Attributes:
+        unseen: The promised fields that no candidate has had.
+    """
 
     config: str | None
     split: str
     promised: tuple[str, ...]
     count: int = 0
     missing: Counter[str] = field(default_factory=Counter)
+    unseen: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.unseen = [*self.promised]
 
     def take(self, fields: Mapping[str, Any]) -> None:
         self.count += 1
-        self.missing.update(name for name in self.promised if fields.get(name) in (None, "", []))
-
-    @property
-    def unseen(self) -> list[str]:
-        """The promised fields that no candidate has had."""
-        return [name for name in self.promised if self.missing[name] == self.count]
+        for name in self.promised:
+            if fields.get(name) in (None, "", []):
+                self.missing[name] += 1
+            elif name in self.unseen:
+                self.unseen.remove(name)
 
     @property
     def place(self) -> str:
@@ -135,13 +142,15 @@ class Promises:
         elif isinstance(item, Candidate):
             self._taken += 1
             if item.split is not None and not item.settled:
-                self._seen_of(item).take({**self._card.defaults(item.config), **item.fields})
+                self._seen_of(item).take(item.fields)
 
     def _seen_of(self, item: Candidate) -> _Seen:
         key = item.config, item.split
         if key not in self._seen:
-            split = str(item.split)
-            self._seen[key] = _Seen(item.config, split, tuple(self._card.promised(split)))
+            split, given = str(item.split), self._card.defaults(item.config)
+            # What the card gives to every sample cannot be missing.
+            promised = tuple(name for name in self._card.promised(split) if given.get(name) is None)
+            self._seen[key] = _Seen(item.config, split, promised)
         return self._seen[key]
 
     def _check_pairing(self) -> None:
