@@ -21,14 +21,13 @@ from ..errors import UsageError
 from ..shards.store.lock import locked, shared
 from ..shards.strict_yaml import yaml_text
 from .files.access import Access
-from .files.file_set import manual_download_error
+from .files.file_set import groups_of, manual_download_error
 from .files.mirror import LISTING, Mirror, mirror_key
 from .files.resolve import ResolvedFile, list_urls, resolve_files
 from .pull.history import History
 from .pull.options import PullOptions
 from .pull.request import PullRequest
 from .pull.sources import check_gate
-from .schema.files import groups
 from .schema.source import SourceCard
 from .sources.download.checksums import Expected, Hasher
 from .sources.download.http import HttpClient
@@ -86,7 +85,7 @@ def _files_to_fetch(request: PullRequest, scratch: Path) -> tuple[SourceCard, li
     with HttpClient(tokens=request.tokens()) as client:
         access = Access(client, scratch, asked=True)
         found: dict[str, MirrorFile] = {}
-        for group in groups(source.named_files, request.splits, request.configs):
+        for group in groups_of(source, request.card, request.splits, request.configs):
             for url in list_urls(group):
                 found.setdefault(url, MirrorFile(url, mirror_key(url), Expected()))
             for resolved in resolve_files(source, group, access):

@@ -126,6 +126,7 @@ def _show(found: ShownCard, mirror: str | None) -> None:
         "licence": card.license,
         "gate": _gate(card),
         "splits": "; ".join(f"{role}: {', '.join(splits)}" for role, splits in roles.items()),
+        "promises": _promises(card),
         "configs": _configs(card),
         "lists": ", ".join(card.evaluation),
         "layout": card.layout,
@@ -151,6 +152,12 @@ def _show(found: ShownCard, mirror: str | None) -> None:
     output.say()
     for line in _how(card, configs):
         output.say(f"{line} --mirror {shlex.quote(mirror)}" if mirror and line.startswith("pull:") else line)
+
+
+def _promises(card: Card) -> str:
+    if not isinstance(card.promises, dict):
+        return ", ".join(card.promises)
+    return "; ".join(f"{split}: {', '.join(fields)}" for split, fields in card.promises.items())
 
 
 def _scale(card: Card) -> str:

@@ -335,6 +335,19 @@ class ReadContext:
         return {**self.named_by, **({self.id_column: "--id-column"} if self.id_column else {})}
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The names of the files of a layout.
+
+    Attributes:
+        uses: Whether the reader uses a file of this name.
+        needs: Each is true of the names of a file that must be there; empty if the names do not tell.
+    """
+
+    uses: Callable[[str], bool] = lambda name: False
+    needs: tuple[Callable[[str], bool], ...] = ()
+
+
 class Reader(ABC):
     """Turns the files of one layout into candidates.
 
@@ -357,6 +370,10 @@ class Reader(ABC):
         A source skips the others without reading them; members of a remote zip file are then not even fetched.
         """
         return True
+
+    def layout(self, options: Mapping[str, Any]) -> Layout:
+        """Return the names of this reader's files, which tell the sources of a card apart in a user's own folder."""
+        return Layout()
 
     @abstractmethod
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:

@@ -9,6 +9,7 @@ already read to its end.
     resolve.py     from the files named on a card to the files on a host
     mirror.py      a folder or URL that stands in for the original hosts
     open.py        from a URL to the raw files that a reader gets
+    layout.py      which source of a card the user's own copy was made for
     user_files.py  the user's own copy: an archive, an unpacked tree, a folder of downloads
     file_names.py  which configuration and split a user's file belongs to
 """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from ...converters.candidate import RawStream
 from ...errors import GateError
@@ -62,7 +62,7 @@ def file_sets_of(
         raise manual_download_error(card, source)
     file_sets: list[FileSet] = []
     missing: dict[str, NotFound] = {}
-    for group in groups(source.named_files, splits, configs):
+    for group in groups_of(source, card, splits, configs):
         try:
             file_sets.append(_file_set(source, group, access))
         except NotFound as error:
@@ -74,6 +74,12 @@ def file_sets_of(
     if missing:
         access.notice(f"the mirror has only a subset; skipped: {', '.join(missing)}")
     return file_sets
+
+
+def groups_of(source: SourceCard, card: Card, splits: Sequence[str], configs: Sequence[str]) -> Iterator[Group]:
+    """Yield the groups of files of a source; all files of a corpus with one split are of that split."""
+    for group in groups(source.named_files, splits, configs):
+        yield replace(group, split=group.split or card.only_split)
 
 
 def manual_download_error(card: Card, source: SourceCard) -> GateError:
@@ -94,8 +100,7 @@ def _file_set(source: SourceCard, group: Group, access: Access) -> FileSet:
             if not access.mirror.has(url):
                 raise NotFound(f"the mirror {access.mirror.name} has no {url}.",
                                hint="copy it there, or choose another --source")  # fmt: skip
-    split = group.splits[0] if len(group.splits) == 1 else None
-    archive_options = ArchiveOptions(split, group.config, tuple(source.nested), lambda: password_of(source))
+    archive_options = ArchiveOptions(group.split, group.config, tuple(source.nested), lambda: password_of(source))
     opener = FileOpener(files, archive_options, access)
     fingerprint, size = fingerprint_of(files, access)
     archives = [file for file in files if is_archive(file.name)]

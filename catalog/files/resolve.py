@@ -51,17 +51,16 @@ def resolve_files(source: SourceCard, group: Group, access: Access) -> list[Reso
         NotFound: One of them does not exist.
         NetworkError, GateError: A listing is not available.
     """
-    split = group.splits[0] if len(group.splits) == 1 else None
     found: list[ResolvedFile] = []
     revision = _revision(source, access) if source.hub is not None else None
     for file in group.files:
         if source.hub is not None and not _is_url(file):
             assert revision is not None
-            found.extend(_of_hub(source, file, revision, split, access))
+            found.extend(_of_hub(source, file, revision, group.split, access))
         elif file.is_list:
-            found.extend(_listed(source, file, split, access))
+            found.extend(_listed(source, file, group.split, access))
         else:
-            found.append(_resolved(source, file.name or file_of(file.paths[0]), file.paths, split, None))
+            found.append(_resolved(source, file.name or file_of(file.paths[0]), file.paths, group.split, None))
     if not found:
         lists = ", ".join(list_urls(group))
         raise NotFound(f"{lists}: the list is empty.", hint="check it in a browser, or choose another --source")

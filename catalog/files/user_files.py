@@ -42,15 +42,18 @@ def file_set_from(
     """Return the user's own files as one file set.
 
     Args:
+        splits: The requested splits. They select samples and name the split of a single table, but never that of a
+            folder or archive, which may hold others too.
         known: All splits of the card.
 
     Raises:
-        UsageError: `path` does not exist, or its split is unknown.
+        UsageError: `path` does not exist, its split is unknown, or its name says another one.
     """
     path = path.expanduser().absolute()
     config = configs[0] if len(configs) == 1 else None
-    mark = partial(_marked, split=splits[0] if len(splits) == 1 else None, config=config)
-    naming = Naming(source, known or splits)
+    known = tuple(known or splits)
+    mark = partial(_marked, split=known[0] if len(known) == 1 else None, config=config)
+    naming = Naming(source, known)
     if path.is_dir():
         return FileSet(
             tuple(splits),
@@ -68,8 +71,10 @@ def file_set_from(
         file_set.files = lambda accepts: mark(naming.mark(read_members(accepts), str(path.parent), configs))
         return file_set
     named_config, named_split = naming.only(str(path))
-    if named_split in splits:
-        splits, config = (str(named_split),), named_config or config
+    if named_split is not None and named_split not in splits:
+        raise UsageError(f"--from {path}: its name says that its split is {named_split}, not {', '.join(splits)}.")
+    if named_split is not None:
+        splits, config = (named_split,), named_config or config
     if len(splits) != 1:
         raise UsageError(f"--from {path}: the split is unknown. Add --split, one of {', '.join(splits)}.")
     return FileSet(tuple(splits), str(path), lambda accepts: _one_file(path, splits[0], config),
@@ -77,7 +82,7 @@ def file_set_from(
 
 
 def _marked(stream: RawStream, *, split: str | None, config: str | None) -> RawStream:
-    """Set the requested split and configuration, if there is only one, on files that have none."""
+    """Set the corpus's only split, and the requested configuration if there is only one, on files that have none."""
     for item in stream:
         if isinstance(item, RawFile):
             item.split = item.split or split

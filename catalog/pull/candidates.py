@@ -30,6 +30,8 @@ log = logging.getLogger("triptych")
 Item = Candidate | Rejection | Checkpoint | Filtered
 Items = Generator[Item, None, None]
 Stage = Callable[[Iterator[Any]], Items]
+NO_SPLIT = "no_split"
+"""Reason of the rejection of a sample whose files do not say which split it is of."""
 IsChosen = Callable[[str, str], bool]
 """Whether a sample is requested, by its sample id and its corpus id."""
 
@@ -63,6 +65,14 @@ def noting_read(ended: list[FileSet]) -> Stage:
                 ended.append(item.file_set)
 
     return stage
+
+
+def _without_split(candidate: Candidate) -> Rejection:
+    from ..subset.filter import discard_media
+
+    discard_media(candidate)
+    where = candidate.where or candidate.uri
+    return Rejection(candidate.source_id, NO_SPLIT, f"{where}: nothing says which split it is of", candidate.uri)
 
 
 class CandidateReader:
@@ -106,6 +116,8 @@ class CandidateReader:
             for item in reader.read(file_set.files(reader.accepts), context):
                 if isinstance(item, Rejection):
                     damaged |= item.damaged
+                elif item.split is None:
+                    item = _without_split(item)
                 elif not item.settled:
                     self._complete(item)
                 yield item
@@ -166,7 +178,8 @@ class CandidateReader:
         return ReadContext(
             name,
             self._source.reader_options,
-            wants=lambda split: split in splits if split in known else asked_all,
+            # An unknown split is not what was asked for: the reader finds out, or the candidate is rejected.
+            wants=lambda split: split is None or (split in splits if split in known else asked_all),
             settled=lambda ids, revision: settles and self._stored.has_all(ids, revision),
             chosen=is_chosen,
             index_only=index_only,

@@ -22,6 +22,7 @@ from ..subset.filter import Filter, discard_media, known_fields
 from ..subset.options import Subset
 from ..subset.sample import Draw, KeySet, Listing, hash_key
 from .candidates import CandidateReader, FileSetRead, IsChosen, Item, Items, pipeline
+from .promises import Promises
 from .stored import StoredDataset
 
 _PILOT = 64
@@ -41,7 +42,12 @@ class SourceDraw:
     """
 
     def __init__(
-        self, reader: CandidateReader, file_sets: list[FileSet], subset: Subset, stored: StoredDataset
+        self,
+        reader: CandidateReader,
+        promises: Promises,
+        file_sets: list[FileSet],
+        subset: Subset,
+        stored: StoredDataset,
     ) -> None:
         self.ended: list[FileSet] = []
         self.held = 0
@@ -50,6 +56,7 @@ class SourceDraw:
         self.reached = False
         self.has_all = False
         self._reader = reader
+        self._promises = promises
         self._file_sets = file_sets
         self._subset = subset
         self._stored = stored
@@ -98,7 +105,7 @@ class SourceDraw:
         listing = Listing(self._subset)
         filters = Filter(self._subset.without_limits(), self._reader.card.name, self._reader.defaults)
         source = self._reader.read(self._file_sets, chosen=filters.may_pass, index_only=True, settles=False)
-        with pipeline(source, self._counted, filters.apply) as passed:
+        with pipeline(source, self._promises.watch, self._counted, filters.apply) as passed:
             for item in passed:
                 if isinstance(item, Candidate):
                     listing.add(self._reader.identity(item), known_fields(item, self._reader.defaults))

@@ -3,6 +3,7 @@
     resolve    choose the source and its file sets that are not read yet       sources.py, files/, history.py
     open       from a file set to raw files                                    files/open.py
     read       from raw files to candidates                                    candidates.py, converters/readers/
+    promise    stop if a split lacks what the card promises                    promises.py
     filter     drop the candidates that are not requested                      subset/filter.py
       or draw  list the source, then read the drawn candidates                 draw.py
     fetch      download remote media, clip by clip                             candidates.py, sources/clips/
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ...converters.ingest.options import IngestOptions
     from ..files.access import Access
     from ..files.file_set import FileSet
+    from .promises import Promises
 
 log = logging.getLogger("triptych")
 
@@ -176,10 +178,12 @@ class _SourcePull:
         run, outcome = begin_run(self.request, self.source), Outcome()
         with self._recorded(run, outcome, file_sets):
             reader = CandidateReader(self.request, self.source, self.stored, self.access)
+            promises = self._promises(run)
             if self.subset.is_draw:
-                self._take_draw(reader, file_sets, run, outcome)
+                self._take_draw(reader, promises, file_sets, run, outcome)
             else:
-                self._take_stream(reader, file_sets, run, outcome)
+                self._take_stream(reader, promises, file_sets, run, outcome)
+            promises.settle()
             outcome.wall = "" if outcome.reached else reader.wall
         held = self._held(outcome)
         is_short = self.options.samples is not None and held < self.options.samples
@@ -224,9 +228,17 @@ class _SourcePull:
             return False
         return self.stored.history.is_exhausted(file_set, key=self.subset.key(), only_key=self.subset.has_spans)
 
-    # ---- open, read, filter, fetch, ingest
+    def _promises(self, run: Run) -> Promises:
+        from .promises import Promises
 
-    def _take_stream(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
+        by_id, stored = bool(self.subset.ids), lambda: run.account.kept
+        return Promises(self.card, self.source, by_id=by_id, stored=stored, notice=self.access.notice)
+
+    # ---- open, read, promise, filter, fetch, ingest
+
+    def _take_stream(
+        self, reader: CandidateReader, promises: Promises, file_sets: list[FileSet], run: Run, outcome: Outcome
+    ) -> None:
         """Read and filter in the source's own order."""
         from ...converters.ingest.ingest import Ingest
         from ..subset.filter import Filter
@@ -236,6 +248,7 @@ class _SourcePull:
         ingest = Ingest(self.store, run, self._ingest_options())
         with pipeline(
             reader.read(file_sets, chosen=filters.may_pass, settles=not self.subset.needs_fields),
+            promises.watch,
             *([filters.apply] if is_filtered else []),
             reader.fetch,
             noting_read(outcome.ended),
@@ -252,12 +265,14 @@ class _SourcePull:
 
     # ---- open, read, draw, fetch, ingest
 
-    def _take_draw(self, reader: CandidateReader, file_sets: list[FileSet], run: Run, outcome: Outcome) -> None:
+    def _take_draw(
+        self, reader: CandidateReader, promises: Promises, file_sets: list[FileSet], run: Run, outcome: Outcome
+    ) -> None:
         """Read the drawn candidates, and replacements for those that fail, in passes over the source."""
         from ...converters.ingest.ingest import Ingest
         from .draw import SourceDraw
 
-        draw = SourceDraw(reader, file_sets, self.subset, self.stored)
+        draw = SourceDraw(reader, promises, file_sets, self.subset, self.stored)
         options = replace(self._ingest_options(), limit=None, limit_seconds=None)
         for drawn in draw.passes(self.options.samples):
             with pipeline(drawn, reader.fetch) as items:

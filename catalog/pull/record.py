@@ -117,9 +117,12 @@ def _nothing_found(request: PullRequest, source: SourceCard, missing: list[str])
     card = request.card
     layout = card.layout or source.reader_options.get("media")
     expected = f"files like {layout}" if layout else f"files for the reader {source.reader_name!r}"
+    asked = ", ".join(request.splits)
+    if request.configs and not request.options.configs:
+        asked += f"; of the default configuration {', '.join(request.configs)}, others with --config"
+    parts = "; ".join([expected, *missing])
     return UsageError(
-        f"--from {request.options.from_path}: found no files of {card.name} "
-        f"({', '.join(request.splits)}): expected {'; '.join([expected, *missing])}.",
+        f"--from {request.options.from_path}: found no files of {card.name} ({asked}): expected {parts}.",
         hint="give the archive as downloaded, or the folder that it was unpacked into",
     )
 

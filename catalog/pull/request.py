@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..registry import get_card
@@ -12,7 +12,7 @@ from ..schema.source import SourceCard
 from ..sources.clips.options import require_ytdlp
 from .history import Goal, History
 from .options import PullOptions
-from .sources import check_gate, sources_to_try
+from .sources import check_gate, source_of_files, sources_to_try, usable_sources
 from .stored import StoredDataset
 
 if TYPE_CHECKING:
@@ -28,12 +28,16 @@ class PullRequest:
     """What to pull of a dataset: its card, and the names of the selected splits and configurations.
 
     It is created once, from a name and the options, and passed from stage to stage.
+
+    Attributes:
+        own: The source whose layout the user's own files have.
     """
 
     card: Card
     splits: tuple[str, ...]
     configs: tuple[str, ...]
     options: PullOptions
+    own: SourceCard | None = None
 
     @classmethod
     def of(cls, name: str, options: PullOptions) -> PullRequest:
@@ -44,8 +48,11 @@ class PullRequest:
     def of_card(cls, card: Card, options: PullOptions) -> PullRequest:
         configs = () if options.as_config else card.chosen_configs(options.configs)
         request = cls(card, card.chosen_splits(options.splits), configs, options)
-        request.sources(History())
-        return request
+        sources = request._usable()
+        if options.from_path is None:
+            return request
+        own = source_of_files(card, sources, options.from_path, allow_outside=options.allow_outside)
+        return replace(request, own=own)
 
     def with_options(self, options: PullOptions) -> PullRequest:
         """Return a request for the same dataset with other options."""
@@ -87,11 +94,12 @@ class PullRequest:
 
     def sources(self, history: History) -> list[SourceCard]:
         """Return the sources to try, in order."""
-        options = self.options
-        return sources_to_try(
-            self.card, configs=self.configs, splits=self._split_names(), asked=options.source,
-            from_path=options.from_path, history=history,
-        )  # fmt: skip
+        if self.own is not None:
+            return [self.own]
+        return sources_to_try(self._usable(), is_asked=self.options.source is not None, history=history)
+
+    def _usable(self) -> list[SourceCard]:
+        return usable_sources(self.card, configs=self.configs, splits=self._split_names(), asked=self.options.source)
 
     def check_tools(self, source: SourceCard) -> None:
         """Raises UsageError if a source needs an optional package that is not installed."""

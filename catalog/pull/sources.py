@@ -11,40 +11,41 @@ from ..schema.card import Card
 from ..schema.source import SOURCE_KINDS, SourceCard
 from .history import History
 
+_OWN_ORDER = ("manual", "archive", "hub", "urls", "youtube", "synthetic")
+"""The order of sources for the user's own files: the original release comes first."""
 
-def sources_to_try(
-    card: Card,
-    *,
-    configs: Sequence[str] = (),
-    splits: Sequence[str] = (),
-    asked: str | None = None,
-    from_path: Path | None = None,
-    history: History | None = None,
+
+def usable_sources(
+    card: Card, *, configs: Sequence[str] = (), splits: Sequence[str] = (), asked: str | None = None
 ) -> list[SourceCard]:
-    """Return the sources to try: the requested one, or the source of the stored rows, or all in the card's order.
+    """Return the sources that have what is requested, in the card's order.
 
     Args:
         configs: Configurations that the source must have.
         splits: Requested splits; sources known to have none of them are left out.
         asked: A kind, or `kind:place` if the card has several of one kind (`hub:owner/name`).
-        from_path: The user's own files; read with the first source that has their layout.
 
     Raises:
         UsageError: The card has no such source, or none with all of these configurations.
     """
     sources = _with_configs(card, configs)
     sources = [each for each in sources if _has_some(each, splits)] or sources
-    if asked is not None:
-        kind, _, place = asked.partition(":")
-        chosen = [each for each in sources if each.kind == kind and place in each.place]
-        if not chosen:
-            has = ", ".join(dict.fromkeys(f"{source.kind}:{source.place}" for source in sources))
-            known = "" if kind in SOURCE_KINDS else f" (kinds: {', '.join(SOURCE_KINDS)})"
-            raise UsageError(f"{card.name} has no source {asked!r}{known}; it has {has}.")
-        return chosen
-    if from_path is not None:
-        return [_layout_of(sources, from_path)]
-    if history is not None and history.source is not None:
+    if asked is None:
+        return sources
+    kind, _, place = asked.partition(":")
+    chosen = [each for each in sources if each.kind == kind and place in each.place]
+    if not chosen:
+        has = ", ".join(dict.fromkeys(f"{source.kind}:{source.place}" for source in sources))
+        known = "" if kind in SOURCE_KINDS else f" (kinds: {', '.join(SOURCE_KINDS)})"
+        raise UsageError(f"{card.name} has no source {asked!r}{known}; it has {has}.")
+    return chosen
+
+
+def sources_to_try(sources: list[SourceCard], *, is_asked: bool, history: History) -> list[SourceCard]:
+    """Return the usable sources to try: the requested ones, or the source of the stored rows, or all."""
+    if is_asked:
+        return sources
+    if history.source is not None:
         same = [source for source in sources if (source.kind, source.place) == (history.source, history.place)]
         kept = same or [source for source in sources if source.kind == history.source]
         if kept:
@@ -67,12 +68,18 @@ def _has_some(source: SourceCard, splits: Sequence[str]) -> bool:
     return source.splits is None or not splits or not source.splits.isdisjoint(splits)
 
 
-def _layout_of(sources: Sequence[SourceCard], path: Path) -> SourceCard:
-    """Return the source whose layout the files have: the hub for Parquet files, else the original release."""
-    is_parquet = path.suffix == ".parquet" or (path.is_dir() and any(path.glob("**/*.parquet")))
-    order = ("hub", "archive", "manual") if is_parquet else ("manual", "archive", "hub", "urls", "youtube")
-    ranked = sorted(sources, key=lambda source: order.index(source.kind) if source.kind in order else len(order))
-    return ranked[0]
+def source_of_files(
+    card: Card, sources: Sequence[SourceCard], path: Path, *, allow_outside: tuple[Path, ...] = ()
+) -> SourceCard:
+    """Return the source whose layout the user's files have, for equal layouts the original release.
+
+    Raises:
+        UsageError: They have the layouts of several sources.
+    """
+    from ..files.layout import source_of
+
+    ranked = sorted(sources, key=lambda source: _OWN_ORDER.index(source.kind))
+    return source_of(card, ranked, path, allow_outside=allow_outside)
 
 
 def check_gate(card: Card, source: SourceCard) -> None:

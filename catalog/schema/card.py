@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from ...errors import UsageError, did_you_mean
 from ...shards.sample import MODALITIES
+from .promises import Promises
 from .source import CardModel, ConfigName, Gate, Language, Name, SourceCard, Task
 
 Role = Literal["train", "validation", "test"]
@@ -79,6 +80,7 @@ class Card(CardModel):
     scale: Scale = Scale()
     case: Literal["upper"] | None = None
     splits: dict[Name, Role]
+    promises: Promises = Field(default_factory=list)
     configs: dict[ConfigName, ConfigCard] = Field(default_factory=dict)
     sources: list[SourceCard] = Field(min_length=1)
     evaluation: dict[Name, EvaluationList] = Field(default_factory=dict)
@@ -106,6 +108,15 @@ class Card(CardModel):
         if source.gate == "open" or source.synthetic is not None:
             return None
         return source.gate or self.gate
+
+    @property
+    def only_split(self) -> str | None:
+        """The split of every sample, if the corpus has one split."""
+        return next(iter(self.splits)) if len(self.splits) == 1 else None
+
+    def promised(self, split: str) -> Sequence[str]:
+        """Return the fields that every sample of a split has."""
+        return self.promises.get(split, ()) if isinstance(self.promises, dict) else self.promises
 
     def speaks(self, language: str) -> bool:
         """Whether the dataset has a language; `zh` also matches all of its variants."""

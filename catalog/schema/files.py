@@ -59,11 +59,16 @@ class FileCard:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files that are opened together, in order, with the configuration and splits that they contain."""
+    """Files that are opened together, in order, with the configuration and splits that they contain.
+
+    Attributes:
+        split: The split of all of these files, if the card names them by split; never what was only asked for.
+    """
 
     config: str | None
     splits: tuple[str, ...]
     files: tuple[FileCard, ...]
+    split: str | None = None
 
 
 def fill(text: str, config: str | None, split: str | None) -> str:
@@ -141,12 +146,12 @@ def _by_split(value: Any, splits: Sequence[str], config: str | None) -> Iterator
     if isinstance(value, Mapping) and not _is_file(value):
         for split in splits:
             if split in value:
-                yield Group(config, (split,), tuple(file.filled(config, split) for file in _files(value[split])))
+                yield Group(config, (split,), tuple(file.filled(config, split) for file in _files(value[split])), split)
         return
     files = _files(value)
     if any(file.mentions("{split}") for file in files):
         for split in splits:
-            yield Group(config, (split,), tuple(file.filled(config, split) for file in files))
+            yield Group(config, (split,), tuple(file.filled(config, split) for file in files), split)
     else:
         yield Group(config, tuple(splits), tuple(file.filled(config, None) for file in files))
 

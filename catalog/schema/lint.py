@@ -121,7 +121,9 @@ def _is_short(item: Any) -> bool:
 
 
 def inconsistencies(card: Card) -> Iterator[Problem]:
-    """Yield the inconsistencies of a card's sources, and what no source provides."""
+    """Yield the inconsistencies of a card's promises and sources, and what no source provides."""
+    if isinstance(card.promises, dict) and (unknown := sorted(set(card.promises) - set(card.splits))):
+        yield ("promises",), f"unknown split(s) {', '.join(unknown)}; the card has {', '.join(card.splits)}"
     for number, source in enumerate(card.sources):
         for key, message in _of_source(card, source):
             yield ("sources", number, key), message

@@ -190,6 +190,12 @@ class Index:
                 rows.append(IndexedRow(n, json.loads(found[0]), *found[1:]))
         return rows
 
+    def values(self, n: int) -> dict[str, Any]:
+        """The columns of a row, also of a finished one."""
+        [(cells,)] = self._db.execute("SELECT cells FROM rows WHERE n = ?", (n,)).fetchall()
+        values: dict[str, Any] = json.loads(cells)
+        return values
+
     def finish(self, numbers: Iterable[int]) -> None:
         """Mark these rows as finished: they became samples or rejections."""
         listed = [(n,) for n in numbers]

@@ -6,6 +6,7 @@
     tagged       a list of objects, each once per tag: `{each: segments, tags: subsets, as: subset}`
     languages    captions in several languages, `{en: enCap, zh: chCap}`: one row per language
     turns        a conversation, `[{from: human, value: ...}, {from: gpt, value: ...}, ...]`: one row per answer
+    clips        an object of parallel lists, `{name: [...], label: [...]}`, with a file for each position
 
 Each is a function from the card's argument to a function from a record to its rows.
 """
@@ -175,8 +176,32 @@ def _turns(argument: Any) -> Expand:
     return expand
 
 
+def _clips(argument: Any) -> Expand:
+    """An object of lists of equal length inside a record, such as the `training_data` of People's Speech.
+
+    The values at one position are a row, with the other columns of the record and the position as `index`. Each row has
+    its own file, so a record is expanded when it is read, not when its file has arrived.
+    """
+    if not isinstance(argument, str):
+        raise UsageError(f"rows: `clips` takes the name of the object, not {argument!r}.")
+
+    def expand(record: Record) -> Iterator[Record]:
+        lists = record.get(argument)
+        if not isinstance(lists, dict) or not lists:
+            raise bad_cell(argument, lists, "an object of lists")
+        around = {name: value for name, value in record.items() if name != argument}
+        for row in _parallel(list(lists))(lists):
+            yield {**around, **row}
+
+    return expand
+
+
+OF_FILES = frozenset({"clips"})
+"""Layouts whose rows have files of their own."""
+
 LAYOUTS: dict[str, Callable[[Any], Expand]] = {
     "each": _each,
+    "clips": _clips,
     "parallel": _parallel,
     "siblings": _siblings,
     "tagged": _tagged,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS
-from ...candidate import Blob, Remote, bad_cell
+from ...candidate import Blob, Layout, Remote, bad_cell
 from ...files.extensions import MEDIA_EXTENSIONS
 from ..mapping.field_map import Value, compile_value
 from ..mapping.operations import Names, seconds
@@ -23,7 +23,7 @@ from ..mapping.text_template import Row, filling
 from ..tables.cells import as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key
-from .nested_rows import Expand, get_layout
+from .nested_rows import OF_FILES, Expand, get_layout
 from .tables import check_table
 
 _OPTIONS = frozenset(
@@ -45,6 +45,8 @@ class Table:
     Attributes:
         number: Its position on the card.
         templates: Path templates of its files.
+        expand: From a record, whose media has arrived, to its rows.
+        spread: From a record, when it is read, to rows with files of their own.
         on, with_: For a joined table, the key from its own row and the key from the first table's row.
         names: For a table of class names, its name on the card.
         constants: Columns with a constant value in all its rows.
@@ -57,6 +59,7 @@ class Table:
     templates: list[str]
     options: Mapping[str, Any]
     expand: Expand
+    spread: Expand
     on: Value | None = None
     with_: Value | None = None
     names: str | None = None
@@ -70,6 +73,15 @@ class Table:
             if (parts := match(template, name)) is not None:
                 return parts
         return None
+
+    def add_name(self, row: Row, names: dict[str, dict[str, str]]) -> None:
+        """Add a row of a table of class names to the names of the card."""
+        key, value = (as_text(row.get(str(self.options[column]))) for column in ("key", "value"))
+        if key is not None and value is not None:
+            names.setdefault(str(self.names), {})[key.strip()] = value.strip()
+
+    def matches(self, name: str) -> bool:
+        return self.match(name) is not None
 
     def note(self, name: str, parts: dict[str, str]) -> None:
         """Record that one of its files has arrived; `parts` are those of its path if it was read."""
@@ -104,7 +116,7 @@ class Table:
         return None if key is None else json.dumps([*self.parts_of(row), key], ensure_ascii=False)
 
 
-@dataclass(slots=True)
+@dataclass
 class Annotation:
     """The compiled options of one read."""
 
@@ -127,19 +139,39 @@ class Annotation:
     def further(self) -> list[Table]:
         return [table for table in self.tables if not table.is_first]
 
+    def layout(self) -> Layout:
+        """The files that are tables, media or Parquet with media; every table that is not optional is needed."""
+
+        def uses(name: str) -> bool:
+            return bool(self.tables_of(name) or self.is_media(name)) or self.embeds(name)
+
+        needed = [table for table in self.tables if table.names is None and not table.options.get("optional")]
+        return Layout(uses, tuple(table.matches for table in needed))
+
+    def embeds(self, name: str) -> bool:
+        return self.embedded is not None and self.embedded.holds(name)
+
     def tables_of(self, name: str) -> list[tuple[Table, dict[str, str]]]:
         """The tables that a file matches, with the parts of its path; one file may match several."""
         found = [(table, table.match(name)) for table in self.tables]
         return [(table, parts) for table, parts in found if parts is not None]
 
-    def keys(self, row: Row) -> list[tuple[str, str]]:
-        """The media keys (key, kind) of a row of the first table."""
+    @cached_property
+    def table_parts(self) -> frozenset[str]:
+        """The placeholders in the paths of the first tables."""
+        return frozenset(name for table in self.first for each in table.templates for name in placeholders(each))
+
+    def keys(self, row: Row, *, shorter: bool = True) -> list[tuple[str, str]]:
+        """The media keys (key, kind) of a row of the first table; without `shorter`, a path but not its end alone."""
         keys: list[tuple[str, str]] = []
         for kind, templates in self.media.items():
+            filled: list[str] = []
             for template in templates:
                 key = filling(template).fill(row)
-                if key is not None:
-                    keys.append((normal_key(key, ignore_case=self.ignore_case), kind))
+                if key is None or (not shorter and any(has_shorter(longer, [template]) for longer in filled)):
+                    continue
+                filled.append(template)
+                keys.append((normal_key(key, ignore_case=self.ignore_case), kind))
         return keys
 
     def is_media(self, name: str) -> bool:
@@ -153,6 +185,11 @@ class Annotation:
                 if (parts := media_parts(template, name)) is not None:
                     return parts
         return None
+
+
+def has_shorter(template: str, templates: Sequence[str]) -> bool:
+    """Whether the card also has the end of this path alone, with fewer folders."""
+    return any(other != template and template.endswith(f"/{other.lstrip('/')}") for other in templates)
 
 
 def media_parts(template: str, name: str) -> dict[str, str] | None:
@@ -295,7 +332,12 @@ def _table(number: int, entry: Any, names: Names) -> Table:
     unknown = sorted(set(map(str, entry)) - _TABLE_OPTIONS)
     if unknown:
         raise UsageError(f"tables: {entry['file']}: unknown option {', '.join(unknown)}.")
-    table = Table(number, texts(entry["file"], f"tables.{number}.file"), entry, get_layout(entry.get("rows")))
+    table = Table(number, texts(entry["file"], f"tables.{number}.file"), entry, get_layout(None), get_layout(None))
+    expand = get_layout(entry.get("rows"))
+    if OF_FILES & set(entry.get("rows") or {}):
+        table.spread = expand
+    else:
+        table.expand = expand
     for template in table.templates:
         compile_template(template)
     check_table(entry, what=f"tables.{number}")

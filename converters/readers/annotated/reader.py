@@ -35,13 +35,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...candidate import (
+    Candidate,
+    CandidateStream,
+    Layout,
+    RawFile,
+    RawStream,
+    ReadContext,
+    Reader,
+    Rejection,
+    RowError,
+)
 from ..mapping.row_rules import RowRules
-from ..tables.cells import Row, as_text
+from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
+from .rows_of_media import find_rows
 from .samples import AnnotatedSamples
-from .tables import open_blob, read_rows, seekable
+from .tables import no_table, open_blob, read_rows, seekable
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
@@ -56,6 +67,9 @@ class AnnotatedReader(Reader):
         names: dict[str, dict[str, str]] = {}
         compile_options(options, names)
         RowRules(options, ReadContext("check", options), names)
+
+    def layout(self, options: Mapping[str, Any]) -> Layout:
+        return compile_options(options, {}).layout()
 
     def accepts(self, name: str) -> bool:
         return self._reading is None or self._reading.accepts(name)
@@ -102,7 +116,7 @@ class _Annotated:
         if self.remote is not None or not self.annotation.is_media(name) or self._is_of_unwanted_split(name):
             return False
         keys = self._keys(name)
-        return not self.index.is_passed(keys) or bool(self.index.find(keys))
+        return not self.index.is_passed(keys) or bool(find_rows(self.annotation, self.index, name))
 
     def read(self, files: RawStream) -> CandidateStream:
         intact = True
@@ -125,7 +139,7 @@ class _Annotated:
         yield from self._finish(intact=intact)
 
     def _is_embedding(self, name: str) -> bool:
-        return self.annotation.embedded is not None and self.remote is None and self.annotation.embedded.holds(name)
+        return self.remote is None and self.annotation.embeds(name)
 
     def _take_embedded(self, file: RawFile) -> CandidateStream:
         assert self.annotation.embedded is not None
@@ -137,7 +151,7 @@ class _Annotated:
 
     def _awaits(self, name: str) -> bool:
         """Whether a selected row still needs media of this name, or such a row may still arrive."""
-        found = self.index.find(self._keys(name))
+        found = find_rows(self.annotation, self.index, name)
         if not found:
             return self.accepts(name)
         return any(self.samples.may_be_chosen(row) for row in self.index.read(n for n, _ in found))
@@ -195,11 +209,12 @@ class _Annotated:
                 continue
             try:
                 if table.names is not None:
-                    self._add_name(table, row)
+                    table.add_name(row.values, self.names)
                 elif table.on is not None:
                     self._add_joined(table, row, parts)
                 else:
-                    self._add_row(self._numbered({**table.constants, **row.values, **parts}, number), row.where, file)
+                    for values in table.spread({**table.constants, **row.values, **parts}):
+                        self._add_row(self._numbered(values, number), row.where, file)
             except RowError as error:
                 yield error.rejection(row.where)
         table.note(file.name, parts)
@@ -211,11 +226,6 @@ class _Annotated:
             values.setdefault("row", number)
         return values
 
-    def _add_name(self, table: Table, row: Row) -> None:
-        key, value = (as_text(row.values.get(str(table.options[column]))) for column in ("key", "value"))
-        if key is not None and value is not None:
-            self.names.setdefault(str(table.names), {})[key.strip()] = value.strip()
-
     def _add_joined(self, table: Table, row: Row, parts: dict[str, str]) -> None:
         assert table.on is not None
         key = table.key_of({**row.values, **parts}, table.on)
@@ -223,17 +233,17 @@ class _Annotated:
             self.index.add_joined(table.number, key, row.values)
 
     def _add_row(self, values: dict[str, Any], where: str, file: RawFile) -> int | None:
-        keys = self.annotation.keys(values)
         if self.rules.knows_split(values) and not self.rules.wants(self.rules.split_of(values, file.split)):
-            self.index.add_passed(keys)
+            self.index.add_passed(self.annotation.keys(values, shorter=False))
             return None
-        return self.index.add(values, keys, where=where, file=file, grouped=self.samples.group_of(values))
+        keys, grouped = self.annotation.keys(values), self.samples.group_of(values)
+        return self.index.add(values, keys, where=where, file=file, grouped=grouped)
 
     # ---- media
 
     def _take_media(self, media: Arrived) -> CandidateStream:
         keys = self._keys(media.name)
-        found = self.index.find(keys) or self._row_of_path(media, keys)
+        found = find_rows(self.annotation, self.index, media.name) or self._row_of_path(media, keys)
         if not found:
             if self.index.is_passed(keys):
                 return
@@ -278,7 +288,7 @@ class _Annotated:
         """Match waiting media with the table that has just arrived."""
         touched: list[int] = []
         for w, name in self.index.match_waiting(after=before):
-            for n, kind in self.index.find(self._keys(name)):
+            for n, kind in find_rows(self.annotation, self.index, name):
                 if n > before:
                     self.index.note(n, kind, w)
                     touched.append(n)
@@ -345,7 +355,7 @@ class _Annotated:
         """Handle incomplete rows and media; after a damaged source none are rejected, as the rest may be lost."""
         missing = [t for t in self.annotation.further if not t.read_parts and not t.options.get("optional")]
         if intact and (missing or not self.has_first_table) and not self.skipped_tables:
-            yield from self._no_table(missing)
+            yield from (no_table(table.templates) for table in missing or self.annotation.first[:1])
             return
         if self.remote is not None:
             self.index.index_groups()
@@ -359,11 +369,6 @@ class _Annotated:
             for media in self.index.unclaimed():
                 yield from self._without_row(media)
         self._note()
-
-    def _no_table(self, missing: list[Table]) -> Iterator[Rejection]:
-        for table in missing or self.annotation.first[:1]:
-            wanted = " or ".join(table.templates)
-            yield Rejection(wanted, "no_table", f"no file matches {wanted}, so its rows are unknown", damaged=True)
 
     def _rows_without_media(self) -> CandidateStream:
         for rows in self.index.unfinished():

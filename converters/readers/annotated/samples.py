@@ -31,6 +31,8 @@ class AnnotatedSamples:
 
     def may_be_chosen(self, row: IndexedRow) -> bool:
         """Whether a row, judging by its own columns, may become a selected sample."""
+        if self.rules.joins_split and not self.rules.knows_split(row.values):
+            return True
         try:
             return self.rules.identity(row.values, _origin(row, None)) is not None
         except RowError:

@@ -33,7 +33,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -115,6 +115,12 @@ def _rows(name: str, stream: BinaryIO, place: Place, options: Mapping[str, Any])
         at, single = str(options.get("records") or ""), bool(options.get("single"))
         return read_json(stream, place, at=at, keyed=str(keyed) if keyed else None, single=single)
     return _read_parquet(stream, place)
+
+
+def no_table(templates: Sequence[str]) -> Rejection:
+    """The rejection for a table that never arrived, without which its rows are unknown."""
+    wanted = " or ".join(templates)
+    return Rejection(wanted, "no_table", f"no file matches {wanted}, so its rows are unknown", damaged=True)
 
 
 def check_table(entry: Mapping[str, Any], *, what: str) -> None:

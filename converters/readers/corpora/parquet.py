@@ -33,7 +33,18 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
-from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...candidate import (
+    Blob,
+    Candidate,
+    CandidateStream,
+    Layout,
+    RawFile,
+    RawStream,
+    ReadContext,
+    Reader,
+    Rejection,
+    RowError,
+)
 from ..annotated.nested_rows import columns_of, get_layout
 from ..mapping.class_labels import Features
 from ..mapping.field_map import Value, compile_value
@@ -57,6 +68,9 @@ class ParquetReader(Reader):
     def check(self, options: Mapping[str, Any]) -> None:
         _Columns(ReadContext("check", options))
 
+    def layout(self, options: Mapping[str, Any]) -> Layout:
+        return Layout(_is_parquet, (_is_parquet,))
+
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in row order, file by file."""
         reader = _Columns(context)
@@ -65,6 +79,10 @@ class ParquetReader(Reader):
                 yield file
             elif context.wants(file.split):
                 yield from reader.read(file)
+
+
+def _is_parquet(name: str) -> bool:
+    return name.lower().endswith(".parquet")
 
 
 class _Columns:

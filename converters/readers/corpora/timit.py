@@ -5,6 +5,11 @@
     TRAIN/DR1/FCJF0/SA1.WRD    "3050 5723 she", one word per line: first sample, end sample, word
     TRAIN/DR1/FCJF0/SA1.PHN    the same for phones
 
+The corpus has the folders TRAIN and TEST. Of TEST, the 24 speakers of the corpus's core test set are the split
+`core-test`, the 50 speakers of Kaldi's development set are `dev`, and the other 94 are `test`. The two SA sentences,
+which every speaker reads, put the same texts in training and test: the card's option `sa: false` leaves them out
+(`sa_sentence`).
+
 Names may be in upper or lower case. Times are sample numbers at 16 kHz and are converted to seconds. A sample's id is
 `<speaker>_<utterance>`, because utterance names repeat across speakers; `extra` contains dialect, gender and the type
 of sentence. The audio is not changed.
@@ -17,11 +22,13 @@ may be missing. An invalid line rejects its utterance (`bad_transcript`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....errors import UsageError
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ..mapping.option_types import a_flag
 
 RATE = 16_000
 """The sample rate of all times in the corpus, even if the audio of a copy was resampled."""
@@ -32,6 +39,25 @@ _PATH = re.compile(
     re.IGNORECASE,
 )
 _LINE = re.compile(r"\s*(\d+)\s+(\d+)\s+(\S.*?)\s*")
+
+
+def _speakers(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+CORE_TEST = _speakers(
+    "MDAB0 MWBT0 FELC0 MTAS1 MWEW0 FPAS0 MJMP0 MLNT0 FPKT0 MLLL0 MTLS0 FJLM0 "
+    "MBPM0 MKLT0 FNLP0 MCMJ0 MJDH0 FMGD0 MGRT0 MNJM0 FDHC0 MJLN0 MPAM0 FMLD0"
+)
+"""The speakers of the core test set, as the corpus's documentation names them."""
+
+DEV = _speakers(
+    "FAKS0 FDAC1 FJEM0 MGWT0 MJAR0 MMDB1 MMDM2 MPDF0 FCMH0 FKMS0 MBDG0 MBWM0 MCSH0 FADG0 FDMS0 FEDW0 MGJF0 MGLB0 "
+    "MRTK0 MTAA0 MTDT0 MTHC0 MWJG0 FNMR0 FREW0 FSEM0 MBNS0 MMJR0 MDLS0 MDLF0 MDVC0 MERS0 FMAH0 FDRW0 MRCS0 MRJM4 "
+    "FCAL1 MMWH0 FJSJ0 MAJC0 MJSW0 MREB0 FGJD0 FJMG0 MROA0 MTEB0 MJFC0 MRJR0 FMML0 MRWS1"
+)
+"""The speakers of the development set of Kaldi's recipe (egs/timit/s5/conf/dev_spk.list)."""
+
 _GENDER = {"F": "female", "M": "male"}
 _SENTENCE = {"SA": "dialect", "SI": "diverse", "SX": "compact"}
 
@@ -46,6 +72,11 @@ class _Utterance:
 
 class TimitReader(Reader):
     """TIMIT in its native layout; see the module docstring."""
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        if unknown := sorted(set(map(str, options)) - {"sa"}):
+            raise UsageError(f"reader timit: unknown option {', '.join(unknown)}.")
+        a_flag(options.get("sa"), "sa")
 
     def __init__(self) -> None:
         self._context: ReadContext | None = None
@@ -69,6 +100,10 @@ class TimitReader(Reader):
             if (parent := file.name.rpartition("/")[0]) != folder:
                 yield from _complete(open_utterances, context)
                 folder = parent
+            if _is_left_out(found, context):
+                if found["ending"].lower().startswith("wav"):
+                    yield _left_out(found, file)
+                continue
             _take(found, file, open_utterances, context)
         yield from _complete(open_utterances, context)
         if intact:
@@ -79,11 +114,29 @@ class TimitReader(Reader):
 
 def _is_wanted(name: str, context: ReadContext) -> bool:
     found = _PATH.search(name)
-    return found is not None and context.wants(found["split"].lower()) and _is_chosen(found, context)
+    return found is not None and context.wants(_split(found.groupdict())) and _is_chosen(found, context)
 
 
 def _is_chosen(found: re.Match[str], context: ReadContext) -> bool:
-    return context.chosen(_identity(found.groupdict()), context.config, found["split"].lower())
+    parts = found.groupdict()
+    return context.chosen(_identity(parts), context.config, _split(parts))
+
+
+def _split(parts: Mapping[str, str]) -> str:
+    speaker = parts["speaker"].upper()
+    if parts["split"].lower() == "train":
+        return "train"
+    return "core-test" if speaker in CORE_TEST else "dev" if speaker in DEV else "test"
+
+
+def _is_left_out(found: re.Match[str], context: ReadContext) -> bool:
+    return found["utterance"][:2].upper() == "SA" and context.options.get("sa") is False
+
+
+def _left_out(found: re.Match[str], file: RawFile) -> Rejection:
+    name = _identity(found.groupdict())
+    detail = f"{name}: every speaker reads the SA sentences; the reader's option `sa: true` keeps them"
+    return Rejection(name, "sa_sentence", detail, file.uri)
 
 
 def _identity(parts: dict[str, str]) -> str:
@@ -92,7 +145,7 @@ def _identity(parts: dict[str, str]) -> str:
 
 def _take(found: re.Match[str], file: RawFile, utterances: dict[str, _Utterance], context: ReadContext) -> None:
     parts = found.groupdict()
-    key = f"{parts['split'].lower()}/{_identity(parts)}"
+    key = f"{_split(parts)}/{_identity(parts)}"
     utterance = utterances.setdefault(key, _Utterance(parts, uri=file.uri))
     ending = parts["ending"].lower()
     if not ending.startswith("wav"):
@@ -132,10 +185,9 @@ def _candidate(utterance: _Utterance, context: ReadContext) -> Candidate:
         if ending in utterance.texts:
             times = _lines(utterance, ending)
             fields[column] = [{"text": t, "start_s": first / RATE, "end_s": end / RATE} for t, first, end in times]
-    split = parts["split"].lower()
     return Candidate(
         _identity(parts),
-        split,
+        _split(parts),
         fields,
         [("audio", blob)],
         context.config or file.config,

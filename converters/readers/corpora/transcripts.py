@@ -13,12 +13,13 @@ that are not sample columns go to `extra`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ....errors import UsageError
 from ....shards.sample import COLUMNS, MEDIA_KINDS
 from ....shards.text import join_unspaced
-from ...candidate import Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection
+from ...candidate import Candidate, CandidateStream, Layout, RawFile, RawStream, ReadContext, Reader, Rejection
 from ...files.unicode_names import pairs_by_spelling
 from ..mapping.option_types import a_flag, one_of
 from ..mapping.path_template import compile_template, match
@@ -50,10 +51,18 @@ class TranscriptsReader(Reader):
     def accepts(self, name: str) -> bool:
         return self._reading is None or self._reading.accepts(name)
 
+    def layout(self, options: Mapping[str, Any]) -> Layout:
+        needs = tuple(partial(_is_like, str(options[kind])) for kind in ("media", "transcripts"))
+        return Layout(lambda name: any(need(name) for need in needs), needs)
+
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in the order in which their media and text are complete."""
         self._reading = _Transcripts(context)
         yield from self._reading.read(files)
+
+
+def _is_like(template: str, name: str) -> bool:
+    return match(template, name) is not None
 
 
 class _Transcripts:

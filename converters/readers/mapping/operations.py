@@ -11,6 +11,7 @@ to every item of a list, and leaves null unchanged.
     map               {validate: val}: values not in the map are unchanged
     ranges            {train: [0, 6512]}: a number to the name of its range, ends included
     drop              ["N/A", "None"]: these become null
+    keep              [dev, test]: all others become null
     literal           true: a Python literal such as a list, parsed without executing it
     json              true: JSON text to its value
     split             ";": text to a list, stripped, without empty items            (text only)
@@ -187,6 +188,17 @@ def _drop(argument: Any, names: Names) -> Operation:
     return apply
 
 
+def _keep(argument: Any, names: Names) -> Operation:
+    kept = {_key(item) for item in (argument if isinstance(argument, list) else [argument])}
+
+    def apply(value: Any, column: str) -> Any:
+        if isinstance(value, list):
+            return [item for item in value if _key(item) in kept]
+        return value if _key(value) in kept else None
+
+    return apply
+
+
 def _literal(argument: Any, names: Names) -> Operation:
     return _each(literal)
 
@@ -320,6 +332,7 @@ OPERATIONS: dict[str, Callable[[Any, Names], Operation]] = {
     "map": _map,
     "ranges": _ranges,
     "drop": _drop,
+    "keep": _keep,
     "literal": _literal,
     "json": _json,
     "split": _split,

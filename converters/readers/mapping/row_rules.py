@@ -99,10 +99,16 @@ class RowRules:
             )
 
     def knows_split(self, columns: Iterable[str]) -> bool:
-        """Whether the split of a row is known from these columns."""
+        """Whether the split of a row is known from these columns, not from a table that is joined later."""
+        known = set(columns)
         if self._split is None:
-            return "split" in self._implied and "split" in set(columns)
-        return not self._split.missing(columns)
+            return "split" in self._implied and "split" in known
+        return known.issuperset(self._split.uses) and not self._split.missing(known)
+
+    @property
+    def joins_split(self) -> bool:
+        """Whether the card takes the split from columns, which a joined table may have."""
+        return self._split is not None and bool(self._split.uses)
 
     def split_of(self, row: Row, hint: str | None) -> str | None:
         """The split of a row; raises RowError if the column's value is not a valid split name."""

@@ -67,6 +67,14 @@ WRONG_HEADS = {
     "splits: {street: foo}": (8, "splits.street: .*'train', 'validation' or 'test'"),
     "splits: {train: train}\nconfigs:\n  en: {}\n  no: {language: nb}": (11, "configs.no: .*put it in quotes"),
     "splits: {train: train}\nconfigs:\n  nn: {language: no}": (10, "configs.nn.language: .*put it in quotes"),
+    "splits: {train: train}\npromises: [txt]": (9, "promises: 'txt' cannot be promised; fields: text, translation"),
+    "splits: {train: train}\npromises: text": (9, "promises: expected a list of fields, got 'text'"),
+    "splits: {train: train}\npromises: {train: [text, text]}": (9, "promises: train: a field is listed twice"),
+    "splits: {train: train}\npromises: {trian: [text]}": (9, r"promises: unknown split\(s\) trian; the card has train"),
+    "splits: {train: train}\npromises: {2024: [text]}": (
+        9,
+        "promises: 2024 is not the name of a split",
+    ),
     "splits: {train: train}\nconfigs:\n  en: {defualt: yes}": (10, "configs.en.defualt: unknown key"),
 }
 

@@ -71,13 +71,13 @@ def test_voxceleb1_out_of_parts(tmp_path: Path) -> None:
         "wav/id10001/-7CSTTFbnSE/00002.wav": clip[1],
     }
     test = {"wav/id10270/x6uYqmx31kE/00001.wav": clip[2]}
-    on_hub(mirror, VOX, "vox1_meta.csv").write_bytes(VOX1_META)
+    on_hub(mirror, VOX, "vox1/vox1_meta.csv").write_bytes(VOX1_META)
     whole = packed(tmp_path / "vox1_dev_wav.zip", dev).read_bytes()
     third = len(whole) // 3
     for number, letters in enumerate(("aa", "ab", "ac")):
         end = len(whole) if number == 2 else (number + 1) * third
-        on_hub(mirror, VOX, f"vox1_dev_wav_part{letters}").write_bytes(whole[number * third : end])
-    packed(on_hub(mirror, VOX, "vox1_test_wav.zip"), test)
+        on_hub(mirror, VOX, f"vox1/vox1_dev_wav_part{letters}").write_bytes(whole[number * third : end])
+    packed(on_hub(mirror, VOX, "vox1/vox1_test_wav.zip"), test)
     with pytest.raises(DamagedError, match=r"vox1_dev_wav\.zip: MD5"):
         triptych.pull("voxceleb", store=tmp_path / "bad", mirror=str(mirror))
     assert rows_of("voxceleb", tmp_path / "bad") == {}
@@ -97,13 +97,42 @@ def test_voxceleb1_out_of_parts(tmp_path: Path) -> None:
     }
 
 
+def test_splits_of_a_merged_voxceleb_tree_are_those_of_the_speakers(tmp_path: Path) -> None:
+    """Cells of the metadata have blanks; a folder that says something else does not count against it."""
+    clip = sounds(tmp_path / "clips", 4)
+    meta = VOX1_META.replace(b"\tdev", b" \tdev ").replace(b"\ttest", b"\t test ")
+    tree = {
+        "dev/wav/id10001/1zcIwhmdeo4/00001.wav": clip[0],
+        "dev/wav/id10270/x6uYqmx31kE/00001.wav": clip[1],
+        "wav/id10001/-7CSTTFbnSE/00002.wav": clip[2],
+        "wav/id99999/-7CSTTFbnSE/00001.wav": clip[3],
+    }
+    own = unpacked(tmp_path / "tree", {**tree, "wav/vox1_meta.csv": meta})
+    test = {"vox1/test/id10270/x6uYqmx31kE/00001"}
+    assert pulled("voxceleb", tmp_path / "test", from_path=own, split="test").keys() == test
+    dev = {"vox1/dev/id10001/1zcIwhmdeo4/00001", "vox1/dev/id10001/-7CSTTFbnSE/00002"}
+    assert pulled("voxceleb", tmp_path / "all", from_path=own).keys() == test | dev
+    assert reasons(tmp_path / "all") == {"00001": "no_split"}
+
+
+def test_folders_of_voxceleb_are_its_splits_if_there_is_no_metadata(tmp_path: Path) -> None:
+    clip = sounds(tmp_path / "clips", 2)
+    tree = {"dev/wav/id10001/a/00001.wav": clip[0], "test/wav/id10270/b/00001.wav": clip[1]}
+    rows = pulled("voxceleb", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree))
+    assert rows.keys() == {"vox1/dev/id10001/a/00001", "vox1/test/id10270/b/00001"}
+    merged = unpacked(tmp_path / "merged", {path.partition("/")[2]: data for path, data in tree.items()})
+    with pytest.raises(DamagedError, match=r"each of 2 samples does not say which split .* vox1_meta\.csv"):
+        triptych.pull("voxceleb", store=tmp_path / "none", from_path=merged, split="test")
+    assert rows_of("voxceleb", tmp_path / "none") == {}
+
+
 def test_voxceleb2_joins_sound_and_picture_by_path(tmp_path: Path) -> None:
     clip, mirror = videos(tmp_path / "clips", 2), tmp_path / "mirror"
     heard = sounds(tmp_path / "sounds", 2)
-    on_hub(mirror, VOX, "vox2_meta.csv").write_bytes(VOX2_META)
-    packed(on_hub(mirror, VOX, "vox2_test_aac.zip"),
+    on_hub(mirror, VOX, "vox2/vox2_meta.csv").write_bytes(VOX2_META)
+    packed(on_hub(mirror, VOX, "vox2/vox2_test_aac.zip"),
            {"aac/id00017/01dfn2spqyE/00001.m4a": heard[0], "aac/id00017/01dfn2spqyE/00002.m4a": heard[1]})  # fmt: skip
-    packed(on_hub(mirror, VOX, "vox2_test_mp4.zip"), {"mp4/id00017/01dfn2spqyE/00001.mp4": clip[0]})
+    packed(on_hub(mirror, VOX, "vox2/vox2_test_mp4.zip"), {"mp4/id00017/01dfn2spqyE/00001.mp4": clip[0]})
     rows = pulled("voxceleb", tmp_path / "store", mirror=summed(mirror), config="vox2-av", split="test")
     [(identity, row)] = rows.items()
     assert identity == "vox2-av/test/id00017/01dfn2spqyE/00001"
@@ -200,6 +229,24 @@ def test_how2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+def test_a_how2_release_has_its_texts_under_its_own_names(tmp_path: Path) -> None:
+    """Beside the texts with ids are the same without; where only those are, the pull stops instead of storing nulls."""
+    tree = {
+        "data/val/segments": b"-fZc293MpJk_0 -fZc293MpJk 0.05 0.2\n-fZc293MpJk_1 -fZc293MpJk 0.2 0.4\n",
+        "data/val/text.en": b"hello\n-fZc293MpJk\n",
+        "data/val/text.pt": "ol\xe1\nsim\n".encode(),
+        "data/val/text.id.en": b"-fZc293MpJk_0 hello\n-fZc293MpJk_1 right\n",
+        "data/val/text.id.pt": "-fZc293MpJk_0 ol\xe1\n-fZc293MpJk_1 certo\n".encode(),
+        "videos/-fZc293MpJk.mp4": videos(tmp_path / "clips", 1)[0],
+    }
+    rows = pulled("how2", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree))
+    assert [(row["text"], row["translation"]) for row in rows.values()] == [("hello", "ol\xe1"), ("right", "certo")]
+    (tmp_path / "tree/data/val/text.id.en").unlink()
+    with pytest.raises(DamagedError, match=r"none of 2 samples of val has a text.*val/text\.id\.en or val/text\.en"):
+        triptych.pull("how2", store=tmp_path / "none", from_path=tmp_path / "tree", samples=1)
+    assert rows_of("how2", tmp_path / "none") == {}
+
+
 # ---- AudioSet
 
 
@@ -231,11 +278,12 @@ def test_audioset_from_the_lists_and_clips_of_the_user(tmp_path: Path, monkeypat
         "clips/Y-0RWZT-miFs.wav": heard[0],
     }
     without_network(monkeypatch)
-    found = pulled("audioset", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree), source="youtube")
+    found = pulled("audioset", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree))
     assert {i: row["labels"] for i, row in found.items()} == {
         "eval/--4gqARaEJE_0": ["Speech", "Inside, small room"],
         "eval/-0RWZT-miFs_420": ["Speech"],
     }
+    assert [row["modality"] for row in found.values()] == ["mixed", "audio"]
     assert reasons(tmp_path / "store") == {"--gone_00000_1": "no_media"}
 
 

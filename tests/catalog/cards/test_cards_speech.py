@@ -27,6 +27,7 @@ from support.natives import (
     pulled,
     reasons,
     rows_of,
+    summed,
     unpacked,
     without_network,
 )
@@ -102,7 +103,7 @@ HEADERS = {
 
 def common_voice(release: str, language: str, clips: Mapping[str, tuple[str, str, bytes]]) -> dict[str, bytes]:
     """The files of one archive; `clips` are split, sentence and sound by number."""
-    header = HEADERS[release].split()
+    header = HEADERS.get(release, HEADERS["cv-corpus-17.0-2024-03-15"]).split()
     files: dict[str, bytes] = {}
     tables: dict[str, list[tuple[Any, ...]]] = {name: [tuple(header)] for name in ("train", "dev", "test")}
     for number, (split, sentence, _) in clips.items():
@@ -160,6 +161,28 @@ def test_two_releases_of_common_voice_live_side_by_side(tmp_path: Path) -> None:
         f"{new}/test/common_voice_fr_7": (f"phrase of {new}",),
     }
     assert len(set(digests(rows).values())) == 1
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_releases_of_common_voice_in_one_folder_keep_every_clip(count: int, tmp_path: Path) -> None:
+    """Clips have the same names in each; a clip without its row in one release is not lent to another's row."""
+    releases = [f"cv-corpus-{number}.0-2023-09-08" for number in range(count)]
+    tree: dict[str, bytes] = {}
+    for number, release in enumerate(releases):
+        drawn = ("train", "test") if number % 2 else ("test", "train")
+        clips = {str(n): (split, f"{release} {n}", encoded(10 * number + n, "mp3")) for n, split in enumerate(drawn)}
+        tree |= common_voice(release, "fr", {**clips, "9": ("other", "not read", encoded(99, "mp3"))})
+    lost = f"{releases[0]}/fr/clips/common_voice_fr_0.mp3"
+    folder = unpacked(tmp_path / "tree", {name: data for name, data in tree.items() if name != lost})
+    rows = pulled("common_voice", tmp_path / "store", from_path=folder)
+    assert len(rows) == 2 * count - 1
+    for row in rows.values():
+        number = row["id"][-1]
+        assert (row["config"], row["text"]) == (row["config"], f"{row['config']} {number}")
+        assert row["audio"]["sha256"] == sha(tree[f"{row['config']}/fr/clips/common_voice_fr_{number}.mp3"])
+    assert reasons(tmp_path / "store") == {"common_voice_fr_0": "no_media"}
+    test = pulled("common_voice", tmp_path / "test", from_path=folder, split="test")
+    assert test.keys() == {identity for identity, row in rows.items() if row["split"] == "test"}
 
 
 def test_a_folder_inside_a_release_is_named_by_as(tmp_path: Path) -> None:
@@ -472,14 +495,20 @@ def test_gigaspeech_from_the_hub(tmp_path: Path) -> None:
         return {"segment_id": f"S{n}", "speaker": "N/A", "text": text, "begin_time": 1.0, "end_time": 2.0,
                 "audio": {"bytes": noise(n), "path": f"{n}.wav"}, "audio_id": "A", "source": "podcast"}  # fmt: skip
 
-    path = on_hub(tmp_path / "mirror", "fixie-ai/gigaspeech", "xs/train-00000-of-00001.parquet")
+    path = on_hub(tmp_path / "mirror", "fixie-ai/gigaspeech", "xl/train-00000-of-02279.parquet")
     parquet(path, [row(1, "HELLO <PERIOD>"), row(2, "<SIL>")])
     rows = pulled("gigaspeech", tmp_path / "store", mirror=str(tmp_path / "mirror"))
     # The clip is cut already: its times in the recording are no span.
-    assert columns(rows, "text", "start_s", "end_s") == {"xs/train/S1": ("HELLO <PERIOD>", None, None)}
-    assert extra(rows["xs/train/S1"])["begin_time"] == "1.0"
+    assert columns(rows, "text", "start_s", "end_s") == {"xl/train/S1": ("HELLO <PERIOD>", None, None)}
+    assert extra(rows["xl/train/S1"])["begin_time"] == "1.0"
     assert reasons(tmp_path / "store") == {"S2": "no_speech"}
     assert get_card("gigaspeech").case == "upper"
+    parquet(on_hub(tmp_path / "mirror", "fixie-ai/gigaspeech", "dev/dev-00000-of-00005.parquet"), [row(3, "HI")])
+    assert "dev/validation/S3" in pulled(
+        "gigaspeech", tmp_path / "store", mirror=str(tmp_path / "mirror"), config="dev"
+    )
+    with pytest.raises(GateError, match="the raw release"):
+        triptych.pull("gigaspeech", store=tmp_path / "store", config="xs")
 
 
 def wenetspeech() -> tuple[dict[str, bytes], list[bytes]]:
@@ -658,8 +687,15 @@ def test_timit_has_phones_words_and_sphere(tmp_path: Path, monkeypatch: pytest.M
     assert same(rows, pulled("timit", tmp_path / "other", from_path=packed(tmp_path / "timit.tar.gz", files)))
 
 
-def test_the_real_utterance_of_timit(shared: Path, tmp_path: Path) -> None:
-    [row] = pulled("timit", tmp_path / "store", from_path=shared / "media/timit_ldc93s1").values()
+def test_the_real_utterance_of_timit_is_an_sa_sentence(shared: Path, tmp_path: Path) -> None:
+    """The card leaves it out; a copy of the card that says `sa: true` keeps it."""
+    own = shared / "media/timit_ldc93s1"
+    assert pulled("timit", tmp_path / "none", from_path=own) == {}
+    assert set(reasons(tmp_path / "none").values()) == {"sa_sentence"}
+    card = Path(triptych.__file__).parent / "catalog/cards/timit.yaml"
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards/timit.yaml").write_text(card.read_text().replace("sa: false", "sa: true"))
+    [row] = pulled("timit", tmp_path / "store", from_path=own, cards=(tmp_path / "cards",)).values()
     assert (row["id"], row["text"]) == (
         "timit/train/FCJF0_SA1", "She had your dark suit in greasy wash water all year.",
     )  # fmt: skip
@@ -720,6 +756,29 @@ def test_peoples_speech_keeps_the_licence_of_each_configuration(tmp_path: Path) 
     assert extra(rows["test/test/folder/4.flac"]) == {"duration_ms": "300"}
 
 
+def test_peoples_speech_as_a_tree_of_flac(tmp_path: Path) -> None:
+    """The manifests are JSON Lines in spite of their names; a line has lists of clips, each a file."""
+    sound = [encoded(n, "flac") for n in range(3)]
+    session = {"identifier": "talk", "training_data": {"duration_ms": [300, 300], "label": ["one", "two"],
+                                                       "name": ["talk/0.flac", "talk/1.flac"]}}  # fmt: skip
+    other = {"identifier": "b", "training_data": {"duration_ms": [300], "label": ["held out"], "name": ["b/0.flac"]}}
+    tree = unpacked(tmp_path / "tree", {
+        "train/clean_sa.json": lines(json.dumps(session)), "train/clean_sa/talk/0.flac": sound[0],
+        "train/clean_sa/talk/1.flac": sound[1],
+        "test/test.json": lines(json.dumps(other)), "test/test/b/0.flac": sound[2],
+    })  # fmt: skip
+    rows = pulled("peoples_speech", tmp_path / "store", from_path=tree, config=["clean_sa", "test"])
+    assert columns(rows, "text", "split", "license") == {
+        "clean_sa/train/talk/0.flac": ("one", "train", "CC-BY-SA"),
+        "clean_sa/train/talk/1.flac": ("two", "train", "CC-BY-SA"),
+        "test/test/b/0.flac": ("held out", "test", "CC-BY and CC-BY-SA, by configuration"),
+    }
+    assert list(digests(rows).values()) == [sha(data) for data in sound]
+    assert extra(rows["clean_sa/train/talk/1.flac"]) == {"identifier": "talk", "duration_ms": "300", "index": "1"}
+    with pytest.raises(UsageError, match="of the default configuration microset, others with config="):
+        triptych.pull("peoples_speech", store=tmp_path / "none", from_path=tree)
+
+
 # ---- LJSpeech
 
 
@@ -738,7 +797,9 @@ def test_ljspeech_as_archive_and_unpacked(tmp_path: Path) -> None:
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             out.addfile(entry, io.BytesIO(data))
-    rows = pulled("ljspeech", tmp_path / "store", mirror=str(tmp_path / "mirror"))
+    with pytest.raises(DamagedError, match="be1a30453f28"):
+        triptych.pull("ljspeech", store=tmp_path / "other-archive", mirror=str(tmp_path / "mirror"))
+    rows = pulled("ljspeech", tmp_path / "store", mirror=summed(tmp_path / "mirror"))
     assert columns(rows, "text", "speaker", "language") == {
         "train/LJ001-0001": ('He was "born in fourteen fifty-five,', "LJ", "en"),
         "train/LJ001-0002": ("in being", "LJ", "en"),
@@ -797,7 +858,13 @@ def test_libri_light_unlabelled_recordings(tmp_path: Path) -> None:
     [row] = rows.values()
     assert json.loads(extra(row)["voice_activity"]) == facts["voice_activity"]
     tree = unpacked(tmp_path / "tree", files)
-    assert same(rows, pulled("libri_light", tmp_path / "other", from_path=tree, split="small"))
+    assert same(rows, pulled("libri_light", tmp_path / "other", from_path=tree))
+    unpacked(tree, {"1h/0/clean/11/1/11-1-0000.flac": sound, "1h/0/clean/11/1/11-1.trans.txt": b"11-1-0000 TEXT\n"})
+    with pytest.raises(UsageError, match=r"several sources of libri_light.*librispeech_finetuning.*small") as caught:
+        triptych.pull("libri_light", store=tmp_path / "both", from_path=tree)
+    assert "--source 'archive:https://dl.fbaipublicfiles.com/librilight/data/lib" in str(caught.value.hint)
+    assert pulled("libri_light", tmp_path / "both", from_path=tree, source="archive:https://dl.fbaipublicfiles.com/"
+                  "librilight/data/small.tar").keys() == rows.keys()  # fmt: skip
 
 
 # ---- LibriSpeech and AISHELL-1

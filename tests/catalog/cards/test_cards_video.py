@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -177,22 +178,25 @@ def test_youcook2_from_the_hub_copy(tmp_path: Path) -> None:
     clip = clips(tmp_path / "clips", 2)
     mirror = tmp_path / "mirror"
     row = {"video_url": "https://www.youtube.com/watch?v=GLd3aX16zBg", "recipe_type": "113",
-           "youtube_id": "GLd3aX16zBg", "video_path": "val/113/GLd3aX16zBg.mp4"}  # fmt: skip
+           "youtube_id": "GLd3aX16zBg"}  # fmt: skip
     parquet(
         on_hub(mirror, "lmms-eval/YouCook2", "data/val-00000-of-00001.parquet"),
         [
-            row | {"id": "0", "segment": [0.1, 0.2], "sentence": "spread margarine on two slices of white bread"},
-            row | {"id": "1", "segment": [0.2, 0.4], "sentence": "place a slice of cheese on the bread"},
+            row
+            | {"id": str(n), "segment": [0.5 * n, 1.0 * n], "sentence": text, "video_path": f"val/GLd3aX16zBg_{n}.mp4"}
+            for n, text in enumerate(("spread margarine on bread", "place a slice of cheese on the bread"))
         ],
     )
-    videos = {"YouCookIIVideos/val/113/GLd3aX16zBg.mkv": clip[0], "YouCookIIVideos/test/1/other.mp4": clip[1]}
+    videos = {f"YouCookIIVideos/val/GLd3aX16zBg_{n}.mp4": data for n, data in enumerate(clip)}
     packed(on_hub(mirror, "lmms-eval/YouCook2", "YouCookIIVideos.zip"), videos)
     rows = pulled("youcook2", tmp_path / "store", split="val", mirror=str(mirror))
-    assert {i: (row["text"], round(row["start_s"], 3), round(row["end_s"], 3)) for i, row in rows.items()} == {
-        "val/GLd3aX16zBg_0": ("spread margarine on two slices of white bread", 0.1, 0.2),
-        "val/GLd3aX16zBg_1": ("place a slice of cheese on the bread", 0.2, 0.4),
+    # Each file is the segment of its row, uncut: its times are those in the long video.
+    assert {i: (row["text"], row["start_s"], row["end_s"]) for i, row in rows.items()} == {
+        "val/GLd3aX16zBg_0": ("spread margarine on bread", None, None),
+        "val/GLd3aX16zBg_1": ("place a slice of cheese on the bread", None, None),
     }
-    assert len({row["video"]["sha256"] for row in rows.values()}) == 1
+    assert extra(rows["val/GLd3aX16zBg_1"])["segment"] == "[0.5, 1.0]"
+    assert [row["video"]["sha256"] for row in rows.values()] == [hashlib.sha256(data).hexdigest() for data in clip]
 
 
 def test_youcook2_from_the_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +275,17 @@ def test_longvideobench(tmp_path: Path) -> None:
     again = pulled("longvideobench", tmp_path / "own", from_path=unpacked(tree, videos))
     assert {i: row["answer"] for i, row in again.items()} == {i: row["answer"] for i, row in rows.items()}
 
+    listed = [{**row, "candidates": [row[f"option{n}"] for n in range(3) if row[f"option{n}"] != "N/A"]}
+              for row in (*validation, *test)]  # fmt: skip
+    official = {"lvb_val.json": json.dumps(listed[:1]).encode(), "lvb_test_wo_gt.json": json.dumps(listed[1:]).encode()}
+    third_way = pulled(
+        "longvideobench", tmp_path / "json", from_path=unpacked(tmp_path / "official", official | videos)
+    )
+    wanted = ("question", "choices", "answer", "labels", "split")
+    assert {i: [row[name] for name in wanted] for i, row in third_way.items()} == {
+        i: [row[name] for name in wanted] for i, row in rows.items()
+    }
+
 
 def test_longvideobench_without_a_token_says_what_to_accept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -329,7 +344,7 @@ def test_activitynet_qa_from_the_official_files(tmp_path: Path, monkeypatch: pyt
         "videos/v_v_UmAH95xls.mkv": clip[1],
     }
     without_network(monkeypatch)
-    rows = pulled("activitynet_qa", tmp_path / "store", source="youtube", from_path=unpacked(tmp_path / "tree", tree))
+    rows = pulled("activitynet_qa", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree))
     assert {
         i.removeprefix("train/"): (row["question"], row["answer"], row["labels"]) for i, row in rows.items()
     } == ASKED

@@ -104,8 +104,10 @@ def test_without_the_package_the_reader_is_unknown() -> None:
 
 
 def test_options_that_a_reader_does_not_have_are_refused() -> None:
-    for name in ("timit", "sidecar", "folder"):
+    for name in ("sidecar", "folder"):
         with pytest.raises(UsageError, match="takes no options"):
             check_options(name, {"colour": "red"})
+    with pytest.raises(UsageError, match="unknown option colour"):
+        check_options("timit", {"colour": "red"})
     with pytest.raises(UsageError, match="`lists` must be an object"):
         check_options("lipreading", {"lists": "train"})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.raws import Stream, read, reasons, tree
+from triptych.converters.readers.corpora.timit import CORE_TEST, DEV
 
 HOME = "TRAIN/DR1/FCJF0"
 TEXT = "0 46797 She had your dark suit in greasy wash water all year.\n"
@@ -67,10 +68,21 @@ def test_other_splits_and_other_ids_are_not_opened() -> None:
             "TEST/DR1/FAKS0/SA2.WAV": b"W",
         }
     )
-    wanted = {"wants": lambda split: split == "test", "chosen": lambda identity, config, split: identity == "FAKS0_SA1"}
+    wanted = {"wants": lambda split: split == "dev", "chosen": lambda identity, config, split: identity == "FAKS0_SA1"}
     candidates, _ = read("timit", files, **wanted)
     assert [c.source_id for c in candidates] == ["FAKS0_SA1"]
     assert files.opened == ["TEST/DR1/FAKS0/SA1.WAV", "TEST/DR1/FAKS0/SA1.TXT"]
+
+
+def test_speakers_of_the_test_folder_are_the_core_test_the_dev_set_or_the_rest() -> None:
+    """24 and 50 speakers, none of them in both; SA sentences are left out where the card says so."""
+    assert (len(CORE_TEST), len(DEV), CORE_TEST & DEV) == (24, 50, set())
+    names = {"TEST/DR1/MDAB0": "core-test", "TEST/DR1/FAKS0": "dev", "TEST/DR2/MABW0": "test", HOME: "train"}
+    files = {f"{home}/{name}": data for home in names for name, data in (
+        ("SA1.WAV", b"W"), ("SA1.TXT", TEXT), ("SX1.WAV", b"W"), ("SX1.TXT", TEXT))}  # fmt: skip
+    candidates, rejections = read("timit", Stream(files), options={"sa": False})
+    assert {c.source_id: c.split for c in candidates} == {f"{h[-5:]}_SX1": split for h, split in names.items()}
+    assert sorted(reasons(rejections)) == sorted((f"{home[-5:]}_SA1", "sa_sentence") for home in names)
 
 
 @pytest.mark.shared
