@@ -144,6 +144,7 @@ def _show(found: ShownCard, mirror: str | None) -> None:
         if counts is not None:
             behind += f" ({counts[0]:,} of the {counts[1]:,} files that it names are in the mirror)"
         output.say(f"    {source.kind:<10} {source.place}{behind}" + (f": {source.note}" if source.note else ""))
+    _show_facts(card)
     whole = f"all of {', '.join(configs[:5])}{' ...' if len(configs) > 5 else ''}" if configs else "all of it"
     for what, cost in found.costs.items():
         output.say(f"  {whole if what == 'all' else f'a pull of {cost.samples or 0:,}'}: {_cost(cost)}")
@@ -158,6 +159,19 @@ def _promises(card: Card) -> str:
     if not isinstance(card.promises, dict):
         return ", ".join(card.promises)
     return "; ".join(f"{split}: {', '.join(fields)}" for split, fields in card.promises.items())
+
+
+def _show_facts(card: Card) -> None:
+    """Print where each fact of the card was seen, and the recipes that a pull was compared with."""
+    from ..catalog.schema.facts import places_of_facts
+
+    facts = places_of_facts(card)
+    if facts:
+        output.say("  facts")
+    for fact, place in facts.items():
+        output.say(f"    {fact:<10} {f'seen in {place}' if place else 'unseen'}")
+    for recipe, differs in card.recipes.items():
+        output.say(f"  compared with {recipe}: {differs}")
 
 
 def _scale(card: Card) -> str:
