@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import triptych
-from support.lhotse_recipes import Recipe, Utterances
+from support.lhotse_recipes import RECIPES, Recipe, Utterances
 from support.natives import csv_bytes, encoded, extra, reasons, rows_of, unpacked
+from triptych.catalog.registry import get_card
 
 Said = tuple[str | None, str | None, float, float]
 """Text, speaker, and the seconds of the start and the end."""
@@ -41,6 +43,11 @@ def theirs(utterances: Utterances) -> dict[str, Said]:
         key: (each["text"], each["speaker"], *(round(frame / each["rate"], 3) for frame in each["span"]))
         for key, each in utterances.items()
     }
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+def test_the_card_names_the_recipe(dataset: str) -> None:
+    assert f"lhotse, lhotse/recipes/{RECIPES[dataset]}.py" in get_card(dataset).recipes
 
 
 # ---- GigaSpeech

@@ -1,0 +1,414 @@
+"""Pulls beside the recipes and loaders of other tools: torchaudio, SpeechBrain, ESPnet, aac-datasets, torchvision ...
+
+Each corpus is a small tree in the layout that the recipe reads, written from the recipe, with what the recipe makes of
+it: id, split, text, label or answer, speaker, seconds. `as_recipe` says how ours differs on purpose, and so does the
+card (`recipes`), which names the recipe's file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import triptych
+from support.corpora import noise
+from support.imported import video
+from support.natives import csv_bytes, encoded, extra, parquet, reasons, rows_of, unpacked
+from triptych.catalog.registry import get_card
+
+Row = Mapping[str, Any]
+SECONDS = 0.25
+WAV = noise(1)
+FLAC = encoded(2, "flac", seconds=SECONDS)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A tree, and what a recipe makes of it.
+
+    Attributes:
+        recipe: As the card names it.
+        files: Path -> bytes; `VIDEO` stands for a short video, and a list of rows for a Parquet file.
+        said: Id of the recipe -> what it says.
+        as_recipe: One of our rows -> its id and values as the recipe has them.
+        options: How it is pulled.
+        rejected: What ours leaves out, with the reason; the recipe leaves it out too, or fails.
+    """
+
+    recipe: str
+    files: Mapping[str, Any]
+    said: Mapping[str, tuple[Any, ...]]
+    as_recipe: Callable[[Row], tuple[str, tuple[Any, ...]]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+
+VIDEO = object()
+
+
+def name_of(row: Row) -> str:
+    """Our id without the dataset, the configuration and the split."""
+    return str(row["id"]).split(f"/{row['split']}/", 1)[1]
+
+
+def lines(*rows: str) -> bytes:
+    return "".join(f"{row}\n" for row in rows).encode()
+
+
+CORPORA: dict[str, Corpus] = {}
+
+# ---- speech
+
+CORPORA["librispeech"] = Corpus(
+    "torchaudio, src/torchaudio/datasets/librispeech.py",
+    {
+        "LibriSpeech/dev-clean/84/121123/84-121123.trans.txt": lines(
+            "84-121123-0000 GO DO YOU HEAR", "84-121123-0001 BUT IN LESS THAN FIVE"
+        ),
+        "LibriSpeech/dev-clean/84/121123/84-121123-0000.flac": FLAC,
+        "LibriSpeech/dev-clean/84/121123/84-121123-0001.flac": FLAC,
+        "LibriSpeech/train-other-500/1006/135212/1006-135212.trans.txt": lines("1006-135212-0000 AH"),
+        "LibriSpeech/train-other-500/1006/135212/1006-135212-0000.flac": FLAC,
+    },
+    {
+        "84-121123-0000": ("dev-clean", "GO DO YOU HEAR", 84, 121123, SECONDS),
+        "84-121123-0001": ("dev-clean", "BUT IN LESS THAN FIVE", 84, 121123, SECONDS),
+        "1006-135212-0000": ("train-other-500", "AH", 1006, 135212, SECONDS),
+    },
+    lambda row: (
+        name_of(row),
+        (row["split"], row["text"], int(row["speaker"]), int(name_of(row).split("-")[1]), row["audio"]["duration"]),
+    ),
+)
+
+CORPORA["ljspeech"] = Corpus(
+    "torchaudio, src/torchaudio/datasets/ljspeech.py",
+    {
+        "LJSpeech-1.1/metadata.csv": lines(
+            'LJ001-0001|the "Bible" of 1455, he said "so,|the "Bible" of fourteen fifty-five, he said "so,',
+            "LJ001-0002|in being|in being",
+        ),
+        **{f"LJSpeech-1.1/wavs/LJ001-000{n}.wav": WAV for n in (1, 2)},
+    },
+    {
+        "LJ001-0001": (
+            'the "Bible" of 1455, he said "so,',
+            'the "Bible" of fourteen fifty-five, he said "so,',
+            SECONDS,
+        ),
+        "LJ001-0002": ("in being", "in being", SECONDS),
+    },
+    lambda row: (name_of(row), (extra(row)["transcription"], row["text"], row["audio"]["duration"])),
+)
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+CORPORA["fsdd"] = Corpus(
+    "free-spoken-digit-dataset, utils/fsdd.py and utils/train-test-split.py",
+    {f"recordings/{name}.wav": WAV for name in ("7_jackson_4", "7_jackson_5", "0_theo_0", "9_yweweler_49")},
+    {
+        "7_jackson_4": ("testing", "7", "jackson", SECONDS),
+        "7_jackson_5": ("training", "7", "jackson", SECONDS),
+        "0_theo_0": ("testing", "0", "theo", SECONDS),
+        "9_yweweler_49": ("training", "9", "yweweler", SECONDS),
+    },
+    lambda row: (
+        name_of(row),
+        (
+            {"train": "training", "test": "testing"}[row["split"]],
+            str(DIGITS.index(row["labels"][0])),
+            row["speaker"],
+            row["audio"]["duration"],
+        ),
+    ),
+)
+
+COVOST = csv_bytes(
+    [
+        ("path", "translation", "split"),
+        ("common_voice_en_1.mp3", 'Er sagte \\"nein\\" zu mir', "train"),
+        ("common_voice_en_2.mp3", "Ein Satz der neuen Teilung", "train_covost"),
+        ("common_voice_en_3.mp3", "Guten Tag", "dev"),
+        ("common_voice_en_4.mp3", "Noch ein Satz", "test"),
+        ("common_voice_en_5.mp3", "Nur in der alten Teilung", "dev_covost"),
+        ("common_voice_en_9.mp3", "Nicht mehr in Common Voice", "test"),
+    ],
+    delimiter="\t",
+).replace(b'"Er sagte \\""nein\\"" zu mir"', b'Er sagte \\"nein\\" zu mir')
+COMMON_VOICE = lines(
+    "client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccent",
+    'a1\tcommon_voice_en_1.mp3\tHe said \\"no\\" to me\t2\t0\t\t\t',
+    "b2\tcommon_voice_en_2.mp3\tA sentence of the new split\t2\t0\t\t\t",
+    "b2\tcommon_voice_en_3.mp3\tGood day\t2\t0\t\t\t",
+    "c3\tcommon_voice_en_4.mp3\tOne more sentence\t2\t0\t\t\t",
+    "c3\tcommon_voice_en_5.mp3\tOnly in the old split\t2\t0\t\t\t",
+    "c3\tcommon_voice_en_8.mp3\tNot in the tables\t2\t0\t\t\t",
+)
+CORPORA["covost2"] = Corpus(
+    "covost, get_covost_splits.py",
+    {
+        "covost_v2.en_de.tsv": COVOST,
+        "en/validated.tsv": COMMON_VOICE,
+        **{f"en/clips/common_voice_en_{n}.mp3": WAV for n in (1, 2, 3, 4, 5, 8)},
+    },
+    {
+        "common_voice_en_1": ("train", 'He said "no" to me', 'Er sagte "nein" zu mir', "a1"),
+        "common_voice_en_2": ("train", "A sentence of the new split", "Ein Satz der neuen Teilung", "b2"),
+        "common_voice_en_3": ("dev", "Good day", "Guten Tag", "b2"),
+        "common_voice_en_4": ("test", "One more sentence", "Noch ein Satz", "c3"),
+    },
+    lambda row: (
+        name_of(row),
+        (
+            {"validation": "dev"}.get(row["split"], row["split"]),
+            row["text"],
+            row["translation"],
+            row["speaker"],
+        ),
+    ),
+    {"config": "en_de"},
+    {"common_voice_en_9": "no_transcript"},
+)
+
+
+def talk(words: str) -> bytes:
+    return lines(f"Text:  {words}", "Conf:  4", "", "WORD START END ASDSCORE", f"{words.split()[0]} 0.10 0.25 5.6")
+
+
+CORPORA["lrs2"] = Corpus(
+    "ESPnet, egs2/lrs2/lipreading1/local/data.sh",
+    {
+        "mvlrs_v1/train.txt": lines("5535415699068794046/00001"),
+        "mvlrs_v1/val.txt": lines("6330311066473698535/00011"),
+        "mvlrs_v1/test.txt": lines("6330311066473698535/00018 NF"),
+        **{f"mvlrs_v1/main/{name}.mp4": VIDEO
+           for name in ("5535415699068794046/00001", "6330311066473698535/00011", "6330311066473698535/00018")},
+        "mvlrs_v1/main/5535415699068794046/00001.txt": talk("WHEN YOU'RE COOKING CHIPS"),
+        "mvlrs_v1/main/6330311066473698535/00011.txt": talk("I MEAN"),
+        "mvlrs_v1/main/6330311066473698535/00018.txt": talk("AND THEN"),
+    },
+    {
+        "5535415699068794046_00001": ("train", "WHEN YOU'RE COOKING CHIPS"),
+        "6330311066473698535_00011": ("val", "I MEAN"),
+        "6330311066473698535_00018": ("test", "AND THEN"),
+    },
+    lambda row: (name_of(row).replace("/", "_"), (row["split"], row["text"])),
+)  # fmt: skip
+
+CORPORA["lrs3"] = Corpus(
+    "ESPnet, egs2/lrs3/avsr1/local/data_prep.py",
+    {
+        **{f"{name}.mp4": VIDEO for name in ("trainval/0af00UcTOSc/50001", "test/n706Sqp20Mk/50005")},
+        "trainval/0af00UcTOSc/50001.txt": talk("WHAT IF I TOLD YOU"),
+        "test/n706Sqp20Mk/50005.txt": talk("THANK YOU {LG}"),
+    },
+    {
+        "0af00UcTOSc_50001": ("trainval", "WHAT IF I TOLD YOU", "0af00UcTOSc"),
+        "n706Sqp20Mk_50005": ("test", "THANK YOU", "n706Sqp20Mk"),
+    },
+    lambda row: (
+        name_of(row).replace("/", "_"),
+        (row["split"], row["text"].replace("{LG}", "").strip(), row["speaker"]),
+    ),
+)
+
+# ---- sounds
+
+CORPORA["esc50"] = Corpus(
+    "speechbrain, recipes/ESC50/esc50_prepare.py",
+    {
+        "ESC-50-master/meta/esc50.csv": lines(
+            "filename,fold,target,category,esc10,src_file,take",
+            "1-100032-A-0.wav,1,0,dog,True,100032,A",
+            "4-102844-C-49.wav,4,49,hand_saw,False,102844,C",
+            "5-103415-A-2.wav,5,2,pig,False,103415,A",
+        ),
+        **{f"ESC-50-master/audio/{name}.wav": WAV for name in ("1-100032-A-0", "4-102844-C-49", "5-103415-A-2")},
+    },
+    {
+        "1-100032-A-0": (1, 0, "dog", SECONDS),
+        "4-102844-C-49": (4, 49, "hand_saw", SECONDS),
+        "5-103415-A-2": (5, 2, "pig", SECONDS),
+    },
+    lambda row: (
+        name_of(row),
+        (
+            int(row["split"].removeprefix("fold")),
+            int(extra(row)["target"]),
+            row["labels"][0],
+            row["audio"]["duration"],
+        ),
+    ),
+)
+
+CAPTIONS = [f"caption_{n}" for n in range(1, 6)]
+CLOTHO_SOUNDS = {"dev": "Distorted AM Radio noise.wav", "eval": "Santa Motor, café.wav", "test": "drip; drop.wav"}
+
+
+def clotho(folder: str, split: str, fname: str) -> dict[str, Any]:
+    header = ["file_name", *CAPTIONS]
+    metadata = ["file_name", "keywords", "sound_id", "sound_link", "start_end_samples", "manufacturer", "license"]
+    row = [
+        fname,
+        f"noise;radio;{split}",
+        "1",
+        "https://x",
+        "[0, 4000]",
+        "Zoë",
+        "http://creativecommons.org/licenses/by/3.0/",
+    ]
+    return {
+        f"{folder}/clotho_csv_files/clotho_captions_{split}.csv": csv_bytes(
+            [header, [fname, *(f'A "{split}", take {n}' for n in range(1, 6))]]
+        ),
+        f"{folder}/clotho_csv_files/clotho_metadata_{split}.csv": csv_bytes([metadata, row]).decode().encode("latin-1"),
+        f"{folder}/clotho_audio_files/{split}/{fname}": WAV,
+    }
+
+
+def said_by_clotho(split: str) -> tuple[Any, ...]:
+    captions = [f'A "{split}", take {n}' for n in range(1, 6)]
+    return split, captions, ["noise", "radio", split], SECONDS
+
+
+CORPORA["clotho"] = Corpus(
+    "aac-datasets, src/aac_datasets/datasets/functional/clotho.py",
+    clotho("CLOTHO_v2.1", "development", CLOTHO_SOUNDS["dev"])
+    | clotho("CLOTHO_v2.1", "evaluation", CLOTHO_SOUNDS["eval"])
+    | {
+        "CLOTHO_v2.1/clotho_csv_files/clotho_metadata_test.csv": (
+            "file_name;sound_id;sound_link;start_end_samples;manufacturer;license\n"
+            '"drip; drop.wav";7;https://x;[0, 4000];Zoë;http://creativecommons.org/licenses/by/3.0/\n'
+        ).encode("latin-1"),
+        f"CLOTHO_v2.1/clotho_audio_files/test/{CLOTHO_SOUNDS['test']}": WAV,
+    },
+    {
+        CLOTHO_SOUNDS["dev"]: said_by_clotho("development"),
+        CLOTHO_SOUNDS["eval"]: said_by_clotho("evaluation"),
+        CLOTHO_SOUNDS["test"]: ("test", [], [], SECONDS),
+    },
+    lambda row: (
+        f"{name_of(row)}.wav",
+        (row["split"], row["captions"] or [], row["labels"] or [], row["audio"]["duration"]),
+    ),
+)
+
+CORPORA["audiocaps"] = Corpus(
+    "aac-datasets, src/aac_datasets/datasets/functional/audiocaps.py",
+    {
+        "AUDIOCAPS/csv_files_v1/train.csv": lines(
+            "audiocap_id,youtube_id,start_time,caption",
+            "91139,r1nicOVtvkQ,130,A woman talks nearby as water pours",
+            "58146,-UCGbCVKxQs,30,Nobody has this any more",
+        ),
+        "AUDIOCAPS/csv_files_v1/val.csv": lines(
+            "audiocap_id,youtube_id,start_time,caption",
+            '97151,vfY_TJq7n_U,130,"Rustling occurs, ducks quack"',
+            "97152,vfY_TJq7n_U,130,Ducks quack and water splashes",
+        ),
+        "AUDIOCAPS/audio_32000Hz/train/r1nicOVtvkQ_130.flac": FLAC,
+        "AUDIOCAPS/audio_32000Hz/val/vfY_TJq7n_U_130.flac": FLAC,
+    },
+    {
+        "r1nicOVtvkQ_130": ("train", ["A woman talks nearby as water pours"], SECONDS),
+        "vfY_TJq7n_U_130": ("val", ["Rustling occurs, ducks quack", "Ducks quack and water splashes"], SECONDS),
+    },
+    lambda row: (name_of(row), (row["split"], row["captions"], row["audio"]["duration"])),
+    {"split": ["train", "val"]},
+    {"-UCGbCVKxQs_30": "no_media"},
+)
+
+
+def wavcaps(*rows: Mapping[str, Any]) -> bytes:
+    return json.dumps({"num_captions_per_audio": 1, "data": rows}).encode()
+
+
+CORPORA["wavcaps"] = Corpus(
+    "aac-datasets, src/aac_datasets/datasets/functional/wavcaps.py",
+    {
+        "WAVCAPS/json_files/AudioSet_SL/as_final.json": wavcaps(
+            {"id": "Yb0RFKhbpFJA.wav", "caption": "Wind is blowing.", "duration": 10.0}
+        ),
+        "WAVCAPS/json_files/BBC_Sound_Effects/bbc_final.json": wavcaps(
+            {"id": "NHU05104021", "caption": "A bird calls.", "duration": 10.0}
+        ),
+        "WAVCAPS/json_files/FreeSound/fsd_final.json": wavcaps(
+            {"id": "180913", "caption": "Something is filmed.", "duration": 10.0}
+        ),
+        "WAVCAPS/json_files/SoundBible/sb_final.json": wavcaps(
+            {"id": "2219", "caption": "An airplane is landing.", "duration": 10.0}
+        ),
+        "WAVCAPS/Audio/AudioSet_SL/Yb0RFKhbpFJA.flac": FLAC,
+        "WAVCAPS/Audio/BBC_Sound_Effects/NHU05104021.flac": FLAC,
+        "WAVCAPS/Audio/FreeSound/180913.flac": FLAC,
+        "WAVCAPS/Audio/SoundBible/2219.flac": FLAC,
+    },
+    {
+        "Yb0RFKhbpFJA.flac": ("AudioSet_SL", ["Wind is blowing."]),
+        "NHU05104021.flac": ("BBC_Sound_Effects", ["A bird calls."]),
+        "180913.flac": ("FreeSound", ["Something is filmed."]),
+        "2219.flac": ("SoundBible", ["An airplane is landing."]),
+    },
+    lambda row: (f"{name_of(row)}.flac", (row["config"], [row["text"]])),
+    {"config": ["AudioSet_SL", "BBC_Sound_Effects", "FreeSound", "SoundBible"]},
+)
+
+
+def vocalsound(*names: str) -> bytes:
+    mids = {"laughter": "/m/01j3sz", "throatclearing": "/m/0dl9sf8"}
+    rows = [{"wav": f"/home/me/data/audio_16k/{name}.wav", "labels": mids[name.split("_")[2]]} for name in names]
+    return json.dumps({"data": rows}).encode()
+
+
+CORPORA["vocalsound"] = Corpus(
+    "vocalsound, src/prep_data.py and src/dataloaders.py",
+    {
+        "datafiles/tr.json": vocalsound("f0003_0_laughter"),
+        "datafiles/val.json": vocalsound("m0010_1_throatclearing"),
+        "datafiles/te.json": vocalsound("f0427_0_throatclearing"),
+        **{f"audio_16k/{name}.wav": WAV
+           for name in ("f0003_0_laughter", "m0010_1_throatclearing", "f0427_0_throatclearing")},
+    },
+    {
+        "f0003_0_laughter": ("tr", "/m/01j3sz", "laughter", "f0003", SECONDS),
+        "m0010_1_throatclearing": ("val", "/m/0dl9sf8", "throatclearing", "m0010", SECONDS),
+        "f0427_0_throatclearing": ("te", "/m/0dl9sf8", "throatclearing", "f0427", SECONDS),
+    },
+    lambda row: (
+        name_of(row),
+        (
+            {"train": "tr", "test": "te"}.get(row["split"], row["split"]),
+            extra(row)["mid"], row["labels"][0], row["speaker"], row["audio"]["duration"],
+        ),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A short video, the same for all samples."""
+    return video(tmp_path_factory.mktemp("clip") / "clip.mp4", seed=0, with_sound=True).read_bytes()
+
+
+def written(folder: Path, files: Mapping[str, Any], clip: bytes) -> Path:
+    tables = {name: data for name, data in files.items() if isinstance(data, list)}
+    unpacked(folder, {name: clip if data is VIDEO else data for name, data in files.items() if name not in tables})
+    for name, rows in tables.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        parquet(folder / name, rows)
+    return folder
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_a_pull_gives_what_the_recipe_gives(name: str, clip: bytes, tmp_path: Path) -> None:
+    corpus = CORPORA[name]
+    tree = written(tmp_path / "tree", corpus.files, clip)
+    triptych.pull(name, store=tmp_path / "store", from_path=tree, **corpus.options)
+    found = [corpus.as_recipe(row) for row in rows_of(name, tmp_path / "store").values()]
+    assert dict(found) == corpus.said
+    assert len(found) == len(corpus.said)
+    assert reasons(tmp_path / "store") == corpus.rejected
+    assert corpus.recipe in get_card(name).recipes
