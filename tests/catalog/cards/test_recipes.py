@@ -387,6 +387,196 @@ CORPORA["vocalsound"] = Corpus(
 )  # fmt: skip
 
 
+# ---- video
+
+HALF = 0.5
+
+
+def meld(number: int, dialogue: int, utterance: int, said: str, speaker: str, emotion: str) -> tuple[Any, ...]:
+    return (number, said, speaker, emotion, "neutral", dialogue, utterance, 8, 21, "00:16:16,059", "00:16:21,731")
+
+
+MELD = ("Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID", "Season", "Episode",
+        "StartTime", "EndTime")  # fmt: skip
+CORPORA["meld"] = Corpus(
+    "MELD, utils/read_meld.py",
+    {
+        "train_sent_emo.csv": csv_bytes(
+            [MELD, meld(1, 0, 0, "also I was, the point person", "Chandler", "neutral"),
+             meld(2, 0, 1, "You must\u2019ve had your hands full.", "The Interviewer", "surprise")]
+        ),
+        "test_sent_emo.csv": csv_bytes([MELD, meld(1, 0, 0, "Why do all you're coffee mugs", "Mark", "joy")]),
+        "train_splits/dia0_utt0.mp4": VIDEO,
+        "train_splits/dia0_utt1.mp4": VIDEO,
+        "output_repeated_splits_test/dia0_utt0.mp4": VIDEO,
+    },
+    {
+        "train_splits/dia0_utt0.mp4": ("also I was, the point person", "Chandler", "neutral", HALF),
+        "train_splits/dia0_utt1.mp4": ("You must've had your hands full.", "The Interviewer", "surprise", HALF),
+        "output_repeated_splits_test/dia0_utt0.mp4": ("Why do all you're coffee mugs", "Mark", "joy", HALF),
+    },
+    lambda row: (
+        {"train": "train_splits", "test": "output_repeated_splits_test"}[row["split"]] + f"/{name_of(row)}.mp4",
+        (row["text"], row["speaker"], row["labels"][0], row["video"]["duration"]),
+    ),
+    {"split": ["train", "test"]},
+)  # fmt: skip
+
+KINETICS = {
+    "annotations/train.csv": lines(
+        "label,youtube_id,time_start,time_end,split,is_cc",
+        "abseiling,-3B32lodo2M,59,69,train,0",
+        "playing rock, paper, scissors".join(('"', '",_d_cJuKJQNs,40,50,train,0')),
+    ),
+    "annotations/val.csv": lines("label,youtube_id,time_start,time_end,split", "washing feet,--GkrdYZ9Tc,0,10,val"),
+    "train/abseiling/-3B32lodo2M_000059_000069.mp4": VIDEO,
+    "train/playing_rock,_paper,_scissors/_d_cJuKJQNs_000040_000050.mp4": VIDEO,
+    "val/washing_feet/--GkrdYZ9Tc_000000_000010.mp4": VIDEO,
+}
+for kinetics in ("kinetics400", "kinetics700"):
+    CORPORA[kinetics] = Corpus(
+        "torchvision, torchvision/datasets/kinetics.py",
+        KINETICS,
+        {
+            "-3B32lodo2M_000059_000069.mp4": ("train", "abseiling", HALF),
+            "_d_cJuKJQNs_000040_000050.mp4": ("train", "playing_rock,_paper,_scissors", HALF),
+            "--GkrdYZ9Tc_000000_000010.mp4": ("val", "washing_feet", HALF),
+        },
+        lambda row: (
+            f"{name_of(row)}.mp4",
+            (row["split"], row["labels"][0].replace(" ", "_"), row["video"]["duration"]),
+        ),
+        {"split": ["train", "val"]},
+    )
+
+
+def msrvtt_video(number: int, split: str, category: int) -> dict[str, Any]:
+    return {"category": category, "url": f"https://www.youtube.com/watch?v=y{number}", "video_id": f"video{number}",
+            "start time": 1.0, "end time": 12.0, "split": split, "id": number}  # fmt: skip
+
+
+MSRVTT = {
+    "videos": [msrvtt_video(0, "train", 9), msrvtt_video(6600, "validate", 0), msrvtt_video(7020, "test", 3)],
+    "sentences": [
+        {"caption": "a car is shown", "video_id": "video0", "sen_id": 0},
+        {"caption": "a man sings", "video_id": "video6600", "sen_id": 1},
+        {"caption": "in a car", "video_id": "video0", "sen_id": 2},
+        {"caption": "a ball is kicked", "video_id": "video7020", "sen_id": 3},
+    ],
+}
+CORPORA["msrvtt"] = Corpus(
+    "CLIP4Clip, dataloaders/dataloader_msrvtt_retrieval.py",
+    {
+        "msrvtt_data/MSRVTT_data.json": json.dumps(MSRVTT).encode(),
+        "msrvtt_data/MSRVTT_train.9k.csv": lines("video_id", "video0", "video6600"),
+        "msrvtt_data/MSRVTT_JSFUSION_test.csv": lines(
+            "key,vid_key,video_id,sentence", "ret0,msr7020,video7020,a ball is kicked"
+        ),
+        **{f"MSRVTT/videos/all/video{number}.mp4": VIDEO for number in (0, 6600, 7020)},
+    },
+    {
+        "video0": ("train", ["a car is shown", "in a car"], False, HALF),
+        "video6600": ("validate", ["a man sings"], False, HALF),
+        "video7020": ("test", ["a ball is kicked"], True, HALF),
+    },
+    lambda row: (
+        name_of(row),
+        (
+            {"val": "validate"}.get(row["split"], row["split"]),
+            row["captions"],
+            "jsfusion_1k_a" in extra(row),
+            row["video"]["duration"],
+        ),
+    ),
+)
+
+CORPORA["vatex"] = Corpus(
+    "lmms-eval, lmms_eval/tasks/vatex/utils.py",
+    {
+        "vatex_public_test_english_v1.1.json": json.dumps(
+            [{"videoID": "Ptf_2VRj-V0_000122_000132", "enCap": ["A guy rides.", "A boy on a board."]},
+             {"videoID": "-xEcQw-xU58_000010_000020", "enCap": ["A girl flips."]}]
+        ).encode(),
+        "vatex_validation_v1.0.json": json.dumps(
+            [{"videoID": "4QWgvCqbhoQ_000000_000010", "enCap": ["Snow."], "chCap": ["\u96ea\u3002"]}]
+        ).encode(),
+        "Ptf_2VRj-V0_000122_000132.mp4": VIDEO,
+        "-xEcQw-xU58_000010_000020.MP4": VIDEO,
+        "4QWgvCqbhoQ_000000_000010.mp4": VIDEO,
+    },
+    {
+        "Ptf_2VRj-V0_000122_000132 enCap": (["A guy rides.", "A boy on a board."], HALF),
+        "-xEcQw-xU58_000010_000020 enCap": (["A girl flips."], HALF),
+        "4QWgvCqbhoQ_000000_000010 enCap": (["Snow."], HALF),
+        "4QWgvCqbhoQ_000000_000010 chCap": (["\u96ea\u3002"], HALF),
+    },
+    lambda row: (
+        name_of(row).removesuffix("_en").removesuffix("_zh") + {"en": " enCap", "zh": " chCap"}[row["language"]],
+        (row["captions"], row["video"]["duration"]),
+    ),
+    {"split": ["validation", "public-test"]},
+)  # fmt: skip
+
+CORPORA["activitynet_qa"] = Corpus(
+    "lmms-eval, lmms_eval/tasks/activitynetqa/utils.py",
+    {
+        "data/test-00000-of-00001.parquet": [
+            {"video_name": "1QIUV7WYKXg", "question_id": "v_1QIUV7WYKXg_3", "question": "is she wearing trousers",
+             "answer": "yes", "type": "3"},
+            {"video_name": "okC18bPTils", "question_id": "v_okC18bPTils_7", "question": "how many people are there",
+             "answer": "2", "type": "7"},
+        ],
+        "all_test/v_1QIUV7WYKXg.mp4": VIDEO,
+        "all_test/v_okC18bPTils.mkv": VIDEO,
+    },
+    {
+        "v_1QIUV7WYKXg_3": ("test", "Is she wearing trousers?", "yes", HALF),
+        "v_okC18bPTils_7": ("test", "How many people are there?", "2", HALF),
+    },
+    lambda row: (
+        name_of(row),
+        (row["split"], row["question"].capitalize(), row["answer"], row["video"]["duration"]),
+    ),
+    {"source": "hub"},
+)  # fmt: skip
+
+
+def longvideo(identity: str, options: list[str], answer: int) -> dict[str, Any]:
+    names = {f"option{n}": option for n, option in enumerate([*options, "N/A", "N/A", "N/A"][:5])}
+    return {"video_id": identity[:11], "question": f"What is in {identity}?", **names, "correct_choice": answer,
+            "id": identity, "video_path": f"{identity[:11]}.mp4", "subtitle_path": f"{identity[:11]}_en.json",
+            "duration": 0.5, "starting_timestamp_for_subtitles": 0, "question_category": "T3E", "duration_group": 15,
+            "topic_category": "NP-News"}  # fmt: skip
+
+
+CORPORA["longvideobench"] = Corpus(
+    "lmms-eval, lmms_eval/tasks/longvideobench/utils.py",
+    {
+        "validation-00000-of-00001.parquet": [
+            longvideo("86CxyhFV9MI_0", ["a cup", "a dog", "a cat"], 1),
+            longvideo("86CxyhFV9MI_1", ["one", "two", "three", "four", "five"], 4),
+        ],
+        "test-00000-of-00001.parquet": [longvideo("QVIE3s0ADQg_0", ["red", "blue"], -1)],
+        "videos/86CxyhFV9MI.mp4": VIDEO,
+        "videos/QVIE3s0ADQg.mp4": VIDEO,
+    },
+    {
+        "86CxyhFV9MI_0": ("validation", "What is in 86CxyhFV9MI_0?", ["a cup", "a dog", "a cat"], 1, HALF),
+        "86CxyhFV9MI_1": (
+            "validation", "What is in 86CxyhFV9MI_1?", ["one", "two", "three", "four", "five"], 4, HALF,
+        ),
+        "QVIE3s0ADQg_0": ("test", "What is in QVIE3s0ADQg_0?", ["red", "blue"], -1, HALF),
+    },
+    lambda row: (
+        name_of(row),
+        (
+            row["split"], row["question"], row["choices"],
+            -1 if row["answer"] is None else row["choices"].index(row["answer"]), row["video"]["duration"],
+        ),
+    ),
+)  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A short video, the same for all samples."""
