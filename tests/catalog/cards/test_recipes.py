@@ -339,20 +339,20 @@ CORPORA["wavcaps"] = Corpus(
             {"id": "180913", "caption": "Something is filmed.", "duration": 10.0}
         ),
         "WAVCAPS/json_files/SoundBible/sb_final.json": wavcaps(
-            {"id": "2219", "caption": "An airplane is landing.", "duration": 10.0}
+            {"id": "180913", "caption": "An airplane is landing.", "duration": 10.0}
         ),
         "WAVCAPS/Audio/AudioSet_SL/Yb0RFKhbpFJA.flac": FLAC,
         "WAVCAPS/Audio/BBC_Sound_Effects/NHU05104021.flac": FLAC,
         "WAVCAPS/Audio/FreeSound/180913.flac": FLAC,
-        "WAVCAPS/Audio/SoundBible/2219.flac": FLAC,
+        "WAVCAPS/Audio/SoundBible/180913.flac": encoded(2, "flac", seconds=2 * SECONDS),
     },
     {
-        "Yb0RFKhbpFJA.flac": ("AudioSet_SL", ["Wind is blowing."]),
-        "NHU05104021.flac": ("BBC_Sound_Effects", ["A bird calls."]),
-        "180913.flac": ("FreeSound", ["Something is filmed."]),
-        "2219.flac": ("SoundBible", ["An airplane is landing."]),
+        "AudioSet_SL/Yb0RFKhbpFJA.flac": (["Wind is blowing."], SECONDS),
+        "BBC_Sound_Effects/NHU05104021.flac": (["A bird calls."], SECONDS),
+        "FreeSound/180913.flac": (["Something is filmed."], SECONDS),
+        "SoundBible/180913.flac": (["An airplane is landing."], 2 * SECONDS),
     },
-    lambda row: (f"{name_of(row)}.flac", (row["config"], [row["text"]])),
+    lambda row: (f"{row['config']}/{name_of(row)}.flac", ([row["text"]], row["audio"]["duration"])),
     {"config": ["AudioSet_SL", "BBC_Sound_Effects", "FreeSound", "SoundBible"]},
 )
 
