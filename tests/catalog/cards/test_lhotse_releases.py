@@ -422,3 +422,33 @@ def test_timit_gives_what_the_recipe_gives(lhotse: Recipe, tmp_path: Path) -> No
     assert {key for key in expected if "-SA" in key} == {"TRAIN/FCJF0-SA1", "DEV/FAKS0-SA2"}
     assert found.pop("neither/MABW0-SI648")[0] == "Of neither."
     assert found == {key: each for key, each in expected.items() if "-SA" not in key}
+
+
+# ---- The People's Speech
+
+PARTS = ("train/dirty_sa", "train/dirty", "train/clean_sa", "train/clean", "validation/validation", "test/test")
+
+
+def peoples_speech() -> dict[str, bytes]:
+    """A list of sessions for each part, each session with its clips, beside the folder of the part."""
+    files: dict[str, bytes] = {}
+    for seed, part in enumerate(PARTS):
+        names = [f"talk{seed}/{seed}_{n}.flac" for n in range(2)]
+        clips = {"duration_ms": [300, 400], "label": [f"one of {part}", f"two of {part}"], "name": names}
+        files[f"{part}.json"] = json.dumps({"identifier": f"talk{seed}", "training_data": clips}).encode() + b"\n"
+        files |= {f"{part}/{name}": encoded(seed, "flac", seconds=0.3 + 0.1 * n) for n, name in enumerate(names)}
+    return files
+
+
+def as_peoples_speech(row: Row) -> tuple[str, str | None, str | None]:
+    """lhotse's id is the name of the file, without its folders and its ending."""
+    _, config, split, identity = row["id"].split("/", 3)
+    return f"{split}/{config}/{Path(identity).stem}", row["text"], row["speaker"]
+
+
+def test_peoples_speech_gives_what_the_recipe_gives(lhotse: Recipe, tmp_path: Path) -> None:
+    tree = unpacked(tmp_path / "tree", peoples_speech())
+    parts = [part.split("/")[1] for part in PARTS]
+    found = ours("peoples_speech", tree, tmp_path / "store", as_peoples_speech, config=parts)
+    assert found == theirs(lhotse("peoples_speech", tree))
+    assert len(found) == 12

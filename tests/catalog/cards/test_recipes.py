@@ -41,8 +41,8 @@ class Corpus:
 
     recipe: str
     files: Mapping[str, Any]
-    said: Mapping[str, tuple[Any, ...]]
-    as_recipe: Callable[[Row], tuple[str, tuple[Any, ...]]]
+    said: Mapping[Any, tuple[Any, ...]]
+    as_recipe: Callable[[Row], tuple[Any, tuple[Any, ...]]]
     options: Mapping[str, Any] = field(default_factory=dict)
     rejected: Mapping[str, str] = field(default_factory=dict)
 
@@ -573,6 +573,107 @@ CORPORA["longvideobench"] = Corpus(
             row["split"], row["question"], row["choices"],
             -1 if row["answer"] is None else row["choices"].index(row["answer"]), row["video"]["duration"],
         ),
+    ),
+)  # fmt: skip
+
+
+CORPORA["vggsound"] = Corpus(
+    "VGGSound, datasets/dataloader.py",
+    {
+        "data/vggsound.csv": lines(
+            "FwVYUHKoLtQ,34,playing harp,test", '---g-f_I2yQ,1,"people marching",train', "--0PQM4-hqg,30,gone,train"
+        ),
+        "FwVYUHKoLtQ_000034.wav": WAV,
+        "---g-f_I2yQ_000001.wav": WAV,
+    },
+    {
+        "FwVYUHKoLtQ_000034.mp4": ("playing harp", "audio", SECONDS),
+        "---g-f_I2yQ_000001.mp4": ("people marching", "audio", SECONDS),
+    },
+    lambda row: (f"{name_of(row)}.mp4", (row["labels"][0], row["modality"], row["audio"]["duration"])),
+    {},
+    {"--0PQM4-hqg_000030": "no_media"},
+)
+
+CLASSES = lines("index,mid,display_name", '0,/m/09x0r,"Speech"', '1,/m/05zppz,"Male speech, man speaking"')
+CORPORA["audioset"] = Corpus(
+    "audioset_tagging_cnn, utils/dataset.py",
+    {
+        "metadata/class_labels_indices.csv": CLASSES,
+        "metadata/balanced_train_segments.csv": lines(
+            "# Segments csv created Sun Mar  5 10:54:31 2017",
+            "# num_ytids=2, num_segs=2, num_unique_labels=2, num_positive_labels=3",
+            "# YTID, start_seconds, end_seconds, positive_labels",
+            '--PJHxphWEs, 30.000, 40.000, "/m/09x0r,/m/05zppz"',
+            '-0SdAVK79lg, 0.000, 10.000, "/m/09x0r"',
+        ),
+        "audios/balanced_train_segments/Y--PJHxphWEs.wav": WAV,
+        "audios/balanced_train_segments/Y-0SdAVK79lg.wav": WAV,
+    },
+    {
+        "Y--PJHxphWEs.wav": ([0, 1], "audio", SECONDS),
+        "Y-0SdAVK79lg.wav": ([0], "audio", SECONDS),
+    },
+    lambda row: (
+        f"Y{name_of(row).rpartition('_')[0]}.wav",
+        (
+            [["Speech", "Male speech, man speaking"].index(label) for label in row["labels"]],
+            row["modality"],
+            row["audio"]["duration"],
+        ),
+    ),
+    {"split": "balanced-train"},
+)
+
+CORPORA["how2"] = Corpus(
+    "ESPnet, egs/how2/st1/local/data_prep.sh",
+    {
+        "how2-300h-v1/data/train/segments": lines(
+            "-19KhEzNqjk_0 -19KhEzNqjk 0.0 0.2", "-19KhEzNqjk_1 -19KhEzNqjk 0.2 0.5"
+        ),
+        "how2-300h-v1/data/train/id": lines("-19KhEzNqjk_0", "-19KhEzNqjk_1"),
+        "how2-300h-v1/data/train/text.id.en": lines(
+            "-19KhEzNqjk_0 Hi, I'm going to show you.", '-19KhEzNqjk_1 "Now" this.'
+        ),
+        "how2-300h-v1/data/train/text.id.pt": lines("-19KhEzNqjk_0 Oi, vou mostrar.", '-19KhEzNqjk_1 "Agora" isto.'),
+        "how2-300h-v1/data/train/text.en": lines("Hi, I'm going to show you.", '"Now" this.'),
+        "how2-300h-v1/data/train/text.pt": lines("Oi, vou mostrar.", '"Agora" isto.'),
+        "how2-300h-v1/data/dev5/segments": lines("0fVSDjxFoOY_4 0fVSDjxFoOY 0.1 0.4"),
+        "how2-300h-v1/data/dev5/text.id.en": lines("0fVSDjxFoOY_4 Held out."),
+        "how2-300h-v1/data/dev5/text.id.pt": lines("0fVSDjxFoOY_4 Reservado."),
+        "videos/-19KhEzNqjk.mp4": VIDEO,
+        "videos/0fVSDjxFoOY.mp4": VIDEO,
+    },
+    {
+        "-19KhEzNqjk_0": ("train", "Hi, I'm going to show you.", "Oi, vou mostrar.", 0.0, 0.2),
+        "-19KhEzNqjk_1": ("train", '"Now" this.', '"Agora" isto.', 0.2, 0.5),
+        "0fVSDjxFoOY_4": ("dev5", "Held out.", "Reservado.", 0.1, 0.4),
+    },
+    lambda row: (
+        name_of(row),
+        (row["split"], row["text"], row["translation"], row["start_s"], row["end_s"]),
+    ),
+    {"split": ["train", "dev5"]},
+)
+
+CORPORA["youcook2"] = Corpus(
+    "lmms-eval, lmms_eval/tasks/youcook2/utils.py",
+    {
+        "data/val-00000-of-00001.parquet": [
+            {"youtube_id": "xHr8X2Wpmno", "video_url": "https://x", "recipe_type": "113", "segment": [47, 60], "id": 0,
+             "sentence": "pick the ends off the verdalago", "video_path": "validation/113/xHr8X2Wpmno/segment_0.mp4"},
+            {"youtube_id": "xHr8X2Wpmno", "video_url": "https://x", "recipe_type": "113", "segment": [67, 89], "id": 1,
+             "sentence": "combine lemon juice", "video_path": "validation/113/xHr8X2Wpmno/segment_1.mp4"},
+        ],
+        **{f"YouCookIIVideos/validation/113/xHr8X2Wpmno/segment_{n}.mp4": VIDEO for n in (0, 1)},
+    },
+    {
+        ("xHr8X2Wpmno", 0): ("val", "pick the ends off the verdalago", HALF),
+        ("xHr8X2Wpmno", 1): ("val", "combine lemon juice", HALF),
+    },
+    lambda row: (
+        (name_of(row).rpartition("_")[0], int(name_of(row).rpartition("_")[2])),
+        (row["split"], row["text"], row["video"]["duration"]),
     ),
 )  # fmt: skip
 
