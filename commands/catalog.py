@@ -254,7 +254,7 @@ def check(
     output.emit(found.document(), as_json=json, show=lambda: _show_check(found))
     if found.differences:
         raise typer.Exit(1)
-    if not found.is_answered:
+    if found.unanswered:
         raise typer.Exit(3)
 
 
@@ -267,7 +267,8 @@ def _show_check(found: CheckedCard) -> None:
             output.say(f"  {each.status:<9}  {each.fact:<9}  {about}{each.said}")
         if found.unnamed.get(number):
             output.say(f"  no split names {', '.join(found.unnamed[number])}")
-    counts = f"{len(found.findings)} answers, {len(found.differences)} differ"
+    differ, unanswered = len(found.differences), len(found.unanswered)
+    counts = f"{len(found.findings) - differ - unanswered} equal, {differ} differ, {unanswered} not asked"
     output.say(f"{counts}: the card is {found.path}" if found.differences else counts)
 
 

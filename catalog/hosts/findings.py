@@ -49,9 +49,13 @@ class CheckedCard:
         return [each for each in self.findings if each.status == "differs"]
 
     @property
-    def is_answered(self) -> bool:
-        """Whether the hosts answered all that was asked."""
-        return all(each.status != "not asked" for each in self.findings)
+    def unanswered(self) -> list[Finding]:
+        return [each for each in self.findings if each.status == "not asked"]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the hosts answered all that was asked, and have what the card says."""
+        return not self.differences and not self.unanswered
 
     def __repr__(self) -> str:
         return f"<check of {self.card.name}: {len(self.findings)} facts, {len(self.differences)} differ>"
@@ -69,5 +73,5 @@ class CheckedCard:
             }
             for number, source in enumerate(self.card.sources)
         ]  # fmt: skip
-        return {"name": self.card.name, "card": self.path, "equal": not self.differences,
-                "answered": self.is_answered, "sources": sources}  # fmt: skip
+        counts = {"differences": len(self.differences), "unanswered": len(self.unanswered)}
+        return {"name": self.card.name, "card": self.path, "equal": self.is_equal, **counts, "sources": sources}

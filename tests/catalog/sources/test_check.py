@@ -104,7 +104,7 @@ def test_the_command_says_what_differs_and_exits_by_it(served: Hub, tmp_path: Pa
     place: list[Any] = ["catalog", "check", "talks", "--cards", tmp_path]
     (tmp_path / "talks.yaml").write_text(CARD)
     document = cli_json(*place)
-    assert (document["equal"], document["answered"]) == (True, True)
+    assert (document["equal"], document["differences"], document["unanswered"]) == (True, 0, 0)
     [source] = document["sources"]
     assert source["unnamed"] == ["data/extra/extra-*-of-*.parquet"]
     (tmp_path / "talks.yaml").write_text(changed("text: text,", "text: words,"))
@@ -112,7 +112,7 @@ def test_the_command_says_what_differs_and_exits_by_it(served: Hub, tmp_path: Pa
     assert done.returncode == 1
     assert "hub team/talks\n  equal      files      2 files, " in done.stdout
     assert "  no split names data/extra/extra-*-of-*.parquet\n" in done.stdout
-    assert done.stdout.endswith(f"4 answers, 1 differ: the card is {tmp_path / 'talks.yaml'}\n")
+    assert done.stdout.endswith(f"3 equal, 1 differ, 0 not asked: the card is {tmp_path / 'talks.yaml'}\n")
 
 
 def test_without_a_network_nothing_is_said_to_be_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +121,9 @@ def test_without_a_network_nothing_is_said_to_be_equal(tmp_path: Path, monkeypat
     done = cli("catalog", "check", "talks", "--cards", tmp_path)
     assert done.returncode == 3
     assert "  not asked  files      the hub cannot be reached for team/talks" in done.stdout
+    assert done.stdout.endswith("0 equal, 0 differ, 1 not asked\n")
+    found = triptych.catalog.check("talks", cards=tmp_path)
+    assert (found.is_equal, found.differences, len(found.unanswered)) == (False, [], 1)
 
 
 # ---- files that a card names by URL
