@@ -13,7 +13,7 @@ from .addresses import check_addresses
 from .findings import CheckedCard, Finding
 from .hub import check_hub
 
-PATIENCE = Retry(attempts=3, connect_attempts=2, longest=10.0, total=60.0)
+ATTEMPTS = Retry(attempts=3, connect_attempts=2, longest=10.0, total=60.0)
 """Less than a pull has: what a host does not answer within a minute is told as not asked."""
 
 
@@ -31,7 +31,7 @@ def check_card(name: str, *, configs: tuple[str, ...] = (), cards: tuple[Path, .
     chosen = card.chosen_configs(configs) if configs else _usual_configs(card)
     findings: list[Finding] = []
     unnamed: dict[int, tuple[str, ...]] = {}
-    with HttpClient(tokens=hub_tokens(), retry=PATIENCE) as client:
+    with HttpClient(tokens=hub_tokens(), retry=ATTEMPTS) as client:
         silent: set[str] = set()
         for number, source in enumerate(card.sources):
             if source.hub is not None:
