@@ -10,6 +10,7 @@ schema/       the card format
 pull/         from a card to samples in the store
 subset/       which candidates a pull takes
 files/        from the file names on a card to open streams
+hosts/        `check`: whether the hosts have what a card says
 sources/      where raw files come from
 cost.py       the estimated cost of a pull
 fetch.py      download a dataset's files into a mirror
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from ..arguments import ListArguments
+    from .hosts.findings import CheckedCard
     from .inventory import ListedCard, ShownCard
 
 PathLike = str | Path
 
-__all__ = ["lint", "list", "show"]
+__all__ = ["check", "lint", "list", "show"]
 
 
 @described_by(ListOptions)
@@ -70,6 +72,22 @@ def show(
 
     configs = (config,) if isinstance(config, str) else tuple(config)
     return show_card(name, samples=samples, configs=configs, cards=_paths(cards), store=store, mirror=mirror)
+
+
+@from_python
+def check(name: str, *, config: str | Sequence[str] = (), cards: PathLike | Sequence[PathLike] = ()) -> CheckedCard:
+    """Ask the hosts of a card's sources whether they have what it says; no data is downloaded.
+
+    Files, sizes, checksums, columns, licence tag and gate of a hub repository; size and type of other files. What a
+    host does not answer is a finding `not asked`.
+
+    Args:
+        config: Configurations whose addresses are asked for; default: the card's default ones, else its first.
+    """
+    from .hosts.check import check_card
+
+    configs = (config,) if isinstance(config, str) else tuple(config)
+    return check_card(name, configs=configs, cards=_paths(cards))
 
 
 @from_python

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .schema.card import Card
+from .schema.facts import places_of_facts
 
 _PANELS = {"S1": "Audio (S1)", "S2": "Video (S2)", "S3": "Audio and video (S3)"}
 _HEAD = """# Datasets
@@ -13,6 +14,9 @@ Every dataset in the catalog, by panel. This page is generated from the cards: `
 
 *Gated* means that every source requires a form, a login or your own copy; `triptych catalog show NAME` says which.
 *Tested* names the data that the card's reader was run on; *not tested* names what could not be tried.
+*Seen* names where each fact of the card was read; *unseen* facts come from memory or from other facts. Where a network
+is, `triptych catalog check NAME` asks the host itself. *Compared with* names the recipe of another tool that a pull of
+the same files was held against, and what differs on purpose.
 """
 
 
@@ -44,6 +48,14 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def _seen(card: Card) -> dict[str, str]:
+    """The facts of a card by the place where they were seen."""
+    facts = places_of_facts(card)
+    places = dict.fromkeys(place for place in facts.values() if place is not None)
+    seen = [f"{', '.join(fact for fact in facts if facts[fact] == place)} in {place}" for place in places]
+    return {"Seen": "; ".join(seen), "Unseen": ", ".join(fact for fact, place in facts.items() if place is None)}
+
+
 def _details(card: Card) -> str:
     lines = [f"### {card.name}", "", card.title + "."]
     roles = ", ".join(f"{split} ({role})" if split != role else split for split, role in card.splits.items())
@@ -53,6 +65,7 @@ def _details(card: Card) -> str:
         "Tested": card.tested,
         "Not tested": card.untested,
     }
+    facts |= _seen(card) | {f"Compared with {recipe}": differs for recipe, differs in card.recipes.items()}
     lines += ["", *(f"* {key}: {value}" for key, value in facts.items() if value)]
     for source in card.sources:
         gate = card.gate_of(source)

@@ -133,8 +133,11 @@ class ShownCard:
 
     def document(self) -> dict[str, Any]:
         """Return the fields as a JSON-compatible dict."""
+        from .schema.facts import places_of_facts
+
         return self.card.model_dump(mode="json") | {
-            "gated": self.card.is_gated, "stored": self.stored, "estimate": self.costs, "alive": self.alive
+            "gated": self.card.is_gated, "stored": self.stored, "estimate": self.costs, "alive": self.alive,
+            "facts": places_of_facts(self.card),
         } | ({"mirrored": self.mirrored} if self.mirrored else {})  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`triptych catalog`: list, show and lint; pull and fetch are in `pull.py`."""
+"""`triptych catalog`: list, show, check and lint; pull and fetch are in `pull.py`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .pull import FETCH_EXAMPLES, PULL_EXAMPLES, fetch, pull
 
 if TYPE_CHECKING:
     from ..catalog.cost import Estimate
+    from ..catalog.hosts.findings import CheckedCard
     from ..catalog.inventory import ShownCard
     from ..catalog.schema.card import Card
     from ..catalog.schema.source import SourceCard
@@ -144,6 +145,7 @@ def _show(found: ShownCard, mirror: str | None) -> None:
         if counts is not None:
             behind += f" ({counts[0]:,} of the {counts[1]:,} files that it names are in the mirror)"
         output.say(f"    {source.kind:<10} {source.place}{behind}" + (f": {source.note}" if source.note else ""))
+    _show_facts(card)
     whole = f"all of {', '.join(configs[:5])}{' ...' if len(configs) > 5 else ''}" if configs else "all of it"
     for what, cost in found.costs.items():
         output.say(f"  {whole if what == 'all' else f'a pull of {cost.samples or 0:,}'}: {_cost(cost)}")
@@ -158,6 +160,19 @@ def _promises(card: Card) -> str:
     if not isinstance(card.promises, dict):
         return ", ".join(card.promises)
     return "; ".join(f"{split}: {', '.join(fields)}" for split, fields in card.promises.items())
+
+
+def _show_facts(card: Card) -> None:
+    """Print where each fact of the card was seen, and the recipes that a pull was compared with."""
+    from ..catalog.schema.facts import places_of_facts
+
+    facts = places_of_facts(card)
+    if facts:
+        output.say("  facts")
+    for fact, place in facts.items():
+        output.say(f"    {fact:<10} {f'seen in {place}' if place else 'unseen'}")
+    for recipe, differs in card.recipes.items():
+        output.say(f"  compared with {recipe}: {differs}")
 
 
 def _scale(card: Card) -> str:
@@ -224,6 +239,39 @@ def _is_one_of_several(source: SourceCard, card: Card) -> bool:
     return sum(each.kind == source.kind for each in card.sources) > 1
 
 
+def check(
+    name: Annotated[str, typer.Argument(help="A card's name.", autocompletion=completion.cards)],
+    config: Annotated[
+        list[str] | None, typer.Option(help="Configurations whose addresses are asked for; default: the default ones.")
+    ] = None,
+    cards: CardsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask the hosts whether they have what a card says; no data is downloaded. Exit 1 if they differ."""
+    from .. import catalog
+
+    found = catalog.check(name, config=listed(config), cards=cards or ())
+    output.emit(found.document(), as_json=json, show=lambda: _show_check(found))
+    if found.differences:
+        raise typer.Exit(1)
+    if found.unanswered:
+        raise typer.Exit(3)
+
+
+def _show_check(found: CheckedCard) -> None:
+    for number, source in enumerate(found.card.sources):
+        findings = [each for each in found.findings if each.source == number]
+        output.say(f"{source.kind} {source.place}" if findings else f"{source.kind}: no host to ask")
+        for each in findings:
+            about = f"{each.file}: " if each.file is not None else ""
+            output.say(f"  {each.status:<9}  {each.fact:<9}  {about}{each.said}")
+        if found.unnamed.get(number):
+            output.say(f"  no split names {', '.join(found.unnamed[number])}")
+    differ, unanswered = len(found.differences), len(found.unanswered)
+    counts = f"{len(found.findings) - differ - unanswered} equal, {differ} differ, {unanswered} not asked"
+    output.say(f"{counts}: the card is {found.path}" if found.differences else counts)
+
+
 def lint(
     paths: Annotated[list[Path] | None, typer.Argument(help="Card files or folders; default: all cards.")] = None,
     cards: CardsOption = None,
@@ -257,6 +305,7 @@ def root(
 
 add(app, "list", list_cards, examples=LIST_EXAMPLES)
 add(app, "show", show)
+add(app, "check", check)
 add(app, "lint", lint)
 add(app, "pull", pull, examples=PULL_EXAMPLES)
 add(app, "fetch", fetch, examples=FETCH_EXAMPLES)

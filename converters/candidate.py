@@ -364,6 +364,14 @@ class Reader(ABC):
         if options:
             raise UsageError(f"this reader takes no options; got {', '.join(map(str, options))}.")
 
+    def check_columns(self, file: RawFile, context: ReadContext) -> tuple[str, ...]:
+        """Return the columns of a Parquet file; none if this reader does not go by them. No row is read.
+
+        Raises:
+            DamagedError: A column that the options name is missing.
+        """
+        return ()
+
     def accepts(self, name: str) -> bool:
         """Whether this reader uses a file of this name.
 

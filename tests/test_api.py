@@ -35,7 +35,7 @@ def test_dir_and_tab_list_every_name_and_each_is_there() -> None:
     for name in names:
         assert getattr(triptych, name) is not None
     for module, members in {
-        triptych.catalog: ("list", "show", "lint"),
+        triptych.catalog: ("list", "show", "check", "lint"),
         triptych.exports: ("list", "show", "path", "verify", "diff", "which", "relocate", "pack"),
         triptych.store: ("init", "status", "compact", "gc", "refresh", "remove", "restore", "resume", "verify"),
     }.items():

@@ -7,7 +7,7 @@ card file.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -64,8 +64,16 @@ class EvaluationList(CardModel):
     note: str | None = None
 
 
+Place = Annotated[str, Field(min_length=1)]
+
+
 class Card(CardModel):
-    """One dataset of the catalog."""
+    """One dataset of the catalog.
+
+    Attributes:
+        seen: Where each fact was read: a recipe or a page. Facts that are not named are unseen (see `facts.py`).
+        recipes: The field's own recipes that a pull was compared with, and how samples differ from theirs on purpose.
+    """
 
     name: Name
     title: str
@@ -87,6 +95,8 @@ class Card(CardModel):
     layout: str | None = None
     tested: str | None = None
     untested: str | None = None
+    seen: dict[str, Place] = Field(default_factory=dict)
+    recipes: dict[str, Place] = Field(default_factory=dict)
     pitfalls: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 

@@ -19,6 +19,7 @@ from ...converters.readers import check_options
 from ...errors import UsageError
 from ...shards.strict_yaml import Lines, parse_scalar, read_yaml
 from .card import Card
+from .facts import unknown_facts
 from .files import FileCard, Group, all_files, groups
 from .source import SourceCard
 
@@ -131,6 +132,8 @@ def inconsistencies(card: Card) -> Iterator[Problem]:
         if (why := _fault_of_url(evaluation.url)) is not None:
             yield ("evaluation", name, "url"), f"{evaluation.url!r}: {why}"
     yield from _provided_by_no_source(card)
+    for fact, message in unknown_facts(card):
+        yield ("seen", fact), message
 
 
 def _of_source(card: Card, source: SourceCard) -> Iterator[tuple[str, str]]:

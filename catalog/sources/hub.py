@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ...errors import GateError, NetworkError
 from .download.http import NotFound
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import DatasetInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,52 @@ def _endpoint() -> str:
 
 @lru_cache(maxsize=64)
 def _listing(endpoint: str, token: str | None, repo: str, revision: str) -> Listing:
+    info = _asked(endpoint, repo, revision, with_files=False)
+    return Listing(info.sha or revision, tuple(sorted(file.rfilename for file in info.siblings or ())))
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What the hub says of a dataset repository at a commit.
+
+    Attributes:
+        sizes: Bytes by file name, in the order of the names; 0 where the hub does not say.
+        sha256: SHA-256 of the large files by name.
+        licenses: The licence tags of its card.
+        is_gated: Files need terms to be accepted.
+    """
+
+    name: str
+    commit: str
+    sizes: dict[str, int]
+    sha256: dict[str, str]
+    licenses: tuple[str, ...]
+    is_gated: bool
+
+
+def hub_repository(repo: str, revision: str) -> Repository:
+    """Describe a repository; raises as `hub_listing` does. Not cached: a check asks the hub itself."""
+    info = _asked(_endpoint(), repo, revision, with_files=True)
+    files = sorted(info.siblings or (), key=lambda file: file.rfilename)
+    tags = [tag.partition(":") for tag in info.tags or ()]
+    return Repository(
+        repo,
+        info.sha or revision,
+        {file.rfilename: file.size or 0 for file in files},
+        {file.rfilename: file.lfs.sha256 for file in files if file.lfs is not None},
+        tuple(value for name, _, value in tags if name == "license"),
+        bool(info.gated),
+    )
+
+
+def _asked(endpoint: str, repo: str, revision: str, *, with_files: bool) -> DatasetInfo:
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     page = f"https://huggingface.co/datasets/{repo}"
     try:
-        info = HfApi(endpoint=endpoint).dataset_info(repo, revision=revision)
+        return HfApi(endpoint=endpoint).dataset_info(repo, revision=revision, files_metadata=with_files)
     except GatedRepoError as error:
         raise GateError(f"{repo} is gated.", hint=f"accept its terms at {page}, then: hf auth login") from error
     except RevisionNotFoundError as error:
@@ -64,7 +107,6 @@ def _listing(endpoint: str, token: str | None, repo: str, revision: str) -> List
             f"the hub cannot be reached for {repo}: {str(error).splitlines()[0]}",
             hint="check the connection, HF_ENDPOINT and HF_HUB_OFFLINE, or use --mirror or --from",
         ) from error
-    return Listing(info.sha or revision, tuple(sorted(file.rfilename for file in info.siblings or ())))
 
 
 def hub_url(repo: str, name: str, revision: str) -> str:

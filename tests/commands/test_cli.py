@@ -55,6 +55,7 @@ COMMANDS: list[tuple[int, list[str]]] = [
     (0, ["query", "select 1 as a"]),
     (0, ["catalog", "list"]),
     (0, ["catalog", "show", "librispeech"]),
+    (0, ["catalog", "check", "demo-speech"]),
     (0, ["catalog", "lint"]),
     (0, ["export", "msswift", "--task", "grpo"]),
     (0, ["export", "unified", "--name", "plain", "--split", "train"]),

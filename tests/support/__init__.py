@@ -16,6 +16,7 @@ archives.py     archives of every kind, and all that is read out of one
 raws.py         raw files, as a source would hand them over
 corpora.py      small corpora in LibriSpeech's layout
 natives.py      small corpora in the layouts of the originals
+lhotse_recipes.py  lhotse's own recipes, run in the environment that has lhotse
 sounds.py       one small corpus in every form that a card can name
 talks.py        a corpus of Parquet files, as `datasets` writes them, on a hub
 cliptables.py   tables of clips, their cards, and pulls of them

@@ -22,7 +22,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from support.loopback import Loopback, _Handler
 
@@ -36,6 +36,7 @@ class Hub(Loopback):
     """A running hub; faults and records as in `Loopback`, by the path asked for."""
 
     gates: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, list[str]] = field(default_factory=dict)
     heads: dict[str, str] = field(default_factory=dict)
 
     def advance(self, repo: str, commit: str) -> Path:
@@ -97,10 +98,12 @@ class _HubHandler(_Handler):
                 [_entry(path, root) for path in _files(root / (match["rest"] or "").strip("/"))], body=body
             )
         else:
-            siblings = [{"rfilename": path.relative_to(root).as_posix()} for path in _files(root)]
+            blobs = "blobs=" in urlsplit(self.path).query
+            siblings = [_sibling(path, root, blobs=blobs) for path in _files(root)]
             gated = "manual" if repo in self.loopback.gates else False
             commit = self.loopback.commit_of(repo, revision)
-            document = {"id": repo, "sha": commit, "private": False, "gated": gated, "siblings": siblings, "tags": []}
+            document = {"id": repo, "sha": commit, "private": False, "gated": gated, "siblings": siblings}
+            document["tags"] = self.loopback.tags.get(repo, [])
             self._answer_json(document, body=body)
 
     def _answer_file(self, match: re.Match[str], faults: list[Any], *, body: bool) -> None:
@@ -137,6 +140,15 @@ def _is_known(revision: str) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _sibling(path: Path, root: Path, *, blobs: bool) -> dict[str, Any]:
+    """A file, with its metadata for those who ask for blobs."""
+    if not blobs:
+        return {"rfilename": path.relative_to(root).as_posix()}
+    size, sha256 = path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"rfilename": path.relative_to(root).as_posix(), "size": size,
+            "lfs": {"sha256": sha256, "size": size, "pointerSize": 134}}  # fmt: skip
 
 
 def _entry(path: Path, root: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import triptych
 import yaml
+from support.imported import noise as samples
 from support.stores import check_accounts, check_media, select
 
 HUB = "huggingface.co/datasets/{repo}/resolve/main/{path}"
@@ -64,6 +65,18 @@ def unpacked(folder: Path, files: Mapping[str, bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return folder
+
+
+def encoded(seed: int, kind: str, *, seconds: float = 0.3, rate: int = 16_000) -> bytes:
+    """Noise as WAV, MP3, FLAC, Ogg Vorbis, Ogg Opus or NIST SPHERE."""
+    import soundfile
+
+    formats = {"wav": ("WAV", "PCM_16"), "mp3": ("MP3", None), "flac": ("FLAC", None), "ogg": ("OGG", "VORBIS"),
+               "opus": ("OGG", "OPUS"), "sphere": ("NIST", "PCM_16")}  # fmt: skip
+    file = io.BytesIO()
+    name, subtype = formats[kind]
+    soundfile.write(file, samples(seconds, seed=seed, rate=rate), rate, format=name, subtype=subtype)
+    return file.getvalue()
 
 
 def csv_bytes(rows: Iterable[Sequence[Any]], *, delimiter: str = ",", line_end: str = "\n") -> bytes:

@@ -41,6 +41,10 @@ class BodyDropped(NetworkError):
     """The connection dropped before the end of the body; the caller resumes with a range request."""
 
 
+class WebPageSent(NetworkError):
+    """The host answered with a web page where a data file is expected: a login, an error page, terms."""
+
+
 class RangeRefused(NetworkError):
     """The host answered 416: the requested range is outside the current file."""
 
@@ -66,6 +70,7 @@ class RemoteFile:
     etag: str | None
     accepts_ranges: bool
     last_modified: str | None
+    content_type: str | None = None
 
 
 class HttpReply:
@@ -92,6 +97,7 @@ class HttpReply:
             etag=headers.get("etag"),
             accepts_ranges=self.status == 206 or headers.get("accept-ranges", "").lower() == "bytes",
             last_modified=headers.get("last-modified"),
+            content_type=headers.get("content-type"),
         )
 
     def chunks(self) -> Iterator[bytes]:
@@ -339,7 +345,7 @@ def same_etag(one: str, other: str) -> bool:
 
 
 def _refuse_page(url: str) -> NoReturn:
-    raise NetworkError(
+    raise WebPageSent(
         f"{url}: the host sent a web page instead of a data file; nothing was stored.",
         hint="Open it in a browser: it may ask for a login or terms. Then pass the file with --from PATH.",
     )

@@ -31,7 +31,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ....errors import UsageError
+from ....errors import DamagedError, UsageError
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import (
     Blob,
@@ -70,6 +70,18 @@ class ParquetReader(Reader):
 
     def layout(self, options: Mapping[str, Any]) -> Layout:
         return Layout(_is_parquet, (_is_parquet,))
+
+    def check_columns(self, file: RawFile, context: ReadContext) -> tuple[str, ...]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with file.open() as handle:
+            try:
+                parquet = pq.ParquetFile(handle)
+            except (pa.ArrowException, OSError) as error:
+                raise DamagedError(f"{file.uri}: not a Parquet file: {error}") from error
+            _File(_Columns(context), file, parquet)
+            return tuple(parquet.schema_arrow.names)
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Candidates in row order, file by file."""

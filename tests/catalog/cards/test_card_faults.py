@@ -76,6 +76,12 @@ WRONG_HEADS = {
         "promises: 2024 is not the name of a split",
     ),
     "splits: {train: train}\nconfigs:\n  en: {defualt: yes}": (10, "configs.en.defualt: unknown key"),
+    "splits: {train: train}\nseen:\n  licence: a page": (10, "seen.licence: not a fact: use license, "),
+    "splits: {train: train}\nseen:\n  sources.1.files: a page": (10, "seen.sources.1.files: not a fact"),
+    "splits: {train: train}\nseen:\n  checksums: a page": (10, "seen.checksums: the card states no checksums"),
+    "splits: {train: train}\nseen:\n  sources.0.checksums: a page": (10, "the card states no checksums"),
+    "splits: {train: train}\nseen: {gate: a page}": (9, "seen.gate: the card states no gate"),
+    "splits: {train: train}\nseen: {scale: ''}": (9, "seen.scale: .*at least 1 character"),
 }
 
 

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile
 import triptych
 from support.corpora import noise
-from support.imported import noise as samples
 from support.natives import (
     csv_bytes,
+    encoded,
     extra,
     on_host,
     on_hub,
@@ -35,16 +34,6 @@ from triptych.catalog.registry import get_card
 from triptych.errors import DamagedError, GateError, UsageError
 
 RESOLVED = "huggingface.co/datasets/{repo}/resolve/{revision}/{path}"
-
-
-def encoded(seed: int, kind: str, *, seconds: float = 0.3, rate: int = 16_000) -> bytes:
-    """Noise as MP3, FLAC, Ogg Vorbis, Ogg Opus or NIST SPHERE."""
-    formats = {"mp3": ("MP3", None), "flac": ("FLAC", None), "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"),
-               "sphere": ("NIST", "PCM_16")}  # fmt: skip
-    file = io.BytesIO()
-    name, subtype = formats[kind]
-    soundfile.write(file, samples(seconds, seed=seed, rate=rate), rate, format=name, subtype=subtype)
-    return file.getvalue()
 
 
 def digests(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -7,56 +7,18 @@ what lhotse leaves out without a word is what ours rejects with a reason.
 from __future__ import annotations
 
 import io
-import json
-import os
 import shutil
-import subprocess
-import sys
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import soundfile
 import triptych
+from support.lhotse_recipes import Recipe, Utterances
 from support.natives import extra, reasons, rows_of, unpacked
-from support.places import ROOT, SUPPORT
 from support.stores import check_accounts, check_media
-
-DRIVER = SUPPORT / "drivers/with_lhotse.py"
-RECIPES = {"librispeech": "librispeech", "aishell1": "aishell", "ljspeech": "ljspeech"}
-"""Our dataset -> lhotse's recipe."""
-
-Utterances = dict[str, dict[str, Any]]
-Recipe = Callable[[str, Path], Utterances]
-
-
-@pytest.fixture(scope="session")
-def lhotse() -> Iterator[Recipe]:
-    """Runs the recipe of one of our datasets over a folder; `<split>/<id>` -> what lhotse says of the utterance."""
-    folder = Path(sys.prefix) / "peers"
-    done = folder / ".installed"
-    if not done.is_file() or done.read_bytes() != (ROOT / "peers.txt").read_bytes():
-        pytest.skip("lhotse is not installed in its own environment: `make peers`, which needs the package index")
-    command = [str(folder / "bin/python"), str(DRIVER)]
-    env = {**os.environ, "PYTHONUTF8": "1"}  # the recipes open transcripts in the machine's encoding
-    # One process for all recipes: importing lhotse takes longer than any of them.
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
-    with subprocess.Popen(command, env=env, **pipes) as process:  # type: ignore[call-overload]
-
-        def prepare(dataset: str, corpus: Path) -> Utterances:
-            process.stdin.write(json.dumps([RECIPES[dataset], str(corpus)]) + "\n")
-            process.stdin.flush()
-            listed = json.loads(process.stdout.readline())
-            assert isinstance(listed, list), listed
-            said = {f"{each['split'] or 'train'}/{each['id']}": each for each in listed}
-            assert len(said) == len(listed) > 0
-            return said
-
-        yield prepare
-
 
 # ---- the one normalisation
 

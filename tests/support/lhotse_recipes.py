@@ -1,0 +1,61 @@
+"""lhotse's own recipes, run in the environment that `make peers` makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.places import ROOT, SUPPORT
+
+DRIVER = SUPPORT / "drivers/with_lhotse.py"
+RECIPES = {
+    "aishell1": "aishell",
+    "aishell2": "aishell2",
+    "common_voice": "commonvoice",
+    "fleurs": "fleurs",
+    "gigaspeech": "gigaspeech",
+    "libri_light": "librilight",
+    "librispeech": "librispeech",
+    "ljspeech": "ljspeech",
+    "peoples_speech": "peoples_speech",
+    "timit": "timit",
+    "voxceleb": "voxceleb",
+    "voxpopuli": "voxpopuli",
+    "wenetspeech": "wenet_speech",
+}
+"""Our dataset -> lhotse's recipe."""
+
+Utterances = dict[str, dict[str, Any]]
+Recipe = Callable[[str, Path], Utterances]
+
+
+@contextmanager
+def recipes() -> Iterator[Recipe]:
+    """Runs the recipe of one of our datasets over a folder; `<split>/<id>` -> what lhotse says of the utterance."""
+    folder = Path(sys.prefix) / "peers"
+    done = folder / ".installed"
+    if not done.is_file() or done.read_bytes() != (ROOT / "peers.txt").read_bytes():
+        pytest.skip("lhotse is not installed in its own environment: `make peers`, which needs the package index")
+    command = [str(folder / "bin/python"), str(DRIVER)]
+    env = {**os.environ, "PYTHONUTF8": "1"}  # the recipes open transcripts in the machine's encoding
+    # One process for all recipes: importing lhotse takes longer than any of them.
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(command, env=env, **pipes) as process:  # type: ignore[call-overload]
+
+        def prepare(dataset: str, corpus: Path) -> Utterances:
+            process.stdin.write(json.dumps([RECIPES[dataset], str(corpus)]) + "\n")
+            process.stdin.flush()
+            listed = json.loads(process.stdout.readline())
+            assert isinstance(listed, list), listed
+            said = {f"{each['split'] or 'train'}/{each['id']}": each for each in listed}
+            assert len(said) == len(listed) > 0
+            return said
+
+        yield prepare
