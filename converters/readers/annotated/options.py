@@ -28,11 +28,11 @@ from .tables import check_table
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
-    | {"remote", "embedded", "extra_media", "missing_media", "aside"}
+    | {"length", "remote", "embedded", "extra_media", "missing_media", "aside"}
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
-    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value", "set", "rest", "single"}
+    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value", "set", "rest", "single", "gather"}
 )
 KIND_OF_MEDIA = (*MEDIA_KINDS, "media")
 _SITES = ("link", "youtube")
@@ -150,6 +150,11 @@ class Annotation:
 
     def embeds(self, name: str) -> bool:
         return self.embedded is not None and self.embedded.holds(name)
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that the paths of media are made of."""
+        return {name for templates in self.media.values() for each in templates for name in filling(each).columns}
 
     def tables_of(self, name: str) -> list[tuple[Table, dict[str, str]]]:
         """The tables that a file matches, with the parts of its path; one file may match several."""

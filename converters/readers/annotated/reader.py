@@ -10,10 +10,12 @@ A card's options:
     optional_media  kinds that a row may lack; such rows become samples at the end
     ignore_case   true if media paths match case-insensitively
     id            column or template, unique in a split; {row} is the number of the row in its table
-    columns       fields of the sample, see field_map.py; unmapped columns go to `extra`, except those in `aside`
+    columns       fields of the sample, see field_map.py; unmapped columns go to `extra`, except those in `aside`.
+                  `recording.id` is a value inside a column, unless there is a column of that name
     split, config column, template or mapping; else the part {split} or {config} of a path, else the source's value.
                   split: {column: split, map: {validate: val}, only: [train, val]} skips rows of other splits
     group         columns; rows with equal values form one sample, with the captions of all
+    length        the seconds of a row without a span; a file of another length is rejected as `other_length`
     reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; null is `null`; no media is read for these
     embedded      {file: "*.parquet", name: "{id}.flac", column: audio}: media in Parquet files, see embedded.py
     extra_media   ignore: media without a row is counted, not rejected
@@ -48,6 +50,8 @@ from ...candidate import (
 )
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
+from ..tables.cells import Row, as_text
+from ..tables.nested_columns import spread_cells
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
 from .rows_of_media import find_rows
@@ -104,6 +108,8 @@ class _Annotated:
         self.has_first_table = not annotation.first
         self.extra = 0
         self.missing = 0
+        columns = {*rules.uses, *annotation.columns}
+        self.inner = sorted(name for name in columns if "." in name)
 
     # ---- incoming files
 
@@ -221,7 +227,8 @@ class _Annotated:
         self.has_first_table |= table.is_first
 
     def _numbered(self, values: dict[str, Any], number: int) -> dict[str, Any]:
-        """Add the row's number in its table as `row`, if the id uses it."""
+        """Add the row's number in its table as `row`, if the id uses it, and values inside columns by their paths."""
+        spread_cells(values, self.inner)
         if "row" in self.rules.id.uses:
             values.setdefault("row", number)
         return values
