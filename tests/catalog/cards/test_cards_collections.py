@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile
 import triptych
-from support.imported import noise
-from support.natives import extra, on_host, on_hub, packed, parquet, pulled, reasons, rows_of, summed, unpacked
+from support.natives import encoded, extra, on_host, on_hub, packed, parquet, pulled, reasons, rows_of, summed, unpacked
 from triptych.errors import GateError
-
-
-def encoded(seed: int, kind: str = "WAV", *, seconds: float = 0.3, rate: int = 16_000) -> bytes:
-    """Noise as WAV, FLAC, MP3 or Ogg."""
-    file = io.BytesIO()
-    soundfile.write(file, noise(seconds, seed=seed, rate=rate), rate, format=kind)
-    return file.getvalue()
 
 
 def lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -38,9 +28,9 @@ def columns(rows: Mapping[str, Mapping[str, Any]], *names: str) -> dict[str, tup
 def test_loquacious_takes_validation_and_test_from_their_own_files(tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     for number, path in enumerate(["small/train-00000-of-00001", "dev/dev-00000-of-00006", "test/test-00000-of-00006"]):
-        rows = [{"ID": f"cv_{number}", "duration": 0.3, "wav": {"bytes": encoded(number), "path": "a.wav"},
+        rows = [{"ID": f"cv_{number}", "duration": 0.3, "wav": {"bytes": encoded(number, "wav"), "path": "a.wav"},
                  "spk_id": "spk1" if number else None, "sex": "M", "text": f"twenty {number}"},
-                {"ID": f"long_{number}", "duration": 30.0, "wav": {"bytes": encoded(9), "path": "b.wav"},
+                {"ID": f"long_{number}", "duration": 30.0, "wav": {"bytes": encoded(9, "wav"), "path": "b.wav"},
                  "spk_id": "spk2", "sex": "F", "text": "another sound"}]  # fmt: skip
         parquet(on_hub(mirror, "speechbrain/LoquaciousSet", f"{path}.parquet"), rows)
     for config in ("small", "dev", "test"):
@@ -61,7 +51,7 @@ def yodas_shard(config: str, shard: int, videos: Mapping[str, Mapping[str, str]]
     """The files of one shard; `videos` are utterance -> caption by the id of the video."""
     at = f"data/{config}"
     texts = [{"audio_id": video, "text": dict(captions)} for video, captions in videos.items()]
-    sounds = {f"./{video}.wav": encoded(n, seconds=3.0, rate=24_000) for n, video in enumerate(videos)}
+    sounds = {f"./{video}.wav": encoded(n, "wav", seconds=3.0, rate=24_000) for n, video in enumerate(videos)}
     buffer = Path(f"{shard:08d}.tar.gz")
     return {
         f"{at}/text/{shard:08d}.json": json.dumps(texts, ensure_ascii=False).encode(),
@@ -103,7 +93,7 @@ def granary_row(name: str, **more: Any) -> dict[str, Any]:
 
 
 def test_granary_never_puts_the_text_of_a_piece_beside_a_whole_recording(tmp_path: Path) -> None:
-    whole = encoded(3, seconds=2.0)
+    whole = encoded(3, "wav", seconds=2.0)
     tree = {
         "de/yodas/de_asr_de000.jsonl": lines([
             granary_row("u1"),
@@ -113,7 +103,8 @@ def test_granary_never_puts_the_text_of_a_piece_beside_a_whole_recording(tmp_pat
         ]),
         "de/yodas/de_ast-en.jsonl": lines([granary_row("u1", answer="Translated.")]),
         "de/ytc/de_asr.jsonl": lines([{**granary_row("u1"), "audio_filepath": "ytc/u1.wav"}]),
-        "yodas/u1.wav": encoded(1), "yodas/u2.wav": whole, "yodas/u3.wav": whole, "ytc/u1.wav": encoded(4),
+        "yodas/u1.wav": encoded(1, "wav"), "yodas/u2.wav": whole, "yodas/u3.wav": whole,
+        "ytc/u1.wav": encoded(4, "wav"),
     }  # fmt: skip
     found = pulled("granary", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree), config="de")
     assert columns(found, "text", "language", "start_s", "end_s") == {
@@ -139,7 +130,7 @@ def emilia_row(name: str, **more: Any) -> dict[str, Any]:
 def test_emilia_reads_tars_of_json_and_mp3_and_the_older_tree(tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     names = ["DE_B00000_S00000_W000029", "DE_B00000_S00010_W000001"]
-    sounds = {name: encoded(n, "MP3", rate=24_000) for n, name in enumerate(names)}
+    sounds = {name: encoded(n, "mp3", rate=24_000) for n, name in enumerate(names)}
     members = {f"{name}.{kind}": data for name in names
                for kind, data in (("json", json.dumps(emilia_row(name)).encode()), ("mp3", sounds[name]))}  # fmt: skip
     packed(on_hub(mirror, "amphion/Emilia-Dataset", "Emilia/DE/DE-B000000.tar"), members)
@@ -189,7 +180,7 @@ def test_libriheavy_takes_spans_out_of_recordings_of_libri_light(tmp_path: Path)
     }
     for split, rows in manifests.items():
         on_host(mirror, hub.format(split)).write_bytes(gzip.compress(lines(rows)))
-    recordings = {book: encoded(1, "FLAC", seconds=3.0), other: encoded(2, "FLAC", seconds=3.0)}
+    recordings = {book: encoded(1, "flac", seconds=3.0), other: encoded(2, "flac", seconds=3.0)}
     for subset, name in (("small", book), ("large", other)):
         url = f"https://dl.fbaipublicfiles.com/librilight/data/{subset}.tar"
         packed(on_host(mirror, url), {f"{name}.flac": recordings[name], f"{subset}/9/unused/03.flac": b"fLaC"})

@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile
 import triptych
-from support.imported import noise
-from support.natives import extra, on_host, on_hub, packed, parquet, pulled, reasons, rows_of, unpacked
+from support.natives import encoded, extra, on_host, on_hub, packed, parquet, pulled, reasons, rows_of, unpacked
 
 
-def encoded(seed: int, kind: str = "WAV", *, seconds: float = 3.0) -> bytes:
-    """Noise as WAV, MP3 or NIST SPHERE."""
-    file = io.BytesIO()
-    soundfile.write(file, noise(seconds, seed=seed), 16_000, format=kind, subtype="PCM_16" if kind == "NIST" else None)
-    return file.getvalue()
+def sound(seed: int, kind: str = "wav") -> bytes:
+    """A recording of three seconds."""
+    return encoded(seed, kind, seconds=3.0)
 
 
 def columns(rows: Mapping[str, Mapping[str, Any]], *names: str) -> dict[str, tuple[Any, ...]]:
@@ -53,10 +49,10 @@ def tedlium() -> dict[str, bytes]:
     """The files of the release, but for its links."""
     return {
         "TEDLIUM_release-3/data/stm/AlGore_2009.stm": TRAIN_STM,
-        "TEDLIUM_release-3/data/sph/AlGore_2009.sph": encoded(1, "NIST"),
+        "TEDLIUM_release-3/data/sph/AlGore_2009.sph": sound(1, "sphere"),
         "TEDLIUM_release-3/legacy/dev/stm/BillGates_2010.stm": DEV_STM,
-        "TEDLIUM_release-3/legacy/dev/sph/BillGates_2010.sph": encoded(2, "NIST"),
-        "TEDLIUM_release-3/legacy/test/sph/DanBarber_2010.sph": encoded(3, "NIST"),
+        "TEDLIUM_release-3/legacy/dev/sph/BillGates_2010.sph": sound(2, "sphere"),
+        "TEDLIUM_release-3/legacy/test/sph/DanBarber_2010.sph": sound(3, "sphere"),
         "TEDLIUM_release-3/legacy/test/stm/DanBarber_2010.stm": TEST_STM,
     }
 
@@ -111,8 +107,8 @@ NexGEn's|1|||.|MC|['7:ORG']|['7']
 
 def test_earnings22_puts_the_tokens_of_a_call_together(tmp_path: Path) -> None:
     tree = unpacked(tmp_path / "tree", {
-        "earnings22/media/4468679.mp3": encoded(1, "MP3"),
-        "earnings22/media/call-2.mp3": encoded(2, "MP3"),
+        "earnings22/media/4468679.mp3": sound(1, "mp3"),
+        "earnings22/media/call-2.mp3": sound(2, "mp3"),
         "earnings22/transcripts/nlp_references/4468679.nlp": NLP.encode(),
         "earnings22/transcripts/nlp_references/call-2.nlp": NLP.encode() + b"\xff|0||||LC|[]|[]\n",
         "earnings22/metadata.csv": b"File ID,Ticker Symbol,Country by Ticker\n4468679,PAM,Argentina\n",
@@ -126,12 +122,12 @@ def test_earnings22_puts_the_tokens_of_a_call_together(tmp_path: Path) -> None:
     }  # fmt: skip
     assert reasons(tmp_path / "store")["call-2.nlp"] == "bad_row"
     mirror = tmp_path / "mirror"
-    sound = {"bytes": encoded(3), "path": "a.wav"}
+    clip = {"bytes": sound(3), "path": "a.wav"}
     piece = {"file_id": "4468679", "segment_id": 7, "transcription": "Good morning.", "start_ts": 4.5, "end_ts": 7.5}
     parquet(on_hub(mirror, "distil-whisper/earnings22", "chunked/test-00000-of-00038-6f4f.parquet"),
-            [{**piece, "audio": sound}])  # fmt: skip
+            [{**piece, "audio": clip}])  # fmt: skip
     parquet(on_hub(mirror, "distil-whisper/earnings22", "full/test-00000-of-00004-e907.parquet"),
-            [{"file_id": "4468679", "transcription": "All of it.", "audio": sound}])  # fmt: skip
+            [{"file_id": "4468679", "transcription": "All of it.", "audio": clip}])  # fmt: skip
     for config in ("chunked", "full"):
         triptych.pull("earnings22", store=tmp_path / "hub", mirror=str(mirror), config=config)
     assert columns(rows_of("earnings22", tmp_path / "hub"), "text", "start_s") == {
@@ -153,7 +149,7 @@ AMI_IB4001_H01_FIO074_0000100_0000150
 
 
 def test_ami_takes_the_microphone_of_each_configuration(tmp_path: Path) -> None:
-    sounds = {name: encoded(n) for n, name in enumerate(
+    sounds = {name: sound(n) for n, name in enumerate(
         ["EN2001a.Headset-0", "EN2001a.Headset-3", "EN2001a.Array1-01", "EN2001a.Array1-02", "IB4001.Headset-1"]
     )}  # fmt: skip
     tree = unpacked(tmp_path / "tree", {
@@ -179,7 +175,7 @@ def test_ami_takes_the_microphone_of_each_configuration(tmp_path: Path) -> None:
 def test_ami_of_the_hub_in_both_of_its_forms(tmp_path: Path) -> None:
     mirror, older = tmp_path / "mirror", tmp_path / "older"
     row = {"meeting_id": "EN2001a", "audio_id": "AMI_EN2001a_SDM_MEE068_0000557_0000594", "text": "OKAY",
-           "audio": {"bytes": encoded(1), "path": "a.wav"}, "begin_time": 5.57, "end_time": 5.94,
+           "audio": {"bytes": sound(1), "path": "a.wav"}, "begin_time": 5.57, "end_time": 5.94,
            "microphone_id": "SDM", "speaker_id": "MEE068"}  # fmt: skip
     parquet(on_hub(mirror, "edinburghcstr/ami", "sdm/validation-00000-of-00003.parquet"), [row])
     parquet(on_hub(mirror, "edinburghcstr/ami", "sdm/train-00000-of-00027.parquet"), [{**row, "audio_id": "x"}])
@@ -191,7 +187,7 @@ def test_ami_of_the_hub_in_both_of_its_forms(tmp_path: Path) -> None:
     on_hub(older, "edinburghcstr/ami", "annotations/dev/text").write_bytes(TEXT.encode())
     names = [line.split()[0].lower() for line in TEXT.splitlines()]
     for meeting in ("en2001a", "ib4001"):
-        members = {f"{meeting}/dev_{name}.wav": encoded(n) for n, name in enumerate(names) if meeting in name}
+        members = {f"{meeting}/dev_{name}.wav": sound(n) for n, name in enumerate(names) if meeting in name}
         packed(on_hub(older, "edinburghcstr/ami", f"audio/ihm/dev/{meeting}.tar.gz"), members)
     found = pulled("ami", tmp_path / "own", mirror=str(older), config="ihm", split="validation")
     assert columns(found, "text", "speaker") == {
