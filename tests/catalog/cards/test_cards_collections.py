@@ -78,6 +78,12 @@ def test_yodas2_cuts_utterances_by_the_times_in_their_names(tmp_path: Path) -> N
     }
     assert columns(found, "text", "language", "start_s", "end_s") == expected
     assert reasons(tmp_path / "store") == {"Ya-_-01-00001-00000150-00000299": "no_text"}
+    on_hub(mirror, "espnet/yodas2", "data/de000/text/00000001.json").write_bytes(b"[cut off")
+    few = pulled("yodas2", tmp_path / "few", mirror=str(mirror), config="de000", samples=2)
+    assert set(few) == set(expected)
+    assert "bad_json" not in reasons(tmp_path / "few").values()
+    triptych.pull("yodas2", store=tmp_path / "few", mirror=str(mirror), config="de000")
+    assert "bad_json" in reasons(tmp_path / "few").values()
     tree = {f"{name.partition('!')[0].removesuffix('.tar.gz')}/{name.rpartition('!')[2]}" if "!" in name else name: data
             for name, data in shard.items()}  # fmt: skip
     own = pulled("yodas2", tmp_path / "own", from_path=unpacked(tmp_path / "tree", tree), config="de000")
