@@ -7,6 +7,7 @@ A card's options:
                   from columns of the row: `{split}/{file_name}`, `{video_id}.*` for any extension. With two kinds a
                   sample has one file of each. Without a first table (no tables, or only joined ones) every media file
                   is a row whose columns are the parts of its path.
+    media_splits  {template of media: split}, where paths do not say it; media of other splits is not read
     optional_media  kinds that a row may lack; such rows become samples at the end
     ignore_case   true if media paths match case-insensitively
     id            column or template, unique in a split; {row} is the number of the row in its table
@@ -25,9 +26,9 @@ A card's options:
                   clip_start_s and clip_end_s.
 
 Guarantees: samples come in the order of their media (rows in table order if media is remote). Media that arrives before
-its table or its paired media waits on disk. Memory use is bounded: rows are indexed on disk. Media is read only for
-selected rows. Rejections: `bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own reasons;
-after a complete, undamaged read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
+its table or its paired media waits on disk. Rows are indexed on disk. Media is read only for selected rows. Rejections:
+`bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own reasons; after a complete, undamaged
+read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
 """
 
 from __future__ import annotations
@@ -199,8 +200,8 @@ class _Annotated:
             yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
-        """Whether a table has rows of a requested split, judging by its path."""
-        known = {"split": file.split, **parts} if file.split else parts
+        """Whether a table has rows of a requested split, judging by its path and what is said of all its rows."""
+        known = {**({"split": file.split} if file.split else {}), **table.constants, **parts}
         if table.names is None and not self._wants_parts(known, file.split):
             self.skipped_tables = True
             table.note(file.name, {})

@@ -421,7 +421,7 @@ def test_clotho_aqa_keeps_every_answer_to_a_question(tmp_path: Path, heard: list
     row = {"context": {"bytes": heard[3], "path": "c.wav"}, "instruction": "What barks?", "answer": "dog"}
     parquet(on_hub(mirror, "AudioLLMs/clotho_aqa_test", "data/test-00000-of-00001.parquet"), [row])
     found = pulled("clotho_aqa", tmp_path / "bench", mirror=str(mirror), config="audiobench")
-    assert asked(found) == {"audiobench/test/0": ("What barks?", None, "dog")}
+    assert asked(found) == {"audiobench/test/test-00000-of-00001_0": ("What barks?", None, "dog")}
 
 
 def test_music_avqa_puts_values_into_its_templates(tmp_path: Path, seen: list[bytes]) -> None:

@@ -93,6 +93,7 @@ def test_tedlium_unpacked_with_its_links(tmp_path: Path, tedlium: dict[str, byte
     assert talks(pulled("tedlium", tmp_path / "store", from_path=tree)) == TALKS
     only = pulled("tedlium", tmp_path / "dev", from_path=tree, split="dev")
     assert set(only) == {"dev/BillGates_2010-1"}
+    assert reasons(tmp_path / "dev") == {"BillGates_2010-0": "not_scored"}
 
 
 # ---- Earnings-22

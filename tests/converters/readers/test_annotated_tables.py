@@ -160,3 +160,17 @@ def test_a_configuration_keeps_its_case() -> None:
     files = {"zh-CN_en.tsv": "path\nx.wav\n", "x.wav": b"sound"}
     [candidate], _ = read("annotated", Stream(files), options)
     assert candidate.config == "zh-CN_en"
+
+
+def test_media_of_an_unwanted_split_is_not_read_though_its_path_does_not_say_it() -> None:
+    options = {"tables": [{"file": "data/{id}.txt", "format": "lines", "set": {"split": "train"}},
+                          {"file": "legacy/{split}/{id}.txt", "format": "lines"}],
+               "media": {"audio": ["data/{id}.wav", "legacy/{split}/{id}.wav"]},
+               "media_splits": {"data/{id}.wav": "train"},
+               "id": "id", "columns": {"text": "text"}}  # fmt: skip
+    files = Stream({"data/a.wav": b"1", "data/a.txt": b"a one", "legacy/dev/b.wav": b"2", "legacy/dev/b.txt": b"b two"})
+    candidates, rejections = read("annotated", files, options, wants=lambda split: split == "dev")
+    assert ([each.source_id for each in candidates], rejections) == (["b"], [])
+    assert sorted(files.opened) == ["legacy/dev/b.txt", "legacy/dev/b.wav"]
+    with pytest.raises(UsageError, match="is not a template of `media`"):
+        read("annotated", Stream({}), {**options, "media_splits": {"data/{name}.wav": "train"}})
