@@ -109,8 +109,7 @@ class _Annotated:
         self.has_first_table = not annotation.first
         self.extra = 0
         self.missing = 0
-        columns = {*rules.uses, *annotation.columns}
-        self.inner = sorted(name for name in columns if "." in name)
+        self.inner = sorted(name for name in rules.uses | annotation.columns if "." in name)
 
     # ---- incoming files
 
