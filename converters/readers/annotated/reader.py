@@ -51,13 +51,11 @@ from ...candidate import (
 )
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
-from ..tables.cells import Row, as_text
-from ..tables.nested_columns import spread_cells
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
 from .rows_of_media import find_rows
 from .samples import AnnotatedSamples
-from .tables import no_table, open_blob, read_rows, seekable
+from .tables import completed, no_table, open_blob, read_rows, seekable
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
@@ -220,18 +218,11 @@ class _Annotated:
                     self._add_joined(table, row, parts)
                 else:
                     for values in table.spread({**table.constants, **row.values, **parts}):
-                        self._add_row(self._numbered(values, number), row.where, file)
+                        self._add_row(completed(values, number, self.rules.id.uses, self.inner), row.where, file)
             except RowError as error:
                 yield error.rejection(row.where)
         table.note(file.name, parts)
         self.has_first_table |= table.is_first
-
-    def _numbered(self, values: dict[str, Any], number: int) -> dict[str, Any]:
-        """Add the row's number in its table as `row`, if the id uses it, and values inside columns by their paths."""
-        spread_cells(values, self.inner)
-        if "row" in self.rules.id.uses:
-            values.setdefault("row", number)
-        return values
 
     def _add_joined(self, table: Table, row: Row, parts: dict[str, str]) -> None:
         assert table.on is not None

@@ -36,7 +36,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -48,6 +48,7 @@ from ..mapping.option_types import a_flag, a_number, a_text, one_of, texts
 from ..tables.cells import Place, Row, Rows
 from ..tables.csv import CsvOptions, read_csv
 from ..tables.json import read_json, read_jsonl
+from ..tables.nested_columns import spread_cells
 from ..tables.stm import read_stm
 from .gather import check_gather, gathered
 
@@ -129,6 +130,14 @@ def no_table(templates: Sequence[str]) -> Rejection:
     """The rejection for a table that never arrived, without which its rows are unknown."""
     wanted = " or ".join(templates)
     return Rejection(wanted, "no_table", f"no file matches {wanted}, so its rows are unknown", damaged=True)
+
+
+def completed(values: dict[str, Any], number: int, id_uses: Container[str], inner: Iterable[str]) -> dict[str, Any]:
+    """A row with its number in its table as `row`, if the id uses it, and with the values inside columns at `inner`."""
+    spread_cells(values, inner)
+    if "row" in id_uses:
+        values.setdefault("row", number)
+    return values
 
 
 def check_table(entry: Mapping[str, Any], *, what: str) -> None:
