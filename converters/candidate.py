@@ -218,6 +218,8 @@ class Candidate:
         made_from: The media's name, if the id was made of nothing else: in another version of the file, the same row
             may have another place among those with that media, and an id with its content (`content_id`).
         stated_s: How long its media is by its manifest, where the manifest says that the sample is all of it.
+        length_s: How long its sound must be if it has no span: a file of another length is refused. (One of another
+            length than `stated_s` becomes a span.)
     """
 
     source_id: str
@@ -231,6 +233,7 @@ class Candidate:
     settled: bool = False
     made_from: str | None = None
     stated_s: float | None = None
+    length_s: float | None = None
 
 
 def content_id(name: str, fields: Mapping[str, Any], media: Iterable[tuple[str, Blob]]) -> str:

@@ -22,6 +22,9 @@ TOLERANCE_S = 0.001
 PADDING_S = 0.25
 """By how much decoders differ about the length of a lossy file: what an encoder adds is cut off or not."""
 
+LENGTH_SHARE = 0.02
+"""By how much of its length a file may differ from what a corpus states of it, if that is more than `PADDING_S`."""
+
 MediaFields = tuple[str, Mapping[str, Any]]
 
 _LOSSLESS = re.compile("pcm_|flac|alac|float|double|alaw|ulaw|wavpack")
@@ -122,6 +125,19 @@ def settle(fields: Mapping[str, Any], media: Sequence[StoredMedia]) -> int | Non
         return None
     count = next((item.fields.get("channels") for item in media if item.kind == "audio"), None)
     return channel_of(channel, [item.kind for item in media], count)
+
+
+def check_length(length_s: float | None, media: Sequence[StoredMedia]) -> None:
+    """Refuse a sound that has another length than its corpus says: a file of the same name, but not the same file.
+
+    Raises:
+        MediaError: `other_length`.
+    """
+    found = next((item.fields.get("duration") for item in media if item.kind == "audio"), None)
+    if length_s is None or found is None or abs(float(found) - length_s) <= max(PADDING_S, LENGTH_SHARE * length_s):
+        return
+    stated = f"the file lasts {float(found):.3f} s, but {length_s:g} s by its table"
+    raise MediaError("other_length", f"{stated}: it is not the one that the row describes")
 
 
 def _check_end(start: float, end: float | None, media: Sequence[StoredMedia]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from ...converters.candidate import RawStream
 from ...errors import GateError
@@ -14,7 +15,7 @@ from ..sources.download.http import NotFound
 from ..sources.synthetic.source import LANGUAGES, SyntheticSource
 from .access import Accepts, Access, password_of
 from .open import SEEKABLE, ArchiveOptions, FileOpener, fingerprint_of, is_archive
-from .resolve import resolve_files
+from .resolve import ResolvedFile, in_number_order, resolve_files
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ def file_sets_of(
     missing: dict[str, NotFound] = {}
     for group in groups_of(source, card, splits, configs):
         try:
-            file_sets.append(_file_set(source, group, access))
+            file_sets.extend(_file_sets(source, group, access))
         except NotFound as error:
             if access.asked or access.mirror is None or not access.mirror.subset:
                 raise
@@ -93,8 +94,18 @@ def manual_download_error(card: Card, source: SourceCard) -> GateError:
     return GateError(message, hint=f"download it, then: triptych catalog pull {card.name} --from PATH")
 
 
-def _file_set(source: SourceCard, group: Group, access: Access) -> FileSet:
+def _file_sets(source: SourceCard, group: Group, access: Access) -> list[FileSet]:
+    """The file sets of a group: one, or one for each shard."""
     files = resolve_files(source, group, access)
+    if not source.shards:
+        return [_file_set(source, group, files, access)]
+    shards: dict[str, list[ResolvedFile]] = {}
+    for file in files:
+        shards.setdefault(PurePosixPath(file.name).name.partition(".")[0], []).append(file)
+    return [_file_set(source, group, shards[name], access) for name in sorted(shards, key=in_number_order)]
+
+
+def _file_set(source: SourceCard, group: Group, files: list[ResolvedFile], access: Access) -> FileSet:
     if access.mirror is not None and access.mirror.subset and not access.asked:
         for url in (url for file in files for url in file.urls):
             if not access.mirror.has(url):
@@ -105,7 +116,8 @@ def _file_set(source: SourceCard, group: Group, access: Access) -> FileSet:
     fingerprint, size = fingerprint_of(files, access)
     archives = [file for file in files if is_archive(file.name)]
     first = files[0].urls[0] if len(files) == 1 else f"{(archives or files)[0].urls[0]} and {len(files) - 1} more"
-    place = first if source.hub is None else _hub_place(source, group, access)
+    named = [file.name for file in files] if source.shards else [file.name or file.paths[0] for file in group.files]
+    place = first if source.hub is None else _hub_place(source, named, access)
     return FileSet(
         group.splits,
         place,
@@ -121,8 +133,8 @@ def _file_set(source: SourceCard, group: Group, access: Access) -> FileSet:
     )
 
 
-def _hub_place(source: SourceCard, group: Group, access: Access) -> str:
-    shown = ", ".join(file.name or file.paths[0] for file in group.files[:3]) + (" ..." if len(group.files) > 3 else "")
+def _hub_place(source: SourceCard, names: Sequence[str], access: Access) -> str:
+    shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
     host = f"{access.mirror.name}: " if access.mirror is not None else "hub:"
     revision = access.revisions.get(str(source.hub)) or str(source.revision)
     return f"{host}{source.hub}@{revision[:12]}/{shown}"

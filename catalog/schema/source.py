@@ -75,6 +75,7 @@ class SourceCard(CardModel):
         sha256, md5: One checksum, or checksums by split or by file name.
         nested: Patterns of members that are archives themselves.
         gate: The gate of this source alone; `open` if the card's gate does not apply.
+        shards: Files of one name, `text/00000.json` and `audio/00000.tar.gz`, are read together, shard by shard.
         password: The environment variable that holds the password of its archives.
         reader: A reader's name, or a mapping of one name to that reader's options.
         note: For people: who provides this copy, and what is missing from it.
@@ -92,6 +93,7 @@ class SourceCard(CardModel):
     md5: str | dict[str, str] | None = None
     nested: list[str] = Field(default_factory=list)
     gate: Gate | Literal["open"] | None = None
+    shards: bool = False
     password: str | None = None
     seed: int = 0
     count: int | None = Field(default=None, ge=0)

@@ -3,6 +3,7 @@
 reader.py         the card's options, and the matching of tables and media
 options.py        the options, checked and compiled
 tables.py         the tables of a corpus: formats, compression, CSV options
+gather.py         all rows of a table as one
 nested_rows.py    expand a nested record to rows
 embedded.py       media inside Parquet files
 index.py          on-disk index of rows by their media, and of waiting media

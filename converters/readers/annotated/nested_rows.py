@@ -4,6 +4,7 @@
     parallel     parallel lists of equal length, `{start: [...], end: [...], text: [...]}`
     siblings     objects under numbered keys, `task0`, `task1`, ...
     tagged       a list of objects, each once per tag: `{each: segments, tags: subsets, as: subset}`
+    members      an object by key, `{utterance: text, ...}`: {each: text, key: utterance, value: caption}
     languages    captions in several languages, `{en: enCap, zh: chCap}`: one row per language
     turns        a conversation, `[{from: human, value: ...}, {from: gpt, value: ...}, ...]`: one row per answer
     clips        an object of parallel lists, `{name: [...], label: [...]}`, with a file for each position
@@ -110,6 +111,27 @@ def _siblings(argument: Any) -> Expand:
     return expand
 
 
+def _members(argument: Any) -> Expand:
+    """An object inside a record, such as the `text` of YODAS, `{"<utterance>": "<caption>", ...}`: one row per member.
+
+    A row has the member's key and value in the columns that are named, its position as `index`, and the other columns
+    of the record.
+    """
+    if not isinstance(argument, Mapping) or set(argument) != {"each", "key", "value"}:
+        raise UsageError(f"rows: `members` takes each, key and value, not {argument!r}.")
+    column, key, value = (str(argument[name]) for name in ("each", "key", "value"))
+
+    def expand(record: Record) -> Iterator[Record]:
+        members = record.get(column) or {}
+        if not isinstance(members, dict):
+            raise bad_cell(column, members, "an object")
+        around = {name: cell for name, cell in record.items() if name != column}
+        for index, (name, cell) in enumerate(members.items()):
+            yield {"index": index, **around, key: name, value: cell}
+
+    return expand
+
+
 def _tagged(argument: Any) -> Expand:
     """A list of objects inside a record, each repeated for every tag in its list: nested subsets.
 
@@ -204,6 +226,7 @@ LAYOUTS: dict[str, Callable[[Any], Expand]] = {
     "clips": _clips,
     "parallel": _parallel,
     "siblings": _siblings,
+    "members": _members,
     "tagged": _tagged,
     "languages": _languages,
     "turns": _turns,

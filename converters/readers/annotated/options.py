@@ -28,11 +28,11 @@ from .tables import check_table
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
-    | {"remote", "embedded", "extra_media", "missing_media", "aside"}
+    | {"media_splits", "length", "remote", "embedded", "extra_media", "missing_media", "aside"}
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
-    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value", "set", "rest", "single"}
+    | {"records", "keyed", "rows", "join", "optional", "names", "key", "value", "set", "rest", "single", "gather"}
 )
 KIND_OF_MEDIA = (*MEDIA_KINDS, "media")
 _SITES = ("link", "youtube")
@@ -129,6 +129,7 @@ class Annotation:
     report_missing: bool
     remote: RemoteMedia | None
     embedded: Embedded | None = None
+    media_splits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> list[Table]:
@@ -150,6 +151,11 @@ class Annotation:
 
     def embeds(self, name: str) -> bool:
         return self.embedded is not None and self.embedded.holds(name)
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that the paths of media are made of."""
+        return {name for templates in self.media.values() for each in templates for name in filling(each).columns}
 
     def tables_of(self, name: str) -> list[tuple[Table, dict[str, str]]]:
         """The tables that a file matches, with the parts of its path; one file may match several."""
@@ -183,7 +189,8 @@ class Annotation:
         for templates in self.media.values():
             for template in templates:
                 if (parts := media_parts(template, name)) is not None:
-                    return parts
+                    known = self.media_splits.get(template)
+                    return parts if known is None else {"split": known, **parts}
         return None
 
 
@@ -302,7 +309,16 @@ def compile_options(options: Mapping[str, Any], names: Names) -> Annotation:
         _reported("missing_media", options),
         remote,
         compile_embedded(options["embedded"]) if options.get("embedded") else None,
+        _media_splits(options.get("media_splits"), media),
     )
+
+
+def _media_splits(spec: Any, media: Mapping[str, list[str]]) -> dict[str, str]:
+    splits = {str(template): a_text(split, "media_splits") for template, split in entries(spec, "media_splits").items()}
+    unknown = sorted(set(splits) - {template for templates in media.values() for template in templates})
+    if unknown:
+        raise UsageError(f"media_splits: {', '.join(unknown)} is not a template of `media`.")
+    return splits
 
 
 def _note_shared(tables: list[Table], media: Mapping[str, list[str]]) -> None:

@@ -7,13 +7,16 @@ A card's options:
                   from columns of the row: `{split}/{file_name}`, `{video_id}.*` for any extension. With two kinds a
                   sample has one file of each. Without a first table (no tables, or only joined ones) every media file
                   is a row whose columns are the parts of its path.
+    media_splits  {template of media: split}, where paths do not say it; media of other splits is not read
     optional_media  kinds that a row may lack; such rows become samples at the end
     ignore_case   true if media paths match case-insensitively
     id            column or template, unique in a split; {row} is the number of the row in its table
-    columns       fields of the sample, see field_map.py; unmapped columns go to `extra`, except those in `aside`
+    columns       fields of the sample, see field_map.py; unmapped columns go to `extra`, except those in `aside`.
+                  `recording.id` is a value inside a column, unless there is a column of that name
     split, config column, template or mapping; else the part {split} or {config} of a path, else the source's value.
                   split: {column: split, map: {validate: val}, only: [train, val]} skips rows of other splits
     group         columns; rows with equal values form one sample, with the captions of all
+    length        the seconds of a row without a span; a file of another length is rejected as `other_length`
     reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; null is `null`; no media is read for these
     embedded      {file: "*.parquet", name: "{id}.flac", column: audio}: media in Parquet files, see embedded.py
     extra_media   ignore: media without a row is counted, not rejected
@@ -23,9 +26,9 @@ A card's options:
                   clip_start_s and clip_end_s.
 
 Guarantees: samples come in the order of their media (rows in table order if media is remote). Media that arrives before
-its table or its paired media waits on disk. Memory use is bounded: rows are indexed on disk. Media is read only for
-selected rows. Rejections: `bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own reasons;
-after a complete, undamaged read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
+its table or its paired media waits on disk. Rows are indexed on disk. Media is read only for selected rows. Rejections:
+`bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own reasons; after a complete, undamaged
+read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
 from .rows_of_media import find_rows
 from .samples import AnnotatedSamples
-from .tables import no_table, open_blob, read_rows, seekable
+from .tables import completed, no_table, open_blob, read_rows, seekable
 
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
@@ -104,6 +107,7 @@ class _Annotated:
         self.has_first_table = not annotation.first
         self.extra = 0
         self.missing = 0
+        self.inner = sorted(name for name in rules.uses | annotation.columns if "." in name)
 
     # ---- incoming files
 
@@ -193,8 +197,8 @@ class _Annotated:
             yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
-        """Whether a table has rows of a requested split, judging by its path."""
-        known = {"split": file.split, **parts} if file.split else parts
+        """Whether a table has rows of a requested split, judging by its path and what is said of all its rows."""
+        known = {**({"split": file.split} if file.split else {}), **table.constants, **parts}
         if table.names is None and not self._wants_parts(known, file.split):
             self.skipped_tables = True
             table.note(file.name, {})
@@ -214,17 +218,11 @@ class _Annotated:
                     self._add_joined(table, row, parts)
                 else:
                     for values in table.spread({**table.constants, **row.values, **parts}):
-                        self._add_row(self._numbered(values, number), row.where, file)
+                        self._add_row(completed(values, number, self.rules.id.uses, self.inner), row.where, file)
             except RowError as error:
                 yield error.rejection(row.where)
         table.note(file.name, parts)
         self.has_first_table |= table.is_first
-
-    def _numbered(self, values: dict[str, Any], number: int) -> dict[str, Any]:
-        """Add the row's number in its table as `row`, if the id uses it."""
-        if "row" in self.rules.id.uses:
-            values.setdefault("row", number)
-        return values
 
     def _add_joined(self, table: Table, row: Row, parts: dict[str, str]) -> None:
         assert table.on is not None

@@ -9,7 +9,10 @@ An entry of `tables` on a card has
       file          path template (path_template.py), or a list: `clotho_captions_{split}.csv`; its parts are columns.
                     If all files are named explicitly, media without a row is rejected without waiting for the end
       format        csv, tsv, json, jsonl or parquet, if the suffix does not tell; .gz, .bz2 and .xz are decompressed;
-                    lines: `header` columns separated by whitespace, the last one takes the rest of the line
+                    lines: `header` columns separated by whitespace, the last one takes the rest of the line;
+                    stm: NIST's segment time marks, as the columns recording, channel, speaker, start, end, label, text
+      gather        {text: [before, token, after]}: all rows of the file make one, with these columns of each put
+                    together and the rows separated by spaces; any other column becomes the list of its cells
       encoding      for CSV, for example iso-8859-1; default: UTF-8
       delimiter     for CSV; of a list, the first that is in the header line
       escape, quoting: none, skip_initial_space: true, comment: "#", skip: 2 (lines)
@@ -33,7 +36,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -45,6 +48,9 @@ from ..mapping.option_types import a_flag, a_number, a_text, one_of, texts
 from ..tables.cells import Place, Row, Rows
 from ..tables.csv import CsvOptions, read_csv
 from ..tables.json import read_json, read_jsonl
+from ..tables.nested_columns import spread_cells
+from ..tables.stm import read_stm
+from .gather import check_gather, gathered
 
 FORMATS = {
     ".csv": "csv",
@@ -56,7 +62,7 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
-_NAMES = ("csv", "tsv", "lines", "json", "jsonl", "parquet")
+_NAMES = ("csv", "tsv", "lines", "stm", "json", "jsonl", "parquet")
 _PACKED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _TRUNCATED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 _PARQUET_ROWS = 1000
@@ -84,7 +90,8 @@ def read_rows(file: RawFile, stream: BinaryIO, options: Mapping[str, Any]) -> Ro
     opened: Any = packed(stream) if packed else stream
     place = Place(file.name, file.uri)
     try:
-        for item in _rows(name, opened, place, options):
+        rows = _rows(name, opened, place, options)
+        for item in gathered(rows, place, options["gather"]) if options.get("gather") else rows:
             is_bad_line = isinstance(item, Rejection) and not item.damaged and item.reason in _BAD_ROW
             yield replace(item, reason="bad_row") if is_bad_line and isinstance(item, Rejection) else item
     except _TRUNCATED as error:
@@ -108,6 +115,8 @@ def _rows(name: str, stream: BinaryIO, place: Place, options: Mapping[str, Any])
         return read_csv(stream, place, csv_options(options, "\t" if name == "tsv" else ","))
     if name == "lines":
         return _read_lines(stream, place, options)
+    if name == "stm":
+        return read_stm(stream, place)
     if name == "jsonl":
         return read_jsonl(stream, place)
     if name == "json":
@@ -121,6 +130,14 @@ def no_table(templates: Sequence[str]) -> Rejection:
     """The rejection for a table that never arrived, without which its rows are unknown."""
     wanted = " or ".join(templates)
     return Rejection(wanted, "no_table", f"no file matches {wanted}, so its rows are unknown", damaged=True)
+
+
+def completed(values: dict[str, Any], number: int, id_uses: Container[str], inner: Iterable[str]) -> dict[str, Any]:
+    """A row with its number in its table as `row`, if the id uses it, and with the values inside columns at `inner`."""
+    spread_cells(values, inner)
+    if "row" in id_uses:
+        values.setdefault("row", number)
+    return values
 
 
 def check_table(entry: Mapping[str, Any], *, what: str) -> None:
@@ -137,6 +154,7 @@ def check_table(entry: Mapping[str, Any], *, what: str) -> None:
         one_of(entry["quoting"], f"{what}.quoting", ("none",))
     if entry.get("header") is not None:
         texts(entry["header"], f"{what}.header")
+    check_gather(entry.get("gather"), what=f"{what}.gather")
     for name, given in (("delimiter", entry.get("delimiter")), ("escape", entry.get("escape"))):
         for mark in texts(given, f"{what}.{name}") if given is not None else ():
             if len(mark) != 1 or mark in '\r\n"' or (name == "escape" and isinstance(given, list)):

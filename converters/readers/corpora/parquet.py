@@ -1,7 +1,7 @@
 """Reader for Parquet files with media in a column, as the hub stores audio and video datasets.
 
-Options (on the card): `id` (required), `split`, `config`, `reject` and `aside` as for the reader `annotated`, and for
-every other field of the sample its column, template or mapping (mapping/field_map.py):
+Options (on the card): `id` (required), `split`, `config`, `reject`, `length` and `aside` as for the reader `annotated`,
+and for every other field of the sample its column, template or mapping (mapping/field_map.py):
 
     columns:
       id: "{youtube_id}_{start_time}"
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 _BATCH = 32
 _LISTED_BATCH = 4096
-_OWN = frozenset({"id", "split", "config", "reject", "aside"})
+_OWN = frozenset({"id", "split", "config", "reject", "aside", "length"})
 _VIRTUAL = ("row", "file", "config", "split")
 
 

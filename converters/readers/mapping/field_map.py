@@ -7,8 +7,10 @@
       language: {const: en}
       labels: {column: keywords, split: ";"}            # one column and operations in order, see operations.py
       start_s: {column: StartTime, time: true}
+      end_s: {column: start, plus: duration}            # the number of another column added
       speaker: {column: speaker_id, drop: ["None", "N/A"], optional: true}
-      question: {try: [question, prompt]}               # the first that exists and is not null
+      question: {try: [question, prompt]}               # the first that exists and is not null; `filled: values`: the
+                                                        # values of a list in the places `<...>` of a template
       answer: {column: Answer, choice_of: options}      # a letter or index to the text of that choice; `named_choice`:
                                                         # unchanged unless it is a letter; `letter_of`: the reverse
       choices: {columns: [option0, option1], drop: "N/A"}
@@ -29,14 +31,16 @@ from ....shards.sample import COLUMNS, MEDIA_KINDS
 from ...imports.columns import NOT_FROM_A_COLUMN
 from ..tables.cells import as_field, as_text, check_span
 from .choices import choice, letter_of, named_choice
-from .operations import Names, Operation, compile_operation
+from .operations import Names, Operation, added, compile_operation, filled
 from .option_types import a_flag, a_text, entries, some
 from .text_template import Row, filling
 
 SETTABLE = frozenset(COLUMNS) - NOT_FROM_A_COLUMN - {"id", "config", "split", *MEDIA_KINDS}
 _PICKS = {"choice_of": choice, "named_choice": named_choice, "letter_of": letter_of}
+_WITH_ANOTHER = {**_PICKS, "filled": filled, "plus": added}
+"""Operations on a value and another one of the row."""
 _PARTIAL = frozenset({"item", "slice", "stem", "base", "letter", "question_part", "choices_part", *_PICKS})
-_REWRITING = frozenset({"straight_quotes", "lower", "upper", "unlettered", "unspaced", "remove"})
+_REWRITING = frozenset({"straight_quotes", "lower", "upper", "unlettered", "unspaced", "remove", "filled"})
 
 
 class Value:
@@ -167,9 +171,9 @@ def _steps(spec: dict[str, Any]) -> list[tuple[str, Any]]:
 def _operated(value: Value, name: str, argument: Any, names: Names, what: str) -> Value:
     column = value.uses[0] if value.uses else what
     inner = value.get
-    if name in _PICKS:
-        choices, pick = compile_value(argument, names, what=what), _PICKS[name]
-        result = Value(lambda row: pick(inner(row), choices.get(row), column), [*value.uses, *choices.uses])
+    if name in _WITH_ANOTHER and not isinstance(argument, int | float):
+        other, both = compile_value(argument, names, what=what), _WITH_ANOTHER[name]
+        result = Value(lambda row: both(inner(row), other.get(row), column), [*value.uses, *other.uses])
     else:
         operation: Operation = compile_operation(name, argument, names)
         result = Value(lambda row: operation(inner(row), column), value.uses)

@@ -6,7 +6,7 @@ to every item of a list, and leaves null unchanged.
     number            true: text to number, a decimal comma is accepted
     time              true: `00:16:21,940`, `1:02.5` or `12` to seconds
     samples           16000: a count of samples to seconds
-    plus              10: adds to a number
+    plus              10: adds to a number; a column adds its number: {column: start, plus: duration} is an end
     names             [a, b, ...] or the name of a table of names: an index or key to its class name
     map               {validate: val}: values not in the map are unchanged
     ranges            {train: [0, 6512]}: a number to the name of its range, ends included
@@ -27,7 +27,8 @@ to every item of a list, and leaves null unchanged.
     question_part     true: a prompt that lists its choices to the question alone, see choices.py
     choices_part      true: such a prompt to the list of its choices; null if it lists none
 
-`choice_of`, `named_choice` and `letter_of` take the choices of the row and are in field_map.py.
+`choice_of`, `named_choice`, `letter_of`, `filled` and a `plus` with a column take a further value of the row and are in
+field_map.py.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ Operation = Callable[[Any, str], Any]
 """A function of a value and the name of its column (for messages) to another value."""
 
 _LITERAL_BYTES = 1024 * 1024
+_PLACE = re.compile(r"<[A-Za-z]+>")
 _STRAIGHT = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "‚": "'", "„": '"', "—": "-", "–": "-", "…": "..."})
 
 
@@ -124,6 +126,32 @@ def _plus(argument: Any, names: Names) -> Operation:
         return None if number is None else number + addend
 
     return _each(add)
+
+
+def added(value: Any, addend: Any, column: str) -> float | None:
+    """A number and that of another column; a null addend of a number is an error, since no sum is right without it."""
+    if value is None or value == "":
+        return None
+    number, more = as_number(column, value), None if addend is None else as_number(column, addend)
+    if number is None or more is None:
+        raise bad_cell(column, addend, "a number to add to it")
+    return number + more
+
+
+def filled(value: Any, fillings: Any, column: str) -> str | None:
+    """A template such as `Is the <Object> louder than the <Object>?` with these values in the places of its <...>.
+
+    Raises:
+        RowError: There are not as many values as places.
+    """
+    if value is None or value == "":
+        return None
+    items = fillings if isinstance(fillings, list) else [] if fillings is None else [fillings]
+    words = [as_text(item) or "" for item in items]
+    pieces = _PLACE.split(_text(value, column))
+    if len(pieces) != len(words) + 1:
+        raise bad_cell(column, value, f"{len(words)} places <...>, one for each of {words}")
+    return "".join(piece + word for piece, word in zip(pieces, [*words, ""], strict=True))
 
 
 def _argument_number(name: str, argument: Any) -> float:

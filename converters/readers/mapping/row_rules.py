@@ -1,7 +1,7 @@
 """From rows to candidates: the card's rules for ids, splits, configurations, fields and rejected rows.
 
 Options shared by row-based readers (documented in annotated/reader.py): `id`, `columns`, `split`, `config`, `group`,
-`reject`, `aside`.
+`reject`, `length`, `aside`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from ....errors import DamagedError, UsageError
 from ...candidate import Candidate, ReadContext, Rejection, RowError
 from ...imports.columns import LIST_FIELDS
-from ..tables.cells import as_config, as_name, as_text
+from ..tables.cells import as_config, as_name, as_number, as_text
 from .field_map import FieldMap, Value, compile_value
 from .operations import Names
 from .option_types import a_text, items, some, texts
@@ -61,12 +61,14 @@ class RowRules:
         self._only = set(only)
         self._split = compile_value(split, names, what="split") if split else None
         self._config = compile_value(options["config"], names, what="config") if options.get("config") else None
+        self._length = compile_value(options["length"], names, what="length") if options.get("length") else None
         own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
         taken = [column for value in own for column in value.takes]
         named = texts(options["aside"], "aside") if options.get("aside") else []
         self.fields = FieldMap(options.get("columns"), names, aside=[*taken, *self._implied, *aside, *named])
         self._reject_rules = [_reject_rule(item, names) for item in items(options.get("reject"), "reject")]
-        self._needed = [*own, *(item.value for item in self._reject_rules)]
+        length = [] if self._length is None else [self._length]
+        self._needed = [*own, *length, *(item.value for item in self._reject_rules)]
 
     @property
     def deciding(self) -> set[str]:
@@ -155,9 +157,12 @@ class RowRules:
                 if rejected := self._rejected(row):
                     return Rejection(identity, rejected[0], f"{origin.where}: {rejected[1]}", origin.where)
             fields = _merged([self.fields.fields(row) for row in rows])
+            length = None if self._length is None else as_number("length", self._length.get(rows[0]))
         except RowError as error:
             return error.rejection(origin.where)
-        return Candidate(identity, split, fields, [], config, origin.uri, origin.revision, origin.where)
+        made = Candidate(identity, split, fields, [], config, origin.uri, origin.revision, origin.where)
+        made.length_s = length
+        return made
 
     def _rejected(self, row: Row) -> tuple[str, str] | None:
         for rule in self._reject_rules:

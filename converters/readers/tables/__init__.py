@@ -3,6 +3,7 @@
 cells.py           rows and cells: null, numbers, text, spans, names, media
 csv.py             CSV and TSV: quoting, encodings
 json.py            JSON Lines and JSON
+stm.py             segment time marks
 parquet.py         Parquet, with class labels replaced by their names
 array_sound.py     sound that a table holds as its samples
 object_lists.py    lists of objects, also stored as an object of lists

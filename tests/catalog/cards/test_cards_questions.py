@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,9 +11,26 @@ from typing import Any
 import pytest
 import triptych
 from support.imported import noise, sound, video
-from support.natives import extra, on_host, on_hub, packed, parquet, pulled, reasons, rows_of, summed, unpacked
+from support.natives import (
+    csv_bytes,
+    extra,
+    on_host,
+    on_hub,
+    packed,
+    parquet,
+    pulled,
+    reasons,
+    rows_of,
+    summed,
+    unpacked,
+)
 from triptych.catalog.registry import get_card
 from triptych.errors import UsageError
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFElEQVR4nGP8z8DAwMDAxAADCBYAG10BBdmz9y8AAAAASUVORK5CYII="
+)
+"""A picture of two by two points."""
 
 Asked = tuple[str | None, list[str] | None, str | None]
 
@@ -371,3 +389,92 @@ def test_finevideo_as_descriptions_and_as_questions(tmp_path: Path, seen: list[b
     assert "one" in extra(whole)["json"] and "json" not in extra(part)
     again = triptych.pull("finevideo", store=store, mirror=str(mirror), config="questions")
     assert again.account.kept == 0 and rows_of("finevideo", store) == found
+
+
+# ---- questions about clips of Clotho, about music, and about a frame and its sound
+
+
+def test_clotho_aqa_keeps_every_answer_to_a_question(tmp_path: Path, heard: list[bytes]) -> None:
+    mirror = tmp_path / "mirror"
+    records = "https://zenodo.org/records/6473207/files/{}"
+    header = ("file_name", "QuestionText", "answer", "confidence")
+    name = "Small, thin_rain (1).wav"
+    tables = {
+        "train": [header, *((name, "Is it raining? ", answer, sure) for answer, sure in
+                            (("yes", "yes"), ("yes", "maybe"), ("no", "no")))],
+        "test": [header, ("b.wav", "What barks?", "dog", "yes")],
+    }  # fmt: skip
+    for split, rows in tables.items():
+        on_host(mirror, records.format(f"clotho_aqa_{split}.csv")).write_bytes(csv_bytes(rows))
+    clips = {f"audio_files/{name}": heard[0], "audio_files/b.wav": heard[1], "audio_files/unasked.wav": heard[2]}
+    packed(on_host(mirror, records.format("audio_files.zip")), clips)
+    for split in ("train", "test"):
+        triptych.pull("clotho_aqa", store=tmp_path / "store", mirror=str(mirror), split=split)
+    found = rows_of("clotho_aqa", tmp_path / "store")
+    assert {identity: (row["answer"], extra(row)["confidence"]) for identity, row in found.items()} == {
+        "answers/train/Small, thin_rain (1)_0": ("yes", "yes"),
+        "answers/train/Small, thin_rain (1)_1": ("yes", "maybe"),
+        "answers/train/Small, thin_rain (1)_2": ("no", "no"),
+        "answers/test/b_0": ("dog", "yes"),
+    }
+    assert found["answers/train/Small, thin_rain (1)_0"]["question"] == "Is it raining?"
+    row = {"context": {"bytes": heard[3], "path": "c.wav"}, "instruction": "What barks?", "answer": "dog"}
+    parquet(on_hub(mirror, "AudioLLMs/clotho_aqa_test", "data/test-00000-of-00001.parquet"), [row])
+    found = pulled("clotho_aqa", tmp_path / "bench", mirror=str(mirror), config="audiobench")
+    assert asked(found) == {"audiobench/test/test-00000-of-00001_0": ("What barks?", None, "dog")}
+
+
+def test_music_avqa_puts_values_into_its_templates(tmp_path: Path, seen: list[bytes]) -> None:
+    def question(number: int, template: str, values: list[str], answer: str, **more: Any) -> dict[str, Any]:
+        return {"video_id": "00000108", "question_id": number, "type": '["Audio", "Comparative"]',
+                "question_content": template, "templ_values": json.dumps(values), "question_deleted": 0,
+                "anser": answer, **more}  # fmt: skip
+
+    tree = unpacked(tmp_path / "tree", {
+        "json_update/avqa-val.json": as_json([
+            question(10, "Is the <Object> louder than the <Object>?", ["guzheng", "piano"], "yes"),
+            question(11, "What is the instrument on the <LR> of <Object>?", ["left"], "saxophone"),
+            question(12, "Where is the performance?", [], "indoor", video_id="va00003871"),
+            question(13, "Deleted?", [], "no", question_deleted=1),
+        ]),
+        "MUSIC-AVQA-videos-Real/00000108.mp4": seen[0],
+        "MUCIS-AVQA-videos-Synthetic/va00003871.mp4": seen[1],
+    })  # fmt: skip
+    found = pulled("music_avqa", tmp_path / "store", from_path=tree)
+    assert asked(found) == {
+        "val/10": ("Is the guzheng louder than the piano?", None, "yes"),
+        "val/12": ("Where is the performance?", None, "indoor"),
+    }
+    assert found["val/10"]["labels"] == ["Audio", "Comparative"]
+    assert set(reasons(tmp_path / "store").values()) == {"bad_value", "deleted"}
+
+
+def test_omniinstruct_pairs_a_frame_with_its_sound(tmp_path: Path, heard: list[bytes]) -> None:
+    mirror = tmp_path / "mirror"
+    about = {"audio": {"bytes": heard[0], "path": "a.wav"}, "image": {"bytes": PNG, "path": "a.png"}}
+    rows = [
+        {**about, "id": 7, "question": "What is it?", "options": ["dog", "cat"], "answer": "cat", "source": "AVQA"},
+        {**about, "id": 7, "question": "How many?", "options": [], "answer": "two", "source": "MusicAVQA"},
+    ]
+    parquet(on_hub(mirror, "m-a-p/OmniInstruct_v1", "data/train-00000-of-00010.parquet"), rows)
+    parquet(on_hub(mirror, "m-a-p/OmniInstruct_v1", "data/valid-00000-of-00001.parquet"), rows[:1])
+    found = pulled("omniinstruct", tmp_path / "store", mirror=str(mirror))
+    assert asked(found) == {
+        "v1/train/AVQA_7": ("What is it?", ["dog", "cat"], "cat"),
+        "v1/train/MusicAVQA_7": ("How many?", None, "two"),
+        "v1/valid/AVQA_7": ("What is it?", ["dog", "cat"], "cat"),
+    }
+    assert {(row["modality"], row["image"]["width"]) for row in found.values()} == {("mixed", 2)}
+    older = {
+        **about,
+        "answer": "two",
+        "category_id": 3,
+        "id": 5,
+        "question": "How many?",
+        "video_id": 9,
+        "category": "x",
+    }
+    parquet(on_hub(mirror, "m-a-p/OmniInstruct", "data/train-00000-of-00002.parquet"), [older])
+    parquet(on_hub(mirror, "m-a-p/OmniInstruct", "data/valid-00000-of-00001.parquet"), [older])
+    found = pulled("omniinstruct", tmp_path / "older", mirror=str(mirror), config="msrvtt", split="train")
+    assert asked(found) == {"msrvtt/train/5": ("How many?", None, "two")}

@@ -452,3 +452,55 @@ def test_peoples_speech_gives_what_the_recipe_gives(lhotse: Recipe, tmp_path: Pa
     found = ours("peoples_speech", tree, tmp_path / "store", as_peoples_speech, config=parts)
     assert found == theirs(lhotse("peoples_speech", tree))
     assert len(found) == 12
+
+
+# ---- TED-LIUM
+
+
+def test_tedlium_gives_what_the_recipe_gives(lhotse: Recipe, tmp_path: Path) -> None:
+    marks = {
+        "data": "A_2009 1 A_2009 0 0.5 <o,f0,male> ignore_time_segment_in_scoring\n"
+                "A_2009 1 A_2009 0.5 1.25 <o,f0,male> thank you <unk> they 're\n"
+                "A_2009 1 A_2009 1.25 1.9 <o,f0,male> it ’s café {NOISE}\n",
+        "legacy/dev": "B_2010 1 B_2010 0.25 1.5 <F0_M> i 'm going to talk\n",
+        "legacy/test": "C_2010 1 C_2010 0.5 1.99 <o,f0,female> well\n",
+    }  # fmt: skip
+    files = {}
+    for seed, (folder, text) in enumerate(marks.items()):
+        talk = text.split()[0]
+        files[f"TEDLIUM_release-3/{folder}/stm/{talk}.stm"] = text.encode()
+        files[f"TEDLIUM_release-3/{folder}/sph/{talk}.sph"] = encoded(seed, "sphere", seconds=2.0)
+    tree = unpacked(tmp_path / "tree", files) / "TEDLIUM_release-3"
+    (tree / "legacy/train").mkdir()
+    for kind in ("stm", "sph"):
+        (tree / "legacy/train" / kind).symlink_to(f"../../data/{kind}", target_is_directory=True)
+
+    def as_tedlium(row: Row) -> tuple[str, str | None, str | None]:
+        """lhotse writes {NOISE} as [NOISE]."""
+        return row["id"].removeprefix("tedlium/"), row["text"].replace("{NOISE}", "[NOISE]"), row["speaker"]
+
+    assert ours("tedlium", tree, tmp_path / "store", as_tedlium) == theirs(lhotse("tedlium", tree))
+    assert reasons(tmp_path / "store") == {"A_2009-0": "not_scored"}
+
+
+# ---- Emilia
+
+
+def test_emilia_gives_what_the_recipe_gives(lhotse: Recipe, tmp_path: Path) -> None:
+    files, lines = {}, []
+    for number in range(3):
+        name = f"DE_B00000_S0000{number}_W000029"
+        wav = f"DE_B00000/{name[:16]}/mp3/{name}.mp3"
+        lines.append({"id": name, "wav": wav, "text": f" Und es gibt {number}.", "duration": 0.5,
+                      "speaker": name[:16], "language": "de", "dnsmos": 3.3697})  # fmt: skip
+        files |= {f"raw/DE/{wav}": encoded(number, "mp3", seconds=0.5, rate=24_000)} if number else {}
+    files["raw/DE/DE_B00000.jsonl"] = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    tree = unpacked(tmp_path / "tree", files)
+
+    def as_emilia(row: Row) -> tuple[str, str | None, str | None]:
+        assert row["language"] == "de"
+        return row["id"].removeprefix("emilia/de/"), row["text"], row["speaker"]
+
+    found = ours("emilia", tree, tmp_path / "store", as_emilia, config="de", source="manual")
+    assert found == theirs(lhotse("emilia", tree))
+    assert reasons(tmp_path / "store") == {"DE_B00000_S00000_W000029": "no_media"}

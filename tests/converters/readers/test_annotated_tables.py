@@ -64,6 +64,62 @@ def test_tagged_segments_are_a_row_for_each_tag() -> None:
         get_layout({"tagged": {"each": "segments"}})
 
 
+def test_the_members_of_an_object_are_rows() -> None:
+    expand = get_layout({"members": {"each": "text", "key": "utterance", "value": "text"}})
+    assert list(expand({"audio_id": "v", "text": {"v-1": "One", "v-2": "Two"}})) == [
+        {"index": 0, "audio_id": "v", "utterance": "v-1", "text": "One"},
+        {"index": 1, "audio_id": "v", "utterance": "v-2", "text": "Two"},
+    ]
+    with pytest.raises(RowError, match="an object"):
+        list(expand({"text": ["One"]}))
+    with pytest.raises(UsageError, match="takes each, key and value"):
+        get_layout({"members": {"each": "text"}})
+
+
+STM = {"tables": [{"file": "*.stm", "format": "stm"}], "media": {"audio": "{recording}.wav"}, "id": "{row}",
+       "columns": {"text": "text", "start_s": "start", "end_s": "end", "extra": {"label": "label"}},
+       "aside": ["label", "recording", "channel", "speaker", "row"]}  # fmt: skip
+
+
+def test_segment_time_marks_with_and_without_a_label() -> None:
+    marks = [b";; a comment", b"", b"a 1 s 0 1.5 <o,f0,male> <unk> one", b"a A s 1.5 2 <F0_F> two", b"a 1 s 2 3 <unk>",
+             b"a 1 s 3 4", b"a 1 s 4", b"a 1 s x 5 six", b"a 1 s 5 6 \xff"]  # fmt: skip
+    candidates, rejections = read("annotated", Stream({"x.stm": b"\n".join(marks), "a.wav": b""}), STM)
+    found = [(each.fields.get("text"), each.fields.get("extra")) for each in candidates]
+    assert found == [("<unk> one", {"label": "o,f0,male"}), ("two", {"label": "F0_F"}), ("<unk>", None), (None, None)]
+    assert reasons(rejections) == [("x.stm:7", "bad_row"), ("x.stm:8", "bad_row"), ("x.stm:9", "not_utf8")]
+
+
+def test_words_of_a_table_are_one_text_or_none() -> None:
+    table = {"file": "{id}.csv", "gather": {"text": ["before", "word", "after"]}}
+    options = {"tables": [table], "media": {"audio": "{id}.wav"}, "id": "id", "columns": {"text": "text"}}
+    words = b"word,before,after,who\nhello,(,),A\n,,,B\nall,,.,\n"
+    files = {"a.csv": words, "a.wav": b"", "b.csv": words + b"one,two,three,four,five\n", "b.wav": b""}
+    candidates, rejections = read("annotated", Stream(files), options)
+    assert [(each.source_id, each.fields) for each in candidates] == [
+        ("a", {"text": "(hello) all.", "extra": {"who": '["A", "B", null]'}})
+    ]
+    assert ("b.csv", "bad_row") in reasons(rejections)
+    for wrong in ("text", {"text": []}, {}):
+        with pytest.raises(UsageError):
+            read("annotated", Stream({}), {**options, "tables": [{**table, "gather": wrong}]})
+    with pytest.raises(UsageError, match="there is no column before"):
+        read("annotated", Stream({"a.csv": b"word,after\nhello,.\n", "a.wav": b""}), options)
+
+
+def test_values_inside_columns_name_media_and_fields() -> None:
+    options = {"tables": [{"file": "cuts.jsonl"}], "media": {"audio": "{recording.id}.wav"}, "id": "id",
+               "columns": {"text": "supervisions.0.texts.0"}, "length": "recording.duration"}  # fmt: skip
+    cut = {
+        "id": "c",
+        "recording": {"id": "a", "duration": 2.5, "rate": 8000},
+        "supervisions": [{"texts": ["One", "ONE"]}],
+    }
+    candidates, _ = read("annotated", Stream({"cuts.jsonl": json.dumps(cut), "a.wav": b""}), options)
+    assert [(each.fields["text"], each.length_s) for each in candidates] == [("One", 2.5)]
+    assert candidates[0].fields["extra"]["supervisions"] == '[{"texts": [null, "ONE"]}]'
+
+
 def test_a_conversation_is_a_row_for_each_answer() -> None:
     expand = get_layout({"turns": "said"})
     said = [("system", "Be brief."), ("human", "Why?"), ("gpt", "Heat."), ("human", "Where?"), ("gpt", "Here.")]
@@ -104,3 +160,17 @@ def test_a_configuration_keeps_its_case() -> None:
     files = {"zh-CN_en.tsv": "path\nx.wav\n", "x.wav": b"sound"}
     [candidate], _ = read("annotated", Stream(files), options)
     assert candidate.config == "zh-CN_en"
+
+
+def test_media_of_an_unwanted_split_is_not_read_though_its_path_does_not_say_it() -> None:
+    options = {"tables": [{"file": "data/{id}.txt", "format": "lines", "set": {"split": "train"}},
+                          {"file": "legacy/{split}/{id}.txt", "format": "lines"}],
+               "media": {"audio": ["data/{id}.wav", "legacy/{split}/{id}.wav"]},
+               "media_splits": {"data/{id}.wav": "train"},
+               "id": "id", "columns": {"text": "text"}}  # fmt: skip
+    files = Stream({"data/a.wav": b"1", "data/a.txt": b"a one", "legacy/dev/b.wav": b"2", "legacy/dev/b.txt": b"b two"})
+    candidates, rejections = read("annotated", files, options, wants=lambda split: split == "dev")
+    assert ([each.source_id for each in candidates], rejections) == (["b"], [])
+    assert sorted(files.opened) == ["legacy/dev/b.txt", "legacy/dev/b.wav"]
+    with pytest.raises(UsageError, match="is not a template of `media`"):
+        read("annotated", Stream({}), {**options, "media_splits": {"data/{name}.wav": "train"}})

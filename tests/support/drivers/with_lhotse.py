@@ -74,6 +74,14 @@ def prepare(recipe: str, folder: Path, work: Path) -> Any:
         return function(folder / "vox1", folder / "vox2")
     if recipe == "voxpopuli":
         shutil.copy(folder / "asr_en.tsv.gz", work)
+    if recipe == "emilia":
+        recordings, supervisions, _ = function(folder, "de", 1).decompose()
+        return {"recordings": recordings, "supervisions": supervisions}
+    if recipe == "tedlium":
+        from lhotse.audio.backend import LibsndfileBackend, audio_backend
+
+        with audio_backend(LibsndfileBackend()):  # the default one has SPHERE read by a program of its own
+            return function(folder)
     if recipe in ("commonvoice", "fleurs", "gigaspeech", "voxpopuli"):
         return function(folder, work)
     return function(folder)

@@ -1,0 +1,50 @@
+"""Rows of NIST's segment time marks, the references of TED-LIUM and of many evaluations.
+
+    ;; a comment
+    AlGore_2009 1 AlGore_2009 17.82 28.81 <o,f0,male> thank you so much
+    AlGore_2009 1 inter_segment_gap 0.00 17.82 <o,,unknown> ignore_time_segment_in_scoring
+
+Columns: recording, channel, speaker, start, end, label (without the angle brackets; null if there is none) and text.
+Times are seconds in the recording; a line whose times are no numbers, or which lacks one, is rejected as `bad_row`.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from .cells import Place, Row, Rows, clock_seconds
+
+COLUMNS = ("recording", "channel", "speaker", "start", "end", "label", "text")
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_stm(stream: BinaryIO, place: Place) -> Rows:
+    """The segments of one file."""
+    for number, raw in enumerate(stream, start=1):
+        line = raw.removeprefix(_BOM)
+        if not line.strip() or line.lstrip().startswith(b";;"):
+            continue
+        try:
+            # Bytes split at ASCII whitespace only: a no-break space is part of a word.
+            cells = [cell.decode() for cell in line.split(None, 5)]
+        except UnicodeDecodeError as error:
+            yield place.rejection(number, "not_utf8", f"byte {error.start}: {raw[:40]!r}")
+            continue
+        if len(cells) < 5 or any(clock_seconds(cell) is None for cell in cells[3:5]):
+            detail = f"expected recording, channel, speaker, start, end, got {raw[:80]!r}"
+            yield place.rejection(number, "bad_row", detail)
+            continue
+        label, text = _parted(cells[5].strip() if len(cells) > 5 else "")
+        values = [*cells[:5], label, text]
+        yield Row(dict(zip(COLUMNS, values, strict=True)), f"{place.uri}:{number}")
+
+
+def _parted(rest: str) -> tuple[str | None, str | None]:
+    """The label and the text of what follows the times."""
+    if not rest.startswith("<") or (end := rest.find(">")) < 0 or "," not in rest[: end + 1]:
+        head, _, tail = rest.partition(" ")
+        # TED-LIUM's development set has <F0_M> for <o,f0,male>; any other tag, such as <unk>, is a word.
+        if head.startswith("<F0_") and head.endswith(">"):
+            return head[1:-1], tail.strip() or None
+        return None, rest or None
+    return rest[1:end].strip() or None, rest[end + 1 :].strip() or None
