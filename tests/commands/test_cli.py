@@ -19,7 +19,8 @@ import typer.main
 from support import imported
 from support.command_line import Shell
 from support.command_line import run as run_here
-from support.stores import cli
+from support.forks import fork_on_terminal
+from support.stores import MAIN, cli
 from triptych.cli import app
 
 BIN = Path(sys.executable).parent
@@ -194,8 +195,7 @@ def on_a_terminal(*words: str | Path) -> str:
     """What a terminal would be sent."""
     master, slave = pty.openpty()
     environment = ENVIRONMENT | {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "200"}
-    process = subprocess.Popen([BIN / "triptych", *words], stdout=slave, stderr=slave, env=environment)
-    os.close(slave)
+    process = fork_on_terminal(MAIN, "triptych", *map(str, words), env=environment, terminal=slave)
     received = b"".join(iter(lambda: _read(master), b""))
     os.close(master)
     process.wait(timeout=60)

@@ -60,5 +60,8 @@ def test_pipes_variables_and_exit_codes_are_those_of_bash(tmp_path: Path, enviro
         assert shell.run(
             "catalog list | head -n 1; catalog show nothing-like-it 2>/dev/null || echo $?"
         ).stdout.endswith("2\n")
-        assert shell.run("triptych --version", real=True) == shell.run("triptych --version")
+        here = shell.run("triptych --version")
+        assert shell.run("triptych --version", real=True) == shell.run("triptych --version", forked=True) == here
+        failed = shell.run("catalog show nothing-like-it")
+        assert shell.run("catalog show nothing-like-it", forked=True) == failed
     assert (tmp_path / "deep/store").is_dir()

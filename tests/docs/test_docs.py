@@ -1,8 +1,9 @@
 """The examples in the docs run: every `console` block is typed as it stands, and prints what it says.
 
 A document's blocks run one after the other in one folder. Expected output may leave things out with `...`. The first
-command of a page is a process of its own; the others run in this one, behind a bash that is typed into. Blocks that
-need a network are fenced as `sh`: they are not run, but their commands and options must exist.
+command of a page is a process of its own, on the pages that readers begin with the installed one; the others run in
+this process, behind a bash that is typed into. Blocks that need a network are fenced as `sh`: they are not run, but
+their commands and options must exist.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ UNRUN = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OF_THE_MIRROR = "docs/explanation/follow-one-utterance.md"
 """Its examples pull a real corpus, from the mirror beside the repository."""
+BEGINNINGS = ("README.md", "docs/tutorial/first-export.md")
 PROGRAMS = re.compile(r"^(triptych|catalog) ", re.MULTILINE)
 LIKE_DOCTEST = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -62,11 +64,12 @@ def test_the_examples_of_a_document_print_what_it_says(
     environment |= {"LC_ALL": "C.UTF-8", "XDG_CONFIG_HOME": str(tmp_path / "config")}
     if document == OF_THE_MIRROR:
         environment["TRIPTYCH_MIRROR"] = str(request.getfixturevalue("shared") / "mirror")
-    real = next(command for command, _ in pairs if PROGRAMS.search(command))
+    alone = next(command for command, _ in pairs if PROGRAMS.search(command))
+    way = "real" if document in BEGINNINGS else "forked"
     # Variables that an example sets are there for the next one, as in a reader's shell.
     with Shell(tmp_path, env=environment, keep=["RUN"]) as shell:
         for command, expected in pairs:
-            done = shell.run(command, real=command == real)
+            done = shell.run(command, **{way: command == alone})
             printed = done.stdout + (done.stderr if "||" in command else "")
             assert done.code == 0, f"{document}: $ {command}\n{done.stdout}{done.stderr}"
             if expected and "||" in command:

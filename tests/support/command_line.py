@@ -3,7 +3,8 @@
 `run` gives what a process would give (exit code, stdout, stderr, also what C libraries print) with its own working
 directory, environment and `sys.argv`. In a `Shell` the words `triptych` and `catalog` are small programs that hand
 their command to this process and print what comes back; pipes, redirections, variables and `|| echo` stay bash's own.
-Pass `real=True` for a line whose commands are to be processes of their own. Commands run here never read stdin.
+Pass `forked=True` for a line whose commands are to be processes of their own, and `real=True` for one whose commands
+are those that are installed, each with an interpreter to start. Commands run here never read stdin.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from support.forks import fork
+
+Left = tuple[int, bytes, bytes]
+"""Exit code, and the bytes of stdout and stderr."""
 
 PROGRAM = """#!{python} -IS
 import base64, json, os, socket, sys
@@ -63,7 +69,14 @@ def run(program: str, *words: str | Path, cwd: Path | None = None, env: Mapping[
     return Done(code, stdout.decode(errors="surrogateescape"), stderr.decode(errors="surrogateescape"))
 
 
-def _run(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+def _fork(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Left:
+    main = {"triptych": "main", "catalog": "catalog_main"}[Path(argv[0]).name]
+    process = fork(f"from triptych.cli import {main}; {main}()", Path(argv[0]).name, *argv[1:], env=env, cwd=cwd)
+    stdout, stderr = process.communicate(timeout=120)
+    return process.wait(), stdout.encode(), stderr.encode()
+
+
+def _run(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Left:
     from triptych.cli import catalog_main, main
 
     entry = {"triptych": main, "catalog": catalog_main}[Path(argv[0]).name]
@@ -156,8 +169,8 @@ class Shell:
         self._server.close()
         shutil.rmtree(self._scratch)
 
-    def run(self, line: str, *, real: bool = False, timeout: float = 120) -> Done:
-        """Run one line (or several that belong together); with `real`, its commands are processes of their own."""
+    def run(self, line: str, *, forked: bool = False, real: bool = False, timeout: float = 120) -> Done:
+        """Run one line (or several that belong together); its commands run in this process unless told otherwise."""
         kept = " ".join(self._keep)
         script = f"source {self._state}\n{line}\nstatus=$?\n"
         script += f"declare -p {kept} > {self._state} 2>/dev/null\nexit $status" if kept else "exit $status"
@@ -167,7 +180,7 @@ class Shell:
                 stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
             )  # fmt: skip
             try:
-                self._answer_until_done(process, deadline=time.monotonic() + timeout)
+                self._answer_until_done(process, _fork if forked else _run, deadline=time.monotonic() + timeout)
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
@@ -176,7 +189,10 @@ class Shell:
             stderr.seek(0)
             return Done(process.returncode, stdout.read().decode(), stderr.read().decode())
 
-    def _answer_until_done(self, process: subprocess.Popen[bytes], *, deadline: float) -> None:
+    def _answer_until_done(
+        self, process: subprocess.Popen[bytes], run: Callable[[Sequence[str], Path, Mapping[str, str]], Left], *,
+        deadline: float,
+    ) -> None:  # fmt: skip
         """Run what the small programs ask for, in this thread: signal handlers work in no other."""
         while process.poll() is None:
             if time.monotonic() > deadline:
@@ -188,7 +204,7 @@ class Shell:
             with line:
                 line.setblocking(True)
                 asked = json.loads(line.makefile("rb").readline())
-                code, stdout, stderr = _run(asked["words"], Path(asked["cwd"]), asked["env"])
+                code, stdout, stderr = run(asked["words"], Path(asked["cwd"]), asked["env"])
                 answer = {"code": code, "stdout": _text(stdout), "stderr": _text(stderr)}
                 line.sendall(json.dumps(answer).encode())
 

@@ -81,10 +81,16 @@ class Fork:
         return self.returncode
 
 
-def fork(code: str, *argv: str, env: Mapping[str, str] | None = None) -> Fork:
-    """Run Python code with this `sys.argv` and environment."""
+def fork(code: str, *argv: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Fork:
+    """Run Python code with this `sys.argv`, environment and working directory."""
     with Path(os.devnull).open("rb") as nothing:
-        return _fork(code, argv, env, nothing, tempfile.TemporaryFile(), tempfile.TemporaryFile())
+        return _fork(code, argv, env, nothing, tempfile.TemporaryFile(), tempfile.TemporaryFile(), cwd=cwd)
+
+
+def fork_on_terminal(code: str, *argv: str, env: Mapping[str, str], terminal: int) -> Fork:
+    """The same with a terminal as `stdout` and `stderr`, whose descriptor is closed here."""
+    with Path(os.devnull).open("rb") as nothing, os.fdopen(terminal, "wb", buffering=0) as stream:
+        return _fork(code, argv, env, nothing, stream, stream)
 
 
 def fork_with_pipes(code: str, *argv: str, env: Mapping[str, str], stderr: IO[bytes]) -> Fork:
@@ -98,9 +104,9 @@ def fork_with_pipes(code: str, *argv: str, env: Mapping[str, str], stderr: IO[by
 
 def _fork(
     code: str, argv: Sequence[str], env: Mapping[str, str] | None,
-    stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes],
+    stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes], *, cwd: Path | None = None,
 ) -> Fork:  # fmt: skip
-    asked = {"code": code, "argv": argv, "env": dict(os.environ if env is None else env), "cwd": str(Path.cwd())}
+    asked = {"code": code, "argv": argv, "env": dict(os.environ if env is None else env), "cwd": str(cwd or Path.cwd())}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         given = [each.fileno() for each in (stdin, stdout, stderr, theirs)]

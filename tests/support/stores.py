@@ -19,6 +19,7 @@ from triptych.converters.candidate import Blob, Candidate, Rejection
 from triptych.converters.ingest.ingest import Ingest
 from triptych.converters.ingest.options import IngestOptions
 from triptych.shards.events import Run
+from triptych.shards.query import connect
 from triptych.shards.store.store import Store
 
 READ_ONCE = {"HF_HUB_OFFLINE", "PYTHONPATH", "PYTHONUTF8", "LC_ALL"}
@@ -49,9 +50,18 @@ def clip(name: str, data: bytes, **fields: Any) -> Candidate:
 
 
 def select(store: Store | Path, sql: str) -> list[dict[str, Any]]:
-    """Rows of a query as dictionaries."""
+    """Rows of a query as dictionaries.
+
+    The process's own DuckDB answers, whose views lack the `*_file` columns; for those, and for what a user's query may
+    not do, `triptych.query` opens one for each query.
+    """
     root = store.root if isinstance(store, Store) else store
-    rows: list[dict[str, Any]] = triptych.query(sql, store=root).to_pylist(maps_as_pydicts="lossy")
+    if "_file" in sql:
+        table = triptych.query(sql, store=root)
+    else:
+        with connect(Store.open(root), named_in=sql) as connection:
+            table = connection.sql(sql).to_arrow_table()
+    rows: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="lossy")
     return rows
 
 

@@ -93,9 +93,9 @@ def _take(case: Case, layout: Layout, path: Path, intake: Intake) -> None:
     triptych.pull(case.name, store=intake.store, cards=(cards,), from_path=path)
 
 
-def converted(case: Case, folder: Path, view: str, task: str | None) -> list[Row]:
-    """The rows of a case in a view, without a store."""
-    path, out = lay_out(case, folder / "in"), folder / "out.jsonl"
+def converted(case: Case, path: Path, out: Path, view: str, task: str | None) -> list[Row]:
+    """The rows of a case that lies in `path` in a view, without a store."""
+    out.unlink(missing_ok=True)  # what another view left
     format = LAYOUTS[case.layout].format
     assert format is not None
     try:

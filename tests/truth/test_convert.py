@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from triptych.converters.convert.inputs import READABLE
 from truth.cases import SUITE, Case
-from truth.intake import converted
+from truth.intake import converted, lay_out
 from truth.layouts import LAYOUTS
 from truth.rows import ROWS, compare
 
@@ -27,9 +27,9 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_converted_row_has_the_sound_that_its_input_states_or_is_refused(case: Case, tmp_path: Path) -> None:
-    layout = LAYOUTS[case.layout]
+    layout, path = LAYOUTS[case.layout], lay_out(case, tmp_path / "in")
     for (view, task), show in ROWS.items():
         if view != "unified" and not layout.prompted:
             continue
-        rows = converted(case, tmp_path, view, task)
+        rows = converted(case, path, tmp_path / "out.jsonl", view, task)
         assert list(compare(rows, case.utterances, case.media, show=show, refusable=True)) == []

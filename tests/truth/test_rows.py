@@ -58,4 +58,6 @@ def problems(case: Case, intake: Intake) -> list[str]:
         rows = intake.rows((view, task), case)
         faults = compare(rows, case.utterances, case.media, show=show)
         found += [f"{view} {task or ''}: {fault}" for fault in faults]
-    return found + [f"dropped: {reason}: {detail}" for reason, detail in intake.reasons(case).items() if found]
+    if not found:
+        return []
+    return found + [f"dropped: {reason}: {detail}" for reason, detail in intake.reasons(case).items()]

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 import triptych
 from support import imported
+from support.forks import fork
 from triptych.converters.export.export import ExportResult
 from triptych.shards import query
 
@@ -150,10 +149,7 @@ for turn in range(3):
 
 
 def test_two_processes_publish_the_same_name_and_nothing_is_lost(store: Path) -> None:
-    running = [
-        subprocess.Popen([sys.executable, "-c", SCRIPT, store, str(n)], stdout=subprocess.PIPE, text=True)
-        for n in range(2)
-    ]
+    running = [fork(SCRIPT, "script", str(store), str(n)) for n in range(2)]
     said = [line.split("\t") for process in running for line in process.communicate(timeout=120)[0].splitlines()]
     assert all(process.returncode == 0 for process in running)
     assert sorted(label for label, _ in said) == [f"v{n}" for n in range(1, 7)]
@@ -166,9 +162,7 @@ def test_two_processes_publish_the_same_name_and_nothing_is_lost(store: Path) ->
 
 def test_two_processes_with_the_same_request_make_one_version(store: Path) -> None:
     code = 'import sys, triptych; print(triptych.export("msswift", task="sft", store=sys.argv[1]).version.label)'
-    running = [
-        subprocess.Popen([sys.executable, "-c", code, store], stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    running = [fork(code, "script", str(store)) for _ in range(2)]
     assert [process.communicate(timeout=120)[0].strip() for process in running] == ["v1", "v1"]
     assert not (store / "exports/msswift-sft/v2").exists()
 
@@ -182,8 +176,7 @@ triptych.export("msswift", task="sft", store=sys.argv[1])
 
 
 def test_a_killed_publish_leaves_no_version_and_the_next_one_is_whole(store: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED, store], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    assert fork(KILLED, "script", str(store)).wait(timeout=120) == -signal.SIGKILL
     folder = store / "exports/msswift-sft"
     left = [path for path in folder.iterdir() if path.name.startswith(".scratch")]
     assert left and not list(folder.glob("v*"))

@@ -47,30 +47,34 @@ def sample(**fields: Any) -> dict[str, Any]:
 def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> dict[str, dict[str, Any] | str]:
     """The row of every sample by id, without null columns, or the reason why it has none: as `export` makes them."""
     table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
-    with duckdb.connect(":memory:") as connection:
-        connection.register("held", table)
-        connection.execute("CREATE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
-        connection.execute(
-            "CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)"
-        )
-        connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
-        connection.execute("CREATE TABLE missing (path VARCHAR)")
-        connection.execute(
-            "CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, video_path VARCHAR, reason VARCHAR)"
-        )
-        facts = CorpusFacts(upper=[UPPER])
-        create_macros(connection, options)
-        choose(connection, ExportFilter(), facts=facts)
-        place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
-        create_prompts(connection)
-        statement = row_statement(get_view(view), options.task, {"_outcome": "_outcome"})
-        made = connection.sql(with_prepared(statement)).to_arrow_table().to_pylist()
+    connection, facts = _database(options), CorpusFacts(upper=[UPPER])
+    connection.register("held", table)
+    connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
+    choose(connection, ExportFilter(), facts=facts)
+    place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
+    statement = row_statement(get_view(view), options.task, {"_outcome": "_outcome"})
+    made = connection.sql(with_prepared(statement)).to_arrow_table().to_pylist()
     found: dict[str, dict[str, Any] | str] = {}
     for each in made:
         reason = each.pop("_outcome") or each["_skip"]
         del each["_skip"]
         found[each["id"]] = reason or {key: value for key, value in each.items() if value is not None}
     return found
+
+
+@lru_cache(maxsize=8)
+def _database(options: ViewOptions) -> duckdb.DuckDBPyConnection:
+    """What an export with these options has before it chooses samples: macros, prompts, and tables without rows."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)")
+    connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
+    connection.execute("CREATE TABLE missing (path VARCHAR)")
+    connection.execute(
+        "CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, video_path VARCHAR, reason VARCHAR)"
+    )
+    create_macros(connection, options)
+    create_prompts(connection)
+    return connection
 
 
 def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> list[dict[str, Any] | str]:
