@@ -22,6 +22,8 @@ talks.py        a corpus of Parquet files, as `datasets` writes them, on a hub
 cliptables.py   tables of clips, their cards, and pulls of them
 remotes.py      candidates and clips of remote media, and a scripted extractor
 recordings.py   recordings whose every second sounds different, in any container and codec
+view_rows.py    the rows of samples in a view, as export and as conversion make them
+training.py     rows of training files, and what the readers make of them
 imported.py     stores of media that came in through `import`
 mutations.py    mutated media files of every container, by seed
 drivers/        programs that tests run as processes

@@ -1,0 +1,124 @@
+"""The rows of samples in a view, as `export` and as `convert` make them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
+from triptych.converters.views import ViewOptions, get_view
+from triptych.converters.views.batch import RowMaker
+from triptych.converters.views.prepare import create_macros, create_prompts, with_prepared
+from triptych.converters.views.statement import row_statement
+from triptych.shards.sample import SCHEMA
+
+ROOT = "/root of media"
+UPPER = "upper-corpus"
+
+
+def media(name: str) -> dict[str, Any]:
+    return {"path": f"media/{name}", "sha256": name}
+
+
+def sample(**fields: Any) -> dict[str, Any]:
+    """A sample with one sound, unless the fields say otherwise."""
+    made = {"id": "d/train/1", "dataset": "d", "split": "train", "modality": "audio", "audio": media("a.flac")}
+    return made | fields
+
+
+def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> dict[str, dict[str, Any] | str]:
+    """The row of every sample by id, without null columns, or the reason why it has none: as `export` makes them."""
+    table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
+    connection, facts = _database(options), CorpusFacts(upper=[UPPER])
+    connection.register("held", table)
+    connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
+    choose(connection, ExportFilter(), facts=facts)
+    place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
+    statement = row_statement(get_view(view), options.task, {"_outcome": "_outcome"})
+    made = connection.sql(with_prepared(statement)).to_arrow_table().to_pylist()
+    found: dict[str, dict[str, Any] | str] = {}
+    for each in made:
+        reason = each.pop("_outcome") or each["_skip"]
+        del each["_skip"]
+        found[each["id"]] = reason or {key: value for key, value in each.items() if value is not None}
+    return found
+
+
+@lru_cache(maxsize=8)
+def _database(options: ViewOptions) -> duckdb.DuckDBPyConnection:
+    """What an export with these options has before it chooses samples: macros, prompts, and tables without rows."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)")
+    connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
+    connection.execute("CREATE TABLE missing (path VARCHAR)")
+    connection.execute(
+        "CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, video_path VARCHAR, reason VARCHAR)"
+    )
+    create_macros(connection, options)
+    create_prompts(connection)
+    return connection
+
+
+def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> list[dict[str, Any] | str]:
+    """The same as `convert` makes them, of samples whose media is named where it lies."""
+    made = _maker(view, options).rows([with_paths(each) for each in samples])
+    return [each.skip or {key: value for key, value in each.row.items() if value is not None} for each in made]
+
+
+@lru_cache(maxsize=8)
+def _maker(view: str, options: ViewOptions) -> RowMaker:
+    return RowMaker(get_view(view), options)
+
+
+def with_paths(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample as files give it: paths instead of stored media."""
+    row = {name: value for name, value in sample.items() if value is not None}
+    for kind in ("image", "video", "audio"):
+        paths = [row[kind]["path"]] if kind in row else []
+        paths += [each["path"] for each in row.get("more_media", []) if each["kind"] == kind]
+        row.pop(kind, None)
+        row[f"{kind}_paths"] = [path if path.startswith("/") else f"{ROOT}/{path}" for path in paths] or None
+    return row
+
+
+def made_of(sample: Mapping[str, Any], view: str, options: Mapping[str, Any]) -> dict[str, Any] | str:
+    chosen = ViewOptions(**({"task": "sft"} if view == "msswift" else {}) | dict(options))
+    made = rows_of([sample], view, chosen)[sample["id"]]
+    if sample["dataset"] != UPPER:
+        assert converted([sample], view, chosen) == [made]
+    return made
+
+
+def made_of_each(samples: Iterable[Mapping[str, Any]], view: str = "msswift", **options: Any) -> list[Any]:
+    """The same of many samples at once, each under an id of its own: DuckDB binds the statement of a view for 0.1 s."""
+    chosen = ViewOptions(**({"task": "sft"} if view == "msswift" else {}) | options)
+    own = [{**each, "id": f"d/train/{number}"} for number, each in enumerate(samples)]
+    exported = rows_of(own, view, chosen)
+    plain = [each for each in own if each["dataset"] != UPPER]
+    assert converted(plain, view, chosen) == [exported[each["id"]] for each in plain]
+    return [exported[each["id"]] for each in own]
+
+
+def row(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> dict[str, Any]:
+    """The row of one sample, the same by export and by conversion."""
+    made = made_of(sample, view, options)
+    assert isinstance(made, dict), made
+    return made
+
+
+def reason(sample: Mapping[str, Any], view: str = "msswift", **options: Any) -> str:
+    """Why one sample has no row, the same by export and by conversion."""
+    made = made_of(sample, view, options)
+    assert isinstance(made, str), made
+    return made
+
+
+def user(content: str) -> dict[str, str]:
+    return {"role": "user", "content": content}
+
+
+def assistant(content: str) -> dict[str, str]:
+    return {"role": "assistant", "content": content}
