@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FEW = 64
 """Up to this many files of a folder are checked one by one: the folder may contain millions."""
 
-_FOLDER = "regexp_replace(path, '[^/]*$', '')"
+_FOLDER = "left(path, length(path) - length(parse_filename(path, false, 'forward_slash')))"
 _BLOCK = 20_000
 
 

@@ -211,7 +211,11 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
 
 
 def _order_sql(request: Request) -> str:
-    return f"sha256({quote(f'{request.seed}:')} || id), id" if request.order == "hash" else "id"
+    """The order of `sha256(seed || id)` by its first 128 bits, as numbers: they sort faster than text."""
+    if request.order != "hash":
+        return "id"
+    hashed = f"sha256({quote(f'{request.seed}:')} || id)"
+    return f"('0x' || {hashed}[1:16])::UBIGINT, ('0x' || {hashed}[17:32])::UBIGINT"
 
 
 def _loss_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) -> list[str]:

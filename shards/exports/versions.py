@@ -200,24 +200,25 @@ def publish(store: Store, name: str, finished: Path) -> str:
 # ---- files
 
 
-def sums(path: Path, *, media_root: str | None = None) -> dict[str, Any]:
-    """Return the size and SHA-256 of a file and, with a media root, the sum with that root replaced by `$MEDIA`."""
-    plain, neutral = hashlib.sha256(), hashlib.sha256()
-    root = _json_root(media_root) if media_root else b""
-    carry = b""
+def sums(path: Path) -> dict[str, Any]:
+    """Return the size and SHA-256 of a file."""
     with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def content_sum(jsonl: Path, media_root: str) -> str:
+    """Return the SHA-256 of rows with the media root replaced by `$MEDIA`."""
+    digest, root = hashlib.sha256(), _json_root(media_root)
+    carry = b""
+    with jsonl.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            plain.update(chunk)
-            if root:
-                carry += chunk
-                end = carry.rfind(b"\n") + 1
-                neutral.update(carry[:end].replace(root, b'"$MEDIA/'))
-                carry = carry[end:]
-    result: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": plain.hexdigest()}
-    if root:
-        neutral.update(carry.replace(root, b'"$MEDIA/'))
-        result["content_sha256"] = neutral.hexdigest()
-    return result
+            carry += chunk
+            end = carry.rfind(b"\n") + 1
+            digest.update(carry[:end].replace(root, b'"$MEDIA/'))
+            carry = carry[end:]
+    digest.update(carry.replace(root, b'"$MEDIA/'))
+    return digest.hexdigest()
 
 
 def _json_root(media_root: str) -> bytes:
@@ -355,10 +356,9 @@ def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
     """Return the checksums of the files of a version, and the content checksum of its rows."""
     names = ["data.jsonl", "data.parquet", "NOTICE", *sorted(path.name for path in folder.glob("*.sql"))]
     with ThreadPoolExecutor(2) as pool:  # hashing releases the GIL
-        media = [media_root if name == "data.jsonl" else None for name in names]
-        found = list(pool.map(lambda name, root: sums(folder / name, media_root=root), names, media))
-    content = str(found[0].pop("content_sha256", ""))
-    return dict(zip(names, found, strict=True)), content
+        content = pool.submit(content_sum, folder / "data.jsonl", media_root)
+        found = list(pool.map(lambda name: sums(folder / name), names))
+        return dict(zip(names, found, strict=True)), content.result()
 
 
 def rows_under(connection: duckdb.DuckDBPyConnection, version: Version, media_root: str) -> str:

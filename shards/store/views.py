@@ -53,9 +53,12 @@ def scan_sql(name: str, table: DeltaTable, *, root: Path | None = None, shown_ro
     if root is not None and shown_root is not None:
         prefix = f"coalesce(getvariable('store_root'), {quote(str(shown_root))})"
         listed = ", ".join(f"{prefix} || {quote('/' + str(Path(file).relative_to(root)))}" for file in files)
-    columns = ", ".join(f'"{name}"' for name, _ in fields)
+    unknown = dict(fields).keys() - dict(own).keys()  # no file has these: a column, so that structs are read in part
+    columns = ", ".join(
+        f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' if name in unknown else f'"{name}"' for name, type_ in fields
+    )
     read = f"read_parquet([{listed}], hive_partitioning=true, hive_types={{'dataset': VARCHAR}}, union_by_name=true)"
-    if added := _added(fields, own):
+    if added := [field for field in _added(fields, own) if field[0] not in unknown]:
         nulls = ", ".join(f'CAST(NULL AS {duckdb_type(type_)}) AS "{name}"' for name, type_ in added)
         read = f"(SELECT * FROM {read} UNION ALL BY NAME SELECT {nulls} WHERE false)"
     return f"SELECT {columns} FROM {read}"

@@ -14,7 +14,9 @@ from triptych.shards.care.removal import remove
 from triptych.shards.sample import SCHEMA
 from triptych.shards.store import store as stores
 from triptych.shards.store import tables
+from triptych.shards.store.database import session
 from triptych.shards.store.store import Store
+from triptych.shards.store.views import scan_sql
 
 Tone = Callable[..., bytes]
 
@@ -38,6 +40,13 @@ def test_a_column_that_a_table_lacks_is_null(old_store: Store) -> None:
     assert [row["channel"] for row in select(old_store, "select channel from samples_as_pulled")] == [None] * 3
     assert triptych.validate(store=old_store.root)[0].measured == 3
     assert triptych.export("unified", store=old_store.root).counts["written"] == 3
+
+
+def test_a_query_reads_only_the_part_of_a_struct_that_it_needs(old_store: Store) -> None:
+    sql = scan_sql("samples", old_store.table("samples"))
+    with session() as connection:
+        (_, plan), *_ = connection.execute(f"EXPLAIN SELECT sum(audio.duration) FROM ({sql})").fetchall()
+    assert "audio.duration" in plan and "UNION" not in plan
 
 
 def test_new_rows_bring_the_column_along_and_their_removal_leaves_it_null(old_store: Store, tone: Tone) -> None:

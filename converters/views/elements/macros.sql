@@ -12,9 +12,11 @@
 -- expression for every use, unless it calls a function that is not deterministic.
 CREATE OR REPLACE MACRO compute_once(x) AS CASE WHEN random() >= 0 THEN x END;
 
--- The text, or null if it is only white space. White space is Unicode's, which RE2's \s does not cover.
+-- The text, or null if it is only white space. White space is Unicode's, which RE2's \s does not cover. A text that
+-- starts with a visible ASCII character needs no look at the rest.
 CREATE OR REPLACE MACRO not_blank(t) AS
-  CASE WHEN regexp_matches(t, '[^\t\n\x{0B}\f\r \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]')
+  CASE WHEN ascii(t) BETWEEN 33 AND 126
+         OR regexp_matches(t, '[^\t\n\x{0B}\f\r \x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]')
        THEN t END;
 
 -- Collapse white space to single spaces and trim both ends.
@@ -61,7 +63,7 @@ CREATE OR REPLACE MACRO task_of(task, question, answer, modality, messages) AS
 -- Media tags: one tag per path; number of occurrences in a text; whether a text has any; whether tags match the media.
 CREATE OR REPLACE MACRO tags_for(tag, paths) AS repeat(tag, coalesce(len(paths), 0));
 CREATE OR REPLACE MACRO count_tag(tag, t) AS (len(t) - len(replace(t, tag, ''))) // len(tag);
-CREATE OR REPLACE MACRO has_tag(t) AS regexp_matches(t, '<(image|video|audio)>');
+CREATE OR REPLACE MACRO has_tag(t) AS contains(t, '<') AND regexp_matches(t, '<(image|video|audio)>');
 -- Whether a text has a token by which models mark media or turns: a tokenizer takes it for the token, not for text.
 CREATE OR REPLACE MACRO has_model_token(t) AS contains(t, '<|') AND regexp_matches(t, model_token());
 CREATE OR REPLACE MACRO has_tags_for(t, image_paths, video_paths, audio_paths) AS
