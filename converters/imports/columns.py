@@ -8,12 +8,15 @@ A column that maps to no field is kept in `extra`. The columns of a span and a c
 from __future__ import annotations
 
 import difflib
+import os.path
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ...errors import UsageError
 from ...shards.sample import COLUMNS, MEDIA_KINDS
 from ...shards.vocabulary import NORMALIZED, UnknownWordError
+from ..files.extensions import MEDIA_EXTENSIONS
 from ..readers.tables.span_names import FIELDS as SPAN_FIELDS
 
 MEDIA = "media"
@@ -115,6 +118,17 @@ def _check_column(column: str, columns: Sequence[str], table: str, flag: str) ->
 def map_option(column: str, field: str) -> str:
     """The option that maps a column, as it is typed in a shell."""
     return f"--map {shlex.quote(f'{column}={field}')}"
+
+
+def require_names(columns: Sequence[str], folder: Path, *, table: str) -> None:
+    """Raise UsageError if the line that names the columns is a row, which would be lost: it names a media file."""
+    for column in columns:
+        ending = column.rpartition(".")[2].lower()
+        if ending in MEDIA_EXTENSIONS and os.path.isfile(folder / column):  # noqa: PTH113 (answers for any text)
+            raise UsageError(
+                f"{table}: line 1 names no columns, it is a row: {column} is a file.",
+                hint="put a line with the names of the columns in front of it, such as: audio,text",
+            )
 
 
 def require_media(

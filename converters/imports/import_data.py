@@ -203,6 +203,8 @@ def _finished(run: Run, updated: int, store: Store, path: Path, spec: ImportForm
     log.info("import %s: %d stored of %d rows", run.dataset, run.account.kept, run.account.candidates)
     if not run.account.candidates:
         notes.append(f"{path} contains no {spec.holds}: nothing was imported{_deeper(path, spec)}")
+    if run.account.dropped == {"missing_media": run.account.candidates} and "media_dir" in spec.options:
+        notes.append("the media of no row was found; if the paths are relative to another folder: --media-dir DIR")
     return ImportResult(run.dataset, run.run_id, run.account, updated, notes)
 
 

@@ -106,6 +106,8 @@ def _extra_sql(read: set[str]) -> str:
     carried = sorted(_EXTRA_ELEMENTS[name] for name in read & _EXTRA_ELEMENTS.keys())
     listed = ", ".join(f"'{name}'" for name in carried)
     left = f"list_filter(map_keys(extra), lambda k: k NOT IN ({listed}))" if carried else "map_keys(extra)"
+    if "channel" not in carried:
+        left = f"CASE WHEN loss_channel IS NULL THEN list_filter({left}, lambda k: k <> 'channel') ELSE {left} END"
     more = [left]
     if "objects" in carried:
         more.append("CASE WHEN objects IS NULL AND extra['objects'] IS NOT NULL THEN ['objects'] ELSE [] END")

@@ -205,7 +205,10 @@ class _Table:
             raise UsageError(f"{path}: line 1: not UTF-8.", hint=f"iconv -f UTF-16 -t UTF-8 {path} (or another -f)")
         doubled = sorted({name for name in header if name and header.count(name) > 1})
         if self.options.strict and doubled:
-            raise UsageError(f"{path}: line 1: duplicate column name(s): {', '.join(doubled)}.")
+            raise UsageError(
+                f"{path}: line 1: duplicate column name(s): {', '.join(doubled)}.",
+                hint="line 1 must name the columns, each once; if it is a row, put one before it, such as: audio,text",
+            )
         return header
 
     def _refuse(self, message: str) -> None:

@@ -34,7 +34,16 @@ from ...candidate import (
     RowError,
 )
 from ...files.named_files import NamedFiles
-from ...imports.columns import COMMON_NAMES, JSON_FIELDS, KEEP, MEDIA, map_option, require_media, resolve_columns
+from ...imports.columns import (
+    COMMON_NAMES,
+    JSON_FIELDS,
+    KEEP,
+    MEDIA,
+    map_option,
+    require_media,
+    require_names,
+    resolve_columns,
+)
 from ...spans import sample_rate, span_suffix
 from .absent_files import Absences, is_plain
 from .cells import Place, Row, Rows, as_name, as_text, blobs, check_span, holds_bytes, members_left, typed
@@ -216,6 +225,8 @@ def candidates(
             rows = spread(chain(head, rows), nested)
             head = list(islice(rows, peek))
             columns = list(dict.fromkeys(name for row in head if isinstance(row, Row) for name in row.values))
+    if context.format == "csv" and file.path is not None:
+        require_names(columns, context.media_dir or file.path.parent, table=str(file.path))
     mapped = _mapped(columns, known or {}, file, context) if columns else {}
     if columns and not context.text_only:
         require_media(columns, mapped, table=str(file.path), likely=media_paths(head))

@@ -174,6 +174,13 @@ CREATE OR REPLACE MACRO objects_of(t) AS
              AND len(list_filter(read_objects(t).bbox, lambda box: box IS NULL OR len(box) NOT IN (2, 4))) = 0
        THEN read_objects(t) END;
 
+-- The name under which a trainer reports the loss of a row. Tables and manifests keep the channel of a recording under
+-- the same key: without a conversation, what `spans.channels_in` reads as a channel is one of the audio.
+CREATE OR REPLACE MACRO loss_channel_of(t, messages) AS
+  CASE WHEN has_turns(messages)
+         OR NOT regexp_full_match(lower(trim(t)), '[a-h]|l|left|r|right|average|mean|mono|mix|all|both|[0-9\[\], ]+')
+       THEN not_blank(t) END;
+
 -- A conversation with media tags at the start of its first user turn, if `put` is true.
 CREATE OR REPLACE MACRO with_tags_before_first_user_turn(messages, tags, put) AS
   list_transform(messages, lambda m, i: struct_update(m, content := CASE

@@ -135,12 +135,12 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
        END AS no_turns,
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
-       not_blank(extra['channel']) AS loss_channel,
+       loss_channel_of(extra['channel'], messages) AS loss_channel,
        CASE WHEN video_paths IS NULL THEN NULL
             WHEN chosen_av() = 'in-video' AND sound = 'apart' THEN 'sound_apart'
             WHEN chosen_av() = 'in-video' AND sound = 'none' THEN 'silent_video'
             WHEN chosen_av() = 'sound-only' THEN 'no_sound' END AS no_sound,
-       CASE WHEN video_paths IS NULL OR modality <> 'mixed' THEN NULL
+       CASE WHEN video_paths IS NULL OR (modality <> 'mixed' AND chosen_av() <> 'in-video') THEN NULL
             WHEN audio_paths IS NOT NULL THEN 'separate'
             WHEN sound = 'inside' THEN 'in-video' END AS _sound,
        CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) END AS _conversation,

@@ -7,13 +7,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import triptych
 from support import imported
 from support.stores import cli, cli_json
 from triptych.converters.export.export import ExportResult
+from triptych.converters.spans import _SIDES
+from triptych.converters.views.base import ViewOptions
+from triptych.converters.views.prepare import create_macros
 from triptych.errors import UsageError
+from triptych.shards.store.database import session
 
 Row = dict[str, Any]
 TOOLS = '[{"type": "function", "function": {"name": "listen"}}]'
@@ -106,6 +111,33 @@ def test_the_first_rows_have_every_key_that_a_loader_must_know(folder: Path, by:
     turns = [turn for row in first for turn in row["messages"]]
     assert {"loss", "loss_scale"} <= {key for turn in turns for key in turn}
     assert all(any(row.get(name) is not None for row in first) for name in ("tools", "objects", "channel"))
+
+
+def test_a_channel_of_the_audio_is_no_channel_of_the_loss(tmp_path: Path) -> None:
+    """Tables and manifests keep the number of a recording's channel in `extra`; only a trainer's row names its loss."""
+    left = imported.noise(0.2)
+    stereo = imported.sound(tmp_path / "two.wav", np.column_stack([left, left[::-1]]))
+    mono = imported.sound(tmp_path / "one.wav", left)
+    given = [(stereo, 0), (stereo, "B"), (mono, 0), (mono, "average"), (mono, "telephone")]
+    table = [
+        {"id": f"{n}", "audio": str(path), "text": "one two", "channel": channel}
+        for n, (path, channel) in enumerate(given)
+    ]
+    table[-1] |= {"messages": DRAFTED, "channel": "0"}
+    made = export(imported.bring_in(tmp_path / "store", "t", table, tmp_path).parent)
+    assert {name: row.get("channel") for name, row in rows(made.version.data).items()} == {
+        "0": None, "1": None, "2": None, "3": None, "4": "0"
+    }  # fmt: skip
+    assert not any("channel" in warning for warning in made.warnings)
+    assert "channel" not in made.version.manifest["left_out"]
+
+
+def test_every_name_of_an_audio_channel_is_told_from_a_channel_of_the_loss() -> None:
+    with session() as connection:
+        create_macros(connection, ViewOptions())
+        for name in [*_SIDES, "0", "17", "[0, 1]", " A "]:
+            assert connection.execute("SELECT loss_channel_of(?, NULL)", [name]).fetchone() == (None,)
+        assert connection.execute("SELECT loss_channel_of('chat', NULL)").fetchone() == ("chat",)
 
 
 def test_the_first_rows_of_a_unified_file_have_every_key_of_extra(folder: Path) -> None:

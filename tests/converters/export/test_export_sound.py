@@ -74,6 +74,20 @@ def test_a_video_that_is_heard_itself_needs_the_switch_and_sound_in_every_video(
     assert (result.next_command or "").startswith("USE_AUDIO_IN_VIDEO=true swift sft ")
 
 
+def test_videos_of_which_nobody_said_that_they_have_sound_need_the_switch_too(tmp_path: Path) -> None:
+    """Rows without sound are refused because the switch is on, so it must be on."""
+    loud = str(imported.video(tmp_path / "loud.mp4", with_sound=True))
+    silent = str(imported.video(tmp_path / "silent.mp4", seed=1))
+    given = [
+        {"id": name, "video": path, "modality": "video", "text": "x"} for name, path in (("a", loud), ("b", silent))
+    ]
+    videos = imported.bring_in(tmp_path / "store", "v", given, tmp_path)
+    result = export(videos, av="in-video")
+    assert result.counts == {"written": 1, "silent_video": 1}
+    assert result.version.manifest["trainer_settings"] == {"USE_AUDIO_IN_VIDEO": "true"}
+    assert export(videos, name="apart").version.manifest["trainer_settings"] == {}
+
+
 def test_the_sound_alone_is_asked_for_as_a_sound(store: Path) -> None:
     result = export(store, av="sound-only")
     assert asked(result) == {

@@ -370,6 +370,21 @@ def test_a_file_that_is_no_table_exits_2_and_says_why(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("options", [{}, {"columns": {"wav/0.flac": "audio", "one": "text"}}])
+def test_a_first_line_that_is_a_row_is_not_taken_for_names_and_lost(clips: Path, options: dict[str, Any]) -> None:
+    table = write(clips, "bare.csv", b"wav/0.flac,one\nwav/1.flac,two\n")
+    with pytest.raises(UsageError, match=r"line 1 names no columns, it is a row: wav/0\.flac is a file") as refused:
+        load("csv", table, **options)
+    assert "names of the columns in front of it" in (refused.value.hint or "")
+
+
+def test_paths_from_another_folder_are_told_how_to_be_found(clips: Path) -> None:
+    table = write(clips, "far.csv", b"audio,text\nelsewhere/0.flac,one\nelsewhere/1.flac,two\n")
+    result = load("csv", table)
+    assert result.account.dropped == {"missing_media": 2}
+    assert any("--media-dir" in note for note in result.notes)
+
+
 def test_a_pipe_is_no_table(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(UsageError, match="is not a file"):
