@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ....shards.json_objects import RepeatedKeyError, parse
 from ....shards.sample import NAME
 from ....shards.vocabulary import NORMALIZED, UnknownWordError
 from ...candidate import Blob, Rejection, RowError, bad_cell
@@ -119,11 +120,15 @@ def holds_bytes(value: Any) -> str | None:
 def as_number(column: str, value: Any, *, decimal_comma: bool = True) -> float | None:
     """Parse a finite number; in the tables of corpora, a decimal comma is accepted.
 
+    True and false are no numbers, nor is `1_0`, though Python reads them as 1, 0 and 10.
+
     Raises:
         RowError: It is not a finite number.
     """
     if value is None or value == "":
         return None
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise bad_cell(column, value, "a number")
     try:
         number = float(value.strip().replace(",", ".") if decimal_comma and isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):
@@ -271,7 +276,9 @@ def _member(key: str, value: Any, column: str) -> Any:
 
 def _parse(column: str, value: str) -> Any:
     try:
-        return json.loads(value)
+        return parse(value)
+    except RepeatedKeyError as error:
+        raise bad_cell(column, value, f"JSON with each key once ({error})") from None
     except (ValueError, RecursionError):
         raise bad_cell(column, value, "JSON") from None
 

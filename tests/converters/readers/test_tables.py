@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.raws import Stream, read
-from triptych.converters.candidate import RawFile, Rejection
-from triptych.converters.readers.tables.cells import Place, Row, Rows
+from triptych.converters.candidate import RawFile, Rejection, RowError
+from triptych.converters.readers.tables.cells import Place, Row, Rows, as_number, typed
 from triptych.converters.readers.tables.csv import CsvOptions, read_csv
 from triptych.converters.readers.tables.user_table import read_table
 from triptych.errors import UsageError
@@ -228,3 +228,20 @@ def test_no_cell_swallows_other_rows(tmp_path: Path, name: str, table: str, text
     assert [each.fields["text"] for each in found] == texts
     assert [int(each.candidate.rpartition(":")[2]) for each in rejections] == bad
     assert {each.reason for each in rejections} <= {"bad_row"}
+
+
+def test_a_record_in_which_a_key_has_two_values_is_rejected(tmp_path: Path) -> None:
+    """Python keeps the last value; the first, which may be the text, would be gone without a word."""
+    lines = ['{"audio": "a.wav", "text": "one", "text": "two"}', '{"audio": "b.wav", "text": "b", "text": "b"}']
+    found = table(tmp_path / "t.jsonl", "\n".join([*lines, '{"audio": "c.wav", "m": {"k": 1, "k": 2}}']), "jsonl")
+    assert found == [("t.jsonl:1", "bad_json"), {"audio": "b.wav", "text": "b"}, ("t.jsonl:3", "bad_json")]
+    with pytest.raises(UsageError, match="the key 'a' stands twice"):
+        table(tmp_path / "t.json", '{"a": {"text": "one"}, "a": {"text": "two"}}', "json")
+    with pytest.raises(RowError, match="each key once"):
+        typed("messages", "messages", '[{"role": "user", "content": "a", "content": "b"}]')
+
+
+@pytest.mark.parametrize("value", [True, "1_0", False])
+def test_what_python_alone_reads_as_a_number_is_none(value: Any) -> None:
+    with pytest.raises(RowError, match="a number"):
+        as_number("start", value)
