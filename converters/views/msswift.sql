@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 3
+-- revision: 4
 -- tasks: sft, grpo
 -- order: hash
 -- text: clean

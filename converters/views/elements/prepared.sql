@@ -135,7 +135,7 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
        END AS no_turns,
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
-       not_blank(extra['channel']) AS loss_channel,
+       CASE WHEN has_turns(messages) AND channel IS NULL THEN not_blank(extra['channel']) END AS loss_channel,
        CASE WHEN video_paths IS NULL THEN NULL
             WHEN chosen_av() = 'in-video' AND sound = 'apart' THEN 'sound_apart'
             WHEN chosen_av() = 'in-video' AND sound = 'none' THEN 'silent_video'

@@ -245,3 +245,15 @@ def test_a_record_in_which_a_key_has_two_values_is_rejected(tmp_path: Path) -> N
 def test_what_python_alone_reads_as_a_number_is_none(value: Any) -> None:
     with pytest.raises(RowError, match="a number"):
         as_number("start", value)
+
+
+def test_columns_without_a_name_are_told_apart(tmp_path: Path) -> None:
+    assert table(tmp_path / "t.csv", "audio,,\na.wav,x,y\n") == [{"audio": "a.wav", "column 2": "x", "column 3": "y"}]
+    assert table(tmp_path / "t.csv", ",audio\n0,a.wav\n") == [{"": "0", "audio": "a.wav"}]
+
+
+def test_a_map_with_two_values_of_a_key_keeps_both(tmp_path: Path) -> None:
+    maps = pa.array([[("k", 1)], [("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int64()))
+    pq.write_table(pa.table({"text": ["a", "b"], "m": maps}), tmp_path / "t.parquet")
+    found = rows(read_table(tmp_path / "t.parquet", "parquet"))
+    assert found == [{"text": "a", "m": {"k": 1}}, {"text": "b", "m": [("k", 1), ("k", 2)]}]
