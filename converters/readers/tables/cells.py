@@ -212,6 +212,9 @@ def typed(field: str, column: str, value: Any) -> Any:
         if isinstance(value, str) and value.lstrip().startswith("["):
             value = _parse(column, value)
         items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, dict) for item in items):
+            expected = f"a list of texts, not an object (as JSON: {map_option(column, 'extra')})"
+            raise bad_cell(column, as_text(value), expected)
         return [text for item in items if (text := as_text(item)) is not None]
     if field in JSON_FIELDS:
         return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)

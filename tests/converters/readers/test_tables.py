@@ -257,3 +257,9 @@ def test_a_map_with_two_values_of_a_key_keeps_both(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a", "b"], "m": maps}), tmp_path / "t.parquet")
     found = rows(read_table(tmp_path / "t.parquet", "parquet"))
     assert found == [{"text": "a", "m": {"k": 1}}, {"text": "b", "m": [("k", 1), ("k", 2)]}]
+
+
+def test_an_object_is_no_list_of_texts() -> None:
+    """Its JSON would be a choice, a caption or a label."""
+    with pytest.raises(RowError, match="a list of texts"):
+        typed("choices", "choices", {"A": "dog", "B": "cat"})
