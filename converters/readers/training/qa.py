@@ -61,9 +61,8 @@ def _choices(value: Any) -> list[Choice]:
             value = parse(value)
     if isinstance(value, dict):
         return [(_name(str(key)), as_text(text)) for key, text in value.items()]
-    if isinstance(value, str):
-        value = typed("choices", "choices", value)
-    texts = [as_text(item) for item in value or ()]
+    checked = typed("choices", "choices", value) or []
+    texts = [as_text(item) for item in (value if isinstance(value, list) else checked)]
     own = [own_letter(text or "") for text in texts]
     named = len({*own} - {None}) == len(texts)
     return list(zip(own if named else [None] * len(texts), texts, strict=True))
