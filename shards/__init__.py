@@ -17,6 +17,7 @@ git_pointers.py   files that stand in for content that was not fetched
 text.py           text normalisation that checks and views share
 hash_sets.py      memory-efficient sets and maps of 64-bit hashes, for millions of ids
 json_lines.py     lines of JSON Lines, of bounded length
+json_objects.py   JSON objects of which no value is lost
 json_stream.py    a streaming JSON reader
 strict_yaml.py    the strict YAML loader, with line numbers
 """

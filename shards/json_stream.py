@@ -7,7 +7,7 @@
 
 The stream is UTF-8, with or without a byte order mark. Numbers keep their digits and unpaired surrogates are kept, as
 in the standard library, whose decoder does the work. Reading ends at the first error: `JsonFault` reports what it is,
-and on which line and in which column.
+and on which line and in which column. An element in which a key has two values is no end: that is its `fault`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from .json_objects import NULLS, RepeatedKeyError
+
 _CHUNK = 256 * 1024
 _LARGEST_ELEMENT = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _MARK = re.compile(r'[{}\[\]"]')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-
-NULLS = json.JSONDecoder(parse_constant=lambda token: None)
-"""`NaN` and `Infinity` are not valid JSON; this decoder reads them as null."""
 
 
 class JsonFault(ValueError):
@@ -49,12 +48,16 @@ class JsonFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element: its number, counted from 1, the line on which it begins, and its key in an object."""
+    """One element: its number, counted from 1, the line on which it begins, and its key in an object.
+
+    One with a `fault` has no value: a key inside it has two.
+    """
 
     number: int
     line: int
     value: Any
     key: str = ""
+    fault: str = ""
 
 
 def read_items(stream: BinaryIO, *, at: str = "", decoder: json.JSONDecoder = NULLS) -> Iterator[Element]:
@@ -116,7 +119,11 @@ class _Reader:
         self.window.skip_space()
         line, _ = self.window.place(self.window.position)
         self.number += 1
-        return Element(self.number, line, self.window.element(), key)
+        try:
+            return Element(self.number, line, self.window.element(), key)
+        except RepeatedKeyError as error:
+            self.window.skip()
+            return Element(self.number, line, None, key, str(error))
 
     def _key(self) -> str:
         key = self.window.element()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ROLES = ("train", "validation", "test")
 HELD_OUT = ("validation", "test")
+_ALSO_HELD_OUT = "[^a-z](test|testing|eval|evaluation|dev|devel|val|valid|validation|heldout)([^a-z]|$)"
+"""A name such as `train_test` says both: rows of the test set may be in it, so it has no role by its name."""
 _GUESSED = {"train": ("train*",), "validation": ("dev*", "val*"), "test": ("test*", "eval*")}
 
 CardRoles = Mapping[str, Mapping[str, str]]
@@ -49,7 +51,8 @@ def role_sql(roles: CardRoles, *, dataset: str = "dataset", split: str = "effect
         f"WHEN {' OR '.join(f'lower({split}) GLOB {quote(glob)}' for glob in globs)} THEN {quote(role)}"
         for role, globs in _GUESSED.items()
     )
-    return f"CASE {known} {guessed} END"
+    both = f"lower({split}) GLOB 'train*' AND regexp_matches(lower({split}), '{_ALSO_HELD_OUT}')"
+    return f"CASE {known} WHEN {both} THEN NULL {guessed} END"
 
 
 def role_of_name(name: str) -> str | None:

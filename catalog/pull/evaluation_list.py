@@ -13,7 +13,6 @@ samples are reported.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from ...converters.readers.annotated.options import media_parts
 from ...errors import DamagedError, UsageError
 from ...shards.annotate import Annotation, annotate
+from ...shards.json_objects import parse
 from ...shards.store.annotations import LATEST
 from ...shards.store.snapshot import Snapshot
 from ...shards.store.sql import quote
@@ -165,7 +165,7 @@ def _rows(name: str, evaluation: EvaluationList, data: bytes, place: str) -> Ite
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8-sig"))
+        row = parse(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: {error}.", hint="a list is JSON Lines: audio, prompt, gt, source") from error
     if not isinstance(row, dict) or not isinstance(row.get("audio"), str) or not isinstance(row.get("gt"), str):

@@ -1,8 +1,8 @@
 """Rows stored from the same input earlier: those that are no longer in it, and values that annotations override.
 
-A stored row belongs to the input if its `source` is the imported file, or lies in the imported folder or archive. One
-that is no longer in the input is named; `--sync` takes it out of the store. It leaves no tombstone: a line that comes
-back to the file is imported again.
+A stored row belongs to the input if its `source` is the imported file, or lies in the imported folder or archive;
+`--sync` of another file that has the row now makes it one of that file. One that is no longer in the input is named;
+`--sync` takes it out of the store. It leaves no tombstone: a line that comes back to the file is imported again.
 """
 
 from __future__ import annotations

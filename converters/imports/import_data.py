@@ -134,7 +134,7 @@ def import_data(
             defaults=defaults,
             link=options.link,
             on_conflict="update" if options.updates else "reject",
-            compare="row",
+            compare="origin" if options.sync else "row",
             progress=progress,
         ),
     )

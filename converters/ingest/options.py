@@ -20,7 +20,7 @@ class IngestOptions:
         length_of: Duration in seconds of a stored sample by id, for samples that are not read again.
         link: Reference media at its current path instead of copying it.
         on_conflict: `reject` or `update` when a known id arrives with different content.
-        compare: What makes two rows with the same id equal: `content` or `row` (see stored_ids.py).
+        compare: What makes two rows with the same id equal: `content`, `row` or `origin` (see stored_ids.py).
         progress: Called with the number of samples stored or in progress, and of candidates tried.
     """
 

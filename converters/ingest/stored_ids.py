@@ -25,14 +25,13 @@ _CONTENT = (
     "text, translation, question, answer, reasoning, choices, captions, labels, messages, chosen, rejected, "
     "start_s, end_s, channel"
 )
-COMPARED = {
-    "content": f"{_CONTENT}, {_MEDIA}",
-    "row": (
-        f"{_CONTENT}, {_MEDIA}, panel, modality, task, language, target_language, speaker, "
-        "words, phones, extra::VARCHAR, license"
-    ),
-}
-"""`content`: media and text (pulls). `row`: every column that the user's file can set (imports)."""
+_ROW = (
+    f"{_CONTENT}, {_MEDIA}, panel, modality, task, language, target_language, speaker, "
+    "words, phones, extra::VARCHAR, license"
+)
+COMPARED = {"content": f"{_CONTENT}, {_MEDIA}", "row": _ROW, "origin": f"{_ROW}, source"}
+"""`content`: media and text (pulls). `row`: every column that the user's file can set (imports). `origin`: also the
+file that the row is from (`--sync`, which takes out what a file no longer has)."""
 
 
 class StoredIds:

@@ -135,7 +135,7 @@ def check_template(template: str) -> list[str]:
     """Return the fields of a user template.
 
     Raises:
-        UsageError: A brace is unbalanced, or a field does not exist.
+        UsageError: A brace is unbalanced, a field does not exist, or the tags stand twice.
     """
     try:
         fields = [name for _, name in split(template) if name is not None]
@@ -146,5 +146,9 @@ def check_template(template: str) -> list[str]:
         raise UsageError(
             f"--user-template: {{{unknown[0]}}} is not a field. Fields: {', '.join(TEMPLATE_FIELDS)}.",
             hint="""for example --user-template "{modality_tag}Answer in one sentence: {question}" """.strip(),
+        )
+    if fields.count(TAG_FIELD) > 1:
+        raise UsageError(
+            f"--user-template: {{{TAG_FIELD}}} may stand once: a row has as many tags as media, and it stands for all."
         )
     return fields

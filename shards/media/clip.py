@@ -25,6 +25,7 @@ END_SLACK = 0.5
 """Seconds by which the span may extend beyond the end of the source: sites re-encode videos, and their ends differ."""
 TOLERANCE = {"audio": 0.1, "video": 0.25}
 """Seconds by which the length of a finished clip may differ from the span, by its kind."""
+_ROUNDING = 1e-6
 
 _INDEPENDENT_PACKETS = frozenset({"aac", "opus"})
 _SOUND_FORMATS = {"aac": "mp4", "opus": "ogg", "flac": "flac", "mp3": "mp3", "vorbis": "ogg"}
@@ -266,7 +267,11 @@ def _rotation(source: Path) -> float:
 
 
 def _encode_frames(out: Any, container: Any, stream: Any, span: Span, *, rotation: float) -> Iterator[Any]:
-    """Encode the frames of the span; each keeps its own time, so a variable frame rate is preserved."""
+    """Encode the frames that the span shows for half of their own or of the usual time; each keeps its time.
+
+    Where the rate varies, the usual time alone is no measure: a short frame before the start would be in the span, and
+    the long one that it begins in would not.
+    """
     import av
 
     codec, options = next((each for each in _ENCODERS if each[0] in av.codecs_available), (None, {}))
@@ -279,16 +284,17 @@ def _encode_frames(out: Any, container: Any, stream: Any, span: Span, *, rotatio
     made.codec_context.time_base = stream.time_base
     if rotation:
         made.set_display_rotation(rotation)
-    half = float(1 / rate) / 2
+    usual = float(1 / rate)
 
     def encoded() -> Iterator[Any]:
         seek_picture(container, stream, span.start)
         last = -1
-        for frame in container.decode(stream):
-            if frame.pts is None or frame.time < span.start - half:
-                continue
-            if frame.time >= span.end - half:
+        for frame, until in _shown(container.decode(stream), usual):
+            if frame.time >= span.end:
                 break
+            least = min(until - frame.time, usual) / 2
+            if until - span.start < least - _ROUNDING or span.end - frame.time <= least + _ROUNDING:
+                continue
             at = round((Fraction(frame.pts) * frame.time_base - Fraction(span.start)) / stream.time_base)
             last = at = max(at, last + 1)  # old AVI files can have two frames with the same time
             picture = frame.reformat(made.width, made.height, "yuv420p")
@@ -297,6 +303,19 @@ def _encode_frames(out: Any, container: Any, stream: Any, span: Span, *, rotatio
         yield from made.encode(None)
 
     return encoded()
+
+
+def _shown(frames: Iterator[Any], usual: float) -> Iterator[tuple[Any, float]]:
+    """Frames with the time until which each is shown: that of the next one; the last is shown for the usual time."""
+    held = None
+    for frame in frames:
+        if frame.pts is None:
+            continue
+        if held is not None:
+            yield held, max(held.time, frame.time)
+        held = frame
+    if held is not None:
+        yield held, held.time + usual
 
 
 def _encode_audio(out: Any, source: Path, stream: Any, span: Span) -> Iterator[Any]:

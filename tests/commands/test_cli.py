@@ -91,7 +91,7 @@ COMMANDS: list[tuple[int, list[str]]] = [
     (2, ["catalog", "pull", "nosuch"]),
     (3, ["catalog", "pull", "librispeech", "--samples", "1", "--mirror", "http://127.0.0.1:9"]),
 ]
-WITHOUT_STORE = ("nosuch", "validate-file", "catalog lint")
+WITHOUT_STORE = ("nosuch", "validate-file", "catalog lint", "catalog check")
 
 
 @pytest.mark.parametrize(

@@ -268,3 +268,27 @@ def test_real_videos_are_cut_to_length_whatever_holds_them(shared: Path, tmp_pat
         clip = cut_clip(source, tmp_path / source.name, kind="video", start_s=length * 0.3, end_s=length * 0.7)
         assert clip.duration == pytest.approx(length * 0.4, abs=0.25), source.name
         assert len(pictures(clip.path)) > 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"), [(1.0, 2.4, {5: 0.0, 6: 0.5, 7: 1.0}), (1.75, 2.4, {6: 0.0, 7: 0.25})]
+)
+def test_frames_of_any_length_are_on_their_side_of_a_cut(
+    tmp_path: Path, start: float, end: float, expected: dict[int, float]
+) -> None:
+    """Frame 5 follows a burst, and frame 6 is shown when the second span begins; the mean rate tells neither."""
+    times = [0.9, 0.92, 0.94, 0.96, 0.98, 1.0, 1.5, 2.0, 3.0, 3.5]
+    with av.open(str(tmp_path / "in.mkv"), "w") as out:
+        video = out.add_stream("libx264", rate=3)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * number + 20, dtype=np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round((time - 0.9) * 1000), Fraction(1, 1000)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    clip = cut_clip(
+        tmp_path / "in.mkv", tmp_path / "out", kind="video", start_s=start - 0.9, end_s=end - 0.9, exact=True
+    )
+    found = {round((grey - 20) / 20): time for time, grey in pictures(clip.path)}
+    assert found == pytest.approx(expected, abs=0.002)

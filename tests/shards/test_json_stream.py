@@ -85,3 +85,11 @@ def iter_into(found: list[Any], data: bytes) -> list[Any]:
     for element in read_items(io.BytesIO(data)):
         found.append(element.value)
     return []
+
+
+def test_an_element_with_two_values_of_a_key_is_a_fault_and_no_end(chunk: int) -> None:
+    data = b'[{"a": 1}, {"b": [{"a": "}", "a": "{"}], "c": 1}, {"a": {"k": 2, "k": 2}}]'
+    found = list(read_items(io.BytesIO(data)))
+    assert [element.value for element in found] == [{"a": 1}, None, {"a": {"k": 2}}]
+    assert [bool(element.fault) for element in found] == [False, True, False]
+    assert "the key 'a' stands twice in one object, with '}' and '{'" in found[1].fault

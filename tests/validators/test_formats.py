@@ -259,6 +259,15 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     assert found.code == "bad_encoding" and "line 1 column 9: byte 0xff" in found.message
 
 
+@pytest.mark.parametrize("form", ["{}\n{}", "[{}, {}]"])
+def test_a_key_with_two_values_is_found(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "x.jsonl"
+    good = '{"id": "2", "modality": "text", "text": "x"}'
+    path.write_text(form.format('{"id": "1", "modality": "text", "text": "x", "text": "y"}', good))
+    (found,) = validate_file(path, "unified")
+    assert (found.code, found.row) == ("invalid_json", 1) and "'text' stands twice" in found.message
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_json_array_reads_as_its_lines_do(tmp_path: Path, indent: int | None) -> None:
     rows = [{"id": str(i), "messages": PAIR, "audios": [A] * (i % 3), "pad": "ü" * 200} for i in range(3000)]

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.json_lines import LARGEST_LINE_MB, MB, read_lines, too_long
+from ...shards.json_objects import RepeatedKeyError, distinct
 from ...shards.json_stream import JsonFault, read_items
 from .findings import Finding, Problem, finding
 
@@ -40,7 +41,7 @@ def _refuse(token: str) -> Any:
     raise _NotANumber(f"{token} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=distinct)
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
@@ -86,6 +87,8 @@ def _line(number: int, line: bytes) -> Row | Finding:
     except _NotANumber as error:
         detail = f"line {number} column {text.find(str(error).split()[0]) + 1}: {error}"
         return finding(PROBLEMS, "invalid_json", number, detail=detail, value=text)
+    except RepeatedKeyError as error:
+        return finding(PROBLEMS, "invalid_json", number, detail=f"line {number}: {error}", value=text)
     except RecursionError:
         return finding(PROBLEMS, "invalid_json", number, detail=f"line {number}: nested too deeply", value=text[:200])
     return _object(number, value)
@@ -103,7 +106,11 @@ def _array_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
         try:
             for element in read_items(stream, decoder=_DECODER):
                 number = element.number
-                yield number, _object(number, element.value)
+                if element.fault:
+                    detail = f"line {element.line}: {element.fault}"
+                    yield number, finding(PROBLEMS, "invalid_json", number, detail=detail)
+                else:
+                    yield number, _object(number, element.value)
         except JsonFault as fault:
             code = "bad_encoding" if fault.is_encoding else "invalid_json"
             detail = f"line {fault.line} column {fault.column}: {fault.message}"

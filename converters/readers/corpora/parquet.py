@@ -49,6 +49,7 @@ from ..annotated.nested_rows import columns_of, get_layout
 from ..mapping.class_labels import Features
 from ..mapping.field_map import Value, compile_value
 from ..mapping.row_rules import Origin, RowRules
+from ..tables.arrow_rows import python_rows
 from ..tables.cells import as_text, without_nan
 from ..tables.nested_columns import enclosing, spread_cells
 
@@ -238,7 +239,7 @@ class _File:
             return
         number = first
         for part in self.parquet.iter_batches(batch_size=batch, row_groups=[group], columns=columns):
-            for values in part.to_pylist(maps_as_pydicts="lossy"):
+            for values in python_rows(part):
                 spread_cells(values, self.paths)
                 yield _Row({name: without_nan(value) for name, value in values.items()}, self._virtual(number))
                 number += 1

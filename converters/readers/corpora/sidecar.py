@@ -27,6 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from ....shards.git_pointers import pointer_kind
+from ....shards.json_objects import RepeatedKeyError, parse
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
 from ...candidate import Blob, Candidate, CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...files.extensions import AUDIO, IMAGE, VIDEO
@@ -194,11 +195,13 @@ def _parse(file: RawFile) -> dict[str, Any] | RowError:
     if (kind := pointer_kind(data)) is not None:
         return RowError("pointer", f"{file.name}: it is {kind}.")
     try:
-        content = json.loads(data.decode("utf-8-sig"))
+        content = parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         return RowError("bad_sidecar", f"{file.name}: byte {error.start} is not UTF-8.")
     except json.JSONDecodeError as error:
         return RowError("bad_sidecar", f"{file.name}, line {error.lineno}, column {error.colno}: {error.msg}.")
+    except RepeatedKeyError as error:
+        return RowError("bad_sidecar", f"{file.name}: {error}.")
     except RecursionError:
         return RowError("bad_sidecar", f"{file.name}: nested too deeply.")
     if not isinstance(content, dict):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ....errors import UsageError
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..mapping.class_labels import Features
+from ..tables.arrow_rows import python_rows
 from ..tables.cells import Row, Rows, as_cell, as_name
 from ..tables.user_table import candidates
 
@@ -130,7 +131,7 @@ def _records(file: RawFile) -> Iterator[dict[str, Any]]:
     with pa.memory_map(str(file.path)) as source:
         for batch in _batches(source):
             for start in range(0, batch.num_rows, _ROWS):
-                yield from batch.slice(start, _ROWS).to_pylist(maps_as_pydicts="lossy")
+                yield from python_rows(batch.slice(start, _ROWS))
 
 
 def _batches(source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:

@@ -26,6 +26,7 @@ from typing import Any
 
 from ....errors import DamagedError, UsageError
 from ....shards.git_pointers import pointer_kind
+from ....shards.json_objects import NULLS
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import CandidateStream, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ...files.extensions import MEDIA_EXTENSIONS
@@ -244,7 +245,7 @@ def _text_member(member: RawFile, extension: str) -> Member:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=lambda _: None)
+        return NULLS.decode(text)
     except json.JSONDecodeError as error:
         raise RowError("bad_json", f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (ValueError, RecursionError) as error:

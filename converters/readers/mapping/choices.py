@@ -32,6 +32,12 @@ def unlettered(text: str) -> str:
     return _LETTERED.sub("", text)
 
 
+def own_letter(text: str) -> str | None:
+    """The letter in front of a choice."""
+    found = _LETTERED.match(text)
+    return found[1] if found else None
+
+
 def letter(value: Any, column: str) -> str:
     """The letter of a choice: `A` from 0, `0`, `A`, `A.` or `A. a cat`."""
     number = as_text(value) or ""
@@ -54,9 +60,14 @@ def choice(value: Any, choices: Any, column: str) -> str | None:
     texts = [as_text(item) or "" for item in choices or []]
     if isinstance(value, str) and value in texts:
         return value
-    index = ord(letter(value, column)) - ord("A")
-    if index >= len(texts):
+    named = letter(value, column)
+    own = [own_letter(text) for text in texts]
+    is_number = not isinstance(value, str) or value.strip()[:1].isdecimal()
+    if is_number or len({*own} - {None}) < len(texts):  # else the choices say their letters, in any order
+        own = [chr(ord("A") + number) for number in range(len(texts))]
+    if named not in own:
         raise bad_cell(column, value, f"one of {len(texts)} choices")
+    index = own.index(named)
     said = unlettered(value) if isinstance(value, str) and _LETTERED.match(value) else ""
     if said and _plain(said) != _plain(texts[index]):
         raise bad_cell(column, value, f"the text of its choice, {texts[index]!r}")

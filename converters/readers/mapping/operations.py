@@ -34,12 +34,13 @@ field_map.py.
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....errors import UsageError
+from ....shards.json_objects import RepeatedKeyError
+from ....shards.json_objects import parse as parse_json
 from ....shards.text import join_unspaced
 from ...candidate import bad_cell
 from ..tables.cells import as_number, as_text, clock_seconds
@@ -248,7 +249,9 @@ def _json(argument: Any, names: Names) -> Operation:
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value)
+            return parse_json(value)
+        except RepeatedKeyError as error:
+            raise bad_cell(column, value, f"JSON with each key once ({error})") from None
         except (ValueError, RecursionError):
             raise bad_cell(column, value, "JSON") from None
 

@@ -5,6 +5,7 @@ csv.py             CSV and TSV: quoting, encodings
 json.py            JSON Lines and JSON
 stm.py             segment time marks
 parquet.py         Parquet, with class labels replaced by their names
+arrow_rows.py      rows of Arrow batches: maps
 array_sound.py     sound that a table holds as its samples
 object_lists.py    lists of objects, also stored as an object of lists
 absent_files.py    tables that name files which are not there

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ....shards.json_objects import RepeatedKeyError, parse
 from ....shards.sample import NAME
 from ....shards.vocabulary import NORMALIZED, UnknownWordError
 from ...candidate import Blob, Rejection, RowError, bad_cell
@@ -119,11 +120,15 @@ def holds_bytes(value: Any) -> str | None:
 def as_number(column: str, value: Any, *, decimal_comma: bool = True) -> float | None:
     """Parse a finite number; in the tables of corpora, a decimal comma is accepted.
 
+    True and false are no numbers, nor is `1_0`, though Python reads them as 1, 0 and 10.
+
     Raises:
         RowError: It is not a finite number.
     """
     if value is None or value == "":
         return None
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise bad_cell(column, value, "a number")
     try:
         number = float(value.strip().replace(",", ".") if decimal_comma and isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):
@@ -207,6 +212,9 @@ def typed(field: str, column: str, value: Any) -> Any:
         if isinstance(value, str) and value.lstrip().startswith("["):
             value = _parse(column, value)
         items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, dict) for item in items):
+            expected = f"a list of texts, not an object (as JSON: {map_option(column, 'extra')})"
+            raise bad_cell(column, as_text(value), expected)
         return [text for item in items if (text := as_text(item)) is not None]
     if field in JSON_FIELDS:
         return _structures(field, column, _parse(column, value) if isinstance(value, str) else value)
@@ -271,7 +279,9 @@ def _member(key: str, value: Any, column: str) -> Any:
 
 def _parse(column: str, value: str) -> Any:
     try:
-        return json.loads(value)
+        return parse(value)
+    except RepeatedKeyError as error:
+        raise bad_cell(column, value, f"JSON with each key once ({error})") from None
     except (ValueError, RecursionError):
         raise bad_cell(column, value, "JSON") from None
 

@@ -200,6 +200,8 @@ class _Table:
 
     def _header(self, cells: list[str]) -> list[str]:
         header = [name.strip() for name in cells]
+        if header.count("") > 1:  # one keeps its empty name, as pandas writes its index
+            header = [name or f"column {number}" for number, name in enumerate(header, 1)]
         path = self.place.uri
         if self.options.strict and any(_is_undecoded(name) for name in header):
             raise UsageError(f"{path}: line 1: not UTF-8.", hint=f"iconv -f UTF-16 -t UTF-8 {path} (or another -f)")

@@ -1,8 +1,8 @@
 """Rows of JSON Lines and of JSON documents: a list of records, an object of records by key, or a single record.
 
-Values keep their types; `NaN`, `Infinity` and an empty string are null. An invalid line of JSON Lines is rejected and
-the next one is read; after a syntax error in a JSON document the rest cannot be read, and the last item is a
-`Rejection` that says so.
+Values keep their types; `NaN`, `Infinity` and an empty string are null. An invalid line of JSON Lines, or a record in
+which a key has two values, is rejected and the next one is read; after a syntax error in a JSON document the rest
+cannot be read, and the last item is a `Rejection` that says so.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import json
 from typing import Any, BinaryIO
 
 from ....shards.json_lines import LARGEST_LINE_MB, MB, read_lines, too_long
-from ....shards.json_stream import NULLS, Element, JsonFault, read_items, read_members, read_values
+from ....shards.json_objects import NULLS
+from ....shards.json_stream import Element, JsonFault, read_items, read_members, read_values
 from ...candidate import Rejection
 from .cells import Place, Row, Rows
 
@@ -66,6 +67,9 @@ def read_json(stream: BinaryIO, place: Place, *, at: str = "", keyed: str | None
 
 
 def _element(element: Element, place: Place, keyed: str | None) -> Row | Rejection:
+    if element.fault:
+        number = f"{element.line}, record {element.number}" if keyed is None else element.key
+        return place.rejection(number, "bad_json", element.fault)
     if keyed is None:
         return record(element.value, place, f"{element.line}, record {element.number}")
     value = element.value if isinstance(element.value, dict) else {"value": element.value}

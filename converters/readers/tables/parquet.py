@@ -13,6 +13,7 @@ from typing import Any
 from ....errors import UsageError
 from ...candidate import RowError
 from ..mapping.class_labels import Features
+from .arrow_rows import python_rows
 from .cells import Place, Row, Rows, as_cell
 
 
@@ -32,7 +33,7 @@ def read_parquet(source: Any, place: Place, *, batch: int = 100) -> Rows:
         features = Features.of_schema(parquet.schema_arrow)
         try:
             for part in parquet.iter_batches(batch_size=batch):
-                for values in part.to_pylist(maps_as_pydicts="lossy"):
+                for values in python_rows(part):
                     where = f"{place.uri}#row={number}"
                     number += 1
                     try:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from ....errors import UsageError
 from ....shards.git_pointers import HEAD_BYTES, pointer_kind
 from ....shards.json_lines import LARGEST_LINE_MB, MB
+from ....shards.json_objects import NULLS
 from ....shards.sample import MEDIA_KINDS, sample_id
 from ...candidate import (
     Blob,
@@ -134,7 +135,7 @@ def _json(stream: BinaryIO, place: Place) -> Rows:
     """JSON in any common shape: an array, one record, an object of records by id, or an object with one array."""
     path = place.uri
     try:
-        document = json.loads(stream.read().decode("utf-8-sig"), parse_constant=lambda _: None)
+        document = NULLS.decode(stream.read().decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         hint = None
         if error.msg == "Extra data":

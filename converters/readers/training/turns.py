@@ -8,12 +8,12 @@ item is a tag, `<audio>`, `<video>` or `<image>`; the media themselves are liste
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....shards.json_objects import RepeatedKeyError, parse
 from ....shards.sample import MEDIA_KINDS
 from ...candidate import bad_cell
 from ...views.prompts import choice_introductions
@@ -92,7 +92,9 @@ def _parsed(column: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return parse(value)
+    except RepeatedKeyError as error:
+        raise bad_cell(column, value, f"JSON with each key once ({error})") from None
     except (ValueError, RecursionError):
         pass
     try:

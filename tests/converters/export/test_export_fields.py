@@ -212,3 +212,11 @@ def test_reasoning_has_no_place_in_a_solution(folder: Path) -> None:
         export(folder, task="grpo", reasoning="think")
     with pytest.raises(UsageError, match="none"):
         export(folder, "unified", reasoning="drop")
+
+
+def test_the_channel_of_a_sound_is_no_channel_of_the_loss(tmp_path: Path) -> None:
+    sound = str(imported.sound(tmp_path / "a.wav", imported.noise(0.2)))
+    told = [{"audio": sound, "text": "hello", "task": "asr", "channel": 0}]
+    imported.bring_in(tmp_path / "store", "t", told, tmp_path)
+    [made] = rows(export(tmp_path).version.data).values()
+    assert list(made) == ["id", "messages", "audios"]

@@ -149,3 +149,20 @@ def test_sync_on_the_command_line(tmp_path: Path, store: Store) -> None:
     write(path, QUESTIONS[:2])
     done = cli(*words, "--sync")
     assert done.returncode == 0 and "1 rows that are no longer in the input were taken out" in done.stdout
+
+
+def test_a_row_that_moved_to_another_file_stays(tmp_path: Path, store: Store) -> None:
+    one, two = write(tmp_path / "one.jsonl", QUESTIONS[:1]), write(tmp_path / "two.jsonl", QUESTIONS[1:])
+    load(one, store)
+    load(two, store)
+    before = questions(store)
+    write(one, [QUESTIONS[0], QUESTIONS[2]])
+    write(two, [QUESTIONS[1]])
+    moved = load(one, store, sync=True)
+    assert (moved.updated, dict(moved.account.dropped), moved.gone) == (1, {"duplicate": 1}, 0)
+    assert load(two, store, sync=True).gone == 0
+    assert questions(store) == before
+    write(one, [QUESTIONS[0]])
+    assert load(one, store, sync=True).taken_out == 1
+    assert len(questions(store)) == 2
+    check_accounts(store)

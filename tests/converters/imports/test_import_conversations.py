@@ -145,6 +145,31 @@ def test_the_key_of_an_option_becomes_its_text(key: Any, options: Any, tmp_path:
     assert found.fields["extra"]["answer_key"] == str(key)
 
 
+@pytest.mark.parametrize(
+    ("options", "key", "answer"),
+    [
+        ({"B": "dog", "A": "cat"}, "A", "cat"),
+        ('{"B": "dog", "A": "cat"}', "(a)", "cat"),
+        ({"1": "dog", "2": "cat"}, 2, "cat"),
+        (["B. dog", "A. cat"], "A", "A. cat"),
+        ({"A": "dog", "B": None, "C": "cat"}, "C", "cat"),
+        (["dog", "", "cat"], 2, "cat"),
+        ({"A": "dog", "B": "cat"}, 1, "cat"),
+        ({"A": "dog", "B": "cat"}, "C", None),
+        ({"A": "dog", "B": None}, "B", None),
+        ({"1": "dog", "2": "cat"}, 0, None),
+        ({"A": "B", "B": "A"}, "A", None),
+    ],
+)
+def test_options_are_known_by_their_own_names(options: Any, key: Any, answer: str | None, tmp_path: Path) -> None:
+    """Taken by their order, the answer would be that of another option."""
+    row = {"question": "Which?", "choices": options, "answer": key}
+    if answer is None:
+        assert refused("qa", row, tmp_path) == "bad_answer"
+    else:
+        assert one("qa", row, tmp_path).fields["answer"] == answer
+
+
 def test_an_answer_that_is_an_option_is_no_key(tmp_path: Path) -> None:
     assert one("qa", {"question": "How many?", "choices": ["2", "1"], "answer": "1"}, tmp_path).fields["answer"] == "1"
 

@@ -206,8 +206,10 @@ def test_real_manifests(shared: Path, tmp_path: Path) -> None:
     assert select(store, "select id, text, start_s, extra['normalized_text'] n from samples order by id")[0] == {
         "id": "lj/all/LJ002-0020", "text": "IN EIGHTEEN THIRTEEN", "start_s": None, "n": "IN EIGHTEEN THIRTEEN",
     }  # fmt: skip
-    triptych.import_data("lhotse", fixtures / "ami/cuts.json", name="ami", store=store, media_dir=lhotse)
-    spans = select(store, "select text, speaker, start_s, end_s from samples where dataset = 'ami' order by start_s")
+    triptych.import_data("lhotse", fixtures / "ami/cuts.json", name="meetings", store=store, media_dir=lhotse)
+    spans = select(
+        store, "select text, speaker, start_s, end_s from samples where dataset = 'meetings' order by start_s"
+    )
     assert spans == [
         {"text": "I'M ABIGAIL CLAFLIN", "speaker": "ES2011a.Headset-1", "start_s": 1.46, "end_s": 2.82},
         {"text": "YOU CAN CALL ME ABBIE", "speaker": "ES2011a.Headset-2", "start_s": 3.36, "end_s": 4.36},

@@ -58,6 +58,7 @@ def test_a_template_is_filled_from_the_row(template: str, row: dict[str, Any], e
         ({"column": "t", "letter": True}, {"t": 2}, "C"),
         ({"column": "t", "choice_of": {"column": "c", "unlettered": True}}, {"t": "B", "c": ["A. x", "B. y"]}, "y"),
         ({"column": "t", "choice_of": "c"}, {"t": 0, "c": ["x", "y"]}, "x"),
+        ({"column": "t", "choice_of": "c"}, {"t": "A", "c": ["B. x", "A. y"]}, "A. y"),
         ({"column": "t", "letter_of": "c"}, {"t": "y", "c": ["x", "y"]}, "B"),
         ({"column": "t", "choice_of": "c"}, {"t": "(B) The dog.", "c": ["a cat", "the dog"]}, "the dog"),
         ({"column": "t", "named_choice": "c"}, {"t": "B.", "c": ["x", "y"]}, "y"),

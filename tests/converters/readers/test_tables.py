@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.raws import Stream, read
-from triptych.converters.candidate import RawFile, Rejection
-from triptych.converters.readers.tables.cells import Place, Row, Rows
+from triptych.converters.candidate import RawFile, Rejection, RowError
+from triptych.converters.readers.tables.cells import Place, Row, Rows, as_number, typed
 from triptych.converters.readers.tables.csv import CsvOptions, read_csv
 from triptych.converters.readers.tables.user_table import read_table
 from triptych.errors import UsageError
@@ -228,3 +228,38 @@ def test_no_cell_swallows_other_rows(tmp_path: Path, name: str, table: str, text
     assert [each.fields["text"] for each in found] == texts
     assert [int(each.candidate.rpartition(":")[2]) for each in rejections] == bad
     assert {each.reason for each in rejections} <= {"bad_row"}
+
+
+def test_a_record_in_which_a_key_has_two_values_is_rejected(tmp_path: Path) -> None:
+    """Python keeps the last value; the first, which may be the text, would be gone without a word."""
+    lines = ['{"audio": "a.wav", "text": "one", "text": "two"}', '{"audio": "b.wav", "text": "b", "text": "b"}']
+    found = table(tmp_path / "t.jsonl", "\n".join([*lines, '{"audio": "c.wav", "m": {"k": 1, "k": 2}}']), "jsonl")
+    assert found == [("t.jsonl:1", "bad_json"), {"audio": "b.wav", "text": "b"}, ("t.jsonl:3", "bad_json")]
+    with pytest.raises(UsageError, match="the key 'a' stands twice"):
+        table(tmp_path / "t.json", '{"a": {"text": "one"}, "a": {"text": "two"}}', "json")
+    with pytest.raises(RowError, match="each key once"):
+        typed("messages", "messages", '[{"role": "user", "content": "a", "content": "b"}]')
+
+
+@pytest.mark.parametrize("value", [True, "1_0", False])
+def test_what_python_alone_reads_as_a_number_is_none(value: Any) -> None:
+    with pytest.raises(RowError, match="a number"):
+        as_number("start", value)
+
+
+def test_columns_without_a_name_are_told_apart(tmp_path: Path) -> None:
+    assert table(tmp_path / "t.csv", "audio,,\na.wav,x,y\n") == [{"audio": "a.wav", "column 2": "x", "column 3": "y"}]
+    assert table(tmp_path / "t.csv", ",audio\n0,a.wav\n") == [{"": "0", "audio": "a.wav"}]
+
+
+def test_a_map_with_two_values_of_a_key_keeps_both(tmp_path: Path) -> None:
+    maps = pa.array([[("k", 1)], [("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int64()))
+    pq.write_table(pa.table({"text": ["a", "b"], "m": maps}), tmp_path / "t.parquet")
+    found = rows(read_table(tmp_path / "t.parquet", "parquet"))
+    assert found == [{"text": "a", "m": {"k": 1}}, {"text": "b", "m": [("k", 1), ("k", 2)]}]
+
+
+def test_an_object_is_no_list_of_texts() -> None:
+    """Its JSON would be a choice, a caption or a label."""
+    with pytest.raises(RowError, match="a list of texts"):
+        typed("choices", "choices", {"A": "dog", "B": "cat"})

@@ -108,7 +108,8 @@ def test_the_user_template_places_fields_and_tags() -> None:
     assert row(made, user_template="{modality_tag}{prompt} Please.")["messages"][0] == user("<audio>Who? Please.")
 
 
-@pytest.mark.parametrize("template", ["{nosuch}", "{", "}", "{text!r}", "{text:>9}", "{}", "{0}", "{text.x}"])
+@pytest.mark.parametrize("template", ["{nosuch}", "{", "}", "{text!r}", "{text:>9}", "{}", "{0}", "{text.x}",
+                                      "{modality_tag}{question}{modality_tag}"])  # fmt: skip
 def test_a_template_that_cannot_be_filled_is_refused_with_what_can(template: str) -> None:
     with pytest.raises(UsageError):
         check_template(template)
