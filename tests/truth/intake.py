@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import triptych
 import yaml
 from support.stores import select
@@ -52,7 +53,7 @@ class Intake:
         return {row["reason"]: row["detail"] for row in select(self.store, sql)}
 
 
-def bring_in(cases: Iterable[Case], folder: Path) -> Intake:
+def bring_in(cases: Collection[Case], folder: Path) -> Intake:
     """Lay out every case and take it into the store; then export all views."""
     intake = Intake(folder)
     for case in cases:
@@ -61,8 +62,14 @@ def bring_in(cases: Iterable[Case], folder: Path) -> Intake:
             _take(case, LAYOUTS[case.layout], path, intake)
         except TriptychError as error:
             intake.refused[case] = str(error)
+    prompted = any(LAYOUTS[case.layout].prompted for case in cases if case not in intake.refused)
     for view, task in ROWS:
         options = {} if task is None else {"task": task}
+        if view != "unified" and not prompted:
+            with pytest.raises(ProblemsFound, match="no_prompt"):
+                triptych.export(view, store=intake.store, include_rejected=True, **options)
+            intake.exports[view, task] = {}
+            continue
         done = triptych.export(view, store=intake.store, include_rejected=True, **options)
         by_dataset: defaultdict[str, list[Row]] = defaultdict(list)
         for row in _lines(done.version.data):
