@@ -61,8 +61,10 @@ def has_table(root: Path, name: str) -> bool:
 
 def _test_file_system(root: Path) -> None:
     """Check that hard links and renames work; raise an error that explains it if not (object-store mounts)."""
-    first, second = root / f".probe-{os.getpid()}", root / f".probe-{os.getpid()}-link"
+    # One process at a time creates a store, so the names are fixed: those that a killed one left go with the next.
+    first, second = root / ".probe", root / ".probe-link"
     try:
+        second.unlink(missing_ok=True)
         first.write_bytes(b"x")
         os.link(first, second)
         second.rename(first)

@@ -353,3 +353,11 @@ def test_a_media_file_of_the_wrong_size_is_not_trusted(store: Store, tone: Tone)
     file.write_bytes(b"cut")
     ingest(store, "e", [clip("a", tone())])
     assert file.read_bytes() == tone()
+
+
+def test_what_a_killed_creation_left_goes_with_the_next(tmp_path: Path) -> None:
+    left = [tmp_path / name for name in (".lock", ".probe", ".probe-link")]
+    for path in left:
+        path.write_bytes(b"x")
+    Store.create(tmp_path)
+    assert [path.name for path in left if path.exists()] == [".lock"]
