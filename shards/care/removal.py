@@ -86,6 +86,7 @@ def remove(
         for request, removal in finished:
             if request == asked:  # this request, killed before and finished just now
                 return removal
+        store.sweep_views()
         with in_use(store.root, "select samples to remove"):
             selection = _choose(store, dataset, where, purge=purge, forget=forget)
         intent = Intent(

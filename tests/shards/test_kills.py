@@ -275,7 +275,9 @@ def test_killed_at_any_write_and_run_again_equals_one_undisturbed_run(bases: Bas
             killed = bases.run(scenario, at=at)
             tale += f", killed at {at} ({killed.writes[-1]}): {killed.code}"
             if attempt == 0:
-                assert killed.code == -9, f"{tale}\n{killed.output}"
+                # `store.duckdb` is renewed by the clock, so it may have written less often than the calm one.
+                ended = len(killed.writes) < at and killed.code == calm.code
+                assert killed.code == -9 or ended, f"{tale}\n{killed.output}"
                 check_between(bases, scenario, tale)
         again = bases.run(scenario)
         tale += f", then {again.code}"
