@@ -99,6 +99,7 @@ class ExportArguments(TypedDict, total=False):
     """The options of `export`."""
 
     task: str | None
+    style: str | None
     dataset: str | Sequence[str]
     split: str | Sequence[str]
     no_split: str | None
@@ -112,6 +113,7 @@ class ExportArguments(TypedDict, total=False):
     allow_answer_in_prompt: bool
     reasoning: str | None
     av: str
+    captions: str
     name: str | None
     note: str | None
     media_root: str | Path | None

@@ -11,7 +11,7 @@ else `./store`.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -151,7 +151,8 @@ def relocate(reference: str, media_root: PathLike, *, store: PathLike | None = N
     from .shards.exports import versions as exports
 
     with writing(Store.open(store), "relocate an export") as opened:
-        return copies.relocate(opened, exports.find(opened, reference), str(media_root))
+        version = exports.find(opened, reference)
+        return copies.relocate(opened, version, str(media_root), write_files=_files_of(version))
 
 
 @from_python
@@ -168,7 +169,22 @@ def pack(
 
     root = str(media_root) if media_root is not None else None
     with using(Store.open(store), "pack an export") as opened:
-        return copies.pack(exports.find(opened, reference), Path(to), media_root=root)
+        version = exports.find(opened, reference)
+        return copies.pack(version, Path(to), media_root=root, write_files=_files_of(version))
+
+
+def _files_of(version: Version) -> Callable[[Path, Path], None] | None:
+    """What writes the further files of a copy of a version, if they name media."""
+    if "view_file" in version.manifest:  # a user's view has none
+        return None
+    from .converters.views import ViewOptions, get_view
+
+    view = get_view(version.manifest["view"], version.manifest.get("style"))
+    write = view.write_files
+    if write is None or view.embeds_media:
+        return None
+    options = ViewOptions(**version.manifest["options"])
+    return lambda rows, folder: write(rows, folder, options)
 
 
 def __dir__() -> builtins.list[str]:

@@ -11,6 +11,7 @@ NO_SPLIT = ("keep", "drop")
 TEXTS = ("raw", "clean", "lower")
 REASONING = ("think", "drop", "column")
 SOUNDS = ("separate", "in-video", "sound-only")
+CAPTIONS = ("first", "all")
 
 CONVERSATIONS = "Conversations"
 """The heading of the options of conversations."""

@@ -56,8 +56,12 @@ def _exports(store: Store, identity: str) -> list[str]:
     with session() as connection:
         for version in exports.all_versions(store):
             parquet = version.path / "data.parquet"
-            if parquet.is_file() and first_row(
-                connection, f"SELECT 1 FROM read_parquet({quote(str(parquet))}) WHERE id = {quote(identity)} LIMIT 1"
+            if not parquet.is_file():
+                continue
+            sample = exports.sample_column(connection, parquet)
+            if first_row(
+                connection,
+                f"SELECT 1 FROM read_parquet({quote(str(parquet))}) WHERE {sample} = {quote(identity)} LIMIT 1",
             ):
                 found.append(version.reference)
     return found

@@ -5,6 +5,7 @@ export.py          the whole export in one function: request, select, media, ren
 request.py         the options, checked for one view and store
 identity.py        a snapshot of the store, and the key by which equal exports are recognized
 select.py          which samples: datasets, splits, the user's expression, verdicts
+expand.py          several rows of one sample, where the request or the view asks for them
 missing_media.py   media files that do not exist
 cut_media.py       derived media: spans cut from clips, audio extracted from videos
 render.py          rows produced by the view's SQL, ordered, as Parquet and JSON Lines

@@ -22,6 +22,8 @@ class ExportAccount:
 
     Attributes:
         outcomes: Samples by outcome: `written` samples have a row, `filtered` samples were not selected.
+        rows: The rows; as many as `written` samples, unless samples were expanded.
+        parts: Of samples that were expanded: the parts without a row, by reason; None if no sample was.
         licences: Rows by dataset and licence.
         held_out, rejected: Rows of validation or test splits; rejected by the rules.
         unvalidated, changed: Rows without a verdict on what they are now; and those of them that have changed since.
@@ -33,6 +35,8 @@ class ExportAccount:
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    parts: Counter[str] | None = None
     licences: dict[str, Counter[str]] = field(default_factory=dict)
     held_out: int = 0
     unvalidated: int = 0
@@ -58,8 +62,14 @@ class ExportAccount:
         return counts or "no samples were selected"
 
 
-def read_account(connection: duckdb.DuckDBPyConnection, media_columns: Sequence[str]) -> ExportAccount:
-    """The account of `rows` and of the samples that `chosen` filtered out."""
+def read_account(
+    connection: duckdb.DuckDBPyConnection, media_columns: Sequence[str], *, expanded: bool = False
+) -> ExportAccount:
+    """The account of `rows` and of the samples that `chosen` filtered out.
+
+    Args:
+        expanded: Whether a sample may have several rows.
+    """
     filled = "".join(f", count({column})" for column in media_columns)
     account = ExportAccount()
     for dataset, licence, held_out, verdict, changed, outcome, count, leaks, leak, *media in connection.execute(f"""
@@ -71,6 +81,7 @@ def read_account(connection: duckdb.DuckDBPyConnection, media_columns: Sequence[
         if outcome is not None:
             account.changed_rejected += count if changed and outcome == "rejected" else 0
             continue
+        account.rows += count
         account.licences.setdefault(str(dataset), Counter())[str(licence)] += count
         account.held_out += count if held_out else 0
         account.unvalidated += count if verdict is None or changed else 0
@@ -79,10 +90,18 @@ def read_account(connection: duckdb.DuckDBPyConnection, media_columns: Sequence[
         account.media.update(dict(zip(media_columns, media, strict=True)))
         account.leaks += leaks
         account.leak = min((id_ for id_ in (leak, account.leak) if id_ is not None), default=None)
+    if expanded:
+        account.parts = Counter({reason: count for reason, count in account.outcomes.items() if reason != "written"})
+        account.outcomes = _sample_outcomes(connection)
     row = first_row(connection, "SELECT count(*) FROM chosen WHERE filtered")
     if row and row[0]:
         account.outcomes["filtered"] = row[0]
     return account
+
+
+def _sample_outcomes(connection: duckdb.DuckDBPyConnection) -> Counter[str]:
+    """Samples by outcome where a sample has several rows: one that has any is written."""
+    return Counter(dict(connection.execute("SELECT outcome, count(*) FROM sample_outcomes GROUP BY ALL").fetchall()))
 
 
 def refuse_leaks(account: ExportAccount) -> None:

@@ -34,7 +34,8 @@ _NEEDS_AUDIO = "(modality = 'mixed' AND audio IS NULL AND video.has_audio)"
 def derive_media(
     store: Store, connection: duckdb.DuckDBPyConnection, *, include_rejected: bool = False, from_videos: bool = True
 ) -> None:
-    """Derive the media that the chosen samples need and create the table `derived`; the table `missing` must exist.
+    """Derive the media that the rows to be made need and create the table `derived`; the table `missing` and the view
+    `parts` must exist.
 
     Rejected samples have no row unless they are asked for, so nothing is cut for them. With `from_videos`, the sound
     of videos is extracted.
@@ -45,7 +46,7 @@ def derive_media(
     needed = f"({_IS_PART} OR {_NEEDS_AUDIO})" if from_videos else _IS_PART
     rows = connection.cursor().execute(
         f"SELECT dataset, id, start_s, end_s, channel, audio, video, {_HAS_OTHERS}, {_NEEDS_AUDIO} "
-        f"FROM chosen WHERE NOT filtered AND {wanted} AND {needed}"
+        f"FROM parts WHERE part_outcome IS NULL AND {wanted} AND {needed}"
     )
     missing = {str(path) for (path,) in connection.execute("SELECT path FROM missing").fetchall()}
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -1,8 +1,9 @@
 """Publish one version of a view: `triptych export VIEW`.
 
-request -> identity already published? -> select -> media -> render -> account -> validate by the format's own rules ->
-manifest -> publish. An export whose identity was published before returns that version immediately; one that renders
-the same bytes as the last version returns the last version. A published version never changes.
+request -> identity already published? -> select -> expand -> media -> render -> account -> validate by the format's own
+rules -> further files -> manifest -> publish. An export whose identity was published before returns that version
+immediately; one that renders the same bytes as the last version returns the last version. A published version never
+changes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..views.prepare import create_macros, create_prompts, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
 from .cut_media import derive_media
+from .expand import expand, expansions_of
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import account_of, make_manifest, write_notice
 from .missing_media import find_missing
@@ -98,6 +100,8 @@ def _publish(
         create_macros(connection, request.options)
         log.info("export %s: select samples", request.name)
         sql = [choose(connection, request.selection, facts=facts)]
+        expansions = expansions_of(request.view, request.options)
+        sql.append(expand(connection, expansions))
 
         # media
         log.info("export %s: find and cut media", request.name)
@@ -113,11 +117,12 @@ def _publish(
         # render, account, validate
         log.info("export %s: make rows with the view %s", request.name, request.view.name)
         create_prompts(connection)
-        rows = make_rows(connection, request, scratch)
-        account = read_account(connection, rows.counted)
+        rows = make_rows(connection, request, scratch, expanded=bool(expansions))
+        account = read_account(connection, rows.counted, expanded=rows.expanded)
         account.splits = read_splits(connection, request.selection)
         choices = RecordedChoices(connection)
-        account.repeats = read_repeats(connection, {name: _rules(choices, name) for name in account.licences})
+        rules_of = {name: _rules(choices, name) for name in account.licences}
+        account.repeats = read_repeats(connection, rules_of, expanded=rows.expanded)
         log.info("export %s: %s", request.name, account.summary())
         _record(run, account)
         if not account.written:
@@ -129,6 +134,8 @@ def _publish(
         finished = scratch / "version"
         finished.mkdir()
         ordered = render(connection, request, rows, account.used(rows.counted), finished)
+        if request.view.write_files is not None:
+            request.view.write_files(finished / "data.parquet", finished, request.options)
 
         # publish
         sql += [*statements(request.options), rows.sql, ordered]
@@ -148,7 +155,7 @@ def _publish(
             reused = version.manifest["run_id"] != run.run_id
             log.info("export %s: published as %s", request.name, version.reference)
             run.details = {"export": version.reference, "reused": reused}
-            write_events(store, connection, run)
+            write_events(store, connection, run, expanded=rows.expanded)
             run.finish(store)
     return _result(version, account_of(manifest), request, reused=reused)
 

@@ -83,6 +83,7 @@ def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -
     own = {} if view.built_in else {"view_sql": hashlib.sha256(view.sql.encode()).hexdigest()}
     identity = {
         "view": view.name,
+        "style": view.style,
         "view_revision": view.revision,
         **own,
         "options": asdict(request.options),

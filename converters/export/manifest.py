@@ -13,8 +13,8 @@ from .content import RowContent
 from .request import Request
 
 _ACCOUNT = (
-    "rows", "counts", "held_out_rows", "unvalidated_rows", "changed_rows", "changed_rejected", "rejected_rows",
-    "train_test_overlap", "repeated_rows", "no_split_samples", "left_out_datasets",
+    "rows", "expanded", "counts", "held_out_rows", "unvalidated_rows", "changed_rows", "changed_rejected",
+    "rejected_rows", "train_test_overlap", "repeated_rows", "no_split_samples", "left_out_datasets",
 )  # fmt: skip
 
 
@@ -51,10 +51,12 @@ def make_manifest(
         "name": request.name,
         "note": note,
         "view": request.view.name,
+        **({} if request.view.style is None else {"style": request.view.style}),
         "view_revision": request.view.revision,
         **own,
         **request.describe(),
-        "rows": account.written,
+        "rows": account.rows,
+        **({} if account.parts is None else {"expanded": _expanded(account)}),
         "counts": {outcome: count for outcome, count in sorted(account.outcomes.items()) if count},
         "held_out_rows": account.held_out,
         "unvalidated_rows": account.unvalidated,
@@ -82,6 +84,11 @@ def make_manifest(
         "created_at": run.started_at.isoformat(timespec="seconds"),
         "software": {"triptych": __version__, "duckdb": _duckdb_version()},
     }
+
+
+def _expanded(account: ExportAccount) -> dict[str, Any]:
+    """How many rows were made of how many samples, and which parts of samples have none."""
+    return {"samples": account.written, "rows": account.rows, "parts_without_row": dict(account.parts or {})}
 
 
 def _duckdb_version() -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from ...errors import UsageError
-from ...options import Option, Options
-from ..row_options import CONVERSATIONS, NO_SPLIT, ORDERS, SOUNDS, TEXTS, Reasoning, System
+from ...options import Option, Options, parameters
+from ..row_options import CAPTIONS, CONVERSATIONS, NO_SPLIT, ORDERS, SOUNDS, TEXTS, Reasoning, System
 
 ROWS = "Which samples"
 TEXT = "What rows look like"
+ONE_VIEW = "Of some views"
+"""The heading of the options that only some views have: those whose header lists them."""
 VERSION = "The version"
 
 
@@ -20,6 +23,7 @@ class ExportOptions(Options):
     """Options of an export."""
 
     task: Annotated[str | None, Option("sft or grpo, for msswift.", TEXT)] = None
+    style: Annotated[str | None, Option("The form of the rows, for views that have several.", TEXT)] = None
     datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()
     splits: Annotated[
         tuple[str, ...],
@@ -60,13 +64,30 @@ class ExportOptions(Options):
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
                "trainer reads itself) or sound-only.", TEXT, choices=SOUNDS),
     ] = "separate"  # fmt: skip
-    name: Annotated[str | None, Option("The export's name; default: the view's name and task.", VERSION)] = None
+    captions: Annotated[
+        str,
+        Option("Of several descriptions of a sample: first (one row), or all (a row for each, whose id ends in "
+               "#caption2 and so on).", TEXT, choices=CAPTIONS),
+    ] = "first"  # fmt: skip
+    name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None
     note: Annotated[str | None, Option("A remark, stored in the manifest.", VERSION)] = None
     media_root: Annotated[
         str | None,
         Option("Absolute path that media paths start with; default: the store's own.", VERSION, takes=str | Path,
                metavar="PATH"),
     ] = None  # fmt: skip
+
+    def of_view(self, view: str, options: Collection[str]) -> dict[str, Any]:
+        """The values of the options that only some views have, of those that this view has.
+
+        Raises:
+            UsageError: One was given that the view does not have.
+        """
+        for parameter in parameters(type(self)):
+            name = parameter.path[-1]
+            if parameter.option.group == ONE_VIEW and name not in options and getattr(self, name) != parameter.default:
+                raise UsageError(f"the view {view!r} has no option {parameter.flag}: remove it.")
+        return {name: getattr(self, name) for name in options}
 
     def check(self) -> None:
         if self.no_split is not None and not self.splits:

@@ -62,7 +62,7 @@ def adopt_run(run: Run, version: exports.Version) -> None:
     run.started_at = datetime.fromisoformat(version.manifest["created_at"])
 
 
-def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run, *, expanded: bool = False) -> None:
     """Write one event per selected sample without a row; filtered samples are only counted.
 
     The event of a cut that failed says why.
@@ -70,14 +70,19 @@ def write_events(store: Store, connection: duckdb.DuckDBPyConnection, run: Run) 
     import pyarrow as pa
 
     columns = ", ".join(name for name in EVENTS.names if name != "dataset")
+    outcomes = (
+        "(SELECT dataset, id, outcome FROM sample_outcomes WHERE outcome <> 'written')"
+        if expanded
+        else "(SELECT _dataset AS dataset, id, _outcome AS outcome FROM rows WHERE _outcome IS NOT NULL)"
+    )
     reader = connection.sql(f"""
         SELECT dataset, {columns} FROM (
-            SELECT _dataset AS dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, r.id AS candidate,
-                   _outcome AS reason,
+            SELECT r.dataset, {quote(run.run_id)} AS run_id, 'export' AS stage, r.id AS candidate,
+                   r.outcome AS reason,
                    'has no row in ' || {quote(run.details["export"])} || coalesce(': ' || d.detail, '') AS detail,
                    {quote(run.command)} AS uri, now() AS time
-            FROM rows r LEFT JOIN derived d ON d.dataset = r._dataset AND d.id = r.id AND d.reason = r._outcome
-            WHERE _outcome IS NOT NULL
+            FROM {outcomes} r
+            LEFT JOIN derived d ON d.dataset = r.dataset AND d.id = r.id AND d.reason = r.outcome
         ) p WHERE NOT EXISTS (
             SELECT 1 FROM events e WHERE e.stage = 'export' AND e.dataset = p.dataset
             AND e.candidate = p.candidate AND e.reason = p.reason AND e.uri = p.uri

@@ -1,8 +1,9 @@
 """Render the rows of an export: every sample once into `rows`, then ordered into Parquet and JSON Lines.
 
 `rows` has the columns of the view's format and, for the account, `_dataset, _license, _held_out, _verdict, _changed,
-_outcome, _leak, _sound` and the columns of `views/left_out.py`; it is stored in a scratch file, so that memory use is
-constant and nothing is computed twice.
+_outcome, _leak, _sound` and the columns of `views/left_out.py`. If a sample may have several rows, `_sample` is its id,
+and `sample_outcomes` has the outcome of each sample. `rows` is stored in a scratch file, so that memory use is constant
+and nothing is computed twice.
 
 Files start with witness rows: real rows, moved to the front, that together have a value in every media column and every
 other that not all rows have. Without them an Arrow loader whose first chunk has no video infers a null column and
@@ -46,6 +47,11 @@ _ACCOUNT = {
     "_leak": "leaks_answer",
     "_sound": "_sound",
 }
+_SAMPLE_OUTCOMES = """
+    CREATE OR REPLACE TEMP TABLE sample_outcomes AS
+    SELECT _dataset AS dataset, _sample AS id,
+           CASE WHEN bool_or(_outcome IS NULL) THEN 'written' ELSE min(_outcome) END AS outcome
+    FROM rows GROUP BY ALL"""
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
 """The sample's own paths, added for views of users: the view's paths are checked against them."""
 
@@ -59,12 +65,14 @@ class Rows:
         media_columns: Those that hold paths.
         optional_columns: Those that the file has only if a row has a value.
         sql: The SQL that produced it.
+        expanded: Whether a sample may have several rows.
     """
 
     types: dict[str, str]
     media_columns: list[str]
     optional_columns: list[str]
     sql: str
+    expanded: bool = False
 
     @property
     def counted(self) -> list[str]:
@@ -72,8 +80,11 @@ class Rows:
         return [*self.media_columns, *self.optional_columns]
 
 
-def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: Path) -> Rows:
+def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: Path, *, expanded: bool = False) -> Rows:
     """Create `rows` of every selected sample; rows that the consumer would refuse get that as their outcome.
+
+    Args:
+        expanded: Whether a sample may have several rows.
 
     Raises:
         UsageError: The view's SQL fails, a column has a type that cannot hold paths or be written, or `skip` holds
@@ -81,6 +92,8 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     """
     view = request.view
     account = {**_ACCOUNT, **left_out_columns(view, request.options), **({} if view.built_in else _PATHS)}
+    if expanded:
+        account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
     types = {} if view.built_in else _described(connection, view, statement)
     sql = _with_outcome(view, statement, types)
@@ -102,7 +115,10 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     if view.format is not None:
         rows = _refuse(connection, request, types, rows)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
-    return Rows(types, media_columns(view, types), [name for name in view.optional_columns if name in types], sql)
+    if expanded:
+        connection.execute(_SAMPLE_OUTCOMES)
+    optional = [name for name in view.optional_columns if name in types]
+    return Rows(types, media_columns(view, types), optional, sql, expanded)
 
 
 def _described(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:
@@ -202,6 +218,8 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
     empty += [name for name in rows.optional_columns if name not in used]
     columns = ", ".join(identifier(name) for name in rows.types if name not in empty)
+    if rows.expanded and exports.SAMPLE_ID not in rows.types:
+        columns += f", _sample AS {exports.SAMPLE_ID}"
     ordered = f"SELECT {columns} {KEPT} ORDER BY {order}"
     parquet = folder / "data.parquet"
     with sql_errors(request.view):

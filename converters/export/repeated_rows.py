@@ -47,16 +47,20 @@ class RepeatedRows:
     rows: int = 0
 
 
-def read_repeats(connection: duckdb.DuckDBPyConnection, rules: Mapping[str, RuleSet]) -> RepeatedRows:
-    """Look the written `rows` up among the samples of the store.
+def read_repeats(
+    connection: duckdb.DuckDBPyConnection, rules: Mapping[str, RuleSet], *, expanded: bool = False
+) -> RepeatedRows:
+    """Look the samples of the written `rows` up among those of the store.
 
     Args:
         rules: The rules of each dataset.
+        expanded: Whether a sample may have several rows.
     """
     roles = card_roles(read_corpora(connection))
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE repeated AS
-        SELECT * FROM {repeats_sql(roles=roles)} SEMI JOIN (SELECT id FROM rows WHERE _outcome IS NULL) USING (id)""")
+        SELECT * FROM {repeats_sql(roles=roles)}
+        SEMI JOIN (SELECT {"_sample" if expanded else "id"} AS id FROM rows WHERE _outcome IS NULL) USING (id)""")
     rows, undecided, first = first_row(connection, f"""
         SELECT count(*), count(*) FILTER (v.id IS NOT NULL AND NOT list_contains(v.reasons, {quote(_OVERLAP)})),
                min(r.id)

@@ -46,7 +46,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
     Raises:
         UsageError: There is no such view, or an option is not valid for it.
     """
-    view = get_view(view_name)
+    view = get_view(view_name, options.style)
     task = check_task(view, options.task)
     system, user_template = options.system or None, options.user_template
     if user_template is not None:
@@ -57,11 +57,20 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
                 f"{option} contains {tag[0]}: a row has as many tags as media, so tags cannot be written by hand.",
                 hint=f'set their position with {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
             )
-    rows = ViewOptions(task, options.text or view.text, system, user_template, options.allow_answer_in_prompt,
-                       reasoning_for(view, task, options.reasoning), options.av)  # fmt: skip
+    rows = ViewOptions(
+        task,
+        options.text or view.text,
+        system,
+        user_template,
+        options.allow_answer_in_prompt,
+        reasoning_for(view, task, options.reasoning),
+        options.av,
+        options.captions,
+        options.of_view(view.name, view.options),
+    )
     check_conversations(view, rows)
     root = options.media_root or str(store.root)
-    name = options.name or "-".join(part for part in (view.name, task) if part)
+    name = options.name or "-".join(part for part in (view.name, view.style, task) if part)
     return Request(
         view,
         check_name(name, what="export"),

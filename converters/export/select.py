@@ -1,7 +1,8 @@
 """Select the samples of an export in SQL: by datasets, splits and roles, the user's expression, verdicts.
 
-Creates `chosen`, the samples of the selected datasets and whether each is filtered out, and on top of it
-`samples_with_paths`, from which `prepared` is built (see views/elements). The latter has four columns for the account:
+Creates `chosen`, the samples of the selected datasets and whether each is filtered out. `expand.py` makes `parts` of
+it, and on top of that stands `samples_with_paths`, from which `prepared` is built (see views/elements). The latter has
+four columns for the account:
 `_outcome` (why a sample has no row regardless of the view), `_held_out`, `_verdict`, and `_changed` (whether the sample
 has changed since its verdict).
 """
@@ -82,7 +83,7 @@ class CorpusFacts:
 def place_media(
     connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts, media_root: str
 ) -> str:
-    """Create `samples_with_paths` over `chosen`; return the statement.
+    """Create `samples_with_paths` over `parts`; return the statement.
 
     The tables `derived` (id, audio_path, video_path, reason) and `missing` (path) must exist; they may be empty.
     """
@@ -90,7 +91,8 @@ def place_media(
     messages = _messages_sql(connection)
     sql = f"""
         CREATE OR REPLACE VIEW samples_with_paths AS
-        SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, effective_split)
+        SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, effective_split,
+                            part_outcome)
                    REPLACE ({messages} AS messages),
                {upper} AS upper, {_SOUND} AS sound,
                {_paths("image", media_root)} AS image_paths,
@@ -98,10 +100,9 @@ def place_media(
                {_paths("audio", media_root)} AS audio_paths,
                CASE WHEN verdict = 'reject' AND NOT {selection.include_rejected} THEN 'rejected'
                     WHEN {_missing_sql(connection)} THEN 'missing_media'
-                    ELSE d.reason END AS _outcome,
+                    ELSE coalesce(part_outcome, d.reason) END AS _outcome,
                verdict AS _verdict, changed AS _changed, held_out AS _held_out
-        FROM chosen c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id
-        WHERE NOT filtered"""
+        FROM parts c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id"""
     connection.execute(sql)
     return sql.strip()
 

@@ -24,19 +24,19 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from . import msswift
 from .base import View, ViewOptions, make_view
 
-__all__ = ["ENTRY_POINTS", "VIEWS", "View", "ViewOptions", "get_view"]
+__all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
 
 ENTRY_POINTS = "triptych.views"
 _OWN = "to use your own view, name its file: triptych export ./my_view.sql (docs/how-to/bring-a-view.md)"
 
 
-def _built_in(name: str, **trainer: Any) -> View:
+def _built_in(name: str, **code: Any) -> View:
     text = resources.files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    return make_view(text, file=f"{name}.sql", built_in=True, **trainer)
+    return make_view(text, file=f"{name}.sql", built_in=True, **code)
 
 
 VIEWS: dict[str, View] = {
@@ -44,13 +44,33 @@ VIEWS: dict[str, View] = {
     "msswift": _built_in("msswift", train_command=msswift.train_command, trainer_settings=msswift.trainer_settings),
 }
 
+STYLES: dict[str, dict[str, View]] = {}
+"""The views that have several forms of rows, by style; the first is the default. Each style is a file of its own."""
 
-def get_view(name: str | os.PathLike[str]) -> View:
+VIEWS |= {name: next(iter(styles.values())) for name, styles in STYLES.items()}
+
+
+def get_view(name: str | os.PathLike[str], style: str | None = None) -> View:
     """The view of that name, or the view in that file if the name ends in `.sql` or is a path.
 
     Raises:
-        UsageError: There is no such view or file, or it is not a valid view.
+        UsageError: There is no such view, style or file, or it is not a valid view.
     """
+    view = _find_view(name)
+    if style is None:
+        return view
+    styles = STYLES.get(view.name, {}) if view.built_in else {}
+    if not styles:
+        raise UsageError(f"the view {view.name!r} has no styles: remove --style.")
+    if style not in styles:
+        raise UsageError(
+            f"the view {view.name!r} has no style {style!r}: it has {', '.join(styles)}.",
+            hint=did_you_mean(style, styles),
+        )
+    return styles[style]
+
+
+def _find_view(name: str | os.PathLike[str]) -> View:
     if not isinstance(name, str | os.PathLike):
         raise UsageError(
             f"A view is a name or the path of a .sql file, not {name!r}.", hint=f"views: {', '.join(VIEWS)}"

@@ -5,6 +5,7 @@ A view's file starts with a block of comments `-- key: value`; the first other l
     name           the view's name; default: the file name
     revision       increased whenever the same samples produce different rows; default: `1`
     tasks          the values of `--task`; default: none
+    options        further options of `export` that only some views have, such as `phones`; default: none
     order          `hash` or `id`; default: `hash`
     text           `raw` or `clean`; default: `clean`
     format         the format whose rules the rows are validated against; default: only paths and types are checked
@@ -22,6 +23,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError, did_you_mean
 from ...shards.exports.versions import MEDIA_COLUMNS
@@ -29,7 +31,10 @@ from ...shards.sample import check_name
 from ...validators.formats import FORMATS
 from ..row_options import ORDERS, TEXTS
 
-_KEYS = ("name", "revision", "tasks", "order", "text", "format", "media", "optional", "empty columns")
+if TYPE_CHECKING:
+    import duckdb
+
+_KEYS = ("name", "revision", "tasks", "options", "order", "text", "format", "media", "optional", "empty columns")
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
 
@@ -46,6 +51,8 @@ class ViewOptions:
         reasoning: Where the reasoning of an answer goes: `think`, in front of it; `drop`; `column`, its own column.
         av: What is used of a video with sound: `separate`, the video and its sound; `in-video`, the video, whose sound
             the trainer reads itself; `sound-only`.
+        captions: Which of several descriptions is an answer: `first`, or `all`, a row for each.
+        own: The options that only some views have, by name.
     """
 
     task: str | None = None
@@ -55,10 +62,14 @@ class ViewOptions:
     allow_answer_in_prompt: bool = False
     reasoning: str = "think"
     av: str = "separate"
+    captions: str = "first"
+    own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 TrainCommand = Callable[[Path, ViewOptions, Collection[str], Mapping[str, str]], str]
 TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
+Expand = Callable[["duckdb.DuckDBPyConnection", str, ViewOptions], str]
+WriteFiles = Callable[[Path, Path, ViewOptions], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,8 @@ class View:
 
     Attributes:
         sql: The text of the whole file.
+        style: Which of its styles this is, for a view that has several: each is a file of its own.
+        options: Names of the options that only some views have, and this one has.
         format: A key of `validators.formats.FORMATS`; None if there is no validator for the format.
         media_columns: Columns that hold paths; None: those with a media name.
         optional_columns: Columns that a file has only if one of its rows has a value.
@@ -74,6 +87,11 @@ class View:
         train_command: Makes the training command from the data file, the options, the columns of the file and the
             trainer's settings.
         trainer_settings: The settings of the trainer that rows need, from their number by where their sound is.
+        expand: Makes several rows of one sample, as `export/expand.py` says: a SELECT from a connection, the relation
+            of samples and the options.
+        write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
+            and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
+        embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
 
@@ -81,6 +99,8 @@ class View:
     sql: str
     revision: str = "1"
     tasks: tuple[str, ...] = ()
+    style: str | None = None
+    options: tuple[str, ...] = ()
     order: str = "hash"
     text: str = "clean"
     format: str | None = None
@@ -90,6 +110,9 @@ class View:
     keeps_empty_columns: bool = False
     train_command: TrainCommand | None = None
     trainer_settings: TrainerSettings | None = None
+    expand: Expand | None = None
+    write_files: WriteFiles | None = None
+    embeds_media: bool = False
     built_in: bool = False
 
     @property
@@ -102,15 +125,11 @@ class View:
         return [column for other, columns in self.task_columns.items() if other != task for column in columns]
 
 
-def make_view(
-    sql: str,
-    *,
-    file: str,
-    train_command: TrainCommand | None = None,
-    trainer_settings: TrainerSettings | None = None,
-    built_in: bool = False,
-) -> View:
+def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> View:
     """Make a view from the text of its file; `file` is the name used in errors.
+
+    Args:
+        code: The attributes that the file cannot state: `style`, `train_command`, `expand`, `write_files` and so on.
 
     Raises:
         UsageError: The header has an unknown key or an invalid value.
@@ -137,7 +156,7 @@ def make_view(
     for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS))):
         if key in header:
             _one_of(file, header[key][0], key, header[key][1], values)
-    plain = {key: header[key][1] for key in ("revision", "order", "text", "format") if key in header}
+    plain: dict[str, Any] = {key: header[key][1] for key in ("revision", "order", "text", "format") if key in header}
     return View(
         check_name(header["name"][1] if "name" in header else Path(file).stem, what="view"),
         sql,
@@ -146,10 +165,10 @@ def make_view(
         optional_columns=_words(header["optional"]) if "optional" in header else (),
         task_columns={task: columns for task, columns in known.items() if columns},
         keeps_empty_columns=empty == "kept",
-        train_command=train_command,
-        trainer_settings=trainer_settings,
+        options=_words(header["options"]) if "options" in header else (),
         built_in=built_in,
         **plain,
+        **code,
     )
 
 

@@ -136,7 +136,7 @@ class RowMaker:
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW samples_with_paths AS
-            SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""},
+            SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,
                    task_of(task, question, answer, modality, messages) AS effective_task,
                    language_of(language) AS base_language, false AS upper, {_SOUND} AS sound
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")

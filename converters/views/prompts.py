@@ -48,6 +48,11 @@ def tasks() -> list[str]:
     return [name for name in _document() if name not in ("targets", "choices")]
 
 
+def tasks_answered_by(field: str) -> list[str]:
+    """The tasks whose answer may be this field."""
+    return [name for name in tasks() if field in _document()[name]["answer"]]
+
+
 def choice_introductions() -> tuple[str, ...]:
     """The introductions that our prompts put before the options of a question, in all languages."""
     return tuple(_document()["choices"].values())

@@ -165,9 +165,9 @@ def using_exports(store: Store, ids: list[str]) -> dict[str, int]:
             if version.manifest.get("withdrawn") or not parquet.is_file():
                 continue
             try:
-                row = first_row(
-                    connection, f"SELECT count(*) FROM read_parquet({quote(str(parquet))}) SEMI JOIN wanted USING (id)"
-                )
+                sample = exports.sample_column(connection, parquet)
+                rows = f"read_parquet({quote(str(parquet))})"
+                row = first_row(connection, f"SELECT count(*) FROM {rows} r SEMI JOIN wanted w ON r.{sample} = w.id")
             except duckdb.Error as error:
                 raise DamagedError(
                     f"{parquet}: cannot be read: {str(error).splitlines()[0]}",

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,16 @@ from .versions import PARQUET, Version, data_files, load, media_paths, require_d
 UNFINISHED = ".unfinished"
 """Marks the folder of a pack until it is complete; it names the version."""
 
+WriteFiles = Callable[[Path, Path], None]
+"""Writes the further files of a version from its `data.parquet` into its folder."""
 
-def relocate(store: Store, version: Version, media_root: str) -> Version:
-    """Write the same version for another media root next to it, or return the existing one."""
+
+def relocate(store: Store, version: Version, media_root: str, *, write_files: WriteFiles | None = None) -> Version:
+    """Write the same version for another media root next to it, or return the existing one.
+
+    Args:
+        write_files: Makes the further files, if they name media; else they are copied.
+    """
     media_root = _absolute(media_root)
     require_data(version)
     key = hashlib.sha256(media_root.encode()).hexdigest()[:8]
@@ -36,7 +44,7 @@ def relocate(store: Store, version: Version, media_root: str) -> Version:
     if not target.exists():
         manifest = version.manifest | {"media_root": media_root, "relocated_from": version.reference}
         with scratch_folder(version.path.parent, key) as scratch:
-            _write_copy(version, scratch / label, media_root, manifest)
+            _write_copy(version, scratch / label, media_root, manifest, write_files)
             try:
                 (scratch / label).rename(target)
             except OSError:
@@ -45,7 +53,9 @@ def relocate(store: Store, version: Version, media_root: str) -> Version:
     return load(store, version.name, label)
 
 
-def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[str, Any]:
+def pack(
+    version: Version, to: Path, *, media_root: str | None = None, write_files: WriteFiles | None = None
+) -> dict[str, Any]:
     """Copy a version and the media it names into the new folder `to`; paths point into it, or under `media_root`.
 
     Returns the manifest of the pack; `media` has the number of files and bytes.
@@ -81,7 +91,7 @@ def pack(version: Version, to: Path, *, media_root: str | None = None) -> dict[s
         size += _copy_media(Path(path), target)
     manifest = version.manifest | {"media_root": where, "packed_from": version.reference}
     manifest["media"] = {"files": len(named), "bytes": size}
-    written = _write_copy(version, to, where, manifest)
+    written = _write_copy(version, to, where, manifest, write_files)
     unfinished.unlink()
     return written
 
@@ -113,17 +123,23 @@ def _absolute(media_root: str) -> str:
     return media_root.rstrip("/") or "/"
 
 
-def _write_copy(version: Version, folder: Path, media_root: str, manifest: dict[str, Any]) -> dict[str, Any]:
-
+def _write_copy(
+    version: Version, folder: Path, media_root: str, manifest: dict[str, Any], write_files: WriteFiles | None
+) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     with session() as connection:
         select = rows_under(connection, version, media_root)
         parquet = folder / "data.parquet"
         connection.execute(f"COPY ({select}) TO {quote(str(parquet))} ({PARQUET})")
         write_jsonl(connection, parquet, folder / "data.jsonl")
-    for name in ["NOTICE", *(name for name in version.manifest["files"] if name.endswith(".sql"))]:
-        shutil.copyfile(version.path / name, folder / name)
-    files, content = data_files(folder, media_root)
+    names = list(version.manifest["files"])
+    for name in names:
+        if name not in (parquet.name, "data.jsonl"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(version.path / name, folder / name)
+    if write_files is not None:
+        write_files(parquet, folder)
+    files, content = data_files(folder, media_root, names)
     if content != version.manifest["content_sha256"]:
         raise DamagedError(f"{version.reference}: the copy under {media_root} has different rows from the original.")
     manifest = manifest | {"files": files}

@@ -1,6 +1,6 @@
 """Published versions of views: publishing, finding, verifying and comparing them.
 
-    STORE/exports/<name>/v<N>/   data.jsonl, data.parquet, manifest.json, NOTICE
+    STORE/exports/<name>/v<N>/   data.jsonl, data.parquet, manifest.json, NOTICE, and further files of some views
     STORE/exports/<name>/.keys/<key>   the version made by the export with this identity
 
 A version is immutable; copies of it for other locations are made in `copies.py`. `content_sha256` is the SHA-256
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
 """How data.parquet is written; level 1 is a third faster than the default and the file hardly larger."""
+
+SAMPLE_ID = "sample_id"
+"""The column with the sample's id, in versions that have several rows of a sample: `id` is the row's."""
 
 MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
@@ -133,11 +136,11 @@ def require_data(version: Version) -> Version:
 
     Raises:
         UsageError: It was withdrawn.
-        DamagedError: `data.parquet` or `data.jsonl` is missing, or has another size than was published.
+        DamagedError: A file is missing, or has another size than was published.
     """
     if version.manifest.get("withdrawn"):
         raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
-    for name in ("data.jsonl", "data.parquet"):
+    for name in dict.fromkeys(("data.jsonl", "data.parquet", *version.manifest["files"])):
         path, hint = version.path / name, f"triptych exports verify {version.reference}"
         if not path.is_file():
             raise DamagedError(f"{path}: missing.", hint=hint)
@@ -318,6 +321,12 @@ def columns(version: Version) -> list[str]:
     return names
 
 
+def sample_column(connection: duckdb.DuckDBPyConnection, parquet: Path) -> str:
+    """Return the column of a version's rows that holds the sample's id: `id`, unless samples have several rows."""
+    rows = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quote(str(parquet))})").fetchall()
+    return SAMPLE_ID if any(row[0] == SAMPLE_ID for row in rows) else "id"
+
+
 def media_paths(version: Version) -> list[str]:
     """Return the distinct media paths that a version names, sorted."""
     parquet = version.path / "data.parquet"
@@ -352,9 +361,16 @@ def which(store: Store, file: Path) -> list[Version]:
     ]
 
 
-def data_files(folder: Path, media_root: str) -> tuple[dict[str, Any], str]:
-    """Return the checksums of the files of a version, and the content checksum of its rows."""
-    names = ["data.jsonl", "data.parquet", "NOTICE", *sorted(path.name for path in folder.glob("*.sql"))]
+def data_files(folder: Path, media_root: str, names: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
+    """Return the checksums of the files of a version, and the content checksum of its rows.
+
+    Args:
+        names: The files; default: all in the folder.
+    """
+    if not names:
+        first = ["data.jsonl", "data.parquet", "NOTICE"]
+        others = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        names = [*first, *sorted(name for name in others if name not in (*first, "manifest.json"))]
     with ThreadPoolExecutor(2) as pool:  # hashing releases the GIL
         content = pool.submit(content_sum, folder / "data.jsonl", media_root)
         found = list(pool.map(lambda name: sums(folder / name), names))

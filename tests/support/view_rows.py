@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from triptych.converters.export.expand import expand, expansions_of
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
@@ -36,6 +37,7 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     connection.register("held", table)
     connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
     choose(connection, ExportFilter(), facts=facts)
+    expand(connection, expansions_of(get_view(view), options))
     place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
     statement = row_statement(get_view(view), options.task, {"_outcome": "_outcome"})
     made = connection.sql(with_prepared(statement)).to_arrow_table().to_pylist()

@@ -1,5 +1,6 @@
 -- `prepared`: the relation that every view selects from, one row per sample. It has the sample's columns and these:
 --
+--   sample_id        the sample's id; `id` is the row's, which is another one where a sample has several rows
 --   image_paths, video_paths, audio_paths   VARCHAR[], final paths in tag order; null if there are none
 --   tags             `<audio>` and so on, one per path: images first, then videos, then audios
 --   effective_task   the sample's task; inferred from its fields if the data has none

@@ -1,0 +1,74 @@
+"""`parts`: the selected samples, once for each row that is made of them.
+
+A sample has one row as a rule. A request may ask for more (`--captions all`: one for each caption), and so may a view
+(one for each term, one for each window). Every expansion is a SELECT over the relation before it, and gives each row a
+`part`: a name that is unique within the sample and says which part it is, such as `caption2`. The row's id is then
+`<sample id>#<part>`, and its file has the column `sample_id`.
+
+An expansion keeps every sample: one of which there is no part has one row whose `part_outcome` says why, so that the
+account balances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...shards.store.sql import quote
+from ..views import View, ViewOptions
+from ..views.prompts import tasks_answered_by
+
+if TYPE_CHECKING:
+    import duckdb
+
+Expansion = Callable[["duckdb.DuckDBPyConnection", str], str]
+"""Makes a SELECT from the name of a relation; it has the relation's columns, with `part` extended by `extended`."""
+
+
+def extended(name: str) -> str:
+    """SQL for `part` with one more name at its end; `name` is SQL, null for the sample as it is."""
+    return f"nullif(concat_ws('#', part, {name}), '')"
+
+
+def expansions_of(view: View, options: ViewOptions) -> list[Expansion]:
+    """The expansions of a request, in the order in which they apply."""
+    found: list[Expansion] = []
+    if options.captions == "all":
+        found.append(_each_caption)
+    if (own := view.expand) is not None:
+        found.append(lambda connection, relation: own(connection, relation, options))
+    return found
+
+
+def expand(connection: duckdb.DuckDBPyConnection, expansions: list[Expansion]) -> str:
+    """Create the view `parts` over `chosen`; return the statement."""
+    relation = "(SELECT *, NULL::VARCHAR AS part, NULL::VARCHAR AS part_outcome FROM chosen WHERE NOT filtered)"
+    for expansion in expansions:
+        relation = f"({expansion(connection, relation)})"
+    sql = f"""
+        CREATE OR REPLACE VIEW parts AS
+        SELECT * EXCLUDE (part) REPLACE (CASE WHEN part IS NULL THEN id ELSE id || '#' || part END AS id),
+               id AS sample_id
+        FROM {relation}"""
+    connection.execute(sql)
+    return sql.strip()
+
+
+def _each_caption(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """One row for each description of a sample whose task is to describe: its text, if it is none of the captions, and
+    its captions, none of them twice. The first has the sample's own id, so that versions with one caption and with all
+    can be compared."""
+    tasks = ", ".join(map(quote, tasks_answered_by("captions")))
+    described = (
+        f"CASE WHEN effective_task IN ({tasks}) THEN list_filter(list_concat([text], captions), "
+        "lambda c: not_blank(c) IS NOT NULL) END"
+    )
+    return f"""
+        SELECT * EXCLUDE (_said, _n, _all)
+               REPLACE (CASE WHEN _said IS NULL THEN text END AS text,
+                        CASE WHEN _said IS NULL THEN captions ELSE [_said] END AS captions,
+                        {extended("CASE WHEN _n > 1 THEN 'caption' || _n END")} AS part)
+        FROM (SELECT *, _all[_n] AS _said FROM (
+            SELECT *, unnest(CASE WHEN len(_all) > 0 THEN range(1, len(_all) + 1) ELSE [1] END) AS _n FROM (
+                SELECT * REPLACE (list_filter(_all, lambda c, i: list_position(_all, c) = i) AS _all)
+                FROM (SELECT *, {described} AS _all FROM {relation}))))"""
