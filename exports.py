@@ -13,7 +13,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from .errors import DamagedError, ProblemsFound, UsageError
 from .options import from_python
@@ -21,12 +21,22 @@ from .shards.store.session import using
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
+    import datasets
+    import polars
+    import pyarrow
+
+    from .converters.versions.collect import Collected
+    from .converters.versions.push import Pushed
+    from .converters.versions.rebuild import Rebuilt
     from .shards.exports.difference import Difference
     from .shards.exports.versions import Version
+    from .trainers.data.exports import RowDataset
 
 PathLike = str | Path
 
-__all__ = ["diff", "list", "pack", "path", "relocate", "show", "verify", "which"]
+__all__ = [
+    "diff", "gc", "list", "open", "pack", "path", "push", "rebuild", "relocate", "show", "verify", "which",
+]  # fmt: skip
 
 
 class Compared(NamedTuple):
@@ -65,6 +75,44 @@ def path(reference: str, *, store: PathLike | None = None) -> Path:
     from .shards.exports.versions import require_data
 
     return require_data(show(reference, store=store)).data
+
+
+@overload
+def open(reference: str, as_: Literal["datasets"] = ..., *, store: PathLike | None = ...) -> datasets.Dataset: ...
+
+
+@overload
+def open(reference: str, as_: Literal["arrow"], *, store: PathLike | None = ...) -> pyarrow.Table: ...
+
+
+@overload
+def open(reference: str, as_: Literal["polars"], *, store: PathLike | None = ...) -> polars.DataFrame: ...
+
+
+@overload
+def open(reference: str, as_: Literal["torch"], *, store: PathLike | None = ...) -> RowDataset: ...
+
+
+@from_python
+def open(reference: str, as_: str = "datasets", *, store: PathLike | None = None) -> Any:
+    """Open the rows of a version, after a look at its files and media (`exports verify --quick`).
+
+    Args:
+        reference: `NAME` (its latest version) or `NAME@vN`.
+        as_: `datasets` (a `datasets.Dataset`, memory-mapped), `arrow` (a `pyarrow.Table`), `polars` (a
+            `polars.DataFrame`), or `torch`: a map-style dataset for `torch.utils.data.DataLoader`, whose items are rows
+            without null columns, read from disk as they are asked for.
+
+    Raises:
+        UsageError: No such version or form, or its rows are gone.
+        DamagedError: The version differs from what was published.
+    """
+    from .trainers.data.exports import FORMS, ExportReader
+
+    if as_ not in FORMS:
+        raise UsageError(f"An export cannot be opened as {as_!r}. Forms: {', '.join(FORMS)}.")
+    with using(Store.open(store), "open an export") as opened:
+        return FORMS[as_](ExportReader.open(reference, store=opened))
 
 
 @from_python
@@ -171,6 +219,73 @@ def pack(
     with using(Store.open(store), "pack an export") as opened:
         version = exports.find(opened, reference)
         return copies.pack(version, Path(to), media_root=root, write_files=_files_of(version))
+
+
+@from_python
+def rebuild(reference: str, *, store: PathLike | None = None) -> Rebuilt:
+    """Make the rows of a version again, from its manifest and the tables of its time, and put back what it lacks.
+
+    Files of the version that are there with the published bytes are left alone.
+
+    Raises:
+        UsageError: The version cannot be made again; the message says why.
+    """
+    from .converters.versions import rebuild as again
+    from .shards.care.recovery import writing
+    from .shards.exports import versions as exports
+
+    with writing(Store.open(store), "rebuild an export") as opened:
+        return again.rebuild(opened, exports.find(opened, reference))
+
+
+@from_python
+def gc(
+    names: str | Sequence[str] = (),
+    *,
+    keep: int = 1,
+    older_than_days: float = 7.0,
+    dry_run: bool = False,
+    store: PathLike | None = None,
+) -> Collected:
+    """Delete the rows of old versions that `rebuild` can make again; their manifests stay.
+
+    Args:
+        names: Exports; default: all.
+        keep: How many versions of each stay, from the newest.
+        older_than_days: Younger versions stay.
+        dry_run: Only say what would be deleted.
+    """
+    from .converters.versions.collect import collect_versions
+    from .shards.care.recovery import writing
+
+    chosen = [names] if isinstance(names, str) else [*names]
+    with writing(Store.open(store), "collect exports", checked=not dry_run, frees=True) as opened:
+        return collect_versions(opened, chosen, keep=keep, older_than_days=older_than_days, dry_run=dry_run)
+
+
+@from_python
+def push(
+    reference: str, repo: str, *, media: bool = False, public: bool = False, store: PathLike | None = None
+) -> Pushed:
+    """Push a version to a dataset repository of the Hugging Face hub, in one commit that replaces what is there.
+
+    Args:
+        reference: `NAME` or `NAME@vN`.
+        repo: `owner/name`; created if it does not exist.
+        media: Push the media that the rows name, too; the rows then name it relative to the repository.
+        public: Create the repository as a public one; default: private.
+
+    Raises:
+        UsageError: The rows name media that would not be pushed.
+        GateError: Not logged in, or not allowed to write there.
+        NetworkError: The hub cannot be reached.
+    """
+    from .converters.versions import push as to_hub
+    from .shards.exports import versions as exports
+
+    with using(Store.open(store), "push an export") as opened:
+        version = exports.find(opened, reference)
+        return to_hub.push(version, repo, media=media, public=public, write_files=_files_of(version))
 
 
 def _files_of(version: Version) -> Callable[[Path, Path], None] | None:

@@ -92,7 +92,7 @@ def list_(store: StoreOption = None, json: JsonOption = False) -> None:
     """List every version of every export."""
     document = [_row(version) for version in exports.list(store=store)]
     rows = [list(row.values()) for row in document]
-    columns = ["export", "rows", "datasets", "created", "note", "withdrawn"]
+    columns = ["export", "rows", "datasets", "created", "note", "withdrawn", "collected"]
     output.emit(document, as_json=json, show=lambda: output.table(columns, rows))
 
 
@@ -105,6 +105,7 @@ def _row(version: Version) -> dict[str, Any]:
         "created_at": manifest["created_at"],
         "note": manifest.get("note"),
         "withdrawn": manifest.get("withdrawn"),
+        "collected": manifest.get("collected"),
     }
 
 
@@ -168,7 +169,8 @@ def _after_a_move(reference: str, store: Path | None) -> str | None:
 
 
 def _state(reference: str, store: Path | None) -> str:
-    return "withdrawn" if exports.show(reference, store=store).manifest.get("withdrawn") else "ok"
+    manifest = exports.show(reference, store=store).manifest
+    return next((state for state in ("withdrawn", "collected") if manifest.get(state)), "ok")
 
 
 def diff(
@@ -252,6 +254,66 @@ def pack(
     output.emit(document, as_json=json, show=lambda: output.say(summary))
 
 
+def rebuild(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+    """Make the rows of a version again from its manifest, and put back what it lacks; exit 4 if they differ."""
+    result = exports.rebuild(reference, store=store)
+
+    def show_rebuilt() -> None:
+        name = result.version.reference
+        if result.differs:
+            output.say(f"{name}: made again, but these files differ from what was published:")
+            for each in result.differs:
+                output.say(f"  {result.version.path / each}")
+        put = f"put back {', '.join(result.restored)}" if result.restored else "nothing was missing or damaged"
+        output.say(f"{name}: {len(result.same)} files made again byte for byte; {put}")
+
+    document = {"export": result.version.reference, "same": result.same, "restored": result.restored,
+                "differs": result.differs}  # fmt: skip
+    output.emit(document, as_json=json, show=show_rebuilt)
+    if result.differs:
+        raise typer.Exit(DamagedError.exit_code)
+
+
+def gc(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Exports; default: all.", autocompletion=completion.exports),
+    ] = None,
+    keep: Annotated[int, typer.Option(min=0, help="How many versions of each stay, from the newest.")] = 1,
+    older_than_days: Annotated[float, typer.Option(min=0, help="Younger versions stay.")] = 7.0,
+    dry_run: Annotated[bool, typer.Option(help="Show what would be deleted, and stop.", show_default=False)] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete the rows of old versions that `exports rebuild` can make again; their manifests stay."""
+    found = exports.gc(names or (), keep=keep, older_than_days=older_than_days, dry_run=dry_run, store=store)
+
+    def show_collected() -> None:
+        verb = "would be deleted" if dry_run else "deleted"
+        for reference, size in found.versions.items():
+            output.say(f"{reference}: {output.size(size)} {verb}")
+        for reference, reason in found.kept.items():
+            output.say(f"{reference}: kept: {reason}")
+        output.say(f"{len(found.versions)} versions, {output.size(found.bytes)} {verb}")
+
+    output.emit({"versions": found.versions, "bytes": found.bytes, "kept": found.kept}, as_json=json,
+                show=show_collected)  # fmt: skip
+
+
+def push(
+    reference: ReferenceArgument,
+    repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A dataset repository; created if it is missing.")],
+    media: Annotated[bool, typer.Option("--media", help="Push the media that the rows name, too.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="Create the repository as a public one.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Push a version to a dataset repository of the Hugging Face hub, in one commit that replaces what is there."""
+    pushed = exports.push(reference, repo, media=media, public=public, store=store)
+    summary = f"{pushed.repo}: {pushed.files:,} files pushed, {pushed.media:,} of them media\n  {pushed.url}"
+    output.emit(pushed, as_json=json, show=lambda: output.say(summary))
+
+
 add(app, "list", list_)
 add(app, "show", show)
 add(app, "path", path)
@@ -260,3 +322,6 @@ add(app, "diff", diff)
 add(app, "which", which)
 add(app, "relocate", relocate)
 add(app, "pack", pack)
+add(app, "rebuild", rebuild)
+add(app, "gc", gc)
+add(app, "push", push)

@@ -10,5 +10,6 @@ imports/        a user's own tables, manifests and alignments, through readers a
 views/          output formats, one SELECT each
 templates/      prompts, in `prompts.yaml`
 export/         publish a view of a store as a version
+versions/       published versions made again, collected, pushed to a hub
 convert/        file to file, without a store
 """

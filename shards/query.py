@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DamagedError, UsageError
+from .exports.sql_views import SCHEMA, create_export_views
 from .store.database import session
 from .store.sql import first_line, first_row, quote
 from .store.store import Store
@@ -96,6 +97,8 @@ def _make_views(
             files_under=quote(str(store.root)) if files else None,
         )  # fmt: skip
         make_views(connection, statements)
+        if files and f"{SCHEMA}." in (named_in or "").lower():
+            create_export_views(connection, store.root, named_in=named_in)
 
 
 @contextmanager

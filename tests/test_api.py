@@ -36,7 +36,20 @@ def test_dir_and_tab_list_every_name_and_each_is_there() -> None:
         assert getattr(triptych, name) is not None
     for module, members in {
         triptych.catalog: ("list", "show", "check", "lint"),
-        triptych.exports: ("list", "show", "path", "verify", "diff", "which", "relocate", "pack"),
+        triptych.exports: (
+            "list",
+            "show",
+            "path",
+            "open",
+            "verify",
+            "diff",
+            "which",
+            "relocate",
+            "pack",
+            "rebuild",
+            "gc",
+            "push",
+        ),
         triptych.store: ("init", "status", "compact", "gc", "refresh", "remove", "restore", "resume", "verify"),
     }.items():
         assert set(members) == set(module.__all__)

@@ -13,10 +13,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound, UsageError
 from ...shards.events import Run
+from ...shards.exports import keys
 from ...shards.exports import versions as exports
 from ...shards.exports.scratch import scratch_folder
 from ...shards.query import close_sandbox, limit_memory
@@ -36,7 +38,7 @@ from .manifest import account_of, make_manifest, write_notice
 from .missing_media import find_missing
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
-from .render import make_rows, render
+from .render import Rows, make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
 from .select import CorpusFacts, ExportFilter, choose, place_media, read_splits
@@ -79,7 +81,7 @@ def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions
         facts = CorpusFacts.read(snapshot.connection, request.selection.datasets)
         check_datasets(snapshot, request)
         key = identity_of(snapshot, request, facts)
-        made = exports.remembered(store, request.name, key)
+        made = keys.remembered(store, request.name, key)
         if made is None or not is_accounted(snapshot.connection, made[0]):
             log.info("export %s: not published before (identity %s)", request.name, key[:12])
             return _publish(snapshot, request, facts, key, options)
@@ -88,65 +90,92 @@ def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions
     return _result(version, account, request, reused=True)
 
 
+@dataclass(slots=True)
+class Made:
+    """The rows of a version, in a folder, and what was found on the way.
+
+    Attributes:
+        sql: The statements that made them, in order.
+        rules: The rules behind the verdicts, by dataset.
+    """
+
+    rows: Rows
+    account: ExportAccount
+    sql: list[str]
+    rules: dict[str, Any]
+
+
+def make_version(
+    snapshot: StoreSnapshot, request: Request, facts: CorpusFacts, *, scratch: Path, finished: Path, run: Run | None
+) -> Made:
+    """Make the files of a version in `finished`, all but its manifest; a `run` records what became of the samples.
+
+    Raises:
+        ProblemsFound: No sample has a row, or the user template reveals the answer.
+    """
+    store, connection = snapshot.store, snapshot.connection
+    _restrict(store, connection)
+
+    # select
+    create_macros(connection, request.options)
+    log.info("export %s: select samples", request.name)
+    sql = [choose(connection, request.selection, facts=facts)]
+    expansions = expansions_of(request.view, request.options)
+    sql.append(expand(connection, expansions))
+
+    # media
+    log.info("export %s: find and cut media", request.name)
+    find_missing(store, connection)
+    derive_media(
+        store,
+        connection,
+        include_rejected=request.selection.include_rejected,
+        from_videos=request.options.av != "in-video",
+    )
+    sql.append(place_media(connection, request.selection, facts=facts, media_root=request.media_root))
+
+    # render, account, validate
+    log.info("export %s: make rows with the view %s", request.name, request.view.name)
+    create_prompts(connection)
+    rows = make_rows(connection, request, scratch, expanded=bool(expansions))
+    account = read_account(connection, rows.counted, expanded=rows.expanded)
+    account.splits = read_splits(connection, request.selection)
+    choices = RecordedChoices(connection)
+    rules_of = {name: _rules(choices, name) for name in account.licences}
+    account.repeats = read_repeats(connection, rules_of, expanded=rows.expanded)
+    log.info("export %s: %s", request.name, account.summary())
+    if run is not None:
+        _record(run, account)
+    if not account.written:
+        if run is not None:
+            run.finish(store, status="empty")
+        raise ProblemsFound(
+            f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
+        )
+    refuse_leaks(account)
+    finished.mkdir()
+    ordered = render(connection, request, rows, account.used(rows.counted), finished)
+    if request.view.write_files is not None:
+        request.view.write_files(finished / "data.parquet", finished, request.options)
+    write_notice(finished / "NOTICE", request, account)
+    if not request.view.built_in:
+        (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
+    return Made(rows, account, [*sql, *statements(request.options), rows.sql, ordered], choices.decided())
+
+
 def _publish(
     snapshot: StoreSnapshot, request: Request, facts: CorpusFacts, key: str, options: ExportOptions
 ) -> ExportResult:
     store, connection = snapshot.store, snapshot.connection
     run = Run("export", _dataset(request), f"export {request.view.name}", options.asked() | request.describe())
-    with scratch_folder(store.root / "exports" / request.name, key) as scratch, _memory_errors(connection):
-        _restrict(store, connection)
-
-        # select
-        create_macros(connection, request.options)
-        log.info("export %s: select samples", request.name)
-        sql = [choose(connection, request.selection, facts=facts)]
-        expansions = expansions_of(request.view, request.options)
-        sql.append(expand(connection, expansions))
-
-        # media
-        log.info("export %s: find and cut media", request.name)
-        find_missing(store, connection)
-        derive_media(
-            store,
-            connection,
-            include_rejected=request.selection.include_rejected,
-            from_videos=request.options.av != "in-video",
-        )
-        sql.append(place_media(connection, request.selection, facts=facts, media_root=request.media_root))
-
-        # render, account, validate
-        log.info("export %s: make rows with the view %s", request.name, request.view.name)
-        create_prompts(connection)
-        rows = make_rows(connection, request, scratch, expanded=bool(expansions))
-        account = read_account(connection, rows.counted, expanded=rows.expanded)
-        account.splits = read_splits(connection, request.selection)
-        choices = RecordedChoices(connection)
-        rules_of = {name: _rules(choices, name) for name in account.licences}
-        account.repeats = read_repeats(connection, rules_of, expanded=rows.expanded)
-        log.info("export %s: %s", request.name, account.summary())
-        _record(run, account)
-        if not account.written:
-            run.finish(store, status="empty")
-            raise ProblemsFound(
-                f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
-            )
-        refuse_leaks(account)
+    with scratch_folder(store.root / "exports" / request.name, key) as scratch, memory_errors(connection):
         finished = scratch / "version"
-        finished.mkdir()
-        ordered = render(connection, request, rows, account.used(rows.counted), finished)
-        if request.view.write_files is not None:
-            request.view.write_files(finished / "data.parquet", finished, request.options)
-
-        # publish
-        sql += [*statements(request.options), rows.sql, ordered]
-        rules = choices.decided()
+        made = make_version(snapshot, request, facts, scratch=scratch, finished=finished, run=run)
         content = read_content(connection)
         manifest = make_manifest(
-            request, run, account, content, tables=snapshot.versions, sql=sql, note=options.note, rules=rules, key=key
-        )
-        write_notice(finished / "NOTICE", request, account)
-        if not request.view.built_in:
-            (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
+            request, run, made.account, content, tables=snapshot.versions, sql=made.sql, note=options.note,
+            rules=made.rules, key=key,
+        )  # fmt: skip
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)
@@ -155,7 +184,7 @@ def _publish(
             reused = version.manifest["run_id"] != run.run_id
             log.info("export %s: published as %s", request.name, version.reference)
             run.details = {"export": version.reference, "reused": reused}
-            write_events(store, connection, run, expanded=rows.expanded)
+            write_events(store, connection, run, expanded=made.rows.expanded)
             run.finish(store)
     return _result(version, account_of(manifest), request, reused=reused)
 
@@ -169,7 +198,7 @@ def _rules(choices: RecordedChoices, dataset: str) -> RuleSet:
 
 
 @contextmanager
-def _memory_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def memory_errors(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Raise a lack of memory as ProblemsFound that names the row with the longest text: it is the only known cause."""
     import duckdb
 

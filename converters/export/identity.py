@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -38,14 +38,25 @@ class StoreSnapshot:
 
     @classmethod
     @contextmanager
-    def of(cls, store: Store) -> Iterator[StoreSnapshot]:
+    def of(
+        cls, store: Store, *, versions: Mapping[str, int] | None = None, until: str | None = None
+    ) -> Iterator[StoreSnapshot]:
+        """The store as it is, or with the tables as of these versions and the runs that finished until a time (UTC).
+
+        Raises:
+            DamagedError: A table no longer has that version.
+        """
         import duckdb
 
-        tables = {name: store.table(name) for name in TABLE_NAMES}
+        old = versions or {}
+        tables = {
+            name: store.open_table(name, version=old[name]) if name in old else store.table(name)
+            for name in TABLE_NAMES
+        }
         with duckdb.connect(":memory:") as connection:
             connection.execute("SET TimeZone = 'UTC'")
             annotated = bool(tables["annotations"].file_uris())
-            make_views(connection, view_statements(tables.__getitem__, annotated=annotated, names=_READ))
+            make_views(connection, view_statements(tables.__getitem__, annotated=annotated, names=_READ, until=until))
             yield cls(store, tables, connection)
 
     @property

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...shards.events import Run
+from ...shards.exports import keys
 from ...shards.exports import versions as exports
+from ...shards.exports.collection import put_back, unmark_collected
 from ...shards.query import scan
 from ...shards.store.lock import locked
 from ...shards.store.sql import quote
@@ -41,12 +43,17 @@ def publish(store: Store, request: Request, finished: Path, manifest: dict[str, 
             if name != "NOTICE"
         )
         if same and not last.manifest.get("withdrawn"):
-            exports.remember(store, request.name, key, label, account_of(manifest))
+            if last.manifest.get("collected"):
+                for file in last.manifest["files"]:
+                    put_back(last, file, finished / file)
+                unmark_collected(last)
+                last = exports.load(store, request.name, label)
+            keys.remember(store, request.name, key, label, account_of(manifest))
             return last
         break
     exports.write_json(finished / "manifest.json", manifest)
     label = exports.publish(store, request.name, finished)
-    exports.remember(store, request.name, key, label, account_of(manifest))
+    keys.remember(store, request.name, key, label, account_of(manifest))
     return exports.load(store, request.name, label)
 
 

@@ -42,7 +42,7 @@ def named_media(store: Store, *, live_only: bool = False, without: Collection[st
                 ) from error
             named.update(str(row[0]) for row in rows if row[0])
     for version in exports.all_versions(store):
-        if not version.manifest.get("withdrawn") and version.reference not in without:
+        if not exports.without_rows(version) and version.reference not in without:
             root = version.manifest["media_root"].rstrip("/") + "/"
             named.update(path.removeprefix(root) for path in exports.media_paths(version))
     return named

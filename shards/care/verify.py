@@ -134,7 +134,7 @@ def recorded_media(store: Store, version: exports.Version) -> dict[str, Expected
     import duckdb
     import pyarrow as pa
 
-    if version.manifest.get("withdrawn") or not (version.path / "data.parquet").is_file():
+    if exports.without_rows(version) or not (version.path / "data.parquet").is_file():
         return {}
     try:
         paths = list(exports.media_files(version).values())
@@ -188,7 +188,7 @@ def _verify_export(store: Store, name: str, label: str, bad: dict[Path, str]) ->
         version = exports.load(store, name, label)
         media_in = exports.media_place(store, version)
         problems = exports.verify(version, media_in=media_in, quick=True)
-        if version.manifest.get("withdrawn") or any("data.parquet" in line for line in problems):
+        if exports.without_rows(version) or any("data.parquet" in line for line in problems):
             return problems
         named = set(exports.media_files(version, media_in))
     except DamagedError as error:

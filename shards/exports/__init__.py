@@ -1,8 +1,11 @@
 """Published versions of views.
 
 versions.py     publishing, listing, finding and verifying versions
+keys.py         the version that an equal request made
+sql_views.py    published versions as views for queries
 jsonl.py        rows as JSON Lines
 difference.py   what differs between two versions
 scratch.py      temporary folders of versions in the making
+collection.py   rows that were deleted because they can be made again
 copies.py       relocating and packing a version
 """

@@ -26,6 +26,9 @@ from .versions import PARQUET, Version, data_files, load, media_paths, require_d
 UNFINISHED = ".unfinished"
 """Marks the folder of a pack until it is complete; it names the version."""
 
+HERE = "."
+"""The media root of a copy whose paths are relative to its folder."""
+
 WriteFiles = Callable[[Path, Path], None]
 """Writes the further files of a version from its `data.parquet` into its folder."""
 
@@ -58,10 +61,12 @@ def pack(
 ) -> dict[str, Any]:
     """Copy a version and the media it names into the new folder `to`; paths point into it, or under `media_root`.
 
+    With the media root `.` paths are relative to the folder.
+
     Returns the manifest of the pack; `media` has the number of files and bytes.
     """
     to = to.expanduser().absolute()
-    where = _absolute(media_root or str(to))
+    where = HERE if media_root == HERE else _absolute(media_root or str(to))
     require_data(version)
     if to.is_file():
         raise UsageError(f"{to} is a file.", hint="pack into a new folder: --to DIR")

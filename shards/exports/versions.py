@@ -1,7 +1,6 @@
 """Published versions of views: publishing, finding, verifying and comparing them.
 
     STORE/exports/<name>/v<N>/   data.jsonl, data.parquet, manifest.json, NOTICE, and further files of some views
-    STORE/exports/<name>/.keys/<key>   the version made by the export with this identity
 
 A version is immutable; copies of it for other locations are made in `copies.py`. `content_sha256` is the SHA-256
 of `data.jsonl` with the media root replaced by `$MEDIA`, so equal rows have an equal sum everywhere.
@@ -135,11 +134,16 @@ def require_data(version: Version) -> Version:
     """Return the version itself, if its rows still exist.
 
     Raises:
-        UsageError: It was withdrawn.
+        UsageError: It was withdrawn, or its rows were collected.
         DamagedError: A file is missing, or has another size than was published.
     """
     if version.manifest.get("withdrawn"):
         raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}: its rows are gone.")
+    if version.manifest.get("collected"):
+        raise UsageError(
+            f"{version.reference}: its rows were deleted at {version.manifest['collected']} by `exports gc`.",
+            hint=f"triptych exports rebuild {version.reference}",
+        )
     for name in dict.fromkeys(("data.jsonl", "data.parquet", *version.manifest["files"])):
         path, hint = version.path / name, f"triptych exports verify {version.reference}"
         if not path.is_file():
@@ -150,38 +154,9 @@ def require_data(version: Version) -> Version:
     return version
 
 
-# ---- identity
-
-
-def remembered(store: Store, name: str, key: str) -> tuple[Version, dict[str, Any]] | None:
-    """Return the version made earlier for this identity, and its account; None if it is gone or was withdrawn.
-
-    Raises:
-        DamagedError: Its data is missing or damaged.
-    """
-    path = store.root / "exports" / name / ".keys" / key
-    if not path.is_file():
-        return None
-    label, _, account = path.read_text(encoding="ascii").partition("\n")
-    if label not in labels(store, name):
-        return None
-    version = load(store, name, label)
-    if version.manifest.get("withdrawn"):
-        return None
-    return require_data(version), json.loads(account) if account else version.manifest
-
-
-def remember(store: Store, name: str, key: str, label: str, account: Mapping[str, Any]) -> None:
-    """Record that the identity `key` produced the version `label`, with its own account.
-
-    The manifest has the account of the request that published the version; another one may have made the same bytes of
-    samples that have changed since, or of others that were left out.
-    """
-    folder = store.root / "exports" / name / ".keys"
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch = store.media.new_scratch()
-    scratch.write_text(f"{label}\n{json.dumps(account) if account else ''}", encoding="ascii")
-    scratch.rename(folder / key)
+def without_rows(version: Version) -> bool:
+    """Whether the rows were deleted on purpose: the version was withdrawn or collected; its manifest stays."""
+    return bool(version.manifest.get("withdrawn") or version.manifest.get("collected"))
 
 
 def publish(store: Store, name: str, finished: Path) -> str:
@@ -244,7 +219,7 @@ def verify(
     recorded: Mapping[str, Expected] | None = None,
     checked: dict[Path, str | None] | None = None,
 ) -> list[str]:
-    """List the problems of a version: changed files, missing or damaged media. A withdrawn version has none.
+    """List the problems of a version: changed files, missing or damaged media. One without rows has none.
 
     Args:
         media_in: Where the media is on this machine; default: the media root of the version.
@@ -252,7 +227,7 @@ def verify(
         recorded: What the store knows of media, by the path that its samples use.
         checked: What is wrong with media that was looked at before, or None; what is looked at now is added.
     """
-    if version.manifest.get("withdrawn"):
+    if without_rows(version):
         return []
     problems = []
     for name, expected in version.manifest["files"].items():

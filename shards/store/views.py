@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from ..exports.sql_views import create_export_views
 from ..store_format import TABLE_NAMES
 from .annotations import samples_sql
 from .database import session
@@ -162,5 +163,6 @@ def write_views(
             open_table, annotated=annotated, root=root, shown_root=shown_root, files_under=shown
         )
         make_views(connection, statements)
+        create_export_views(connection, root, shown=shown)
     scratch.rename(target)
     return target

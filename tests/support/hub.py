@@ -8,10 +8,14 @@ Answers `GET /api/datasets/<repo>[/revision/<rev>]`, `.../tree/<rev>[/<folder>]`
 `/datasets/<repo>/resolve/<rev>/<file>` with ranges. Any revision of 40 hex digits, and `main`, is the folder as it is,
 until `advance` moves `main` on to a further commit, whose files lie in `folder/<owner>/<name>@<commit>`.
 Files of a gated repository need its token; its listing does not, as on the real hub.
+
+It takes pushes, too: a repository is made, and a commit puts its files into the folder and deletes those that it names.
+With `writer` set, only this token may push.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -24,10 +28,12 @@ from threading import Thread
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from support.loopback import Loopback, _Handler
+from support.loopback import Loopback, Seen, _Handler
 
 COMMIT = "71cacbfb7e2354c4226d01e70d77d5fca3d04ba1"
 _API = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<revision>[^/]+)(?P<rest>/.*)?)?")
+_PREUPLOAD = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)/preupload/(?P<revision>[^/]+)")
+_COMMIT_TO = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)/commit/(?P<revision>[^/]+)")
 _FILE = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
 
 
@@ -38,6 +44,8 @@ class Hub(Loopback):
     gates: dict[str, str] = field(default_factory=dict)
     tags: dict[str, list[str]] = field(default_factory=dict)
     heads: dict[str, str] = field(default_factory=dict)
+    writer: str | None = None
+    private: dict[str, bool] = field(default_factory=dict)
 
     def advance(self, repo: str, commit: str) -> Path:
         """From now on `main` is this commit; the folder of its files."""
@@ -121,15 +129,57 @@ class _HubHandler(_Handler):
             inside = (root / match["file"]).relative_to(self.loopback.folder).as_posix()
             super()._serve(f"/{quote(inside)}", faults, body=body)
 
+    def do_POST(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._record = Seen("POST", path, {name.lower(): value for name, value in self.headers.items()})
+        self.loopback.requests.append(self._record)
+        writer = self.loopback.writer
+        if writer is not None and self.headers.get("Authorization") != f"Bearer {writer}":
+            self._refuse_with(401 if "Authorization" not in self.headers else 403, "GatedRepo")
+        elif path == "/api/validate-yaml":
+            self._answer_json({"errors": [], "warnings": []}, body=True)
+        elif path == "/api/repos/create":
+            self._create(json.loads(data))
+        elif match := _PREUPLOAD.fullmatch(path):
+            files = [{"path": each["path"], "uploadMode": "regular", "shouldIgnore": False}
+                     for each in json.loads(data)["files"]]  # fmt: skip
+            self._answer_json({"files": files}, body=True)
+        elif match := _COMMIT_TO.fullmatch(path):
+            self._commit(match["repo"], [json.loads(line) for line in data.splitlines() if line.strip()])
+        else:
+            self._head(404, {"Content-Length": "0"})
+
+    def _create(self, asked: dict[str, Any]) -> None:
+        repo = "/".join(part for part in (asked.get("organization"), asked["name"]) if part)
+        root = self.loopback.root(repo, "main")
+        status = 409 if root.is_dir() else 200
+        if status == 200:
+            root.mkdir(parents=True)
+            self.loopback.private[repo] = asked.get("visibility") == "private"
+        self._answer_json({"url": self.loopback.url(f"/datasets/{repo}")}, body=True, status=status)
+
+    def _commit(self, repo: str, operations: list[dict[str, Any]]) -> None:
+        root = self.loopback.root(repo, "main")
+        for operation in operations:
+            value = operation["value"]
+            if operation["key"] == "file":
+                (root / value["path"]).parent.mkdir(parents=True, exist_ok=True)
+                (root / value["path"]).write_bytes(base64.b64decode(value["content"]))
+            elif operation["key"] == "deletedFile":
+                (root / value["path"]).unlink()
+        url = self.loopback.url(f"/datasets/{repo}/commit/{COMMIT}")
+        self._answer_json({"success": True, "commitOid": COMMIT, "commitUrl": url}, body=True)
+
     def _head(self, status: int, headers: dict[str, str]) -> None:
         super()._head(status, {"X-Repo-Commit": COMMIT, **headers})
 
     def _refuse_with(self, status: int, code: str) -> None:
         self._head(status, {"X-Error-Code": code, "X-Error-Message": code, "Content-Length": "0"})
 
-    def _answer_json(self, document: Any, *, body: bool) -> None:
+    def _answer_json(self, document: Any, *, body: bool, status: int = 200) -> None:
         data = json.dumps(document).encode()
-        self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(data))})
+        self._head(status, {"Content-Type": "application/json", "Content-Length": str(len(data))})
         if body:
             self._send(data, [], announced=len(data))
 

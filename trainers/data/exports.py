@@ -5,8 +5,9 @@ A reader exposes the version and its content hash, so that a training run can re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
@@ -15,6 +16,8 @@ from ...shards.store.store import Store
 
 if TYPE_CHECKING:
     import datasets
+    import polars as pl
+    import pyarrow as pa
 
 BATCH_ROWS = 1024
 
@@ -37,8 +40,8 @@ class ExportReader:
             DamagedError: The version differs from what was published.
         """
         version = exports.find(store, reference)
-        if version.manifest.get("withdrawn"):
-            raise UsageError(f"{version.reference} was withdrawn at {version.manifest['withdrawn']}.")
+        if exports.without_rows(version):
+            exports.require_data(version)
         problems = exports.verify(version, quick=True) if verify else []
         if problems:
             more = f" and {len(problems) - 1} more problems" if len(problems) > 1 else ""
@@ -62,8 +65,56 @@ class ExportReader:
                 for row in batch.to_pylist():
                     yield {name: value for name, value in row.items() if value is not None}
 
+    @property
+    def parquet(self) -> Path:
+        return self.version.path / "data.parquet"
+
     def dataset(self) -> datasets.Dataset:
         """Return the rows as a typed Hugging Face dataset, without decoding media."""
         import datasets
 
-        return datasets.Dataset.from_parquet(str(self.version.path / "data.parquet"))
+        return datasets.Dataset.from_parquet(str(self.parquet))
+
+    def table(self) -> pa.Table:
+        """Return the rows as an Arrow table."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.parquet)
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows as a Polars frame.
+
+        Raises:
+            UsageError: Polars is not installed.
+        """
+        try:
+            import polars as pl
+        except ImportError as error:
+            raise UsageError("Polars is not installed.", hint="pip install 'triptych[frames]'") from error
+        return pl.read_parquet(self.parquet)
+
+    def rows_by_number(self) -> RowDataset:
+        """Return the rows as a map-style dataset."""
+        return RowDataset(self.dataset())
+
+
+class RowDataset:
+    """A map-style dataset, as `torch.utils.data.DataLoader` takes it: rows without null columns, from disk."""
+
+    def __init__(self, rows: datasets.Dataset) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return {name: value for name, value in self._rows[number].items() if value is not None}
+
+
+FORMS: dict[str, Callable[[ExportReader], Any]] = {
+    "datasets": ExportReader.dataset,
+    "arrow": ExportReader.table,
+    "polars": ExportReader.frame,
+    "torch": ExportReader.rows_by_number,
+}
+"""The forms in which an export can be opened."""

@@ -1,0 +1,110 @@
+"""Views of the published versions, for queries: `exports."msswift-grpo@v2"`, and `exports.versions`, one row a version.
+
+The latest version of each export has a view of the plain name, too: `exports."msswift-grpo"`. Versions whose rows are
+gone have no view.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..store.sql import first_line, identifier, quote
+
+if TYPE_CHECKING:
+    import duckdb
+
+log = logging.getLogger("triptych")
+
+SCHEMA = "exports"
+_LABEL = re.compile(r"v(\d+)")
+_COLUMNS = {
+    "reference": "VARCHAR", "name": "VARCHAR", "version": "INTEGER", "view": "VARCHAR", "task": "VARCHAR",
+    "rows": "BIGINT", "created_at": "TIMESTAMPTZ", "run_id": "VARCHAR", "content_sha256": "VARCHAR",
+    "withdrawn": "BOOLEAN",
+}  # fmt: skip
+
+
+def create_export_views(
+    connection: duckdb.DuckDBPyConnection, root: Path, *, shown: str | None = None, named_in: str | None = None
+) -> None:
+    """Create the schema and its views in a database.
+
+    A version whose file is damaged has no view: `exports verify` says what is wrong with it, and a pull or an import
+    must not fail for it.
+
+    Args:
+        shown: SQL of the store's root, where another machine will open the views; default: the root.
+        named_in: A query: only the views that it names are made.
+    """
+    import duckdb
+
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    facts = []
+    for name, versions in _published(root):
+        views = {}
+        for number, manifest in versions:
+            facts.append(_fact(name, number, manifest))
+            if _has_rows(root, name, number, manifest):
+                views[f"{name}@v{number}"] = views[name] = number
+        for view, number in views.items():
+            if named_in is not None and view not in named_in:
+                continue
+            try:
+                connection.execute(_view_sql(root, view, name, number, shown))
+            except duckdb.Error as error:
+                log.warning('exports."%s" has no view: %s', view, first_line(error))
+    selected = ", ".join(f"col{n}::{type_} AS {name}" for n, (name, type_) in enumerate(_COLUMNS.items()))
+    values = ", ".join(facts) or f"({', '.join(['NULL'] * len(_COLUMNS))})"
+    connection.execute(
+        f"CREATE OR REPLACE VIEW {SCHEMA}.versions AS "
+        f"SELECT * FROM (SELECT {selected} FROM (VALUES {values})) WHERE reference IS NOT NULL"
+    )
+
+
+def _published(root: Path) -> Iterator[tuple[str, list[tuple[int, dict[str, Any]]]]]:
+    """The exports and their original versions, oldest first; relocated copies have the same rows."""
+    folder = root / SCHEMA
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        found = []
+        for manifest in path.glob("v*/manifest.json"):
+            match = _LABEL.fullmatch(manifest.parent.name)
+            document = _read(manifest) if match else None
+            if match and document is not None:
+                found.append((int(match[1]), document))
+        if found:
+            yield path.name, sorted(found, key=lambda each: each[0])
+
+
+def _read(manifest: Path) -> dict[str, Any] | None:
+    """A manifest; None if it is damaged, which `exports verify` and `store verify` say."""
+    try:
+        document = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _has_rows(root: Path, name: str, number: int, manifest: dict[str, Any]) -> bool:
+    """Whether the rows are there as published; a file of another size is damaged."""
+    file = root / SCHEMA / name / f"v{number}" / "data.parquet"
+    expected = manifest.get("files", {}).get("data.parquet", {}).get("bytes")
+    return file.is_file() and file.stat().st_size == expected
+
+
+def _view_sql(root: Path, view: str, name: str, number: int, shown: str | None) -> str:
+    place = f"/{SCHEMA}/{name}/v{number}/data.parquet"
+    file = quote(f"{root}{place}") if shown is None else f"{shown} || {quote(place)}"
+    return f"CREATE OR REPLACE VIEW {SCHEMA}.{identifier(view)} AS SELECT * FROM read_parquet({file})"
+
+
+def _fact(name: str, number: int, manifest: dict[str, Any]) -> str:
+    texts = [f"{name}@v{number}", name, str(number), manifest.get("view"),
+             (manifest.get("options") or {}).get("task"), manifest.get("rows"), manifest.get("created_at"),
+             manifest.get("run_id"), manifest.get("content_sha256"),
+             "true" if manifest.get("withdrawn") else "false"]  # fmt: skip
+    return f"({', '.join('NULL' if text is None else quote(str(text)) for text in texts)})"
