@@ -10,7 +10,8 @@ import pytest
 import yaml
 from support.corpora import noise
 from support.loopback import serve
-from support.natives import packed, without_network
+from support.natives import packed
+from support.pulls import without_network
 from support.sounds import (
     COUNT,
     SPLITS,

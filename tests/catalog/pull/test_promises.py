@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from support.corpora import noise
-from support.natives import csv_bytes, packed, parquet, reasons
+from support.natives import csv_bytes, packed, parquet
+from support.pulls import reasons
 from support.sounds import SPLITS, pull, put, rows, write_card
 from support.stores import check_accounts, cli
 from triptych.catalog.registry import all_cards
