@@ -14,6 +14,7 @@ loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
 archives.py     archives of every kind, and all that is read out of one
 raws.py         raw files, as a source would hand them over
+cards.py        cards that tests make: the head, and where a card lies
 corpora.py      small corpora in LibriSpeech's layout
 natives.py      small corpora in the layouts of the originals
 pulls.py        what a pull made of a corpus: rows by id, what was not kept and why
@@ -23,6 +24,7 @@ sounds.py       one small corpus in every form that a card can name
 talks.py        a corpus of Parquet files, as `datasets` writes them, on a hub
 downloads.py    a file on a loopback host, and what a client of it leaves on disk
 selections.py   candidates, and those of them that a choice lets pass
+choices.py      a corpus of which pulls choose, and what a draw takes
 cliptables.py   tables of clips, their cards, and pulls of them
 remotes.py      candidates and clips of remote media, and a scripted extractor
 recordings.py   recordings whose every second sounds different, in any container and codec

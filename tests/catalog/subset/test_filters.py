@@ -16,6 +16,8 @@ from triptych.catalog.subset.options import Subset
 from triptych.converters.candidate import Blob, Candidate, Checkpoint, Filtered, Rejection, Remote
 from triptych.errors import UsageError
 
+# ---- a list of ids
+
 
 def test_listed_ids_pass_whole_or_by_the_corpus_own_id_and_the_rest_is_filtered(tmp_path: Path) -> None:
     path = listed(tmp_path, "words/test/b\na\nnobody\n")
