@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.cards import head, put_card
-from support.corpora import Utterance, archive, members
+from support.corpora import READER, Utterance, archive, members
 from support.hub import COMMIT, hub
 from support.loopback import Loopback, serve
 from support.stores import begin, cli, cli_json, select
@@ -26,10 +26,6 @@ SOURCES = """
 sources:
   - archive: {base}words/{{split}}.tar.gz
     sha256: {{train: {train}, test: {test}}}
-    reader:
-      transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
 """
 
 
@@ -47,7 +43,7 @@ def served(tmp_path: Path) -> Path:
 def write_card(tmp_path: Path, folder: Path, base: str) -> Path:
     sums = {split: sha256(folder / f"words/{split}.tar.gz") for split in ("train", "test")}
     about = head("words", splits="{train: train, test: test}")
-    return put_card(tmp_path / "cards", "words", about + SOURCES.format(base=base, **sums))
+    return put_card(tmp_path / "cards", "words", about + SOURCES.format(base=base, **sums) + READER)
 
 
 def test_what_was_fetched_is_pulled_without_the_host(tmp_path: Path) -> None:
@@ -252,15 +248,11 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 LISTED = """
+evaluation:
+  small: {{url: "{base}eval.jsonl", audio: "{{id}}.wav", sha256: {rows}}}
 sources:
   - archive: {{train: {{list: {base}words/parts.txt}}}}
     sha256: {{train: {train}}}
-    reader:
-      transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
-evaluation:
-  small: {{url: "{base}eval.jsonl", audio: "{{id}}.wav", sha256: {rows}}}
 """
 
 
@@ -272,7 +264,7 @@ def test_lists_of_urls_and_evaluation_lists_are_fetched_too(tmp_path: Path) -> N
         (folder / "words/parts.txt").write_text(f"\n{host.url('/words/train.tar.gz')}\n")
         train, rows = sha256(folder / "words/train.tar.gz"), sha256(folder / "eval.jsonl")
         sources = LISTED.format(base=host.url("/"), train=train, rows=rows)
-        put_card(tmp_path / "cards", "words", head("words") + sources)
+        put_card(tmp_path / "cards", "words", head("words") + sources + READER)
         done = cli_json("catalog", "fetch", "words", "--to", tmp_path / "mirror", "--cards", tmp_path / "cards")
     assert [key.split("/", 1)[1] for key in done[0]["files"]] == ["words/parts.txt", "words/train.tar.gz", "eval.jsonl"]
     stored = cli_json("catalog", "pull", "words", "--mirror", tmp_path / "mirror", "--cards", tmp_path / "cards",

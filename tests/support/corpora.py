@@ -17,10 +17,12 @@ SOURCES = """
 sources:
   - archive: https://example.org/words/{{split}}.tar.gz
     {sums}
+"""
+READER = """
     reader:
       transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
+        media: "{split}/{speaker}/{chapter_id}/{id}.wav"
+        transcripts: "{split}/{speaker}/{chapter_id}/*.trans.txt"
 """
 
 
@@ -99,5 +101,5 @@ def card(folder: Path, *, name: str = "words", sums: dict[str, Path] | None = No
     listed = {split: hashlib.sha256(path.read_bytes()).hexdigest() for split, path in (sums or {}).items()}
     written = ", ".join(f"{split}: {digest}" for split, digest in listed.items())
     sources = SOURCES.format(sums=f"sha256: {{{written}}}" if written else "nested: []")
-    put_card(folder, name, head(name, title="Words", splits="{train: train, test: test}") + sources)
+    put_card(folder, name, head(name, title="Words", splits="{train: train, test: test}") + sources + READER)
     return folder / f"{name}.yaml"

@@ -43,14 +43,14 @@ def summed(mirror: Path) -> str:
 
 
 def packed(path: Path, files: Mapping[str, bytes]) -> Path:
-    """An archive of these members in their order, of the kind that the name says: zip, tar or tar.gz."""
+    """An archive of these members in their order, of the kind that the name says: zip, tar, tar.bz2 or tar.gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.name.endswith(".zip"):
         with zipfile.ZipFile(path, "w") as out:
             for name, data in files.items():
                 out.writestr(name, data)
         return path
-    mode = "w" if path.name.endswith(".tar") else "w:gz"
+    mode = {".tar": "w", ".bz2": "w:bz2"}.get(path.suffix, "w:gz")
     with tarfile.open(path, mode) as out:  # type: ignore[call-overload]
         for name, data in files.items():
             entry = tarfile.TarInfo(name)

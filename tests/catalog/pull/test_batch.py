@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.cards import head, put_card
-from support.corpora import Utterance, archive, members
+from support.corpora import READER, Utterance, archive, members
 from support.loopback import serve
 from support.stores import begin, cli, cli_json, select
 from triptych.catalog.pull.batch import PullItem, items_of, open_items, preset_items, preset_names, shares
@@ -22,10 +22,6 @@ SOURCES = """
 {more}
 sources:
   - {source}
-    reader:
-      transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
 """
 
 
@@ -47,7 +43,7 @@ def own(tmp_path: Path) -> Path:
         ("ccc", "archive: https://example.org/ccc/{split}.tar.gz", gate),
         ("ddd", "manual: the disc that was sent by mail", ""),
     ):
-        put_card(cards, name, head(name, modality="text") + SOURCES.format(source=source, more=more))
+        put_card(cards, name, head(name, modality="text") + SOURCES.format(source=source, more=more) + READER)
     for number, name in enumerate(("aaa", "bbb", "ccc")):
         spoken = [Utterance("train", n + 50 * number) for n in range(4)]
         archive(tmp_path / f"mirror/example.org/{name}/train.tar.gz", members(spoken))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -199,12 +197,7 @@ def test_ljspeech_as_archive_and_unpacked(tmp_path: Path) -> None:
     metadata = lines('LJ001-0001|He was "born in 1455,|He was "born in fourteen fifty-five,', "LJ001-0002|in being|",
                      "LJ001-0003|gone|gone")  # fmt: skip
     files = ljspeech({"LJ001-0001": noise(1), "LJ001-0002": noise(2), "LJ009-0009": noise(3)}, metadata)
-    with tarfile.open(on_host(tmp_path / "mirror", "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2"),
-                      "w:bz2") as out:  # fmt: skip
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            out.addfile(entry, io.BytesIO(data))
+    packed(on_host(tmp_path / "mirror", "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2"), files)
     with pytest.raises(DamagedError, match="be1a30453f28"):
         triptych.pull("ljspeech", store=tmp_path / "other-archive", mirror=str(tmp_path / "mirror"))
     rows = pulled("ljspeech", tmp_path / "store", mirror=summed(tmp_path / "mirror"))
