@@ -77,7 +77,7 @@ def test_musiccaps_from_the_clips_of_the_user(tmp_path: Path, monkeypatch: pytes
     tree = {
         "musiccaps-public.csv": musiccaps(),
         "clips/-0Gj8-vB1q4_30.wav": noise(1),
-        "clips/_train_id_0_0.flac": encoded(2, "flac"),
+        "clips/_train_id_0_0.flac": encoded(2, "flac", seconds=0.2, rate=32_000),
     }
     without_network(monkeypatch)
     check_musiccaps(pulled("musiccaps", tmp_path / "store", from_path=unpacked(tmp_path / "tree", tree)))
@@ -127,7 +127,7 @@ def test_audiocaps_from_the_clips_of_the_user(tmp_path: Path, monkeypatch: pytes
         "dataset/test.csv": csv_bytes([HEADER, *TEST], line_end="\r\n"),
         "clips/r1nicOVtvkQ_130.wav": noise(0),
         "clips/UDGBjjwyaqE_20.wav": noise(1),
-        "clips/-7fmOlUlwoN_0.flac": encoded(2, "flac"),
+        "clips/-7fmOlUlwoN_0.flac": encoded(2, "flac", seconds=0.2, rate=32_000),
         "clips/6BJ455B1aAs_30.wav": noise(3),
     }
     without_network(monkeypatch)

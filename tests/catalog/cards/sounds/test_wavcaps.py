@@ -15,6 +15,11 @@ WAVCAPS = "cvssp/WavCaps"
 DEEP = "mnt/fast/nobackup/scratch/weimao"
 
 
+def flac(seed: int, *, seconds: float = 0.2) -> bytes:
+    """A sound at the rate of WavCaps."""
+    return encoded(seed, "flac", seconds=seconds, rate=32_000)
+
+
 def wavcaps_json(rows: list[dict[str, Any]]) -> bytes:
     return json.dumps({"num_captions_per_audio": 1, "data": rows}).encode()
 
@@ -28,7 +33,7 @@ def soundbible() -> tuple[bytes, dict[str, bytes]]:
         row | {"id": "2218", "caption": "A clock is ticking."},
         row | {"id": "9999", "caption": "Nobody hears it."},
     ]
-    return wavcaps_json(rows), {f"{DEEP}/SoundBible_flac/{n}.flac": encoded(n, "flac") for n in (2218, 2219, 7)}
+    return wavcaps_json(rows), {f"{DEEP}/SoundBible_flac/{n}.flac": flac(n) for n in (2218, 2219, 7)}
 
 
 def test_wavcaps_takes_soundbible_where_no_subset_is_named(tmp_path: Path) -> None:
@@ -60,9 +65,7 @@ def test_wavcaps_reads_volumes_and_ids_do_not_collide_across_subsets(tmp_path: P
     on_hub(mirror, WAVCAPS, "json_files/SoundBible/sb_final.json").write_bytes(table)
     packed(on_hub(mirror, WAVCAPS, "Zip_files/SoundBible/SoundBible.zip"), sounds)
     on_hub(mirror, WAVCAPS, "json_files/FreeSound/fsd_final.json").write_bytes(free)
-    cut = volumes(
-        "FreeSound", {f"{DEEP}/FreeSound_flac/{n}.flac": encoded(n + 1, "flac") for n in (11, 2219)}, size=5_000
-    )
+    cut = volumes("FreeSound", {f"{DEEP}/FreeSound_flac/{n}.flac": flac(n + 1) for n in (11, 2219)}, size=5_000)
     assert len(cut) > 3
     for name, data in cut.items():
         on_hub(mirror, WAVCAPS, f"Zip_files/FreeSound/{name}").write_bytes(data)
@@ -81,7 +84,7 @@ def test_wavcaps_volumes_are_joined_by_number(tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     free = wavcaps_json([{"id": str(n), "caption": f"Sound {n}."} for n in range(40)])
     on_hub(mirror, WAVCAPS, "json_files/FreeSound/fsd_final.json").write_bytes(free)
-    cut = volumes("FreeSound", {f"{n}.flac": encoded(n, "flac", seconds=0.1) for n in range(40)}, size=2_000)
+    cut = volumes("FreeSound", {f"{n}.flac": flac(n, seconds=0.1) for n in range(40)}, size=2_000)
     assert {"FreeSound.z02", "FreeSound.z100", "FreeSound.zip"} <= set(cut)
     for name, data in cut.items():
         on_hub(mirror, WAVCAPS, f"Zip_files/FreeSound/{name}").write_bytes(data)
@@ -99,8 +102,8 @@ def test_wavcaps_audioset_names_flac_files_by_youtube_ids_and_some_are_broken(tm
             {"id": "Y-_broken__0.wav", "caption": "Nothing is heard.", "duration": 10.0},
             {"id": "Yempty.wav", "caption": "Not even a header.", "duration": 10.0},
         ]),
-        f"{DEEP}/AudioSet_SL_flac/Yr1nicOVtvkQ.flac": encoded(1, "flac"),
-        f"{DEEP}/AudioSet_SL_flac/Y-_broken__0.flac": encoded(2, "flac")[:4000] + bytes(4288),
+        f"{DEEP}/AudioSet_SL_flac/Yr1nicOVtvkQ.flac": flac(1),
+        f"{DEEP}/AudioSet_SL_flac/Y-_broken__0.flac": flac(2)[:4000] + bytes(4288),
         f"{DEEP}/AudioSet_SL_flac/Yempty.flac": bytes(8288),
     })  # fmt: skip
     rows = pulled("wavcaps", tmp_path / "store", from_path=tree, config="AudioSet_SL")
