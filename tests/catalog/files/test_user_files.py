@@ -12,20 +12,7 @@ from support.corpora import noise
 from support.loopback import serve
 from support.natives import packed, unpacked
 from support.pulls import without_network
-from support.sounds import (
-    COUNT,
-    SPLITS,
-    check,
-    configured,
-    counts,
-    cut,
-    names,
-    pull,
-    rows,
-    sounds,
-    table,
-    write_card,
-)
+from support.sounds import COUNT, SPLITS, check, configured, counts, cut, names, pull, rows, sounds, table, write_card
 from support.stores import cli, select
 from triptych.errors import DamagedError, NetworkError, TriptychError, UsageError
 

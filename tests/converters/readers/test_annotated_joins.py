@@ -160,6 +160,9 @@ def test_nested_records_become_rows(document: Any, entry: Any, identity: str, ex
     assert [(c.source_id, c.fields["text"]) for c in candidates] == expected
 
 
+# ---- corpora as they are unpacked
+
+
 @pytest.mark.shared
 def test_clotho_as_it_is_unpacked(shared: Path) -> None:
     options = {

@@ -1,4 +1,4 @@
-"""None"""
+"""The cards of training sets that ask about sound and video, each in its own files and fields."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from typing import Any
 import pytest
 import triptych
 from support.corpora import noise
-from support.natives import (
-    cell,
-    json_bytes,
-    json_lines,
-    on_hub,
-    packed,
-    parquet,
-    unpacked,
-)
+from support.natives import cell, json_bytes, json_lines, on_hub, packed, parquet, unpacked
 from support.pulls import asked, extra, pulled, reasons, rows_of
 from triptych.errors import UsageError
 
