@@ -7,6 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from support.places import ROOT
 from support.source import module_of, modules, package_files, python_files, relative_imports, tree
 
@@ -135,9 +136,8 @@ def test_every_package_of_the_tree_is_installed() -> None:
 def test_a_file_is_short_says_what_it_is_and_is_named_for_it() -> None:
     problems = []
     for path in package_files():
-        lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
-        if lines >= LONGEST:
-            problems.append(f"{path}: {lines} lines; under {LONGEST} is the rule: it holds two subjects")
+        if too_long := length_problem(path):
+            problems.append(too_long)
         if not ast.get_docstring(tree(path)):
             problems.append(f"{path} says nothing of itself")
         for name in (path.stem, path.parent.name):
@@ -146,6 +146,17 @@ def test_a_file_is_short_says_what_it_is_and_is_named_for_it() -> None:
             if is_participle_or_adjective(name):
                 problems.append(f"{path}: name it by a noun or a verb of the command line, not {name}")
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("folder", ["tests", "benchmarks"])
+def test_a_file_beside_the_package_is_short_too(folder: str) -> None:
+    """A reader finds the test of a behaviour by the name of a file, and reads the file."""
+    assert not [problem for path in python_files(ROOT / folder) if (problem := length_problem(path))]
+
+
+def length_problem(path: Path) -> str | None:
+    lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
+    return f"{path}: {lines} lines; under {LONGEST} is the rule: it holds two subjects" if lines >= LONGEST else None
 
 
 def is_participle_or_adjective(name: str) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.corpora import Utterance, archive, members
+from support.cards import head, put_card
+from support.corpora import READER, Utterance, archive, members
 from support.hub import COMMIT, hub
 from support.loopback import Loopback, serve
 from support.stores import begin, cli, cli_json, select
@@ -21,22 +22,10 @@ from triptych.catalog.pull.options import PullOptions
 from triptych.errors import UsageError
 
 SPOKEN = [Utterance("train", n) for n in range(6)] + [Utterance("test", n) for n in range(20, 23)]
-CARD = """
-name: words
-title: Words
-panel: S1
-modality: audio
-tasks: [asr]
-languages: [en]
-license: CC0-1.0
-splits: {{train: train, test: test}}
+SOURCES = """
 sources:
   - archive: {base}words/{{split}}.tar.gz
     sha256: {{train: {train}, test: {test}}}
-    reader:
-      transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
 """
 
 
@@ -52,11 +41,9 @@ def served(tmp_path: Path) -> Path:
 
 
 def write_card(tmp_path: Path, folder: Path, base: str) -> Path:
-    cards = tmp_path / "cards"
-    cards.mkdir()
     sums = {split: sha256(folder / f"words/{split}.tar.gz") for split in ("train", "test")}
-    (cards / "words.yaml").write_text(CARD.format(base=base, **sums))
-    return cards
+    about = head("words", splits="{train: train, test: test}")
+    return put_card(tmp_path / "cards", "words", about + SOURCES.format(base=base, **sums) + READER)
 
 
 def test_what_was_fetched_is_pulled_without_the_host(tmp_path: Path) -> None:
@@ -261,23 +248,11 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 LISTED = """
-name: words
-title: Words
-panel: S1
-modality: audio
-tasks: [asr]
-languages: [en]
-license: CC0-1.0
-splits: {{train: train}}
+evaluation:
+  small: {{url: "{base}eval.jsonl", audio: "{{id}}.wav", sha256: {rows}}}
 sources:
   - archive: {{train: {{list: {base}words/parts.txt}}}}
     sha256: {{train: {train}}}
-    reader:
-      transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
-evaluation:
-  small: {{url: "{base}eval.jsonl", audio: "{{id}}.wav", sha256: {rows}}}
 """
 
 
@@ -285,12 +260,11 @@ def test_lists_of_urls_and_evaluation_lists_are_fetched_too(tmp_path: Path) -> N
     folder = tmp_path / "served"
     archive(folder / "words/train.tar.gz", members(SPOKEN[:6]))
     (folder / "eval.jsonl").write_text("")
-    (tmp_path / "cards").mkdir()
     with serve(folder) as host:
         (folder / "words/parts.txt").write_text(f"\n{host.url('/words/train.tar.gz')}\n")
         train, rows = sha256(folder / "words/train.tar.gz"), sha256(folder / "eval.jsonl")
-        card = LISTED.format(base=host.url("/"), train=train, rows=rows)
-        (tmp_path / "cards/words.yaml").write_text(card)
+        sources = LISTED.format(base=host.url("/"), train=train, rows=rows)
+        put_card(tmp_path / "cards", "words", head("words") + sources + READER)
         done = cli_json("catalog", "fetch", "words", "--to", tmp_path / "mirror", "--cards", tmp_path / "cards")
     assert [key.split("/", 1)[1] for key in done[0]["files"]] == ["words/parts.txt", "words/train.tar.gz", "eval.jsonl"]
     stored = cli_json("catalog", "pull", "words", "--mirror", tmp_path / "mirror", "--cards", tmp_path / "cards",

@@ -14,16 +14,24 @@ loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
 archives.py     archives of every kind, and all that is read out of one
 raws.py         raw files, as a source would hand them over
+cards.py        cards that tests make: the head, and where a card lies
 corpora.py      small corpora in LibriSpeech's layout
 natives.py      small corpora in the layouts of the originals
+pulls.py        what a pull made of a corpus: rows by id, what was not kept and why
+recipe_corpora.py  corpora that recipes of other tools read, and whether a pull agrees with them
 lhotse_recipes.py  lhotse's own recipes, run in the environment that has lhotse
 sounds.py       one small corpus in every form that a card can name
 talks.py        a corpus of Parquet files, as `datasets` writes them, on a hub
+downloads.py    a file on a loopback host, and what a client of it leaves on disk
+selections.py   candidates, and those of them that a choice lets pass
+choices.py      a corpus of which pulls choose, and what a draw takes
 cliptables.py   tables of clips, their cards, and pulls of them
 remotes.py      candidates and clips of remote media, and a scripted extractor
 recordings.py   recordings whose every second sounds different, in any container and codec
 view_rows.py    the rows of samples in a view, as export and as conversion make them
 training.py     rows of training files, and what the readers make of them
+conversions.py  files that are converted to files
+tables.py       tables of a user's own, imported
 imported.py     stores of media that came in through `import`
 mutations.py    mutated media files of every container, by seed
 drivers/        programs that tests run as processes

@@ -11,22 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-CARD = """
-name: {name}
-title: Words
-panel: S1
-modality: audio
-tasks: [asr]
-languages: [en]
-license: CC0-1.0
-splits: {{train: train, test: test}}
+from support.cards import head, put_card
+
+SOURCES = """
 sources:
   - archive: https://example.org/words/{{split}}.tar.gz
     {sums}
+"""
+READER = """
     reader:
       transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
+        media: "{split}/{speaker}/{chapter_id}/{id}.wav"
+        transcripts: "{split}/{speaker}/{chapter_id}/*.trans.txt"
 """
 
 
@@ -102,9 +98,8 @@ def archive(path: Path, files: Iterable[tuple[str, bytes] | tarfile.TarInfo]) ->
 
 def card(folder: Path, *, name: str = "words", sums: dict[str, Path] | None = None) -> Path:
     """The card, with the SHA-256 of archives where they are given."""
-    folder.mkdir(parents=True, exist_ok=True)
     listed = {split: hashlib.sha256(path.read_bytes()).hexdigest() for split, path in (sums or {}).items()}
     written = ", ".join(f"{split}: {digest}" for split, digest in listed.items())
-    path = folder / f"{name}.yaml"
-    path.write_text(CARD.format(name=name, sums=f"sha256: {{{written}}}" if written else "nested: []"))
-    return path
+    sources = SOURCES.format(sums=f"sha256: {{{written}}}" if written else "nested: []")
+    put_card(folder, name, head(name, title="Words", splits="{train: train, test: test}") + sources + READER)
+    return folder / f"{name}.yaml"

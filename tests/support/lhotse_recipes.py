@@ -1,4 +1,4 @@
-"""lhotse's own recipes, run in the environment that `make peers` makes."""
+"""lhotse's own recipes, run in the environment that `make peers` makes, and our rows as they would say them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import triptych
 from support.places import ROOT, SUPPORT
+from support.pulls import Row, rows_of
 
 DRIVER = SUPPORT / "drivers/with_lhotse.py"
 RECIPES = {
@@ -36,6 +38,9 @@ RECIPES = {
 
 Utterances = dict[str, dict[str, Any]]
 Recipe = Callable[[str, Path], Utterances]
+
+Said = tuple[str | None, str | None, float, float]
+"""Text, speaker, and the seconds of the start and the end."""
 
 
 @contextmanager
@@ -61,3 +66,23 @@ def recipes() -> Iterator[Recipe]:
             return said
 
         yield prepare
+
+
+def ours(
+    dataset: str, tree: Path, store: Path, said_by: Callable[[Row], tuple[str, str | None, str | None]], **options: Any
+) -> dict[str, Said]:
+    """Our rows as lhotse says them; `said_by` gives the key, text and speaker of lhotse."""
+    triptych.pull(dataset, store=store, from_path=tree, **options)
+    found: dict[str, Said] = {}
+    for row in rows_of(dataset, store).values():
+        key, text, speaker = said_by(row)
+        start, end = row["start_s"] or 0.0, row["end_s"]
+        found[key] = (text, speaker, round(start, 3), round(row["audio"]["duration"] if end is None else end, 3))
+    return found
+
+
+def theirs(utterances: Utterances) -> dict[str, Said]:
+    return {
+        key: (each["text"], each["speaker"], *(round(frame / each["rate"], 3) for frame in each["span"]))
+        for key, each in utterances.items()
+    }

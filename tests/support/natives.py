@@ -5,21 +5,22 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
-import triptych
 import yaml
 from support.imported import noise as samples
-from support.stores import check_accounts, check_media, select
+from support.imported import video
 
-HUB = "huggingface.co/datasets/{repo}/resolve/main/{path}"
+HUB = "huggingface.co/datasets/{repo}/resolve/{revision}/{path}"
 
 
 def on_host(mirror: Path, url: str) -> Path:
@@ -29,8 +30,8 @@ def on_host(mirror: Path, url: str) -> Path:
     return path
 
 
-def on_hub(mirror: Path, repo: str, path: str) -> Path:
-    return on_host(mirror, HUB.format(repo=repo, path=path))
+def on_hub(mirror: Path, repo: str, path: str, *, revision: str = "main") -> Path:
+    return on_host(mirror, HUB.format(repo=repo, revision=revision, path=path))
 
 
 def summed(mirror: Path) -> str:
@@ -42,14 +43,14 @@ def summed(mirror: Path) -> str:
 
 
 def packed(path: Path, files: Mapping[str, bytes]) -> Path:
-    """An archive of these members in their order, of the kind that the name says: zip, tar or tar.gz."""
+    """An archive of these members in their order, of the kind that the name says: zip, tar, tar.bz2 or tar.gz."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.name.endswith(".zip"):
         with zipfile.ZipFile(path, "w") as out:
             for name, data in files.items():
                 out.writestr(name, data)
         return path
-    mode = "w" if path.name.endswith(".tar") else "w:gz"
+    mode = {".tar": "w", ".bz2": "w:bz2"}.get(path.suffix, "w:gz")
     with tarfile.open(path, mode) as out:  # type: ignore[call-overload]
         for name, data in files.items():
             entry = tarfile.TarInfo(name)
@@ -67,6 +68,7 @@ def unpacked(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
+@cache
 def encoded(seed: int, kind: str, *, seconds: float = 0.3, rate: int = 16_000) -> bytes:
     """Noise as WAV, MP3, FLAC, Ogg Vorbis, Ogg Opus or NIST SPHERE."""
     import soundfile
@@ -77,6 +79,45 @@ def encoded(seed: int, kind: str, *, seconds: float = 0.3, rate: int = 16_000) -
     name, subtype = formats[kind]
     soundfile.write(file, samples(seconds, seed=seed, rate=rate), rate, format=name, subtype=subtype)
     return file.getvalue()
+
+
+@cache
+def film(seed: int, *, with_sound: bool = True) -> bytes:
+    """An MP4 of half a second."""
+    with TemporaryDirectory() as folder:
+        return video(Path(folder) / "film.mp4", seed=seed, with_sound=with_sound).read_bytes()
+
+
+def wavs(count: int, *, seconds: float = 0.2) -> list[bytes]:
+    """Short sounds, all different."""
+    return [encoded(seed, "wav", seconds=seconds) for seed in range(count)]
+
+
+def films(count: int) -> list[bytes]:
+    """Short videos with sound, all different."""
+    return [film(seed) for seed in range(count)]
+
+
+def cell(data: bytes, name: str = "x.wav") -> dict[str, Any]:
+    """A cell of a hub's audio or video column."""
+    return {"bytes": data, "path": name}
+
+
+def lines(*rows: str) -> bytes:
+    return "".join(f"{row}\n" for row in rows).encode()
+
+
+def tsv(*rows: tuple[Any, ...]) -> bytes:
+    """Tab-separated without any quoting."""
+    return lines(*("\t".join(str(cell) for cell in row) for row in rows))
+
+
+def json_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    return lines(*(json.dumps(row, ensure_ascii=False) for row in rows))
+
+
+def json_bytes(rows: Any) -> bytes:
+    return json.dumps(rows).encode()
 
 
 def csv_bytes(rows: Iterable[Sequence[Any]], *, delimiter: str = ",", line_end: str = "\n") -> bytes:
@@ -93,42 +134,6 @@ def parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(rows)), path)
     return path
-
-
-def pulled(name: str, store: Path, **options: Any) -> dict[str, dict[str, Any]]:
-    """Pull, check the account and the media, and give the rows by id without the dataset's name."""
-    triptych.pull(name, store=store, **options)
-    check_accounts(store)
-    check_media(store)
-    return rows_of(name, store)
-
-
-def rows_of(name: str, store: Path) -> dict[str, dict[str, Any]]:
-    return {row["id"].removeprefix(f"{name}/"): row for row in select(store, "select * from samples order by id")}
-
-
-def reasons(store: Path) -> dict[str, str]:
-    """Candidate -> reason of everything that was not kept."""
-    found = select(store, "select candidate, reason from events")
-    return {row["candidate"].rsplit("/", 1)[-1]: row["reason"] for row in found}
-
-
-def extra(row: Mapping[str, Any]) -> dict[str, str]:
-    """The column `extra` as a mapping."""
-    value = row["extra"]
-    return dict(value) if value else {}
-
-
-def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any socket to anywhere fails the test."""
-    import socket
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise AssertionError("the network was touched")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def volumes(name: str, files: Mapping[str, bytes], *, size: int) -> dict[str, bytes]:

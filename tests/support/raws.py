@@ -10,6 +10,14 @@ from typing import Any
 from triptych.converters.candidate import Candidate, RawFile, ReadContext, Rejection
 from triptych.converters.readers import get_reader
 
+BASIC: dict[str, Any] = {
+    "tables": [{"file": "rows.csv"}],
+    "media": {"audio": "clips/{path}"},
+    "id": "{path|stem}",
+    "columns": {"text": "sentence"},
+}
+"""Options of the annotated reader: a table of paths and sentences beside its clips."""
+
 
 class Stream:
     """Files by name in their order, as members of an archive; notes which were opened."""
@@ -41,6 +49,15 @@ def read(
     items = list(get_reader(reader).read(files, ReadContext("corpus", options or {}, **context)))
     candidates = [item for item in items if isinstance(item, Candidate)]
     return candidates, [item for item in items if isinstance(item, Rejection)]
+
+
+def table_rows(table: bytes | str, entry: dict[str, Any], columns: dict[str, Any], name: str = "rows.csv") -> Any:
+    """The candidates of one table whose column `path` names a media file."""
+    names = [f"clips/{n}.wav" for n in range(9)]
+    options = {**BASIC, "tables": [{"file": name, **entry}], "columns": columns}
+    return read(
+        "annotated", Stream({name: table, **dict.fromkeys(names, b"sound")}), {**options, "extra_media": "ignore"}
+    )
 
 
 def reasons(rejections: list[Rejection]) -> list[tuple[str, str]]:

@@ -7,21 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import triptych
+from support.cards import head, put_card
 from support.corpora import noise
 from support.hub import COMMIT
 from support.loopback import Loopback
-from support.natives import csv_bytes, packed, parquet
+from support.natives import csv_bytes, packed, parquet, unpacked
 from support.stores import check_accounts, check_media, select
 
-HEAD = """
-name: {name}
-title: Sounds
-panel: S1
-modality: audio
-tasks: [asr]
-languages: [en]
-license: CC0-1.0
-"""
 READER = """
     reader:
       annotated:
@@ -48,23 +40,14 @@ def sounds(count: int = COUNT, start: int = 0) -> dict[str, bytes]:
 
 def write_card(tmp_path: Path, source: str, *, name: str = "sounds", splits: str = "{train: train}",
                more: str = "", table: str = "table.csv", reader: str = READER) -> Path:  # fmt: skip
-    cards = tmp_path / "cards"
-    cards.mkdir(exist_ok=True)
-    text = HEAD.format(name=name) + f"splits: {splits}\n{more}\nsources:\n  - {source}" + reader.format(table=table)
-    (cards / f"{name}.yaml").write_text(text)
-    return cards
+    about = head(name, title="Sounds", splits=splits)
+    sources = f"{more}\nsources:\n  - {source}" + reader.format(table=table)
+    return put_card(tmp_path / "cards", name, about + sources)
 
 
 def cut(data: bytes, pieces: int, prefix: str) -> dict[str, bytes]:
     size = -(-len(data) // pieces)
     return {f"{prefix}{number:02d}": data[number * size : (number + 1) * size] for number in range(pieces)}
-
-
-def put(folder: Path, files: dict[str, bytes]) -> None:
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
 
 
 def rows(
@@ -79,7 +62,7 @@ def check(store: Path) -> None:
 
 
 def on_hub(tmp_path: Path, files: dict[str, bytes]) -> None:
-    put(tmp_path / "hub/team/sounds", files)
+    unpacked(tmp_path / "hub/team/sounds", files)
 
 
 def at(name: str, revision: str = COMMIT) -> str:

@@ -7,18 +7,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from support.cards import head
 from support.hub import COMMIT
 
 Tone = Callable[..., bytes]
-CARD = f"""
-name: talks
-title: Talks
-panel: S1
-modality: audio
-tasks: [asr]
-languages: [en]
-license: CC0-1.0
-splits: {{train: train, test: test}}
+CARD = (
+    head("talks", splits="{train: train, test: test}")
+    + f"""
 sources:
   - hub: team/talks
     revision: {COMMIT}
@@ -26,6 +21,7 @@ sources:
     reader:
       columns: {{id: id, text: text, speaker: speaker_id, audio: audio}}
 """
+)
 
 
 def parquet(path: Path, rows: range, tone: Tone, *, group: int, seconds: float = 1.0) -> None:

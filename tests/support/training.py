@@ -24,6 +24,10 @@ def system(content: Any) -> Row:
     return {"role": "system", "content": content}
 
 
+PAIR = [user("<audio>q"), assistant("y")]
+"""A question about a sound, and its answer."""
+
+
 def read(format: str, path: Path, **options: Any) -> list[Candidate | Rejection]:
     """What the reader makes of a file; nothing is probed or stored."""
     raw = RawFile(path.name, path.as_uri(), "", None, lambda: path.open("rb"), path=path)

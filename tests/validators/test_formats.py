@@ -1,36 +1,20 @@
-"""Validators of consumers' formats: the reference's golden cases, damaged files, and the shapes of rows."""
+"""Validators of consumers' formats: the reference's golden cases, and the shapes of rows."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triptych.errors import UsageError
-from triptych.validators.formats import FORMATS, Finding, refused_shapes, shape_sql, summarise_file, validate_file
-
-
-def user(text: Any) -> dict[str, Any]:
-    return {"role": "user", "content": text}
-
-
-def assistant(text: Any) -> dict[str, Any]:
-    return {"role": "assistant", "content": text}
-
-
-def system(text: Any) -> dict[str, Any]:
-    return {"role": "system", "content": text}
-
+from support.training import PAIR, assistant, system, user
+from triptych.validators.formats import FORMATS, Finding, refused_shapes, shape_sql
 
 A, B = "/data/a.wav", "/data/b.wav"
-PAIR = [user("<audio>q"), assistant("y")]
+
 
 # Number, row, task, and the codes; from the table of golden cases in the reference, which ran ms-swift's own functions.
 GOLDEN: list[tuple[str, dict[str, Any], str, set[str]]] = [
@@ -215,133 +199,8 @@ def test_unified_rules(row: dict[str, Any], expected: set[str]) -> None:
     assert codes_of(row, format="unified") == expected
 
 
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def wav(tmp_path: Path) -> str:
-    path = tmp_path / "a.wav"
-    path.write_bytes(b"RIFF")
-    return str(path)
-
-
-def lines(path: Path, *rows: Any) -> Path:
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
-    return path
-
-
-def test_missing_files_are_found(tmp_path: Path, wav: str) -> None:
-    path = lines(
-        tmp_path / "x.jsonl",
-        {"id": "1", "messages": PAIR, "audios": [wav]},
-        {"id": "2", "messages": PAIR, "audios": [wav + ".gone"]},
-    )
-    found = list(validate_file(path, "msswift"))
-    assert [(f.row, f.code, f.stage, f.value) for f in found] == [(2, "missing_file", "S2", wav + ".gone")]
-    assert not list(validate_file(path, "msswift", files=False))
-
-
-def test_broken_lines_name_line_and_column_and_do_not_stop_the_file(tmp_path: Path) -> None:
-    good = {"id": "1", "modality": "text", "text": "x"}
-    path = lines(tmp_path / "x.jsonl", good, '{"id": "2", "text": }', "[1]", '{"id": NaN}', "", {**good, "id": "9"})
-    summary = summarise_file(path, "unified")
-    assert summary.rows == 5
-    assert summary.counts == {"invalid_json": 2, "not_an_object": 1}
-    first, _, third = summary.examples
-    assert first.row == 2 and "line 2 column 21" in first.message
-    assert third.row == 4 and "line 4 column 8" in third.message
-
-
-def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    path.write_bytes(b'{"id": "\xff"}\n')
-    (found,) = validate_file(path, "unified")
-    assert found.code == "bad_encoding" and "line 1 column 9: byte 0xff" in found.message
-
-
-@pytest.mark.parametrize("form", ["{}\n{}", "[{}, {}]"])
-def test_a_key_with_two_values_is_found(tmp_path: Path, form: str) -> None:
-    path = tmp_path / "x.jsonl"
-    good = '{"id": "2", "modality": "text", "text": "x"}'
-    path.write_text(form.format('{"id": "1", "modality": "text", "text": "x", "text": "y"}', good))
-    (found,) = validate_file(path, "unified")
-    assert (found.code, found.row) == ("invalid_json", 1) and "'text' stands twice" in found.message
-
-
-@pytest.mark.parametrize("indent", [None, 2])
-def test_a_json_array_reads_as_its_lines_do(tmp_path: Path, indent: int | None) -> None:
-    rows = [{"id": str(i), "messages": PAIR, "audios": [A] * (i % 3), "pad": "ü" * 200} for i in range(3000)]
-    as_array = tmp_path / "x.json"
-    as_array.write_text(json.dumps(rows, indent=indent))
-    by_line = summarise_file(lines(tmp_path / "x.jsonl", *rows), "msswift", files=False)
-    by_array = summarise_file(as_array, "msswift", files=False)
-    assert by_array.rows == by_line.rows == 3000
-    assert by_array.counts == by_line.counts == {"tag_without_media": 1000, "media_without_tag": 1000}
-
-
-def test_a_broken_array_names_the_place(tmp_path: Path) -> None:
-    path = tmp_path / "x.json"
-    path.write_text('[{"id": "1", "modality": "text", "text": "x"},\n {"id": }]')
-    (found,) = validate_file(path, "unified")
-    assert (found.row, found.code) == (2, "invalid_json")
-    assert "line 2 column 9" in found.message
-    path.write_text('[{"id": "1", "modality": "text", "text": "x"}')
-    (found,) = validate_file(path, "unified")
-    assert found.code == "invalid_json"
-
-
-def test_parquet(tmp_path: Path) -> None:
-    path = tmp_path / "x.parquet"
-    rows = [{"id": str(i), "messages": PAIR, "audios": [A] if i else None} for i in range(10)]
-    pq.write_table(pa.Table.from_pylist(rows), path)
-    found = list(validate_file(path, "msswift", files=False))
-    assert [(f.row, f.code) for f in found] == [(1, "tag_without_media")]
-    path.write_bytes(path.read_bytes()[:100])
-    assert [f.code for f in validate_file(path, "msswift")] == ["unreadable_file"]
-
-
-def test_duplicate_ids_name_both_rows(tmp_path: Path) -> None:
-    rows = [{"id": str(i % 7), "modality": "text", "text": "x"} for i in range(9)]
-    found = list(validate_file(lines(tmp_path / "x.jsonl", *rows), "unified"))
-    assert [(f.row, f.code, f.value) for f in found] == [(8, "duplicate_id", "0"), (9, "duplicate_id", "1")]
-    assert "first in row 1" in found[0].message
-
-
-def test_columns_that_collide_across_rows_are_found(tmp_path: Path) -> None:
-    path = lines(tmp_path / "x.jsonl", {"messages": PAIR, "audios": [A]}, {"messages": PAIR, "audio": A})
-    assert ("key_collision", 2, "S0") in [(f.code, f.row, f.stage) for f in validate_file(path, "msswift", files=False)]
-
-
-def test_plain_rows_beside_preference_rows_are_found_in_either_order(tmp_path: Path) -> None:
-    plain, pair = {"messages": PAIR, "audios": [A]}, {"messages": PAIR, "audios": [A], "rejected_response": "n"}
-    for rows, row in (((plain, pair), 1), ((pair, plain), 2)):
-        found = list(validate_file(lines(tmp_path / "x.jsonl", *rows), "msswift", task="sft", files=False))
-        assert [(f.row, f.code) for f in found] == [(row, "mixed_preference")]
-
-
-def test_the_task_is_told_from_the_rows(tmp_path: Path) -> None:
-    prompt = {"messages": [user("q")], "solution": "y"}
-    for row, task in ((prompt, "grpo"), ({"messages": PAIR, "audios": [A]}, "sft"), (GOLDEN[11][1], "dpo")):
-        summary = summarise_file(lines(tmp_path / "x.jsonl", row), "msswift", files=False)
-        assert (summary.task, summary.task_detected) == (task, True)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda path: summarise_file(path / "no.jsonl", "msswift"), "no such file"),
-        (lambda path: summarise_file(path, "msswift"), "no such file"),
-        (lambda path: summarise_file(lines(path / "x.txt", {}), "msswift"), ".txt"),
-        (lambda path: summarise_file(lines(path / "x.jsonl", {}), "nope"), "nope"),
-        (lambda path: summarise_file(lines(path / "x.jsonl", {}), "msswift", task="nope"), "nope"),
-    ],
-)
-def test_wrong_use(tmp_path: Path, call: Callable[[Path], Any], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        call(tmp_path)
-
-
 # --- shapes: a whole export at once ------------------------------------------------------------
+
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 PATHS = pa.list_(pa.string())
@@ -469,14 +328,3 @@ def test_every_problem_names_a_stage() -> None:
     for module in FORMATS.values():
         for problem in module.PROBLEMS.values():
             assert problem.stage in {"S0", "S1", "S2", "rollout", "row", "file"}
-
-
-def rows_in(findings: Iterator[Finding]) -> list[int]:
-    return [finding.row for finding in findings]
-
-
-def test_findings_stream(tmp_path: Path) -> None:
-    path = lines(tmp_path / "x.jsonl", *[{"messages": []}] * 500)
-    findings = validate_file(path, "msswift")
-    assert next(findings).row == 1
-    assert rows_in(findings) == list(range(2, 501))

@@ -38,17 +38,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from ...candidate import (
-    Candidate,
-    CandidateStream,
-    Layout,
-    RawFile,
-    RawStream,
-    ReadContext,
-    Reader,
-    Rejection,
-    RowError,
-)
+from ...candidate import CandidateStream, Layout, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
@@ -322,15 +312,14 @@ class _Annotated:
         ordered = [(kind, media[kind]) for kind in self.annotation.media if kind in media]
         first = ordered[0][1]
         items = list(self.samples.candidates(rows, first))
-        count = sum(isinstance(item, Candidate) for item in items)
+        samples = [item for item in items if not isinstance(item, Rejection)]
         self.index.finish(row.n for row in rows)
         for kind, media_file in ordered:
             needed_later = media_file.w is not None and self._is_needed_later(media_file, media_file.w)
-            alone = count == 1 and not needed_later
-            for item in items:
-                if isinstance(item, Candidate):
-                    blob = media_file.blob(self.context) if alone else media_file.share(self.context)
-                    item.media.append((kind, blob))
+            alone = len(samples) == 1 and not needed_later
+            for sample in samples:
+                blob = media_file.blob(self.context) if alone else media_file.share(self.context)
+                sample.media.append((kind, blob))
             if not needed_later:
                 if not alone:
                     media_file.discard()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.hub import COMMIT, Hub, hub
 from support.loopback import Loopback, serve
-from support.natives import packed
+from support.natives import packed, unpacked
 from support.sounds import (
     COLUMNS,
     COUNT,
@@ -24,7 +24,6 @@ from support.sounds import (
     laid_out,
     names,
     pull,
-    put,
     rows,
     sounds,
     spoken,
@@ -111,7 +110,8 @@ def test_a_branch_is_resolved_once_and_kept(tmp_path: Path, at_hub: Hub) -> None
     store, other = tmp_path / "store", tmp_path / "other"
     assert pull(cards, store, 2).stored == 2
     later = at_hub.advance("team/sounds", LATER)
-    put(later, {"table.csv": table(word="later"), "audio.zip": packed(tmp_path / "l/audio.zip", sounds()).read_bytes()})
+    audio = packed(tmp_path / "l/audio.zip", sounds()).read_bytes()
+    unpacked(later, {"table.csv": table(word="later"), "audio.zip": audio})
     hub_module._listing.cache_clear()
     assert pull(cards, store).stored == COUNT
     assert all(row["revision"].startswith(COMMIT) for row in rows(store, "revision"))
@@ -124,12 +124,12 @@ def test_a_branch_is_resolved_once_and_kept(tmp_path: Path, at_hub: Hub) -> None
 
 def test_a_table_that_changed_on_the_host_is_not_mixed_into_what_is_stored(tmp_path: Path) -> None:
     host = tmp_path / "host"
-    put(host, {"x/table.csv": table(), "x/audio.tar": packed(tmp_path / "m/audio.tar", sounds()).read_bytes()})
+    unpacked(host, {"x/table.csv": table(), "x/audio.tar": packed(tmp_path / "m/audio.tar", sounds()).read_bytes()})
     with serve(host) as server:
         cards = write_card(tmp_path, "archive: [https://x/table.csv, https://x/audio.tar]")
         store = tmp_path / "store"
         pull(cards, store, 2, mirror=server.url())
-        put(
+        unpacked(
             host,
             {
                 "x/table.csv": table(word="new"),

@@ -10,22 +10,9 @@ import pytest
 import yaml
 from support.corpora import noise
 from support.loopback import serve
-from support.natives import packed, without_network
-from support.sounds import (
-    COUNT,
-    SPLITS,
-    check,
-    configured,
-    counts,
-    cut,
-    names,
-    pull,
-    put,
-    rows,
-    sounds,
-    table,
-    write_card,
-)
+from support.natives import packed, unpacked
+from support.pulls import without_network
+from support.sounds import COUNT, SPLITS, check, configured, counts, cut, names, pull, rows, sounds, table, write_card
 from support.stores import cli, select
 from triptych.errors import DamagedError, NetworkError, TriptychError, UsageError
 
@@ -47,7 +34,7 @@ def test_a_list_of_urls_may_hold_blank_lines_spaces_and_brackets(tmp_path: Path)
     wavs = {
         f"x/a b (1)/{name}": noise(number) for number, name in enumerate(["one.wav", "two [x].wav", "drei%20ü.wav"])
     }
-    put(host, {**wavs, "x/a b (1)/drei ü.wav": noise(9)})
+    unpacked(host, {**wavs, "x/a b (1)/drei ü.wav": noise(9)})
     lines = [
         "",
         "https://x/a b (1)/one.wav\r",
@@ -55,7 +42,7 @@ def test_a_list_of_urls_may_hold_blank_lines_spaces_and_brackets(tmp_path: Path)
         "",
         "https://x/a b (1)/drei%20ü.wav",
     ]
-    put(host, {"x/files.txt": b"\xef\xbb\xbf" + "\n".join(lines).encode()})
+    unpacked(host, {"x/files.txt": b"\xef\xbb\xbf" + "\n".join(lines).encode()})
     cards = list_card(tmp_path)
     with serve(host) as server:
         assert pull(cards, tmp_path / "remote", mirror=server.url()).stored == 3
@@ -72,7 +59,7 @@ def test_a_list_of_urls_may_hold_blank_lines_spaces_and_brackets(tmp_path: Path)
     "http://other.example.org/a.wav",
 ])  # fmt: skip
 def test_a_list_that_leads_elsewhere_is_refused_with_its_line(line: str, tmp_path: Path) -> None:
-    put(tmp_path / "host", {"x/files.txt": f"https://x/a.wav\n{line}\n".encode(), "x/a.wav": noise(1)})
+    unpacked(tmp_path / "host", {"x/files.txt": f"https://x/a.wav\n{line}\n".encode(), "x/a.wav": noise(1)})
     cards = list_card(tmp_path)
     with pytest.raises(UsageError, match=r"files\.txt: line 2: "):
         pull(cards, tmp_path / "store", mirror=str(tmp_path / "host"))
@@ -82,14 +69,14 @@ def test_a_list_that_leads_elsewhere_is_refused_with_its_line(line: str, tmp_pat
 
 
 def test_an_empty_list_is_told(tmp_path: Path) -> None:
-    put(tmp_path / "host", {"x/files.txt": b"\n\n"})
+    unpacked(tmp_path / "host", {"x/files.txt": b"\n\n"})
     with pytest.raises(NetworkError, match=r"files\.txt: the list is empty"):
         pull(list_card(tmp_path), tmp_path / "store", mirror=str(tmp_path / "host"))
 
 
 def test_a_hundred_thousand_urls_are_no_burden(tmp_path: Path) -> None:
     lines = "".join(f"https://x/clips/{number:06d}.wav\n" for number in range(100_000))
-    put(
+    unpacked(
         tmp_path / "host",
         {"x/files.txt": lines.encode(), "x/clips/000000.wav": noise(1), "x/clips/000001.wav": noise(2)},
     )
@@ -106,7 +93,7 @@ def test_two_files_of_one_name_have_each_its_own_sum(tmp_path: Path) -> None:
     first = packed(tmp_path / "m/1.tar", dict(list(sounds().items())[:4])).read_bytes()
     second = packed(tmp_path / "m/2.tar", dict(list(sounds().items())[4:])).read_bytes()
     host = tmp_path / "host"
-    put(host, {"x/table.csv": table(), "x/1/data.tar": first, "x/2/data.tar": second})
+    unpacked(host, {"x/table.csv": table(), "x/1/data.tar": first, "x/2/data.tar": second})
     digest = hashlib.sha256(b"another").hexdigest()
     (host / "mirror.yaml").write_text(f"sha256: {{x/2/data.tar: {digest}}}\n")
     cards = write_card(tmp_path, "archive: [https://x/table.csv, https://x/1/data.tar, https://x/2/data.tar]")
@@ -123,7 +110,7 @@ def test_two_files_of_one_name_have_each_its_own_sum(tmp_path: Path) -> None:
 
 def split_mirror(tmp_path: Path) -> Path:
     host = tmp_path / "host"
-    put(
+    unpacked(
         host,
         {
             "x/train.csv": table(4),
@@ -191,12 +178,12 @@ def have(tmp_path: Path, form: str) -> Path:
     own.mkdir()
     for split, start in (("train", 0), ("test", 4)):
         if form in ("downloads", "deep"):
-            put(
+            unpacked(
                 own / ("a/b" if form == "deep" else ""),
                 {f"{split}.{end}": (host / f"x/{split}.{end}").read_bytes() for end in ("csv", "zip")},
             )
         else:
-            put(
+            unpacked(
                 own,
                 {
                     f"{split}.csv": table(4, start),
@@ -227,7 +214,7 @@ def test_what_the_user_has_is_read_without_a_network_and_left_as_it_is(
 def test_a_folder_with_nothing_of_the_corpus_is_told(tmp_path: Path) -> None:
     cards = split_card(tmp_path)
     (tmp_path / "empty").mkdir()
-    put(tmp_path / "other", {"readme.txt": b"hello", "deep/x.bin": b"\0"})
+    unpacked(tmp_path / "other", {"readme.txt": b"hello", "deep/x.bin": b"\0"})
     for given in ("empty", "other"):
         with pytest.raises(TriptychError) as told:
             pull(cards, tmp_path / "store", from_path=tmp_path / given)
@@ -237,7 +224,7 @@ def test_a_folder_with_nothing_of_the_corpus_is_told(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_archive_is_told_by_what_it_begins_with(tmp_path: Path) -> None:
-    put(tmp_path, {"notes.txt": b"hello"})
+    unpacked(tmp_path, {"notes.txt": b"hello"})
     store = tmp_path / "store"
     done = cli("catalog", "pull", "sounds", "--from", tmp_path / "notes.txt", "--cards", split_card(tmp_path),
                "--store", store)  # fmt: skip
@@ -265,8 +252,8 @@ def test_a_folder_of_downloads_is_told_apart_by_the_names_on_the_card(form: str,
 def test_one_archive_of_several_is_of_its_own_split(tmp_path: Path) -> None:
     """What is called as the card calls it is that split, whatever was asked for."""
     host = split_mirror(tmp_path)
-    put(tmp_path / "one", {"train.csv": table(4), "train.zip": (host / "x/train.zip").read_bytes()})
-    put(tmp_path / "two", {"train.csv": table(4), "train.zip": (host / "x/train.zip").read_bytes(),
+    unpacked(tmp_path / "one", {"train.csv": table(4), "train.zip": (host / "x/train.zip").read_bytes()})
+    unpacked(tmp_path / "two", {"train.csv": table(4), "train.zip": (host / "x/train.zip").read_bytes(),
                            "test.csv": table(4, 4), "test.zip": (host / "x/test.zip").read_bytes()})  # fmt: skip
     cards = write_card(tmp_path, BY_MAPPING, splits=SPLITS, table='"*.csv"')
     pull(cards, tmp_path / "store", from_path=tmp_path / "one")
@@ -278,7 +265,7 @@ def test_one_archive_of_several_is_of_its_own_split(tmp_path: Path) -> None:
 
 def test_joined_parts_of_a_folder_are_put_together(tmp_path: Path) -> None:
     data = packed(tmp_path / "m/audio.zip", sounds()).read_bytes()
-    put(tmp_path / "own/deep", {"table.csv": table(), **cut(data, 12, "audio.zip.")})
+    unpacked(tmp_path / "own/deep", {"table.csv": table(), **cut(data, 12, "audio.zip.")})
     cards = write_card(tmp_path, 'archive: [https://x/table.csv, {join: ["https://x/audio.zip.*"], as: audio.zip}]')
     assert pull(cards, tmp_path / "store", from_path=tmp_path / "own").stored == COUNT
     check(tmp_path / "store")
@@ -287,8 +274,8 @@ def test_joined_parts_of_a_folder_are_put_together(tmp_path: Path) -> None:
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
-    put(tmp_path / "own", {"table.csv": table(3), "c00.wav": noise(1)})
-    put(tmp_path / "secret", {"x.wav": noise(2)})
+    unpacked(tmp_path / "own", {"table.csv": table(3), "c00.wav": noise(1)})
+    unpacked(tmp_path / "secret", {"x.wav": noise(2)})
     (tmp_path / "own/c01.wav").symlink_to(tmp_path / "secret/x.wav")
     (tmp_path / "own/c02.wav").symlink_to(tmp_path / "own/c00.wav")
     cards = write_card(tmp_path, "archive: [https://x/table.csv, https://x/audio.zip]")

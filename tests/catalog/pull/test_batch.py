@@ -10,29 +10,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.corpora import Utterance, archive, members
+from support.cards import head, put_card
+from support.corpora import READER, Utterance, archive, members
 from support.loopback import serve
 from support.stores import begin, cli, cli_json, select
 from triptych.catalog.pull.batch import PullItem, items_of, open_items, preset_items, preset_names, shares
 from triptych.catalog.registry import get_card
 from triptych.errors import UsageError
 
-CARD = """
-name: {name}
-title: {name}
-panel: {panel}
-modality: {modality}
-tasks: [asr]
-languages: [en]
-license: CC0-1.0
-splits: {{train: train}}
+SOURCES = """
 {more}
 sources:
   - {source}
-    reader:
-      transcripts:
-        media: "{{split}}/{{speaker}}/{{chapter_id}}/{{id}}.wav"
-        transcripts: "{{split}}/{{speaker}}/{{chapter_id}}/*.trans.txt"
 """
 
 
@@ -47,7 +36,6 @@ def test_shares_add_up_and_differ_by_one(total: int, parts: int) -> None:
 def own(tmp_path: Path) -> Path:
     """Cards of a panel of their own modality: two open ones, one behind a form, one to be got by hand."""
     cards = tmp_path / "cards"
-    cards.mkdir()
     gate = "gate: {accept: sign the form, where: https://example.org/form}"
     for name, source, more in (
         ("aaa", "archive: https://example.org/aaa/{split}.tar.gz", ""),
@@ -55,9 +43,7 @@ def own(tmp_path: Path) -> Path:
         ("ccc", "archive: https://example.org/ccc/{split}.tar.gz", gate),
         ("ddd", "manual: the disc that was sent by mail", ""),
     ):
-        (cards / f"{name}.yaml").write_text(
-            CARD.format(name=name, panel="S1", modality="text", source=source, more=more)
-        )
+        put_card(cards, name, head(name, modality="text") + SOURCES.format(source=source, more=more) + READER)
     for number, name in enumerate(("aaa", "bbb", "ccc")):
         spoken = [Utterance("train", n + 50 * number) for n in range(4)]
         archive(tmp_path / f"mirror/example.org/{name}/train.tar.gz", members(spoken))

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import triptych
 from support.corpora import noise
-from support.natives import extra, on_host, on_hub, packed, parquet, rows_of
+from support.natives import on_host, on_hub, packed, parquet
+from support.pulls import extra, rows_of
 from support.stores import select
 from triptych.errors import NetworkError, UsageError
 

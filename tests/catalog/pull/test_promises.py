@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from support.corpora import noise
-from support.natives import csv_bytes, packed, parquet, reasons
-from support.sounds import SPLITS, pull, put, rows, write_card
+from support.natives import csv_bytes, packed, parquet, unpacked
+from support.pulls import reasons
+from support.sounds import SPLITS, pull, rows, write_card
 from support.stores import check_accounts, cli
 from triptych.catalog.registry import all_cards
 from triptych.errors import DamagedError, UsageError
@@ -35,7 +36,7 @@ def corpus(folder: Path, *, texts: int, count: int = 12, split: str = "train") -
     names = [f"{split}{n:02d}.wav" for n in range(count)]
     table = csv_bytes([("file", "text"), *((name, "hello" if n < texts else "") for n, name in enumerate(names))])
     files = {f"{split}.csv": table} | {f"audio/{name}": noise(n, frames=400) for n, name in enumerate(names)}
-    put(folder, files)
+    unpacked(folder, files)
     return files
 
 
@@ -94,8 +95,8 @@ def test_samples_that_are_named_are_told_of_but_not_refused(tmp_path: Path) -> N
 
 
 def test_sounds_without_any_transcript_stop_the_pull(tmp_path: Path) -> None:
-    put(tmp_path / "own", {f"train/a/{n}.wav": noise(n, frames=400) for n in range(3)})
-    put(tmp_path / "own", {"texts/other.txt": b"x a line of another corpus\n"})
+    unpacked(tmp_path / "own", {f"train/a/{n}.wav": noise(n, frames=400) for n in range(3)})
+    unpacked(tmp_path / "own", {"texts/other.txt": b"x a line of another corpus\n"})
     with pytest.raises(DamagedError, match=r"each of 3 samples has no transcript; looked for it in texts/\*\.txt"):
         pull(card(tmp_path, "[text]", TRANSCRIPTS), tmp_path / "store", from_path=tmp_path / "own")
     assert rows(tmp_path / "store") == []
@@ -104,9 +105,9 @@ def test_sounds_without_any_transcript_stop_the_pull(tmp_path: Path) -> None:
 def test_a_split_that_was_asked_for_is_no_label(tmp_path: Path) -> None:
     """Of files that do not say which split they are of nothing is stored, whatever was asked for."""
     own = {"table.csv": b"file,text\na.wav,hello\n", "a.wav": noise(1, frames=400)}
-    put(tmp_path / "own", own)
+    unpacked(tmp_path / "own", own)
     cards = write_card(tmp_path, "archive: [https://x/table.csv, https://x/a.zip]", splits=SPLITS)
-    put(tmp_path / "mirror/x", {"table.csv": own["table.csv"]})
+    unpacked(tmp_path / "mirror/x", {"table.csv": own["table.csv"]})
     packed(tmp_path / "mirror/x/a.zip", {"a.wav": own["a.wav"]})
     for number, given in enumerate(({"from_path": tmp_path / "own"}, {"mirror": str(tmp_path / "mirror")})):
         for split in ((), ("test",)):

@@ -7,94 +7,18 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 import typer
-from support.cliptables import pull_from, write_card, write_table
-from support.command_line import Done, run
-from support.forks import Fork
-from support.loopback import Loopback, serve
-from support.remotes import Site, talk_file, video_file
-from support.stores import begin, check_accounts, check_media, cli, leftovers, media_files, one, select
+from support.cliptables import Talks, write_card
+from support.loopback import Loopback
+from support.stores import check_accounts, check_media, cli, leftovers, media_files, one, select
 from triptych.catalog.pull.pull import PullResult
 from triptych.commands.pull import _exit_code as exit_code_of
 from triptych.errors import NetworkError
 from triptych.shards.events import Account
-
-WATCH = "https://www.youtube.com/watch?v={ytid}"
-
-
-@pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("media")
-    talk_file(folder / "talk.mp4")
-    video_file(folder / "mute.mp4", seconds=8)
-    return folder
-
-
-@pytest.fixture
-def host(media: Path) -> Iterator[Loopback]:
-    with serve(media) as server:
-        yield server
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-class Talks:
-    """The dataset `talks`: videos of a scripted site, whose files lie on a loopback host."""
-
-    def __init__(self, folder: Path, host: Loopback) -> None:
-        self.folder = folder
-        self.host = host
-        self.site = Site(folder / "plugins")
-        self.rows = ["ytid,start,end,caption"]
-        self.cards = folder / "cards"
-        write_card(self.cards, "talks", kind="youtube", site="youtube", id="{ytid}_{start}", url=WATCH)
-
-    def video(self, name: str, start: float = 1, end: float = 3, **act: Any) -> str:
-        """Another row; its id comes back."""
-        if not act or set(act) == {"duration"}:
-            act["formats"] = [self.format()]
-        self.site.answer(name, **act)
-        self.rows.append(f"{name},{start},{end},what is said in {name}")
-        write_table(self.folder / "mirror", "talks", self.rows)
-        return f"talks/train/{name}_{start}"
-
-    def format(self, path: str = "/talk.mp4", **more: Any) -> dict[str, Any]:
-        return {"format_id": "18", "url": self.host.url(path), "ext": "mp4", "height": 48, **more}
-
-    def asked_in(self, work: Callable[[], Any]) -> list[str]:
-        """Which videos the site is asked for meanwhile."""
-        before = len(self.site.asked())
-        work()
-        return sorted(self.site.asked()[before:])
-
-    def pull(self, root: Path, *, selection: dict[str, Any] | None = None, samples: int | None = None,
-             **remote: Any) -> PullResult:  # fmt: skip
-        return pull_from(self.folder, root, "talks", selection=selection, samples=samples,
-                         plugin_dirs=(self.site.plugins,), **{"max_refusals": 50, **remote})  # fmt: skip
-
-    def arguments(self, root: Path, *more: str | Path) -> list[str | Path]:
-        mirror = ["--mirror", self.folder / "mirror", "--cards", self.cards]
-        return ["catalog", "pull", "talks", *mirror, "--store", root, *more]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """yt-dlp finds its plugins on Python's own path."""
-        return {"PYTHONPATH": str(self.site.plugins / "scripted")}
-
-    def type(self, root: Path, *more: str | Path) -> Done:
-        return run("triptych", *self.arguments(root, "--private-hosts", *more), env={**os.environ, **self.environment})
-
-    def begin(self, root: Path, *more: str | Path) -> Fork:
-        return begin(*self.arguments(root, "--private-hosts", *more), env=self.environment)
 
 
 @pytest.fixture

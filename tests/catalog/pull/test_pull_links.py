@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +11,12 @@ import pytest
 from support.cliptables import pull_from, write_card, write_table
 from support.loopback import Loopback, serve
 from support.places import ROOT
-from support.remotes import talk_file, video_file
 from support.stores import one, select
 from triptych.catalog.pull.pull import PullResult
 from triptych.catalog.registry import lint
 from triptych.catalog.sources.clips.failures import REASONS, ClipError
 from triptych.catalog.sources.clips.network_guard import Guard
 from triptych.errors import NetworkError
-
-
-@pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("media")
-    talk_file(folder / "talk.mp4")
-    video_file(folder / "mute.mp4", seconds=8)
-    return folder
-
-
-@pytest.fixture
-def host(media: Path) -> Iterator[Loopback]:
-    with serve(media) as server:
-        yield server
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
 
 
 class Links:

@@ -7,31 +7,17 @@ from pathlib import Path
 import pytest
 import triptych
 from support import imported
+from support.cards import SOUNDS, put_card
 from support.corpora import archive, noise
 from support.stores import one
 from triptych.errors import UsageError
-
-CARD = """
-name: sounds
-title: Sounds
-panel: S1
-modality: audio
-tasks: [tagging]
-languages: [en]
-license: CC0-1.0
-splits: {train: train}
-sources:
-  - archive: https://example.org/sounds/train.tar
-    reader: sidecar
-"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A card of one's own in `cards`, and a mirror with its only sound."""
     folder = tmp_path_factory.mktemp("own")
-    (folder / "cards").mkdir()
-    (folder / "cards/sounds.yaml").write_text(CARD)
+    put_card(folder / "cards", "sounds", SOUNDS)
     files = [("train/s.json", b'{"labels": ["Dog"]}'), ("train/s.wav", noise(1))]
     archive(folder / "example.org/sounds/train.tar", files)
     return folder

@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import triptych
 from support.stores import check_accounts, select
-from triptych.converters.imports.import_data import ImportResult
+from support.tables import RECORDS, TWO, load, rows, write
 from triptych.converters.readers.tables.absent_files import Absences
 from triptych.errors import UsageError
-
-Tone = Callable[..., bytes]
-
-
-@pytest.fixture
-def clips(tmp_path: Path, tone: Tone) -> Path:
-    """A folder with `wav/0.flac` to `wav/4.flac`, and room for tables beside it."""
-    (tmp_path / "data" / "wav").mkdir(parents=True)
-    for n in range(5):
-        (tmp_path / "data" / "wav" / f"{n}.flac").write_bytes(tone(300 + n))
-    return tmp_path / "data"
-
-
-def write(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def load(format: str, path: Path, **options: Any) -> ImportResult:
-    """Import as `mine` into a store beside the data."""
-    return triptych.import_data(format, path, name="mine", store=path.parent / "store", **options)
-
-
-def rows(folder: Path, columns: str = "id, text") -> list[dict[str, Any]]:
-    return select(folder / "store", f"select {columns} from samples order by id")
-
-
-RECORDS = [{"id": "a", "audio": "wav/0.flac", "text": "one"}, {"id": "b", "audio": "wav/1.flac", "text": "two"}]
-TWO = [{"id": "mine/all/a", "text": "one"}, {"id": "mine/all/b", "text": "two"}]
-
 
 SURROGATES: dict[str, tuple[str, str]] = {
     "a text": ('{"audio":"wav/0.flac","text":"x \\ud800 y"}', "column 'text'"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.corpora import noise
-from support.natives import pulled, reasons, unpacked
+from support.natives import unpacked
+from support.pulls import pulled, reasons
 
 LINES = {
     "BAC009S0002W0122": "BAC009S0002W0122 Let It Go",

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import triptych
 from support.archives import aes_zip, openssl_stream, tar_of
+from support.cards import head, put_card
 from support.corpora import noise
 from support.hub import COMMIT, hub
 from support.natives import volumes
@@ -20,15 +21,7 @@ from triptych.errors import UsageError
 
 SECRET, WRONG = "open sesame 7", "shut sesame 8"
 VARIABLE = "SOUNDS_PASSWORD"
-CARD = """
-name: sounds
-title: Sounds
-panel: S1
-modality: audio
-tasks: [aac]
-languages: [en]
-license: CC0-1.0
-splits: {{train: train}}
+SOURCES = """
 sources:
   - {source}
     reader:
@@ -44,9 +37,7 @@ FILES |= {f"deep/s{n}.wav": noise(n) for n in range(COUNT)}
 
 
 def card(folder: Path, source: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sounds.yaml").write_text(CARD.format(source=source))
-    return folder
+    return put_card(folder, "sounds", head("sounds", task="aac") + SOURCES.format(source=source))
 
 
 def write(folder: Path, files: dict[str, bytes]) -> Path:

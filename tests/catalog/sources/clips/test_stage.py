@@ -11,7 +11,7 @@ from typing import Any
 import av
 import pytest
 import soundfile
-from support.loopback import Loopback, serve
+from support.loopback import Loopback
 from support.remotes import fetched, nothing_left, options, told, tone_file, video_file, wanted
 from support.stores import ingest, leftovers, one
 from triptych.catalog.sources.clips.availability import alive, read_failures, read_held
@@ -35,17 +35,6 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     video_file(folder / "mute.mp4")
     (folder / "note.txt").write_text("no media at all, but no page either " * 10)
     return folder
-
-
-@pytest.fixture
-def host(clips: Path) -> Iterator[Loopback]:
-    with serve(clips) as server:
-        yield server
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "store" / "partial" / "tmp"
 
 
 def length(path: Path) -> float:

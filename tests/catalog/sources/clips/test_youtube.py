@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
-from support.loopback import Loopback, serve
+from support.loopback import Loopback
 from support.places import SUPPORT
 from support.recordings import coded
 from support.remotes import (
@@ -47,19 +46,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def host(clips: Path) -> Iterator[Loopback]:
-    with serve(clips) as server:
-        yield server
-
-
-@pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path / "plugins")
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "store" / "partial" / "tmp"
 
 
 def video(name: str, url: str, start_s: float | None = 1, end_s: float | None = 3, kind: str = "audio") -> Any:

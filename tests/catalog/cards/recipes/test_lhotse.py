@@ -17,7 +17,8 @@ import numpy as np
 import soundfile
 import triptych
 from support.lhotse_recipes import Recipe, Utterances
-from support.natives import extra, reasons, rows_of, unpacked
+from support.natives import unpacked
+from support.pulls import extra, reasons, rows_of
 from support.stores import check_accounts, check_media
 
 # ---- the one normalisation

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import triptych
-from support.natives import encoded, extra, on_host, on_hub, packed, parquet, pulled, reasons, rows_of, summed, unpacked
+from support.natives import encoded, json_lines, on_host, on_hub, packed, parquet, summed, unpacked
+from support.pulls import columns, extra, pulled, reasons, rows_of
 from triptych.errors import GateError
-
-
-def lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def columns(rows: Mapping[str, Mapping[str, Any]], *names: str) -> dict[str, tuple[Any, ...]]:
-    return {identity: tuple(row[name] for name in names) for identity, row in rows.items()}
-
 
 # ---- Loquacious
 
@@ -101,14 +93,14 @@ def granary_row(name: str, **more: Any) -> dict[str, Any]:
 def test_granary_never_puts_the_text_of_a_piece_beside_a_whole_recording(tmp_path: Path) -> None:
     whole = encoded(3, "wav", seconds=2.0)
     tree = {
-        "de/yodas/de_asr_de000.jsonl": lines([
+        "de/yodas/de_asr_de000.jsonl": json_lines([
             granary_row("u1"),
             granary_row("u2"),
             granary_row("u3", offset=1.5),
             granary_row("u4"),
         ]),
-        "de/yodas/de_ast-en.jsonl": lines([granary_row("u1", answer="Translated.")]),
-        "de/ytc/de_asr.jsonl": lines([{**granary_row("u1"), "audio_filepath": "ytc/u1.wav"}]),
+        "de/yodas/de_ast-en.jsonl": json_lines([granary_row("u1", answer="Translated.")]),
+        "de/ytc/de_asr.jsonl": json_lines([{**granary_row("u1"), "audio_filepath": "ytc/u1.wav"}]),
         "yodas/u1.wav": encoded(1, "wav"), "yodas/u2.wav": whole, "yodas/u3.wav": whole,
         "ytc/u1.wav": encoded(4, "wav"),
     }  # fmt: skip
@@ -153,7 +145,7 @@ def test_emilia_reads_tars_of_json_and_mp3_and_the_older_tree(tmp_path: Path) ->
     assert extra(row)["dnsmos"] == "3.3697"
     rows = [emilia_row(name) for name in names]
     tree = {f"raw/DE/{row['wav']}": sounds[row["id"]] for row in rows}
-    tree["raw/DE/DE_B00000.jsonl"] = lines(rows)
+    tree["raw/DE/DE_B00000.jsonl"] = json_lines(rows)
     own = pulled("emilia", tmp_path / "own", from_path=unpacked(tmp_path / "tree", tree), config="de", source="manual")
     assert columns(own, "text", "speaker", "language") == {
         f"de/train/{name}": (f" Text {name}.", name[:16], "de") for name in names
@@ -185,7 +177,7 @@ def test_libriheavy_takes_spans_out_of_recordings_of_libri_light(tmp_path: Path)
         "dev": [cut(other, 0, 0.0, "Held out.")],
     }
     for split, rows in manifests.items():
-        on_host(mirror, hub.format(split)).write_bytes(gzip.compress(lines(rows)))
+        on_host(mirror, hub.format(split)).write_bytes(gzip.compress(json_lines(rows)))
     recordings = {book: encoded(1, "flac", seconds=3.0), other: encoded(2, "flac", seconds=3.0)}
     for subset, name in (("small", book), ("large", other)):
         url = f"https://dl.fbaipublicfiles.com/librilight/data/{subset}.tar"
@@ -202,7 +194,7 @@ def test_libriheavy_takes_spans_out_of_recordings_of_libri_light(tmp_path: Path)
     assert extra(found[f"small/{book}_0"]) == {
         "asr_text": "HEARD", "before": "Before.", "book": "download/librilight_text/Sea Fairies/text.txt",
     }  # fmt: skip
-    tree = {f"libriheavy_cuts_{split}.jsonl.gz": gzip.compress(lines(rows)) for split, rows in manifests.items()}
+    tree = {f"libriheavy_cuts_{split}.jsonl.gz": gzip.compress(json_lines(rows)) for split, rows in manifests.items()}
     tree |= {f"download/librilight/{name}.flac": data for name, data in recordings.items()}
     own = pulled("libriheavy", tmp_path / "own", from_path=unpacked(tmp_path / "tree", tree))
     assert columns(own, "split", "text", "speaker", "start_s", "end_s") == expected

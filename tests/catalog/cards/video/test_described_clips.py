@@ -9,27 +9,14 @@ from typing import Any
 
 import pytest
 import triptych
-from support.imported import video
-from support.natives import (
-    csv_bytes,
-    extra,
-    on_host,
-    on_hub,
-    packed,
-    parquet,
-    pulled,
-    reasons,
-    rows_of,
-    unpacked,
-    without_network,
-)
+from support.natives import csv_bytes, film, on_host, on_hub, packed, parquet, unpacked
+from support.pulls import extra, pulled, reasons, rows_of, without_network
 from triptych.errors import GateError
 
 
-def clips(folder: Path, count: int) -> list[bytes]:
-    """Different short videos as bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return [video(folder / f"{n}.mp4", seed=n, with_sound=n % 2 == 0).read_bytes() for n in range(count)]
+def clips(count: int) -> list[bytes]:
+    """Different short videos, every other one without sound."""
+    return [film(n, with_sound=n % 2 == 0) for n in range(count)]
 
 
 # ---- Kinetics
@@ -72,7 +59,7 @@ def kinetics(base: str, short: str, mirror: Path, clip: list[bytes], *, folders:
     [("kinetics400", "400", "k400", False), ("kinetics700", "700_2020", "k700_2020", True)],
 )
 def test_kinetics(name: str, base: str, short: str, folders: bool, tmp_path: Path) -> None:
-    clip = clips(tmp_path / "clips", 4)
+    clip = clips(4)
     tree = kinetics(base, short, tmp_path / "mirror", clip, folders=folders)
     rows = pulled(name, tmp_path / "store", split=["train", "val"], mirror=str(tmp_path / "mirror"))
     expected = {
@@ -116,7 +103,7 @@ def msrvtt_json() -> dict[str, Any]:
 
 
 def test_msrvtt(tmp_path: Path) -> None:
-    clip = clips(tmp_path / "clips", 4)
+    clip = clips(4)
     mirror = tmp_path / "mirror"
     annotations = {
         "msrvtt_data/MSRVTT_data.json": json.dumps(msrvtt_json()).encode(),
@@ -149,7 +136,7 @@ VATEX = "https://eric-xw.github.io/vatex-website/data/"
 
 
 def test_vatex_from_the_clips_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = clips(tmp_path / "clips", 3)
+    clip = clips(3)
     training = [
         {"videoID": "5-xGskbsBgI_000055_000065", "enCap": ["A man runs.", "He runs."], "chCap": ["一个人在跑。"]},
         {"videoID": "gone_gone__0_000001_000011", "enCap": ["Nobody sees it."], "chCap": ["没有"]},
@@ -175,7 +162,7 @@ def test_vatex_from_the_clips_of_the_user(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_youcook2_from_the_hub_copy(tmp_path: Path) -> None:
-    clip = clips(tmp_path / "clips", 2)
+    clip = clips(2)
     mirror = tmp_path / "mirror"
     row = {"video_url": "https://www.youtube.com/watch?v=GLd3aX16zBg", "recipe_type": "113",
            "youtube_id": "GLd3aX16zBg"}  # fmt: skip
@@ -200,7 +187,7 @@ def test_youcook2_from_the_hub_copy(tmp_path: Path) -> None:
 
 
 def test_youcook2_from_the_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = clips(tmp_path / "clips", 2)
+    clip = clips(2)
     annotations = {
         "database": {
             "GLd3aX16zBg": {
@@ -251,7 +238,7 @@ def longvideobench(clip: list[bytes]) -> tuple[list[dict[str, Any]], list[dict[s
 
 
 def test_longvideobench(tmp_path: Path) -> None:
-    clip = clips(tmp_path / "clips", 3)
+    clip = clips(3)
     validation, test, videos = longvideobench(clip)
     mirror, repo = tmp_path / "mirror", "longvideobench/LongVideoBench"
     parquet(on_hub(mirror, repo, "validation-00000-of-00001.parquet"), validation)
@@ -319,7 +306,7 @@ def asked(rows: dict[str, dict[str, Any]]) -> dict[str, tuple[str, str, list[str
 
 
 def test_activitynet_qa_from_the_hub_copy(tmp_path: Path) -> None:
-    clip = clips(tmp_path / "clips", 3)
+    clip = clips(3)
     mirror, repo = tmp_path / "mirror", "lmms-eval/ActivityNetQA"
     answers = {answer["question_id"]: answer for answer in ANSWERS}
     parquet(
@@ -336,7 +323,7 @@ def test_activitynet_qa_from_the_hub_copy(tmp_path: Path) -> None:
 
 
 def test_activitynet_qa_from_the_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = clips(tmp_path / "clips", 2)
+    clip = clips(2)
     tree = {
         "dataset/train_q.json": json.dumps(QUESTIONS).encode(),
         "dataset/train_a.json": json.dumps(ANSWERS).encode(),

@@ -10,16 +10,14 @@ from typing import Any
 
 import pytest
 import triptych
-from support.natives import encoded, extra, on_host, on_hub, packed, parquet, pulled, reasons, rows_of, unpacked
+from support.corpora import noise
+from support.natives import encoded, on_host, on_hub, packed, parquet, unpacked
+from support.pulls import columns, extra, pulled, reasons, rows_of, same
 
 
 def sound(seed: int, kind: str = "wav") -> bytes:
     """A recording of three seconds."""
     return encoded(seed, kind, seconds=3.0)
-
-
-def columns(rows: Mapping[str, Mapping[str, Any]], *names: str) -> dict[str, tuple[Any, ...]]:
-    return {identity: tuple(row[name] for name in names) for identity, row in rows.items()}
 
 
 # ---- TED-LIUM
@@ -195,3 +193,35 @@ def test_ami_of_the_hub_in_both_of_its_forms(tmp_path: Path) -> None:
         "ihm/validation/AMI_EN2001a_H00_MEE068_0000057_0000094": ("OKAY", "MEE068"),
         "ihm/validation/AMI_EN2001a_H03_FEO065_0000100_0000250": ("IT'S YOUR TURN", "FEO065"),
     }
+
+
+# ---- MInDS-14
+
+
+def test_minds14_has_intents_as_names(tmp_path: Path) -> None:
+    import datasets
+
+    names = ["abroad", "address", "app_error"]
+    sound = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    features = datasets.Features({
+        "path": datasets.Value("string"), "audio": sound,
+        "transcription": datasets.Value("string"), "english_transcription": datasets.Value("string"),
+        "intent_class": datasets.ClassLabel(names=names), "lang_id": datasets.ClassLabel(names=["de-DE", "ko-KR"]),
+    })  # fmt: skip
+    for number, locale in enumerate(("de-DE", "ko-KR")):
+        row = {"path": f"{locale}~ADDRESS/602b{number}.wav", "audio": {"bytes": noise(number), "path": "x.wav"},
+               "transcription": "guten Tag", "english_transcription": "good day", "intent_class": 1 + number,
+               "lang_id": number}  # fmt: skip
+        revision = "40ce77cb32a384e4d50a568e1ec39ac804019d33"
+        path = f"{locale}/train-00000-of-00001.parquet"
+        where = on_hub(tmp_path / "mirror", "PolyAI/minds14", path, revision=revision)
+        datasets.Dataset.from_list([row], features=features).to_parquet(where)
+    options = {"config": ["de-DE", "ko-KR"]}
+    rows = pulled("minds14", tmp_path / "store", mirror=str(tmp_path / "mirror"), **options)
+    assert columns(rows, "text", "translation", "language", "target_language", "labels") == {
+        "de-DE/train/602b0": ("guten Tag", "good day", "de-DE", "en", ["address"]),
+        "ko-KR/train/602b1": ("guten Tag", "good day", "ko-KR", "en", ["app_error"]),
+    }
+    repository = next((tmp_path / "mirror").rglob("de-DE"))
+    assert same({"de-DE/train/602b0": rows["de-DE/train/602b0"]},
+                pulled("minds14", tmp_path / "other", from_path=repository, config="de-DE"))  # fmt: skip
