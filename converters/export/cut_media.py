@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import soundfile
 
 from ...shards.media.cut import Cut, cut_audio, cut_video
 from ...shards.media.fence import fenced
@@ -21,7 +22,11 @@ from ...shards.store.store import Store
 if TYPE_CHECKING:
     import duckdb
 
-DERIVED = pa.schema([(name, pa.string()) for name in ("dataset", "id", "audio_path", "video_path", "reason", "detail")])
+DERIVED = pa.schema(
+    [(name, pa.string()) for name in ("dataset", "id", "audio_path", "video_path", "reason", "detail")]
+    + [("frames", pa.int64()), ("rate", pa.int32()), ("channels", pa.int32())]
+)
+"""`frames`, `rate` and `channels` are of the sound that was made."""
 _THREADS = 2
 _BATCH = 1024
 
@@ -40,8 +45,8 @@ def derive_media(
     Rejected samples have no row unless they are asked for, so nothing is cut for them. With `from_videos`, the sound
     of videos is extracted.
     """
-    columns = ", ".join(f"{name} VARCHAR" for name in DERIVED.names)
-    connection.execute(f"CREATE OR REPLACE TABLE derived ({columns})")
+    connection.register("derived_arrow", DERIVED.empty_table())
+    connection.execute("CREATE OR REPLACE TABLE derived AS SELECT * FROM derived_arrow")
     wanted = "true" if include_rejected else "verdict IS DISTINCT FROM 'reject'"
     needed = f"({_IS_PART} OR {_NEEDS_AUDIO})" if from_videos else _IS_PART
     rows = connection.cursor().execute(
@@ -74,7 +79,9 @@ def _derive(store: Store, row: tuple[Any, ...], missing: set[str], *, from_video
                 result["video_path"] = path = cut_video(store.media, cut)
                 cut = Cut(PurePath(path).stem, store.media.absolute(path), None, None)
             if video is None or (needs_audio and from_videos):
-                result["audio_path"] = cut_audio(store.media, cut)
+                result["audio_path"] = path = cut_audio(store.media, cut)
+                made = soundfile.info(str(store.media.absolute(path)))
+                result |= {"frames": made.frames, "rate": made.samplerate, "channels": made.channels}
     except MediaError as error:
         return result | {"reason": error.reason, "detail": error.detail}
     return result

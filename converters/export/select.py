@@ -91,10 +91,10 @@ def place_media(
     messages = _messages_sql(connection)
     sql = f"""
         CREATE OR REPLACE VIEW samples_with_paths AS
-        SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, effective_split,
-                            part_outcome)
+        SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, part_outcome)
                    REPLACE ({messages} AS messages),
-               {upper} AS upper, {_SOUND} AS sound,
+               {upper} AS upper, {_SOUND} AS sound, {_facts("frames", "frames")}, {_facts("rate", "sample_rate")},
+               {_facts("channels", "channels")},
                {_paths("image", media_root)} AS image_paths,
                {_paths("video", media_root)} AS video_paths,
                {_paths("audio", media_root)} AS audio_paths,
@@ -205,6 +205,11 @@ def _require_split(connection: duckdb.DuckDBPyConnection, selection: ExportFilte
                 f"roles: {', '.join(ROLES)}.",
                 hint=did_you_mean(split, [each for each in (*known, *ROLES) if each != split]),
             )
+
+
+def _facts(made: str, own: str) -> str:
+    """SQL for a fact about the first sound of a row: of the one that was made for it, else of the stored one."""
+    return f"CASE WHEN d.audio_path IS NOT NULL THEN d.{made} ELSE c.audio.{own} END AS audio_{made}"
 
 
 def _paths(kind: str, media_root: str) -> str:

@@ -3,6 +3,8 @@
     base.py        `View` and the header of its file
     unified.sql    one line per sample, for people and tools
     msswift.sql    conversations for MS-SWIFT; msswift.py has its training command and settings
+    nemo.sql, kaldi.sql, lhotse.sql    utterances for NeMo, Kaldi, Lhotse
+    files/         the further files of versions, as other tools read them
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
     prepare.py     `prepared`: its macros, tables and statement
@@ -27,6 +29,7 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from . import msswift
 from .base import View, ViewOptions, make_view
+from .files import kaldi, lhotse, nemo
 
 __all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
 
@@ -42,6 +45,9 @@ def _built_in(name: str, **code: Any) -> View:
 VIEWS: dict[str, View] = {
     "unified": _built_in("unified"),
     "msswift": _built_in("msswift", train_command=msswift.train_command, trainer_settings=msswift.trainer_settings),
+    "nemo": _built_in("nemo", write_files=nemo.write_files),
+    "kaldi": _built_in("kaldi", write_files=kaldi.write_files),
+    "lhotse": _built_in("lhotse", write_files=lhotse.write_files),
 }
 
 STYLES: dict[str, dict[str, View]] = {}

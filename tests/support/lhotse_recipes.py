@@ -43,14 +43,19 @@ Said = tuple[str | None, str | None, float, float]
 """Text, speaker, and the seconds of the start and the end."""
 
 
-@contextmanager
-def recipes() -> Iterator[Recipe]:
-    """Runs the recipe of one of our datasets over a folder; `<split>/<id>` -> what lhotse says of the utterance."""
+def lhotse_python() -> str:
+    """The interpreter that has lhotse; skips the test where there is none."""
     folder = Path(sys.prefix) / "peers"
     done = folder / ".installed"
     if not done.is_file() or done.read_bytes() != (ROOT / "peers.txt").read_bytes():
         pytest.skip("lhotse is not installed in its own environment: `make peers`, which needs the package index")
-    command = [str(folder / "bin/python"), str(DRIVER)]
+    return str(folder / "bin/python")
+
+
+@contextmanager
+def recipes() -> Iterator[Recipe]:
+    """Runs the recipe of one of our datasets over a folder; `<split>/<id>` -> what lhotse says of the utterance."""
+    command = [lhotse_python(), str(DRIVER)]
     env = {**os.environ, "PYTHONUTF8": "1"}  # the recipes open transcripts in the machine's encoding
     # One process for all recipes: importing lhotse takes longer than any of them.
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}

@@ -50,10 +50,17 @@ def _only(row: Row, column: str) -> Path | None:
     return Path(paths[0]) if paths else None
 
 
+def _recording(row: Row) -> Shown:
+    return Shown(row.get("text"), _path(row["audio"]), None)
+
+
 ROWS: dict[tuple[str, str | None], Callable[[Row], Shown]] = {
     ("unified", None): _unified,
     ("msswift", "sft"): _answer,
     ("msswift", "grpo"): _solution,
+    ("nemo", None): _recording,
+    ("kaldi", None): _recording,
+    ("lhotse", None): _recording,
 }
 """View and task -> what a row of it shows."""
 

@@ -7,6 +7,9 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     findings.py       the findings of a validator
     files.py          the rows of a file: JSON Lines, a JSON array, Parquet
     unified.py        the unified format
+    nemo.py           NeMo manifests
+    kaldi.py          Kaldi data directories
+    lhotse.py         Lhotse manifests
     msswift.py        MS-SWIFT; msswift_rows.py: how ms-swift reads a row
 """
 
@@ -21,7 +24,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import msswift, unified
+from . import kaldi, lhotse, msswift, nemo, unified
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
 
@@ -47,7 +50,13 @@ class Format(Protocol):
     def shape(self, columns: Mapping[str, str]) -> dict[str, str]: ...
 
 
-FORMATS: dict[str, Any] = {"unified": unified, "msswift": msswift}
+FORMATS: dict[str, Any] = {
+    "unified": unified,
+    "msswift": msswift,
+    "nemo": nemo,
+    "kaldi": kaldi,
+    "lhotse": lhotse,
+}
 
 
 def validate_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Iterator[Finding]:

@@ -185,3 +185,17 @@ CREATE OR REPLACE MACRO loss_channel_of(t, messages) AS
 CREATE OR REPLACE MACRO with_tags_before_first_user_turn(messages, tags, put) AS
   list_transform(messages, lambda m, i: struct_update(m, content := CASE
     WHEN put AND i = list_position([n.role FOR n IN messages], 'user') THEN tags || m.content ELSE m.content END));
+
+-- An alignment whose times count from the start of a part of the media: the items inside it, moved; null if none is.
+CREATE OR REPLACE MACRO moved_alignment(items, start, seconds) AS
+  nullif([{'text': i.text, 'start_s': round(greatest(i.start_s - start, 0), 6), 'end_s': round(least(i.end_s - start, seconds), 6)}
+          FOR i IN items IF i.start_s IS NOT NULL AND i.end_s IS NOT NULL AND i.end_s > start AND i.start_s < start + seconds], []);
+
+-- Names for Kaldi: no white space, no slash; the speaker is of one dataset, and the utterance begins with it.
+CREATE OR REPLACE MACRO kaldi_name(t) AS regexp_replace(trim(t), '[\s/\\|;]+', '-', 'g');
+CREATE OR REPLACE MACRO kaldi_utterance_of(dataset, id) AS
+  kaldi_name(CASE WHEN starts_with(id, dataset || '/') THEN substr(id, len(dataset) + 2) ELSE id END);
+CREATE OR REPLACE MACRO kaldi_speaker(dataset, speaker, id) AS
+  dataset || '-' || CASE WHEN coalesce(speaker, '') <> '' THEN kaldi_name(speaker) ELSE kaldi_utterance_of(dataset, id) END;
+CREATE OR REPLACE MACRO kaldi_utterance(dataset, speaker, id) AS
+  dataset || '-' || CASE WHEN coalesce(speaker, '') <> '' THEN kaldi_name(speaker) || '-' ELSE '' END || kaldi_utterance_of(dataset, id);

@@ -2,8 +2,10 @@
 --
 --   sample_id        the sample's id; `id` is the row's, which is another one where a sample has several rows
 --   image_paths, video_paths, audio_paths   VARCHAR[], final paths in tag order; null if there are none
+--   audio_frames, audio_rate, audio_channels   of the file of audio_paths[1]; null if unknown
 --   tags             `<audio>` and so on, one per path: images first, then videos, then audios
 --   effective_task   the sample's task; inferred from its fields if the data has none
+--   effective_split  the assigned split, else the corpus's
 --   base_language    `zh` for `zh-HK`
 --   upper            whether the corpus is all upper case
 --   description      one text for the content: the text, else a caption, the answer, the labels, the translation, the

@@ -1,0 +1,13 @@
+"""The further files of versions: what the tools read for which a view is made, written from the version's rows alone.
+
+A writer takes the version's `data.parquet`, the folder and the options, and writes the same bytes for the same rows,
+wherever it runs.
+
+    rows.py        the rows of a version, in batches
+    nemo.py        NeMo's manifest
+    kaldi.py       a Kaldi data directory
+    lhotse.py      Lhotse's manifests
+    webdataset.py  tar shards with the media inside
+    hf.py          Parquet shards with the media inside, by split
+    croissant.py   a description of the version in Croissant
+"""

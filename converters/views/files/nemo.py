@@ -1,0 +1,19 @@
+"""`nemo_manifest.json`: one JSON object a line, as NeMo reads it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..base import ViewOptions
+from .rows import read_rows
+
+NAME = "nemo_manifest.json"
+
+
+def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
+    """Write the manifest; `id` goes along as a field of its own, which NeMo passes through."""
+    with (folder / NAME).open("w", encoding="utf-8", newline="\n") as file:
+        for row in read_rows(rows):
+            line = {"audio_filepath": row.pop("audio"), **row}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
