@@ -114,6 +114,7 @@ class ExportArguments(TypedDict, total=False):
     reasoning: str | None
     av: str
     captions: str
+    shard_mb: int
     name: str | None
     note: str | None
     media_root: str | Path | None

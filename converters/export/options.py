@@ -69,6 +69,7 @@ class ExportOptions(Options):
         Option("Of several descriptions of a sample: first (one row), or all (a row for each, whose id ends in "
                "#caption2 and so on).", TEXT, choices=CAPTIONS),
     ] = "first"  # fmt: skip
+    shard_mb: Annotated[int, Option("Size of a shard, in MB.", ONE_VIEW, min=1)] = 500
     name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None
     note: Annotated[str | None, Option("A remark, stored in the manifest.", VERSION)] = None
     media_root: Annotated[

@@ -246,10 +246,10 @@ def _loss_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) ->
 
 def _extra_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str], used: list[str]) -> list[str]:
     """SQL for whether the `extra` of a row has a key, for the first keys of the file."""
-    if "extra" not in used or not types["extra"].startswith("MAP"):
+    if "extra" not in used or types["extra"] != "JSON":
         return []
-    keys = f"SELECT DISTINCT unnest(map_keys(extra)) AS key {KEPT} ORDER BY key LIMIT {_EXTRA_KEYS}"
-    return [f"extra[{quote(str(key))}] IS NOT NULL" for (key,) in connection.execute(keys).fetchall()]
+    keys = f"SELECT DISTINCT unnest(json_keys(extra)) AS key {KEPT} ORDER BY key LIMIT {_EXTRA_KEYS}"
+    return [f"list_contains(json_keys(extra), {quote(str(key))})" for (key,) in connection.execute(keys).fetchall()]
 
 
 def _witness_sql(connection: duckdb.DuckDBPyConnection, tests: list[str], order: str) -> str:

@@ -69,6 +69,11 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         options.of_view(view.name, view.options),
     )
     check_conversations(view, rows)
+    if view.embeds_media and options.media_root is not None:
+        raise UsageError(
+            f"The view {view.name!r} holds the media itself: --media-root is for rows that name it.",
+            hint="remove --media-root",
+        )
     root = options.media_root or str(store.root)
     name = options.name or "-".join(part for part in (view.name, view.style, task) if part)
     return Request(

@@ -4,6 +4,8 @@
     unified.sql    one line per sample, for people and tools
     msswift.sql    conversations for MS-SWIFT; msswift.py has its training command and settings
     nemo.sql, kaldi.sql, lhotse.sql    utterances for NeMo, Kaldi, Lhotse
+    hf.sql, webdataset.sql             samples with their media inside, for datasets and WebDataset
+    croissant.sql                      the rows of unified, described in Croissant
     files/         the further files of versions, as other tools read them
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
@@ -29,7 +31,7 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from . import msswift
 from .base import View, ViewOptions, make_view
-from .files import kaldi, lhotse, nemo
+from .files import croissant, hf, kaldi, lhotse, nemo, webdataset
 
 __all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
 
@@ -48,6 +50,9 @@ VIEWS: dict[str, View] = {
     "nemo": _built_in("nemo", write_files=nemo.write_files),
     "kaldi": _built_in("kaldi", write_files=kaldi.write_files),
     "lhotse": _built_in("lhotse", write_files=lhotse.write_files),
+    "webdataset": _built_in("webdataset", write_files=webdataset.write_files, embeds_media=True),
+    "hf": _built_in("hf", write_files=hf.write_files, embeds_media=True),
+    "croissant": _built_in("croissant", write_files=croissant.write_files),
 }
 
 STYLES: dict[str, dict[str, View]] = {}

@@ -149,7 +149,9 @@ class RowMaker:
         own = {name: type_ for name, type_ in described.items() if not name.startswith("_")}
         self._sparse = sparse_columns(own) if self._view.built_in else []
         shape = f"to_json({shape_sql(self._format, own)})::VARCHAR" if self._format else "''"
-        self._as_json = [] if self._view.built_in else [name for name, type_ in own.items() if not is_native(type_)]
+        self._as_json = [
+            name for name, type_ in own.items() if type_ == "JSON" or not (self._view.built_in or is_native(type_))
+        ]
         texts = [f"to_json({identifier(name)})::VARCHAR AS {identifier(name)}" for name in self._as_json]
         listed = f"* REPLACE ({', '.join(texts)})" if texts else "*"
         return f"SELECT {listed}, {shape} AS _shape FROM made ORDER BY _position"

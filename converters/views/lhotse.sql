@@ -21,7 +21,7 @@ SELECT id,
        nullif(as_requested(translation, upper), '') AS translation,
        moved_alignment(words, coalesce(start_s, 0), audio_frames / audio_rate) AS words,
        moved_alignment(phones, coalesce(start_s, 0), audio_frames / audio_rate) AS phones,
-       CASE WHEN cardinality(extra) > 0 THEN extra END AS custom,
+       CASE WHEN cardinality(extra) > 0 THEN to_json(extra) END AS custom,
        CASE WHEN audio_paths IS NULL THEN 'no_audio'
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
             WHEN audio_frames IS NULL OR audio_rate IS NULL THEN 'unknown_length' END AS skip

@@ -1,5 +1,5 @@
 -- name: unified
--- revision: 3
+-- revision: 4
 -- order: id
 -- text: raw
 -- format: unified
@@ -16,7 +16,7 @@ SELECT id,
        audio_paths[1] AS audio,
        video_paths[1] AS video,
        modality,
-       CASE WHEN cardinality(extra) > 0 THEN extra END AS extra,
+       CASE WHEN cardinality(extra) > 0 THEN to_json(extra) END AS extra,
        CASE WHEN len(audio_paths) > 1 OR len(video_paths) > 1 THEN 'more_than_one_medium'
             WHEN image_paths IS NOT NULL THEN 'image_unsupported'
             WHEN no_sound IS NOT NULL THEN no_sound

@@ -50,6 +50,16 @@ def _only(row: Row, column: str) -> Path | None:
     return Path(paths[0]) if paths else None
 
 
+def _listed(row: Row) -> Shown:
+    audios, videos = row.get("audios") or [None], row.get("videos") or [None]
+    assert len(audios) == len(videos) == 1, (audios, videos)
+    return Shown(row.get("text"), _path(audios[0]), _path(videos[0]))
+
+
+def _embedded(row: Row) -> Shown:
+    return Shown(row.get("text"), _path(row.get("audio")), _path(row.get("video")))
+
+
 def _recording(row: Row) -> Shown:
     return Shown(row.get("text"), _path(row["audio"]), None)
 
@@ -61,6 +71,9 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown]] = {
     ("nemo", None): _recording,
     ("kaldi", None): _recording,
     ("lhotse", None): _recording,
+    ("webdataset", None): _listed,
+    ("hf", None): _embedded,
+    ("croissant", None): _unified,
 }
 """View and task -> what a row of it shows."""
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import DamagedError, UsageError
 from ...shards.exports import versions as exports
+from ...shards.exports.rows import read_rows
 from ...shards.store.store import Store
 
 if TYPE_CHECKING:
     import datasets
     import polars as pl
     import pyarrow as pa
-
-BATCH_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,8 @@ class ExportReader:
         return str(self.version.manifest["content_sha256"])
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield rows as dictionaries without null columns, read batch by batch."""
-        import pyarrow.parquet as pq
-
-        with pq.ParquetFile(self.version.path / "data.parquet") as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                for row in batch.to_pylist():
-                    yield {name: value for name, value in row.items() if value is not None}
+        """Return the rows as dictionaries without null columns, read batch by batch."""
+        return read_rows(self.parquet)
 
     @property
     def parquet(self) -> Path:

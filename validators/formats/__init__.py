@@ -10,6 +10,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     nemo.py           NeMo manifests
     kaldi.py          Kaldi data directories
     lhotse.py         Lhotse manifests
+    embedded.py       samples with their media inside: WebDataset, datasets
     msswift.py        MS-SWIFT; msswift_rows.py: how ms-swift reads a row
 """
 
@@ -24,7 +25,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import kaldi, lhotse, msswift, nemo, unified
+from . import embedded, kaldi, lhotse, msswift, nemo, unified
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
 
@@ -56,6 +57,8 @@ FORMATS: dict[str, Any] = {
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,
+    "webdataset": embedded,
+    "hf": embedded,
 }
 
 

@@ -3,7 +3,7 @@
 A writer takes the version's `data.parquet`, the folder and the options, and writes the same bytes for the same rows,
 wherever it runs.
 
-    rows.py        the rows of a version, in batches
+    rows.py        the rows of a version, by a SELECT
     nemo.py        NeMo's manifest
     kaldi.py       a Kaldi data directory
     lhotse.py      Lhotse's manifests

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from ....shards.exports.rows import read_rows
 from ..base import ViewOptions
-from .rows import read_rows
 
 NAMES = ("recordings.jsonl.gz", "supervisions.jsonl.gz", "cuts.jsonl.gz")
 _LEVEL = 6

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ....shards.exports.rows import read_rows
 from ..base import ViewOptions
-from .rows import read_rows
 
 NAME = "nemo_manifest.json"
 

@@ -1,8 +1,8 @@
-"""The rows of a version, in batches, in the order of its files or another."""
+"""The rows of a version: by a SELECT, and in lists for the shards of a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,8 @@ from ....shards.store.database import session
 from ....shards.store.sql import quote
 
 BATCH_ROWS = 2048
-
-
-def read_rows(parquet: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows in the order of the file, without their null columns."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(parquet) as file:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
-            for row in batch.to_pylist(maps_as_pydicts="strict"):
-                yield {name: value for name, value in row.items() if value is not None}
+_ROW_BYTES = 1000
+"""What a row counts for beside its media, so that a shard of texts ends, too."""
 
 
 def selected(parquet: Path, select: str) -> Iterator[tuple[Any, ...]]:
@@ -29,3 +21,29 @@ def selected(parquet: Path, select: str) -> Iterator[tuple[Any, ...]]:
         result = connection.execute(select)
         while batch := result.fetchmany(BATCH_ROWS):
             yield from batch
+
+
+def in_shards(rows: Iterable[dict[str, Any]], *, limit: int, media: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows in lists whose media together have about `limit` bytes; files are looked at, not read.
+
+    Args:
+        media: The columns that name media.
+    """
+    kinds = tuple(media)
+    shard: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        shard.append(row)
+        size += _ROW_BYTES + sum(Path(path).stat().st_size for path in paths_of(row, kinds))
+        if size >= limit:
+            yield shard
+            shard, size = [], 0
+    if shard:
+        yield shard
+
+
+def paths_of(row: Mapping[str, Any], media: Iterable[str]) -> Iterator[str]:
+    """Yield the paths in the media columns of a row."""
+    for column in media:
+        value = row.get(column)
+        yield from value if isinstance(value, list) else [value] if value is not None else []
