@@ -68,6 +68,11 @@ class Blob:
         assert self.path is not None
         return self.path.stat().st_size
 
+    def discard(self) -> None:
+        """Delete its temporary file, if it has one."""
+        if self.temporary and self.path is not None:
+            self.path.unlink(missing_ok=True)
+
 
 @dataclass(slots=True)
 class RawFile:
@@ -283,6 +288,7 @@ class ReadContext:
         remote: The source consists of tables only; media is fetched clip by clip.
         spool: Folder for data too large for memory.
         note: Takes a line for the user: what was skipped, and how much of it.
+        listing: Names and paths of the files to be read, where they are a folder of the user's.
         path: The file or folder given by the user.
         format: The format given by the user: `csv`, `jsonl` ...
         columns: Column -> field, from `--map`.
@@ -309,6 +315,7 @@ class ReadContext:
     remote: bool = False
     spool: Path | None = None
     note: Callable[[str], None] = lambda line: None
+    listing: Callable[[], Iterable[tuple[str, Path]]] = tuple
     path: Path | None = None
     format: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)

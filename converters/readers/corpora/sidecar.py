@@ -234,5 +234,4 @@ def _rejection(candidate: Candidate, reason: str, detail: str) -> Rejection:
 
 def _discard(candidate: Candidate) -> None:
     for _, blob in candidate.media:
-        if blob.temporary and blob.path is not None:
-            blob.path.unlink(missing_ok=True)
+        blob.discard()
