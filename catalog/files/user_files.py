@@ -62,6 +62,7 @@ def file_set_from(
             tree_fingerprint((found.name, found.path) for found in _found(path, access)),
             config=config,
             local=True,
+            listing=lambda: ((found.name, found.path) for found in _found(path, access)),
         )
     if not path.is_file():
         raise UsageError(f"--from {path}: there is no such file or folder.")

@@ -32,6 +32,8 @@ Items = Generator[Item, None, None]
 Stage = Callable[[Iterator[Any]], Items]
 NO_SPLIT = "no_split"
 """Reason of the rejection of a sample whose files do not say which split it is of."""
+UNKNOWN_SPLIT = "unknown_split"
+"""Reason of the rejection of a sample of a split that the card lacks: nobody knows whether it is for training."""
 IsChosen = Callable[[str, str], bool]
 """Whether a sample is requested, by its sample id and its corpus id."""
 
@@ -67,12 +69,16 @@ def noting_read(ended: list[FileSet]) -> Stage:
     return stage
 
 
-def _without_split(candidate: Candidate) -> Rejection:
+def _of_no_split(candidate: Candidate, splits: Iterable[str]) -> Rejection:
+    """Return the rejection of a sample whose split is not one of the card's."""
     from ..subset.filter import discard_media
 
     discard_media(candidate)
+    reason, detail = NO_SPLIT, "nothing says which split it is of"
+    if candidate.split is not None:
+        reason, detail = UNKNOWN_SPLIT, f"its split is {candidate.split!r}; the card has {', '.join(splits)}"
     where = candidate.where or candidate.uri
-    return Rejection(candidate.source_id, NO_SPLIT, f"{where}: nothing says which split it is of", candidate.uri)
+    return Rejection(candidate.source_id, reason, f"{where}: {detail}", candidate.uri)
 
 
 class CandidateReader:
@@ -113,11 +119,11 @@ class CandidateReader:
         for file_set in file_sets:
             damaged = False
             log.info("read %s (%s) with the reader %s", file_set.place, ", ".join(file_set.splits), reader_name)
-            for item in reader.read(file_set.files(reader.accepts), context):
+            for item in reader.read(file_set.files(reader.accepts), replace(context, listing=file_set.listing)):
                 if isinstance(item, Rejection):
                     damaged |= item.damaged
-                elif item.split is None:
-                    item = _without_split(item)
+                elif item.split not in self.card.splits:
+                    item = _of_no_split(item, self.card.splits)
                 elif not item.settled:
                     self._complete(item)
                 yield item

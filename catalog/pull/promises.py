@@ -20,7 +20,7 @@ from ...errors import DamagedError
 from ..schema.card import Card
 from ..schema.source import SourceCard
 from ..subset.filter import discard_media
-from .candidates import NO_SPLIT, FileSetRead, Item, Items
+from .candidates import NO_SPLIT, UNKNOWN_SPLIT, FileSetRead, Item, Items
 
 MISSING_SHARE = 0.1
 HELD = 1000
@@ -29,6 +29,7 @@ HELD_BYTES = 64 * 1024 * 1024
 
 _UNPAIRED: Mapping[str, tuple[str, str | None]] = {
     NO_SPLIT: ("does not say which split it is of", "split"),
+    UNKNOWN_SPLIT: ("is of a split that the card does not have", "split"),
     "no_transcript": ("has no transcript", "text"),
     "no_row": ("has no row in a table", None),
     "no_sidecar": ("has no sidecar", None),

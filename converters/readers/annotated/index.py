@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ....shards.media.media import scratch_path
-from ...candidate import Blob, RawFile, ReadContext
+from ...candidate import Blob, RawFile, ReadContext, RowError
 from ...files.extensions import MEDIA_EXTENSIONS
 
 _CACHE_KIB = 65536
@@ -27,7 +27,8 @@ CREATE TABLE rows(n INTEGER PRIMARY KEY, cells TEXT, place TEXT, split TEXT, con
                   done INTEGER NOT NULL DEFAULT 0, grouped TEXT);
 CREATE TABLE keys(key TEXT, kind TEXT, n INTEGER, PRIMARY KEY (key, kind, n)) WITHOUT ROWID;
 CREATE TABLE passed(key TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE joined(source INTEGER, key TEXT, cells TEXT, PRIMARY KEY (source, key)) WITHOUT ROWID;
+CREATE TABLE joined(source INTEGER, key TEXT, cells TEXT, place TEXT, rival TEXT, PRIMARY KEY (source, key))
+                    WITHOUT ROWID;
 CREATE TABLE ids(id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE waiting(w INTEGER PRIMARY KEY, name TEXT, uri TEXT, revision TEXT, split TEXT, config TEXT,
                      path TEXT, temporary INTEGER, data BLOB, used INTEGER NOT NULL DEFAULT 0);
@@ -237,13 +238,34 @@ class Index:
 
     # ---- joined tables and ids
 
-    def add_joined(self, source: int, key: str, values: dict[str, Any]) -> None:
-        """Add a row of a further table; of several with the same key, the first is kept."""
-        self._db.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?)", (source, key, _dumps(values)))
+    def add_joined(self, source: int, key: str, values: dict[str, Any], *, where: str, used: Container[str]) -> None:
+        """Add a row of a further table; a second one of the same key is its rival if a column in `used` differs."""
+        row = (source, key, _dumps(values), where)
+        if self._db.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?, ?, NULL)", row).rowcount == 1:
+            return
+        [(cells,)] = self._db.execute("SELECT cells FROM joined WHERE source = ? AND key = ?", (source, key)).fetchall()
+        known, other = json.loads(cells), json.loads(row[2])
+        if any(known.get(column) != other.get(column) for column in (known | other) if column in used):
+            self._db.execute(
+                "UPDATE joined SET rival = coalesce(rival, ?) WHERE source = ? AND key = ?", (where, source, key)
+            )
 
     def joined(self, source: int, key: str) -> dict[str, Any] | None:
-        found = self._db.execute("SELECT cells FROM joined WHERE source = ? AND key = ?", (source, key)).fetchone()
-        return json.loads(found[0]) if found else None
+        """The row of this key.
+
+        Raises:
+            RowError: Rows of this key contradict each other.
+        """
+        found = self._db.execute(
+            "SELECT cells, place, rival FROM joined WHERE source = ? AND key = ?", (source, key)
+        ).fetchone()
+        if found is None:
+            return None
+        cells, place, rival = found
+        if rival is not None:
+            raise RowError("ambiguous_row", f"{place} and {rival} differ about {', '.join(json.loads(key))}")
+        values: dict[str, Any] = json.loads(cells)
+        return values
 
     def claim(self, identity: str) -> bool:
         """Claim an id; False if it was claimed before."""

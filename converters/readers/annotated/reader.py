@@ -27,8 +27,9 @@ A card's options:
 
 Guarantees: samples come in the order of their media (rows in table order if media is remote). Media that arrives before
 its table or its paired media waits on disk. Rows are indexed on disk. Media is read only for selected rows. Rejections:
-`bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own reasons; after a complete, undamaged
-read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
+`bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, `ambiguous_row` (rows of one key in a joined table
+differ), `ambiguous_media` (a folder has different files of the row's name), the card's own reasons; after a complete,
+undamaged read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
 """
 
 from __future__ import annotations
@@ -42,11 +43,14 @@ from ...candidate import CandidateStream, Layout, RawFile, RawStream, ReadContex
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
-from .options import Annotation, Table, compile_options
+from .namesakes import Namesakes
+from .options import Annotation, compile_options
 from .rows_of_media import find_rows
-from .samples import AnnotatedSamples
+from .samples import AnnotatedSamples, refused
+from .table import Table
 from .tables import completed, no_table, open_blob, read_rows, seekable
 
+_FURTHER = ("duplicate_media", "its rows already have other media")
 _JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
 
@@ -93,6 +97,7 @@ class _Annotated:
         self.names = names
         self.samples = AnnotatedSamples(annotation, rules, context, index)
         self.remote = self.samples.remote
+        self.namesakes = Namesakes(annotation, index, context.listing)
         self.skipped_tables = False
         self.has_first_table = not annotation.first
         self.extra = 0
@@ -155,16 +160,7 @@ class _Annotated:
 
     def _is_of_unwanted_split(self, name: str) -> bool:
         parts = self.annotation.parts(name)
-        return parts is not None and "split" in parts and not self._wants_parts(parts, None)
-
-    def _wants_parts(self, parts: dict[str, str], hint: str | None) -> bool:
-        """Whether the split in a path's parts is requested; True if they do not contain the split."""
-        if not self.rules.knows_split(parts):
-            return True
-        try:
-            return self.rules.wants(self.rules.split_of(parts, hint))
-        except RowError:
-            return True
+        return parts is not None and "split" in parts and not self.rules.may_want(parts, None)
 
     # ---- tables
 
@@ -181,15 +177,14 @@ class _Annotated:
             for table, parts in wanted:
                 with open_blob(blob) as stream:
                     yield from self._take_table(file, stream, table, parts)
-            if blob.temporary and blob.path is not None:
-                blob.path.unlink()
+            blob.discard()
         if self.index.waits():
             yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
         """Whether a table has rows of a requested split, judging by its path and what is said of all its rows."""
         known = {**({"split": file.split} if file.split else {}), **table.constants, **parts}
-        if table.names is None and not self._wants_parts(known, file.split):
+        if table.names is None and not self.rules.may_want(known, file.split):
             self.skipped_tables = True
             table.note(file.name, {})
             self.has_first_table |= table.is_first
@@ -218,7 +213,7 @@ class _Annotated:
         assert table.on is not None
         key = table.key_of({**row.values, **parts}, table.on)
         if key is not None:
-            self.index.add_joined(table.number, key, row.values)
+            self.index.add_joined(table.number, key, row.values, where=row.where, used=self.rules.uses)
 
     def _add_row(self, values: dict[str, Any], where: str, file: RawFile) -> int | None:
         if self.rules.knows_split(values) and not self.rules.wants(self.rules.split_of(values, file.split)):
@@ -231,7 +226,11 @@ class _Annotated:
 
     def _take_media(self, media: Arrived) -> CandidateStream:
         keys = self._keys(media.name)
-        found = find_rows(self.annotation, self.index, media.name) or self._row_of_path(media, keys)
+        try:
+            found = find_rows(self.annotation, self.index, media.name) or self._row_of_path(media, keys)
+        except RowError as error:
+            yield error.rejection(media.uri, candidate=media.name, uri=media.uri)
+            return
         if not found:
             if self.index.is_passed(keys):
                 return
@@ -242,7 +241,7 @@ class _Annotated:
             return
         rows = self.index.read(n for n, _ in found)
         if not rows:
-            yield from self._without_row(media, "duplicate_media", "its rows already have other media")
+            yield from self._without_row(media, *_FURTHER)
             return
         if len(self.annotation.media) == 1 and all(self._is_ready(row) for row in rows):
             if media.is_free and self._may_have_further_rows(media):
@@ -312,6 +311,8 @@ class _Annotated:
         ordered = [(kind, media[kind]) for kind in self.annotation.media if kind in media]
         first = ordered[0][1]
         items = list(self.samples.candidates(rows, first))
+        if (why := self.namesakes.ambiguity(rows, ordered)) is not None:
+            items = refused(items, "ambiguous_media", why)
         samples = [item for item in items if not isinstance(item, Rejection)]
         self.index.finish(row.n for row in rows)
         for kind, media_file in ordered:
@@ -354,7 +355,8 @@ class _Annotated:
             yield from self._complete(self.index.rows_with_media(), at_end=True)
             yield from self._rows_without_media()
             for media in self.index.unclaimed():
-                yield from self._without_row(media)
+                is_further = bool(find_rows(self.annotation, self.index, media.name))
+                yield from self._without_row(media, *(_FURTHER if is_further else ()))
         self._note()
 
     def _rows_without_media(self) -> CandidateStream:

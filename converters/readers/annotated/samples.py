@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -99,6 +99,14 @@ class AnnotatedSamples:
     def _expanded(self, row: IndexedRow, whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
         first = self.annotation.first
         yield from first[0].expand(whole) if first else iter([whole])
+
+
+def refused(items: Iterable[Candidate | Rejection], reason: str, why: str) -> list[Candidate | Rejection]:
+    """Return the same rejections, and one for each candidate."""
+    return [
+        Rejection(item.source_id, reason, f"{item.where}: {why}", item.where) if isinstance(item, Candidate) else item
+        for item in items
+    ]
 
 
 def _origin(row: IndexedRow, media: Arrived | None) -> Origin:

@@ -129,6 +129,15 @@ class RowRules:
     def wants(self, split: str | None) -> bool:
         return (not self._only or split in self._only) and self.context.wants(split)
 
+    def may_want(self, columns: Row, hint: str | None) -> bool:
+        """Whether a split that these columns say is requested; True if they do not say one."""
+        if not self.knows_split(columns):
+            return True
+        try:
+            return self.wants(self.split_of(columns, hint))
+        except RowError:
+            return True
+
     def identity(self, row: Row, origin: Origin) -> tuple[str | None, str | None, str | None] | None:
         """Source id, configuration and split of a row; None if it is not requested.
 

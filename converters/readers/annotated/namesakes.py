@@ -1,0 +1,87 @@
+"""Files of one name in several places of a folder, known before it is read: media, and tables that are joined.
+
+Two corpora in one folder, or a corpus beside an older copy of it, have files and tables of the same names. As files
+come one after the other, the first would be taken without a word. An archive is not listed: it is one release of one
+corpus.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ...candidate import Blob
+from ...files.same_content import same_content
+from .index import Arrived, Index, IndexedRow, normal_key
+from .options import Annotation, is_path_template
+from .rows_of_media import find_rows
+
+Names = Callable[[], Iterable[tuple[str, Path]]]
+
+
+class Namesakes:
+    """The names of the files to be read; empty where they are not a folder."""
+
+    def __init__(self, annotation: Annotation, index: Index, names: Names) -> None:
+        self._annotation = annotation
+        self._index = index
+        templates = [each for listed in annotation.media.values() for each in listed]
+        self._depths = {each.strip("/").count("/") + 1 for each in templates}
+        # The value of a column may be a path, so that a row may name any end of a path.
+        self._any_depth = not all(map(is_path_template, templates))
+        self._namesakes = self._read(names)
+
+    def ambiguity(self, rows: Sequence[IndexedRow], media: Iterable[tuple[str, Arrived]]) -> str | None:
+        """What is ambiguous about the media (kind, file) of these rows; None if nothing is."""
+        for kind, file in media if self._namesakes else ():
+            for row in rows:
+                for key in (key for key, of in self._annotation.keys(row.values) if of == kind):
+                    for rival in self._rivals(file.name, key.count("/") + 1):
+                        if (row.n, kind) in find_rows(self._annotation, self._index, rival):
+                            return f"{file.name} and {rival} both have the name of its file, and they differ"
+        return None
+
+    def _rivals(self, name: str, depth: int) -> Iterator[str]:
+        """The other files whose paths end with the same names, so many of them, and whose content differs."""
+        alike = self._namesakes.get(self._end(name, depth), {})
+        own = Blob(name, path=alike.get(name))
+        for other, path in alike.items():
+            if other != name and not same_content(own, Blob(other, path=path)):
+                yield other
+
+    def _read(self, names: Names) -> dict[str, dict[str, Path]]:
+        """Return the media whose paths end alike, by that end, and tell joined tables how many files they have.
+
+        Ends are hashed first, since nearly all of them occur once.
+        """
+        hashes = array("q")
+        for name, _ in names():
+            hashes.extend(map(hash, self._ends(name)))
+            for table, parts in self._annotation.tables_of(name):
+                table.expect(parts)
+        found: dict[str, dict[str, Path]] = {}
+        repeated = _repeated(hashes)
+        for name, path in names() if repeated else ():
+            for end in self._ends(name):
+                if hash(end) in repeated:
+                    found.setdefault(end, {})[name] = path
+        return found
+
+    def _ends(self, name: str) -> Iterator[str]:
+        """The ends of a media file's path that a row may name."""
+        if self._annotation.is_media(name):
+            most = name.count("/") + 1
+            depths = range(min(self._depths), most + 1) if self._any_depth else self._depths
+            yield from (self._end(name, depth) for depth in depths if depth <= most)
+
+    def _end(self, name: str, depth: int) -> str:
+        return normal_key("/".join(name.split("/")[-depth:]), ignore_case=self._annotation.ignore_case)
+
+
+def _repeated(hashes: array[int]) -> set[int]:
+    """The numbers that occur more than once."""
+    import numpy as np
+
+    ordered = np.sort(np.frombuffer(hashes, np.int64)) if hashes else np.zeros(0, np.int64)
+    return {int(each) for each in np.unique(ordered[1:][ordered[1:] == ordered[:-1]])}
