@@ -58,7 +58,7 @@ class _Seen:
     def take(self, fields: Mapping[str, Any]) -> None:
         self.count += 1
         for name in self.promised:
-            if fields.get(name) in (None, "", []):
+            if _is_blank(fields.get(name)):
                 self.missing[name] += 1
             elif name in self.unseen:
                 self.unseen.remove(name)
@@ -185,6 +185,13 @@ class Promises:
             f"{name}: {why}. Nothing of it was stored.",
             hint=f"compare the files with the layout: triptych catalog show {name}",
         )
+
+
+def _is_blank(value: Any) -> bool:
+    """Whether a value says nothing: null, or texts of nothing but white space."""
+    if isinstance(value, list):
+        return all(map(_is_blank, value))
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def looked_for(source: SourceCard, name: str | None, split: str | None) -> str:

@@ -69,6 +69,11 @@ class Arrived:
     w: int | None = None
 
     @property
+    def place(self) -> str:
+        """Its path below a folder of its configuration, by which rows may name it, if its source knows that."""
+        return f"{self.config}/{self.name}" if self.config else self.name
+
+    @property
     def is_free(self) -> bool:
         """Whether it can be kept without a copy: a file of the user's own."""
         return self.file is not None and self.file.path is not None
@@ -286,13 +291,13 @@ class Index:
         return number
 
     def match_waiting(self, *, after: int) -> list[tuple[int, str]]:
-        """Waiting media (number, name) that may belong to a row after this number."""
+        """Waiting media (number, place) that may belong to a row after this number."""
         found = self._db.execute(
-            "SELECT DISTINCT waiting.w, name FROM keys CROSS JOIN waiting_keys USING (key) "
-            "CROSS JOIN waiting USING (w) WHERE n > ? ORDER BY waiting.w",
+            "SELECT DISTINCT waiting.w, coalesce(config || '/', '') || name FROM keys "
+            "CROSS JOIN waiting_keys USING (key) CROSS JOIN waiting USING (w) WHERE n > ? ORDER BY waiting.w",
             (after,),
         )
-        return [(int(w), str(name)) for w, name in found]
+        return [(int(w), str(place)) for w, place in found]
 
     def waits(self) -> bool:
         return self._db.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None

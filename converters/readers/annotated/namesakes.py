@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...candidate import Blob
+from ...files.extensions import AUDIO, VIDEO
 from ...files.same_content import same_content
 from .index import Arrived, Index, IndexedRow, normal_key
 from .options import Annotation, is_path_template
@@ -28,9 +30,23 @@ class Namesakes:
         self._index = index
         templates = [each for listed in annotation.media.values() for each in listed]
         self._depths = {each.strip("/").count("/") + 1 for each in templates}
+        self._open_ended = {each.strip("/").count("/") + 1 for each in templates if each.endswith(".*")}
         # The value of a column may be a path, so that a row may name any end of a path.
         self._any_depth = not all(map(is_path_template, templates))
         self._namesakes = self._read(names)
+
+    def rows_of(self, place: str) -> list[tuple[int, str]]:
+        """The rows (number, kind) of a media file; the sound of a row is not a video, where there is a file of it."""
+        found = find_rows(self._annotation, self._index, place)
+        return [(n, kind) for n, kind in found if kind != "audio" or not self._has_sound_of(place)]
+
+    def _has_sound_of(self, name: str) -> bool:
+        """Whether there is a file of sound with the same stem as this video."""
+        stem, _, ending = name.rpartition(".")
+        if not self._namesakes or ending.lower() not in VIDEO:
+            return False
+        alike = (self._namesakes.get(self._end(f"{stem}.*", depth), {}) for depth in self._open_ended)
+        return any(other.rpartition(".")[2].lower() in AUDIO for files in alike for other in files)
 
     def ambiguity(self, rows: Sequence[IndexedRow], media: Iterable[tuple[str, Arrived]]) -> str | None:
         """What is ambiguous about the media (kind, file) of these rows; None if nothing is."""
@@ -38,7 +54,8 @@ class Namesakes:
             for row in rows:
                 for key in (key for key, of in self._annotation.keys(row.values) if of == kind):
                     for rival in self._rivals(file.name, key.count("/") + 1):
-                        if (row.n, kind) in find_rows(self._annotation, self._index, rival):
+                        place = replace(file, name=rival).place
+                        if (row.n, kind) in find_rows(self._annotation, self._index, place):
                             return f"{file.name} and {rival} both have the name of its file, and they differ"
         return None
 
@@ -74,6 +91,8 @@ class Namesakes:
             most = name.count("/") + 1
             depths = range(min(self._depths), most + 1) if self._any_depth else self._depths
             yield from (self._end(name, depth) for depth in depths if depth <= most)
+            stem = name.rpartition(".")[0]
+            yield from (self._end(f"{stem}.*", depth) for depth in self._open_ended if depth <= most)
 
     def _end(self, name: str, depth: int) -> str:
         return normal_key("/".join(name.split("/")[-depth:]), ignore_case=self._annotation.ignore_case)

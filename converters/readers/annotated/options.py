@@ -88,8 +88,13 @@ class Annotation:
         """The placeholders in the paths of the first tables."""
         return frozenset(name for table in self.first for each in table.templates for name in placeholders(each))
 
-    def keys(self, row: Row, *, shorter: bool = True) -> list[tuple[str, str]]:
-        """The media keys (key, kind) of a row of the first table; without `shorter`, a path but not its end alone."""
+    def keys(self, row: Row, *, shorter: bool = True, as_written: bool = False) -> list[tuple[str, str]]:
+        """The media keys (key, kind) of a row of the first table.
+
+        Args:
+            shorter: Not only a path, but also its end alone.
+            as_written: Upper and lower case differ, even if the card ignores case.
+        """
         keys: list[tuple[str, str]] = []
         for kind, templates in self.media.items():
             filled: list[str] = []
@@ -98,12 +103,14 @@ class Annotation:
                 if key is None or (not shorter and any(has_shorter(longer, [template]) for longer in filled)):
                     continue
                 filled.append(template)
-                keys.append((normal_key(key, ignore_case=self.ignore_case), kind))
+                keys.append((normal_key(key, ignore_case=self.ignore_case and not as_written), kind))
         return keys
 
     def is_media(self, name: str) -> bool:
         """Whether a path looks like media of this corpus, regardless of the rows."""
-        return any(_shape(template).search(name) for templates in self.media.values() for template in templates)
+        # Of an archive's members, the source knows the configuration.
+        shapes = (each.removeprefix("{config}/") for templates in self.media.values() for each in templates)
+        return any(_shape(template).search(name) for template in shapes)
 
     def parts(self, name: str) -> dict[str, str] | None:
         """The parts of a media file's path, from the first template that matches."""

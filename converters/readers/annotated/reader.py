@@ -225,9 +225,9 @@ class _Annotated:
     # ---- media
 
     def _take_media(self, media: Arrived) -> CandidateStream:
-        keys = self._keys(media.name)
+        keys = self._keys(media.place)
         try:
-            found = find_rows(self.annotation, self.index, media.name) or self._row_of_path(media, keys)
+            found = self.namesakes.rows_of(media.place) or self._row_of_path(media, keys)
         except RowError as error:
             yield error.rejection(media.uri, candidate=media.name, uri=media.uri)
             return
@@ -274,8 +274,8 @@ class _Annotated:
     def _match_waiting(self, before: int, *, further: bool) -> CandidateStream:
         """Match waiting media with the table that has just arrived."""
         touched: list[int] = []
-        for w, name in self.index.match_waiting(after=before):
-            for n, kind in find_rows(self.annotation, self.index, name):
+        for w, place in self.index.match_waiting(after=before):
+            for n, kind in self.namesakes.rows_of(place):
                 if n > before:
                     self.index.note(n, kind, w)
                     touched.append(n)
@@ -355,7 +355,7 @@ class _Annotated:
             yield from self._complete(self.index.rows_with_media(), at_end=True)
             yield from self._rows_without_media()
             for media in self.index.unclaimed():
-                is_further = bool(find_rows(self.annotation, self.index, media.name))
+                is_further = bool(find_rows(self.annotation, self.index, media.place))
                 yield from self._without_row(media, *(_FURTHER if is_further else ()))
         self._note()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.imported import video
 from support.natives import csv_bytes, encoded, pulled, reasons, unpacked
 from triptych.errors import DamagedError
 
@@ -25,12 +26,18 @@ def flac() -> list[bytes]:
     return [encoded(seed, "flac", seconds=0.1) for seed in range(4)]
 
 
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    folder = tmp_path_factory.mktemp("clips")
+    return [video(folder / f"{seed}.mp4", seed=seed, with_sound=True).read_bytes() for seed in range(3)]
+
+
 def held(name: str, folder: Path, files: Mapping[str, bytes], *columns: str, **options: Any) -> Held:
-    """What a pull from these files holds: id -> the file with the row's sound, and these columns."""
+    """What a pull from these files holds: id -> the row's first file, and these columns."""
     names = {hashlib.sha256(data).hexdigest(): name for name, data in reversed(files.items())}
     tree = unpacked(folder / "tree", files)
     rows = pulled(name, folder / "store", from_path=tree, **options)
-    return {identity: (names[row["audio"]["sha256"]], *(row[column] for column in columns))
+    return {identity: (names[(row["audio"] or row["video"])["sha256"]], *(row[column] for column in columns))
             for identity, row in rows.items()}  # fmt: skip
 
 
@@ -165,7 +172,7 @@ def test_media_files_that_are_rows_of_their_own(tmp_path: Path, wav: list[bytes]
 
 def test_joined_rows_of_two_releases_that_differ(tmp_path: Path) -> None:
     """CoVoST 2 beside two releases of Common Voice: the sentence of the one is not put to the clip of the other."""
-    clip = [encoded(seed, "mp3") for seed in range(2)]
+    clip = [encoded(seed, "mp3") for seed in range(3)]
     head = ("client_id", "path", "sentence")
     files = {
         "covost_v2.fr_en.tsv": lines(
@@ -180,3 +187,45 @@ def test_joined_rows_of_two_releases_that_differ(tmp_path: Path) -> None:
         "fr_en/test/b": ("cv-corpus-4/fr/clips/b.mp3", "adieu", "bye")
     }
     assert reasons(tmp_path / "store") == {"covost_v2.fr_en.tsv:2": "ambiguous_row"}
+
+
+# ---- sound beside video
+
+
+def test_a_row_takes_the_file_of_its_kind_where_both_are_there(
+    tmp_path: Path, clip: list[bytes], wav: list[bytes]
+) -> None:
+    """Sound that was extracted from the clips of videos comes first in one folder, and last in the other."""
+    sentence = {"caption": "A dog runs.", "video_id": "video0", "sen_id": 0}
+    info = {"video_id": "video0", "category": 1, "split": "train", "start time": 0.0, "end time": 1.0}
+    table = json.dumps({"videos": [info], "sentences": [sentence]}).encode()
+    seen = {"MSRVTT_data.json": table, "audio/video0.wav": wav[0], "videos/video0.mp4": clip[0]}
+    assert held("msrvtt", tmp_path / "seen", seen, "captions") == {
+        "train/video0": ("videos/video0.mp4", ["A dog runs."])
+    }
+    heard = {
+        "train.csv": csv_bytes([("audiocap_id", "youtube_id", "start_time", "caption"), ("1", "abc", "30", "Rain.")]),
+        "clips/abc_30.mp4": clip[0],
+        "clips/abc_30.wav": wav[0],
+    }
+    assert held("audiocaps", tmp_path / "heard", heard, "captions") == {
+        "v1/train/abc_30": ("clips/abc_30.wav", ["Rain."])
+    }
+
+
+def test_ids_that_differ_by_case_alone(tmp_path: Path, clip: list[bytes]) -> None:
+    """VATEX is matched whatever the case of file names: two ids of which each has its own file keep them."""
+    rows = [{"videoID": f"{letter}bcdefghijk_000000_000010", "enCap": [letter], "chCap": []} for letter in "aAbB"]
+    files = {
+        "vatex_training_v1.0.json": json.dumps(rows).encode(),
+        "videos/abcdefghijk_000000_000010.mp4": clip[0],
+        "videos/Abcdefghijk_000000_000010.mp4": clip[1],
+        "videos/bbcdefghijk_000000_000010.mp4": clip[2],
+    }
+    found = held("vatex", tmp_path, files, "captions")
+    assert {identity.partition("/")[2][:1]: row for identity, row in found.items()} == {
+        "a": ("videos/abcdefghijk_000000_000010.mp4", ["a"]),
+        "A": ("videos/Abcdefghijk_000000_000010.mp4", ["A"]),
+        "b": ("videos/bbcdefghijk_000000_000010.mp4", ["b"]),
+    }
+    assert reasons(tmp_path / "store") == {"Bbcdefghijk_000000_000010_en": "no_media"}
