@@ -28,6 +28,9 @@ from .file_names import Naming
 from .file_set import FileSet
 from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, open_later
 from .resolve import in_number_order
+from .shard_numbers import incomplete_series
+
+_SERIES_TOLD = 5
 
 
 def file_set_from(
@@ -55,11 +58,15 @@ def file_set_from(
     mark = partial(_marked, split=known[0] if len(known) == 1 else None, config=config)
     naming = Naming(source, known)
     if path.is_dir():
+        numbered: list[str] = []
+        fingerprint = tree_fingerprint(_noting(numbered, _found(path, access)))
+        for line in incomplete_series(numbered)[:_SERIES_TOLD]:
+            access.notice(f"{path}: {line}")
         return FileSet(
             tuple(splits),
             str(path),
             lambda accepts: mark(naming.mark(_tree(path, source, accepts, access), str(path), configs)),
-            tree_fingerprint((found.name, found.path) for found in _found(path, access)),
+            fingerprint,
             config=config,
             local=True,
             listing=lambda: ((found.name, found.path) for found in _found(path, access)),
@@ -135,6 +142,14 @@ def _found(root: Path, access: Access) -> Iterator[Found]:
     """Every file that a walk over the folder reads."""
     walk = Tree(root, inside=Inside.of(root, allowed=access.allow_outside))
     return (item for item in walk.walk() if isinstance(item, Found))
+
+
+def _noting(numbered: list[str], files: Iterator[Found]) -> Iterator[tuple[str, Path]]:
+    """Yield names and paths, and note the names of numbered files."""
+    for found in files:
+        if "-of-" in found.name:
+            numbered.append(found.name)
+        yield found.name, found.path
 
 
 def _password(root: Path, source: SourceCard, access: Access) -> str | None:

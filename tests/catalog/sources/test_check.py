@@ -112,7 +112,7 @@ def test_numbered_files_of_which_some_are_gone() -> None:
     ]
 
 
-def test_a_shard_that_is_gone_from_the_host_differs(
+def test_a_shard_that_is_gone_differs_and_a_folder_without_it_is_told(
     tmp_path: Path, tone: Tone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("train/train-00000-of-00002", "test/test-00000-of-00001"):
@@ -122,6 +122,9 @@ def test_a_shard_that_is_gone_from_the_host_differs(
         monkeypatch.setenv("HF_ENDPOINT", server.url().rstrip("/"))
         said = check(tmp_path)[0, "files", "differs"]
     assert said == "data/train/train-*-of-00002.parquet: 1 of 2 files, without 00001"
+    own = tmp_path / "hub/team/talks"
+    told = triptych.pull("talks", cards=tmp_path, store=tmp_path / "store", from_path=own).notices
+    assert [line for line in told if "-of-" in line] == [f"{own}: {said}"]
 
 
 def test_a_gate_and_a_missing_revision_differ_too(served: Hub, tmp_path: Path) -> None:
