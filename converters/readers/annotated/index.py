@@ -23,7 +23,7 @@ _CACHE_KIB = 65536
 _BATCH = 5000
 
 _TABLES = """
-CREATE TABLE rows(n INTEGER PRIMARY KEY, cells TEXT, place TEXT, split TEXT, config TEXT, revision TEXT,
+CREATE TABLE rows(n INTEGER PRIMARY KEY, cells TEXT, place TEXT, split TEXT, config TEXT, revision TEXT, file TEXT,
                   done INTEGER NOT NULL DEFAULT 0, grouped TEXT);
 CREATE TABLE keys(key TEXT, kind TEXT, n INTEGER, PRIMARY KEY (key, kind, n)) WITHOUT ROWID;
 CREATE TABLE passed(key TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -45,6 +45,7 @@ class IndexedRow:
 
     Attributes:
         split, config, revision: Those of the row's file, if its source knew them.
+        file: The URI of that file.
     """
 
     n: int
@@ -53,6 +54,7 @@ class IndexedRow:
     split: str | None
     config: str | None
     revision: str
+    file: str
 
 
 @dataclass(slots=True, eq=False)
@@ -161,8 +163,8 @@ class Index:
         """Add a row of the first table under its media keys (key, kind), and return its number."""
         self.rows += 1
         self._db.execute(
-            "INSERT INTO rows(n, cells, place, split, config, revision, grouped) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self.rows, _dumps(values), where, file.split, file.config, file.revision, grouped),
+            "INSERT INTO rows(n, cells, place, split, config, revision, file, grouped) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (self.rows, _dumps(values), where, file.split, file.config, file.revision, file.uri, grouped),
         )
         self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", [(k, kind, self.rows) for k, kind in keys])
         return self.rows
@@ -190,7 +192,7 @@ class Index:
         rows: list[IndexedRow] = []
         for n in numbers:
             found = self._db.execute(
-                "SELECT cells, place, split, config, revision FROM rows WHERE n = ? AND NOT done", (n,)
+                "SELECT cells, place, split, config, revision, file FROM rows WHERE n = ? AND NOT done", (n,)
             ).fetchone()
             if found is not None:
                 rows.append(IndexedRow(n, json.loads(found[0]), *found[1:]))
@@ -212,7 +214,7 @@ class Index:
         """Unfinished rows, in table order and group by group."""
         while True:
             batch = self._db.execute(
-                "SELECT n, cells, place, split, config, revision, grouped FROM rows WHERE n > ? AND NOT done "
+                "SELECT n, cells, place, split, config, revision, file, grouped FROM rows WHERE n > ? AND NOT done "
                 "ORDER BY n LIMIT ?",
                 (after, _BATCH),
             ).fetchall()
@@ -233,7 +235,7 @@ class Index:
 
     def _group(self, grouped: str) -> list[IndexedRow]:
         found = self._db.execute(
-            "SELECT n, cells, place, split, config, revision FROM rows WHERE grouped = ? AND NOT done ORDER BY n",
+            "SELECT n, cells, place, split, config, revision, file FROM rows WHERE grouped = ? AND NOT done ORDER BY n",
             (grouped,),
         )
         return [IndexedRow(n, json.loads(cells), *rest) for n, cells, *rest in found]

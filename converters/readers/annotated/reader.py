@@ -15,7 +15,7 @@ A card's options:
                   `recording.id` is a value inside a column, unless there is a column of that name
     split, config column, template or mapping; else the part {split} or {config} of a path, else the source's value.
                   split: {column: split, map: {validate: val}, only: [train, val]} skips rows of other splits
-    group         columns; rows with equal values form one sample, with the captions of all
+    group         columns; rows of a file with equal values form one sample, with the captions of all
     length        the seconds of a row without a span; a file of another length is rejected as `other_length`
     reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; null is `null`; no media is read for these
     embedded      {file: "*.parquet", name: "{id}.flac", column: audio}: media in Parquet files, see embedded.py
@@ -219,7 +219,7 @@ class _Annotated:
         if self.rules.knows_split(values) and not self.rules.wants(self.rules.split_of(values, file.split)):
             self.index.add_passed(self.annotation.keys(values, shorter=False))
             return None
-        keys, grouped = self.annotation.keys(values), self.samples.group_of(values)
+        keys, grouped = self.annotation.keys(values), self.samples.group_of(values, file.uri)
         return self.index.add(values, keys, where=where, file=file, grouped=grouped)
 
     # ---- media

@@ -23,11 +23,14 @@ class AnnotatedSamples:
         self.remote = annotation.remote if context.remote else None
         self._unchecked = True
 
-    def group_of(self, row: dict[str, Any]) -> str | None:
-        """The key that the rows of one sample share; None if every row is a sample."""
+    def group_of(self, row: dict[str, Any], file: str) -> str | None:
+        """The key that the rows of one sample share; None if every row is a sample.
+
+        Rows of another file are another sample, refused for its id: two versions of a table are not put together.
+        """
         if not self.annotation.group:
             return None
-        return repr([as_text(row.get(column)) for column in self.annotation.group])
+        return repr([file, *(as_text(row.get(column)) for column in self.annotation.group)])
 
     def may_be_chosen(self, row: IndexedRow) -> bool:
         """Whether a row, judging by its own columns, may become a selected sample."""
@@ -45,7 +48,7 @@ class AnnotatedSamples:
             try:
                 whole = self._joined(row)
                 for number, expanded in enumerate(self._expanded(row, whole)):
-                    key = self.group_of(expanded) or f"{row.n}:{number}"
+                    key = self.group_of(expanded, row.file) or f"{row.n}:{number}"
                     groups.setdefault(key, []).append((expanded, _origin(row, media)))
             except RowError as error:
                 yield error.rejection(row.where)

@@ -189,6 +189,19 @@ def test_joined_rows_of_two_releases_that_differ(tmp_path: Path) -> None:
     assert reasons(tmp_path / "store") == {"covost_v2.fr_en.tsv:2": "ambiguous_row"}
 
 
+def test_captions_of_two_versions_of_a_table_are_not_put_together(tmp_path: Path, wav: list[bytes]) -> None:
+    head = ("audiocap_id", "youtube_id", "start_time", "caption")
+    files = {
+        "dataset/val.csv": csv_bytes([head, ("1", "abc", "30", "Rain."), ("2", "abc", "30", "Rain falls.")]),
+        "dataset2.0/val.csv": csv_bytes([head, ("1", "abc", "30", "Rain."), ("9", "abc", "30", "Hail.")]),
+        "wav/abc_30.wav": wav[0],
+    }
+    assert held("audiocaps", tmp_path, files, "captions") == {
+        "v1/val/abc_30": ("wav/abc_30.wav", ["Rain.", "Rain falls."])
+    }
+    assert reasons(tmp_path / "store") == {"abc_30": "duplicate_source_id"}
+
+
 # ---- sound beside video
 
 
