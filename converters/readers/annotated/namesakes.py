@@ -8,9 +8,10 @@ corpus.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ...candidate import Blob
 from ...files.extensions import AUDIO, VIDEO
@@ -25,9 +26,11 @@ Names = Callable[[], Iterable[tuple[str, Path]]]
 class Namesakes:
     """The names of the files to be read; empty where they are not a folder."""
 
-    def __init__(self, annotation: Annotation, index: Index, names: Names) -> None:
+    def __init__(self, annotation: Annotation, index: Index, names: Names, note: Callable[[str], None]) -> None:
+        """Read the names; `note` takes a line about tables of one name that differ."""
         self._annotation = annotation
         self._index = index
+        self._note = note
         templates = [each for listed in annotation.media.values() for each in listed]
         self._depths = {each.strip("/").count("/") + 1 for each in templates}
         self._open_ended = {each.strip("/").count("/") + 1 for each in templates if each.endswith(".*")}
@@ -73,10 +76,14 @@ class Namesakes:
         Ends are hashed first, since nearly all of them occur once.
         """
         hashes = array("q")
-        for name, _ in names():
+        tables: dict[tuple[Any, ...], dict[str, Path]] = {}
+        for name, path in names():
             hashes.extend(map(hash, self._ends(name)))
             for table, parts in self._annotation.tables_of(name):
                 table.expect(parts)
+                if table.is_first and "*" not in "".join(table.templates):
+                    tables.setdefault((table.number, *parts.items()), {})[name] = path
+        self._note_tables(tables.values())
         found: dict[str, dict[str, Path]] = {}
         repeated = _repeated(hashes)
         for name, path in names() if repeated else ():
@@ -84,6 +91,15 @@ class Namesakes:
                 if hash(end) in repeated:
                     found.setdefault(end, {})[name] = path
         return found
+
+    def _note_tables(self, tables: Iterable[Mapping[str, Path]]) -> None:
+        for alike in tables:
+            (first, path), *others = alike.items()
+            own = Blob(first, path=path)
+            unlike = [name for name, path in others if not same_content(own, Blob(name, path=path))]
+            if unlike:
+                listed = " and ".join([first, *unlike[:2]])
+                self._note(f"{listed} are the same table, and differ: of rows of one id, the first counts")
 
     def _ends(self, name: str) -> Iterator[str]:
         """The ends of a media file's path that a row may name."""

@@ -97,7 +97,7 @@ class _Annotated:
         self.names = names
         self.samples = AnnotatedSamples(annotation, rules, context, index)
         self.remote = self.samples.remote
-        self.namesakes = Namesakes(annotation, index, context.listing)
+        self.namesakes = Namesakes(annotation, index, context.listing, context.note)
         self.skipped_tables = False
         self.has_first_table = not annotation.first
         self.extra = 0
