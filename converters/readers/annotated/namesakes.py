@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...candidate import Blob
-from ...files.extensions import AUDIO, VIDEO
+from ...files.extensions import AUDIO, MEDIA_EXTENSIONS, VIDEO
 from ...files.same_content import same_content
 from .index import Arrived, Index, IndexedRow, normal_key
 from .options import Annotation, is_path_template
@@ -34,6 +34,7 @@ class Namesakes:
         templates = [each for listed in annotation.media.values() for each in listed]
         self._depths = {each.strip("/").count("/") + 1 for each in templates}
         self._open_ended = {each.strip("/").count("/") + 1 for each in templates if each.endswith(".*")}
+        self._least, self._most = min(self._depths, default=1), max(self._depths, default=1)
         # The value of a column may be a path, so that a row may name any end of a path.
         self._any_depth = not all(map(is_path_template, templates))
         self._namesakes = self._read(names)
@@ -78,7 +79,9 @@ class Namesakes:
         hashes = array("q")
         tables: dict[tuple[Any, ...], dict[str, Path]] = {}
         for name, path in names():
-            hashes.extend(map(hash, self._ends(name)))
+            if _is_media(name):
+                hashes.extend(map(hash, self._ends(name)))
+                continue
             for table, parts in self._annotation.tables_of(name):
                 table.expect(parts)
                 if table.is_first and "*" not in "".join(table.templates):
@@ -87,7 +90,7 @@ class Namesakes:
         found: dict[str, dict[str, Path]] = {}
         repeated = _repeated(hashes)
         for name, path in names() if repeated else ():
-            for end in self._ends(name):
+            for end in self._ends(name) if _is_media(name) else ():
                 if hash(end) in repeated:
                     found.setdefault(end, {})[name] = path
         return found
@@ -103,15 +106,28 @@ class Namesakes:
 
     def _ends(self, name: str) -> Iterator[str]:
         """The ends of a media file's path that a row may name."""
-        if self._annotation.is_media(name):
-            most = name.count("/") + 1
-            depths = range(min(self._depths), most + 1) if self._any_depth else self._depths
-            yield from (self._end(name, depth) for depth in depths if depth <= most)
-            stem = name.rpartition(".")[0]
-            yield from (self._end(f"{stem}.*", depth) for depth in self._open_ended if depth <= most)
+        for depth, end in enumerate(_ends_of(normal_key(name, ignore_case=self._annotation.ignore_case)), start=1):
+            if depth in self._depths or (self._any_depth and depth >= self._least):
+                yield end
+            if depth in self._open_ended:
+                yield f"{end.rpartition('.')[0]}.*"
+            if depth >= self._most and not self._any_depth:
+                return
 
     def _end(self, name: str, depth: int) -> str:
         return normal_key("/".join(name.split("/")[-depth:]), ignore_case=self._annotation.ignore_case)
+
+
+def _is_media(name: str) -> bool:
+    return name.rpartition(".")[2].lower() in MEDIA_EXTENSIONS
+
+
+def _ends_of(name: str) -> Iterator[str]:
+    """The last part of a path, the last two, and so on."""
+    place = len(name)
+    while (place := name.rfind("/", 0, place)) >= 0:
+        yield name[place + 1 :]
+    yield name
 
 
 def _repeated(hashes: array[int]) -> set[int]:
