@@ -6,7 +6,7 @@ archives opened in place; the parts of a split archive are joined by their names
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from functools import partial
@@ -24,13 +24,14 @@ from ..sources.archives.split_files import JoinedStream
 from ..sources.download.checksums import Expected, Verification, file_fingerprint, tree_fingerprint
 from ..sources.folder import tree
 from .access import Accepts, Access, password_of
-from .file_names import Naming
+from .file_names import Named, Naming
 from .file_set import FileSet
 from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, open_later
 from .resolve import in_number_order
 from .shard_numbers import incomplete_series
 
-_SERIES_TOLD = 5
+_LINES = 5
+"""Of notices about a folder."""
 
 
 def file_set_from(
@@ -58,10 +59,13 @@ def file_set_from(
     mark = partial(_marked, split=known[0] if len(known) == 1 else None, config=config)
     naming = Naming(source, known)
     if path.is_dir():
-        numbered: list[str] = []
-        fingerprint = tree_fingerprint(_noting(numbered, _found(path, access)))
-        for line in incomplete_series(numbered)[:_SERIES_TOLD]:
+        tables: list[str] = []
+        fingerprint = tree_fingerprint(_noting(tables, _found(path, access)))
+        named = {name: of for name in tables if (of := naming.of(f"{path}/{name}"))}
+        for line in [*incomplete_series(tables), *_twice(named)][:_LINES]:
             access.notice(f"{path}: {line}")
+        # Beside files that the card names, another one is not of the corpus, though it be of its only split.
+        mark = partial(mark, foreign=frozenset(tables).difference(named) if named else frozenset())
         return FileSet(
             tuple(splits),
             str(path),
@@ -89,10 +93,10 @@ def file_set_from(
                 file_fingerprint(path), config=config, bytes=path.stat().st_size, local=True)  # fmt: skip
 
 
-def _marked(stream: RawStream, *, split: str | None, config: str | None) -> RawStream:
+def _marked(stream: RawStream, *, split: str | None, config: str | None, foreign: Collection[str] = ()) -> RawStream:
     """Set the corpus's only split, and the requested configuration if there is only one, on files that have none."""
     for item in stream:
-        if isinstance(item, RawFile):
+        if isinstance(item, RawFile) and item.name not in foreign:
             item.split = item.split or split
             item.config = item.config or config
         yield item
@@ -144,12 +148,22 @@ def _found(root: Path, access: Access) -> Iterator[Found]:
     return (item for item in walk.walk() if isinstance(item, Found))
 
 
-def _noting(numbered: list[str], files: Iterator[Found]) -> Iterator[tuple[str, Path]]:
-    """Yield names and paths, and note the names of numbered files."""
+def _noting(tables: list[str], files: Iterator[Found]) -> Iterator[tuple[str, Path]]:
+    """Yield names and paths, and note the names of Parquet files."""
     for found in files:
-        if "-of-" in found.name:
-            numbered.append(found.name)
+        if found.name.lower().endswith(".parquet"):
+            tables.append(found.name)
         yield found.name, found.path
+
+
+def _twice(named: Mapping[str, Collection[Named]]) -> Iterator[str]:
+    """Describe the files that the card names, of which there is more than one."""
+    alike: dict[tuple[object, str], list[str]] = {}
+    for name, of in named.items():
+        alike.setdefault((frozenset(of), name.rpartition("/")[2]), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            yield f"{' and '.join(names[:2])} are the same file by their names: of rows of one id, the first counts"
 
 
 def _password(root: Path, source: SourceCard, access: Access) -> str | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import triptych
 from support.imported import video
-from support.natives import csv_bytes, encoded, pulled, reasons, unpacked
+from support.natives import csv_bytes, encoded, parquet, pulled, reasons, rows_of, unpacked
 from triptych.errors import DamagedError
 
 Held = dict[str, tuple[Any, ...]]
@@ -242,3 +243,25 @@ def test_ids_that_differ_by_case_alone(tmp_path: Path, clip: list[bytes]) -> Non
         "b": ("videos/bbcdefghijk_000000_000010.mp4", ["b"]),
     }
     assert reasons(tmp_path / "store") == {"Bbcdefghijk_000000_000010_en": "no_media"}
+
+
+# ---- Parquet of several corpora in one folder
+
+
+def test_a_foreign_file_and_an_older_copy_beside_those_that_the_card_names(tmp_path: Path, wav: list[bytes]) -> None:
+    """A card with one split: what lies beside its own files is not of that split for having its columns."""
+    subjects = dict.fromkeys(("category", "sub-category", "sub-sub-category", "linguistics_sub_discipline"), "x")
+
+    def rows(identity: str, question: str) -> list[dict[str, Any]]:
+        choices = {f"choice_{letter}": letter for letter in "abcd"}
+        row = {"id": identity, "question": question, "answer_gt": "a", "task_name": "t", **choices, **subjects}
+        return [{**row, "audio": {"bytes": wav[0], "path": "a.wav"}}]
+
+    tree = tmp_path / "tree"
+    parquet(tree / "data/test-0.parquet", rows("1", "Who speaks?"))
+    parquet(tree / "older/data/test-0.parquet", rows("1", "Who spoke?"))
+    parquet(tree / "train/x.parquet", rows("2", "Of another corpus?"))
+    result = triptych.pull("mmsu", store=tmp_path / "store", from_path=tree, source="hub")
+    assert [row["question"] for row in rows_of("mmsu", tmp_path / "store").values()] == ["Who speaks?"]
+    assert reasons(tmp_path / "store") == {"2": "no_split", "1": "id_conflict"}
+    assert any("data/test-0.parquet and older/data/test-0.parquet are the same file" in line for line in result.notices)
