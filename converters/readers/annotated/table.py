@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...candidate import RowError
 from ..mapping.field_map import Value
 from ..mapping.path_template import match, placeholders
 from ..mapping.text_template import Row
@@ -54,10 +55,16 @@ class Table:
         return None
 
     def add_name(self, row: Row, names: dict[str, dict[str, str]]) -> None:
-        """Add a row of a table of class names to the names of the card."""
+        """Add a row of a table of class names to the names of the card.
+
+        Raises:
+            RowError: The class has another name already.
+        """
         key, value = (as_text(row.get(str(self.options[column]))) for column in ("key", "value"))
         if key is not None and value is not None:
-            names.setdefault(str(self.names), {})[key.strip()] = value.strip()
+            first = names.setdefault(str(self.names), {}).setdefault(key.strip(), value.strip())
+            if first != value.strip():
+                raise RowError("ambiguous_row", f"{key.strip()} is {value.strip()!r} here, and {first!r} before")
 
     def matches(self, name: str) -> bool:
         return self.match(name) is not None

@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 from support.natives import unpacked
-from support.raws import read, reasons, tree
+from support.raws import Stream, read, reasons, tree
+
+
+def test_a_class_keeps_its_first_name_and_another_one_is_refused() -> None:
+    files = Stream({
+        "classes.csv": "mid,name\n/m/1,Dog\n/m/2,Cat\n", "new/classes.csv": "mid,name\n/m/1,Hound\n/m/2,Cat\n",
+        "rows.csv": "file,mids\na.wav,/m/1\n", "a.wav": b"A",
+    })  # fmt: skip
+    options = {"tables": [{"file": "classes.csv", "names": "classes", "key": "mid", "value": "name"},
+                          {"file": "rows.csv"}], "media": {"audio": "{file}"}, "id": "file",
+               "columns": {"labels": {"column": "mids", "split": ",", "names": "classes"}}}  # fmt: skip
+    [candidate], [rejection] = read("annotated", files, options)
+    assert candidate.fields["labels"] == ["Dog"]
+    assert rejection.reason == "ambiguous_row" and "/m/1 is 'Hound' here, and 'Dog' before" in rejection.detail
 
 
 @pytest.mark.parametrize(
