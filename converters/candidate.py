@@ -8,8 +8,6 @@ A `RawFile` from an archive is valid only until the next one is requested: read 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -225,6 +223,7 @@ class Candidate:
         stated_s: How long its media is by its manifest, where the manifest says that the sample is all of it.
         length_s: How long its sound must be if it has no span: a file of another length is refused. (One of another
             length than `stated_s` becomes a span.)
+        clip_s: How long the piece of a recording is that its media was cut to: the whole recording is refused.
     """
 
     source_id: str
@@ -239,21 +238,7 @@ class Candidate:
     made_from: str | None = None
     stated_s: float | None = None
     length_s: float | None = None
-
-
-def content_id(name: str, fields: Mapping[str, Any], media: Iterable[tuple[str, Blob]]) -> str:
-    """Return an id made of a row's content: it stays when other rows are deleted or inserted.
-
-    Embedded media counts by its length and its ends, so that no file is hashed twice.
-    """
-    content = [fields, [(kind, blob.name, _ends(blob.data)) for kind, blob in media]]
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{name}#{digest}" if name else f"row-{digest}"
-
-
-def _ends(data: bytes | None) -> str | None:
-    return None if data is None else f"{len(data)}:{hashlib.sha256(data[:4096] + data[-4096:]).hexdigest()}"
+    clip_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ...shards.media.media import MediaError, StoredMedia
 from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA
 from ...shards.store.rows_to_arrow import values_to_array
 from ..candidate import Candidate
-from ..spans import check_length, settle, stated_whole
+from ..spans import check_clip, check_length, settle, stated_whole
 
 UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 """What the conversion to Arrow raises for a value that does not fit its column."""
@@ -44,6 +44,7 @@ def make_row(
     try:
         if row.get("start_s") is None and row.get("end_s") is None:
             check_length(candidate.length_s, media)
+            check_clip(candidate.clip_s, media)
         row["channel"] = settle(row, media)
     except MediaError as error:
         return error

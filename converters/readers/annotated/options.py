@@ -27,7 +27,7 @@ from .tables import check_table
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
-    | {"media_splits", "length", "remote", "embedded", "extra_media", "missing_media", "aside"}
+    | {"media_splits", "length", "clip", "remote", "embedded", "extra_media", "missing_media", "aside"}
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}

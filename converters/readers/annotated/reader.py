@@ -17,6 +17,7 @@ A card's options:
                   split: {column: split, map: {validate: val}, only: [train, val]} skips rows of other splits
     group         columns; rows of a file with equal values form one sample, with the captions of all
     length        the seconds of a row without a span; a file of another length is rejected as `other_length`
+    clip          {start, end} in a recording: a file much longer is refused, as it is not the clip (`other_length`)
     reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; null is `null`; no media is read for these
     embedded      {file: "*.parquet", name: "{id}.flac", column: audio}: media in Parquet files, see embedded.py
     extra_media   ignore: media without a row is counted, not rejected

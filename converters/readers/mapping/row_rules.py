@@ -62,13 +62,14 @@ class RowRules:
         self._split = compile_value(split, names, what="split") if split else None
         self._config = compile_value(options["config"], names, what="config") if options.get("config") else None
         self._length = compile_value(options["length"], names, what="length") if options.get("length") else None
+        self._clip = _ends_of_clip(options.get("clip"), names)
         own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
         taken = [column for value in own for column in value.takes]
         named = texts(options["aside"], "aside") if options.get("aside") else []
         self.fields = FieldMap(options.get("columns"), names, aside=[*taken, *self._implied, *aside, *named])
         self._reject_rules = [_reject_rule(item, names) for item in items(options.get("reject"), "reject")]
         length = [] if self._length is None else [self._length]
-        self._needed = [*own, *length, *(item.value for item in self._reject_rules)]
+        self._needed = [*own, *length, *self._clip, *(item.value for item in self._reject_rules)]
 
     @property
     def deciding(self) -> set[str]:
@@ -167,10 +168,13 @@ class RowRules:
                     return Rejection(identity, rejected[0], f"{origin.where}: {rejected[1]}", origin.where)
             fields = _merged([self.fields.fields(row) for row in rows])
             length = None if self._length is None else as_number("length", self._length.get(rows[0]))
+            ends = [as_number("clip", value.get(rows[0])) for value in self._clip]
         except RowError as error:
             return error.rejection(origin.where)
         made = Candidate(identity, split, fields, [], config, origin.uri, origin.revision, origin.where)
         made.length_s = length
+        start, end = ends or (None, None)
+        made.clip_s = end - start if start is not None and end is not None and end > start else None
         return made
 
     def _rejected(self, row: Row) -> tuple[str, str] | None:
@@ -179,6 +183,14 @@ class RowRules:
             if text in rule.texts:
                 return rule.reason, f"{', '.join(rule.value.uses)} is {text!r}"
         return None
+
+
+def _ends_of_clip(spec: Any, names: Names) -> list[Value]:
+    if spec is None:
+        return []
+    if not isinstance(spec, Mapping) or set(spec) != {"start", "end"}:
+        raise UsageError(f"clip: expected {{start, end}}, got {spec!r}.")
+    return [compile_value(spec[end], names, what=f"clip.{end}") for end in ("start", "end")]
 
 
 def _reject_rule(item: Any, names: Names) -> _RejectRule:

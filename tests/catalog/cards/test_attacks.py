@@ -245,6 +245,20 @@ def test_ids_that_differ_by_case_alone(tmp_path: Path, clip: list[bytes]) -> Non
     assert reasons(tmp_path / "store") == {"Bbcdefghijk_000000_000010_en": "no_media"}
 
 
+def test_a_recording_in_the_place_of_the_clip_that_a_table_labels(tmp_path: Path, wav: list[bytes]) -> None:
+    files = {
+        "class_labels_indices.csv": csv_bytes([("index", "mid", "display_name"), ("0", "/m/1", "Dog")]),
+        "balanced_train_segments.csv": b"# a\n# b\n# YTID, start_seconds, end_seconds, positive_labels\n"
+        b'abcdefghij1, 0.000, 1.000, "/m/1"\nabcdefghij2, 30.000, 31.000, "/m/1"\n',
+        "clips/abcdefghij1.wav": wav[0],
+        "clips/abcdefghij2.wav": encoded(9, "wav", seconds=4.0),
+    }
+    assert held("audioset", tmp_path, files, "labels") == {
+        "balanced-train/abcdefghij1_0": ("clips/abcdefghij1.wav", ["Dog"])
+    }
+    assert reasons(tmp_path / "store") == {"abcdefghij2_30": "other_length"}
+
+
 # ---- Parquet of several corpora in one folder
 
 
