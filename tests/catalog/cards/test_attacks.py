@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import triptych
-from support.imported import video
-from support.natives import csv_bytes, encoded, parquet, pulled, reasons, rows_of, unpacked
+from support.natives import csv_bytes, encoded, films, parquet, tsv, unpacked
+from support.pulls import pulled, reasons, rows_of
 from triptych.errors import DamagedError
 
 Held = dict[str, tuple[Any, ...]]
@@ -28,9 +28,8 @@ def flac() -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    folder = tmp_path_factory.mktemp("clips")
-    return [video(folder / f"{seed}.mp4", seed=seed, with_sound=True).read_bytes() for seed in range(3)]
+def clip() -> list[bytes]:
+    return films(3)
 
 
 def held(name: str, folder: Path, files: Mapping[str, bytes], *columns: str, **options: Any) -> Held:
@@ -40,10 +39,6 @@ def held(name: str, folder: Path, files: Mapping[str, bytes], *columns: str, **o
     rows = pulled(name, folder / "store", from_path=tree, **options)
     return {identity: (names[(row["audio"] or row["video"])["sha256"]], *(row[column] for column in columns))
             for identity, row in rows.items()}  # fmt: skip
-
-
-def lines(rows: Iterable[Sequence[str]], *, between: str = " ") -> bytes:
-    return "".join(between.join(row) + "\n" for row in rows).encode()
 
 
 # ---- splits
@@ -176,11 +171,11 @@ def test_joined_rows_of_two_releases_that_differ(tmp_path: Path) -> None:
     clip = [encoded(seed, "mp3") for seed in range(3)]
     head = ("client_id", "path", "sentence")
     files = {
-        "covost_v2.fr_en.tsv": lines(
-            [("path", "translation", "split"), ("a.mp3", "hello", "train"), ("b.mp3", "bye", "test")], between="\t"
+        "covost_v2.fr_en.tsv": tsv(
+            ("path", "translation", "split"), ("a.mp3", "hello", "train"), ("b.mp3", "bye", "test")
         ),
-        "cv-corpus-17/fr/validated.tsv": lines([head, ("s", "a.mp3", "salut"), ("s", "b.mp3", "adieu")], between="\t"),
-        "cv-corpus-4/fr/validated.tsv": lines([head, ("s", "a.mp3", "bonjour"), ("s", "b.mp3", "adieu")], between="\t"),
+        "cv-corpus-17/fr/validated.tsv": tsv(head, ("s", "a.mp3", "salut"), ("s", "b.mp3", "adieu")),
+        "cv-corpus-4/fr/validated.tsv": tsv(head, ("s", "a.mp3", "bonjour"), ("s", "b.mp3", "adieu")),
         "cv-corpus-4/fr/clips/a.mp3": clip[0],
         "cv-corpus-4/fr/clips/b.mp3": clip[1],
     }
