@@ -109,7 +109,9 @@ class CandidateReader:
         """
         reader_name = self._source.reader_name
         reader = get_reader(reader_name)
-        context = self._context(chosen, index_only=index_only, settles=settles)
+        # Of one file among several, nobody knows yet whether another has what it lacks.
+        tells = len(file_sets) == 1 and not index_only
+        context = self._context(chosen, index_only=index_only, settles=settles, tells=tells)
         for file_set in file_sets:
             damaged = False
             log.info("read %s (%s) with the reader %s", file_set.place, ", ".join(file_set.splits), reader_name)
@@ -163,7 +165,7 @@ class CandidateReader:
     def identity(self, candidate: Candidate) -> str:
         return sample_id(self.card.name, candidate.config, candidate.split, candidate.source_id)
 
-    def _context(self, chosen: IsChosen | None, *, index_only: bool, settles: bool) -> ReadContext:
+    def _context(self, chosen: IsChosen | None, *, index_only: bool, settles: bool, tells: bool) -> ReadContext:
         request, name = self._request, self.card.name
         options = request.options
         asked_all = not options.splits
@@ -187,6 +189,8 @@ class CandidateReader:
             whole_corpus=asked_all,
             remote=remote,
             spool=self._access.spool,
+            splits=tuple(known),
+            note=(lambda line: self._access.notice(f"{name}: {line}")) if tells else lambda line: None,
         )
 
     def _complete(self, candidate: Candidate) -> None:

@@ -33,12 +33,12 @@ read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
 from ...candidate import CandidateStream, Layout, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.rubbish import is_rubbish
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
@@ -46,8 +46,6 @@ from .options import Annotation, Table, compile_options
 from .rows_of_media import find_rows
 from .samples import AnnotatedSamples
 from .tables import completed, no_table, open_blob, read_rows, seekable
-
-_JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
 
 class AnnotatedReader(Reader):
@@ -103,7 +101,7 @@ class _Annotated:
 
     def accepts(self, name: str) -> bool:
         """Whether a file of this name is a table, or media that a requested row may use."""
-        if _JUNK.search(name):
+        if is_rubbish(name):
             return False
         if self.annotation.tables_of(name) or self._is_embedding(name):
             return True
@@ -169,7 +167,11 @@ class _Annotated:
     # ---- tables
 
     def _take_tables(self, file: RawFile, tables: list[tuple[Table, dict[str, str]]]) -> CandidateStream:
-        wanted = [(table, parts) for table, parts in tables if self._is_wanted(table, parts, file)]
+        try:
+            wanted = [(table, parts) for table, parts in tables if self._is_wanted(table, parts, file)]
+        except RowError as error:
+            yield error.rejection(file.uri, candidate=file.name)
+            return
         if not wanted:
             return
         before = self.index.rows
@@ -187,7 +189,8 @@ class _Annotated:
             yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
-        """Whether a table has rows of a requested split, judging by its path and what is said of all its rows."""
+        """Whether a table has rows of a requested split, by its path and constants; RowError if of none there is."""
+        self.rules.check_split({**table.constants, **parts})
         known = {**({"split": file.split} if file.split else {}), **table.constants, **parts}
         if table.names is None and not self._wants_parts(known, file.split):
             self.skipped_tables = True

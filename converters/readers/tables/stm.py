@@ -5,9 +5,9 @@
     AlGore_2009 1 inter_segment_gap 0.00 17.82 <o,,unknown> ignore_time_segment_in_scoring
     911Mothers_2010W 1 911Mothers_2010W 14.95 16.19 <NA> <unk> because of
 
-Columns: recording, channel, speaker, start, end, label (without the angle brackets; null if there is none, or if it is
-`<NA>`) and text. A label has commas, except in TED-LIUM: `<F0_M>`, `<F0_F>`, and `<NA>`, which the training set of release
-3 has. Any other tag, such as `<unk>`, is a word of the text.
+Columns: recording, channel, speaker, start, end, label (without the angle brackets; null if there is none) and text. A
+label has commas, except in TED-LIUM: `<F0_M>`, `<F0_F>`, and `<NA>` (none), which its third release has. Any
+other tag, such as `<unk>`, is a word of the text.
 Times are seconds in the recording; a line whose times are no numbers, or which lacks one, is rejected as `bad_row`.
 """
 
