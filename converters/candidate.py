@@ -280,6 +280,7 @@ class ReadContext:
         index_only: Candidates are only listed: media is not read, and blobs carry only a name.
         config: Given by the user (`--as`): replaces the configuration found in the files.
         splits: The splits of the corpus, where a card lists them.
+        configs: The requested configurations; empty for all of them.
         whole_corpus: All splits were requested, so that entries belonging to no split are reported.
         remote: The source consists of tables only; media is fetched clip by clip.
         spool: Folder for data too large for memory.
@@ -307,6 +308,7 @@ class ReadContext:
     index_only: bool = False
     config: str | None = None
     splits: Sequence[str] = ()
+    configs: Sequence[str] = ()
     whole_corpus: bool = False
     remote: bool = False
     spool: Path | None = None

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...converters.candidate import Layout
+from ...converters.files.extensions import kind_of
 from ...converters.files.inside import Inside
 from ...converters.files.tree import Found, Tree
 from ...converters.readers import get_reader
@@ -48,6 +49,16 @@ def source_of(card: Card, sources: Sequence[SourceCard], path: Path, *, allow_ou
     )
 
 
+def configs_of_files(card: Card, path: Path, *, allow_outside: tuple[Path, ...]) -> list[str]:
+    """Return the configurations that sources name for themselves, of those whose layout the user's files have."""
+    tried = [(source, _Tried(source, card.splits)) for source in card.sources if source.configs]
+    for name in _names(path.expanduser().absolute(), allow_outside):
+        for _, each in tried:
+            each.take(name)
+    found = {config for source, each in tried if each.fits or each.has_media for config in source.configs or ()}
+    return [config for config in card.configs if config in found]
+
+
 class _Tried:
     """What one source's reader would read of the user's files.
 
@@ -63,15 +74,22 @@ class _Tried:
         named = source.named_files
         self._joins = named is not None and any(file.name is not None for file in all_files(named))
         self._has_named = False
+        self._took_media = False
 
     @property
     def fits(self) -> bool:
         return self._has_named or (bool(self._layout.needs) and not self._unmet)
 
+    @property
+    def has_media(self) -> bool:
+        """Whether there is media at the paths of a layout that needs no other file."""
+        return not self._layout.needs and self._took_media
+
     def take(self, name: str) -> bool:
         """Whether a file is read; notes what it shows."""
         if self._layout.uses(name):
             self._unmet = [need for need in self._unmet if not need(name)]
+            self._took_media |= kind_of(name) is not None
             return True
         is_named = (is_archive(name) or self._joins) and bool(self._naming.of(f"/{name}"))
         self._has_named |= is_named

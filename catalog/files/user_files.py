@@ -53,12 +53,13 @@ def file_set_from(
     config = configs[0] if len(configs) == 1 else None
     known = tuple(known or splits)
     mark = partial(_marked, split=known[0] if len(known) == 1 else None, config=config)
-    naming = Naming(source, known)
+    naming = Naming(source, known, left_out=access.other_configs)
     if path.is_dir():
+        top = _top(path, source)
         return FileSet(
             tuple(splits),
             str(path),
-            lambda accepts: mark(naming.mark(_tree(path, source, accepts, access), str(path), configs)),
+            lambda accepts: mark(naming.mark(_tree(path, top, source, accepts, access), str(top), configs)),
             tree_fingerprint((found.name, found.path) for found in _found(path, access)),
             config=config,
             local=True,
@@ -118,14 +119,28 @@ def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: st
                 prepare=prepare)  # fmt: skip
 
 
-def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
-    """Yield the files of a folder; joined archives come last, as their parts are not read on their own."""
+def _top(path: Path, source: SourceCard) -> Path:
+    """Return the folder above the release if the user gave the release's own folder or one inside it, else `path`."""
+    if source.release is not None:
+        for folder in (path, *path.parents):
+            if fnmatchcase(folder.name, source.release):
+                return folder.parent
+    return path
+
+
+def _tree(root: Path, top: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
+    """Yield a folder's files, named from `top`; joined archives come last: their parts are not read on their own."""
     joins = _joins(source)
     nested = (*source.nested, *_downloaded_names(source))
-    yield from tree(
-        root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested, wants=accepts,
-        password=_password(root, source, access), allow_outside=access.allow_outside, note=access.notice,
-    )  # fmt: skip
+    above = "".join(f"{name}/" for name in root.relative_to(top).parts)
+    for item in tree(
+        root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested,
+        wants=lambda name: accepts(above + name), password=_password(root, source, access),
+        allow_outside=access.allow_outside, note=access.notice,
+    ):  # fmt: skip
+        if isinstance(item, RawFile):
+            item.name = above + item.name
+        yield item
     for file in joins:
         yield from _joined(root, file, source, accepts, access)
 

@@ -174,6 +174,7 @@ class CandidateReader:
 
         def is_chosen(source_id: str, config: str | None, split: str | None) -> bool:
             if configs and config is not None and config not in configs:
+                self._access.other_configs.add(config)
                 return False
             return chosen is None or chosen(sample_id(name, options.as_config or config, split, source_id), source_id)
 
@@ -190,6 +191,7 @@ class CandidateReader:
             remote=remote,
             spool=self._access.spool,
             splits=tuple(known),
+            configs=configs,
             note=(lambda line: self._access.notice(f"{name}: {line}")) if tells else lambda line: None,
         )
 

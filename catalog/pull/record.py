@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..files.access import Access
     from ..files.file_set import FileSet
 
+MOST_SHOWN = 8
+"""Configurations that a line for the user names."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -59,7 +62,7 @@ def begin_run(request: PullRequest, source: SourceCard) -> Run:
     return run
 
 
-def check_outcome(request: PullRequest, source: SourceCard, run: Run, outcome: Outcome) -> str:
+def check_outcome(request: PullRequest, source: SourceCard, run: Run, outcome: Outcome, access: Access) -> str:
     """Return the status of a run whose source was read without an error.
 
     Raises:
@@ -69,7 +72,7 @@ def check_outcome(request: PullRequest, source: SourceCard, run: Run, outcome: O
     account, damaged = run.account, run.details.get("damaged", [])
     came = account.kept + sum(count for reason, count in account.dropped.items() if reason != "no_table")
     if request.options.from_path is not None and not came:
-        raise _nothing_found(request, source, damaged)
+        raise _nothing_found(request, source, damaged, other_configs(request, access))
     if outcome.wall and not account.kept:
         raise _refused(outcome.wall, account)
     if outcome.wall:
@@ -113,8 +116,34 @@ def _fingerprints(file_sets: list[FileSet]) -> dict[str, str]:
     return {part_key(each.config, split): each.fingerprint for each in file_sets for split in each.splits}
 
 
-def _nothing_found(request: PullRequest, source: SourceCard, missing: list[str]) -> UsageError:
-    card = request.card
+def other_configs(request: PullRequest, access: Access) -> list[str]:
+    """Return the card's configurations that the user's own files have beside those that a pull takes by default."""
+    from ..files.layout import configs_of_files
+
+    card, path, asked = request.card, request.options.from_path, set(request.configs)
+    if path is None or request.options.configs or not asked:
+        return []
+    found = set(access.other_configs)
+    if any(source.configs and asked.isdisjoint(source.configs) for source in card.sources):
+        found.update(configs_of_files(card, path, allow_outside=request.options.allow_outside))
+    return [config for config in card.configs if config in found - asked]
+
+
+def others_hint(configs: list[str]) -> str:
+    """Return the configurations with the option that pulls the first of them, for people."""
+    shown = ", ".join(configs[:MOST_SHOWN]) + (" ..." if len(configs) > MOST_SHOWN else "")
+    return f"{shown} (--config {configs[0]})"
+
+
+def _nothing_found(request: PullRequest, source: SourceCard, missing: list[str], others: list[str]) -> UsageError:
+    card, path = request.card, request.options.from_path
+    if others:
+        asked = ", ".join(request.configs)
+        return UsageError(
+            f"--from {path}: found no files of {card.name} of its default configuration {asked}, but of others: "
+            f"{others_hint(others)}.",
+            hint=f"triptych catalog pull {card.name} --config {others[0]} --from {path}",
+        )
     layout = card.layout or source.reader_options.get("media")
     expected = f"files like {layout}" if layout else f"files for the reader {source.reader_name!r}"
     asked = ", ".join(request.splits)
@@ -122,7 +151,7 @@ def _nothing_found(request: PullRequest, source: SourceCard, missing: list[str])
         asked += f"; of the default configuration {', '.join(request.configs)}, others with --config"
     parts = "; ".join([expected, *missing])
     return UsageError(
-        f"--from {request.options.from_path}: found no files of {card.name} ({asked}): expected {parts}.",
+        f"--from {path}: found no files of {card.name} ({asked}): expected {parts}.",
         hint="give the archive as downloaded, or the folder that it was unpacked into",
     )
 

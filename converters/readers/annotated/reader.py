@@ -38,13 +38,14 @@ from contextlib import closing
 from typing import Any
 
 from ...candidate import CandidateStream, Layout, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import kind_of
 from ...files.rubbish import is_rubbish
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .options import Annotation, Table, compile_options
 from .rows_of_media import find_rows
-from .samples import AnnotatedSamples
+from .samples import AnnotatedSamples, skipped
 from .tables import completed, no_table, open_blob, read_rows, seekable
 
 
@@ -105,7 +106,7 @@ class _Annotated:
             return False
         if self.annotation.tables_of(name) or self._is_embedding(name):
             return True
-        if self.remote is not None or not self.annotation.is_media(name) or self._is_of_unwanted_split(name):
+        if self.remote is not None or not self.annotation.is_media(name) or self._is_unwanted(name):
             return False
         keys = self._keys(name)
         return not self.index.is_passed(keys) or bool(find_rows(self.annotation, self.index, name))
@@ -151,9 +152,10 @@ class _Annotated:
     def _keys(self, name: str) -> list[str]:
         return path_keys(name, ignore_case=self.annotation.ignore_case)
 
-    def _is_of_unwanted_split(self, name: str) -> bool:
-        parts = self.annotation.parts(name)
-        return parts is not None and "split" in parts and not self._wants_parts(parts, None)
+    def _is_unwanted(self, name: str) -> bool:
+        """Whether the path of media names a split or a configuration that was not requested."""
+        parts = self.annotation.parts(name) or {}
+        return not self.rules.wants_config(parts) or ("split" in parts and not self._wants_parts(parts, None))
 
     def _wants_parts(self, parts: dict[str, str], hint: str | None) -> bool:
         """Whether the split in a path's parts is requested; True if they do not contain the split."""
@@ -378,11 +380,9 @@ class _Annotated:
             return
         if self.annotation.report_extra:
             yield Rejection(media.name, reason, detail, media.uri)
-        else:
+        elif kind_of(media.name) is not None:
             self.extra += 1
 
     def _note(self) -> None:
-        if self.extra:
-            self.context.note(f"{self.extra:,} media files without a row were skipped")
-        if self.missing:
-            self.context.note(f"{self.missing:,} rows without media were skipped")
+        for line in skipped(self.extra, self.missing):
+            self.context.note(line)

@@ -128,6 +128,11 @@ class RowRules:
         if split not in known:
             raise RowError("unknown_split", f"by its name its split is {split!r}; there are {', '.join(known)}")
 
+    def wants_config(self, parts: Row) -> bool:
+        """Whether the configuration that a path names was requested; True if it names none."""
+        named = parts.get("config") if self._config is None and "config" in self._implied else None
+        return named is None or not self.context.configs or named in self.context.configs
+
     def config_of(self, row: Row, hint: str | None) -> str | None:
         if self.context.config is not None:
             return self.context.config

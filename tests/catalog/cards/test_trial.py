@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from support.natives import csv_bytes, encoded, pulled, reasons, unpacked
+import pytest
+import triptych
+from support.natives import csv_bytes, encoded, pulled, reasons, rows_of, unpacked
+from triptych.errors import UsageError
 
 
 def sounds(*names: str) -> dict[str, bytes]:
@@ -41,3 +45,62 @@ def test_a_table_whose_name_says_no_split_of_the_corpus_is_not_one_of_its_tables
     assert reasons(tmp_path / "store") == {"notes.csv": "unknown_split"}
     assert len(pulled("audiocaps", tmp_path / "train", from_path=tree, split="train")) == 1
     assert reasons(tmp_path / "train") == {}
+
+
+def test_of_several_configurations_in_a_folder_the_others_are_named_and_not_rejected(tmp_path: Path) -> None:
+    files = {}
+    for config in ("en_us", "de_de"):
+        row = (1, f"{config}.wav", "Hello.", "hello", "h e l l o", 3200, "FEMALE")
+        files[f"data/{config}/test.tsv"] = csv_bytes([row], delimiter="\t")
+        files |= sounds(f"data/{config}/audio/test/{config}.wav")
+    tree = unpacked(tmp_path / "tree", files)
+    store = tmp_path / "store"
+    result = triptych.pull("fleurs", store=store, from_path=tree)
+    assert set(rows_of("fleurs", store)) == {"en_us/test/en_us"} and reasons(store) == {}
+    assert result.notices == ["the files have other configurations of fleurs, too: de_de (--config de_de)"]
+    assert triptych.pull("fleurs", store=store, from_path=tree, config=["en_us", "de_de"]).notices == []
+    assert set(rows_of("fleurs", store)) == {"en_us/test/en_us", "de_de/test/de_de"}
+
+
+def test_of_a_folder_without_the_default_configuration_the_one_that_it_has_is_named(tmp_path: Path) -> None:
+    row = {"source_dataset": "Clotho", "id": 1, "audio_path": "Clotho/a.wav", "question_type": "sound",
+           "question": "What?", "choices": ["rain", "wind"], "answer": "rain"}  # fmt: skip
+    asked = unpacked(tmp_path / "asked", {"datasets/all.json": json.dumps([row]).encode(), **sounds("Clotho/a.wav")})
+    heard = unpacked(tmp_path / "heard", sounds("aac/id00012/21Uxsk56VDQ/00001.m4a"))
+    for name, tree, config in (("audiomcq", asked, "full"), ("voxceleb", heard, "vox2")):
+        with pytest.raises(UsageError, match=f"but of others: {config}") as told:
+            triptych.pull(name, store=tmp_path / "store", from_path=tree)
+        assert told.value.hint == f"triptych catalog pull {name} --config {config} --from {tree}"
+    assert len(pulled("audiomcq", tmp_path / "store", from_path=asked, config="full")) == 1
+
+
+def test_rows_without_media_that_a_card_lets_pass_are_told(tmp_path: Path) -> None:
+    tree = unpacked(tmp_path / "tree", {
+        "annotations/eval/segments": b"AMI_E_H00_A_1_2 AMI_E_H00 0 0.1\nAMI_F_H00_A_1_2 AMI_F_H00 0 0.1\n",
+        "annotations/eval/text": b"AMI_E_H00_A_1_2 HERE\nAMI_F_H00_A_1_2 ABSENT\n",
+        **sounds("E/audio/E.Headset-0.wav", "E/audio/E.Headset-1.wav"),
+    })  # fmt: skip
+    result = triptych.pull("ami", store=tmp_path / "store", from_path=tree)
+    assert result.account.kept == 1
+    assert result.notices[:2] == [
+        "ami: 1 media file without a row was skipped", "ami: 1 row without media was skipped"
+    ]  # fmt: skip
+
+
+def test_a_release_has_the_same_ids_from_its_folder_from_one_above_and_from_one_inside(tmp_path: Path) -> None:
+    header = ("client_id", "path", "sentence")
+    releases = ("cv-corpus-4-2019-12-10", "cv-corpus-17.0-2024-03-15")
+    files = {}
+    for release in releases:
+        files[f"{release}/fr/test.tsv"] = csv_bytes([header, ("c", "a.mp3", f"Of {release}.")], delimiter="\t")
+        files[f"{release}/fr/clips/a.mp3"] = encoded(len(release), "mp3", seconds=0.2)
+    tree = unpacked(tmp_path / "tree", files)
+    every = pulled("common_voice", tmp_path / "above", from_path=tree)
+    assert {name: (row["text"], row["language"]) for name, row in every.items()} == {
+        f"{release}/test/a": (f"Of {release}.", "fr") for release in releases
+    }
+    for store, inside in (("release", ""), ("language", "fr")):
+        for release in releases:
+            found = pulled("common_voice", tmp_path / store, from_path=tree / release / inside)
+        assert {name: row["text"] for name, row in found.items()} == {name: row["text"] for name, row in every.items()}
+        assert {row["language"] for row in found.values()} == {"fr"} and reasons(tmp_path / store) == {}
