@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import triptych
-from support.natives import csv_bytes, encoded, pulled, reasons, rows_of, unpacked
-from triptych.errors import UsageError
+from support.natives import csv_bytes, encoded, parquet, pulled, reasons, rows_of, unpacked
+from support.sounds import write_card
+from support.stores import cli
+from triptych.errors import DamagedError, UsageError
 
 
 def sounds(*names: str) -> dict[str, bytes]:
@@ -57,7 +59,7 @@ def test_of_several_configurations_in_a_folder_the_others_are_named_and_not_reje
     store = tmp_path / "store"
     result = triptych.pull("fleurs", store=store, from_path=tree)
     assert set(rows_of("fleurs", store)) == {"en_us/test/en_us"} and reasons(store) == {}
-    assert result.notices == ["the files have other configurations of fleurs, too: de_de (--config de_de)"]
+    assert result.notices == ["the files have other configurations, too (--config): de_de"]
     assert triptych.pull("fleurs", store=store, from_path=tree, config=["en_us", "de_de"]).notices == []
     assert set(rows_of("fleurs", store)) == {"en_us/test/en_us", "de_de/test/de_de"}
 
@@ -104,3 +106,31 @@ def test_a_release_has_the_same_ids_from_its_folder_from_one_above_and_from_one_
             found = pulled("common_voice", tmp_path / store, from_path=tree / release / inside)
         assert {name: row["text"] for name, row in found.items()} == {name: row["text"] for name, row in every.items()}
         assert {row["language"] for row in found.values()} == {"fr"} and reasons(tmp_path / store) == {}
+
+
+def test_a_folder_inside_the_corpus_and_sound_in_another_form_are_told(tmp_path: Path) -> None:
+    below = "LibriSpeech/test-other/1/2"
+    lines = b"1-2-0 HELLO\n1-2-1 AGAIN\n"
+    tree = unpacked(tmp_path / "tree", {f"{below}/1-2.trans.txt": lines, f"{below}/1-2-0.flac": encoded(1, "flac")})
+    for inside in ("test-other", "test-other/1"):
+        with pytest.raises(UsageError, match="found no files of librispeech") as told:
+            triptych.pull("librispeech", store=tmp_path / "none", from_path=tree / "LibriSpeech" / inside)
+        assert told.value.hint is not None and told.value.hint.endswith(f": {tree / 'LibriSpeech'}")
+    changed = unpacked(tmp_path / "changed", {f"{below}/1-2.trans.txt": lines, **sounds(f"{below}/1-2-0.wav")})
+    with pytest.raises(UsageError, match=r"all 2 samples lack their media file.*/\{id\}\.flac; there are 1 \.wav"):
+        triptych.pull("librispeech", store=tmp_path / "none", from_path=changed)
+    assert set(pulled("librispeech", tmp_path / "store", from_path=tree)) == {"test-other/1-2-0"}
+
+
+def test_a_snapshot_whose_file_names_say_no_split_is_told_the_names_on_the_card(tmp_path: Path) -> None:
+    row = {"segment_id": "a", "speaker": "N/A", "text": "HELLO", "audio": {"bytes": encoded(1, "wav"), "path": "a.wav"}}
+    parquet(tmp_path / "tree/xl/0000.parquet", [row])
+    with pytest.raises(DamagedError, match=r"looked for it in the names of the files, xl/train-\*\.parquet, dev/"):
+        triptych.pull("gigaspeech", store=tmp_path / "store", from_path=tmp_path / "tree")
+
+
+def test_the_pull_that_show_prints_finds_a_card_of_the_users_own(tmp_path: Path) -> None:
+    cards = write_card(tmp_path, "archive: [https://example.org/table.csv, https://example.org/a.zip]", name="mine")
+    assert cli("catalog", "lint", cards).stdout == "1 card, 0 problems\n"
+    shown = cli("catalog", "show", "mine", "--cards", cards).stdout
+    assert shown.endswith(f"pull: triptych catalog pull mine --samples 100 --cards {cards}\n")
