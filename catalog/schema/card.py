@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ...errors import UsageError, did_you_mean
-from ...shards.sample import MODALITIES
+from ...shards.sample import MODALITIES, PANEL_OF_MODALITY
 from .promises import Promises
 from .source import CardModel, ConfigName, Gate, Language, Name, SourceCard, Task
 
@@ -178,7 +178,8 @@ class Card(CardModel):
         """Return the column values shared by all samples of the dataset, or of one configuration."""
         config_card = self.configs.get(config or "", ConfigCard())
         return {
-            "panel": self.panel,
+            # Not the panel of the card, among whose datasets it is listed: VoxCeleb is with S3 and mostly sound alone.
+            "panel": PANEL_OF_MODALITY.get(self.modality, self.panel),
             "modality": self.modality,
             "task": config_card.task or self.tasks[0],
             "language": config_card.language or (self.languages[0] if len(self.languages) == 1 else None),

@@ -9,7 +9,7 @@ import pytest
 import triptych
 from support.natives import csv_bytes, encoded, parquet, pulled, reasons, rows_of, unpacked
 from support.sounds import write_card
-from support.stores import cli
+from support.stores import cli, select
 from triptych.errors import DamagedError, UsageError
 
 
@@ -134,3 +134,20 @@ def test_the_pull_that_show_prints_finds_a_card_of_the_users_own(tmp_path: Path)
     assert cli("catalog", "lint", cards).stdout == "1 card, 0 problems\n"
     shown = cli("catalog", "show", "mine", "--cards", cards).stdout
     assert shown.endswith(f"pull: triptych catalog pull mine --samples 100 --cards {cards}\n")
+
+
+def test_sound_of_a_card_of_another_panel_is_of_the_panel_of_sound(tmp_path: Path) -> None:
+    """Every sample of VoxCeleb 1, and of the hub copy of AudioSet, was rejected as `panel_mismatch`."""
+    store, wav = tmp_path / "store", encoded(1, "wav", seconds=2.0)
+    meta = [("VoxCeleb1 ID", "VGGFace1 ID", "Gender", "Nationality", "Set"), ("id1", "A", "m", "UK", "dev")]
+    files = {"vox1_meta.csv": csv_bytes(meta, delimiter="\t"), "wav/id1/21Uxsk56VDQ/00001.wav": wav}
+    pulled("voxceleb", store, from_path=unpacked(tmp_path / "tree", files))
+    row = {"video_id": "a", "human_labels": ["Speech"], "audio": {"bytes": encoded(2, "wav", seconds=2.0), "path": "a"}}
+    parquet(tmp_path / "snapshot/data/eval/0.parquet", [row])
+    pulled("audioset", store, from_path=tmp_path / "snapshot")
+    triptych.validate(store=store)
+    found = select(store, "SELECT dataset, modality, panel, reasons FROM samples JOIN verdicts USING (id, dataset)")
+    assert sorted((row["dataset"], row["modality"], row["panel"]) for row in found) == [
+        ("audioset", "audio", "S1"), ("voxceleb", "audio", "S1")
+    ]  # fmt: skip
+    assert not any("panel_mismatch" in row["reasons"] for row in found)
