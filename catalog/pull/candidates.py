@@ -199,6 +199,7 @@ class CandidateReader:
         """Set the release named by the user, and the column values shared by the candidate's configuration."""
         candidate.config = self._request.options.as_config or candidate.config
         if candidate.config in self.card.configs:
+            shared = self.card.defaults()
             for field, value in self.card.defaults(candidate.config).items():
-                if value is not None:
+                if value is not None and value != shared[field]:
                     candidate.fields.setdefault(field, value)
