@@ -151,3 +151,14 @@ def test_sound_of_a_card_of_another_panel_is_of_the_panel_of_sound(tmp_path: Pat
         ("audioset", "audio", "S1"), ("voxceleb", "audio", "S1")
     ]  # fmt: skip
     assert not any("panel_mismatch" in row["reasons"] for row in found)
+
+
+def test_a_snapshot_of_a_hub_repository_has_more_than_parquet(tmp_path: Path) -> None:
+    tree = unpacked(tmp_path / "tree", {"README.md": b"# AudioSet", "data/eval/notes.txt": b"x"})
+    row = {"video_id": "a", "human_labels": ["Speech"], "audio": {"bytes": encoded(2, "wav"), "path": "a.wav"}}
+    parquet(tree / "data/eval/0.parquet", [row])
+    assert set(pulled("audioset", tmp_path / "store", from_path=tree)) == {"eval/a"}
+    assert reasons(tmp_path / "store") == {}
+    (tree / "data/eval/0.parquet").unlink()
+    with pytest.raises(UsageError, match="found no files of audioset"):
+        triptych.pull("audioset", store=tmp_path / "none", from_path=tree, source="hub")
