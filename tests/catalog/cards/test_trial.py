@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import triptych
-from support.natives import csv_bytes, encoded, parquet, pulled, reasons, rows_of, unpacked
+from support.natives import csv_bytes, encoded, on_hub, packed, parquet, pulled, reasons, rows_of, unpacked
 from support.sounds import write_card
 from support.stores import cli, select
 from triptych.errors import DamagedError, UsageError
@@ -162,3 +162,14 @@ def test_a_snapshot_of_a_hub_repository_has_more_than_parquet(tmp_path: Path) ->
     (tree / "data/eval/0.parquet").unlink()
     with pytest.raises(UsageError, match="found no files of audioset"):
         triptych.pull("audioset", store=tmp_path / "none", from_path=tree, source="hub")
+
+
+def test_downloaded_archives_give_the_ids_that_the_hub_gives(tmp_path: Path) -> None:
+    said = json.dumps({"text": "Hello.", "speaker": "EN_B0_S0", "language": "en", "duration": 0.3}).encode()
+    members = {"EN_B0_S0_W0.json": said, "EN_B0_S0_W0.mp3": encoded(1, "mp3")}
+    mirror = tmp_path / "mirror"
+    packed(on_hub(mirror, "amphion/Emilia-Dataset", "Emilia/EN/EN-B000000.tar"), members)
+    packed(tmp_path / "snapshot/Emilia/EN/EN-B000000.tar", members)
+    fetched = pulled("emilia", tmp_path / "fetched", mirror=str(mirror))
+    assert set(fetched) == {"en/train/EN_B0_S0_W0"}
+    assert set(pulled("emilia", tmp_path / "given", from_path=tmp_path / "snapshot")) == set(fetched)
