@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import triptych
-from support.natives import csv_bytes, encoded, on_hub, packed, parquet, pulled, reasons, rows_of, unpacked
+from support.natives import csv_bytes, encoded, on_hub, packed, parquet, unpacked
+from support.pulls import pulled, reasons, rows_of
 from support.sounds import write_card
 from support.stores import cli, select
 from triptych.errors import DamagedError, UsageError
