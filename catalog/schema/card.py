@@ -159,9 +159,10 @@ class Card(CardModel):
         for config in asked:
             if config not in self.configs:
                 known = f"Configurations: {shown}." if self.configs else "It has no configurations."
-                raise UsageError(
-                    f"{self.name} has no configuration {config!r}. {known}", hint=did_you_mean(config, self.configs)
-                )
+                # Of a corpus without them, a release or a language is chosen by its column.
+                by_column = f"""samples by a column: --where "language = '{config}'\""""
+                hint = did_you_mean(config, self.configs) if self.configs else by_column
+                raise UsageError(f"{self.name} has no configuration {config!r}. {known}", hint=hint)
         if asked:
             return tuple(name for name in self.configs if name in asked)
         if not self.configs:

@@ -174,3 +174,9 @@ def test_downloaded_archives_give_the_ids_that_the_hub_gives(tmp_path: Path) -> 
     fetched = pulled("emilia", tmp_path / "fetched", mirror=str(mirror))
     assert set(fetched) == {"en/train/EN_B0_S0_W0"}
     assert set(pulled("emilia", tmp_path / "given", from_path=tmp_path / "snapshot")) == set(fetched)
+
+
+def test_a_language_asked_for_as_a_configuration_is_chosen_by_its_column(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no configuration 'sv-SE'") as told:
+        triptych.pull("common_voice", store=tmp_path / "store", from_path=tmp_path, config="sv-SE")
+    assert told.value.hint == """samples by a column: --where "language = 'sv-SE'\""""
