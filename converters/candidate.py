@@ -269,6 +269,8 @@ class ReadContext:
         chosen: Whether a candidate (source id, config, split) is selected, if the selection was drawn beforehand.
         index_only: Candidates are only listed: media is not read, and blobs carry only a name.
         config: Given by the user (`--as`): replaces the configuration found in the files.
+        splits: The splits of the corpus, where a card lists them.
+        configs: The requested configurations; empty for all of them.
         whole_corpus: All splits were requested, so that entries belonging to no split are reported.
         remote: The source consists of tables only; media is fetched clip by clip.
         spool: Folder for data too large for memory.
@@ -296,6 +298,8 @@ class ReadContext:
     chosen: Callable[[str, str | None, str | None], bool] = lambda source_id, config, split: True
     index_only: bool = False
     config: str | None = None
+    splits: Sequence[str] = ()
+    configs: Sequence[str] = ()
     whole_corpus: bool = False
     remote: bool = False
     spool: Path | None = None

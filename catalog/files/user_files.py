@@ -57,11 +57,13 @@ def file_set_from(
     config = configs[0] if len(configs) == 1 else None
     known = tuple(known or splits)
     mark = partial(_marked, split=known[0] if len(known) == 1 else None, config=config)
-    naming = Naming(source, known)
+    naming = Naming(source, known, left_out=access.other_configs)
     if path.is_dir():
+        top = _top(path, source)
+        above = _above(path, top)
         tables: list[str] = []
-        fingerprint = tree_fingerprint(_noting(tables, _found(path, access)))
-        named = {name: of for name in tables if (of := naming.of(f"{path}/{name}"))}
+        fingerprint = tree_fingerprint(_noting(tables, _found(path, access), above))
+        named = {name: of for name in tables if (of := naming.of(f"{top}/{name}"))}
         for line in [*incomplete_series(tables), *_twice(named)][:_LINES]:
             access.notice(f"{path}: {line}")
         # Beside files that the card names, another one is not of the corpus, though it be of its only split.
@@ -69,11 +71,11 @@ def file_set_from(
         return FileSet(
             tuple(splits),
             str(path),
-            lambda accepts: mark(naming.mark(_tree(path, source, accepts, access), str(path), configs)),
+            lambda accepts: mark(naming.mark(_tree(path, top, source, accepts, access), str(top), configs)),
             fingerprint,
             config=config,
             local=True,
-            listing=lambda: ((found.name, found.path) for found in _found(path, access)),
+            listing=lambda: ((above + found.name, found.path) for found in _found(path, access)),
         )
     if not path.is_file():
         raise UsageError(f"--from {path}: there is no such file or folder.")
@@ -130,14 +132,33 @@ def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: st
                 prepare=prepare)  # fmt: skip
 
 
-def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
-    """Yield the files of a folder; joined archives come last, as their parts are not read on their own."""
+def _top(path: Path, source: SourceCard) -> Path:
+    """Return the folder above the release if the user gave the release's own folder or one inside it, else `path`."""
+    if source.release is not None:
+        for folder in (path, *path.parents):
+            if fnmatchcase(folder.name, source.release):
+                return folder.parent
+    return path
+
+
+def _above(root: Path, top: Path) -> str:
+    """What the names of the files in `root` begin with if they are named from `top`."""
+    return "".join(f"{name}/" for name in root.relative_to(top).parts)
+
+
+def _tree(root: Path, top: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
+    """Yield a folder's files, named from `top`; joined archives come last: their parts are not read on their own."""
     joins = _joins(source)
     nested = (*source.nested, *_downloaded_names(source))
-    yield from tree(
-        root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested, wants=accepts,
-        password=_password(root, source, access), allow_outside=access.allow_outside, note=access.notice,
-    )  # fmt: skip
+    above = _above(root, top)
+    for item in tree(
+        root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested,
+        wants=lambda name: accepts(above + name), password=_password(root, source, access),
+        allow_outside=access.allow_outside, note=access.notice,
+    ):  # fmt: skip
+        if isinstance(item, RawFile):
+            item.name = above + item.name
+        yield item
     for file in joins:
         yield from _joined(root, file, source, accepts, access)
 
@@ -148,11 +169,11 @@ def _found(root: Path, access: Access) -> Iterator[Found]:
     return (item for item in walk.walk() if isinstance(item, Found))
 
 
-def _noting(tables: list[str], files: Iterator[Found]) -> Iterator[tuple[str, Path]]:
-    """Yield names and paths, and note the names of Parquet files."""
+def _noting(tables: list[str], files: Iterator[Found], above: str) -> Iterator[tuple[str, Path]]:
+    """Yield names and paths, and note the names of Parquet files, which begin with `above`."""
     for found in files:
         if found.name.lower().endswith(".parquet"):
-            tables.append(found.name)
+            tables.append(above + found.name)
         yield found.name, found.path
 
 

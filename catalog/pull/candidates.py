@@ -115,7 +115,9 @@ class CandidateReader:
         """
         reader_name = self._source.reader_name
         reader = get_reader(reader_name)
-        context = self._context(chosen, index_only=index_only, settles=settles)
+        # Of one file among several, nobody knows yet whether another has what it lacks.
+        tells = len(file_sets) == 1 and not index_only
+        context = self._context(chosen, index_only=index_only, settles=settles, tells=tells)
         for file_set in file_sets:
             damaged = False
             log.info("read %s (%s) with the reader %s", file_set.place, ", ".join(file_set.splits), reader_name)
@@ -169,7 +171,7 @@ class CandidateReader:
     def identity(self, candidate: Candidate) -> str:
         return sample_id(self.card.name, candidate.config, candidate.split, candidate.source_id)
 
-    def _context(self, chosen: IsChosen | None, *, index_only: bool, settles: bool) -> ReadContext:
+    def _context(self, chosen: IsChosen | None, *, index_only: bool, settles: bool, tells: bool) -> ReadContext:
         request, name = self._request, self.card.name
         options = request.options
         asked_all = not options.splits
@@ -178,6 +180,7 @@ class CandidateReader:
 
         def is_chosen(source_id: str, config: str | None, split: str | None) -> bool:
             if configs and config is not None and config not in configs:
+                self._access.other_configs.add(config)
                 return False
             return chosen is None or chosen(sample_id(name, options.as_config or config, split, source_id), source_id)
 
@@ -193,12 +196,16 @@ class CandidateReader:
             whole_corpus=asked_all,
             remote=remote,
             spool=self._access.spool,
+            splits=tuple(known),
+            configs=configs,
+            note=(lambda line: self._access.notice(f"{name}: {line}")) if tells else lambda line: None,
         )
 
     def _complete(self, candidate: Candidate) -> None:
         """Set the release named by the user, and the column values shared by the candidate's configuration."""
         candidate.config = self._request.options.as_config or candidate.config
         if candidate.config in self.card.configs:
+            shared = self.card.defaults()
             for field, value in self.card.defaults(candidate.config).items():
-                if value is not None:
+                if value is not None and value != shared[field]:
                     candidate.fields.setdefault(field, value)

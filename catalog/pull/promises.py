@@ -18,11 +18,14 @@ from ...converters.readers.mapping.field_map import compile_value
 from ...converters.readers.mapping.option_types import texts
 from ...errors import DamagedError
 from ..schema.card import Card
+from ..schema.files import all_files
 from ..schema.source import SourceCard
 from ..subset.filter import discard_media
 from .candidates import NO_SPLIT, UNKNOWN_SPLIT, FileSetRead, Item, Items
 
 MISSING_SHARE = 0.1
+_SHOWN = 4
+"""Names of files that a line for the user has."""
 HELD = 1000
 HELD_BYTES = 64 * 1024 * 1024
 """Of media in memory or in temporary files."""
@@ -206,6 +209,9 @@ def looked_for(source: SourceCard, name: str | None, split: str | None) -> str:
         found = _of_tables(options, name)
     elif name in options and source.reader_name == "columns":
         found = [f"the column {', '.join(dict.fromkeys(compile_value(options[name]).uses)) or name}"]
+    elif name == "split" and source.named_files is not None:
+        files = [path for file in all_files(source.named_files) for path in file.paths]
+        found = [f"the names of the files, {', '.join(files[:_SHOWN])}{' ...' if len(files) > _SHOWN else ''}"]
     else:
         found = [str(options[key]) for key in ("transcripts",) if key in options]
     shown = " or ".join(dict.fromkeys(found)) or f"the files of the reader {source.reader_name!r}"

@@ -106,7 +106,9 @@ def _modality_and_panel(
     if stated == "mixed" and is_default and _is_sound_alone(row):
         return "audio", PANEL_OF_MODALITY["audio"]
     modality = stated or _modality(row, candidate)
-    return modality, panel or PANEL_OF_MODALITY.get(modality)
+    # The panel that a dataset states is that of its own modality; a row of another one has that of its own.
+    is_other = defaults.get("modality") not in (None, modality) and "panel" not in candidate.fields
+    return modality, PANEL_OF_MODALITY.get(modality) if is_other or not panel else panel
 
 
 def _is_sound_alone(row: Mapping[str, Any]) -> bool:

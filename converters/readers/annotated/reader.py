@@ -35,24 +35,24 @@ undamaged read also `no_media` (a row), `no_row` and `duplicate_media` (a file),
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
 from ...candidate import CandidateStream, Layout, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import kind_of
+from ...files.rubbish import is_rubbish
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
 from .namesakes import Namesakes
 from .options import Annotation, compile_options
 from .rows_of_media import find_rows
-from .samples import AnnotatedSamples, refused
+from .samples import AnnotatedSamples, refused, skipped
 from .table import Table
 from .tables import completed, no_table, open_blob, read_rows, seekable
 
 _FURTHER = ("duplicate_media", "its rows already have other media")
-_JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
 
 
 class AnnotatedReader(Reader):
@@ -109,11 +109,11 @@ class _Annotated:
 
     def accepts(self, name: str) -> bool:
         """Whether a file of this name is a table, or media that a requested row may use."""
-        if _JUNK.search(name):
+        if is_rubbish(name):
             return False
         if self.annotation.tables_of(name) or self._is_embedding(name):
             return True
-        if self.remote is not None or not self.annotation.is_media(name) or self._is_of_unwanted_split(name):
+        if self.remote is not None or not self.annotation.is_media(name) or self._is_unwanted(name):
             return False
         keys = self._keys(name)
         return not self.index.is_passed(keys) or bool(find_rows(self.annotation, self.index, name))
@@ -159,14 +159,19 @@ class _Annotated:
     def _keys(self, name: str) -> list[str]:
         return path_keys(name, ignore_case=self.annotation.ignore_case)
 
-    def _is_of_unwanted_split(self, name: str) -> bool:
-        parts = self.annotation.parts(name)
-        return parts is not None and "split" in parts and not self.rules.may_want(parts, None)
+    def _is_unwanted(self, name: str) -> bool:
+        """Whether the path of media names a split or a configuration that was not requested."""
+        parts = self.annotation.parts(name) or {}
+        return not self.rules.wants_config(parts) or ("split" in parts and not self.rules.may_want(parts, None))
 
     # ---- tables
 
     def _take_tables(self, file: RawFile, tables: list[tuple[Table, dict[str, str]]]) -> CandidateStream:
-        wanted = [(table, parts) for table, parts in tables if self._is_wanted(table, parts, file)]
+        try:
+            wanted = [(table, parts) for table, parts in tables if self._is_wanted(table, parts, file)]
+        except RowError as error:
+            yield error.rejection(file.uri, candidate=file.name)
+            return
         if not wanted:
             return
         before = self.index.rows
@@ -183,7 +188,8 @@ class _Annotated:
             yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
-        """Whether a table has rows of a requested split, judging by its path and what is said of all its rows."""
+        """Whether a table has rows of a requested split, by its path and constants; RowError if of none there is."""
+        self.rules.check_split({**table.constants, **parts})
         known = {**({"split": file.split} if file.split else {}), **table.constants, **parts}
         if table.names is None and not self.rules.may_want(known, file.split):
             self.skipped_tables = True
@@ -378,11 +384,9 @@ class _Annotated:
             return
         if self.annotation.report_extra:
             yield Rejection(media.name, reason, detail, media.uri)
-        else:
+        elif kind_of(media.name) is not None:
             self.extra += 1
 
     def _note(self) -> None:
-        if self.extra:
-            self.context.note(f"{self.extra:,} media files without a row were skipped")
-        if self.missing:
-            self.context.note(f"{self.missing:,} rows without media were skipped")
+        for line in skipped(self.extra, self.missing):
+            self.context.note(line)

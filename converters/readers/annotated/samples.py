@@ -126,3 +126,15 @@ def _as_clip(item: Candidate, start: float | None, end: float | None) -> None:
         seconds = of_row if seconds is None else seconds
         if seconds is not None:
             item.fields.setdefault("extra", {})[name] = as_text(seconds) or ""
+
+
+def skipped(extra: int, missing: int) -> Iterator[str]:
+    """The lines for the user about what a card lets pass: media files without a row, rows without media."""
+    if extra:
+        yield (
+            f"{extra:,} media files without a row were skipped"
+            if extra > 1
+            else "1 media file without a row was skipped"
+        )
+    if missing:
+        yield f"{missing:,} rows without media were skipped" if missing > 1 else "1 row without media was skipped"

@@ -7,7 +7,8 @@ The JSON file is UTF-8 and contains one object. Its keys are:
 
 * columns of the sample schema (`text`, `language`, `captions`, `words` ...), with values of the column's type;
 * `start` and `duration`, `channel` and the like, as in tables: the span and the channel of the file;
-* `source_id`; default: the file's path without its suffix and the folder of the split;
+* `source_id`; default: the file's path without its suffix and the folder of the split; in an archive its path there, so
+  that a folder of downloads gives the ids that the host gives;
 * `split` and `config`, if the source does not define them;
 * anything else, which goes to `extra` as a string, together with the entries under the key `extra`.
 
@@ -230,8 +231,10 @@ def _text_of(value: Any, key: str, name: str) -> str | None:
 
 
 def _default_id(file: RawFile) -> str:
-    """The name without its suffix and without the folder of the split."""
-    stem = str(PurePosixPath(file.name).with_suffix(""))
+    """The name without its suffix and without the folder of the split; of a member of an archive, its name in there."""
+    inside = file.uri.rpartition("!")[2]
+    name = inside if file.split and file.name.endswith(f"/{inside}") else file.name
+    stem = str(PurePosixPath(name).with_suffix(""))
     return stem.removeprefix(f"{file.split}/") if file.split else stem
 
 

@@ -117,6 +117,23 @@ class RowRules:
         """The split of a row; raises RowError if the column's value is not a valid split name."""
         return as_name("split", self._value(self._split, "split", row)) or hint
 
+    def check_split(self, parts: Row) -> None:
+        """Raise RowError if the parts of a path name a split that the corpus lacks.
+
+        A template such as `captions_{split}.csv` fits `captions_metadata.csv`, too, which has none of its rows.
+        """
+        known = self.context.splits
+        if not known or not self.context.whole_corpus or "split" not in parts or not self.knows_split(parts):
+            return
+        split = self.split_of(parts, None)
+        if split not in known:
+            raise RowError("unknown_split", f"by its name its split is {split!r}; there are {', '.join(known)}")
+
+    def wants_config(self, parts: Row) -> bool:
+        """Whether the configuration that a path names was requested; True if it names none."""
+        named = parts.get("config") if self._config is None and "config" in self._implied else None
+        return named is None or not self.context.configs or named in self.context.configs
+
     def config_of(self, row: Row, hint: str | None) -> str | None:
         if self.context.config is not None:
             return self.context.config
