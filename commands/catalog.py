@@ -112,10 +112,10 @@ def show(
     from .. import catalog
 
     found = catalog.show(name, samples=samples, config=listed(config), cards=cards or (), store=store, mirror=mirror)
-    output.emit(found.document(), as_json=json, show=lambda: _show(found, mirror))
+    output.emit(found.document(), as_json=json, show=lambda: _show(found, mirror, cards or ()))
 
 
-def _show(found: ShownCard, mirror: str | None) -> None:
+def _show(found: ShownCard, mirror: str | None, cards: Sequence[Path]) -> None:
     card, stored, configs = found.card, found.stored, found.configs
     output.say(f"{card.name}: {card.title}")
     roles = {role: [split for split, of in card.splits.items() if of == role] for role in card.splits.values()}
@@ -152,8 +152,10 @@ def _show(found: ShownCard, mirror: str | None) -> None:
     for line in (*card.pitfalls, *card.notes):
         output.say(f"  - {line}")
     output.say()
+    from_where = [f" --cards {shlex.quote(str(each))}" for each in cards]
+    from_where += [f" --mirror {shlex.quote(mirror)}"] if mirror else []
     for line in _how(card, configs):
-        output.say(f"{line} --mirror {shlex.quote(mirror)}" if mirror and line.startswith("pull:") else line)
+        output.say(line + "".join(from_where) if line.startswith("pull:") else line)
 
 
 def _promises(card: Card) -> str:
@@ -286,7 +288,8 @@ def lint(
     def show_problems() -> None:
         for problem in problems:
             output.say(problem)
-        output.say(f"{len(found)} cards, {len(problems)} problems")
+        cards_of, problems_of = "card" if len(found) == 1 else "cards", "problem" if len(problems) == 1 else "problems"
+        output.say(f"{len(found)} {cards_of}, {len(problems)} {problems_of}")
 
     output.emit({str(path): each for path, each in found.items()}, as_json=json, show=show_problems)
     if problems:

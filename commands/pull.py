@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..catalog.pull.pull import PullResult
 
 INSTEAD = "Instead of names"
+_MOST_SHOWN = 3
+"""Damaged files that an error names."""
 
 PULL_EXAMPLES = """
 triptych catalog pull librispeech --samples 1000
@@ -180,8 +182,10 @@ def _exit_code(results: list[PullResult]) -> None:
     refused = [f"{result.dataset}: {result.wall}" for result in results if result.wall]
     damaged = [f"{result.dataset}: {fault}" for result in results for fault in result.damaged]
     if damaged:
+        further = f"; and {len(damaged) - _MOST_SHOWN:,} more" if len(damaged) > _MOST_SHOWN else ""
         raise DamagedError(
-            "; ".join(damaged) + ". The valid rows before it are stored.", hint="get the file again, then pull again"
+            f"{'; '.join(damaged[:_MOST_SHOWN])}{further}. The valid rows before it are stored.",
+            hint="get the file again, then pull again",
         )
     if refused:
         output.fault(f"error: {'; '.join(refused)}: the rest was not requested. What arrived before is stored.")

@@ -1,6 +1,7 @@
 """From candidates to rows in the store, and from rows to files in other tools' formats.
 
 candidate.py    raw files, candidates, rejections: the types that all readers share
+content_id.py   ids of rows that have none of their own
 spans.py        what a sample is of its media: a span, a channel
 row_options.py  values of the options that views, export and convert share
 files/          what a run may read: the files of folders, and those that rows name

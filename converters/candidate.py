@@ -8,8 +8,6 @@ A `RawFile` from an archive is valid only until the next one is requested: read 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -67,6 +65,11 @@ class Blob:
             return len(self.data)
         assert self.path is not None
         return self.path.stat().st_size
+
+    def discard(self) -> None:
+        """Delete its temporary file, if it has one."""
+        if self.temporary and self.path is not None:
+            self.path.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
@@ -220,6 +223,7 @@ class Candidate:
         stated_s: How long its media is by its manifest, where the manifest says that the sample is all of it.
         length_s: How long its sound must be if it has no span: a file of another length is refused. (One of another
             length than `stated_s` becomes a span.)
+        clip_s: How long the piece of a recording is that its media was cut to: the whole recording is refused.
     """
 
     source_id: str
@@ -234,21 +238,7 @@ class Candidate:
     made_from: str | None = None
     stated_s: float | None = None
     length_s: float | None = None
-
-
-def content_id(name: str, fields: Mapping[str, Any], media: Iterable[tuple[str, Blob]]) -> str:
-    """Return an id made of a row's content: it stays when other rows are deleted or inserted.
-
-    Embedded media counts by its length and its ends, so that no file is hashed twice.
-    """
-    content = [fields, [(kind, blob.name, _ends(blob.data)) for kind, blob in media]]
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{name}#{digest}" if name else f"row-{digest}"
-
-
-def _ends(data: bytes | None) -> str | None:
-    return None if data is None else f"{len(data)}:{hashlib.sha256(data[:4096] + data[-4096:]).hexdigest()}"
+    clip_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +269,13 @@ class ReadContext:
         chosen: Whether a candidate (source id, config, split) is selected, if the selection was drawn beforehand.
         index_only: Candidates are only listed: media is not read, and blobs carry only a name.
         config: Given by the user (`--as`): replaces the configuration found in the files.
+        splits: The splits of the corpus, where a card lists them.
+        configs: The requested configurations; empty for all of them.
         whole_corpus: All splits were requested, so that entries belonging to no split are reported.
         remote: The source consists of tables only; media is fetched clip by clip.
         spool: Folder for data too large for memory.
         note: Takes a line for the user: what was skipped, and how much of it.
+        listing: Names and paths of the files to be read, where they are a folder of the user's.
         path: The file or folder given by the user.
         format: The format given by the user: `csv`, `jsonl` ...
         columns: Column -> field, from `--map`.
@@ -305,10 +298,13 @@ class ReadContext:
     chosen: Callable[[str, str | None, str | None], bool] = lambda source_id, config, split: True
     index_only: bool = False
     config: str | None = None
+    splits: Sequence[str] = ()
+    configs: Sequence[str] = ()
     whole_corpus: bool = False
     remote: bool = False
     spool: Path | None = None
     note: Callable[[str], None] = lambda line: None
+    listing: Callable[[], Iterable[tuple[str, Path]]] = tuple
     path: Path | None = None
     format: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)

@@ -25,6 +25,9 @@ PADDING_S = 0.25
 LENGTH_SHARE = 0.02
 """By how much of its length a file may differ from what a corpus states of it, if that is more than `PADDING_S`."""
 
+CLIP_FACTOR = 1.5
+"""A clip that is cut at key frames is longer than what was asked for."""
+
 MediaFields = tuple[str, Mapping[str, Any]]
 
 _LOSSLESS = re.compile("pcm_|flac|alac|float|double|alaw|ulaw|wavpack")
@@ -125,6 +128,20 @@ def settle(fields: Mapping[str, Any], media: Sequence[StoredMedia]) -> int | Non
         return None
     count = next((item.fields.get("channels") for item in media if item.kind == "audio"), None)
     return channel_of(channel, [item.kind for item in media], count)
+
+
+def check_clip(clip_s: float | None, media: Sequence[StoredMedia]) -> None:
+    """Refuse a recording in the place of the clip that was to be cut from it: its label is of a piece of it.
+
+    Raises:
+        MediaError: `other_length`.
+    """
+    found = max((float(item.fields.get("duration") or 0.0) for item in media), default=0.0)
+    if clip_s is not None and found > CLIP_FACTOR * clip_s + 1.0:
+        raise MediaError(
+            "other_length",
+            f"the file lasts {found:.3f} s, but the clip {clip_s:g} s by its table: it is not that clip",
+        )
 
 
 def check_length(length_s: float | None, media: Sequence[StoredMedia]) -> None:

@@ -7,6 +7,7 @@ already read to its end.
     access.py      how a pull reaches its sources: client, downloads, mirror, notices
     file_set.py    the file sets of a source for the requested splits
     resolve.py     from the files named on a card to the files on a host
+    shard_numbers.py  which of a series of numbered files are missing
     mirror.py      a folder or URL that stands in for the original hosts
     open.py        from a URL to the raw files that a reader gets
     layout.py      which source of a card the user's own copy was made for

@@ -37,6 +37,7 @@ class Access:
         progress: Called with the number of bytes read so far and the size of the file.
         allow_outside: Folders that the links in a user's own folder may lead to.
         notices: Notices for the user (fallbacks, restarted downloads).
+        other_configs: Configurations that were not requested and of which files or rows were seen.
     """
 
     client: HttpClient
@@ -48,6 +49,7 @@ class Access:
     progress: Callable[[int, int | None], None] | None = None
     allow_outside: tuple[Path, ...] = ()
     notices: list[str] = field(default_factory=list)
+    other_configs: set[str] = field(default_factory=set)
 
     def notice(self, text: str) -> None:
         if text not in self.notices:

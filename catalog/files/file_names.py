@@ -27,9 +27,11 @@ class Naming:
 
     Args:
         splits: All splits of the card; `{split}` matches only these.
+        left_out: Receives the configurations of files that `mark` leaves out.
     """
 
-    def __init__(self, source: SourceCard, splits: Collection[str]) -> None:
+    def __init__(self, source: SourceCard, splits: Collection[str], *, left_out: set[str] | None = None) -> None:
+        self._left_out = left_out if left_out is not None else set()
         self._patterns = list(_patterns(source.named_files, splits)) if source.named_files is not None else []
         self.of = lru_cache(maxsize=256)(self._of)
 
@@ -58,7 +60,9 @@ class Naming:
         found = (self.of(archive) if inside else frozenset()) or self.of(f"{root}/{file.name}")
         if not found:
             return False
-        if configs and all(config is not None and config not in configs for config, _ in found):
+        named = {config for config, _ in found if config is not None and config not in configs}
+        if configs and all(config in named for config, _ in found):
+            self._left_out |= named
             return True
         if len(found) == 1:
             file.config, file.split = next(iter(found))

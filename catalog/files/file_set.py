@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ...converters.candidate import RawStream
 from ...errors import GateError
@@ -30,6 +30,7 @@ class FileSet:
         urls: The URLs that it reads, in order.
         bytes: Size, if known without reading.
         local: Whether it is on this machine.
+        listing: Names and paths of the files of a folder; they can be read more than once.
         seekable: Single members can be read without reading everything before them.
         prepare: Starts work that can run while the pull is set up (the checksum of a local archive).
         discard: Deletes its downloads.
@@ -43,6 +44,7 @@ class FileSet:
     urls: tuple[str, ...] = ()
     bytes: int | None = None
     local: bool = False
+    listing: Callable[[], Iterable[tuple[str, Path]]] = tuple
     seekable: bool = False
     prepare: Callable[[], None] = field(default=lambda: None)
     discard: Callable[[], None] = field(default=lambda: None)

@@ -7,10 +7,13 @@ each would read files that the other leaves out, the user has to say which one i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 
 from ...converters.candidate import Layout
+from ...converters.files.extensions import kind_of
 from ...converters.files.inside import Inside
 from ...converters.files.tree import Found, Tree
 from ...converters.readers import get_reader
@@ -20,6 +23,11 @@ from ..schema.files import all_files
 from ..schema.source import SourceCard
 from .file_names import Naming
 from .open import is_archive
+
+_HIGHEST = 3
+"""Folders above the user's that are tried for a hint."""
+_TRIED = 10_000
+"""Names that are tried in each of them."""
 
 
 def source_of(card: Card, sources: Sequence[SourceCard], path: Path, *, allow_outside: tuple[Path, ...]) -> SourceCard:
@@ -48,6 +56,43 @@ def source_of(card: Card, sources: Sequence[SourceCard], path: Path, *, allow_ou
     )
 
 
+def configs_of_files(card: Card, path: Path, *, allow_outside: tuple[Path, ...]) -> list[str]:
+    """Return the configurations that sources name for themselves, of those whose layout the user's files have."""
+    tried = [(source, _Tried(source, card.splits)) for source in card.sources if source.configs]
+    for name in _names(path.expanduser().absolute(), allow_outside):
+        for _, each in tried:
+            each.take(name)
+    found = {config for source, each in tried if each.fits or each.has_media for config in source.configs or ()}
+    return [config for config in card.configs if config in found]
+
+
+def folder_above(
+    source: SourceCard, splits: Collection[str], path: Path, *, allow_outside: tuple[Path, ...]
+) -> Path | None:
+    """Return the folder above the user's in which its files have the source's layout; None if there is none."""
+    path = path.expanduser().absolute()
+    if not path.is_dir():
+        return None
+    names = list(islice(_names(path, allow_outside), _TRIED))
+    for top in list(path.parents)[:_HIGHEST]:
+        tried = _Tried(source, splits)
+        for name in names:
+            tried.take(f"{path.relative_to(top).as_posix()}/{name}")
+        if tried.has_some:
+            return top
+    return None
+
+
+def media_endings(path: Path, *, allow_outside: tuple[Path, ...]) -> list[str]:
+    """Return how many media files of each ending the user's folder has: `8 .flac`; the most frequent first."""
+    found = Counter(
+        PurePosixPath(name).suffix.lower()
+        for name in _names(path.expanduser().absolute(), allow_outside)
+        if kind_of(name) is not None
+    )
+    return [f"{count:,} {ending}" for ending, count in found.most_common()]
+
+
 class _Tried:
     """What one source's reader would read of the user's files.
 
@@ -63,15 +108,30 @@ class _Tried:
         named = source.named_files
         self._joins = named is not None and any(file.name is not None for file in all_files(named))
         self._has_named = False
+        self._took_media = False
+        self._met_one = False
 
     @property
     def fits(self) -> bool:
         return self._has_named or (bool(self._layout.needs) and not self._unmet)
 
+    @property
+    def has_media(self) -> bool:
+        """Whether there is media at the paths of a layout that needs no other file."""
+        return not self._layout.needs and self._took_media
+
+    @property
+    def has_some(self) -> bool:
+        """Whether there is anything that the layout needs."""
+        return self._met_one or self.fits or self.has_media
+
     def take(self, name: str) -> bool:
         """Whether a file is read; notes what it shows."""
         if self._layout.uses(name):
-            self._unmet = [need for need in self._unmet if not need(name)]
+            unmet = [need for need in self._unmet if not need(name)]
+            self._met_one |= len(unmet) < len(self._unmet)
+            self._unmet = unmet
+            self._took_media |= kind_of(name) is not None
             return True
         is_named = (is_archive(name) or self._joins) and bool(self._naming.of(f"/{name}"))
         self._has_named |= is_named

@@ -19,6 +19,7 @@ from ..sources.download.http import NotFound
 from ..sources.hub import hub_listing, hub_url
 from .access import Access
 from .mirror import glob_expression
+from .shard_numbers import incomplete_series
 
 _BY_HAND = "download the files it lists yourself, then: --from PATH"
 LIST_BYTES = 16 * 1024 * 1024
@@ -194,6 +195,8 @@ def _found(repo: str, pattern: str, revision: str, access: Access) -> tuple[list
         matching = sorted(name for name in names if expression.fullmatch(name))
         if not matching:
             raise NotFound(f"{repo}@{revision[:12]} has no file {pattern}.")
+        for line in incomplete_series(matching) if _WILD.search(pattern) else ():
+            access.notice(f"{repo}: {line}")
         return [hub_url(repo, name, revision) for name in matching], revision
     for candidate in dict.fromkeys((revision, "main")):
         original = f"https://huggingface.co/datasets/{repo}/resolve/{quote(candidate, safe='')}/{pattern}"

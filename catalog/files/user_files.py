@@ -6,7 +6,7 @@ archives opened in place; the parts of a split archive are joined by their names
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from functools import partial
@@ -24,10 +24,14 @@ from ..sources.archives.split_files import JoinedStream
 from ..sources.download.checksums import Expected, Verification, file_fingerprint, tree_fingerprint
 from ..sources.folder import tree
 from .access import Accepts, Access, password_of
-from .file_names import Naming
+from .file_names import Named, Naming
 from .file_set import FileSet
 from .open import ARCHIVE, VERIFY_FIRST_BYTES, is_archive, local_file, open_later
 from .resolve import in_number_order
+from .shard_numbers import incomplete_series
+
+_LINES = 5
+"""Of notices about a folder."""
 
 
 def file_set_from(
@@ -53,15 +57,25 @@ def file_set_from(
     config = configs[0] if len(configs) == 1 else None
     known = tuple(known or splits)
     mark = partial(_marked, split=known[0] if len(known) == 1 else None, config=config)
-    naming = Naming(source, known)
+    naming = Naming(source, known, left_out=access.other_configs)
     if path.is_dir():
+        top = _top(path, source)
+        above = _above(path, top)
+        tables: list[str] = []
+        fingerprint = tree_fingerprint(_noting(tables, _found(path, access), above))
+        named = {name: of for name in tables if (of := naming.of(f"{top}/{name}"))}
+        for line in [*incomplete_series(tables), *_twice(named)][:_LINES]:
+            access.notice(f"{path}: {line}")
+        # Beside files that the card names, another one is not of the corpus, though it be of its only split.
+        mark = partial(mark, foreign=frozenset(tables).difference(named) if named else frozenset())
         return FileSet(
             tuple(splits),
             str(path),
-            lambda accepts: mark(naming.mark(_tree(path, source, accepts, access), str(path), configs)),
-            tree_fingerprint((found.name, found.path) for found in _found(path, access)),
+            lambda accepts: mark(naming.mark(_tree(path, top, source, accepts, access), str(top), configs)),
+            fingerprint,
             config=config,
             local=True,
+            listing=lambda: ((above + found.name, found.path) for found in _found(path, access)),
         )
     if not path.is_file():
         raise UsageError(f"--from {path}: there is no such file or folder.")
@@ -81,10 +95,10 @@ def file_set_from(
                 file_fingerprint(path), config=config, bytes=path.stat().st_size, local=True)  # fmt: skip
 
 
-def _marked(stream: RawStream, *, split: str | None, config: str | None) -> RawStream:
+def _marked(stream: RawStream, *, split: str | None, config: str | None, foreign: Collection[str] = ()) -> RawStream:
     """Set the corpus's only split, and the requested configuration if there is only one, on files that have none."""
     for item in stream:
-        if isinstance(item, RawFile):
+        if isinstance(item, RawFile) and item.name not in foreign:
             item.split = item.split or split
             item.config = item.config or config
         yield item
@@ -118,14 +132,33 @@ def _archive(path: Path, source: SourceCard, splits: tuple[str, ...], config: st
                 prepare=prepare)  # fmt: skip
 
 
-def _tree(root: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
-    """Yield the files of a folder; joined archives come last, as their parts are not read on their own."""
+def _top(path: Path, source: SourceCard) -> Path:
+    """Return the folder above the release if the user gave the release's own folder or one inside it, else `path`."""
+    if source.release is not None:
+        for folder in (path, *path.parents):
+            if fnmatchcase(folder.name, source.release):
+                return folder.parent
+    return path
+
+
+def _above(root: Path, top: Path) -> str:
+    """What the names of the files in `root` begin with if they are named from `top`."""
+    return "".join(f"{name}/" for name in root.relative_to(top).parts)
+
+
+def _tree(root: Path, top: Path, source: SourceCard, accepts: Accepts, access: Access) -> RawStream:
+    """Yield a folder's files, named from `top`; joined archives come last: their parts are not read on their own."""
     joins = _joins(source)
     nested = (*source.nested, *_downloaded_names(source))
-    yield from tree(
-        root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested, wants=accepts,
-        password=_password(root, source, access), allow_outside=access.allow_outside, note=access.notice,
-    )  # fmt: skip
+    above = _above(root, top)
+    for item in tree(
+        root, uri=root.as_uri(), revision="local tree", spool=access.spool, nested=nested,
+        wants=lambda name: accepts(above + name), password=_password(root, source, access),
+        allow_outside=access.allow_outside, note=access.notice,
+    ):  # fmt: skip
+        if isinstance(item, RawFile):
+            item.name = above + item.name
+        yield item
     for file in joins:
         yield from _joined(root, file, source, accepts, access)
 
@@ -134,6 +167,24 @@ def _found(root: Path, access: Access) -> Iterator[Found]:
     """Every file that a walk over the folder reads."""
     walk = Tree(root, inside=Inside.of(root, allowed=access.allow_outside))
     return (item for item in walk.walk() if isinstance(item, Found))
+
+
+def _noting(tables: list[str], files: Iterator[Found], above: str) -> Iterator[tuple[str, Path]]:
+    """Yield names and paths, and note the names of Parquet files, which begin with `above`."""
+    for found in files:
+        if found.name.lower().endswith(".parquet"):
+            tables.append(above + found.name)
+        yield found.name, found.path
+
+
+def _twice(named: Mapping[str, Collection[Named]]) -> Iterator[str]:
+    """Describe the files that the card names, of which there is more than one."""
+    alike: dict[tuple[object, str], list[str]] = {}
+    for name, of in named.items():
+        alike.setdefault((frozenset(of), name.rpartition("/")[2]), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            yield f"{' and '.join(names[:2])} are the same file by their names: of rows of one id, the first counts"
 
 
 def _password(root: Path, source: SourceCard, access: Access) -> str | None:

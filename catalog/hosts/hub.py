@@ -12,6 +12,7 @@ from ...converters.candidate import RawFile, ReadContext
 from ...converters.readers import get_reader
 from ...errors import DamagedError, GateError, NetworkError
 from ..files.mirror import glob_expression
+from ..files.shard_numbers import incomplete_series
 from ..schema.card import Card
 from ..schema.files import groups
 from ..schema.source import SourceCard
@@ -111,6 +112,8 @@ def _of_files(named: list[_Named], repository: Repository) -> Iterator[tuple[str
             listed = ", ".join(f"{pattern} ({patterns.count(pattern):,})" for pattern in there) or "no data file"
             yield "files", "differs", f"{each.place}: no file {each.path}; there is {listed}", each.path
     names = _all_names(named)
+    for line in incomplete_series(names):
+        yield "files", "differs", line, line.partition(":")[0]
     size = sum(repository.sizes[name] for name in names)
     if names:
         yield "files", "equal", f"{len(names):,} files, {size:,} bytes, at {repository.commit[:12]}", None
@@ -142,13 +145,15 @@ def _of_license(card: Card, repository: Repository) -> tuple[Status, str]:
     tags = [tag for tag in repository.licenses if tag.lower() not in SAYS_NOTHING]
     if not tags:
         return "equal", "the hub has no licence tag that names one"
-    unlike = [tag for tag in tags if _letters(tag) not in _letters(card.license)]
+    unlike = [tag for tag in tags if not _names(card.license, tag)]
     shown = ", ".join(tags)
     return ("differs", f"{card.license!r} on the card, tag {shown} on the hub") if unlike else ("equal", f"tag {shown}")
 
 
-def _letters(text: str) -> str:
-    return "".join(letter for letter in text.lower() if letter.isalnum())
+def _names(license_: str, tag: str) -> bool:
+    """Whether the words of a tag stand in a licence, one after the other: `mit` is not in `limited`."""
+    words, asked = (re.findall("[a-z0-9]+", text.lower()) for text in (license_, tag))
+    return any(words[start : start + len(asked)] == asked for start in range(len(words)))
 
 
 def _of_gate(card: Card, source: SourceCard, repository: Repository) -> tuple[Status, str]:

@@ -32,6 +32,8 @@ Items = Generator[Item, None, None]
 Stage = Callable[[Iterator[Any]], Items]
 NO_SPLIT = "no_split"
 """Reason of the rejection of a sample whose files do not say which split it is of."""
+UNKNOWN_SPLIT = "unknown_split"
+"""Reason of the rejection of a sample of a split that the card lacks: nobody knows whether it is for training."""
 IsChosen = Callable[[str, str], bool]
 """Whether a sample is requested, by its sample id and its corpus id."""
 
@@ -67,12 +69,16 @@ def noting_read(ended: list[FileSet]) -> Stage:
     return stage
 
 
-def _without_split(candidate: Candidate) -> Rejection:
+def _of_no_split(candidate: Candidate, splits: Iterable[str]) -> Rejection:
+    """Return the rejection of a sample whose split is not one of the card's."""
     from ..subset.filter import discard_media
 
     discard_media(candidate)
+    reason, detail = NO_SPLIT, "nothing says which split it is of"
+    if candidate.split is not None:
+        reason, detail = UNKNOWN_SPLIT, f"its split is {candidate.split!r}; the card has {', '.join(splits)}"
     where = candidate.where or candidate.uri
-    return Rejection(candidate.source_id, NO_SPLIT, f"{where}: nothing says which split it is of", candidate.uri)
+    return Rejection(candidate.source_id, reason, f"{where}: {detail}", candidate.uri)
 
 
 class CandidateReader:
@@ -109,15 +115,17 @@ class CandidateReader:
         """
         reader_name = self._source.reader_name
         reader = get_reader(reader_name)
-        context = self._context(chosen, index_only=index_only, settles=settles)
+        # Of one file among several, nobody knows yet whether another has what it lacks.
+        tells = len(file_sets) == 1 and not index_only
+        context = self._context(chosen, index_only=index_only, settles=settles, tells=tells)
         for file_set in file_sets:
             damaged = False
             log.info("read %s (%s) with the reader %s", file_set.place, ", ".join(file_set.splits), reader_name)
-            for item in reader.read(file_set.files(reader.accepts), context):
+            for item in reader.read(file_set.files(reader.accepts), replace(context, listing=file_set.listing)):
                 if isinstance(item, Rejection):
                     damaged |= item.damaged
-                elif item.split is None:
-                    item = _without_split(item)
+                elif item.split not in self.card.splits:
+                    item = _of_no_split(item, self.card.splits)
                 elif not item.settled:
                     self._complete(item)
                 yield item
@@ -163,7 +171,7 @@ class CandidateReader:
     def identity(self, candidate: Candidate) -> str:
         return sample_id(self.card.name, candidate.config, candidate.split, candidate.source_id)
 
-    def _context(self, chosen: IsChosen | None, *, index_only: bool, settles: bool) -> ReadContext:
+    def _context(self, chosen: IsChosen | None, *, index_only: bool, settles: bool, tells: bool) -> ReadContext:
         request, name = self._request, self.card.name
         options = request.options
         asked_all = not options.splits
@@ -172,6 +180,7 @@ class CandidateReader:
 
         def is_chosen(source_id: str, config: str | None, split: str | None) -> bool:
             if configs and config is not None and config not in configs:
+                self._access.other_configs.add(config)
                 return False
             return chosen is None or chosen(sample_id(name, options.as_config or config, split, source_id), source_id)
 
@@ -187,12 +196,16 @@ class CandidateReader:
             whole_corpus=asked_all,
             remote=remote,
             spool=self._access.spool,
+            splits=tuple(known),
+            configs=configs,
+            note=(lambda line: self._access.notice(f"{name}: {line}")) if tells else lambda line: None,
         )
 
     def _complete(self, candidate: Candidate) -> None:
         """Set the release named by the user, and the column values shared by the candidate's configuration."""
         candidate.config = self._request.options.as_config or candidate.config
         if candidate.config in self.card.configs:
+            shared = self.card.defaults()
             for field, value in self.card.defaults(candidate.config).items():
-                if value is not None:
+                if value is not None and value != shared[field]:
                     candidate.fields.setdefault(field, value)

@@ -18,17 +18,21 @@ from ...converters.readers.mapping.field_map import compile_value
 from ...converters.readers.mapping.option_types import texts
 from ...errors import DamagedError
 from ..schema.card import Card
+from ..schema.files import all_files
 from ..schema.source import SourceCard
 from ..subset.filter import discard_media
-from .candidates import NO_SPLIT, FileSetRead, Item, Items
+from .candidates import NO_SPLIT, UNKNOWN_SPLIT, FileSetRead, Item, Items
 
 MISSING_SHARE = 0.1
+_SHOWN = 4
+"""Names of files that a line for the user has."""
 HELD = 1000
 HELD_BYTES = 64 * 1024 * 1024
 """Of media in memory or in temporary files."""
 
 _UNPAIRED: Mapping[str, tuple[str, str | None]] = {
     NO_SPLIT: ("does not say which split it is of", "split"),
+    UNKNOWN_SPLIT: ("is of a split that the card does not have", "split"),
     "no_transcript": ("has no transcript", "text"),
     "no_row": ("has no row in a table", None),
     "no_sidecar": ("has no sidecar", None),
@@ -57,7 +61,7 @@ class _Seen:
     def take(self, fields: Mapping[str, Any]) -> None:
         self.count += 1
         for name in self.promised:
-            if fields.get(name) in (None, "", []):
+            if _is_blank(fields.get(name)):
                 self.missing[name] += 1
             elif name in self.unseen:
                 self.unseen.remove(name)
@@ -186,6 +190,13 @@ class Promises:
         )
 
 
+def _is_blank(value: Any) -> bool:
+    """Whether a value says nothing: null, or texts of nothing but white space."""
+    if isinstance(value, list):
+        return all(map(_is_blank, value))
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def looked_for(source: SourceCard, name: str | None, split: str | None) -> str:
     """Return where a source's reader takes a field from: files, columns or paths, for people.
 
@@ -198,6 +209,9 @@ def looked_for(source: SourceCard, name: str | None, split: str | None) -> str:
         found = _of_tables(options, name)
     elif name in options and source.reader_name == "columns":
         found = [f"the column {', '.join(dict.fromkeys(compile_value(options[name]).uses)) or name}"]
+    elif name == "split" and source.named_files is not None:
+        files = [path for file in all_files(source.named_files) for path in file.paths]
+        found = [f"the names of the files, {', '.join(files[:_SHOWN])}{' ...' if len(files) > _SHOWN else ''}"]
     else:
         found = [str(options[key]) for key in ("transcripts",) if key in options]
     shown = " or ".join(dict.fromkeys(found)) or f"the files of the reader {source.reader_name!r}"

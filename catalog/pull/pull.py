@@ -29,7 +29,7 @@ from ...shards.store.store import Store
 from ..schema.source import SourceCard
 from .candidates import CandidateReader, noting_read, pipeline
 from .options import PullOptions
-from .record import Outcome, begin_run, check_outcome, notes, reopen_retryable
+from .record import Outcome, begin_run, check_outcome, notes, other_configs, reopen_retryable, shown_configs
 from .request import PullRequest, check_request
 from .sources import fallback_notice
 from .stored import StoredDataset
@@ -195,6 +195,8 @@ class _SourcePull:
         log.info("pull %s: %d stored of %d tried", self.card.name, account.kept, account.candidates)
         if outcome.reached and not self.request.is_chosen:
             self._notice_few_speakers()
+        if others := other_configs(self.request, self.access):
+            self.access.notice(f"the files have other configurations, too (--config): {shown_configs(others)}")
         return PullResult(
             self.card.name,
             self.source.kind,
@@ -311,7 +313,7 @@ class _SourcePull:
         status = "incomplete"
         try:
             yield
-            status = check_outcome(self.request, self.source, run, outcome)
+            status = check_outcome(self.request, self.source, run, outcome, self.access, before=self.before)
         finally:
             self.stored.refresh()
             reopen_retryable(outcome, self.source, run.account, file_sets)

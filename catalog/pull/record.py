@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..files.access import Access
     from ..files.file_set import FileSet
 
+MOST_SHOWN = 8
+"""Configurations that a line for the user names."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -59,17 +62,24 @@ def begin_run(request: PullRequest, source: SourceCard) -> Run:
     return run
 
 
-def check_outcome(request: PullRequest, source: SourceCard, run: Run, outcome: Outcome) -> str:
+def check_outcome(
+    request: PullRequest, source: SourceCard, run: Run, outcome: Outcome, access: Access, *, before: int
+) -> str:
     """Return the status of a run whose source was read without an error.
 
+    Args:
+        before: The number of samples that the store had of what was requested.
+
     Raises:
-        UsageError: None of the user's files belong to this dataset.
+        UsageError: None of the user's files belong to this dataset, or there is no media for any sample.
         NetworkError: The hosts of the clips refused everything.
     """
     account, damaged = run.account, run.details.get("damaged", [])
     came = account.kept + sum(count for reason, count in account.dropped.items() if reason != "no_table")
     if request.options.from_path is not None and not came:
-        raise _nothing_found(request, source, damaged)
+        raise _nothing_found(request, source, damaged, other_configs(request, access))
+    if request.options.from_path is not None and not before and came == account.dropped.get("no_media", 0):
+        raise _no_media(request, source, came)
     if outcome.wall and not account.kept:
         raise _refused(outcome.wall, account)
     if outcome.wall:
@@ -113,17 +123,63 @@ def _fingerprints(file_sets: list[FileSet]) -> dict[str, str]:
     return {part_key(each.config, split): each.fingerprint for each in file_sets for split in each.splits}
 
 
-def _nothing_found(request: PullRequest, source: SourceCard, missing: list[str]) -> UsageError:
-    card = request.card
+def other_configs(request: PullRequest, access: Access) -> list[str]:
+    """Return the card's configurations that the user's own files have beside those that a pull takes by default."""
+    from ..files.layout import configs_of_files
+
+    card, path, asked = request.card, request.options.from_path, set(request.configs)
+    if path is None or request.options.configs or not asked:
+        return []
+    found = set(access.other_configs)
+    if any(source.configs and asked.isdisjoint(source.configs) for source in card.sources):
+        found.update(configs_of_files(card, path, allow_outside=request.options.allow_outside))
+    return [config for config in card.configs if config in found - asked]
+
+
+def shown_configs(configs: list[str]) -> str:
+    """Return the first of these configurations, for people."""
+    return ", ".join(configs[:MOST_SHOWN]) + (" ..." if len(configs) > MOST_SHOWN else "")
+
+
+def _nothing_found(request: PullRequest, source: SourceCard, missing: list[str], others: list[str]) -> UsageError:
+    from ..files.layout import folder_above
+
+    card, path = request.card, request.options.from_path
+    if others:
+        asked = ", ".join(request.configs)
+        return UsageError(
+            f"--from {path}: found no files of {card.name} of its default configuration {asked}, but of others: "
+            f"{shown_configs(others)}.",
+            hint=f"triptych catalog pull {card.name} --config {others[0]} --from {path}",
+        )
     layout = card.layout or source.reader_options.get("media")
     expected = f"files like {layout}" if layout else f"files for the reader {source.reader_name!r}"
     asked = ", ".join(request.splits)
     if request.configs and not request.options.configs:
         asked += f"; of the default configuration {', '.join(request.configs)}, others with --config"
     parts = "; ".join([expected, *missing])
+    above = path and folder_above(source, card.splits, path, allow_outside=request.options.allow_outside)
+    hint = "give the archive as downloaded, or the folder that it was unpacked into"
     return UsageError(
-        f"--from {request.options.from_path}: found no files of {card.name} ({asked}): expected {parts}.",
-        hint="give the archive as downloaded, or the folder that it was unpacked into",
+        f"--from {path}: found no files of {card.name} ({asked}): expected {parts}.",
+        hint=f"{hint}; if that is a folder of the corpus, one above it: {above}" if above else hint,
+    )
+
+
+def _no_media(request: PullRequest, source: SourceCard, count: int) -> UsageError:
+    """Return the error for the user's own files that have texts or tables and no media that belongs to them."""
+    from ..files.layout import media_endings
+
+    card, path = request.card, request.options.from_path
+    assert path is not None
+    there = media_endings(path, allow_outside=request.options.allow_outside)
+    media = source.reader_options.get("media")
+    wanted = media if isinstance(media, str) else card.layout or f"files for the reader {source.reader_name!r}"
+    samples = "the only sample lacks" if count == 1 else f"all {count:,} samples lack"
+    return UsageError(
+        f"--from {path}: {samples} their media file, which the card expects like {wanted}; "
+        f"there {'are ' + ', '.join(there) if there else 'is no media file at all'}.",
+        hint=f"compare the files with the layout: triptych catalog show {card.name}",
     )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ...errors import UsageError, did_you_mean
-from ...shards.sample import MODALITIES
+from ...shards.sample import MODALITIES, PANEL_OF_MODALITY
 from .promises import Promises
 from .source import CardModel, ConfigName, Gate, Language, Name, SourceCard, Task
 
@@ -159,9 +159,10 @@ class Card(CardModel):
         for config in asked:
             if config not in self.configs:
                 known = f"Configurations: {shown}." if self.configs else "It has no configurations."
-                raise UsageError(
-                    f"{self.name} has no configuration {config!r}. {known}", hint=did_you_mean(config, self.configs)
-                )
+                # Of a corpus without them, a release or a language is chosen by its column.
+                by_column = f"""samples by a column: --where "language = '{config}'\""""
+                hint = did_you_mean(config, self.configs) if self.configs else by_column
+                raise UsageError(f"{self.name} has no configuration {config!r}. {known}", hint=hint)
         if asked:
             return tuple(name for name in self.configs if name in asked)
         if not self.configs:
@@ -178,7 +179,8 @@ class Card(CardModel):
         """Return the column values shared by all samples of the dataset, or of one configuration."""
         config_card = self.configs.get(config or "", ConfigCard())
         return {
-            "panel": self.panel,
+            # Not the panel of the card, among whose datasets it is listed: VoxCeleb is with S3 and mostly sound alone.
+            "panel": PANEL_OF_MODALITY.get(self.modality, self.panel),
             "modality": self.modality,
             "task": config_card.task or self.tasks[0],
             "language": config_card.language or (self.languages[0] if len(self.languages) == 1 else None),

@@ -76,6 +76,8 @@ class SourceCard(CardModel):
         nested: Patterns of members that are archives themselves.
         gate: The gate of this source alone; `open` if the card's gate does not apply.
         shards: Files of one name, `text/00000.json` and `audio/00000.tar.gz`, are read together, shard by shard.
+        release: Pattern of the name of a release's top folder: where `--from` is that folder or one inside it, its name
+            counts as part of every path.
         password: The environment variable that holds the password of its archives.
         reader: A reader's name, or a mapping of one name to that reader's options.
         note: For people: who provides this copy, and what is missing from it.
@@ -94,6 +96,7 @@ class SourceCard(CardModel):
     nested: list[str] = Field(default_factory=list)
     gate: Gate | Literal["open"] | None = None
     shards: bool = False
+    release: str | None = None
     password: str | None = None
     seed: int = 0
     count: int | None = Field(default=None, ge=0)

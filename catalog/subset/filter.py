@@ -241,8 +241,7 @@ def part_of(identity: str, parts: int) -> int:
 def discard_media(candidate: Candidate) -> Filtered:
     """Delete the temporary files of a candidate that is not taken."""
     for _, blob in candidate.media:
-        if blob.temporary and blob.path is not None:
-            blob.path.unlink(missing_ok=True)
+        blob.discard()
     return Filtered()
 
 

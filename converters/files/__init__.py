@@ -6,4 +6,5 @@ rubbish.py        files that systems and tools leave in folders, by their names
 tree.py           the files of a folder, its linked folders included
 named_files.py    the files that rows name: media, and texts
 unicode_names.py  names that differ only by Unicode normalisation
+same_content.py   whether two files of one name are copies
 """

@@ -36,6 +36,12 @@ def origin_of_folder(name: str) -> str | None:
     return _SYSTEM_FOLDERS.get(name.lower())
 
 
+def is_rubbish(path: str) -> bool:
+    """Whether the file at this path, of a folder or an archive, is rubbish or lies in a folder of it."""
+    *folders, name = path.split("/")
+    return origin_of_file(name) is not None or any(origin_of_folder(each) is not None for each in folders)
+
+
 def is_hidden_folder(name: str) -> bool:
     """Whether a folder is hidden by convention (`.git`, `.cache`); `...And Justice for All` is a title."""
     return name.startswith(".") and not name.startswith("..")

@@ -13,7 +13,7 @@ from ...shards.media.media import MediaError, StoredMedia
 from ...shards.sample import COLUMNS, MEDIA_KINDS, PANEL_OF_MODALITY, SCHEMA
 from ...shards.store.rows_to_arrow import values_to_array
 from ..candidate import Candidate
-from ..spans import check_length, settle, stated_whole
+from ..spans import check_clip, check_length, settle, stated_whole
 
 UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 """What the conversion to Arrow raises for a value that does not fit its column."""
@@ -44,6 +44,7 @@ def make_row(
     try:
         if row.get("start_s") is None and row.get("end_s") is None:
             check_length(candidate.length_s, media)
+            check_clip(candidate.clip_s, media)
         row["channel"] = settle(row, media)
     except MediaError as error:
         return error
@@ -105,7 +106,9 @@ def _modality_and_panel(
     if stated == "mixed" and is_default and _is_sound_alone(row):
         return "audio", PANEL_OF_MODALITY["audio"]
     modality = stated or _modality(row, candidate)
-    return modality, panel or PANEL_OF_MODALITY.get(modality)
+    # The panel that a dataset states is that of its own modality; a row of another one has that of its own.
+    is_other = defaults.get("modality") not in (None, modality) and "panel" not in candidate.fields
+    return modality, PANEL_OF_MODALITY.get(modality) if is_other or not panel else panel
 
 
 def _is_sound_alone(row: Mapping[str, Any]) -> bool:

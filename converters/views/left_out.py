@@ -44,7 +44,8 @@ def left_out_columns(view: View, options: ViewOptions) -> dict[str, str]:
 def names(bits: int, extra: Sequence[str] | None) -> Iterator[str]:
     """The fields that a row does not carry, from the two columns."""
     yield from (field for place, field in enumerate(FIELDS) if bits >> place & 1)
-    yield from extra or ()
+    # A column of the corpus that is called like a field: AVQA's `answer` is the number of the choice.
+    yield from (f"extra.{name}" if name in FIELDS else name for name in extra or ())
 
 
 def told(left_out: Mapping[str, int], view: str, options: ViewOptions, *, own: Collection[str] = ()) -> Iterator[str]:

@@ -127,7 +127,7 @@ def test_lint_takes_files_and_folders_and_exits_1(tmp_path: Path) -> None:
     done = cli("catalog", "lint", tmp_path / "good", tmp_path / "bad")
     assert done.returncode == 1
     assert f"{bad}:3: panel" in done.stdout
-    assert "2 cards, 1 problems" in done.stdout
+    assert "2 cards, 1 problem" in done.stdout
     assert cli("catalog", "lint", tmp_path / "none").returncode == 2
 
 

@@ -32,6 +32,15 @@ def missing_names(names: Sequence[str], count: int | None = None) -> list[str]:
     return [] if last else _gaps(series)
 
 
+def is_gap(name: str, following: str) -> bool:
+    """Whether a part is missing between two names of a series, the second of which comes after the first."""
+    for pattern in (_VOLUME, _NUMBER, _LETTERS):
+        if (found := _matched(pattern, [name, following])) is not None:
+            _, _, numbers = found
+            return max(numbers) - min(numbers) > 1
+    return False
+
+
 def _volumes_before(last: str, count: int | None) -> list[str]:
     return [f"{last[:-2]}{number:02d}" for number in range(1, min(count or 1, _SHOWN + 1))]
 

@@ -13,11 +13,13 @@ from itertools import pairwise
 from typing import BinaryIO, cast
 
 from ....errors import DamagedError
-from .part_names import missing_names
+from .part_names import is_gap, missing_names
 
 
 class JoinedStream(io.RawIOBase):
     """A readable binary file that concatenates parts, in order.
+
+    It ends at a gap in the names: what would come after it is not the rest of a member that was cut there.
 
     Args:
         openers: One per part; called once, when the part is reached.
@@ -122,8 +124,14 @@ class JoinedStream(io.RawIOBase):
                 self._position += len(data)
                 self._taken += len(data)
                 return data
+            if self._is_before_a_gap():
+                break
             self._next()
         return b""
+
+    def _is_before_a_gap(self) -> bool:
+        pair = self.names[self._current : self._current + 2]
+        return len(pair) == 2 and is_gap(*pair)
 
     def _next(self) -> None:
         part = self._part(self._current)

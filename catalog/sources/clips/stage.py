@@ -251,5 +251,4 @@ def _drop_files(item: Item) -> None:
     """Remove the temporary files of an item that will not be consumed."""
     if isinstance(item, Candidate):
         for _, blob in item.media:
-            if blob.temporary and blob.path is not None:
-                blob.path.unlink(missing_ok=True)
+            blob.discard()

@@ -9,25 +9,26 @@ from __future__ import annotations
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ....shards.media.media import scratch_path
-from ...candidate import Blob, RawFile, ReadContext
+from ...candidate import Blob, RawFile, ReadContext, RowError
 from ...files.extensions import MEDIA_EXTENSIONS
 
 _CACHE_KIB = 65536
 _BATCH = 5000
 
 _TABLES = """
-CREATE TABLE rows(n INTEGER PRIMARY KEY, cells TEXT, place TEXT, split TEXT, config TEXT, revision TEXT,
+CREATE TABLE rows(n INTEGER PRIMARY KEY, cells TEXT, place TEXT, split TEXT, config TEXT, revision TEXT, file TEXT,
                   done INTEGER NOT NULL DEFAULT 0, grouped TEXT);
 CREATE TABLE keys(key TEXT, kind TEXT, n INTEGER, PRIMARY KEY (key, kind, n)) WITHOUT ROWID;
 CREATE TABLE passed(key TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE joined(source INTEGER, key TEXT, cells TEXT, PRIMARY KEY (source, key)) WITHOUT ROWID;
+CREATE TABLE joined(source INTEGER, key TEXT, cells TEXT, place TEXT, rival TEXT, PRIMARY KEY (source, key))
+                    WITHOUT ROWID;
 CREATE TABLE ids(id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE waiting(w INTEGER PRIMARY KEY, name TEXT, uri TEXT, revision TEXT, split TEXT, config TEXT,
                      path TEXT, temporary INTEGER, data BLOB, used INTEGER NOT NULL DEFAULT 0);
@@ -44,6 +45,7 @@ class IndexedRow:
 
     Attributes:
         split, config, revision: Those of the row's file, if its source knew them.
+        file: The URI of that file.
     """
 
     n: int
@@ -52,6 +54,7 @@ class IndexedRow:
     split: str | None
     config: str | None
     revision: str
+    file: str
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +69,11 @@ class Arrived:
     file: RawFile | None = None
     kept: Blob | None = None
     w: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Its path below a folder of its configuration, by which rows may name it, if its source knows that."""
+        return f"{self.config}/{self.name}" if self.config else self.name
 
     @property
     def is_free(self) -> bool:
@@ -155,8 +163,8 @@ class Index:
         """Add a row of the first table under its media keys (key, kind), and return its number."""
         self.rows += 1
         self._db.execute(
-            "INSERT INTO rows(n, cells, place, split, config, revision, grouped) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self.rows, _dumps(values), where, file.split, file.config, file.revision, grouped),
+            "INSERT INTO rows(n, cells, place, split, config, revision, file, grouped) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (self.rows, _dumps(values), where, file.split, file.config, file.revision, file.uri, grouped),
         )
         self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", [(k, kind, self.rows) for k, kind in keys])
         return self.rows
@@ -184,7 +192,7 @@ class Index:
         rows: list[IndexedRow] = []
         for n in numbers:
             found = self._db.execute(
-                "SELECT cells, place, split, config, revision FROM rows WHERE n = ? AND NOT done", (n,)
+                "SELECT cells, place, split, config, revision, file FROM rows WHERE n = ? AND NOT done", (n,)
             ).fetchone()
             if found is not None:
                 rows.append(IndexedRow(n, json.loads(found[0]), *found[1:]))
@@ -206,7 +214,7 @@ class Index:
         """Unfinished rows, in table order and group by group."""
         while True:
             batch = self._db.execute(
-                "SELECT n, cells, place, split, config, revision, grouped FROM rows WHERE n > ? AND NOT done "
+                "SELECT n, cells, place, split, config, revision, file, grouped FROM rows WHERE n > ? AND NOT done "
                 "ORDER BY n LIMIT ?",
                 (after, _BATCH),
             ).fetchall()
@@ -227,7 +235,7 @@ class Index:
 
     def _group(self, grouped: str) -> list[IndexedRow]:
         found = self._db.execute(
-            "SELECT n, cells, place, split, config, revision FROM rows WHERE grouped = ? AND NOT done ORDER BY n",
+            "SELECT n, cells, place, split, config, revision, file FROM rows WHERE grouped = ? AND NOT done ORDER BY n",
             (grouped,),
         )
         return [IndexedRow(n, json.loads(cells), *rest) for n, cells, *rest in found]
@@ -237,13 +245,34 @@ class Index:
 
     # ---- joined tables and ids
 
-    def add_joined(self, source: int, key: str, values: dict[str, Any]) -> None:
-        """Add a row of a further table; of several with the same key, the first is kept."""
-        self._db.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?)", (source, key, _dumps(values)))
+    def add_joined(self, source: int, key: str, values: dict[str, Any], *, where: str, used: Container[str]) -> None:
+        """Add a row of a further table; a second one of the same key is its rival if a column in `used` differs."""
+        row = (source, key, _dumps(values), where)
+        if self._db.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?, ?, NULL)", row).rowcount == 1:
+            return
+        [(cells,)] = self._db.execute("SELECT cells FROM joined WHERE source = ? AND key = ?", (source, key)).fetchall()
+        known, other = json.loads(cells), json.loads(row[2])
+        if any(known.get(column) != other.get(column) for column in (known | other) if column in used):
+            self._db.execute(
+                "UPDATE joined SET rival = coalesce(rival, ?) WHERE source = ? AND key = ?", (where, source, key)
+            )
 
     def joined(self, source: int, key: str) -> dict[str, Any] | None:
-        found = self._db.execute("SELECT cells FROM joined WHERE source = ? AND key = ?", (source, key)).fetchone()
-        return json.loads(found[0]) if found else None
+        """The row of this key.
+
+        Raises:
+            RowError: Rows of this key contradict each other.
+        """
+        found = self._db.execute(
+            "SELECT cells, place, rival FROM joined WHERE source = ? AND key = ?", (source, key)
+        ).fetchone()
+        if found is None:
+            return None
+        cells, place, rival = found
+        if rival is not None:
+            raise RowError("ambiguous_row", f"{place} and {rival} differ about {', '.join(json.loads(key))}")
+        values: dict[str, Any] = json.loads(cells)
+        return values
 
     def claim(self, identity: str) -> bool:
         """Claim an id; False if it was claimed before."""
@@ -264,13 +293,13 @@ class Index:
         return number
 
     def match_waiting(self, *, after: int) -> list[tuple[int, str]]:
-        """Waiting media (number, name) that may belong to a row after this number."""
+        """Waiting media (number, place) that may belong to a row after this number."""
         found = self._db.execute(
-            "SELECT DISTINCT waiting.w, name FROM keys CROSS JOIN waiting_keys USING (key) "
-            "CROSS JOIN waiting USING (w) WHERE n > ? ORDER BY waiting.w",
+            "SELECT DISTINCT waiting.w, coalesce(config || '/', '') || name FROM keys "
+            "CROSS JOIN waiting_keys USING (key) CROSS JOIN waiting USING (w) WHERE n > ? ORDER BY waiting.w",
             (after,),
         )
-        return [(int(w), str(name)) for w, name in found]
+        return [(int(w), str(place)) for w, place in found]
 
     def waits(self) -> bool:
         return self._db.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +19,15 @@ from ..mapping.operations import Names, seconds
 from ..mapping.option_types import a_flag, a_text, entries, items, one_of, texts
 from ..mapping.path_template import compile_template, match, placeholders
 from ..mapping.text_template import Row, filling
-from ..tables.cells import as_text
 from .embedded import Embedded, compile_embedded
 from .index import normal_key
-from .nested_rows import OF_FILES, Expand, get_layout
+from .nested_rows import OF_FILES, get_layout
+from .table import Table
 from .tables import check_table
 
 _OPTIONS = frozenset(
     {"tables", "media", "optional_media", "ignore_case", "id", "columns", "split", "config", "group", "reject"}
-    | {"media_splits", "length", "remote", "embedded", "extra_media", "missing_media", "aside"}
+    | {"media_splits", "length", "clip", "remote", "embedded", "extra_media", "missing_media", "aside"}
 )
 _TABLE_OPTIONS = frozenset(
     {"file", "format", "encoding", "delimiter", "quoting", "header", "comment", "skip", "skip_initial_space", "escape"}
@@ -36,84 +35,6 @@ _TABLE_OPTIONS = frozenset(
 )
 KIND_OF_MEDIA = (*MEDIA_KINDS, "media")
 _SITES = ("link", "youtube")
-
-
-@dataclass(slots=True)
-class Table:
-    """One entry of `tables`.
-
-    Attributes:
-        number: Its position on the card.
-        templates: Path templates of its files.
-        expand: From a record, whose media has arrived, to its rows.
-        spread: From a record, when it is read, to rows with files of their own.
-        on, with_: For a joined table, the key from its own row and the key from the first table's row.
-        names: For a table of class names, its name on the card.
-        constants: Columns with a constant value in all its rows.
-        shared: Placeholders of its path that are also columns of the first table: a file belongs to matching rows only.
-        read_parts: The shared parts of the paths of its files that were read.
-        files: Template and all parts of every file that has arrived, whether read or skipped.
-    """
-
-    number: int
-    templates: list[str]
-    options: Mapping[str, Any]
-    expand: Expand
-    spread: Expand
-    on: Value | None = None
-    with_: Value | None = None
-    names: str | None = None
-    constants: Mapping[str, Any] = field(default_factory=dict)
-    shared: tuple[str, ...] = ()
-    read_parts: set[tuple[str, ...]] = field(default_factory=set)
-    files: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
-
-    def match(self, name: str) -> dict[str, str] | None:
-        for template in self.templates:
-            if (parts := match(template, name)) is not None:
-                return parts
-        return None
-
-    def add_name(self, row: Row, names: dict[str, dict[str, str]]) -> None:
-        """Add a row of a table of class names to the names of the card."""
-        key, value = (as_text(row.get(str(self.options[column]))) for column in ("key", "value"))
-        if key is not None and value is not None:
-            names.setdefault(str(self.names), {})[key.strip()] = value.strip()
-
-    def matches(self, name: str) -> bool:
-        return self.match(name) is not None
-
-    def note(self, name: str, parts: dict[str, str]) -> None:
-        """Record that one of its files has arrived; `parts` are those of its path if it was read."""
-        if parts or not self.shared:
-            self.read_parts.add(self.parts_of(parts))
-        for template in self.templates:
-            if (found := match(template, name)) is not None:
-                self.files.add((template, tuple(found[part] for part in placeholders(template))))
-
-    def is_complete(self, parts: Mapping[str, str]) -> bool:
-        """Whether every file that may contain rows for media with these parts has arrived."""
-        expected = [
-            (template, tuple(parts.get(part, "") for part in placeholders(template))) for template in self.templates
-        ]
-        return "*" not in "".join(self.templates) and all(item in self.files for item in expected)
-
-    @property
-    def is_first(self) -> bool:
-        return self.on is None and self.names is None
-
-    def parts_of(self, row: Row) -> tuple[str, ...]:
-        """The shared parts of a row or a path."""
-        return tuple(str(row.get(name)) for name in self.shared)
-
-    def has_arrived(self, row: Row) -> bool:
-        """Whether the file that belongs to this row was read."""
-        return self.parts_of(row) in self.read_parts
-
-    def key_of(self, row: Row, value: Value) -> str | None:
-        """The key for joining rows: the result of `value`, together with the shared parts."""
-        key = as_text(value.get(row))
-        return None if key is None else json.dumps([*self.parts_of(row), key], ensure_ascii=False)
 
 
 @dataclass
@@ -167,8 +88,13 @@ class Annotation:
         """The placeholders in the paths of the first tables."""
         return frozenset(name for table in self.first for each in table.templates for name in placeholders(each))
 
-    def keys(self, row: Row, *, shorter: bool = True) -> list[tuple[str, str]]:
-        """The media keys (key, kind) of a row of the first table; without `shorter`, a path but not its end alone."""
+    def keys(self, row: Row, *, shorter: bool = True, as_written: bool = False) -> list[tuple[str, str]]:
+        """The media keys (key, kind) of a row of the first table.
+
+        Args:
+            shorter: Not only a path, but also its end alone.
+            as_written: Upper and lower case differ, even if the card ignores case.
+        """
         keys: list[tuple[str, str]] = []
         for kind, templates in self.media.items():
             filled: list[str] = []
@@ -177,12 +103,14 @@ class Annotation:
                 if key is None or (not shorter and any(has_shorter(longer, [template]) for longer in filled)):
                     continue
                 filled.append(template)
-                keys.append((normal_key(key, ignore_case=self.ignore_case), kind))
+                keys.append((normal_key(key, ignore_case=self.ignore_case and not as_written), kind))
         return keys
 
     def is_media(self, name: str) -> bool:
         """Whether a path looks like media of this corpus, regardless of the rows."""
-        return any(_shape(template).search(name) for templates in self.media.values() for template in templates)
+        # Of an archive's members, the source knows the configuration.
+        shapes = (each.removeprefix("{config}/") for templates in self.media.values() for each in templates)
+        return any(_shape(template).search(name) for template in shapes)
 
     def parts(self, name: str) -> dict[str, str] | None:
         """The parts of a media file's path, from the first template that matches."""
@@ -200,7 +128,7 @@ def has_shorter(template: str, templates: Sequence[str]) -> bool:
 
 
 def media_parts(template: str, name: str) -> dict[str, str] | None:
-    if not _is_path_template(template):
+    if not is_path_template(template):
         return None
     if not template.endswith(".*"):
         return match(template, name)
@@ -211,7 +139,7 @@ def media_parts(template: str, name: str) -> dict[str, str] | None:
 
 
 @lru_cache(maxsize=256)
-def _is_path_template(template: str) -> bool:
+def is_path_template(template: str) -> bool:
     """Whether every placeholder is a plain part of a path."""
     return placeholders(template) == filling(template).columns and not re.search(r"\{[^}]*[\[|:]", template)
 

@@ -15,8 +15,9 @@ A card's options:
                   `recording.id` is a value inside a column, unless there is a column of that name
     split, config column, template or mapping; else the part {split} or {config} of a path, else the source's value.
                   split: {column: split, map: {validate: val}, only: [train, val]} skips rows of other splits
-    group         columns; rows with equal values form one sample, with the captions of all
+    group         columns; rows of a file with equal values form one sample, with the captions of all
     length        the seconds of a row without a span; a file of another length is rejected as `other_length`
+    clip          {start, end} in a recording: a file much longer is refused, as it is not the clip (`other_length`)
     reject        [{column: text, values: ["<SIL>"], reason: no_speech}]; null is `null`; no media is read for these
     embedded      {file: "*.parquet", name: "{id}.flac", column: audio}: media in Parquet files, see embedded.py
     extra_media   ignore: media without a row is counted, not rejected
@@ -27,27 +28,31 @@ A card's options:
 
 Guarantees: samples come in the order of their media (rows in table order if media is remote). Media that arrives before
 its table or its paired media waits on disk. Rows are indexed on disk. Media is read only for selected rows. Rejections:
-`bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, the card's own reasons; after a complete, undamaged
-read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
+`bad_row`, `not_utf8`, `bad_value`, `no_id`, `duplicate_source_id`, `ambiguous_row` (rows of one key in a joined table
+differ), `ambiguous_media` (a folder has different files of the row's name), the card's own reasons; after a complete,
+undamaged read also `no_media` (a row), `no_row` and `duplicate_media` (a file), `no_table`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
 from ...candidate import CandidateStream, Layout, RawFile, RawStream, ReadContext, Reader, Rejection, RowError
+from ...files.extensions import kind_of
+from ...files.rubbish import is_rubbish
 from ..mapping.row_rules import RowRules
 from ..tables.cells import Row
 from .index import Arrived, Index, IndexedRow, arrived, path_keys
-from .options import Annotation, Table, compile_options
+from .namesakes import Namesakes
+from .options import Annotation, compile_options
 from .rows_of_media import find_rows
-from .samples import AnnotatedSamples
+from .samples import AnnotatedSamples, refused, skipped
+from .table import Table
 from .tables import completed, no_table, open_blob, read_rows, seekable
 
-_JUNK = re.compile(r"(?:^|/)(?:\._[^/]*|__MACOSX/.*|\.DS_Store)$")
+_FURTHER = ("duplicate_media", "its rows already have other media")
 
 
 class AnnotatedReader(Reader):
@@ -93,6 +98,7 @@ class _Annotated:
         self.names = names
         self.samples = AnnotatedSamples(annotation, rules, context, index)
         self.remote = self.samples.remote
+        self.namesakes = Namesakes(annotation, index, context.listing, context.note)
         self.skipped_tables = False
         self.has_first_table = not annotation.first
         self.extra = 0
@@ -103,11 +109,11 @@ class _Annotated:
 
     def accepts(self, name: str) -> bool:
         """Whether a file of this name is a table, or media that a requested row may use."""
-        if _JUNK.search(name):
+        if is_rubbish(name):
             return False
         if self.annotation.tables_of(name) or self._is_embedding(name):
             return True
-        if self.remote is not None or not self.annotation.is_media(name) or self._is_of_unwanted_split(name):
+        if self.remote is not None or not self.annotation.is_media(name) or self._is_unwanted(name):
             return False
         keys = self._keys(name)
         return not self.index.is_passed(keys) or bool(find_rows(self.annotation, self.index, name))
@@ -153,23 +159,19 @@ class _Annotated:
     def _keys(self, name: str) -> list[str]:
         return path_keys(name, ignore_case=self.annotation.ignore_case)
 
-    def _is_of_unwanted_split(self, name: str) -> bool:
-        parts = self.annotation.parts(name)
-        return parts is not None and "split" in parts and not self._wants_parts(parts, None)
-
-    def _wants_parts(self, parts: dict[str, str], hint: str | None) -> bool:
-        """Whether the split in a path's parts is requested; True if they do not contain the split."""
-        if not self.rules.knows_split(parts):
-            return True
-        try:
-            return self.rules.wants(self.rules.split_of(parts, hint))
-        except RowError:
-            return True
+    def _is_unwanted(self, name: str) -> bool:
+        """Whether the path of media names a split or a configuration that was not requested."""
+        parts = self.annotation.parts(name) or {}
+        return not self.rules.wants_config(parts) or ("split" in parts and not self.rules.may_want(parts, None))
 
     # ---- tables
 
     def _take_tables(self, file: RawFile, tables: list[tuple[Table, dict[str, str]]]) -> CandidateStream:
-        wanted = [(table, parts) for table, parts in tables if self._is_wanted(table, parts, file)]
+        try:
+            wanted = [(table, parts) for table, parts in tables if self._is_wanted(table, parts, file)]
+        except RowError as error:
+            yield error.rejection(file.uri, candidate=file.name)
+            return
         if not wanted:
             return
         before = self.index.rows
@@ -181,15 +183,15 @@ class _Annotated:
             for table, parts in wanted:
                 with open_blob(blob) as stream:
                     yield from self._take_table(file, stream, table, parts)
-            if blob.temporary and blob.path is not None:
-                blob.path.unlink()
+            blob.discard()
         if self.index.waits():
             yield from self._match_waiting(before, further=any(not table.is_first for table, _ in wanted))
 
     def _is_wanted(self, table: Table, parts: dict[str, str], file: RawFile) -> bool:
-        """Whether a table has rows of a requested split, judging by its path and what is said of all its rows."""
+        """Whether a table has rows of a requested split, by its path and constants; RowError if of none there is."""
+        self.rules.check_split({**table.constants, **parts})
         known = {**({"split": file.split} if file.split else {}), **table.constants, **parts}
-        if table.names is None and not self._wants_parts(known, file.split):
+        if table.names is None and not self.rules.may_want(known, file.split):
             self.skipped_tables = True
             table.note(file.name, {})
             self.has_first_table |= table.is_first
@@ -218,20 +220,24 @@ class _Annotated:
         assert table.on is not None
         key = table.key_of({**row.values, **parts}, table.on)
         if key is not None:
-            self.index.add_joined(table.number, key, row.values)
+            self.index.add_joined(table.number, key, row.values, where=row.where, used=self.rules.uses)
 
     def _add_row(self, values: dict[str, Any], where: str, file: RawFile) -> int | None:
         if self.rules.knows_split(values) and not self.rules.wants(self.rules.split_of(values, file.split)):
             self.index.add_passed(self.annotation.keys(values, shorter=False))
             return None
-        keys, grouped = self.annotation.keys(values), self.samples.group_of(values)
+        keys, grouped = self.annotation.keys(values), self.samples.group_of(values, file.uri)
         return self.index.add(values, keys, where=where, file=file, grouped=grouped)
 
     # ---- media
 
     def _take_media(self, media: Arrived) -> CandidateStream:
-        keys = self._keys(media.name)
-        found = find_rows(self.annotation, self.index, media.name) or self._row_of_path(media, keys)
+        keys = self._keys(media.place)
+        try:
+            found = self.namesakes.rows_of(media.place) or self._row_of_path(media, keys)
+        except RowError as error:
+            yield error.rejection(media.uri, candidate=media.name, uri=media.uri)
+            return
         if not found:
             if self.index.is_passed(keys):
                 return
@@ -242,7 +248,7 @@ class _Annotated:
             return
         rows = self.index.read(n for n, _ in found)
         if not rows:
-            yield from self._without_row(media, "duplicate_media", "its rows already have other media")
+            yield from self._without_row(media, *_FURTHER)
             return
         if len(self.annotation.media) == 1 and all(self._is_ready(row) for row in rows):
             if media.is_free and self._may_have_further_rows(media):
@@ -275,8 +281,8 @@ class _Annotated:
     def _match_waiting(self, before: int, *, further: bool) -> CandidateStream:
         """Match waiting media with the table that has just arrived."""
         touched: list[int] = []
-        for w, name in self.index.match_waiting(after=before):
-            for n, kind in find_rows(self.annotation, self.index, name):
+        for w, place in self.index.match_waiting(after=before):
+            for n, kind in self.namesakes.rows_of(place):
                 if n > before:
                     self.index.note(n, kind, w)
                     touched.append(n)
@@ -312,6 +318,8 @@ class _Annotated:
         ordered = [(kind, media[kind]) for kind in self.annotation.media if kind in media]
         first = ordered[0][1]
         items = list(self.samples.candidates(rows, first))
+        if (why := self.namesakes.ambiguity(rows, ordered)) is not None:
+            items = refused(items, "ambiguous_media", why)
         samples = [item for item in items if not isinstance(item, Rejection)]
         self.index.finish(row.n for row in rows)
         for kind, media_file in ordered:
@@ -354,7 +362,8 @@ class _Annotated:
             yield from self._complete(self.index.rows_with_media(), at_end=True)
             yield from self._rows_without_media()
             for media in self.index.unclaimed():
-                yield from self._without_row(media)
+                is_further = bool(find_rows(self.annotation, self.index, media.place))
+                yield from self._without_row(media, *(_FURTHER if is_further else ()))
         self._note()
 
     def _rows_without_media(self) -> CandidateStream:
@@ -375,11 +384,9 @@ class _Annotated:
             return
         if self.annotation.report_extra:
             yield Rejection(media.name, reason, detail, media.uri)
-        else:
+        elif kind_of(media.name) is not None:
             self.extra += 1
 
     def _note(self) -> None:
-        if self.extra:
-            self.context.note(f"{self.extra:,} media files without a row were skipped")
-        if self.missing:
-            self.context.note(f"{self.missing:,} rows without media were skipped")
+        for line in skipped(self.extra, self.missing):
+            self.context.note(line)

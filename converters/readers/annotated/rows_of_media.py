@@ -1,4 +1,7 @@
-"""Which rows a media file belongs to, where several folders of a corpus lie side by side.
+"""Which rows a media file belongs to: those of its name, if it can be of their kind.
+
+Of rows whose names differ by case alone, where a card ignores case, a file belongs to those that it has the name of.
+Several folders of a corpus may lie side by side.
 
 A card may give one place of the media with more and with fewer folders: `{release}/{folder}/clips/{path}`, then
 `{folder}/clips/{path}`, then `clips/{path}`, because a user may give the folder of a release or one inside it. The row
@@ -11,12 +14,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...files.extensions import AUDIO
 from .index import Index, path_keys
 from .options import Annotation, has_shorter, media_parts
 
+Rows = list[tuple[int, str]]
+_SOUND_ALONE = AUDIO - {"ogg"}
+"""Suffixes of files that are no video: where the sound of videos was extracted beside them, it is not their clip."""
 
-def find_rows(annotation: Annotation, index: Index, name: str) -> list[tuple[int, str]]:
-    """Return the rows (number, kind) of a media file, in table order, including finished rows."""
+
+def find_rows(annotation: Annotation, index: Index, name: str) -> Rows:
+    """Return the rows (number, kind) of a media file at this place, in table order, including finished rows."""
+    found = _of_its_folder(annotation, index, name)
+    if name.rpartition(".")[2].lower() in _SOUND_ALONE:
+        found = [(n, kind) for n, kind in found if kind != "video"]
+    return _of_its_case(annotation, index, name, found) if annotation.ignore_case and len(found) > 1 else found
+
+
+def _of_its_folder(annotation: Annotation, index: Index, name: str) -> Rows:
     keys = path_keys(name, ignore_case=annotation.ignore_case)
     template, folders = _folders(annotation, name)
     if not folders:
@@ -24,6 +39,12 @@ def find_rows(annotation: Annotation, index: Index, name: str) -> list[tuple[int
     depth = template.strip("/").count("/")
     whole = index.find([key for key in keys if key.count("/") >= depth])
     return whole or [(n, kind) for n, kind in index.find(keys) if not _contradicts(folders, index.values(n))]
+
+
+def _of_its_case(annotation: Annotation, index: Index, name: str, found: Rows) -> Rows:
+    own = path_keys(name, ignore_case=False)
+    written = {n: {key for key, _ in annotation.keys(index.values(n), as_written=True)} for n, _ in found}
+    return [(n, kind) for n, kind in found if not written[n].isdisjoint(own)] or found
 
 
 def _folders(annotation: Annotation, name: str) -> tuple[str, Mapping[str, str]]:

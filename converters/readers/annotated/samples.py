@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,11 +23,14 @@ class AnnotatedSamples:
         self.remote = annotation.remote if context.remote else None
         self._unchecked = True
 
-    def group_of(self, row: dict[str, Any]) -> str | None:
-        """The key that the rows of one sample share; None if every row is a sample."""
+    def group_of(self, row: dict[str, Any], file: str) -> str | None:
+        """The key that the rows of one sample share; None if every row is a sample.
+
+        Rows of another file are another sample, refused for its id: two versions of a table are not put together.
+        """
         if not self.annotation.group:
             return None
-        return repr([as_text(row.get(column)) for column in self.annotation.group])
+        return repr([file, *(as_text(row.get(column)) for column in self.annotation.group)])
 
     def may_be_chosen(self, row: IndexedRow) -> bool:
         """Whether a row, judging by its own columns, may become a selected sample."""
@@ -45,7 +48,7 @@ class AnnotatedSamples:
             try:
                 whole = self._joined(row)
                 for number, expanded in enumerate(self._expanded(row, whole)):
-                    key = self.group_of(expanded) or f"{row.n}:{number}"
+                    key = self.group_of(expanded, row.file) or f"{row.n}:{number}"
                     groups.setdefault(key, []).append((expanded, _origin(row, media)))
             except RowError as error:
                 yield error.rejection(row.where)
@@ -101,6 +104,14 @@ class AnnotatedSamples:
         yield from first[0].expand(whole) if first else iter([whole])
 
 
+def refused(items: Iterable[Candidate | Rejection], reason: str, why: str) -> list[Candidate | Rejection]:
+    """Return the same rejections, and one for each candidate."""
+    return [
+        Rejection(item.source_id, reason, f"{item.where}: {why}", item.where) if isinstance(item, Candidate) else item
+        for item in items
+    ]
+
+
 def _origin(row: IndexedRow, media: Arrived | None) -> Origin:
     if media is None:
         return Origin(row.where, row.where, row.revision, row.split, row.config)
@@ -115,3 +126,15 @@ def _as_clip(item: Candidate, start: float | None, end: float | None) -> None:
         seconds = of_row if seconds is None else seconds
         if seconds is not None:
             item.fields.setdefault("extra", {})[name] = as_text(seconds) or ""
+
+
+def skipped(extra: int, missing: int) -> Iterator[str]:
+    """The lines for the user about what a card lets pass: media files without a row, rows without media."""
+    if extra:
+        yield (
+            f"{extra:,} media files without a row were skipped"
+            if extra > 1
+            else "1 media file without a row was skipped"
+        )
+    if missing:
+        yield f"{missing:,} rows without media were skipped" if missing > 1 else "1 row without media was skipped"

@@ -14,16 +14,17 @@ The table of words is found by its header line, wherever it is; its times are se
     folders   folder -> split: {pretrain: pretrain, trainval: trainval, test: test}; default: each folder's name
     lists     folder -> splits defined by text files of those names: {main: [train, val, test]}. A line of `train.txt`
               is `<folder of the video>/<name>`; the rest of the line is ignored. An utterance in no list is rejected
-              (`not_listed`).
+              (`not_listed`), as is one in the lists of several splits (`ambiguous_split`); so all lists are awaited.
     speaker   true if the folder of a video identifies its speaker (LRS3: the id of the talk)
 
-A sample's id is `<folder of the video>/<name>`. Media, text and lists may come in any order.
+A sample's id is `<folder of the video>/<name>`. Media, text and lists may come in any order; a text belongs to the
+video in its own folder.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ....errors import UsageError
@@ -63,6 +64,7 @@ class _Lipreading:
         self.folders = {str(folder): str(split or folder) for folder, split in folders.items()}
         self.awaited = {name for names in self.lists.values() for name in names}
         self.listed: dict[str, str] = {}
+        self.rivals: dict[str, str] = {}
         self.texts: dict[str, dict[str, Any] | RowError] = {}
         self.waiting = WaitingMedia()
 
@@ -99,15 +101,17 @@ class _Lipreading:
         yield from self._finish(intact=intact)
 
     def _take_list(self, file: RawFile, split: str) -> None:
-        for line in file.read().decode("utf-8", errors="replace").splitlines():
+        for line in file.read().decode("utf-8-sig", errors="replace").splitlines():
             if fields := line.split():
-                self.listed[fields[0]] = split
+                first = self.listed.setdefault(fields[0], split)
+                if first != split:
+                    self.rivals[fields[0]] = split
         self.awaited.discard(split)
 
     def _take(self, file: RawFile, folder: str, identity: str, ending: str) -> CandidateStream:
-        key = f"{folder}/{identity}"
         if not self._may_be_wanted(folder, identity):
             return
+        key = file.name.rpartition(".")[0]
         if ending == "txt":
             try:
                 self.texts[key] = parse_text(file.read())
@@ -124,38 +128,48 @@ class _Lipreading:
     def _may_be_wanted(self, folder: str, identity: str) -> bool:
         if folder in self.lists and identity not in self.listed:
             return bool(self.awaited) or self._is_reported(folder)
-        split = self._split(folder, identity)
-        return self.context.wants(split) and self.context.chosen(identity, self.context.config, split)
+        return any(
+            self.context.wants(split) and self.context.chosen(identity, self.context.config, split)
+            for split in self._splits(folder, identity)
+        )
 
     def _is_reported(self, folder: str) -> bool:
         """Whether an utterance in no list is reported: only if all splits of the folder were requested."""
         return all(self.context.wants(split) for split in self.lists[folder])
 
-    def _split(self, folder: str, identity: str) -> str:
-        return self.listed[identity] if folder in self.lists else self.folders[folder]
+    def _splits(self, folder: str, identity: str) -> list[str]:
+        """The split of an utterance; several if lists contradict each other."""
+        if folder not in self.lists:
+            return [self.folders[folder]]
+        return [each[identity] for each in (self.listed, self.rivals) if identity in each]
 
-    def _complete(self, keys: list[str]) -> CandidateStream:
+    def _complete(self, keys: list[str], *, at_end: bool = False) -> CandidateStream:
         for key in self.waiting.among(keys):
-            folder, _, identity = key.partition("/")
-            if key not in self.texts or (folder in self.lists and identity not in self.listed):
+            folder, identity = _folder_and_id(key)
+            splits = self._splits(folder, identity)
+            if key not in self.texts or not splits or (folder in self.lists and self.awaited and not at_end):
                 continue
             candidate, text = self.waiting.release(key), self.texts.pop(key)
-            candidate.split = self._split(folder, identity)
+            candidate.split = splits[0]
             is_wanted = self._may_be_wanted(folder, identity)
-            if isinstance(text, dict) and is_wanted:
+            if isinstance(text, dict) and is_wanted and len(splits) == 1:
                 candidate.fields |= text
                 yield candidate
                 continue
             _discard(candidate)
-            if isinstance(text, RowError) and is_wanted:
+            if is_wanted and len(splits) > 1:
+                detail = f"{identity} is in {' and '.join(f'{split}.txt' for split in splits)}"
+                yield Rejection(identity, "ambiguous_split", detail, candidate.uri)
+            elif isinstance(text, RowError) and is_wanted:
                 yield text.rejection(f"{identity}.txt", candidate=identity, uri=candidate.uri)
 
-    def _finish(self, *, intact: bool) -> Iterator[Rejection]:
+    def _finish(self, *, intact: bool) -> CandidateStream:
         """Reject files without their counterpart, unless a damaged archive may have contained it."""
+        yield from self._complete(self.waiting.names(), at_end=True)
         for key in self.waiting.names():
             candidate = self.waiting.release(key)
             _discard(candidate)
-            folder, _, identity = key.partition("/")
+            folder, identity = _folder_and_id(key)
             if not intact:
                 continue
             if key not in self.texts:
@@ -165,8 +179,14 @@ class _Lipreading:
                 yield Rejection(identity, "not_listed", f"{identity} is in none of {lists}", candidate.uri)
             self.texts.pop(key, None)
         for key in self.texts if intact else ():
-            identity = key.partition("/")[2]
+            _, identity = _folder_and_id(key)
             yield Rejection(identity, "no_media", f"{identity}: there is no .mp4 next to its text", key)
+
+
+def _folder_and_id(key: str) -> tuple[str, str]:
+    """The folder and the id in the path of an utterance without its suffix."""
+    *_, folder, video, name = key.split("/")
+    return folder, f"{video}/{name}"
 
 
 def parse_text(raw: bytes) -> dict[str, Any]:
@@ -220,5 +240,4 @@ def _option(context: ReadContext, name: str) -> dict[str, Any]:
 
 def _discard(candidate: Candidate) -> None:
     for _, blob in candidate.media:
-        if blob.temporary and blob.path is not None:
-            blob.path.unlink(missing_ok=True)
+        blob.discard()

@@ -72,6 +72,10 @@ class ParquetReader(Reader):
     def layout(self, options: Mapping[str, Any]) -> Layout:
         return Layout(_is_parquet, (_is_parquet,))
 
+    def accepts(self, name: str) -> bool:
+        """Whether it is Parquet: a snapshot of a repository has a README.md beside its data."""
+        return _is_parquet(name)
+
     def check_columns(self, file: RawFile, context: ReadContext) -> tuple[str, ...]:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -7,9 +7,13 @@ The JSON file is UTF-8 and contains one object. Its keys are:
 
 * columns of the sample schema (`text`, `language`, `captions`, `words` ...), with values of the column's type;
 * `start` and `duration`, `channel` and the like, as in tables: the span and the channel of the file;
-* `source_id`; default: the file's path without its suffix and the folder of the split;
+* `source_id`; default: the file's path without its suffix and the folder of the split; in an archive its path there, so
+  that a folder of downloads gives the ids that the host gives;
 * `split` and `config`, if the source does not define them;
 * anything else, which goes to `extra` as a string, together with the entries under the key `extra`.
+
+Options (on the card): `length`, a key with the seconds that a file without a span lasts; a file of another length is
+rejected as `other_length`.
 
 Guarantees: the two files may come in either order and far apart; names that differ only by Unicode normalisation are
 paired at the end, if there is no doubt; a file without its counterpart is rejected at the end
@@ -26,6 +30,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ....errors import UsageError
 from ....shards.git_pointers import pointer_kind
 from ....shards.json_objects import RepeatedKeyError, parse
 from ....shards.sample import COLUMNS, MEDIA_KINDS, SCHEMA
@@ -34,7 +39,8 @@ from ...files.extensions import AUDIO, IMAGE, VIDEO
 from ...files.unicode_names import pairs_by_spelling
 from ...imports.columns import MEDIA
 from ...spans import sample_rate
-from ..tables.cells import as_text, check_span
+from ..mapping.option_types import a_text
+from ..tables.cells import as_number, as_text, check_span
 from ..tables.stated_span import StatedSpans
 from .spool import WaitingMedia
 
@@ -79,6 +85,12 @@ class _Unpaired:
 
 class SidecarReader(Reader):
     """Media files, each with a JSON file; see the module docstring."""
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        if unknown := sorted(set(map(str, options)) - {"length"}):
+            raise UsageError(f"reader sidecar: unknown option {', '.join(unknown)}.")
+        if "length" in options:
+            a_text(options["length"], "length")
 
     def read(self, files: RawStream, context: ReadContext) -> CandidateStream:
         """Pair media files with their sidecars; see the module docstring for the format."""
@@ -133,7 +145,7 @@ def _media_candidate(file: RawFile, kind: str) -> Candidate:
 
 def _pair(candidate: Candidate, sidecar: _Sidecar, context: ReadContext) -> Iterator[Candidate | Rejection]:
     try:
-        _describe(candidate, sidecar)
+        _describe(candidate, sidecar, length=context.options.get("length"))
     except RowError as problem:
         _discard(candidate)
         yield problem.rejection(candidate=candidate.source_id, uri=candidate.uri)
@@ -144,12 +156,13 @@ def _pair(candidate: Candidate, sidecar: _Sidecar, context: ReadContext) -> Iter
         _discard(candidate)
 
 
-def _describe(candidate: Candidate, sidecar: _Sidecar) -> None:
+def _describe(candidate: Candidate, sidecar: _Sidecar, *, length: str | None) -> None:
     """Fill the candidate from its sidecar."""
     if isinstance(sidecar.content, RowError):
         raise sidecar.content
     name, content = sidecar.file.name, dict(sidecar.content)
     source_id, split, config = (_text_of(content.pop(key, None), key, name) for key in ("source_id", "split", "config"))
+    candidate.length_s = as_number(length, content.get(length)) if length is not None else None
     stated = _take_span(content, candidate.media[0][1])
     candidate.fields = _fields(content, name) | stated
     candidate.source_id = source_id or candidate.source_id
@@ -218,8 +231,10 @@ def _text_of(value: Any, key: str, name: str) -> str | None:
 
 
 def _default_id(file: RawFile) -> str:
-    """The name without its suffix and without the folder of the split."""
-    stem = str(PurePosixPath(file.name).with_suffix(""))
+    """The name without its suffix and without the folder of the split; of a member of an archive, its name in there."""
+    inside = file.uri.rpartition("!")[2]
+    name = inside if file.split and file.name.endswith(f"/{inside}") else file.name
+    stem = str(PurePosixPath(name).with_suffix(""))
     return stem.removeprefix(f"{file.split}/") if file.split else stem
 
 
@@ -234,5 +249,4 @@ def _rejection(candidate: Candidate, reason: str, detail: str) -> Rejection:
 
 def _discard(candidate: Candidate) -> None:
     for _, blob in candidate.media:
-        if blob.temporary and blob.path is not None:
-            blob.path.unlink(missing_ok=True)
+        blob.discard()

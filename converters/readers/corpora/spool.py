@@ -30,6 +30,9 @@ class WaitingMedia:
         self._waiting: dict[str, tuple[int, Candidate | int]] = {}
         self._file: IO[bytes] | None = None
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._waiting
+
     def names(self) -> list[str]:
         return list(self._waiting)
 
@@ -55,8 +58,7 @@ class WaitingMedia:
         for name in self.names():
             candidate = self.release(name)
             for _, blob in candidate.media:
-                if blob.temporary and blob.path is not None:
-                    blob.path.unlink(missing_ok=True)
+                blob.discard()
             yield candidate
 
     def _take(self, held: Candidate | int) -> Candidate:

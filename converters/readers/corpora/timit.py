@@ -8,7 +8,7 @@
 The corpus has the folders TRAIN and TEST. Of TEST, the 24 speakers of the corpus's core test set are the split
 `core-test`, the 50 speakers of Kaldi's development set are `dev`, and the other 94 are `test`. The two SA sentences,
 which every speaker reads, put the same texts in training and test: the card's option `sa: false` leaves them out
-(`sa_sentence`).
+(`sa_sentence`). A speaker of those two sets under TRAIN is refused (`ambiguous_split`).
 
 Names may be in upper or lower case. Times are sample numbers at 16 kHz and are converted to seconds. A sample's id is
 `<speaker>_<utterance>`, because utterance names repeat across speakers; `extra` contains dialect, gender and the type
@@ -100,9 +100,9 @@ class TimitReader(Reader):
             if (parent := file.name.rpartition("/")[0]) != folder:
                 yield from _complete(open_utterances, context)
                 folder = parent
-            if _is_left_out(found, context):
+            if (refused := _refused(found, file, context)) is not None:
                 if found["ending"].lower().startswith("wav"):
-                    yield _left_out(found, file)
+                    yield refused
                 continue
             _take(found, file, open_utterances, context)
         yield from _complete(open_utterances, context)
@@ -129,14 +129,16 @@ def _split(parts: Mapping[str, str]) -> str:
     return "core-test" if speaker in CORE_TEST else "dev" if speaker in DEV else "test"
 
 
-def _is_left_out(found: re.Match[str], context: ReadContext) -> bool:
-    return found["utterance"][:2].upper() == "SA" and context.options.get("sa") is False
-
-
-def _left_out(found: re.Match[str], file: RawFile) -> Rejection:
-    name = _identity(found.groupdict())
-    detail = f"{name}: every speaker reads the SA sentences; the reader's option `sa: true` keeps them"
-    return Rejection(name, "sa_sentence", detail, file.uri)
+def _refused(found: re.Match[str], file: RawFile, context: ReadContext) -> Rejection | None:
+    """The rejection of an utterance that its name alone rules out."""
+    name, speaker = _identity(found.groupdict()), found["speaker"].upper()
+    if found["split"].lower() == "train" and speaker in CORE_TEST | DEV:
+        detail = f"{name}: {file.name} is among the training data, but {speaker} is a speaker of the corpus's test set"
+        return Rejection(name, "ambiguous_split", detail, file.uri)
+    if found["utterance"][:2].upper() == "SA" and context.options.get("sa") is False:
+        detail = f"{name}: every speaker reads the SA sentences; the reader's option `sa: true` keeps them"
+        return Rejection(name, "sa_sentence", detail, file.uri)
+    return None
 
 
 def _identity(parts: dict[str, str]) -> str:
@@ -145,7 +147,8 @@ def _identity(parts: dict[str, str]) -> str:
 
 def _take(found: re.Match[str], file: RawFile, utterances: dict[str, _Utterance], context: ReadContext) -> None:
     parts = found.groupdict()
-    key = f"{_split(parts)}/{_identity(parts)}"
+    # The files of an utterance lie in one folder: those of another copy of the corpus are not mixed in.
+    key = f"{file.name.rpartition('/')[0]}/{parts['utterance'].upper()}"
     utterance = utterances.setdefault(key, _Utterance(parts, uri=file.uri))
     ending = parts["ending"].lower()
     if not ending.startswith("wav"):
@@ -228,5 +231,4 @@ def _incomplete(utterances: dict[str, _Utterance]) -> Iterator[Rejection]:
 def _discard(utterance: _Utterance) -> None:
     if utterance.audio is not None:
         blob = utterance.audio[1]
-        if blob.temporary and blob.path is not None:
-            blob.path.unlink(missing_ok=True)
+        blob.discard()

@@ -62,13 +62,14 @@ class RowRules:
         self._split = compile_value(split, names, what="split") if split else None
         self._config = compile_value(options["config"], names, what="config") if options.get("config") else None
         self._length = compile_value(options["length"], names, what="length") if options.get("length") else None
+        self._clip = _ends_of_clip(options.get("clip"), names)
         own = [self.id, *(value for value in (self._split, self._config) if value is not None)]
         taken = [column for value in own for column in value.takes]
         named = texts(options["aside"], "aside") if options.get("aside") else []
         self.fields = FieldMap(options.get("columns"), names, aside=[*taken, *self._implied, *aside, *named])
         self._reject_rules = [_reject_rule(item, names) for item in items(options.get("reject"), "reject")]
         length = [] if self._length is None else [self._length]
-        self._needed = [*own, *length, *(item.value for item in self._reject_rules)]
+        self._needed = [*own, *length, *self._clip, *(item.value for item in self._reject_rules)]
 
     @property
     def deciding(self) -> set[str]:
@@ -116,6 +117,23 @@ class RowRules:
         """The split of a row; raises RowError if the column's value is not a valid split name."""
         return as_name("split", self._value(self._split, "split", row)) or hint
 
+    def check_split(self, parts: Row) -> None:
+        """Raise RowError if the parts of a path name a split that the corpus lacks.
+
+        A template such as `captions_{split}.csv` fits `captions_metadata.csv`, too, which has none of its rows.
+        """
+        known = self.context.splits
+        if not known or not self.context.whole_corpus or "split" not in parts or not self.knows_split(parts):
+            return
+        split = self.split_of(parts, None)
+        if split not in known:
+            raise RowError("unknown_split", f"by its name its split is {split!r}; there are {', '.join(known)}")
+
+    def wants_config(self, parts: Row) -> bool:
+        """Whether the configuration that a path names was requested; True if it names none."""
+        named = parts.get("config") if self._config is None and "config" in self._implied else None
+        return named is None or not self.context.configs or named in self.context.configs
+
     def config_of(self, row: Row, hint: str | None) -> str | None:
         if self.context.config is not None:
             return self.context.config
@@ -128,6 +146,15 @@ class RowRules:
 
     def wants(self, split: str | None) -> bool:
         return (not self._only or split in self._only) and self.context.wants(split)
+
+    def may_want(self, columns: Row, hint: str | None) -> bool:
+        """Whether a split that these columns say is requested; True if they do not say one."""
+        if not self.knows_split(columns):
+            return True
+        try:
+            return self.wants(self.split_of(columns, hint))
+        except RowError:
+            return True
 
     def identity(self, row: Row, origin: Origin) -> tuple[str | None, str | None, str | None] | None:
         """Source id, configuration and split of a row; None if it is not requested.
@@ -158,10 +185,13 @@ class RowRules:
                     return Rejection(identity, rejected[0], f"{origin.where}: {rejected[1]}", origin.where)
             fields = _merged([self.fields.fields(row) for row in rows])
             length = None if self._length is None else as_number("length", self._length.get(rows[0]))
+            ends = [as_number("clip", value.get(rows[0])) for value in self._clip]
         except RowError as error:
             return error.rejection(origin.where)
         made = Candidate(identity, split, fields, [], config, origin.uri, origin.revision, origin.where)
         made.length_s = length
+        start, end = ends or (None, None)
+        made.clip_s = end - start if start is not None and end is not None and end > start else None
         return made
 
     def _rejected(self, row: Row) -> tuple[str, str] | None:
@@ -170,6 +200,14 @@ class RowRules:
             if text in rule.texts:
                 return rule.reason, f"{', '.join(rule.value.uses)} is {text!r}"
         return None
+
+
+def _ends_of_clip(spec: Any, names: Names) -> list[Value]:
+    if spec is None:
+        return []
+    if not isinstance(spec, Mapping) or set(spec) != {"start", "end"}:
+        raise UsageError(f"clip: expected {{start, end}}, got {spec!r}.")
+    return [compile_value(spec[end], names, what=f"clip.{end}") for end in ("start", "end")]
 
 
 def _reject_rule(item: Any, names: Names) -> _RejectRule:

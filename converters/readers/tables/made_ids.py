@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ....shards.hash_sets import HashMap
-from ...candidate import Blob, content_id
+from ...candidate import Blob
+from ...content_id import content_id
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""

@@ -3,8 +3,11 @@
     ;; a comment
     AlGore_2009 1 AlGore_2009 17.82 28.81 <o,f0,male> thank you so much
     AlGore_2009 1 inter_segment_gap 0.00 17.82 <o,,unknown> ignore_time_segment_in_scoring
+    911Mothers_2010W 1 911Mothers_2010W 14.95 16.19 <NA> <unk> because of
 
-Columns: recording, channel, speaker, start, end, label (without the angle brackets; null if there is none) and text.
+Columns: recording, channel, speaker, start, end, label (without the angle brackets; null if there is none) and text. A
+label has commas, except in TED-LIUM: `<F0_M>`, `<F0_F>`, and `<NA>` (none), which its third release has. Any
+other tag, such as `<unk>`, is a word of the text.
 Times are seconds in the recording; a line whose times are no numbers, or which lacks one, is rejected as `bad_row`.
 """
 
@@ -16,6 +19,7 @@ from .cells import Place, Row, Rows, clock_seconds
 
 COLUMNS = ("recording", "channel", "speaker", "start", "end", "label", "text")
 _BOM = b"\xef\xbb\xbf"
+_NO_LABEL = "<NA"
 
 
 def read_stm(stream: BinaryIO, place: Place) -> Rows:
@@ -41,10 +45,8 @@ def read_stm(stream: BinaryIO, place: Place) -> Rows:
 
 def _parted(rest: str) -> tuple[str | None, str | None]:
     """The label and the text of what follows the times."""
-    if not rest.startswith("<") or (end := rest.find(">")) < 0 or "," not in rest[: end + 1]:
-        head, _, tail = rest.partition(" ")
-        # TED-LIUM's development set has <F0_M> for <o,f0,male>; any other tag, such as <unk>, is a word.
-        if head.startswith("<F0_") and head.endswith(">"):
-            return head[1:-1], tail.strip() or None
+    tag, end, text = rest.partition(">")
+    if not end or not tag.startswith("<") or not (tag == _NO_LABEL or tag.startswith("<F0_") or "," in tag):
         return None, rest or None
-    return rest[1:end].strip() or None, rest[end + 1 :].strip() or None
+    label = None if tag == _NO_LABEL else tag[1:].strip() or None
+    return label, text.strip() or None

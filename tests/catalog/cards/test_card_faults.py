@@ -151,4 +151,4 @@ def test_the_command_tells_every_problem_and_exits_with_1(tmp_path: Path) -> Non
     done = cli("catalog", "lint", tmp_path)
     assert done.returncode == 1
     assert "sources.0.archive: no file is named" in done.stdout
-    assert done.stdout.endswith("1 cards, 1 problems\n")
+    assert done.stdout.endswith("1 card, 1 problem\n")

@@ -67,6 +67,13 @@ def test_a_field_of_an_absent_table_is_looked_for_in_that_table(tmp_path: Path) 
     assert rows(tmp_path / "store") == []
 
 
+def test_white_space_is_no_text(tmp_path: Path) -> None:
+    files = corpus(tmp_path / "own", texts=12)
+    (tmp_path / "own/train.csv").write_bytes(files["train.csv"].replace(b"hello", b" \t"))
+    with pytest.raises(DamagedError, match="none of 12 samples of train has a text"):
+        pull(card(tmp_path, "[text]"), tmp_path / "store", from_path=tmp_path / "own")
+
+
 @pytest.mark.parametrize(("texts", "told"), [(10, ["2 of 12 samples of train have no text"]), (11, [])])
 def test_more_than_a_tenth_without_it_is_told_with_the_count(tmp_path: Path, texts: int, told: list[str]) -> None:
     corpus(tmp_path / "own", texts=texts)

@@ -13,6 +13,7 @@ from support.hub import COMMIT, Hub, hub
 from support.loopback import Loopback, serve
 from support.stores import cli, cli_json
 from support.talks import CARD, parquet
+from triptych.catalog.files.shard_numbers import incomplete_series
 from triptych.catalog.hosts.hub import pattern_of
 
 Tone = Callable[..., bytes]
@@ -89,6 +90,41 @@ def test_what_differs_is_said_with_what_is_there(old: str, new: str, fact: str, 
     found = check(tmp_path, changed(old, new))
     assert [(number, name) for number, name, status in found if status == "differs"] == [(0, fact)]
     assert re.search(said, found[0, fact, "differs"])
+
+
+@pytest.mark.parametrize(
+    ("license_", "tag", "status"),
+    [
+        ("terms of limited use", "mit", "differs"), ("LGPL-3.0", "gpl-3.0", "differs"),
+        ("CC-BY-NC-4.0", "cc-by-4.0", "differs"), ("Apache 2.0 (code), MIT (texts)", "apache-2.0", "equal"),
+    ],
+)  # fmt: skip
+def test_a_licence_is_compared_word_by_word(served: Hub, tmp_path: Path, license_: str, tag: str, status: str) -> None:
+    served.tags = {"team/talks": [f"license:{tag}"]}
+    assert (0, "license", status) in check(tmp_path, changed("license: CC0-1.0", f"license: {license_}"))
+
+
+def test_numbered_files_of_which_some_are_gone() -> None:
+    """A glob matches those that are left, so that nothing else shows what was renamed."""
+    names = [f"data/train-{n:05d}-of-00004-{n}f.parquet" for n in (0, 1, 3)]
+    assert incomplete_series([*names, "data/test-00000-of-00001.parquet", "x-01-of-02.tar", "x-02-of-02.tar"]) == [
+        "data/train-*-of-00004.parquet: 3 of 4 files, without 00002"
+    ]
+
+
+def test_a_shard_that_is_gone_differs_and_a_folder_without_it_is_told(
+    tmp_path: Path, tone: Tone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("train/train-00000-of-00002", "test/test-00000-of-00001"):
+        parquet(tmp_path / f"hub/team/talks/data/{name}.parquet", range(2), tone, group=3)
+    with hub(tmp_path / "hub") as server:
+        server.tags = {"team/talks": ["license:cc0-1.0"]}
+        monkeypatch.setenv("HF_ENDPOINT", server.url().rstrip("/"))
+        said = check(tmp_path)[0, "files", "differs"]
+    assert said == "data/train/train-*-of-00002.parquet: 1 of 2 files, without 00001"
+    own = tmp_path / "hub/team/talks"
+    told = triptych.pull("talks", cards=tmp_path, store=tmp_path / "store", from_path=own).notices
+    assert [line for line in told if "-of-" in line] == [f"{own}: {said}"]
 
 
 def test_a_gate_and_a_missing_revision_differ_too(served: Hub, tmp_path: Path) -> None:

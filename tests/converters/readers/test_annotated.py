@@ -69,7 +69,7 @@ def test_the_card_may_pass_over_extra_and_missing_media_with_a_count() -> None:
     options = {**BASIC, "extra_media": "ignore", "missing_media": "ignore"}
     files = Stream({"rows.csv": "path,sentence\nb.wav,two\n", "clips/x.wav": b"X", "clips/y.wav": b"Y"})
     assert read("annotated", files, options, note=notes.append) == ([], [])
-    assert notes == ["2 media files without a row were skipped", "1 rows without media were skipped"]
+    assert notes == ["2 media files without a row were skipped", "1 row without media was skipped"]
 
 
 def test_files_that_are_neither_table_nor_media_are_never_opened() -> None:

@@ -83,10 +83,12 @@ STM = {"tables": [{"file": "*.stm", "format": "stm"}], "media": {"audio": "{reco
 
 def test_segment_time_marks_with_and_without_a_label() -> None:
     marks = [b";; a comment", b"", b"a 1 s 0 1.5 <o,f0,male> <unk> one", b"a A s 1.5 2 <F0_F> two", b"a 1 s 2 3 <unk>",
-             b"a 1 s 3 4", b"a 1 s 4", b"a 1 s x 5 six", b"a 1 s 5 6 \xff"]  # fmt: skip
+             b"a 1 s 3 4", b"a 1 s 4", b"a 1 s x 5 six", b"a 1 s 5 6 \xff", b"a 1 s 6 7 <NA> <unk> because",
+             b"a 1 s 7 8 <NA>", b"a 1 s 8 9 < NA, 2"]  # fmt: skip
     candidates, rejections = read("annotated", Stream({"x.stm": b"\n".join(marks), "a.wav": b""}), STM)
     found = [(each.fields.get("text"), each.fields.get("extra")) for each in candidates]
-    assert found == [("<unk> one", {"label": "o,f0,male"}), ("two", {"label": "F0_F"}), ("<unk>", None), (None, None)]
+    assert found == [("<unk> one", {"label": "o,f0,male"}), ("two", {"label": "F0_F"}), ("<unk>", None), (None, None),
+                     ("<unk> because", None), (None, None), ("< NA, 2", None)]  # fmt: skip
     assert reasons(rejections) == [("x.stm:7", "bad_row"), ("x.stm:8", "bad_row"), ("x.stm:9", "not_utf8")]
 
 

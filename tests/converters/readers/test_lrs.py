@@ -40,6 +40,28 @@ def test_words_are_found_by_their_header_line_and_not_by_its_place() -> None:
     ]
 
 
+def test_a_list_in_contradiction_to_another_and_texts_of_another_corpus() -> None:
+    """LRS3 has folders of the same names; a list that comes last can still contradict the others."""
+    files = Stream(
+        {
+            "lrs3/pretrain/2/00001.txt": TABLE,
+            "mvlrs_v1/main/1/00001.mp4": b"A",
+            "mvlrs_v1/main/1/00001.txt": PLAIN,
+            "mvlrs_v1/main/1/00002.mp4": b"B",
+            "mvlrs_v1/main/1/00002.txt": PLAIN,
+            "mvlrs_v1/pretrain/2/00001.mp4": b"D",
+            "mvlrs_v1/train.txt": "1/00001\n1/00002\n",
+            "mvlrs_v1/val.txt": "",
+            "mvlrs_v1/test.txt": "1/00001\n",
+        }
+    )
+    candidates, rejections = read("lipreading", files, LRS2)
+    assert [(c.source_id, c.split) for c in candidates] == [("1/00002", "train")]
+    assert sorted(reasons(rejections)) == [
+        ("1/00001", "ambiguous_split"), ("2/00001", "no_media"), ("2/00001", "no_transcript"),
+    ]  # fmt: skip
+
+
 def test_lists_tell_the_splits_of_one_folder_apart_by_their_first_field() -> None:
     files = Stream(
         {

@@ -120,6 +120,12 @@ def test_a_field_is_in_the_row_or_counted(view: str, fields: Row, left_out: tupl
     assert row.skip is None and tuple(sorted(row.left_out)) == left_out
 
 
+def test_a_column_of_the_corpus_that_is_called_like_a_field_is_not_that_field() -> None:
+    """The number of the choice, beside the answer that the row has."""
+    row = made(sample(question="What?", choices=["a", "b"], answer="b", extra={"answer": "1", "topic": "x"}, task="qa"))
+    assert set(row.left_out) == {"extra.answer", "topic"}
+
+
 def test_every_column_of_the_sample_is_a_field_or_accounted_for_elsewhere() -> None:
     """A new column is one of `FIELDS`, or is told in another way: provenance, media, spans."""
     elsewhere = {

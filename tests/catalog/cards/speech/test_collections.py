@@ -132,11 +132,14 @@ def test_emilia_reads_tars_of_json_and_mp3_and_the_older_tree(tmp_path: Path) ->
     members = {f"{name}.{kind}": data for name in names
                for kind, data in (("json", json.dumps(emilia_row(name)).encode()), ("mp3", sounds[name]))}  # fmt: skip
     packed(on_hub(mirror, "amphion/Emilia-Dataset", "Emilia/DE/DE-B000000.tar"), members)
-    packed(on_hub(mirror, "amphion/Emilia-Dataset", "Emilia-YODAS/DE/DE-B000007.tar"), members)
+    long = {"DE_long.json": json.dumps(emilia_row("DE_B00000_S00000_W000030", duration=27.5)).encode(),
+            "DE_long.mp3": sounds[names[0]]}  # fmt: skip
+    packed(on_hub(mirror, "amphion/Emilia-Dataset", "Emilia-YODAS/DE/DE-B000007.tar"), members | long)
     for config in ("de", "yodas-de"):
         triptych.pull("emilia", store=tmp_path / "store", mirror=str(mirror), config=config)
     found = rows_of("emilia", tmp_path / "store")
     assert len(found) == 4
+    assert reasons(tmp_path / "store") == {"DE_long": "other_length"}
     row = found["yodas-de/train/DE_B00000_S00000_W000029"]
     assert (row["text"], row["speaker"], row["language"], row["license"], row["start_s"], row["end_s"]) == (
         " Text DE_B00000_S00000_W000029.", "DE_B00000_S00000", "de", "CC-BY-4.0", None, None,

@@ -300,5 +300,5 @@ def test_peoples_speech_as_a_tree_of_flac(tmp_path: Path) -> None:
     }
     assert list(digests(rows).values()) == [sha(data) for data in sound]
     assert extra(rows["clean_sa/train/talk/1.flac"]) == {"identifier": "talk", "duration_ms": "300", "index": "1"}
-    with pytest.raises(UsageError, match="of the default configuration microset, others with config="):
+    with pytest.raises(UsageError, match="of its default configuration microset, but of others: clean_sa, test"):
         triptych.pull("peoples_speech", store=tmp_path / "none", from_path=tree)

@@ -95,6 +95,7 @@ def test_voxceleb2_joins_sound_and_picture_by_path(tmp_path: Path) -> None:
     rows = pulled("voxceleb", tmp_path / "store", mirror=summed(mirror), config="vox2-av", split="test")
     [(identity, row)] = rows.items()
     assert identity == "vox2-av/test/id00017/01dfn2spqyE/00001"
+    assert (rows[identity]["modality"], rows[identity]["panel"]) == ("mixed", "S3")
     assert (row["modality"], row["speaker"], extra(row)["gender"]) == ("mixed", "id00017", "f")
     assert row["audio"] is not None and row["video"] is not None
     pulled("voxceleb", tmp_path / "store", mirror=str(mirror), config="vox2", split="test", samples=2)

@@ -136,3 +136,15 @@ def test_a_part_cut_short_or_left_out_is_named_by_the_archives_fault(kind: type[
 )
 def test_gaps_in_a_series_of_names_are_reported(names: list[str], count: int | None, missing: list[str]) -> None:
     assert missing_names(names, count) == missing
+
+
+@pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
+def test_a_member_cut_by_a_missing_part_is_not_put_together_with_what_follows(kind: type[io.BytesIO]) -> None:
+    """Of a tar without compression, no sum tells that the end of a member is that of another."""
+    data = tar_of(CORPUS)
+    size = len(data) // 7
+    parts = {f"v.tar.part.a{letter}": data[n * size : (n + 1) * size] for n, letter in enumerate("abcdefgh")}
+    del parts["v.tar.part.ad"]
+    good, (one,) = read(joined(list(parts.values()), kind, list(parts)))
+    assert good == list(CORPUS.items())[: len(good)] and good and one.damaged
+    assert "v.tar.part.ad is missing from its parts" in one.detail
