@@ -17,11 +17,11 @@ from triptych.errors import ProblemsFound, TriptychError
 from truth.cases import Case
 from truth.forms import FORMS
 from truth.layouts import LAYOUTS, Corpus, Layout
-from truth.rows import ROWS, Row
+from truth.rows import Row, views_of
 
 CARD: Mapping[str, Any] = {
     "title": "Truth", "panel": "S1", "modality": "audio", "tasks": ["asr"], "languages": ["en"], "license": "CC0-1.0",
-    "splits": {"train": "train"},
+    "splits": {"train": "train", "pretrain": "train"},
 }  # fmt: skip
 _MIXED = {"panel": "S3", "modality": "mixed", "tasks": ["captioning"]}
 
@@ -63,7 +63,7 @@ def bring_in(cases: Collection[Case], folder: Path) -> Intake:
         except TriptychError as error:
             intake.refused[case] = str(error)
     prompted = any(LAYOUTS[case.layout].prompted for case in cases if case not in intake.refused)
-    for view, task in ROWS:
+    for view, task in dict.fromkeys(each for case in cases for each in views_of(case)):
         options = {} if task is None else {"task": task}
         if view != "unified" and not prompted:
             with pytest.raises(ProblemsFound, match="no_prompt"):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from truth.cases import Case
+from truth.forms import FORMS
 from truth.utterances import Media, Utterance, faults, named
 
 Row = Mapping[str, Any]
@@ -76,6 +78,20 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown]] = {
     ("croissant", None): _unified,
 }
 """View and task -> what a row of it shows."""
+
+EVERYWHERE = (("unified", None), ("msswift", "sft"), ("msswift", "grpo"))
+"""These are tried on every case: all views select from the same prepared samples. The others are tried on `ONE`."""
+ONE = "jsonl"
+SOUND_ONLY = frozenset({"nemo", "kaldi", "lhotse"})
+
+
+def views_of(case: Case) -> Iterator[tuple[str, str | None]]:
+    """The views that a case is tried in, with their tasks."""
+    for view, task in ROWS:
+        if view in SOUND_ONLY and FORMS[case.media.form].film:
+            continue
+        if case.layout == ONE or (view, task) in EVERYWHERE:
+            yield view, task
 
 
 def compare(

@@ -9,7 +9,7 @@ import pytest
 from truth.cases import SUITE, Case, group, product
 from truth.intake import Intake, bring_in
 from truth.layouts import LAYOUTS
-from truth.rows import ROWS, compare
+from truth.rows import ROWS, compare, views_of
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +51,12 @@ def problems(case: Case, intake: Intake) -> list[str]:
     if case in intake.refused:
         return [intake.refused[case]]
     layout, found = LAYOUTS[case.layout], []
-    for (view, task), show in ROWS.items():
+    for view, task in views_of(case):
         if view != "unified" and not layout.prompted:
             assert intake.rows((view, task), case) == []
             continue
         rows = intake.rows((view, task), case)
-        faults = compare(rows, case.utterances, case.media, show=show)
+        faults = compare(rows, case.utterances, case.media, show=ROWS[view, task])
         found += [f"{view} {task or ''}: {fault}" for fault in faults]
     if not found:
         return []

@@ -27,6 +27,6 @@ def python_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     for row in found:
         for name in documents:
             if row[name] is not None:
-                with suppress(ValueError):  # what is no JSON, or has a key with two values, stays the text that it is
+                with suppress(ValueError):  # invalid JSON, or a key with two values, stays a text
                     row[name] = parse(row[name])
     return found

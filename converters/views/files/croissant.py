@@ -27,7 +27,7 @@ _CONTEXT: dict[str, Any] = {
 }  # fmt: skip
 _DESCRIBED = {
     "id": "the id of the sample", "text": "the transcript or the description", "audio": "path of the sound",
-    "video": "path of the film", "modality": "audio, video, mixed or text", "dataset": "the dataset of the sample",
+    "video": "path of the video", "modality": "audio, video, mixed or text", "dataset": "the dataset of the sample",
     "split": "its split", "language": "its language", "license": "its licence",
     "extra": "further fields of the source, as JSON",
 }  # fmt: skip
