@@ -19,6 +19,7 @@ The files, from the top floor down; a file imports only from lower floors and fr
     cli.py         the commands `triptych` and `catalog`
     commands/      one file per subject, a few lines per command
     api.py         the same commands as functions
+    facts.py       annotations and alignments, as functions
     exports.py     the published versions, as functions
     store.py       maintenance of the store, as functions
     catalog/       from a dataset's name to its candidates: cards, sources, subsets, pulls
@@ -28,7 +29,6 @@ The files, from the top floor down; a file imports only from lower floors and fr
     shards/        the store: tables, media, versions, queries
     errors.py      the errors that users see, each with its exit code
     options/       models of options: each option is defined once, as a field; calls from Python
-    arguments.py   the options of each function, for static checkers
     version.py     the version
 """
 
@@ -43,7 +43,6 @@ from .version import __version__
 if TYPE_CHECKING:
     from . import catalog, exports, store
     from .api import (
-        annotate,
         convert,
         explain,
         export,
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
         validate,
         validate_file,
     )
+    from .facts import align, annotate
 
 __all__ = [
     "DamagedError",
@@ -67,6 +67,7 @@ __all__ = [
     "TriptychError",
     "UsageError",
     "__version__",
+    "align",
     "annotate",
     "catalog",
     "convert",
@@ -87,13 +88,14 @@ __all__ = [
 ]
 
 _MODULES = frozenset({"catalog", "exports", "store"})
+_FACTS = frozenset({"align", "annotate"})
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     if name in __all__:
-        return getattr(import_module(".api", __name__), name)
+        return getattr(import_module(".facts" if name in _FACTS else ".api", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

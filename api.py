@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
@@ -19,7 +19,6 @@ from .shards.store.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from .arguments import ConvertArguments, ExportArguments, ImportArguments, PullArguments
     from .catalog.fetch import FetchResult
     from .catalog.pull.batch import PulledSet
     from .catalog.pull.plan import PullPlan
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
     from .converters.convert.result import ConvertResult
     from .converters.export.export import ExportResult
     from .converters.imports.import_data import ImportResult
+    from .options.arguments import ConvertArguments, ExportArguments, ImportArguments, PullArguments
     from .trainers.data.exports import ExportReader
     from .validators.formats.findings import Summary
     from .validators.validate import DatasetResult
 
 PathLike = str | Path
-Fact = Sequence[Any] | Mapping[str, Any]
 OnSamples = Callable[[int, int], None] | None
 OnBytes = Callable[[int, int | None], None] | None
 
@@ -317,46 +316,6 @@ def query(sql: str, *, store: PathLike | None = None, at: str | None = None) -> 
 
     with using(Store.open(store), "query") as opened:
         return query_store(opened, sql, at=at)
-
-
-@from_python
-def annotate(
-    id: str | PathLike | Iterable[Fact],
-    key: str | None = None,
-    value: Any = None,
-    *,
-    store: PathLike | None = None,
-    producer: str | None = None,
-    clear: bool = False,
-) -> int:
-    """Annotate samples: a corrected text, an assigned split, a review. The original values are kept.
-
-        triptych.annotate(id, "text", "the corrected text")
-        triptych.annotate([(id, "labels", ["Dog", "Bark"]), (other, "start_s", 0.5)])
-        triptych.annotate("corrections.csv")
-        triptych.annotate(id, "text", clear=True)
-
-    Args:
-        id: The sample's id; or many annotations, each (id, key, value); or a CSV file with the columns id, key, value.
-        key: `text`, `assigned_split`, `words` ..., or a key of your own.
-        value: Text, a number, or a list; lists and alignments become JSON.
-        store: The store; default: `TRIPTYCH_STORE`, else `./store`.
-        producer: Who made the annotation; default: you.
-        clear: Clear the keys: the values from the corpus count again. No value is given.
-
-    Returns:
-        The number of annotations written.
-
-    Raises:
-        UsageError: No such sample, or a value that is invalid for its key; nothing was written.
-    """
-    from .shards.annotate import annotate as annotate_store
-    from .shards.annotate import annotations_of
-    from .shards.care.recovery import writing
-
-    rows = annotations_of(id, key, value, clear=clear)
-    with writing(Store.open(store), "annotate") as opened:
-        return annotate_store(opened, rows, producer=producer)
 
 
 @from_python

@@ -32,7 +32,7 @@ from .inventory import ListOptions
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from ..arguments import ListArguments
+    from ..options.arguments import ListArguments
     from .hosts.findings import CheckedCard
     from .inventory import ListedCard, ShownCard
 

@@ -4,6 +4,7 @@ pull.py       `catalog pull` and `catalog fetch`: from hosts to a store or to a 
 catalog.py    `catalog list`, `show` and `lint`
 data.py       `import`, `validate`, `validate-file`, `annotate`, `explain`, `query`
 export.py     `export` and `exports`
+align.py      `align`: word and phone times from an aligner
 convert.py    `convert`: file to file, without a store
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network
@@ -11,5 +12,5 @@ parameters.py parameters of commands: shared ones, and those generated from a mo
 help.py       the layout of `--help`; the options of every command
 completion.py shell completion
 output.py     output of commands: one JSON document or readable tables, progress and logs
-reference.py  generates `arguments.py` and the tables of docs/commands.md from the models of options
+reference.py  generates `options/arguments.py` and the tables of docs/commands.md from the models of options
 """

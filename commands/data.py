@@ -211,7 +211,7 @@ def annotate(
     json: JsonOption = False,
 ) -> None:
     """Annotate a sample: a corrected text, a split, a review. The original values are kept."""
-    from ..api import annotate as annotate_store
+    from ..facts import annotate as annotate_store
 
     if (from_file is None) == (id is None):
         raise UsageError("annotate needs ID KEY VALUE, or --from FILE.csv.")

@@ -2,7 +2,8 @@
 
     python -m triptych.commands.reference
 
-rewrites `arguments.py`, the tables of `docs/commands.md` and the table of rules in a checkout. Tests check all of them.
+rewrites `options/arguments.py`, the tables of `docs/commands.md` and the table of rules in a checkout. Tests check all
+of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from ..catalog.inventory import ListOptions
 from ..catalog.pull.options import PullOptions
+from ..converters.align.options import AlignOptions
 from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
@@ -20,6 +22,7 @@ from ..options import Options, Parameter, parameters
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
     "import": ImportOptions,
+    "align": AlignOptions,
     "convert": ConvertOptions,
     "export": ExportOptions,
     "list": ListOptions,
@@ -42,7 +45,7 @@ from typing import Required, TypedDict
 
 
 def arguments_file() -> str:
-    """The text of `arguments.py`."""
+    """The text of `options/arguments.py`."""
     return "\n\n".join([_HEAD, *(_typed_dict(command, model) for command, model in MODELS.items())])
 
 
@@ -119,7 +122,7 @@ def _plain(value: object) -> str:
 
 
 def main() -> None:
-    (ROOT / "arguments.py").write_text(arguments_file(), encoding="utf-8")
+    (ROOT / "options" / "arguments.py").write_text(arguments_file(), encoding="utf-8")
     page = ROOT / "docs" / "commands.md"
     page.write_text(docs_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "rules.md").write_text(rules_page(), encoding="utf-8")

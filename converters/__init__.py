@@ -8,6 +8,7 @@ files/          what a run may read: the files of folders, and those that rows n
 readers/        one reader for each raw layout, which turns its files into candidates
 ingest/         the loop that writes candidates to a store
 imports/        a user's own tables, manifests and alignments, through readers and ingest
+align/          word and phone times of stored samples, from an aligner
 views/          output formats, one SELECT each
 templates/      prompts, in `prompts.yaml`
 export/         publish a view of a store as a version

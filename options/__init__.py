@@ -1,7 +1,8 @@
 """Options: each is defined once, and commands, functions, records and docs are derived from it.
 
-model.py  models of options, their parameters, and how given values are converted and checked
-calls.py  calls from Python: signatures, the types of arguments, and their names in errors
+model.py      models of options, their parameters, and how given values are converted and checked
+calls.py      calls from Python: signatures, the types of arguments, and their names in errors
+arguments.py  the options of each function, for static checkers; generated
 """
 
 from .calls import described_by, from_python

@@ -10,6 +10,7 @@ import re
 # Han, kana, CJK and full-width punctuation: scripts written without spaces.
 _UNSPACED = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"
 _BETWEEN_UNSPACED = re.compile(f"([{_UNSPACED}]) (?=[{_UNSPACED}])")
+_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Unicode white space as the views define it; `\s` also matches four control characters.
 _SPACES = re.compile("[\t\n\x0b\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -33,6 +34,11 @@ def strip_blanks(text: str) -> str:
 def join_unspaced(text: str) -> str:
     """Remove the spaces between CJK characters (word segmentation, as in AISHELL)."""
     return _BETWEEN_UNSPACED.sub(r"\1", _SPACES.sub(" ", text).strip(" "))
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether a text has characters of a script that is written without spaces."""
+    return _IS_UNSPACED.search(text) is not None
 
 
 def encodable(text: str) -> str:

@@ -12,8 +12,8 @@ from support.places import ROOT
 from support.source import module_of, modules, package_files, python_files, relative_imports, tree
 
 FLOORS = {
-    "errors": 0, "version": 0, "options": 0, "arguments": 0, "shards": 1, "validators": 2, "converters": 3,
-    "trainers": 3, "catalog": 4, "api": 5, "exports": 5, "store": 5, "cli": 5, "commands": 5, "": 5,
+    "errors": 0, "version": 0, "options": 0, "shards": 1, "validators": 2, "converters": 3,
+    "trainers": 3, "catalog": 4, "api": 5, "exports": 5, "facts": 5, "store": 5, "cli": 5, "commands": 5, "": 5,
 }  # fmt: skip
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]

@@ -12,7 +12,6 @@ rejected: `no_sample`, `ambiguous`, `bad_interval` (an end before its start, a s
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +29,7 @@ from ...shards.store.store import Store
 from ...shards.store.tables import ANNOTATIONS
 from ..candidate import RawFile, RawStream, Rejection, RowError
 from ..ingest.event_log import EventLog
-from ..readers.alignments.interval import Aligned, AlignmentContext, AlignmentReader, Interval
+from ..readers.alignments.interval import Aligned, AlignmentContext, AlignmentReader, Interval, as_json
 from .match_samples import Samples, Target
 
 READERS = {
@@ -161,7 +160,7 @@ class _AnnotationWriter:
             for target, mine in zip(match.targets, shared, strict=True):
                 _check_end(mine, target)
                 if mine:
-                    values.append((target.id, key, _json(mine)))
+                    values.append((target.id, key, as_json(mine)))
         if not values:
             raise RowError("empty_alignment", "no interval is within the span of a sample")
         self.overlapping += any(_overlaps(intervals) for intervals in item.tiers.values())
@@ -217,11 +216,6 @@ def _check_end(intervals: list[Interval], target: Target) -> None:
 def _overlaps(intervals: list[Interval]) -> bool:
     pairs = pairwise(intervals)
     return any(b.start_s < a.end_s - _OVERLAP_S and a.speaker == b.speaker for a, b in pairs)
-
-
-def _json(intervals: list[Interval]) -> str:
-    listed = [{"text": each.text, "start_s": each.start_s, "end_s": each.end_s} for each in intervals]
-    return json.dumps(listed, ensure_ascii=False)
 
 
 def _latest(store: Store, dataset: str) -> dict[tuple[str, str], str]:

@@ -22,6 +22,7 @@ from ...shards.text import encodable
 from .stored_ids import fence_name
 
 _ROWS = 50_000
+_INGEST = ("pull", "import")
 
 
 class EventLog:
@@ -56,7 +57,7 @@ class EventLog:
             return
         number = self._store.fence_number("events", self._fence)
         if number != self._number:
-            logged = read_logged(self._store, self._run.dataset)
+            logged = read_logged(self._store, self._run.dataset, self._run.stage)
             self._queued = [note for note in self._queued if hash(note[:2]) not in logged]
             self._known.update(logged)
             self._number = number
@@ -66,9 +67,10 @@ class EventLog:
             self._queued = []
 
 
-def read_logged(store: Store, dataset: str) -> HashSet:
-    """Hashes of the (candidate, reason) pairs already logged by pulls and imports."""
-    where = f"dataset = {quote(dataset)} AND stage IN ('pull', 'import')"
+def read_logged(store: Store, dataset: str, stage: str = "pull") -> HashSet:
+    """Hashes of the (candidate, reason) pairs already logged by a stage; pulls and imports are one."""
+    stages = _INGEST if stage in _INGEST else (stage,)
+    where = f"dataset = {quote(dataset)} AND stage IN ({', '.join(map(quote, stages))})"
     return _hash_set(map(hash, zip(*columns, strict=True)) for columns in _read(store, ("candidate", "reason"), where))
 
 

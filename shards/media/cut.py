@@ -60,7 +60,7 @@ def cut_audio(media: MediaStore, cut: Cut) -> str:
     Raises:
         MediaError: `bad_span`, `undecodable`, `span_outside_media`, `no_audio_stream` or `no_such_channel`.
     """
-    return _once(media, cut.key(CUT_FORM), lambda: media.put(_flac(_decode(cut)), kind="audio"))
+    return _once(media, cut.key(CUT_FORM), lambda: media.put(_flac(decode_cut(cut)), kind="audio"))
 
 
 def cut_video(media: MediaStore, cut: Cut) -> str:
@@ -122,8 +122,12 @@ def _flac(samples: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _decode(cut: Cut) -> np.ndarray:
-    """Return the span as int16, mono, 16 kHz; bit-identical to the source if that has this format already."""
+def decode_cut(cut: Cut) -> np.ndarray:
+    """Return the span as int16, mono, 16 kHz; bit-identical to the source if that has this format already.
+
+    Raises:
+        MediaError: `bad_span`, `undecodable`, `span_outside_media`, `no_audio_stream` or `no_such_channel`.
+    """
     import numpy as np
 
     start, end = cut.start_s or 0.0, cut.end_s

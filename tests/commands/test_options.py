@@ -29,7 +29,7 @@ BIN = Path(sys.executable).parent
 MODELS = list(reference.MODELS.items())
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pull": triptych.pull, "import": triptych.import_data, "convert": triptych.convert, "export": triptych.export,
-    "list": triptych.catalog.list,
+    "list": triptych.catalog.list, "align": triptych.align,
 }  # fmt: skip
 COMMANDS = {"pull": ["catalog", "pull"], "list": ["catalog", "list"]}
 
@@ -61,10 +61,10 @@ def test_an_option_is_the_same_on_the_command_line_and_in_python(name: str, opti
 
 def test_what_is_generated_is_what_the_models_say() -> None:
     again = "python -m triptych.commands.reference writes it anew"
-    assert (ROOT / "arguments.py").read_text() == reference.arguments_file(), again
+    assert (ROOT / "options/arguments.py").read_text() == reference.arguments_file(), again
     page = (ROOT / "docs" / "commands.md").read_text()
     assert page == reference.docs_page(page), again
-    for name in ("pull", "import", "convert", "export"):
+    for name in ("pull", "import", "align", "convert", "export"):
         assert f"<!-- options of {name} -->" in page
 
 
@@ -202,7 +202,7 @@ def test_a_new_option_is_one_line_and_is_found_everywhere(tmp_path: Path) -> Non
     shown = run("import triptych, inspect; print(inspect.signature(triptych.export)); print(triptych.export.__doc__)")
     assert "loudness: float | None = None" in shown and "loudness: Loudness to write, in LUFS." in shown
     run("from triptych.commands.reference import main; main()")
-    assert "    loudness: float | None\n" in (copy / "arguments.py").read_text()
+    assert "    loudness: float | None\n" in (copy / "options/arguments.py").read_text()
     assert "| `--loudness X` | Loudness to write, in LUFS. |" in (copy / "docs" / "commands.md").read_text()
     kept = run(
         "import triptych\n"

@@ -1,6 +1,7 @@
 """What many tests need: where things lie, what they make, whom they ask.
 
 places.py       where the repository and the real media beside it lie
+speakers.py     speech whose words and their times are known
 source.py       the files of the package, and who imports whom
 stores.py       a store's rows, files and balance; the command line, here and as a process
 forks.py        processes that start at once, forked by one that has loaded the program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -53,3 +54,9 @@ class AlignmentContext:
 
 AlignmentReader = Callable[[Iterable[RawFile], AlignmentContext], Iterator[Aligned | Rejection]]
 """Files to alignments, in the order of the files."""
+
+
+def as_json(intervals: Iterable[Interval]) -> str:
+    """The value of the annotations `words` and `phones`."""
+    listed = [{"text": each.text, "start_s": each.start_s, "end_s": each.end_s} for each in intervals]
+    return json.dumps(listed, ensure_ascii=False)

@@ -43,7 +43,8 @@ def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligne
         except RowError as error:
             yield error.rejection(file.uri, candidate=file.name)
             continue
-        chosen = {kind: _chosen(tiers, kind, context) for kind in (WORDS, PHONES)}
+        given = {WORDS: context.word_tier, PHONES: context.phone_tier}
+        chosen = {kind: tier_of(tiers, kind, given[kind]) for kind in (WORDS, PHONES)}
         if not any(found is not None for found in chosen.values()):
             listed = ", ".join(repr(name) for name, _ in tiers) or "none"
             detail = f"{file.uri}: no word or phone tier; its tiers are {listed}: choose one with --word-tier NAME"
@@ -53,9 +54,13 @@ def read(files: Iterable[RawFile], context: AlignmentContext) -> Iterator[Aligne
         yield Aligned(names, file.uri, {kind: found for kind, found in chosen.items() if found is not None})
 
 
-def _chosen(tiers: list[tuple[str, list[Interval]]], kind: str, context: AlignmentContext) -> list[Interval] | None:
-    """The intervals of that kind for all speakers, sorted by time; None if there is no such tier."""
-    given = context.word_tier if kind == WORDS else context.phone_tier
+def tier_of(tiers: list[tuple[str, list[Interval]]], kind: str, given: str | None = None) -> list[Interval] | None:
+    """The intervals of that kind for all speakers, sorted by time; None if there is no such tier.
+
+    Args:
+        kind: `words` or `phones`.
+        given: The name of the tier, if it is not the usual one.
+    """
     wanted = (str(given).lower(),) if given else DEFAULT_TIERS[kind]
     found: list[Interval] | None = None
     for name, intervals in tiers:

@@ -64,6 +64,18 @@ class ImportArguments(TypedDict, total=False):
     producer: str | None
 
 
+class AlignArguments(TypedDict, total=False):
+    """The options of `align`."""
+
+    aligner: str
+    dictionary: str | None
+    acoustic_model: str | None
+    language: str | None
+    samples: int | None
+    again: bool
+    workers: int | None
+
+
 class ConvertArguments(TypedDict, total=False):
     """The options of `convert`."""
 
