@@ -1,4 +1,4 @@
-"""Import alignments of samples that are already stored: `triptych import textgrid|ctm PATH --name DATASET`.
+"""Import alignments of samples that are already stored: `triptych import textgrid|ctm|... PATH --name DATASET`.
 
 An alignment is matched with a sample by name (see `match_samples.py`), checked, and written as the annotations `words`
 and `phones`, in seconds from the start of the sample's media. Times in a file for one sample are relative to the
@@ -35,6 +35,8 @@ from .match_samples import Samples, Target
 READERS = {
     "textgrid": "triptych.converters.readers.alignments.textgrid",
     "ctm": "triptych.converters.readers.alignments.ctm",
+    "aligner-json": "triptych.converters.readers.alignments.aligner_json",
+    "librispeech-alignments": "triptych.converters.readers.alignments.librispeech",
 }
 """Format -> module."""
 

@@ -70,5 +70,16 @@ FORMATS: dict[str, ImportFormat] = {
     "ctm": ImportFormat(
         "ctm", reads="either", files="tree", options=ALIGNMENT_OPTIONS, holds="aligned words", aligns=True
     ),
+    "aligner-json": ImportFormat(
+        "aligner-json", reads="either", files="tree", options=ALIGNMENT_OPTIONS, holds="aligned words", aligns=True
+    ),
+    "librispeech-alignments": ImportFormat(
+        "librispeech-alignments",
+        reads="either",
+        files="tree",
+        options=frozenset({"producer"}),
+        holds="aligned words",
+        aligns=True,
+    ),
 }
 """Name on the command line -> how it is read."""

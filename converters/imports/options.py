@@ -15,7 +15,7 @@ from .formats import FORMATS
 
 ROWS = "Rows and columns"
 MEDIA = "Media"
-ALIGNMENTS = "Alignments (textgrid, ctm)"
+ALIGNMENTS = "Alignments (textgrid, ctm, aligner-json, librispeech-alignments)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@
     corpora/      layouts of specific corpora: transcript trees, LRS, TIMIT, sidecars, folders, Parquet with media
     manifests/    interchange formats: Kaldi, Lhotse, NeMo, WebDataset, datasets saved to disk
     training/     training files: MS-SWIFT, ShareGPT, Alpaca, QA and similar
-    alignments/   TextGrid and CTM alignments of samples that are already stored
+    alignments/   alignments (TextGrid, CTM, JSON) of samples that are already stored
 
 Cards name readers by the keys of `READERS`. Another package can add a reader through an entry point in the group
 `triptych.readers`, whose name is the key and whose object is a subclass of `converters.candidate.Reader`:

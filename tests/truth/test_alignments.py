@@ -90,9 +90,40 @@ def ctm_of_utterances(speech: Speech, folder: Path) -> Path:
     return folder / "utterances.ctm"
 
 
+def whisper_json(speech: Speech, folder: Path) -> Path:
+    """One file for the recording; words stand in segments, with the blank before them."""
+    words = [{"word": f" {text}", "start": start_s, "end": end_s} for text, start_s, end_s in speech.words]
+    segments = [{"text": "", "words": words[:2]}, {"text": "", "words": words[2:]}]
+    (folder / "talk.json").write_text(json.dumps({"text": "", "segments": segments}))
+    return folder / "talk.json"
+
+
+def mfa_json(speech: Speech, folder: Path) -> Path:
+    """One file per utterance, whose times count from its start."""
+    for name, (zero, end_s, words) in speech.utterances().items():
+        entries = [[word_s - zero, stop_s - zero, text] for text, word_s, stop_s in words]
+        tier = {"type": "interval", "entries": [[0.0, entries[0][0], ""], *entries]}
+        document = {"start": 0.0, "end": end_s - zero, "tiers": {"words": tier}}
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    return folder
+
+
+def librispeech(speech: Speech, folder: Path) -> Path:
+    """One line per utterance: words and pauses, and where each ends."""
+    lines = []
+    for name, (zero, _, words) in speech.utterances().items():
+        marks = [mark for text, start_s, stop_s in words for mark in (("", start_s - zero), (text, stop_s - zero))]
+        texts, ends = zip(*marks, strict=True)
+        lines.append(f'{name} "{",".join(texts)}" "{",".join(f"{end_s:.5f}" for end_s in ends)}"\n')
+    (folder / "1-2.alignment.txt").write_text("".join(lines))
+    return folder / "1-2.alignment.txt"
+
+
 WRITERS: dict[str, tuple[Callable[[Speech, Path], Path], ...]] = {
     "textgrid": (textgrid, textgrids),
     "ctm": (ctm, ctm_of_utterances),
+    "aligner-json": (whisper_json, mfa_json),
+    "librispeech-alignments": (librispeech,),
 }
 """Format of alignments -> what is written in it: times of the recording, times of the utterances."""
 
