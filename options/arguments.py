@@ -127,6 +127,13 @@ class ExportArguments(TypedDict, total=False):
     av: str
     captions: str
     shard_mb: int
+    noise: str | None
+    snr: str | None
+    speed: str | None
+    gain: str | None
+    copies: int
+    sample_rate: int | None
+    mono: bool
     name: str | None
     note: str | None
     media_root: str | Path | None

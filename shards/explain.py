@@ -59,7 +59,7 @@ def _exports(store: Store, identity: str) -> list[str]:
             if not parquet.is_file():
                 continue
             sample = exports.sample_column(connection, parquet)
-            if first_row(
+            if identity in exports.noise_samples(version) or first_row(
                 connection,
                 f"SELECT 1 FROM read_parquet({quote(str(parquet))}) WHERE {sample} = {quote(identity)} LIMIT 1",
             ):

@@ -6,8 +6,7 @@ request.py         the options, checked for one view and store
 identity.py        a snapshot of the store, and the key by which equal exports are recognized
 select.py          which samples: datasets, splits, the user's expression, verdicts
 expand.py          several rows of one sample, where the request or the view asks for them
-missing_media.py   media files that do not exist
-cut_media.py       derived media: spans cut from clips, audio extracted from videos
+media/             the media of rows: what is cut, extracted from videos, changed, or not there
 render.py          rows produced by the view's SQL, ordered, as Parquet and JSON Lines
 content.py         the fields that rows leave out, and where the sound of their videos is
 repeated_rows.py   rows whose sound a test has, and rows that are there twice

@@ -40,6 +40,21 @@ def expansions_of(view: View, options: ViewOptions) -> list[Expansion]:
     return found
 
 
+def copies_of(count: int) -> Expansion:
+    """Each row that has sound once more for each copy with changed sound."""
+    has_sound = "audio IS NOT NULL OR (modality = 'mixed' AND video.has_audio)"
+    copies = f"range(0, CASE WHEN {has_sound} THEN {count + 1} ELSE 1 END)"
+    part = extended("CASE WHEN _copy > 0 THEN 'copy' || _copy END")
+    return lambda connection, relation: (
+        f"""
+        SELECT * EXCLUDE (_copy) REPLACE ({part} AS part) FROM (SELECT *, unnest({copies}) AS _copy FROM {relation})"""
+    )
+
+
+IS_COPY = "regexp_matches(substr(id, length(sample_id) + 1), '#copy[0-9]+$')"
+"""SQL over `parts`: the row is one of these copies."""
+
+
 def expand(connection: duckdb.DuckDBPyConnection, expansions: list[Expansion]) -> str:
     """Create the view `parts` over `chosen`; return the statement."""
     relation = "(SELECT *, NULL::VARCHAR AS part, NULL::VARCHAR AS part_outcome FROM chosen WHERE NOT filtered)"

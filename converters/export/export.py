@@ -31,11 +31,12 @@ from ..views.left_out import told
 from ..views.prepare import create_macros, create_prompts, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
-from .cut_media import derive_media
-from .expand import expand, expansions_of
+from .expand import copies_of, expand, expansions_of
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import account_of, make_manifest, write_notice
-from .missing_media import find_missing
+from .media.missing_media import find_missing
+from .media.noise import noise_source
+from .media.plan import MediaRequest, changed_rows, derive_media, noise_samples
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import Rows, make_rows, render
@@ -121,18 +122,16 @@ def make_version(
     log.info("export %s: select samples", request.name)
     sql = [choose(connection, request.selection, facts=facts)]
     expansions = expansions_of(request.view, request.options)
+    if request.sound is not None and request.sound.copies:
+        expansions.append(copies_of(request.sound.copies))
     sql.append(expand(connection, expansions))
 
     # media
     log.info("export %s: find and cut media", request.name)
     find_missing(store, connection)
-    derive_media(
-        store,
-        connection,
-        include_rejected=request.selection.include_rejected,
-        from_videos=request.options.av != "in-video",
-    )
-    sql.append(place_media(connection, request.selection, facts=facts, media_root=request.media_root))
+    derive_media(store, connection, _media_request(store, connection, request))
+    root, changed = request.media_root, request.sound is not None
+    sql.append(place_media(connection, request.selection, facts=facts, media_root=root, changed=changed))
 
     # render, account, validate
     log.info("export %s: make rows with the view %s", request.name, request.view.name)
@@ -176,6 +175,10 @@ def _publish(
             request, run, made.account, content, tables=snapshot.versions, sql=made.sql, note=options.note,
             rules=made.rules, key=key,
         )  # fmt: skip
+        if request.sound is not None:
+            manifest["changed_sound"] = changed_rows(connection)
+            if noise := noise_samples(connection):
+                manifest[exports.NOISE_SAMPLES] = noise
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)
@@ -187,6 +190,19 @@ def _publish(
             write_events(store, connection, run, expanded=made.rows.expanded)
             run.finish(store)
     return _result(version, account_of(manifest), request, reused=reused)
+
+
+def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request: Request) -> MediaRequest:
+    change = request.sound
+    named = change.noise if change is not None else None
+    return MediaRequest(
+        request.selection.include_rejected,
+        request.options.av != "in-video",
+        request.options.av == "sound-only",
+        change,
+        noise_source(store, connection, named, seed=request.seed) if named is not None else None,
+        request.seed,
+    )
 
 
 def _rules(choices: RecordedChoices, dataset: str) -> RuleSet:

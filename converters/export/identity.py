@@ -13,10 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound, UsageError, did_you_mean
+from ...shards.media.augment import AUGMENT_FORM
 from ...shards.media.cut import CUT_FORM, VIDEO_FORM
 from ...shards.store.store import Store
 from ...shards.store.views import live_files, make_views, view_statements
 from ...shards.store_format import TABLE_NAMES
+from .media.change import SoundChange
+from .media.noise import fingerprint_of
 from .request import Request
 from .select import CorpusFacts, describe
 
@@ -103,8 +106,19 @@ def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -
         "seed": request.seed,
         "media_root": request.media_root,
         "cut_form": [CUT_FORM, VIDEO_FORM],
+        **({} if request.sound is None else _sound(snapshot, request.sound)),
         "corpus": asdict(facts),
         "files": {name: snapshot.files(name, request.selection.datasets) for name in _KEYED_TABLES},
         "others": [snapshot.files(name, ()) for name in ("samples", "annotations")],  # a test set may come or move
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _sound(snapshot: StoreSnapshot, change: SoundChange) -> dict[str, object]:
+    """What changed sound depends on beside the samples: how it is made, the noise, and what was rejected of that."""
+    return {
+        "sound": asdict(change),
+        "augment_form": AUGMENT_FORM,
+        "noise_files": fingerprint_of(change.noise),
+        "noise_verdicts": snapshot.files("verdicts", ()) if change.noise is not None else [],
+    }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from ...errors import UsageError
 from ...options import Option, Options, parameters
 from ..row_options import CAPTIONS, CONVERSATIONS, NO_SPLIT, ORDERS, SOUNDS, TEXTS, Reasoning, System
+from .media.options import SoundOptions
 
 ROWS = "Which samples"
 TEXT = "What rows look like"
@@ -70,6 +71,7 @@ class ExportOptions(Options):
                "#caption2 and so on).", TEXT, choices=CAPTIONS),
     ] = "first"  # fmt: skip
     shard_mb: Annotated[int, Option("Size of a shard, in MB.", ONE_VIEW, min=1)] = 500
+    sound: SoundOptions = field(default_factory=SoundOptions)
     name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None
     note: Annotated[str | None, Option("A remark, stored in the manifest.", VERSION)] = None
     media_root: Annotated[

@@ -14,6 +14,7 @@ from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
 from ..views.statement import check_conversations, reasoning_for
+from .media.change import SoundChange
 from .options import ExportOptions
 from .select import ExportFilter, describe, keeps_no_split
 
@@ -29,6 +30,7 @@ class Request:
     order: str
     seed: int
     media_root: str
+    sound: SoundChange | None = None
 
     def describe(self) -> dict[str, Any]:
         """The request as recorded in the manifest and the run."""
@@ -37,6 +39,7 @@ class Request:
             "selection": describe(self.selection),
             "order": self.order,
             "seed": self.seed,
+            **({} if self.sound is None else {"sound": asdict(self.sound)}),
         }
 
 
@@ -90,4 +93,5 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         options.order or view.order,
         options.seed,
         root.rstrip("/") or "/",
+        options.sound.change(),
     )

@@ -81,18 +81,26 @@ class CorpusFacts:
 
 
 def place_media(
-    connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts, media_root: str
+    connection: duckdb.DuckDBPyConnection,
+    selection: ExportFilter,
+    *,
+    facts: CorpusFacts,
+    media_root: str,
+    changed: bool = False,
 ) -> str:
     """Create `samples_with_paths` over `parts`; return the statement.
 
-    The tables `derived` (id, audio_path, video_path, reason) and `missing` (path) must exist; they may be empty.
+    The tables `derived` (of `media/plan.py`) and `missing` (path) must exist; they may be empty.
+
+    Args:
+        changed: Whether sound was changed: rows then say what they sound like now.
     """
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
     messages = _messages_sql(connection)
     sql = f"""
         CREATE OR REPLACE VIEW samples_with_paths AS
         SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, part_outcome)
-                   REPLACE ({messages} AS messages),
+                   REPLACE ({messages} AS messages{_CHANGED if changed else ""}),
                {upper} AS upper, {_SOUND} AS sound, {_facts("frames", "frames")}, {_facts("rate", "sample_rate")},
                {_facts("channels", "channels")},
                {_paths("image", media_root)} AS image_paths,
@@ -105,6 +113,27 @@ def place_media(
         FROM parts c LEFT JOIN derived d ON c.dataset = d.dataset AND c.id = d.id"""
     connection.execute(sql)
     return sql.strip()
+
+
+_MOVED = (
+    "CASE WHEN d.speed IS NULL THEN c.{0} ELSE [{{'text': w.text, "
+    "'start_s': round((w.start_s - d.zero_s) / d.speed, 6), 'end_s': round((w.end_s - d.zero_s) / d.speed, 6)}} "
+    "FOR w IN c.{0}] END AS {0}"
+)
+_WHOLE = "CASE WHEN d.speed IS NULL OR c.video IS NOT NULL THEN c.{0} END AS {0}"
+_CHANGED = ", ".join(
+    [
+        "",
+        """CASE WHEN d.speed IS NULL OR c.audio IS NULL THEN c.audio
+                ELSE struct_update(c.audio, path := d.audio_path, sha256 := parse_filename(d.audio_path, true),
+                                   bytes := NULL::BIGINT, codec := 'flac', sample_rate := d.rate,
+                                   channels := d.channels, frames := d.frames, duration := d.frames / d.rate)
+           END AS audio""",
+        *(_MOVED.format(name) for name in ("words", "phones")),
+        *(_WHOLE.format(name) for name in ("start_s", "end_s", "channel")),
+    ]
+)
+"""A changed sound is a file of its own: no span, and times of words from its start, at its speed."""
 
 
 def _messages_sql(connection: duckdb.DuckDBPyConnection) -> str:

@@ -19,6 +19,7 @@ from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ..export.export import make_version, memory_errors
 from ..export.identity import StoreSnapshot
+from ..export.media.change import SoundChange
 from ..export.request import Request
 from ..export.select import CorpusFacts, ExportFilter
 from ..views import View, ViewOptions, get_view
@@ -123,6 +124,7 @@ def _request(version: exports.Version) -> Request:
         manifest["order"],
         manifest["seed"],
         manifest["media_root"],
+        SoundChange.of_manifest(manifest.get("sound")),
     )
 
 

@@ -161,7 +161,8 @@ def _withdraw_exports(store: Store, intent: Intent) -> None:
     for reference in intent.exports:
         version = exports.find(store, reference)
         if not version.manifest.get("withdrawn"):
-            marked = {key: value for key, value in version.manifest.items() if key != "sql"}
+            erased = ("sql", exports.NOISE_SAMPLES)
+            marked = {key: value for key, value in version.manifest.items() if key not in erased}
             marked["selection"] = {k: v for k, v in marked.get("selection", {}).items() if k != "where"}
             scratch = version.path / ".manifest.json"
             exports.write_json(scratch, marked | {"withdrawn": datetime.now(UTC).isoformat(timespec="seconds")})

@@ -146,7 +146,7 @@ def old_rows_sql(store: Store, table: str, files: Iterable[Path]) -> str:
 
 
 def using_exports(store: Store, ids: list[str]) -> dict[str, int]:
-    """Map the reference of every version that contains any of the samples to how many it contains.
+    """Map the reference of every version that contains any of the samples, or their sound as noise, to how many.
 
     Raises:
         DamagedError: A version cannot be read, so nobody knows what it contains.
@@ -157,6 +157,7 @@ def using_exports(store: Store, ids: list[str]) -> dict[str, int]:
     from ..store.rows_to_arrow import values_to_array
 
     wanted = pa.table({"id": values_to_array(ids, pa.string())})
+    withdrawn = set(ids)
     used: dict[str, int] = {}
     with session() as connection:
         connection.register("wanted", wanted)
@@ -168,11 +169,12 @@ def using_exports(store: Store, ids: list[str]) -> dict[str, int]:
                 sample = exports.sample_column(connection, parquet)
                 rows = f"read_parquet({quote(str(parquet))})"
                 row = first_row(connection, f"SELECT count(*) FROM {rows} r SEMI JOIN wanted w ON r.{sample} = w.id")
+                behind = len(withdrawn.intersection(exports.noise_samples(version)))
             except duckdb.Error as error:
                 raise DamagedError(
                     f"{parquet}: cannot be read: {str(error).splitlines()[0]}",
                     hint=f"delete {version.path}, if nothing needs it, and run the command again",
                 ) from error
-            if row and row[0]:
-                used[version.reference] = int(row[0])
+            if row and row[0] + behind:
+                used[version.reference] = int(row[0]) + behind
     return used

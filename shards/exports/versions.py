@@ -302,6 +302,15 @@ def sample_column(connection: duckdb.DuckDBPyConnection, parquet: Path) -> str:
     return SAMPLE_ID if any(row[0] == SAMPLE_ID for row in rows) else "id"
 
 
+NOISE_SAMPLES = "noise_samples"
+"""The key of a manifest with the ids of samples whose sound is in that of other samples' rows."""
+
+
+def noise_samples(version: Version) -> list[str]:
+    """The ids of samples that are in a version as noise, behind the sound of others."""
+    return [str(identity) for identity in version.manifest.get(NOISE_SAMPLES, ())]
+
+
 def media_paths(version: Version) -> list[str]:
     """Return the distinct media paths that a version names, sorted."""
     parquet = version.path / "data.parquet"

@@ -11,6 +11,7 @@ ogg.py       the pages of an Ogg file: its links, its length
 sound.py     time in sound: seconds count from the first sound
 clip.py      a span cut out of a longer file, by stream copy or by re-encoding
 packets.py   finding, retiming and writing packets
-cut.py       audio that a view needs, cut once and cached
+augment.py   changed sound: speed, noise, gain
+cut.py       media that a view needs, cut, converted or augmented once and cached
 fence.py     foreign exceptions over one file become an error about that file
 """

@@ -1,8 +1,10 @@
-"""Media that a view needs but the corpus has no file for: a span of a clip or of a video, the audio of a video.
+"""Media that a view needs but the corpus has no file for: a span of a clip or of a video, the audio of a video, sound
+at another rate, and augmented sound.
 
-A cut of sound is 16 kHz mono FLAC; one of a video is an MP4 file with exactly the frames of the span and the sound
-beside them. Both are stored by content like all media. `media/cuts/<key>` is a symbolic link from (source, span,
-channel, format) to the stored file, so that each cut is made only once; if the link dangles, it is made again.
+A cut of sound is 16 kHz mono FLAC unless asked otherwise; one of a video is an MP4 file with exactly the frames of the
+span and the sound beside them. Both are stored by content like all media. `media/cuts/<key>` is a symbolic link from
+(source, span, channel, format, recipe) to the stored file, so that each cut is made only once; if the link dangles, it
+is made again.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .augment import Recipe, augment, length_at_speed
 from .clip import cut_clip
 from .length import LONGEST_S, declared_seconds
 from .media import MediaStore, StoredMedia
@@ -28,6 +31,8 @@ CUT_RATE = 16_000
 CUT_FORM = "flac-16k-mono-2"
 VIDEO_FORM = "h264-mp4-1"
 """They name what a cut is; the number rises when the same span gives other samples or frames."""
+
+_SCALED = "scaled down by (dB): "
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,64 @@ class Cut:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def cut_audio(media: MediaStore, cut: Cut) -> str:
-    """Return the store-relative path of the cut as 16 kHz mono FLAC; make it if it does not exist.
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Noise to add.
+
+    Attributes:
+        key: What names it in the name of a cached file.
+        samples: Its samples for a length and a rate.
+        of: The ids of the stored samples that it was taken from.
+    """
+
+    key: str
+    samples: Callable[[int, int], np.ndarray]
+    of: tuple[str, ...] = ()
+
+
+def cut_audio(media: MediaStore, cut: Cut, *, rate: int = CUT_RATE, mono: bool = True) -> str:
+    """Return the store-relative path of the cut as FLAC, by default 16 kHz mono; make it if it does not exist.
 
     Raises:
         MediaError: `bad_span`, `undecodable`, `span_outside_media`, `no_audio_stream` or `no_such_channel`.
     """
-    return _once(media, cut.key(CUT_FORM), lambda: media.put(_flac(decode_cut(cut)), kind="audio"))
+
+    def make() -> StoredMedia:
+        return media.put(_flac(decode_cut(cut, rate=rate, mono=mono), rate), kind="audio")
+
+    return _once(media, cut.key(_form(rate, mono=mono)), make)
+
+
+def _form(rate: int, *, mono: bool) -> str:
+    return CUT_FORM if mono and rate == CUT_RATE else f"flac-{rate}-{'mono' if mono else 'channels'}-1"
+
+
+def augment_audio(media: MediaStore, cut: Cut, recipe: Recipe, *, rate: int, noise: Noise | None = None) -> str:
+    """Return the store-relative path of the augmented cut as mono FLAC; make it if it does not exist.
+
+    By how much it was scaled down so that it does not clip is a comment in it: `scaled_db`.
+
+    Raises:
+        MediaError: `silent`, or a reason of `cut_audio`.
+    """
+
+    def make() -> StoredMedia:
+        samples = decode_cut(cut, rate=rate)
+        added = noise.samples(length_at_speed(len(samples), recipe.speed), rate) if noise is not None else None
+        made = augment(samples, recipe, added)
+        return media.put(_flac(made.samples, rate, comment=f"{_SCALED}{made.scaled_db:g}"), kind="audio")
+
+    key = f"{_form(rate, mono=True)}|{recipe.key()}|{noise.key if noise is not None else 'no noise'}"
+    return _once(media, cut.key(key), make)
+
+
+def scaled_db(path: Path) -> float:
+    """By how many dB augmented sound was scaled down; 0.0: it was not."""
+    import soundfile
+
+    with soundfile.SoundFile(path) as file:
+        comment = str(file.comment)
+    return float(comment.removeprefix(_SCALED)) if comment.startswith(_SCALED) else 0.0
 
 
 def cut_video(media: MediaStore, cut: Cut) -> str:
@@ -114,16 +170,22 @@ def _remember(media: MediaStore, link: Path, target: Path) -> None:
     scratch.rename(link)
 
 
-def _flac(samples: np.ndarray) -> bytes:
+def _flac(samples: np.ndarray, rate: int, *, comment: str | None = None) -> bytes:
     import soundfile
 
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, CUT_RATE, format="FLAC", subtype="PCM_16")
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    with soundfile.SoundFile(buffer, "w", rate, channels, subtype="PCM_16", format="FLAC") as file:
+        if comment is not None:
+            file.comment = comment
+        file.write(samples)
     return buffer.getvalue()
 
 
-def decode_cut(cut: Cut) -> np.ndarray:
-    """Return the span as int16, mono, 16 kHz; bit-identical to the source if that has this format already.
+def decode_cut(cut: Cut, *, rate: int = CUT_RATE, mono: bool = True) -> np.ndarray:
+    """Return the span as int16, by default mono, 16 kHz; bit-identical to the source if that has this format already.
+
+    With all its channels, the shape is (samples, channels).
 
     Raises:
         MediaError: `bad_span`, `undecodable`, `span_outside_media`, `no_audio_stream` or `no_such_channel`.
@@ -135,8 +197,8 @@ def decode_cut(cut: Cut) -> np.ndarray:
         raise MediaError("bad_span", f"{start} to {end} s is not a valid span")
     if start > LONGEST_S:
         raise MediaError("span_outside_media", f"{start} s is beyond the end of any file")
-    blocks = list(_blocks(cut, start, end))
-    seconds = sum(map(len, blocks)) / CUT_RATE
+    blocks = list(_blocks(cut, start, end, rate, mono=mono))
+    seconds = sum(map(len, blocks)) / rate
     if not seconds:
         raise MediaError("span_outside_media", f"{start} s is beyond the end of {cut.path.name}")
     if end is not None and seconds < end - start - OVERSHOOT_S:
@@ -145,17 +207,18 @@ def decode_cut(cut: Cut) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def _blocks(cut: Cut, start: float, end: float | None) -> Iterator[np.ndarray]:
+def _blocks(cut: Cut, start: float, end: float | None, rate: int, *, mono: bool) -> Iterator[np.ndarray]:
     """Yield decoded int16 blocks of the span, resampled by FFmpeg if rate or channels differ."""
     import av
 
-    first, last = round(start * CUT_RATE), None if end is None else round(end * CUT_RATE)
+    first, last = round(start * rate), None if end is None else round(end * rate)
     try:
         with open_media(cut.path) as container:
             begins, frames = sound_from(container, start, channel=cut.channel)
-            position = round(begins * CUT_RATE)
-            for samples in resampled(frames, form="s16", layout="mono", rate=CUT_RATE):
-                yield samples[max(0, first - position) : None if last is None else max(0, last - position), 0]
+            position = round(begins * rate)
+            for samples in resampled(frames, form="s16", layout="mono" if mono else None, rate=rate):
+                block = samples[max(0, first - position) : None if last is None else max(0, last - position)]
+                yield block[:, 0] if mono else block
                 position += len(samples)
                 if last is not None and position >= last:
                     return

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...shards.store.store import Store
+from ....shards.store.store import Store
 
 if TYPE_CHECKING:
     import duckdb
