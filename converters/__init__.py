@@ -10,6 +10,7 @@ ingest/         the loop that writes candidates to a store
 imports/        a user's own tables, manifests and alignments, through readers and ingest
 views/          output formats, one SELECT each
 templates/      prompts, in `prompts.yaml`
+budget/         what rows are in a model, and which are too long for it
 export/         publish a view of a store as a version
 versions/       published versions made again, collected, pushed to a hub
 convert/        file to file, without a store
