@@ -11,6 +11,7 @@ imports/        a user's own tables, manifests and alignments, through readers a
 align/          word and phone times of stored samples, from an aligner
 views/          output formats, one SELECT each
 templates/      prompts, in `prompts.yaml`
+budget/         what rows are in a model, and which are too long for it
 export/         publish a view of a store as a version
 versions/       published versions made again, collected, pushed to a hub
 convert/        file to file, without a store

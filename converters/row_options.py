@@ -10,6 +10,7 @@ ORDERS = ("hash", "id")
 NO_SPLIT = ("keep", "drop")
 TEXTS = ("raw", "clean", "lower")
 REASONING = ("think", "drop", "column")
+LONG = ("keep", "reject", "window")
 SOUNDS = ("separate", "in-video", "sound-only")
 CAPTIONS = ("first", "all")
 

@@ -126,6 +126,11 @@ class ExportArguments(TypedDict, total=False):
     reasoning: str | None
     av: str
     captions: str
+    model: str | None
+    max_tokens: int | None
+    max_seconds: float | None
+    long: str | None
+    tokenizer: str | Path | None
     shard_mb: int
     noise: str | None
     snr: str | None

@@ -8,6 +8,7 @@ events.py         runs and the account: where every candidate went
 vocabulary.py     the words for tasks, modalities, panels and languages, and what becomes them; `languages.tsv`
 split_roles.py    whether a split is train, validation or test
 annotate.py       writing annotations of stored samples
+budgets/          how many tokens and frames a sample or a text is in a model
 query.py          DuckDB queries over a store; the sandbox for user SQL
 explain.py        the history of one sample
 exports/          published versions, and copies of them

@@ -23,8 +23,7 @@ from .exports.sql_views import SCHEMA, create_export_views
 from .store.database import session
 from .store.sql import first_line, first_row, quote
 from .store.store import Store
-from .store.views import AS_PULLED, make_views, scan_sql, view_statements
-from .store_format import TABLE_NAMES
+from .store.views import AS_PULLED, VIEW_NAMES, make_views, scan_sql, view_statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,10 +54,10 @@ def _mentioned(sql: str) -> frozenset[str]:
     Opening a table and reading the footers of its files takes longer than many queries.
     """
     text = sql.lower()
-    names = {name for name in (*TABLE_NAMES, AS_PULLED) if name in text}
+    names = {name for name in VIEW_NAMES if name in text}
     if AS_PULLED in names and "samples" not in text.replace(AS_PULLED, ""):
         names.discard("samples")
-    return frozenset(names or (*TABLE_NAMES, AS_PULLED))
+    return frozenset(names or VIEW_NAMES)
 
 
 @contextmanager

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_SAMPLE_OUTCOMES = """
+    CREATE OR REPLACE TEMP TABLE sample_outcomes AS
+    SELECT _dataset AS dataset, _sample AS id,
+           CASE WHEN bool_or(_outcome IS NULL) THEN 'written' ELSE min(_outcome) END AS outcome
+    FROM rows GROUP BY ALL"""
+
+
 @dataclass(slots=True)
 class ExportAccount:
     """Counts of samples and rows.
@@ -100,7 +107,8 @@ def read_account(
 
 
 def _sample_outcomes(connection: duckdb.DuckDBPyConnection) -> Counter[str]:
-    """Samples by outcome where a sample has several rows: one that has any is written."""
+    """Samples by outcome where a sample has several rows: one that has any is written. Creates `sample_outcomes`."""
+    connection.execute(_SAMPLE_OUTCOMES)
     return Counter(dict(connection.execute("SELECT outcome, count(*) FROM sample_outcomes GROUP BY ALL").fetchall()))
 
 

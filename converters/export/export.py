@@ -13,10 +13,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound, UsageError
+from ...shards.budgets import MODELS
 from ...shards.events import Run
 from ...shards.exports import keys
 from ...shards.exports import versions as exports
@@ -27,11 +29,14 @@ from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ...validators.rule_choice import RecordedChoices
 from ...validators.rules import RuleSet, load_rules
+from ..budget.rows import BudgetTotals, Relation, count_rows, read_cut, read_totals, write_budget
+from ..budget.rows import told as told_budget
+from ..budget.windows import expand_into_windows
 from ..views.left_out import told
 from ..views.prepare import create_macros, create_prompts, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
-from .expand import copies_of, expand, expansions_of
+from .expand import Expansion, copies_of, expand, expansions_of
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import account_of, make_manifest, write_notice
 from .media.missing_media import find_missing
@@ -104,6 +109,7 @@ class Made:
     account: ExportAccount
     sql: list[str]
     rules: dict[str, Any]
+    budget: BudgetTotals | None
 
 
 def make_version(
@@ -121,7 +127,7 @@ def make_version(
     create_macros(connection, request.options)
     log.info("export %s: select samples", request.name)
     sql = [choose(connection, request.selection, facts=facts)]
-    expansions = expansions_of(request.view, request.options)
+    expansions = [*expansions_of(request.view, request.options), *_windows(request)]
     if request.sound is not None and request.sound.copies:
         expansions.append(copies_of(request.sound.copies))
     sql.append(expand(connection, expansions))
@@ -137,6 +143,10 @@ def make_version(
     log.info("export %s: make rows with the view %s", request.name, request.view.name)
     create_prompts(connection)
     rows = make_rows(connection, request, scratch, expanded=bool(expansions))
+    if request.limits is not None:
+        log.info("export %s: count what rows are in a model", request.name)
+        relation = Relation(rows.types, rows.media_columns, rows.relation)
+        count_rows(connection, store, request.limits, relation, request.media_root)
     account = read_account(connection, rows.counted, expanded=rows.expanded)
     account.splits = read_splits(connection, request.selection)
     choices = RecordedChoices(connection)
@@ -159,7 +169,8 @@ def make_version(
     write_notice(finished / "NOTICE", request, account)
     if not request.view.built_in:
         (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
-    return Made(rows, account, [*sql, *statements(request.options), rows.sql, ordered], choices.decided())
+    budget = _budget(connection, request, rows, account, finished)
+    return Made(rows, account, [*sql, *statements(request.options), rows.sql, ordered], choices.decided(), budget)
 
 
 def _publish(
@@ -172,8 +183,8 @@ def _publish(
         made = make_version(snapshot, request, facts, scratch=scratch, finished=finished, run=run)
         content = read_content(connection)
         manifest = make_manifest(
-            request, run, made.account, content, tables=snapshot.versions, sql=made.sql, note=options.note,
-            rules=made.rules, key=key,
+            request, run, made.account, content, budget=made.budget, tables=snapshot.versions, sql=made.sql,
+            note=options.note, rules=made.rules, key=key,
         )  # fmt: skip
         if request.sound is not None:
             manifest["changed_sound"] = changed_rows(connection)
@@ -203,6 +214,25 @@ def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request:
         noise_source(store, connection, named, seed=request.seed) if named is not None else None,
         request.seed,
     )
+
+
+def _windows(request: Request) -> Iterator[Expansion]:
+    """The division of long recordings, if the request asks for it and the model would cut them."""
+    limits = request.limits
+    if limits is not None and limits.long == "window" and limits.counted is not None and limits.counted.heard_s:
+        yield partial(expand_into_windows, longest_s=limits.counted.heard_s)
+
+
+def _budget(
+    connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, account: ExportAccount, folder: Path
+) -> BudgetTotals | None:
+    """Write what rows are in the model of the request; else find what the extractor of the trained model cuts."""
+    if request.limits is not None and (model := request.limits.counted) is not None:
+        write_budget(connection, folder)
+        return read_totals(connection, model)
+    if request.view.trained_model is None:
+        return None
+    return read_cut(connection, MODELS[request.view.trained_model(account.used(rows.media_columns))])
 
 
 def _rules(choices: RecordedChoices, dataset: str) -> RuleSet:
@@ -240,11 +270,15 @@ def _result(version: exports.Version, account: Mapping[str, Any], request: Reque
     manifest = version.manifest
     left_out = dict(manifest.get("left_out", {}))
     fields = told(left_out, request.view.name, request.options, own=manifest.get("annotated_fields", ()))
-    warnings = [*_warnings(account, request.selection), *fields]
+    warnings = [*_warnings(account, request.selection), *fields, *told_budget(manifest.get("budget"))]
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(
-            version.data, request.options, exports.columns(version), manifest.get("trainer_settings", {})
+            version.data,
+            request.options,
+            exports.columns(version),
+            manifest.get("trainer_settings", {}),
+            model=request.limits.model if request.limits else None,
         )
     return ExportResult(version, reused, dict(account["counts"]), warnings, command, left_out)
 

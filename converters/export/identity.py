@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import ProblemsFound, UsageError, did_you_mean
+from ...shards.budgets import FORMULAS
 from ...shards.media.augment import AUGMENT_FORM
 from ...shards.media.cut import CUT_FORM, VIDEO_FORM
 from ...shards.store.store import Store
@@ -94,7 +95,7 @@ def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:
 def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -> str:
     """The key of an export: a hash of everything that its rows can depend on."""
     view = request.view
-    own = {} if view.built_in else {"view_sql": hashlib.sha256(view.sql.encode()).hexdigest()}
+    own = {} if view.built_in else {"view_sql": _sum(view.sql)}
     identity = {
         "view": view.name,
         "style": view.style,
@@ -108,10 +109,11 @@ def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -
         "cut_form": [CUT_FORM, VIDEO_FORM],
         **({} if request.sound is None else _sound(snapshot, request.sound)),
         "corpus": asdict(facts),
+        **({"limits": request.limits.identity(), "formulas": _sum(FORMULAS)} if request.limits else {}),
         "files": {name: snapshot.files(name, request.selection.datasets) for name in _KEYED_TABLES},
         "others": [snapshot.files(name, ()) for name in ("samples", "annotations")],  # a test set may come or move
     }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return _sum(json.dumps(identity, sort_keys=True))
 
 
 def _sound(snapshot: StoreSnapshot, change: SoundChange) -> dict[str, object]:
@@ -122,3 +124,7 @@ def _sound(snapshot: StoreSnapshot, change: SoundChange) -> dict[str, object]:
         "noise_files": fingerprint_of(change.noise),
         "noise_verdicts": snapshot.files("verdicts", ()) if change.noise is not None else [],
     }
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

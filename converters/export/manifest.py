@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...shards.events import Run
+from ..budget.rows import BudgetTotals
 from .account import ExportAccount
 from .content import RowContent
 from .request import Request
@@ -31,6 +32,7 @@ def make_manifest(
     *,
     tables: Mapping[str, int],
     sql: Sequence[str],
+    budget: BudgetTotals | None,
     note: str | None,
     rules: Mapping[str, Mapping[str, Any]],
     key: str,
@@ -74,6 +76,7 @@ def make_manifest(
         "left_out": dict(content.left_out),
         "annotated_fields": content.annotated,
         "sound_of_videos": dict(content.sounds),
+        **({} if budget is None else {"budget": budget.describe()}),
         "trainer_settings": {} if settings is None else settings(content.sounds),
         "datasets": {dataset: dict(licences) for dataset, licences in account.licences.items()},
         "media_root": request.media_root,

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 from ...errors import UsageError
 from ...options import Option, Options, parameters
-from ..row_options import CAPTIONS, CONVERSATIONS, NO_SPLIT, ORDERS, SOUNDS, TEXTS, Reasoning, System
+from ...shards.budgets import MODELS
+from ..row_options import CAPTIONS, CONVERSATIONS, LONG, NO_SPLIT, ORDERS, SOUNDS, TEXTS, Reasoning, System
 from .media.options import SoundOptions
 
 ROWS = "Which samples"
 TEXT = "What rows look like"
+BUDGET = "How long rows may be"
 ONE_VIEW = "Of some views"
 """The heading of the options that only some views have: those whose header lists them."""
 VERSION = "The version"
@@ -70,6 +72,28 @@ class ExportOptions(Options):
         Option("Of several descriptions of a sample: first (one row), or all (a row for each, whose id ends in "
                "#caption2 and so on).", TEXT, choices=CAPTIONS),
     ] = "first"  # fmt: skip
+    model: Annotated[
+        str | None,
+        Option("Count what rows are in this model: tokens of text, sound, images and video, frames and seconds, in "
+               "budget.parquet.", BUDGET, choices=tuple(MODELS)),
+    ] = None  # fmt: skip
+    max_tokens: Annotated[
+        int | None, Option("Leave out rows of more tokens in the model, with their media.", BUDGET, min=1)
+    ] = None
+    max_seconds: Annotated[
+        float | None, Option("Leave out rows with more seconds of sound or video.", BUDGET, above=0)
+    ] = None
+    long: Annotated[
+        str | None,
+        Option("Clips that the model's extractor would cut (Qwen2-Audio: after 30 s; Qwen2.5-Omni: after 300 s): keep, "
+               "reject, or window: several rows with their own words, by word times; default: keep, with a warning.",
+               BUDGET, choices=LONG),
+    ] = None  # fmt: skip
+    tokenizer: Annotated[
+        str | None,
+        Option("A tokenizer.json of the model, or its folder; default: the vocabulary of the extra budgets.", BUDGET,
+               takes=str | Path, metavar="PATH"),
+    ] = None  # fmt: skip
     shard_mb: Annotated[int, Option("Size of a shard, in MB.", ONE_VIEW, min=1)] = 500
     sound: SoundOptions = field(default_factory=SoundOptions)
     name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None

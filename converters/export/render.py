@@ -1,9 +1,8 @@
 """Render the rows of an export: every sample once into `rows`, then ordered into Parquet and JSON Lines.
 
 `rows` has the columns of the view's format and, for the account, `_dataset, _license, _held_out, _verdict, _changed,
-_outcome, _leak, _sound` and the columns of `views/left_out.py`. If a sample may have several rows, `_sample` is its id,
-and `sample_outcomes` has the outcome of each sample. `rows` is stored in a scratch file, so that memory use is constant
-and nothing is computed twice.
+_outcome, _leak, _sound` and the columns of `views/left_out.py`. If a sample may have several rows, `_sample` is its id.
+`rows` is stored in a scratch file, so that memory use is constant and nothing is computed twice.
 
 Files start with witness rows: real rows, moved to the front, that together have a value in every media column and every
 other that not all rows have. Without them an Arrow loader whose first chunk has no video infers a null column and
@@ -47,11 +46,6 @@ _ACCOUNT = {
     "_leak": "leaks_answer",
     "_sound": "_sound",
 }
-_SAMPLE_OUTCOMES = """
-    CREATE OR REPLACE TEMP TABLE sample_outcomes AS
-    SELECT _dataset AS dataset, _sample AS id,
-           CASE WHEN bool_or(_outcome IS NULL) THEN 'written' ELSE min(_outcome) END AS outcome
-    FROM rows GROUP BY ALL"""
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
 """The sample's own paths, added for views of users: the view's paths are checked against them."""
 
@@ -66,12 +60,14 @@ class Rows:
         optional_columns: Those that the file has only if a row has a value.
         sql: The SQL that produced it.
         expanded: Whether a sample may have several rows.
+        relation: What the view `rows` selects from; later steps add outcomes to it.
     """
 
     types: dict[str, str]
     media_columns: list[str]
     optional_columns: list[str]
     sql: str
+    relation: str
     expanded: bool = False
 
     @property
@@ -115,10 +111,8 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     if view.format is not None:
         rows = _refuse(connection, request, types, rows)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
-    if expanded:
-        connection.execute(_SAMPLE_OUTCOMES)
     optional = [name for name in view.optional_columns if name in types]
-    return Rows(types, media_columns(view, types), optional, sql, expanded)
+    return Rows(types, media_columns(view, types), optional, sql, rows, expanded)
 
 
 def _described(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:

@@ -10,10 +10,11 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.sample import check_name
 from ...shards.store.store import Store
+from ..budget.limits import CONVERSATIONS, Limits
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
-from ..views.statement import check_conversations, reasoning_for
+from ..views.statement import check_conversations, columns_of, reasoning_for
 from .media.change import SoundChange
 from .options import ExportOptions
 from .select import ExportFilter, describe, keeps_no_split
@@ -31,6 +32,7 @@ class Request:
     seed: int
     media_root: str
     sound: SoundChange | None = None
+    limits: Limits | None = None
 
     def describe(self) -> dict[str, Any]:
         """The request as recorded in the manifest and the run."""
@@ -40,6 +42,7 @@ class Request:
             "order": self.order,
             "seed": self.seed,
             **({} if self.sound is None else {"sound": asdict(self.sound)}),
+            **({"limits": self.limits.describe()} if self.limits else {}),
         }
 
 
@@ -94,4 +97,15 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         options.seed,
         root.rstrip("/") or "/",
         options.sound.change(),
+        _limits(view, task, options),
     )
+
+
+def _limits(view: View, task: str | None, options: ExportOptions) -> Limits | None:
+    limits = Limits.of(options.model, options.max_tokens, options.max_seconds, options.long, options.tokenizer)
+    if options.max_tokens is not None and not set(CONVERSATIONS) & set(columns_of(view, task)):
+        raise UsageError(
+            f"--max-tokens counts the tokens of conversations; the view {view.name!r} has none.",
+            hint="--where on the column budget counts media: budget.qwen2_audio.audio_tokens < 700",
+        )
+    return limits

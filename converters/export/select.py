@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError, did_you_mean
+from ...shards.budgets import FORMULAS, sample_budget_sql
 from ...shards.query import where_errors
 from ...shards.split_roles import ROLES, card_roles, is_held_out, read_corpora, role_sql
 from ...shards.store.annotations import DECIDING_KEYS, changed_sql
@@ -155,6 +156,10 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
     split = _splits_sql(selection.splits)
     if selection.splits and selection.no_split:
         split = f"effective_split IS NULL OR {split}"
+    budget = ""
+    if selection.where and "budget" in selection.where.lower():  # else it costs time to plan
+        connection.execute(FORMULAS)
+        budget = f", {sample_budget_sql()} AS budget"
     where = f"({selection.where}\n)" if selection.where else "true"
     sql = f"""
         CREATE OR REPLACE VIEW chosen AS
@@ -165,7 +170,7 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
                 SELECT s.*, v.verdict, coalesce(s.assigned_split, s.split) AS effective_split,
                        coalesce(v.judged_at < greatest(s.pulled_at, a.changed_at), false) AS changed,
                        task_of(task, question, answer, modality, messages) AS effective_task,
-                       language_of(language) AS base_language
+                       language_of(language) AS base_language{budget}
                 FROM samples s LEFT JOIN verdicts v ON s.dataset = v.dataset AND s.id = v.id
                 LEFT JOIN ({changed_sql(DECIDING_KEYS)}) a ON s.dataset = a.dataset AND s.id = a.id
                 WHERE {in_datasets}

@@ -46,7 +46,12 @@ def _built_in(name: str, **code: Any) -> View:
 
 VIEWS: dict[str, View] = {
     "unified": _built_in("unified"),
-    "msswift": _built_in("msswift", train_command=msswift.train_command, trainer_settings=msswift.trainer_settings),
+    "msswift": _built_in(
+        "msswift",
+        train_command=msswift.train_command,
+        trainer_settings=msswift.trainer_settings,
+        trained_model=msswift.trained_model,
+    ),
     "nemo": _built_in("nemo", write_files=nemo.write_files),
     "kaldi": _built_in("kaldi", write_files=kaldi.write_files),
     "lhotse": _built_in("lhotse", write_files=lhotse.write_files),

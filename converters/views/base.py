@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.exports.versions import MEDIA_COLUMNS
@@ -66,7 +66,19 @@ class ViewOptions:
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
-TrainCommand = Callable[[Path, ViewOptions, Collection[str], Mapping[str, str]], str]
+class TrainCommand(Protocol):
+    def __call__(
+        self,
+        data: Path,
+        options: ViewOptions,
+        columns: Collection[str],
+        settings: Mapping[str, str],
+        *,
+        model: str | None = None,
+    ) -> str: ...
+
+
+TrainedModel = Callable[[Collection[str]], str]
 TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
 Expand = Callable[["duckdb.DuckDBPyConnection", str, ViewOptions], str]
 WriteFiles = Callable[[Path, Path, ViewOptions], None]
@@ -87,6 +99,7 @@ class View:
         train_command: Makes the training command from the data file, the options, the columns of the file and the
             trainer's settings.
         trainer_settings: The settings of the trainer that rows need, from their number by where their sound is.
+        trained_model: The model that the training command names, from the columns of the file.
         expand: Makes several rows of one sample, as `export/expand.py` says: a SELECT from a connection, the relation
             of samples and the options.
         write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
@@ -110,6 +123,7 @@ class View:
     keeps_empty_columns: bool = False
     train_command: TrainCommand | None = None
     trainer_settings: TrainerSettings | None = None
+    trained_model: TrainedModel | None = None
     expand: Expand | None = None
     write_files: WriteFiles | None = None
     embeds_media: bool = False

@@ -8,8 +8,12 @@ from pathlib import Path
 
 from .base import ViewOptions
 
-_AUDIO_MODEL = "Qwen/Qwen2-Audio-7B-Instruct"
-_OMNI_MODEL = "Qwen/Qwen3-Omni-30B-A3B-Instruct"
+_CHECKPOINTS = {
+    "qwen2-audio": "Qwen/Qwen2-Audio-7B-Instruct",
+    "qwen2.5-omni": "Qwen/Qwen2.5-Omni-7B",
+    "qwen3-omni": "Qwen/Qwen3-Omni-30B-A3B-Instruct",
+}
+"""By the names of `shards.budgets.MODELS`."""
 SOUND_SWITCH = "USE_AUDIO_IN_VIDEO"
 """The environment variable that makes MS-SWIFT's omni templates read the sound of every video; its default is off."""
 
@@ -25,10 +29,26 @@ def trainer_settings(sounds: Mapping[str, int]) -> dict[str, str]:
     return {SOUND_SWITCH: "true" if sounds.get("in-video") else "false"}
 
 
-def train_command(data: Path, options: ViewOptions, columns: Collection[str], settings: Mapping[str, str]) -> str:
-    """The command for a data file with these columns: Qwen2-Audio refuses rows with images or videos."""
-    model = _OMNI_MODEL if "videos" in columns or "images" in columns else _AUDIO_MODEL
-    common = f"--model {model} --dataset {shlex.quote(str(data))} --tuner_type lora"
+def trained_model(columns: Collection[str]) -> str:
+    """The model for a file with these columns: Qwen2-Audio refuses rows with images or videos."""
+    return "qwen3-omni" if "videos" in columns or "images" in columns else "qwen2-audio"
+
+
+def train_command(
+    data: Path,
+    options: ViewOptions,
+    columns: Collection[str],
+    settings: Mapping[str, str],
+    *,
+    model: str | None = None,
+) -> str:
+    """The command for a data file with these columns.
+
+    Args:
+        model: The model that the request names; default: `trained_model`.
+    """
+    checkpoint = _CHECKPOINTS[model or trained_model(columns)]
+    common = f"--model {checkpoint} --dataset {shlex.quote(str(data))} --tuner_type lora"
     environment = "".join(f"{name}={value} " for name, value in settings.items())
     if options.task == "sft":
         return f"{environment}swift sft {common} --strict true"

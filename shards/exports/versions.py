@@ -33,6 +33,8 @@ PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
 SAMPLE_ID = "sample_id"
 """The column with the sample's id, in versions that have several rows of a sample: `id` is the row's."""
 
+BUDGET = "budget.parquet"
+"""What each row is in a model, in versions that counted it."""
 MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
 _CHUNK = 4 * 1024 * 1024

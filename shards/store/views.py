@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from ..budgets import FORMULAS, sample_budget_sql
 from ..exports.sql_views import create_export_views
 from ..store_format import TABLE_NAMES
 from .annotations import samples_sql
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 AS_PULLED = "samples_as_pulled"
 """The view of the samples without annotations."""
+BUDGETS = "budgets"
+"""The view of what each sample is in a model: `seconds`, and a struct of counts for each model. The file of views has
+none: planning its formulas takes longer than all else of a commit."""
+VIEW_NAMES = (*TABLE_NAMES, AS_PULLED, BUDGETS)
 
 Opener = Callable[[str], "DeltaTable"]
 
@@ -94,7 +99,7 @@ def view_statements(
     open_table: Opener,
     *,
     annotated: bool,
-    names: Collection[str] = (*TABLE_NAMES, AS_PULLED),
+    names: Collection[str] = VIEW_NAMES,
     until: str | None = None,
     root: Path | None = None,
     shown_root: Path | None = None,
@@ -115,6 +120,8 @@ def view_statements(
         return scan_sql(name, open_table(name), root=root, shown_root=shown_root)
 
     wanted = set(names)
+    if BUDGETS in wanted:
+        wanted.add("samples")
     if annotated and "samples" in wanted:
         wanted |= {"annotations", AS_PULLED}
     for name in TABLE_NAMES:
@@ -133,6 +140,10 @@ def view_statements(
         if files_under is not None:
             sql = f"SELECT *, {_file_columns(files_under)} FROM ({sql})"
         yield f"CREATE VIEW samples AS {sql}"
+    if BUDGETS in wanted:
+        yield FORMULAS
+        counted = f"SELECT id, dataset, {sample_budget_sql()} AS budget FROM samples"
+        yield f"CREATE VIEW {BUDGETS} AS SELECT id, dataset, unnest(budget) FROM ({counted})"
 
 
 def _file_columns(root: str) -> str:
@@ -160,8 +171,9 @@ def write_views(
         connection.execute(f"SET VARIABLE store_root = {quote(str(root))}")
         shown = f"coalesce(getvariable('store_root'), {quote(str(shown_root or root))})"
         statements = view_statements(
-            open_table, annotated=annotated, root=root, shown_root=shown_root, files_under=shown
-        )
+            open_table, annotated=annotated, names=(*TABLE_NAMES, AS_PULLED), root=root, shown_root=shown_root,
+            files_under=shown,
+        )  # fmt: skip
         make_views(connection, statements)
         create_export_views(connection, root, shown=shown)
     scratch.rename(target)
