@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         validate,
         validate_file,
     )
+    from .converters.split.calls import check_splits, split
     from .facts import align, annotate
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "align",
     "annotate",
     "catalog",
+    "check_splits",
     "convert",
     "explain",
     "export",
@@ -82,20 +84,27 @@ __all__ = [
     "pull_set",
     "query",
     "report",
+    "split",
     "store",
     "validate",
     "validate_file",
 ]
 
 _MODULES = frozenset({"catalog", "exports", "store"})
-_FACTS = frozenset({"align", "annotate"})
+_PLACES = {
+    "align": ".facts",
+    "annotate": ".facts",
+    "check_splits": ".converters.split.calls",
+    "split": ".converters.split.calls",
+}
+"""The functions that lie elsewhere; all others are in `api.py`."""
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     if name in __all__:
-        return getattr(import_module(".facts" if name in _FACTS else ".api", __name__), name)
+        return getattr(import_module(_PLACES.get(name, ".api"), __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -285,11 +285,13 @@ def validate_file(format: str, path: PathLike, *, task: str | None = None) -> Su
 
 
 @described_by(ExportOptions)
-def export(view: PathLike, *, store: PathLike | None = None, **options: Unpack[ExportArguments]) -> ExportResult:
+def export(
+    view: PathLike | None = None, *, store: PathLike | None = None, **options: Unpack[ExportArguments]
+) -> ExportResult:
     """Publish a version of a view, or return the version that the same request published before.
 
     Args:
-        view: `unified`, `msswift`, or the path of a view of your own: `./my_view.sql`.
+        view: `unified`, `msswift`, or the path of a view of your own: `./my_view.sql`; a recipe names it.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
         {options}
 
@@ -300,7 +302,7 @@ def export(view: PathLike, *, store: PathLike | None = None, **options: Unpack[E
     return export_with(view, store, ExportOptions.of(**options))
 
 
-def export_with(view: PathLike, store: PathLike | None, options: ExportOptions) -> ExportResult:
+def export_with(view: PathLike | None, store: PathLike | None, options: ExportOptions) -> ExportResult:
     """`export` with options that are already parsed."""
     from .converters.export.export import export as export_view
     from .shards.care.recovery import writing

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from .commands import align, catalog, convert, data, demo, export, output, store
+from .commands import align, catalog, convert, data, demo, export, output, split, store
 from .commands.help import QuietOption, VerboseOption, add, group
 from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
@@ -41,6 +41,7 @@ add(app, "validate", data.validate, heading=QUALITY, examples=data.VALIDATE_EXAM
 add(app, "annotate", data.annotate, heading=QUALITY, examples=data.ANNOTATE_EXAMPLES)
 add(app, "align", align.align, heading=QUALITY, examples=align.EXAMPLES)
 add(app, "explain", data.explain, heading=QUALITY)
+add(app, "split", split.split, heading=TRAINING, examples=split.EXAMPLES)
 add(app, "export", export.export, heading=TRAINING, examples=export.EXAMPLES)
 app.add_typer(export.app, name="exports", rich_help_panel=TRAINING)
 add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)

@@ -16,8 +16,8 @@ from .timing import OURS, TRIPTYCH, Contestant, Figures, compete
 
 SMALL = 20_000
 GROWTH = 1.25
-EXPORT_MB = 650
-"""Python, its libraries and the 384 MB that the engine of an export may use before it spills to disk."""
+EXPORT_MB = 780
+"""Python, its libraries and the 512 MB that the engine of an export may use before it spills to disk."""
 STEPS = ("import", "validate", "export")
 SETTING = (
     "Tables of {small:,}, {middle:,} and {rows:,} rows (an id, a path, a text); all rows name one clip of 25 ms, so "

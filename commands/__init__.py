@@ -3,6 +3,7 @@
 pull.py       `catalog pull` and `catalog fetch`: from hosts to a store or to a mirror
 catalog.py    `catalog list`, `show` and `lint`
 data.py       `import`, `validate`, `validate-file`, `annotate`, `explain`, `query`
+split.py      `split`
 export.py     `export` and `exports`
 align.py      `align`: word and phone times from an aligner
 convert.py    `convert`: file to file, without a store

@@ -10,7 +10,7 @@ import typer
 
 from .. import exports
 from ..converters.export.options import ExportOptions
-from ..errors import DamagedError, ProblemsFound, TriptychError
+from ..errors import DamagedError, ProblemsFound, TriptychError, UsageError
 from . import completion, output
 from .help import add, group
 from .parameters import JsonOption, StoreOption, takes
@@ -26,6 +26,7 @@ EXAMPLES = """
 triptych export unified
 triptych export msswift --task sft --split train --system "Be brief."
 triptych export ./my_view.sql --name mine
+triptych export --recipe recipe.yaml
 triptych export msswift --task grpo --where "language = 'en'" --name english
 """
 
@@ -45,11 +46,12 @@ ReferenceArgument = Annotated[
 def export(
     options: ExportOptions,
     view: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="unified, msswift, or the path of your own view: ./my_view.sql.", autocompletion=completion.views
+            help="unified, msswift, or the path of your own view: ./my_view.sql; a recipe names it.",
+            autocompletion=completion.views,
         ),
-    ],
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -78,10 +80,11 @@ def _document(result: ExportResult) -> dict[str, Any]:
 
 def _show_result(result: ExportResult) -> None:
     counts = dict(result.counts)
-    written = counts.pop("written")
+    written, made = counts.pop("written"), result.version.manifest["rows"]
+    rows = f"{made:,} rows" if made == written else f"{made:,} rows of {written:,} samples"
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
-    output.say(f"{result.version.reference} {state}: {written:,} rows{others}")
+    output.say(f"{result.version.reference} {state}: {rows}{others}")
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
     if result.next_command:
@@ -109,9 +112,17 @@ def _row(version: Version) -> dict[str, Any]:
     }
 
 
-def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+def show(
+    reference: ReferenceArgument,
+    recipe: Annotated[bool, typer.Option("--recipe", help="Print the recipe that makes it again, as YAML.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show the manifest of one version."""
     version = exports.show(reference, store=store)
+    if recipe:
+        _show_recipe(version, as_json=json)
+        return
 
     def show_manifest() -> None:
         for key, value in version.manifest.items():
@@ -119,6 +130,19 @@ def show(reference: ReferenceArgument, store: StoreOption = None, json: JsonOpti
                 output.say(f"{key:<18} {output.cell(value) if not isinstance(value, int) else value}")
 
     output.emit(version.manifest, as_json=json, show=show_manifest)
+
+
+def _show_recipe(version: Version, *, as_json: bool) -> None:
+    from ..converters.composition.recipe import recipe_text
+
+    recipe = version.manifest.get("recipe")
+    if recipe is None:
+        raise UsageError(f"{version.reference} has no recipe: it was withdrawn, or an earlier version made it.")
+    if "view_file" in version.manifest:
+        output.note(
+            f"the view is a file of yours; put it beside the recipe: {version.path / version.manifest['view_file']}"
+        )
+    output.emit(recipe, as_json=as_json, show=lambda: output.say(recipe_text(recipe).rstrip()))
 
 
 def path(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:

@@ -17,6 +17,7 @@ from ..converters.align.options import AlignOptions
 from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
+from ..converters.split.options import SplitOptions
 from ..options import Options, Parameter, parameters
 
 MODELS: dict[str, type[Options]] = {
@@ -25,6 +26,7 @@ MODELS: dict[str, type[Options]] = {
     "align": AlignOptions,
     "convert": ConvertOptions,
     "export": ExportOptions,
+    "split": SplitOptions,
     "list": ListOptions,
 }
 """Command -> the model of its options."""

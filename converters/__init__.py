@@ -12,6 +12,8 @@ align/          word and phone times of stored samples, from an aligner
 views/          output formats, one SELECT each
 templates/      prompts, in `prompts.yaml`
 budget/         what rows are in a model, and which are too long for it
+composition/    in which proportion an export takes samples
+split/          splits in which groups are disjoint, with a certificate
 export/         publish a view of a store as a version
 versions/       published versions made again, collected, pushed to a hub
 convert/        file to file, without a store

@@ -8,6 +8,7 @@ from ..options import Option
 
 ORDERS = ("hash", "id")
 NO_SPLIT = ("keep", "drop")
+BROKEN_SPLITS = ("refuse", "drop", "keep")
 TEXTS = ("raw", "clean", "lower")
 REASONING = ("think", "drop", "column")
 LONG = ("keep", "reject", "window")

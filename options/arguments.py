@@ -117,6 +117,16 @@ class ExportArguments(TypedDict, total=False):
     no_split: str | None
     where: str | None
     include_rejected: bool
+    samples: int | None
+    hours: float | None
+    mix: str | None
+    mix_by: str | None
+    oversample: bool
+    balance: str | Sequence[str]
+    shares: str | Sequence[str]
+    bucket: float
+    limit: Mapping[str, str]
+    broken_splits: str
     order: str | None
     seed: int
     text: str | None
@@ -139,9 +149,24 @@ class ExportArguments(TypedDict, total=False):
     copies: int
     sample_rate: int | None
     mono: bool
+    recipe: str | Path | None
     name: str | None
     note: str | None
     media_root: str | Path | None
+
+
+class SplitArguments(TypedDict, total=False):
+    """The options of `split`."""
+
+    by: str | None
+    across: bool
+    ungrouped: str | None
+    where: str | None
+    shares: str | None
+    balance: str
+    stratify: str | None
+    seed: int
+    override_splits: bool
 
 
 class ListArguments(TypedDict, total=False):

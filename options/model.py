@@ -255,6 +255,17 @@ class Options:
             found = getattr(found, name)
         return found
 
+    def over(self, base: Self) -> Self:
+        """Return these options where they differ from their defaults, and those of `base` elsewhere."""
+        values = {}
+        for each in fields(self):
+            own = getattr(self, each.name)
+            if isinstance(own, Options):
+                values[each.name] = own.over(getattr(base, each.name))
+            else:
+                values[each.name] = own if own != _default(each) else getattr(base, each.name)
+        return type(self)(**values)
+
     def changed(self, **values: Any) -> Self:
         """Return a copy with some fields changed."""
         return replace(self, **values)

@@ -21,4 +21,5 @@ json_lines.py     lines of JSON Lines, of bounded length
 json_objects.py   JSON objects of which no value is lost
 json_stream.py    a streaming JSON reader
 strict_yaml.py    the strict YAML loader, with line numbers
+yaml_problems.py  what pydantic finds wrong with a YAML file, with file, line and key
 """

@@ -211,8 +211,11 @@ def check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         )
 
 
-def check_where(expression: str) -> str:
-    """Return a `--where` if it is one deterministic expression over the columns of `samples`.
+def check_where(expression: str, *, flag: str = "--where") -> str:
+    """Return an expression of a user if it is one deterministic expression over the columns of `samples`.
+
+    Args:
+        flag: The option that holds it, for messages.
 
     Raises:
         UsageError: It is not, or it contains a subquery or a table function.
@@ -231,26 +234,26 @@ def check_where(expression: str) -> str:
         # The expression is put into one SELECT; of a statement after it, DuckDB only says that it cannot be serialized.
         why = "it contains another statement" if not said or "Only SELECT" in said else f"invalid SQL ({said})"
         raise UsageError(
-            f"--where {expression!r} is not one expression: {why}.",
+            f"{flag} {expression!r} is not one expression: {why}.",
             hint="""for example --where "language = 'zh' AND audio.duration < 30" """.strip(),
         )
     node = tree["statements"][0]["node"]
     if node.get("type") != "SELECT_NODE" or not _is_bare_expression(node):
         raise UsageError(
-            f"--where {expression!r} must be one expression without subqueries or table functions.",
+            f"{flag} {expression!r} must be one expression without subqueries or table functions.",
             hint="select the ids with `triptych query` and annotate them, then filter on the annotation",
         )
     for function in sorted(_functions(node["select_list"]) & {str(name) for (name,) in nondeterministic}):
         raise UsageError(
-            f"--where {expression!r}: {function} is not deterministic, so the selection could not be reproduced.",
+            f"{flag} {expression!r}: {function} is not deterministic, so the selection could not be reproduced.",
             hint="for a reproducible part of the samples: hash(id) % 10 = 0",
         )
     return expression
 
 
 @contextmanager
-def where_errors(where: str | None) -> Iterator[None]:
-    """Raise errors in the user's `--where` as UsageError."""
+def where_errors(where: str | None, *, flag: str = "--where") -> Iterator[None]:
+    """Raise errors in a user's expression as UsageError."""
     import duckdb
 
     try:
@@ -259,7 +262,7 @@ def where_errors(where: str | None) -> Iterator[None]:
         if where is None:
             raise
         raise UsageError(
-            f"--where {where!r}: {first_line(error)}",
+            f"{flag} {where!r}: {first_line(error)}",
             hint='columns: triptych query "describe samples"',
         ) from error
 

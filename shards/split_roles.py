@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,20 @@ def role_sql(roles: CardRoles, *, dataset: str = "dataset", split: str = "effect
     )
     both = f"lower({split}) GLOB 'train*' AND regexp_matches(lower({split}), '{_ALSO_HELD_OUT}')"
     return f"CASE {known} WHEN {both} THEN NULL {guessed} END"
+
+
+def effective_role_sql(roles: CardRoles, *, assigned: str = "assigned_split", split: str = "effective_split") -> str:
+    """Return SQL for the role of a sample: an assigned split of a role's name has it, whatever the card calls so."""
+    named = f"{assigned} IN ({', '.join(map(quote, ROLES))})"
+    return f"CASE WHEN {named} THEN {assigned} ELSE {role_sql(roles, split=split)} END"
+
+
+def guessed_role(split: str) -> str | None:
+    """The role of a split by its name alone, as `role_sql` guesses it."""
+    name = split.lower()
+    if fnmatchcase(name, "train*") and re.search(_ALSO_HELD_OUT, name):
+        return None
+    return next((role for role, globs in _GUESSED.items() if any(fnmatchcase(name, glob) for glob in globs)), None)
 
 
 def role_of_name(name: str) -> str | None:

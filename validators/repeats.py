@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..shards.split_roles import HELD_OUT, CardRoles, card_roles, read_corpora, role_sql
+from ..shards.split_roles import HELD_OUT, CardRoles, card_roles, effective_role_sql, read_corpora
+from ..shards.store.annotations import ASSIGNED_SPLIT
 from ..shards.store.sql import quote
 
 if TYPE_CHECKING:
@@ -34,10 +35,16 @@ _MEDIA = f"concat_ws('|', coalesce(audio.sha256, ''), coalesce(video.sha256, '')
 _FIRST = "coalesce(audio.sha256, video.sha256, image.sha256)"
 _SOUND = f"concat_ws('|', {_FIRST}, {_MORE})"
 _LENGTH = "coalesce(audio.duration, video.duration, 'infinity'::DOUBLE)"
-_ANNOTATED_SPLIT = "coalesce(assigned_split, split)"
+_ANNOTATED_SPLIT = f"coalesce({ASSIGNED_SPLIT}, split)"
 
 
-def repeats_sql(samples: str = "samples", *, roles: CardRoles | None = None, split: str = _ANNOTATED_SPLIT) -> str:
+def repeats_sql(
+    samples: str = "samples",
+    *,
+    roles: CardRoles | None = None,
+    split: str = _ANNOTATED_SPLIT,
+    assigned: str = ASSIGNED_SPLIT,
+) -> str:
     """Return the SELECT of the repeats among the samples of a relation.
 
     Media is compared by 128-bit hashes, after 64-bit hashes have shown which samples share any: 8 bytes per sample.
@@ -45,8 +52,10 @@ def repeats_sql(samples: str = "samples", *, roles: CardRoles | None = None, spl
     Args:
         roles: The roles of splits on the cards.
         split: SQL for the split of a sample.
+        assigned: SQL for the split that was assigned to it later.
     """
     held_out = ", ".join(map(quote, HELD_OUT))
+    role = effective_role_sql(roles or {}, assigned=assigned, split=split)
     return f"""(
         WITH twice AS (
             SELECT hash({_FIRST}) AS first FROM {samples} WHERE {_FIRST} IS NOT NULL GROUP BY first HAVING count(*) > 1
@@ -54,7 +63,7 @@ def repeats_sql(samples: str = "samples", *, roles: CardRoles | None = None, spl
             SELECT id, dataset, concat_ws('/', dataset, {split}) AS place, md5_number({_MEDIA}) AS media,
                    md5_number({_SOUND}) AS sound, start_s, end_s, channel, question,
                    coalesce(start_s, 0) AS starts, coalesce(end_s, {_LENGTH}) AS ends,
-                   coalesce({role_sql(roles or {}, split=split)} IN ({held_out}), false) AS is_held_out
+                   coalesce({role} IN ({held_out}), false) AS is_held_out
             FROM {samples} SEMI JOIN twice ON hash({_FIRST}) = twice.first
         ), shared AS (
             SELECT * FROM keyed SEMI JOIN (SELECT sound FROM keyed GROUP BY sound HAVING count(*) > 1) USING (sound)

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from ...converters.readers import check_options
 from ...errors import UsageError
-from ...shards.strict_yaml import Lines, parse_scalar, read_yaml
+from ...shards.strict_yaml import Lines, read_yaml
+from ...shards.yaml_problems import line_of, problem_of
 from .card import Card
 from .facts import unknown_facts
 from .files import FileCard, Group, all_files, groups
@@ -52,7 +53,7 @@ def check_card(path: Path) -> tuple[list[str], Card | None]:
     try:
         card = Card.model_validate(document.value)
     except ValidationError as error:
-        return [_problem(path, item, lines) for item in error.errors()], None
+        return [problem_of(path, item, lines, noun="card") for item in error.errors()], None
     if card.name != path.stem:
         return [f"{path}:1: name: {card.name!r}, but the file is called {path.name}"], None
     problems = [*_reader_problems(path, card, lines), *_inconsistency_problems(path, card, lines)]
@@ -82,43 +83,7 @@ def _reader_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
 
 def _inconsistency_problems(path: Path, card: Card, lines: Lines) -> Iterator[str]:
     for place, message in inconsistencies(card):
-        yield f"{path}:{_line(place, lines)}: {'.'.join(map(str, place))}: {message}"
-
-
-def _line(place: tuple[Any, ...], lines: Lines) -> int:
-    """Return the line of a key, or of the nearest enclosing one."""
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _problem(path: Path, item: Any, lines: Lines) -> str:
-    # Pydantic adds the members of unions to the location; they are not keys of the card.
-    location = tuple(
-        part for part in item["loc"] if not isinstance(part, str) or not re.match(r"(str|Gate)$|(dict|literal)\[", part)
-    )
-    if location[-1:] == ("[key]",):
-        location = _key_place(location[:-2], item["input"], lines)
-    key = ".".join(str(part) for part in location) or "card"
-    message = {"extra_forbidden": "unknown key", "missing": "this key is missing"}.get(item["type"], item["msg"])
-    given = f" (got {item['input']!r})" if item["type"] not in ("missing", "value_error") and _is_short(item) else ""
-    if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
-        kind = "true or false" if isinstance(item["input"], bool) else "a number"
-        given = f": YAML reads it as {kind} (got {item['input']!r}); put it in quotes"
-    return f"{path}:{_line(location, lines)}: {key}: {message.removeprefix('Value error, ')}{given}"
-
-
-def _key_place(parent: tuple[Any, ...], key: object, lines: Lines) -> tuple[Any, ...]:
-    """Return the place of a key that YAML does not read as text, as written in the file: `no` for `False`."""
-    for place in lines:
-        is_inside = len(place) == len(parent) + 1 and place[:-1] == parent and isinstance(place[-1], str)
-        if is_inside and parse_scalar(place[-1]) == key:
-            return place
-    return parent
-
-
-def _is_short(item: Any) -> bool:
-    return len(repr(item.get("input"))) < 80
+        yield f"{path}:{line_of(place, lines)}: {'.'.join(map(str, place))}: {message}"
 
 
 def inconsistencies(card: Card) -> Iterator[Problem]:

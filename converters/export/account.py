@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound
-from ...shards.store.sql import first_row
+from ..split.conflicts import SplitCertificate
 from .repeated_rows import RepeatedRows
 from .select import SplitAccount
 
@@ -28,7 +28,8 @@ class ExportAccount:
     """Counts of samples and rows.
 
     Attributes:
-        outcomes: Samples by outcome: `written` samples have a row, `filtered` samples were not selected.
+        outcomes: Samples by outcome: `written` samples have a row, `filtered` samples were not selected, others were
+            left out for the reason that is their outcome.
         rows: The rows; as many as `written` samples, unless samples were expanded.
         parts: Of samples that were expanded: the parts without a row, by reason; None if no sample was.
         licences: Rows by dataset and licence.
@@ -37,6 +38,8 @@ class ExportAccount:
         changed_rejected: Samples without a row because of a verdict from before they changed.
         media: Rows with a value, by media column.
         splits: What the selection by split left out or kept.
+        certificates: The splits of the samples, checked again.
+        composed: What was taken of each part of a composition; None without one.
         repeats: Rows whose sound is in a test, and rows that are there twice.
         leaks, leak: Rows whose user turn contains the answer, and the smallest id among them.
     """
@@ -52,6 +55,8 @@ class ExportAccount:
     rejected: int = 0
     media: Counter[str] = field(default_factory=Counter)
     splits: SplitAccount = field(default_factory=SplitAccount)
+    certificates: list[SplitCertificate] = field(default_factory=list)
+    composed: dict[str, Any] | None = None
     repeats: RepeatedRows = field(default_factory=RepeatedRows)
     leaks: int = 0
     leak: str | None = None
@@ -100,9 +105,10 @@ def read_account(
     if expanded:
         account.parts = Counter({reason: count for reason, count in account.outcomes.items() if reason != "written"})
         account.outcomes = _sample_outcomes(connection)
-    row = first_row(connection, "SELECT count(*) FROM chosen WHERE filtered")
-    if row and row[0]:
-        account.outcomes["filtered"] = row[0]
+    for outcome, count in connection.execute(
+        "SELECT coalesce(left_out, 'filtered'), count(*) FROM chosen WHERE filtered GROUP BY 1"
+    ).fetchall():
+        account.outcomes[str(outcome)] += count
     return account
 
 

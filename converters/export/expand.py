@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...shards.store.sql import quote
+from ..composition.compose import create_tables
+from ..composition.options import Composition
 from ..views import View, ViewOptions
 from ..views.prompts import tasks_answered_by
 
@@ -67,6 +69,22 @@ def expand(connection: duckdb.DuckDBPyConnection, expansions: list[Expansion]) -
         FROM {relation}"""
     connection.execute(sql)
     return sql.strip()
+
+
+def repeats_of(connection: duckdb.DuckDBPyConnection, composition: Composition) -> list[Expansion]:
+    """The expansion of a composition that repeats samples; creates the tables of any composition."""
+    if not composition.is_set:
+        return []
+    create_tables(connection)
+    return [_each_copy] if composition.oversample else []
+
+
+def _each_copy(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """One row for each copy that the table `copies` (key, copies) asks for; the first has the row's own id."""
+    return f"""
+        SELECT * EXCLUDE (_copy) REPLACE ({extended("CASE WHEN _copy > 1 THEN _copy::VARCHAR END")} AS part)
+        FROM (SELECT r.*, unnest(range(1, coalesce(k.copies, 1) + 1)) AS _copy
+              FROM {relation} r LEFT JOIN copies k ON k.key = md5_number(r.id))"""
 
 
 def _each_caption(connection: duckdb.DuckDBPyConnection, relation: str) -> str:

@@ -1,9 +1,9 @@
 """Publish one version of a view: `triptych export VIEW`.
 
-request -> identity already published? -> select -> expand -> media -> render -> account -> validate by the format's own
-rules -> further files -> manifest -> publish. An export whose identity was published before returns that version
-immediately; one that renders the same bytes as the last version returns the last version. A published version never
-changes.
+request -> identity already published? -> select -> expand -> compose -> media -> render -> account -> validate by the
+format's own rules -> further files -> manifest -> publish. An export whose identity was published before returns that
+version immediately; one that renders the same bytes as the last version returns the last version. A published version
+never changes.
 """
 
 from __future__ import annotations
@@ -32,11 +32,14 @@ from ...validators.rules import RuleSet, load_rules
 from ..budget.rows import BudgetTotals, Relation, count_rows, read_cut, read_totals, write_budget
 from ..budget.rows import told as told_budget
 from ..budget.windows import expand_into_windows
+from ..composition.fill import fill
+from ..composition.recipe import recipe_of, resolve
+from ..split.conflicts import find_conflicts
 from ..views.left_out import told
 from ..views.prepare import create_macros, create_prompts, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
-from .expand import Expansion, copies_of, expand, expansions_of
+from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
 from .identity import StoreSnapshot, check_datasets, identity_of
 from .manifest import account_of, make_manifest, write_notice
 from .media.missing_media import find_missing
@@ -47,14 +50,16 @@ from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import Rows, make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
-from .select import CorpusFacts, ExportFilter, choose, place_media, read_splits
+from .select import CorpusFacts, ExportFilter, choose, leave_out, place_media, read_splits, unusable_sql
 
 if TYPE_CHECKING:
     import duckdb
 
 log = logging.getLogger("triptych")
 
-MEMORY_LIMIT = "384MB"
+_SHOWN = 5
+
+MEMORY_LIMIT = "512MB"
 """What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
 
 
@@ -74,14 +79,14 @@ class ExportResult:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def export(view: str | os.PathLike[str], *, store: Store, options: ExportOptions | None = None) -> ExportResult:
+def export(view: str | os.PathLike[str] | None, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
     """Publish one version of a view, or return the version that an equal request published before.
 
     Raises:
         UsageError: An option is not valid for the view.
         ProblemsFound: No sample has a row, or the user template reveals the answer.
     """
-    options = options or ExportOptions()
+    view, options = resolve(view, options or ExportOptions())
     request = make_request(view, store=store, options=options)
     with StoreSnapshot.of(store) as snapshot:
         facts = CorpusFacts.read(snapshot.connection, request.selection.datasets)
@@ -127,27 +132,39 @@ def make_version(
     create_macros(connection, request.options)
     log.info("export %s: select samples", request.name)
     sql = [choose(connection, request.selection, facts=facts)]
+    certificates = find_conflicts(connection, store, request.selection.datasets, action=request.selection.broken_splits)
+    choose_again = partial(leave_out, connection, "broken_groups")
+    sql.append(choose_again())
     expansions = [*expansions_of(request.view, request.options), *_windows(request)]
     if request.sound is not None and request.sound.copies:
         expansions.append(copies_of(request.sound.copies))
-    sql.append(expand(connection, expansions))
-
-    # media
-    log.info("export %s: find and cut media", request.name)
+    sql.append(expand(connection, [*expansions, *repeats_of(connection, request.composition)]))
     find_missing(store, connection)
-    derive_media(store, connection, _media_request(store, connection, request))
-    root, changed = request.media_root, request.sound is not None
-    sql.append(place_media(connection, request.selection, facts=facts, media_root=root, changed=changed))
 
-    # render, account, validate
-    log.info("export %s: make rows with the view %s", request.name, request.view.name)
+    # media, rows
     create_prompts(connection)
-    rows = make_rows(connection, request, scratch, expanded=bool(expansions))
-    if request.limits is not None:
-        log.info("export %s: count what rows are in a model", request.name)
-        relation = Relation(rows.types, rows.media_columns, rows.relation)
-        count_rows(connection, store, request.limits, relation, request.media_root)
+    expanded = bool(expansions) or request.composition.oversample
+    make = partial(_make_rows, store, connection, request, facts, expanded=expanded)
+    if request.composition.is_set:
+        (rows, placed), composed = fill(
+            connection,
+            request.composition,
+            seed=request.seed,
+            unusable=unusable_sql(connection, request.selection),
+            choose=choose_again,
+            make=make,
+            folder=scratch,
+            expanded=expanded,
+        )
+        sql += composed.sql
+    else:
+        (rows, placed), composed = make(scratch), None
+    sql.append(placed)
+
+    # account, validate
     account = read_account(connection, rows.counted, expanded=rows.expanded)
+    account.certificates = certificates
+    account.composed = composed.document() if composed is not None else None
     account.splits = read_splits(connection, request.selection)
     choices = RecordedChoices(connection)
     rules_of = {name: _rules(choices, name) for name in account.licences}
@@ -173,6 +190,29 @@ def make_version(
     return Made(rows, account, [*sql, *statements(request.options), rows.sql, ordered], choices.decided(), budget)
 
 
+def _make_rows(
+    store: Store,
+    connection: duckdb.DuckDBPyConnection,
+    request: Request,
+    facts: CorpusFacts,
+    folder: Path,
+    *,
+    expanded: bool,
+) -> tuple[Rows, str]:
+    """Cut the media of the chosen samples and create `rows`; returns the statement that placed the media too."""
+    log.info("export %s: cut media", request.name)
+    derive_media(store, connection, _media_request(store, connection, request))
+    root, changed = request.media_root, request.sound is not None
+    placed = place_media(connection, request.selection, facts=facts, media_root=root, changed=changed)
+    log.info("export %s: make rows with the view %s", request.name, request.view.name)
+    rows = make_rows(connection, request, folder, expanded=expanded)
+    if request.limits is not None:
+        log.info("export %s: count what rows are in a model", request.name)
+        relation = Relation(rows.types, rows.media_columns, rows.relation)
+        count_rows(connection, store, request.limits, relation, request.media_root)
+    return rows, placed
+
+
 def _publish(
     snapshot: StoreSnapshot, request: Request, facts: CorpusFacts, key: str, options: ExportOptions
 ) -> ExportResult:
@@ -185,6 +225,7 @@ def _publish(
         manifest = make_manifest(
             request, run, made.account, content, budget=made.budget, tables=snapshot.versions, sql=made.sql,
             note=options.note, rules=made.rules, key=key,
+            recipe=recipe_of(request.view, options),
         )  # fmt: skip
         if request.sound is not None:
             manifest["changed_sound"] = changed_rows(connection)
@@ -290,6 +331,7 @@ def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[s
             "select training data with --split train"
         )
     yield from _split_warnings(account, selection)
+    yield from _composition_warnings(account)
     changed = account.get("changed_rows", 0)
     if never := account["unvalidated_rows"] - changed:
         yield f"{never:,} rows were never validated: run `triptych validate` first"
@@ -300,6 +342,15 @@ def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[s
     if account["rejected_rows"]:
         yield f"{account['rejected_rows']:,} rows were rejected by the rules but are included"
     yield from _repeat_warnings(account)
+
+
+def _composition_warnings(account: Mapping[str, Any]) -> Iterator[str]:
+    composition = account.get("composed") or {}
+    if short := composition.get("short", ()):
+        more = f"; and {len(short) - _SHOWN:,} more" if len(short) > _SHOWN else ""
+        yield f"the composition is short of samples: {'; '.join(short[:_SHOWN])}{more}"
+    for name, count in composition.get("without_value", {}).items():
+        yield f"{count:,} samples have no value of --limit {name} and are not limited"
 
 
 def _repeat_warnings(account: Mapping[str, Any]) -> Iterator[str]:
@@ -316,6 +367,12 @@ def _repeat_warnings(account: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
+    for each in account.get("split_certificates", ()):
+        if each["broken_samples"] and selection.broken_splits == "keep":
+            yield (
+                f"{each['broken_samples']:,} samples are of groups by {each['by']} that are in two splits, the first "
+                f"is {each['first']}: triptych split --check"
+            )
     asked = " ".join(f"--split {split}" for split in selection.splits)
     without = account.get("no_split_samples", {})
     if kept := without.get("kept", 0):

@@ -84,10 +84,12 @@ def check_datasets(snapshot: StoreSnapshot, request: Request) -> None:
             f"The store {snapshot.store.root} contains no samples.",
             hint="triptych catalog pull NAME, or triptych import csv FILE",
         )
-    for dataset in request.selection.datasets:
+    asked = [(name, "") for name in request.selection.datasets if request.composition.mix is None]
+    asked += [(name, f"--mix {request.composition.mix}: ") for name in request.composition.mix or ()]
+    for dataset, option in asked:
         if dataset not in known:
             raise UsageError(
-                f"The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.",
+                f"{option}The store has no dataset {dataset!r}. Datasets: {', '.join(known)}.",
                 hint=did_you_mean(dataset, known),
             )
 
@@ -105,6 +107,7 @@ def identity_of(snapshot: StoreSnapshot, request: Request, facts: CorpusFacts) -
         "selection": describe(request.selection),
         "order": request.order,
         "seed": request.seed,
+        **({"composition": request.composition.asked()} if request.composition.is_set else {}),
         "media_root": request.media_root,
         "cut_form": [CUT_FORM, VIDEO_FORM],
         **({} if request.sound is None else _sound(snapshot, request.sound)),

@@ -16,6 +16,7 @@ from .request import Request
 _ACCOUNT = (
     "rows", "expanded", "counts", "held_out_rows", "unvalidated_rows", "changed_rows", "changed_rejected",
     "rejected_rows", "train_test_overlap", "repeated_rows", "no_split_samples", "left_out_datasets",
+    "split_certificates", "composed",
 )  # fmt: skip
 
 
@@ -36,6 +37,7 @@ def make_manifest(
     note: str | None,
     rules: Mapping[str, Mapping[str, Any]],
     key: str,
+    recipe: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The manifest without the checksums of the files.
 
@@ -44,6 +46,7 @@ def make_manifest(
         sql: The statements that produced the rows, in order.
         rules: The rules behind the verdicts, by dataset.
         key: The identity of the request.
+        recipe: The request as a recipe, which makes it again.
     """
     from ...version import __version__
 
@@ -56,6 +59,7 @@ def make_manifest(
         **({} if request.view.style is None else {"style": request.view.style}),
         "view_revision": request.view.revision,
         **own,
+        "recipe": dict(recipe),
         **request.describe(),
         "rows": account.rows,
         **({} if account.parts is None else {"expanded": _expanded(account)}),
@@ -72,6 +76,8 @@ def make_manifest(
             dataset: {"samples": count, "splits": splits}
             for dataset, (count, splits) in account.splits.left_out.items()
         },
+        **({"composed": account.composed} if account.composed is not None else {}),
+        "split_certificates": [asdict(each) for each in account.certificates],
         "rules": {dataset: dict(rules[dataset]) for dataset in account.licences if dataset in rules},
         "left_out": dict(content.left_out),
         "annotated_fields": content.annotated,

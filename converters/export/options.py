@@ -10,7 +10,19 @@ from typing import Annotated, Any
 from ...errors import UsageError
 from ...options import Option, Options, parameters
 from ...shards.budgets import MODELS
-from ..row_options import CAPTIONS, CONVERSATIONS, LONG, NO_SPLIT, ORDERS, SOUNDS, TEXTS, Reasoning, System
+from ..composition.options import Composition
+from ..row_options import (
+    BROKEN_SPLITS,
+    CAPTIONS,
+    CONVERSATIONS,
+    LONG,
+    NO_SPLIT,
+    ORDERS,
+    SOUNDS,
+    TEXTS,
+    Reasoning,
+    System,
+)  # fmt: skip
 from .media.options import SoundOptions
 
 ROWS = "Which samples"
@@ -40,6 +52,12 @@ class ExportOptions(Options):
     ] = None  # fmt: skip
     where: Annotated[str | None, Option("One SQL expression over the columns of samples.", ROWS, metavar="SQL")] = None
     include_rejected: Annotated[bool, Option("Take rejected samples too.", ROWS)] = False
+    composition: Composition = field(default_factory=Composition)
+    broken_splits: Annotated[
+        str,
+        Option("Samples whose group `triptych split` kept together and that is in two splits by now: refuse, drop or "
+               "keep.", ROWS, choices=BROKEN_SPLITS),
+    ] = "refuse"  # fmt: skip
     order: Annotated[
         str | None,
         Option("hash (stable when rows are added) or id; default: hash for training views, id for unified.", TEXT,
@@ -96,6 +114,10 @@ class ExportOptions(Options):
     ] = None  # fmt: skip
     shard_mb: Annotated[int, Option("Size of a shard, in MB.", ONE_VIEW, min=1)] = 500
     sound: SoundOptions = field(default_factory=SoundOptions)
+    recipe: Annotated[
+        Path | None,
+        Option("A YAML file with the view and options; those of the command line are added.", VERSION, metavar="FILE"),
+    ] = None  # fmt: skip
     name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None
     note: Annotated[str | None, Option("A remark, stored in the manifest.", VERSION)] = None
     media_root: Annotated[
@@ -117,7 +139,7 @@ class ExportOptions(Options):
         return {name: getattr(self, name) for name in options}
 
     def check(self) -> None:
-        if self.no_split is not None and not self.splits:
+        if self.no_split is not None and not self.splits and self.recipe is None:
             raise UsageError("--no-split applies to a selection by split.", hint="add --split train")
         if self.where is not None:
             from ...shards.query import check_where

@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...shards.sample import check_name
 from ...shards.store.store import Store
 from ..budget.limits import CONVERSATIONS, Limits
+from ..composition.options import Composition
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
@@ -31,6 +32,7 @@ class Request:
     order: str
     seed: int
     media_root: str
+    composition: Composition
     sound: SoundChange | None = None
     limits: Limits | None = None
 
@@ -43,7 +45,19 @@ class Request:
             "seed": self.seed,
             **({} if self.sound is None else {"sound": asdict(self.sound)}),
             **({"limits": self.limits.describe()} if self.limits else {}),
+            **({"composition": self.composition.asked()} if self.composition.is_set else {}),
         }
+
+
+def _datasets(options: ExportOptions) -> tuple[str, ...]:
+    """The datasets to select; a mix has those that it names, unless others are asked for too."""
+    asked, mixed = set(options.datasets), set(options.composition.mix or ())
+    if asked and (others := sorted(mixed - asked)):
+        raise UsageError(
+            f"--mix {options.composition.mix}: {others[0]} is not among the datasets of --dataset.",
+            hint=f"add --dataset {others[0]}, or remove --dataset: a mix selects its datasets itself",
+        )
+    return tuple(sorted(asked or mixed))
 
 
 def make_request(view_name: str | os.PathLike[str], *, store: Store, options: ExportOptions) -> Request:
@@ -86,22 +100,26 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         view,
         check_name(name, what="export"),
         ExportFilter(
-            tuple(sorted(set(options.datasets))),
+            _datasets(options),
             options.splits,
             keeps_no_split(options.splits, options.no_split),
             options.where,
+            options.broken_splits,
             options.include_rejected,
         ),
         rows,
         options.order or view.order,
         options.seed,
         root.rstrip("/") or "/",
+        options.composition,
         options.sound.change(),
         _limits(view, task, options),
     )
 
 
 def _limits(view: View, task: str | None, options: ExportOptions) -> Limits | None:
+    if options.composition.measure == "tokens" and options.model is None:
+        raise UsageError("--mix-by tokens needs a model.", hint="add --model qwen2-audio")
     limits = Limits.of(options.model, options.max_tokens, options.max_seconds, options.long, options.tokenizer)
     if options.max_tokens is not None and not set(CONVERSATIONS) & set(columns_of(view, task)):
         raise UsageError(

@@ -1,8 +1,8 @@
 """Select the samples of an export in SQL: by datasets, splits and roles, the user's expression, verdicts.
 
-Creates `chosen`, the samples of the selected datasets and whether each is filtered out. `expand.py` makes `parts` of
-it, and on top of that stands `samples_with_paths`, from which `prepared` is built (see views/elements). The latter has
-four columns for the account:
+Creates `chosen`, the samples of the selected datasets and whether each is filtered out, or why it is left out (groups
+in two splits, what a composition does not take). `expand.py` makes `parts` of it, and on top of that stands
+`samples_with_paths`, from which `prepared` is built (see views/elements). The latter has four columns for the account:
 `_outcome` (why a sample has no row regardless of the view), `_held_out`, `_verdict`, and `_changed` (whether the sample
 has changed since its verdict).
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError, did_you_mean
 from ...shards.budgets import FORMULAS, sample_budget_sql
 from ...shards.query import where_errors
-from ...shards.split_roles import ROLES, card_roles, is_held_out, read_corpora, role_sql
+from ...shards.split_roles import ROLES, card_roles, effective_role_sql, is_held_out, read_corpora
 from ...shards.store.annotations import DECIDING_KEYS, changed_sql
 from ...shards.store.sql import first_row, quote
 from ..views.prepare import MESSAGE_KEYS, NO_MESSAGES, WITH_LOSS
@@ -40,6 +40,7 @@ class ExportFilter:
     splits: tuple[str, ...] = ()
     no_split: bool = True
     where: str | None = None
+    broken_splits: str = "refuse"
     include_rejected: bool = False
 
 
@@ -100,7 +101,7 @@ def place_media(
     messages = _messages_sql(connection)
     sql = f"""
         CREATE OR REPLACE VIEW samples_with_paths AS
-        SELECT c.* EXCLUDE (filtered, in_split, in_where, held_out, verdict, changed, role, part_outcome)
+        SELECT c.* EXCLUDE (filtered, left_out, in_split, in_where, held_out, verdict, changed, role, part_outcome)
                    REPLACE ({messages} AS messages{_CHANGED if changed else ""}),
                {upper} AS upper, {_SOUND} AS sound, {_facts("frames", "frames")}, {_facts("rate", "sample_rate")},
                {_facts("channels", "channels")},
@@ -137,6 +138,12 @@ _CHANGED = ", ".join(
 """A changed sound is a file of its own: no span, and times of words from its start, at its speed."""
 
 
+def unusable_sql(connection: duckdb.DuckDBPyConnection, selection: ExportFilter) -> str:
+    """SQL over `chosen c` for the samples that have no row in any view: rejected, or without their media."""
+    rejected = "false" if selection.include_rejected else "c.verdict IS NOT DISTINCT FROM 'reject'"
+    return f"({rejected} OR {_missing_sql(connection)})"
+
+
 def _messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
     """SQL for `messages`: a constant if no sample has any, with the fields of loss only if one has them."""
     if first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1") is None:
@@ -147,6 +154,8 @@ def _messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
 
 def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, facts: CorpusFacts) -> str:
     """Create the view `chosen`: the samples of the selected datasets, with `filtered` and `held_out` for each.
+
+    `filtered` ones have no row; `left_out` is null unless `leave_out` says why.
 
     Returns the statement.
 
@@ -162,11 +171,11 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
         budget = f", {sample_budget_sql()} AS budget"
     where = f"({selection.where}\n)" if selection.where else "true"
     sql = f"""
-        CREATE OR REPLACE VIEW chosen AS
+        CREATE OR REPLACE VIEW candidates AS
         SELECT *, NOT (in_split AND in_where) AS filtered, role IN ('validation', 'test') AS held_out
         FROM (
             SELECT *, coalesce({split}, false) AS in_split, coalesce({where}, false) AS in_where
-            FROM (SELECT *, {role_sql(facts.roles)} AS role FROM (
+            FROM (SELECT *, {effective_role_sql(facts.roles)} AS role FROM (
                 SELECT s.*, v.verdict, coalesce(s.assigned_split, s.split) AS effective_split,
                        coalesce(v.judged_at < greatest(s.pulled_at, a.changed_at), false) AS changed,
                        task_of(task, question, answer, modality, messages) AS effective_task,
@@ -179,10 +188,31 @@ def choose(connection: duckdb.DuckDBPyConnection, selection: ExportFilter, *, fa
     """
     with where_errors(selection.where):
         connection.execute(sql)
+        leave_out(connection)
         if selection.where:
             connection.execute("SELECT count(*) FROM chosen WHERE filtered").fetchall()
     if selection.splits:
         _require_split(connection, selection)
+    return sql.strip()
+
+
+def leave_out(connection: duckdb.DuckDBPyConnection, *tables: str) -> str:
+    """Leave the samples of these tables (key: `md5_number(id)`, reason) out of `chosen`, the first reason first.
+
+    Returns the statement.
+    """
+    filled = [table for table in tables if first_row(connection, f"SELECT 1 FROM {table} LIMIT 1") is not None]
+    sql = "CREATE OR REPLACE VIEW chosen AS SELECT *, NULL::VARCHAR AS left_out FROM candidates"
+    if filled:
+        listed = " UNION ALL ".join(f"SELECT *, {order} AS o FROM {table}" for order, table in enumerate(filled))
+        sql = f"""
+            CREATE OR REPLACE VIEW chosen AS
+            SELECT c.* REPLACE (c.filtered OR reason IS NOT NULL AS filtered),
+                   CASE WHEN NOT c.filtered THEN reason END AS left_out
+            FROM candidates c LEFT JOIN (
+                SELECT key, arg_min(reason, o) AS reason FROM ({listed}) GROUP BY key
+            ) o ON o.key = md5_number(c.id)"""
+    connection.execute(sql)
     return sql.strip()
 
 
@@ -280,5 +310,6 @@ def describe(selection: ExportFilter) -> dict[str, Any]:
         "splits": list(selection.splits),
         **({"no_split": "keep" if selection.no_split else "drop"} if selection.splits else {}),
         "where": selection.where,
+        **({"broken_splits": selection.broken_splits} if selection.broken_splits != "refuse" else {}),
         "include_rejected": selection.include_rejected,
     }

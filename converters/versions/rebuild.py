@@ -18,6 +18,7 @@ from ...shards.store.lock import locked
 from ...shards.store.sql import first_row
 from ...shards.store.store import Store
 from ..budget.limits import Limits
+from ..composition.options import Composition
 from ..export.export import make_version, memory_errors
 from ..export.identity import StoreSnapshot
 from ..export.media.change import SoundChange
@@ -125,6 +126,7 @@ def _request(version: exports.Version) -> Request:
         manifest["order"],
         manifest["seed"],
         manifest["media_root"],
+        Composition.of(**manifest.get("composition", {})),
         SoundChange.of_manifest(manifest.get("sound")),
         Limits.recorded(manifest["limits"]) if "limits" in manifest else None,
     )

@@ -3,7 +3,7 @@
 Where such words can be, and what becomes of it, in this order:
 
     runs, events         requests that name a withdrawn speaker, and what was noted of withdrawn candidates: erased
-    manifests, receipts  expressions that name a withdrawn speaker: erased
+    manifests, receipts  expressions that name a withdrawn speaker: erased; certificates of splits too
     exports              the data of versions that contain the samples is deleted; the manifest stays, marked withdrawn
     tables               old versions, files that no version names, and the old commits of the logs: deleted
     temporary files      rows and media left by killed exports, copies, imports and downloads: deleted
@@ -40,7 +40,7 @@ ERASED = "[withdrawn]"
 _SHORT = 4
 """A speaker with fewer letters is erased only where it is a whole value in quotes."""
 
-_ERASED_KEYS = ("where", "set", "note", "sql")
+_ERASED_KEYS = ("where", "set", "note", "sql", "by", "stratify")
 
 
 def purge_store(store: Store, intent: Intent, *, patience_s: float | None = None) -> None:
@@ -136,7 +136,8 @@ def _erase_events(store: Store, intent: Intent) -> None:
 
 
 def _erase_documents(store: Store, erase: Callable[[str], str]) -> None:
-    for path in sorted((store.root / "exports").glob("*/v*/manifest.json")):
+    manifests = sorted((store.root / "exports").glob("*/v*/manifest.json"))
+    for path in [*manifests, *sorted((store.root / "splits").glob("*.json"))]:
         _rewrite(path, lambda document: _erase_in(document, erase))
     for path in sorted((store.root / "receipts").glob("remove-*.json")):
         _rewrite(path, lambda document: document | {"asked": _without_expression(document.get("asked", {}))})
@@ -161,7 +162,7 @@ def _withdraw_exports(store: Store, intent: Intent) -> None:
     for reference in intent.exports:
         version = exports.find(store, reference)
         if not version.manifest.get("withdrawn"):
-            erased = ("sql", exports.NOISE_SAMPLES)
+            erased = ("sql", "recipe", exports.NOISE_SAMPLES)
             marked = {key: value for key, value in version.manifest.items() if key not in erased}
             marked["selection"] = {k: v for k, v in marked.get("selection", {}).items() if k != "where"}
             scratch = version.path / ".manifest.json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,31 +46,42 @@ def changed_sql(keys: Sequence[str], annotations: str = "annotations") -> str:
     )
 
 
-def samples_sql(samples: str, *, annotated: bool) -> str:
-    """Return a SELECT of all sample columns and `assigned_split` over the relation `samples` (and `annotations`)."""
-    if not annotated:
+def samples_sql(samples: str, *, keys: Collection[str]) -> str:
+    """Return a SELECT of all sample columns and `assigned_split` over the relation `samples` (and `annotations`).
+
+    Args:
+        keys: Those that any annotation has. Each costs memory for every annotated sample, so the others are left out.
+    """
+    if not keys:
         return f"SELECT *, CAST(NULL AS VARCHAR) AS {ASSIGNED_SPLIT} FROM {samples}"
-    known = ", ".join(f"'{key}'" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
-    picks = ", ".join(f"max(value) FILTER (key = '{key}') AS \"{key}\"" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
-    columns = ", ".join(_column(name) for name in COLUMNS)
+    known = [key for key in (*KNOWN_KEYS, ASSIGNED_SPLIT) if key in keys]
+    columns = ", ".join(_column(name, known, has_others=set(keys) > set(known)) for name in COLUMNS)
+    assigned = f"w.{ASSIGNED_SPLIT}" if ASSIGNED_SPLIT in known else "CAST(NULL AS VARCHAR)"
     return f"""
         WITH latest AS (
             SELECT dataset, id, key, {LATEST} AS value FROM annotations GROUP BY dataset, id, key
             HAVING {LATEST} IS NOT NULL
-        ), wide AS (
-            SELECT dataset, id, {picks},
-                   map_from_entries(list((key, value) ORDER BY key) FILTER (key NOT IN ({known}))) AS extra
-            FROM latest GROUP BY dataset, id
-        )
-        SELECT {columns}, w.{ASSIGNED_SPLIT} AS {ASSIGNED_SPLIT}
+        ), wide AS ({_wide_sql(known, has_others=set(keys) > set(known))})
+        SELECT {columns}, {assigned} AS {ASSIGNED_SPLIT}
         FROM {samples} s LEFT JOIN wide w ON s.dataset = w.dataset AND s.id = w.id
     """
 
 
-def _column(name: str) -> str:
-    if name == "extra":
+def _wide_sql(known: Sequence[str], *, has_others: bool) -> str:
+    """The latest annotations of each sample, one column per known key; the others in `extra`."""
+    if len(known) == 1 and not has_others:
+        return f'SELECT dataset, id, value AS "{known[0]}" FROM latest'
+    picks = [f"max(value) FILTER (key = '{key}') AS \"{key}\"" for key in known]
+    if has_others:
+        listed = ", ".join(f"'{key}'" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
+        picks.append(f"map_from_entries(list((key, value) ORDER BY key) FILTER (key NOT IN ({listed}))) AS extra")
+    return f"SELECT dataset, id, {', '.join(picks)} FROM latest GROUP BY dataset, id"
+
+
+def _column(name: str, known: Collection[str], *, has_others: bool) -> str:
+    if name == "extra" and has_others:
         return "CASE WHEN w.extra IS NULL THEN s.extra ELSE map_concat(coalesce(s.extra, MAP {}), w.extra) END AS extra"
-    if name not in KNOWN_KEYS:
+    if name not in known:
         return f's."{name}"'
     if name in TEXT_KEYS:
         return f'coalesce(w."{name}", s."{name}") AS "{name}"'

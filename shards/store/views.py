@@ -136,7 +136,7 @@ def view_statements(
     elif "samples" in wanted:
         samples = f"({scan('samples')})"
     if "samples" in wanted:
-        sql = samples_sql(samples, annotated=annotated)
+        sql = samples_sql(samples, keys=_keys(open_table("annotations")) if annotated else ())
         if files_under is not None:
             sql = f"SELECT *, {_file_columns(files_under)} FROM ({sql})"
         yield f"CREATE VIEW samples AS {sql}"
@@ -144,6 +144,13 @@ def view_statements(
         yield FORMULAS
         counted = f"SELECT id, dataset, {sample_budget_sql()} AS budget FROM samples"
         yield f"CREATE VIEW {BUDGETS} AS SELECT id, dataset, unnest(budget) FROM ({counted})"
+
+
+def _keys(annotations: DeltaTable) -> list[str]:
+    """The keys that annotations have."""
+    with session() as connection:
+        rows = connection.execute(f"SELECT DISTINCT key FROM ({scan_sql('annotations', annotations)})").fetchall()
+    return sorted(str(key) for (key,) in rows)
 
 
 def _file_columns(root: str) -> str:

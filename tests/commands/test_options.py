@@ -29,7 +29,7 @@ BIN = Path(sys.executable).parent
 MODELS = list(reference.MODELS.items())
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pull": triptych.pull, "import": triptych.import_data, "convert": triptych.convert, "export": triptych.export,
-    "list": triptych.catalog.list, "align": triptych.align,
+    "list": triptych.catalog.list, "align": triptych.align, "split": triptych.split,
 }  # fmt: skip
 COMMANDS = {"pull": ["catalog", "pull"], "list": ["catalog", "list"]}
 
