@@ -17,6 +17,7 @@ from support import imported
 
 Row = dict[str, Any]
 
+CALL = '{"name": "f", "arguments": {}}'
 AUDIO, OTHER, VIDEO, IMAGE = "$/a.wav", "$/b.wav", "$/v.mp4", "$/p.png"
 
 
@@ -115,12 +116,28 @@ def _turns(longest: int) -> Named:
     for length in range(1, longest + 1):
         for letters in itertools.product(_LETTERS, repeat=length):
             yield _conversation("".join(letters))
-    for letters in ("uauaua", "suauaua", "suuaauaa", "uctca", "suctctua", "uctuctua", "ucctta", "uauaus", "suatua"):
+    for letters in (
+        "uauaua",
+        "suauaua",
+        "suuaauaa",
+        "uctca",
+        "suctctua",
+        "uctuctua",
+        "ucctta",
+        "uauaus",
+        "suatua",
+        "utua",
+        "utuata",
+        "uaaa",
+        "uaua",
+        "suuuaaa",
+    ):
         yield _conversation(letters)
 
 
 def _conversation(letters: str) -> tuple[str, Row]:
     said = [{"role": _LETTERS[letter], "content": f"{letter}{place}"} for place, letter in enumerate(letters)]
+    said = [message | {"content": CALL} if message["role"] == "tool_call" else message for message in said]
     return f"turns {letters}", {"messages": said}
 
 
@@ -150,7 +167,7 @@ def _messages() -> Named:
         "json loss": '[{"role": "user", "content": "q"}, {"role": "assistant", "content": "y", "loss": true}]',
         "json null": '[{"role": "user", "content": null}, {"role": "assistant", "content": "y"}]',
         "literal": str(said), "json text": '"hello"', "json number": "3", "broken": "[{'role': 'user'", "list of texts": ["q", "y"],
-        "null among": [*said, None], "no role": [user("q"), {"content": "y"}], "no content": [user("q"), {"role": "assistant"}],
+        "null among": [*said, None], "list answers": [user("q"), assistant("y"), assistant("z")], "no role": [user("q"), {"content": "y"}], "no content": [user("q"), {"role": "assistant"}],
         "neither": [{"text": "q"}, {"text": "y"}], "name": [user("q"), {**assistant("y"), "name": "n"}],
         "weight": [user("q"), {**assistant("y"), "weight": 1}], "tool call id": [user("q"), {**assistant("y"), "tool_call_id": "1"}],
         "loss": [user("q"), {**assistant("y"), "loss": False}], "loss text": [user("q"), {**assistant("y"), "loss": "false"}],
@@ -170,6 +187,15 @@ def _messages() -> Named:
         "tool calls asked": [{**user("q"), "tool_calls": [{"function": {"name": "f"}}]}, assistant("y")],
         "tool result object": [user("q"), {"role": "tool_call", "content": {"name": "f", "arguments": {}}},
                                {"role": "tool_response", "content": {"r": 1}}, assistant("y")],
+        **{f"tool call {name}": [user("q"), {"role": "tool_call", "content": content}, assistant("y")] for name, content in {
+            "text": "f()", "empty": "", "no name": '{"arguments": {}}', "no arguments": '{"name": "f"}', "list": "[]", "number": "3",
+            "parameters": '{"name": "f", "parameters": {}}', "null arguments": '{"name": "f", "arguments": null}',
+            "arguments text": '{"name": "f", "arguments": "{}"}', "arguments word": '{"name": "f", "arguments": "x"}',
+            "literal": "{'name': 'f', 'arguments': {}}", "parts": [{"type": "text", "text": CALL}],
+        }.items()},
+        "tool answer parts": [user("q"), {"role": "tool_call", "content": CALL}, {"role": "tool", "content": [{"type": "text", "text": "r"}]}, assistant("y")],
+        "tool after parts": [user([{"type": "text", "text": "q"}]), {"role": "tool", "content": "r"}, assistant("y")],
+        "tool after two": [user("q"), user("r"), {"role": "tool", "content": "r"}, {"role": "tool", "content": "r"}, assistant("y")],
     }.items():  # fmt: skip
         yield f"messages {name}", {"messages": value}
     for name, value in {"text": "s", "empty": "", "null": None, "number": 3, "tag": "<audio>s"}.items():
@@ -254,11 +280,36 @@ def _tags() -> Named:
         yield f"{kind} learned alone", {"messages": [assistant(f"{tag}y")], **media}
     yield "all media", pair("<image><video><audio>q", images=[IMAGE], videos=[VIDEO], audios=[AUDIO])
     yield "all media no tags", pair("q", images=[IMAGE], videos=[VIDEO], audios=[AUDIO])
-    yield "tag per turn", {"messages": [user("<audio>q"), assistant("y"), user("<audio>r"), assistant("z")], "audios": [AUDIO, OTHER]}
-    yield "second without tag", {"messages": [user("q"), assistant("y"), user("<audio>b"), assistant("z")], "audios": [AUDIO, OTHER]}
-    yield "path in tag", {"conversations": [{"from": "user", "value": f"<audio>{AUDIO}</audio>go"}, {"from": "assistant", "value": "y"}]}
-    yield "qwen row", {"audio": AUDIO, "conversations": [{"from": "human", "value": "<audio>\nQ"}, {"from": "gpt", "value": "y"}]}
-    for token in ("<|audio_pad|>", "<|AUDIO|>", "<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|image_pad|>", "<|vision_start|>"):
+    yield (
+        "tag per turn",
+        {"messages": [user("<audio>q"), assistant("y"), user("<audio>r"), assistant("z")], "audios": [AUDIO, OTHER]},
+    )
+    yield (
+        "second without tag",
+        {"messages": [user("q"), assistant("y"), user("<audio>b"), assistant("z")], "audios": [AUDIO, OTHER]},
+    )
+    yield (
+        "path in tag",
+        {
+            "conversations": [
+                {"from": "user", "value": f"<audio>{AUDIO}</audio>go"},
+                {"from": "assistant", "value": "y"},
+            ]
+        },
+    )
+    yield (
+        "qwen row",
+        {"audio": AUDIO, "conversations": [{"from": "human", "value": "<audio>\nQ"}, {"from": "gpt", "value": "y"}]},
+    )
+    for token in (
+        "<|audio_pad|>",
+        "<|AUDIO|>",
+        "<|im_end|>",
+        "<|im_start|>",
+        "<|endoftext|>",
+        "<|image_pad|>",
+        "<|vision_start|>",
+    ):
         yield f"token {token}", pair(f"<audio>q {token}", audios=[AUDIO])
         yield f"token in answer {token}", pair("<audio>q", f"y {token}", audios=[AUDIO])
     yield "image in a tag of its own", pair(f"<img>{IMAGE}</img>q")
@@ -305,7 +356,10 @@ def _grpo() -> Named:
     yield "no solution", {"messages": [user("<audio>q")], "audios": [AUDIO]}
     yield "missing sound", {"messages": [user("<audio>q")], "audios": ["$/none.wav"], "solution": "y"}
     yield "parts beside a column", {"messages": [user(CONTENTS["sound"])], "audios": [OTHER], "solution": "y"}
-    yield "further columns", {"messages": [user("<audio>q")], "audios": [AUDIO], "solution": "y", "task": "asr", "language": "en"}
+    yield (
+        "further columns",
+        {"messages": [user("<audio>q")], "audios": [AUDIO], "solution": "y", "task": "asr", "language": "en"},
+    )
     yield "question", {"query": "<audio>q", "audio": AUDIO, "solution": "y"}
     yield "question and answer", {"query": "<audio>q", "audio": AUDIO, "answer": "a", "solution": "y"}
     yield "tag in the answer", {"messages": [user("q"), assistant("<audio>y")], "audios": [AUDIO], "solution": "y"}
@@ -344,9 +398,34 @@ def _dpo() -> Named:
     yield "both", spoken(rejected_response="n", rejected_messages=pair(answer="m")["messages"])
     yield "margin", spoken(rejected_response="n", margin=0.5)
     yield "margin text", spoken(rejected_response="n", margin="x")
-    yield "several turns", {"messages": [user("<audio>q"), assistant("y"), user("r"), assistant("z")], "audios": [AUDIO], "rejected_response": "n"}
-    yield "answer of the first turn", {"messages": [user("<audio>q"), assistant("y"), user("r"), assistant("z")], "audios": [AUDIO], "rejected_response": "y"}
-    yield "tool turns", {"messages": [user("q"), {"role": "tool_call", "content": "c"}, {"role": "tool_response", "content": "r"}, assistant("y")], "rejected_response": "n"}
+    yield (
+        "several turns",
+        {
+            "messages": [user("<audio>q"), assistant("y"), user("r"), assistant("z")],
+            "audios": [AUDIO],
+            "rejected_response": "n",
+        },
+    )
+    yield (
+        "answer of the first turn",
+        {
+            "messages": [user("<audio>q"), assistant("y"), user("r"), assistant("z")],
+            "audios": [AUDIO],
+            "rejected_response": "y",
+        },
+    )
+    yield (
+        "tool turns",
+        {
+            "messages": [
+                user("q"),
+                {"role": "tool_call", "content": "c"},
+                {"role": "tool_response", "content": "r"},
+                assistant("y"),
+            ],
+            "rejected_response": "n",
+        },
+    )
     yield "no answer", {"messages": [user("<audio>q")], "audios": [AUDIO], "rejected_response": "n"}
     yield "two answers", {"messages": [user("q"), assistant("x"), assistant("y")], "rejected_response": "y"}
     yield "system", {"messages": [system("s"), *pair()["messages"]], "audios": [AUDIO], "rejected_response": "n"}
@@ -356,12 +435,23 @@ def _dpo() -> Named:
     yield "no messages", {"messages": [], "rejected_response": "n"}
     yield "missing sound", pair(audios=["$/none.wav"], rejected_response="n")
     yield "parts", {"messages": [user(CONTENTS["sound and text"]), assistant("y")], "rejected_response": "n"}
-    yield "parts in answer", {"messages": [user("q"), assistant([{"type": "text", "text": "y"}])], "rejected_response": "y"}
+    yield (
+        "parts in answer",
+        {"messages": [user("q"), assistant([{"type": "text", "text": "y"}])], "rejected_response": "y"},
+    )
 
 
 def _kto() -> Named:
     yield "good", spoken(label=True)
-    for name, value in {"false": False, "null": None, "number": 1, "zero": 0, "text": "false", "empty": "", "list": [1]}.items():
+    for name, value in {
+        "false": False,
+        "null": None,
+        "number": 1,
+        "zero": 0,
+        "text": "false",
+        "empty": "",
+        "list": [1],
+    }.items():
         yield f"label {name}", spoken(label=value)
     yield "no label", spoken()
     yield "no answer", {"messages": [user("<audio>q")], "audios": [AUDIO], "label": True}
@@ -369,7 +459,10 @@ def _kto() -> Named:
     yield "rejected too", spoken(label=True, rejected_response="n")
     yield "rejected equal", spoken(label=True, rejected_response="y")
     yield "unknown role", {"messages": [user("q"), {"role": "teacher", "content": "y"}], "label": True}
-    yield "several turns", {"messages": [user("<audio>q"), assistant("y"), user("r"), assistant("z")], "audios": [AUDIO], "label": False}
+    yield (
+        "several turns",
+        {"messages": [user("<audio>q"), assistant("y"), user("r"), assistant("z")], "audios": [AUDIO], "label": False},
+    )
     yield "system second", {"messages": [user("q"), system("s"), assistant("y")], "label": True}
 
 

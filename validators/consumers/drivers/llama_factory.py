@@ -40,12 +40,11 @@ def main() -> None:
 
 def _alone(file: Path, work: Path) -> Iterator[Path]:
     """A file for each row."""
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
-            path = work / "alone" / f"{number}.jsonl"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(line, encoding="utf-8")
-            yield path
+    for number, line in enumerate(file.read_bytes().splitlines()):
+        path = work / "alone" / f"{number}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(line + b"\n")
+        yield path
 
 
 class _Trainer:
@@ -170,7 +169,11 @@ class _Trainer:
         kinds = {"rm": "PairwiseDataCollatorWithPadding", "kto": "KTODataCollatorWithPadding"}
         kind = getattr(collator, kinds.get(self.stage, "MultiModalDataCollatorForSeq2Seq"))
         collate = kind(
-            tokenizer=self.tokenizer, template=self.template, processor=self.processor, model=None, label_pad_token_id=-100
+            tokenizer=self.tokenizer,
+            template=self.template,
+            processor=self.processor,
+            model=None,
+            label_pad_token_id=-100,
         )
         return collate([dict(features) for features in batch])
 

@@ -47,12 +47,11 @@ def _template(request: dict[str, Any], work: Path) -> Any:
 
 def _alone(file: Path, work: Path) -> Iterator[Path]:
     """A file for each row."""
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
-            path = work / "alone" / f"{number}.jsonl"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(line, encoding="utf-8")
-            yield path
+    for number, line in enumerate(file.read_bytes().splitlines()):
+        path = work / "alone" / f"{number}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(line + b"\n")
+        yield path
 
 
 def _file(file: Path, template: Any, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -61,7 +60,11 @@ def _file(file: Path, template: Any, request: dict[str, Any]) -> Iterator[dict[s
         dataset = _load(file)
     except Exception as error:  # noqa: BLE001 (the answer)
         cause = error.__cause__ or error
-        yield from ({"id": each, "outcome": "crashed", "stage": "S0", "why": words(cause)} for each in ids)
+        lost = {"outcome": "crashed", "stage": "S0", "why": words(cause)}
+        if request.get("alone") and isinstance(cause, ZeroDivisionError):
+            # The row was deleted, and a data set of which nothing is left cannot be sampled.
+            lost = {"outcome": "deleted", "stage": "S1"}
+        yield from ({"id": each, **lost} for each in ids)
         yield {"rows": len(ids), "loaded": 0}
         return
     loaded = list(dataset["id"]) if "id" in dataset.column_names else []

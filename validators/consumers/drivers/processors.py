@@ -117,7 +117,9 @@ def make_processor(model: str, folder: Path) -> Path:
         config.enable_audio_output = False
         for kind in ("image", "audio", "video"):
             number = tokenizer.convert_tokens_to_ids(special[f"{kind}_token"])
-            setattr(config.thinker_config, f"{kind}_token_id" if model == "qwen3-omni" else f"{kind}_token_index", number)
+            setattr(
+                config.thinker_config, f"{kind}_token_id" if model == "qwen3-omni" else f"{kind}_token_index", number
+            )
         for kind, ours in (("vision_start", "vision_bos"), ("vision_end", "vision_eos"), ("audio_start", "audio_bos")):
             number = tokenizer.convert_tokens_to_ids(special[f"{ours}_token"])
             setattr(config.thinker_config, f"{kind}_token_id", number)
