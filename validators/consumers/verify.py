@@ -1,7 +1,7 @@
 """A file as it is, beside what a consumer made of it: rows, media, seconds and tokens, row by row.
 
-What a row names is read from the file itself, and the lengths of its sounds from their headers. A difference is anything
-that the consumer loses, replaces or leaves as text, or does not hear to its end.
+What a row names is read from the file itself, and the lengths of its sounds from their headers. A difference is
+anything that the consumer loses, replaces or leaves as text, or does not hear to its end.
 """
 
 from __future__ import annotations

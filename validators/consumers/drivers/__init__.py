@@ -1,7 +1,7 @@
 """Programs that load a file as one consumer does, run by the Python that has the consumer installed.
 
-They import nothing of Triptych, only the standard library and what the consumer needs. Each reads one request (JSON) from
-standard input, and writes answers as JSON Lines; what the consumer itself prints goes to standard error.
+They import nothing of Triptych, only the standard library and what the consumer needs. Each reads one request (JSON)
+from standard input, and writes answers as JSON Lines; what the consumer itself prints goes to standard error.
 
     answers.py        the request, the answers, and the ids of a file's rows
     processors.py     small processors with the real models' tokens, templates and feature extractors, made offline

@@ -10,8 +10,8 @@ A request has:
     work      an empty folder for caches
     settings  environment variables of the consumer
 
-The first answer names the consumer, the last one has the number of `rows` in the file and of those `loaded`. Between them
-is one answer for each row that was encoded or lost:
+The first answer names the consumer, the last one has the number of `rows` in the file and of those `loaded`. Between
+them is one answer for each row that was encoded or lost:
 
     id        of the row
     outcome   kept; deleted: not in the loaded data set; replaced: a random other row takes its place in training;

@@ -1,7 +1,7 @@
 """Processors of Qwen2-Audio, Qwen2.5-Omni and Qwen3-Omni, made offline.
 
-Their feature extractors, video processors, special tokens and formulas are the real ones: what is heard and seen, and how
-many tokens it takes, is exact. Their vocabulary is the 256 bytes: the number of text tokens is not the model's.
+Their feature extractors, video processors, special tokens and formulas are the real ones: what is heard and seen, and
+how many tokens it takes, is exact. Their vocabulary is the 256 bytes: the number of text tokens is not the model's.
 """
 
 from __future__ import annotations
