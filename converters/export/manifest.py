@@ -55,6 +55,7 @@ def make_manifest(
         "view": request.view.name,
         **({} if request.view.style is None else {"style": request.view.style}),
         "view_revision": request.view.revision,
+        "consumer": request.view.consumer,
         **own,
         **request.describe(),
         "rows": account.rows,

@@ -1,8 +1,9 @@
 """Consumers: the programs that read exports, each asked itself what it makes of a file.
 
-    client.py    `Consumer`, where one is installed, and its driver's answers
-    verify.py    a file beside what a consumer made of it
-    drivers/     the programs that load a file as one consumer does, run by that consumer's Python
+    client.py           `Consumer`, where one is installed, and its driver's answers
+    verify.py           a file beside what a consumer made of it
+    version_check.py    the same for a published version, with its record
+    drivers/            the programs that load a file as one consumer does, run by that consumer's Python
 
 A view names its consumer in its header (`-- consumer: ms-swift`).
 """

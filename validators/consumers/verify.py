@@ -64,6 +64,13 @@ class Verification:
         """Whether the consumer has every row as it is."""
         return not self.differences and self.loaded == self.rows
 
+    def told(self) -> str:
+        """The differences in one line."""
+        lost = self.rows - self.loaded
+        parts = [f"{lost:,} of {self.rows:,} rows are not loaded"] if lost else []
+        parts += [f"{count:,} {kind}" for kind, count in Counter(each.kind for each in self.differences).items()]
+        return ", ".join(parts)
+
     def counts(self) -> dict[str, Any]:
         """The numbers alone: nothing of a row that might have to be forgotten."""
         found = asdict(self)

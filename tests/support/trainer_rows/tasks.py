@@ -159,8 +159,7 @@ def _kto() -> Named:
 
 def _pretrain() -> Named:
     yield "good", {"messages": [assistant("<audio>y")], "audios": [AUDIO]}
-    for name, row in turns(2):
-        yield name, row
+    yield from turns(2)
     yield "no tag", {"messages": [assistant("y")], "audios": [AUDIO]}
     yield "text", {"messages": [assistant("y")]}
     yield "missing sound", {"messages": [assistant("<audio>y")], "audios": ["$/none.wav"]}

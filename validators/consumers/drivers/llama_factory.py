@@ -127,8 +127,8 @@ class _Trainer:
         features = {name: values[0] for name, values in made.items()}
         return {"outcome": "kept", "stage": None, **self._heard(features)}, features
 
-    def _heard(self, features: dict[str, Any]) -> dict[str, Any]:
-        ids = features.get("input_ids", features.get("chosen_input_ids"))
+    def _heard(self, features: Any) -> dict[str, Any]:
+        ids: list[int] = features.get("input_ids", features.get("chosen_input_ids"))
         labels = features.get("labels", features.get("chosen_labels")) or ids
         placed = {kind: getattr(self.template.mm_plugin, f"{kind}_token", None) for kind in MEDIA}
         numbers = [self.tokenizer.convert_tokens_to_ids(token) for token in placed.values() if token]
