@@ -27,7 +27,6 @@ them is one answer for each row that was encoded or lost:
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
@@ -41,7 +40,7 @@ MEDIA = ("image", "audio", "video")
 def begin() -> tuple[dict[str, Any], IO[str]]:
     """Read the request; returns it, and where answers go. Whatever else is printed goes to standard error."""
     # Far from the low numbers: a row whose medium is the number 3 has a consumer open, and close, file descriptor 3.
-    answers = os.fdopen(fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 500), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup2(1, 500, inheritable=False), "w", encoding="utf-8")
     os.dup2(2, 1)
     request = json.load(sys.stdin)
     # Set before any library is loaded: they read the environment once.
