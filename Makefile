@@ -55,7 +55,7 @@ $(CLIENTS:%=client-%): client-%: $(VENV)/clients/%/.installed
 
 # Loads exports of real and made-up media with every consumer, and writes the table of docs/explanation/consumers.md.
 consumers: $(VENV)/.dev
-	$(BIN)/python -m tests.consumers
+	$(BIN)/python -m benchmarks.consumers
 
 bench: $(VENV)/.dev peers
 	$(BIN)/python -m benchmarks

@@ -142,6 +142,8 @@ class ExportArguments(TypedDict, total=False):
     name: str | None
     note: str | None
     media_root: str | Path | None
+    verify: bool
+    client_python: str | Path | None
 
 
 class ListArguments(TypedDict, total=False):

@@ -91,6 +91,7 @@ class _Encoder:
 
         self.task, self.template = request["task"], template
         self.alone = bool(request.get("alone"))
+        self.has_another = False  # whether another row was seen to take the place of one
         self.dataset = dataset
         if self.task != "grpo":  # GRPO keeps every column for its reward functions
             self.dataset = RowPreprocessor.remove_useless_columns(dataset)
@@ -124,14 +125,15 @@ class _Encoder:
         """What the lazy dataset of training gives in place of a row that cannot be encoded."""
         from swift.dataset import LazyLLMDataset
 
-        if self.alone:
-            return "replaced"  # alone, there is no other row
+        if self.alone or self.has_another:
+            return "replaced"  # alone, there is no other row to be taken
         asked = _Asked(self.dataset)
         try:
             LazyLLMDataset(asked, self.template.encode, random_state=0)[number]
         except ValueError:
             return "crashed"
-        return "replaced" if asked.last != number else "kept"
+        self.has_another = asked.last != number
+        return "replaced" if self.has_another else "kept"
 
     def _prompt(self, number: int) -> tuple[dict[str, Any], Any]:
         """A row as GRPO samples answers to it: without its last answer. A row that fails stops training."""
