@@ -20,6 +20,7 @@ CONSUMERS: dict[str, Consumer] = {
     for each in (
         Consumer("datasets", "hf_datasets", here=True),
         Consumer("ms-swift", "ms_swift", _OMNI, ("sft", "grpo", "dpo", "kto", "pretrain")),
+        Consumer("trl", "trl_trainer", ("qwen2-audio",), ("sft", "dpo", "kto", "grpo")),
         Consumer("llamafactory", "llama_factory", _OMNI, ("sft", "dpo", "kto", "pretrain")),
     )
 }

@@ -150,6 +150,8 @@ class _Comparison:
                 self._differs(row, f"{kind}_lost", f"has {heard.get(kind, 0)} of {len(paths)} {kind}")
             elif "tags" in answer and answer["tags"][kind] != len(paths):
                 self._differs(row, "place", f"has {answer['tags'][kind]} places for {len(paths)} {kind}")
+        if "rejected" in answer and answer["rejected"]["heard"] != heard:
+            self._differs(row, "rejected_media", "the rejected side has other media than the chosen one")
         if answer.get("literal"):
             self._differs(row, "literal_tag", f"{answer['literal']} tags of media stay text")
         if answer.get("learned") == 0:

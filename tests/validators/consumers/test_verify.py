@@ -64,6 +64,7 @@ DIFFERENCES = {
     "no place": ({"tags": {"audio": 2, "video": 0, "image": 0}}, "place: has 2 places for 1 audio"),
     "cut": ({"seconds": 0.05}, "seconds_lost: hears 0.05 of 0.10 s"),
     "text": ({"literal": 1}, "literal_tag: 1 tags of media stay text"),
+    "one side": ({"rejected": {"heard": {}}}, "rejected_media: the rejected side has other media than the chosen one"),
     "masked": ({"learned": 0}, "nothing_learned: no token of it has a loss"),
     "replaced": (
         {"outcome": "replaced", "stage": "S2", "why": "ValueError: x"},

@@ -21,6 +21,7 @@ them is one answer for each row that was encoded or lost:
     heard     the media whose features are in the row's batch: {"audio": 1, "video": 0, "image": 0}
     tags      places of media in the row's tokens
     literal   tags that stayed text
+    rejected  the same of the rejected side of a pair
     seconds   of sound that the features hold
     media_tokens, tokens, learned    the numbers of tokens: of media, of the row, of those with a loss
 """

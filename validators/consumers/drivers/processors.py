@@ -98,7 +98,7 @@ def make_processor(model: str, folder: Path) -> Path:
     if model == "qwen2-audio":
         tokens = {"audio": "<|AUDIO|>", "bos": "<|audio_bos|>", "eos": "<|audio_eos|>"}
         tokenizer = _tokenizer([*tokens.values()])
-        processor: Any = transformers.Qwen2AudioProcessor(hearing, tokenizer, chat_template=_CHAT)
+        processor: Any = transformers.Qwen2AudioProcessor(hearing, tokenizer)
         config: Any = transformers.Qwen2AudioConfig(architectures=["Qwen2AudioForConditionalGeneration"])
         config.audio_token_index = tokenizer.convert_tokens_to_ids(tokens["audio"])
     else:
@@ -128,6 +128,7 @@ def make_processor(model: str, folder: Path) -> Path:
     return folder
 
 
+# Qwen2-Audio's chat template is in its processor's code; those of the omni models come with their weights.
 _CHAT = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
 
 
