@@ -7,6 +7,7 @@ silent video (`v.mp4`), a picture (`p.png`), and a text under the name of a soun
     conversations.py   messages: sequences of turns, roles, contents, keys
     columns.py         spellings of columns, media, tags
     tasks.py           the rows of each task
+    llamafactory.py    rows for LLaMA-Factory
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from standard input, and writes answers as JSON Lines; what the consumer itself 
 
     answers.py        the request, the answers, and the ids of a file's rows
     processors.py     small processors with the real models' tokens, templates and feature extractors, made offline
+    hf_datasets.py    `datasets`: both files of a version, compared
     ms_swift.py       MS-SWIFT: loader, preprocessor, template, lazy dataset, collator
     llama_factory.py  LLaMA-Factory: loader, converter, processor, collator
     trl_trainer.py    TRL: the data format it finds, its trainer's preparation and collator
