@@ -111,7 +111,7 @@ def _videos() -> Iterator[tuple[dict[str, Any], bool]]:
 
 
 def _verified(case: Case, store: Path) -> Iterator[str]:
-    made = triptych.export(case.view, store=store, datasets=case.datasets, verify=True, **case.options)
+    made = triptych.export(case.view, store=store, dataset=case.datasets, verify=True, **case.options)
     options = "".join(f" --{name} {value}" for name, value in case.options.items())
     for each in made.verified:
         media = ", ".join(f"{heard} of {named} {kind}" for kind, (named, heard) in each.media.items())

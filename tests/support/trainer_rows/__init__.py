@@ -48,15 +48,15 @@ def rows_of(task: str, folder: Path) -> list[Row]:
     """The rows of a task; `id` says what is odd about each."""
     made = list(MAKERS[task]())
     assert len({name for name, _ in made}) == len(made), "names are ids"
-    return [{"id": name, **_placed(row, str(folder))} for name, row in made]
+    return [{"id": name, **placed(row, folder)} for name, row in made]
 
 
-def _placed(value: Any, folder: str) -> Any:
+def placed(value: Any, folder: Path) -> Any:
     """The value with the folder of the media in place of `$`."""
     if isinstance(value, str):
         return value.replace("$/", f"{folder}/")
     if isinstance(value, list):
-        return [_placed(each, folder) for each in value]
+        return [placed(each, folder) for each in value]
     if isinstance(value, dict):
-        return {key: _placed(each, folder) for key, each in value.items()}
+        return {key: placed(each, folder) for key, each in value.items()}
     return value

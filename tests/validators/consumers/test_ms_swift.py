@@ -58,7 +58,7 @@ def predicted(row: Row, task: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_row_fares_as_the_validator_says(task: str, media: Path) -> None:
-    answers, wrong = recorded()[task], {}
+    answers, wrong = recorded("ms-swift")[task], {}
     for row in rows_of(task, media):
         answer, said = answers[row["id"]], predicted(row, task)
         did = {**answer, "literal": answer["literal"] > 0} if answer["outcome"] == "kept" else answer
@@ -68,7 +68,7 @@ def test_a_row_fares_as_the_validator_says(task: str, media: Path) -> None:
 
 
 def test_the_record_has_every_row_and_no_other(media: Path) -> None:
-    answers = recorded()
+    answers = recorded("ms-swift")
     assert {task: {row["id"] for row in rows_of(task, media)} for task in TASKS} == {
         task: set(rows) for task, rows in answers.items()
     }
@@ -77,7 +77,7 @@ def test_the_record_has_every_row_and_no_other(media: Path) -> None:
 
 
 def test_the_rejected_side_has_the_media_that_the_validator_says(media: Path) -> None:
-    answers = recorded()["dpo"]
+    answers = recorded("ms-swift")["dpo"]
     for row in rows_of("dpo", media):
         if answers[row["id"]]["outcome"] == "kept":
             codes = {found.code for found in MSSWIFT.Rows(task="dpo").check(1, row)}
@@ -94,4 +94,4 @@ def test_ms_swift_still_answers_as_recorded(task: str, tmp_path: Path) -> None:
     python = CONSUMERS["ms-swift"].python()
     if python is None:
         pytest.skip("MS-SWIFT is not installed in its own environment: `make client-ms-swift`")
-    assert asked(task, tmp_path, python=python) == recorded()[task]
+    assert asked("ms-swift", task, tmp_path, python=python) == recorded("ms-swift")[task]
