@@ -94,6 +94,7 @@ def make_processor(model: str, folder: Path) -> Path:
     import transformers
     from transformers import WhisperFeatureExtractor
 
+    folder.mkdir(exist_ok=True)
     hearing = WhisperFeatureExtractor(feature_size=128)
     if model == "qwen2-audio":
         tokens = {"audio": "<|AUDIO|>", "bos": "<|audio_bos|>", "eos": "<|audio_eos|>"}
@@ -123,6 +124,10 @@ def make_processor(model: str, folder: Path) -> Path:
         for kind, ours in (("vision_start", "vision_bos"), ("vision_end", "vision_eos"), ("audio_start", "audio_bos")):
             number = tokenizer.convert_tokens_to_ids(special[f"{ours}_token"])
             setattr(config.thinker_config, f"{kind}_token_id", number)
+    if model == "qwen2.5-omni":
+        import torch
+
+        torch.save({}, folder / "spk_dict.pt")  # its voices, which are loaded with the model
     processor.save_pretrained(folder)
     config.save_pretrained(folder)
     return folder
