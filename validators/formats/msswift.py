@@ -176,11 +176,13 @@ _URI = "^[A-Za-z][A-Za-z0-9+.-]*://"
 
 
 def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
-    """Detect the task of most of these rows: preference pairs, prompts with a solution, or whole conversations."""
+    """Detect the task of most of these rows: pairs, answers that are good or bad, prompts, or whole conversations."""
     preference = sum(any(key.startswith("rejected_") for key in row) for row in rows)
     prompts = sum(row.get("solution") is not None or read_conversation(row).letters.endswith("u") for row in rows)
     if 2 * preference > len(rows):
         return "dpo"
+    if 2 * sum(isinstance(row.get("label"), bool) for row in rows) > len(rows):
+        return "kto"
     return "grpo" if 2 * prompts > len(rows) else "sft"
 
 
