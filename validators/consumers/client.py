@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +96,9 @@ def ask(consumer: Consumer, python: Path, request: Mapping[str, Any]) -> Answers
     """
     with tempfile.TemporaryDirectory(prefix="triptych-client-") as work, _driver(consumer, python, work) as process:
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps({**request, "work": work}))
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it ended already; why is told below
+            process.stdin.write(json.dumps({**request, "work": work}))
+            process.stdin.close()
         found = Answers("", {})
         ended = False
         for line in process.stdout:
