@@ -36,9 +36,11 @@ class Consumer:
 
     Attributes:
         name: Of the program, as the header of a view names it, and of its environment.
-        driver: The module of `drivers/`; None if only its rules are known.
-        models: The models whose templates a file can be loaded with; the first is for sounds alone. None: no model.
+        driver: The module of `drivers/`.
+        models: The models whose templates a file can be loaded with: the first for sounds alone, the last for all.
         tasks: The tasks that the driver knows; None: any.
+        here: Whether it is installed beside Triptych.
+        environment: The name of its environment in `clients/`; default: its own.
     """
 
     name: str
@@ -46,6 +48,12 @@ class Consumer:
     models: tuple[str, ...] = ()
     tasks: tuple[str, ...] | None = None
     here: bool = False
+    environment: str | None = None
+
+    @property
+    def make(self) -> str:
+        """The command that makes its environment."""
+        return f"make client-{self.environment or self.name}"
 
     def model_for(self, columns: Mapping[str, Any] | list[str]) -> str | None:
         """The model that can take rows with these columns."""
@@ -64,7 +72,7 @@ class Consumer:
             return named
         if self.here:
             return Path(sys.executable)
-        python = Path(sys.prefix) / "clients" / self.name / "bin" / "python"
+        python = Path(sys.prefix) / "clients" / (self.environment or self.name) / "bin" / "python"
         return python if python.is_file() else None
 
 
@@ -113,7 +121,7 @@ def ask(consumer: Consumer, python: Path, request: Mapping[str, Any]) -> Answers
         if process.wait() or not ended:
             raise TriptychError(
                 f"{consumer.name} could not be run with {python}: {_last_words(Path(work, 'log'))}",
-                hint=f"make client-{consumer.name} makes an environment for it; --client-python names another",
+                hint=f"{consumer.make} makes an environment for it; --client-python names another",
             )
     return found
 

@@ -67,9 +67,10 @@ def verify_version(
 def missing_client(version: exports.Version, client_python: Path | None = None) -> str | None:
     """What to do to have the version's own consumer load it, where that cannot be run here; else None."""
     name = version.manifest.get("consumer")
-    if name is None or get_consumer(name).python(client_python) is not None:
+    consumer = get_consumer(name) if name is not None else None
+    if consumer is None or consumer.python(client_python) is not None:
         return None
-    return f"{name} is not installed here: --client-python names its Python, `make client-{name}` installs it"
+    return f"{name} is not installed here: --client-python names its Python, `{consumer.make}` installs it"
 
 
 def _clients(version: exports.Version, client_python: Path | None) -> Iterator[tuple[Consumer, Path]]:

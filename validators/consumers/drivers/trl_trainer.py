@@ -107,12 +107,13 @@ def _measured(text: str, sounds: list[str], processor: Any) -> dict[str, Any]:
 
 def _sounds(row: dict[str, Any]) -> list[str]:
     """Paths of a row's sounds: those of content parts in order, else those of its column."""
-    found = [
-        part["audio"]
-        for key in ("messages", "prompt", "completion", "chosen")
-        for message in (row.get(key) if isinstance(row.get(key), list) else ())
-        for part in (message.get("content") if isinstance(message.get("content"), list) else ())
-        if isinstance(part, dict) and part.get("type") == "audio" and part.get("audio")
-    ]
+    messages = [message for key in ("messages", "prompt", "completion", "chosen") for message in row.get(key) or ()]
+    parts = [part for message in messages if isinstance(message, dict) for part in _parts(message)]
+    found = [part["audio"] for part in parts if part.get("type") == "audio" and part.get("audio")]
     column = row.get("audios") or row.get("audio") or []
     return [*found] if found else [column] if isinstance(column, str) else [*column]
+
+
+def _parts(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message.get("content")
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
