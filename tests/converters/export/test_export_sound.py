@@ -90,6 +90,18 @@ def test_videos_of_which_nobody_said_that_they_have_sound_need_the_switch_too(tm
     assert export(videos, name="apart").version.manifest["trainer_settings"] == {}
 
 
+def test_equal_rows_whose_sound_is_read_otherwise_are_a_version_of_their_own(tmp_path: Path) -> None:
+    """The bytes are equal, but the settings that its trainer needs are in the manifest."""
+    loud = str(imported.video(tmp_path / "loud.mp4", with_sound=True))
+    given = [{"id": "a", "video": loud, "modality": "video", "text": "x"}]
+    videos = imported.bring_in(tmp_path / "store", "v", given, tmp_path)
+    apart, inside = export(videos), export(videos, av="in-video")
+    assert (apart.version.label, apart.version.manifest["trainer_settings"]) == ("v1", {})
+    assert (inside.version.label, inside.version.manifest["trainer_settings"]) == ("v2", SOUND_IN_VIDEO)
+    assert (inside.next_command or "").startswith(f"{IN_VIDEO} swift sft ")
+    assert export(videos).version.label == "v1"
+
+
 def test_the_sound_alone_is_asked_for_as_a_sound(store: Path) -> None:
     result = export(store, av="sound-only")
     assert asked(result) == {
