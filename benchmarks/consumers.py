@@ -44,7 +44,7 @@ CASES = (
     _case("msswift", "librispeech", "LibriSpeech", task="sft"),
     _case("msswift", "aishell1", "AISHELL-1", task="sft"),
     _case("msswift", "sounds", "Clotho, five captions", task="sft", captions="all"),
-    _case("msswift", "loud", "videos with sound, apart", task="sft"),
+    _case("msswift", "loud", "videos with sound, the picture alone", task="sft"),
     _case("msswift", "loud", "videos with sound, in the video", task="sft", av="in-video"),
     _case("msswift", "mute", "videos without sound", task="sft"),
     _case("msswift", "librispeech sounds loud mute", "speech, sounds and videos in one file", task="sft"),
