@@ -153,6 +153,8 @@ class ExportArguments(TypedDict, total=False):
     name: str | None
     note: str | None
     media_root: str | Path | None
+    verify: bool
+    client_python: str | Path | None
 
 
 class SplitArguments(TypedDict, total=False):

@@ -55,6 +55,8 @@ from .select import CorpusFacts, ExportFilter, choose, leave_out, place_media, r
 if TYPE_CHECKING:
     import duckdb
 
+    from ...validators.consumers.verify import Verification
+
 log = logging.getLogger("triptych")
 
 _SHOWN = 5
@@ -69,6 +71,7 @@ class ExportResult:
 
     Attributes:
         left_out: Fields that samples have and their rows do not carry -> number of those rows.
+        verified: What the consumers of the version made of it, if they were asked.
     """
 
     version: exports.Version
@@ -77,6 +80,7 @@ class ExportResult:
     warnings: list[str] = field(default_factory=list)
     next_command: str | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    verified: list[Verification] = field(default_factory=list)
 
 
 def export(view: str | os.PathLike[str] | None, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
@@ -95,10 +99,27 @@ def export(view: str | os.PathLike[str] | None, *, store: Store, options: Export
         made = keys.remembered(store, request.name, key)
         if made is None or not is_accounted(snapshot.connection, made[0]):
             log.info("export %s: not published before (identity %s)", request.name, key[:12])
-            return _publish(snapshot, request, facts, key, options)
-    version, account = made
-    log.info("export %s: an equal request published %s", request.name, version.reference)
-    return _result(version, account, request, reused=True)
+            result = _publish(snapshot, request, facts, key, options)
+        else:
+            version, account = made
+            log.info("export %s: an equal request published %s", request.name, version.reference)
+            result = _result(version, account, request, reused=True)
+    if options.verify:
+        _verify(store, result, options)
+    return result
+
+
+def _verify(store: Store, result: ExportResult, options: ExportOptions) -> None:
+    """Ask the consumers of the version; what they do not take as it is becomes a warning."""
+    from ...validators.consumers.version_check import missing_client, verify_version
+
+    python = Path(options.client_python) if options.client_python is not None else None
+    result.verified = verify_version(store, result.version, client_python=python)
+    missing = missing_client(result.version, python)
+    result.warnings += [missing] if missing is not None else []
+    for each in result.verified:
+        if not each.passed:
+            result.warnings.append(f"{each.consumer} does not take every row as it is: {each.told()}")
 
 
 @dataclass(slots=True)

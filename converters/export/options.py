@@ -126,6 +126,17 @@ class ExportOptions(Options):
                metavar="PATH"),
     ] = None  # fmt: skip
 
+    verify: Annotated[
+        bool,
+        Option("Have `datasets` and the view's consumer load the version; what they lose or change is told, and is an "
+               "error.", VERSION),
+    ] = False  # fmt: skip
+    client_python: Annotated[
+        str | None,
+        Option("For --verify: the Python that has the consumer installed; default: the one that `make clients` made.",
+               VERSION, takes=str | Path, metavar="PATH"),
+    ] = None  # fmt: skip
+
     def of_view(self, view: str, options: Collection[str]) -> dict[str, Any]:
         """The values of the options that only some views have, of those that this view has.
 
@@ -145,5 +156,7 @@ class ExportOptions(Options):
             from ...shards.query import check_where
 
             check_where(self.where)
+        if self.client_python is not None and not self.verify:
+            raise UsageError("--client-python is for --verify.", hint="add --verify")
         if self.media_root and not self.media_root.startswith("/"):
             raise UsageError(f"--media-root {self.media_root!r} must be an absolute path.")

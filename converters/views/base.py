@@ -8,6 +8,7 @@ A view's file starts with a block of comments `-- key: value`; the first other l
     options        further options of `export` that only some views have, such as `phones`; default: none
     order          `hash` or `id`; default: `hash`
     text           `raw` or `clean`; default: `clean`
+    consumer       the program that reads the rows, which `--verify` asks; default: none
     format         the format whose rules the rows are validated against; default: only paths and types are checked
     media          columns that hold paths; default: columns with a media name (`audio`, `audios`, `video` ...)
     only TASK      columns that only rows of that task have
@@ -28,13 +29,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...errors import UsageError, did_you_mean
 from ...shards.exports.versions import MEDIA_COLUMNS
 from ...shards.sample import check_name
+from ...validators.consumers import CONSUMERS
 from ...validators.formats import FORMATS
 from ..row_options import ORDERS, TEXTS
 
 if TYPE_CHECKING:
     import duckdb
 
-_KEYS = ("name", "revision", "tasks", "options", "order", "text", "format", "media", "optional", "empty columns")
+_KEYS = (
+    "name",
+    "revision",
+    "tasks",
+    "options",
+    "order",
+    "text",
+    "format",
+    "consumer",
+    "media",
+    "optional",
+    "empty columns",
+)
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
 
@@ -92,6 +106,7 @@ class View:
         sql: The text of the whole file.
         style: Which of its styles this is, for a view that has several: each is a file of its own.
         options: Names of the options that only some views have, and this one has.
+        consumer: A key of `validators.consumers.CONSUMERS`: the program that reads the rows.
         format: A key of `validators.formats.FORMATS`; None if there is no validator for the format.
         media_columns: Columns that hold paths; None: those with a media name.
         optional_columns: Columns that a file has only if one of its rows has a value.
@@ -117,6 +132,7 @@ class View:
     order: str = "hash"
     text: str = "clean"
     format: str | None = None
+    consumer: str | None = None
     media_columns: tuple[str, ...] | None = None
     optional_columns: tuple[str, ...] = ()
     task_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -167,10 +183,12 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
             )
     line, empty = header.get("empty columns", (0, "dropped"))
     _one_of(file, line, "empty columns", empty, ("kept", "dropped"))
-    for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS))):
+    for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS)), ("consumer", tuple(CONSUMERS))):
         if key in header:
             _one_of(file, header[key][0], key, header[key][1], values)
-    plain: dict[str, Any] = {key: header[key][1] for key in ("revision", "order", "text", "format") if key in header}
+    plain: dict[str, Any] = {
+        key: header[key][1] for key in ("revision", "order", "text", "format", "consumer") if key in header
+    }
     return View(
         check_name(header["name"][1] if "name" in header else Path(file).stem, what="view"),
         sql,

@@ -4,6 +4,7 @@
 -- order: hash
 -- text: clean
 -- format: msswift
+-- consumer: ms-swift
 -- media: images, videos, audios
 -- only grpo: solution, task, language
 -- optional: tools, objects, channel, reasoning

@@ -31,6 +31,8 @@ remotes.py      candidates and clips of remote media, and a scripted extractor
 recordings.py   recordings whose every second sounds different, in any container and codec
 view_rows.py    the rows of samples in a view, as export and as conversion make them
 training.py     rows of training files, and what the readers make of them
+trainer_rows/   valid and broken rows for trainers
+trainer_answers.py  what the trainers themselves do with them
 conversions.py  files that are converted to files
 tables.py       tables of a user's own, imported
 imported.py     stores of media that came in through `import`

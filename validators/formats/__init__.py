@@ -11,7 +11,9 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     kaldi.py          Kaldi data directories
     lhotse.py         Lhotse manifests
     embedded.py       samples with their media inside: WebDataset, datasets
-    msswift.py        MS-SWIFT; msswift_rows.py: how ms-swift reads a row
+    msswift.py        MS-SWIFT
+    msswift_problems.py, msswift_rows.py, msswift_turns.py, msswift_rejected.py
+                      what can be wrong for it, and how it reads columns, messages and the rejected side
 """
 
 from __future__ import annotations
