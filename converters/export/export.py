@@ -125,6 +125,7 @@ def make_version(
 
     # select
     create_macros(connection, request.options)
+    create_prompts(connection)
     log.info("export %s: select samples", request.name)
     sql = [choose(connection, request.selection, facts=facts)]
     expansions = [*expansions_of(request.view, request.options), *_windows(request)]
@@ -141,7 +142,6 @@ def make_version(
 
     # render, account, validate
     log.info("export %s: make rows with the view %s", request.name, request.view.name)
-    create_prompts(connection)
     rows = make_rows(connection, request, scratch, expanded=bool(expansions))
     if request.limits is not None:
         log.info("export %s: count what rows are in a model", request.name)
@@ -208,7 +208,7 @@ def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request:
     named = change.noise if change is not None else None
     return MediaRequest(
         request.selection.include_rejected,
-        request.options.av != "in-video",
+        request.options.av != "in-video" and request.options.modality != "video",
         request.options.av == "sound-only",
         change,
         noise_source(store, connection, named, seed=request.seed) if named is not None else None,
