@@ -47,7 +47,8 @@ def export(
     view: Annotated[
         str,
         typer.Argument(
-            help="unified, msswift, or the path of your own view: ./my_view.sql.", autocompletion=completion.views
+            help="unified, msswift, cot, evaluation, or the path of your own view: ./my_view.sql.",
+            autocompletion=completion.views,
         ),
     ],
     store: StoreOption = None,
@@ -81,7 +82,9 @@ def _show_result(result: ExportResult) -> None:
     written = counts.pop("written")
     others = "".join(f", {count:,} {reason}" for reason, count in counts.items())
     state = "unchanged" if result.reused else "published"
-    output.say(f"{result.version.reference} {state}: {written:,} rows{others}")
+    rows = result.version.manifest["rows"]
+    of = f" of {written:,} samples" if rows != written else ""
+    output.say(f"{result.version.reference} {state}: {rows:,} rows{of}{others}")
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
     if result.next_command:
