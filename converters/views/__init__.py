@@ -8,6 +8,7 @@
     croissant.sql                      the rows of unified, described in Croissant
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
+    conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
     files/         the further files of versions, as other tools read them
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
@@ -33,7 +34,7 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from . import msswift
 from .base import View, ViewOptions, make_view
-from .files import croissant, hf, kaldi, lhotse, nemo, webdataset
+from .files import croissant, hf, kaldi, lhotse, llamafactory, nemo, webdataset
 
 __all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
 
@@ -72,6 +73,21 @@ STYLES: dict[str, dict[str, View]] = {
         "items": _built_in("evaluation_items", style="items"),
         "chat": _built_in("evaluation_chat", style="chat"),
     },
+    "conversation": {
+        "qwen2-audio": _built_in("conversation_qwen2_audio", style="qwen2-audio"),
+        "inline": _built_in("conversation_inline", style="inline"),
+        "sharegpt": _built_in("conversation_sharegpt", style="sharegpt"),
+    },
+    "llamafactory": {
+        style: _built_in(
+            f"llamafactory_{style}",
+            style=style,
+            write_files=llamafactory.writer(style),
+            train_command=llamafactory.train_command(style),
+        )
+        for style in ("sharegpt", "alpaca", "ranking")
+    },
+    "messages": {style: _built_in(f"messages_{style}", style=style) for style in ("openai", "hf", "trl")},
 }
 """The views that have several forms of rows, by style; the first is the default. Each style is a file of its own."""
 

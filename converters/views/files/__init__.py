@@ -10,4 +10,5 @@ wherever it runs.
     webdataset.py  tar shards with the media inside
     hf.py          Parquet shards with the media inside, by split
     croissant.py   a description of the version in Croissant
+    llamafactory.py   LLaMA-Factory's `dataset_info.json`, and its training command
 """
