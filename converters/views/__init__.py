@@ -74,9 +74,9 @@ STYLES: dict[str, dict[str, View]] = {
         "chat": _built_in("evaluation_chat", style="chat"),
     },
     "conversation": {
-        "qwen2-audio": _built_in("conversation_qwen2_audio", style="qwen2-audio"),
+        "qwen2-audio": _built_in("conversation_qwen2_audio", style="qwen2-audio", trained_model=msswift.trained_model),
         "inline": _built_in("conversation_inline", style="inline"),
-        "sharegpt": _built_in("conversation_sharegpt", style="sharegpt"),
+        "sharegpt": _built_in("conversation_sharegpt", style="sharegpt", trained_model=msswift.trained_model),
     },
     "llamafactory": {
         style: _built_in(
@@ -84,6 +84,7 @@ STYLES: dict[str, dict[str, View]] = {
             style=style,
             write_files=llamafactory.writer(style),
             train_command=llamafactory.train_command(style),
+            trained_model=msswift.trained_model,
         )
         for style in ("sharegpt", "alpaca", "ranking")
     },

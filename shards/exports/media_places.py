@@ -21,9 +21,6 @@ MESSAGE_COLUMNS = ("messages", "prompt", "completion", "chosen", "rejected")
 KINDS = ("image", "video", "audio")
 
 _STRING = r'((?:[^"\\]|\\.)*)'
-_PART = rf'"type":"(?:image|video|audio)","(?:image|video|audio)":"{_STRING}"'
-_URL = r'"url":"file://([^"\\]*)"'
-_INLINE = "<(?:image|video|audio)>([^<>\\n]+)</(?:image|video|audio)>"
 _UNESCAPED = "('\"' || x || '\"')::JSON ->> '$'"
 
 
@@ -41,18 +38,26 @@ class MediaPlace:
     @property
     def paths(self) -> str:
         """SQL for the list of the paths of a row; null or empty if it names none."""
+        *more, listed = self.paths_by_kind().values()
+        for other in more:
+            listed = f"list_concat({listed}, {other})"
+        return listed
+
+    def paths_by_kind(self) -> dict[str, str]:
+        """Kind of medium -> SQL for the list of the paths of a row, in order."""
         name = identifier(self.column)
-        if self.kind == "path":
-            return f"[{name}]"
-        if self.kind == "paths":
-            return name
+        if self.kind in ("path", "paths"):
+            return {self.column.removesuffix("s"): name if self.kind == "paths" else f"[{name}]"}
         if self.kind == "inline":
             texts = f"array_to_string([m['value'] FOR m IN {name}], chr(10))"
-            return f"regexp_extract_all({texts}, {quote(_INLINE)}, 1)"
+            return {kind: f"regexp_extract_all({texts}, {quote(_inline(kind))}, 1)" for kind in KINDS}
         text = f"{name}::VARCHAR"
-        parts = f"[{_UNESCAPED} FOR x IN regexp_extract_all({text}, {quote(_PART)}, 1)]"
-        urls = f"[url_decode(x) FOR x IN regexp_extract_all({text}, {quote(_URL)}, 1)]"
-        return f"list_concat({parts}, {urls})"
+        found = {}
+        for kind in KINDS:
+            parts = f"[{_UNESCAPED} FOR x IN regexp_extract_all({text}, {quote(_part_pattern(kind))}, 1)]"
+            urls = f"[url_decode(x) FOR x IN regexp_extract_all({text}, {quote(_url_pattern(kind))}, 1)]"
+            found[kind] = f"list_concat({parts}, {urls})"
+        return found
 
     def moved_to(self, old: str, new: str) -> str:
         """SQL for the column with the paths that are under a folder under another; both end in a slash."""
@@ -68,15 +73,33 @@ class MediaPlace:
         return f"{_replaced(f'{name}::VARCHAR', {**parts, _url(old): _url(new)})}::JSON"
 
 
+def _part_pattern(kind: str) -> str:
+    return f'"type":"{kind}","{kind}":"{_STRING}"'
+
+
+def _url_pattern(kind: str) -> str:
+    return f'"{kind}_url":{{"url":"file://([^"\\\\]*)"'
+
+
+def _inline(kind: str) -> str:
+    return f"<{kind}>([^<>\\n]+)</{kind}>"
+
+
 def media_places(types: Mapping[str, str]) -> list[MediaPlace]:
     """The places of rows with these columns (name -> type of DuckDB)."""
     found = []
+    has_columns = any(name in types for name in MEDIA_COLUMNS)  # then a text holds tags, and no paths
     for name, type_ in types.items():
         if name in MEDIA_COLUMNS:
             found.append(MediaPlace(name, "paths" if type_.endswith("[]") else "path"))
         elif name in MESSAGE_COLUMNS and type_ == "JSON":
             found.append(MediaPlace(name, "messages"))
-        elif name == "conversations" and type_.endswith("[]") and "value VARCHAR" in type_.replace('"', ""):
+        elif (
+            name == "conversations"
+            and not has_columns
+            and type_.endswith("[]")
+            and "value VARCHAR" in type_.replace('"', "")
+        ):
             found.append(MediaPlace(name, "inline"))
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import TrainCommand, ViewOptions, WriteFiles
+from ..msswift import trained_model
 
 NAME = "triptych"
 """The dataset's name in `dataset_info.json`, which `--dataset` takes."""
@@ -28,10 +29,14 @@ _TAGS = {
     "role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt",
     "observation_tag": "observation", "function_tag": "function_call", "system_tag": "system",
 }  # fmt: skip
-_AUDIO_MODEL = ("Qwen/Qwen2-Audio-7B-Instruct", "qwen2_audio")
-_OMNI_MODEL = ("Qwen/Qwen3-Omni-30B-A3B-Instruct", "qwen3_omni")
+_MODELS = {
+    "qwen2-audio": ("Qwen/Qwen2-Audio-7B-Instruct", "qwen2_audio"),
+    "qwen2.5-omni": ("Qwen/Qwen2.5-Omni-7B", "qwen2_omni"),
+    "qwen3-omni": ("Qwen/Qwen3-Omni-30B-A3B-Instruct", "qwen3_omni"),
+}
+"""By the names of `shards.budgets.MODELS`: a checkpoint, and the name of its template in LLaMA-Factory."""
 _TEXT_MODEL = ("Qwen/Qwen3-8B", "qwen3")
-"""A model, and the name of its template in LLaMA-Factory: templates of text models have no place for sound."""
+"""For rows without media: its template has no place for sound."""
 
 
 def writer(style: str) -> WriteFiles:
@@ -60,20 +65,22 @@ def _entry(style: str, columns: Collection[str]) -> dict[str, Any]:
 def train_command(style: str) -> TrainCommand:
     """Makes the command that trains on a version of a style."""
 
-    def command(data: Path, options: ViewOptions, columns: Collection[str], settings: Mapping[str, str]) -> str:
-        model, template = _model(columns)
+    def command(
+        data: Path,
+        options: ViewOptions,
+        columns: Collection[str],
+        settings: Mapping[str, str],
+        *,
+        model: str | None = None,
+    ) -> str:
+        has_media = any(name in columns for name in ("images", "videos", "audios"))
+        checkpoint, template = _MODELS[model or trained_model(columns)] if model or has_media else _TEXT_MODEL
         stage = "dpo" if style == "ranking" else "sft"
         folder = shlex.quote(str(data.parent))
         return (
-            f"llamafactory-cli train --stage {stage} --do_train true --model_name_or_path {model} "
+            f"llamafactory-cli train --stage {stage} --do_train true --model_name_or_path {checkpoint} "
             f"--template {template} --dataset_dir {folder} --media_dir {folder} --dataset {NAME} "
             "--finetuning_type lora --output_dir output"
         )
 
     return command
-
-
-def _model(columns: Collection[str]) -> tuple[str, str]:
-    if "videos" in columns or "images" in columns:
-        return _OMNI_MODEL
-    return _AUDIO_MODEL if "audios" in columns else _TEXT_MODEL

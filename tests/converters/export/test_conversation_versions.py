@@ -145,3 +145,21 @@ def test_our_own_readers_bring_the_rows_back(talks: Path, tmp_path: Path) -> Non
         version = export(talks, view, style)
         done = triptych.import_data(format, version.data, name=style, store=tmp_path / "store")
         assert done.account.kept == version.manifest["rows"], (style, done.account)
+
+
+def test_a_form_is_as_long_in_a_model_as_any_other_form_of_the_same_turns(talks: Path) -> None:
+    import pyarrow.parquet as pq
+
+    def budget(view: str, **options: Any) -> dict[str, dict[str, Any]]:
+        version = triptych.export(
+            view, store=talks, model="qwen2-audio", name="-".join(["long", view, *options.values()]), **options
+        )
+        rows = pq.read_table(version.version.path / "budget.parquet").to_pylist()
+        return {row["id"]: {name: row[name] for name in ("seconds", "audio_tokens", "text_tokens")} for row in rows}
+
+    expected = budget("msswift", task="sft")
+    assert all(row["audio_tokens"] > 0 for row in expected.values())
+    assert budget("messages", style="hf") == budget("messages", style="openai") == expected
+    assert budget("conversation", style="sharegpt") == expected
+    [(identity, row)] = budget("conversation", style="inline").items()
+    assert row == expected[identity]
