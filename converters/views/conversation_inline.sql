@@ -3,6 +3,7 @@
 -- order: hash
 -- text: clean
 -- format: conversation-inline
+-- consumer: datasets
 -- message keys: dropped
 --
 -- The phoneme form: the path of the sound stands in the text of the first turn, `<audio>/path.wav</audio>prompt`. Its

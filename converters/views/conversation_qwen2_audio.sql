@@ -3,6 +3,7 @@
 -- order: hash
 -- text: clean
 -- format: conversation-qwen2-audio
+-- consumer: ms-swift
 -- media: audio
 -- singular: audio
 --

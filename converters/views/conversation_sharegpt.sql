@@ -3,6 +3,7 @@
 -- order: hash
 -- text: clean
 -- format: conversation-sharegpt
+-- consumer: ms-swift
 -- media: images, videos, audios
 -- optional: system, tools
 --

@@ -3,6 +3,7 @@
 -- order: hash
 -- text: clean
 -- format: llamafactory-alpaca
+-- consumer: llamafactory
 -- media: images, videos, audios
 -- optional: system, history
 -- message keys: dropped

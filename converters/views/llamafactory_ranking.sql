@@ -3,6 +3,7 @@
 -- order: hash
 -- text: clean
 -- format: llamafactory-ranking
+-- consumer: llamafactory
 -- media: images, videos, audios
 -- optional: system, tools
 -- message keys: dropped

@@ -3,6 +3,7 @@
 -- order: hash
 -- text: clean
 -- format: messages-openai
+-- consumer: datasets
 -- optional: tools
 -- message keys: dropped
 --

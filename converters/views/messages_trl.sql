@@ -4,6 +4,7 @@
 -- order: hash
 -- text: clean
 -- format: messages-trl
+-- consumer: datasets
 -- only sft: messages
 -- only completion: prompt, completion
 -- only grpo: prompt, solution, task, language

@@ -47,7 +47,8 @@ class MediaPlace:
         """Kind of medium -> SQL for the list of the paths of a row, in order."""
         name = identifier(self.column)
         if self.kind in ("path", "paths"):
-            return {self.column.removesuffix("s"): name if self.kind == "paths" else f"[{name}]"}
+            kind = next(kind for kind in KINDS if self.column.startswith(kind))
+            return {kind: name if self.kind == "paths" else f"[{name}]"}
         if self.kind == "inline":
             texts = f"array_to_string([m['value'] FOR m IN {name}], chr(10))"
             return {kind: f"regexp_extract_all({texts}, {quote(_inline(kind))}, 1)" for kind in KINDS}

@@ -28,17 +28,19 @@ class Rows(TurnRows):
                     yield self.problem("null_content", number, column="history", value=pair)
                 else:
                     turns.texts += pair
+        column = self.entry.columns.get("prompt", "instruction")
         asked = [self.entry.value(row, column) for column in ("prompt", "query")]
         turns.texts.append("\n".join(text for text in asked if isinstance(text, str) and text))
-        if not turns.texts[-1]:
-            yield self.problem("empty_prompt", number, column=self.entry.columns.get("prompt", "instruction"))
+        if any(text and not isinstance(text, str) for text in asked):
+            yield self.problem("prompt_type", number, column=column, value=asked)
+        elif not turns.texts[-1]:
+            yield self.problem("empty_prompt", number, column=column)
         output = self.entry.value(row, "response")
         if isinstance(output, str):
             turns.texts.append(output)
         else:
             yield self.problem("no_output", number, column=self.entry.columns.get("response", "output"), value=output)
-        if isinstance(system := self.entry.value(row, "system"), str):
-            turns.system = system
+        yield from self.system(number, row, turns)
 
 
 __all__ = ["PROBLEMS", "TASKS", "Rows", "detect_task", "shape"]

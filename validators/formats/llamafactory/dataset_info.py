@@ -60,10 +60,11 @@ def read_entry(path: Path, own: Entry) -> tuple[Entry, list[Finding]]:
     found = next((entry for entry in entries if isinstance(entry, dict) and entry.get("file_name") == path.name), None)
     if found is None:
         return own, [finding(PROBLEMS, "not_in_dataset_info", 0, column=FILE, value=path.name)]
-    return _entry(found), list(_problems(found, own))
+    return entry_of(found), list(_problems(found, own))
 
 
-def _entry(found: Mapping[str, Any]) -> Entry:
+def entry_of(found: Mapping[str, Any]) -> Entry:
+    """An entry of `dataset_info.json`."""
     columns, tags = found.get("columns"), found.get("tags")
     return Entry(
         found.get("formatting", "alpaca"),
@@ -74,7 +75,7 @@ def _entry(found: Mapping[str, Any]) -> Entry:
 
 
 def _problems(found: Mapping[str, Any], own: Entry) -> Iterator[Finding]:
-    entry = _entry(found)
+    entry = entry_of(found)
     if (entry.formatting, entry.ranking) != (own.formatting, own.ranking):
         detail = f"formatting {entry.formatting}, ranking {str(entry.ranking).lower()}"
         yield finding(PROBLEMS, "other_formatting", 0, detail=detail, column=FILE)

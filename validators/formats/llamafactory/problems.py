@@ -45,10 +45,16 @@ PROBLEMS = {
     ),
     "duplicate_id": _kept("load", "duplicate id", "rows cannot be distinguished", "give each row an id of its own"),
     "no_messages": _stops("convert", "no conversation", "remove the row"),
+    "empty_messages": _drops("a conversation without turns", "remove the row"),
     "message_keys": _stops(
-        "convert", "a turn that is no object, or lacks the key of its role or its text", "give each turn both keys",
+        "convert", "a turn that is no object, or has no key for its text", "give each turn a role and a text",
     ),
-    "unknown_role": _drops("a role that is none of the tags", "use the tags of the entry"),
+    "unknown_role": _drops("no role, or one that is none of the tags", "use the tags of the entry"),
+    "system_type": _stops("encode", "a system message that is no text", "write it as text"),
+    "function_call": _stops(
+        "encode", "a function_call that is not JSON with name and arguments", "write both, arguments as an object",
+    ),
+    "prompt_type": _stops("convert", "an instruction or input that is no text", "write it as text"),
     "alternation": _drops(
         "human and observation do not take turns with gpt and function_call",
         "merge or remove turns; a system message stands first",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -75,26 +76,36 @@ class TurnRows:
         column = self.entry.columns.get("messages", "conversations")
         listed = row.get(column)
         if not isinstance(listed, list) or not listed:
-            yield self.problem("no_messages", number, column=column, value=listed)
+            code = "empty_messages" if isinstance(listed, list) else "no_messages"
+            yield self.problem(code, number, column=column, value=listed)
             return
         roles = []
-        role_key, content_key = self.entry.tags["role_tag"], self.entry.tags["content_tag"]
-        # A key that one turn lacks is null for it; one that all lack does not exist.
-        without_role = not any(isinstance(turn, Mapping) and role_key in turn for turn in listed)
         for place, turn in enumerate(listed):
             role, text = self.turn(turn)
             roles.append(role)
-            if not isinstance(turn, Mapping) or content_key not in turn or without_role:
+            if not isinstance(turn, Mapping) or (role != "x" and self.entry.tags["content_tag"] not in turn):
                 yield self.problem("message_keys", number, detail=f"turn {place}", column=column, value=turn)
-            elif text is None:
+            elif text is None and role != "x":
                 yield self.problem("null_content", number, detail=f"turn {place}", column=column)
+            elif text is not None and self._is_call(turn) and not is_function_call(text):
+                yield self.problem("function_call", number, detail=f"turn {place}", column=column, value=text)
             if place == 0 and role == "s":
                 turns.system = text
             else:
                 turns.texts.append(text or "")
-        if turns.system is None and isinstance(system := self.entry.value(row, "system"), str):
-            turns.system = system
+        yield from self.system(number, row, turns)
         yield from self._order(number, column, listed, roles)
+
+    def system(self, number: int, row: Mapping[str, Any], turns: Turns) -> Iterator[Finding]:
+        """Read the system message from its column, unless a turn was one."""
+        system = self.entry.value(row, "system")
+        if turns.system is None and isinstance(system, str):
+            turns.system = system
+        elif turns.system is None and system:
+            yield self.problem("system_type", number, column="system", value=system)
+
+    def _is_call(self, turn: Mapping[str, Any]) -> bool:
+        return turn.get(self.entry.tags["role_tag"]) == self.entry.tags.get("function_tag", "")
 
     def turn(self, turn: Any) -> tuple[str, str | None]:
         """The role of a turn as a letter: s, u for what is said to the model, a for what it says, x; and its text."""
@@ -156,6 +167,16 @@ class TurnRows:
             yield self.problem("missing_file", number, column=column, value=path)
 
 
+def is_function_call(text: str) -> bool:
+    """Whether a text is a call or a list of calls, as LLaMA-Factory's templates read them; reasoning in front apart."""
+    try:
+        calls = json.loads(re.sub("(?s)^<think>.*?</think>", "", text))
+    except ValueError:
+        return False
+    listed = calls if isinstance(calls, list) else [calls]
+    return all(isinstance(call, dict) and "name" in call and "arguments" in call for call in listed)
+
+
 def detect_task(rows: object) -> None:
     """Return None: the format has no tasks."""
     return None
@@ -170,6 +191,7 @@ def text_shape(text: str) -> str:
 def turns_shape(column: str) -> str:
     """SQL for what the rules look at in our own turns of `from` and `value`."""
     text = text_shape("m['value']")
+    text = f"CASE WHEN m['from'] = 'function_call' THEN m['value'] ELSE {text} END"
     return f"[{{'from': m['from'], 'value': {text}}} FOR m IN {identifier(column)}]"
 
 
