@@ -14,6 +14,7 @@ templates/      prompts, in `prompts.yaml`
 budget/         what rows are in a model, and which are too long for it
 composition/    in which proportion an export takes samples
 split/          splits in which groups are disjoint, with a certificate
+pairs/          how many pairs of each dimension an export has
 export/         publish a view of a store as a version
 versions/       published versions made again, collected, pushed to a hub
 convert/        file to file, without a store

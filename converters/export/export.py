@@ -34,6 +34,8 @@ from ..budget.rows import told as told_budget
 from ..budget.windows import expand_into_windows
 from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
+from ..pairs.report import read_pairs
+from ..pairs.report import told as told_pairs
 from ..split.conflicts import find_conflicts
 from ..views.left_out import told
 from ..views.prepare import create_macros, create_prompts, statements
@@ -47,7 +49,7 @@ from .media.noise import noise_source
 from .media.plan import MediaRequest, changed_rows, derive_media, noise_samples
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
-from .render import Rows, make_rows, render
+from .render import Rows, choose_rows, make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
 from .select import CorpusFacts, ExportFilter, choose, leave_out, place_media, read_splits, unusable_sql
@@ -181,6 +183,7 @@ def make_version(
     else:
         (rows, placed), composed = make(scratch), None
     sql.append(placed)
+    choose_rows(connection, request)
 
     # account, validate
     account = read_account(connection, rows.counted, expanded=rows.expanded)
@@ -252,6 +255,8 @@ def _publish(
             manifest["changed_sound"] = changed_rows(connection)
             if noise := noise_samples(connection):
                 manifest[exports.NOISE_SAMPLES] = noise
+        if "dimension" in request.options.own:
+            manifest["pairs"] = read_pairs(connection)
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)
@@ -332,7 +337,8 @@ def _result(version: exports.Version, account: Mapping[str, Any], request: Reque
     manifest = version.manifest
     left_out = dict(manifest.get("left_out", {}))
     fields = told(left_out, request.view.name, request.options, own=manifest.get("annotated_fields", ()))
-    warnings = [*_warnings(account, request), *fields, *told_budget(manifest.get("budget"))]
+    pairs = told_pairs(manifest["pairs"], request.options.own) if "pairs" in manifest else ()
+    warnings = [*_warnings(account, request), *pairs, *fields, *told_budget(manifest.get("budget"))]
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(

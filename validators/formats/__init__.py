@@ -16,6 +16,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
+    preference.py     pairs of answers
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import embedded, kaldi, lhotse, msswift, nemo, unified
+from . import embedded, kaldi, lhotse, msswift, nemo, preference, unified
 from .cot import cot_json, cot_messages
 from .evaluation import evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
@@ -60,6 +61,7 @@ class Format(Protocol):
 FORMATS: dict[str, Any] = {
     "unified": unified,
     "msswift": msswift,
+    "preference": preference,
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,
