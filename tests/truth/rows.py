@@ -108,7 +108,7 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown | None]] = {
     ("preference", None): _preferred,
     ("cot", None): _response,
 }
-"""View and task -> what a row of it shows; None if that is something else. Those of `PAIRED` and `REASONED` come last."""
+"""View and task -> what a row of it shows; None if something else. Those of `PAIRED` and `REASONED` come last."""
 
 OPTIONS: dict[tuple[str, str | None], dict[str, Any]] = {
     ("evaluation", None): {"prompt_language": "en"},
