@@ -34,6 +34,7 @@ from ..budget.rows import BudgetTotals, Relation, count_rows, read_cut, read_tot
 from ..budget.windows import expand_into_windows
 from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
+from ..pairs.report import read_pairs
 from ..views.prepare import create_macros, create_prompts, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
@@ -45,7 +46,7 @@ from .media.noise import noise_source
 from .media.plan import MediaRequest, changed_rows, derive_media, noise_samples
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
-from .render import Rows, make_rows, render
+from .render import Rows, choose_rows, make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
 from .result import ExportResult, result_of
@@ -159,6 +160,7 @@ def make_version(
     else:
         (rows, placed), composed = make(scratch), None
     sql.append(placed)
+    choose_rows(connection, request)
 
     # account, validate
     account = read_account(connection, rows.counted, expanded=rows.expanded)
@@ -230,6 +232,8 @@ def _publish(
             manifest["changed_sound"] = changed_rows(connection)
             if noise := noise_samples(connection):
                 manifest[exports.NOISE_SAMPLES] = noise
+        if "dimension" in request.options.own:
+            manifest["pairs"] = read_pairs(connection)
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)

@@ -7,15 +7,13 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     findings.py       the findings of a validator
     files.py          the rows of a file: JSON Lines, a JSON array, Parquet
     unified.py        the unified format
-    nemo.py           NeMo manifests
-    kaldi.py          Kaldi data directories
-    lhotse.py         Lhotse manifests
-    embedded.py       samples with their media inside: WebDataset, datasets
+    toolkits/         manifests and shards of speech toolkits and dataset libraries
     msswift.py        MS-SWIFT
     msswift_problems.py, msswift_rows.py, msswift_turns.py, msswift_rejected.py
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
+    preference.py     pairs of answers
 """
 
 from __future__ import annotations
@@ -29,11 +27,12 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import embedded, kaldi, lhotse, msswift, nemo, unified
+from . import msswift, preference, unified
 from .cot import cot_json, cot_messages
 from .evaluation import evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
+from .toolkits import embedded, kaldi, lhotse, nemo
 
 DETECT_FROM_ROWS = 100
 """Number of rows from which the task of a file is detected if none is given."""
@@ -60,6 +59,7 @@ class Format(Protocol):
 FORMATS: dict[str, Any] = {
     "unified": unified,
     "msswift": msswift,
+    "preference": preference,
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,
