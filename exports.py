@@ -68,12 +68,21 @@ def show(reference: str, *, store: PathLike | None = None) -> Version:
 
 
 @from_python
-def path(reference: str, *, store: PathLike | None = None) -> Path:
+def path(reference: str | None = None, *, rewards: bool = False, store: PathLike | None = None) -> Path:
     """Return the path of a version's `data.jsonl`.
+
+    Args:
+        rewards: The path of the rewards that MS-SWIFT's GRPO loads with `--external_plugins`, instead of a version's.
 
     Raises:
         UsageError: There is no such export, or its data was withdrawn.
     """
+    if rewards == (reference is not None):
+        raise UsageError("path takes one version, or --rewards.", hint="triptych exports path NAME")
+    if reference is None:
+        from .converters.views.msswift import REWARDS
+
+        return REWARDS
     from .shards.exports.versions import require_data
 
     return require_data(show(reference, store=store)).data

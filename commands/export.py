@@ -16,7 +16,7 @@ from .help import add, group
 from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..converters.export.export import ExportResult
+    from ..converters.export.result import ExportResult
     from ..shards.exports.difference import Change, Difference
     from ..shards.exports.versions import Version
     from ..validators.consumers.verify import Verification
@@ -35,12 +35,11 @@ SHOWN_ROWS = 20
 SHOWN_CHARACTERS = 60
 """How much `exports diff` prints; with --json everything."""
 
-ReferenceArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME[@vN]", help="An export; default: its latest version.", autocompletion=completion.exports
-    ),
-]
+_EXPORT = typer.Argument(
+    metavar="NAME[@vN]", help="An export; default: its latest version.", autocompletion=completion.exports
+)
+ReferenceArgument = Annotated[str, _EXPORT]
+OptionalReference = Annotated[str | None, _EXPORT]
 
 
 @takes(ExportOptions)
@@ -173,9 +172,14 @@ def _show_recipe(version: Version, *, as_json: bool) -> None:
     output.emit(recipe, as_json=as_json, show=lambda: output.say(recipe_text(recipe).rstrip()))
 
 
-def path(reference: ReferenceArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+def path(
+    reference: OptionalReference = None,
+    rewards: Annotated[bool, typer.Option("--rewards", help="The file of rewards for MS-SWIFT's GRPO.")] = False,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """Print the path of data.jsonl on one line, for scripts."""
-    data = exports.path(reference, store=store)
+    data = exports.path(reference, rewards=rewards, store=store)
     output.emit({"path": data}, as_json=json, show=lambda: output.say(str(data)))
 
 
@@ -238,8 +242,7 @@ def _load_with_client(
         raise UsageError("--client loads one version.", hint="triptych exports verify NAME --client")
     [reference] = references
     found = exports.load_with_client(reference, client_python=client_python, model=model, rows=rows, store=store)
-    missing = missing_client(exports.show(reference, store=store), client_python)
-    if missing is not None:
+    if (missing := missing_client(exports.show(reference, store=store), client_python)) is not None:
         output.note(f"warning: {missing}")
     output.emit(found, as_json=json, show=lambda: _show_verified(found))
     if not all(each.passed for each in found):

@@ -62,6 +62,8 @@ class ImportArguments(TypedDict, total=False):
     word_tier: str | None
     phone_tier: str | None
     producer: str | None
+    meant_as: str | None
+    min_wer: float | None
 
 
 class AlignArguments(TypedDict, total=False):
@@ -157,6 +159,9 @@ class ExportArguments(TypedDict, total=False):
     copies: int
     sample_rate: int | None
     mono: bool
+    dimension: str | None
+    pairs: int | None
+    quota: str | None
     recipe: str | Path | None
     name: str | None
     note: str | None

@@ -1,4 +1,5 @@
 """Trainers read published exports only; imports from floors 0 to 2.
 
-data/   reading exports
+data/      reading exports
+rewards/   rewards of reinforcement learning, for a trainer's own machine
 """

@@ -91,7 +91,7 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
     rows = ViewOptions(task, options.text, options.system, options.user_template, options.allow_answer_in_prompt,
                        reasoning_for(get_view(to), task, options.reasoning), options.av,
                        prompts=options.prompts or "one", prompt_language=options.prompt_language,
-                       seed=options.seed or 0)  # fmt: skip
+                       seed=options.seed or 0, own=dict.fromkeys(get_view(to).options))  # fmt: skip
     return _convert(inputs, Target(out, to, rows, options.max_samples, options.seed, options.files, options.force))
 
 

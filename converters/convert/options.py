@@ -26,7 +26,8 @@ class ConvertOptions(Options):
         str | None, Option("unified, msswift, cot or evaluation; default: depends on the input format.", RESULT)
     ] = None
     task: Annotated[
-        str | None, Option("sft or grpo (the answer becomes the solution); implies --to msswift.", RESULT)
+        str | None,
+        Option("sft, grpo (the answer becomes the solution), dpo, kto or pretrain; implies --to msswift.", RESULT),
     ] = None
     text: Annotated[str, Option("raw, clean or lower, as for export.", RESULT, choices=TEXTS)] = "raw"
     name: Annotated[str | None, Option("Prefix of every id: NAME/id.", RESULT)] = None

@@ -21,6 +21,7 @@ from ..composition.options import Composition
 from ..row_options import PROMPT_LANGUAGES
 from ..views import View, ViewOptions
 from ..views.prompts import SILENT, tasks_answered_by
+from ..views.statement import reads
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,6 +42,8 @@ def expansions_of(view: View, options: ViewOptions) -> list[Expansion]:
     found: list[Expansion] = []
     if options.captions == "all":
         found.append(_each_caption)
+    if options.task == "kto" and "label" in reads(view, options.task):
+        found.append(_each_side)
     if (own := view.expand) is not None:
         found.append(lambda connection, relation: own(connection, relation, options))
     if options.prompts_per_sample > 1:
@@ -129,7 +132,7 @@ def _each_prompt(relation: str, options: ViewOptions) -> str:
     language = own if options.prompt_language is None else quote(options.prompt_language)
     return f"""
         SELECT * EXCLUDE (_rows, _n)
-               REPLACE (_n AS prompt_part, {_ROW_ID} AS prompt_of,
+               REPLACE (_n AS prompt_part, coalesce(prompt_of, {_ROW_ID}) AS prompt_of,
                         {extended("CASE WHEN _n > 0 THEN 'prompt' || (_n + 1) END")} AS part)
         FROM (SELECT *, unnest(range(_rows)) AS _n FROM (
             SELECT s.*, CASE WHEN has_turns(messages) THEN 1
@@ -138,3 +141,21 @@ def _each_prompt(relation: str, options: ViewOptions) -> str:
               ON bank.task = effective_task AND bank.language = {language}
                  AND bank.modality = CASE WHEN s.modality = 'mixed' THEN {quote(mixed)}
                                           ELSE prompt_modality(s.modality) END))"""
+
+
+def _each_side(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """Two rows of a pair, with the labels true and false: the chosen answer, and the rejected one. A sample that has
+    one answer and a label keeps its row; a pair whose own label says that its answer is bad contradicts itself. Both
+    sides are asked in the same words."""
+    label = "CASE _side WHEN 'chosen' THEN 'true' ELSE 'false' END"
+    return f"""
+        SELECT * EXCLUDE (_side)
+               REPLACE (CASE WHEN _side IS NULL THEN extra
+                             ELSE map_concat(coalesce(extra, MAP {{}}), MAP {{'label': {label}}}) END AS extra,
+                        CASE WHEN _side IS NOT NULL AND NOT given_label(extra, labels) THEN 'label_of_pair'
+                             ELSE part_outcome END AS part_outcome,
+                        coalesce(prompt_of, {_ROW_ID}) AS prompt_of,
+                        {extended("_side")} AS part)
+        FROM (
+            SELECT *, unnest(CASE WHEN not_blank(rejected) IS NULL THEN [NULL] ELSE ['chosen', 'rejected'] END) AS _side
+            FROM {relation})"""

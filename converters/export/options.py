@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...options import Option, Options, parameters
 from ...shards.budgets import MODELS
 from ..composition.options import Composition
+from ..pairs.quota import SHARES, read_quota
 from ..row_options import (
     BROKEN_SPLITS,
     CAPTIONS,
@@ -42,8 +43,10 @@ class ExportOptions(Options):
     """Options of an export."""
 
     task: Annotated[
-        str | None, Option("sft or grpo, for msswift; sft, completion, grpo or dpo, for messages --style trl.", TEXT)
-    ] = None
+        str | None,
+        Option("sft, grpo, dpo, kto or pretrain, for msswift; sft, completion, grpo or dpo, for messages --style trl.",
+               TEXT),
+    ] = None  # fmt: skip
     style: Annotated[str | None, Option("The form of the rows, for views that have several.", TEXT)] = None
     datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()
     splits: Annotated[
@@ -143,6 +146,19 @@ class ExportOptions(Options):
     ] = None  # fmt: skip
     shard_mb: Annotated[int, Option("Size of a shard, in MB.", ONE_VIEW, min=1)] = 500
     sound: SoundOptions = field(default_factory=SoundOptions)
+    dimension: Annotated[
+        str | None,
+        Option("preference: what the chosen answers of pairs that say nothing are better at.", ONE_VIEW,
+               choices=tuple(SHARES)),
+    ] = None  # fmt: skip
+    pairs: Annotated[
+        int | None, Option("preference: so many pairs, divided by --quota; default: all.", ONE_VIEW, min=1)
+    ] = None
+    quota: Annotated[
+        str | None,
+        Option("preference: shares of the dimensions; default: factuality=40,instruction=30,safety=20,helpfulness=10.",
+               ONE_VIEW, metavar="NAME=SHARE,..."),
+    ] = None  # fmt: skip
     recipe: Annotated[
         Path | None,
         Option("A YAML file with the view and options; those of the command line are added.", VERSION, metavar="FILE"),
@@ -189,5 +205,9 @@ class ExportOptions(Options):
             check_where(self.where)
         if self.client_python is not None and not self.verify:
             raise UsageError("--client-python is for --verify.", hint="add --verify")
+        if self.quota is not None:
+            read_quota(self.quota)
+            if self.pairs is None:
+                raise UsageError("--quota divides a number of pairs.", hint="add --pairs 1000")
         if self.media_root and not self.media_root.startswith("/"):
             raise UsageError(f"--media-root {self.media_root!r} must be an absolute path.")

@@ -117,6 +117,20 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     return Rows(types, media_columns(view, types), optional, sql, rows, expanded)
 
 
+def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
+    """Give an outcome to rows that could be written and that the view leaves out: a part of them was asked for."""
+    if request.view.choose is None:
+        return
+    left_out = request.view.choose(connection, request.options.own, _order_sql(request))
+    if left_out is None:
+        return
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE not_chosen AS {left_out}")
+    connection.execute("ALTER VIEW rows RENAME TO rows_before_choice")
+    connection.execute("""
+        CREATE VIEW rows AS SELECT * EXCLUDE (reason) REPLACE (coalesce(_outcome, reason) AS _outcome)
+        FROM rows_before_choice LEFT JOIN not_chosen USING (id)""")
+
+
 def _described(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:
     """The columns of a user's view and their types, checked before any row is made."""
     described = describe(connection, view, statement)

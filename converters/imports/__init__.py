@@ -10,4 +10,5 @@ split_names.py     `train-000.tar` beside `test-000.tar`: the splits that the na
 match_samples.py   find the stored sample that an alignment belongs to
 earlier_rows.py    rows stored from the same input earlier: those no longer in it, and values that annotations override
 alignments.py      add word and phone alignments to stored samples
+predictions.py     add a model's wrong answers to stored samples, which makes pairs
 """

@@ -12,6 +12,7 @@ SAMPLE_OPTIONS = frozenset({"values", "link", "update"})
 TABLE_OPTIONS = SAMPLE_OPTIONS | {"columns", "id_column", "media_dir"}
 LINE_OPTIONS = TABLE_OPTIONS | {"max_line_mb"}
 ALIGNMENT_OPTIONS = frozenset({"word_tier", "phone_tier", "producer"})
+PREDICTION_OPTIONS = frozenset({"meant_as", "min_wer", "producer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class ImportFormat:
         holds: The noun for what it contains, for people: "contains no rows".
         together: Whether the files of a folder belong together, so that nothing is read if one of them can't be.
         named_splits: Whether only the names of its files say which split they are.
-        aligns: Whether it annotates stored samples (`alignments.py`) instead of creating samples.
+        aligns: Whether it annotates stored samples (`alignments.py`, `predictions.py`) instead of creating samples.
     """
 
     reader: str
@@ -81,5 +82,6 @@ FORMATS: dict[str, ImportFormat] = {
         holds="aligned words",
         aligns=True,
     ),
+    "predictions": ImportFormat("predictions", options=PREDICTION_OPTIONS, holds="predictions", aligns=True),
 }
 """Name on the command line -> how it is read."""

@@ -30,6 +30,7 @@ from .earlier_rows import find_gone, find_overridden, shown, take_out
 from .formats import FORMATS, ImportFormat
 from .input_files import input_files
 from .options import ImportOptions
+from .predictions import FORMAT, import_predictions
 from .shard_patterns import is_pattern, matching_files
 from .split_names import name_splits
 
@@ -94,6 +95,9 @@ def import_data(
     run = Run("import", options.name, f"import {format}", asked | _recorded_options(path, options))
     if case is not None:
         run.details["corpus"] = {"case": case}
+    if format == FORMAT:
+        import_predictions(path, store=store, run=run, min_wer=options.min_wer, producer=options.producer)
+        return _finished(run, 0, store, path, spec, notes)
     if spec.aligns:
         ending = suffix_of(format)
         files = input_files(

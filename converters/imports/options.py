@@ -16,6 +16,7 @@ from .formats import FORMATS
 ROWS = "Rows and columns"
 MEDIA = "Media"
 ALIGNMENTS = "Alignments (textgrid, ctm, aligner-json, librispeech-alignments)"
+PREDICTIONS = "Predictions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,19 @@ class ImportOptions(Options):
     ] = LARGEST_LINE_MB  # fmt: skip
     word_tier: Annotated[str | None, Option("Name of the word tier; default: words.", ALIGNMENTS)] = None
     phone_tier: Annotated[str | None, Option("Name of the phone tier; default: phones.", ALIGNMENTS)] = None
-    producer: Annotated[str | None, Option("Producer of the alignments, stored with them.", ALIGNMENTS)] = None
+    producer: Annotated[
+        str | None, Option("Producer of alignments or predictions, such as a model; stored with them.", ALIGNMENTS)
+    ] = None
+    meant_as: Annotated[
+        str | None,
+        Option("What the predictions are: rejected answers of pairs.", PREDICTIONS, flags=("--as",),
+               choices=("rejected",)),
+    ] = None  # fmt: skip
+    min_wer: Annotated[
+        float | None,
+        Option("Of transcripts, take only those with at least this error rate (of words; of characters in languages "
+               "without spaces), such as 0.2; default: all that differ.", PREDICTIONS, min=0),
+    ] = None  # fmt: skip
 
     @property
     def updates(self) -> bool:
@@ -80,7 +93,7 @@ class ImportOptions(Options):
         check_allowed(self.allow_outside)
 
     def check_format(self, format: str) -> None:
-        """Raise UsageError if an option was given that does not apply to the format."""
+        """Raise UsageError if an option was given that does not apply to the format, or is missing that it needs."""
         given = self.asked()
         for parameter in parameters(type(self)):
             field_name = {"on_conflict": "update", "sync": "update"}.get(parameter.name, parameter.name)
@@ -88,6 +101,10 @@ class ImportOptions(Options):
                 takers = ", ".join(name for name, spec in FORMATS.items() if field_name in spec.options)
                 typed = "--on-conflict update" if parameter.name == "on_conflict" else parameter.flag
                 raise UsageError(f"import {format} does not take {typed}, which applies to {takers}.")
+        if "meant_as" in FORMATS[format].options and self.meant_as is None:
+            raise UsageError(
+                f"import {format} must be told what they are.", hint=f"triptych import {format} FILE --as rejected"
+            )
 
 
 _FORMAT_OPTIONS = frozenset().union(*(spec.options for spec in FORMATS.values()))

@@ -9,7 +9,9 @@
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
     conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
+    preference.sql                     pairs of answers; `../pairs/` chooses among them
     files/         the further files of versions, as other tools read them
+    templates/     prompts, in `prompts.yaml`
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
     prepare.py     `prepared`: its macros, tables and statement
@@ -32,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError, did_you_mean
+from ..pairs.quota import choose_pairs
 from . import msswift
 from .base import View, ViewOptions, make_view
 from .files import croissant, hf, kaldi, lhotse, llamafactory, nemo, webdataset
@@ -61,6 +64,7 @@ VIEWS: dict[str, View] = {
     "webdataset": _built_in("webdataset", write_files=webdataset.write_files, embeds_media=True),
     "hf": _built_in("hf", write_files=hf.write_files, embeds_media=True),
     "croissant": _built_in("croissant", write_files=croissant.write_files),
+    "preference": _built_in("preference", choose=choose_pairs),
 }
 
 STYLES: dict[str, dict[str, View]] = {

@@ -51,7 +51,7 @@ class ViewOptions:
     """Options that change the rows of a view; all of them are part of an export's identity.
 
     Attributes:
-        task: `sft` or `grpo`, for views that have tasks.
+        task: `sft`, `grpo`, `dpo` and so on, for views that have tasks.
         text: `raw`, as in the corpus, or `clean`: normalized (case, spaces, punctuation tags).
         system: System message at the start of every conversation.
         user_template: Template of the user turn; `{modality_tag}` and names of sample fields are filled in.
@@ -86,6 +86,11 @@ class ViewOptions:
     mode: str | None = None
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether rows are made of `chosen` and `rejected`: their answer is then the chosen one."""
+        return self.task in ("dpo", "kto") or "dimension" in self.own
+
 
 class TrainCommand(Protocol):
     def __call__(
@@ -102,6 +107,7 @@ class TrainCommand(Protocol):
 TrainedModel = Callable[[Collection[str]], str]
 TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
 Expand = Callable[["duckdb.DuckDBPyConnection", str, ViewOptions], str]
+Choose = Callable[["duckdb.DuckDBPyConnection", Mapping[str, Any], str], str | None]
 WriteFiles = Callable[[Path, Path, ViewOptions], None]
 
 
@@ -126,6 +132,8 @@ class View:
         trained_model: The model that the training command names, from the columns of the file.
         expand: Makes several rows of one sample, as `export/expand.py` says: a SELECT from a connection, the relation
             of samples and the options.
+        choose: Leaves out rows that could be written: a SELECT of `id` and `reason` over `rows`, or None, from a
+            connection, the view's own options and SQL for the order of rows.
         write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
@@ -153,6 +161,7 @@ class View:
     trainer_settings: TrainerSettings | None = None
     trained_model: TrainedModel | None = None
     expand: Expand | None = None
+    choose: Choose | None = None
     write_files: WriteFiles | None = None
     embeds_media: bool = False
     evaluates: bool = False

@@ -24,9 +24,10 @@ _LISTS = ("choices", "captions", "labels", "messages", "words", "phones")
 _CONVERSATION = frozenset({"turns", "prompt", "solution"})
 _PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target", "text": "text"}
 _EXTRA_ELEMENTS = {
-    "tools": "tools", "objects": "objects", "loss_channel": "channel", "turns": MESSAGE_KEYS,
-    "reference": "reference", "list_prompt": "evaluation_prompt", "item_modality": "modality",
-    "item_category": "category", "item_sub_category": "sub-category",
+    "tools": ("tools",), "objects": ("objects",), "loss_channel": ("channel",), "turns": (MESSAGE_KEYS,),
+    "reference": ("reference",), "list_prompt": ("evaluation_prompt",), "item_modality": ("modality",),
+    "item_category": ("category",), "item_sub_category": ("sub-category",), "label": ("label", "kto_tag"),
+    "dimension": ("dimension",),
 }  # fmt: skip
 _TRAINER_FIELDS = frozenset(
     {"tools", "objects", "channel", "label", "margin", "teacher_prompt", "chat_template_kwargs", "ref_audios",
@@ -75,7 +76,11 @@ def _is_learned(name: str) -> bool:
 def _lost(field: str, read: set[str], options: ViewOptions) -> str:
     """SQL: the sample has the field, and nothing that the view reads was made from it."""
     if field == "reasoning" and read & _CONVERSATION:
-        kept = options.reasoning == "think" if options.task != "grpo" else False
+        if options.takes_pairs and options.reasoning == "think":
+            return (
+                "reasoning <> '' AND NOT coalesce(contains(lower(turns[len(turns)].content), lower(reasoning)), false)"
+            )
+        kept = options.reasoning == "think" and options.task not in ("grpo", "pretrain")
         return "false" if kept or (options.reasoning == "column" and "thought" in read) else "thought IS NOT NULL"
     if field == "language" and "base_language" in read:
         return "false"
@@ -90,8 +95,16 @@ def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
         yield f"_description_field = '{field}'{one}"
     if not read & _CONVERSATION:
         return
-    if field == "messages":
+    if options.takes_pairs and field == "chosen":
+        yield "_answer_field = 'chosen' OR chosen = turns[len(turns)].content"
+    if field == "rejected" and read & {"rejected_answer", "label"}:
         yield "true"
+    if field == "labels" and "label" in read:
+        yield "len(labels) = 1 AND label = label_of(labels[1])"
+    if field == "labels" and "dimension" in read:
+        yield "len(labels) = 1 AND dimension = dimension_named(labels[1])"
+    if field == "messages":
+        yield "true" if options.task != "pretrain" else "len(messages) = 1"
         return
     template = None if options.user_template is None else prompts.check_template(options.user_template)
     if template is not None and field in template:
@@ -99,7 +112,8 @@ def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
     if field in _PROMPT_FIELDS and (template is None or "prompt" in template):
         yield f"NOT has_turns(messages) AND list_contains(_prompt_fields, '{_PROMPT_FIELDS[field]}')"
     if field in prompts.ANSWER_FIELDS:
-        yield f"NOT has_turns(messages) AND _answer_field = '{field}'{one}"
+        asked = "NOT has_turns(messages) AND " if options.task != "pretrain" else ""
+        yield f"{asked}_answer_field = '{field}'{one}"
     if field not in _LISTS:
         yield f"contains(_conversation, {field})"
     elif field != "words" and field != "phones":
@@ -110,7 +124,7 @@ def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
 def _extra_sql(view: View, read: set[str]) -> str:
     if "extra" in read:
         return "NULL::VARCHAR[]"
-    carried = sorted(_EXTRA_ELEMENTS[name] for name in read & _EXTRA_ELEMENTS.keys())
+    carried = sorted(key for name in read & _EXTRA_ELEMENTS.keys() for key in _EXTRA_ELEMENTS[name])
     listed = ", ".join(f"'{name}'" for name in carried)
     left = f"list_filter(map_keys(extra), lambda k: k NOT IN ({listed}))" if carried else "map_keys(extra)"
     if "channel" not in carried:

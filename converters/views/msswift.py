@@ -14,6 +14,9 @@ _CHECKPOINTS = {
     "qwen3-omni": "Qwen/Qwen3-Omni-30B-A3B-Instruct",
 }
 """By the names of `shards.budgets.MODELS`."""
+REWARDS = Path(__file__).parents[2] / "trainers" / "rewards" / "swift_rewards.py"
+"""The rewards that MS-SWIFT's GRPO loads; the file stands alone, so it can be copied to where training runs."""
+_COMMANDS = {"sft": "sft", "pretrain": "pt", "dpo": "rlhf --rlhf_type dpo", "kto": "rlhf --rlhf_type kto"}
 SOUND_SWITCH = "USE_AUDIO_IN_VIDEO"
 """The environment variable that makes MS-SWIFT's omni templates read the sound of every video; its default is off."""
 
@@ -53,6 +56,7 @@ def train_command(
     checkpoint = _CHECKPOINTS[model or trained_model(columns)]
     common = f"--model {checkpoint} --dataset {shlex.quote(str(data))} --tuner_type lora"
     environment = "".join(f"{name}={value} " for name, value in settings.items())
-    if options.task == "sft":
-        return f"{environment}swift sft {common} --strict true"
-    return f"{environment}swift rlhf --rlhf_type grpo {common} --external_plugins REWARD.py --reward_funcs REWARD"
+    if options.task in _COMMANDS:
+        return f"{environment}swift {_COMMANDS[options.task]} {common} --strict true"
+    plugin = f"--external_plugins {shlex.quote(str(REWARDS))} --reward_funcs triptych_answer"
+    return f"{environment}swift rlhf --rlhf_type grpo {common} {plugin}"

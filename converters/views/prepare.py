@@ -50,6 +50,8 @@ def option_macros(options: ViewOptions) -> str:
     languages = [f"{quote(code)}: {quote(name)}" for code, name in prompts.evaluation_languages().items()]
     values = {
         "chosen_task": _text(options.task),
+        "takes_pairs": "true" if options.takes_pairs else "false",
+        "chosen_dimension": _text(options.own.get("dimension")),
         "chosen_text": _text(options.text),
         "chosen_system": _text(options.system),
         "user_template": _pieces(template),

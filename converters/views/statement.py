@@ -108,6 +108,11 @@ def check_conversations(view: View, options: ViewOptions) -> None:
             f"--prompts, --prompt-language and --prompts-per-sample are for prompts; the view {view.name!r} has none.",
             hint="choose a view that asks: msswift --task sft",
         )
+    if (options.system or options.user_template) and options.task == "pretrain":
+        raise UsageError(
+            "--system and --user-template are for conversations; rows for pre-training are one text.",
+            hint="choose --task sft",
+        )
 
 
 def reasoning_for(view: View, task: str | None, asked: str | None) -> str:

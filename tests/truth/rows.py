@@ -5,8 +5,9 @@ A new view is one line in `ROWS`: `test_registry.py` fails until it has one for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -73,6 +74,21 @@ def _urls(row: Row) -> Shown:
     return Shown(answer["content"], paths.get("audio_url"), paths.get("video_url"))
 
 
+def _untagged(row: Row) -> Shown:
+    shown = _answer(row)
+    assert len(row["messages"]) == 1 and shown.text is not None
+    return replace(shown, text=re.sub("^(<audio>|<video>)+", "", shown.text))
+
+
+def _liked(row: Row) -> Shown | None:
+    return _answer(row) if row["label"] else None
+
+
+def _preferred(row: Row) -> Shown:
+    [turn] = row["chosen"]
+    return _answer({**row, "messages": [*row["prompt"], turn]})
+
+
 def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
@@ -98,9 +114,10 @@ def _recording(row: Row) -> Shown:
     return Shown(row.get("text"), _path(row["audio"]), None)
 
 
-ROWS: dict[tuple[str, str | None], Callable[[Row], Shown]] = {
+ROWS: dict[tuple[str, str | None], Callable[[Row], Shown | None]] = {
     ("unified", None): _unified,
     ("msswift", "sft"): _answer,
+    ("msswift", "pretrain"): _untagged,
     ("msswift", "grpo"): _solution,
     ("nemo", None): _recording,
     ("kaldi", None): _recording,
@@ -109,12 +126,15 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown]] = {
     ("hf", None): _embedded,
     ("croissant", None): _unified,
     ("evaluation", None): _reference,
+    ("msswift", "dpo"): _answer,
+    ("msswift", "kto"): _liked,
+    ("preference", None): _preferred,
     ("cot", None): _response,
     ("conversation", None): _conversation,
     ("llamafactory", None): _llamafactory,
     ("messages", None): _urls,
 }
-"""View and task -> what a row of it shows. Those of `REASONED` come last."""
+"""View and task -> what a row of it shows; None if something else. Those of `PAIRED` and `REASONED` come last."""
 
 OPTIONS: dict[tuple[str, str | None], dict[str, Any]] = {
     ("evaluation", None): {"prompt_language": "en"},
@@ -124,6 +144,14 @@ OPTIONS: dict[tuple[str, str | None], dict[str, Any]] = {
 REASONED = {("cot", None)}
 """Those that have only samples with a reasoning: it is annotated when all others are exported."""
 REASONING = "First this, then that."
+
+PAIRED = {("msswift", "dpo"), ("msswift", "kto"), ("preference", None)}
+"""Those that have only samples with a rejected answer: it is annotated when all others are exported."""
+REJECTED = {"rejected": "Something else.", "dimension": "factuality"}
+
+
+UNASKED = {("unified", None), ("msswift", "pretrain")}
+"""Those whose rows need no prompt."""
 
 EVERYWHERE = (("unified", None), ("msswift", "sft"), ("msswift", "grpo"))
 """These are tried on every case: all views select from the same prepared samples. The others are tried on `ONE`."""
@@ -145,7 +173,7 @@ def compare(
     utterances: tuple[Utterance, ...],
     media: Media,
     *,
-    show: Callable[[Row], Shown],
+    show: Callable[[Row], Shown | None],
     refusable: bool = False,
 ) -> Iterator[str]:
     """What is wrong with the rows of a case; nothing if each utterance has its row, and each row its utterance.
@@ -155,6 +183,8 @@ def compare(
     open_ = named(utterances)
     for row in rows:
         shown = show(row)
+        if shown is None:
+            continue
         utterance = open_.pop(shown.text or "", None)
         if utterance is None:
             yield f"a row with the text {shown.text!r}, which no utterance has, or one before it had"

@@ -7,15 +7,13 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     findings.py       the findings of a validator
     files.py          the rows of a file: JSON Lines, a JSON array, Parquet
     unified.py        the unified format
-    nemo.py           NeMo manifests
-    kaldi.py          Kaldi data directories
-    lhotse.py         Lhotse manifests
-    embedded.py       samples with their media inside: WebDataset, datasets
+    toolkits/         manifests and shards of speech toolkits and dataset libraries
     msswift.py        MS-SWIFT
     msswift_problems.py, msswift_rows.py, msswift_turns.py, msswift_rejected.py
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
+    preference.py     pairs of answers
     conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
     llamafactory/     LLaMA-Factory: conversations, instructions, preference pairs
     messages/         messages for servers, for processors of transformers, for TRL
@@ -33,7 +31,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import embedded, kaldi, lhotse, msswift, nemo, unified
+from . import msswift, preference, unified
 from .conversation import inline, qwen2_audio
 from .conversation import sharegpt as conversation_sharegpt
 from .cot import cot_json, cot_messages
@@ -42,6 +40,7 @@ from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
 from .llamafactory import alpaca, ranking, sharegpt
 from .messages import hf, openai, trl
+from .toolkits import embedded, kaldi, lhotse, nemo
 
 DETECT_FROM_ROWS = 100
 """Number of rows from which the task of a file is detected if none is given."""
@@ -69,6 +68,7 @@ class Format(Protocol):
 FORMATS: dict[str, Any] = {
     "unified": unified,
     "msswift": msswift,
+    "preference": preference,
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,

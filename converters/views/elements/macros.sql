@@ -1,5 +1,7 @@
 -- Macros of views. The options of a request are macros too, created by `views/prepare.py`:
---   chosen_task()        `sft`, `grpo` or null             chosen_text()     `raw` or `clean`
+--   chosen_task()        `sft`, `grpo` ... or null         chosen_text()     `raw` or `clean`
+--   takes_pairs()        whether rows are made of `chosen` and `rejected`
+--   chosen_dimension()   the dimension of pairs that state none, or null
 --   chosen_system()      the system message, or null       user_template()   its pieces, or null
 --   template_has_tags()  whether the template contains {modality_tag}
 --   leak_fields()        fields of the template that could contain the answer
@@ -235,6 +237,42 @@ CREATE OR REPLACE MACRO with_answer(messages, answer) AS
     WHEN i = len(messages) THEN answer
     WHEN chosen_reasoning() = 'drop' AND m.role = 'assistant' THEN coalesce(without_thought(m.content), '')
     ELSE m.content END));
+
+-- Pairs: whether an answer was liked, from a label; the chosen side; whether a row for KTO is that of the other side.
+CREATE OR REPLACE MACRO label_of(t) AS
+  CASE WHEN lower(trim(t)) IN ('true', '1') THEN true WHEN lower(trim(t)) IN ('false', '0') THEN false END;
+CREATE OR REPLACE MACRO given_label(extra, labels) AS
+  coalesce(label_of(extra['label']), label_of(extra['kto_tag']), CASE WHEN len(labels) = 1 THEN label_of(labels[1]) END);
+CREATE OR REPLACE MACRO given_chosen(chosen) AS CASE WHEN takes_pairs() THEN not_blank(chosen) END;
+CREATE OR REPLACE MACRO is_rejected_side(rejected, extra, labels) AS
+  chosen_task() = 'kto' AND not_blank(rejected) IS NOT NULL AND NOT given_label(extra, labels);
+
+-- Why two answers are no pair; null if they are one.
+CREATE OR REPLACE MACRO no_pair_of(chosen, rejected) AS
+  CASE WHEN not_blank(rejected) IS NULL THEN 'no_rejected'
+       WHEN fold_spaces(chosen) = fold_spaces(rejected) THEN 'same_answers'
+       WHEN has_model_token(rejected) THEN 'model_token'
+       WHEN has_tag(rejected) THEN 'tag_mismatch' END;
+
+-- What the chosen side of a pair is better at: stated, else a label, else what the request says; null if they say nothing
+-- that is known, or two things.
+CREATE OR REPLACE MACRO dimension_named(t) AS
+  CASE WHEN regexp_replace(lower(trim(t)), '[ _-]+', '_', 'g') IN ('instruction', 'instruction_following') THEN 'instruction'
+       WHEN lower(trim(t)) IN ('factuality', 'safety', 'helpfulness') THEN lower(trim(t)) END;
+CREATE OR REPLACE MACRO one_dimension(named) AS CASE len(named) WHEN 0 THEN chosen_dimension() WHEN 1 THEN named[1] END;
+CREATE OR REPLACE MACRO dimension_of(stated, labels) AS
+  CASE WHEN not_blank(stated) IS NOT NULL THEN dimension_named(stated)
+       ELSE one_dimension(list_distinct([dimension_named(x) FOR x IN coalesce(labels, []) IF dimension_named(x) IS NOT NULL]))
+  END;
+
+-- What stands beside media in pre-training: one message of its own, or what is said or seen in them. An answer says
+-- nothing without its question.
+CREATE OR REPLACE MACRO pretraining_text(text, captions, labels, translation, answer, messages) AS
+  CASE WHEN len(messages) = 1 AND messages[1].role = 'assistant' THEN messages[1].content
+       WHEN not_blank(text) IS NOT NULL THEN text
+       WHEN not_blank(captions[1]) IS NOT NULL THEN captions[1]
+       WHEN not_blank(answer) IS NOT NULL OR has_turns(messages) THEN NULL
+       ELSE coalesce(not_blank(join_list(labels)), not_blank(translation)) END;
 
 -- A text whose tags fit what is shown of a video with sound: its own sound as audio, nothing but the sound, or nothing
 -- but the pictures.

@@ -11,6 +11,10 @@
 --   description      one text for the content: the text, else a caption, the answer, the labels, the translation, the
 --                    last turn of a conversation if it is the assistant's
 --   prompt           the text of the user turn without tags; null if the task has no prompt
+--   rejected_answer  the other answer of a pair, with its reasoning as requested; null if there is none
+--   label            whether the answer was liked; null if nothing says so
+--   no_pair          why there is no pair: no_rejected, same_answers, model_token, tag_mismatch; null if there is one
+--   dimension        what the chosen side is better at: factuality, instruction, safety, helpfulness; null if unknown
 --   solution         the answer without its reasoning; null if there is none
 --   thought          the reasoning of the answer: the field, else what stands in `<think>`
 --   turns            the whole conversation with its tags: a system turn if requested, user, assistant ...; messages
@@ -23,8 +27,8 @@
 --   item_modality, item_category, item_sub_category   what a benchmark calls `modality`, `category`, `sub-category`
 --   no_sound         why media cannot be used as `--av` and `--modality` ask: sound_apart, silent_video, no_sound,
 --                    no_video; null if it can
---   no_turns         why there is no conversation: no_prompt, no_answer, model_token, tag_mismatch, or not_voice_chat and
---                    not_analysis where `--mode` asks for the other; null if there is one
+--   no_turns         why there is no conversation: no_prompt, no_answer, no_text, model_token, tag_mismatch, or
+--                    not_voice_chat and not_analysis where `--mode` asks for the other; null if there is one
 --   leaks_answer     whether a user template put the answer into the user turn
 --
 -- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.
@@ -100,14 +104,24 @@ FROM samples_with_prompts
 ),
 
 -- Add the prompt without tags, and the answer and its reasoning as given: in a conversation, the last turn takes
--- precedence over the fields.
+-- precedence over the fields, and in a pair the side that is chosen. One side of a pair has no reasoning that the other
+-- lacks: a model would learn to tell them apart by it.
 samples_with_given_answers AS (
 SELECT *,
        compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
                          ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
-       compute_once(CASE WHEN has_turns(messages) THEN not_blank(messages[len(messages)].content)
-                         ELSE not_blank(as_requested(raw_answer, upper)) END) AS given_answer,
-       CASE WHEN has_turns(messages) THEN reasoning ELSE as_requested(reasoning, upper) END AS given_reasoning,
+       compute_once(CASE WHEN chosen_task() = 'pretrain'
+                           THEN not_blank(as_requested(
+                             pretraining_text(text, captions, labels, translation, answer, messages), upper))
+                         WHEN has_turns(messages)
+                           THEN coalesce(given_chosen(chosen), not_blank(messages[len(messages)].content))
+                         ELSE not_blank(as_requested(coalesce(given_chosen(chosen), raw_answer), upper))
+                    END) AS given_answer,
+       CASE WHEN chosen_task() = 'pretrain' THEN NULL
+            WHEN takes_pairs() AND chosen_reasoning() = 'think' AND NOT has_thought(rejected) THEN NULL
+            WHEN has_turns(messages) THEN reasoning ELSE as_requested(reasoning, upper) END AS given_reasoning,
+       CASE WHEN takes_pairs() THEN not_blank(CASE WHEN has_turns(messages) THEN rejected
+                                                   ELSE as_requested(rejected, upper) END) END AS given_rejected,
        CASE WHEN has_turns(messages) THEN text_of_assistant(messages) END AS output_text
 FROM samples_with_answers
 ),
@@ -119,16 +133,23 @@ SELECT *,
        compute_once(without_thought(
          CASE WHEN has_turns(messages) AND chosen_task() = 'grpo' THEN coalesce(not_blank(answer), given_answer)
               ELSE given_answer END)) AS solution,
-       compute_once(with_reasoning(given_answer, given_reasoning)) AS last_turn
+       compute_once(with_reasoning(given_answer, given_reasoning)) AS given_turn,
+       compute_once(with_reasoning(given_rejected, NULL)) AS rejected_answer
 FROM samples_with_given_answers
+),
+
+samples_with_last_turns AS (
+SELECT *, CASE WHEN is_rejected_side(rejected, extra, labels) THEN rejected_answer ELSE given_turn END AS last_turn
+FROM samples_with_solutions
 )
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
-                  raw_answer, raw_description, fields, given_answer, given_reasoning, input_text, output_text, last_turn,
-                  sound_alone, sight_alone, prompt_of, prompt_part),
+                  raw_answer, raw_description, fields, given_answer, given_reasoning, given_rejected, given_turn, input_text,
+                  output_text, last_turn, sound_alone, sight_alone, prompt_of, prompt_part),
        not_blank(as_requested(raw_description, upper)) AS description,
        coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
-       CASE WHEN has_turns(messages)
+       CASE WHEN chosen_task() = 'pretrain' THEN [turn('assistant', CASE WHEN has_tag(last_turn) THEN last_turn ELSE tags || last_turn END)]
+            WHEN has_turns(messages)
             THEN with_system_turn(with_tags_before_first_user_turn(
                    with_answer(messages, last_turn), tags, NOT has_tag(input_text)))
             ELSE with_system_turn([turn('user', CASE
@@ -139,7 +160,11 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN has_turns(messages) THEN mode_of(with_tags_before_first_user_turn(messages, tags, NOT has_tag(input_text)))
             WHEN chosen_mode() IS DISTINCT FROM 'voice-chat' AND not_blank(prompt) IS NOT NULL THEN 'analysis'
             WHEN image_paths IS NULL AND video_paths IS NULL THEN 'voice-chat' ELSE 'mixed' END AS mode,
-       CASE WHEN has_turns(messages) AND NOT list_contains([m.role FOR m IN messages], 'user') THEN 'no_prompt'
+       CASE WHEN chosen_task() = 'pretrain'
+            THEN CASE WHEN last_turn IS NULL THEN 'no_text' WHEN has_model_token(last_turn) THEN 'model_token'
+                      WHEN has_tag(last_turn) AND NOT has_tags_for(last_turn, image_paths, video_paths, audio_paths)
+                        THEN 'tag_mismatch' END
+            WHEN has_turns(messages) AND NOT list_contains([m.role FOR m IN messages], 'user') THEN 'no_prompt'
             WHEN has_turns(messages) AND messages[len(messages)].role <> 'assistant' THEN 'no_answer'
             WHEN NOT has_turns(messages) AND (prompt IS NULL OR (tags = '' AND not_blank(prompt) IS NULL)) THEN 'no_prompt'
             WHEN last_turn IS NULL THEN 'no_answer'
@@ -153,6 +178,9 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
                                                    OR mode IS DISTINCT FROM 'voice-chat') THEN 'not_voice_chat'
             WHEN chosen_mode() = 'analysis' AND mode <> 'analysis' THEN 'not_analysis'
        END AS no_turns,
+       no_pair_of(given_turn, rejected_answer) AS no_pair,
+       given_label(extra, labels) AS label,
+       dimension_of(extra['dimension'], labels) AS dimension,
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
        loss_channel_of(extra['channel'], messages) AS loss_channel,
@@ -171,11 +199,18 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN audio_paths IS NOT NULL THEN 'separate'
             WHEN sound = 'inside' THEN 'in-video' END AS _sound,
        CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) END AS _conversation,
-       CASE WHEN coalesce(answer_field(first_field, text, translation, answer, captions, labels, speaker, phones), '') <> ''
+       CASE WHEN chosen_task() = 'pretrain'
+            THEN CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions'
+                      WHEN len(labels) > 0 THEN 'labels' ELSE 'translation' END
+            WHEN takes_pairs() AND given_chosen(chosen) IS DISTINCT FROM raw_answer
+                 AND given_chosen(chosen) IS NOT NULL THEN 'chosen'
+            WHEN coalesce(
+                   answer_field(first_field, text, translation, answer, captions, labels, speaker, phones), '') <> ''
             THEN first_field ELSE second_field END AS _answer_field,
        CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
             WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
-       CASE WHEN prompt_pieces IS NOT NULL THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
+       CASE WHEN prompt_pieces IS NOT NULL AND chosen_task() IS DISTINCT FROM 'pretrain'
+            THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
        len(leak_fields()) > 0 AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
          AS leaks_answer
-FROM samples_with_solutions
+FROM samples_with_last_turns

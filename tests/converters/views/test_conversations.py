@@ -86,7 +86,9 @@ SHAREGPT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("view", ["conversation/sharegpt", "llamafactory/sharegpt"])
+@pytest.mark.parametrize(
+    "view", ["conversation/sharegpt", pytest.param("llamafactory/sharegpt", marks=pytest.mark.thorough)]
+)
 def test_sharegpt_rows_have_columns_for_system_and_media(view: str) -> None:
     assert made(view) == SHAREGPT
     two_calls = [*CALL["messages"][:2], *CALL["messages"][1:]]
