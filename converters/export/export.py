@@ -252,6 +252,8 @@ def _publish(
             manifest["changed_sound"] = changed_rows(connection)
             if noise := noise_samples(connection):
                 manifest[exports.NOISE_SAMPLES] = noise
+        if request.view.certify is not None:
+            manifest["certificate"] = request.view.certify(finished / "data.parquet", request.options)
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)

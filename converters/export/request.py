@@ -78,6 +78,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
                 f"{option} contains {tag[0]}: a row has as many tags as media, so tags cannot be written by hand.",
                 hint=f'set their position with {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
             )
+    own = options.of_view(view.name, view.options)
     rows = ViewOptions(
         task,
         options.text or view.text,
@@ -92,7 +93,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         prompt_language=options.prompt_language,
         prompts_per_sample=options.prompts_per_sample,
         seed=options.seed,
-        own=options.of_view(view.name, view.options),
+        own=own if view.complete is None else view.complete(own),
     )
     check_conversations(view, rows)
     if view.embeds_media and options.media_root is not None:

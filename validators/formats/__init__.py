@@ -16,6 +16,8 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
+    phoneme.py        phones as conversations
+    term_chunks.py    chunks of speech around terms
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import embedded, kaldi, lhotse, msswift, nemo, unified
+from . import embedded, kaldi, lhotse, msswift, nemo, phoneme, term_chunks, unified
 from .cot import cot_json, cot_messages
 from .evaluation import evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
@@ -70,6 +72,8 @@ FORMATS: dict[str, Any] = {
     "evaluation-list": evaluation_list,
     "evaluation-items": evaluation_items,
     "evaluation-chat": evaluation_chat,
+    "term-chunks": term_chunks,
+    "phoneme": phoneme,
 }
 
 
