@@ -71,6 +71,7 @@ VIEWS: dict[str, View] = {
         complete=glossary.complete,
         option_files={"glossary": glossary.GLOSSARY_FILE, "aliases": glossary.ALIASES_FILE},
         certify=certificate.certify,
+        states_times=True,
     ),
 }
 

@@ -130,6 +130,7 @@ class View:
         option_files: The view's own options that are files -> the further file of a version that says the same.
         certify: What a version promises, from its `data.parquet` and the options; it is written into the manifest. A
             version that breaks a promise is not published: it raises ProblemsFound.
+        states_times: Whether rows say when something is heard, which changed speed would make wrong.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
 
@@ -157,6 +158,7 @@ class View:
     complete: Complete | None = None
     option_files: Mapping[str, str] = field(default_factory=dict)
     certify: Certify | None = None
+    states_times: bool = False
     built_in: bool = False
 
     @property

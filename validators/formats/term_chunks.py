@@ -25,7 +25,7 @@ PROBLEMS = {
     "duplicate_id": Problem("load", "warning", "duplicate id", "rows cannot be distinguished"),
     "no_audio": Problem("load", "error", "no sound", _DROPPED),
     "empty_text": Problem("load", "error", "no words", _DROPPED),
-    "no_term": Problem("load", "error", "no term in a chunk that is to name one", "it is trained as one without"),
+    "no_term": Problem("load", "error", "no term in a chunk that is to name one", "it is trained to name none"),
     "weak_term": Problem("load", "warning", "a term that the loader leaves out", "the chunk is one without a term"),
     "term_in_no_term_chunk": Problem(
         "load", "error", "a term in a chunk that is to name none", "it is rejected as one"

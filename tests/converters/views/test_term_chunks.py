@@ -177,6 +177,8 @@ def test_options_are_checked_and_other_views_refuse_them(folder: Path) -> None:
         triptych.export("term-chunks", store=folder / "store")
     with pytest.raises(UsageError, match="glossary="):
         triptych.export("unified", glossary=folder / "glossary.json", store=folder / "store")
+    with pytest.raises(UsageError, match="speed="):
+        export(folder, speed="0.9..1.1")
     with pytest.raises(UsageError, match="context="):
         export(folder, context=-1.0)
     (folder / "empty.txt").write_text("the\n", encoding="utf-8")
