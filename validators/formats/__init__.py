@@ -7,17 +7,13 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     findings.py       the findings of a validator
     files.py          the rows of a file: JSON Lines, a JSON array, Parquet
     unified.py        the unified format
-    nemo.py           NeMo manifests
-    kaldi.py          Kaldi data directories
-    lhotse.py         Lhotse manifests
     embedded.py       samples with their media inside: WebDataset, datasets
     msswift.py        MS-SWIFT
     msswift_problems.py, msswift_rows.py, msswift_turns.py, msswift_rejected.py
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
-    phoneme.py        phones as conversations
-    term_chunks.py    chunks of speech around terms
+    speech/           utterances: NeMo, Kaldi, Lhotse, phones, terms
 """
 
 from __future__ import annotations
@@ -31,11 +27,12 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import embedded, kaldi, lhotse, msswift, nemo, phoneme, term_chunks, unified
+from . import embedded, msswift, unified
 from .cot import cot_json, cot_messages
 from .evaluation import evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
+from .speech import kaldi, lhotse, nemo, phoneme, term_chunks
 
 DETECT_FROM_ROWS = 100
 """Number of rows from which the task of a file is detected if none is given."""

@@ -12,7 +12,7 @@ from support.imported import bring_in, noise, read_lines, sound
 from triptych.errors import UsageError
 from triptych.shards.phones import PHONES, SILENCE, fold, labels
 from triptych.validators.formats import summarise_file
-from triptych.validators.formats.phoneme import Rows
+from triptych.validators.formats.speech.phoneme import Rows
 
 TIMIT = "h# sh ix hv eh dcl d q zh"
 
@@ -45,6 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"id": "span", "audio": long, "start_s": 1.0, "end_s": 2.0, "phones": timed("sil b iy", at=0.8)},
         {"id": "noise", "audio": long, "phones": timed("b spn iy")},
         {"id": "late", "audio": short, "phones": timed("b iy", at=1.0, step=0.2)},
+        {"id": "crammed", "audio": short, "phones": timed(" ".join(["b"] * 45), step=0.02)},
         {"id": "none", "audio": short},
     ]
     rows = [row | {"text": "x", "language": "en", "split": "train"} for row in rows]
@@ -62,7 +63,8 @@ def test_phones_are_folded_to_the_set_and_the_inventory_lists_them(store: Path) 
     assert found == {
         "timit": "sil sh ih hh eh sil d sh", "arpabet": "sil hh ah l ow sil w er l d", "span": "iy",
     }  # fmt: skip
-    assert version.manifest["counts"] == {"written": 3, "unknown_phone": 1, "phones_after_end": 1, "no_phones": 1}
+    counts = {"written": 3, "unknown_phone": 1, "phones_after_end": 1, "no_phones": 1, "refused_too_many_phones": 1}
+    assert version.manifest["counts"] == counts
     row = next(row for row in read_lines(version.data) if row["id"].endswith("timit"))
     assert row["conversations"][0] == {"from": "human", "value": "<audio>\n请对该音频进行语音评测"}
     assert (row["phone_set"], row["seconds"]) == ("39", 3.0)
@@ -76,13 +78,17 @@ def test_other_sets_boundaries_and_silence(store: Path) -> None:
     found, version = answers(store, phones="48", word_boundaries=True, phone_prompt="Which phones?")
     assert found["timit"] == "sil sh ix | hh eh vcl d zh"
     assert found["arpabet"] == "sil hh ah l ow sil | w er l d"
-    assert "span" not in found and version.manifest["counts"]["no_words"] == 1
+    assert "span" not in found and version.manifest["counts"]["no_words"] == 2
     row = next(read_lines(version.data))
     assert row["conversations"][0]["value"] == "<audio>\nWhich phones?"
     assert json.loads((version.path / "phones.json").read_text(encoding="utf-8"))["word_boundaries"] == 2
     assert summarise_file(version.data, "phoneme").errors == 0
+
+
+@pytest.mark.thorough
+def test_further_sets_and_silence(store: Path) -> None:
     assert answers(store, drop_silence=True)[0]["timit"] == "sh ih hh eh d sh"
-    found, version = answers(store, phones="61")  # silence of another source has no label there
+    found, _ = answers(store, phones="61")  # silence of another source has no label there
     assert found == {"timit": TIMIT, "span": "iy"}
     assert answers(store, phones="own", drop_silence=True)[0]["arpabet"] == "HH_B AH0_I L_I OW1_E W_B ER1_I L_I D_E"
 
@@ -174,3 +180,22 @@ def row(phones: str, question: str = "<audio>\nask", **fields: Any) -> dict[str,
 )
 def test_findings_of_a_row(given: dict[str, Any], codes: list[str]) -> None:
     assert [found.code for found in Rows(files=False).check(1, given)] == codes
+
+
+@pytest.mark.shared
+def test_real_phones_of_librivox(shared: Path, tmp_path: Path) -> None:
+    folder = shared / "media/pocketsphinx/test/data/librivox"
+    rows = [
+        {"id": path.stem, "audio": str(path), "text": path.stem, "language": "en", "split": "train"}
+        for path in sorted(folder.glob("*.wav"))
+    ]
+    bring_in(tmp_path / "store", "librivox", rows, tmp_path)
+    triptych.import_data("aligner-json", folder, name="librivox", store=tmp_path / "store")
+    found, version = answers(tmp_path / "store", word_boundaries=True)
+    assert len(found) == 5 and summarise_file(version.data, "phoneme").counts == {}
+    assert next(text for name, text in found.items() if name.endswith("0880")).startswith("sil hh iy | w ah z | n aa t")
+    (tmp_path / "terms.txt").write_text("ill disposed\nyoung man\n", encoding="utf-8")
+    made = triptych.export("term-chunks", glossary=tmp_path / "terms.txt", store=tmp_path / "store").version
+    texts = [row["term_chunk_text"] for row in read_lines(made.data)]
+    assert texts and summarise_file(made.data, "term-chunks").counts == {}
+    assert any("ill disposed young man" in text for text in texts)

@@ -17,7 +17,7 @@ from triptych.converters.views.terms.glossary import read
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.terms import Phrases, is_term, phrase_of, tokens_of
 from triptych.validators.formats import summarise_file
-from triptych.validators.formats.term_chunks import Rows, sound_problem
+from triptych.validators.formats.speech.term_chunks import Rows, sound_problem
 
 SPOKEN = "the 0 .2 united .3 .6 nations .6 1.1 met 1.1 1.4 in 1.4 1.5 geneva 1.5 2.0 today 9 9.5"
 

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...shards.terms import Phrases, is_term, phrase_of
-from .findings import Finding, Problem, finding
-from .unified import is_file, path_shape
+from ....shards.terms import Phrases, is_term, phrase_of
+from ..findings import Finding, Problem, finding
+from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
 SHORTEST_S, LONGEST_S = 0.01, 30.0

@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ...shards.phones import BOUNDARY, OWN, PHONES
-from ...shards.store.sql import quote
-from .findings import Finding, Problem, finding
-from .unified import is_file, path_shape
+from ....shards.phones import BOUNDARY, OWN, PHONES
+from ....shards.store.sql import quote
+from ..findings import Finding, Problem, finding
+from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
 MOST_A_SECOND = 40

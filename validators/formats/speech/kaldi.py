@@ -9,8 +9,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from .findings import Finding, Problem, finding
-from .unified import is_file, path_shape
+from ..findings import Finding, Problem, finding
+from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
 

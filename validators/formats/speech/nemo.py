@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from .findings import Finding, Problem, finding
-from .unified import is_file, path_shape
+from ..findings import Finding, Problem, finding
+from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
 TASK_NAMES = ("asr", "s2t_translation", "ast")
