@@ -102,6 +102,8 @@ class Phrases:
         for start in _word_starts(owners):
             for length in self._lengths.get(tokens[start], ()):
                 end = start + length
+                if end > len(tokens):
+                    continue
                 label = self._labels.get(tuple(tokens[start:end]))
                 if label is not None and (end == len(tokens) or owners[end] != owners[end - 1]):
                     found.append(Match(label, owners[start], owners[end - 1]))

@@ -237,6 +237,7 @@ def test_the_longest_phrase_is_found_as_whole_words() -> None:
         ("new york city", 1, 3), ("york", 5, 5)
     ]  # fmt: skip
     assert {match.label for match in known.all_in(["New", "York", "City"])} == {"new york", "new york city", "york"}
+    assert {match.label for match in known.all_in(["in", "new", "york"])} == {"new york", "york"}
     assert known.longest_in(["newyork", "yorks"]) == [] and known.named_in("DON\u2019T panic!") == {"don't panic"}
     assert [m.label for m in known.longest_in(["人工", "智能"])] == ["人工智能"]
     assert known.longest_in(["人工", "智能体"]) == []
