@@ -78,6 +78,9 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
                 f"{option} contains {tag[0]}: a row has as many tags as media, so tags cannot be written by hand.",
                 hint=f'set their position with {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
             )
+    if view.states_times and options.sound.speed is not None:
+        raise UsageError(f"The view {view.name!r} says when words are heard: --speed would make that wrong.")
+    own = options.of_view(view.name, view.options)
     rows = ViewOptions(
         task,
         options.text or view.text,
@@ -92,7 +95,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         prompt_language=options.prompt_language,
         prompts_per_sample=options.prompts_per_sample,
         seed=options.seed,
-        own=options.of_view(view.name, view.options),
+        own=own if view.complete is None else view.complete(own),
     )
     check_conversations(view, rows)
     if view.embeds_media and options.media_root is not None:

@@ -142,6 +142,10 @@ def views_of(case: Case) -> Iterator[tuple[str, str | None]]:
             yield view, task
 
 
+OF_ALIGNMENTS = {("term-chunks", None), ("phoneme", None)}
+"""Views of samples with word or phone times, which the cases have not; tests/converters/views has theirs."""
+
+
 def compare(
     rows: Iterable[Row],
     utterances: tuple[Utterance, ...],

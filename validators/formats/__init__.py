@@ -14,6 +14,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
     preference.py     pairs of answers
+    speech/           phones, and terms in speech
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from .cot import cot_json, cot_messages
 from .evaluation import evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
+from .speech import phoneme, term_chunks
 from .toolkits import embedded, kaldi, lhotse, nemo
 
 DETECT_FROM_ROWS = 100
@@ -70,6 +72,8 @@ FORMATS: dict[str, Any] = {
     "evaluation-list": evaluation_list,
     "evaluation-items": evaluation_items,
     "evaluation-chat": evaluation_chat,
+    "term-chunks": term_chunks,
+    "phoneme": phoneme,
 }
 
 
