@@ -277,11 +277,15 @@ def validate(
 
 
 @from_python
-def validate_file(format: str, path: PathLike, *, task: str | None = None) -> Summary:
-    """Validate an export or a hand-made file (`unified`, `msswift`) against its consumer's rules."""
-    from .validators.formats import summarise_file
+def validate_file(format: str, path: PathLike, *, task: str | None = None, fix: PathLike | None = None) -> Summary:
+    """Validate an export or a hand-made file (`msswift`, `llamafactory-sharegpt`) against its consumer's rules.
 
-    return summarise_file(Path(path), format, task=task)
+    Args:
+        fix: Write a mended copy to this file; the summary is that of the copy, and lists the rows that changed.
+    """
+    from .validators.formats.mend import check_file
+
+    return check_file(Path(path), format, task=task, fix=Path(fix) if fix else None)
 
 
 @described_by(ExportOptions)

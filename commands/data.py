@@ -14,6 +14,7 @@ import typer
 from ..converters.imports.formats import FORMATS
 from ..converters.imports.options import ImportOptions
 from ..errors import ProblemsFound, UsageError
+from ..validators.formats import FORMATS as FILE_FORMATS
 from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
@@ -165,27 +166,40 @@ def _show_validation(results: list[DatasetResult]) -> None:
 
 
 def validate_file(
-    format: Annotated[str, typer.Argument(help="unified or msswift.")],
+    format: Annotated[str, typer.Argument(help=f"{', '.join(FILE_FORMATS)}.")],
     file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet.")],
     task: Annotated[
         str | None, typer.Option(help="sft, grpo, dpo, kto or pretrain; default: detected from the rows.")
+    ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a copy, as JSON Lines, with everything put right that cannot be meant otherwise, show "
+            "how its rows differ, and check the copy."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Check an export or a hand-made file against its consumer's rules; exit 1 if the consumer would lose a row."""
     from ..api import validate_file as validate_data_file
 
-    summary = validate_data_file(format, file, task=task)
-    output.emit(summary, as_json=json, show=lambda: _show_summary(file, summary))
+    summary = validate_data_file(format, file, task=task, fix=fix)
+    output.emit(summary, as_json=json, show=lambda: _show_summary(fix or file, summary))
     if not summary.passed or not summary.rows:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
 def _show_summary(file: Path, summary: Summary) -> None:
+    for change in summary.changes[:SHOWN_ROWS]:
+        output.say(f"row {change.row}: {', '.join(change.codes)}\n- {change.before}\n+ {change.after}")
+    if len(summary.changes) > SHOWN_ROWS:
+        output.say(f"... {len(summary.changes) - SHOWN_ROWS:,} more rows; --json lists all")
     if summary.examples:
         rows = [
-            [f.row, f.severity, f.stage, f.code, f.column or "", f.value or "", f.message] for f in summary.examples
-        ]
+            [f.row, f.severity, f.stage, f.code, f.column or "", f.value or "",
+             f"{f.message}; mend: {f.mend}" if f.mend else f.message]
+            for f in summary.examples
+        ]  # fmt: skip
         output.table(["row", "severity", "stage", "code", "column", "value", "message"], rows)
         output.say()
     if not summary.rows:
@@ -195,6 +209,7 @@ def _show_summary(file: Path, summary: Summary) -> None:
     output.say(
         f"{file}: {summary.rows:,} rows of {summary.format}{task}, "
         f"{summary.errors:,} errors in {summary.rows_with_errors:,} rows, {summary.warnings:,} warnings"
+        + (f"; {len(summary.changes):,} rows mended" if summary.changes else "")
     )
 
 

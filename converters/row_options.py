@@ -22,6 +22,7 @@ CAPTIONS = ("first", "all")
 PROMPTS = ("one", "varied")
 PROMPT_LANGUAGES = ("en", "zh", "de", "fr", "es", "ja")
 """The languages that every prompt has."""
+MODES = ("analysis", "voice-chat")
 
 CONVERSATIONS = "Conversations"
 """The heading of the options of conversations."""

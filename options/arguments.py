@@ -142,6 +142,7 @@ class ExportArguments(TypedDict, total=False):
     prompt_language: str | None
     prompts_per_sample: int
     modality: str
+    mode: str | None
     av: str
     structure: bool
     captions: str

@@ -25,6 +25,7 @@ ENTRIES = 14
 CROWDED = {
     "shards": "the floor under everything: one file a table, a medium and a tool of the store",
     "benchmarks": "one file a benchmark",
+    "validators/formats": "one file or folder a consumer's format",
     "converters": "one folder for each thing that is done with samples",
     "tests/support": "one file a kind of thing that tests make",
 }
@@ -41,6 +42,7 @@ NOUNS = {
     "embedding": "a vector",
     "encoding": "a table of characters",
     "mapping": "a table from keys to values",
+    "ranking": "LLaMA-Factory's name for preference pairs",
     "training": "what the formats of that folder are for",
     "embedded": "media that lie inside a table's rows, as the field says it",
     "annotated": "a corpus with annotations, the reader's key on cards",

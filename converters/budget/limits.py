@@ -12,8 +12,8 @@ from ...errors import UsageError
 from ...shards.budgets import MODELS, Model
 from ...shards.budgets.text import tokenizer_file
 
-CONVERSATIONS = ("messages", "conversations")
-"""Columns with the turns of a conversation: `role` and `content`, or `from` and `value`."""
+CONVERSATIONS = ("messages", "conversations", "prompt")
+"""Columns with the turns of a conversation, or those before its answer."""
 
 
 @dataclass(frozen=True, slots=True)

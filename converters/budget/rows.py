@@ -17,17 +17,18 @@ from ...errors import UsageError
 from ...shards.budgets import COUNTS, FORMULAS, MODELS, Model
 from ...shards.budgets.measure import PADDED_CODECS, Extent, measure
 from ...shards.budgets.text import EXTRA, Tokenizer, open_tokenizer, text_counts
+from ...shards.exports.media_places import media_places
 from ...shards.exports.versions import BUDGET, PARQUET
 from ...shards.media.fence import fenced
 from ...shards.media.media import MediaError
-from ...shards.store.sql import first_row, quote
+from ...shards.store.sql import first_row, identifier, quote
 from ...shards.store.store import Store
-from .limits import CONVERSATIONS, Limits
+from .limits import Limits
+from .turns import conversation_columns, conversations_in
 
 if TYPE_CHECKING:
     import duckdb
 
-_ROLES = {"human": "user", "gpt": "assistant"}
 _BATCH = 4_096
 _FACTS = "path VARCHAR, kind VARCHAR, length BIGINT, frames BIGINT, fps DOUBLE, width INT, height INT, seconds DOUBLE"
 
@@ -158,13 +159,12 @@ def write_budget(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
 def _find_media(connection: duckdb.DuckDBPyConnection, rows: Relation) -> None:
     """Create `row_media` (id, kind, path): a line for each medium of a row; `sound` is what is heard inside a video."""
     selects = []
-    for name in rows.media_columns:
-        listed = name if rows.types[name].endswith("[]") else f"[{name}]"
-        kind = name.removesuffix("s")
-        written = f"FROM rows WHERE _outcome IS NULL AND {name} IS NOT NULL"
-        selects.append(f"SELECT id, '{kind}' AS kind, unnest({listed}) AS path {written}")
-        if kind == "video":
-            selects.append(f"SELECT id, 'sound', unnest({listed}) {written} AND _sound = 'in-video'")
+    for place in media_places(rows.types):
+        written = f"FROM rows WHERE _outcome IS NULL AND {identifier(place.column)} IS NOT NULL"
+        for kind, listed in place.paths_by_kind().items():
+            selects.append(f"SELECT id, '{kind}' AS kind, unnest({listed}) AS path {written}")
+            if kind == "video":
+                selects.append(f"SELECT id, 'sound', unnest({listed}) {written} AND _sound = 'in-video'")
     select = " UNION ALL ".join(selects) or "SELECT NULL::VARCHAR AS id, '' AS kind, NULL::VARCHAR AS path WHERE false"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE row_media AS {select}")
 
@@ -262,13 +262,10 @@ def _count_texts(connection: duckdb.DuckDBPyConnection, limits: Limits, model: M
     import pyarrow as pa
 
     connection.execute("CREATE OR REPLACE TEMP TABLE texts (id VARCHAR, text_tokens BIGINT)")
-    column = next((name for name in CONVERSATIONS if name in rows.types), None)
-    if column is not None and (tokenizer := _tokenizer(limits)) is not None:
-        more = [name for name in ("rejected_response", "tools") if name in rows.types]
-        reader = connection.cursor().execute(
-            f"SELECT {', '.join(['id', '_sound', column, *more])} FROM rows WHERE _outcome IS NULL"
-        )
-        names = ["id", "_sound", "turns", *more]
+    columns = conversation_columns(rows.types)
+    if columns and (tokenizer := _tokenizer(limits)) is not None:
+        names = ["id", "_sound", *columns, *(name for name in ("tools",) if name in rows.types)]
+        reader = connection.cursor().execute(f"SELECT {', '.join(names)} FROM rows WHERE _outcome IS NULL")
         while batch := reader.fetchmany(_BATCH):
             counts = _texts_of(model, tokenizer, [dict(zip(names, row, strict=True)) for row in batch])
             connection.register(
@@ -299,20 +296,11 @@ def _texts_of(model: Model, tokenizer: Tokenizer, rows: Sequence[Mapping[str, An
     for place, row in enumerate(rows):
         if row.get("tools") is not None:
             continue
-        turns = [_turn(turn) for turn in row["turns"]]
-        pairs = [turns]
-        if row.get("rejected_response") is not None:
-            pairs.append([*turns[:-1], {"role": "assistant", "content": row["rejected_response"]}])
-        for pair in pairs:
-            conversations.append((pair, row["_sound"] == "in-video"))
+        for turns in conversations_in(row):
+            conversations.append((turns, row["_sound"] == "in-video"))
             owners.append(place)
     found: list[int | None] = [None] * len(rows)
     for place, count in zip(owners, text_counts(model.name, tokenizer, conversations), strict=True):
         if count is not None:
             found[place] = max(found[place] or 0, count)
     return found
-
-
-def _turn(turn: Mapping[str, Any]) -> dict[str, str]:
-    role = turn["role"] if "role" in turn else _ROLES.get(turn["from"], turn["from"])
-    return {"role": role, "content": (turn["content"] if "content" in turn else turn["value"]) or ""}

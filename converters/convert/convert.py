@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import ProblemsFound
-from ...shards.exports.versions import MEDIA_COLUMNS
+from ...shards.exports.media_places import MEDIA_COLUMNS
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.left_out import told

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...shards.exports.versions import MEDIA_COLUMNS
+from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.media.probe import placeholder
 from ...shards.media.streams import MediaError
 from ...validators.formats import FORMATS as VALIDATORS
@@ -97,7 +97,7 @@ def make_rows(
             if problem is not None:
                 yield problem
                 continue
-            findings = check(number, row)
+            findings = check(number, row, found)
             error = next((finding for finding in findings if finding.severity == "error"), None)
             if error is not None:
                 value = f": {error.value}" if error.value else ""
@@ -139,11 +139,10 @@ class _Check:
 
     def __init__(self, view: View, options: ViewOptions, *, files: bool) -> None:
         self._format = VALIDATORS[view.format] if view.format else None
-        self._columns = MEDIA_COLUMNS if view.media_columns is None else view.media_columns
         self._task, self._files = options.task, files
         self._by_shape: dict[str, list[Finding]] = {}
 
-    def __call__(self, number: int, made: BatchRow) -> list[Finding]:
+    def __call__(self, number: int, made: BatchRow, source: Found) -> list[Finding]:
         if self._format is None:
             return []
         found = self._by_shape.get(made.shape)
@@ -151,14 +150,15 @@ class _Check:
             found = list(self._format.Rows(task=self._task, files=False).check(1, json.loads(made.shape)))
             if len(self._by_shape) < KNOWN_SHAPES:
                 self._by_shape[made.shape] = found
-        if all(finding.severity == "warning" for finding in found) and (not self._files or self._files_exist(made.row)):
+        if all(finding.severity == "warning" for finding in found) and (not self._files or _files_exist(source)):
             return found
         return list(self._format.Rows(task=self._task, files=self._files).check(number, made.row))
 
-    def _files_exist(self, row: Mapping[str, Any]) -> bool:
-        values = (row.get(column) for column in self._columns)
-        paths = (path for value in values if value for path in ([value] if isinstance(value, str) else value))
-        return all(os.path.isfile(path) for path in paths)  # noqa: PTH113 (called for every row: ten times faster)
+
+def _files_exist(found: Found) -> bool:
+    """Whether all media of a sample exist, whichever of them its row names, and wherever."""
+    paths = (path for kind in PATHS for path in found.sample.get(kind) or ())
+    return all(os.path.isfile(path) for path in paths)  # noqa: PTH113 (called for every row: ten times faster)
 
 
 def _batches(samples: Iterable[Found | Problem], maker: RowMaker) -> Iterator[Problem | tuple[Found, BatchRow]]:

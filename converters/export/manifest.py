@@ -84,6 +84,7 @@ def make_manifest(
         "annotated_fields": content.annotated,
         "sound_of_videos": dict(content.sounds),
         **({} if budget is None else {"budget": budget.describe()}),
+        **({"modes": dict(content.modes)} if len(content.modes) > 1 or content.modes["mixed"] else {}),
         "trainer_settings": {} if settings is None else settings(content.sounds),
         "datasets": {dataset: dict(licences) for dataset, licences in account.licences.items()},
         "media_root": request.media_root,

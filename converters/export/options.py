@@ -18,6 +18,7 @@ from ..row_options import (
     CAPTIONS,
     CONVERSATIONS,
     LONG,
+    MODES,
     NO_SPLIT,
     ONE_VIEW,
     ORDERS,
@@ -43,7 +44,11 @@ VERSION = "The version"
 class ExportOptions(Options):
     """Options of an export."""
 
-    task: Annotated[str | None, Option("sft, grpo, dpo, kto or pretrain, for msswift.", TEXT)] = None
+    task: Annotated[
+        str | None,
+        Option("sft, grpo, dpo, kto or pretrain, for msswift; sft, completion, grpo or dpo, for messages --style trl.",
+               TEXT),
+    ] = None  # fmt: skip
     style: Annotated[str | None, Option("The form of the rows, for views that have several.", TEXT)] = None
     datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()
     splits: Annotated[
@@ -98,6 +103,12 @@ class ExportOptions(Options):
         Option("Of a video with sound: own (what --av says), audio (its sound alone), video (the video alone, silent) "
                "or av (both; samples that lack one have no row).", TEXT, choices=SHOWN),
     ] = "own"  # fmt: skip
+    mode: Annotated[
+        str | None,
+        Option("analysis (sound, and a text that says what to do) or voice-chat (the sound says it: user turns have no "
+               "text; samples with a question of their own have no row); default: as the samples are.", CONVERSATIONS,
+               choices=MODES),
+    ] = None  # fmt: skip
     av: Annotated[
         str,
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
@@ -193,6 +204,8 @@ class ExportOptions(Options):
         return {name: found[name] for name in options}
 
     def check(self) -> None:
+        if self.mode == "voice-chat" and self.user_template is not None:
+            raise UsageError("--mode voice-chat: user turns have no text.", hint="remove --user-template")
         if self.no_split is not None and not self.splits and self.recipe is None:
             raise UsageError("--no-split applies to a selection by split.", hint="add --split train")
         if self.where is not None:

@@ -1,8 +1,8 @@
 """Render the rows of an export: every sample once into `rows`, then ordered into Parquet and JSON Lines.
 
 `rows` has the columns of the view's format and, for the account, `_dataset, _license, _held_out, _verdict, _changed,
-_outcome, _leak, _sound` and the columns of `views/left_out.py`. If a sample may have several rows, `_sample` is its id.
-`rows` is stored in a scratch file, so that memory use is constant and nothing is computed twice.
+_outcome, _leak, _sound, _mode` and the columns of `views/left_out.py`. If a sample may have several rows, `_sample` is
+its id. `rows` is stored in a scratch file, so that memory use is constant and nothing is computed twice.
 
 Files start with witness rows: real rows, moved to the front, that together have a value in every media column and every
 other that not all rows have. Without them an Arrow loader whose first chunk has no video infers a null column and
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.exports import versions as exports
-from ...shards.exports.jsonl import sparse_columns, write_jsonl
+from ...shards.exports.jsonl import LOSS_COLUMNS, sparse_columns, write_jsonl
+from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
@@ -45,6 +46,7 @@ _ACCOUNT = {
     "_outcome": "_outcome",
     "_leak": "leaks_answer",
     "_sound": "_sound",
+    "_mode": "mode",
 }
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
 """The sample's own paths, added for views of users: the view's paths are checked against them."""
@@ -165,7 +167,7 @@ def _finite(connection: duckdb.DuckDBPyConnection, types: dict[str, str], rows: 
 
 def media_columns(view: View, columns: Collection[str]) -> list[str]:
     """The columns that hold paths: those listed in the view's header, and those with a media name."""
-    return [name for name in dict.fromkeys([*(view.media_columns or ()), *exports.MEDIA_COLUMNS]) if name in columns]
+    return [name for name in dict.fromkeys([*(view.media_columns or ()), *MEDIA_COLUMNS]) if name in columns]
 
 
 def _check_media(view: View, types: dict[str, str], media: Collection[str]) -> None:
@@ -225,7 +227,10 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
         order = f"{_witness_sql(connection, witnessed, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
     empty += [name for name in rows.optional_columns if name not in used]
-    columns = ", ".join(identifier(name) for name in rows.types if name not in empty)
+    single = _single(connection, request.view, rows.types)
+    listed = (f"{identifier(name)}[1] AS {identifier(name)}" if name in single else identifier(name)
+              for name in rows.types if name not in empty)  # fmt: skip
+    columns = ", ".join(listed)
     if rows.expanded and exports.SAMPLE_ID not in rows.types:
         columns += f", _sample AS {exports.SAMPLE_ID}"
     ordered = f"SELECT {columns} {KEPT} ORDER BY {order}"
@@ -244,11 +249,16 @@ def _order_sql(request: Request) -> str:
     return f"('0x' || {hashed}[1:16])::UBIGINT, ('0x' || {hashed}[17:32])::UBIGINT"
 
 
+def _single(connection: duckdb.DuckDBPyConnection, view: View, types: dict[str, str]) -> list[str]:
+    """The singular columns of the view of which no row has more than one item."""
+    return [name for name in view.singular_columns if name in types
+            and first_row(connection, f"SELECT 1 {KEPT} AND len({identifier(name)}) > 1 LIMIT 1") is None]  # fmt: skip
+
+
 def _loss_tests(connection: duckdb.DuckDBPyConnection, types: dict[str, str]) -> list[str]:
     """SQL for whether a message of a row has `loss` or `loss_scale`, as far as one in the file has it."""
-    if "messages" not in sparse_columns(types):
-        return []
-    tests = [f"len(list_filter(messages, lambda m: m.{key} IS NOT NULL)) > 0" for key in ("loss", "loss_scale")]
+    tests = [f"len(list_filter({name}, lambda m: m.{key} IS NOT NULL)) > 0"
+             for name in sparse_columns(types) if name in LOSS_COLUMNS for key in ("loss", "loss_scale")]  # fmt: skip
     return [test for test in tests if first_row(connection, f"SELECT 1 {KEPT} AND {test} LIMIT 1") is not None]
 
 

@@ -95,6 +95,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         prompt_language=options.prompt_language,
         prompts_per_sample=options.prompts_per_sample,
         seed=options.seed,
+        mode=options.mode,
         own=own if view.complete is None else view.complete(own),
     )
     check_conversations(view, rows)

@@ -19,7 +19,7 @@ from ...shards.query import where_errors
 from ...shards.split_roles import ROLES, card_roles, effective_role_sql, is_held_out, read_corpora
 from ...shards.store.annotations import DECIDING_KEYS, changed_sql
 from ...shards.store.sql import first_row, quote
-from ..views.prepare import MESSAGE_KEYS, NO_MESSAGES, WITH_LOSS
+from ..views.prepare import MESSAGE_KEYS, NO_MESSAGES, WITH_LOSS, turn_macro
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,6 +100,7 @@ def place_media(
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
     messages = _messages_sql(connection)
     sql = f"""
+        {turn_macro(with_loss=messages == WITH_LOSS)}
         CREATE OR REPLACE VIEW samples_with_paths AS
         SELECT c.* EXCLUDE (filtered, left_out, in_split, in_where, held_out, verdict, changed, role, part_outcome)
                    REPLACE ({messages} AS messages{_CHANGED if changed else ""}),

@@ -9,6 +9,7 @@
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
     preference.sql                     pairs of answers; `../pairs/` chooses among them
+    conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
     files/         the further files of versions, as other tools read them
     templates/     prompts, in `prompts.yaml`
     terms/         the chunks of `term-chunks`
@@ -39,7 +40,7 @@ from ...errors import UsageError, did_you_mean
 from ..pairs.quota import choose_pairs
 from . import msswift
 from .base import View, ViewOptions, make_view
-from .files import croissant, hf, kaldi, lhotse, nemo, phoneme, term_chunks, webdataset
+from .files import croissant, hf, kaldi, lhotse, llamafactory, nemo, phoneme, term_chunks, webdataset
 from .terms import certificate, expansion, glossary
 
 __all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
@@ -93,6 +94,22 @@ STYLES: dict[str, dict[str, View]] = {
         "qwen2-audio": _built_in("phoneme_qwen2_audio", style="qwen2-audio", write_files=phoneme.write_files),
         "inline": _built_in("phoneme_inline", style="inline", write_files=phoneme.write_files),
     },
+    "conversation": {
+        "qwen2-audio": _built_in("conversation_qwen2_audio", style="qwen2-audio", trained_model=msswift.trained_model),
+        "inline": _built_in("conversation_inline", style="inline"),
+        "sharegpt": _built_in("conversation_sharegpt", style="sharegpt", trained_model=msswift.trained_model),
+    },
+    "llamafactory": {
+        style: _built_in(
+            f"llamafactory_{style}",
+            style=style,
+            write_files=llamafactory.writer(style),
+            train_command=llamafactory.train_command(style),
+            trained_model=msswift.trained_model,
+        )
+        for style in ("sharegpt", "alpaca", "ranking")
+    },
+    "messages": {style: _built_in(f"messages_{style}", style=style) for style in ("openai", "hf", "trl")},
 }
 """The views that have several forms of rows, by style; the first is the default. Each style is a file of its own."""
 

@@ -15,6 +15,8 @@ A view's file starts with a block of comments `-- key: value`; the first other l
     optional       columns that a file has only if one of its rows has a value
     use            `training` or `evaluation`, which is warned of training data; default: `training`
     empty columns  `kept` or `dropped`: media columns without a value in any row; default: `dropped`
+    singular       columns of lists of which a file holds the only items, if no row has more than one
+    message keys   `kept` or `dropped`: whether rows that read `turns` carry the `loss` of messages; default: `kept`
 
 The SELECT below the header is checked in `statement.py`.
 """
@@ -28,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import UsageError, did_you_mean
-from ...shards.exports.versions import MEDIA_COLUMNS
+from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.sample import check_name
 from ...validators.consumers import CONSUMERS
 from ...validators.formats import FORMATS
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 _KEYS = (
     "name", "revision", "tasks", "options", "order", "text", "format", "consumer", "media", "optional", "use",
-    "empty columns",
+    "empty columns", "singular", "message keys",
 )  # fmt: skip
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
@@ -64,6 +66,7 @@ class ViewOptions:
         prompt_language: The language in which tasks are asked; None: each sample's.
         prompts_per_sample: Rows of a sample, each with another phrasing.
         seed: Part of the hash that chooses phrasings.
+        mode: `analysis`, sound with a text that says what to do; `voice-chat`, sound alone; None: as the samples are.
         own: The options that only some views have, by name.
     """
 
@@ -80,6 +83,7 @@ class ViewOptions:
     prompt_language: str | None = None
     prompts_per_sample: int = 1
     seed: int = 0
+    mode: str | None = None
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
@@ -121,7 +125,9 @@ class View:
         format: A key of `validators.formats.FORMATS`; None if there is no validator for the format.
         media_columns: Columns that hold paths; None: those with a media name.
         optional_columns: Columns that a file has only if one of its rows has a value.
-        task_columns: Columns that only rows of one task have, by task.
+        task_columns: Columns that only rows of some tasks have, by task.
+        singular_columns: Columns of lists of which a file holds the only items, if no row has more than one.
+        keeps_message_keys: Whether rows that read `turns` carry the `loss` of messages.
         train_command: Makes the training command from the data file, the options, the columns of the file and the
             trainer's settings.
         trainer_settings: The settings of the trainer that rows need, from their number by where their sound is.
@@ -155,7 +161,9 @@ class View:
     media_columns: tuple[str, ...] | None = None
     optional_columns: tuple[str, ...] = ()
     task_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    singular_columns: tuple[str, ...] = ()
     keeps_empty_columns: bool = False
+    keeps_message_keys: bool = True
     train_command: TrainCommand | None = None
     trainer_settings: TrainerSettings | None = None
     trained_model: TrainedModel | None = None
@@ -186,7 +194,9 @@ class View:
 
     def excluded_columns(self, task: str | None) -> list[str]:
         """Columns that only rows of other tasks have."""
-        return [column for other, columns in self.task_columns.items() if other != task for column in columns]
+        own = self.task_columns.get(task or "", ())
+        others = (column for columns in self.task_columns.values() for column in columns if column not in own)
+        return list(dict.fromkeys(others))
 
 
 def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> View:
@@ -217,6 +227,8 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
             )
     line, empty = header.get("empty columns", (0, "dropped"))
     _one_of(file, line, "empty columns", empty, ("kept", "dropped"))
+    keys_line, message_keys = header.get("message keys", (0, "kept"))
+    _one_of(file, keys_line, "message keys", message_keys, ("kept", "dropped"))
     line, use = header.get("use", (0, "training"))
     _one_of(file, line, "use", use, ("training", "evaluation"))
     for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS)), ("consumer", tuple(CONSUMERS))):
@@ -232,7 +244,9 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
         media_columns=media,
         optional_columns=_words(header["optional"]) if "optional" in header else (),
         task_columns={task: columns for task, columns in known.items() if columns},
+        singular_columns=_words(header["singular"]) if "singular" in header else (),
         keeps_empty_columns=empty == "kept",
+        keeps_message_keys=message_keys == "kept",
         options=_words(header["options"]) if "options" in header else (),
         evaluates=use == "evaluation",
         built_in=built_in,

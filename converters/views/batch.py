@@ -16,7 +16,7 @@ from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .left_out import left_out_columns, names
 from .memory import connect
-from .prepare import MESSAGE_KEYS, WITH_LOSS, with_prepared
+from .prepare import MESSAGE_KEYS, WITH_LOSS, turn_macro, with_prepared
 from .statement import describe, row_statement, sql_errors
 from .terms.chunk_type import CHUNK
 from .values import check_skip, check_types, exact_float, is_native, without_null_members
@@ -137,6 +137,7 @@ class RowMaker:
     def _show(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
         """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
+        self._connection.execute(turn_macro(with_loss=with_loss))
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW samples_with_paths AS
             SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,

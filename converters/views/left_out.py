@@ -43,7 +43,7 @@ def left_out_columns(view: View, options: ViewOptions) -> dict[str, str]:
     read = reads(view, options.task)
     bits = [f"CASE WHEN {_lost(field, read, options)} THEN {1 << place} ELSE 0 END"
             for place, field in enumerate(FIELDS) if field not in read]  # fmt: skip
-    return {"_left_out": " + ".join(bits) or "0", "_extra_left_out": _extra_sql(read)}
+    return {"_left_out": " + ".join(bits) or "0", "_extra_left_out": _extra_sql(view, read)}
 
 
 def names(bits: int, extra: Sequence[str] | None) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _kept_if(field: str, read: set[str], options: ViewOptions) -> Iterator[str]:
         yield f"has_turns(messages) AND len({unsaid}) = 0"
 
 
-def _extra_sql(read: set[str]) -> str:
+def _extra_sql(view: View, read: set[str]) -> str:
     if "extra" in read:
         return "NULL::VARCHAR[]"
     carried = sorted(key for name in read & _EXTRA_ELEMENTS.keys() for key in _EXTRA_ELEMENTS[name])
@@ -133,7 +133,8 @@ def _extra_sql(read: set[str]) -> str:
     if "objects" in carried:
         more.append("CASE WHEN objects IS NULL AND extra['objects'] IS NOT NULL THEN ['objects'] ELSE [] END")
     if MESSAGE_KEYS in carried:
-        more.append(f"unread_message_keys(extra['{MESSAGE_KEYS}'], len(messages))")
+        messages = "len(messages)" if view.keeps_message_keys else "NULL"
+        more.append(f"unread_message_keys(extra['{MESSAGE_KEYS}'], {messages})")
     return f"CASE WHEN extra IS NOT NULL THEN {_concatenated(more)} END"
 
 

@@ -31,6 +31,18 @@ WITH_LOSS = f"with_loss_keys(messages, extra['{MESSAGE_KEYS}'])"
 """Replaces `messages` if a message of any sample has `loss` or `loss_scale`."""
 
 
+_SHAREGPT_ROLE = """CASE m.role WHEN 'user' THEN 'human' WHEN 'assistant' THEN 'gpt' WHEN 'tool_call'
+                   THEN 'function_call' WHEN 'tool_response' THEN 'observation' ELSE m.role END"""
+_SHAREGPT_TURN = f"'from': {_SHAREGPT_ROLE}, 'value': m.content"
+_WITH_LOSS_TURN = f"{_SHAREGPT_TURN}, 'loss': m.loss, 'loss_scale': m.loss_scale"
+
+
+def turn_macro(*, with_loss: bool) -> str:
+    """The macro `sharegpt_turn`; `with_loss` if the messages of samples have the fields of `WITH_LOSS`."""
+    fields = _WITH_LOSS_TURN if with_loss else _SHAREGPT_TURN
+    return f"CREATE OR REPLACE TEMP MACRO sharegpt_turn(m) AS {{{fields}}};"
+
+
 def option_macros(options: ViewOptions) -> str:
     """The request's options as constant macros, which `macros.sql` lists; they belong to one connection."""
     template = options.user_template
@@ -55,6 +67,7 @@ def option_macros(options: ViewOptions) -> str:
         "evaluation_pieces": _by_task(prompts.evaluation_prompts()),
         "evaluation_languages": f"MAP {{{', '.join(languages)}}}",
         "switches": f"[{', '.join(quote(name) for name, value in options.own.items() if value is True)}]::VARCHAR[]",
+        "chosen_mode": _text(options.mode),
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
         **_of_phones(options.own),
@@ -97,6 +110,7 @@ def _by_task(templates: Mapping[str, str]) -> str:
 def create_macros(connection: duckdb.DuckDBPyConnection, options: ViewOptions) -> None:
     """Create the option macros and the macros of `elements/macros.sql`."""
     connection.execute(option_macros(options))
+    connection.execute(turn_macro(with_loss=False))
     connection.execute(MACROS)
 
 
@@ -133,5 +147,6 @@ __all__: list[Any] = [
     "create_prompts",
     "option_macros",
     "statements",
+    "turn_macro",
     "with_prepared",
 ]

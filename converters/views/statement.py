@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ...shards.exports.versions import MEDIA_COLUMNS
+from ...shards.exports.media_places import MEDIA_COLUMNS
 from .base import View, ViewOptions
 from .memory import parser
 from .prepare import with_prepared
@@ -96,9 +96,10 @@ def reads(view: View, task: str | None = None) -> set[str]:
 def check_conversations(view: View, options: ViewOptions) -> None:
     """Raise UsageError for the options of conversations if the view reads none."""
     read = reads(view, options.task)
-    if (options.system or options.user_template) and not read & {"turns", "prompt"}:
+    if (options.system or options.user_template or options.mode) and not read & {"turns", "prompt"}:
+        given = "--system and --user-template are" if options.system or options.user_template else "--mode is"
         raise UsageError(
-            f"--system and --user-template are for conversations; the view {view.name!r} has none.",
+            f"{given} for conversations; the view {view.name!r} has none.",
             hint="choose a view of conversations: msswift --task sft",
         )
     asked = options.prompts != "one" or options.prompt_language or options.prompts_per_sample > 1

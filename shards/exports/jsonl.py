@@ -11,7 +11,9 @@ from ..store.sql import identifier, quote
 if TYPE_CHECKING:
     import duckdb
 
-_SPARSE = {"messages": "loss BOOLEAN, loss_scale DOUBLE", "objects": "bbox DOUBLE[][]"}
+LOSS_COLUMNS = ("messages", "conversations")
+"""Columns of turns, which have `loss` and `loss_scale` if any turn of the file has."""
+_SPARSE = {**dict.fromkeys(LOSS_COLUMNS, "loss BOOLEAN, loss_scale DOUBLE"), "objects": "bbox DOUBLE[][]"}
 """Columns of our own rows with members that most values lack -> what their type contains."""
 
 

@@ -21,8 +21,9 @@ from ...errors import DamagedError, UsageError
 from ..media.integrity import Expected, problems_of
 from ..sample import NAME
 from ..store.database import session
-from ..store.sql import quote
+from ..store.sql import identifier, quote
 from ..store.store import Store
+from .media_places import MediaPlace, media_places, without_root
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +36,6 @@ SAMPLE_ID = "sample_id"
 
 BUDGET = "budget.parquet"
 """What each row is in a model, in versions that counted it."""
-MEDIA_COLUMNS = ("audio_feat", "audio_path", "image", "images", "video", "videos", "audio", "audios")
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
 _CHUNK = 4 * 1024 * 1024
 _REQUIRED = ("rows", "counts", "datasets", "media_root", "created_at", "run_id", "files", "content_sha256")
@@ -189,21 +189,16 @@ def sums(path: Path) -> dict[str, Any]:
 
 def content_sum(jsonl: Path, media_root: str) -> str:
     """Return the SHA-256 of rows with the media root replaced by `$MEDIA`."""
-    digest, root = hashlib.sha256(), _json_root(media_root)
+    digest = hashlib.sha256()
     carry = b""
     with jsonl.open("rb") as file:
         while chunk := file.read(_CHUNK):
             carry += chunk
             end = carry.rfind(b"\n") + 1
-            digest.update(carry[:end].replace(root, b'"$MEDIA/'))
+            digest.update(without_root(carry[:end], media_root))
             carry = carry[end:]
-    digest.update(carry.replace(root, b'"$MEDIA/'))
+    digest.update(without_root(carry, media_root))
     return digest.hexdigest()
-
-
-def _json_root(media_root: str) -> bytes:
-    """Return the start of a JSON string that begins with the media root."""
-    return json.dumps(media_root.rstrip("/") + "/", ensure_ascii=False)[:-1].encode()
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
@@ -317,22 +312,19 @@ def media_paths(version: Version) -> list[str]:
     """Return the distinct media paths that a version names, sorted."""
     parquet = version.path / "data.parquet"
     with session() as connection:
-        columns = _media_columns(connection, parquet)
-        if not columns:
+        places = _places(connection, parquet)
+        if not places:
             return []
-        parts = [
-            f"SELECT {f'unnest({name})' if is_list else name} AS path FROM read_parquet({quote(str(parquet))})"
-            for name, is_list in columns.items()
-        ]
+        parts = [f"SELECT unnest({place.paths}) AS path FROM read_parquet({quote(str(parquet))})" for place in places]
         rows = connection.execute(
             f"SELECT DISTINCT path FROM ({' UNION ALL '.join(parts)}) WHERE path IS NOT NULL ORDER BY 1"
         ).fetchall()
     return [str(row[0]) for row in rows]
 
 
-def _media_columns(connection: duckdb.DuckDBPyConnection, parquet: Path) -> dict[str, bool]:
+def _places(connection: duckdb.DuckDBPyConnection, parquet: Path) -> list[MediaPlace]:
     rows = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({quote(str(parquet))})").fetchall()
-    return {str(row[0]): str(row[1]).endswith("[]") for row in rows if row[0] in MEDIA_COLUMNS}
+    return media_places({str(row[0]): str(row[1]) for row in rows})
 
 
 def which(store: Store, file: Path) -> list[Version]:
@@ -367,18 +359,6 @@ def rows_under(connection: duckdb.DuckDBPyConnection, version: Version, media_ro
     """Return a SELECT of a version's rows with their media under another root."""
     parquet = version.path / "data.parquet"
     old, new = version.manifest["media_root"].rstrip("/") + "/", media_root.rstrip("/") + "/"
-
-    def moved(path: str) -> str:
-        return (
-            f"CASE WHEN starts_with({path}, {quote(old)}) THEN {quote(new)} || substr({path}, {len(old) + 1}) "
-            f"ELSE {path} END"
-        )
-
-    replaced = []
-    for name, is_list in _media_columns(connection, parquet).items():
-        if is_list:
-            replaced.append(f"list_transform({name}, lambda p: {moved('p')}) AS {name}")
-        else:
-            replaced.append(f"{moved(name)} AS {name}")
+    replaced = [f"{place.moved_to(old, new)} AS {identifier(place.column)}" for place in _places(connection, parquet)]
     replace = f" REPLACE ({', '.join(replaced)})" if replaced else ""
     return f"SELECT *{replace} FROM read_parquet({quote(str(parquet))})"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-from triptych.converters.export.cut_media import DERIVED
 from triptych.converters.export.expand import expand, expansions_of
+from triptych.converters.export.media.plan import DERIVED
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
-from triptych.converters.views import ViewOptions, get_view
+from triptych.converters.views import View, ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
 from triptych.converters.views.prepare import create_macros, create_prompts, with_prepared
 from triptych.converters.views.statement import row_statement
@@ -31,6 +32,12 @@ def sample(**fields: Any) -> dict[str, Any]:
     return made | fields
 
 
+def view_named(name: str) -> View:
+    """A view, or one of its styles: `conversation/inline`."""
+    view, _, style = name.partition("/")
+    return get_view(view, style or None)
+
+
 def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOptions) -> dict[str, dict[str, Any] | str]:
     """The row of every sample by id, without null columns, or the reason why it has none: as `export` makes them."""
     table = pa.Table.from_pylist([{name: s.get(name) for name in SCHEMA.names} for s in samples], schema=SCHEMA)
@@ -38,10 +45,14 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     connection.register("held", table)
     connection.execute("CREATE OR REPLACE VIEW samples AS SELECT *, NULL::VARCHAR AS assigned_split FROM held")
     choose(connection, ExportFilter(), facts=facts)
-    expand(connection, expansions_of(get_view(view), options))
+    expand(connection, expansions_of(view_named(view), options))
     place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
-    statement = row_statement(get_view(view), options.task, {"_outcome": "_outcome"})
-    made = connection.sql(with_prepared(statement)).to_arrow_table().to_pylist()
+    statement = row_statement(view_named(view), options.task, {"_outcome": "_outcome"})
+    relation = connection.sql(with_prepared(statement))
+    as_json = [name for name, type_ in zip(relation.columns, relation.types, strict=True) if str(type_) == "JSON"]
+    made = relation.to_arrow_table().to_pylist()
+    for each in made:
+        each |= {name: json.loads(each[name]) for name in as_json if each[name] is not None}
     found: dict[str, dict[str, Any] | str] = {}
     for each in made:
         reason = each.pop("_outcome") or each["_skip"]
@@ -72,7 +83,7 @@ def converted(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOpti
 
 @lru_cache(maxsize=8)
 def _maker(view: str, options: ViewOptions) -> RowMaker:
-    return RowMaker(get_view(view), options)
+    return RowMaker(view_named(view), options)
 
 
 def with_paths(sample: Mapping[str, Any]) -> dict[str, Any]:

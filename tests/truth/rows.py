@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from truth.cases import Case
 from truth.forms import FORMS
@@ -66,6 +67,28 @@ def _preferred(row: Row) -> Shown:
     return _answer({**row, "messages": [*row["prompt"], turn]})
 
 
+def _conversation(row: Row) -> Shown:
+    (path,) = [row["audio"]] if isinstance(row["audio"], str) else row["audio"]
+    assert row["conversations"][-1]["from"] == "gpt", row
+    assert sum(turn["value"].count("<audio>") for turn in row["conversations"]) == 1, row
+    return Shown(row["conversations"][-1]["value"], Path(path), None)
+
+
+def _llamafactory(row: Row) -> Shown:
+    turns = [{"role": turn["from"], "content": turn["value"]} for turn in row["conversations"]]
+    assert turns[-1]["role"] == "gpt", row
+    shown = row | {"messages": turns}
+    return Shown(turns[-1]["content"], _only(shown, "audios"), _only(shown, "videos"))
+
+
+def _urls(row: Row) -> Shown:
+    question, answer = row["messages"]
+    urls = {part["type"]: part[part["type"]]["url"] for part in question["content"] if part["type"] != "text"}
+    assert len(urls) == len(question["content"]) - 1, row
+    paths = {kind: Path(unquote(url.removeprefix("file://"))) for kind, url in urls.items()}
+    return Shown(answer["content"], paths.get("audio_url"), paths.get("video_url"))
+
+
 def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
@@ -107,6 +130,9 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown | None]] = {
     ("msswift", "kto"): _liked,
     ("preference", None): _preferred,
     ("cot", None): _response,
+    ("conversation", None): _conversation,
+    ("llamafactory", None): _llamafactory,
+    ("messages", None): _urls,
 }
 """View and task -> what a row of it shows; None if something else. Those of `PAIRED` and `REASONED` come last."""
 
@@ -130,7 +156,7 @@ UNASKED = {("unified", None), ("msswift", "pretrain")}
 EVERYWHERE = (("unified", None), ("msswift", "sft"), ("msswift", "grpo"))
 """These are tried on every case: all views select from the same prepared samples. The others are tried on `ONE`."""
 ONE = "jsonl"
-SOUND_ONLY = frozenset({"nemo", "kaldi", "lhotse", "evaluation"})
+SOUND_ONLY = frozenset({"nemo", "kaldi", "lhotse", "evaluation", "conversation"})
 
 
 def views_of(case: Case) -> Iterator[tuple[str, str | None]]:

@@ -85,7 +85,8 @@ def _clients(version: exports.Version, client_python: Path | None) -> Iterator[t
 
 
 def _task(version: exports.Version, consumer: Consumer) -> str | None:
-    task = version.manifest.get("options", {}).get("task")
+    pairs = "dpo" if version.manifest.get("style") == "ranking" else None
+    task = version.manifest.get("options", {}).get("task") or pairs
     return task if consumer.tasks is None or task in consumer.tasks else consumer.tasks[0]
 
 

@@ -15,6 +15,10 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     evaluation/       rows that models are evaluated on
     preference.py     pairs of answers
     speech/           phones, and terms in speech
+    conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
+    llamafactory/     LLaMA-Factory: conversations, instructions, preference pairs
+    messages/         messages for servers, for processors of transformers, for TRL
+    mend.py           mended copies of files; mends.py: the mends of each format
 """
 
 from __future__ import annotations
@@ -29,10 +33,14 @@ from typing import Any, Protocol
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
 from . import msswift, preference, unified
+from .conversation import inline, qwen2_audio
+from .conversation import sharegpt as conversation_sharegpt
 from .cot import cot_json, cot_messages
 from .evaluation import evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
+from .llamafactory import alpaca, ranking, sharegpt
+from .messages import hf, openai, trl
 from .speech import phoneme, term_chunks
 from .toolkits import embedded, kaldi, lhotse, nemo
 
@@ -41,7 +49,8 @@ DETECT_FROM_ROWS = 100
 
 
 class RowValidator(Protocol):
-    """Validates the rows of one file, in order."""
+    """Validates the rows of one file, in order. If it has `begin(path)`, that is called first and yields findings of
+    the whole file: of what stands beside it."""
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
@@ -74,7 +83,17 @@ FORMATS: dict[str, Any] = {
     "evaluation-chat": evaluation_chat,
     "term-chunks": term_chunks,
     "phoneme": phoneme,
+    "conversation-qwen2-audio": qwen2_audio,
+    "conversation-inline": inline,
+    "conversation-sharegpt": conversation_sharegpt,
+    "llamafactory-sharegpt": sharegpt,
+    "llamafactory-alpaca": alpaca,
+    "llamafactory-ranking": ranking,
+    "messages-openai": openai,
+    "messages-hf": hf,
+    "messages-trl": trl,
 }
+"""Formats by name: that of the view, and of its style where it has several."""
 
 
 def validate_file(path: Path, format: str, *, task: str | None = None, files: bool = True) -> Iterator[Finding]:
@@ -149,6 +168,8 @@ def _examine(
         summary.task, summary.task_detected = task, task is not None
         rows = itertools.chain(first, rows)
     validator: RowValidator = module.Rows(task=task, files=files)
+    if hasattr(validator, "begin"):
+        yield None, list(validator.begin(path))
     ids = _Ids()
     for number, row in rows:
         if isinstance(row, Finding):

@@ -29,6 +29,7 @@ class Problem:
         what: What is wrong.
         consequence: What the consumer does.
         outcome: The same in one word.
+        mend: What to do about it.
     """
 
     stage: str
@@ -36,6 +37,7 @@ class Problem:
     what: str
     consequence: str
     outcome: Outcome = "kept"
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Finding:
     column: str | None = None
     value: str | None = None
     outcome: Outcome = "kept"
+    mend: str = ""
 
 
 def outcome_of(findings: Iterable[Finding]) -> Outcome:
@@ -72,7 +75,7 @@ def finding(
     what = f"{problem.what}: {detail}" if detail else problem.what
     message = f"{what}; {problem.consequence}" if problem.consequence else what
     named = None if value is None else shown(value)
-    return Finding(row, problem.stage, problem.severity, code, message, column, named, problem.outcome)
+    return Finding(row, problem.stage, problem.severity, code, message, column, named, problem.outcome, problem.mend)
 
 
 def shown(value: Any) -> str:
@@ -82,9 +85,23 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that was mended: its number, the codes that are gone, and the row before and after, as JSON."""
+
+    row: int
+    codes: tuple[str, ...]
+    before: str
+    after: str
+
+
 @dataclass(slots=True)
 class Summary:
-    """The counts of a validated file, with the first findings of every code."""
+    """The counts of a validated file, with the first findings of every code.
+
+    Attributes:
+        changes: The rows that differ from the file that this one was mended from.
+    """
 
     format: str
     task: str | None
@@ -96,6 +113,7 @@ class Summary:
     counts: dict[str, int] = field(default_factory=dict)
     examples: list[Finding] = field(default_factory=list)
     examples_per_code: int = 20
+    changes: list[Change] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:

@@ -14,6 +14,7 @@
 --   evaluation_pieces()  pieces of the prompts of evaluation lists, by task
 --   evaluation_languages()   names of target languages in these prompts, by code
 --   switches()           the names of the view's own options that are on
+--   chosen_mode()        `analysis`, `voice-chat` or null
 --   model_token()        the regular expression of a model's own tokens
 --   chosen_phones()      `39`, `48`, `61` or `own`         chosen_boundary() between the phones of words, or null
 --   drops_silence()      whether pauses are left out       chosen_phone_prompt()  or null
@@ -357,3 +358,83 @@ CREATE OR REPLACE MACRO no_phone_text(phones, folded, words, ends) AS
        WHEN list_max([p.end_s FOR p IN phones]) > ends + 0.1 THEN 'phones_after_end'
        WHEN chosen_boundary() IS NOT NULL AND list_max([x.word FOR x IN folded]) = 0 THEN 'no_words' END;
 CREATE OR REPLACE MACRO phone_prompt() AS coalesce(chosen_phone_prompt(), '请对该音频进行语音评测');
+-- How a conversation is held: `voice-chat` if every user turn is sound alone, `analysis` if every user turn with sound has
+-- text too, else `mixed`; null if it has no sound.
+CREATE OR REPLACE MACRO is_sound_alone(t) AS contains(t, '<audio>') AND not_blank(replace(t, '<audio>', '')) IS NULL;
+CREATE OR REPLACE MACRO is_sound_without_text(t) AS
+  contains(t, '<audio>') AND not_blank(regexp_replace(t, '<(image|video|audio)>', '', 'g')) IS NULL;
+CREATE OR REPLACE MACRO mode_of(turns) AS
+  CASE WHEN len([1 FOR m IN turns IF m.role = 'user' AND contains(m.content, '<audio>')]) = 0 THEN NULL
+       WHEN len([1 FOR m IN turns IF m.role = 'user' AND NOT is_sound_alone(m.content)]) = 0 THEN 'voice-chat'
+       WHEN len([1 FOR m IN turns IF m.role = 'user' AND is_sound_without_text(m.content)]) = 0 THEN 'analysis'
+       ELSE 'mixed' END;
+
+-- The forms of conversations. `sharegpt_turn(m)` is made with the request: with the fields of loss if a message has any.
+CREATE OR REPLACE MACRO system_of(turns) AS CASE WHEN turns[1].role = 'system' THEN turns[1].content END;
+CREATE OR REPLACE MACRO without_system(turns) AS CASE WHEN turns[1].role = 'system' THEN turns[2:] ELSE turns END;
+CREATE OR REPLACE MACRO sharegpt_turns(turns) AS [sharegpt_turn(m) FOR m IN turns];
+CREATE OR REPLACE MACRO has_tool_turns(turns) AS
+  list_has_any([m.role FOR m IN turns], ['tool_call', 'tool_response']);
+
+-- Whether what is said to the model and what it says take turns, and it has the last word.
+CREATE OR REPLACE MACRO has_pairs(turns) AS
+  len(turns) > 0 AND len(turns) % 2 = 0
+  AND len(list_filter(turns, lambda m, i: (i % 2 = 1) <> (m.role IN ('user', 'tool_response')) OR m.role = 'system')) = 0;
+
+-- The exchanges before the last as pairs of question and answer; null if there are none.
+CREATE OR REPLACE MACRO history_of(turns) AS
+  CASE WHEN len(turns) > 2
+       THEN [[turns[2 * i - 1].content, turns[2 * i].content] FOR i IN range(1, len(turns) // 2)] END;
+
+-- The path of the one sound in the text of the first turn.
+CREATE OR REPLACE MACRO inline_turns(turns, path) AS
+  list_transform(turns, lambda m, i: {'from': m.role, 'value': CASE
+    WHEN i = 1 THEN replace(m.content, '<audio>', '<audio>' || path || '</audio>') ELSE m.content END});
+
+-- Contents as lists of parts. A text is taken apart at a mark that no text has (`has_tag_mark` finds those that do); the
+-- n-th tag of a kind in the conversation is its n-th medium.
+CREATE OR REPLACE MACRO tag_mark() AS chr(30) || chr(31);
+CREATE OR REPLACE MACRO has_tag_mark(turns) AS len([1 FOR m IN turns IF contains(m.content, tag_mark())]) > 0;
+CREATE OR REPLACE MACRO pieces_of(t) AS
+  list_filter(string_split(regexp_replace(t, '(<(?:image|video|audio)>)', tag_mark() || '\1' || tag_mark(), 'g'), tag_mark()),
+              lambda p: p <> '');
+CREATE OR REPLACE MACRO text_before(turns, i) AS array_to_string([m.content FOR m IN turns[:i - 1]], '');
+CREATE OR REPLACE MACRO nth_of(tag, before, pieces, j) AS
+  count_tag(tag, before) + len(list_filter(pieces[:j], lambda q: q = tag));
+CREATE OR REPLACE MACRO text_part(t) AS json_object('type', 'text', 'text', t);
+CREATE OR REPLACE MACRO typed_part(piece, before, pieces, j, images, videos, audios) AS
+  CASE piece WHEN '<image>' THEN json_object('type', 'image', 'image', images[nth_of(piece, before, pieces, j)])
+             WHEN '<video>' THEN json_object('type', 'video', 'video', videos[nth_of(piece, before, pieces, j)])
+             WHEN '<audio>' THEN json_object('type', 'audio', 'audio', audios[nth_of(piece, before, pieces, j)])
+             ELSE text_part(piece) END;
+CREATE OR REPLACE MACRO file_url(path) AS json_object('url', 'file://' || replace(url_encode(path), '%2F', '/'));
+CREATE OR REPLACE MACRO url_part(piece, before, pieces, j, images, videos, audios) AS
+  CASE piece WHEN '<image>'
+             THEN json_object('type', 'image_url', 'image_url', file_url(images[nth_of(piece, before, pieces, j)]))
+             WHEN '<video>'
+             THEN json_object('type', 'video_url', 'video_url', file_url(videos[nth_of(piece, before, pieces, j)]))
+             WHEN '<audio>'
+             THEN json_object('type', 'audio_url', 'audio_url', file_url(audios[nth_of(piece, before, pieces, j)]))
+             ELSE text_part(piece) END;
+CREATE OR REPLACE MACRO typed_parts(t, before, images, videos, audios) AS
+  CASE WHEN has_tag(t)
+       THEN list_transform(pieces_of(t), lambda p, j: typed_part(p, before, pieces_of(t), j, images, videos, audios))
+       ELSE [text_part(t)] END;
+CREATE OR REPLACE MACRO url_parts(t, before, images, videos, audios) AS
+  list_transform(pieces_of(t), lambda p, j: url_part(p, before, pieces_of(t), j, images, videos, audios));
+CREATE OR REPLACE MACRO chat_message(role, content) AS json_object('role', role, 'content', content);
+CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS to_json(list_transform(turns, lambda m, i:
+  chat_message(m.role, to_json(typed_parts(m.content, text_before(turns, i), images, videos, audios)))));
+CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS to_json(list_transform(turns, lambda m, i:
+  CASE WHEN has_tag(m.content)
+       THEN chat_message(m.role, to_json(typed_parts(m.content, text_before(turns, i), images, videos, audios)))
+       ELSE chat_message(m.role, m.content) END));
+CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS to_json(list_transform(turns, lambda m, i:
+  CASE WHEN has_tag(m.content)
+       THEN chat_message(m.role, to_json(url_parts(m.content, text_before(turns, i), images, videos, audios)))
+       ELSE chat_message(m.role, m.content) END));
+
+-- Whether the chosen answer of a pair is another one than the conversation's last, reasoning apart.
+CREATE OR REPLACE MACRO is_another_answer(chosen, answer, upper) AS
+  not_blank(chosen) IS NOT NULL
+  AND fold_spaces(without_thought(as_requested(chosen, upper))) IS DISTINCT FROM fold_spaces(without_thought(as_requested(answer, upper)));

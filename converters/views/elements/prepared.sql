@@ -21,12 +21,14 @@
 --                    have `loss` and `loss_scale` too if any sample has them
 --   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
 --   loss_channel     the name under which a trainer reports the row's loss
+--   mode             `voice-chat` if every user turn is sound alone, `analysis` if every user turn with sound has text
+--                    too, else `mixed`; null without sound
 --   reference, list_prompt   what a published evaluation list says of the sample: its reference, its prompt
 --   item_modality, item_category, item_sub_category   what a benchmark calls `modality`, `category`, `sub-category`
 --   no_sound         why media cannot be used as `--av` and `--modality` ask: sound_apart, silent_video, no_sound,
 --                    no_video; null if it can
---   no_turns         why there is no conversation: no_prompt, no_answer, no_text, model_token, tag_mismatch; null if
---                    there is one
+--   no_turns         why there is no conversation: no_prompt, no_answer, no_text, model_token, tag_mismatch, or not_voice_chat
+--                    and not_analysis where `--mode` asks for the other; null if there is one
 --   leaks_answer     whether a user template put the answer into the user turn
 --
 -- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.
@@ -151,8 +153,13 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             THEN with_system_turn(with_tags_before_first_user_turn(
                    with_answer(messages, last_turn), tags, NOT has_tag(input_text)))
             ELSE with_system_turn([turn('user', CASE
+                   WHEN chosen_mode() = 'voice-chat' THEN tags
                    WHEN template_has_tags() THEN fill_user_template(tags, task_prompt, fields)
                    WHEN has_tag(prompt) THEN prompt ELSE tags || prompt END), turn('assistant', last_turn)]) END AS turns,
+       CASE WHEN audio_paths IS NULL THEN NULL
+            WHEN has_turns(messages) THEN mode_of(with_tags_before_first_user_turn(messages, tags, NOT has_tag(input_text)))
+            WHEN chosen_mode() IS DISTINCT FROM 'voice-chat' AND not_blank(prompt) IS NOT NULL THEN 'analysis'
+            WHEN image_paths IS NULL AND video_paths IS NULL THEN 'voice-chat' ELSE 'mixed' END AS mode,
        CASE WHEN chosen_task() = 'pretrain'
             THEN CASE WHEN last_turn IS NULL THEN 'no_text' WHEN has_model_token(last_turn) THEN 'model_token'
                       WHEN has_tag(last_turn) AND NOT has_tags_for(last_turn, image_paths, video_paths, audio_paths)
@@ -167,6 +174,9 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN has_tag(input_text) AND template_has_tags() AND NOT has_turns(messages) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND NOT has_tags_for(input_text, image_paths, video_paths, audio_paths)
               THEN 'tag_mismatch'
+            WHEN chosen_mode() = 'voice-chat' AND (prompt_pieces IS NOT NULL AND NOT has_turns(messages)
+                                                   OR mode IS DISTINCT FROM 'voice-chat') THEN 'not_voice_chat'
+            WHEN chosen_mode() = 'analysis' AND mode <> 'analysis' THEN 'not_analysis'
        END AS no_turns,
        no_pair_of(given_turn, rejected_answer) AS no_pair,
        given_label(extra, labels) AS label,

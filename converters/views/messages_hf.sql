@@ -1,0 +1,23 @@
+-- name: messages
+-- revision: 1
+-- order: hash
+-- text: clean
+-- format: messages-hf
+-- consumer: datasets
+-- optional: tools
+-- message keys: dropped
+--
+-- Messages as the processors of transformers take them: every content is a list of typed parts, a medium is
+-- `{"type": "audio", "audio": path}`. `messages` is JSON, in Parquet too: in a typed column every text part would have a
+-- null under `audio`, and templates that ask for the key would print a sound in place of the text.
+
+SELECT id,
+       typed_messages(turns, image_paths, video_paths, audio_paths) AS messages,
+       TRY_CAST(tools AS JSON) AS tools,
+       CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
+            WHEN no_sound IS NOT NULL THEN no_sound
+            WHEN no_turns IS NOT NULL THEN no_turns
+            WHEN has_tool_turns(turns) THEN 'tools_unsupported'
+            WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
+            WHEN has_tag_mark(turns) THEN 'control_characters' END AS skip
+FROM prepared

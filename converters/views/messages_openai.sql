@@ -1,0 +1,23 @@
+-- name: messages
+-- revision: 1
+-- order: hash
+-- text: clean
+-- format: messages-openai
+-- consumer: datasets
+-- optional: tools
+-- message keys: dropped
+--
+-- Messages as servers of OpenAI's protocol take them (vLLM, SGLang): a turn with media is a list of parts, with the
+-- media as `audio_url`, `video_url`, `image_url`; files are named by `file://`, which vLLM reads below the folder of
+-- `--allowed-local-media-path`.
+
+SELECT id,
+       url_messages(turns, image_paths, video_paths, audio_paths) AS messages,
+       TRY_CAST(tools AS JSON) AS tools,
+       CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
+            WHEN no_sound IS NOT NULL THEN no_sound
+            WHEN no_turns IS NOT NULL THEN no_turns
+            WHEN has_tool_turns(turns) THEN 'tools_unsupported'
+            WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
+            WHEN has_tag_mark(turns) THEN 'control_characters' END AS skip
+FROM prepared

@@ -1,0 +1,43 @@
+-- name: messages
+-- revision: 1
+-- tasks: sft, completion, grpo, dpo
+-- order: hash
+-- text: clean
+-- format: messages-trl
+-- consumer: datasets
+-- only sft: messages
+-- only completion: prompt, completion
+-- only grpo: prompt, solution, task, language
+-- only dpo: prompt, chosen, rejected
+-- optional: tools
+-- message keys: dropped
+--
+-- TRL's conversational rows: `messages`; `prompt` and `completion`; `prompt` alone with `solution, task, language` for
+-- reward functions; `prompt`, `chosen` and `rejected`. A turn with media is a list of typed parts, as in `--style hf`, any
+-- other is text. All of them are JSON, in Parquet too.
+-- Source: TRL's dataset formats and data_utils, version 1.16.
+
+SELECT id,
+       trl_messages(turns, image_paths, video_paths, audio_paths) AS messages,
+       CASE WHEN chosen_task() <> 'sft'
+            THEN trl_messages(turns[:-2], image_paths, video_paths, audio_paths) END AS prompt,
+       trl_messages(turns[-1:], NULL, NULL, NULL) AS completion,
+       trl_messages(turns[-1:], NULL, NULL, NULL) AS chosen,
+       trl_messages([turn('assistant', rejected)], NULL, NULL, NULL) AS rejected,
+       solution,
+       effective_task AS task,
+       nullif(language, '') AS language,
+       TRY_CAST(tools AS JSON) AS tools,
+       CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
+            WHEN no_sound IS NOT NULL THEN no_sound
+            WHEN no_turns IS NOT NULL THEN no_turns
+            WHEN has_tool_turns(turns) THEN 'tools_unsupported'
+            WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
+            WHEN has_tag_mark(turns) THEN 'control_characters'
+            WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer'
+            WHEN chosen_task() = 'dpo' AND not_blank(rejected) IS NULL THEN 'no_rejected'
+            WHEN chosen_task() = 'dpo' AND fold_spaces(rejected) = fold_spaces(turns[-1].content) THEN 'same_answers'
+            WHEN chosen_task() = 'dpo' AND is_another_answer(chosen, turns[-1].content, upper) THEN 'two_answers'
+            WHEN chosen_task() = 'dpo' AND has_model_token(rejected) THEN 'model_token'
+            WHEN chosen_task() = 'dpo' AND has_tag(rejected) THEN 'tag_mismatch' END AS skip
+FROM prepared

@@ -1,0 +1,209 @@
+"""The rows of views of conversations: every style of conversation, llamafactory and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pytest
+from support.view_rows import ROOT, assistant, made_of_each, media, reason, row, sample, user
+from triptych.converters.views import STYLES, ViewOptions, get_view
+from triptych.converters.views.prepare import create_macros
+from triptych.errors import UsageError
+
+A, B, V = f"{ROOT}/media/a.flac", f"{ROOT}/media/b c.flac", f"{ROOT}/media/v.mp4"
+ASKED = sample(text="hello", language="en")
+TWO_SOUNDS = sample(
+    messages=[user("One <audio> two <audio> three"), assistant("Both.")],
+    more_media=[media("b c.flac") | {"kind": "audio"}],
+)
+CHAT = sample(
+    messages=[{"role": "system", "content": "Be brief."}, user("<audio>Who?"), assistant("Ann."), user("Where?"),
+              assistant("Here.")],
+    chosen="Here.", rejected="There.",
+)  # fmt: skip
+FILM = sample(modality="mixed", video=media("v.mp4"), text="A dog barks.")
+TEXT = sample(modality="text", audio=None, question="2 + 2?", answer="4")
+CALL = sample(messages=[
+    user("<audio>"), {"role": "tool_call", "content": '{"name": "f"}'}, {"role": "tool_response", "content": "3"},
+    assistant("Three."),
+])  # fmt: skip
+SOUND_ALONE = sample(messages=[user("<audio>"), assistant("Hello to you.")])
+PAIR = sample(question="Which?", answer="This.", rejected="That.")
+LIKE = [ASKED, TWO_SOUNDS, CHAT, FILM, TEXT, CALL]
+
+
+def human(text: str) -> dict[str, str]:
+    return {"from": "human", "value": text}
+
+
+def gpt(text: str) -> dict[str, str]:
+    return {"from": "gpt", "value": text}
+
+
+def made(view: str, samples: list[dict[str, Any]] = LIKE, **options: Any) -> list[Any]:
+    """Rows without their ids, or the reasons against them."""
+    rows = made_of_each(samples, view, **options)
+    return [{key: value for key, value in each.items() if key != "id"} if isinstance(each, dict) else each
+            for each in rows]  # fmt: skip
+
+
+def test_qwen2_audio_rows_name_their_sounds_beside_the_turns() -> None:
+    asked = [human("<audio>Transcribe the speech."), gpt("hello")]
+    assert made("conversation/qwen2-audio") == [
+        {"audio": [A], "conversations": asked},
+        {"audio": [A, B], "conversations": [human("One <audio> two <audio> three"), gpt("Both.")]},
+        {"audio": [A], "conversations": [{"from": "system", "value": "Be brief."}, human("<audio>Who?"), gpt("Ann."),
+                                         human("Where?"), gpt("Here.")]},
+        "video_unsupported", "no_media", "tools_unsupported",
+    ]  # fmt: skip
+
+
+def test_inline_rows_have_the_path_in_the_first_turn() -> None:
+    several = sample(messages=CHAT["messages"][1:])
+    late = sample(messages=[user("Ready?"), assistant("Yes."), user("<audio>Who?"), assistant("Ann.")])
+    odd = sample(text="x", audio=media("a<b>.flac"))
+    assert made("conversation/inline", [*LIKE, several, SOUND_ALONE, late, odd]) == [
+        {"conversations": [{"from": "user", "value": f"<audio>{A}</audio>Transcribe the speech."},
+                           {"from": "assistant", "value": "hello"}]},
+        "more_than_one_medium", "system_unsupported", "video_unsupported", "no_media", "tools_unsupported",
+        {"conversations": [{"from": "user", "value": f"<audio>{A}</audio>Who?"}, {"from": "assistant", "value": "Ann."},
+                           {"from": "user", "value": "Where?"}, {"from": "assistant", "value": "Here."}]},
+        "no_prompt", "sound_not_first", "path_unsupported",
+    ]  # fmt: skip
+
+
+SHAREGPT = [
+    {"conversations": [human("<audio>Transcribe the speech."), gpt("hello")], "audios": [A]},
+    {"conversations": [human("One <audio> two <audio> three"), gpt("Both.")], "audios": [A, B]},
+    {"conversations": [human("<audio>Who?"), gpt("Ann."), human("Where?"), gpt("Here.")], "system": "Be brief.",
+     "audios": [A]},
+    {"conversations": [human("<video><audio>Describe what you see and hear."), gpt("A dog barks.")], "videos": [V],
+     "audios": [A]},
+    {"conversations": [human("2 + 2?"), gpt("4")]},
+    {"conversations": [human("<audio>"), {"from": "function_call", "value": '{"name": "f"}'},
+                       {"from": "observation", "value": "3"}, gpt("Three.")], "audios": [A]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ["conversation/sharegpt", "llamafactory/sharegpt"])
+def test_sharegpt_rows_have_columns_for_system_and_media(view: str) -> None:
+    assert made(view) == SHAREGPT
+    two_calls = [*CALL["messages"][:2], *CALL["messages"][1:]]
+    assert reason(sample(messages=two_calls), view) == "no_alternation"
+
+
+def test_alpaca_rows_have_earlier_exchanges_as_history() -> None:
+    found = made("llamafactory/alpaca")
+    assert found[2] == {"instruction": "Where?", "input": "", "output": "Here.", "history": [["<audio>Who?", "Ann."]],
+                        "system": "Be brief.", "audios": [A]}  # fmt: skip
+    assert found[4] == {"instruction": "2 + 2?", "input": "", "output": "4"}
+    assert found[5] == "tools_unsupported"
+
+
+def test_ranking_rows_end_with_the_question_and_have_two_answers() -> None:
+    equal = PAIR | {"rejected": " This. "}
+    tagged = PAIR | {"rejected": "<audio>"}
+    other = CHAT | {"chosen": "Elsewhere."}
+    assert made("llamafactory/ranking", [CHAT, PAIR, ASKED, equal, tagged, other]) == [
+        {"conversations": [human("<audio>Who?"), gpt("Ann."), human("Where?")], "chosen": gpt("Here."),
+         "rejected": gpt("There."), "system": "Be brief.", "audios": [A]},
+        {"conversations": [human("<audio>Which?")], "chosen": gpt("This."), "rejected": gpt("That."), "audios": [A]},
+        "no_rejected", "same_answers", "tag_mismatch", "two_answers",
+    ]  # fmt: skip
+
+
+def text(value: str) -> dict[str, str]:
+    return {"type": "text", "text": value}
+
+
+def heard(path: str, kind: str = "audio") -> dict[str, str]:
+    return {"type": kind, kind: path}
+
+
+def test_hf_messages_have_parts_with_paths_and_no_null_keys() -> None:
+    found = made("messages/hf")
+    assert found[0]["messages"] == [
+        {"role": "user", "content": [heard(A), text("Transcribe the speech.")]},
+        {"role": "assistant", "content": [text("hello")]},
+    ]
+    assert found[1]["messages"][0]["content"] == [text("One "), heard(A), text(" two "), heard(B), text(" three")]
+    assert found[2]["messages"][0] == {"role": "system", "content": [text("Be brief.")]}
+    assert found[2]["messages"][3] == {"role": "user", "content": [text("Where?")]}
+    assert found[3]["messages"][0]["content"][:2] == [heard(V, "video"), heard(A)]
+    assert found[5] == "tools_unsupported"
+    mark = sample(messages=[user("<audio>a\x1e\x1fb"), assistant("x")])
+    assert reason(mark, "messages/hf") == "control_characters"
+
+
+def test_the_media_of_later_turns_are_counted_over_the_conversation() -> None:
+    turns = [user("<audio>a"), assistant("b"), user("c<audio>"), assistant("d")]
+    found = row(sample(messages=turns, more_media=TWO_SOUNDS["more_media"]), "messages/hf")["messages"]
+    assert found[0]["content"] == [heard(A), text("a")] and found[2]["content"] == [text("c"), heard(B)]
+
+
+def test_openai_messages_name_files_by_url() -> None:
+    found = made("messages/openai")
+    url = {"url": "file:///root%20of%20media/media/b%20c.flac"}
+    assert found[1]["messages"][0]["content"][3] == {"type": "audio_url", "audio_url": url}
+    assert found[3]["messages"][0]["content"][0]["type"] == "video_url"
+    assert found[4]["messages"] == [user("2 + 2?"), assistant("4")]
+
+
+def test_trl_rows_have_the_keys_of_their_task() -> None:
+    question = {"role": "user", "content": [heard(A), text("Which?")]}
+    kept = {"prompt": [question]}
+    assert made("messages/trl", [PAIR], task="sft") == [{"messages": [question, assistant("This.")]}]
+    assert made("messages/trl", [PAIR], task="completion") == [kept | {"completion": [assistant("This.")]}]
+    assert made("messages/trl", [PAIR, ASKED], task="dpo") == [
+        kept | {"chosen": [assistant("This.")], "rejected": [assistant("That.")]}, "no_rejected",
+    ]  # fmt: skip
+    assert made("messages/trl", [PAIR], task="grpo") == [kept | {"solution": "This.", "task": "qa"}]
+
+
+# ---- modes
+
+
+@pytest.mark.parametrize(
+    ("turns", "mode"),
+    [
+        (["<audio>"], "voice-chat"),
+        (["<audio>What emotion?"], "analysis"),
+        (["<audio>", "<audio>Translate."], "mixed"),
+        ([" <audio>\n<audio> "], "voice-chat"),
+        (["<audio>", "And now?"], "mixed"),
+        (["<audio>What?", "And now?"], "analysis"),
+        (["<video><audio>"], "mixed"),
+        (["What?"], None),
+    ],
+)
+def test_a_conversation_is_voice_chat_or_analysis_by_its_user_turns(turns: list[str], mode: str | None) -> None:
+    connection = duckdb.connect()
+    create_macros(connection, ViewOptions())
+    spoken = [turn for text in turns for turn in (user(text), assistant("x"))]
+    assert connection.execute("SELECT mode_of($1)", [spoken]).fetchall() == [(mode,)]
+
+
+def test_voice_chat_rows_say_nothing_beside_the_sound() -> None:
+    found = made("conversation/sharegpt", [ASKED, SOUND_ALONE, CHAT, PAIR, FILM, TEXT], mode="voice-chat")
+    assert found[0] == {"conversations": [human("<audio>"), gpt("hello")], "audios": [A]}
+    assert found[1]["conversations"] == [human("<audio>"), gpt("Hello to you.")]
+    assert found[2:] == ["not_voice_chat"] * 4
+
+
+def test_analysis_rows_have_text_beside_every_sound() -> None:
+    found = made("conversation/sharegpt", [ASKED, SOUND_ALONE, TEXT], mode="analysis")
+    assert [each if isinstance(each, str) else "" for each in found] == ["", "not_analysis", ""]
+
+
+# ---- styles
+
+
+def test_a_style_is_a_view_of_its_own_and_the_first_is_the_default() -> None:
+    for name, styles in STYLES.items():
+        assert get_view(name) is next(iter(styles.values()))
+        for style, view in styles.items():
+            assert (view.name, view.style, get_view(name, style)) == (name, style, view)
+            assert view.format == f"{name}-{style}"
+    with pytest.raises(UsageError, match="sharegpt"):
+        get_view("conversation", "shargpt")
