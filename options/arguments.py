@@ -90,6 +90,8 @@ class ConvertArguments(TypedDict, total=False):
     user_template: str | None
     allow_answer_in_prompt: bool
     reasoning: str | None
+    prompts: str | None
+    prompt_language: str | None
     av: str
     id_column: str | None
     text_column: str | None
@@ -134,6 +136,10 @@ class ExportArguments(TypedDict, total=False):
     user_template: str | None
     allow_answer_in_prompt: bool
     reasoning: str | None
+    prompts: str | None
+    prompt_language: str | None
+    prompts_per_sample: int
+    modality: str
     av: str
     captions: str
     model: str | None

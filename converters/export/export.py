@@ -151,6 +151,7 @@ def make_version(
 
     # select
     create_macros(connection, request.options)
+    create_prompts(connection)
     log.info("export %s: select samples", request.name)
     sql = [choose(connection, request.selection, facts=facts)]
     certificates = find_conflicts(connection, store, request.selection.datasets, action=request.selection.broken_splits)
@@ -163,7 +164,6 @@ def make_version(
     find_missing(store, connection)
 
     # media, rows
-    create_prompts(connection)
     expanded = bool(expansions) or request.composition.oversample
     make = partial(_make_rows, store, connection, request, facts, expanded=expanded)
     if request.composition.is_set:
@@ -270,7 +270,7 @@ def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request:
     named = change.noise if change is not None else None
     return MediaRequest(
         request.selection.include_rejected,
-        request.options.av != "in-video",
+        request.options.av != "in-video" and request.options.modality != "video",
         request.options.av == "sound-only",
         change,
         noise_source(store, connection, named, seed=request.seed) if named is not None else None,

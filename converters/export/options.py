@@ -18,11 +18,14 @@ from ..row_options import (
     LONG,
     NO_SPLIT,
     ORDERS,
+    SHOWN,
     SOUNDS,
     TEXTS,
+    PromptLanguage,
+    Prompts,
     Reasoning,
     System,
-)  # fmt: skip
+)
 from .media.options import SoundOptions
 
 ROWS = "Which samples"
@@ -63,7 +66,7 @@ class ExportOptions(Options):
         Option("hash (stable when rows are added) or id; default: hash for training views, id for unified.", TEXT,
                choices=ORDERS),
     ] = None  # fmt: skip
-    seed: Annotated[int, Option("Seed of the hash order.", TEXT)] = 0
+    seed: Annotated[int, Option("Seed of the hash order, and of varied prompts.", TEXT)] = 0
     text: Annotated[
         str | None,
         Option("raw, clean (lower case if the corpus is upper case, no spaces between Chinese characters, "
@@ -80,6 +83,18 @@ class ExportOptions(Options):
         bool, Option("Publish even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
     reasoning: Reasoning = None
+    prompts: Prompts = None
+    prompt_language: PromptLanguage = None
+    prompts_per_sample: Annotated[
+        int,
+        Option("So many rows of each sample, each asked in other words, whose ids end in #prompt2 and so on; a task "
+               "with fewer phrasings has fewer rows. It implies --prompts varied.", CONVERSATIONS, min=1),
+    ] = 1  # fmt: skip
+    modality: Annotated[
+        str,
+        Option("Of a video with sound: own (what --av says), audio (its sound alone), video (the video alone, silent) "
+               "or av (both; samples that lack one have no row).", TEXT, choices=SHOWN),
+    ] = "own"  # fmt: skip
     av: Annotated[
         str,
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "

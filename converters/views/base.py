@@ -66,6 +66,12 @@ class ViewOptions:
         av: What is used of a video with sound: `separate`, the video and its sound; `in-video`, the video, whose sound
             the trainer reads itself; `sound-only`.
         captions: Which of several descriptions is an answer: `first`, or `all`, a row for each.
+        modality: What is shown of a video with sound: `own`, all of it; `audio` or `video` alone; `av`, and only of
+            samples that have both.
+        prompts: How a task is asked: `one`, the same words for all samples; `varied`, one of several phrasings.
+        prompt_language: The language in which tasks are asked; None: each sample's.
+        prompts_per_sample: Rows of a sample, each with another phrasing.
+        seed: Part of the hash that chooses phrasings.
         own: The options that only some views have, by name.
     """
 
@@ -77,6 +83,11 @@ class ViewOptions:
     reasoning: str = "think"
     av: str = "separate"
     captions: str = "first"
+    modality: str = "own"
+    prompts: str = "one"
+    prompt_language: str | None = None
+    prompts_per_sample: int = 1
+    seed: int = 0
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 

@@ -22,7 +22,7 @@ FIELDS = (
 
 _LISTS = ("choices", "captions", "labels", "messages", "words", "phones")
 _CONVERSATION = frozenset({"turns", "prompt", "solution"})
-_PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target"}
+_PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target", "text": "text"}
 _EXTRA_ELEMENTS = {"tools": "tools", "objects": "objects", "loss_channel": "channel", "turns": MESSAGE_KEYS}
 _TRAINER_FIELDS = frozenset(
     {"tools", "objects", "channel", "label", "margin", "teacher_prompt", "chat_template_kwargs", "ref_audios",

@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 4
+-- revision: 5
 -- tasks: sft, grpo
 -- order: hash
 -- text: clean

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...shards.store.sql import quote
 from ...validators.formats.msswift_rows import MODEL_TOKEN
+from ..row_options import PROMPT_LANGUAGES
 from . import prompts
 from .base import ViewOptions
 
@@ -41,6 +42,11 @@ def option_macros(options: ViewOptions) -> str:
         "template_has_tags": "true" if prompts.TAG_FIELD in fields else "false",
         "chosen_reasoning": _text(options.reasoning),
         "chosen_av": _text(options.av),
+        "chosen_modality": _text(options.modality),
+        "asked_in": _text(options.prompt_language),
+        "asked_languages": f"[{', '.join(map(quote, PROMPT_LANGUAGES))}]",
+        "has_varied_prompts": "true" if options.prompts == "varied" else "false",
+        "prompt_seed": _text(str(options.seed if options.prompts == "varied" else 0)),
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
     }
@@ -79,8 +85,8 @@ def with_prepared(select: str) -> str:
     """A SELECT over `prepared`, with `prepared` in front of it; the macros and the tables of prompts must exist.
 
     It reads the relation `samples_with_paths`, which has the columns of the sample and `image_paths, video_paths,
-    audio_paths` (VARCHAR[]), `effective_task`, `base_language`, `upper` and `sound`; additional columns are passed
-    through.
+    audio_paths` (VARCHAR[]), `effective_task`, `base_language`, `upper`, `sound`, `prompt_of` and `prompt_part`;
+    additional columns are passed through.
     """
     return f"WITH prepared AS (\n{PREPARED})\n{select}"
 

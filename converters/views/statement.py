@@ -101,6 +101,12 @@ def check_conversations(view: View, options: ViewOptions) -> None:
             f"--system and --user-template are for conversations; the view {view.name!r} has none.",
             hint="choose a view of conversations: msswift --task sft",
         )
+    asked = options.prompts != "one" or options.prompt_language or options.prompts_per_sample > 1
+    if asked and not read & {"turns", "prompt"}:
+        raise UsageError(
+            f"--prompts, --prompt-language and --prompts-per-sample are for prompts; the view {view.name!r} has none.",
+            hint="choose a view that asks: msswift --task sft",
+        )
 
 
 def reasoning_for(view: View, task: str | None, asked: str | None) -> str:

@@ -11,6 +11,7 @@ command_line.py the command line in this process, and lines of a shell
 parts.py        functions over parts of a table, for worker processes
 ends.py         a module that ends the process which imports it
 python_page.py  the page of the Python API, out of its docstrings
+prompts_page.py the page of prompts and answers, out of their YAML
 loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
 archives.py     archives of every kind, and all that is read out of one

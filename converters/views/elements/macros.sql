@@ -5,6 +5,10 @@
 --   leak_fields()        fields of the template that could contain the answer
 --   chosen_reasoning()   `think`, `drop` or `column`
 --   chosen_av()          `separate`, `in-video` or `sound-only`
+--   chosen_modality()    `own`, `audio`, `video` or `av`
+--   asked_in()           the language in which tasks are asked, or null
+--   asked_languages()    the languages that prompts have
+--   has_varied_prompts() whether one of several phrasings is chosen, with prompt_seed()
 --   model_token()        the regular expression of a model's own tokens
 -- They are constants: branches that they exclude cost nothing.
 
@@ -109,19 +113,27 @@ CREATE OR REPLACE MACRO fill_user_template(tags, prompt, fields) AS
                                  WHEN p.field = 'prompt' THEN prompt ELSE fields[p.field] END, '')
                    FOR p IN user_template()], '');
 
--- Keys of `templates/prompts.yaml`: the modality of a prompt, and the language of names and introductions.
+-- Keys of `templates/prompts.yaml`: the modality and the language of a prompt.
 CREATE OR REPLACE MACRO prompt_modality(m) AS
   CASE WHEN m IN ('audio', 'video', 'mixed', 'image') THEN m ELSE 'other' END;
-CREATE OR REPLACE MACRO prompt_language(base_language) AS CASE base_language WHEN 'zh' THEN 'zh' ELSE 'en' END;
+CREATE OR REPLACE MACRO prompt_language(base_language) AS
+  CASE WHEN asked_in() IS NOT NULL THEN asked_in()
+       WHEN list_contains(asked_languages(), base_language) THEN base_language ELSE 'en' END;
+
+-- The place of a phrasing among those of a prompt: the first, or chosen by a hash; rows of one sample have others.
+CREATE OR REPLACE MACRO phrasing_of(id, part, phrasings) AS
+  CASE WHEN has_varied_prompts()
+       THEN (('0x' || sha256(prompt_seed() || ':prompt:' || id)[1:8])::UINTEGER::BIGINT + part) % phrasings ELSE 0 END;
 
 -- Whether any of these fields contains the text.
 CREATE OR REPLACE MACRO any_field_contains(names, fields, t) AS
   len([1 FOR name IN names IF contains(fields[name], t)]) > 0;
 
 -- The answer field of a sample, by its name in `templates/prompts.yaml`; of several captions the first.
-CREATE OR REPLACE MACRO answer_field(name, text, translation, answer, captions, labels) AS
+CREATE OR REPLACE MACRO answer_field(name, text, translation, answer, captions, labels, speaker, phones) AS
   CASE name WHEN 'text' THEN text WHEN 'translation' THEN translation WHEN 'answer' THEN answer
-            WHEN 'captions' THEN captions[1] WHEN 'labels' THEN join_list(labels) END;
+            WHEN 'captions' THEN captions[1] WHEN 'labels' THEN join_list(labels) WHEN 'speaker' THEN speaker
+            WHEN 'phones' THEN array_to_string([p.text FOR p IN phones], ' ') END;
 
 -- The options of a question, one per line below the introduction; empty if there are none.
 CREATE OR REPLACE MACRO choice_lines(choices, introduction) AS
@@ -156,9 +168,12 @@ CREATE OR REPLACE MACRO with_answer(messages, answer) AS
     WHEN chosen_reasoning() = 'drop' AND m.role = 'assistant' THEN coalesce(without_thought(m.content), '')
     ELSE m.content END));
 
--- A text whose tags fit what is heard of a video with sound inside: its own sound as audio, or nothing but the sound.
-CREATE OR REPLACE MACRO with_sound_tags(t, sound, sound_alone, audio_paths) AS
-  CASE WHEN t IS NULL OR NOT contains(t, '<video>') THEN t
+-- A text whose tags fit what is shown of a video with sound: its own sound as audio, nothing but the sound, or nothing
+-- but the pictures.
+CREATE OR REPLACE MACRO with_shown_tags(t, sound, sound_alone, sight_alone, audio_paths) AS
+  CASE WHEN t IS NULL THEN t
+       WHEN sight_alone THEN replace(t, '<audio>', '')
+       WHEN NOT contains(t, '<video>') THEN t
        WHEN sound_alone AND sound = 'inside' THEN replace(t, '<video>', '<audio>')
        WHEN sound_alone THEN replace(t, '<video>', '')
        WHEN sound = 'inside' AND len(audio_paths) = 1 AND NOT contains(t, '<audio>')

@@ -130,3 +130,23 @@ def test_files_are_converted_with_the_switch_that_their_rows_need(tmp_path: Path
     alone = convert(row, apart, av="in-video")
     assert dict(alone.reasons) == {"sound_apart": 1} and not any("USE_AUDIO" in note for note in alone.notes)
     assert dict(convert(row, apart, av="sound-only").reasons) == {"no_sound": 1}
+
+
+def test_a_video_alone_is_silent_for_the_trainer_too(store: Path) -> None:
+    result = export(store, modality="video", name="seen")
+    assert asked(result) == {
+        "inside": ("<video>Describe the video.", ["videos"]),
+        "apart": ("<video>Describe the video.", ["videos"]),
+        "talk": ("<video>What is it?", ["videos"]),
+        "silent": ("<video>Describe the video.", ["videos"]),
+    }
+    manifest = result.version.manifest
+    assert manifest["counts"] == {"written": 4, "no_video": 1}
+    assert manifest["sound_of_videos"] == {"silent": 3}
+    assert manifest["trainer_settings"] == {"USE_AUDIO_IN_VIDEO": "false"}
+
+
+def test_both_are_shown_of_samples_that_have_both(store: Path) -> None:
+    result = export(store, modality="av", name="both")
+    assert set(asked(result)) == {"inside", "apart", "talk"}
+    assert result.version.manifest["counts"] == {"written": 3, "no_video": 1, "no_sound": 1}
