@@ -141,6 +141,7 @@ class ExportArguments(TypedDict, total=False):
     prompts_per_sample: int
     modality: str
     av: str
+    structure: bool
     captions: str
     model: str | None
     max_tokens: int | None

@@ -22,7 +22,9 @@ MERGE_SPLIT_OPTIONS = {"merge": {"max_samples", "seed", "force"}, "split": {"for
 class ConvertOptions(Options):
     """Options of a conversion."""
 
-    to: Annotated[str | None, Option("unified or msswift; default: depends on the input format.", RESULT)] = None
+    to: Annotated[
+        str | None, Option("unified, msswift, cot or evaluation; default: depends on the input format.", RESULT)
+    ] = None
     task: Annotated[
         str | None, Option("sft or grpo (the answer becomes the solution); implies --to msswift.", RESULT)
     ] = None

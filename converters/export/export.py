@@ -332,7 +332,7 @@ def _result(version: exports.Version, account: Mapping[str, Any], request: Reque
     manifest = version.manifest
     left_out = dict(manifest.get("left_out", {}))
     fields = told(left_out, request.view.name, request.options, own=manifest.get("annotated_fields", ()))
-    warnings = [*_warnings(account, request.selection), *fields, *told_budget(manifest.get("budget"))]
+    warnings = [*_warnings(account, request), *fields, *told_budget(manifest.get("budget"))]
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(
@@ -345,8 +345,15 @@ def _result(version: exports.Version, account: Mapping[str, Any], request: Reque
     return ExportResult(version, reused, dict(account["counts"]), warnings, command, left_out)
 
 
-def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
-    if account["held_out_rows"] and not selection.splits:
+def _warnings(account: Mapping[str, Any], request: Request) -> Iterator[str]:
+    selection = request.selection
+    if request.view.evaluates:
+        if training := account["rows"] - account["held_out_rows"]:
+            yield (
+                f"{training:,} of {account['rows']:,} rows are no validation or test data: a score on what a model was "
+                "trained on says nothing; --split test --no-split drop leaves them out"
+            )
+    elif account["held_out_rows"] and not selection.splits:
         yield (
             f"{account['held_out_rows']:,} of {account['rows']:,} rows come from validation or test splits: "
             "select training data with --split train"

@@ -100,6 +100,11 @@ class ExportOptions(Options):
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
                "trainer reads itself) or sound-only.", TEXT, choices=SOUNDS),
     ] = "separate"  # fmt: skip
+    structure: Annotated[
+        bool,
+        Option("Only chains of thought that have their four sections: planning, caption, reasoning, summary.",
+               ONE_VIEW),
+    ] = False  # fmt: skip
     captions: Annotated[
         str,
         Option("Of several descriptions of a sample: first (one row), or all (a row for each, whose id ends in "

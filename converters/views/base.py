@@ -13,6 +13,7 @@ A view's file starts with a block of comments `-- key: value`; the first other l
     media          columns that hold paths; default: columns with a media name (`audio`, `audios`, `video` ...)
     only TASK      columns that only rows of that task have
     optional       columns that a file has only if one of its rows has a value
+    use            `training` or `evaluation`, which is warned of training data; default: `training`
     empty columns  `kept` or `dropped`: media columns without a value in any row; default: `dropped`
 
 The SELECT below the header is checked in `statement.py`.
@@ -47,6 +48,7 @@ _KEYS = (
     "consumer",
     "media",
     "optional",
+    "use",
     "empty columns",
 )
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
@@ -131,6 +133,7 @@ class View:
         write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
+        evaluates: Whether its rows are for evaluation.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
 
@@ -154,6 +157,7 @@ class View:
     expand: Expand | None = None
     write_files: WriteFiles | None = None
     embeds_media: bool = False
+    evaluates: bool = False
     built_in: bool = False
 
     @property
@@ -194,6 +198,8 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
             )
     line, empty = header.get("empty columns", (0, "dropped"))
     _one_of(file, line, "empty columns", empty, ("kept", "dropped"))
+    line, use = header.get("use", (0, "training"))
+    _one_of(file, line, "use", use, ("training", "evaluation"))
     for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS)), ("consumer", tuple(CONSUMERS))):
         if key in header:
             _one_of(file, header[key][0], key, header[key][1], values)
@@ -209,6 +215,7 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
         task_columns={task: columns for task, columns in known.items() if columns},
         keeps_empty_columns=empty == "kept",
         options=_words(header["options"]) if "options" in header else (),
+        evaluates=use == "evaluation",
         built_in=built_in,
         **plain,
         **code,

@@ -6,6 +6,7 @@ when the view is created and again wherever it is used, which takes longer than 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ def option_macros(options: ViewOptions) -> str:
     template = options.user_template
     fields = prompts.check_template(template) if template is not None else []
     leaks = [name for name in fields if name not in prompts.NEVER_AN_ANSWER and not options.allow_answer_in_prompt]
+    languages = [f"{quote(code)}: {quote(name)}" for code, name in prompts.evaluation_languages().items()]
     values = {
         "chosen_task": _text(options.task),
         "chosen_text": _text(options.text),
@@ -47,6 +49,9 @@ def option_macros(options: ViewOptions) -> str:
         "asked_languages": f"[{', '.join(map(quote, PROMPT_LANGUAGES))}]",
         "has_varied_prompts": "true" if options.prompts == "varied" else "false",
         "prompt_seed": _text(str(options.seed if options.prompts == "varied" else 0)),
+        "evaluation_pieces": _by_task(prompts.evaluation_prompts()),
+        "evaluation_languages": f"MAP {{{', '.join(languages)}}}",
+        "switches": f"[{', '.join(quote(name) for name, value in options.own.items() if value is True)}]::VARCHAR[]",
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
     }
@@ -65,6 +70,10 @@ def _pieces(template: str | None) -> str:
         f"{{'literal': {_text(p['literal'])}, 'field': {_text(p['field'])}}}" for p in prompts.as_pieces(template)
     )
     return f"[{', '.join(pieces)}]::{type_}"
+
+
+def _by_task(templates: Mapping[str, str]) -> str:
+    return f"MAP {{{', '.join(f'{quote(task)}: {_pieces(text)}' for task, text in templates.items())}}}"
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection, options: ViewOptions) -> None:

@@ -51,7 +51,7 @@ def _document() -> dict[str, Any]:
 
 def tasks() -> list[str]:
     """Every task that has a prompt."""
-    return [name for name in _document() if name not in ("targets", "choices")]
+    return [name for name in _document() if name not in ("evaluation", "targets", "choices")]
 
 
 def answers_of(task: str) -> list[str]:
@@ -65,6 +65,16 @@ def answers_of(task: str) -> list[str]:
 def tasks_answered_by(field: str) -> list[str]:
     """The tasks whose answer may be this field."""
     return [name for name in tasks() if field in answers_of(name)]
+
+
+def evaluation_prompts() -> dict[str, str]:
+    """The prompts of Qwen2-Audio's evaluation lists by task, with the fields `language` and `target`."""
+    return dict(_document()["evaluation"])
+
+
+def evaluation_languages() -> dict[str, str]:
+    """The names that these lists give to target languages."""
+    return {**_document()["targets"]["en"], "zh": "Mandarin"}
 
 
 def choice_introductions() -> tuple[str, ...]:

@@ -117,6 +117,11 @@ def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
     """
     if asked is not None and not reads(view, task) & {"turns", "solution", "thought"}:
         raise UsageError(f"--reasoning is for answers; the view {view.name!r} has none.", hint="remove --reasoning")
+    if view.built_in and view.name == "cot" and asked not in (None, "think"):
+        raise UsageError(
+            f"--reasoning {asked}: rows of the view 'cot' are there for their reasoning.",
+            hint="remove --reasoning, or use another view",
+        )
     if task == "grpo":
         if asked == "think":
             raise UsageError(

@@ -9,6 +9,9 @@
 --   asked_in()           the language in which tasks are asked, or null
 --   asked_languages()    the languages that prompts have
 --   has_varied_prompts() whether one of several phrasings is chosen, with prompt_seed()
+--   evaluation_pieces()  pieces of the prompts of evaluation lists, by task
+--   evaluation_languages()   names of target languages in these prompts, by code
+--   switches()           the names of the view's own options that are on
 --   model_token()        the regular expression of a model's own tokens
 -- They are constants: branches that they exclude cost nothing.
 
@@ -102,6 +105,70 @@ CREATE OR REPLACE MACRO with_reasoning(answer, reasoning) AS
   CASE WHEN chosen_reasoning() <> 'think' THEN without_thought(answer)
        WHEN has_thought(answer) OR not_blank(reasoning) IS NULL THEN answer
        ELSE '<think>' || reasoning || '</think>' || answer END;
+
+-- A chain of thought: its sections in order, each in its tags, or the whole text; null if its tags do not fit together.
+CREATE OR REPLACE MACRO count_matches(t, pattern) AS len(regexp_extract_all(t, pattern));
+CREATE OR REPLACE MACRO section_tags(t) AS count_matches(t, '(?i)</?(?:planning|caption|reasoning|summary)>');
+CREATE OR REPLACE MACRO section(name, t) AS
+  '<' || name || '>' || chr(10) || not_blank(trimmed(t)) || chr(10) || '</' || name || '>';
+CREATE OR REPLACE MACRO sections_of(t) AS
+  list_transform([regexp_extract(t, '(?is)^\s*<planning>(.*)</planning>\s*<caption>(.*)</caption>\s*<reasoning>(.*)</reasoning>\s*<summary>(.*)</summary>\s*$', ['p', 'c', 'r', 's'])],
+    lambda x: section('PLANNING', x.p) || chr(10) || section('CAPTION', x.c) || chr(10) || section('REASONING', x.r)
+              || chr(10) || section('SUMMARY', x.s))[1];
+CREATE OR REPLACE MACRO chain_in(t) AS
+  CASE WHEN regexp_matches(t, '(?i)</?(?:think|response)>') THEN NULL
+       WHEN section_tags(t) = 0 THEN not_blank(trimmed(t))
+       WHEN section_tags(t) = 8 THEN sections_of(t) END;
+CREATE OR REPLACE MACRO chain_of(thought) AS
+  CASE WHEN contains(thought, '<') THEN chain_in(CASE WHEN has_thought(thought) THEN thought_of(thought) ELSE thought END)
+       ELSE not_blank(trimmed(thought)) END;
+
+-- The response to a question, which may be in <RESPONSE>; null if its tags do not fit together.
+CREATE OR REPLACE MACRO response_of(t) AS
+  CASE WHEN NOT contains(t, '<') THEN not_blank(trimmed(t))
+       ELSE CASE count_matches(t, '(?i)</?response>')
+            WHEN 0 THEN not_blank(trimmed(t))
+            WHEN 2 THEN not_blank(trimmed(regexp_extract(t, '(?is)^\s*<response>(.*)</response>\s*$', 1))) END END;
+
+-- Why there is no chain with a response; null if there is one.
+CREATE OR REPLACE MACRO no_chain(thought, solution) AS
+  CASE WHEN thought IS NULL THEN 'no_reasoning'
+       WHEN solution IS NULL THEN 'no_answer'
+       WHEN chain_of(thought) IS NULL THEN 'broken_chain'
+       WHEN response_of(solution) IS NULL THEN 'broken_response'
+       WHEN list_contains(switches(), 'structure') AND NOT starts_with(chain_of(thought), '<PLANNING>') THEN 'no_sections'
+  END;
+
+-- A conversation whose last turn is a chain and a response, with the white space of Qwen3's chat template; and the text
+-- of the last user turn without tags.
+CREATE OR REPLACE MACRO with_chain(turns, chain, response) AS
+  list_concat(turns[:-2], [struct_update(turns[-1], content :=
+    '<think>' || chr(10) || chain || chr(10) || '</think>' || chr(10) || chr(10) || '<RESPONSE>' || chr(10) || response
+    || chr(10) || '</RESPONSE>')]);
+CREATE OR REPLACE MACRO last_question(turns) AS
+  not_blank(trimmed(regexp_replace(list_filter(turns, lambda m: m.role = 'user')[-1].content,
+                                   '<(?:image|video|audio)>', '', 'g')));
+
+-- Rows of evaluations: the prompt of a list, of a task, or of a conversation; and the group in which a row is scored.
+CREATE OR REPLACE MACRO several_exchanges(messages) AS
+  has_turns(messages) AND len(list_filter(messages, lambda m: m.role <> 'system')) > 2;
+CREATE OR REPLACE MACRO evaluation_prompt(task, language, target, list_prompt, prompt, turns, messages) AS
+  CASE WHEN list_prompt IS NOT NULL THEN list_prompt
+       WHEN has_turns(messages) THEN last_question(turns)
+       WHEN evaluation_pieces()[task] IS NOT NULL AND asked_in() IS NULL AND NOT has_varied_prompts()
+            AND user_template() IS NULL
+         THEN CASE WHEN task IN ('asr', 's2tt') AND language = '' THEN NULL
+                   WHEN task = 's2tt' AND evaluation_languages()[language_of(target)] IS NULL THEN NULL
+                   ELSE fill_template(evaluation_pieces()[task], MAP {
+                     'language': language, 'target': evaluation_languages()[language_of(target)]}) END
+       ELSE not_blank(trimmed(regexp_replace(prompt, '<(?:image|video|audio)>', '', 'g'))) END;
+CREATE OR REPLACE MACRO evaluation_source(task, dataset, config, split, language, target) AS
+  CASE task WHEN 's2tt' THEN concat_ws('_', replace(dataset, '-', '_'), language, language_of(target),
+                                       replace(coalesce(nullif(split, ''), 'test'), '_', '-'))
+            ELSE replace(concat_ws('_', dataset, nullif(config, ''), nullif(split, '')), '-', '_') END;
+CREATE OR REPLACE MACRO is_benchmark_labels(labels) AS
+  coalesce(len(labels) >= 3 AND list_contains(['sound', 'music', 'speech', 'mix-sound-music', 'mix-sound-speech',
+    'mix-music-speech', 'mix-sound-music-speech'], labels[1]), false);
 
 -- Fill a template: `pieces` are literals and field names in order, `fields` maps names to texts.
 CREATE OR REPLACE MACRO fill_template(pieces, fields) AS

@@ -7,6 +7,7 @@
 --   effective_task   the sample's task; inferred from its fields if the data has none
 --   effective_split  the assigned split, else the corpus's
 --   base_language    `zh` for `zh-HK`
+--   effective_split  the split it was assigned to, else the corpus's own
 --   upper            whether the corpus is all upper case
 --   description      one text for the content: the text, else a caption, the answer, the labels, the translation, the
 --                    last turn of a conversation if it is the assistant's
@@ -17,6 +18,8 @@
 --                    have `loss` and `loss_scale` too if any sample has them
 --   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
 --   loss_channel     the name under which a trainer reports the row's loss
+--   reference, list_prompt   what a published evaluation list says of the sample: its reference, its prompt
+--   item_modality, item_category, item_sub_category   what a benchmark calls `modality`, `category`, `sub-category`
 --   no_sound         why media cannot be used as `--av` and `--modality` ask: sound_apart, silent_video, no_sound,
 --                    no_video; null if it can
 --   no_turns         why there is no conversation: no_prompt, no_answer, model_token, tag_mismatch; null if there is one
@@ -143,6 +146,10 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
        loss_channel_of(extra['channel'], messages) AS loss_channel,
+       not_blank(extra['reference']) AS reference,
+       not_blank(extra['evaluation_prompt']) AS list_prompt,
+       extra['modality'] AS item_modality, extra['category'] AS item_category,
+       extra['sub-category'] AS item_sub_category,
        CASE WHEN video_paths IS NULL
             THEN CASE WHEN chosen_modality() IN ('video', 'av') AND audio_paths IS NOT NULL THEN 'no_video' END
             WHEN chosen_modality() = 'av' AND chosen_av() <> 'in-video' AND audio_paths IS NULL THEN 'no_sound'
