@@ -175,9 +175,7 @@ def rendered(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     every user turn it finds none and removes all reasoning; with a text, it adds an empty block to a last answer that
     has none.
     """
-    asked = [
-        i for i, turn in enumerate(messages) if turn.get("role") == "user" and isinstance(turn.get("content"), str)
-    ]
+    asked = [place for place, turn in enumerate(messages) if _asks(turn)]
     last = asked[-1] if asked else len(messages) - 1
     found = []
     for place, turn in enumerate(messages):
@@ -193,3 +191,11 @@ def rendered(messages: Sequence[Mapping[str, Any]]) -> list[str]:
             text = f"<think>\n{thought}\n</think>\n\n" + text.lstrip("\n")
         found.append(text)
     return found
+
+
+def _asks(turn: Mapping[str, Any]) -> bool:
+    """Whether the template takes a turn for a question: a text of the user that is no result of a tool."""
+    content = turn.get("content")
+    if turn.get("role") != "user" or not isinstance(content, str):
+        return False
+    return not (content.startswith("<tool_response>") and content.endswith("</tool_response>"))
