@@ -7,7 +7,6 @@
 --   effective_task   the sample's task; inferred from its fields if the data has none
 --   effective_split  the assigned split, else the corpus's
 --   base_language    `zh` for `zh-HK`
---   effective_split  the split it was assigned to, else the corpus's own
 --   upper            whether the corpus is all upper case
 --   description      one text for the content: the text, else a caption, the answer, the labels, the translation, the
 --                    last turn of a conversation if it is the assistant's
