@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.view_rows import made_of_each, media, sample
+from support.view_rows import converted, made_of_each, media, sample
 from triptych.converters.views import ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
 from triptych.validators.formats import FORMATS
@@ -50,12 +50,15 @@ def test_rows_have_the_prompts_of_the_lists_and_are_grouped_by_source() -> None:
 
 
 def test_how_to_ask_may_be_chosen() -> None:
-    [asked] = made_of_each(GIVEN[:1], view="evaluation", text="raw", prompt_language="zh")
-    assert asked["prompt"] == "请将这段语音转写为文字。"
-    [asked] = made_of_each(GIVEN[:1], view="evaluation", text="raw", user_template="{modality_tag}{prompt} Now.")
-    assert asked["prompt"] == "Transcribe the speech. Now."
-    [heard] = made_of_each([GIVEN[14]], view="evaluation", text="raw", modality="audio", av="sound-only")
-    assert heard["audio"].endswith("a.flac")
+    def asked(given: dict[str, Any], **options: Any) -> dict[str, Any]:
+        [made] = converted([given], "evaluation", ViewOptions(text="raw", **options))
+        assert isinstance(made, dict), made
+        return made
+
+    assert asked(GIVEN[0], prompt_language="zh")["prompt"] == "请将这段语音转写为文字。"
+    template = "{modality_tag}{prompt} Now."
+    assert asked(GIVEN[0], user_template=template)["prompt"] == "Transcribe the speech. Now."
+    assert asked(GIVEN[14], modality="audio", av="sound-only")["audio"].endswith("a.flac")
 
 
 def test_items_have_question_choices_and_answer_and_what_a_benchmark_says_of_them() -> None:
