@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from triptych.converters.export.cut_media import DERIVED
 from triptych.converters.export.expand import expand, expansions_of
+from triptych.converters.export.media.plan import DERIVED
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
