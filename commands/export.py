@@ -49,7 +49,7 @@ def export(
     view: Annotated[
         str | None,
         typer.Argument(
-            help="unified, msswift, cot ..., or the path of your own view: ./my_view.sql; a recipe names it.",
+            help="unified, msswift, cot, evaluation, or the path of your own view: ./my_view.sql; a recipe names it.",
             autocompletion=completion.views,
         ),
     ] = None,

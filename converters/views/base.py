@@ -38,19 +38,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _KEYS = (
-    "name",
-    "revision",
-    "tasks",
-    "options",
-    "order",
-    "text",
-    "format",
-    "consumer",
-    "media",
-    "optional",
-    "use",
+    "name", "revision", "tasks", "options", "order", "text", "format", "consumer", "media", "optional", "use",
     "empty columns",
-)
+)  # fmt: skip
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
 
