@@ -32,6 +32,7 @@ from ...validators.rules import RuleSet, load_rules
 from ..budget.rows import BudgetTotals, Relation, count_rows, read_cut, read_totals, write_budget
 from ..budget.rows import told as told_budget
 from ..budget.windows import expand_into_windows
+from ..composition.compose import told as told_composed
 from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
 from ..split.conflicts import find_conflicts
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
     import duckdb
 
 log = logging.getLogger("triptych")
-
-_SHOWN = 5
 
 MEMORY_LIMIT = "512MB"
 """What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
@@ -331,7 +330,7 @@ def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[s
             "select training data with --split train"
         )
     yield from _split_warnings(account, selection)
-    yield from _composition_warnings(account)
+    yield from told_composed(account.get("composed"))
     changed = account.get("changed_rows", 0)
     if never := account["unvalidated_rows"] - changed:
         yield f"{never:,} rows were never validated: run `triptych validate` first"
@@ -342,15 +341,6 @@ def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[s
     if account["rejected_rows"]:
         yield f"{account['rejected_rows']:,} rows were rejected by the rules but are included"
     yield from _repeat_warnings(account)
-
-
-def _composition_warnings(account: Mapping[str, Any]) -> Iterator[str]:
-    composition = account.get("composed") or {}
-    if short := composition.get("short", ()):
-        more = f"; and {len(short) - _SHOWN:,} more" if len(short) > _SHOWN else ""
-        yield f"the composition is short of samples: {'; '.join(short[:_SHOWN])}{more}"
-    for name, count in composition.get("without_value", {}).items():
-        yield f"{count:,} samples have no value of --limit {name} and are not limited"
 
 
 def _repeat_warnings(account: Mapping[str, Any]) -> Iterator[str]:
