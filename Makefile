@@ -11,11 +11,13 @@ INSTALL := install --quiet --no-compile --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
+# Programs that read our exports, each in an environment of its own: they need other versions of the same packages.
+CLIENTS := $(patsubst clients/%.txt,%,$(wildcard clients/*.txt))
 # Whatever the environment says, what Python compiles is kept, and not in the tree: tests start many processes.
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo test thorough lint types docs peers try-peers bench clean
+.PHONY: demo test thorough lint types docs peers try-peers clients consumers bench clean $(CLIENTS:%=client-%)
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
@@ -46,6 +48,15 @@ docs: $(VENV)/.dev
 # Downloads 1.1 GB once; several GB if pip finds a torch with CUDA.
 peers: $(PEERS)/.installed
 
+# Downloads about 6 GB; `make client-ms-swift` makes one alone. The tests that need them are skipped without.
+clients: $(CLIENTS:%=client-%)
+
+$(CLIENTS:%=client-%): client-%: $(VENV)/clients/%/.installed
+
+# Loads exports of real and made-up media with every consumer, and writes the table of docs/explanation/consumers.md.
+consumers: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.consumers
+
 bench: $(VENV)/.dev peers
 	$(BIN)/python -m benchmarks
 
@@ -65,6 +76,11 @@ $(PEERS)/.installed: peers.txt constraints.txt $(VENV)/bin/python
 	$(BIN)/python -m venv --clear --without-pip $(PEERS)
 	$(PIP) --python $(PEERS)/bin/python $(INSTALL) --requirement peers.txt
 	@cp peers.txt $@
+
+$(VENV)/clients/%/.installed: clients/%.txt $(VENV)/bin/python
+	$(BIN)/python -m venv --clear --without-pip $(@D)
+	$(PIP) --python $(@D)/bin/python install --quiet --no-compile --no-cache-dir --requirement $<
+	@cp $< $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .types .cache site demo-store

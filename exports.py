@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from .shards.exports.difference import Difference
     from .shards.exports.versions import Version
     from .trainers.data.exports import RowDataset
+    from .validators.consumers.verify import Verification
 
 PathLike = str | Path
 
 __all__ = [
-    "diff", "gc", "list", "open", "pack", "path", "push", "rebuild", "relocate", "show", "verify", "which",
+    "diff", "gc", "list", "load_with_client", "open", "pack", "path", "push", "rebuild", "relocate", "show", "verify",
+    "which",
 ]  # fmt: skip
 
 
@@ -148,6 +150,38 @@ def verify(
             except DamagedError as error:
                 found[reference] = [error.message]
     return found
+
+
+@from_python
+def load_with_client(
+    reference: str,
+    *,
+    client_python: PathLike | None = None,
+    model: str | None = None,
+    rows: int | None = None,
+    store: PathLike | None = None,
+) -> builtins.list[Verification]:
+    """Have `datasets` and the consumer of a version's view load it; returns what each made of its rows.
+
+    The consumer is asked with its own loader, template and collator; the numbers are recorded beside the version.
+
+    Args:
+        client_python: The Python that has the consumer; default: the one that `make clients` made. Without either, only
+            `datasets` is asked.
+        model: `qwen2-audio`, `qwen2.5-omni` or `qwen3-omni`; default: that of the version's budget, else the first that
+            can take its media.
+        rows: How many rows are encoded, from the first; 0: all; default: 1,000. All are loaded.
+    """
+    from .shards.care.recovery import writing
+    from .shards.exports.versions import find
+    from .validators.consumers.verify import ENCODED
+    from .validators.consumers.version_check import verify_version
+
+    python = Path(client_python) if client_python is not None else None
+    with writing(Store.open(store), "load an export") as opened:
+        version = find(opened, reference)
+        count = ENCODED if rows is None else rows
+        return verify_version(opened, version, client_python=python, model=model, rows=count)
 
 
 @from_python

@@ -11,6 +11,7 @@
     scale.py              imports of many rows, many tiny clips: is memory use constant?
     memory.py             import, validate and export of ever more rows: is memory use constant?
     again.py              a second identical pull and export, which should do nothing
+    consumers.py          every view, loaded by the program that reads it
     corpus.py             the corpus for the benchmarks, spoken by espeak-ng
     mirrors.py            that corpus as a mirror of its original host
     plenty.py             tables of many rows and an archive of tiny clips, for `scale`

@@ -167,7 +167,9 @@ def _show_validation(results: list[DatasetResult]) -> None:
 def validate_file(
     format: Annotated[str, typer.Argument(help="unified or msswift.")],
     file: Annotated[Path, typer.Argument(help="JSON lines, a JSON array or Parquet.")],
-    task: Annotated[str | None, typer.Option(help="sft or grpo; default: detected from the rows.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="sft, grpo, dpo, kto or pretrain; default: detected from the rows.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Check an export or a hand-made file against its consumer's rules; exit 1 if the consumer would lose a row."""

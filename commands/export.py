@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..converters.export.export import ExportResult
     from ..shards.exports.difference import Change, Difference
     from ..shards.exports.versions import Version
+    from ..validators.consumers.verify import Verification
 
 app = group("The published versions of exports: list, verify, compare, copy.")
 
@@ -48,7 +49,7 @@ def export(
     view: Annotated[
         str | None,
         typer.Argument(
-            help="unified, msswift, or the path of your own view: ./my_view.sql; a recipe names it.",
+            help="unified, msswift, cot, evaluation, or the path of your own view: ./my_view.sql; a recipe names it.",
             autocompletion=completion.views,
         ),
     ] = None,
@@ -62,6 +63,8 @@ def export(
     for warning in result.warnings:
         output.note(f"warning: {warning}")
     output.emit(_document(result), as_json=json, show=lambda: _show_result(result))
+    if not all(each.passed for each in result.verified):
+        raise typer.Exit(ProblemsFound.exit_code)
 
 
 def _document(result: ExportResult) -> dict[str, Any]:
@@ -75,6 +78,7 @@ def _document(result: ExportResult) -> dict[str, Any]:
         "warnings": result.warnings,
         "next": result.next_command,
         "content_sha256": result.version.manifest["content_sha256"],
+        **({"verified": result.verified} if result.verified else {}),
     }
 
 
@@ -87,8 +91,32 @@ def _show_result(result: ExportResult) -> None:
     output.say(f"{result.version.reference} {state}: {rows}{others}")
     for path in sorted(result.version.manifest["files"]):
         output.say(f"  {result.version.path / path}")
+    if result.verified:
+        _show_verified(result.verified)
     if result.next_command:
         output.say(f"train: {result.next_command}")
+
+
+def _show_verified(verified: list[Verification]) -> None:
+    """What consumers made of a version, and the first rows that they do not take as they are."""
+    columns = ["loaded by", "model", "rows", "loaded", "encoded", "media", "seconds", "tokens of media", "differences"]
+    output.table(columns, [_verified_row(each) for each in verified])
+    for each in verified:
+        for found in each.differences[:SHOWN_ROWS]:
+            output.say(f"  {each.consumer}: {found.id}: {found.why}")
+        if len(each.differences) > SHOWN_ROWS:
+            output.say(f"  {each.consumer}: ... {len(each.differences) - SHOWN_ROWS:,} more (--json lists all)")
+
+
+def _verified_row(each: Verification) -> list[Any]:
+    media = ", ".join(f"{heard:,} of {named:,} {kind}" for kind, (named, heard) in each.media.items())
+    seconds = None if each.seconds is None else f"{each.seconds[1]:,.2f} of {each.seconds[0]:,.2f}"
+    counted, budget = each.media_tokens or (None, None)
+    tokens = None if counted is None else f"{counted:,}" if budget is None else f"{counted:,} of {budget:,}"
+    return [
+        f"{each.consumer} {each.version}", each.model, each.rows, each.loaded, each.encoded, media, seconds, tokens,
+        len(each.differences),
+    ]  # fmt: skip
 
 
 def list_(store: StoreOption = None, json: JsonOption = False) -> None:
@@ -157,10 +185,28 @@ def verify(
         typer.Argument(metavar="NAME[@vN]", help="Versions; default: all.", autocompletion=completion.exports),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Look at the sizes of media instead of hashing it.")] = False,
+    client: Annotated[
+        bool, typer.Option("--client", help="Have `datasets` and the view's consumer load it; exit 1 on a difference.")
+    ] = False,
+    client_python: Annotated[
+        Path | None, typer.Option(help="For --client: the Python that has the consumer; default: that of make clients.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="For --client: qwen2-audio, qwen2.5-omni or qwen3-omni; default: one that takes the media."),
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=0, help="For --client: how many rows are encoded; 0: all; default: 1,000.")
+    ] = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Check that files and media are unchanged since publishing; exit 4 if not."""
+    if client:
+        _load_with_client(references or [], client_python, model, rows, store=store, json=json)
+        return
+    if (client_python, model, rows) != (None, None, None):
+        raise UsageError("--client-python, --model and --rows are for --client.", hint="add --client")
     found = exports.verify(references or (), quick=quick, store=store)
 
     def show_problems() -> None:
@@ -175,6 +221,29 @@ def verify(
     output.emit(found, as_json=json, show=show_problems)
     if any(found.values()):
         raise typer.Exit(DamagedError.exit_code)
+
+
+def _load_with_client(
+    references: list[str],
+    client_python: Path | None,
+    model: str | None,
+    rows: int | None,
+    *,
+    store: Path | None,
+    json: bool,
+) -> None:
+    from ..validators.consumers.version_check import missing_client
+
+    if len(references) != 1:
+        raise UsageError("--client loads one version.", hint="triptych exports verify NAME --client")
+    [reference] = references
+    found = exports.load_with_client(reference, client_python=client_python, model=model, rows=rows, store=store)
+    missing = missing_client(exports.show(reference, store=store), client_python)
+    if missing is not None:
+        output.note(f"warning: {missing}")
+    output.emit(found, as_json=json, show=lambda: _show_verified(found))
+    if not all(each.passed for each in found):
+        raise typer.Exit(ProblemsFound.exit_code)
 
 
 def _after_a_move(reference: str, store: Path | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from ..errors import UsageError
 from ..options import Option
 
 ORDERS = ("hash", "id")
@@ -13,7 +14,11 @@ TEXTS = ("raw", "clean", "lower")
 REASONING = ("think", "drop", "column")
 LONG = ("keep", "reject", "window")
 SOUNDS = ("separate", "in-video", "sound-only")
+SHOWN = ("own", "audio", "video", "av")
 CAPTIONS = ("first", "all")
+PROMPTS = ("one", "varied")
+PROMPT_LANGUAGES = ("en", "zh", "de", "fr", "es", "ja")
+"""The languages that every prompt has."""
 
 CONVERSATIONS = "Conversations"
 """The heading of the options of conversations."""
@@ -25,3 +30,41 @@ Reasoning = Annotated[
            "of its own); default: think, and column for grpo, whose solution never holds it.", CONVERSATIONS,
            choices=REASONING),
 ]  # fmt: skip
+Prompts = Annotated[
+    str | None,
+    Option("How a task is asked: one (the same words for all samples) or varied (one of several phrasings, chosen by "
+           "hash of the seed and the id); default: one.", CONVERSATIONS, choices=PROMPTS),
+]  # fmt: skip
+PromptLanguage = Annotated[
+    str | None,
+    Option("The language in which tasks are asked; default: the sample's, and English for a language without prompts.",
+           CONVERSATIONS, choices=PROMPT_LANGUAGES),
+]  # fmt: skip
+
+
+def shown_av(modality: str, av: str) -> str:
+    """The `--av` of a request with this `--modality`: the sound alone is one thing with two names.
+
+    Raises:
+        UsageError: The two contradict each other.
+    """
+    allowed = {"own": SOUNDS, "audio": ("separate", "sound-only"), "video": ("separate",), "av": SOUNDS[:2]}[modality]
+    if av not in allowed:
+        raise UsageError(f"--modality {modality} and --av {av} contradict each other.", hint="remove one of them")
+    return "sound-only" if modality == "audio" else av
+
+
+def prompts_for(asked: str | None, rows: int, user_template: str | None) -> str:
+    """The `--prompts` of a request for so many rows of each sample.
+
+    Raises:
+        UsageError: The rows of a sample would all be asked alike.
+    """
+    if rows > 1 and asked == "one":
+        raise UsageError("--prompts one and --prompts-per-sample contradict each other.", hint="remove one of them")
+    if rows > 1 and user_template is not None and "{prompt}" not in user_template:
+        raise UsageError(
+            "--prompts-per-sample: the user template has no {prompt}, so all rows of a sample would be the same.",
+            hint="add {prompt} to --user-template",
+        )
+    return asked or ("varied" if rows > 1 else "one")

@@ -90,6 +90,8 @@ class ConvertArguments(TypedDict, total=False):
     user_template: str | None
     allow_answer_in_prompt: bool
     reasoning: str | None
+    prompts: str | None
+    prompt_language: str | None
     av: str
     id_column: str | None
     text_column: str | None
@@ -134,7 +136,12 @@ class ExportArguments(TypedDict, total=False):
     user_template: str | None
     allow_answer_in_prompt: bool
     reasoning: str | None
+    prompts: str | None
+    prompt_language: str | None
+    prompts_per_sample: int
+    modality: str
     av: str
+    structure: bool
     captions: str
     model: str | None
     max_tokens: int | None
@@ -153,6 +160,8 @@ class ExportArguments(TypedDict, total=False):
     name: str | None
     note: str | None
     media_root: str | Path | None
+    verify: bool
+    client_python: str | Path | None
 
 
 class SplitArguments(TypedDict, total=False):

@@ -49,6 +49,7 @@ def test_dir_and_tab_list_every_name_and_each_is_there() -> None:
             "rebuild",
             "gc",
             "push",
+            "load_with_client",
         ),
         triptych.store: ("init", "status", "compact", "gc", "refresh", "remove", "restore", "resume", "verify"),
     }.items():

@@ -39,6 +39,9 @@ def names(requirements: list[str]) -> set[str]:
     return {normal(match[0]) for match in found if match}
 
 
+DRIVERS = Path("validators/consumers/drivers")
+"""Programs for environments of their own, which `clients/` pins: tests/validators/consumers/test_drivers.py."""
+
 TOOLS = {"dev", "docs"}
 """Extras of programs that work on the project; the package imports none of them."""
 
@@ -53,6 +56,8 @@ def imported() -> dict[str, set[str]]:
     by_module = packages_distributions()
     found: dict[str, set[str]] = {}
     for path in package_files():
+        if path.is_relative_to(DRIVERS):
+            continue
         for node in ast.walk(tree(path)):
             modules = []
             if isinstance(node, ast.Import):

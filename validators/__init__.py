@@ -9,4 +9,5 @@ rules.py          keep, warn or reject, with the reasons; the rules themselves a
 suite.py          expectations of the whole table, as a Great Expectations suite
 report.py         the report: one self-contained HTML page, rendered from `report.html`
 formats/          `triptych validate-file`: problems in a file for a consumer such as a trainer
+consumers/        `--verify`: what the consumers themselves make of a file
 """

@@ -89,7 +89,9 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
     to, task = target_format(format, options.to, options.task)
     check_task(get_view(to), task)
     rows = ViewOptions(task, options.text, options.system, options.user_template, options.allow_answer_in_prompt,
-                       reasoning_for(get_view(to), task, options.reasoning), options.av)  # fmt: skip
+                       reasoning_for(get_view(to), task, options.reasoning), options.av,
+                       prompts=options.prompts or "one", prompt_language=options.prompt_language,
+                       seed=options.seed or 0)  # fmt: skip
     return _convert(inputs, Target(out, to, rows, options.max_samples, options.seed, options.files, options.force))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from ...errors import UsageError
 from ...options import Option, Options, flag_of, parameters
 from ..files.inside import check_allowed
-from ..row_options import CONVERSATIONS, SOUNDS, TEXTS, Reasoning, System
+from ..row_options import CONVERSATIONS, SOUNDS, TEXTS, PromptLanguage, Prompts, Reasoning, System
 
 RESULT = "The result"
 COLUMNS = "Columns and values of the input"
@@ -22,7 +22,9 @@ MERGE_SPLIT_OPTIONS = {"merge": {"max_samples", "seed", "force"}, "split": {"for
 class ConvertOptions(Options):
     """Options of a conversion."""
 
-    to: Annotated[str | None, Option("unified or msswift; default: depends on the input format.", RESULT)] = None
+    to: Annotated[
+        str | None, Option("unified, msswift, cot or evaluation; default: depends on the input format.", RESULT)
+    ] = None
     task: Annotated[
         str | None, Option("sft or grpo (the answer becomes the solution); implies --to msswift.", RESULT)
     ] = None
@@ -31,7 +33,11 @@ class ConvertOptions(Options):
     max_samples: Annotated[int | None, Option("At most N rows: the first valid ones.", RESULT, min=1)] = None
     seed: Annotated[
         int | None,
-        Option("Draw those rows by hash of seed and id, independent of file order; a larger N adds rows.", RESULT),
+        Option(
+            "Draw those rows by hash of seed and id, independent of file order; a larger N adds rows. Also the seed "
+            "of varied prompts.",
+            RESULT,
+        ),
     ] = None
     force: Annotated[bool, Option("Overwrite an existing file.", RESULT)] = False
     system: System = None
@@ -43,6 +49,8 @@ class ConvertOptions(Options):
         bool, Option("Write even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
     reasoning: Reasoning = None
+    prompts: Prompts = None
+    prompt_language: PromptLanguage = None
     av: Annotated[
         str,
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
@@ -95,7 +103,7 @@ class ConvertOptions(Options):
     files: Annotated[bool, Option("Whether the media must be on this machine; default: yes.", MEDIA)] = True
 
     def check(self) -> None:
-        if self.seed is not None and self.max_samples is None:
+        if self.seed is not None and self.max_samples is None and self.prompts != "varied":
             raise UsageError("--seed requires --max-samples.", hint="add --max-samples N")
         if self.media_dir is not None and not self.media_dir.is_dir():
             raise UsageError(f"--media-dir {self.media_dir}: there is no such folder.")

@@ -27,12 +27,18 @@ SKIPPED: Mapping[str, str] = {
     "no_text": "a text row without text",
     "tag_mismatch": "the tags of the conversation do not match its media, or an answer contains a tag",
     "model_token": "a token such as <|audio_pad|> or <|im_end|> in its text, which a tokenizer takes for what it marks",
-    "more_than_one_medium": "a unified row has at most one audio and one video",
-    "image_unsupported": "a unified row has no image",
+    "more_than_one_medium": "a row of this view has at most one audio, and one video if any",
+    "image_unsupported": "a row of this view has no image",
     "sound_apart": "the sound of the video is a file of its own; --av in-video uses what is in the video",
     "silent_video": "a video without sound; --av in-video needs one in every video",
     "no_sound": "a video without sound to use alone; convert cannot take it out of a video: `triptych import`, then "
     "`triptych export`",
+    "no_reasoning": "no reasoning, neither as a field nor in <think>",
+    "broken_chain": "the tags of its reasoning do not fit together: four sections in order, or none",
+    "broken_response": "the tags of its response do not fit together, or nothing is in them",
+    "no_language": "its prompt names a language, and it has none",
+    "several_exchanges": "a conversation of more than one exchange",
+    "video_unsupported": "a row of this view has no video",
     "span_unsupported": "spans of media are not supported: `triptych import`, then `triptych export` cuts them",
 }
 """Messages for the reason codes of views."""

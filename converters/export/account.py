@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound
+from ...shards.store.sql import identifier
 from ..split.conflicts import SplitCertificate
 from .repeated_rows import RepeatedRows
 from .select import SplitAccount
@@ -82,7 +83,7 @@ def read_account(
     Args:
         expanded: Whether a sample may have several rows.
     """
-    filled = "".join(f", count({column})" for column in media_columns)
+    filled = "".join(f", count({identifier(column)})" for column in media_columns)
     account = ExportAccount()
     for dataset, licence, held_out, verdict, changed, outcome, count, leaks, leak, *media in connection.execute(f"""
         SELECT _dataset, coalesce(_license, 'unknown'), coalesce(_held_out, false), _verdict,

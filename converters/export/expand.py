@@ -1,9 +1,10 @@
 """`parts`: the selected samples, once for each row that is made of them.
 
-A sample has one row as a rule. A request may ask for more (`--captions all`: one for each caption), and so may a view
-(one for each term, one for each window). Every expansion is a SELECT over the relation before it, and gives each row a
-`part`: a name that is unique within the sample and says which part it is, such as `caption2`. The row's id is then
-`<sample id>#<part>`, and its file has the column `sample_id`.
+A sample has one row as a rule. A request may ask for more (`--captions all`: one for each caption,
+`--prompts-per-sample`: one for each way to ask), and so may a view (one for each term, one for each window). Every
+expansion is a SELECT over the relation before it, and gives each row a `part`: a name that is unique within the sample
+and says which part it is, such as `caption2`. The row's id is then `<sample id>#<part>`, and its file has the column
+`sample_id`.
 
 An expansion keeps every sample: one of which there is no part has one row whose `part_outcome` says why, so that the
 account balances.
@@ -17,11 +18,14 @@ from typing import TYPE_CHECKING
 from ...shards.store.sql import quote
 from ..composition.compose import create_tables
 from ..composition.options import Composition
+from ..row_options import PROMPT_LANGUAGES
 from ..views import View, ViewOptions
-from ..views.prompts import tasks_answered_by
+from ..views.prompts import SILENT, tasks_answered_by
 
 if TYPE_CHECKING:
     import duckdb
+
+_ROW_ID = "CASE WHEN part IS NULL THEN id ELSE id || '#' || part END"
 
 Expansion = Callable[["duckdb.DuckDBPyConnection", str], str]
 """Makes a SELECT from the name of a relation; it has the relation's columns, with `part` extended by `extended`."""
@@ -39,6 +43,8 @@ def expansions_of(view: View, options: ViewOptions) -> list[Expansion]:
         found.append(_each_caption)
     if (own := view.expand) is not None:
         found.append(lambda connection, relation: own(connection, relation, options))
+    if options.prompts_per_sample > 1:
+        found.append(lambda connection, relation: _each_prompt(relation, options))
     return found
 
 
@@ -59,12 +65,15 @@ IS_COPY = "regexp_matches(substr(id, length(sample_id) + 1), '#copy[0-9]+$')"
 
 def expand(connection: duckdb.DuckDBPyConnection, expansions: list[Expansion]) -> str:
     """Create the view `parts` over `chosen`; return the statement."""
-    relation = "(SELECT *, NULL::VARCHAR AS part, NULL::VARCHAR AS part_outcome FROM chosen WHERE NOT filtered)"
+    relation = (
+        "(SELECT *, NULL::VARCHAR AS part, NULL::VARCHAR AS part_outcome, NULL::VARCHAR AS prompt_of, 0 AS prompt_part "
+        "FROM chosen WHERE NOT filtered)"
+    )
     for expansion in expansions:
         relation = f"({expansion(connection, relation)})"
     sql = f"""
         CREATE OR REPLACE VIEW parts AS
-        SELECT * EXCLUDE (part) REPLACE (CASE WHEN part IS NULL THEN id ELSE id || '#' || part END AS id),
+        SELECT * EXCLUDE (part) REPLACE ({_ROW_ID} AS id, coalesce(prompt_of, {_ROW_ID}) AS prompt_of),
                id AS sample_id
         FROM {relation}"""
     connection.execute(sql)
@@ -105,3 +114,27 @@ def _each_caption(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
             SELECT *, unnest(CASE WHEN len(_all) > 0 THEN range(1, len(_all) + 1) ELSE [1] END) AS _n FROM (
                 SELECT * REPLACE (list_filter(_all, lambda c, i: list_position(_all, c) = i) AS _all)
                 FROM (SELECT *, {described} AS _all FROM {relation}))))"""
+
+
+def _each_prompt(relation: str, options: ViewOptions) -> str:
+    """So many rows of a sample, each with another phrasing of its prompt, or as many as there are phrasings. The first
+    has the sample's own id and the phrasing that it has where a sample has one row. A conversation has its own words.
+
+    The bank of a sample is the one that `prepared` takes. The macros of a request's options exist on one connection
+    only, and media is cut on another.
+    """
+    mixed = SILENT if options.modality == "video" else "audio" if options.av == "sound-only" else "mixed"
+    known = ", ".join(map(quote, PROMPT_LANGUAGES))
+    own = f"CASE WHEN base_language IN ({known}) THEN base_language ELSE 'en' END"
+    language = own if options.prompt_language is None else quote(options.prompt_language)
+    return f"""
+        SELECT * EXCLUDE (_rows, _n)
+               REPLACE (_n AS prompt_part, {_ROW_ID} AS prompt_of,
+                        {extended("CASE WHEN _n > 0 THEN 'prompt' || (_n + 1) END")} AS part)
+        FROM (SELECT *, unnest(range(_rows)) AS _n FROM (
+            SELECT s.*, CASE WHEN has_turns(messages) THEN 1
+                             ELSE least({options.prompts_per_sample}, coalesce(bank.phrasings, 1)) END AS _rows
+            FROM {relation} s LEFT JOIN prompt_banks bank
+              ON bank.task = effective_task AND bank.language = {language}
+                 AND bank.modality = CASE WHEN s.modality = 'mixed' THEN {quote(mixed)}
+                                          ELSE prompt_modality(s.modality) END))"""

@@ -56,6 +56,8 @@ from .select import CorpusFacts, ExportFilter, choose, leave_out, place_media, r
 if TYPE_CHECKING:
     import duckdb
 
+    from ...validators.consumers.verify import Verification
+
 log = logging.getLogger("triptych")
 
 MEMORY_LIMIT = "512MB"
@@ -68,6 +70,7 @@ class ExportResult:
 
     Attributes:
         left_out: Fields that samples have and their rows do not carry -> number of those rows.
+        verified: What the consumers of the version made of it, if they were asked.
     """
 
     version: exports.Version
@@ -76,6 +79,7 @@ class ExportResult:
     warnings: list[str] = field(default_factory=list)
     next_command: str | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    verified: list[Verification] = field(default_factory=list)
 
 
 def export(view: str | os.PathLike[str] | None, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
@@ -94,10 +98,27 @@ def export(view: str | os.PathLike[str] | None, *, store: Store, options: Export
         made = keys.remembered(store, request.name, key)
         if made is None or not is_accounted(snapshot.connection, made[0]):
             log.info("export %s: not published before (identity %s)", request.name, key[:12])
-            return _publish(snapshot, request, facts, key, options)
-    version, account = made
-    log.info("export %s: an equal request published %s", request.name, version.reference)
-    return _result(version, account, request, reused=True)
+            result = _publish(snapshot, request, facts, key, options)
+        else:
+            version, account = made
+            log.info("export %s: an equal request published %s", request.name, version.reference)
+            result = _result(version, account, request, reused=True)
+    if options.verify:
+        _verify(store, result, options)
+    return result
+
+
+def _verify(store: Store, result: ExportResult, options: ExportOptions) -> None:
+    """Ask the consumers of the version; what they do not take as it is becomes a warning."""
+    from ...validators.consumers.version_check import missing_client, verify_version
+
+    python = Path(options.client_python) if options.client_python is not None else None
+    result.verified = verify_version(store, result.version, client_python=python)
+    missing = missing_client(result.version, python)
+    result.warnings += [missing] if missing is not None else []
+    for each in result.verified:
+        if not each.passed:
+            result.warnings.append(f"{each.consumer} does not take every row as it is: {each.told()}")
 
 
 @dataclass(slots=True)
@@ -129,6 +150,7 @@ def make_version(
 
     # select
     create_macros(connection, request.options)
+    create_prompts(connection)
     log.info("export %s: select samples", request.name)
     sql = [choose(connection, request.selection, facts=facts)]
     certificates = find_conflicts(connection, store, request.selection.datasets, action=request.selection.broken_splits)
@@ -141,7 +163,6 @@ def make_version(
     find_missing(store, connection)
 
     # media, rows
-    create_prompts(connection)
     expanded = bool(expansions) or request.composition.oversample
     make = partial(_make_rows, store, connection, request, facts, expanded=expanded)
     if request.composition.is_set:
@@ -248,7 +269,7 @@ def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request:
     named = change.noise if change is not None else None
     return MediaRequest(
         request.selection.include_rejected,
-        request.options.av != "in-video",
+        request.options.av != "in-video" and request.options.modality != "video",
         request.options.av == "sound-only",
         change,
         noise_source(store, connection, named, seed=request.seed) if named is not None else None,
@@ -310,7 +331,7 @@ def _result(version: exports.Version, account: Mapping[str, Any], request: Reque
     manifest = version.manifest
     left_out = dict(manifest.get("left_out", {}))
     fields = told(left_out, request.view.name, request.options, own=manifest.get("annotated_fields", ()))
-    warnings = [*_warnings(account, request.selection), *fields, *told_budget(manifest.get("budget"))]
+    warnings = [*_warnings(account, request), *fields, *told_budget(manifest.get("budget"))]
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(
@@ -323,8 +344,15 @@ def _result(version: exports.Version, account: Mapping[str, Any], request: Reque
     return ExportResult(version, reused, dict(account["counts"]), warnings, command, left_out)
 
 
-def _warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
-    if account["held_out_rows"] and not selection.splits:
+def _warnings(account: Mapping[str, Any], request: Request) -> Iterator[str]:
+    selection = request.selection
+    if request.view.evaluates:
+        if training := account["rows"] - account["held_out_rows"]:
+            yield (
+                f"{training:,} of {account['rows']:,} rows are no validation or test data: a score on what a model was "
+                "trained on says nothing; --split test --no-split drop leaves them out"
+            )
+    elif account["held_out_rows"] and not selection.splits:
         yield (
             f"{account['held_out_rows']:,} of {account['rows']:,} rows come from validation or test splits: "
             "select training data with --split train"

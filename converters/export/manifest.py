@@ -58,6 +58,7 @@ def make_manifest(
         "view": request.view.name,
         **({} if request.view.style is None else {"style": request.view.style}),
         "view_revision": request.view.revision,
+        "consumer": request.view.consumer,
         **own,
         "recipe": dict(recipe),
         **request.describe(),

@@ -18,8 +18,11 @@ from ..row_options import (
     LONG,
     NO_SPLIT,
     ORDERS,
+    SHOWN,
     SOUNDS,
     TEXTS,
+    PromptLanguage,
+    Prompts,
     Reasoning,
     System,
 )  # fmt: skip
@@ -63,7 +66,7 @@ class ExportOptions(Options):
         Option("hash (stable when rows are added) or id; default: hash for training views, id for unified.", TEXT,
                choices=ORDERS),
     ] = None  # fmt: skip
-    seed: Annotated[int, Option("Seed of the hash order.", TEXT)] = 0
+    seed: Annotated[int, Option("Seed of the hash order, and of varied prompts.", TEXT)] = 0
     text: Annotated[
         str | None,
         Option("raw, clean (lower case if the corpus is upper case, no spaces between Chinese characters, "
@@ -80,11 +83,28 @@ class ExportOptions(Options):
         bool, Option("Publish even if the user turn contains the answer.", CONVERSATIONS)
     ] = False
     reasoning: Reasoning = None
+    prompts: Prompts = None
+    prompt_language: PromptLanguage = None
+    prompts_per_sample: Annotated[
+        int,
+        Option("So many rows of each sample, each asked in other words, whose ids end in #prompt2 and so on; a task "
+               "with fewer phrasings has fewer rows. It implies --prompts varied.", CONVERSATIONS, min=1),
+    ] = 1  # fmt: skip
+    modality: Annotated[
+        str,
+        Option("Of a video with sound: own (what --av says), audio (its sound alone), video (the video alone, silent) "
+               "or av (both; samples that lack one have no row).", TEXT, choices=SHOWN),
+    ] = "own"  # fmt: skip
     av: Annotated[
         str,
         Option("Of a video with sound: separate (the video and its sound), in-video (the video alone, whose sound the "
                "trainer reads itself) or sound-only.", TEXT, choices=SOUNDS),
     ] = "separate"  # fmt: skip
+    structure: Annotated[
+        bool,
+        Option("Only chains of thought that have their four sections: planning, caption, reasoning, summary.",
+               ONE_VIEW),
+    ] = False  # fmt: skip
     captions: Annotated[
         str,
         Option("Of several descriptions of a sample: first (one row), or all (a row for each, whose id ends in "
@@ -126,6 +146,17 @@ class ExportOptions(Options):
                metavar="PATH"),
     ] = None  # fmt: skip
 
+    verify: Annotated[
+        bool,
+        Option("Have `datasets` and the view's consumer load the version; what they lose or change is told, and is an "
+               "error.", VERSION),
+    ] = False  # fmt: skip
+    client_python: Annotated[
+        str | None,
+        Option("For --verify: the Python that has the consumer installed; default: the one that `make clients` made.",
+               VERSION, takes=str | Path, metavar="PATH"),
+    ] = None  # fmt: skip
+
     def of_view(self, view: str, options: Collection[str]) -> dict[str, Any]:
         """The values of the options that only some views have, of those that this view has.
 
@@ -145,5 +176,7 @@ class ExportOptions(Options):
             from ...shards.query import check_where
 
             check_where(self.where)
+        if self.client_python is not None and not self.verify:
+            raise UsageError("--client-python is for --verify.", hint="add --verify")
         if self.media_root and not self.media_root.startswith("/"):
             raise UsageError(f"--media-root {self.media_root!r} must be an absolute path.")

@@ -34,13 +34,16 @@ def publishing(store: Store, connection: duckdb.DuckDBPyConnection, name: str) -
 
 
 def publish(store: Store, request: Request, finished: Path, manifest: dict[str, Any], key: str) -> exports.Version:
-    """Publish the finished folder unless the last version has the same bytes."""
+    """Publish the finished folder unless the last version has the same bytes, for a trainer with the same settings."""
     for label in reversed([label for label in exports.labels(store, request.name) if "-" not in label]):
         last = exports.load(store, request.name, label)
-        same = all(
-            last.manifest["files"].get(name, {}).get("sha256") == manifest["files"][name]["sha256"]
-            for name in manifest["files"]
-            if name != "NOTICE"
+        same = (
+            all(
+                last.manifest["files"].get(name, {}).get("sha256") == manifest["files"][name]["sha256"]
+                for name in manifest["files"]
+                if name != "NOTICE"
+            )
+            and last.manifest.get("trainer_settings", {}) == manifest["trainer_settings"]
         )
         if same and not last.manifest.get("withdrawn"):
             if last.manifest.get("collected"):

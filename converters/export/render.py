@@ -205,7 +205,7 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
 def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
     """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
     order = _order_sql(request)
-    witnessed = [f"{column} IS NOT NULL" for column in used]
+    witnessed = [f"{identifier(column)} IS NOT NULL" for column in used]
     witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
     if len(witnessed) > 1:
         order = f"{_witness_sql(connection, witnessed, order)}, {order}"

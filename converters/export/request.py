@@ -12,6 +12,7 @@ from ...shards.sample import check_name
 from ...shards.store.store import Store
 from ..budget.limits import CONVERSATIONS, Limits
 from ..composition.options import Composition
+from ..row_options import prompts_for, shown_av
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
@@ -84,9 +85,14 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         user_template,
         options.allow_answer_in_prompt,
         reasoning_for(view, task, options.reasoning),
-        options.av,
+        shown_av(options.modality, options.av),
         options.captions,
-        options.of_view(view.name, view.options),
+        modality=options.modality,
+        prompts=prompts_for(options.prompts, options.prompts_per_sample, user_template),
+        prompt_language=options.prompt_language,
+        prompts_per_sample=options.prompts_per_sample,
+        seed=options.seed,
+        own=options.of_view(view.name, view.options),
     )
     check_conversations(view, rows)
     if view.embeds_media and options.media_root is not None:

@@ -6,6 +6,8 @@
     nemo.sql, kaldi.sql, lhotse.sql    utterances for NeMo, Kaldi, Lhotse
     hf.sql, webdataset.sql             samples with their media inside, for datasets and WebDataset
     croissant.sql                      the rows of unified, described in Croissant
+    cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
+    evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
     files/         the further files of versions, as other tools read them
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
@@ -60,7 +62,17 @@ VIEWS: dict[str, View] = {
     "croissant": _built_in("croissant", write_files=croissant.write_files),
 }
 
-STYLES: dict[str, dict[str, View]] = {}
+STYLES: dict[str, dict[str, View]] = {
+    "cot": {
+        "messages": _built_in("cot_messages", style="messages"),
+        "json": _built_in("cot_json", style="json"),
+    },
+    "evaluation": {
+        "list": _built_in("evaluation_list", style="list"),
+        "items": _built_in("evaluation_items", style="items"),
+        "chat": _built_in("evaluation_chat", style="chat"),
+    },
+}
 """The views that have several forms of rows, by style; the first is the default. Each style is a file of its own."""
 
 VIEWS |= {name: next(iter(styles.values())) for name, styles in STYLES.items()}

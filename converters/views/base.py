@@ -8,10 +8,12 @@ A view's file starts with a block of comments `-- key: value`; the first other l
     options        further options of `export` that only some views have, such as `phones`; default: none
     order          `hash` or `id`; default: `hash`
     text           `raw` or `clean`; default: `clean`
+    consumer       the program that reads the rows, which `--verify` asks; default: none
     format         the format whose rules the rows are validated against; default: only paths and types are checked
     media          columns that hold paths; default: columns with a media name (`audio`, `audios`, `video` ...)
     only TASK      columns that only rows of that task have
     optional       columns that a file has only if one of its rows has a value
+    use            `training` or `evaluation`, which is warned of training data; default: `training`
     empty columns  `kept` or `dropped`: media columns without a value in any row; default: `dropped`
 
 The SELECT below the header is checked in `statement.py`.
@@ -28,13 +30,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...errors import UsageError, did_you_mean
 from ...shards.exports.versions import MEDIA_COLUMNS
 from ...shards.sample import check_name
+from ...validators.consumers import CONSUMERS
 from ...validators.formats import FORMATS
 from ..row_options import ORDERS, TEXTS
 
 if TYPE_CHECKING:
     import duckdb
 
-_KEYS = ("name", "revision", "tasks", "options", "order", "text", "format", "media", "optional", "empty columns")
+_KEYS = (
+    "name", "revision", "tasks", "options", "order", "text", "format", "consumer", "media", "optional", "use",
+    "empty columns",
+)  # fmt: skip
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
 
@@ -52,6 +58,12 @@ class ViewOptions:
         av: What is used of a video with sound: `separate`, the video and its sound; `in-video`, the video, whose sound
             the trainer reads itself; `sound-only`.
         captions: Which of several descriptions is an answer: `first`, or `all`, a row for each.
+        modality: What is shown of a video with sound: `own`, all of it; `audio` or `video` alone; `av`, and only of
+            samples that have both.
+        prompts: How a task is asked: `one`, the same words for all samples; `varied`, one of several phrasings.
+        prompt_language: The language in which tasks are asked; None: each sample's.
+        prompts_per_sample: Rows of a sample, each with another phrasing.
+        seed: Part of the hash that chooses phrasings.
         own: The options that only some views have, by name.
     """
 
@@ -63,6 +75,11 @@ class ViewOptions:
     reasoning: str = "think"
     av: str = "separate"
     captions: str = "first"
+    modality: str = "own"
+    prompts: str = "one"
+    prompt_language: str | None = None
+    prompts_per_sample: int = 1
+    seed: int = 0
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -92,6 +109,7 @@ class View:
         sql: The text of the whole file.
         style: Which of its styles this is, for a view that has several: each is a file of its own.
         options: Names of the options that only some views have, and this one has.
+        consumer: A key of `validators.consumers.CONSUMERS`: the program that reads the rows.
         format: A key of `validators.formats.FORMATS`; None if there is no validator for the format.
         media_columns: Columns that hold paths; None: those with a media name.
         optional_columns: Columns that a file has only if one of its rows has a value.
@@ -105,6 +123,7 @@ class View:
         write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
+        evaluates: Whether its rows are for evaluation.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
 
@@ -117,6 +136,7 @@ class View:
     order: str = "hash"
     text: str = "clean"
     format: str | None = None
+    consumer: str | None = None
     media_columns: tuple[str, ...] | None = None
     optional_columns: tuple[str, ...] = ()
     task_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -127,6 +147,7 @@ class View:
     expand: Expand | None = None
     write_files: WriteFiles | None = None
     embeds_media: bool = False
+    evaluates: bool = False
     built_in: bool = False
 
     @property
@@ -167,10 +188,14 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
             )
     line, empty = header.get("empty columns", (0, "dropped"))
     _one_of(file, line, "empty columns", empty, ("kept", "dropped"))
-    for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS))):
+    line, use = header.get("use", (0, "training"))
+    _one_of(file, line, "use", use, ("training", "evaluation"))
+    for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS)), ("consumer", tuple(CONSUMERS))):
         if key in header:
             _one_of(file, header[key][0], key, header[key][1], values)
-    plain: dict[str, Any] = {key: header[key][1] for key in ("revision", "order", "text", "format") if key in header}
+    plain: dict[str, Any] = {
+        key: header[key][1] for key in ("revision", "order", "text", "format", "consumer") if key in header
+    }
     return View(
         check_name(header["name"][1] if "name" in header else Path(file).stem, what="view"),
         sql,
@@ -180,6 +205,7 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
         task_columns={task: columns for task, columns in known.items() if columns},
         keeps_empty_columns=empty == "kept",
         options=_words(header["options"]) if "options" in header else (),
+        evaluates=use == "evaluation",
         built_in=built_in,
         **plain,
         **code,

@@ -139,7 +139,8 @@ class RowMaker:
             SELECT *{f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""}, id AS sample_id,
                    task_of(task, question, answer, modality, messages) AS effective_task,
                    language_of(language) AS base_language, split AS effective_split, audio.frames AS audio_frames,
-                   audio.sample_rate AS audio_rate, audio.channels AS audio_channels, false AS upper, {_SOUND} AS sound
+                   audio.sample_rate AS audio_rate, audio.channels AS audio_channels, false AS upper,
+                   {_SOUND} AS sound, id AS prompt_of, 0 AS prompt_part
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
         if not self._view.built_in:  # its types and its errors are unknown before it is described
             check_types(self._view, describe(self._connection, self._view, self._rows))

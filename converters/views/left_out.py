@@ -22,8 +22,12 @@ FIELDS = (
 
 _LISTS = ("choices", "captions", "labels", "messages", "words", "phones")
 _CONVERSATION = frozenset({"turns", "prompt", "solution"})
-_PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target"}
-_EXTRA_ELEMENTS = {"tools": "tools", "objects": "objects", "loss_channel": "channel", "turns": MESSAGE_KEYS}
+_PROMPT_FIELDS = {"question": "question", "choices": "choices", "target_language": "target", "text": "text"}
+_EXTRA_ELEMENTS = {
+    "tools": "tools", "objects": "objects", "loss_channel": "channel", "turns": MESSAGE_KEYS,
+    "reference": "reference", "list_prompt": "evaluation_prompt", "item_modality": "modality",
+    "item_category": "category", "item_sub_category": "sub-category",
+}  # fmt: skip
 _TRAINER_FIELDS = frozenset(
     {"tools", "objects", "channel", "label", "margin", "teacher_prompt", "chat_template_kwargs", "ref_audios",
      "audio_codes", "rejected"}
@@ -73,6 +77,8 @@ def _lost(field: str, read: set[str], options: ViewOptions) -> str:
     if field == "reasoning" and read & _CONVERSATION:
         kept = options.reasoning == "think" if options.task != "grpo" else False
         return "false" if kept or (options.reasoning == "column" and "thought" in read) else "thought IS NOT NULL"
+    if field == "language" and "base_language" in read:
+        return "false"
     has = f"len({field}) > 0" if field in _LISTS else f"{field} <> ''"
     kept_if = list(_kept_if(field, read, options))
     return " AND ".join([has, *(f"NOT coalesce({test}, false)" for test in kept_if)])

@@ -17,16 +17,19 @@ _CHECKPOINTS = {
 SOUND_SWITCH = "USE_AUDIO_IN_VIDEO"
 """The environment variable that makes MS-SWIFT's omni templates read the sound of every video; its default is off."""
 
+_READS_VIDEOS = {"SWIFT_AUDIO_LOAD_BACKEND": "soundfile_pyav"}
+
 
 def trainer_settings(sounds: Mapping[str, int]) -> dict[str, str]:
     """The environment that rows need, from their number by where the sound of their videos is.
 
     With the switch on, the sound of a video is heard a second time where it is a medium of the row as well; with the
-    switch off, it is not heard where it is only in the video.
+    switch off, it is not heard where it is only in the video. The sound of a video is then read with PyAV: MS-SWIFT's
+    default needs the program ffmpeg, and loses the rows without a word where there is none.
     """
     if not sounds:
         return {}
-    return {SOUND_SWITCH: "true" if sounds.get("in-video") else "false"}
+    return {SOUND_SWITCH: "true", **_READS_VIDEOS} if sounds.get("in-video") else {SOUND_SWITCH: "false"}
 
 
 def trained_model(columns: Collection[str]) -> str:

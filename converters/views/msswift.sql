@@ -1,9 +1,10 @@
 -- name: msswift
--- revision: 4
+-- revision: 5
 -- tasks: sft, grpo
 -- order: hash
 -- text: clean
 -- format: msswift
+-- consumer: ms-swift
 -- media: images, videos, audios
 -- only grpo: solution, task, language
 -- optional: tools, objects, channel, reasoning

@@ -6,11 +6,13 @@ when the view is created and again wherever it is used, which takes longer than 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ...shards.store.sql import quote
 from ...validators.formats.msswift_rows import MODEL_TOKEN
+from ..row_options import PROMPT_LANGUAGES
 from . import prompts
 from .base import ViewOptions
 
@@ -33,6 +35,7 @@ def option_macros(options: ViewOptions) -> str:
     template = options.user_template
     fields = prompts.check_template(template) if template is not None else []
     leaks = [name for name in fields if name not in prompts.NEVER_AN_ANSWER and not options.allow_answer_in_prompt]
+    languages = [f"{quote(code)}: {quote(name)}" for code, name in prompts.evaluation_languages().items()]
     values = {
         "chosen_task": _text(options.task),
         "chosen_text": _text(options.text),
@@ -41,6 +44,14 @@ def option_macros(options: ViewOptions) -> str:
         "template_has_tags": "true" if prompts.TAG_FIELD in fields else "false",
         "chosen_reasoning": _text(options.reasoning),
         "chosen_av": _text(options.av),
+        "chosen_modality": _text(options.modality),
+        "asked_in": _text(options.prompt_language),
+        "asked_languages": f"[{', '.join(map(quote, PROMPT_LANGUAGES))}]",
+        "has_varied_prompts": "true" if options.prompts == "varied" else "false",
+        "prompt_seed": _text(str(options.seed if options.prompts == "varied" else 0)),
+        "evaluation_pieces": _by_task(prompts.evaluation_prompts()),
+        "evaluation_languages": f"MAP {{{', '.join(languages)}}}",
+        "switches": f"[{', '.join(quote(name) for name, value in options.own.items() if value is True)}]::VARCHAR[]",
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
     }
@@ -61,6 +72,10 @@ def _pieces(template: str | None) -> str:
     return f"[{', '.join(pieces)}]::{type_}"
 
 
+def _by_task(templates: Mapping[str, str]) -> str:
+    return f"MAP {{{', '.join(f'{quote(task)}: {_pieces(text)}' for task, text in templates.items())}}}"
+
+
 def create_macros(connection: duckdb.DuckDBPyConnection, options: ViewOptions) -> None:
     """Create the option macros and the macros of `elements/macros.sql`."""
     connection.execute(option_macros(options))
@@ -79,8 +94,8 @@ def with_prepared(select: str) -> str:
     """A SELECT over `prepared`, with `prepared` in front of it; the macros and the tables of prompts must exist.
 
     It reads the relation `samples_with_paths`, which has the columns of the sample and `image_paths, video_paths,
-    audio_paths` (VARCHAR[]), `effective_task`, `base_language`, `upper` and `sound`; additional columns are passed
-    through.
+    audio_paths` (VARCHAR[]), `effective_task`, `base_language`, `upper`, `sound`, `prompt_of` and `prompt_part`;
+    additional columns are passed through.
     """
     return f"WITH prepared AS (\n{PREPARED})\n{select}"
 

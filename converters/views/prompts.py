@@ -1,6 +1,7 @@
-"""Prompts and answers by task, modality and language, from `templates/prompts.yaml`, as tables; user templates.
+"""What is asked and answered, by task, modality and language, from `templates/prompts.yaml`, as tables; user templates.
 
-prompts                (task, modality, language, fixed, pieces): `fixed` if the prompt has no field, else `pieces`
+prompt_banks           (task, modality, language, first, phrasings): the number of the first phrasing, and how many
+prompts                (number, fixed, pieces): one phrasing; `fixed` if it has no field, else `pieces`
 answers                (task, first_field, second_field)
 target_names           (language, code, name): the name of a language in another language
 choice_introductions   (language, introduction)
@@ -9,13 +10,13 @@ choice_introductions   (language, introduction)
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from ...shards.strict_yaml import parse_yaml
+from ..row_options import PROMPT_LANGUAGES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,9 +32,14 @@ TEMPLATE_FIELDS = (
 NEVER_AN_ANSWER = frozenset({TAG_FIELD, "prompt", "question", "choices"})
 """Fields that may legitimately contain the answer: the wording of a question, the options to choose from."""
 
-PROMPT_FIELDS = ("question", "choices", "target")
-ANSWER_FIELDS = ("text", "translation", "answer", "captions", "labels")
-_MODALITIES = ("audio", "video", "mixed", "image")
+PROMPT_FIELDS = ("question", "choices", "target", "text")
+ANSWER_FIELDS = ("text", "translation", "answer", "captions", "labels", "speaker", "phones")
+MODALITIES = ("audio", "video", "mixed", "image", "other")
+SILENT = "silent"
+"""The modality of a video whose sound is not shown, as prompts know it."""
+
+Phrasings = dict[str, dict[str, tuple[str, ...]]]
+"""Modality -> language -> phrasings of one task's prompt."""
 
 
 @lru_cache(maxsize=1)
@@ -45,17 +51,60 @@ def _document() -> dict[str, Any]:
 
 def tasks() -> list[str]:
     """Every task that has a prompt."""
-    return [name for name in _document() if name not in ("targets", "choices")]
+    return [name for name in _document() if name not in ("evaluation", "targets", "choices")]
+
+
+def answers_of(task: str) -> list[str]:
+    """The fields that may be the answer of a task, in order of preference."""
+    fields: list[str] = _document()[task]["answer"]
+    if not set(fields) <= set(ANSWER_FIELDS) or not 1 <= len(fields) <= 2:
+        raise ValueError(f"prompts.yaml: {task}: `answer` must list one or two of {', '.join(ANSWER_FIELDS)}")
+    return fields
 
 
 def tasks_answered_by(field: str) -> list[str]:
     """The tasks whose answer may be this field."""
-    return [name for name in tasks() if field in _document()[name]["answer"]]
+    return [name for name in tasks() if field in answers_of(name)]
+
+
+def evaluation_prompts() -> dict[str, str]:
+    """The prompts of Qwen2-Audio's evaluation lists by task, with the fields `language` and `target`."""
+    return dict(_document()["evaluation"])
+
+
+def evaluation_languages() -> dict[str, str]:
+    """The names that these lists give to target languages."""
+    return {**_document()["targets"]["en"], "zh": "Mandarin"}
 
 
 def choice_introductions() -> tuple[str, ...]:
     """The introductions that our prompts put before the options of a question, in all languages."""
     return tuple(_document()["choices"].values())
+
+
+def phrasings_of(task: str) -> Phrasings:
+    """The phrasings of a task's prompt; only modalities that have a prompt.
+
+    Raises:
+        ValueError: A language is missing, or a phrasing has an unknown field.
+    """
+    prompt, silent = _document()[task]["prompt"], _document()[task].get(SILENT)
+    if isinstance(prompt, str):
+        prompt = dict.fromkeys(PROMPT_LANGUAGES, prompt)
+    if not all(isinstance(value, dict) for value in prompt.values()):
+        prompt = dict.fromkeys(MODALITIES, prompt)
+    if silent is not False and "video" in prompt:
+        prompt = prompt | {SILENT: silent or prompt["video"]}
+    found: Phrasings = {}
+    for modality, by_language in prompt.items():
+        if sorted(by_language) != sorted(PROMPT_LANGUAGES):
+            raise ValueError(f"prompts.yaml: {task} must have the languages {', '.join(PROMPT_LANGUAGES)}")
+        texts = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in by_language.items()}
+        for name in (name for listed in texts.values() for text in listed for _, name in split(text)):
+            if name is not None and name not in PROMPT_FIELDS:
+                raise ValueError(f"prompts.yaml: {task} has {{{name}}}: fields are {', '.join(PROMPT_FIELDS)}")
+        found[modality] = texts
+    return found
 
 
 # ---- tables
@@ -66,11 +115,24 @@ def tables() -> dict[str, pa.Table]:
     """The tables listed in the module docstring, by name."""
     import pyarrow as pa
 
+    banks: list[dict[str, Any]] = []
+    numbers: dict[tuple[str, ...], int] = {}
+    phrasings: list[dict[str, Any]] = []
+    for task in tasks():
+        for modality, by_language in phrasings_of(task).items():
+            for language, texts in by_language.items():
+                if texts not in numbers:
+                    numbers[texts] = len(phrasings)
+                    phrasings += [_phrasing(len(phrasings) + place, text) for place, text in enumerate(texts)]
+                banks.append({"task": task, "modality": modality, "language": language,
+                              "first": numbers[texts], "phrasings": len(texts)})  # fmt: skip
     pieces = pa.list_(pa.struct([("literal", pa.string()), ("field", pa.string())]))
-    prompts = pa.schema(
-        [("task", pa.string()), ("modality", pa.string()), ("language", pa.string()), ("fixed", pa.string()),
-         ("pieces", pieces)]
-    )  # fmt: skip
+    schema = pa.schema([("number", pa.int64()), ("fixed", pa.string()), ("pieces", pieces)])
+    answers = [
+        {"task": task, "first_field": fields[0], "second_field": fields[1] if fields[1:] else None}
+        for task in tasks()
+        for fields in [answers_of(task)]
+    ]
     targets = [
         {"language": language, "code": code, "name": name}
         for language, names in _document()["targets"].items()
@@ -78,41 +140,19 @@ def tables() -> dict[str, pa.Table]:
     ]
     choices = [{"language": language, "introduction": text} for language, text in _document()["choices"].items()]
     return {
-        "prompts": pa.Table.from_pylist(list(_prompt_rows()), schema=prompts),
-        "answers": pa.Table.from_pylist(list(_answer_rows())),
+        "prompt_banks": pa.Table.from_pylist(banks),
+        "prompts": pa.Table.from_pylist(phrasings, schema=schema),
+        "answers": pa.Table.from_pylist(answers),
         "target_names": pa.Table.from_pylist(targets),
         "choice_introductions": pa.Table.from_pylist(choices),
     }
 
 
-def _prompt_rows() -> Iterator[dict[str, Any]]:
-    for task in tasks():
-        prompt = _document()[task]["prompt"]
-        by_modality = all(isinstance(value, dict) for value in prompt.values())
-        for modality, by_language in (
-            prompt if by_modality else dict.fromkeys((*_MODALITIES, "other"), prompt)
-        ).items():
-            for language, text in by_language.items():
-                pieces = split(text)
-                unknown = [name for _, name in pieces if name is not None and name not in PROMPT_FIELDS]
-                if unknown:
-                    raise ValueError(
-                        f"prompts.yaml: {task} has {{{unknown[0]}}}: fields are {', '.join(PROMPT_FIELDS)}"
-                    )
-                fixed = all(name is None for _, name in pieces)
-                yield {
-                    "task": task, "modality": modality, "language": language,
-                    "fixed": "".join(literal for literal, _ in pieces) if fixed else None,
-                    "pieces": None if fixed else as_pieces(text),
-                }  # fmt: skip
-
-
-def _answer_rows() -> Iterator[dict[str, Any]]:
-    for task in tasks():
-        fields = _document()[task]["answer"]
-        if not set(fields) <= set(ANSWER_FIELDS) or not 1 <= len(fields) <= 2:
-            raise ValueError(f"prompts.yaml: {task}: `answer` must list one or two of {', '.join(ANSWER_FIELDS)}")
-        yield {"task": task, "first_field": fields[0], "second_field": fields[1] if fields[1:] else None}
+def _phrasing(number: int, text: str) -> dict[str, Any]:
+    pieces = split(text)
+    if all(name is None for _, name in pieces):
+        return {"number": number, "fixed": "".join(literal for literal, _ in pieces), "pieces": None}
+    return {"number": number, "fixed": None, "pieces": as_pieces(text)}
 
 
 # ---- templates

@@ -101,6 +101,12 @@ def check_conversations(view: View, options: ViewOptions) -> None:
             f"--system and --user-template are for conversations; the view {view.name!r} has none.",
             hint="choose a view of conversations: msswift --task sft",
         )
+    asked = options.prompts != "one" or options.prompt_language or options.prompts_per_sample > 1
+    if asked and not read & {"turns", "prompt"}:
+        raise UsageError(
+            f"--prompts, --prompt-language and --prompts-per-sample are for prompts; the view {view.name!r} has none.",
+            hint="choose a view that asks: msswift --task sft",
+        )
 
 
 def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
@@ -111,6 +117,11 @@ def reasoning_for(view: View, task: str | None, asked: str | None) -> str:
     """
     if asked is not None and not reads(view, task) & {"turns", "solution", "thought"}:
         raise UsageError(f"--reasoning is for answers; the view {view.name!r} has none.", hint="remove --reasoning")
+    if view.built_in and view.name == "cot" and asked not in (None, "think"):
+        raise UsageError(
+            f"--reasoning {asked}: rows of the view 'cot' are there for their reasoning.",
+            hint="remove --reasoning, or use another view",
+        )
     if task == "grpo":
         if asked == "think":
             raise UsageError(

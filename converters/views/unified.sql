@@ -3,6 +3,7 @@
 -- order: id
 -- text: raw
 -- format: unified
+-- consumer: datasets
 -- media: audio, video
 -- empty columns: kept
 -- optional: extra

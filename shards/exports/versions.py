@@ -35,7 +35,7 @@ SAMPLE_ID = "sample_id"
 
 BUDGET = "budget.parquet"
 """What each row is in a model, in versions that counted it."""
-MEDIA_COLUMNS = ("image", "images", "video", "videos", "audio", "audios")
+MEDIA_COLUMNS = ("audio_feat", "audio_path", "image", "images", "video", "videos", "audio", "audios")
 _VERSION = re.compile(r"v(\d+)(-[0-9a-f]{8})?")
 _CHUNK = 4 * 1024 * 1024
 _REQUIRED = ("rows", "counts", "datasets", "media_root", "created_at", "run_id", "files", "content_sha256")

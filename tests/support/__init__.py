@@ -11,6 +11,7 @@ command_line.py the command line in this process, and lines of a shell
 parts.py        functions over parts of a table, for worker processes
 ends.py         a module that ends the process which imports it
 python_page.py  the page of the Python API, out of its docstrings
+prompts_page.py the page of prompts and answers, out of their YAML
 loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
 archives.py     archives of every kind, and all that is read out of one
@@ -31,6 +32,8 @@ remotes.py      candidates and clips of remote media, and a scripted extractor
 recordings.py   recordings whose every second sounds different, in any container and codec
 view_rows.py    the rows of samples in a view, as export and as conversion make them
 training.py     rows of training files, and what the readers make of them
+trainer_rows/   valid and broken rows for trainers
+trainer_answers.py  what the trainers themselves do with them
 conversions.py  files that are converted to files
 tables.py       tables of a user's own, imported
 imported.py     stores of media that came in through `import`

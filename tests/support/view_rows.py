@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from triptych.converters.export.cut_media import DERIVED
 from triptych.converters.export.expand import expand, expansions_of
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import ViewOptions, get_view
@@ -56,9 +57,8 @@ def _database(options: ViewOptions) -> duckdb.DuckDBPyConnection:
     connection.execute("CREATE TABLE verdicts (dataset VARCHAR, id VARCHAR, verdict VARCHAR, judged_at TIMESTAMPTZ)")
     connection.execute("CREATE TABLE annotations (dataset VARCHAR, id VARCHAR, key VARCHAR, time TIMESTAMPTZ)")
     connection.execute("CREATE TABLE missing (path VARCHAR)")
-    connection.execute(
-        "CREATE TABLE derived (dataset VARCHAR, id VARCHAR, audio_path VARCHAR, video_path VARCHAR, reason VARCHAR)"
-    )
+    connection.register("nothing_derived", DERIVED.empty_table())
+    connection.execute("CREATE TABLE derived AS FROM nothing_derived")
     create_macros(connection, options)
     create_prompts(connection)
     return connection

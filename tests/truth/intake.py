@@ -17,7 +17,7 @@ from triptych.errors import ProblemsFound, TriptychError
 from truth.cases import Case
 from truth.forms import FORMS
 from truth.layouts import LAYOUTS, Corpus, Layout
-from truth.rows import Row, views_of
+from truth.rows import OPTIONS, REASONED, REASONING, Row, views_of
 
 CARD: Mapping[str, Any] = {
     "title": "Truth", "panel": "S1", "modality": "audio", "tasks": ["asr"], "languages": ["en"], "license": "CC0-1.0",
@@ -63,8 +63,12 @@ def bring_in(cases: Collection[Case], folder: Path) -> Intake:
         except TriptychError as error:
             intake.refused[case] = str(error)
     prompted = any(LAYOUTS[case.layout].prompted for case in cases if case not in intake.refused)
+    reasoned = False
     for view, task in dict.fromkeys(each for case in cases for each in views_of(case)):
-        options = {} if task is None else {"task": task}
+        options = OPTIONS.get((view, task), {}) | ({} if task is None else {"task": task})
+        if (view, task) in REASONED and not reasoned:
+            ids = select(intake.store, "select id from samples order by id")
+            reasoned = triptych.annotate([(row["id"], "reasoning", REASONING) for row in ids], store=intake.store) > 0
         if view != "unified" and not prompted:
             with pytest.raises(ProblemsFound, match="no_prompt"):
                 triptych.export(view, store=intake.store, include_rejected=True, **options)

@@ -41,6 +41,15 @@ def _solution(row: Row) -> Shown:
     return Shown(row["solution"], _only(row, "audios"), _only(row, "videos"))
 
 
+def _reference(row: Row) -> Shown:
+    return Shown(row["gt"], _path(row["audio"]), None)
+
+
+def _response(row: Row) -> Shown:
+    assert row["messages"][-1]["content"].endswith(f"</think>\n\n<RESPONSE>\n{row['answer']}\n</RESPONSE>"), row
+    return Shown(row["answer"], _only(row, "audios"), _only(row, "videos"))
+
+
 def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
@@ -76,13 +85,24 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown]] = {
     ("webdataset", None): _listed,
     ("hf", None): _embedded,
     ("croissant", None): _unified,
+    ("evaluation", None): _reference,
+    ("cot", None): _response,
 }
-"""View and task -> what a row of it shows."""
+"""View and task -> what a row of it shows. Those of `REASONED` come last."""
+
+OPTIONS: dict[tuple[str, str | None], dict[str, Any]] = {
+    ("evaluation", None): {"prompt_language": "en"},
+}
+"""Options of an export that has a row of every sample: an evaluation asks in a language."""
+
+REASONED = {("cot", None)}
+"""Those that have only samples with a reasoning: it is annotated when all others are exported."""
+REASONING = "First this, then that."
 
 EVERYWHERE = (("unified", None), ("msswift", "sft"), ("msswift", "grpo"))
 """These are tried on every case: all views select from the same prepared samples. The others are tried on `ONE`."""
 ONE = "jsonl"
-SOUND_ONLY = frozenset({"nemo", "kaldi", "lhotse"})
+SOUND_ONLY = frozenset({"nemo", "kaldi", "lhotse", "evaluation"})
 
 
 def views_of(case: Case) -> Iterator[tuple[str, str | None]]:

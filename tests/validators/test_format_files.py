@@ -124,6 +124,7 @@ def test_the_task_is_told_from_the_rows(tmp_path: Path) -> None:
         (prompt, "grpo"),
         ({"messages": PAIR, "audios": [A]}, "sft"),
         ({"messages": [user("q"), assistant("y")], "rejected_response": "y"}, "dpo"),
+        ({"messages": [user("q"), assistant("y")], "label": False}, "kto"),
     ):
         summary = summarise_file(lines(tmp_path / "x.jsonl", row), "msswift", files=False)
         assert (summary.task, summary.task_detected) == (task, True)

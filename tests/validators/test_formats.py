@@ -116,7 +116,8 @@ MORE: list[tuple[dict[str, Any], str, set[str]]] = [
     ({"messages": None}, "sft", {"empty_messages"}),
     ({"messages": ""}, "sft", {"empty_messages"}),
     ({"messages": "[{'role': 'user', 'content': 'q'}, {'role': 'assistant', 'content': 'y'}]"}, "sft", set()),
-    ({"messages": '[{"role": "user", "content": null}]'}, "sft", {"unparseable_messages"}),
+    ({"messages": '[{"role": "user", "content": null}]'}, "sft", {"null_content", "last_not_assistant"}),
+    ({"messages": '[{"role": "user"'}, "sft", {"unparseable_messages"}),
     ({"messages": [user("q"), {"role": "assistant"}]}, "sft", {"message_keys"}),
     ({"messages": [user("q"), {"content": "y"}]}, "sft", {"message_keys"}),
     ({"messages": [user("q"), assistant(None)]}, "sft", {"null_content"}),
@@ -139,7 +140,7 @@ MORE: list[tuple[dict[str, Any], str, set[str]]] = [
         {
             "messages": [
                 user("q"),
-                {"role": "tool_call", "content": "c"},
+                {"role": "tool_call", "content": '{"name": "f", "arguments": {}}'},
                 {"role": "tool_response", "content": "r"},
                 assistant("y"),
             ]
@@ -147,7 +148,13 @@ MORE: list[tuple[dict[str, Any], str, set[str]]] = [
         "sft",
         set(),
     ),
-    ({"messages": [user("q"), {"role": "tool", "content": "r"}, assistant("y")]}, "sft", {"alternation"}),
+    ({"messages": [user("q"), {"role": "tool_call", "content": "c"}, assistant("y")]}, "sft", {"tool_call"}),
+    ({"messages": [user("q"), {"role": "tool", "content": "r"}, assistant("y")]}, "sft", set()),
+    (
+        {"messages": [user("q"), assistant("y"), {"role": "tool", "content": "r"}, user("s"), assistant("z")]},
+        "sft",
+        {"alternation"},
+    ),
     ({"messages": [{"role": "tool", "content": "r"}, assistant("y")]}, "sft", {"alternation"}),
     ({"messages": [user("q"), assistant("<audio>")], "audios": [A]}, "sft", {"tag_in_assistant"}),
     ({"messages": PAIR, "audio": A, "audios": [A]}, "sft", {"key_collision"}),

@@ -11,7 +11,11 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     kaldi.py          Kaldi data directories
     lhotse.py         Lhotse manifests
     embedded.py       samples with their media inside: WebDataset, datasets
-    msswift.py        MS-SWIFT; msswift_rows.py: how ms-swift reads a row
+    msswift.py        MS-SWIFT
+    msswift_problems.py, msswift_rows.py, msswift_turns.py, msswift_rejected.py
+                      what can be wrong for it, and how it reads columns, messages and the rejected side
+    cot/              chains of thought
+    evaluation/       rows that models are evaluated on
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ from typing import Any, Protocol
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
 from . import embedded, kaldi, lhotse, msswift, nemo, unified
+from .cot import cot_json, cot_messages
+from .evaluation import evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
 
@@ -59,6 +65,11 @@ FORMATS: dict[str, Any] = {
     "lhotse": lhotse,
     "webdataset": embedded,
     "hf": embedded,
+    "cot-messages": cot_messages,
+    "cot-json": cot_json,
+    "evaluation-list": evaluation_list,
+    "evaluation-items": evaluation_items,
+    "evaluation-chat": evaluation_chat,
 }
 
 

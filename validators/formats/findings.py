@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
+Outcome = Literal["kept", "deleted", "replaced", "crashed"]
+"""What the consumer does with a row: it keeps it (as it is, or wrongly), deletes it from the data set, trains on a
+random other row in its place, or stops."""
 
 SHOWN_CHARACTERS = 120
 
@@ -25,12 +28,14 @@ class Problem:
         severity: `error` if the row or the file is lost, `warning` if it is used differently from what it says.
         what: What is wrong.
         consequence: What the consumer does.
+        outcome: The same in one word.
     """
 
     stage: str
     severity: Severity
     what: str
     consequence: str
+    outcome: Outcome = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,13 @@ class Finding:
     message: str
     column: str | None = None
     value: str | None = None
+    outcome: Outcome = "kept"
+
+
+def outcome_of(findings: Iterable[Finding]) -> Outcome:
+    """What the consumer does with a row that has these findings: the first stage that loses it decides."""
+    lost = [each for each in findings if each.outcome != "kept"]
+    return min(lost, key=lambda each: each.stage).outcome if lost else "kept"
 
 
 def finding(
@@ -59,7 +71,8 @@ def finding(
     problem = problems[code]
     what = f"{problem.what}: {detail}" if detail else problem.what
     message = f"{what}; {problem.consequence}" if problem.consequence else what
-    return Finding(row, problem.stage, problem.severity, code, message, column, None if value is None else shown(value))
+    named = None if value is None else shown(value)
+    return Finding(row, problem.stage, problem.severity, code, message, column, named, problem.outcome)
 
 
 def shown(value: Any) -> str:

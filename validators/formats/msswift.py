@@ -18,37 +18,34 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ...shards.store.sql import identifier
+from ...shards.store.sql import identifier, quote
 from .findings import Finding, finding
+from .msswift_problems import PROBLEMS, problems_of
+from .msswift_rejected import TURN_RULES, rejected_problems
 from .msswift_rows import (
     KINDS,
     MODEL_TOKEN,
-    PROBLEMS,
     TAG_ANY_CASE,
-    Conversation,
     Media,
     has_boxes,
     mapped_columns,
+    media_column,
     media_of,
-    read_conversation,
     target_of,
 )
+from .msswift_turns import TOOL_ROLES, Conversation, are_tools, read_conversation
 from .unified import is_file, path_shape
 
-TASKS = ("sft", "grpo", "dpo")
+TASKS = ("sft", "grpo", "dpo", "kto", "pretrain")
 
-# Turns as letters: s(ystem), u(ser), a(ssistant), t(ool), x for roles unknown to ms-swift.
-TURN_RULES = {
-    "no_turns": "^s?$",
-    "system_not_first": ".s",
-    "alternation": "ut|tu|^s?t",
-}
 TASK_TURN_RULES = {
     "sft": {"last_not_assistant": "[ut]$"},
-    "grpo": {"ends_in_assistant": "ua+$|ta+$", "no_user_turn": "^s?a+$"},
+    "pretrain": {"last_not_assistant": "[ut]$", "tools_in_pretraining": "[ct]"},
+    "grpo": {"ends_in_assistant": "[utac]a$", "answer_in_prompt": "[ac]a$|c$", "no_user_turn": "^s?a$"},
     "dpo": {},
+    "kto": {"last_not_assistant": "[ut]$"},
 }
-_PRETRAINING = "^s?a+$"
+_PRETRAINING = "^s?[ac]+$"
 
 
 class Rows:
@@ -56,6 +53,7 @@ class Rows:
 
     def __init__(self, *, task: str | None = None, files: bool = True) -> None:
         self.task = task or "sft"
+        self.problems = problems_of(self.task)
         self.files = files
         self.columns: dict[str, int] = {}
         self.without_rejected = 0
@@ -65,20 +63,34 @@ class Rows:
         yield from self._columns(number, row)
         conversation = read_conversation(row)
         for code, detail, value in conversation.problems:
-            yield finding(PROBLEMS, code, number, detail=detail, column="messages", value=value)
+            yield finding(self.problems, code, number, detail=detail, column="messages", value=value)
         if conversation.turns is not None:
             yield from self._turns(number, conversation)
-            yield from self._rejected(number, row, conversation)
+            needed = self.task == "dpo"
+            for code, column, detail, value in rejected_problems(row, conversation, is_needed=needed):
+                yield finding(self.problems, code, number, detail=detail, column=column, value=value)
         if row.get("objects") is not None and not has_boxes(row["objects"]):
-            yield finding(PROBLEMS, "bad_objects", number, column="objects", value=row["objects"])
+            yield finding(self.problems, "bad_objects", number, column="objects", value=row["objects"])
         media, problems = media_of(row)
         for code, column, value in problems:
-            yield finding(PROBLEMS, code, number, column=column, value=value)
+            yield finding(self.problems, code, number, column=column, value=value)
         if conversation.turns is not None:
-            yield from _tags(number, conversation, media)
-        yield from self._paths(number, conversation, media)
+            yield from self._tags(number, conversation, media)
+        yield from self._paths(number, row, conversation, media)
+        yield from self._answers(number, row)
+
+    def _answers(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
+        """Check further columns: those of templates, and those that a task learns from."""
+        if not are_tools(row.get("tools")):
+            yield finding(self.problems, "bad_tools", number, column="tools", value=row["tools"])
+        settings = row.get("chat_template_kwargs")
+        if settings and not isinstance(settings, Mapping):
+            yield finding(self.problems, "bad_settings", number, column="chat_template_kwargs", value=settings)
         if self.task == "grpo" and row.get("solution") in (None, ""):
-            yield finding(PROBLEMS, "missing_solution", number, column="solution")
+            yield finding(self.problems, "missing_solution", number, column="solution")
+        if self.task == "kto" and not isinstance(row.get("label"), bool):
+            code = "missing_label" if row.get("label") is None else "bad_label"
+            yield finding(self.problems, code, number, column="label", value=row.get("label"))
 
     def _columns(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Check for columns that collide, across rows too: two rows may spell the same target differently."""
@@ -91,13 +103,13 @@ class Rows:
             if others:
                 other = f"{others[0]!r} (row {self.columns[others[0]]})"
                 detail = f"{column!r} (row {number}) and {other} both map to {target!r}"
-                yield finding(PROBLEMS, "key_collision", number, detail=detail, column=column)
+                yield finding(self.problems, "key_collision", number, detail=detail, column=column)
         if "rejected_response" not in row and not self.without_rejected:
             self.without_rejected = number
             if "rejected_response" in self.columns:
-                yield finding(PROBLEMS, "mixed_preference", number, column="rejected_response")
+                yield finding(self.problems, "mixed_preference", number, column="rejected_response")
         elif self.columns.get("rejected_response") == number and 0 < self.without_rejected < number:
-            yield finding(PROBLEMS, "mixed_preference", self.without_rejected, column="rejected_response")
+            yield finding(self.problems, "mixed_preference", self.without_rejected, column="rejected_response")
 
     def _turns(self, number: int, conversation: Conversation) -> Iterator[Finding]:
         if not conversation.letters:
@@ -105,56 +117,47 @@ class Rows:
         for code, pattern in {**TURN_RULES, **TASK_TURN_RULES[self.task]}.items():
             if re.search(pattern, conversation.letters):
                 roles = " ".join(conversation.roles)
-                yield finding(PROBLEMS, code, number, column="messages", value=roles)
+                yield finding(self.problems, code, number, column="messages", value=roles)
 
-    def _rejected(self, number: int, row: Mapping[str, Any], conversation: Conversation) -> Iterator[Finding]:
-        if "rejected_response" in row:
-            rejected = row["rejected_response"]
-            if rejected is None:
-                yield finding(PROBLEMS, "rejected_null", number, column="rejected_response")
-            elif conversation.contents and rejected == conversation.contents[-1]:
-                yield finding(PROBLEMS, "rejected_equals_answer", number, column="rejected_response", value=rejected)
-        named = [key for key in row if key.startswith("rejected_") and row[key] is not None]
-        if "rejected_messages" in named and "rejected_response" not in named:
-            for kind in KINDS:
-                if row.get(kind) and f"rejected_{kind}" not in named:
-                    yield finding(PROBLEMS, "rejected_without_media", number, column=f"rejected_{kind}")
-        if self.task == "dpo" and not named and "rejected_response" not in row:
-            yield finding(PROBLEMS, "missing_rejected", number)
-
-    def _paths(self, number: int, conversation: Conversation, media: Mapping[str, Media]) -> Iterator[Finding]:
+    def _paths(
+        self, number: int, row: Mapping[str, Any], conversation: Conversation, media: Mapping[str, Media]
+    ) -> Iterator[Finding]:
         for kind in KINDS:
-            for path in [*media[kind].paths, *conversation.media[kind]]:
+            rejected, _ = media_column(kind, row.get(f"rejected_{kind}"))
+            for column, path in (
+                *((kind, path) for path in [*media[kind].paths, *conversation.media[kind]]),
+                *((f"rejected_{kind}", path) for path in rejected.paths),
+            ):
+                path = path if kind == "videos" else path.strip()
                 code = path_problem(path)
                 if code is not None:
-                    yield finding(PROBLEMS, code, number, column=kind, value=path)
+                    yield finding(self.problems, code, number, column=column, value=path)
                 if self.files and code != "unsupported_uri" and is_local(path) and not is_file(path):
-                    yield finding(PROBLEMS, "missing_file", number, column=kind, value=path)
+                    yield finding(self.problems, "missing_file", number, column=column, value=path)
 
-
-def _tags(number: int, conversation: Conversation, media: Mapping[str, Media]) -> Iterator[Finding]:
-    joined = "\n".join(conversation.texts)
-    if (token := re.search(MODEL_TOKEN, joined)) is not None:
-        yield finding(PROBLEMS, "model_token", number, column="messages", value=token[0])
-    for kind in KINDS:
-        tag = f"<{kind[:-1]}>"
-        tags = joined.count(tag)
-        items = media[kind].count + len(conversation.media[kind])
-        detail = f"{tags} {tag} for {items} {kind}"
-        if tags < items:
-            yield finding(PROBLEMS, "media_without_tag", number, detail=detail, column=kind)
-        elif tags > items:
-            yield finding(PROBLEMS, "tag_without_media", number, detail=detail, column=kind)
-        for role, code in (("s", "tag_in_system"), ("a", "tag_in_assistant")):
-            if role == "a" and re.search(_PRETRAINING, conversation.letters):
-                continue
-            spoken = zip(conversation.letters, conversation.texts, strict=True)
-            if any(letter == role and tag in text for letter, text in spoken):
-                yield finding(PROBLEMS, code, number, detail=tag, column="messages")
-        if len(re.findall(TAG_ANY_CASE[kind], joined)) > tags:
-            yield finding(PROBLEMS, "tag_case", number, detail=f"not {tag}", column="messages")
-        if media[kind].count and conversation.media[kind]:
-            yield finding(PROBLEMS, "content_media_conflict", number, column=kind)
+    def _tags(self, number: int, conversation: Conversation, media: Mapping[str, Media]) -> Iterator[Finding]:
+        joined = "\n".join(conversation.texts)
+        if (token := re.search(MODEL_TOKEN, joined)) is not None:
+            yield finding(self.problems, "model_token", number, column="messages", value=token[0])
+        for kind in KINDS:
+            tag = f"<{kind[:-1]}>"
+            tags = joined.count(tag)
+            items = media[kind].count + len(conversation.media[kind])
+            detail = f"{tags} {tag} for {items} {kind}"
+            if tags < items:
+                yield finding(self.problems, "media_without_tag", number, detail=detail, column=kind)
+            elif tags > items:
+                yield finding(self.problems, "tag_without_media", number, detail=detail, column=kind)
+            for role, code in (("s", "tag_in_system"), ("ac", "tag_in_assistant")):
+                if role != "s" and re.search(_PRETRAINING, conversation.letters):
+                    continue
+                spoken = zip(conversation.letters, conversation.texts, strict=True)
+                if any(letter in role and tag in text for letter, text in spoken):
+                    yield finding(self.problems, code, number, detail=tag, column="messages")
+            if len(re.findall(TAG_ANY_CASE[kind], joined)) > tags:
+                yield finding(self.problems, "tag_case", number, detail=f"not {tag}", column="messages")
+            if media[kind].count and conversation.media[kind]:
+                yield finding(self.problems, "content_media_conflict", number, column=kind)
 
 
 def is_local(path: str) -> bool:
@@ -173,11 +176,13 @@ _URI = "^[A-Za-z][A-Za-z0-9+.-]*://"
 
 
 def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
-    """Detect the task of most of these rows: preference pairs, prompts with a solution, or whole conversations."""
+    """Detect the task of most of these rows: pairs, answers that are good or bad, prompts, or whole conversations."""
     preference = sum(any(key.startswith("rejected_") for key in row) for row in rows)
     prompts = sum(row.get("solution") is not None or read_conversation(row).letters.endswith("u") for row in rows)
     if 2 * preference > len(rows):
         return "dpo"
+    if 2 * sum(isinstance(row.get("label"), bool) for row in rows) > len(rows):
+        return "kto"
     return "grpo" if 2 * prompts > len(rows) else "sft"
 
 
@@ -186,6 +191,8 @@ MESSAGES_TYPES = {
     "STRUCT(role VARCHAR, content VARCHAR, loss BOOLEAN, loss_scale DOUBLE)[]": ", 'loss': m.loss",
 }
 """DuckDB types of our own messages, without quotes -> what their shape has beside role and content."""
+_READ = ("tools", "chat_template_kwargs", "label", "margin", "history")
+"""Columns beside those of messages and media that the findings depend on."""
 _ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())}|{MODEL_TOKEN})"
 
 
@@ -196,12 +203,12 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
     """
     whole = any(name.startswith("rejected_") for name in columns)
     tags = f"array_to_string(regexp_extract_all(m.content, '{_ANY_TAG}'), '')"
-    content = f"CASE WHEN contains(m.content, '<') THEN {tags} WHEN m.content IS NOT NULL THEN '' END"
+    called = f"WHEN m.role IN ({', '.join(map(quote, TOOL_ROLES))}) THEN m.content"
+    content = f"CASE {called} WHEN contains(m.content, '<') THEN {tags} WHEN m.content IS NOT NULL THEN '' END"
     found = {}
     for name, type_ in columns.items():
-        found[name] = (
-            identifier(name) if name.startswith("rejected_") or target_of(name, columns) is not None else "NULL"
-        )
+        is_read = name.startswith("rejected_") or name in _READ or target_of(name, columns) is not None
+        found[name] = identifier(name) if is_read else "NULL"
         if name == "solution":
             found[name] = "CASE WHEN solution <> '' THEN 'x' ELSE solution END" if type_ == "VARCHAR" else name
         elif name == "messages" and type_.replace('"', "") in MESSAGES_TYPES and not whole:

@@ -5,6 +5,13 @@
 --   leak_fields()        fields of the template that could contain the answer
 --   chosen_reasoning()   `think`, `drop` or `column`
 --   chosen_av()          `separate`, `in-video` or `sound-only`
+--   chosen_modality()    `own`, `audio`, `video` or `av`
+--   asked_in()           the language in which tasks are asked, or null
+--   asked_languages()    the languages that prompts have
+--   has_varied_prompts() whether one of several phrasings is chosen, with prompt_seed()
+--   evaluation_pieces()  pieces of the prompts of evaluation lists, by task
+--   evaluation_languages()   names of target languages in these prompts, by code
+--   switches()           the names of the view's own options that are on
 --   model_token()        the regular expression of a model's own tokens
 -- They are constants: branches that they exclude cost nothing.
 
@@ -99,6 +106,70 @@ CREATE OR REPLACE MACRO with_reasoning(answer, reasoning) AS
        WHEN has_thought(answer) OR not_blank(reasoning) IS NULL THEN answer
        ELSE '<think>' || reasoning || '</think>' || answer END;
 
+-- A chain of thought: its sections in order, each in its tags, or the whole text; null if its tags do not fit together.
+CREATE OR REPLACE MACRO count_matches(t, pattern) AS len(regexp_extract_all(t, pattern));
+CREATE OR REPLACE MACRO section_tags(t) AS count_matches(t, '(?i)</?(?:planning|caption|reasoning|summary)>');
+CREATE OR REPLACE MACRO section(name, t) AS
+  '<' || name || '>' || chr(10) || not_blank(trimmed(t)) || chr(10) || '</' || name || '>';
+CREATE OR REPLACE MACRO sections_of(t) AS
+  list_transform([regexp_extract(t, '(?is)^\s*<planning>(.*)</planning>\s*<caption>(.*)</caption>\s*<reasoning>(.*)</reasoning>\s*<summary>(.*)</summary>\s*$', ['p', 'c', 'r', 's'])],
+    lambda x: section('PLANNING', x.p) || chr(10) || section('CAPTION', x.c) || chr(10) || section('REASONING', x.r)
+              || chr(10) || section('SUMMARY', x.s))[1];
+CREATE OR REPLACE MACRO chain_in(t) AS
+  CASE WHEN regexp_matches(t, '(?i)</?(?:think|response)>') THEN NULL
+       WHEN section_tags(t) = 0 THEN not_blank(trimmed(t))
+       WHEN section_tags(t) = 8 THEN sections_of(t) END;
+CREATE OR REPLACE MACRO chain_of(thought) AS
+  CASE WHEN contains(thought, '<') THEN chain_in(CASE WHEN has_thought(thought) THEN thought_of(thought) ELSE thought END)
+       ELSE not_blank(trimmed(thought)) END;
+
+-- The response to a question, which may be in <RESPONSE>; null if its tags do not fit together.
+CREATE OR REPLACE MACRO response_of(t) AS
+  CASE WHEN NOT contains(t, '<') THEN not_blank(trimmed(t))
+       ELSE CASE count_matches(t, '(?i)</?response>')
+            WHEN 0 THEN not_blank(trimmed(t))
+            WHEN 2 THEN not_blank(trimmed(regexp_extract(t, '(?is)^\s*<response>(.*)</response>\s*$', 1))) END END;
+
+-- Why there is no chain with a response; null if there is one.
+CREATE OR REPLACE MACRO no_chain(thought, solution) AS
+  CASE WHEN thought IS NULL THEN 'no_reasoning'
+       WHEN solution IS NULL THEN 'no_answer'
+       WHEN chain_of(thought) IS NULL THEN 'broken_chain'
+       WHEN response_of(solution) IS NULL THEN 'broken_response'
+       WHEN list_contains(switches(), 'structure') AND NOT starts_with(chain_of(thought), '<PLANNING>') THEN 'no_sections'
+  END;
+
+-- A conversation whose last turn is a chain and a response, with the white space of Qwen3's chat template; and the text
+-- of the last user turn without tags.
+CREATE OR REPLACE MACRO with_chain(turns, chain, response) AS
+  list_concat(turns[:-2], [struct_update(turns[-1], content :=
+    '<think>' || chr(10) || chain || chr(10) || '</think>' || chr(10) || chr(10) || '<RESPONSE>' || chr(10) || response
+    || chr(10) || '</RESPONSE>')]);
+CREATE OR REPLACE MACRO last_question(turns) AS
+  not_blank(trimmed(regexp_replace(list_filter(turns, lambda m: m.role = 'user')[-1].content,
+                                   '<(?:image|video|audio)>', '', 'g')));
+
+-- Rows of evaluations: the prompt of a list, of a task, or of a conversation; and the group in which a row is scored.
+CREATE OR REPLACE MACRO several_exchanges(messages) AS
+  has_turns(messages) AND len(list_filter(messages, lambda m: m.role <> 'system')) > 2;
+CREATE OR REPLACE MACRO evaluation_prompt(task, language, target, list_prompt, prompt, turns, messages) AS
+  CASE WHEN list_prompt IS NOT NULL THEN list_prompt
+       WHEN has_turns(messages) THEN last_question(turns)
+       WHEN evaluation_pieces()[task] IS NOT NULL AND asked_in() IS NULL AND NOT has_varied_prompts()
+            AND user_template() IS NULL
+         THEN CASE WHEN task IN ('asr', 's2tt') AND language = '' THEN NULL
+                   WHEN task = 's2tt' AND evaluation_languages()[language_of(target)] IS NULL THEN NULL
+                   ELSE fill_template(evaluation_pieces()[task], MAP {
+                     'language': language, 'target': evaluation_languages()[language_of(target)]}) END
+       ELSE not_blank(trimmed(regexp_replace(prompt, '<(?:image|video|audio)>', '', 'g'))) END;
+CREATE OR REPLACE MACRO evaluation_source(task, dataset, config, split, language, target) AS
+  CASE task WHEN 's2tt' THEN concat_ws('_', replace(dataset, '-', '_'), language, language_of(target),
+                                       replace(coalesce(nullif(split, ''), 'test'), '_', '-'))
+            ELSE replace(concat_ws('_', dataset, nullif(config, ''), nullif(split, '')), '-', '_') END;
+CREATE OR REPLACE MACRO is_benchmark_labels(labels) AS
+  coalesce(len(labels) >= 3 AND list_contains(['sound', 'music', 'speech', 'mix-sound-music', 'mix-sound-speech',
+    'mix-music-speech', 'mix-sound-music-speech'], labels[1]), false);
+
 -- Fill a template: `pieces` are literals and field names in order, `fields` maps names to texts.
 CREATE OR REPLACE MACRO fill_template(pieces, fields) AS
   array_to_string([coalesce(CASE WHEN p.field IS NULL THEN p.literal ELSE fields[p.field] END, '') FOR p IN pieces], '');
@@ -109,19 +180,27 @@ CREATE OR REPLACE MACRO fill_user_template(tags, prompt, fields) AS
                                  WHEN p.field = 'prompt' THEN prompt ELSE fields[p.field] END, '')
                    FOR p IN user_template()], '');
 
--- Keys of `templates/prompts.yaml`: the modality of a prompt, and the language of names and introductions.
+-- Keys of `templates/prompts.yaml`: the modality and the language of a prompt.
 CREATE OR REPLACE MACRO prompt_modality(m) AS
   CASE WHEN m IN ('audio', 'video', 'mixed', 'image') THEN m ELSE 'other' END;
-CREATE OR REPLACE MACRO prompt_language(base_language) AS CASE base_language WHEN 'zh' THEN 'zh' ELSE 'en' END;
+CREATE OR REPLACE MACRO prompt_language(base_language) AS
+  CASE WHEN asked_in() IS NOT NULL THEN asked_in()
+       WHEN list_contains(asked_languages(), base_language) THEN base_language ELSE 'en' END;
+
+-- The place of a phrasing among those of a prompt: the first, or chosen by a hash; rows of one sample have others.
+CREATE OR REPLACE MACRO phrasing_of(id, part, phrasings) AS
+  CASE WHEN has_varied_prompts()
+       THEN (('0x' || sha256(prompt_seed() || ':prompt:' || id)[1:8])::UINTEGER::BIGINT + part) % phrasings ELSE 0 END;
 
 -- Whether any of these fields contains the text.
 CREATE OR REPLACE MACRO any_field_contains(names, fields, t) AS
   len([1 FOR name IN names IF contains(fields[name], t)]) > 0;
 
 -- The answer field of a sample, by its name in `templates/prompts.yaml`; of several captions the first.
-CREATE OR REPLACE MACRO answer_field(name, text, translation, answer, captions, labels) AS
+CREATE OR REPLACE MACRO answer_field(name, text, translation, answer, captions, labels, speaker, phones) AS
   CASE name WHEN 'text' THEN text WHEN 'translation' THEN translation WHEN 'answer' THEN answer
-            WHEN 'captions' THEN captions[1] WHEN 'labels' THEN join_list(labels) END;
+            WHEN 'captions' THEN captions[1] WHEN 'labels' THEN join_list(labels) WHEN 'speaker' THEN speaker
+            WHEN 'phones' THEN array_to_string([p.text FOR p IN phones], ' ') END;
 
 -- The options of a question, one per line below the introduction; empty if there are none.
 CREATE OR REPLACE MACRO choice_lines(choices, introduction) AS
@@ -156,9 +235,12 @@ CREATE OR REPLACE MACRO with_answer(messages, answer) AS
     WHEN chosen_reasoning() = 'drop' AND m.role = 'assistant' THEN coalesce(without_thought(m.content), '')
     ELSE m.content END));
 
--- A text whose tags fit what is heard of a video with sound inside: its own sound as audio, or nothing but the sound.
-CREATE OR REPLACE MACRO with_sound_tags(t, sound, sound_alone, audio_paths) AS
-  CASE WHEN t IS NULL OR NOT contains(t, '<video>') THEN t
+-- A text whose tags fit what is shown of a video with sound: its own sound as audio, nothing but the sound, or nothing
+-- but the pictures.
+CREATE OR REPLACE MACRO with_shown_tags(t, sound, sound_alone, sight_alone, audio_paths) AS
+  CASE WHEN t IS NULL THEN t
+       WHEN sight_alone THEN replace(t, '<audio>', '')
+       WHEN NOT contains(t, '<video>') THEN t
        WHEN sound_alone AND sound = 'inside' THEN replace(t, '<video>', '<audio>')
        WHEN sound_alone THEN replace(t, '<video>', '')
        WHEN sound = 'inside' AND len(audio_paths) = 1 AND NOT contains(t, '<audio>')

@@ -17,49 +17,54 @@
 --                    have `loss` and `loss_scale` too if any sample has them
 --   tools, objects   tools (JSON) and objects in images that came with a row for a trainer
 --   loss_channel     the name under which a trainer reports the row's loss
---   no_sound         why a video cannot be used as `--av` asks: sound_apart, silent_video, no_sound; null if it can
+--   reference, list_prompt   what a published evaluation list says of the sample: its reference, its prompt
+--   item_modality, item_category, item_sub_category   what a benchmark calls `modality`, `category`, `sub-category`
+--   no_sound         why media cannot be used as `--av` and `--modality` ask: sound_apart, silent_video, no_sound,
+--                    no_video; null if it can
 --   no_turns         why there is no conversation: no_prompt, no_answer, model_token, tag_mismatch; null if there is one
 --   leaks_answer     whether a user template put the answer into the user turn
 --
 -- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.
 --
--- It is built from `samples_with_paths` and the tables `prompts`, `answers`, `target_names` and `choice_introductions`,
--- which `views/prompts.py` makes from `templates/prompts.yaml`.
+-- It is built from `samples_with_paths` and the tables of `views/prompts.py`, which are made from
+-- `templates/prompts.yaml`. Where a sample has several rows with other prompts, `prompt_part` counts them from 0, and
+-- `prompt_of` is the id that they share.
 
--- What is seen and heard of a video with sound, by `--av`: both apart, the video alone, or the sound alone.
-WITH samples_heard AS (
+-- What is seen and heard of a video with sound, by `--av` and `--modality`: both, the video alone, or the sound alone.
+WITH samples_shown AS (
 SELECT * REPLACE (
          CASE WHEN has_turns(messages) AND sound IS NOT NULL
               THEN list_transform(messages, lambda m: struct_update(m, content :=
-                     with_sound_tags(m.content, sound, sound_alone, audio_paths)))
+                     with_shown_tags(m.content, sound, sound_alone, sight_alone, audio_paths)))
               ELSE messages END AS messages,
-         with_sound_tags(question, sound, sound_alone, audio_paths) AS question)
+         with_shown_tags(question, sound, sound_alone, sight_alone, audio_paths) AS question)
 FROM (
   SELECT * REPLACE (CASE WHEN sound_alone THEN NULL ELSE video_paths END AS video_paths,
-                    CASE WHEN sound_alone THEN 'audio' ELSE modality END AS modality)
+                    CASE WHEN sight_alone THEN NULL ELSE audio_paths END AS audio_paths,
+                    CASE WHEN sound_alone THEN 'audio' WHEN sight_alone THEN 'video' ELSE modality END AS modality)
   FROM (
-    SELECT *, chosen_av() = 'sound-only' AND modality = 'mixed' AND audio_paths IS NOT NULL AS sound_alone
+    SELECT *, chosen_av() = 'sound-only' AND modality = 'mixed' AND audio_paths IS NOT NULL AS sound_alone,
+           chosen_modality() = 'video' AND modality = 'mixed' AND video_paths IS NOT NULL AS sight_alone
     FROM samples_with_paths
   )
 )
 ),
 
--- Add the entries of `templates/prompts.yaml`: the task's prompt in the sample's language, else in English; the answer
--- fields; the name of the target language.
+-- Add the entries of `templates/prompts.yaml`: a phrasing of the task's prompt; the answer fields; the name of the target
+-- language.
 samples_with_prompts AS (
 SELECT s.*,
        compute_once(tags_for('<image>', image_paths) || tags_for('<video>', video_paths) || tags_for('<audio>', audio_paths))
          AS tags,
-       CASE WHEN own.task IS NULL THEN english.fixed ELSE own.fixed END AS fixed_prompt,
-       CASE WHEN own.task IS NULL THEN english.pieces ELSE own.pieces END AS prompt_pieces,
+       prompts.fixed AS fixed_prompt, prompts.pieces AS prompt_pieces,
        answers.first_field, answers.second_field,
        coalesce(target.name, target_language, '') AS target_name,
        choice_introductions.introduction AS choice_introduction
-FROM samples_heard s
-LEFT JOIN prompts own
-  ON own.task = effective_task AND own.modality = prompt_modality(s.modality) AND own.language = base_language
-LEFT JOIN prompts english
-  ON english.task = effective_task AND english.modality = prompt_modality(s.modality) AND english.language = 'en'
+FROM samples_shown s
+LEFT JOIN prompt_banks bank
+  ON bank.task = effective_task AND bank.modality = CASE WHEN sight_alone THEN 'silent' ELSE prompt_modality(s.modality) END
+     AND bank.language = prompt_language(base_language)
+LEFT JOIN prompts ON prompts.number = bank.first + phrasing_of(prompt_of, prompt_part, bank.phrasings)
 LEFT JOIN answers ON answers.task = effective_task
 LEFT JOIN target_names target
   ON target.language = prompt_language(base_language) AND target.code = language_of(target_language)
@@ -72,10 +77,11 @@ samples_with_answers AS (
 SELECT *,
        CASE WHEN prompt_pieces IS NULL THEN fixed_prompt
             ELSE fill_template(prompt_pieces, MAP {
-              'question': as_requested(question, upper), 'target': target_name,
+              'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
               'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
-       compute_once(coalesce(not_blank(answer_field(first_field, text, translation, answer, captions, labels)),
-                             answer_field(second_field, text, translation, answer, captions, labels))) AS raw_answer,
+       compute_once(coalesce(
+           not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, phones)),
+           answer_field(second_field, text, translation, answer, captions, labels, speaker, phones))) AS raw_answer,
        MAP {
          'text': as_requested(text, upper), 'translation': as_requested(translation, upper),
          'question': as_requested(question, upper), 'answer': as_requested(answer, upper),
@@ -116,7 +122,7 @@ FROM samples_with_given_answers
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
                   raw_answer, raw_description, fields, given_answer, given_reasoning, input_text, output_text, last_turn,
-                  sound_alone),
+                  sound_alone, sight_alone, prompt_of, prompt_part),
        not_blank(as_requested(raw_description, upper)) AS description,
        coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
        CASE WHEN has_turns(messages)
@@ -139,15 +145,22 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
        loss_channel_of(extra['channel'], messages) AS loss_channel,
-       CASE WHEN video_paths IS NULL THEN NULL
+       not_blank(extra['reference']) AS reference,
+       not_blank(extra['evaluation_prompt']) AS list_prompt,
+       extra['modality'] AS item_modality, extra['category'] AS item_category,
+       extra['sub-category'] AS item_sub_category,
+       CASE WHEN video_paths IS NULL
+            THEN CASE WHEN chosen_modality() IN ('video', 'av') AND audio_paths IS NOT NULL THEN 'no_video' END
+            WHEN chosen_modality() = 'av' AND chosen_av() <> 'in-video' AND audio_paths IS NULL THEN 'no_sound'
             WHEN chosen_av() = 'in-video' AND sound = 'apart' THEN 'sound_apart'
             WHEN chosen_av() = 'in-video' AND sound = 'none' THEN 'silent_video'
             WHEN chosen_av() = 'sound-only' THEN 'no_sound' END AS no_sound,
-       CASE WHEN video_paths IS NULL OR (modality <> 'mixed' AND chosen_av() <> 'in-video') THEN NULL
+       CASE WHEN sight_alone THEN 'silent'
+            WHEN video_paths IS NULL OR (modality <> 'mixed' AND chosen_av() <> 'in-video') THEN NULL
             WHEN audio_paths IS NOT NULL THEN 'separate'
             WHEN sound = 'inside' THEN 'in-video' END AS _sound,
        CASE WHEN has_turns(messages) THEN concat_ws(chr(10), input_text, output_text) END AS _conversation,
-       CASE WHEN coalesce(answer_field(first_field, text, translation, answer, captions, labels), '') <> ''
+       CASE WHEN coalesce(answer_field(first_field, text, translation, answer, captions, labels, speaker, phones), '') <> ''
             THEN first_field ELSE second_field END AS _answer_field,
        CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
             WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,

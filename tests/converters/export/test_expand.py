@@ -63,6 +63,24 @@ def test_the_first_caption_is_the_default_and_has_no_further_column(described: P
     assert result.left_out["captions"] == 1  # of the row that has several
 
 
+def test_each_caption_is_asked_for_in_several_ways(described: Path) -> None:
+    result = triptych.export(
+        "msswift", task="sft", captions="all", prompts_per_sample=2, prompt_language="de", name="asked", store=described
+    )
+    rows = {row["id"].removeprefix("sounds/all/"): row for row in read_lines(result.version.data)}
+    assert set(rows) == {"rain", "rain#prompt2", "rain#caption2", "rain#caption2#prompt2", "dog", "dog#prompt2"}
+    for identity in ("rain", "rain#caption2", "dog"):
+        one, other = rows[identity], rows[f"{identity}#prompt2"]
+        assert one["messages"][-1] == other["messages"][-1] and one["messages"][0] != other["messages"][0]
+    assert result.version.manifest["expanded"]["samples"] == 2 and result.version.manifest["rows"] == 6
+    check_accounts(described)
+
+
+def test_a_view_that_asks_nothing_refuses_prompts(described: Path) -> None:
+    with pytest.raises(UsageError, match="the view 'unified' has none"):
+        triptych.export("unified", prompt_language="zh", store=described)
+
+
 def test_a_sample_is_found_in_the_versions_that_have_several_rows_of_it(described: Path) -> None:
     reference = triptych.export("msswift", task="sft", captions="all", name="every", store=described).version.reference
     assert reference in triptych.explain("sounds/all/rain", store=described)["exports"]

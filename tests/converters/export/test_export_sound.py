@@ -10,6 +10,8 @@ import triptych
 from support import imported
 from triptych.converters.export.export import ExportResult
 
+SOUND_IN_VIDEO = {"USE_AUDIO_IN_VIDEO": "true", "SWIFT_AUDIO_LOAD_BACKEND": "soundfile_pyav"}
+IN_VIDEO = " ".join(f"{name}={value}" for name, value in SOUND_IN_VIDEO.items())
 SEE_AND_HEAR = "Describe what you see and hear."
 
 
@@ -70,8 +72,8 @@ def test_a_video_that_is_heard_itself_needs_the_switch_and_sound_in_every_video(
         "sound": ("<audio>Describe the sound.", ["audios"]),
     }
     assert result.counts == {"written": 3, "silent_video": 1, "sound_apart": 1}
-    assert result.version.manifest["trainer_settings"] == {"USE_AUDIO_IN_VIDEO": "true"}
-    assert (result.next_command or "").startswith("USE_AUDIO_IN_VIDEO=true swift sft ")
+    assert result.version.manifest["trainer_settings"] == SOUND_IN_VIDEO
+    assert (result.next_command or "").startswith(f"{IN_VIDEO} swift sft ")
 
 
 def test_videos_of_which_nobody_said_that_they_have_sound_need_the_switch_too(tmp_path: Path) -> None:
@@ -84,8 +86,20 @@ def test_videos_of_which_nobody_said_that_they_have_sound_need_the_switch_too(tm
     videos = imported.bring_in(tmp_path / "store", "v", given, tmp_path)
     result = export(videos, av="in-video")
     assert result.counts == {"written": 1, "silent_video": 1}
-    assert result.version.manifest["trainer_settings"] == {"USE_AUDIO_IN_VIDEO": "true"}
+    assert result.version.manifest["trainer_settings"] == SOUND_IN_VIDEO
     assert export(videos, name="apart").version.manifest["trainer_settings"] == {}
+
+
+def test_equal_rows_whose_sound_is_read_otherwise_are_a_version_of_their_own(tmp_path: Path) -> None:
+    """The bytes are equal, but the settings that its trainer needs are in the manifest."""
+    loud = str(imported.video(tmp_path / "loud.mp4", with_sound=True))
+    given = [{"id": "a", "video": loud, "modality": "video", "text": "x"}]
+    videos = imported.bring_in(tmp_path / "store", "v", given, tmp_path)
+    apart, inside = export(videos), export(videos, av="in-video")
+    assert (apart.version.label, apart.version.manifest["trainer_settings"]) == ("v1", {})
+    assert (inside.version.label, inside.version.manifest["trainer_settings"]) == ("v2", SOUND_IN_VIDEO)
+    assert (inside.next_command or "").startswith(f"{IN_VIDEO} swift sft ")
+    assert export(videos).version.label == "v1"
 
 
 def test_the_sound_alone_is_asked_for_as_a_sound(store: Path) -> None:
@@ -109,10 +123,30 @@ def test_files_are_converted_with_the_switch_that_their_rows_need(tmp_path: Path
         path = imported.table(tmp_path / "in.jsonl", rows)
         return triptych.convert("unified", [path], tmp_path / "o.jsonl", task="sft", files=False, force=True, **options)
 
-    assert convert(row).next_command.startswith("USE_AUDIO_IN_VIDEO=true ")
+    assert convert(row).next_command.startswith(f"{IN_VIDEO} ")
     assert convert(apart).next_command.startswith("USE_AUDIO_IN_VIDEO=false ")
     both = convert(row, apart)
     assert both.written == 2 and both.next_command is None and any("USE_AUDIO_IN_VIDEO" in note for note in both.notes)
     alone = convert(row, apart, av="in-video")
     assert dict(alone.reasons) == {"sound_apart": 1} and not any("USE_AUDIO" in note for note in alone.notes)
     assert dict(convert(row, apart, av="sound-only").reasons) == {"no_sound": 1}
+
+
+def test_a_video_alone_is_silent_for_the_trainer_too(store: Path) -> None:
+    result = export(store, modality="video", name="seen")
+    assert asked(result) == {
+        "inside": ("<video>Describe the video.", ["videos"]),
+        "apart": ("<video>Describe the video.", ["videos"]),
+        "talk": ("<video>What is it?", ["videos"]),
+        "silent": ("<video>Describe the video.", ["videos"]),
+    }
+    manifest = result.version.manifest
+    assert manifest["counts"] == {"written": 4, "no_video": 1}
+    assert manifest["sound_of_videos"] == {"silent": 3}
+    assert manifest["trainer_settings"] == {"USE_AUDIO_IN_VIDEO": "false"}
+
+
+def test_both_are_shown_of_samples_that_have_both(store: Path) -> None:
+    result = export(store, modality="av", name="both")
+    assert set(asked(result)) == {"inside", "apart", "talk"}
+    assert result.version.manifest["counts"] == {"written": 3, "no_video": 1, "no_sound": 1}

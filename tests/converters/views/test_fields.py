@@ -137,5 +137,7 @@ def test_every_column_of_the_sample_is_a_field_or_accounted_for_elsewhere() -> N
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_view_needs_more_than_the_sample_has(view: str) -> None:
-    row = made(sample(text="t"), view)
+    """A text is enough; a chain of thought needs one, and an evaluation names the language that it asks for."""
+    needed: dict[str, dict[str, str]] = {"cot": {"reasoning": "r"}, "evaluation": {"language": "en"}}
+    row = made(sample(text="t", **needed.get(view, {})), view)
     assert row.skip is None and row.left_out == ()

@@ -213,7 +213,7 @@ def test_a_package_adds_a_view_by_its_entry_point(tmp_path: Path, monkeypatch: p
     assert get_view("theirs").name == "theirs" and not get_view("theirs").built_in
     with pytest.raises(UsageError, match="broken"):
         get_view("broken")
-    assert set(VIEWS) == {"unified", "msswift"}
+    assert not {"theirs", "broken"} & VIEWS.keys()
 
 
 @pytest.mark.parametrize("form", ["unified", "msswift"])

@@ -215,7 +215,7 @@ def test_files_keep_the_types_of_built_in_views(view: str, task: str | None, tmp
         connection.execute(f"""
             CREATE TEMP VIEW samples_with_paths AS
             SELECT * REPLACE ({WITH_LOSS} AS messages), 'asr' AS effective_task, 'en' AS base_language, false AS upper,
-                   NULL::VARCHAR AS sound
+                   NULL::VARCHAR AS sound, id AS prompt_of, 0 AS prompt_part
             FROM held""")
         statement = row_statement(get_view(view), task, {"_position": "1"})
         types = describe(connection, get_view(view), statement)
