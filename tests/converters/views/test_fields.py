@@ -137,8 +137,8 @@ def test_every_column_of_the_sample_is_a_field_or_accounted_for_elsewhere() -> N
 
 @pytest.mark.parametrize("view", [name for name in VIEWS if name not in ("term-chunks", "phoneme")])  # of alignments
 def test_no_view_needs_more_than_the_sample_has(view: str) -> None:
-    """A text is enough; a chain of thought needs one, an evaluation names the language that it asks for, manifests have the
-    length of the sound, and a pair has two sides."""
+    """A text is enough; a chain of thought needs one, an evaluation names the language that it asks for, manifests have
+    the length of the sound, and a pair has two sides."""
     length = {"audio": {"path": "/a.wav", "frames": 16_000, "sample_rate": 16_000, "channels": 1}}
     needed: dict[str, dict[str, Any]] = {"cot": {"reasoning": "r"}, "evaluation": {"language": "en"}}
     if view == "preference":
