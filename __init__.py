@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         validate,
         validate_file,
     )
-    from .converters.split.calls import check_splits, split
+    from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
 
 __all__ = [
@@ -94,8 +94,8 @@ _MODULES = frozenset({"catalog", "exports", "store"})
 _PLACES = {
     "align": ".facts",
     "annotate": ".facts",
-    "check_splits": ".converters.split.calls",
-    "split": ".converters.split.calls",
+    "check_splits": ".converters.annotations.split.calls",
+    "split": ".converters.annotations.split.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""
 

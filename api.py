@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .catalog.pull.plan import PullPlan
     from .catalog.pull.pull import PullResult
     from .converters.convert.result import ConvertResult
-    from .converters.export.export import ExportResult
+    from .converters.export.result import ExportResult
     from .converters.imports.import_data import ImportResult
     from .options.arguments import ConvertArguments, ExportArguments, ImportArguments, PullArguments
     from .trainers.data.exports import ExportReader

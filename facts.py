@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from .converters.align.options import AlignOptions
+from .converters.annotations.align.options import AlignOptions
 from .options import described_by, from_python
 from .shards.store.store import Store
 
 if TYPE_CHECKING:
-    from .converters.align.align import AlignResult
+    from .converters.annotations.align.align import AlignResult
     from .options.arguments import AlignArguments
 
 PathLike = str | Path
@@ -88,7 +88,7 @@ def align_with(
     progress: Callable[[str, int, int], None] | None,
 ) -> list[AlignResult]:
     """`align` with options that are already parsed."""
-    from .converters.align.align import align as align_store
+    from .converters.annotations.align.align import align as align_store
     from .shards.care.recovery import writing
 
     with writing(Store.open(store), "align") as opened:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..converters.align.options import AlignOptions
+from ..converters.annotations.align.options import AlignOptions
 from ..errors import ProblemsFound
 from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..converters.align.align import AlignResult
+    from ..converters.annotations.align.align import AlignResult
 
 EXAMPLES = """
 triptych align librispeech

@@ -16,7 +16,7 @@ from .help import add, group
 from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..converters.export.export import ExportResult
+    from ..converters.export.result import ExportResult
     from ..shards.exports.difference import Change, Difference
     from ..shards.exports.versions import Version
     from ..validators.consumers.verify import Verification

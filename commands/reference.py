@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ..catalog.inventory import ListOptions
 from ..catalog.pull.options import PullOptions
-from ..converters.align.options import AlignOptions
+from ..converters.annotations.align.options import AlignOptions
+from ..converters.annotations.split.options import SplitOptions
 from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
-from ..converters.split.options import SplitOptions
 from ..options import Options, Parameter, parameters
 
 MODELS: dict[str, type[Options]] = {

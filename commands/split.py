@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..converters.split.options import SplitOptions
+from ..converters.annotations.split.options import SplitOptions
 from ..errors import ProblemsFound, UsageError
 from . import completion, output
 from .parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..converters.split.check import SplitCheck
-    from ..converters.split.split import SplitResult
+    from ..converters.annotations.split.check import SplitCheck
+    from ..converters.annotations.split.split import SplitResult
 
 EXAMPLES = """
 triptych split librispeech --by speaker
@@ -40,7 +40,7 @@ def split(
     if check:
         _check(datasets or [], options, store, as_json=json)
         return
-    from ..converters.split.calls import split_with
+    from ..converters.annotations.split.calls import split_with
 
     result = split_with(datasets or [], store, options)
     output.emit(result, as_json=json, show=lambda: _show_result(result))
@@ -64,7 +64,7 @@ def _percent(share: float | None) -> str:
 
 
 def _check(datasets: list[str], options: SplitOptions, store: Path | None, *, as_json: bool) -> None:
-    from ..converters.split.calls import check_splits
+    from ..converters.annotations.split.calls import check_splits
 
     if given := options.asked_flags():
         raise UsageError(f"--check assigns nothing: remove {' and '.join(given)}.")

@@ -1,19 +1,16 @@
 """From candidates to rows in the store, and from rows to files in other tools' formats.
 
 candidate.py    raw files, candidates, rejections: the types that all readers share
-content_id.py   ids of rows that have none of their own
 spans.py        what a sample is of its media: a span, a channel
 row_options.py  values of the options that views, export and convert share
 files/          what a run may read: the files of folders, and those that rows name
 readers/        one reader for each raw layout, which turns its files into candidates
 ingest/         the loop that writes candidates to a store
 imports/        a user's own tables, manifests and alignments, through readers and ingest
-align/          word and phone times of stored samples, from an aligner
+annotations/    what is later found or decided about stored samples: word times, splits
 views/          output formats, one SELECT each
-templates/      prompts, in `prompts.yaml`
 budget/         what rows are in a model, and which are too long for it
 composition/    in which proportion an export takes samples
-split/          splits in which groups are disjoint, with a certificate
 export/         publish a view of a store as a version
 versions/       published versions made again, collected, pushed to a hub
 convert/        file to file, without a store

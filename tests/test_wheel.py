@@ -46,7 +46,7 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     for name in (
         "py.typed",
         "cli.py",
-        "converters/templates/prompts.yaml",
+        "converters/views/templates/prompts.yaml",
         "validators/report.html",
         "validators/rules.yaml",
     ):

@@ -12,5 +12,6 @@ content.py         the fields that rows leave out, and where the sound of their 
 repeated_rows.py   rows whose sound a test has, and rows that are there twice
 account.py         the outcome of every sample, counted
 manifest.py        `manifest.json` and `NOTICE` of a version
+result.py          what an export gives back, with its warnings
 publish.py         the next version number, and the events of samples without a row
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ProblemsFound
 from ...shards.store.sql import identifier
-from ..split.conflicts import SplitCertificate
+from ..annotations.split.conflicts import SplitCertificate
 from .repeated_rows import RepeatedRows
 from .select import SplitAccount
 

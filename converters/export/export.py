@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +29,11 @@ from ...shards.store.store import Store
 from ...shards.store.tables import ALL_DATASETS
 from ...validators.rule_choice import RecordedChoices
 from ...validators.rules import RuleSet, load_rules
+from ..annotations.split.conflicts import find_conflicts
 from ..budget.rows import BudgetTotals, Relation, count_rows, read_cut, read_totals, write_budget
-from ..budget.rows import told as told_budget
 from ..budget.windows import expand_into_windows
 from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
-from ..split.conflicts import find_conflicts
-from ..views.left_out import told
 from ..views.prepare import create_macros, create_prompts, statements
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
@@ -50,37 +48,17 @@ from .publish import adopt_run, is_accounted, publish, publishing, write_events
 from .render import Rows, make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
-from .select import CorpusFacts, ExportFilter, choose, leave_out, place_media, read_splits, unusable_sql
+from .result import ExportResult, result_of
+from .select import CorpusFacts, choose, leave_out, place_media, read_splits, unusable_sql
 
 if TYPE_CHECKING:
     import duckdb
 
-    from ...validators.consumers.verify import Verification
 
 log = logging.getLogger("triptych")
 
-_SHOWN = 5
-
 MEMORY_LIMIT = "512MB"
 """What DuckDB holds, whatever the number of rows. A row with a text of 30 MB needs most of it."""
-
-
-@dataclass(slots=True)
-class ExportResult:
-    """A published (or reused) version, its counts, and warnings to read before training on it.
-
-    Attributes:
-        left_out: Fields that samples have and their rows do not carry -> number of those rows.
-        verified: What the consumers of the version made of it, if they were asked.
-    """
-
-    version: exports.Version
-    reused: bool
-    counts: dict[str, int]
-    warnings: list[str] = field(default_factory=list)
-    next_command: str | None = None
-    left_out: dict[str, int] = field(default_factory=dict)
-    verified: list[Verification] = field(default_factory=list)
 
 
 def export(view: str | os.PathLike[str] | None, *, store: Store, options: ExportOptions | None = None) -> ExportResult:
@@ -103,7 +81,7 @@ def export(view: str | os.PathLike[str] | None, *, store: Store, options: Export
         else:
             version, account = made
             log.info("export %s: an equal request published %s", request.name, version.reference)
-            result = _result(version, account, request, reused=True)
+            result = result_of(version, account, request, reused=True)
     if options.verify:
         _verify(store, result, options)
     return result
@@ -262,7 +240,7 @@ def _publish(
             run.details = {"export": version.reference, "reused": reused}
             write_events(store, connection, run, expanded=made.rows.expanded)
             run.finish(store)
-    return _result(version, account_of(manifest), request, reused=reused)
+    return result_of(version, account_of(manifest), request, reused=reused)
 
 
 def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request: Request) -> MediaRequest:
@@ -325,91 +303,6 @@ def _restrict(store: Store, connection: duckdb.DuckDBPyConnection) -> None:
     """Limit memory, and keep a user's expression from reading anything outside the store."""
     limit_memory(connection, store.root, limit=MEMORY_LIMIT)
     close_sandbox(connection, store.root)
-
-
-def _result(version: exports.Version, account: Mapping[str, Any], request: Request, *, reused: bool) -> ExportResult:
-    """`account` is that of this request: a version made by another one may have the same bytes."""
-    manifest = version.manifest
-    left_out = dict(manifest.get("left_out", {}))
-    fields = told(left_out, request.view.name, request.options, own=manifest.get("annotated_fields", ()))
-    warnings = [*_warnings(account, request), *fields, *told_budget(manifest.get("budget"))]
-    command = None
-    if request.view.train_command is not None:
-        command = request.view.train_command(
-            version.data,
-            request.options,
-            exports.columns(version),
-            manifest.get("trainer_settings", {}),
-            model=request.limits.model if request.limits else None,
-        )
-    return ExportResult(version, reused, dict(account["counts"]), warnings, command, left_out)
-
-
-def _warnings(account: Mapping[str, Any], request: Request) -> Iterator[str]:
-    selection = request.selection
-    if request.view.evaluates:
-        if training := account["rows"] - account["held_out_rows"]:
-            yield (
-                f"{training:,} of {account['rows']:,} rows are no validation or test data: a score on what a model was "
-                "trained on says nothing; --split test --no-split drop leaves them out"
-            )
-    elif account["held_out_rows"] and not selection.splits:
-        yield (
-            f"{account['held_out_rows']:,} of {account['rows']:,} rows come from validation or test splits: "
-            "select training data with --split train"
-        )
-    yield from _split_warnings(account, selection)
-    yield from _composition_warnings(account)
-    changed = account.get("changed_rows", 0)
-    if never := account["unvalidated_rows"] - changed:
-        yield f"{never:,} rows were never validated: run `triptych validate` first"
-    if changed:
-        yield f"{changed:,} rows have changed since they were validated: run `triptych validate` first"
-    if held := account.get("changed_rejected", 0):
-        yield f"{held:,} rejected samples have changed since they were validated: `triptych validate` decides again"
-    if account["rejected_rows"]:
-        yield f"{account['rejected_rows']:,} rows were rejected by the rules but are included"
-    yield from _repeat_warnings(account)
-
-
-def _composition_warnings(account: Mapping[str, Any]) -> Iterator[str]:
-    composition = account.get("composed") or {}
-    if short := composition.get("short", ()):
-        more = f"; and {len(short) - _SHOWN:,} more" if len(short) > _SHOWN else ""
-        yield f"the composition is short of samples: {'; '.join(short[:_SHOWN])}{more}"
-    for name, count in composition.get("without_value", {}).items():
-        yield f"{count:,} samples have no value of --limit {name} and are not limited"
-
-
-def _repeat_warnings(account: Mapping[str, Any]) -> Iterator[str]:
-    overlap = account.get("train_test_overlap", {})
-    if count := overlap.get("rows", 0):
-        yield (
-            f"{count:,} training rows have sound that is in a validation or test split of the store, too, the first is "
-            f"{overlap['first']}: the rule train_test_overlap with the level reject leaves them out"
-        )
-    if undecided := overlap.get("undecided", 0):
-        yield f"{undecided:,} of them were validated before that split was there: `triptych validate` decides again"
-    if repeated := account.get("repeated_rows", 0):
-        yield f"{repeated:,} rows have the same media as rows of another split or dataset of this export"
-
-
-def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
-    for each in account.get("split_certificates", ()):
-        if each["broken_samples"] and selection.broken_splits == "keep":
-            yield (
-                f"{each['broken_samples']:,} samples are of groups by {each['by']} that are in two splits, the first "
-                f"is {each['first']}: triptych split --check"
-            )
-    asked = " ".join(f"--split {split}" for split in selection.splits)
-    without = account.get("no_split_samples", {})
-    if kept := without.get("kept", 0):
-        yield f"{kept:,} samples have no split and are included beside {asked}; without them: --no-split drop"
-    if dropped := without.get("dropped", 0):
-        yield f"{dropped:,} samples have no split and are left out by {asked}; with them: --no-split keep"
-    for dataset, facts in account.get("left_out_datasets", {}).items():
-        has = f"its splits are {', '.join(facts['splits'])}" if facts["splits"] else "it has no splits"
-        yield f"{dataset} is left out whole by {asked}: {facts['samples']:,} samples; {has}"
 
 
 def _record(run: Run, account: ExportAccount) -> None:

@@ -7,4 +7,5 @@ tree.py           the files of a folder, its linked folders included
 named_files.py    the files that rows name: media, and texts
 unicode_names.py  names that differ only by Unicode normalisation
 same_content.py   whether two files of one name are copies
+content_id.py     ids of rows that have none of their own
 """

@@ -19,7 +19,7 @@ from ...shards.store.sql import quote
 from ...shards.store.store import Store
 from ...shards.store.views import scan_sql
 from ..candidate import Candidate
-from ..content_id import content_id
+from ..files.content_id import content_id
 
 _MEDIA = "audio.sha256, video.sha256, image.sha256, list_transform(more_media, lambda x: x.sha256)"
 _CONTENT = (

@@ -9,6 +9,7 @@
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
     files/         the further files of versions, as other tools read them
+    templates/     prompts, in `prompts.yaml`
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
     prepare.py     `prepared`: its macros, tables and statement

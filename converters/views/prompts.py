@@ -44,7 +44,7 @@ Phrasings = dict[str, dict[str, tuple[str, ...]]]
 
 @lru_cache(maxsize=1)
 def _document() -> dict[str, Any]:
-    file = resources.files("triptych.converters.templates").joinpath("prompts.yaml")
+    file = resources.files("triptych.converters.views.templates").joinpath("prompts.yaml")
     document: dict[str, Any] = parse_yaml(file.read_bytes(), name="prompts.yaml").value
     return document
 

@@ -1,4 +1,4 @@
-"""docs/reference/prompts.md, made from `converters/templates/prompts.yaml` as the views read it.
+"""docs/reference/prompts.md, made from `converters/views/templates/prompts.yaml` as the views read it.
 
 python tests/support/prompts_page.py > docs/reference/prompts.md
 """
@@ -17,7 +17,7 @@ The user turn of a sample without a conversation is its task's prompt, and the a
 it has; a sample that has none of them has no row (`no_answer`), as has one of a task without a prompt (`no_prompt`). A
 conversation keeps its own words. A silent video is one whose sound `--modality video` leaves out.
 [Training rows](../how-to/training-rows.md#how-a-task-is-asked) says how to choose language and phrasing. This page is
-made from `converters/templates/prompts.yaml`: `python tests/support/prompts_page.py > docs/reference/prompts.md`.
+made from `converters/views/templates/prompts.yaml`: `python tests/support/prompts_page.py > docs/reference/prompts.md`.
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ....shards.hash_sets import HashMap
 from ...candidate import Blob
-from ...content_id import content_id
+from ...files.content_id import content_id
 
 _PLAIN = re.compile(r"(?:[^/.][^/]*/)*[^/.][^/]*\.\w+")
 """Relative paths in plain notation, for which cutting at the last dot gives the same result as pathlib."""

@@ -14,7 +14,7 @@ import triptych
 from support.imported import bring_in
 from support.speakers import Sentence, sentences
 from support.stores import check_accounts, cli, select
-from triptych.converters.align.aligner import AlignerSettings, Clip, Times, aligner_of
+from triptych.converters.annotations.align.aligner import AlignerSettings, Clip, Times, aligner_of
 from triptych.converters.candidate import RowError
 from triptych.errors import UsageError
 

@@ -12,7 +12,7 @@ import pytest
 import triptych
 from support.imported import bring_in, noise, sound
 from support.stores import check_accounts, select
-from triptych.converters.align.aligner import aligner_of
+from triptych.converters.annotations.align.aligner import aligner_of
 from triptych.errors import ProblemsFound, UsageError
 
 PROGRAM = '''

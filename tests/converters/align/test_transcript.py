@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from triptych.converters.align.transcript import in_dictionary, in_own_spelling, words_of
+from triptych.converters.annotations.align.transcript import in_dictionary, in_own_spelling, words_of
 from triptych.converters.candidate import RowError
 from triptych.converters.readers.alignments.interval import Interval
 

@@ -15,8 +15,8 @@ import triptych
 from support import imported
 from support.imported import RATE, noise, sound
 from support.stores import media_files, select
-from triptych.converters.export.export import ExportResult
 from triptych.converters.export.media.change import SPEED_STEPS, SoundChange, read_range
+from triptych.converters.export.result import ExportResult
 from triptych.errors import UsageError
 
 VIEW = """-- name: heard

@@ -18,7 +18,7 @@ import soundfile
 import triptych
 from support import imported
 from support.stores import select
-from triptych.converters.export.export import ExportResult
+from triptych.converters.export.result import ExportResult
 from triptych.errors import ProblemsFound, UsageError
 from triptych.shards.media import cut
 from triptych.shards.media.media import MediaStore

@@ -13,7 +13,7 @@ import pytest
 import triptych
 from support import imported
 from support.stores import cli, cli_json
-from triptych.converters.export.export import ExportResult
+from triptych.converters.export.result import ExportResult
 from triptych.converters.spans import _SIDES
 from triptych.converters.views.base import ViewOptions
 from triptych.converters.views.prepare import create_macros

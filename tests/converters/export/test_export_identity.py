@@ -15,7 +15,7 @@ import pytest
 import triptych
 from support import imported
 from support.forks import fork
-from triptych.converters.export.export import ExportResult
+from triptych.converters.export.result import ExportResult
 from triptych.shards import query
 
 DATA = ("data.jsonl", "data.parquet")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import triptych
 from support import imported
-from triptych.converters.export.export import ExportResult
+from triptych.converters.export.result import ExportResult
 
 SOUND_IN_VIDEO = {"USE_AUDIO_IN_VIDEO": "true", "SWIFT_AUDIO_LOAD_BACKEND": "soundfile_pyav"}
 IN_VIDEO = " ".join(f"{name}={value}" for name, value in SOUND_IN_VIDEO.items())

@@ -7,9 +7,9 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
+from triptych.converters.annotations.split.assignment import GREEDY, HASH, TOLERANCE, Group, assign
+from triptych.converters.annotations.split.group import components
 from triptych.converters.composition.shares import largest_remainder, shares_reader
-from triptych.converters.split.assignment import GREEDY, HASH, TOLERANCE, Group, assign
-from triptych.converters.split.group import components
 from triptych.errors import UsageError
 
 read = shares_reader("--shares", "a=1,b=2")

@@ -13,8 +13,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from ..candidate import RowError
-from ..readers.alignments.interval import Interval
+from ...candidate import RowError
+from ...readers.alignments.interval import Interval
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import DamagedError
-from ...shards.exports.versions import write_json
-from ...shards.store.store import Store
+from ....errors import DamagedError
+from ....shards.exports.versions import write_json
+from ....shards.store.store import Store
 from .key import Key, key_of
 from .options import SplitOptions
 

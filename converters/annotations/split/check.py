@@ -11,12 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError, did_you_mean
-from ...shards.query import close_sandbox, connect
-from ...shards.split_roles import card_roles, effective_role_sql, read_corpora
-from ...shards.store.annotations import ASSIGNED_SPLIT, LATEST
-from ...shards.store.sql import first_row, quote
-from ...shards.store.store import Store
+from ....errors import UsageError, did_you_mean
+from ....shards.query import close_sandbox, connect
+from ....shards.split_roles import card_roles, effective_role_sql, read_corpora
+from ....shards.store.annotations import ASSIGNED_SPLIT, LATEST
+from ....shards.store.sql import first_row, quote
+from ....shards.store.store import Store
 from .certificate import PRODUCER, read_kind
 from .group import create_groups
 

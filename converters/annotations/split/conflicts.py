@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...errors import ProblemsFound
-from ...shards.store.sql import first_row
-from ...shards.store.store import Store
+from ....errors import ProblemsFound
+from ....shards.store.sql import first_row
+from ....shards.store.store import Store
 from .check import SplitCheck, check_splits
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from ...errors import UsageError
-from ...options import Option, Options
-from ...shards.sample import check_name
-from ..composition.shares import Shares, shares_reader
+from ....errors import UsageError
+from ....options import Option, Options
+from ....shards.sample import check_name
+from ...composition.shares import Shares, shares_reader
 from .key import KEYS, Key, key_of
 
 GROUPS = "What stays together"
@@ -65,7 +65,7 @@ class SplitOptions(Options):
 
     def check(self) -> None:
         if self.where is not None:
-            from ...shards.query import check_where
+            from ....shards.query import check_where
 
             check_where(self.where)
         for flag, text in (("--by", self.by), ("--stratify", self.stratify)):

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ...errors import ProblemsFound, UsageError
-from ..candidate import RowError
-from ..readers.alignments.interval import PHONES, WORDS, Interval
-from ..readers.alignments.textgrid import parse, tier_of
+from ....errors import ProblemsFound, UsageError
+from ...candidate import RowError
+from ...readers.alignments.interval import PHONES, WORDS, Interval
+from ...readers.alignments.textgrid import parse, tier_of
 from .aligner import RATE, AlignerSettings, Clip, Times
 from .transcript import Word, in_own_spelling, unknown_words, words_of
 

@@ -16,9 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
-from ..candidate import RowError
-from ..readers.alignments.interval import Interval
+from ....errors import UsageError
+from ...candidate import RowError
+from ...readers.alignments.interval import Interval
 from .aligner import AlignerSettings, Clip, Times
 from .transcript import in_dictionary, in_own_spelling, joined, words_of
 

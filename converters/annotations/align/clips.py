@@ -10,12 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...shards.engine.engine import Rows
-from ...shards.media.cut import Cut, decode_cut
-from ...shards.media.fence import MISSING, fenced
-from ...shards.media.streams import MediaError
-from ..candidate import RowError
-from ..readers.alignments.interval import Interval, as_json
+from ....shards.engine.engine import Rows
+from ....shards.media.cut import Cut, decode_cut
+from ....shards.media.fence import MISSING, fenced
+from ....shards.media.streams import MediaError
+from ...candidate import RowError
+from ...readers.alignments.interval import Interval, as_json
 from .aligner import AlignerSettings, Clip, Times, aligner_of
 
 CLIP_COLUMNS = ("id", "text", "language", "speaker", "audio", "video", "start_s", "end_s", "channel")

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...shards.split_roles import guessed_role
-from ...shards.store.sql import first_row, quote
+from ....shards.split_roles import guessed_role
+from ....shards.store.sql import first_row, quote
 from .options import SplitOptions
 
 if TYPE_CHECKING:

@@ -21,14 +21,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ProblemsFound, UsageError
-from ...shards.events import DUPLICATE, Run
-from ...shards.query import close_sandbox, connect, where_errors
-from ...shards.split_roles import ROLES, card_roles, effective_role_sql, guessed_role, read_corpora, role_sql
-from ...shards.store.annotations import ASSIGNED_SPLIT
-from ...shards.store.sql import first_row, quote
-from ...shards.store.store import Store
-from ...shards.store.tables import ALL_DATASETS, ANNOTATIONS
+from ....errors import ProblemsFound, UsageError
+from ....shards.events import DUPLICATE, Run
+from ....shards.query import close_sandbox, connect, where_errors
+from ....shards.split_roles import ROLES, card_roles, effective_role_sql, guessed_role, read_corpora, role_sql
+from ....shards.store.annotations import ASSIGNED_SPLIT
+from ....shards.store.sql import first_row, quote
+from ....shards.store.store import Store
+from ....shards.store.tables import ALL_DATASETS, ANNOTATIONS
 from .assignment import Assignment, Group, assign
 from .certificate import PRODUCER, Kind, certificate_path, write_certificate
 from .check import ASSIGNED, DROPPED, MEMORY, create_placed, require_datasets

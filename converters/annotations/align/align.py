@@ -16,17 +16,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...errors import ProblemsFound, UsageError, did_you_mean
-from ...shards.engine.engine import INLINE_PARTS, Row, Rows, map_parts
-from ...shards.events import Account, Run
-from ...shards.query import connect
-from ...shards.store.annotations import LATEST, annotation_row, changed_sql
-from ...shards.store.lock import locked
-from ...shards.store.rows_to_arrow import rows_to_table
-from ...shards.store.sql import first_row, quote
-from ...shards.store.store import Store
-from ...shards.store.tables import ANNOTATIONS
-from ..ingest.event_log import EventLog
+from ....errors import ProblemsFound, UsageError, did_you_mean
+from ....shards.engine.engine import INLINE_PARTS, Row, Rows, map_parts
+from ....shards.events import Account, Run
+from ....shards.query import connect
+from ....shards.store.annotations import LATEST, annotation_row, changed_sql
+from ....shards.store.lock import locked
+from ....shards.store.rows_to_arrow import rows_to_table
+from ....shards.store.sql import first_row, quote
+from ....shards.store.store import Store
+from ....shards.store.tables import ANNOTATIONS
+from ...ingest.event_log import EventLog
 from .aligner import AlignerSettings, aligner_of
 from .clips import CLIP_COLUMNS, align_rows, lost_row
 from .options import AlignOptions

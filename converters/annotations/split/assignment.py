@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 
-from ..composition.shares import Shares
+from ...composition.shares import Shares
 
 TOLERANCE = Fraction(2, 100)
 """How far each share may be from what was asked for: two points of a hundred."""

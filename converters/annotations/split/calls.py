@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from ...options import described_by, from_python
-from ...shards.store.session import using
-from ...shards.store.store import Store
+from ....options import described_by, from_python
+from ....shards.store.session import using
+from ....shards.store.store import Store
 from .options import SplitOptions
 
 if TYPE_CHECKING:
-    from ...options.arguments import SplitArguments
+    from ....options.arguments import SplitArguments
     from .check import SplitCheck
     from .split import SplitResult
 
@@ -39,7 +39,7 @@ def split(
 
 def split_with(datasets: Sequence[str], store: PathLike | None, options: SplitOptions) -> SplitResult:
     """`split` with options that are already parsed."""
-    from ...shards.care.recovery import writing
+    from ....shards.care.recovery import writing
     from .split import split as split_store
 
     with writing(Store.open(store), "split") as opened:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from ...errors import UsageError
-from ...options import Option, Options
+from ....errors import UsageError
+from ....options import Option, Options
 from .aligner import ALIGNERS
 
 ALIGNER, SAMPLES = "Aligner", "Samples"

@@ -20,9 +20,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...shards.query import check_where
-from ...shards.sample import COLUMNS
-from ...shards.store.sql import quote
+from ....shards.query import check_where
+from ....shards.sample import COLUMNS
+from ....shards.store.sql import quote
 
 _SESSION = (
     "session", "session_id", "meeting_id", "meeting", "conversation_id", "recording_id", "recording", "chapter_id",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...shards.query import where_errors
+from ....shards.query import where_errors
 from .key import LINKS, Key
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from ...shards.text import is_unspaced
-from ..candidate import RowError
-from ..readers.alignments.interval import Interval
+from ....shards.text import is_unspaced
+from ...candidate import RowError
+from ...readers.alignments.interval import Interval
 
 _PUNCTUATION_TAGS = frozenset({"<comma>", "<period>", "<questionmark>", "<exclamationpoint>"})
 _SIDES = re.compile(r"^[^\w<\[{'’]+|[^\w>\]}'’.]+$")
