@@ -335,13 +335,13 @@ def _files_of(version: Version) -> Callable[[Path, Path], None] | None:
     """What writes the further files of a copy of a version, if they name media."""
     if "view_file" in version.manifest:  # a user's view has none
         return None
-    from .converters.views import ViewOptions, get_view
+    from .converters.views import get_view
 
     view = get_view(version.manifest["view"], version.manifest.get("style"))
     write = view.write_files
     if write is None or view.embeds_media:
         return None
-    options = ViewOptions(**version.manifest["options"])
+    options = view.options_of(version.manifest, version.path)
     return lambda rows, folder: write(rows, folder, options)
 
 

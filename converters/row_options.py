@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Annotated
 
 from ..errors import UsageError
-from ..options import Option
+from ..options import Option, Options
+from ..shards.phones import OWN, SETS
 
 ORDERS = ("hash", "id")
 NO_SPLIT = ("keep", "drop")
@@ -23,6 +26,8 @@ MODES = ("analysis", "voice-chat")
 
 CONVERSATIONS = "Conversations"
 """The heading of the options of conversations."""
+ONE_VIEW = "Of some views"
+"""The heading of the options that only some views have: those whose header lists them."""
 
 System = Annotated[str | None, Option("A system message before every conversation.", CONVERSATIONS)]
 Reasoning = Annotated[
@@ -69,3 +74,21 @@ def prompts_for(asked: str | None, rows: int, user_template: str | None) -> str:
             hint="add {prompt} to --user-template",
         )
     return asked or ("varied" if rows > 1 else "one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneOptions(Options):
+    """Options of the view `phoneme`."""
+
+    phones: Annotated[
+        str,
+        Option("The phone set of phoneme: 39, 48 or 61 (TIMIT's, folded; ARPABET without stress), or own (the labels "
+               "of the corpus).", ONE_VIEW, choices=(*SETS, OWN)),
+    ] = "39"  # fmt: skip
+    word_boundaries: Annotated[bool, Option("Put | between the phones of two words.", ONE_VIEW)] = False
+    drop_silence: Annotated[bool, Option("Leave out pauses and the closures that fold to silence.", ONE_VIEW)] = False
+    phone_prompt: Annotated[str | None, Option("What a row of phoneme asks; default: in Chinese.", ONE_VIEW)] = None
+
+    def check(self) -> None:
+        if self.phone_prompt is not None and (not self.phone_prompt.strip() or re.search("[<>]", self.phone_prompt)):
+            raise UsageError("--phone-prompt must be a text without < and >: the sound is put before it.")

@@ -163,6 +163,18 @@ class ExportArguments(TypedDict, total=False):
     pairs: int | None
     quota: str | None
     recipe: str | Path | None
+    glossary: str | Path | None
+    aliases: str | Path | None
+    term_field: str
+    occurrences: str
+    context: float
+    no_term_share: float
+    test_terms: int | None
+    unseen_terms: float | None
+    phones: str
+    word_boundaries: bool
+    drop_silence: bool
+    phone_prompt: str | None
     name: str | None
     note: str | None
     media_root: str | Path | None

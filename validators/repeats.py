@@ -43,7 +43,6 @@ def repeats_sql(
     *,
     roles: CardRoles | None = None,
     split: str = _ANNOTATED_SPLIT,
-    assigned: str = ASSIGNED_SPLIT,
 ) -> str:
     """Return the SELECT of the repeats among the samples of a relation.
 
@@ -52,9 +51,10 @@ def repeats_sql(
     Args:
         roles: The roles of splits on the cards.
         split: SQL for the split of a sample.
-        assigned: SQL for the split that was assigned to it later.
+
     """
     held_out = ", ".join(map(quote, HELD_OUT))
+    assigned = ASSIGNED_SPLIT if split == _ANNOTATED_SPLIT else "NULL"
     role = effective_role_sql(roles or {}, assigned=assigned, split=split)
     return f"""(
         WITH twice AS (

@@ -194,7 +194,7 @@ def joined_sql(samples: str = "samples", checks: str = "checks", repeats: str | 
         repeats: The relation of the repeats in the whole store (`repeats.py`); default: those among `samples`, by the
             corpus's splits.
     """
-    repeats = repeats or repeats_sql(samples, split="split", assigned="NULL")
+    repeats = repeats or repeats_sql(samples, split="split")
     return (
         f"(SELECT s.*, c.* EXCLUDE (id, dataset, revision), r.copies, r.held_out_share FROM {samples} AS s"
         f" JOIN {checks} AS c ON c.id = s.id AND c.dataset = s.dataset"

@@ -17,6 +17,7 @@ Tables name samples by the 128-bit hash of their id (`key`): a million of them t
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ KEY = "md5_number(id)"
 """SQL for the key of a sample."""
 _UP_TO = "OVER ({} ORDER BY place, key ROWS UNBOUNDED PRECEDING)"
 """A window of a sample and those before it in hash order."""
+_SHOWN = 5
 _LISTED = 100
 """A manifest lists up to this many parts."""
 
@@ -242,6 +244,16 @@ class _Choice:
         if taken < asked:
             name = " ".join(values) or "the selection"
             self.found.short.append(f"{name}: {shown['asked']:,} {measure} asked for, {shown['taken']:,} there")
+
+
+def told(composed: Mapping[str, Any] | None) -> Iterator[str]:
+    """What to read before training on a composition, from the `composed` of a manifest."""
+    short = (composed or {}).get("short", ())
+    if short:
+        more = f"; and {len(short) - _SHOWN:,} more" if len(short) > _SHOWN else ""
+        yield f"the composition is short of samples: {'; '.join(short[:_SHOWN])}{more}"
+    for name, count in (composed or {}).get("without_value", {}).items():
+        yield f"{count:,} samples have no value of --limit {name} and are not limited"
 
 
 def levels_of(composition: Composition) -> list[Level]:

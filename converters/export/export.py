@@ -234,6 +234,8 @@ def _publish(
                 manifest[exports.NOISE_SAMPLES] = noise
         if "dimension" in request.options.own:
             manifest["pairs"] = read_pairs(connection)
+        if request.view.certify is not None:
+            manifest["certificate"] = request.view.certify(finished / "data.parquet", request.options)
         manifest["files"], manifest["content_sha256"] = exports.data_files(finished, request.media_root)
         with publishing(store, connection, request.name):
             version = publish(store, request, finished, manifest, key)

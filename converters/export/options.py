@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,22 +20,23 @@ from ..row_options import (
     LONG,
     MODES,
     NO_SPLIT,
+    ONE_VIEW,
     ORDERS,
     SHOWN,
     SOUNDS,
     TEXTS,
+    PhoneOptions,
     PromptLanguage,
     Prompts,
     Reasoning,
     System,
 )  # fmt: skip
+from ..views.terms.options import TermOptions
 from .media.options import SoundOptions
 
 ROWS = "Which samples"
 TEXT = "What rows look like"
 BUDGET = "How long rows may be"
-ONE_VIEW = "Of some views"
-"""The heading of the options that only some views have: those whose header lists them."""
 VERSION = "The version"
 
 
@@ -163,6 +165,8 @@ class ExportOptions(Options):
         Path | None,
         Option("A YAML file with the view and options; those of the command line are added.", VERSION, metavar="FILE"),
     ] = None  # fmt: skip
+    terms: TermOptions = field(default_factory=TermOptions)
+    phone: PhoneOptions = field(default_factory=PhoneOptions)
     name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None
     note: Annotated[str | None, Option("A remark, stored in the manifest.", VERSION)] = None
     media_root: Annotated[
@@ -188,11 +192,16 @@ class ExportOptions(Options):
         Raises:
             UsageError: One was given that the view does not have.
         """
+        found = {}
         for parameter in parameters(type(self)):
-            name = parameter.path[-1]
-            if parameter.option.group == ONE_VIEW and name not in options and getattr(self, name) != parameter.default:
+            if parameter.option.group != ONE_VIEW:
+                continue
+            name, value = parameter.path[-1], reduce(getattr, parameter.path, self)
+            if name in options:
+                found[name] = value
+            elif value != parameter.default:
                 raise UsageError(f"the view {view!r} has no option {parameter.flag}: remove it.")
-        return {name: getattr(self, name) for name in options}
+        return {name: found[name] for name in options}
 
     def check(self) -> None:
         if self.mode == "voice-chat" and self.user_template is not None:

@@ -16,7 +16,7 @@ from ..row_options import prompts_for, shown_av
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
-from ..views.statement import check_conversations, columns_of, reasoning_for
+from ..views.statement import check_conversations, columns_of, reads, reasoning_for
 from .media.change import SoundChange
 from .options import ExportOptions
 from .select import ExportFilter, describe, keeps_no_split
@@ -78,6 +78,9 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
                 f"{option} contains {tag[0]}: a row has as many tags as media, so tags cannot be written by hand.",
                 hint=f'set their position with {{{TAG_FIELD}}}: --user-template "{{{TAG_FIELD}}}{{prompt}}"',
             )
+    if view.states_times and options.sound.speed is not None:
+        raise UsageError(f"The view {view.name!r} says when words are heard: --speed would make that wrong.")
+    own = options.of_view(view.name, view.options)
     rows = ViewOptions(
         task,
         options.text or view.text,
@@ -93,7 +96,8 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         prompts_per_sample=options.prompts_per_sample,
         seed=options.seed,
         mode=options.mode,
-        own=options.of_view(view.name, view.options),
+        pairs="rejected_answer" in reads(view, task),
+        own=own if view.complete is None else view.complete(own),
     )
     check_conversations(view, rows)
     if view.embeds_media and options.media_root is not None:

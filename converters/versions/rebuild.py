@@ -24,7 +24,7 @@ from ..export.identity import StoreSnapshot
 from ..export.media.change import SoundChange
 from ..export.request import Request
 from ..export.select import CorpusFacts, ExportFilter
-from ..views import View, ViewOptions, get_view
+from ..views import View, get_view
 
 if TYPE_CHECKING:
     import duckdb
@@ -118,11 +118,12 @@ def _request(version: exports.Version) -> Request:
     chosen = dict(manifest["selection"])
     no_split = chosen.pop("no_split", "keep") == "keep"
     chosen |= {"datasets": tuple(chosen["datasets"]), "splits": tuple(chosen["splits"]), "no_split": no_split}
+    view = _view_of(version)
     return Request(
-        _view_of(version),
+        view,
         version.name,
         ExportFilter(**chosen),
-        ViewOptions(**manifest["options"]),
+        view.options_of(manifest, version.path),
         manifest["order"],
         manifest["seed"],
         manifest["media_root"],

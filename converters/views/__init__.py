@@ -8,10 +8,13 @@
     croissant.sql                      the rows of unified, described in Croissant
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
-    conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
     preference.sql                     pairs of answers; `../pairs/` chooses among them
+    conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
     files/         the further files of versions, as other tools read them
     templates/     prompts, in `prompts.yaml`
+    terms/         the chunks of `term-chunks`
+    term_chunks.sql                    parts of utterances that name terms of a glossary
+    phoneme_*.sql                      phones of utterances as conversations
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
     prepare.py     `prepared`: its macros, tables and statement
@@ -37,7 +40,8 @@ from ...errors import UsageError, did_you_mean
 from ..pairs.quota import choose_pairs
 from . import msswift
 from .base import View, ViewOptions, make_view
-from .files import croissant, hf, kaldi, lhotse, llamafactory, nemo, webdataset
+from .files import croissant, hf, kaldi, lhotse, llamafactory, nemo, phoneme, term_chunks, webdataset
+from .terms import certificate, expansion, glossary
 
 __all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
 
@@ -65,6 +69,15 @@ VIEWS: dict[str, View] = {
     "hf": _built_in("hf", write_files=hf.write_files, embeds_media=True),
     "croissant": _built_in("croissant", write_files=croissant.write_files),
     "preference": _built_in("preference", choose=choose_pairs),
+    "term-chunks": _built_in(
+        "term_chunks",
+        expand=expansion.expand,
+        write_files=term_chunks.write_files,
+        complete=glossary.complete,
+        option_files={"glossary": glossary.GLOSSARY_FILE, "aliases": glossary.ALIASES_FILE},
+        certify=certificate.certify,
+        states_times=True,
+    ),
 }
 
 STYLES: dict[str, dict[str, View]] = {
@@ -76,6 +89,10 @@ STYLES: dict[str, dict[str, View]] = {
         "list": _built_in("evaluation_list", style="list"),
         "items": _built_in("evaluation_items", style="items"),
         "chat": _built_in("evaluation_chat", style="chat"),
+    },
+    "phoneme": {
+        "qwen2-audio": _built_in("phoneme_qwen2_audio", style="qwen2-audio", write_files=phoneme.write_files),
+        "inline": _built_in("phoneme_inline", style="inline", write_files=phoneme.write_files),
     },
     "conversation": {
         "qwen2-audio": _built_in("conversation_qwen2_audio", style="qwen2-audio", trained_model=msswift.trained_model),

@@ -67,6 +67,7 @@ class ViewOptions:
         prompts_per_sample: Rows of a sample, each with another phrasing.
         seed: Part of the hash that chooses phrasings.
         mode: `analysis`, sound with a text that says what to do; `voice-chat`, sound alone; None: as the samples are.
+        pairs: Whether rows are pairs of answers though neither a task nor an option says so.
         own: The options that only some views have, by name.
     """
 
@@ -84,12 +85,13 @@ class ViewOptions:
     prompts_per_sample: int = 1
     seed: int = 0
     mode: str | None = None
+    pairs: bool = False
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def takes_pairs(self) -> bool:
         """Whether rows are made of `chosen` and `rejected`: their answer is then the chosen one."""
-        return self.task in ("dpo", "kto") or "dimension" in self.own
+        return self.pairs or self.task in ("dpo", "kto") or "dimension" in self.own
 
 
 class TrainCommand(Protocol):
@@ -109,6 +111,8 @@ TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
 Expand = Callable[["duckdb.DuckDBPyConnection", str, ViewOptions], str]
 Choose = Callable[["duckdb.DuckDBPyConnection", Mapping[str, Any], str], str | None]
 WriteFiles = Callable[[Path, Path, ViewOptions], None]
+Complete = Callable[[Mapping[str, Any]], dict[str, Any]]
+Certify = Callable[[Path, ViewOptions], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,11 @@ class View:
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
         evaluates: Whether its rows are for evaluation.
+        complete: Checks the view's own options and adds what else rows depend on, such as the digest of a file.
+        option_files: The view's own options that are files -> the further file of a version that says the same.
+        certify: What a version promises, from its `data.parquet` and the options; it is written into the manifest. A
+            version that breaks a promise is not published: it raises ProblemsFound.
+        states_times: Whether rows say when something is heard, which changed speed would make wrong.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
 
@@ -165,12 +174,25 @@ class View:
     write_files: WriteFiles | None = None
     embeds_media: bool = False
     evaluates: bool = False
+    complete: Complete | None = None
+    option_files: Mapping[str, str] = field(default_factory=dict)
+    certify: Certify | None = None
+    states_times: bool = False
     built_in: bool = False
 
     @property
     def file_name(self) -> str:
         """The name under which the view's file is stored."""
         return f"{self.name}.sql"
+
+    def options_of(self, manifest: Mapping[str, Any], folder: Path) -> ViewOptions:
+        """The options of a version, from its manifest; files that it was made with are its own copies, if there."""
+        options = dict(manifest["options"])
+        own = dict(options.get("own", {}))
+        for name, file in self.option_files.items():
+            if (folder / file).is_file():
+                own[name] = str(folder / file)
+        return ViewOptions(**{**options, "own": own})
 
     def excluded_columns(self, task: str | None) -> list[str]:
         """Columns that only rows of other tasks have."""

@@ -18,12 +18,15 @@ from .left_out import left_out_columns, names
 from .memory import connect
 from .prepare import MESSAGE_KEYS, WITH_LOSS, turn_macro, with_prepared
 from .statement import describe, row_statement, sql_errors
+from .terms.chunk_type import CHUNK
 from .values import check_skip, check_types, exact_float, is_native, without_null_members
 
 _SOUND = """
     CASE WHEN audio_paths IS NOT NULL THEN 'apart' WHEN modality = 'mixed' AND video_paths IS NOT NULL THEN 'inside'
     END"""
 """Where the sound of a sample's video is: files are not opened, so the modality must say that a video has sound."""
+_CHUNK = duckdb_type(CHUNK)
+"""Only exports make chunks of samples."""
 PATHS = ("image_paths", "video_paths", "audio_paths")
 
 
@@ -141,7 +144,7 @@ class RowMaker:
                    task_of(task, question, answer, modality, messages) AS effective_task,
                    language_of(language) AS base_language, split AS effective_split, audio.frames AS audio_frames,
                    audio.sample_rate AS audio_rate, audio.channels AS audio_channels, false AS upper,
-                   {_SOUND} AS sound, id AS prompt_of, 0 AS prompt_part
+                   {_SOUND} AS sound, id AS prompt_of, 0 AS prompt_part, NULL::{_CHUNK} AS chunk
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
         if not self._view.built_in:  # its types and its errors are unknown before it is described
             check_types(self._view, describe(self._connection, self._view, self._rows))

@@ -27,6 +27,5 @@ SELECT id,
             WHEN no_turns IS NOT NULL THEN no_turns
             WHEN NOT has_pairs(without_system(turns)) THEN 'no_alternation'
             WHEN no_pair IS NOT NULL THEN no_pair
-            WHEN is_another_answer(chosen, turns[-1].content, upper) THEN 'two_answers'
             WHEN has_tag(system_of(turns)) THEN 'tag_mismatch' END AS skip
 FROM prepared

@@ -36,6 +36,5 @@ SELECT id,
             WHEN has_tag_mark(turns) THEN 'control_characters'
             WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer'
             WHEN chosen_task() = 'dpo' AND no_pair IS NOT NULL THEN no_pair
-            WHEN chosen_task() = 'dpo' AND is_another_answer(chosen, turns[-1].content, upper) THEN 'two_answers'
        END AS skip
 FROM prepared

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ...shards import phones
 from ...shards.store.sql import quote
 from ...validators.formats.msswift_rows import MODEL_TOKEN
 from ..row_options import PROMPT_LANGUAGES
@@ -69,8 +70,23 @@ def option_macros(options: ViewOptions) -> str:
         "chosen_mode": _text(options.mode),
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
+        **_of_phones(options.own),
     }
     return "\n".join(f"CREATE OR REPLACE TEMP MACRO {name}() AS {value};" for name, value in values.items())
+
+
+def _of_phones(own: Mapping[str, Any]) -> dict[str, str]:
+    chosen = own.get("phones", "39")
+    drops = bool(own.get("drop_silence"))
+    known = {} if chosen == phones.OWN else phones.labels(chosen, drop_silence=drops)
+    pairs = ", ".join(f"{quote(label)}: {quote(phone)}" for label, phone in known.items())
+    return {
+        "chosen_phones": quote(chosen),
+        "phone_of_label": f"MAP {{{pairs}}}" if known else "NULL::MAP(VARCHAR, VARCHAR)",
+        "chosen_boundary": quote(phones.BOUNDARY) if own.get("word_boundaries") else "NULL::VARCHAR",
+        "drops_silence": "true" if drops else "false",
+        "chosen_phone_prompt": _text(own.get("phone_prompt")),
+    }
 
 
 def _text(value: str | None) -> str:

@@ -52,6 +52,21 @@ def _response(row: Row) -> Shown:
     return Shown(row["answer"], _only(row, "audios"), _only(row, "videos"))
 
 
+def _untagged(row: Row) -> Shown:
+    shown = _answer(row)
+    assert len(row["messages"]) == 1 and shown.text is not None
+    return replace(shown, text=re.sub("^(<audio>|<video>)+", "", shown.text))
+
+
+def _liked(row: Row) -> Shown | None:
+    return _answer(row) if row["label"] else None
+
+
+def _preferred(row: Row) -> Shown:
+    [turn] = row["chosen"]
+    return _answer({**row, "messages": [*row["prompt"], turn]})
+
+
 def _conversation(row: Row) -> Shown:
     (path,) = [row["audio"]] if isinstance(row["audio"], str) else row["audio"]
     assert row["conversations"][-1]["from"] == "gpt", row
@@ -72,21 +87,6 @@ def _urls(row: Row) -> Shown:
     assert len(urls) == len(question["content"]) - 1, row
     paths = {kind: Path(unquote(url.removeprefix("file://"))) for kind, url in urls.items()}
     return Shown(answer["content"], paths.get("audio_url"), paths.get("video_url"))
-
-
-def _untagged(row: Row) -> Shown:
-    shown = _answer(row)
-    assert len(row["messages"]) == 1 and shown.text is not None
-    return replace(shown, text=re.sub("^(<audio>|<video>)+", "", shown.text))
-
-
-def _liked(row: Row) -> Shown | None:
-    return _answer(row) if row["label"] else None
-
-
-def _preferred(row: Row) -> Shown:
-    [turn] = row["chosen"]
-    return _answer({**row, "messages": [*row["prompt"], turn]})
 
 
 def _path(value: str | None) -> Path | None:
@@ -166,6 +166,10 @@ def views_of(case: Case) -> Iterator[tuple[str, str | None]]:
             continue
         if case.layout == ONE or (view, task) in EVERYWHERE:
             yield view, task
+
+
+OF_ALIGNMENTS = {("term-chunks", None), ("phoneme", None)}
+"""Views of samples with word or phone times, which the cases have not; tests/converters/views has theirs."""
 
 
 def compare(

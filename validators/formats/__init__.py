@@ -14,6 +14,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
     preference.py     pairs of answers
+    speech/           phones, and terms in speech
     conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
     llamafactory/     LLaMA-Factory: conversations, instructions, preference pairs
     messages/         messages for servers, for processors of transformers, for TRL
@@ -40,6 +41,7 @@ from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
 from .llamafactory import alpaca, ranking, sharegpt
 from .messages import hf, openai, trl
+from .speech import phoneme, term_chunks
 from .toolkits import embedded, kaldi, lhotse, nemo
 
 DETECT_FROM_ROWS = 100
@@ -79,6 +81,8 @@ FORMATS: dict[str, Any] = {
     "evaluation-list": evaluation_list,
     "evaluation-items": evaluation_items,
     "evaluation-chat": evaluation_chat,
+    "term-chunks": term_chunks,
+    "phoneme": phoneme,
     "conversation-qwen2-audio": qwen2_audio,
     "conversation-inline": inline,
     "conversation-sharegpt": conversation_sharegpt,

@@ -16,6 +16,9 @@
 --   switches()           the names of the view's own options that are on
 --   chosen_mode()        `analysis`, `voice-chat` or null
 --   model_token()        the regular expression of a model's own tokens
+--   chosen_phones()      `39`, `48`, `61` or `own`         chosen_boundary() between the phones of words, or null
+--   drops_silence()      whether pauses are left out       chosen_phone_prompt()  or null
+--   phone_of_label()     label -> phone of the chosen set, or ''; null for `own`
 -- They are constants: branches that they exclude cost nothing.
 
 -- Compute a value that several columns use only once: DuckDB merges the layers of a query and would repeat the
@@ -320,6 +323,41 @@ CREATE OR REPLACE MACRO kaldi_speaker(dataset, speaker, id) AS
   dataset || '-' || CASE WHEN coalesce(speaker, '') <> '' THEN kaldi_name(speaker) ELSE kaldi_utterance_of(dataset, id) END;
 CREATE OR REPLACE MACRO kaldi_utterance(dataset, speaker, id) AS
   dataset || '-' || CASE WHEN coalesce(speaker, '') <> '' THEN kaldi_name(speaker) || '-' ELSE '' END || kaldi_utterance_of(dataset, id);
+
+-- Phones. A label as ARPABET has it, without case, stress (`AH0`) and position (`AH0_B`).
+CREATE OR REPLACE MACRO phone_label(t) AS regexp_replace(lower(trim(t)), '^([a-z-]+?)[0-2]?(?:_[bies])?$', '\1');
+CREATE OR REPLACE MACRO is_silence_label(t) AS phone_label(t) IN ('', 'sil', 'sp', 'silence', '<sil>', '<eps>');
+-- A label in the chosen set: null if that does not have it, empty if it is to be left out.
+CREATE OR REPLACE MACRO chosen_phone(t) AS
+  CASE WHEN chosen_phones() <> 'own' THEN phone_of_label()[phone_label(t)]
+       WHEN drops_silence() AND is_silence_label(t) THEN ''
+       WHEN trim(t) <> coalesce(chosen_boundary(), '') AND NOT regexp_matches(trim(t), '\s|<|>') THEN trim(t) END;
+-- Those of a span; one that it cuts belongs to it with its middle.
+CREATE OR REPLACE MACRO phones_within(phones, low, high) AS
+  list_filter(phones, lambda p: p.text IS NOT NULL AND (p.start_s IS NULL OR p.end_s IS NULL
+    OR ((p.start_s + p.end_s) / 2 >= coalesce(low, 0) AND (p.start_s + p.end_s) / 2 < coalesce(high, 'inf'::DOUBLE))));
+-- The number of the word that is said at a time; 0 if none is.
+CREATE OR REPLACE MACRO word_at(words, t) AS
+  coalesce(list_max(list_transform(words, lambda w, i:
+    CASE WHEN w.start_s <= t AND t < w.end_s AND NOT is_silence_label(w.text) THEN i END)), 0);
+-- The phones in the chosen set, in order, each with its word.
+CREATE OR REPLACE MACRO folded_phones(phones, words) AS
+  list_filter(list_transform(phones, lambda p: {
+      'phone': chosen_phone(p.text),
+      'word': CASE WHEN chosen_boundary() IS NULL THEN 0 ELSE word_at(words, (p.start_s + p.end_s) / 2) END}),
+    lambda x: x.phone IS DISTINCT FROM '');
+-- The phones as one text, with a boundary before the first phone of each word but the first.
+CREATE OR REPLACE MACRO phone_text(folded) AS
+  nullif(array_to_string(list_transform(folded, lambda x, i:
+    CASE WHEN x.word > 0 AND list_max([y.word FOR y IN folded[:i - 1]]) BETWEEN 1 AND x.word - 1
+         THEN chosen_boundary() || ' ' || x.phone ELSE x.phone END), ' '), '');
+-- Why phones cannot be learned from a sound; null if they can.
+CREATE OR REPLACE MACRO no_phone_text(phones, folded, words, ends) AS
+  CASE WHEN coalesce(len(folded), 0) = 0 THEN 'no_phones'
+       WHEN len(list_filter(folded, lambda x: x.phone IS NULL)) > 0 THEN 'unknown_phone'
+       WHEN list_max([p.end_s FOR p IN phones]) > ends + 0.1 THEN 'phones_after_end'
+       WHEN chosen_boundary() IS NOT NULL AND list_max([x.word FOR x IN folded]) = 0 THEN 'no_words' END;
+CREATE OR REPLACE MACRO phone_prompt() AS coalesce(chosen_phone_prompt(), '请对该音频进行语音评测');
 -- How a conversation is held: `voice-chat` if every user turn is sound alone, `analysis` if every user turn with sound has
 -- text too, else `mixed`; null if it has no sound.
 CREATE OR REPLACE MACRO is_sound_alone(t) AS contains(t, '<audio>') AND not_blank(replace(t, '<audio>', '')) IS NULL;
@@ -395,8 +433,3 @@ CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS to_json(l
   CASE WHEN has_tag(m.content)
        THEN chat_message(m.role, to_json(url_parts(m.content, text_before(turns, i), images, videos, audios)))
        ELSE chat_message(m.role, m.content) END));
-
--- Whether the chosen answer of a pair is another one than the conversation's last, reasoning apart.
-CREATE OR REPLACE MACRO is_another_answer(chosen, answer, upper) AS
-  not_blank(chosen) IS NOT NULL
-  AND fold_spaces(without_thought(as_requested(chosen, upper))) IS DISTINCT FROM fold_spaces(without_thought(as_requested(answer, upper)));

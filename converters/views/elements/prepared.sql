@@ -27,8 +27,8 @@
 --   item_modality, item_category, item_sub_category   what a benchmark calls `modality`, `category`, `sub-category`
 --   no_sound         why media cannot be used as `--av` and `--modality` ask: sound_apart, silent_video, no_sound,
 --                    no_video; null if it can
---   no_turns         why there is no conversation: no_prompt, no_answer, no_text, model_token, tag_mismatch, or
---                    not_voice_chat and not_analysis where `--mode` asks for the other; null if there is one
+--   no_turns         why there is no conversation: no_prompt, no_answer, no_text, model_token, tag_mismatch, or not_voice_chat
+--                    and not_analysis where `--mode` asks for the other; null if there is one
 --   leaks_answer     whether a user template put the answer into the user turn
 --
 -- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.

@@ -10,5 +10,7 @@ wherever it runs.
     webdataset.py  tar shards with the media inside
     hf.py          Parquet shards with the media inside, by split
     croissant.py   a description of the version in Croissant
+    term_chunks.py the chunks as InfiniSST reads them, the glossary, its aliases and its index
+    phoneme.py     the inventory of phones
     llamafactory.py   LLaMA-Factory's `dataset_info.json`, and its training command
 """

@@ -141,7 +141,7 @@ def test_a_path_that_is_none_of_the_samples_own_is_refused(store: Path, tmp_path
         ("-- order: id\n-- order: hash", "line 2: the header has the key 'order' twice"),
         ("-- order: length", "order must be hash or id"),
         ("-- text:", "no value"),
-        ("-- format: webdataset", "format must be unified or msswift"),
+        ("-- format: nosuch", "format must be unified or msswift"),
         ("-- media: sound", "line 1: 'sound' cannot be a media column"),
         ("-- name: Not A Name", "not a valid name"),
     ],

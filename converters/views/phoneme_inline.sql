@@ -1,0 +1,25 @@
+-- name: phoneme
+-- revision: 1
+-- order: hash
+-- text: raw
+-- format: phoneme
+-- options: phones, word_boundaries, drop_silence, phone_prompt
+--
+-- The phones of an utterance as the answer of a conversation. The path of the sound stands
+-- in the first turn, `<audio>/path.flac</audio>prompt`. Phones are those of the alignment, in the chosen set;
+-- `phones.json` beside these rows is their inventory. `seconds` is how long the sound is.
+
+SELECT id,
+       [{'from': 'user', 'value': '<audio>' || audio_paths[1] || '</audio>' || phone_prompt()},
+        {'from': 'assistant', 'value': phone_text(folded_phones(phones_within(phones, start_s, end_s), words))}] AS conversations,
+       chosen_phones() AS phone_set,
+       round(coalesce(end_s, audio.duration) - coalesce(start_s, 0), 3) AS seconds,
+       CASE WHEN video_paths IS NOT NULL THEN 'video_unsupported'
+            WHEN image_paths IS NOT NULL THEN 'image_unsupported'
+            WHEN audio_paths IS NULL THEN 'no_audio'
+            WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
+            WHEN regexp_matches(audio_paths[1], '[<>\n\r]|^\s|\s$') THEN 'path_unsupported'
+            ELSE no_phone_text(phones_within(phones, start_s, end_s),
+                               folded_phones(phones_within(phones, start_s, end_s), words), words,
+                               coalesce(end_s, audio.duration)) END AS skip
+FROM prepared
