@@ -166,3 +166,16 @@ def test_a_form_is_as_long_in_a_model_as_any_other_form_of_the_same_turns(talks:
     assert budget("conversation", style="sharegpt") == expected
     [(identity, row)] = budget("conversation", style="inline").items()
     assert row == expected[identity]
+
+
+def test_a_pair_is_exported_for_ranking(tmp_path: Path) -> None:
+    audio = str(sound(tmp_path / "p.flac", noise(0.1)))
+    row = {"messages": [{"role": "user", "content": "<audio>Which?"}, {"role": "assistant", "content": "This."}],
+           "audios": [audio], "rejected_response": "That.", "id": "p"}  # fmt: skip
+    triptych.import_data("msswift", table(tmp_path / "pairs.jsonl", [row]), name="pairs", store=tmp_path / "store")
+    made = triptych.export("llamafactory", style="ranking", store=tmp_path / "store")
+    [written] = read_lines(made.version.data)
+    assert (written["chosen"]["value"], written["rejected"]["value"]) == ("This.", "That.")
+    assert written["conversations"] == [{"from": "human", "value": "<audio>Which?"}]
+    assert json.loads((made.version.path / "dataset_info.json").read_text())["triptych"]["ranking"] is True
+    assert made.next_command is not None and "--stage dpo " in made.next_command and made.left_out == {}

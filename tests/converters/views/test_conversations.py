@@ -106,7 +106,7 @@ def test_alpaca_rows_have_earlier_exchanges_as_history() -> None:
 def test_ranking_rows_end_with_the_question_and_have_two_answers() -> None:
     equal = PAIR | {"rejected": " This. "}
     tagged = PAIR | {"rejected": "<audio>"}
-    alone = sample(question="Which?", chosen="This.", rejected="That.")
+    alone = sample(task="qa", question="Which?", chosen="This.", rejected="That.")
     assert made("llamafactory/ranking", [CHAT, PAIR, ASKED, equal, tagged, alone], pairs=True) == [
         {"conversations": [human("<audio>Who?"), gpt("Ann."), human("Where?")], "chosen": gpt("Here."),
          "rejected": gpt("There."), "system": "Be brief.", "audios": [A]},
@@ -203,7 +203,7 @@ def test_analysis_rows_have_text_beside_every_sound() -> None:
 
 
 def test_a_style_is_a_view_of_its_own_and_the_first_is_the_default() -> None:
-    for name, styles in STYLES.items():
+    for name, styles in ((name, STYLES[name]) for name in ("conversation", "llamafactory", "messages")):
         assert get_view(name) is next(iter(styles.values()))
         for style, view in styles.items():
             assert (view.name, view.style, get_view(name, style)) == (name, style, view)
