@@ -16,7 +16,7 @@ from ..row_options import prompts_for, shown_av
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.prompts import ANY_TAG, TAG_FIELD, check_template
-from ..views.statement import check_conversations, columns_of, reasoning_for
+from ..views.statement import check_conversations, columns_of, reads, reasoning_for
 from .media.change import SoundChange
 from .options import ExportOptions
 from .select import ExportFilter, describe, keeps_no_split
@@ -96,6 +96,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
         prompts_per_sample=options.prompts_per_sample,
         seed=options.seed,
         mode=options.mode,
+        pairs="rejected_answer" in reads(view, task),
         own=own if view.complete is None else view.complete(own),
     )
     check_conversations(view, rows)

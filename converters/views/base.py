@@ -67,6 +67,7 @@ class ViewOptions:
         prompts_per_sample: Rows of a sample, each with another phrasing.
         seed: Part of the hash that chooses phrasings.
         mode: `analysis`, sound with a text that says what to do; `voice-chat`, sound alone; None: as the samples are.
+        pairs: Whether rows are pairs of answers though neither a task nor an option says so.
         own: The options that only some views have, by name.
     """
 
@@ -84,12 +85,13 @@ class ViewOptions:
     prompts_per_sample: int = 1
     seed: int = 0
     mode: str | None = None
+    pairs: bool = False
     own: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def takes_pairs(self) -> bool:
         """Whether rows are made of `chosen` and `rejected`: their answer is then the chosen one."""
-        return self.task in ("dpo", "kto") or "dimension" in self.own
+        return self.pairs or self.task in ("dpo", "kto") or "dimension" in self.own
 
 
 class TrainCommand(Protocol):

@@ -15,7 +15,7 @@
 SELECT id,
        sharegpt_turns(without_system(turns)[:-2]) AS conversations,
        sharegpt_turn(turns[-1]) AS chosen,
-       {'from': 'gpt', 'value': rejected} AS rejected,
+       {'from': 'gpt', 'value': rejected_answer} AS rejected,
        system_of(turns) AS system,
        tools,
        image_paths AS images,
@@ -26,9 +26,6 @@ SELECT id,
             WHEN chosen_av() = 'in-video' AND video_paths IS NOT NULL THEN 'sound_in_video'
             WHEN no_turns IS NOT NULL THEN no_turns
             WHEN NOT has_pairs(without_system(turns)) THEN 'no_alternation'
-            WHEN not_blank(rejected) IS NULL THEN 'no_rejected'
-            WHEN fold_spaces(rejected) = fold_spaces(turns[-1].content) THEN 'same_answers'
-            WHEN is_another_answer(chosen, turns[-1].content, upper) THEN 'two_answers'
-            WHEN has_model_token(rejected) THEN 'model_token'
-            WHEN has_tag(rejected) OR has_tag(system_of(turns)) THEN 'tag_mismatch' END AS skip
+            WHEN no_pair IS NOT NULL THEN no_pair
+            WHEN has_tag(system_of(turns)) THEN 'tag_mismatch' END AS skip
 FROM prepared

@@ -23,7 +23,7 @@ SELECT id,
             THEN trl_messages(turns[:-2], image_paths, video_paths, audio_paths) END AS prompt,
        trl_messages(turns[-1:], NULL, NULL, NULL) AS completion,
        trl_messages(turns[-1:], NULL, NULL, NULL) AS chosen,
-       trl_messages([turn('assistant', rejected)], NULL, NULL, NULL) AS rejected,
+       trl_messages([turn('assistant', rejected_answer)], NULL, NULL, NULL) AS rejected,
        solution,
        effective_task AS task,
        nullif(language, '') AS language,
@@ -35,9 +35,6 @@ SELECT id,
             WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
             WHEN has_tag_mark(turns) THEN 'control_characters'
             WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer'
-            WHEN chosen_task() = 'dpo' AND not_blank(rejected) IS NULL THEN 'no_rejected'
-            WHEN chosen_task() = 'dpo' AND fold_spaces(rejected) = fold_spaces(turns[-1].content) THEN 'same_answers'
-            WHEN chosen_task() = 'dpo' AND is_another_answer(chosen, turns[-1].content, upper) THEN 'two_answers'
-            WHEN chosen_task() = 'dpo' AND has_model_token(rejected) THEN 'model_token'
-            WHEN chosen_task() = 'dpo' AND has_tag(rejected) THEN 'tag_mismatch' END AS skip
+            WHEN chosen_task() = 'dpo' AND no_pair IS NOT NULL THEN no_pair
+       END AS skip
 FROM prepared

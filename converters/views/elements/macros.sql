@@ -433,8 +433,3 @@ CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS to_json(l
   CASE WHEN has_tag(m.content)
        THEN chat_message(m.role, to_json(url_parts(m.content, text_before(turns, i), images, videos, audios)))
        ELSE chat_message(m.role, m.content) END));
-
--- Whether the chosen answer of a pair is another one than the conversation's last, reasoning apart.
-CREATE OR REPLACE MACRO is_another_answer(chosen, answer, upper) AS
-  not_blank(chosen) IS NOT NULL
-  AND fold_spaces(without_thought(as_requested(chosen, upper))) IS DISTINCT FROM fold_spaces(without_thought(as_requested(answer, upper)));

@@ -40,8 +40,11 @@ def rows_of(version: exports.Version) -> dict[str, dict[str, Any]]:
 
 
 STYLES = [
-    ("conversation", "qwen2-audio", 3), ("conversation", "inline", 1), ("conversation", "sharegpt", 3),
-    ("llamafactory", "sharegpt", 3), ("llamafactory", "alpaca", 3), ("messages", "openai", 3), ("messages", "hf", 3),
+    ("conversation", "inline", 1), ("messages", "openai", 3), ("messages", "hf", 3),
+    *(pytest.param(*each, marks=pytest.mark.thorough) for each in (
+        ("conversation", "qwen2-audio", 3), ("conversation", "sharegpt", 3), ("llamafactory", "sharegpt", 3),
+        ("llamafactory", "alpaca", 3),
+    )),
 ]  # fmt: skip
 
 

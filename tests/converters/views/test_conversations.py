@@ -86,7 +86,9 @@ SHAREGPT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("view", ["conversation/sharegpt", "llamafactory/sharegpt"])
+@pytest.mark.parametrize(
+    "view", ["conversation/sharegpt", pytest.param("llamafactory/sharegpt", marks=pytest.mark.thorough)]
+)
 def test_sharegpt_rows_have_columns_for_system_and_media(view: str) -> None:
     assert made(view) == SHAREGPT
     two_calls = [*CALL["messages"][:2], *CALL["messages"][1:]]
@@ -104,12 +106,13 @@ def test_alpaca_rows_have_earlier_exchanges_as_history() -> None:
 def test_ranking_rows_end_with_the_question_and_have_two_answers() -> None:
     equal = PAIR | {"rejected": " This. "}
     tagged = PAIR | {"rejected": "<audio>"}
-    other = CHAT | {"chosen": "Elsewhere."}
-    assert made("llamafactory/ranking", [CHAT, PAIR, ASKED, equal, tagged, other]) == [
+    alone = sample(question="Which?", chosen="This.", rejected="That.")
+    assert made("llamafactory/ranking", [CHAT, PAIR, ASKED, equal, tagged, alone], pairs=True) == [
         {"conversations": [human("<audio>Who?"), gpt("Ann."), human("Where?")], "chosen": gpt("Here."),
          "rejected": gpt("There."), "system": "Be brief.", "audios": [A]},
         {"conversations": [human("<audio>Which?")], "chosen": gpt("This."), "rejected": gpt("That."), "audios": [A]},
-        "no_rejected", "same_answers", "tag_mismatch", "two_answers",
+        "no_rejected", "same_answers", "tag_mismatch",
+        {"conversations": [human("<audio>Which?")], "chosen": gpt("This."), "rejected": gpt("That."), "audios": [A]},
     ]  # fmt: skip
 
 
