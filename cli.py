@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from .commands import align, catalog, convert, data, demo, export, output, split, store
+from .commands import catalog, convert, data, demo, export, exports, output, samples, store
 from .commands.help import QuietOption, VerboseOption, add, group
 from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
@@ -39,11 +39,11 @@ app.add_typer(catalog.app, name="catalog", rich_help_panel=DATASETS)
 add(app, "import", data.import_, heading=DATASETS, examples=data.IMPORT_EXAMPLES)
 add(app, "validate", data.validate, heading=QUALITY, examples=data.VALIDATE_EXAMPLES)
 add(app, "annotate", data.annotate, heading=QUALITY, examples=data.ANNOTATE_EXAMPLES)
-add(app, "align", align.align, heading=QUALITY, examples=align.EXAMPLES)
+add(app, "align", samples.align, heading=QUALITY, examples=samples.ALIGN_EXAMPLES)
 add(app, "explain", data.explain, heading=QUALITY)
-add(app, "split", split.split, heading=TRAINING, examples=split.EXAMPLES)
+add(app, "split", samples.split, heading=TRAINING, examples=samples.SPLIT_EXAMPLES)
 add(app, "export", export.export, heading=TRAINING, examples=export.EXAMPLES)
-app.add_typer(export.app, name="exports", rich_help_panel=TRAINING)
+app.add_typer(exports.app, name="exports", rich_help_panel=TRAINING)
 add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)
 add(app, "validate-file", data.validate_file, heading=TRAINING)
 add(app, "query", data.query, heading=STORE, examples=data.QUERY_EXAMPLES)

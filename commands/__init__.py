@@ -3,9 +3,9 @@
 pull.py       `catalog pull` and `catalog fetch`: from hosts to a store or to a mirror
 catalog.py    `catalog list`, `show` and `lint`
 data.py       `import`, `validate`, `validate-file`, `annotate`, `explain`, `query`
-split.py      `split`
-export.py     `export` and `exports`
-align.py      `align`: word and phone times from an aligner
+samples.py    `align` and `split`: what is later found or decided about samples
+export.py     `export`
+exports.py    `exports`: the published versions
 convert.py    `convert`: file to file, without a store
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network

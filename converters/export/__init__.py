@@ -10,7 +10,6 @@ media/             the media of rows: what is cut, extracted from videos, change
 render.py          rows produced by the view's SQL, ordered, as Parquet and JSON Lines
 content.py         the fields that rows leave out, and where the sound of their videos is
 repeated_rows.py   rows whose sound a test has, and rows that are there twice
-advice.py          what to read before training on a version
 account.py         the outcome of every sample, counted
 manifest.py        `manifest.json` and `NOTICE` of a version
 result.py          what an export gives back, with its warnings

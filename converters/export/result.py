@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...shards.exports import versions as exports
 from ..budget.rows import told as told_budget
+from ..composition.compose import told as told_composed
 from ..pairs.report import told as told_pairs
 from ..views.left_out import told
-from .advice import warnings_of
 from .request import Request
+from .select import ExportFilter
 
 if TYPE_CHECKING:
     from ...validators.consumers.verify import Verification
@@ -52,3 +53,62 @@ def result_of(version: exports.Version, account: Mapping[str, Any], request: Req
             model=request.limits.model if request.limits else None,
         )
     return ExportResult(version, reused, dict(account["counts"]), warnings, command, left_out)
+
+
+def warnings_of(account: Mapping[str, Any], request: Request) -> Iterator[str]:
+    """What the account of an export, as its manifest has it, warns of."""
+    selection = request.selection
+    if request.view.evaluates:
+        if training := account["rows"] - account["held_out_rows"]:
+            yield (
+                f"{training:,} of {account['rows']:,} rows are no validation or test data: a score on what a model was "
+                "trained on says nothing; --split test --no-split drop leaves them out"
+            )
+    elif account["held_out_rows"] and not selection.splits:
+        yield (
+            f"{account['held_out_rows']:,} of {account['rows']:,} rows come from validation or test splits: "
+            "select training data with --split train"
+        )
+    yield from _split_warnings(account, selection)
+    yield from told_composed(account.get("composed"))
+    changed = account.get("changed_rows", 0)
+    if never := account["unvalidated_rows"] - changed:
+        yield f"{never:,} rows were never validated: run `triptych validate` first"
+    if changed:
+        yield f"{changed:,} rows have changed since they were validated: run `triptych validate` first"
+    if held := account.get("changed_rejected", 0):
+        yield f"{held:,} rejected samples have changed since they were validated: `triptych validate` decides again"
+    if account["rejected_rows"]:
+        yield f"{account['rejected_rows']:,} rows were rejected by the rules but are included"
+    yield from _repeat_warnings(account)
+
+
+def _repeat_warnings(account: Mapping[str, Any]) -> Iterator[str]:
+    overlap = account.get("train_test_overlap", {})
+    if count := overlap.get("rows", 0):
+        yield (
+            f"{count:,} training rows have sound that is in a validation or test split of the store, too, the first is "
+            f"{overlap['first']}: the rule train_test_overlap with the level reject leaves them out"
+        )
+    if undecided := overlap.get("undecided", 0):
+        yield f"{undecided:,} of them were validated before that split was there: `triptych validate` decides again"
+    if repeated := account.get("repeated_rows", 0):
+        yield f"{repeated:,} rows have the same media as rows of another split or dataset of this export"
+
+
+def _split_warnings(account: Mapping[str, Any], selection: ExportFilter) -> Iterator[str]:
+    for each in account.get("split_certificates", ()):
+        if each["broken_samples"] and selection.broken_splits == "keep":
+            yield (
+                f"{each['broken_samples']:,} samples are of groups by {each['by']} that are in two splits, the first "
+                f"is {each['first']}: triptych split --check"
+            )
+    asked = " ".join(f"--split {split}" for split in selection.splits)
+    without = account.get("no_split_samples", {})
+    if kept := without.get("kept", 0):
+        yield f"{kept:,} samples have no split and are included beside {asked}; without them: --no-split drop"
+    if dropped := without.get("dropped", 0):
+        yield f"{dropped:,} samples have no split and are left out by {asked}; with them: --no-split keep"
+    for dataset, facts in account.get("left_out_datasets", {}).items():
+        has = f"its splits are {', '.join(facts['splits'])}" if facts["splits"] else "it has no splits"
+        yield f"{dataset} is left out whole by {asked}: {facts['samples']:,} samples; {has}"
