@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 
 from ...errors import UsageError, did_you_mean
-from ...shards.sample import COLUMNS
 from ...shards.store.sql import quote
 
 LENGTH = "coalesce(end_s, audio.duration, video.duration) - coalesce(start_s, 0)"
@@ -45,6 +44,8 @@ def check_field(name: str, *, flag: str) -> str:
     Raises:
         UsageError: There is none.
     """
+    from ...shards.sample import COLUMNS
+
     name = _NAMES.get(name, name)
     known = [*CLASSES, *(column for column in COLUMNS if column not in _NO_VALUES)]
     if name not in known and not _EXTRA.fullmatch(name):

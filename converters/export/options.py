@@ -30,8 +30,8 @@ from ..row_options import (
     Prompts,
     Reasoning,
     System,
+    TermOptions,
 )  # fmt: skip
-from ..views.terms.options import TermOptions
 from .media.options import SoundOptions
 
 ROWS = "Which samples"

@@ -21,7 +21,7 @@ from truth.rows import OPTIONS, PAIRED, REASONED, REASONING, REJECTED, UNASKED, 
 
 CARD: Mapping[str, Any] = {
     "title": "Truth", "panel": "S1", "modality": "audio", "tasks": ["asr"], "languages": ["en"], "license": "CC0-1.0",
-    "splits": {"train": "train", "pretrain": "train"},
+    "splits": {"train": "train"},
 }  # fmt: skip
 _MIXED = {"panel": "S3", "modality": "mixed", "tasks": ["captioning"]}
 
@@ -102,6 +102,8 @@ def _take(case: Case, layout: Layout, path: Path, intake: Intake) -> None:
     cards = intake.folder / "cards"
     cards.mkdir(exist_ok=True)
     own = {"name": case.name, **CARD, **(_MIXED if FORMS[case.media.form].film else {})}
+    if layout.split is not None:
+        own["splits"] = {layout.split: "train"}
     spans = {name: {"column": name} for name in ("start_s", "end_s")} if case.what == "parts" else {}
     source = {"manual": "made here", "reader": {layout.reader: layout.options_of(spans)}}
     (cards / f"{case.name}.yaml").write_text(yaml.safe_dump({**own, "sources": [source]}))

@@ -126,13 +126,13 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown | None]] = {
     ("hf", None): _embedded,
     ("croissant", None): _unified,
     ("evaluation", None): _reference,
+    ("conversation", None): _conversation,
+    ("llamafactory", None): _llamafactory,
+    ("messages", None): _urls,
     ("msswift", "dpo"): _answer,
     ("msswift", "kto"): _liked,
     ("preference", None): _preferred,
     ("cot", None): _response,
-    ("conversation", None): _conversation,
-    ("llamafactory", None): _llamafactory,
-    ("messages", None): _urls,
 }
 """View and task -> what a row of it shows; None if something else. Those of `PAIRED` and `REASONED` come last."""
 

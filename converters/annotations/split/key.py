@@ -20,8 +20,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ....shards.query import check_where
-from ....shards.sample import COLUMNS
 from ....shards.store.sql import quote
 
 _SESSION = (
@@ -95,6 +93,9 @@ def key_of(text: str, *, flag: str, across: bool = False) -> Key:
     Raises:
         UsageError: It is neither a column nor one deterministic SQL expression.
     """
+    from ....shards.query import check_where
+    from ....shards.sample import COLUMNS
+
     if text in KEYS:
         return Key(text, KEYS[text], across)
     if text in COLUMNS:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from ....errors import UsageError
 from ....options import Option, Options
-from ....shards.sample import check_name
 from ...composition.shares import Shares, shares_reader
 from .key import KEYS, Key, key_of
 
@@ -21,6 +20,8 @@ read_shares = shares_reader("--shares", EXAMPLE)
 
 
 def _shares(text: str) -> Shares:
+    from ....shards.sample import check_name
+
     shares = read_shares(text)
     for name in shares:
         check_name(name, what="split")

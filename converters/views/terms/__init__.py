@@ -1,6 +1,5 @@
 """Term chunks: the parts of utterances that name the terms of a glossary, and parts that name none.
 
-options.py      the options of the view `term-chunks`
 glossary.py     the glossary and its aliases, as files, and what is found with them
 chunk_type.py   what rows say of a chunk
 chunks.py       the chunks of one utterance, from the times of its words

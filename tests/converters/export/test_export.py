@@ -328,7 +328,7 @@ def test_a_conversation_that_its_consumer_would_refuse_is_left_out(tmp_path: Pat
 @pytest.mark.parametrize(
     "options",
     [{"dataset": "nosuch"}, {"split": "nosuch"}, {"order": "random"}, {"text": "upper"}, {"media_root": "relative"},
-     {"name": "Not A Name"}, {"name": ".."}, {"task": "dpo"}, {"user_template": "{nosuch}"}, {"system": "<audio>"},
+     {"name": "Not A Name"}, {"name": ".."}, {"task": "orpo"}, {"user_template": "{nosuch}"}, {"system": "<audio>"},
      {"user_template": "<audio>{prompt}"}],
 )  # fmt: skip
 def test_a_wrong_option_is_refused(speech: Path, options: dict[str, Any]) -> None:

@@ -48,7 +48,8 @@ LAYOUTS: dict[str, Layout] = {
     "transcripts": Layout("transcripts", corpora.transcripts, spans=False, channels=False, card={
         "media": _TREE + "{id}.*", "transcripts": _TREE + "*.trans.txt"}),
     "timit": Layout("timit", corpora.timit, spans=False, channels=False),
-    "lipreading": Layout("lipreading", corpora.lipreading, spans=False, channels=False, film=True),
+    "lipreading": Layout("lipreading", corpora.lipreading, spans=False, channels=False, film=True,
+                         split="pretrain"),
     "annotated": Layout("annotated", corpora.annotated, channels=False, card={
         "tables": [{"file": "{split}.csv"}], "media": {"audio": "audio/{file}"}, "id": "id",
         "columns": {"text": "words"}}),

@@ -84,6 +84,7 @@ class Layout:
         channel_column: Of the audio channel; `channel` is something else in the training files of ms-swift.
         film: Whether the layout holds films only.
         prompted: Whether its task has a prompt; without one a sample has no row in views of conversations.
+        split: The split of its samples, if that is not `train`.
         options: Of the import.
     """
 
@@ -97,6 +98,7 @@ class Layout:
     channel_column: str = "channel"
     film: bool = False
     prompted: bool = True
+    split: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def options_of(self, spans: Mapping[str, Any]) -> dict[str, Any]:
