@@ -100,7 +100,7 @@ def test_a_file_of_many_modalities_begins_with_rows_that_fill_every_column(here:
 
 
 @given(kinds=st.lists(st.sampled_from(["audio", "video", "mixed", "text"]), min_size=1, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_moving_rows_forward_loses_none(kinds: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("witness")
     media = {"audio": {"audio": "/a.wav"}, "video": {"video": "/v.mp4"}, "text": {}}

@@ -71,11 +71,16 @@ TEMPLATES = st.sampled_from(
 OPTIONS = st.tuples(st.sampled_from(["raw", "clean"]), st.sampled_from([None, 'It\'s {a} "system"\n']), TEMPLATES)
 
 
-def _view_options() -> Iterator[tuple[str, str | None]]:
+ALWAYS = {("unified", None), ("msswift", "sft"), ("msswift", "grpo"), ("msswift", "dpo"), ("conversation", None)}
+"""The other views select from the same prepared samples; they are tried in the longer form."""
+
+
+def _view_options() -> Iterator[Any]:
     for name, view in VIEWS.items():
         for task in view.tasks or (None,):
             if name not in ("term-chunks", "phoneme"):  # of alignments, which these samples have not
-                yield name, task
+                marks = () if (name, task) in ALWAYS else (pytest.mark.thorough,)
+                yield pytest.param(name, task, marks=marks)
 
 
 @pytest.mark.parametrize(("view", "task"), list(_view_options()))
