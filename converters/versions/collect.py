@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ...shards.exports import versions as exports
-from ...shards.exports.collection import collect
+from ...shards.exports.collection import collect, left
 from ...shards.store.lock import locked
 from ...shards.store.store import Store
 from .rebuild import obstacle
@@ -63,11 +63,16 @@ def collect_versions(
 
 
 def _old(store: Store, name: str, keep: int, limit: datetime) -> Iterator[exports.Version]:
-    """Original versions with rows that are old enough, without the newest."""
+    """Original versions with rows that are old enough, without the newest; and those that a killed command left."""
     labels = [label for label in exports.labels(store, name) if "-" not in label]
     for label in labels[: max(len(labels) - keep, 0)]:
         version = exports.load(store, name, label)
-        if not exports.without_rows(version) and datetime.fromisoformat(version.manifest["created_at"]) < limit:
+        if version.manifest.get("withdrawn"):
+            continue
+        if version.manifest.get("collected"):
+            if left(version) or _copies(store, version):
+                yield version
+        elif datetime.fromisoformat(version.manifest["created_at"]) < limit:
             yield version
 
 

@@ -10,11 +10,19 @@ from .versions import Version, sums, write_json
 
 
 def collect(version: Version, time: str) -> None:
-    """Delete the files of a version except its manifest and NOTICE, and say so in the manifest, which comes first."""
-    _mark(version, {**version.manifest, "collected": time})
-    for path in version.path.iterdir():
-        if path.name not in ("manifest.json", "NOTICE"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Delete the files of a version except its manifest and NOTICE, and say so in the manifest, which comes first.
+
+    Of a version that is collected already, this deletes what a killed command left.
+    """
+    if "collected" not in version.manifest:
+        _mark(version, {**version.manifest, "collected": time})
+    for path in left(version):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def left(version: Version) -> list[Path]:
+    """The files and folders of a version that collecting deletes."""
+    return [path for path in version.path.iterdir() if path.name not in ("manifest.json", "NOTICE")]
 
 
 def unmark_collected(version: Version) -> None:
