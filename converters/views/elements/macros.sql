@@ -1,10 +1,10 @@
--- Macros of views. The options of a request are macros too, created by `views/prepare.py`:
+-- Macros of views. The options of a request are macros too, made by `views/prepare.py`:
 --   chosen_task()        `sft`, `grpo` ... or null         chosen_text()     `raw` or `clean`
 --   takes_pairs()        whether rows are made of `chosen` and `rejected`
 --   chosen_dimension()   the dimension of pairs that state none, or null
 --   chosen_system()      the system message, or null       user_template()   its pieces, or null
 --   template_has_tags()  whether the template contains {modality_tag}
---   leak_fields()        fields of the template that could contain the answer
+--   leak_fields()        fields of the template that could contain the answer; could_leak(): whether there are any
 --   chosen_reasoning()   `think`, `drop` or `column`
 --   chosen_av()          `separate`, `in-video` or `sound-only`
 --   chosen_modality()    `own`, `audio`, `video` or `av`

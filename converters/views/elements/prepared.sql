@@ -211,6 +211,6 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
        CASE WHEN prompt_pieces IS NOT NULL AND chosen_task() IS DISTINCT FROM 'pretrain'
             THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
-       len(leak_fields()) > 0 AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
+       could_leak() AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
          AS leaks_answer
 FROM samples_with_last_turns
