@@ -20,7 +20,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields, replace
 from difflib import get_close_matches
-from functools import reduce
+from functools import lru_cache, reduce
 from numbers import Integral, Real
 from operator import or_
 from pathlib import Path
@@ -310,13 +310,18 @@ def split_commas(values: Sequence[str]) -> tuple[str, ...]:
 
 def _build(model: type[Any], values: Mapping[tuple[str, ...], Any]) -> Any:
     """Build a model and its nested models from values by the path of their field."""
-    hints = get_type_hints(model)
     own = {path[0]: value for path, value in values.items() if len(path) == 1}
     for field in fields(model):
         inner = {path[1:]: value for path, value in values.items() if path[0] == field.name and len(path) > 1}
         if inner:
-            own[field.name] = _build(hints[field.name], inner)
+            own[field.name] = _build(_hints(model)[field.name], inner)
     return model(**own)
+
+
+@lru_cache(maxsize=64)
+def _hints(model: type[Any]) -> dict[str, Any]:
+    """The types of a model's fields, which Python evaluates from text."""
+    return get_type_hints(model)
 
 
 def _default(field: Field[Any]) -> Any:

@@ -24,10 +24,11 @@ from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
 from ..views.left_out import left_out_columns
-from ..views.prepare import EMPTIABLE, create_macros, with_prepared
+from ..views.prepare import EMPTIABLE, WITH_LOSS, create_macros, with_prepared
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
+from .select import messages_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -119,9 +120,13 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
 
 
 def _empty(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """The columns of the sample of which no row to be made has a value."""
+    """The columns of the sample of which no row to be made has a value.
+
+    Messages with fields of loss have a type of their own, which holds for samples that have no row, too.
+    """
     counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
-    return frozenset(name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count)
+    found = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
+    return frozenset(found - {"messages"} if messages_sql(connection) == WITH_LOSS else found)
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:

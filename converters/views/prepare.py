@@ -35,9 +35,10 @@ OUTSIDE = ("task_of", "language_of", "has_turns", "not_blank", "prompt_modality"
 """The macros that statements before `prepared` call: they select samples and make several rows of one."""
 EMPTIABLE = (
     "text", "translation", "target_language", "speaker", "question", "answer", "reasoning", "choices", "captions",
-    "labels", "messages", "chosen", "rejected", "words", "phones", "extra",
+    "labels", "messages", "chosen", "rejected", "words", "phones",
 )  # fmt: skip
-"""Columns of which many datasets have no value: what would be made of them is left out of statements."""
+"""Columns of which many datasets have no value: what would be made of them is left out of statements. `extra` is none
+of them: DuckDB forgets the type of what it reads from JSON that is null."""
 NO_MESSAGES = "NULL::STRUCT(role VARCHAR, content VARCHAR)[]"
 """Replaces `messages` if no sample has any: expressions over this constant cost nothing."""
 

@@ -85,7 +85,7 @@ CREATE OR REPLACE MACRO has_tags_for(t, image_paths, video_paths, audio_paths) A
 
 -- Conversations: one turn; whether there are turns; the text of the assistant's or the other turns, one line each.
 CREATE OR REPLACE MACRO turn(role, content) AS {'role': role, 'content': content};
-CREATE OR REPLACE MACRO has_turns(messages) AS coalesce(len(messages), 0) > 0;
+CREATE OR REPLACE MACRO has_turns(messages) AS coalesce(len(messages) > 0, false);
 CREATE OR REPLACE MACRO text_of_assistant(messages) AS
   array_to_string([coalesce(m.content, '') FOR m IN messages IF m.role = 'assistant'], chr(10));
 CREATE OR REPLACE MACRO text_of_others(messages) AS

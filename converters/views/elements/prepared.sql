@@ -148,7 +148,10 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
                   output_text, last_turn, sound_alone, sight_alone, prompt_of, prompt_part),
        not_blank(as_requested(raw_description, upper)) AS description,
        coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
-       CASE WHEN chosen_task() = 'pretrain' THEN [turn('assistant', CASE WHEN has_tag(last_turn) THEN last_turn ELSE tags || last_turn END)]
+       -- One message, of the type of those of conversations, which may have fields of loss.
+       CASE WHEN chosen_task() = 'pretrain'
+            THEN list_concat(messages[:0],
+                             [turn('assistant', CASE WHEN has_tag(last_turn) THEN last_turn ELSE tags || last_turn END)])
             WHEN has_turns(messages)
             THEN with_system_turn(with_tags_before_first_user_turn(
                    with_answer(messages, last_turn), tags, NOT has_tag(input_text)))

@@ -177,12 +177,18 @@ def _operator(node: Tree) -> Tree | None:
 
 
 def _coalesce(node: Tree, values: list[Any]) -> Tree | None:
-    left: list[Tree] = [each for each, value in zip(node["children"], values, strict=True) if value is not None]
-    if not left:
+    if all(value is None for value in values):
         return _typed_null(node["children"])
-    if len(left) == 1 or value_of(left[0]) is not OPEN:
+    left: list[Tree] = [each for each in node["children"] if not _is_plain_null(each)]
+    if len(left) == 1 or isinstance(value_of(left[0]), str | bool):
         return left[0]
     return {**node, "children": left} if len(left) < len(values) else None
+
+
+def _is_plain_null(node: Tree) -> bool:
+    """Whether an expression is a null that gives no type to what stands beside it: `[]` beside a null list of texts is
+    a list of texts."""
+    return value_of(node) is None and node.get("type_expr", {}).get("type_name", "VARCHAR") in ("VARCHAR", "BOOLEAN")
 
 
 def _holds_texts(node: Tree) -> bool:

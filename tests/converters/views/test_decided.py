@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from triptych.converters.views import ViewOptions, get_view
+from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
 from triptych.converters.views.elements.macros import MACROS, SOURCE, Macros, read_macros
-from triptych.converters.views.prepare import OUTSIDE, create_macros, macros_of, option_macros, with_prepared
+from triptych.converters.views.left_out import left_out_columns
+from triptych.converters.views.prepare import (
+    EMPTIABLE,
+    OUTSIDE,
+    PREPARED,
+    WITH_LOSS,
+    create_macros,
+    create_prompts,
+    macros_of,
+    option_macros,
+    turn_macro,
+    with_prepared,
+)
 from triptych.converters.views.sql.fold import fold
 from triptych.converters.views.sql.syntax import column_names, expressions, select_of, written
 from triptych.converters.views.statement import row_statement
+from triptych.converters.views.terms.chunk_type import CHUNK
+from triptych.shards.sample import SCHEMA
+from triptych.shards.store.tables import duckdb_type
 
 
 def folded(expression: str, **options: str) -> str:
@@ -34,8 +49,10 @@ def folded(expression: str, **options: str) -> str:
         ("NOT (chosen() = 'x')", "NULL"),
         ("coalesce(chosen() <> 'x', a)", "a"),
         ("coalesce('x', a)", "'x'"),
+        ("coalesce(NULL::VARCHAR, a, b)", "COALESCE(a, b)"),
+        ("coalesce(NULL::VARCHAR[], [])", "COALESCE(CAST(NULL AS VARCHAR[]), list_value())"),
         ("CASE WHEN a AND chosen() = 'x' THEN b ELSE c END", "c"),
-        ("coalesce(len(chosen()), 0) > 0", "false"),
+        ("coalesce(len(chosen()) > 0, false)", "false"),
         ("ascii(chosen()) BETWEEN 1 AND 2", "NULL"),
         # A branch that is never taken gives the result its type; where nothing tells the type, it stays.
         ("CASE WHEN a AND chosen() = 'x' THEN 'b' END", "CAST(NULL AS VARCHAR)"),
@@ -103,6 +120,59 @@ def test_a_statement_has_no_column_that_nobody_reads() -> None:
     short = with_prepared("SELECT id FROM prepared", options)
     assert "JOIN" not in short
     assert "task_prompt" not in short and len(short) < len(everything) / 4
+
+
+SOME = [("unified", None, None), ("msswift", None, "pretrain"), ("evaluation", "items", None)]
+
+
+def _units() -> list[tuple[str, str | None, str | None]]:
+    return [(name, style, task) for name in VIEWS for style in STYLES.get(name, {None: None})
+            for task in get_view(name, style).tasks or (None,)]  # fmt: skip
+
+
+def _types(view: str, style: str | None, task: str | None, *, with_loss: bool) -> None:
+    """The whole statement, with the macros as the file has them, and the statement of the request: the same types."""
+    own = {"phones": "39"} if view == "phoneme" else {}
+    options, found = ViewOptions(task=task, own=own), get_view(view, style)
+    statement = row_statement(found, task, {"_outcome": "NULL::VARCHAR"} | left_out_columns(found, options))
+    columns = {name: duckdb_type(SCHEMA.field(name).type) for name in SCHEMA.names}
+    columns |= dict.fromkeys(("image_paths", "video_paths", "audio_paths"), "VARCHAR[]") | dict.fromkeys(
+        ("effective_task", "effective_split", "base_language", "sound", "sample_id", "prompt_of"), "VARCHAR"
+    )
+    columns |= {
+        "audio_frames": "BIGINT",
+        "audio_rate": "INTEGER",
+        "audio_channels": "INTEGER",
+        "prompt_part": "INTEGER",
+    }
+    columns |= {"upper": "BOOLEAN", "chunk": duckdb_type(CHUNK)}
+    with duckdb.connect(":memory:") as connection:
+        create_prompts(connection)
+        named = "\n".join(f"CREATE MACRO {name}() AS {body};" for name, body in option_macros(options).items())
+        connection.execute(f"{named}\n{turn_macro(with_loss=with_loss)}\n{SOURCE}")
+        listed = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns.items())
+        messages = f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""
+        connection.execute(f"CREATE VIEW samples_with_paths AS SELECT *{messages} FROM (SELECT {listed})")
+        whole = connection.execute(f"DESCRIBE WITH prepared AS (\n{PREPARED})\n{statement}").fetchall()
+        for empty in (frozenset[str](), frozenset(EMPTIABLE) - ({"messages"} if with_loss else set())):
+            short = with_prepared(statement, options, empty=empty)
+            create_macros(connection, options, short)
+            assert connection.execute(f"DESCRIBE {short}").fetchall() == whole
+
+
+@pytest.mark.parametrize(("view", "style", "task"), SOME)
+def test_a_statement_has_the_types_of_the_whole_one(view: str, style: str | None, task: str | None) -> None:
+    _types(view, style, task, with_loss=False)
+    _types(view, style, task, with_loss=True)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("view", "style", "task"), _units())
+@pytest.mark.parametrize("with_loss", [False, True])
+def test_statements_of_all_views_have_the_types_of_the_whole_ones(
+    view: str, style: str | None, task: str | None, with_loss: bool
+) -> None:
+    _types(view, style, task, with_loss=with_loss)
 
 
 def test_only_the_macros_that_a_statement_calls_are_created() -> None:
