@@ -20,7 +20,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields, replace
 from difflib import get_close_matches
-from functools import lru_cache, reduce
+from functools import reduce
 from numbers import Integral, Real
 from operator import or_
 from pathlib import Path
@@ -318,10 +318,14 @@ def _build(model: type[Any], values: Mapping[tuple[str, ...], Any]) -> Any:
     return model(**own)
 
 
-@lru_cache(maxsize=64)
+_HINTS: dict[type[Any], dict[str, Any]] = {}
+
+
 def _hints(model: type[Any]) -> dict[str, Any]:
     """The types of a model's fields, which Python evaluates from text."""
-    return get_type_hints(model)
+    if model not in _HINTS:
+        _HINTS[model] = get_type_hints(model)
+    return _HINTS[model]
 
 
 def _default(field: Field[Any]) -> Any:
