@@ -1,5 +1,6 @@
 """Trainers read published exports only; imports from floors 0 to 2.
 
-data/      reading exports
-rewards/   rewards of reinforcement learning, for a trainer's own machine
+data/        reading exports
+evaluation/  what models answered, beside what is right
+rewards/     rewards of reinforcement learning, for a trainer's own machine
 """

