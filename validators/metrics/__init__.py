@@ -1,4 +1,14 @@
 """Measures of a text against a reference.
 
-edits.py   edit distance of words or characters: substitutions, deletions, insertions; error rates
+metric.py        what a metric is: counts of pairs, and the score of their sums
+edits.py         edit distance of words or characters: substitutions, deletions, insertions; error rates
+chinese.py       Chinese text as it is read aloud
+qwen2_audio.py   transcripts as Qwen2-Audio's script compares them
+error_rates.py   word, character and phone error rates; equal phones at equal positions
+answers.py       right answers: equal, alike, or naming the right choice
+votes.py         which of several answers a model means
+rubrics.py       ratings of a chain of thought by a judge
+bleu.py          BLEU
+rouge.py         ROUGE-L
+choice.py        the metrics by name and by task
 """
