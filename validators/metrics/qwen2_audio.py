@@ -144,7 +144,7 @@ class _English:
     """Whisper's normalizer for English, without the steps that cannot change the text at hand.
 
     Its sixty replacements and its reading of numbers take ten times as long as all the rest, and most texts have
-    neither: a replacement that holds no apostrophe is of a whole word, and numbers begin at a digit or a word of a list.
+    neither: a replacement without an apostrophe is of a whole word, and numbers begin at a digit or a word of a list.
     """
 
     def __init__(self, whisper: object, remove_symbols: Callable[[str], str]) -> None:
