@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
+    from .trainers.review.calls import review_make, review_read
 
 __all__ = [
     "DamagedError",
@@ -84,6 +85,8 @@ __all__ = [
     "pull_set",
     "query",
     "report",
+    "review_make",
+    "review_read",
     "split",
     "store",
     "validate",
@@ -95,6 +98,8 @@ _PLACES = {
     "align": ".facts",
     "annotate": ".facts",
     "check_splits": ".converters.annotations.split.calls",
+    "review_make": ".trainers.review.calls",
+    "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""

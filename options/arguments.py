@@ -206,3 +206,23 @@ class ListArguments(TypedDict, total=False):
     license: str | None
     gated: bool | None
     cards: str | Path | Sequence[str | Path]
+
+
+class ReviewMakeArguments(TypedDict, total=False):
+    """The options of `review make`."""
+
+    pred: str | Path | None
+    samples: int
+    by: str | None
+    seed: int
+    out: str | Path
+    embed: bool
+    force: bool
+
+
+class ReviewReadArguments(TypedDict, total=False):
+    """The options of `review read`."""
+
+    page: str | Path | None
+    annotate: bool
+    key: str | None

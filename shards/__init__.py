@@ -18,6 +18,7 @@ git_pointers.py   files that stand in for content that was not fetched
 text.py           text normalisation that checks and views share
 terms.py          the terms of a glossary in the words of an utterance; `no_terms.tsv`
 phones.py         phone sets and their folding
+draw.py           the random draw by hash of seed and id
 hash_sets.py      memory-efficient sets and maps of 64-bit hashes, for millions of ids
 json_lines.py     lines of JSON Lines, of bounded length
 json_objects.py   JSON objects of which no value is lost

@@ -9,6 +9,7 @@ kills.py        commands killed at any one of their writes
 processes.py    pulls in processes of their own, to be killed, interrupted and run side by side
 command_line.py the command line in this process, and lines of a shell
 parts.py        functions over parts of a table, for worker processes
+browser.py      a real browser without a screen, for pages
 ends.py         a module that ends the process which imports it
 python_page.py  the page of the Python API, out of its docstrings
 prompts_page.py the page of prompts and answers, out of their YAML

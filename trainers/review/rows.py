@@ -1,0 +1,271 @@
+"""What there is to review: the predictions of a file, the rows of an export, or predictions beside their rows.
+
+A row of an export alone is reviewed for what it says itself: its answer, and its chain of thought. Beside a prediction
+its answer is the reference. A prediction is taken apart into chain and answer only where nothing is lost: what stands
+in front of `</think>`, and what stands behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError, did_you_mean
+from ...shards.exports.versions import SAMPLE_ID
+from ..data.exports import ExportReader
+from ..evaluation.predictions import Prediction, read_predictions
+
+QUESTIONS = ("question", "prompt", "query")
+ANSWERS = ("gt", "answer", "solution", "text")
+CHAINS = ("cot", "thinking", "reasoning", "thinking_prediction")
+MEDIA = {
+    "audio": "audio", "audio_path": "audio", "audio_feat": "audio", "audio_filepath": "audio", "audios": "audio",
+    "video": "video", "videos": "video", "image": "image", "images": "image",
+}  # fmt: skip
+"""Column of an export or a file -> the kind of its media."""
+_TURNS = ("messages", "conversations")
+
+_THOUGHT = re.compile(r"\s*(?:<think>)?(?P<chain>(?:(?!</?think>).)*)</think>(?P<rest>(?:(?!</?think>).)*)", re.DOTALL)
+_RESPONSE = re.compile(r"\s*<response>(?P<said>(?:(?!</?response>).)*)</response>\s*", re.DOTALL | re.IGNORECASE)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """One row as a reviewer sees it.
+
+    Attributes:
+        id: The row's id, `id#part` where a sample has several rows.
+        sample: The id of its sample.
+        media: Kind and path of each medium, in order.
+        answer: What is judged.
+        reference: What is right, where that is known apart from the answer.
+        of: The model that answered; empty for the answers of an export.
+        stratum: The value of the column that was asked for.
+        where: File and line, or export and row, for messages.
+    """
+
+    id: str
+    sample: str
+    answer: str
+    media: tuple[tuple[str, str], ...] = ()
+    question: str | None = None
+    choices: tuple[str, ...] = ()
+    reference: str | None = None
+    chain: str | None = None
+    of: str = ""
+    stratum: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Everything that could be drawn: id -> stratum, and how the rows of some ids are read.
+
+    Attributes:
+        without_prediction: Rows of the export that have none, or an error instead of one; they are not drawn.
+        extra: Predictions that answer no row of the export; they are not drawn.
+    """
+
+    strata: Mapping[str, str]
+    of: str
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    reader: ExportReader | None = None
+    by: str | None = None
+    pred: Path | None = None
+    without_prediction: Sequence[str] = ()
+    extra: Sequence[str] = ()
+
+    def read(self, ids: Sequence[str]) -> list[ReviewRow]:
+        """The rows of these ids, in their order."""
+        wanted = set(ids)
+        rows = {} if self.reader is None else dict(_rows_of(self.reader, wanted))
+        return [self._row(identity, *rows.get(identity, ({}, ""))) for identity in ids]
+
+    def _row(self, identity: str, row: Row, where: str) -> ReviewRow:
+        prediction = self.predictions.get(identity)
+        turns = _turns(row)
+        question = _first_text(row, QUESTIONS) or _last_said(turns, "user")
+        own = _first_text(row, ANSWERS) or _last_said(turns, "assistant")
+        media = _media(row)
+        if prediction is None:
+            chain, answer = chain_and_rest(own or "")
+            return ReviewRow(
+                identity, str(row.get(SAMPLE_ID, identity)), answer, media, question, _choices(row), None,
+                _first_text(row, CHAINS) or chain, "", self.strata[identity], where,
+            )  # fmt: skip
+        fields = {**prediction.fields, "audio": prediction.audio, "gt": prediction.gt}
+        chain, answer = chain_and_rest(prediction.prediction or "")
+        return ReviewRow(
+            id=identity,
+            sample=str(row.get(SAMPLE_ID) or fields.get(SAMPLE_ID) or identity),
+            answer=answer,
+            media=media or _media(fields, folder=self.pred.parent if self.pred else None),
+            question=question or _first_text(fields, QUESTIONS),
+            choices=_choices(row) or _choices(fields),
+            reference=own if own is not None else _first_text(fields, ANSWERS),
+            chain=_first_text(fields, CHAINS) or chain,
+            of=self.of,
+            stratum=self.strata[identity],
+            where=f"{self.pred}:{prediction.line}",
+        )
+
+
+def candidates_of(reader: ExportReader | None, pred: Path | None, *, by: str | None) -> Candidates:
+    """Look at everything that could be drawn; of an export just ids and strata are read.
+
+    Raises:
+        UsageError: Rows or predictions cannot be told apart or matched, or no row has the column `by`.
+    """
+    listed = [] if pred is None else list(read_predictions(pred))
+    rows = {} if reader is None else _ids_of(reader, by)
+    if pred is None:
+        assert reader is not None
+        _check_column(by, any(rows.values()), _columns(reader), reader.version.reference)
+        return Candidates({identity: stratum or "" for identity, stratum in rows.items()}, "", reader=reader, by=by)
+    matched = _by_id(listed, reader, pred)
+    answered = {identity: each for identity, each in matched.items() if each.prediction is not None}
+    kept = {identity: each for identity, each in answered.items() if reader is None or identity in rows}
+    asked = matched if reader is None else rows
+    strata = {identity: rows.get(identity) or _value(each, by) or "" for identity, each in kept.items()}
+    named = [*(_columns(reader) if reader is not None else ()), *(next(iter(kept.values())).fields if kept else ())]
+    _check_column(by, any(strata.values()), named, str(pred))
+    return Candidates(
+        strata, _model(kept.values()), kept, reader, by, pred,
+        without_prediction=[identity for identity in asked if identity not in kept],
+        extra=[identity for identity in answered if identity not in kept],
+    )  # fmt: skip
+
+
+def chain_and_rest(text: str) -> tuple[str | None, str]:
+    """Take an answer apart where that loses nothing: one `</think>`, with or without its beginning, and no other."""
+    found = _THOUGHT.fullmatch(text)
+    chain, rest = (found["chain"].strip(), found["rest"]) if found else (None, text)
+    response = _RESPONSE.fullmatch(rest)
+    return chain or None, (response["said"] if response else rest).strip()
+
+
+def _by_id(predictions: Sequence[Prediction], reader: ExportReader | None, pred: Path) -> dict[str, Prediction]:
+    """The predictions by the id of their row; in a file without ids, by the path of the clip."""
+    if all(each.id is not None for each in predictions):
+        return {str(each.id): each for each in predictions}
+    if any(each.audio is None for each in predictions):
+        raise UsageError(f"{pred}: predictions need the column id or audio, to tell what they answer.")
+    ids = {} if reader is None else _ids_of_audio(reader)
+    found: dict[str, Prediction] = {}
+    for each in predictions:
+        audio = str(each.audio)
+        if audio in found or (identity := ids.get(audio, audio)) in found:
+            raise UsageError(
+                f"{pred}:{each.line}: column audio: {audio} has a prediction already, and the file has no column id."
+            )
+        found[identity] = each
+    return found
+
+
+def _ids_of(reader: ExportReader, by: str | None) -> dict[str, str | None]:
+    """The ids of an export with the value of a column."""
+    import pyarrow.parquet as pq
+
+    columns = ["id"] + ([by] if by is not None and by != "id" and by in _columns(reader) else [])
+    table = pq.read_table(reader.parquet, columns=columns)
+    ids = table.column("id").to_pylist()
+    values = table.column(columns[-1]).to_pylist() if len(columns) > 1 else [None] * len(ids)
+    return {identity: _word(value) for identity, value in zip(ids, values, strict=True)}
+
+
+def _ids_of_audio(reader: ExportReader) -> dict[str, str]:
+    """Path of a clip -> id of its row, of clips that only one row has."""
+    found: dict[str, list[str]] = {}
+    for row in reader.rows():
+        for _, path in _media(row):
+            found.setdefault(path, []).append(str(row["id"]))
+    return {path: ids[0] for path, ids in found.items() if len(ids) == 1}
+
+
+def _rows_of(reader: ExportReader, wanted: set[str]) -> Iterator[tuple[str, tuple[Row, str]]]:
+    for number, row in enumerate(reader.rows(), start=1):
+        if row["id"] in wanted:
+            yield row["id"], (row, f"{reader.version.reference} row {number}")
+
+
+def _columns(reader: ExportReader) -> list[str]:
+    import pyarrow.parquet as pq
+
+    names: list[str] = pq.read_schema(reader.parquet).names
+    return names
+
+
+def _check_column(by: str | None, has_values: bool, columns: Sequence[str], where: str) -> None:
+    if by is not None and not has_values:
+        raise UsageError(
+            f"--by {by}: no row of {where} has a value of it. Columns: {', '.join(columns)}.",
+            hint=did_you_mean(by, columns),
+        )
+
+
+def _value(prediction: Prediction, by: str | None) -> str | None:
+    if by is None:
+        return None
+    own = {"source": prediction.source, "gt": prediction.gt, "audio": prediction.audio, "error": prediction.error}
+    return _word(own[by] if by in own else prediction.fields.get(by))
+
+
+def _word(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _model(predictions: Iterable[Prediction]) -> str:
+    """The model of a file of predictions, or of all of them if there are several."""
+    names = dict.fromkeys(str(each.fields["model"]) for each in predictions if each.fields.get("model"))
+    return ", ".join(names)
+
+
+def _first_text(row: Row, columns: Sequence[str]) -> str | None:
+    return next((row[name] for name in columns if isinstance(row.get(name), str) and row[name].strip()), None)
+
+
+def _choices(row: Row) -> tuple[str, ...]:
+    choices = row.get("choices")
+    return tuple(map(str, choices)) if isinstance(choices, list) else ()
+
+
+def _turns(row: Row) -> list[tuple[str, Any]]:
+    """Role and content of each turn, whatever the trainer calls them."""
+    roles = {"human": "user", "gpt": "assistant"}
+    listed: list[Any] = next((row[name] for name in _TURNS if isinstance(row.get(name), list)), [])
+    turns = [(each.get("role", each.get("from")), each.get("content", each.get("value"))) for each in listed]
+    return [(roles.get(role, str(role)), content) for role, content in turns]
+
+
+def _last_said(turns: Sequence[tuple[str, Any]], role: str) -> str | None:
+    said = [content for who, content in turns if who == role]
+    if not said:
+        return None
+    if isinstance(said[-1], list):
+        return "\n".join(str(part["text"]) for part in said[-1] if isinstance(part, dict) and part.get("text"))
+    return str(said[-1])
+
+
+def _media(row: Row, *, folder: Path | None = None) -> tuple[tuple[str, str], ...]:
+    """Kind and path of each medium that a row names, in columns or in the parts of its turns."""
+    named = [(kind, path) for column, kind in MEDIA.items() for path in _listed(row.get(column))]
+    parts = [part for _, content in _turns(row) if isinstance(content, list) for part in content]
+    named += [(part["type"], part[part["type"]]) for part in parts if _is_medium(part)]
+    in_folder = [(kind, path if folder is None or "://" in path else str(folder / path)) for kind, path in named]
+    return tuple(dict.fromkeys(in_folder))
+
+
+def _listed(value: Any) -> list[str]:
+    listed = value if isinstance(value, list) else [value]
+    return [each for each in listed if isinstance(each, str) and each]
+
+
+def _is_medium(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in MEDIA.values() and isinstance(part.get(part["type"]), str)
