@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
+    from .trainers.evaluation.calls import evaluate
 
 __all__ = [
     "DamagedError",
@@ -73,6 +74,7 @@ __all__ = [
     "catalog",
     "check_splits",
     "convert",
+    "evaluate",
     "explain",
     "export",
     "exports",
@@ -95,6 +97,7 @@ _PLACES = {
     "align": ".facts",
     "annotate": ".facts",
     "check_splits": ".converters.annotations.split.calls",
+    "evaluate": ".trainers.evaluation.calls",
     "split": ".converters.annotations.split.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""

@@ -19,6 +19,7 @@ from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
+from ..trainers.evaluation.options import EvaluateOptions
 
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
@@ -27,6 +28,7 @@ MODELS: dict[str, type[Options]] = {
     "convert": ConvertOptions,
     "export": ExportOptions,
     "split": SplitOptions,
+    "evaluate": EvaluateOptions,
     "list": ListOptions,
 }
 """Command -> the model of its options."""
