@@ -8,6 +8,7 @@ export.py     `export`
 exports.py    `exports`: the published versions
 models/       `review`: what people say of the answers of models
 convert.py    `convert`: file to file, without a store
+evaluate.py   `evaluate`: predictions beside what is right
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network
 parameters.py parameters of commands: shared ones, and those generated from a model of options

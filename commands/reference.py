@@ -19,6 +19,7 @@ from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
+from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 
 MODELS: dict[str, type[Options]] = {
@@ -28,6 +29,7 @@ MODELS: dict[str, type[Options]] = {
     "convert": ConvertOptions,
     "export": ExportOptions,
     "split": SplitOptions,
+    "evaluate": EvaluateOptions,
     "list": ListOptions,
     "review_make": MakeOptions,
     "review_read": ReadOptions,

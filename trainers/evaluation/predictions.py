@@ -26,13 +26,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...errors import UsageError
-from ...shards.json_lines import LARGEST_LINE_MB, MB, read_lines, too_long
-from ...shards.json_objects import parse
-from ...shards.json_stream import JsonFault, read_items
+from ...shards.json_lines import MB
 from ...validators.formats.predictions import AUDIO_COLUMNS, COLUMNS, audio_column, prediction_column
+from .documents import is_text, read_documents, read_texts, shown
 
 _OWN = frozenset({"id", "predictions", "error", "source", "gt", *AUDIO_COLUMNS, *COLUMNS})
-_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +146,8 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
         UsageError: There is no such file; or a row of it is no prediction, has an id that came before, or lacks one
             where others have one.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file of predictions.")
     ids: dict[str, int] = {}
-    for count, found in enumerate(_texts(path) if path.suffix == ".txt" else _rows(path)):
+    for count, found in enumerate(_texts(path) if is_text(path) else _rows(path)):
         if found.id is not None:
             if found.id in ids:
                 raise UsageError(
@@ -168,51 +164,13 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
 
 
 def _texts(path: Path) -> Iterator[Prediction]:
-    """A line without text is an answer without text: lines are matched by their number."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise UsageError(f"{path}:{number}: not UTF-8 ({error.reason}).") from error
-            yield Prediction(prediction=text.rstrip("\r\n"), line=number)
+    for number, text in read_texts(path):
+        yield Prediction(prediction=text, line=number)
 
 
 def _rows(path: Path) -> Iterator[Prediction]:
-    with path.open("rb") as file:
-        documents = _array(file, path) if _begins_array(file) else _lines(file, path)
-        for number, row in documents:
-            if not isinstance(row, dict):
-                raise UsageError(f"{path}:{number}: expected an object, got {_shown(row)}.")
-            yield _prediction(row, f"{path}:{number}", number)
-
-
-def _begins_array(file: BinaryIO) -> bool:
-    head = file.read(MB).removeprefix(b"\xef\xbb\xbf").lstrip()
-    file.seek(0)
-    return head.startswith(b"[")
-
-
-def _array(file: BinaryIO, path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        for element in read_items(file):
-            if element.fault:
-                raise UsageError(f"{path}:{element.line}: {element.fault}.")
-            yield element.number, element.value
-    except JsonFault as fault:
-        raise UsageError(f"{path}:{fault.line}:{fault.column}: {fault.message}.") from fault
-
-
-def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, Any]]:
-    for number, line in read_lines(file):
-        if line is None:
-            raise UsageError(f"{path}:{number}: {too_long(LARGEST_LINE_MB * MB)}")
-        try:
-            yield number, parse(line.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise UsageError(
-                f"{path}:{number}: invalid JSON ({error}).", hint="expected JSON Lines: one object per line"
-            ) from error
+    for number, row in read_documents(path):
+        yield _prediction(row, f"{path}:{number}", number)
 
 
 def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
@@ -224,7 +182,7 @@ def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
         )
     several = row.get("predictions")
     if several is not None and not (isinstance(several, list) and all(isinstance(each, str) for each in several)):
-        raise UsageError(f"{where}: column predictions: expected a list of texts, got {_shown(several)}.")
+        raise UsageError(f"{where}: column predictions: expected a list of texts, got {shown(several)}.")
     others = {name: value for name, value in row.items() if name not in _OWN}
     # Of two names for a prediction, the later one is a field of the row: NeMo's `text` beside `pred_text`.
     others |= {name: row[name] for name in (*COLUMNS, *AUDIO_COLUMNS) if name in row and name not in (column, audio)}
@@ -247,8 +205,4 @@ def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
 def _text(value: Any, column: str, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise UsageError(f"{where}: column {column}: expected text, got {_shown(value)}.")
-
-
-def _shown(value: Any) -> str:
-    return f"{type(value).__name__} {json.dumps(value)[:_SHOWN]}"
+    raise UsageError(f"{where}: column {column}: expected text, got {shown(value)}.")

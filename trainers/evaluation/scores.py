@@ -132,6 +132,29 @@ class ScoredRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """One row of a table of published scores.
+
+    Attributes:
+        task, data_set, split, metric: What was scored, as the table names it.
+        published: The published scores by who gave them; None where they gave none.
+        published_rows: How many rows they scored, if they say so.
+        scores: The scores of the given predictions by column: `ours`, `transformers`, `vllm`; in the unit of the table,
+            which is percent for error rates.
+        counts: The counts of each of them, with `rows` and `missing`.
+    """
+
+    task: str
+    data_set: str
+    split: str
+    metric: str
+    published: Mapping[str, float | None]
+    published_rows: int | None
+    scores: Mapping[str, float | None]
+    counts: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """All that an evaluation found.
 
@@ -146,6 +169,7 @@ class Scores:
         notes: What else the reader of the scores must know.
         settings: Confidence, number of resamples, seed, and what was drawn.
         about: What the predictions say of themselves: model, revision, decoding, export.
+        table: Published scores beside these, if asked for.
     """
 
     of: str
@@ -159,13 +183,15 @@ class Scores:
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    table: tuple[TableRow, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """All but the rows, as one JSON document."""
         told = {name: getattr(self, name) for name in (
             "of", "predictions", "against", "matched_by", "missing", "extra", "notes", "settings", "about"
         )}  # fmt: skip
-        return {"format": FORMAT, **told, "rows": len(self.rows), "scores": [asdict(each) for each in self.scores]}
+        scores, table = ([asdict(each) for each in listed] for listed in (self.scores, self.table))
+        return {"format": FORMAT, **told, "rows": len(self.rows), "scores": scores, "table": table}
 
     def write(self, folder: Path) -> None:
         """Write `scores.json` and `rows.jsonl` into a folder; an evaluation that stands there is replaced."""
@@ -198,6 +224,7 @@ class Scores:
         if len(rows) != count:
             raise UsageError(f"{folder / ROWS}: {len(rows)} rows, {count} are expected.", hint=hint)
         scores = tuple(_score(each) for each in told.pop("scores"))
+        told["table"] = tuple(TableRow(**each) for each in told["table"])
         told |= {name: tuple(told[name]) for name in ("missing", "extra", "notes")}
         return cls(scores=scores, rows=rows, **told)
 
