@@ -22,6 +22,7 @@ triptych evaluate evaluation --pred predictions.jsonl
 triptych evaluate evaluation --pred new.jsonl --against old.jsonl --by language --group speaker
 triptych evaluate --pred hyp.txt --gold ref.txt --metrics wer --language en
 triptych evaluate evaluation --pred predictions.jsonl --table qwen2-audio
+triptych evaluate evaluation --pred predictions.jsonl --page evaluation.html
 """
 
 
@@ -63,6 +64,8 @@ def _show(scores: Scores, options: EvaluateOptions) -> None:
         output.say(f"{len(scores.extra):,} predictions are of no row: {_first(scores.extra)}")
     if options.out is not None:
         output.say(f"{options.out}: scores.json, rows.jsonl")
+    if options.page is not None:
+        output.say(f"{options.page}: {options.page.stat().st_size / 1e6:,.1f} MB, to open in a browser")
 
 
 def _first(names: tuple[str, ...]) -> str:

@@ -218,6 +218,9 @@ class EvaluateArguments(TypedDict, total=False):
     transformers: str | Path | None
     vllm: str | Path | None
     out: str | Path | None
+    page: str | Path | None
+    worst: int
+    embed: bool
     force: bool
 
 

@@ -8,6 +8,7 @@ scores.py        what an evaluation finds, and the folder that it writes
 intervals.py     bootstrap intervals, and the paired bootstrap
 score.py         scores of predictions, by group
 tables.py        published scores beside them; qwen2_audio.yaml holds those of Qwen2-Audio
+page/            the HTML page
 options.py       the options of `evaluate`
 evaluate.py      an evaluation from files to scores
 calls.py         `triptych.evaluate`

@@ -11,6 +11,7 @@ from ...shards.store.store import Store
 from ...validators.metrics.answers import chain_and_answer
 from ...validators.metrics.choice import Settings
 from ..data.exports import ExportReader
+from ..pages.document import check_writable
 from .intervals import Resamples
 from .match import Matched, match_file, name_of
 from .options import EvaluateOptions
@@ -55,6 +56,8 @@ def _given(options: EvaluateOptions) -> Given:
 def _evaluate(right: _Right, options: EvaluateOptions) -> Scores:
     if not right.rows:
         raise UsageError(f"{right.name}: there is no row in it.")
+    if options.page is not None:
+        check_writable(options.page)
     if options.out is not None and (options.out / SCORES).exists() and not options.force:
         raise UsageError(f"--out {options.out}: an evaluation stands there.", hint="--force replaces it")
     files = {"ours": options.pred, "transformers": options.transformers, "vllm": options.vllm}
@@ -73,6 +76,10 @@ def _evaluate(right: _Right, options: EvaluateOptions) -> Scores:
     )  # fmt: skip
     if options.out is not None:
         scores.write(options.out)
+    if options.page is not None:
+        from .page.page import write_evaluation_page
+
+        write_evaluation_page(scores, options.page, worst=options.worst, embed=options.embed, force=options.force)
     return scores
 
 

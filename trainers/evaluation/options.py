@@ -87,7 +87,18 @@ class EvaluateOptions(Options):
         Option("Write scores.json and rows.jsonl, with every row's texts and counts, to this folder.", OUTPUT,
                metavar="DIR"),
     ] = None  # fmt: skip
-    force: Annotated[bool, Option("Replace an evaluation that stands in --out.", OUTPUT)] = False
+    page: Annotated[
+        Path | None,
+        Option("Write one self-contained HTML page: scores, plots, the worst rows with players and differences.",
+               OUTPUT, metavar="FILE"),
+    ] = None  # fmt: skip
+    worst: Annotated[int, Option("With --page: how many rows of each metric it shows.", OUTPUT, min=0)] = 20
+    embed: Annotated[
+        bool, Option("Put clips into the page; --no-embed copies them into a folder beside it.", OUTPUT)
+    ] = True
+    force: Annotated[
+        bool, Option("Replace an evaluation that stands in --out, and another page of that name.", OUTPUT)
+    ] = False
 
     def check(self) -> None:
         if self.confidence >= 100:

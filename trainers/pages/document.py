@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,16 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", text.replace("\r\n", "\n"))
 
 
-def render(package: str, template: str, *, style: str = "", script: str = "", media: str = "", **values: Any) -> str:
+def render(
+    package: str,
+    template: str,
+    *,
+    style: str = "",
+    script: str = "",
+    media: str = "",
+    filters: Mapping[str, Callable[..., Any]] | None = None,
+    **values: Any,
+) -> str:
     """Render the page `template` of a package.
 
     Args:
@@ -45,6 +55,7 @@ def render(package: str, template: str, *, style: str = "", script: str = "", me
         style: A file with style of its own, after that of all pages.
         script: The file of its script; default: it has none.
         media: The sources of media that the policy allows, such as `data:`.
+        filters: Filters of the template, beside `visible`, `number` and `json`.
     """
     import jinja2
     from markupsafe import Markup
@@ -52,7 +63,7 @@ def render(package: str, template: str, *, style: str = "", script: str = "", me
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(package, "."), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"visible": visible, "number": "{:,}".format, "json": data_block}
+    environment.filters |= {"visible": visible, "number": "{:,}".format, "json": data_block, **(filters or {})}
     sheet = _text("triptych.trainers.pages", "page.css") + (_text(package, style) if style else "")
     code = _text(package, script) if script else ""
     policy = ["default-src 'none'", f"style-src {_hash(sheet)}", "base-uri 'none'", "form-action 'none'"]

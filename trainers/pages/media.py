@@ -68,18 +68,19 @@ class Medium:
         return self.path.read_bytes() if self.content is None else self.content
 
 
-def load_medium(path: Path, kind: str, *, where: str) -> Medium:
-    """Look at a file that a row names.
+def load_medium(path: Path, kind: str | None, *, where: str) -> Medium:
+    """Look at a file that a row names; `kind` None takes any.
 
     Raises:
         UsageError: It does not exist, or is no such medium; the message names the row.
     """
     try:
         found = probe(path, kind=kind)
+        kind = found.kind
         converted = None if kind != "audio" or _is_played(found) else _as_flac(path, found)
         sha256, size = hash_file(path)
     except (MediaError, OSError) as error:
-        raise UsageError(f"{where}: {kind} {path}: {error}.") from error
+        raise UsageError(f"{where}: {kind or 'media'} {path}: {error}.") from error
     suffix = found.extension if converted is None else "flac"
     type_ = _TYPES.get(suffix, "application/octet-stream")
     if kind == "audio":

@@ -1,6 +1,7 @@
 """Measures of a text against a reference.
 
 metric.py        what a metric is: counts of pairs, and the score of their sums
+alignment.py     which words stand for each other
 edits.py         edit distance of words or characters: substitutions, deletions, insertions; error rates
 chinese.py       Chinese text as it is read aloud
 qwen2_audio.py   transcripts as Qwen2-Audio's script compares them
