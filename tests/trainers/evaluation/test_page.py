@@ -80,7 +80,9 @@ def test_the_difference_of_two_texts_is_told_by_letters_too(files: Path, tmp_pat
 
 def test_what_came_from_data_is_text_and_the_page_runs_nothing(files: Path, tmp_path: Path) -> None:
     page = evaluate(files, tmp_path / "p.html")
-    assert not re.search(r"<(script|link|iframe|object|base|form|img)\b", page) and not re.search(r"<\w[^>]*\son\w+=", page)
+    assert not re.search(r"<(script|link|iframe|object|base|form|img)\b", page) and not re.search(
+        r"<\w[^>]*\son\w+=", page
+    )
     assert "[U+202E]kcab" in page and "\u202e" not in page
     policy = html.unescape(re.findall(r'Content-Security-Policy content="(.*?)"', page)[0])
     assert policy.startswith("default-src 'none'; style-src 'sha256-") and "script" not in policy
