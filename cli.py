@@ -16,9 +16,10 @@ from typing import Any
 
 import typer
 
-from .commands import catalog, convert, data, demo, evaluate, export, exports, output, samples, store
+from .commands import convert, data, demo, export, exports, output, samples, store
+from .commands.catalog import cards
 from .commands.help import QuietOption, VerboseOption, add, group
-from .commands.models import review
+from .commands.models import evaluate, review
 from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
 
@@ -37,7 +38,7 @@ MODELS, STORE = "Models", "The store"
 
 app = group(HELP, completion=True)
 add(app, "demo", demo.demo, heading=DATASETS)
-app.add_typer(catalog.app, name="catalog", rich_help_panel=DATASETS)
+app.add_typer(cards.app, name="catalog", rich_help_panel=DATASETS)
 add(app, "import", data.import_, heading=DATASETS, examples=data.IMPORT_EXAMPLES)
 add(app, "validate", data.validate, heading=QUALITY, examples=data.VALIDATE_EXAMPLES)
 add(app, "annotate", data.annotate, heading=QUALITY, examples=data.ANNOTATE_EXAMPLES)
@@ -71,7 +72,7 @@ def main() -> None:
 
 def catalog_main() -> None:
     """The command `catalog`: `catalog pull librispeech` is `triptych catalog pull librispeech`."""
-    sys.exit(_run(catalog.app, "catalog"))
+    sys.exit(_run(cards.app, "catalog"))
 
 
 def _run(application: typer.Typer, name: str) -> int:

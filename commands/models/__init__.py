@@ -1,4 +1,5 @@
 """Commands about models: what they answer, and what that is worth.
 
-review.py   `review make` and `review read`: what people say of drawn rows
+evaluate.py   `evaluate`: predictions beside what is right
+review.py     `review make` and `review read`: what people say of drawn rows
 """

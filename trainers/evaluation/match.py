@@ -77,7 +77,7 @@ def _places(
     if len(references) != len(predictions):
         raise UsageError(
             f"{path}: {len(predictions):,} predictions for {len(references):,} rows, and no ids to match them by.",
-            hint="give each prediction the id of its row; without, there must be as many lines",
+            hint="give each prediction the id of its row, or predict for every line",
         )
     return "line", list(range(len(predictions)))
 

@@ -88,8 +88,8 @@ class RowScore:
         metric, unit, compared: As in `Score`.
         value: The score of this row alone; None where there is nothing to divide by.
         counts: What was counted.
-        reference, hypothesis: The texts that were compared, after normalization: units are separated by spaces, those
-            of the unit `characters` by nothing.
+        reference, hypothesis: The texts that were compared, after normalization: words and phones are separated by
+            spaces, characters by nothing.
     """
 
     metric: str

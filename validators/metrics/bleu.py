@@ -1,6 +1,7 @@
 """BLEU of a corpus by sacrebleu (Post, 2018): case counts, nothing is normalized, smoothing `exp`.
 
-    bleu          the tokenizer is chosen by the target language of the row, else by that of its source's name
+    bleu          the tokenizer is chosen by the target language of the row, else by that of its source's name, else by
+                  the script of the reference
     bleu_source   as Qwen2-Audio's evaluate_st.py chooses it: by the last part but one of the source's name
 
 The tokenizer is `zh` for Chinese, `ja-mecab` for Japanese, else `13a`. A row without a prediction has the tokens of its
@@ -10,6 +11,7 @@ prediction reaches stay out, since sacrebleu gives 0 for them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -18,11 +20,13 @@ from ...errors import UsageError
 from .metric import Counted, Metric, Pair
 from .qwen2_audio import EXTRA
 
+DEFAULT = "13a"
 ORDERS = 4
 FIELDS = (
     "hypothesis_tokens", "reference_tokens", *(f"matches_{n}" for n in range(1, ORDERS + 1)),
     *(f"ngrams_{n}" for n in range(1, ORDERS + 1)), *(f"missing_ngrams_{n}" for n in range(1, ORDERS + 1)),
 )  # fmt: skip
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _TOKENIZERS = {"zh": "zh", "cmn": "zh", "mandarin": "zh", "chinese": "zh", "ja": "ja-mecab", "japanese": "ja-mecab"}
 
 
@@ -32,9 +36,10 @@ def bleu() -> Metric:
     def choose(pair: Pair) -> str:
         if pair.target_language:
             return tokenizer_of(pair.target_language.lower().replace("_", "-").partition("-")[0])
-        return by_source(pair.source)
+        named = by_source(pair.source)
+        return "zh" if named == DEFAULT and _HAN.search(pair.reference) else named
 
-    return _metric("bleu", "the target language of the row, else the source's name", choose)
+    return _metric("bleu", "the row's target language, else the source's name, else the script", choose)
 
 
 def bleu_by_source() -> Metric:
@@ -45,11 +50,11 @@ def bleu_by_source() -> Metric:
 def by_source(source: str | None) -> str:
     """The tokenizer that Qwen2-Audio's script takes for a source: `covost2_en_zh_test` has zh."""
     parts = (source or "").split("_")
-    return tokenizer_of(parts[-2]) if len(parts) > 1 else "13a"
+    return tokenizer_of(parts[-2]) if len(parts) > 1 else DEFAULT
 
 
 def tokenizer_of(language: str) -> str:
-    return _TOKENIZERS.get(language, "13a")
+    return _TOKENIZERS.get(language, DEFAULT)
 
 
 def _metric(name: str, chosen_by: str, choose: Callable[[Pair], str]) -> Metric:

@@ -15,7 +15,7 @@ from functools import cache
 
 _DIGITS = "零一二三四五六七八九"
 _UNITS = (("十", 1), ("百", 2), ("千", 3), ("万", 4), *zip("亿兆京垓秭穰沟涧正载", range(8, 48, 4), strict=True))
-"""The units and their powers of ten; each from 亿 on is ten thousand times the one before."""
+"""Units of numbers and their powers of ten; from 亿 on each is ten thousand times the one before."""
 _POINT = "点"
 
 _NUMBER = r"\d+(?:\.\d+)?"

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ProblemsFound
-from ..trainers.evaluation.options import EvaluateOptions
-from . import completion, output
-from .parameters import JsonOption, StoreOption, takes
+from ...errors import ProblemsFound
+from ...trainers.evaluation.options import EvaluateOptions
+from .. import completion, output
+from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..trainers.evaluation.scores import Score, Scores, TableRow
+    from ...trainers.evaluation.scores import Score, Scores, TableRow
 
 SHOWN_IDS = 5
 """How many rows without a prediction, and predictions without a row, are named."""
+
+PLAIN_UNITS = ("rows", "phones", "positions")
+"""Units that are not shown: the metric has no others."""
 
 EXAMPLES = """
 triptych evaluate evaluation --pred predictions.jsonl
@@ -39,7 +42,7 @@ def evaluate(
     json: JsonOption = False,
 ) -> None:
     """Score predictions against an export or a file: error rates, BLEU, accuracy, with intervals and differences."""
-    from ..trainers.evaluation.calls import evaluate_with
+    from ...trainers.evaluation.calls import evaluate_with
 
     scores = evaluate_with(export, store, options)
     for text in scores.notes:
@@ -81,7 +84,7 @@ def _show_scores(scores: Scores) -> None:
 
 
 def _score_row(score: Score, *, against: bool) -> list[Any]:
-    unit = f" ({score.unit})" if score.metric in ("wer", "cer") else ""
+    unit = f" ({score.unit})" if score.unit not in PLAIN_UNITS else ""
     of = ", ".join(f"{name} {value}" for name, value in score.by.items()) or "all"
     compared = " of the chain" if score.compared == "chain" else ""
     told: list[Any] = []
