@@ -16,17 +16,16 @@ from typing import Any
 from ...errors import UsageError, did_you_mean
 from ...shards.exports.versions import SAMPLE_ID
 from ..data.exports import ExportReader
+from ..evaluation.match import match_file
 from ..evaluation.predictions import Prediction, read_predictions
+from ..evaluation.references import ANSWERS, CHAINS, TURNS, Reference
 
 QUESTIONS = ("question", "prompt", "query")
-ANSWERS = ("gt", "answer", "solution", "text")
-CHAINS = ("cot", "thinking", "reasoning", "thinking_prediction")
 MEDIA = {
     "audio": "audio", "audio_path": "audio", "audio_feat": "audio", "audio_filepath": "audio", "audios": "audio",
     "video": "video", "videos": "video", "image": "image", "images": "image",
 }  # fmt: skip
 """Column of an export or a file -> the kind of its media."""
-_TURNS = ("messages", "conversations")
 
 _THOUGHT = re.compile(r"\s*(?:<think>)?(?P<chain>(?:(?!</?think>).)*)</think>(?P<rest>(?:(?!</?think>).)*)", re.DOTALL)
 _RESPONSE = re.compile(r"\s*<response>(?P<said>(?:(?!</?response>).)*)</response>\s*", re.DOTALL | re.IGNORECASE)
@@ -75,7 +74,6 @@ class Candidates:
     of: str
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
     reader: ExportReader | None = None
-    by: str | None = None
     pred: Path | None = None
     without_prediction: Sequence[str] = ()
     extra: Sequence[str] = ()
@@ -108,7 +106,7 @@ class Candidates:
             question=question or _first_text(fields, QUESTIONS),
             choices=_choices(row) or _choices(fields),
             reference=own if own is not None else _first_text(fields, ANSWERS),
-            chain=_first_text(fields, CHAINS) or chain,
+            chain=_first_text(fields, (*CHAINS, "thinking_prediction")) or chain,
             of=self.of,
             stratum=self.strata[identity],
             where=f"{self.pred}:{prediction.line}",
@@ -116,28 +114,35 @@ class Candidates:
 
 
 def candidates_of(reader: ExportReader | None, pred: Path | None, *, by: str | None) -> Candidates:
-    """Look at everything that could be drawn; of an export just ids and strata are read.
+    """Look at everything that could be drawn; rows are read when they are.
 
     Raises:
         UsageError: Rows or predictions cannot be told apart or matched, or no row has the column `by`.
     """
-    listed = [] if pred is None else list(read_predictions(pred))
-    rows = {} if reader is None else _ids_of(reader, by)
     if pred is None:
         assert reader is not None
-        _check_column(by, any(rows.values()), _columns(reader), reader.version.reference)
-        return Candidates({identity: stratum or "" for identity, stratum in rows.items()}, "", reader=reader, by=by)
-    matched = _by_id(listed, reader, pred)
-    answered = {identity: each for identity, each in matched.items() if each.prediction is not None}
-    kept = {identity: each for identity, each in answered.items() if reader is None or identity in rows}
-    asked = matched if reader is None else rows
-    strata = {identity: rows.get(identity) or _value(each, by) or "" for identity, each in kept.items()}
-    named = [*(_columns(reader) if reader is not None else ()), *(next(iter(kept.values())).fields if kept else ())]
-    _check_column(by, any(strata.values()), named, str(pred))
+        strata = _strata_of(reader, by)
+        _check_column(by, strata.values(), _columns(reader), reader.version.reference)
+        return Candidates({identity: stratum or "" for identity, stratum in strata.items()}, "", reader=reader)
+    answers: dict[str, Prediction | None] = {}
+    extra: Sequence[str] = ()
+    columns: list[str] = []
+    if reader is None:
+        answers |= _by_name(pred)
+        strata = dict.fromkeys(answers)
+    else:
+        strata = _strata_of(reader, by)
+        matched = match_file(list(_references(reader)), pred)
+        answers, extra = dict(zip(strata, matched.predictions, strict=True)), matched.extra
+        columns = _columns(reader)
+    kept = {name: each for name, each in answers.items() if each is not None and each.prediction is not None}
+    strata = {name: strata[name] or _value(each, by) for name, each in kept.items()}
+    columns += [name for name in dict.fromkeys(name for each in kept.values() for name in each.fields)]
+    if kept:
+        _check_column(by, strata.values(), columns, str(pred))
     return Candidates(
-        strata, _model(kept.values()), kept, reader, by, pred,
-        without_prediction=[identity for identity in asked if identity not in kept],
-        extra=[identity for identity in answered if identity not in kept],
+        {name: stratum or "" for name, stratum in strata.items()}, _model(kept.values()), kept, reader, pred,
+        without_prediction=[name for name in answers if name not in kept], extra=extra,
     )  # fmt: skip
 
 
@@ -149,42 +154,41 @@ def chain_and_rest(text: str) -> tuple[str | None, str]:
     return chain or None, (response["said"] if response else rest).strip()
 
 
-def _by_id(predictions: Sequence[Prediction], reader: ExportReader | None, pred: Path) -> dict[str, Prediction]:
-    """The predictions by the id of their row; in a file without ids, by the path of the clip."""
-    if all(each.id is not None for each in predictions):
-        return {str(each.id): each for each in predictions}
-    if any(each.audio is None for each in predictions):
-        raise UsageError(f"{pred}: predictions need the column id or audio, to tell what they answer.")
-    ids = {} if reader is None else _ids_of_audio(reader)
+def _by_name(pred: Path) -> dict[str, Prediction]:
+    """The predictions of a file by the id of their row; else by the path of the clip, else by the line."""
     found: dict[str, Prediction] = {}
-    for each in predictions:
-        audio = str(each.audio)
-        if audio in found or (identity := ids.get(audio, audio)) in found:
+    for each in read_predictions(pred):
+        name = each.id or each.audio or f"line {each.line}"
+        if name in found:
             raise UsageError(
-                f"{pred}:{each.line}: column audio: {audio} has a prediction already, and the file has no column id."
+                f"{pred}:{each.line}: {name} has a prediction in line {found[name].line} already.",
+                hint="give every row an id",
             )
-        found[identity] = each
+        found[name] = each
     return found
 
 
-def _ids_of(reader: ExportReader, by: str | None) -> dict[str, str | None]:
+def _strata_of(reader: ExportReader, by: str | None) -> dict[str, str | None]:
     """The ids of an export with the value of a column."""
     import pyarrow.parquet as pq
 
-    columns = ["id"] + ([by] if by is not None and by != "id" and by in _columns(reader) else [])
-    table = pq.read_table(reader.parquet, columns=columns)
+    names = _columns(reader)
+    if "id" not in names:
+        raise UsageError(f"{reader.version.reference}: its rows have no ids. Columns: {', '.join(names)}.")
+    columns = dict.fromkeys(["id", *([by] if by in names and by is not None else [])])
+    table = pq.read_table(reader.parquet, columns=[*columns])
     ids = table.column("id").to_pylist()
-    values = table.column(columns[-1]).to_pylist() if len(columns) > 1 else [None] * len(ids)
+    values = table.column(by).to_pylist() if by in columns and by is not None else [None] * len(ids)
     return {identity: _word(value) for identity, value in zip(ids, values, strict=True)}
 
 
-def _ids_of_audio(reader: ExportReader) -> dict[str, str]:
-    """Path of a clip -> id of its row, of clips that only one row has."""
-    found: dict[str, list[str]] = {}
-    for row in reader.rows():
-        for _, path in _media(row):
-            found.setdefault(path, []).append(str(row["id"]))
-    return {path: ids[0] for path, ids in found.items() if len(ids) == 1}
+def _references(reader: ExportReader) -> Iterator[Reference]:
+    """What tells which row a prediction is of."""
+    for number, row in enumerate(reader.rows(), start=1):
+        audio = next((path for kind, path in _media(row) if kind == "audio"), None)
+        known = {"gt": row["gt"]} if isinstance(row.get("gt"), str) else {}
+        where = f"{reader.version.reference} row {number}"
+        yield Reference(id=row["id"], audio=audio, answer="", source=row.get("source"), columns=known, where=where)
 
 
 def _rows_of(reader: ExportReader, wanted: set[str]) -> Iterator[tuple[str, tuple[Row, str]]]:
@@ -200,8 +204,8 @@ def _columns(reader: ExportReader) -> list[str]:
     return names
 
 
-def _check_column(by: str | None, has_values: bool, columns: Sequence[str], where: str) -> None:
-    if by is not None and not has_values:
+def _check_column(by: str | None, values: Iterable[str | None], columns: Sequence[str], where: str) -> None:
+    if by is not None and not any(values):
         raise UsageError(
             f"--by {by}: no row of {where} has a value of it. Columns: {', '.join(columns)}.",
             hint=did_you_mean(by, columns),
@@ -239,7 +243,7 @@ def _choices(row: Row) -> tuple[str, ...]:
 def _turns(row: Row) -> list[tuple[str, Any]]:
     """Role and content of each turn, whatever the trainer calls them."""
     roles = {"human": "user", "gpt": "assistant"}
-    listed: list[Any] = next((row[name] for name in _TURNS if isinstance(row.get(name), list)), [])
+    listed: list[Any] = next((row[name] for name in TURNS if isinstance(row.get(name), list)), [])
     turns = [(each.get("role", each.get("from")), each.get("content", each.get("value"))) for each in listed]
     return [(roles.get(role, str(role)), content) for role, content in turns]
 

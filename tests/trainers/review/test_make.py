@@ -149,7 +149,6 @@ def test_a_sound_that_browsers_do_not_play_is_converted(tmp_path: Path) -> None:
         ([{"id": "a", "audio": "p.jsonl", "prediction": "x"}], {}, "p.jsonl:1: audio "),
         ([{"id": "a", "audio": "https://host/a.wav", "prediction": "x"}], {}, "is a link"),
         ([{"id": "a", "prediction": "x"}], {"by": "speaker"}, "by='speaker'.*no row of .*p.jsonl"),
-        ([{"prediction": "x"}], {}, "need the column id or audio"),
         ([{"id": "a", "error": "x"}], {}, "none has a prediction"),
         ([{"id": "a", "prediction": "x"}], {"out": "/no/such/folder/r.html"}, "does not exist"),
     ],
@@ -187,3 +186,24 @@ def test_hidden_characters_are_written_out() -> None:
     assert visible("a\x00b\u202ec\ud800\u2066") == "a[U+0000]b[U+202E]c[U+D800][U+2066]"
     assert visible("two\r\nlines\tand می\u200cروم, émoji 👩\u200d💻") == "two\nlines\tand می\u200cروم, émoji 👩\u200d💻"
     assert json.dumps(visible("\udfff")) == '"[U+DFFF]"'
+
+
+def test_predictions_for_other_references_or_rows_are_refused(answered: Answered, tmp_path: Path) -> None:
+    row = {"id": answered.ids[0], "prediction": "x", "gt": "not this row's"}
+    for rows, message in (
+        ([row], "made for the reference"),
+        ([{"id": "none", "prediction": "x"}], "no prediction is of"),
+    ):
+        with pytest.raises(triptych.UsageError, match=message):
+            triptych.review_make(
+                "evaluation-list", pred=imported.table(tmp_path / "p.jsonl", rows), store=answered.store,
+                out=tmp_path / "r.html",
+            )  # fmt: skip
+
+
+def test_lines_of_text_are_reviewed_by_their_number(answered: Answered, tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("".join(f"said {number}\n" for number in range(3)))
+    made = triptych.review_make(pred=tmp_path / "p.txt", out=tmp_path / "r.html")
+    assert {row["id"]: row["answer"] for row in data_of(made.path)["rows"]} == {
+        f"line {number + 1}": f"said {number}" for number in range(3)
+    }
