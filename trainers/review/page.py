@@ -61,6 +61,8 @@ def make_page(candidates: Candidates, options: MakeOptions) -> ReviewPage:
         raise ProblemsFound("There is no row to review: none has a prediction.")
     ids = draw(candidates.strata, options.samples, seed=options.seed, stratified=options.by is not None)
     rows = candidates.read(ids)
+    if not candidates.predictions and not any(row.answer for row in rows):
+        raise UsageError("The rows have no answers of their own to review.", hint="review a model's: --pred FILE")
     media = {path: _load(path, kind, row) for row in rows for kind, path in row.media}
     folder = MediaFolder(options.out, options.embed)
     size = embedded_bytes({each.sha256: each for each in media.values()})

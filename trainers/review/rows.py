@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError, did_you_mean
+from ...shards.exports.media_places import media_places
 from ...shards.exports.versions import SAMPLE_ID
+from ...shards.store.database import session
+from ...shards.store.sql import quote
 from ..data.exports import ExportReader
 from ..evaluation.match import match_file
 from ..evaluation.predictions import Prediction, read_predictions
@@ -25,12 +28,14 @@ MEDIA = {
     "audio": "audio", "audio_path": "audio", "audio_feat": "audio", "audio_filepath": "audio", "audios": "audio",
     "video": "video", "videos": "video", "image": "image", "images": "image",
 }  # fmt: skip
-"""Column of an export or a file -> the kind of its media."""
+"""Column of a file of predictions -> the kind of its media."""
 
 _THOUGHT = re.compile(r"\s*(?:<think>)?(?P<chain>(?:(?!</?think>).)*)</think>(?P<rest>(?:(?!</?think>).)*)", re.DOTALL)
 _RESPONSE = re.compile(r"\s*<response>(?P<said>(?:(?!</?response>).)*)</response>\s*", re.DOTALL | re.IGNORECASE)
 
 Row = Mapping[str, Any]
+Media = tuple[tuple[str, str], ...]
+"""Kind and path of each medium of a row, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class ReviewRow:
     id: str
     sample: str
     answer: str
-    media: tuple[tuple[str, str], ...] = ()
+    media: Media = ()
     question: str | None = None
     choices: tuple[str, ...] = ()
     reference: str | None = None
@@ -80,16 +85,14 @@ class Candidates:
 
     def read(self, ids: Sequence[str]) -> list[ReviewRow]:
         """The rows of these ids, in their order."""
-        wanted = set(ids)
-        rows = {} if self.reader is None else dict(_rows_of(self.reader, wanted))
-        return [self._row(identity, *rows.get(identity, ({}, ""))) for identity in ids]
+        rows = {} if self.reader is None else dict(_rows_of(self.reader, set(ids)))
+        return [self._row(identity, *rows.get(identity, ({}, (), ""))) for identity in ids]
 
-    def _row(self, identity: str, row: Row, where: str) -> ReviewRow:
+    def _row(self, identity: str, row: Row, media: Media, where: str) -> ReviewRow:
         prediction = self.predictions.get(identity)
         turns = _turns(row)
         question = _first_text(row, QUESTIONS) or _last_said(turns, "user")
         own = _first_text(row, ANSWERS) or _last_said(turns, "assistant")
-        media = _media(row)
         if prediction is None:
             chain, answer = chain_and_rest(own or "")
             return ReviewRow(
@@ -102,7 +105,7 @@ class Candidates:
             id=identity,
             sample=str(row.get(SAMPLE_ID) or fields.get(SAMPLE_ID) or identity),
             answer=answer,
-            media=media or _media(fields, folder=self.pred.parent if self.pred else None),
+            media=media or _media_of(fields, self.pred.parent if self.pred else Path()),
             question=question or _first_text(fields, QUESTIONS),
             choices=_choices(row) or _choices(fields),
             reference=own if own is not None else _first_text(fields, ANSWERS),
@@ -137,7 +140,7 @@ def candidates_of(reader: ExportReader | None, pred: Path | None, *, by: str | N
         columns = _columns(reader)
     kept = {name: each for name, each in answers.items() if each is not None and each.prediction is not None}
     strata = {name: strata[name] or _value(each, by) for name, each in kept.items()}
-    columns += [name for name in dict.fromkeys(name for each in kept.values() for name in each.fields)]
+    columns += dict.fromkeys(name for each in kept.values() for name in each.fields)
     if kept:
         _check_column(by, strata.values(), columns, str(pred))
     return Candidates(
@@ -184,17 +187,36 @@ def _strata_of(reader: ExportReader, by: str | None) -> dict[str, str | None]:
 
 def _references(reader: ExportReader) -> Iterator[Reference]:
     """What tells which row a prediction is of."""
+    media = _media_by_id(reader)
     for number, row in enumerate(reader.rows(), start=1):
-        audio = next((path for kind, path in _media(row) if kind == "audio"), None)
+        audio = next((path for kind, path in media.get(row["id"], ()) if kind == "audio"), None)
         known = {"gt": row["gt"]} if isinstance(row.get("gt"), str) else {}
         where = f"{reader.version.reference} row {number}"
         yield Reference(id=row["id"], audio=audio, answer="", source=row.get("source"), columns=known, where=where)
 
 
-def _rows_of(reader: ExportReader, wanted: set[str]) -> Iterator[tuple[str, tuple[Row, str]]]:
+def _rows_of(reader: ExportReader, wanted: set[str]) -> Iterator[tuple[str, tuple[Row, Media, str]]]:
+    media = _media_by_id(reader)
     for number, row in enumerate(reader.rows(), start=1):
         if row["id"] in wanted:
-            yield row["id"], (row, f"{reader.version.reference} row {number}")
+            yield row["id"], (row, media.get(row["id"], ()), f"{reader.version.reference} row {number}")
+
+
+def _media_by_id(reader: ExportReader) -> dict[str, Media]:
+    """The media that the rows of an export name, in columns, in parts of messages or in texts."""
+    source = f"read_parquet({quote(str(reader.parquet))})"
+    with session() as connection:
+        types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
+        lists = [(kind, sql) for place in media_places(types) for kind, sql in place.paths_by_kind().items()]
+        if not lists:
+            return {}
+        columns = ", ".join(sql for _, sql in lists)
+        rows = connection.execute(f"SELECT id, {columns} FROM {source}").fetchall()
+    found = {}
+    for identity, *paths in rows:
+        named = [(kind, path) for (kind, _), listed in zip(lists, paths, strict=True) for path in listed or () if path]
+        found[str(identity)] = tuple(dict.fromkeys(named))
+    return found
 
 
 def _columns(reader: ExportReader) -> list[str]:
@@ -257,19 +279,12 @@ def _last_said(turns: Sequence[tuple[str, Any]], role: str) -> str | None:
     return str(said[-1])
 
 
-def _media(row: Row, *, folder: Path | None = None) -> tuple[tuple[str, str], ...]:
-    """Kind and path of each medium that a row names, in columns or in the parts of its turns."""
-    named = [(kind, path) for column, kind in MEDIA.items() for path in _listed(row.get(column))]
-    parts = [part for _, content in _turns(row) if isinstance(content, list) for part in content]
-    named += [(part["type"], part[part["type"]]) for part in parts if _is_medium(part)]
-    in_folder = [(kind, path if folder is None or "://" in path else str(folder / path)) for kind, path in named]
-    return tuple(dict.fromkeys(in_folder))
+def _media_of(fields: Row, folder: Path) -> Media:
+    """Kind and path of each medium that a prediction names; a relative path is that of its file's folder."""
+    named = [(kind, path) for column, kind in MEDIA.items() for path in _listed(fields.get(column))]
+    return tuple(dict.fromkeys((kind, path if "://" in path else str(folder / path)) for kind, path in named))
 
 
 def _listed(value: Any) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     return [each for each in listed if isinstance(each, str) and each]
-
-
-def _is_medium(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in MEDIA.values() and isinstance(part.get(part["type"]), str)

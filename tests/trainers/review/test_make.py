@@ -114,12 +114,13 @@ def test_an_export_is_reviewed_for_its_own_answers(tmp_path: Path) -> None:
     [row] = imported.speech_rows(tmp_path / "in", 1)
     row |= {"question": "What is heard?", "answer": "a dog", "reasoning": "It barks.", "choices": ["a cat", "a dog"]}
     store = imported.bring_in(tmp_path / "store", "qa", [row | {"task": "qa"}], tmp_path)
-    for view, options in (("cot", {}), ("msswift", {"task": "sft", "reasoning": "think"})):
-        result = triptych.export(view, store=store, **options)
+    for view in ("cot", "messages"):
+        result = triptych.export(view, store=store)
         made = triptych.review_make(result.version.reference, store=store, out=tmp_path / "r.html", force=True)
         [shown] = data_of(made.path)["rows"]
-        assert "What is heard?" in shown["question"] and shown["chain"] == "It barks.", view
+        assert "What is heard?" in shown["question"] and [each["kind"] for each in shown["media"]] == ["audio"], view
         assert shown["answer"] == "a dog" and "reference" not in shown and shown["of"] == "", view
+        assert shown["chain"] == "It barks.", view
 
 
 def test_media_lie_beside_the_page_if_asked(answered: Answered, tmp_path: Path) -> None:
