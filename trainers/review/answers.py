@@ -137,20 +137,24 @@ def _read(path: Path) -> tuple[str, list[tuple[str, str, Answer]]]:
     head = text.split("\n", 1)[0]
     separator = next((each for each in ",;\t" if f"page{each}" in head.replace('"', "")), ",")
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
-    names = reader.fieldnames or []
-    if missing := [name for name in COLUMNS if name not in names]:
-        raise UsageError(
-            f"{path}: no column {' or '.join(missing)}; it has {', '.join(names) or 'none'}.",
-            hint="read the CSV that the page of `triptych review make` saves",
-        )
-    by = next((name for name in names if name.startswith("by")), "by")
     try:
+        by = _column_of_strata(path, list(reader.fieldnames or []))
         rows = [_answer(row, by, f"{path}:{reader.line_num}") for row in reader]
     except csv.Error as error:
         raise UsageError(f"{path}:{reader.line_num}: {error}.") from error
     if not rows:
         raise UsageError(f"{path}: it has no rows.")
     return by.partition(":")[2], rows
+
+
+def _column_of_strata(path: Path, names: Sequence[str]) -> str:
+    """The name of that column, after a look at the others."""
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise UsageError(
+            f"{path}: no column {' or '.join(missing)}; it has {', '.join(names) or 'none'}.",
+            hint="read the CSV that the page of `triptych review make` saves",
+        )
+    return next((name for name in names if name.startswith("by")), "by")
 
 
 def _answer(row: Mapping[str | None, str | None], by: str, where: str) -> tuple[str, str, Answer]:

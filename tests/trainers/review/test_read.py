@@ -129,6 +129,7 @@ def test_a_file_that_a_spreadsheet_saved_again_is_read(page: Path, tmp_path: Pat
         (("Ann", ""), "page, id and reviewer are required"),
         (("speech/", "other/"), "is no row of"),
         (('"right"', '"right'), "expected|unexpected"),
+        (('"page"', '"page" "x"'), "a.csv:1: "),
     ],
 )
 def test_what_is_no_review_is_refused_with_its_line(
