@@ -210,6 +210,9 @@ class EvaluateArguments(TypedDict, total=False):
     target_language: str | None
     phones: str
     ignore_sil: bool
+    bert_model: str | None
+    bert_layer: int | None
+    bert_baseline: float | None
     resamples: int
     confidence: float
     group: str | None

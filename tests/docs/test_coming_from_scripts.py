@@ -132,6 +132,14 @@ def old_files(folder: Path) -> None:
     imported.table(folder / "dpo.jsonl", [{"messages": asked, "audios": [audio[4]], "rejected_response": "Angry."}])
     imported.table(folder / "librispeech_eval.jsonl", [{"audio": audio[5], "prompt": "Recognize the speech:",
                                                         "gt": "hello", "source": "librispeech"}])  # fmt: skip
+    results = [{"gt": "hello", "response": " Hello.", "source": "librispeech", "audio_path": audio[5]}]
+    (folder / "librispeech_results.json").write_text(json.dumps(results))
+    imported.table(
+        folder / "data/test.jsonl", [{"id": "1", "question": "Mood?", "cot": "It is loud.", "answer": "angry"}]
+    )
+    imported.table(folder / "predictions.jsonl", [{"id": "1", "prediction": "<think>It is loud.</think>angry"}])
+    (folder / "preds.txt").write_text("sh iy hh ae\n")
+    (folder / "refs.txt").write_text("sil sh iy hh ae\n")
 
 
 def run(command: str) -> tuple[int, str]:

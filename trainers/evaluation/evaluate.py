@@ -86,7 +86,10 @@ def _evaluate(right: _Right, options: EvaluateOptions) -> Scores:
 def _ways(options: EvaluateOptions) -> Ways:
     return Ways(
         metrics=options.metrics, by=options.by or _BY, group=options.group,
-        settings=Settings(phones=options.phones, ignore_silence=options.ignore_sil),
+        settings=Settings(
+            phones=options.phones, ignore_silence=options.ignore_sil, bert_model=options.bert_model,
+            bert_layer=options.bert_layer, bert_baseline=options.bert_baseline,
+        ),
         resamples=Resamples(options.resamples, options.confidence, options.seed),
     )  # fmt: skip
 

@@ -65,6 +65,13 @@ class EvaluateOptions(Options):
                choices=(OWN, *SETS)),
     ] = OWN  # fmt: skip
     ignore_sil: Annotated[bool, Option("Leave silence out of per and position_accuracy.", SCORED)] = False
+    bert_model: Annotated[
+        str | None, Option("The model of bertscore: its folder, or its name on the hub.", SCORED, metavar="MODEL")
+    ] = None
+    bert_layer: Annotated[int | None, Option("The layer whose embeddings bertscore compares.", SCORED, min=0)] = None
+    bert_baseline: Annotated[
+        float | None, Option("The bertscore of unrelated texts, to rescale by: it becomes 0.", SCORED)
+    ] = None
     resamples: Annotated[int, Option("How many resamples an interval is made of; 0: no intervals.", SURE, min=0)] = 1000
     confidence: Annotated[float, Option("Percent of the resamples that lie in an interval.", SURE, above=0)] = 95.0
     group: Annotated[

@@ -33,6 +33,8 @@ CHAINS = ("cot", "reasoning", "thinking")
 TURNS = ("messages", "conversations")
 _TASKS = {"text": "asr", "transcript": "asr", "translation": "s2tt", "caption": "captioning"}
 """What a column of answers says of the task."""
+_VIEWS = {"phoneme": "phones"}
+"""What a view asks for, whatever the task of its samples."""
 _LIST_TASKS = (
     ("recognize the speech", "asr"), ("translate the speech", "s2tt"), ("recognize the emotion", "ser"),
     ("classify the human vocal sound", "vsc"),
@@ -112,8 +114,9 @@ def read_export(reader: ExportReader, store: Store, given: Given, columns: Itera
         )
     rows = list(reader.rows())
     samples = _samples(store, [_sample_id(row) for row in rows], columns)
+    told = {"task": _VIEWS[manifest["view"]]} if manifest.get("view") in _VIEWS else {}
     return _unique(
-        _reference(f"{reader.version.reference} row {number}", row, samples.get(_sample_id(row), {}), given)
+        _reference(f"{reader.version.reference} row {number}", row, {**samples.get(_sample_id(row), {}), **told}, given)
         for number, row in enumerate(rows, start=1)
     )
 

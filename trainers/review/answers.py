@@ -141,7 +141,7 @@ def _read(path: Path) -> tuple[str, list[tuple[str, str, Answer]]]:
         by = _column_of_strata(path, list(reader.fieldnames or []))
         rows = [_answer(row, by, f"{path}:{reader.line_num}") for row in reader]
     except csv.Error as error:
-        raise UsageError(f"{path}:{reader.line_num}: {error}.") from error
+        raise UsageError(f"{path}:{max(1, reader.line_num)}: {error}.") from error
     if not rows:
         raise UsageError(f"{path}: it has no rows.")
     return by.partition(":")[2], rows

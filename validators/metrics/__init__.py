@@ -11,5 +11,6 @@ votes.py         which of several answers a model means
 rubrics.py       ratings of a chain of thought by a judge
 bleu.py          BLEU
 rouge.py         ROUGE-L
+bert_score.py    BERTScore
 choice.py        the metrics by name and by task
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...errors import UsageError
 from ...shards.phones import OWN
-from . import answers, bleu, error_rates, rouge
+from . import answers, bert_score, bleu, error_rates, rouge
 from .edits import UNSPACED
 from .metric import Metric
 
@@ -19,10 +19,14 @@ class Settings:
     Attributes:
         phones: The set of phones that labels are folded to; `own` keeps them.
         ignore_silence: Whether silence is left out of phones.
+        bert_model, bert_layer, bert_baseline: The model of BERTScore, its layer, and the score of unrelated texts.
     """
 
     phones: str = OWN
     ignore_silence: bool = False
+    bert_model: str | None = None
+    bert_layer: int | None = None
+    bert_baseline: float | None = None
 
 
 _MADE: Mapping[str, Callable[[Settings], Metric]] = {
@@ -36,6 +40,9 @@ _MADE: Mapping[str, Callable[[Settings], Metric]] = {
     "bleu": lambda _: bleu.bleu(),
     "bleu_source": lambda _: bleu.bleu_by_source(),
     "rouge": lambda _: rouge.rouge_l(),
+    "bertscore": lambda told: bert_score.bert_score(
+        model=told.bert_model, layer=told.bert_layer, baseline=told.bert_baseline
+    ),
 }
 NAMES = tuple(_MADE)
 

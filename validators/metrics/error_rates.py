@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...errors import UsageError
-from ...shards.phones import OWN, SETS, SILENCE, labels
+from ...shards.phones import BOUNDARY, OWN, SETS, SILENCE, labels
 from .edits import count_edits
 from .metric import Counted, Metric, Pair, share
 from .qwen2_audio import BY_CHARACTERS, rules_of, words
@@ -59,17 +59,17 @@ def phone_error_rate(*, fold: str = OWN, ignore_silence: bool = False) -> Metric
 
 
 def phone_reader(*, fold: str, ignore_silence: bool) -> Callable[[str, str], list[str]]:
-    """Read a line of phones, folded to a set of TIMIT's; `own` keeps the labels.
+    """Read a line of phones, folded to a set of TIMIT's; `own` keeps the labels. Boundaries of words are left out.
 
     Raises:
         UsageError: There is no such set; or, when it reads, a label is of none of them.
     """
     if fold == OWN:
-        silence = SILENCE[OWN] if ignore_silence else frozenset()
-        return lambda text, where: [label for label in text.split() if label not in silence]
+        left_out = {BOUNDARY, *(SILENCE[OWN] if ignore_silence else ())}
+        return lambda text, where: [label for label in text.split() if label not in left_out]
     if fold not in SETS:
         raise UsageError(f"There is no phone set {fold!r}: {', '.join((OWN, *SETS))}.")
-    known = labels(fold, drop_silence=ignore_silence)
+    known = {**labels(fold, drop_silence=ignore_silence), BOUNDARY: ""}
 
     def read(text: str, where: str) -> list[str]:
         for label in text.split():

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, lru_cache
+from itertools import chain, groupby
 
 from ...errors import UsageError
 from . import chinese
@@ -130,6 +131,8 @@ def _english() -> Callable[[str], str]:
 
 _KEPT = ".%$¢€£"
 """What the normalizer for English keeps until numbers are read."""
+CACHED = 10_000
+"""How many runs of number words are kept: `one` and `the first of two` come again and again."""
 _DIGIT = re.compile(r"\d")
 _IGNORED = re.compile(r"\b(hmm|mm|mhm|mmm|uh|um)\b")
 _SPACE_APOSTROPHE = re.compile(r"\s+'")
@@ -152,8 +155,10 @@ class _English:
         self._replacers = [
             (pattern.replace(r"\b", ""), re.compile(pattern), said) for pattern, said in replacers.items()
         ]
-        self._numeric = {*numbers.words, "half"} - {*numbers.following_prefixers, *numbers.suffixers, "and"}
+        self._number_words: frozenset[str] = frozenset(numbers.words)
+        self._begin_number = {*numbers.words, "half"} - {*numbers.following_prefixers, *numbers.suffixers, "and"}
         self._read_numbers: Callable[[str], str] = numbers
+        self._read_run = lru_cache(CACHED)(lambda run: tuple(numbers(run).split()))
         self._spelling: Mapping[str, str] = whisper.standardize_spellings.mapping  # type: ignore[attr-defined]
         self._remove_symbols = remove_symbols
         self._ascii = {code: self._remove_symbols(chr(code)) for code in range(128)}
@@ -166,9 +171,16 @@ class _English:
                 text = pattern.sub(said, text)
         text = _LAST_PERIOD.sub(r" \1", _COMMA_IN_NUMBER.sub(r"\1\2", text))
         text = text.translate(self._ascii) if text.isascii() else self._remove_symbols(text)
-        words = text.split()
-        if _DIGIT.search(text) or not self._numeric.isdisjoint(words):
-            words = self._read_numbers(text).split()
-        text = " ".join([self._spelling.get(word, word) for word in words])
+        text = " ".join([self._spelling.get(word, word) for word in self._with_digits(text)])
         text = _PERCENT_ALONE.sub(r"\1 ", _SYMBOL_ALONE.sub(r" \1", text))
         return _SPACES.sub(" ", text)
+
+    def _with_digits(self, text: str) -> Iterable[str]:
+        """The words of a text, numbers in digits: words that are part of none do not change how others are read."""
+        words = text.split()
+        if _DIGIT.search(text) or "half" in words:
+            return self._read_numbers(text).split()
+        if self._begin_number.isdisjoint(words):
+            return words
+        runs = groupby(words, self._number_words.__contains__)
+        return chain.from_iterable(self._read_run(" ".join(run)) if is_number else run for is_number, run in runs)

@@ -155,6 +155,7 @@ def test_phones_are_folded_before_they_are_compared() -> None:
     assert counted("per", "h# sh ix hv eh dcl d q zh", "sil sh ih hh eh sil d sh", phones="39") == [0, 0, 0, 8]
     assert counted("per", "pcl p ao epi el pau", "p aa l", phones="39", ignore_silence=True) == [0, 0, 0, 3]
     assert counted("per", "ao", "aa", phones="48") == [1, 0, 0, 1]
+    assert counted("per", "sh | ao", "sh ao", phones="39") == counted("per", "sh | ao", "sh ao") == [0, 0, 0, 2]
     with pytest.raises(UsageError, match="'xx' is no phone"):
         counted("per", "sh xx", "sh", phones="39")
 

@@ -28,7 +28,7 @@ def made(draw: random.Random) -> Pair:
                 target_language="en", choices=CHOICES)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"bertscore"}))  # a mean over rows, as rouge
 @pytest.mark.parametrize("count", [60, pytest.param(2_000, marks=pytest.mark.thorough)])
 def test_a_score_never_rises_by_leaving_out(name: str, count: int) -> None:
     used = metric(name, Settings())
