@@ -105,12 +105,25 @@ def test_clips_lie_beside_the_page_or_are_told_where_they_are(
 
 
 def test_a_large_evaluation_makes_a_small_page(tmp_path: Path) -> None:
-    rows = [{"id": str(number), "text": "a b c d", "language": "en", "task": "asr"} for number in range(3000)]
+    row = {"text": "a b c d", "language": "en", "task": "asr"}
+    rows = [row | {"id": str(number), "speaker": f"s{number % 900}"} for number in range(3000)]
     imported.table(tmp_path / "gold.jsonl", rows)
     imported.table(tmp_path / "pred.jsonl", [{"id": row["id"], "prediction": "a b x " * 30} for row in rows[:2000]])
-    triptych.evaluate(pred=tmp_path / "pred.jsonl", gold=tmp_path / "gold.jsonl", page=tmp_path / "p.html", resamples=0)
+    triptych.evaluate(
+        pred=tmp_path / "pred.jsonl", gold=tmp_path / "gold.jsonl", page=tmp_path / "p.html", resamples=0, by="speaker"
+    )
     page = (tmp_path / "p.html").read_text()
-    assert len(page) < 300_000 and "800 more." in page and "20 of 2,000 rows" in text_of(page)
+    assert len(page) < 400_000 and "20 of 2,000 rows" in text_of(page)
+    assert "700 more values of speaker" in page and "800 more." in page
+
+
+def test_equal_texts_are_right_whatever_the_score_of_so_few_words_is(tmp_path: Path) -> None:
+    rows = [{"id": "a", "translation": "angry", "task": "s2tt", "target_language": "en"},
+            {"id": "b", "translation": "sad", "task": "s2tt", "target_language": "en"}]  # fmt: skip
+    gold = imported.table(tmp_path / "gold.jsonl", rows)
+    pred = imported.table(tmp_path / "pred.jsonl", [{"id": row["id"], "prediction": "angry"} for row in rows])
+    triptych.evaluate(pred=pred, gold=gold, page=tmp_path / "p.html", metrics="bleu", resamples=0)
+    assert re.findall(r"<article><h3><code>(.*?)</code>", (tmp_path / "p.html").read_text()) == ["b"]
 
 
 def test_other_pages_are_not_overwritten_and_the_command_names_the_page(files: Path, tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from itertools import pairwise
 from ..scores import RowScore, Score, Scores
 
 SHARES = tuple(number / 10 for number in range(11))
+LARGEST_GROUP = 200
+"""Values of a column that the page shows."""
+
 POINTS = tuple(float(number) for number in range(0, 101, 10))
 
 
@@ -19,6 +22,7 @@ class Group:
     Attributes:
         column: Empty for all rows.
         low, high: The ends of the scale.
+        more: How many further values the column has.
     """
 
     label: str
@@ -26,6 +30,7 @@ class Group:
     scores: Sequence[Score]
     low: float
     high: float
+    more: int = 0
 
     def place(self, value: float) -> float:
         """Where a value is on the scale: 0 to 1."""
@@ -51,12 +56,13 @@ def groups_of(scores: Iterable[Score]) -> list[Group]:
     return [_group(column, listed) for (_, column), listed in found.items()]
 
 
-def _group(column: str, scores: Sequence[Score]) -> Group:
+def _group(column: str, listed: Sequence[Score]) -> Group:
+    scores, more = listed[:LARGEST_GROUP], max(0, len(listed) - LARGEST_GROUP)
     top = 100.0 if scores[0].scale == "points" else 1.0
     values = [value for each in scores for value in (each.value, each.low, each.high) if value is not None]
     # Error rates are often small: their scale ends at the largest of them.
     high = max(values, default=top) if scores[0].better == "low" else max([top, *values])
-    return Group(label_of(scores[0]), column, scores, min([0.0, *values]), high or top)
+    return Group(label_of(scores[0]), column, scores, min([0.0, *values]), high or top, more)
 
 
 @dataclass(frozen=True, slots=True)
