@@ -110,12 +110,12 @@ def test_what_is_not_drawn_is_told(answered: Answered, tmp_path: Path) -> None:
     assert made["rows"] == 9 and made["without_prediction"] == [answered.ids[9]]
 
 
-def test_an_export_is_reviewed_for_its_own_answers(tmp_path: Path) -> None:
+def test_an_export_is_reviewed_for_its_own_answers(answered: Answered, tmp_path: Path) -> None:
     [row] = imported.speech_rows(tmp_path / "in", 1)
     row |= {"question": "What is heard?", "answer": "a dog", "reasoning": "It barks.", "choices": ["a cat", "a dog"]}
-    store = imported.bring_in(tmp_path / "store", "qa", [row | {"task": "qa"}], tmp_path)
+    store = imported.bring_in(answered.store, "qa", [row | {"task": "qa"}], tmp_path)
     for view in ("cot", "messages"):
-        result = triptych.export(view, store=store)
+        result = triptych.export(view, store=store, dataset="qa")
         made = triptych.review_make(result.version.reference, store=store, out=tmp_path / "r.html", force=True)
         [shown] = data_of(made.path)["rows"]
         assert "What is heard?" in shown["question"] and [each["kind"] for each in shown["media"]] == ["audio"], view
