@@ -22,6 +22,7 @@ from ...shards.exports.versions import SAMPLE_ID
 from ...shards.query import connect
 from ...shards.store.sql import identifier
 from ...shards.store.store import Store
+from ...shards.vocabulary import UnknownWordError, as_language, as_task
 from ...validators.formats.predictions import audio_column
 from ...validators.metrics.answers import chain_and_answer
 from ..data.exports import ExportReader
@@ -33,7 +34,7 @@ CHAINS = ("cot", "reasoning", "thinking")
 TURNS = ("messages", "conversations")
 _TASKS = {"text": "asr", "transcript": "asr", "translation": "s2tt", "caption": "captioning"}
 """What a column of answers says of the task."""
-_VIEWS = {"phoneme": "phones"}
+_VIEWS = {"phoneme": "phoneme"}
 """What a view asks for, whatever the task of its samples."""
 _LIST_TASKS = (
     ("recognize the speech", "asr"), ("translate the speech", "s2tt"), ("recognize the emotion", "ser"),
@@ -178,9 +179,19 @@ def _told(row: Mapping[str, Any], sample: Mapping[str, Any], given: Given) -> di
         "target_language": _LANGUAGES.get(target[1].lower()) if target else None,
     }
     return {
-        name: _text(row.get(name)) or value or _text(sample.get(name)) or getattr(given, name)
+        name: _word(name, _text(row.get(name)) or value or _text(sample.get(name)) or getattr(given, name))
         for name, value in asked.items()
     }
+
+
+def _word(name: str, value: str | None) -> str | None:
+    """A task or language as it is named here (`English` is `en`); a value that is neither stays as it is."""
+    if value is None:
+        return None
+    try:
+        return as_task(value) if name == "task" else as_language(value)
+    except UnknownWordError:
+        return value
 
 
 def _answer(row: Mapping[str, Any], task: str | None, where: str) -> tuple[str, str]:
