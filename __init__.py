@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
+    from .trainers.inference.calls import infer
 
 __all__ = [
     "DamagedError",
@@ -78,6 +79,7 @@ __all__ = [
     "exports",
     "fetch",
     "import_data",
+    "infer",
     "open_export",
     "plan",
     "pull",
@@ -95,6 +97,7 @@ _PLACES = {
     "align": ".facts",
     "annotate": ".facts",
     "check_splits": ".converters.annotations.split.calls",
+    "infer": ".trainers.inference.calls",
     "split": ".converters.annotations.split.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from .commands import catalog, convert, data, demo, export, exports, output, samples, store
+from .commands import catalog, convert, data, demo, export, exports, infer, output, samples, store
 from .commands.help import QuietOption, VerboseOption, add, group
 from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
@@ -32,6 +32,7 @@ triptych export msswift --task sft --split train
 
 HELP = "Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view."
 DATASETS, QUALITY, TRAINING, STORE = "Datasets", "Quality", "Files for training", "The store"
+MODELS = "Models"
 
 app = group(HELP, completion=True)
 add(app, "demo", demo.demo, heading=DATASETS)
@@ -46,6 +47,7 @@ add(app, "export", export.export, heading=TRAINING, examples=export.EXAMPLES)
 app.add_typer(exports.app, name="exports", rich_help_panel=TRAINING)
 add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)
 add(app, "validate-file", data.validate_file, heading=TRAINING)
+add(app, "infer", infer.infer, heading=MODELS, examples=infer.EXAMPLES)
 add(app, "query", data.query, heading=STORE, examples=data.QUERY_EXAMPLES)
 app.add_typer(store.app, name="store", rich_help_panel=STORE)
 

@@ -7,6 +7,7 @@ samples.py    `align` and `split`: what is later found or decided about samples
 export.py     `export`
 exports.py    `exports`: the published versions
 convert.py    `convert`: file to file, without a store
+infer.py      `infer`: asking a model
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network
 parameters.py parameters of commands: shared ones, and those generated from a model of options

@@ -19,6 +19,7 @@ from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
+from ..trainers.inference.options import InferOptions
 
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
@@ -26,6 +27,7 @@ MODELS: dict[str, type[Options]] = {
     "align": AlignOptions,
     "convert": ConvertOptions,
     "export": ExportOptions,
+    "infer": InferOptions,
     "split": SplitOptions,
     "list": ListOptions,
 }

@@ -26,11 +26,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...errors import UsageError
-from ...shards.json_lines import LARGEST_LINE_MB, MB, read_lines, too_long
-from ...shards.json_objects import parse
-from ...shards.json_stream import JsonFault, read_items
+from ...shards.json_rows import read_object_rows
 from ...validators.formats.predictions import AUDIO_COLUMNS, COLUMNS, audio_column, prediction_column
 
+_CHUNK = 1024 * 1024
 _OWN = frozenset({"id", "predictions", "error", "source", "gt", *AUDIO_COLUMNS, *COLUMNS})
 _SHOWN = 60
 
@@ -47,7 +46,7 @@ class Prediction:
         error: Why there is no prediction.
         source, gt: What the asked row of an evaluation list says.
         fields: Every other field of the row: the model, its decoding, the export.
-        line: Its line in the file, counted from 1; of an array the number of its element. 0 before it is written.
+        line: Its line in the file, counted from 1; 0 before it is written.
     """
 
     id: str | None = None
@@ -131,7 +130,7 @@ class PredictionLog:
         size = self._file.seek(0, os.SEEK_END)
         end = size
         while end:
-            start = max(0, end - MB)
+            start = max(0, end - _CHUNK)
             self._file.seek(start)
             newline = self._file.read(end - start).rfind(b"\n")
             end = start + newline + 1 if newline >= 0 else start
@@ -141,34 +140,39 @@ class PredictionLog:
             self._file.truncate(end)
 
 
-def read_predictions(path: Path) -> Iterator[Prediction]:
+def read_predictions(path: Path, *, repeats: bool = False) -> Iterator[Prediction]:
     """Yield the predictions of a file in its order: JSON Lines, a JSON array, or text of one prediction a line.
+
+    Args:
+        repeats: Whether an id may come again, as in a log of a row that was answered twice.
 
     Raises:
         UsageError: There is no such file; or a row of it is no prediction, has an id that came before, or lacks one
             where others have one.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file of predictions.")
     ids: dict[str, int] = {}
-    for count, found in enumerate(_texts(path) if path.suffix == ".txt" else _rows(path)):
+    has_ids = True
+    for found in _texts(path) if path.suffix == ".txt" else _rows(path):
         if found.id is not None:
-            if found.id in ids:
+            if found.id in ids and not repeats:
                 raise UsageError(
                     f"{path}:{found.line}: column id: {found.id!r} has a prediction in line {ids[found.id]} already.",
                     hint="keep one prediction for each row",
                 )
             ids[found.id] = found.line
-        if 0 < len(ids) < count + 1:
+        if ids and (found.id is None or not has_ids):
             raise UsageError(
                 f"{path}:{found.line}: column id: some rows of the file have one and others have none.",
                 hint="give every row the id of what was asked",
             )
+        has_ids = has_ids and found.id is not None
         yield found
 
 
 def _texts(path: Path) -> Iterator[Prediction]:
     """A line without text is an answer without text: lines are matched by their number."""
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file.")
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -179,40 +183,8 @@ def _texts(path: Path) -> Iterator[Prediction]:
 
 
 def _rows(path: Path) -> Iterator[Prediction]:
-    with path.open("rb") as file:
-        documents = _array(file, path) if _begins_array(file) else _lines(file, path)
-        for number, row in documents:
-            if not isinstance(row, dict):
-                raise UsageError(f"{path}:{number}: expected an object, got {_shown(row)}.")
-            yield _prediction(row, f"{path}:{number}", number)
-
-
-def _begins_array(file: BinaryIO) -> bool:
-    head = file.read(MB).removeprefix(b"\xef\xbb\xbf").lstrip()
-    file.seek(0)
-    return head.startswith(b"[")
-
-
-def _array(file: BinaryIO, path: Path) -> Iterator[tuple[int, Any]]:
-    try:
-        for element in read_items(file):
-            if element.fault:
-                raise UsageError(f"{path}:{element.line}: {element.fault}.")
-            yield element.number, element.value
-    except JsonFault as fault:
-        raise UsageError(f"{path}:{fault.line}:{fault.column}: {fault.message}.") from fault
-
-
-def _lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, Any]]:
-    for number, line in read_lines(file):
-        if line is None:
-            raise UsageError(f"{path}:{number}: {too_long(LARGEST_LINE_MB * MB)}")
-        try:
-            yield number, parse(line.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise UsageError(
-                f"{path}:{number}: invalid JSON ({error}).", hint="expected JSON Lines: one object per line"
-            ) from error
+    for line, row in read_object_rows(path):
+        yield _prediction(row, f"{path}:{line}", line)
 
 
 def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
