@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
     from .trainers.evaluation.calls import evaluate
+    from .trainers.inference.calls import infer
 
 __all__ = [
     "DamagedError",
@@ -80,6 +81,7 @@ __all__ = [
     "exports",
     "fetch",
     "import_data",
+    "infer",
     "open_export",
     "plan",
     "pull",
@@ -98,6 +100,7 @@ _PLACES = {
     "annotate": ".facts",
     "check_splits": ".converters.annotations.split.calls",
     "evaluate": ".trainers.evaluation.calls",
+    "infer": ".trainers.inference.calls",
     "split": ".converters.annotations.split.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""

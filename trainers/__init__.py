@@ -2,5 +2,6 @@
 
 data/        reading exports
 evaluation/  what models answered, beside what is right
+inference/   asking models: rows in, predictions out
 rewards/     rewards of reinforcement learning, for a trainer's own machine
 """

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.store.store import Store
-from ...validators.metrics.answers import chain_and_answer
 from ...validators.metrics.choice import Settings
+from ...validators.metrics.completion import chain_and_answer
 from ..data.exports import ExportReader
 from .intervals import Resamples
 from .match import Matched, match_file, name_of

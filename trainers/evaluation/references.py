@@ -19,14 +19,16 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.exports.versions import SAMPLE_ID
+from ...shards.json_rows import read_object_rows
 from ...shards.query import connect
 from ...shards.store.sql import identifier
 from ...shards.store.store import Store
 from ...shards.vocabulary import UnknownWordError, as_language, as_task
 from ...validators.formats.predictions import audio_column
-from ...validators.metrics.answers import chain_and_answer
+from ...validators.metrics.completion import chain_and_answer
 from ..data.exports import ExportReader
-from .documents import is_text, read_documents, read_texts, shown
+from .predictions import shown
+from .text_lines import is_text, read_texts
 
 ANSWERS = ("gt", "solution", "answer", "reference", "text", "transcript", "translation", "caption", "output")
 """Columns of the answer, in order of preference."""
@@ -98,7 +100,7 @@ def read_gold(path: Path, given: Given) -> list[Reference]:
                       target_language=given.target_language)
             for line, text in read_texts(path)
         ]  # fmt: skip
-    return _unique(_reference(f"{path}:{line}", row, {}, given) for line, row in read_documents(path))
+    return _unique(_reference(f"{path}:{line}", row, {}, given) for line, row in read_object_rows(path))
 
 
 def read_export(reader: ExportReader, store: Store, given: Given, columns: Iterable[str]) -> list[Reference]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.vocabulary import UnknownWordError, as_language, as_task
-from ...validators.metrics.answers import chain_and_answer
 from ...validators.metrics.choice import Settings, metric, metrics_of
+from ...validators.metrics.completion import chain_and_answer
 from ...validators.metrics.metric import Counted, Metric, Pair
 from .intervals import Resamples, chance, rates
 from .match import Matched
