@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
     from .trainers.evaluation.calls import evaluate
+    from .trainers.inference.calls import infer
     from .trainers.review.calls import review_make, review_read
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "exports",
     "fetch",
     "import_data",
+    "infer",
     "open_export",
     "plan",
     "pull",
@@ -101,6 +103,7 @@ _PLACES = {
     "annotate": ".facts",
     "check_splits": ".converters.annotations.split.calls",
     "evaluate": ".trainers.evaluation.calls",
+    "infer": ".trainers.inference.calls",
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",

@@ -20,6 +20,7 @@ from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
+from ..trainers.inference.options import InferOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 
 MODELS: dict[str, type[Options]] = {
@@ -28,6 +29,7 @@ MODELS: dict[str, type[Options]] = {
     "align": AlignOptions,
     "convert": ConvertOptions,
     "export": ExportOptions,
+    "infer": InferOptions,
     "split": SplitOptions,
     "evaluate": EvaluateOptions,
     "list": ListOptions,

@@ -182,6 +182,46 @@ class ExportArguments(TypedDict, total=False):
     client_python: str | Path | None
 
 
+class InferArguments(TypedDict, total=False):
+    """The options of `infer`."""
+
+    model: str | Path | None
+    backend: str | None
+    revision: str | None
+    download: bool
+    device: str | None
+    dtype: str | None
+    batch_size: int
+    template: str | None
+    language: str | None
+    prompt_file: str | Path | None
+    audio: str | Sequence[str]
+    prompt: str | None
+    system: str | None
+    user_template: str | None
+    examples: str | Path | None
+    limit: int | None
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    stop: str | Sequence[str]
+    seed: int
+    num_beams: int
+    samples_per_row: int
+    long: str
+    max_seconds: float | None
+    server: str | None
+    api: str
+    audio_as: str
+    concurrency: int
+    timeout: float
+    retries: int
+    key_env: str
+    predictions: str | Path | None
+    out: str | Path | None
+    force: bool
+
+
 class SplitArguments(TypedDict, total=False):
     """The options of `split`."""
 

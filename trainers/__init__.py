@@ -2,6 +2,7 @@
 
 data/        reading exports
 evaluation/  what models answered, beside what is right
+inference/   asking models: rows in, predictions out
 review/      rows on a page for people to judge, and what they said
 pages/       self-contained HTML pages
 rewards/     rewards of reinforcement learning, for a trainer's own machine

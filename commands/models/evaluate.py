@@ -63,6 +63,8 @@ def _show(scores: Scores, options: EvaluateOptions) -> None:
     output.say(rows + drawn)
     if scores.missing:
         output.say(f"{len(scores.missing):,} rows have no prediction and count as wrong: {_first(scores.missing)}")
+    if scores.scores[0].against is not None and scores.scores[0].against.missing:
+        output.say(f"{scores.scores[0].against.missing:,} rows have none in {scores.against} and count as wrong there")
     if scores.extra:
         output.say(f"{len(scores.extra):,} predictions are of no row: {_first(scores.extra)}")
     if options.out is not None:

@@ -1,6 +1,6 @@
 """What models answered, beside what is right.
 
-documents.py     the rows of JSON and text files
+text_lines.py    text files of one text a line
 predictions.py   files of predictions: the answer of a model to each row that it was asked
 references.py    what is right: the rows of an export, or of a file
 match.py         predictions beside what is right

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.store.store import Store
-from ...validators.metrics.answers import chain_and_answer
 from ...validators.metrics.choice import Settings
+from ...validators.metrics.completion import chain_and_answer
 from ..data.exports import ExportReader
 from ..pages.document import check_writable
 from .intervals import Resamples
@@ -56,10 +56,7 @@ def _given(options: EvaluateOptions) -> Given:
 def _evaluate(right: _Right, options: EvaluateOptions) -> Scores:
     if not right.rows:
         raise UsageError(f"{right.name}: there is no row in it.")
-    if options.page is not None:
-        check_writable(options.page)
-    if options.out is not None and (options.out / SCORES).exists() and not options.force:
-        raise UsageError(f"--out {options.out}: an evaluation stands there.", hint="--force replaces it")
+    _check_files(options)
     files = {"ours": options.pred, "transformers": options.transformers, "vllm": options.vllm}
     matched = {name: match_file(right.rows, path) for name, path in files.items() if path is not None}
     used, own = next(iter(matched.items()))
@@ -81,6 +78,18 @@ def _evaluate(right: _Right, options: EvaluateOptions) -> Scores:
 
         write_evaluation_page(scores, options.page, worst=options.worst, embed=options.embed, force=options.force)
     return scores
+
+
+def _check_files(options: EvaluateOptions) -> None:
+    if options.page is not None:
+        check_writable(options.page)
+    if options.out is not None:
+        if options.out.exists() and not options.out.is_dir():
+            raise UsageError(f"--out {options.out} is a file; a folder is expected.")
+        if (options.out / SCORES).exists() and not options.force:
+            raise UsageError(f"--out {options.out}: an evaluation stands there.", hint="--force replaces it")
+    if options.gold is not None and options.pred is not None and options.pred.resolve() == options.gold.resolve():
+        raise UsageError(f"--pred {options.pred} is what --gold says is right: a file is no prediction of itself.")
 
 
 def _ways(options: EvaluateOptions) -> Ways:

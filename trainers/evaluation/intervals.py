@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_DRAWN_AT_ONCE = 200_000
 Rate = Callable[[Sequence[float]], float | None]
 
 
@@ -45,11 +46,15 @@ class Resamples:
         if len(units) < 2 or not self.number:
             return None
         draws = np.random.default_rng(self.seed)
-        found = np.empty((self.number, counts.shape[1]))
-        for number in range(self.number):
-            drawn = np.bincount(draws.integers(len(units), size=len(units)), minlength=len(units))
-            found[number] = drawn @ units
-        return found
+        size, found = len(units), []
+        # As many resamples at once as fit in a few megabytes: of few rows all, of many rows one.
+        at_once = max(1, _DRAWN_AT_ONCE // size)
+        for start in range(0, self.number, at_once):
+            count = min(at_once, self.number - start)
+            drawn = draws.integers(size, size=(count, size)) + np.arange(count)[:, None] * size
+            times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
+            found.append(times @ units)
+        return np.concatenate(found)
 
     def interval(self, values: Sequence[float | None]) -> tuple[float, float] | tuple[None, None]:
         """The interval of the scores of resamples; those without a score have no part in it."""

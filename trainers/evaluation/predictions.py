@@ -26,11 +26,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...errors import UsageError
-from ...shards.json_lines import MB
+from ...shards.json_rows import read_object_rows
 from ...validators.formats.predictions import AUDIO_COLUMNS, COLUMNS, audio_column, prediction_column
-from .documents import is_text, read_documents, read_texts, shown
+from .text_lines import is_text, read_texts
 
+_CHUNK = 1024 * 1024
 _OWN = frozenset({"id", "predictions", "error", "source", "gt", *AUDIO_COLUMNS, *COLUMNS})
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class Prediction:
         error: Why there is no prediction.
         source, gt: What the asked row of an evaluation list says.
         fields: Every other field of the row: the model, its decoding, the export.
-        line: Its line in the file, counted from 1; of an array the number of its element. 0 before it is written.
+        line: Its line in the file, counted from 1; 0 before it is written.
     """
 
     id: str | None = None
@@ -129,7 +131,7 @@ class PredictionLog:
         size = self._file.seek(0, os.SEEK_END)
         end = size
         while end:
-            start = max(0, end - MB)
+            start = max(0, end - _CHUNK)
             self._file.seek(start)
             newline = self._file.read(end - start).rfind(b"\n")
             end = start + newline + 1 if newline >= 0 else start
@@ -139,27 +141,32 @@ class PredictionLog:
             self._file.truncate(end)
 
 
-def read_predictions(path: Path) -> Iterator[Prediction]:
+def read_predictions(path: Path, *, repeats: bool = False) -> Iterator[Prediction]:
     """Yield the predictions of a file in its order: JSON Lines, a JSON array, or text of one prediction a line.
+
+    Args:
+        repeats: Whether an id may come again, as in a log of a row that was answered twice.
 
     Raises:
         UsageError: There is no such file; or a row of it is no prediction, has an id that came before, or lacks one
             where others have one.
     """
     ids: dict[str, int] = {}
-    for count, found in enumerate(_texts(path) if is_text(path) else _rows(path)):
+    has_ids = True
+    for found in _texts(path) if is_text(path) else _rows(path):
         if found.id is not None:
-            if found.id in ids:
+            if found.id in ids and not repeats:
                 raise UsageError(
                     f"{path}:{found.line}: column id: {found.id!r} has a prediction in line {ids[found.id]} already.",
                     hint="keep one prediction for each row",
                 )
             ids[found.id] = found.line
-        if 0 < len(ids) < count + 1:
+        if ids and (found.id is None or not has_ids):
             raise UsageError(
                 f"{path}:{found.line}: column id: some rows of the file have one and others have none.",
                 hint="give every row the id of what was asked",
             )
+        has_ids = has_ids and found.id is not None
         yield found
 
 
@@ -169,8 +176,8 @@ def _texts(path: Path) -> Iterator[Prediction]:
 
 
 def _rows(path: Path) -> Iterator[Prediction]:
-    for number, row in read_documents(path):
-        yield _prediction(row, f"{path}:{number}", number)
+    for line, row in read_object_rows(path):
+        yield _prediction(row, f"{path}:{line}", line)
 
 
 def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
@@ -206,3 +213,8 @@ def _text(value: Any, column: str, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise UsageError(f"{where}: column {column}: expected text, got {shown(value)}.")
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it."""
+    return f"{type(value).__name__} {json.dumps(value)[:_SHOWN]}"

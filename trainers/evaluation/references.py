@@ -19,13 +19,16 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.exports.versions import SAMPLE_ID
+from ...shards.json_rows import read_object_rows
 from ...shards.query import connect
 from ...shards.store.sql import identifier
 from ...shards.store.store import Store
+from ...shards.vocabulary import UnknownWordError, as_language, as_task
 from ...validators.formats.predictions import audio_column
-from ...validators.metrics.answers import chain_and_answer
+from ...validators.metrics.completion import chain_and_answer
 from ..data.exports import ExportReader
-from .documents import is_text, read_documents, read_texts, shown
+from .predictions import shown
+from .text_lines import is_text, read_texts
 
 ANSWERS = ("gt", "solution", "answer", "reference", "text", "transcript", "translation", "caption", "output")
 """Columns of the answer, in order of preference."""
@@ -33,7 +36,7 @@ CHAINS = ("cot", "reasoning", "thinking")
 TURNS = ("messages", "conversations")
 _TASKS = {"text": "asr", "transcript": "asr", "translation": "s2tt", "caption": "captioning"}
 """What a column of answers says of the task."""
-_VIEWS = {"phoneme": "phones"}
+_VIEWS = {"phoneme": "phoneme"}
 """What a view asks for, whatever the task of its samples."""
 _LIST_TASKS = (
     ("recognize the speech", "asr"), ("translate the speech", "s2tt"), ("recognize the emotion", "ser"),
@@ -97,7 +100,7 @@ def read_gold(path: Path, given: Given) -> list[Reference]:
                       target_language=given.target_language)
             for line, text in read_texts(path)
         ]  # fmt: skip
-    return _unique(_reference(f"{path}:{line}", row, {}, given) for line, row in read_documents(path))
+    return _unique(_reference(f"{path}:{line}", row, {}, given) for line, row in read_object_rows(path))
 
 
 def read_export(reader: ExportReader, store: Store, given: Given, columns: Iterable[str]) -> list[Reference]:
@@ -178,9 +181,19 @@ def _told(row: Mapping[str, Any], sample: Mapping[str, Any], given: Given) -> di
         "target_language": _LANGUAGES.get(target[1].lower()) if target else None,
     }
     return {
-        name: _text(row.get(name)) or value or _text(sample.get(name)) or getattr(given, name)
+        name: _word(name, _text(row.get(name)) or value or _text(sample.get(name)) or getattr(given, name))
         for name, value in asked.items()
     }
+
+
+def _word(name: str, value: str | None) -> str | None:
+    """A task or language as it is named here (`English` is `en`); a value that is neither stays as it is."""
+    if value is None:
+        return None
+    try:
+        return as_task(value) if name == "task" else as_language(value)
+    except UnknownWordError:
+        return value
 
 
 def _answer(row: Mapping[str, Any], task: str | None, where: str) -> tuple[str, str]:

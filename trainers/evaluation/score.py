@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import UsageError
-from ...validators.metrics.answers import chain_and_answer
+from ...shards.vocabulary import UnknownWordError, as_language, as_task
 from ...validators.metrics.choice import Settings, metric, metrics_of
+from ...validators.metrics.completion import chain_and_answer
 from ...validators.metrics.metric import Counted, Metric, Pair
 from .intervals import Resamples, chance, rates
 from .match import Matched
@@ -99,13 +100,30 @@ def _names(reference: Reference, ways: Ways) -> tuple[str, ...]:
             f"{reference.where}: a line of text does not say what it is.",
             hint="--metrics wer (or per, bleu, accuracy ...), or --task asr",
         )
+    if not ways.metrics and reference.task and not reference.choices and not _is_task(reference.task):
+        raise UsageError(
+            f"{reference.where}: there is no task {reference.task!r}.", hint="--metrics accuracy, or others"
+        )
     names = ways.metrics or metrics_of(reference.task, reference.language, has_choices=bool(reference.choices))
     if not reference.language and not BY_LANGUAGE.isdisjoint(names):
         raise UsageError(
             f"{reference.where}: the row has no language, whose rules say how its text is compared.",
             hint="--language en (or zh, yue, fr ...)",
         )
+    if not BY_LANGUAGE.isdisjoint(names):
+        try:
+            as_language(reference.language or "")
+        except UnknownWordError as error:
+            raise UsageError(f"{reference.where}: column language: {error}.", hint=error.hint) from error
     return names
+
+
+def _is_task(task: str) -> bool:
+    try:
+        as_task(task)
+    except UnknownWordError:
+        return False
+    return True
 
 
 def _pair(reference: Reference, prediction: Prediction | None, used: Metric) -> tuple[str, Pair]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...errors import UsageError
 from ...shards.phones import OWN
 from . import answers, bert_score, bleu, error_rates, rouge
-from .edits import UNSPACED
+from .edits import is_unspaced
 from .metric import Metric
 
 
@@ -59,15 +59,13 @@ def metric(name: str, settings: Settings) -> Metric:
 
 
 _BY_TASK = {
-    "s2tt": ("bleu",), "ser": ("accuracy",), "vsc": ("accuracy",), "captioning": ("rouge",), "aac": ("rouge",),
-    "phones": ("per",),
+    "s2tt": ("bleu",), "translation": ("bleu",), "ser": ("accuracy",), "vsc": ("accuracy",), "captioning": ("rouge",),
+    "aac": ("rouge",), "phoneme": ("per",),
 }  # fmt: skip
 
 
 def metrics_of(task: str | None, language: str | None, *, has_choices: bool) -> tuple[str, ...]:
     """The metrics of a row where none are asked for: by its task, of a question by whether it has choices."""
     if task == "asr":
-        # Qwen2-Audio's rate has characters in Chinese and Cantonese by itself.
-        primary = (language or "").lower().replace("_", "-").partition("-")[0]
-        return ("cer",) if primary in UNSPACED else ("wer",)
+        return ("cer",) if is_unspaced(language) else ("wer",)
     return _BY_TASK.get(task or "", ("mmar",) if has_choices else ("answer",))

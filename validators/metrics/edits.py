@@ -66,9 +66,12 @@ def units_of(text: str, language: str | None = None) -> list[str]:
         for place, each in enumerate(text)
     ]
     words = "".join(kept).split()
-    if (language or "").lower().replace("_", "-").partition("-")[0] in UNSPACED:
-        return list("".join(words))
-    return words
+    return list("".join(words)) if is_unspaced(language) else words
+
+
+def is_unspaced(language: str | None) -> bool:
+    """Whether a language is written without spaces between words."""
+    return (language or "").lower().replace("_", "-").partition("-")[0] in UNSPACED
 
 
 def _is_within(text: str, place: int) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 from ...errors import UsageError
 from ...shards.phones import BOUNDARY, OWN, SETS, SILENCE, labels
-from .edits import count_edits
+from .edits import count_edits, is_unspaced
 from .metric import Counted, Metric, Pair, share
 from .qwen2_audio import BY_CHARACTERS, rules_of, words
 
@@ -40,7 +40,7 @@ def character_error_rate() -> Metric:
     """CER of the same texts."""
 
     def count(pair: Pair) -> Counted:
-        space = "" if rules_of(pair.language) in BY_CHARACTERS else " "
+        space = "" if is_unspaced(pair.language) else " "
         return _count(pair, "characters", lambda text: [*space.join(words(text, pair.language))], "")
 
     return Metric(name="cer", about="character error rate", fields=FIELDS, count=count, rate=error_rate, better="low",

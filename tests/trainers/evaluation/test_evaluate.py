@@ -187,6 +187,38 @@ def test_rows_without_an_answer_are_refused(tmp_path: Path, row: dict[str, Any],
         triptych.evaluate(pred=pred, gold=gold)
 
 
+def test_a_language_by_any_name_has_its_rules(tmp_path: Path) -> None:
+    pred = table(tmp_path / "p.jsonl", [{"id": "1", "prediction": "the colour"}])
+
+    def scored(own: str | None, **options: Any) -> Scores:
+        row = {"id": "1", "text": "the color", "language": own}
+        return triptych.evaluate(pred=pred, gold=table(tmp_path / "g.jsonl", [row]), **options)
+
+    for language in ("English", "eng", "en_GB"):
+        assert score_of(scored(language), "wer").value == 0
+    assert score_of(scored(None, language="English"), "wer").value == 0
+    assert score_of(scored("fr"), "wer").value == 0.5
+    with pytest.raises(UsageError, match=r"g\.jsonl:1: column language: expected a BCP 47 tag"):
+        scored("Englisch")
+    with pytest.raises(UsageError, match=r"language.*expected a BCP 47 tag"):
+        scored(None, language="Englisch")
+    with pytest.raises(UsageError, match="there is no task 'spelling'"):
+        spelled = table(tmp_path / "s.jsonl", [{"id": "1", "answer": "x", "task": "spelling"}])
+        triptych.evaluate(pred=pred, gold=spelled)
+
+
+def test_files_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
+    gold = table(tmp_path / "g.jsonl", [{"id": "1", "text": "a", "language": "en"}])
+    with pytest.raises(UsageError, match="no prediction of itself"):
+        triptych.evaluate(pred=gold, gold=gold)
+    pred = table(tmp_path / "p.jsonl", [{"id": "1", "prediction": "a"}])
+    with pytest.raises(UsageError, match="a folder is expected"):
+        triptych.evaluate(pred=pred, gold=gold, out=pred)
+    for given in ({}, {"gold": gold}, {"pred": pred}):
+        with pytest.raises(UsageError, match=r"no predictions to evaluate|and not both"):
+            triptych.evaluate(**given)  # type: ignore[arg-type]
+
+
 def test_answers_of_training_rows(tmp_path: Path) -> None:
     turns = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "<think>deep</think>A man."}]
     rows = [

@@ -1,14 +1,13 @@
-"""Answers: equal, alike, naming the right choice; votes and ratings."""
+"""Answers: equal, alike, naming the right choice; ratings."""
 
 from __future__ import annotations
 
 import pytest
 from triptych.errors import UsageError
 from triptych.validators.metrics import rubrics
-from triptych.validators.metrics.answers import chain_and_answer, plain_answer
 from triptych.validators.metrics.choice import Settings, metric, metrics_of
+from triptych.validators.metrics.completion import chain_and_answer
 from triptych.validators.metrics.metric import Pair
-from triptych.validators.metrics.votes import vote
 
 PLACES = ("Mountain Canyon", "Dense Forest", "Open Grassland", "City Streets")
 
@@ -47,11 +46,10 @@ def test_mmars_string_match(choices: tuple[str, ...], key: str, said: str, right
 def test_final_answers_are_compared_without_case_and_closing_punctuation() -> None:
     assert is_right("answer", "Open Grassland", " open grassland. ")
     assert is_right("answer", "Open Grassland", "(C)", PLACES)
-    assert is_right("answer", "Open Grassland", "c. open grassland", PLACES)
-    assert not is_right("answer", "Open Grassland", "c. dense forest", PLACES)
+    assert is_right("answer", "Open Grassland", "The answer is C.", PLACES)
+    assert not is_right("answer", "Open Grassland", "Open Grassland or Dense Forest", PLACES)
     assert not is_right("answer", "愤怒", "高兴")
     assert is_right("answer", "愤怒", "愤怒。")
-    assert plain_answer("A", ("B", "A")) == "a"
 
 
 @pytest.mark.parametrize(
@@ -66,14 +64,6 @@ def test_final_answers_are_compared_without_case_and_closing_punctuation() -> No
 )
 def test_a_chain_is_no_part_of_the_answer(text: str, chain: str | None, answer: str) -> None:
     assert chain_and_answer(text) == (chain, answer)
-
-
-def test_the_answer_that_most_samples_give_wins_and_of_equally_many_the_first() -> None:
-    made = vote(["C", "c.", "B", "", "B"])
-    assert (made.answer, made.place, made.agreement, made.abstention) == ("C", 0, 0.5, pytest.approx(0.2))
-    assert vote(["<think>B</think>b", "x", None], ("a dog", "a cat")).valid == 1
-    assert vote(["", None]).answer is None
-    assert vote(["B", "a cat", "A"], ("a dog", "a cat")).winner == 2
 
 
 def test_ratings_without_the_lowest_and_the_highest() -> None:

@@ -135,6 +135,7 @@ def test_edits_are_split_as_the_shortest_way_with_most_substitutions() -> None:
 def test_characters_have_spaces_between_words() -> None:
     assert counted("cer", "The cat.", "the bat", "en") == [1, 0, 0, 7]
     assert counted("cer", "今天 是", "今天是", "zh") == [0, 0, 0, 3]
+    assert counted("cer", "これ は", "これは", "ja") == [0, 0, 0, 3]
 
 
 @pytest.mark.parametrize(
