@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -22,11 +21,6 @@ TEMPLATES = (CHAT, RAW)
 APIS = ("chat", "transcriptions")
 DTYPES = ("float32", "bfloat16", "float16")
 BASE64, URL = "base64", "url"
-
-
-def _whole(values: Sequence[str]) -> tuple[str, ...]:
-    """Paths, which may contain commas."""
-    return tuple(values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +88,7 @@ class InferOptions(Options):
     prompt_file: Annotated[
         Path | None, Option("A file of rows to ask: JSON Lines or a JSON array.", ASKED, metavar="FILE")
     ] = None
-    audio: Annotated[tuple[str, ...], Option("A clip to ask about.", ASKED, read=_whole, metavar="PATH")] = ()
+    audio: Annotated[tuple[Path, ...], Option("A clip to ask about; repeatable.", ASKED, metavar="PATH")] = ()
     prompt: Annotated[str | None, Option("What is asked of clips, and of rows that ask nothing.", ASKED)] = None
     system: Annotated[
         str | None, Option("The system prompt of rows that have none, or @FILE.", ASKED, metavar="TEXT")
