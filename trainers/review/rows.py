@@ -17,7 +17,7 @@ from ...errors import UsageError, did_you_mean
 from ...shards.exports.media_places import media_places
 from ...shards.exports.versions import SAMPLE_ID
 from ...shards.store.database import session
-from ...shards.store.sql import quote
+from ...shards.store.sql import identifier, quote
 from ..data.exports import ExportReader
 from ..evaluation.match import match_file
 from ..evaluation.predictions import Prediction, read_predictions
@@ -85,7 +85,7 @@ class Candidates:
 
     def read(self, ids: Sequence[str]) -> list[ReviewRow]:
         """The rows of these ids, in their order."""
-        rows = {} if self.reader is None else dict(_rows_of(self.reader, set(ids)))
+        rows = {} if self.reader is None else dict(_rows_of(self.reader, ids))
         return [self._row(identity, *rows.get(identity, ({}, (), ""))) for identity in ids]
 
     def _row(self, identity: str, row: Row, media: Media, where: str) -> ReviewRow:
@@ -187,36 +187,43 @@ def _strata_of(reader: ExportReader, by: str | None) -> dict[str, str | None]:
 
 def _references(reader: ExportReader) -> Iterator[Reference]:
     """What tells which row a prediction is of."""
-    media = _media_by_id(reader)
-    for number, row in enumerate(reader.rows(), start=1):
-        audio = next((path for kind, path in media.get(row["id"], ()) if kind == "audio"), None)
-        known = {"gt": row["gt"]} if isinstance(row.get("gt"), str) else {}
-        where = f"{reader.version.reference} row {number}"
-        yield Reference(id=row["id"], audio=audio, answer="", source=row.get("source"), columns=known, where=where)
+    names = [name for name in ("gt", "source") if name in _columns(reader)]
+    for identity, media, values in _media_of_rows(reader, also=names):
+        audio = next((path for kind, path in media if kind == "audio"), None)
+        told = dict(zip(names, values, strict=True))
+        known = {"gt": told["gt"]} if isinstance(told.get("gt"), str) else {}
+        where = f"{reader.version.reference} {identity}"
+        yield Reference(id=identity, audio=audio, answer="", source=told.get("source"), columns=known, where=where)
 
 
-def _rows_of(reader: ExportReader, wanted: set[str]) -> Iterator[tuple[str, tuple[Row, Media, str]]]:
-    media = _media_by_id(reader)
-    for number, row in enumerate(reader.rows(), start=1):
-        if row["id"] in wanted:
-            yield row["id"], (row, media.get(row["id"], ()), f"{reader.version.reference} row {number}")
+def _rows_of(reader: ExportReader, ids: Sequence[str]) -> Iterator[tuple[str, tuple[Row, Media, str]]]:
+    media = {identity: named for identity, named, _ in _media_of_rows(reader, ids=ids)}
+    for row in reader.rows(ids=ids):
+        identity = str(row["id"])
+        yield identity, (row, media[identity], f"{reader.version.reference} {identity}")
 
 
-def _media_by_id(reader: ExportReader) -> dict[str, Media]:
-    """The media that the rows of an export name, in columns, in parts of messages or in texts."""
-    source = f"read_parquet({quote(str(reader.parquet))})"
+def _media_of_rows(
+    reader: ExportReader, *, ids: Sequence[str] | None = None, also: Sequence[str] = ()
+) -> Iterator[tuple[str, Media, list[Any]]]:
+    """Ids and media of the rows of an export, named in columns, in parts of messages or in texts.
+
+    Args:
+        ids: The rows; default: all.
+        also: Further columns.
+    """
+    source = f"read_parquet({quote(str(reader.parquet))}, file_row_number=true)"
     with session() as connection:
         types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
         lists = [(kind, sql) for place in media_places(types) for kind, sql in place.paths_by_kind().items()]
-        if not lists:
-            return {}
-        columns = ", ".join(sql for _, sql in lists)
-        rows = connection.execute(f"SELECT id, {columns} FROM {source}").fetchall()
-    found = {}
-    for identity, *paths in rows:
+        columns = ", ".join(["id", *map(identifier, also), *(sql for _, sql in lists)])
+        chosen = "" if ids is None else "WHERE id IN (SELECT unnest($1))"
+        given = [] if ids is None else [[*ids]]
+        rows = connection.execute(f"SELECT {columns} FROM {source} {chosen} ORDER BY file_row_number", given).fetchall()
+    for identity, *values in rows:
+        paths = values[len(also) :]
         named = [(kind, path) for (kind, _), listed in zip(lists, paths, strict=True) for path in listed or () if path]
-        found[str(identity)] = tuple(dict.fromkeys(named))
-    return found
+        yield str(identity), tuple(dict.fromkeys(named)), values[: len(also)]
 
 
 def _columns(reader: ExportReader) -> list[str]:
