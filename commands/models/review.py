@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = group("Human review: rows drawn at random on a page with players, and what the reviewers said of them.")
 
 MAKE_EXAMPLES = """
-triptych review make evaluation --pred predictions.jsonl --by source
+triptych review make evaluation-list --pred predictions.jsonl --by source
 triptych review make cot@v2 --samples 100 --no-embed --out review/chains.html
 """
 READ_EXAMPLES = """

@@ -23,7 +23,7 @@ def evaluate(
 ) -> Scores:
     """Score predictions against an export, or against a file.
 
-        triptych.evaluate("evaluation", pred="predictions.jsonl")
+        triptych.evaluate("evaluation-list", pred="predictions.jsonl")
         triptych.evaluate(pred="hyp.txt", gold="ref.txt", metrics="wer", language="en")
 
     Args:
