@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 SHOWN_IDS = 5
 """How many rows without a prediction, and predictions without a row, are named."""
 
-PLAIN_UNITS = ("rows", "phones", "positions")
-"""Units that are not shown: the metric has no others."""
-
 EXAMPLES = """
 triptych evaluate evaluation-list --pred predictions.jsonl
 triptych evaluate evaluation-list --pred new.jsonl --against old.jsonl --by language --group speaker
@@ -86,9 +83,9 @@ def _show_scores(scores: Scores) -> None:
 
 
 def _score_row(score: Score, *, against: bool) -> list[Any]:
-    unit = f" ({score.unit})" if score.unit not in PLAIN_UNITS else ""
+    from ...trainers.evaluation.scores import label_of
+
     of = ", ".join(f"{name} {value}" for name, value in score.by.items()) or "all"
-    compared = " of the chain" if score.compared == "chain" else ""
     told: list[Any] = []
     if against:
         other = score.against
@@ -98,7 +95,7 @@ def _score_row(score: Score, *, against: bool) -> list[Any]:
             _interval(other.low, other.high, score.scale), None if other.p is None else f"{other.p:.3f}",
         ]  # fmt: skip
     counts = ", ".join(f"{_number(value)} {name.replace('_', ' ')}" for name, value in _told_counts(score))
-    return [score.metric + unit + compared, of, _value(score.value, score.scale),
+    return [label_of(score), of, _value(score.value, score.scale),
             _interval(score.low, score.high, score.scale), *told, score.rows, score.missing, counts]  # fmt: skip
 
 

@@ -80,9 +80,11 @@ def score(
             there = found.setdefault((name, counted.unit, compared), _Counts(used))
             there.places.append(place)
             there.counts.append(counted.counts)
+            value = None
             if other is not None:
                 there.others.append(used.count(_pair(reference, theirs, used)[1]).counts)
-            scores.append(_row_score(used, counted, compared))
+                value = used.rate(there.others[-1])
+            scores.append(_row_score(used, counted, compared, value))
         rows.append(_scored(reference, prediction, theirs, ways, tuple(scores)))
     return tuple(_scores(found, references, matched, other, ways)), tuple(rows)
 
@@ -142,10 +144,11 @@ def _pair(reference: Reference, prediction: Prediction | None, used: Metric) -> 
     )  # fmt: skip
 
 
-def _row_score(used: Metric, counted: Counted, compared: str) -> RowScore:
+def _row_score(used: Metric, counted: Counted, compared: str, other: float | None) -> RowScore:
     return RowScore(
         metric=used.name, unit=counted.unit, compared=compared, value=used.rate(counted.counts),
         counts=_named(used, counted.counts), reference=counted.reference, hypothesis=counted.hypothesis,
+        other=other,
     )  # fmt: skip
 
 

@@ -17,6 +17,9 @@ from typing import Any, Literal
 from ...errors import UsageError
 
 SCORES, ROWS = "scores.json", "rows.jsonl"
+PLAIN_UNITS = ("rows", "phones", "positions")
+"""Units that are not told: the metric has no others."""
+
 FORMAT = 1
 """The version of both files."""
 
@@ -87,6 +90,7 @@ class RowScore:
     Attributes:
         metric, unit, compared: As in `Score`.
         value: The score of this row alone; None where there is nothing to divide by.
+        other: That of the other predictions, if some were given.
         counts: What was counted.
         reference, hypothesis: The texts that were compared, after normalization: words and phones are separated by
             spaces, characters by nothing.
@@ -99,6 +103,7 @@ class RowScore:
     counts: Mapping[str, float]
     reference: str
     hypothesis: str
+    other: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +232,12 @@ class Scores:
         told["table"] = tuple(TableRow(**each) for each in told["table"])
         told |= {name: tuple(told[name]) for name in ("missing", "extra", "notes")}
         return cls(scores=scores, rows=rows, **told)
+
+
+def label_of(score: Score | RowScore) -> str:
+    """How a kind of score is called: `wer (words)`."""
+    unit = "" if score.unit in PLAIN_UNITS else f" ({score.unit})"
+    return f"{score.metric}{unit}" + (" of the chain" if score.compared == "chain" else "")
 
 
 def _score(told: dict[str, Any]) -> Score:

@@ -62,11 +62,13 @@ def test_a_page_has_scores_worst_rows_and_how_it_was_made(files: Path, tmp_path:
     assert "wer (words) by source" in text and "12 rows, 2 without a prediction" in text
     assert page.count("<svg class=interval") == 3 and page.count("<svg class=chart") == 1
     worst = re.findall(r"<article><h3><code>(.*?)</code>", page)
-    assert worst == ["r2", "r0", "r1"] and "3 of 3 rows that are not all right" in text
+    assert worst == ["r2", "r0", "r1"] * 2 and "3 of 3 rows that are not all right" in text
     assert page.count("<audio controls") == 3 and page.count('src="data:audio/flac;base64,') == 3
     assert "r10 out of <memory>" in text and "r11 not in the file" in text
     assert "revision abc" in text and "model tiny" in text and "other.jsonl" in text
     assert "says something else in 5 of 12 rows" in text
+    assert "wer (words) 0 3" in text and "3 of the rows that are worse by wer (words), the most first" in text
+    assert "other: 0.00 %" in text and page.count('<a href="#clip-') == 3
 
 
 def test_the_difference_of_two_texts_is_told_by_letters_too(files: Path, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 from ...pages.document import check_writable, render, write_page
 from ...pages.media import BESIDE, EMBEDDED, MediaFolder
-from ..scores import Score, ScoredRow, Scores
-from .plots import groups_of, histograms_of, label_of
-from .rows import Clips, shortened, worst_rows
+from ..scores import Score, ScoredRow, Scores, label_of
+from .plots import groups_of, histograms_of
+from .rows import Clips, changed_rows, shortened, worst_rows
 
 SHOWN_MISSING = 200
 SIGNS = {"equal": "", "substitution": "S", "deletion": "D", "insertion": "I"}
@@ -46,7 +46,9 @@ def write_evaluation_page(
     check_writable(path)
     folders = [Path(), *(Path(file).parent for file in (scores.of, scores.predictions))]
     media = MediaFolder(path, embed)
-    shown = list(worst_rows(scores, worst, Clips(media, folders)))
+    clips = Clips(media, folders)
+    shown = list(worst_rows(scores, worst, clips))
+    changes = list(changed_rows(scores, worst, clips))
     text = render(
         "triptych.trainers.evaluation.page", "page.html", style="page.css",
         media=EMBEDDED if embed else BESIDE,
@@ -55,6 +57,7 @@ def write_evaluation_page(
         groups=groups_of(scores.scores), overall=[each for each in scores.scores if not each.by],
         histograms=histograms_of(scores), worst=[each for each in shown if each[1]], signs=SIGNS,
         missing=[row for row in scores.rows if row.prediction is None][:SHOWN_MISSING],
+        changes=changes,
         changed=sum(row.prediction != row.other for row in scores.rows), facts=list(_facts(scores)),
     )  # fmt: skip
     write_page(path, text, force=force)

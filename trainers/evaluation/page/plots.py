@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..scores import RowScore, Score, Scores
+from ..scores import RowScore, Score, Scores, label_of
 
 SHARES = tuple(number / 10 for number in range(11))
 LARGEST_GROUP = 200
@@ -40,12 +40,6 @@ class Group:
 def key_of(score: Score | RowScore) -> tuple[str, str, str]:
     """What scores of one kind have in common: counts of different units do not add up."""
     return score.metric, score.unit, score.compared
-
-
-def label_of(score: Score | RowScore) -> str:
-    """How a kind of score is called."""
-    unit = f" ({score.unit})" if score.unit in ("words", "characters") else ""
-    return f"{score.metric}{unit}" + (" of the chain" if score.compared == "chain" else "")
 
 
 def groups_of(scores: Iterable[Score]) -> list[Group]:
