@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
+    from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "catalog",
     "check_splits",
     "convert",
+    "evaluate",
     "explain",
     "export",
     "exports",
@@ -97,6 +99,7 @@ _PLACES = {
     "align": ".facts",
     "annotate": ".facts",
     "check_splits": ".converters.annotations.split.calls",
+    "evaluate": ".trainers.evaluation.calls",
     "infer": ".trainers.inference.calls",
     "split": ".converters.annotations.split.calls",
 }

@@ -19,6 +19,7 @@ from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
+from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
 
 MODELS: dict[str, type[Options]] = {
@@ -29,6 +30,7 @@ MODELS: dict[str, type[Options]] = {
     "export": ExportOptions,
     "infer": InferOptions,
     "split": SplitOptions,
+    "evaluate": EvaluateOptions,
     "list": ListOptions,
 }
 """Command -> the model of its options."""

@@ -236,6 +236,34 @@ class SplitArguments(TypedDict, total=False):
     override_splits: bool
 
 
+class EvaluateArguments(TypedDict, total=False):
+    """The options of `evaluate`."""
+
+    pred: str | Path | None
+    gold: str | Path | None
+    against: str | Path | None
+    allow_missing: bool
+    metrics: str | Sequence[str]
+    by: str | Sequence[str]
+    task: str | None
+    language: str | None
+    target_language: str | None
+    phones: str
+    ignore_sil: bool
+    bert_model: str | None
+    bert_layer: int | None
+    bert_baseline: float | None
+    resamples: int
+    confidence: float
+    group: str | None
+    seed: int
+    table: str | None
+    transformers: str | Path | None
+    vllm: str | Path | None
+    out: str | Path | None
+    force: bool
+
+
 class ListArguments(TypedDict, total=False):
     """The options of `list`."""
 

@@ -135,6 +135,15 @@ def old_files(folder: Path) -> None:
     imported.table(folder / "dpo.jsonl", [{"messages": asked, "audios": [audio[4]], "rejected_response": "Angry."}])
     imported.table(folder / "librispeech_eval.jsonl", [{"audio": audio[5], "prompt": "Recognize the speech:",
                                                         "gt": "hello", "source": "librispeech"}])  # fmt: skip
+    results = [{"gt": "hello", "response": " Hello.", "source": "librispeech", "audio_path": audio[5]}]
+    (folder / "librispeech_results.json").write_text(json.dumps(results))
+    ids = [row["id"] for row in imported.read_lines(folder / "examples/prompt.jsonl")]
+    gold = [{"id": name, "question": "Mood?", "cot": "It is loud.", "answer": "angry"} for name in ids]
+    imported.table(folder / "data/test.jsonl", gold)
+    predictions = [{"id": name, "prediction": "<think>It is loud.</think>angry"} for name in ids]
+    imported.table(folder / "predictions.jsonl", predictions)
+    (folder / "preds.txt").write_text("sh iy hh ae\n")
+    (folder / "refs.txt").write_text("sil sh iy hh ae\n")
 
 
 def run(command: str) -> tuple[int, str]:
@@ -161,11 +170,12 @@ def test_every_line_of_the_document_works_in_its_order(tmp_path: Path, monkeypat
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("TRIPTYCH_MIRROR", str(mirror(tmp_path / "mirror")))
+    old_files(folder)
     has_models = find_spec("torch") is not None and find_spec("transformers") is not None
     if has_models:
         tiny_models.text_model(folder / "checkpoints/finetuned_cot")
-    monkeypatch.setenv("TRIPTYCH_MIRROR", str(mirror(tmp_path / "mirror")))
-    old_files(folder)
+        (folder / "predictions.jsonl").unlink()  # a line of the document makes it
     cards = {card.name: card.modality for card in all_cards() if not card.name.startswith("demo-")}
     # What the first lines leave behind is pulled further down; their order does not matter to a reader.
     # This line is a process of its own; all others run in this one.

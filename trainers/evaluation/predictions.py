@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 from ...errors import UsageError
 from ...shards.json_rows import read_object_rows
 from ...validators.formats.predictions import AUDIO_COLUMNS, COLUMNS, audio_column, prediction_column
+from .text_lines import is_text, read_texts
 
 _CHUNK = 1024 * 1024
 _OWN = frozenset({"id", "predictions", "error", "source", "gt", *AUDIO_COLUMNS, *COLUMNS})
@@ -152,7 +153,7 @@ def read_predictions(path: Path, *, repeats: bool = False) -> Iterator[Predictio
     """
     ids: dict[str, int] = {}
     has_ids = True
-    for found in _texts(path) if path.suffix == ".txt" else _rows(path):
+    for found in _texts(path) if is_text(path) else _rows(path):
         if found.id is not None:
             if found.id in ids and not repeats:
                 raise UsageError(
@@ -170,16 +171,8 @@ def read_predictions(path: Path, *, repeats: bool = False) -> Iterator[Predictio
 
 
 def _texts(path: Path) -> Iterator[Prediction]:
-    """A line without text is an answer without text: lines are matched by their number."""
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file.")
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise UsageError(f"{path}:{number}: not UTF-8 ({error.reason}).") from error
-            yield Prediction(prediction=text.rstrip("\r\n"), line=number)
+    for number, text in read_texts(path):
+        yield Prediction(prediction=text, line=number)
 
 
 def _rows(path: Path) -> Iterator[Prediction]:
@@ -196,7 +189,7 @@ def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
         )
     several = row.get("predictions")
     if several is not None and not (isinstance(several, list) and all(isinstance(each, str) for each in several)):
-        raise UsageError(f"{where}: column predictions: expected a list of texts, got {_shown(several)}.")
+        raise UsageError(f"{where}: column predictions: expected a list of texts, got {shown(several)}.")
     others = {name: value for name, value in row.items() if name not in _OWN}
     # Of two names for a prediction, the later one is a field of the row: NeMo's `text` beside `pred_text`.
     others |= {name: row[name] for name in (*COLUMNS, *AUDIO_COLUMNS) if name in row and name not in (column, audio)}
@@ -219,8 +212,9 @@ def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
 def _text(value: Any, column: str, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    raise UsageError(f"{where}: column {column}: expected text, got {_shown(value)}.")
+    raise UsageError(f"{where}: column {column}: expected text, got {shown(value)}.")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as messages show it."""
     return f"{type(value).__name__} {json.dumps(value)[:_SHOWN]}"

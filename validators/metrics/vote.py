@@ -8,16 +8,13 @@ or it names no choice or several. The plurality wins; of equally many, the answe
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..formats.cot.chain import options_in
+from .completion import chain_and_answer
 
-_BODY = re.compile(r"<(answer|response)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
-_CHAIN_END = re.compile(r"</think>", re.IGNORECASE)
-_CHAIN_START = re.compile(r"<think>", re.IGNORECASE)
 _OUTER = " \t\r\n.,;:!?。，；：！？、"
 
 
@@ -71,8 +68,7 @@ class Gain:
 
 def final_answer(text: str, choices: Sequence[str] = ()) -> str | None:
     """The final answer of a text as it is compared; None where it gives none."""
-    bodies = _BODY.findall(text)
-    said = bodies[-1][1] if bodies else _after_chain(text)
+    said = chain_and_answer(text)[1]
     if choices:
         named = options_in(said.strip(), choices)
         if len(named) != 1 and len(said.strip(_OUTER)) == 1:  # `c.`: a letter alone, in lower case
@@ -84,11 +80,6 @@ def final_answer(text: str, choices: Sequence[str] = ()) -> str | None:
 def normal(text: str) -> str:
     """A final answer without case, outer blanks and punctuation at its end."""
     return text.strip().rstrip(_OUTER).casefold()
-
-
-def _after_chain(text: str) -> str:
-    after = _CHAIN_END.split(text)[-1]
-    return "" if _CHAIN_START.search(after) else after
 
 
 def vote(answers: Sequence[str], choices: Sequence[str] = ()) -> Vote:

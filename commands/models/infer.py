@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ProblemsFound, UsageError
-from ..trainers.inference.options import InferOptions
-from . import output
-from .parameters import JsonOption, StoreOption, takes
+from ...errors import ProblemsFound, UsageError
+from ...trainers.inference.options import InferOptions
+from .. import output
+from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..trainers.inference.result import InferResult
+    from ...trainers.inference.result import InferResult
 
 EXAMPLES = """
 triptych infer librispeech-eval --model Qwen/Qwen2-Audio-7B --out predictions.jsonl
@@ -33,7 +33,7 @@ def infer(
     json: JsonOption = False,
 ) -> None:
     """Ask a model about an export, a file of rows or clips; exit 1 if a row has no prediction."""
-    from ..trainers.inference.calls import infer_with
+    from ...trainers.inference.calls import infer_with
 
     if options.out is None and not options.audio and (source is not None or options.prompt_file is not None):
         raise UsageError("--out must be given: where the predictions go.", hint="add --out predictions.jsonl")
