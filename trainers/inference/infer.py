@@ -23,7 +23,6 @@ from ...validators.metrics.vote import vote
 from ..evaluation.predictions import Prediction, PredictionLog, write_predictions
 from .answerers import Answerer, choose
 from .backends.answers import LENGTH, Answer, Backend, Request
-from .decoding import seed_of
 from .done_rows import ASKED, begin_anew, done_rows, partial_of
 from .options import InferOptions
 from .prompts import Prompting
@@ -31,6 +30,7 @@ from .questions import Question
 from .result import Counts, InferResult, consistency_of
 from .sound import CUT, fit, read_sound, seconds_of
 from .sources import Asked
+from .token_draw import seed_of
 
 Progress = Callable[[int, int], None]
 

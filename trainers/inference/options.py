@@ -8,8 +8,8 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
-from .decoding import DecodingOptions
 from .sound import LONG, REFUSE
+from .token_draw import DecodingOptions
 
 ASKED, MODEL, SOUND, SERVER, OUTPUT = "What is asked", "The model", "Sound", "A server", "Output"
 
@@ -88,7 +88,7 @@ class InferOptions(Options):
     prompt_file: Annotated[
         Path | None, Option("A file of rows to ask: JSON Lines or a JSON array.", ASKED, metavar="FILE")
     ] = None
-    audio: Annotated[tuple[Path, ...], Option("A clip to ask about; repeatable.", ASKED, metavar="PATH")] = ()
+    audio: Annotated[tuple[Path, ...], Option("A clip to ask about.", ASKED, metavar="PATH")] = ()
     prompt: Annotated[str | None, Option("What is asked of clips, and of rows that ask nothing.", ASKED)] = None
     system: Annotated[
         str | None, Option("The system prompt of rows that have none, or @FILE.", ASKED, metavar="TEXT")

@@ -160,6 +160,7 @@ def test_a_model_that_the_server_does_not_have_is_told_with_those_that_it_has(
         ({"content": "too lo"}, "length", "too lo"),
         ({"content": "<|audio_bos|>"}, "stop", None),
         ({"content": None}, "stop", ""),
+        ({"content": ""}, "length", None),
     ],
 )
 def test_what_a_server_answers(
@@ -167,5 +168,5 @@ def test_what_a_server_answers(
 ) -> None:
     server.answer = lambda heard: {"choices": [{"finish_reason": finish, "message": message}]}
     [row] = ask(server, audio=clips(0.1), prompt="?").predictions
-    assert row.prediction == expected and (row.fields.get("finish") == "length") == (finish == "length")
-    assert row.error is None or row.error.startswith("only_sound_tokens")
+    assert row.prediction == expected and (row.fields.get("finish") == "length") == (expected == "too lo")
+    assert row.error is None or row.error.startswith(("only_sound_tokens", "only_special_tokens"))

@@ -14,8 +14,8 @@ from support.imported import read_lines, table
 from support.model_server import Heard, serve_model
 from triptych.trainers.inference.backends.answers import Request
 from triptych.trainers.inference.backends.local_model import LocalModel
-from triptych.trainers.inference.decoding import DecodingOptions
 from triptych.trainers.inference.questions import USER, Clip, Question, Turn
+from triptych.trainers.inference.token_draw import DecodingOptions
 from triptych.validators.metrics.edits import error_rate
 
 NAMES = ("3005/163389/3005-163389-0007", "367/130732/367-130732-0006", "3005/163389/3005-163389-0004")
