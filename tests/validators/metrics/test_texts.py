@@ -6,6 +6,7 @@ import random
 
 import pytest
 import sacrebleu
+from triptych.errors import UsageError
 from triptych.validators.metrics.bleu import by_source
 from triptych.validators.metrics.choice import Settings, metric
 from triptych.validators.metrics.metric import Pair
@@ -55,6 +56,17 @@ def test_the_script_takes_its_tokens_from_the_name_of_the_source() -> None:
     pair = Pair(reference="你好", hypothesis="你好", source="covost2_en_zh", target_language="zh")
     assert metric("bleu", Settings()).count(pair).unit == "zh"
     assert metric("bleu_source", Settings()).count(pair).unit == "13a"
+
+
+def test_japanese_needs_a_tokenizer_of_its_own() -> None:
+    pair = Pair(reference="これは", hypothesis="これ", target_language="ja")
+    try:
+        import MeCab  # noqa: F401
+    except ImportError:
+        with pytest.raises(UsageError, match="tokenizer ja-mecab needs packages"):
+            metric("bleu", Settings()).count(pair)
+    else:
+        assert metric("bleu", Settings()).count(pair).unit == "ja-mecab"
 
 
 def test_rouge_l() -> None:
