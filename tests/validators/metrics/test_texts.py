@@ -7,7 +7,7 @@ import random
 import pytest
 import sacrebleu
 from triptych.errors import UsageError
-from triptych.validators.metrics.bleu import by_source
+from triptych.validators.metrics.bleu import by_script, by_source
 from triptych.validators.metrics.choice import Settings, metric
 from triptych.validators.metrics.metric import Pair
 
@@ -53,6 +53,7 @@ def test_sums_of_sentences_are_the_corpus() -> None:
 def test_the_script_takes_its_tokens_from_the_name_of_the_source() -> None:
     named = ("covost_v2_en_zh_test", "covost2_en_de_test", "covost2_zh_en", "meld", None)
     assert [by_source(name) for name in named] == ["zh", "13a", "zh", "13a", "13a"]
+    assert [by_script(text) for text in ("hello", "你好", "お好み")] == ["13a", "zh", "ja-mecab"]
     pair = Pair(reference="你好", hypothesis="你好", source="covost2_en_zh", target_language="zh")
     assert metric("bleu", Settings()).count(pair).unit == "zh"
     assert metric("bleu_source", Settings()).count(pair).unit == "13a"
