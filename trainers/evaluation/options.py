@@ -9,8 +9,7 @@ from typing import Annotated
 from ...errors import UsageError
 from ...options import Option, Options, split_commas
 from ...shards.phones import OWN, SETS
-from ...shards.vocabulary import UnknownWordError, as_language, as_task
-from ...validators.metrics.choice import NAMES
+from ...validators.metrics.metric import NAMES
 
 FILES, SCORED, SURE, OUTPUT = "What is compared", "How it is scored", "How sure it is", "Output"
 TABLES = ("qwen2-audio",)
@@ -100,17 +99,26 @@ class EvaluateOptions(Options):
     def check(self) -> None:
         if self.confidence >= 100:
             raise UsageError(f"--confidence {self.confidence:g}: less than 100 is expected.")
+        self._check_words()
+        if self.table is None and (self.transformers or self.vllm):
+            raise UsageError("--transformers and --vllm are columns of a table.", hint="add --table qwen2-audio")
+
+    def _check_words(self) -> None:
+        """Raise UsageError for a task or language that does not exist; the tables of languages are read only here."""
+        if self.task is None and self.language is None and self.target_language is None:
+            return
+        from ...shards.vocabulary import UnknownWordError, as_language, as_task
+
         for flag, value, read in (
             ("--task", self.task, as_task),
             ("--language", self.language, as_language),
             ("--target-language", self.target_language, as_language),
         ):
             try:
-                _ = None if value is None else read(value)
+                if value is not None:
+                    read(value)
             except UnknownWordError as error:
                 raise UsageError(f"{flag}: {error}.", hint=error.hint) from error
-        if self.table is None and (self.transformers or self.vllm):
-            raise UsageError("--transformers and --vllm are columns of a table.", hint="add --table qwen2-audio")
 
     def check_asked(self, export: str | None) -> None:
         """Raise UsageError unless there are predictions, and either an export or a file that they are compared with."""

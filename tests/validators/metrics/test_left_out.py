@@ -10,8 +10,8 @@ import random
 from dataclasses import replace
 
 import pytest
-from triptych.validators.metrics.choice import NAMES, Settings, metric
-from triptych.validators.metrics.metric import Pair
+from triptych.validators.metrics.choice import Settings, metric
+from triptych.validators.metrics.metric import NAMES, Pair
 
 WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat", "of", "sil", "aa", "b", "今", "天", "yes", "no", "one"]
 CHOICES = ("yes", "no", "a cat")
