@@ -195,7 +195,7 @@ class InferArguments(TypedDict, total=False):
     template: str | None
     language: str | None
     prompt_file: str | Path | None
-    audio: str | Sequence[str]
+    audio: str | Path | Sequence[str | Path]
     prompt: str | None
     system: str | None
     user_template: str | None

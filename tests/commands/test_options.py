@@ -30,7 +30,7 @@ MODELS = list(reference.MODELS.items())
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pull": triptych.pull, "import": triptych.import_data, "convert": triptych.convert, "export": triptych.export,
     "list": triptych.catalog.list, "align": triptych.align, "split": triptych.split,
-    "evaluate": triptych.evaluate,
+    "infer": triptych.infer, "evaluate": triptych.evaluate,
 }  # fmt: skip
 COMMANDS = {"pull": ["catalog", "pull"], "list": ["catalog", "list"]}
 

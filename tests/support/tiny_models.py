@@ -100,6 +100,23 @@ def qwen3_omni_thinker(folder: Path) -> Path:
     return folder
 
 
+def text_model(folder: Path) -> Path:
+    """A model of text alone, whose answers are a few bytes long."""
+    import torch
+    from transformers import PhiConfig, PhiForCausalLM
+
+    tokenizer = byte_tokenizer([])
+    torch.manual_seed(3)
+    model = PhiForCausalLM(PhiConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64,
+                                     num_hidden_layers=1, num_attention_heads=2))  # fmt: skip
+    with torch.no_grad():
+        model.lm_head.bias[tokenizer.eos_token_id] = 1.0  # at a low temperature the end is likely
+    model.save_pretrained(folder)
+    tokenizer.chat_template = OMNI_TEMPLATE
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def _spread(model: Any) -> Any:
     """Larger random weights: with those of an untrained model every token is about as likely as the next."""
     import torch

@@ -46,10 +46,6 @@ class Answerer:
     def _opened(self) -> Backend:
         return self._open()
 
-    def interrupt(self) -> None:
-        """Let no request wait to be repeated."""
-        self.close()
-
     def close(self) -> None:
         """Close the backend, if it was opened."""
         if "_opened" in self.__dict__:

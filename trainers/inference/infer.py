@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 from ...errors import UsageError
@@ -21,7 +23,6 @@ from ...validators.metrics.vote import vote
 from ..evaluation.predictions import Prediction, PredictionLog, write_predictions
 from .answerers import Answerer, choose
 from .backends.answers import LENGTH, Answer, Backend, Request
-from .decoding import seed_of
 from .done_rows import ASKED, begin_anew, done_rows, partial_of
 from .options import InferOptions
 from .prompts import Prompting
@@ -29,6 +30,7 @@ from .questions import Question
 from .result import Counts, InferResult, consistency_of
 from .sound import CUT, fit, read_sound, seconds_of
 from .sources import Asked
+from .token_draw import seed_of
 
 Progress = Callable[[int, int], None]
 
@@ -131,25 +133,36 @@ class _Run:
 
     def _side_by_side(self, batches: Sequence[Sequence[Question]]) -> Iterator[list[Prediction]]:
         """The batches as they are answered; with several at a time, in the order in which they are."""
-        width = self.answerer.side_by_side
-        if width == 1:
+        width = min(self.answerer.side_by_side, len(batches))
+        if width <= 1:
             yield from map(self._batch, batches)
             return
+        todo: SimpleQueue[Sequence[Question] | None] = SimpleQueue()
+        done: SimpleQueue[list[Prediction] | BaseException] = SimpleQueue()
+
+        def work() -> None:
+            while (batch := todo.get()) is not None:
+                try:
+                    done.put(self._batch(batch))
+                except BaseException as error:  # noqa: BLE001  raised again where the rows are awaited
+                    done.put(error)
+
+        # Not an executor, which waits at the end of the process for every answer that a server still owes.
+        for _ in range(width):
+            Thread(target=work, name="infer", daemon=True).start()
         rest = iter(batches)
-        running: set[Future[list[Prediction]]] = set()
-        with ThreadPoolExecutor(width, thread_name_prefix="infer") as pool:
-            try:
-                while True:
-                    while len(running) < width and (batch := next(rest, None)) is not None:
-                        running.add(pool.submit(self._batch, batch))
-                    if not running:
-                        return
-                    ended, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in sorted(ended, key=lambda future: future.exception() is not None):
-                        yield future.result()
-            finally:
-                self.answerer.interrupt()
-                pool.shutdown(cancel_futures=True)
+        try:
+            for batch in islice(rest, width):
+                todo.put(batch)
+            for _ in batches:
+                found = done.get()
+                if isinstance(found, BaseException):
+                    raise found
+                todo.put(next(rest, None))
+                yield found
+        finally:
+            for _ in range(width):
+                todo.put(None)
 
     def _batch(self, questions: Sequence[Question]) -> list[Prediction]:
         rows = [_Row(question, self) for question in questions]

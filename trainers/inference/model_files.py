@@ -63,7 +63,7 @@ def locate(name: str, *, revision: str | None = None, download: bool = False) ->
     found = _cached(name, revision)
     if found is None:
         info = _asked(name, revision, folder, download=download)
-        found = _download(name, info)
+        found = _download(name, revision, info)
     return ModelFiles(found, found.name)
 
 
@@ -119,7 +119,8 @@ def _cached(name: str, revision: str | None) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+        # One file is asked for: the client calls a snapshot incomplete that lacks files which are not downloaded.
+        folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=["config.json"]))
     except (LocalEntryNotFoundError, ValueError, OSError):
         return None
     return folder if (folder / "config.json").is_file() and _is_complete(folder) else None
@@ -157,7 +158,8 @@ def _asked(name: str, revision: str | None, folder: Path, *, download: bool) -> 
     except NetworkError as error:
         if download:
             raise
-        raise UsageError(f"{missing}; its size is unknown: {error.message}", hint=f"add --download, {own}") from error
+        step = error.hint if isinstance(error, GateError) else "add --download"
+        raise UsageError(f"{missing}; its size is unknown: {error.message}", hint=f"{step}, {own}") from error
     if download:
         return info
     size = sum(file.size or 0 for file in info.siblings or () if file.rfilename in set(_wanted(info)))
@@ -194,14 +196,15 @@ def _wanted(info: ModelInfo) -> Iterable[str]:
     return [name for name in names if not (is_safe and name.endswith((".bin", ".bin.index.json")))]
 
 
-def _download(name: str, info: ModelInfo) -> Path:
+def _download(name: str, revision: str | None, info: ModelInfo) -> Path:
     import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
 
     try:
         return Path(
-            snapshot_download(name, revision=info.sha, allow_patterns=list(_wanted(info)), endpoint=_endpoint())
+            # By the name that was asked for, not by its commit: the cache then finds it by that name again.
+            snapshot_download(name, revision=revision, allow_patterns=list(_wanted(info)), endpoint=_endpoint())
         )
     except GatedRepoError as error:
         raise GateError(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
-from .decoding import DecodingOptions
 from .sound import LONG, REFUSE
+from .token_draw import DecodingOptions
 
 ASKED, MODEL, SOUND, SERVER, OUTPUT = "What is asked", "The model", "Sound", "A server", "Output"
 
@@ -22,11 +21,6 @@ TEMPLATES = (CHAT, RAW)
 APIS = ("chat", "transcriptions")
 DTYPES = ("float32", "bfloat16", "float16")
 BASE64, URL = "base64", "url"
-
-
-def _whole(values: Sequence[str]) -> tuple[str, ...]:
-    """Paths, which may contain commas."""
-    return tuple(values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +88,7 @@ class InferOptions(Options):
     prompt_file: Annotated[
         Path | None, Option("A file of rows to ask: JSON Lines or a JSON array.", ASKED, metavar="FILE")
     ] = None
-    audio: Annotated[tuple[str, ...], Option("A clip to ask about.", ASKED, read=_whole, metavar="PATH")] = ()
+    audio: Annotated[tuple[Path, ...], Option("A clip to ask about.", ASKED, metavar="PATH")] = ()
     prompt: Annotated[str | None, Option("What is asked of clips, and of rows that ask nothing.", ASKED)] = None
     system: Annotated[
         str | None, Option("The system prompt of rows that have none, or @FILE.", ASKED, metavar="TEXT")

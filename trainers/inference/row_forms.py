@@ -32,7 +32,8 @@ _TAG = re.compile(r"<audio>(?:([^<>\n]+)</audio>)?")
 _MODEL_TOKENS = ("<|AUDIO|>", "<|audio_bos|>", "<|audio_pad|>", "<|audio_start|>", "<|im_start|>", "<|im_end|>")
 _HEARD_FIRST = "Audio 1: "
 
-CHOOSE = "Choose the answer from these options, and give its text:"
+CHOOSE = "Choose one of these options:"
+"""As rows of conversations list them."""
 
 
 class _Fault(Exception):

@@ -29,10 +29,11 @@ class Asked:
     export_sha256: str | None = None
 
 
-def clips(paths: Sequence[str], prompt: str | None) -> Asked:
+def clips(paths: Sequence[Path], prompt: str | None) -> Asked:
     """Ask about clips, each by itself."""
-    rows = [(path, {"audio": path}) for path in paths]
-    found = (question_of(row, id=path, where=path, folder=Path(), prompt=prompt) for path, row in rows)
+    found = (
+        question_of({"audio": str(path)}, id=str(path), where=str(path), folder=Path(), prompt=prompt) for path in paths
+    )
     return Asked(_unique(found))
 
 

@@ -10,8 +10,8 @@ import pytest
 from triptych.trainers.inference.backends.answers import Request, checked
 from triptych.trainers.inference.backends.local_model import LocalModel
 from triptych.trainers.inference.backends.model_inputs import UnaskableError, encode, render
-from triptych.trainers.inference.decoding import DecodingOptions, seed_of
 from triptych.trainers.inference.questions import ASSISTANT, SYSTEM, USER, Clip, Question, Turn
+from triptych.trainers.inference.token_draw import DecodingOptions, seed_of
 
 SOUND = "<|audio_bos|><|AUDIO|><|audio_eos|>"
 LENGTHS = (0.5, 16_100 / 16_000, 2.0, 1.3)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..questions import Question
+from ..token_draw import cut_at_stop
 
 if TYPE_CHECKING:
     from ..sound import Samples
@@ -86,15 +87,26 @@ class Backend(Protocol):
         """Free what it holds."""
 
 
-def checked(text: str, raw: str, finish: str = STOPPED) -> Answer:
-    """The answer of a model, unless it says nothing but tokens of sound.
+def checked(text: str, raw: str, finish: str = STOPPED, *, tokens: int = 0) -> Answer:
+    """The answer of a model, unless it says nothing but tokens of sound or other special tokens.
+
+    A model whose template or server is broken goes on with `<|audio_bos|>` to the end (vllm-project/vllm#46250); where
+    special tokens are left out of the text, all that is left is an empty one.
 
     Args:
-        raw: The same text with its special tokens.
+        raw: The same text with its special tokens, where they are known.
+        tokens: Tokens of the answer, where they are counted; 0: unknown.
     """
-    if not text.strip() and _SOUND_TOKEN.search(raw):
-        shown = raw[:60]
-        return Answer(error=f"only_sound_tokens: the model answered {shown!r}; its template or server is broken")
-    if _SOUND_TOKEN.search(text) and not _SOUND_TOKEN.sub("", text).strip():
-        return Answer(error=f"only_sound_tokens: the model answered {text[:60]!r}; its template or server is broken")
+    if not _SOUND_TOKEN.sub("", text).strip() and (found := _SOUND_TOKEN.search(raw) or _SOUND_TOKEN.search(text)):
+        return Answer(error=f"only_sound_tokens: the model answered {found[0]}; its template or server is broken")
+    if not text.strip() and (finish == LENGTH or tokens > 1):
+        many = f"{tokens} tokens" if tokens else "as many tokens as it may"
+        return Answer(error=f"only_special_tokens: the model answered {many} and no text")
     return Answer(text=text, finish=finish)
+
+
+def stopped(answer: Answer, stop: Sequence[str]) -> Answer:
+    """An answer cut off before the first of these texts, which ended it."""
+    if answer.text is None or (cut := cut_at_stop(answer.text, stop)) == answer.text:
+        return answer
+    return Answer(text=cut)

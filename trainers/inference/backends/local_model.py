@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
-from ..decoding import DecodingOptions, cut_at_stop
 from ..questions import Question
-from .answers import LENGTH, STOPPED, Answer, Request, checked
+from ..token_draw import DecodingOptions
+from .answers import LENGTH, STOPPED, Answer, Request, checked, stopped
 from .model_inputs import Inputs, UnaskableError, encode, is_alone, join
 from .model_loading import TRANSCRIPTION, LoadedModel, load_model, quiet_transformers
 from .token_choice import SeededChoice, StopTexts
@@ -159,6 +159,4 @@ class LocalModel:
         is_over = len(tokens) >= self._most_tokens() and not self._ends & set(tokens)
         if self.loaded.kind == TRANSCRIPTION:
             text = text.strip()  # Whisper begins with a space
-        cut = cut_at_stop(text, self.decoding.stop)
-        finish = LENGTH if is_over and cut == text else STOPPED
-        return checked(cut, raw, finish)
+        return stopped(checked(text, raw, LENGTH if is_over else STOPPED), self.decoding.stop)

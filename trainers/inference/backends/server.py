@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..decoding import DecodingOptions, cut_at_stop
 from ..options import URL, ServerOptions
 from ..questions import Clip, Question
 from ..sound import as_base64, as_wav
-from .answers import LENGTH, STOPPED, Answer, Request, checked
+from ..token_draw import DecodingOptions
+from .answers import LENGTH, STOPPED, Answer, Request, checked, stopped
 from .server_client import RefusedError, ServerClient
 
 RATE = 16_000
@@ -72,8 +72,11 @@ class ServerModel:
             raise RefusedError("the server's answer holds no choice") from error
         if thought:  # a server may part the chain from the answer; a prediction has both
             text = f"<think>\n{str(thought).strip()}\n</think>\n\n{text}"
-        cut = cut_at_stop(text, decoding.stop)
-        return checked(cut, text, LENGTH if finish == "length" and cut == text else STOPPED)
+        usage = told.get("usage") or {}
+        answer = checked(
+            text, text, LENGTH if finish == "length" else STOPPED, tokens=int(usage.get("completion_tokens") or 0)
+        )
+        return stopped(answer, decoding.stop)
 
     def _messages(self, request: Request) -> list[dict[str, Any]]:
         sounds = iter(request.sounds)
@@ -110,4 +113,4 @@ class ServerModel:
         if not isinstance(told, dict) or not isinstance(told.get("text"), str):
             raise RefusedError("the server's answer holds no text")
         text = told["text"].strip()
-        return checked(cut_at_stop(text, self.decoding.stop), text)
+        return stopped(checked(text, text), self.decoding.stop)

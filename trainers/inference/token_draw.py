@@ -43,7 +43,7 @@ class DecodingOptions(Options):
     ] = 1024
     stop: Annotated[
         tuple[str, ...],
-        Option("An answer ends before this text; repeatable.", DECODING, read=_stops,
+        Option("An answer ends before this text; \\n is a line break.", DECODING, read=_stops,
                metavar="TEXT"),
     ] = ()  # fmt: skip
     seed: Annotated[int, Option("Seed of sampling.", DECODING)] = 0
