@@ -8,7 +8,7 @@ one continues it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -19,7 +19,7 @@ from ...shards.row_log import RowLog, json_line
 from ..inference.backends.server_client import RefusedError, ServerClient
 from ..inference.backends.side_by_side import side_by_side
 from .cases import Call, Case, NoJudgementError
-from .judgements import Key, key_of, read_judgements
+from .judgements import Key, keys_of, read_judgements
 from .options import JudgeOptions
 
 Progress = Callable[[int, int], None]
@@ -52,8 +52,10 @@ def judge(cases: Sequence[Case], options: JudgeOptions, path: Path, progress: Pr
         GateError: It wants another key.
         UsageError: It does not have the model, or the file holds something else.
     """
-    kept = dict(read_judgements(path))
-    open_cases = [each for each in cases if any(key_of(call) not in kept for call in each.calls)]
+    kept = _readable(cases, read_judgements(path))
+    # Two files of predictions may hold one answer: it is judged once.
+    asked = {keys_of(each): each for each in cases}
+    open_cases = [each for keys, each in asked.items() if any(key not in kept for key in keys)]
     result = Judged()
     if open_cases and options.judge is not None:
         with closing(ServerClient(options.server())) as client, RowLog(path) as log:
@@ -68,22 +70,33 @@ def judge(cases: Sequence[Case], options: JudgeOptions, path: Path, progress: Pr
         result.ratings.append(found)
         if found is None:
             result.errors.setdefault(each.id, "not judged")
-    result.tokens = _tokens(cases, kept)
+    result.tokens = _tokens(kept)
     return result
 
 
 def _ratings(case: Case, kept: Mapping[Key, Mapping[str, Any]]) -> Ratings | None:
-    rows = [kept.get(key_of(call)) for call in case.calls]
-    try:
-        return tuple(call.read(row["said"]) for call, row in zip(case.calls, rows, strict=True) if row is not None) \
-            if None not in rows else None  # fmt: skip
-    except NoJudgementError:
-        return None
+    """The scores of all requests about a row; None unless each of them has a judgement."""
+    found = []
+    for key, call in zip(keys_of(case), case.calls, strict=True):
+        if key not in kept:
+            return None
+        found.append(call.read(kept[key]["said"]))
+    return tuple(found)
 
 
-def _tokens(cases: Iterable[Case], kept: Mapping[Key, Mapping[str, Any]]) -> dict[str, int]:
-    rows = {key: kept[key] for each in cases for call in each.calls if (key := key_of(call)) in kept}
-    return {name: sum(int(row.get(name) or 0) for row in rows.values()) for name in _TOKENS}
+def _readable(cases: Iterable[Case], kept: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Mapping[str, Any]]:
+    """The judgements of these rows, but for those that say something else than they did."""
+    found = {}
+    for case in cases:
+        for key, call in zip(keys_of(case), case.calls, strict=True):
+            with suppress(KeyError, NoJudgementError):
+                call.read(kept[key]["said"])
+                found[key] = kept[key]
+    return found
+
+
+def _tokens(kept: Mapping[Key, Mapping[str, Any]]) -> dict[str, int]:
+    return {name: sum(int(row.get(name) or 0) for row in kept.values()) for name in _TOKENS}
 
 
 class _Run:
@@ -100,23 +113,23 @@ class _Run:
 
     def judge(self, case: Case) -> None:
         """Make the requests about a row that are not kept, up to the first that fails."""
-        for call in case.calls:
-            if key_of(call) in self.kept:
+        for key, call in zip(keys_of(case), case.calls, strict=True):
+            if key in self.kept:
                 continue
             try:
-                error = self._ask(case, call)
+                error = self._ask(case, key, call)
             except NetworkError as lost:
                 with self._lock:
                     self._lost += 1
                     if self._lost > self.options.judge_concurrency:
                         raise
                 error = str(lost)
-                self._keep(case, call, {"error": error})
+                self._keep(case, key, {"error": error})
             if error is not None:
                 self.errors[case.id] = error
                 return
 
-    def _ask(self, case: Case, call: Call) -> str | None:
+    def _ask(self, case: Case, key: Key, call: Call) -> str | None:
         """Ask until there is a judgement; why there is none."""
         reason = ""
         for _ in range(self.options.judge_retries + 1):
@@ -126,7 +139,7 @@ class _Run:
                 said, tokens = _said(self.client.post("/chat/completions", json=dict(call.body)))
             except RefusedError as error:
                 reason = f"refused: {error}"
-                self._keep(case, call, {"error": reason})
+                self._keep(case, key, {"error": reason})
                 return reason
             with self._lock:
                 self._lost = 0
@@ -134,22 +147,22 @@ class _Run:
                 scores = call.read(said)
             except NoJudgementError as error:
                 reason = f"no judgement: {error}"
-                self._keep(case, call, {"said": said, "error": reason, **tokens})
+                self._keep(case, key, {"said": said, "error": reason, **tokens})
                 continue
-            self._keep(case, call, {"said": said, "scores": list(scores), **tokens})
+            self._keep(case, key, {"said": said, "scores": list(scores), **tokens})
             return None
         return reason
 
-    def _keep(self, case: Case, call: Call, found: dict[str, Any]) -> None:
-        asked, name = key_of(call)
+    def _keep(self, case: Case, key: Key, found: dict[str, Any]) -> None:
+        id, asked, name = key
         row = {
-            "id": case.id, "metric": case.metric, "call": name, "asked": asked, **found,
+            "id": id, "metric": case.metric, "call": name, "asked": asked, **found,
             "model": self.options.judge_model, "server": self.client.shown_url,
         }  # fmt: skip
         with self._lock:
             self.log.write([json_line(row)])
             if "scores" in row:
-                self.kept.setdefault((asked, name), row)
+                self.kept.setdefault(key, row)
 
 
 def _said(told: Any) -> tuple[str, dict[str, int]]:

@@ -18,15 +18,16 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.json_objects import parse
-from .cases import Call
+from .cases import Case
 
-Key = tuple[str, str]
-"""What was sent, and which of the requests about a row it was: the same is sent several times."""
+Key = tuple[str, str, str]
+"""The row, what was sent, and which of its requests it was: the same is sent several times."""
 _START = b'{"id": '
 
 
-def key_of(call: Call) -> Key:
-    return call.digest(), call.name
+def keys_of(case: Case) -> tuple[Key, ...]:
+    """What the judgements of a row are found by, in the order of its requests."""
+    return tuple((case.id, call.digest(), call.name) for call in case.calls)
 
 
 def read_judgements(path: Path) -> dict[Key, Mapping[str, Any]]:
@@ -37,10 +38,11 @@ def read_judgements(path: Path) -> dict[Key, Mapping[str, Any]]:
     """
     found: dict[Key, Mapping[str, Any]] = {}
     for line, row in _rows(path) if path.exists() else ():
-        if not all(isinstance(row.get(name), str) for name in ("asked", "call")) or not {"said", "error"} & {*row}:
+        named = all(isinstance(row.get(name), str) for name in ("id", "asked", "call"))
+        if not named or {"said", "error"}.isdisjoint(row):
             raise _no_judgement(path, line)
         if "scores" in row and isinstance(row.get("said"), str):
-            found.setdefault((row["asked"], row["call"]), row)
+            found.setdefault((row["id"], row["asked"], row["call"]), row)
     return found
 
 
@@ -61,6 +63,6 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _no_judgement(path: Path, line: int) -> UsageError:
     return UsageError(
-        f"{path}:{line}: it is no judgement: asked, call, and said or error are expected.",
+        f"{path}:{line}: it is no judgement: id, asked, call, and said or error are expected.",
         hint="--judgements names the file that --judge writes",
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ...errors import UsageError
 from .cases import Call, Case, NoJudgementError
@@ -73,7 +73,7 @@ def _is_point(point: Any) -> bool:
     return isinstance(allowed, list) and bool(allowed) and all(map(_is_number, allowed))
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
