@@ -162,6 +162,8 @@ class ExportArguments(TypedDict, total=False):
     dimension: str | None
     pairs: int | None
     quota: str | None
+    per_file: int | None
+    per_stratum: int | None
     recipe: str | Path | None
     glossary: str | Path | None
     aliases: str | Path | None

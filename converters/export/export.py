@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +210,9 @@ def _make_rows(
     if request.limits is not None:
         log.info("export %s: count what rows are in a model", request.name)
         relation = Relation(rows.types, rows.media_columns, rows.relation)
-        count_rows(connection, store, request.limits, relation, request.media_root)
+        counts = request.view.counts
+        count_rows(connection, store, request.limits, relation, request.media_root, counts=counts)
+        rows = replace(rows, types={**rows.types, **dict.fromkeys(counts, "BIGINT")})
     return rows, placed
 
 

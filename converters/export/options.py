@@ -161,6 +161,16 @@ class ExportOptions(Options):
         Option("preference: shares of the dimensions; default: factuality=40,instruction=30,safety=20,helpfulness=10.",
                ONE_VIEW, metavar="NAME=SHARE,..."),
     ] = None  # fmt: skip
+    per_file: Annotated[
+        int | None,
+        Option("calibration: the first N rows of each of its files, which are balanced by tokens; default: all.",
+               ONE_VIEW, min=1, metavar="N"),
+    ] = None  # fmt: skip
+    per_stratum: Annotated[
+        int | None,
+        Option("calibration: at most N rows of each stratum (modality, dataset, language, task); default: all.",
+               ONE_VIEW, min=1, metavar="N"),
+    ] = None  # fmt: skip
     recipe: Annotated[
         Path | None,
         Option("A YAML file with the view and options; those of the command line are added.", VERSION, metavar="FILE"),

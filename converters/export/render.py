@@ -221,6 +221,8 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
 def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
     """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
     order = _order_sql(request)
+    if request.view.arrange is not None:
+        order = request.view.arrange(order)
     witnessed = [f"{identifier(column)} IS NOT NULL" for column in used]
     witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
     if len(witnessed) > 1:

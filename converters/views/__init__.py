@@ -8,6 +8,7 @@
     croissant.sql                      the rows of unified, described in Croissant
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
+    calibration.sql                    rows on which experts are scored; `balance/` orders them
     preference.sql                     pairs of answers; `../pairs/` chooses among them
     conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
     files/         the further files of versions, as other tools read them
@@ -38,9 +39,11 @@ from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ..pairs.quota import choose_pairs
+from ..pairs.report import told as told_pairs
 from . import msswift
+from .balance import order, report
 from .base import View, ViewOptions, make_view
-from .files import croissant, hf, kaldi, lhotse, llamafactory, nemo, phoneme, term_chunks, webdataset
+from .files import calibration, croissant, hf, kaldi, lhotse, llamafactory, nemo, phoneme, term_chunks, webdataset
 from .terms import certificate, expansion, glossary
 
 __all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
@@ -68,7 +71,15 @@ VIEWS: dict[str, View] = {
     "webdataset": _built_in("webdataset", write_files=webdataset.write_files, embeds_media=True),
     "hf": _built_in("hf", write_files=hf.write_files, embeds_media=True),
     "croissant": _built_in("croissant", write_files=croissant.write_files),
-    "preference": _built_in("preference", choose=choose_pairs),
+    "preference": _built_in("preference", choose=choose_pairs, tell=told_pairs),
+    "calibration": _built_in(
+        "calibration",
+        arrange=order.arrange,
+        choose=order.choose_first,
+        write_files=calibration.write_files,
+        certify=report.certify,
+        tell=report.told,
+    ),
     "term-chunks": _built_in(
         "term_chunks",
         expand=expansion.expand,

@@ -13,6 +13,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
+    calibration.py    rows on which experts are scored, and their order
     preference.py     pairs of answers
     speech/           phones, and terms in speech
     conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
@@ -32,7 +33,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import msswift, preference, unified
+from . import calibration, msswift, preference, unified
 from .conversation import inline, qwen2_audio
 from .conversation import sharegpt as conversation_sharegpt
 from .cot import cot_json, cot_messages
@@ -71,6 +72,7 @@ FORMATS: dict[str, Any] = {
     "unified": unified,
     "msswift": msswift,
     "preference": preference,
+    "calibration": calibration,
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,

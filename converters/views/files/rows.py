@@ -15,9 +15,14 @@ _ROW_BYTES = 1000
 
 
 def selected(parquet: Path, select: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a SELECT over the relation `rows`; sorting spills to disk what does not fit in memory."""
+    """Yield the rows of a SELECT over the relation `rows`; sorting spills to disk what does not fit in memory.
+
+    `rows` has the `file_row_number` of each, too.
+    """
     with session() as connection:
-        connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({quote(str(parquet))})")
+        connection.execute(
+            f"CREATE VIEW rows AS SELECT * FROM read_parquet({quote(str(parquet))}, file_row_number = true)"
+        )
         result = connection.execute(select)
         while batch := result.fetchmany(BATCH_ROWS):
             yield from batch
