@@ -8,7 +8,7 @@
     croissant.sql                      the rows of unified, described in Croissant
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
-    calibration.sql                    rows on which experts are scored; `balance/` orders them
+    calibration.sql                    rows on which experts are scored
     preference.sql                     pairs of answers; `../pairs/` chooses among them
     conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
     files/         the further files of versions, as other tools read them
@@ -38,10 +38,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError, did_you_mean
+from ..composition import balanced_order
 from ..pairs.quota import choose_pairs
 from ..pairs.report import told as told_pairs
 from . import msswift
-from .balance import order, report
 from .base import View, ViewOptions, make_view
 from .files import calibration, croissant, hf, kaldi, lhotse, llamafactory, nemo, phoneme, term_chunks, webdataset
 from .terms import certificate, expansion, glossary
@@ -74,11 +74,11 @@ VIEWS: dict[str, View] = {
     "preference": _built_in("preference", choose=choose_pairs, tell=told_pairs),
     "calibration": _built_in(
         "calibration",
-        arrange=order.arrange,
-        choose=order.choose_first,
+        arrange=balanced_order.arrange,
+        choose=balanced_order.choose_first,
         write_files=calibration.write_files,
-        certify=report.certify,
-        tell=report.told,
+        certify=calibration.certify,
+        tell=calibration.told,
     ),
     "term-chunks": _built_in(
         "term_chunks",

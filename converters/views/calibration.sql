@@ -11,7 +11,7 @@
 --
 -- Rows on which the experts of a mixture-of-experts model are scored, for pruning: conversations as the processors of
 -- transformers take them, the stratum of each, and its tokens in the model. Of their order every prefix is balanced by
--- tokens over the strata (`converters/views/balance/order.py`); `audio.jsonl`, `video.jsonl` and `mixed.jsonl` beside
+-- tokens over the strata (`converters/composition/balanced_order.py`); `audio.jsonl`, `video.jsonl` and `mixed.jsonl` beside
 -- these rows hold those of one modality, in the same order.
 -- Source: REAP (S1, S2, S3: sound, video, both); llm-compressor and the omni toolkits read the first rows of a file.
 

@@ -9,7 +9,7 @@ wherever it runs.
     lhotse.py      Lhotse's manifests
     webdataset.py  tar shards with the media inside
     hf.py          Parquet shards with the media inside, by split
-    calibration.py the rows of each modality
+    calibration.py the rows of each modality, and what their order promises
     croissant.py   a description of the version in Croissant
     term_chunks.py the chunks as InfiniSST reads them, the glossary, its aliases and its index
     phoneme.py     the inventory of phones

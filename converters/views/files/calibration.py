@@ -1,17 +1,28 @@
-"""`audio.jsonl`, `video.jsonl`, `mixed.jsonl`: the rows of each modality, in their order."""
+"""`audio.jsonl`, `video.jsonl`, `mixed.jsonl`: the rows of each modality, in their order; and what they promise."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from ....errors import ProblemsFound
 from ....shards.exports.jsonl import write_jsonl
 from ....shards.store.database import session
 from ....shards.store.sql import quote
+from ....validators.formats.calibration import STRATUM
+from ...composition.balanced_order import tokens_before
 from ..base import ViewOptions
 from .rows import selected
 
 FILES = {"audio": "audio.jsonl", "video": "video.jsonl", "mixed": "mixed.jsonl"}
 """Modality -> its file: what REAP calls S1, S2 and S3."""
+
+_BY = ", ".join(STRATUM)
+_PLACED = f"""
+    SELECT *, row_number() OVER (PARTITION BY modality ORDER BY place) AS row,
+           {tokens_before("place")} AS before
+    FROM (SELECT {_BY}, tokens, file_row_number AS place FROM rows)"""
 
 
 def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
@@ -20,3 +31,43 @@ def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
     with session() as connection:
         for modality in found:
             write_jsonl(connection, rows, folder / FILES[modality], where=f"modality = {quote(modality)}")
+
+
+def certify(rows: Path, options: ViewOptions) -> dict[str, Any]:
+    """The strata of each file, and up to which row it is balanced over all of them.
+
+    Raises:
+        ProblemsFound: Rows are not in the balanced order.
+    """
+    steps = f"SELECT place, before, lag(before) OVER (ORDER BY place) AS last FROM ({_PLACED})"
+    for (place,) in selected(rows, f"SELECT place FROM ({steps}) WHERE before < last ORDER BY 1 LIMIT 1"):
+        raise ProblemsFound(
+            f"{rows}: before row {place + 1} another stratum had fewer tokens than the one that had its turn."
+        )
+    files: dict[str, Any] = {}
+    found = selected(rows, f"""
+        SELECT {_BY}, count(*), sum(tokens)::BIGINT, max(tokens), max(row) FROM ({_PLACED})
+        GROUP BY ALL ORDER BY ALL""")  # fmt: skip
+    for modality, dataset, language, task, count, tokens, largest, last in found:
+        file = files.setdefault(FILES[modality], {"rows": 0, "tokens": 0, "largest_row": 0, "strata": []})
+        file["rows"] += count
+        file["tokens"] += tokens
+        file["largest_row"] = max(file["largest_row"], largest)
+        file["strata"].append({"dataset": dataset, "language": language, "task": task, "rows": count, "tokens": tokens,
+                               "last_row": last})  # fmt: skip
+    for file in files.values():
+        file["balanced_rows"] = min(each["last_row"] for each in file["strata"])
+    return {"files": files}
+
+
+def told(manifest: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+    """Lines for a person: where a file runs out of a stratum."""
+    for name, file in manifest["certificate"]["files"].items():
+        if file["balanced_rows"] < file["rows"]:
+            ended = min(file["strata"], key=lambda each: each["last_row"])
+            stratum = " ".join(ended[part] for part in STRATUM[1:])
+            yield (
+                f"{name} has {file['rows']:,} rows, and its {ended['rows']:,} of {stratum} end at row "
+                f"{file['balanced_rows']:,}: only up to there it is balanced over all its "
+                f"{len(file['strata'])} strata; --per-file {file['balanced_rows']} stops there"
+            )

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from support.imported import bring_in, noise, read_lines, sound, table, video
 from triptych.converters.budget.limits import Limits
 from triptych.converters.budget.rows import _tokenizer
+from triptych.converters.composition.balanced_order import STRATUM, arrange, choose_first
 from triptych.converters.views import VIEWS
-from triptych.converters.views.balance.order import STRATUM, arrange, choose_first
 from triptych.errors import UsageError
 from triptych.validators.formats import FORMATS, validate_file
 

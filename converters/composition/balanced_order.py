@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ....validators.formats.calibration import STRATUM
+from ...validators.formats.calibration import STRATUM
 
 if TYPE_CHECKING:
     import duckdb
