@@ -165,6 +165,11 @@ class ExportArguments(TypedDict, total=False):
     per_file: int | None
     per_stratum: int | None
     recipe: str | Path | None
+    features: str
+    extractor: str
+    encoder: str | Path | None
+    layer: int | None
+    file_format: str
     glossary: str | Path | None
     aliases: str | Path | None
     term_field: str

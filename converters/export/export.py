@@ -46,7 +46,7 @@ from .media.noise import noise_source
 from .media.plan import MediaRequest, changed_rows, derive_media, noise_samples
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
-from .render import Rows, choose_rows, make_rows, render
+from .render import Rows, choose_rows, extract_rows, make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
 from .result import ExportResult, result_of
@@ -161,6 +161,8 @@ def make_version(
         (rows, placed), composed = make(scratch), None
     sql.append(placed)
     choose_rows(connection, request)
+    finished.mkdir()
+    rows = extract_rows(connection, request, rows, finished)
 
     # account, validate
     account = read_account(connection, rows.counted, expanded=rows.expanded)
@@ -180,7 +182,6 @@ def make_version(
             f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
         )
     refuse_leaks(account)
-    finished.mkdir()
     ordered = render(connection, request, rows, account.used(rows.counted), finished)
     if request.view.write_files is not None:
         request.view.write_files(finished / "data.parquet", finished, request.options)

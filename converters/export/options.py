@@ -12,6 +12,7 @@ from ...errors import UsageError
 from ...options import Option, Options, parameters
 from ...shards.budgets import MODELS
 from ..composition.options import Composition
+from ..features.options import FeatureOptions
 from ..pairs.quota import SHARES, read_quota
 from ..row_options import (
     BROKEN_SPLITS,
@@ -175,6 +176,7 @@ class ExportOptions(Options):
         Path | None,
         Option("A YAML file with the view and options; those of the command line are added.", VERSION, metavar="FILE"),
     ] = None  # fmt: skip
+    feature: FeatureOptions = field(default_factory=FeatureOptions)
     terms: TermOptions = field(default_factory=TermOptions)
     phone: PhoneOptions = field(default_factory=PhoneOptions)
     name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None

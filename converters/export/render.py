@@ -12,7 +12,7 @@ fails at the first video.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ _ACCOUNT = {
     "_mode": "mode",
 }
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
-"""The sample's own paths, added for views of users: the view's paths are checked against them."""
+"""The sample's own paths: those of a user's view are checked against them, and files are made of the media there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,9 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
             something that is no reason code.
     """
     view = request.view
-    account = {**_ACCOUNT, **left_out_columns(view, request.options), **({} if view.built_in else _PATHS)}
+    account = {**_ACCOUNT, **left_out_columns(view, request.options)}
+    if not view.built_in or view.extract is not None:
+        account |= _PATHS
     if expanded:
         account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
@@ -129,6 +131,20 @@ def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None
     connection.execute("""
         CREATE VIEW rows AS SELECT * EXCLUDE (reason) REPLACE (coalesce(_outcome, reason) AS _outcome)
         FROM rows_before_choice LEFT JOIN not_chosen USING (id)""")
+
+
+def extract_rows(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, folder: Path) -> Rows:
+    """Make the files that the view makes of the media of rows, and add what they say to `rows`."""
+    if request.view.extract is None:
+        return rows
+    added = request.view.extract(connection, folder, request.options.own, _order_sql(request))
+    columns = ", ".join(f"x.{name}" for name in added)
+    connection.execute("ALTER VIEW rows RENAME TO rows_before_extraction")
+    connection.execute(f"""
+        CREATE VIEW rows AS SELECT r.* REPLACE (coalesce(r._outcome, x.reason) AS _outcome), {columns}
+        FROM rows_before_extraction r LEFT JOIN extracted x ON x.id = r.id""")
+    optional = [name for name in request.view.optional_columns if name in added]
+    return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 
 
 def _described(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:

@@ -102,7 +102,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
     check_conversations(view, rows)
     if view.embeds_media and options.media_root is not None:
         raise UsageError(
-            f"The view {view.name!r} holds the media itself: --media-root is for rows that name it.",
+            f"The view {view.name!r} holds what it takes of the media itself: --media-root is for rows that name it.",
             hint="remove --media-root",
         )
     root = options.media_root or str(store.root)

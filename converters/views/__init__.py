@@ -4,6 +4,7 @@
     unified.sql    one line per sample, for people and tools
     msswift.sql    conversations for MS-SWIFT; msswift.py has its training command and settings
     nemo.sql, kaldi.sql, lhotse.sql    utterances for NeMo, Kaldi, Lhotse
+    features.sql                       texts beside acoustic features, which `../features/` makes
     hf.sql, webdataset.sql             samples with their media inside, for datasets and WebDataset
     croissant.sql                      the rows of unified, described in Croissant
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
@@ -39,6 +40,8 @@ from typing import Any
 
 from ...errors import UsageError, did_you_mean
 from ..composition import balanced_order
+from ..features.extract import extract
+from ..features.options import complete as complete_features
 from ..pairs.quota import choose_pairs
 from ..pairs.report import told as told_pairs
 from . import msswift
@@ -80,6 +83,7 @@ VIEWS: dict[str, View] = {
         certify=calibration.certify,
         tell=calibration.told,
     ),
+    "features": _built_in("features", extract=extract, complete=complete_features, embeds_media=True),
     "term-chunks": _built_in(
         "term_chunks",
         expand=expansion.expand,

@@ -115,6 +115,7 @@ TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
 Expand = Callable[["duckdb.DuckDBPyConnection", str, ViewOptions], str]
 Arrange = Callable[[str], str]
 Tell = Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]]
+Extract = Callable[["duckdb.DuckDBPyConnection", Path, Mapping[str, Any], str], Mapping[str, str]]
 Choose = Callable[["duckdb.DuckDBPyConnection", Mapping[str, Any], str], str | None]
 WriteFiles = Callable[[Path, Path, ViewOptions], None]
 Complete = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -147,6 +148,9 @@ class View:
         arrange: Makes SQL for the order of rows from that of the request, of which it may use windows over rows.
         choose: Leaves out rows that could be written: a SELECT of `id` and `reason` over `rows`, or None, from a
             connection, the view's own options and SQL for the order of rows.
+        extract: Makes further files of the media of `rows` while a version is made, from a connection, its folder, the
+            view's own options and SQL for the order of rows; creates the table `extracted` of columns that rows get,
+            and of the `reason` why one is left out, by `id`. Returns the columns and their types.
         write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
@@ -184,6 +188,7 @@ class View:
     expand: Expand | None = None
     arrange: Arrange | None = None
     choose: Choose | None = None
+    extract: Extract | None = None
     write_files: WriteFiles | None = None
     embeds_media: bool = False
     evaluates: bool = False

@@ -181,6 +181,10 @@ OF_ALIGNMENTS = {("term-chunks", None), ("phoneme", None)}
 """Views of samples with word or phone times, which the cases have not; tests/converters/views has theirs."""
 
 
+WITHOUT_MEDIA = {("features", None)}
+"""Views whose rows name no media; tests/converters/features compares the numbers that they hold instead."""
+
+
 def compare(
     rows: Iterable[Row],
     utterances: tuple[Utterance, ...],

@@ -14,6 +14,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
     calibration.py    rows on which experts are scored, and their order
+    features.py       rows of acoustic features, and their shards
     preference.py     pairs of answers
     speech/           phones, and terms in speech
     conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
@@ -33,7 +34,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import calibration, msswift, preference, unified
+from . import calibration, features, msswift, preference, unified
 from .conversation import inline, qwen2_audio
 from .conversation import sharegpt as conversation_sharegpt
 from .cot import cot_json, cot_messages
@@ -73,6 +74,7 @@ FORMATS: dict[str, Any] = {
     "msswift": msswift,
     "preference": preference,
     "calibration": calibration,
+    "features": features,
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,
