@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,9 +85,10 @@ def load(folder: str, layer: int | None, expected: str) -> Encoder:
         raise UsageError(f"--encoder {folder}: it is not the model that the features were made with.")
     local = {"local_files_only": True, "trust_remote_code": False}
     prepare = transformers.AutoFeatureExtractor.from_pretrained(folder, **local)
-    model, told = transformers.AutoModel.from_pretrained(
-        folder, use_safetensors=True, output_loading_info=True, dtype="float32", **local
-    )
+    with _quietly():
+        model, told = transformers.AutoModel.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True, dtype="float32", **local
+        )
     lacking = [name for name in told["missing_keys"] if not name.endswith(_UNUSED)] + [*told["mismatched_keys"]]
     if lacking:
         raise UsageError(
@@ -95,6 +98,20 @@ def load(folder: str, layer: int | None, expected: str) -> Encoder:
     if prepare.sampling_rate != RATE:
         raise UsageError(f"--encoder {folder}: it takes sound of {prepare.sampling_rate} Hz; only {RATE} Hz is known.")
     return Encoder(model.eval(), prepare, layer, folder)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """No progress bar of transformers: it would be in the output of the command."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 class Encoder:

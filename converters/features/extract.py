@@ -136,22 +136,22 @@ def _write(features: Iterator[dict[str, Any]], folder: Path, refused: Path, own:
     (folder / FOLDER).mkdir()
     shards = _Shards(folder, file_format=own["file_format"], limit=own["shard_mb"] * 1_000_000)
     found: list[dict[str, Any]] = []
-    without: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     with (
         pq.ParquetWriter(folder / INDEX, schema, compression="zstd") as index,
         pq.ParquetWriter(refused, reasons, compression="zstd") as unwritten,
     ):
         for each in features:
             if "reason" in each:
-                without.append(each)
+                failed.append(each)
             else:
                 found.append({**shards.add(each["id"], each["array"]), "id": each["id"], "seconds": each["seconds"]})
-            for rows, file, form in ((found, index, schema), (without, unwritten, reasons)):
+            for rows, file, columns in ((found, index, schema), (failed, unwritten, reasons)):
                 if len(rows) >= _BATCH:
-                    file.write_table(pa.Table.from_pylist(rows, schema=form))
+                    file.write_table(pa.Table.from_pylist(rows, schema=columns))
                     rows.clear()
         index.write_table(pa.Table.from_pylist(found, schema=schema))
-        unwritten.write_table(pa.Table.from_pylist(without, schema=reasons))
+        unwritten.write_table(pa.Table.from_pylist(failed, schema=reasons))
     shards.close()
 
 

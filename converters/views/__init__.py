@@ -3,7 +3,7 @@
     base.py        `View` and the header of its file
     unified.sql    one line per sample, for people and tools
     msswift.sql    conversations for MS-SWIFT; msswift.py has its training command and settings
-    nemo.sql, kaldi.sql, lhotse.sql    utterances for NeMo, Kaldi, Lhotse
+    nemo.sql, kaldi.sql, lhotse.sql, lhotse_shar.sql    utterances for NeMo, Kaldi, Lhotse
     features.sql                       texts beside acoustic features, which `../features/` makes
     hf.sql, webdataset.sql             samples with their media inside, for datasets and WebDataset
     croissant.sql                      the rows of unified, described in Croissant
@@ -113,6 +113,10 @@ STYLES: dict[str, dict[str, View]] = {
         "qwen2-audio": _built_in("conversation_qwen2_audio", style="qwen2-audio", trained_model=msswift.trained_model),
         "inline": _built_in("conversation_inline", style="inline"),
         "sharegpt": _built_in("conversation_sharegpt", style="sharegpt", trained_model=msswift.trained_model),
+    },
+    "lhotse": {
+        "manifests": VIEWS["lhotse"],
+        "shar": _built_in("lhotse_shar", style="shar", write_files=lhotse.write_shards, embeds_media=True),
     },
     "llamafactory": {
         style: _built_in(

@@ -6,7 +6,7 @@ wherever it runs.
     rows.py        the rows of a version, by a SELECT
     nemo.py        NeMo's manifest
     kaldi.py       a Kaldi data directory
-    lhotse.py      Lhotse's manifests
+    lhotse.py      Lhotse's manifests, and its shards with the sound inside
     webdataset.py  tar shards with the media inside
     hf.py          Parquet shards with the media inside, by split
     calibration.py the rows of each modality, and what their order promises

@@ -29,7 +29,7 @@ def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
         with tarfile.open(folder / name, "w", format=tarfile.USTAR_FORMAT) as tar:
             for row in shard:
                 for member, source in members(row):
-                    _add(tar, member, source)
+                    add_member(tar, member, source)
         listed.append({"file": name, "samples": len(shard), "bytes": (folder / name).stat().st_size})
     (folder / INDEX).write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
 
@@ -57,7 +57,7 @@ def _suffix(path: Path, name: str, *, single: bool) -> str:
     return suffix if single else f"{name}.{suffix}"
 
 
-def _add(shard: tarfile.TarFile, name: str, source: Path | bytes) -> None:
+def add_member(shard: tarfile.TarFile, name: str, source: Path | bytes) -> None:
     """Add a member without owner, time and rights, which would make equal content differ."""
     member = tarfile.TarInfo(name)
     member.mode = 0o644
