@@ -94,7 +94,7 @@ def count_rows(
     if model is not None:
         _count_texts(connection, limits, model, rows)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE over AS
+        CREATE OR REPLACE TABLE over AS
         SELECT id, reason FROM (SELECT id, {limits.outcome_sql()} AS reason FROM budget) WHERE reason IS NOT NULL
         """)
     added = "".join(f", b.{name}" for name in counts)

@@ -120,13 +120,16 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
-    """Give an outcome to rows that could be written and that the view leaves out: a part of them was asked for."""
+    """Give an outcome to rows that could be written and that the view leaves out: a part of them was asked for.
+
+    The tables behind `rows` are not temporary: cursors, which read rows in batches, do not see such tables.
+    """
     if request.view.choose is None:
         return
     left_out = request.view.choose(connection, request.options.own, _order_sql(request))
     if left_out is None:
         return
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE not_chosen AS {left_out}")
+    connection.execute(f"CREATE OR REPLACE TABLE not_chosen AS {left_out}")
     connection.execute("ALTER VIEW rows RENAME TO rows_before_choice")
     connection.execute("""
         CREATE VIEW rows AS SELECT * EXCLUDE (reason) REPLACE (coalesce(_outcome, reason) AS _outcome)
@@ -227,7 +230,7 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
     )
     connection.register("refused_shapes", table)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE refused AS
+        CREATE OR REPLACE TABLE refused AS
         SELECT r.id, 'refused_' || s.code AS reason
         FROM {rows} r JOIN refused_shapes s ON s.shape = to_json({shape})::VARCHAR
         WHERE r._outcome IS NULL""")

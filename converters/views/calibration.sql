@@ -23,6 +23,8 @@ SELECT id,
        coalesce(nullif(effective_task, ''), 'other') AS task,
        CASE WHEN modality NOT IN ('audio', 'video', 'mixed') OR tags = '' THEN 'no_sound_or_video'
             WHEN no_sound IS NOT NULL THEN no_sound
+            WHEN modality = 'mixed' AND video_paths IS NULL THEN 'no_video'
+            WHEN modality = 'mixed' AND audio_paths IS NULL AND chosen_av() <> 'in-video' THEN 'no_sound'
             WHEN no_turns IS NOT NULL THEN no_turns
             WHEN has_tool_turns(turns) OR tools IS NOT NULL THEN 'tools_unsupported'
             WHEN has_tag_mark(turns) THEN 'control_characters' END AS skip

@@ -121,6 +121,12 @@ def test_a_version_is_moved_and_made_again(store: Path) -> None:
     assert triptych.exports.rebuild(version.reference, store=store).restored == list(version.manifest["files"])
 
 
+@pytest.mark.parametrize("view", ["calibration", "features"])
+def test_a_conversion_cannot_make_what_needs_a_store(view: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"Rows of {view} are not made of a file's rows alone"):
+        triptych.convert("jsonl", tmp_path / "a.jsonl", tmp_path / "b.jsonl", to=view)
+
+
 def test_without_the_vocabulary_nothing_is_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
     view = VIEWS["calibration"]
     limits = Limits.of(view.model, None, None, None, None, required=view.model is not None)
