@@ -12,6 +12,7 @@ from support import imported
 from support.stores import cli, places_of, select
 from triptych.errors import TriptychError, UsageError
 from triptych.validators.consumers import CONSUMERS
+from triptych.validators.consumers.drivers import hf_datasets
 from triptych.validators.consumers.verify import Verification, media_of, verify_file
 
 SECONDS = 0.1
@@ -125,7 +126,10 @@ def test_a_client_that_cannot_be_run_is_told_with_what_it_said(stored: Path, tmp
 def test_media_of_columns_and_of_content_parts() -> None:
     part = {"type": "audio", "audio": "/b.wav"}
     row = {"audios": ["/a.wav"], "video": "/v.mp4", "messages": [{"role": "user", "content": [part]}]}
-    assert media_of(row) == {"audio": ["/a.wav", "/b.wav"], "video": ["/v.mp4"], "image": []}
+    expected = {"audio": ["/a.wav", "/b.wav"], "video": ["/v.mp4"], "image": []}
+    assert media_of(row) == expected == {kind: hf_datasets._paths(row, kind) for kind in expected}
+    url = {"type": "audio_url", "audio_url": {"url": "file:///a%20b.wav"}}
+    assert hf_datasets._paths({"messages": [{"role": "user", "content": [url]}]}, "audio") == ["/a b.wav"]
 
 
 def test_options_of_clients_are_refused_without_one(stored: Path) -> None:

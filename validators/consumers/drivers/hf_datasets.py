@@ -5,8 +5,10 @@ Media is not decoded: what is `heard` are files that are there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from .answers import MEDIA, answer, begin, words
 
@@ -58,7 +60,23 @@ def _paths(row: dict[str, Any], kind: str) -> list[str]:
     for name in (kind, f"{kind}s"):
         value = row.get(name)
         found += [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+    for part in _parts(list(row.values())):
+        value = part.get(part["type"])
+        value = value.get("url") if isinstance(value, dict) else value
+        if part["type"].removesuffix("_url") == kind and isinstance(value, str):
+            found.append(unquote(value.removeprefix("file://")) if value.startswith("file://") else value)
     return found
+
+
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
+    """The parts of messages, `{"type": "audio", "audio": path}`, however deep they lie."""
+    if isinstance(value, dict):
+        if isinstance(value.get("type"), str):
+            yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _parts(each)
 
 
 def _without_nulls(value: Any) -> Any:
