@@ -1,7 +1,8 @@
 """From rows to shards: each clip is decoded once, and what cannot be is left out with its reason.
 
-Spectrograms are made in processes, hidden states in this one, which holds the model. Clips are in the order of rows.
-Memory holds a few clips.
+Rows of one clip, such as those of several captions, share its features, which have the id of the first of them. Clips
+are in the order of rows. Spectrograms are made in processes, hidden states in this one, which holds the model. Memory
+holds a few clips.
 """
 
 from __future__ import annotations
@@ -49,14 +50,18 @@ def extract(
         order: SQL for the order of rows.
     """
     listed, refused = folder / ".clips.parquet", folder / ".refused.parquet"
+    clips = f"SELECT id, _audio_paths[1] AS path, row_number() OVER (ORDER BY {order}) AS place"
     connection.execute(f"""
-        COPY (SELECT id, _audio_paths[1] AS path FROM rows WHERE _outcome IS NULL ORDER BY {order})
-        TO {quote(str(listed))} ({PARQUET})""")
+        COPY (SELECT arg_min(id, place) AS id, path FROM ({clips} FROM rows WHERE _outcome IS NULL)
+              GROUP BY path ORDER BY min(place)) TO {quote(str(listed))} ({PARQUET})""")
     _write(_features(listed, own), folder, refused, own)
     connection.execute(f"""
         CREATE OR REPLACE TABLE extracted AS
-        SELECT id, {", ".join(COLUMNS)}, NULL::VARCHAR AS reason FROM read_parquet({quote(str(folder / INDEX))})
-        UNION ALL BY NAME SELECT id, reason FROM read_parquet({quote(str(refused))})""")
+        SELECT r.id, {", ".join(COLUMNS)}, reason
+        FROM (SELECT id, _audio_paths[1] AS path FROM rows WHERE _outcome IS NULL) r
+        JOIN read_parquet({quote(str(listed))}) c ON c.path = r.path
+        JOIN (SELECT *, NULL::VARCHAR AS reason FROM read_parquet({quote(str(folder / INDEX))})
+              UNION ALL BY NAME FROM read_parquet({quote(str(refused))})) f ON f.id = c.id""")
     for path in (listed, refused):
         path.unlink()
     return COLUMNS

@@ -34,6 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
          "end_s": 1.25},
         {"id": "short", "audio": str(sound(folder / "d.flac", noise(0.01, seed=4))), "text": "short"},
         {"id": "cut", "audio": str(cut), "text": "cut"},
+        {"id": "again", "audio": str(folder / "a.flac"), "text": "the same sound"},
     ]  # fmt: skip
     made = bring_in(folder / "store", "talks", rows, folder)
     [broken] = triptych.query("SELECT audio.path AS p FROM samples WHERE id LIKE '%/cut'", store=made).to_pylist()
@@ -52,7 +53,7 @@ def arrays(version: Any) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
 
 def test_rows_name_the_features_of_their_own_clip(store: Path) -> None:
     version = triptych.export("features", extractor="whisper", store=store).version
-    assert version.manifest["counts"] == {"undecodable": 1, "written": 4}
+    assert version.manifest["counts"] == {"undecodable": 1, "written": 5}
     held = {row["id"].rsplit("/")[-1]: (row, found) for row, found in arrays(version)}
     for name, file, span in (("whole", "a.flac", None), ("span", "c.flac", (8000, 20000))):
         samples, _ = soundfile.read(store.parent / file, dtype="float32")
@@ -64,27 +65,28 @@ def test_rows_name_the_features_of_their_own_clip(store: Path) -> None:
     assert "key" not in row and held["low"][1].shape == (40, 80)
     index = pq.read_table(version.path / "index.parquet").to_pylist()
     assert [row["start"] for row in index] == [0, *np.cumsum([row["frames"] for row in index[:-1]])]
-    assert {row["id"]: row["start"] for row in index} == {row["id"]: row["start"] for row, _ in held.values()}
+    assert {row["start"] for row in index} == {row["start"] for row, _ in held.values()} and len(index) == 4
+    assert held["again"][0]["start"] == row["start"] and held["again"][0]["text"] == "the same sound"
     assert not list(validate_file(version.data, "features"))
 
 
 def test_a_shard_is_closed_at_its_size_and_a_version_is_made_again(store: Path) -> None:
     version = triptych.export("features", file_format="safetensors", shard_mb=1, store=store, name="tensors").version
-    assert version.manifest["counts"] == {"too_short": 1, "undecodable": 1, "written": 3}
+    assert version.manifest["counts"] == {"too_short": 1, "undecodable": 1, "written": 4}
     rows = list(read_lines(version.data))
-    assert all(row["key"] == row["id"] and "start" not in row for row in rows)
+    assert len({row["key"] for row in rows}) == 3 and not any("start" in row for row in rows)
     data = (version.path / rows[0]["shard"]).read_bytes()
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     for row in rows:
-        start, end = header[row["id"]]["data_offsets"]
-        found = np.frombuffer(data[8 + length + start : 8 + length + end], "<f4").reshape(header[row["id"]]["shape"])
+        start, end = header[row["key"]]["data_offsets"]
+        found = np.frombuffer(data[8 + length + start : 8 + length + end], "<f4").reshape(header[row["key"]]["shape"])
         assert found.shape == (row["frames"], row["dims"]) and np.isfinite(found).all()
     assert not list(validate_file(version.data, "features"))
     moved = triptych.exports.relocate(version.reference, "/elsewhere", store=store)
     assert moved.manifest["files"][rows[0]["shard"]] == version.manifest["files"][rows[0]["shard"]]
     (version.path / rows[0]["shard"]).unlink()
-    assert [finding.code for finding in validate_file(version.data, "features")] == ["missing_shard"] * 3
+    assert [finding.code for finding in validate_file(version.data, "features")] == ["missing_shard"] * 4
     assert triptych.exports.rebuild(version.reference, store=store).restored == [rows[0]["shard"]]
     assert triptych.exports.verify(version.reference, store=store) == {version.reference: []}
 
@@ -183,7 +185,7 @@ def test_hidden_states_are_those_of_the_model(store: Path, tmp_path: Path, kind:
         expected = encoder(given, output_hidden_states=True).hidden_states[1][0].numpy()
     if kind == "whisper":
         tensors = pytest.importorskip("safetensors.numpy").load_file(version.path / "shards/000000.safetensors")
-        found = tensors["talks/all/whole"]
+        [found] = [tensors[row["key"]] for row in read_lines(version.data) if row["id"].endswith("/whole")]
     else:
         [found] = [found for row, found in arrays(version) if row["id"].endswith("/whole")]
     assert len(found) == (25 if kind == "whisper" else len(expected))
