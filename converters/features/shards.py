@@ -2,7 +2,7 @@
 
 .npy           one array of shape (frames, dims): the frames of the clips one after the other. A row has the number
                of its first frame: `numpy.load(file, mmap_mode="r")[start : start + frames]`
-.safetensors   a tensor of shape (frames, dims) for each clip, under the row's id: `safe_open(file).get_tensor(id)`
+.safetensors   a tensor of shape (frames, dims) for each clip, under the id of its first row
 """
 
 from __future__ import annotations
