@@ -20,8 +20,7 @@ FILES = {"audio": "audio.jsonl", "video": "video.jsonl", "mixed": "mixed.jsonl"}
 
 _BY = ", ".join(STRATUM)
 _PLACED = f"""
-    SELECT *, row_number() OVER (PARTITION BY modality ORDER BY place) AS row,
-           {tokens_before("place")} AS before
+    SELECT *, {tokens_before("place")} AS before
     FROM (SELECT {_BY}, tokens, file_row_number AS place FROM rows)"""
 
 
@@ -45,18 +44,21 @@ def certify(rows: Path, options: ViewOptions) -> dict[str, Any]:
             f"{rows}: before row {place + 1} another stratum had fewer tokens than the one that had its turn."
         )
     files: dict[str, Any] = {}
-    found = selected(rows, f"""
-        SELECT {_BY}, count(*), sum(tokens)::BIGINT, max(tokens), max(row) FROM ({_PLACED})
-        GROUP BY ALL ORDER BY ALL""")  # fmt: skip
-    for modality, dataset, language, task, count, tokens, largest, last in found:
+    found = selected(
+        rows, f"SELECT {_BY}, count(*), sum(tokens)::BIGINT, max(tokens) FROM rows GROUP BY ALL ORDER BY ALL"
+    )
+    for modality, dataset, language, task, count, tokens, largest in found:
         file = files.setdefault(FILES[modality], {"rows": 0, "tokens": 0, "largest_row": 0, "strata": []})
         file["rows"] += count
         file["tokens"] += tokens
         file["largest_row"] = max(file["largest_row"], largest)
-        file["strata"].append({"dataset": dataset, "language": language, "task": task, "rows": count, "tokens": tokens,
-                               "last_row": last})  # fmt: skip
-    for file in files.values():
-        file["balanced_rows"] = min(each["last_row"] for each in file["strata"])
+        file["strata"].append({"dataset": dataset, "language": language, "task": task, "rows": count, "tokens": tokens})
+    for modality, name in FILES.items():
+        if (file := files.get(name)) is not None:
+            # A row is fair as long as no stratum without further rows had fewer tokens than its own.
+            least = min(each["tokens"] for each in file["strata"])
+            fair = f"SELECT count(*) FROM ({_PLACED}) WHERE modality = {quote(modality)} AND before <= {least}"
+            [(file["balanced_rows"],)] = selected(rows, fair)
     return {"files": files}
 
 
@@ -64,10 +66,10 @@ def told(manifest: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
     """Lines for a person: where a file runs out of a stratum."""
     for name, file in manifest["certificate"]["files"].items():
         if file["balanced_rows"] < file["rows"]:
-            ended = min(file["strata"], key=lambda each: each["last_row"])
-            stratum = " ".join(ended[part] for part in STRATUM[1:])
+            least = min(file["strata"], key=lambda each: each["tokens"])
+            stratum = " ".join(least[part] for part in STRATUM[1:])
             yield (
-                f"{name} has {file['rows']:,} rows, and its {ended['rows']:,} of {stratum} end at row "
-                f"{file['balanced_rows']:,}: only up to there it is balanced over all its "
-                f"{len(file['strata'])} strata; --per-file {file['balanced_rows']} stops there"
+                f"{name} has {file['rows']:,} rows, of which the first {file['balanced_rows']:,} are balanced over all "
+                f"{len(file['strata'])} strata: then its {least['rows']:,} of {stratum} are used up; "
+                f"--per-file {file['balanced_rows']} stops there"
             )

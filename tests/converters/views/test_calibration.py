@@ -84,9 +84,12 @@ def test_the_manifest_counts_each_stratum_and_a_stratum_that_runs_out_is_told(st
         ("large", "en", "asr"): 9, ("small", "de", "asr"): 2, ("small", "zh", "asr"): 1,
     }  # fmt: skip
     assert sum(tokens for _, tokens in counted.values()) == audio["tokens"] == sum(row["tokens"] for row in rows)
-    ends = {stratum: number for number, stratum in enumerate(strata(rows), 1)}
-    assert audio["balanced_rows"] == min(ends.values()) < audio["rows"] == 12
-    told = f"its 1 of small zh asr end at row {audio['balanced_rows']}"
+    least, had, fair = min(tokens for _, tokens in counted.values()), Counter[tuple[str, ...]](), 0
+    for row, stratum in zip(rows, strata(rows), strict=True):
+        fair += had[stratum] <= least
+        had[stratum] += row["tokens"]
+    assert audio["balanced_rows"] == fair < audio["rows"] == 12
+    told = f"the first {fair} are balanced over all 3 strata: then its 1 of small zh asr are used up"
     assert any(told in warning for warning in result.warnings), result.warnings
 
 
@@ -99,6 +102,8 @@ def test_the_first_rows_of_strata_and_files_are_taken_and_the_others_counted(sto
     rows = list(read_lines(result.version.data))
     assert rows == [row for row in whole if row in rows]
     check_balanced(rows)
+    assert result.version.manifest["certificate"]["files"]["audio.jsonl"]["balanced_rows"] == 4
+    assert not any("balanced" in warning for warning in result.warnings)  # a prefix has not run out of anything
 
 
 def test_the_order_does_not_depend_on_that_in_the_store(store: Path, tmp_path: Path) -> None:
