@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....errors import ProblemsFound
 from ....shards.exports.jsonl import write_jsonl
-from ....shards.store.database import session
-from ....shards.store.sql import quote
+from ....shards.store.sql import first_row, quote
 from ....validators.formats.calibration import STRATUM
 from ...composition.balanced_order import tokens_before
 from ..base import ViewOptions
-from .rows import selected
+
+if TYPE_CHECKING:
+    import duckdb
 
 FILES = {"audio": "audio.jsonl", "video": "video.jsonl", "mixed": "mixed.jsonl"}
 """Modality -> its file: what REAP calls S1, S2 and S3."""
 
+_MEMORY = "128MB"
 _BY = ", ".join(STRATUM)
 _PLACED = f"""
     SELECT *, {tokens_before("place")} AS before
@@ -26,10 +30,25 @@ _PLACED = f"""
 
 def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
     """Write a file for each modality that has rows."""
-    found = [str(modality) for (modality,) in selected(rows, "SELECT DISTINCT modality FROM rows ORDER BY 1")]
-    with session() as connection:
-        for modality in found:
+    with _opened(rows) as connection:
+        for (modality,) in connection.execute("SELECT DISTINCT modality FROM rows ORDER BY 1").fetchall():
             write_jsonl(connection, rows, folder / FILES[modality], where=f"modality = {quote(modality)}")
+
+
+@contextmanager
+def _opened(rows: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of its own with the view `rows`, since its memory is limited: that of the export is still taken."""
+    import duckdb
+
+    with (
+        tempfile.TemporaryDirectory(prefix="triptych-") as spill,
+        duckdb.connect(
+            ":memory:", config={"memory_limit": _MEMORY, "threads": 1, "temp_directory": spill}
+        ) as connection,
+    ):
+        source = f"read_parquet({quote(str(rows))}, file_row_number = true)"
+        connection.execute(f"CREATE VIEW rows AS SELECT * FROM {source}")
+        yield connection
 
 
 def certify(rows: Path, options: ViewOptions) -> dict[str, Any]:
@@ -38,28 +57,34 @@ def certify(rows: Path, options: ViewOptions) -> dict[str, Any]:
     Raises:
         ProblemsFound: Rows are not in the balanced order.
     """
-    steps = f"SELECT place, before, lag(before) OVER (ORDER BY place) AS last FROM ({_PLACED})"
-    for (place,) in selected(rows, f"SELECT place FROM ({steps}) WHERE before < last ORDER BY 1 LIMIT 1"):
-        raise ProblemsFound(
-            f"{rows}: before row {place + 1} another stratum had fewer tokens than the one that had its turn."
-        )
-    files: dict[str, Any] = {}
-    found = selected(
-        rows, f"SELECT {_BY}, count(*), sum(tokens)::BIGINT, max(tokens) FROM rows GROUP BY ALL ORDER BY ALL"
-    )
-    for modality, dataset, language, task, count, tokens, largest in found:
-        file = files.setdefault(FILES[modality], {"rows": 0, "tokens": 0, "largest_row": 0, "strata": []})
-        file["rows"] += count
-        file["tokens"] += tokens
-        file["largest_row"] = max(file["largest_row"], largest)
-        file["strata"].append({"dataset": dataset, "language": language, "task": task, "rows": count, "tokens": tokens})
+    with _opened(rows) as connection:
+        steps = f"SELECT place, before, lag(before) OVER (ORDER BY place) AS last FROM ({_PLACED})"
+        wrong = first_row(connection, f"SELECT min(place) FROM ({steps}) WHERE before < last")
+        if wrong is not None and wrong[0] is not None:
+            raise ProblemsFound(
+                f"{rows}: before row {wrong[0] + 1} another stratum had fewer tokens than the one that had its turn."
+            )
+        return {"files": dict(_files(connection))}
+
+
+def _files(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[str, Any]]]:
+    sums = f"SELECT {_BY}, count(*), sum(tokens)::BIGINT, max(tokens) FROM rows GROUP BY ALL ORDER BY ALL"
+    found = connection.execute(sums).fetchall()
     for modality, name in FILES.items():
-        if (file := files.get(name)) is not None:
-            # A row is fair as long as no stratum without further rows had fewer tokens than its own.
-            least = min(each["tokens"] for each in file["strata"])
-            fair = f"SELECT count(*) FROM ({_PLACED}) WHERE modality = {quote(modality)} AND before <= {least}"
-            [(file["balanced_rows"],)] = selected(rows, fair)
-    return {"files": files}
+        own = [row for row in found if row[0] == modality]
+        if not own:
+            continue
+        # A row is fair as long as no stratum without further rows had fewer tokens than its own.
+        least = min(tokens for *_, tokens, _ in own)
+        fair = f"SELECT count(*) FROM ({_PLACED}) WHERE modality = {quote(modality)} AND before <= {least}"
+        yield name, {
+            "rows": sum(count for *_, count, _, _ in own),
+            "tokens": sum(tokens for *_, tokens, _ in own),
+            "largest_row": max(largest for *_, largest in own),
+            "balanced_rows": int((first_row(connection, fair) or (0,))[0]),
+            "strata": [{"dataset": dataset, "language": language, "task": task, "rows": count, "tokens": tokens}
+                       for _, dataset, language, task, count, tokens, _ in own],
+        }  # fmt: skip
 
 
 def told(manifest: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:

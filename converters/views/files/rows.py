@@ -15,14 +15,9 @@ _ROW_BYTES = 1000
 
 
 def selected(parquet: Path, select: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a SELECT over the relation `rows`; sorting spills to disk what does not fit in memory.
-
-    `rows` has the `file_row_number` of each, too.
-    """
+    """Yield the rows of a SELECT over the relation `rows`; sorting spills to disk what does not fit in memory."""
     with session() as connection:
-        connection.execute(
-            f"CREATE VIEW rows AS SELECT * FROM read_parquet({quote(str(parquet))}, file_row_number = true)"
-        )
+        connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({quote(str(parquet))})")
         result = connection.execute(select)
         while batch := result.fetchmany(BATCH_ROWS):
             yield from batch
