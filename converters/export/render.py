@@ -27,6 +27,7 @@ from ..views.left_out import left_out_columns
 from ..views.prepare import EMPTIABLE, WITH_LOSS, create_macros, with_prepared
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
+from .json_texts import json_texts_as_parts, mixed_tests
 from .request import Request
 from .select import messages_sql
 
@@ -236,13 +237,15 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
     order = _order_sql(request)
     witnessed = [f"{identifier(column)} IS NOT NULL" for column in used]
+    witnessed += [*mixed_tests(connection, request.view.mixed_columns, rows.types, KEPT)]
     witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
     if len(witnessed) > 1:
         order = f"{_witness_sql(connection, witnessed, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
     empty += [name for name in rows.optional_columns if name not in used]
-    single = _single(connection, request.view, rows.types)
-    listed = (f"{identifier(name)}[1] AS {identifier(name)}" if name in single else identifier(name)
+    changed = {name: f"{identifier(name)}[1]" for name in _single(connection, request.view, rows.types)}
+    changed |= json_texts_as_parts(connection, request.view.mixed_columns, rows.types, KEPT)
+    listed = (f"{changed[name]} AS {identifier(name)}" if name in changed else identifier(name)
               for name in rows.types if name not in empty)  # fmt: skip
     columns = ", ".join(listed)
     if rows.expanded and exports.SAMPLE_ID not in rows.types:

@@ -2,6 +2,7 @@
 -- order: id
 -- text: clean
 -- format: kaldi
+-- consumer: lhotse
 -- media: audio
 -- optional: gender
 --

@@ -2,6 +2,7 @@
 -- order: id
 -- text: clean
 -- format: lhotse
+-- consumer: lhotse
 -- media: audio
 -- optional: speaker, language, translation, words, phones, custom
 --

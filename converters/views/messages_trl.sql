@@ -1,15 +1,16 @@
 -- name: messages
--- revision: 1
+-- revision: 2
 -- tasks: sft, completion, grpo, dpo
 -- order: hash
 -- text: clean
 -- format: messages-trl
--- consumer: datasets
+-- consumer: trl
 -- only sft: messages
 -- only completion: prompt, completion
 -- only grpo: prompt, solution, task, language
 -- only dpo: prompt, chosen, rejected
 -- optional: tools
+-- mixed: messages, prompt
 -- message keys: dropped
 --
 -- TRL's conversational rows: `messages`; `prompt` and `completion`; `prompt` alone with `solution, task, language` for

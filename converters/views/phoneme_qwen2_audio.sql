@@ -3,6 +3,7 @@
 -- order: hash
 -- text: raw
 -- format: phoneme
+-- consumer: ms-swift
 -- media: audio
 -- options: phones, word_boundaries, drop_silence, phone_prompt
 --

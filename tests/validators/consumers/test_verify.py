@@ -12,7 +12,8 @@ from support import imported
 from support.stores import cli, places_of, select
 from triptych.errors import TriptychError, UsageError
 from triptych.validators.consumers import CONSUMERS
-from triptych.validators.consumers.verify import Verification, media_of, verify_file
+from triptych.validators.consumers.drivers.media import media_of
+from triptych.validators.consumers.verify import Verification, verify_file
 
 SECONDS = 0.1
 
@@ -126,6 +127,11 @@ def test_media_of_columns_and_of_content_parts() -> None:
     part = {"type": "audio", "audio": "/b.wav"}
     row = {"audios": ["/a.wav"], "video": "/v.mp4", "messages": [{"role": "user", "content": [part]}]}
     assert media_of(row) == {"audio": ["/a.wav", "/b.wav"], "video": ["/v.mp4"], "image": []}
+    url = {"type": "video_url", "video_url": {"url": "file:///a%20b.mp4"}}
+    said = [{"from": "user", "value": "<audio>/d/a b.wav</audio>q"}]
+    assert media_of({"prompt": [{"content": [url]}], "conversations": said, "audio_feat": "/f.wav"}) == {
+        "audio": ["/f.wav", "/d/a b.wav"], "video": ["/a b.mp4"], "image": []
+    }  # fmt: skip
 
 
 def test_options_of_clients_are_refused_without_one(stored: Path) -> None:

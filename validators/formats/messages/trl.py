@@ -12,6 +12,7 @@ from typing import Any
 from ..findings import Finding, Problem, finding
 from .hf import PROBLEMS as OF_TYPED
 from .hf import check_typed
+from .json_text import JsonTexts
 from .parts import messages_in, shape_of
 
 TASKS = ("sft", "completion", "grpo", "dpo")
@@ -57,9 +58,11 @@ class Rows:
     def __init__(self, *, task: str | None = None, files: bool = True) -> None:
         self.task = task or "sft"
         self.files = files
+        self.texts = JsonTexts()
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
+        yield from self.texts.check(number, row, COLUMNS)
         given = {name: messages_in(row, name) for name in COLUMNS if row.get(name) is not None}
         keys = next((keys for keys in _KEYS[self.task] if all(key in given for key in keys)), None)
         if keys is None:
