@@ -1,6 +1,6 @@
 """Every view, of real media, loaded by the program that reads it: rewrites the table of docs/explanation/consumers.md.
 
-    python -m benchmarks.consumers [--only msswift] [--work DIR]
+    python -m benchmarks.consumers [--only VIEW...] [--work DIR]
 
 Needs the real media beside the repository, and the environments of the consumers (`make clients`). A further view is a
 further line of `CASES`.
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import triptych
+from triptych.converters.views import get_view
+from triptych.validators.consumers.version_check import verified
 
 from .real_media import fill
 
@@ -93,32 +95,41 @@ CASES = (
 def main() -> int:
     """Make the table; 1 if a consumer does not take a row as it is."""
     parser = argparse.ArgumentParser(description="Views of real media, loaded by the programs that read them.")
-    parser.add_argument("--only", help="one view")
+    parser.add_argument("--only", nargs="+", metavar="VIEW", help="these views; the lines of others stay as they are")
     parser.add_argument("--work", type=Path, help="a folder for the store, which is kept; default: a temporary one")
     options = parser.parse_args()
-    cases = [case for case in CASES if options.only in (None, case.view)]
+    made = _written()
     with tempfile.TemporaryDirectory() as scratch:
         work = options.work or Path(scratch)
         store = work / "store" if (work / "store").exists() else fill(work, DATA)
-        lines = [line for case in cases for line in _verified(case, store)]
-    if options.only is None:
-        _write(lines)
-    print("\n".join(lines))
-    return int(any(not line.endswith(" 0 |") for line in lines))
+        for case in CASES:
+            if options.only is None or case.view in options.only:
+                made[_title(case)] = list(_verified(case, store))
+                print("\n".join(made[_title(case)]), flush=True)
+                _write([line for each in CASES for line in made.get(_title(each), ())])
+    return int(any(not line.endswith(" 0 |") for lines in made.values() for line in lines))
+
+
+def _title(case: Case) -> str:
+    """The first cells of the lines of a case."""
+    flags = "".join(_flag(name, value) for name, value in case.options.items())
+    return f"| `{case.view}{flags}` | {case.what} |"
 
 
 def _verified(case: Case, store: Path) -> Iterator[str]:
+    """The lines of a case; a version that is there and was loaded by its consumers is not loaded again."""
     options = {name: _placed(value, store.parent) for name, value in case.options.items()}
-    made = triptych.export(case.view, store=store, dataset=case.datasets, verify=True, **options)
-    flags = "".join(_flag(name, value) for name, value in case.options.items())
-    for each in made.verified:
-        media = ", ".join(f"{heard} of {named} {kind}" for kind, (named, heard) in each.media.items())
-        seconds = "" if each.seconds is None else f"{each.seconds[1]:,.1f} of {each.seconds[0]:,.1f}"
-        model = f", {each.model}" if each.model else ""
-        print(f"{case.view}{flags} {case.what}: {each.consumer}: {each.told() or 'as it is'}", file=sys.stderr)
+    made = triptych.export(case.view, store=store, dataset=case.datasets, **options)
+    wanted = {"datasets", get_view(case.view, case.options.get("style")).consumer or "datasets"}
+    if {each["consumer"] for each in verified(made.version).values()} != wanted:
+        triptych.exports.load_with_client(made.version.reference, store=store)
+    for each in sorted(verified(made.version).values(), key=lambda each: each["consumer"] != "datasets"):
+        media = ", ".join(f"{heard} of {named} {kind}" for kind, (named, heard) in each["media"].items())
+        seconds = "" if each["seconds"] is None else f"{each['seconds'][1]:,.1f} of {each['seconds'][0]:,.1f}"
+        model = f", {each['model']}" if each["model"] else ""
         yield (
-            f"| `{case.view}{flags}` | {case.what} | {each.consumer} {each.version}{model} | {each.rows} | "
-            f"{each.loaded} | {media} | {seconds} | {len(each.differences)} |"
+            f"{_title(case)} {each['consumer']} {each['version']}{model} | {each['rows']} | "
+            f"{each['loaded']} | {media} | {seconds} | {sum(each['differences'].values())} |"
         )
 
 
@@ -129,6 +140,15 @@ def _placed(value: Any, work: Path) -> Any:
 def _flag(name: str, value: Any) -> str:
     flag = f" --{name.replace('_', '-')}"
     return flag if value is True else f"{flag} {str(value).removeprefix('{}/')}"
+
+
+def _written() -> dict[str, list[str]]:
+    """The lines of the page, by the first cells of their case."""
+    found: dict[str, list[str]] = {}
+    for line in PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].splitlines()[2:]:
+        view, what = line.split(" | ")[:2]
+        found.setdefault(f"{view} | {what} |", []).append(line)
+    return found
 
 
 def _write(lines: list[str]) -> None:

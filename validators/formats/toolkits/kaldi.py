@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ PROBLEMS = {
     "not_wav": Problem("wav.scp", "warning", "not a WAV file", "Kaldi's own programs read WAV only; ESPnet, WeNet, "
                        "Lhotse and k2 read it"),
 }  # fmt: skip
+PROBLEMS = with_mends("kaldi", PROBLEMS)
 _SPACE = re.compile(r"\s")
 
 
