@@ -38,6 +38,21 @@ LATEST = "arg_max({'value': value}, time).value"
 """SQL for the latest value of a key. A plain `arg_max` would skip the null that clears it and give the value before."""
 
 
+COMPLETES = "completes"
+"""Detail of a run that accounts for annotations of an earlier command, which was killed before its own account: the
+times of these annotations, in microseconds."""
+
+
+def unaccounted_sql(stage: str, time: str) -> str:
+    """SQL for whether no run of a stage accounts for annotations that have this time (SQL): they were written by a
+    command that was killed before its account. Needs the view `runs`."""
+    return (
+        f"NOT EXISTS (SELECT 1 FROM runs WHERE stage = {quote(stage)} AND ("
+        f"(started_at <= {time} AND finished_at >= {time}) "
+        f"OR list_contains((details::JSON -> '$.{COMPLETES}')::BIGINT[], epoch_us({time}))))"
+    )
+
+
 def changed_sql(keys: Sequence[str], annotations: str = "annotations") -> str:
     """Return a SELECT of the samples (`dataset`, `id`) annotated with one of the keys, and when: `changed_at`."""
     listed = ", ".join(map(quote, keys))

@@ -131,7 +131,7 @@ SCENARIOS = {
     "verify exports": Scenario("exported", ("exports", "verify")),
     "rebuild": Scenario("exported", ("exports", "rebuild", "unified"), with_lost_rows),
     "collect exports": Scenario("exported", ("exports", "gc", "--keep", "0", "--older-than-days", "0")),
-    "split": Scenario("judged", ("split", "talks", "--by", "id")),
+    "split": Scenario("judged", ("split", "talks", "--by", "id"), counted="split"),
     "export with files": Scenario("judged", ("export", "kaldi"), counted="export"),
     "remove": Scenario("exported", (*REMOVE, "--where", HERS), counted="remove"),
     "remove a dataset": Scenario("exported", REMOVE, counted="remove"),
