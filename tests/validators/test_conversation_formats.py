@@ -213,9 +213,8 @@ def test_a_text_that_datasets_takes_for_json_is_found_once_another_content_is_a_
     )
 
 
-def test_a_problem_says_what_the_consumer_does_and_what_to_do() -> None:
+def test_a_problem_says_what_to_do_and_those_of_trainers_what_the_consumer_does() -> None:
     for name, module in FORMATS.items():
+        assert [code for code, problem in module.PROBLEMS.items() if not problem.mend] == [], name
         if name.startswith(("conversation-", "llamafactory-", "messages-")):
-            assert [
-                code for code, problem in module.PROBLEMS.items() if not (problem.consequence and problem.mend)
-            ] == []
+            assert [code for code, problem in module.PROBLEMS.items() if not problem.consequence] == []

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
+from . import msswift_fixes as fixes
 from .msswift_rows import KINDS, TAG_ANY_CASE
 
 Mend = Callable[[dict[str, Any]], None]
@@ -141,6 +142,15 @@ MENDS: Mapping[str, Mapping[str, Mend]] = {
         "media_without_tag": tags_of_the_only_question,
         "content_media_ignored": media_under_their_kind,
         "bad_loss": loss_as_truth,
+        "unknown_role": fixes.roles_as_known,
+        "content_part": fixes.typed_parts,
+        "bad_loss_scale": fixes.numbers,
+        "bad_label": fixes.label_as_truth,
+        "bad_settings": fixes.settings_as_object,
+        "null_media": fixes.media_without_nulls,
+        "media_type": fixes.media_as_paths,
+        "key_collision": fixes.one_of_equal_columns,
+        "content_media_conflict": fixes.media_named_once,
     },
     "conversation-qwen2-audio": _OF_TURNS,
     "conversation-sharegpt": _OF_TURNS,
