@@ -59,7 +59,7 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
     run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)}, started_at=now)
     written = _written_before(store, rows) if rows else None
     if written is not None:  # only the account is due
-        run.details[COMPLETES] = [written]
+        run.details[COMPLETES] = [written, written + len(rows) - 1]
     elif rows:
         _require_annotated(store, [item for item in annotations if item.value is None])
         new = _changed(store, rows)

@@ -25,7 +25,7 @@ import pyarrow as pa
 from ...errors import UsageError
 from ...shards.events import DUPLICATE, Run
 from ...shards.query import connect
-from ...shards.store.annotations import annotation_row
+from ...shards.store.annotations import COMPLETES, annotation_row, unaccounted_sql
 from ...shards.store.store import Store
 from ...shards.store.tables import ANNOTATIONS
 from ...validators.metrics.edits import error_rate, units_of
@@ -96,7 +96,7 @@ class _Writer:
 
     def take(self, batch: list[Prediction], maker: RowMaker) -> None:
         """Judge and write one batch; all that it says of its samples is one commit."""
-        samples = self._samples(batch)
+        samples, times = self._samples(batch)
         made = {row.row["id"]: row.row for row in maker.rows([each for each, _ in samples.values()])} if samples else {}
         rows = []
         for prediction in batch:
@@ -106,7 +106,7 @@ class _Writer:
             if fault is not None:
                 self.reject(Rejection(prediction.id, *fault, prediction.where))
             elif sample.get("rejected") == prediction.text:
-                self.run.account.drop(DUPLICATE)
+                self._repeated(prediction.id, times)
             else:
                 self.run.account.keep()
                 time = self.started + timedelta(microseconds=self.number)
@@ -118,6 +118,15 @@ class _Writer:
             self.event_log.write()
             if rows:
                 self.store.append("annotations", pa.Table.from_pylist(rows, schema=ANNOTATIONS))
+
+    def _repeated(self, identity: str, times: Mapping[str, int]) -> None:
+        """Count a prediction that is written: as kept if a command wrote it that was killed before its account."""
+        if identity not in times:
+            self.run.account.drop(DUPLICATE)
+            return
+        self.run.account.keep()
+        first, last = self.run.details.get(COMPLETES, (times[identity], times[identity]))
+        self.run.details[COMPLETES] = [min(first, times[identity]), max(last, times[identity])]
 
     def _fault(
         self, prediction: Prediction, sample: Mapping[str, Any], made: Mapping[str, Any], own: str | None
@@ -143,8 +152,9 @@ class _Writer:
                 return "too_good", f"its error rate is {rate:.3f}, lower than {self.min_wer:g}"
         return None
 
-    def _samples(self, batch: list[Prediction]) -> dict[str, tuple[dict[str, Any], str | None]]:
-        """The samples of a batch by id, each with the rejected answer that the corpus itself gave it."""
+    def _samples(self, batch: list[Prediction]) -> tuple[dict[str, tuple[dict[str, Any], str | None]], dict[str, int]]:
+        """The samples of a batch by id, each with the rejected answer that the corpus itself gave it; and of rejected
+        answers that no run accounts for, when they were written, in microseconds."""
         wanted = pa.table({"id": pa.array(sorted({each.id for each in batch}), pa.string())})
         columns = ", ".join(f"s.{name}" for name in _READ)
         with connect(self.store) as connection:
@@ -154,7 +164,18 @@ class _Writer:
                 "LEFT JOIN samples_as_pulled p ON p.dataset = s.dataset AND p.id = s.id WHERE s.dataset = $1",
                 [self.run.dataset],
             ).fetchall()
-        return {str(row[0]): (dict(zip(_READ, row[:-1], strict=True)), row[-1]) for row in found}
+            times = connection.execute(
+                f"""
+                WITH latest AS (
+                    SELECT id, max(time) AS time FROM annotations SEMI JOIN wanted USING (id)
+                    WHERE dataset = $1 AND key = 'rejected' GROUP BY id HAVING arg_max(producer, time) = $2
+                )
+                SELECT id, epoch_us(time) FROM latest
+                WHERE {unaccounted_sql(self.run.stage, "latest.time", dataset=self.run.dataset)}""",
+                [self.run.dataset, self.producer],
+            ).fetchall()
+        samples = {str(row[0]): (dict(zip(_READ, row[:-1], strict=True)), row[-1]) for row in found}
+        return samples, {str(identity): int(time) for identity, time in times}
 
 
 def _read(path: Path, writer: _Writer) -> Iterator[Prediction]:

@@ -40,16 +40,21 @@ LATEST = "arg_max({'value': value}, time).value"
 
 COMPLETES = "completes"
 """Detail of a run that accounts for annotations of an earlier command, which was killed before its own account: the
-times of these annotations, in microseconds."""
+first and the last time of these annotations, in microseconds."""
 
 
-def unaccounted_sql(stage: str, time: str) -> str:
-    """SQL for whether no run of a stage accounts for annotations that have this time (SQL): they were written by a
-    command that was killed before its account. Needs the view `runs`."""
+def unaccounted_sql(stage: str, time: str, *, dataset: str | None = None) -> str:
+    """SQL for whether no run of a stage accounts for annotations of this time (SQL): they were written by a command
+    that was killed before its account. It needs the view `runs`.
+
+    Args:
+        dataset: Whose runs count; default: those of any.
+    """
+    of_dataset = "" if dataset is None else f" AND dataset = {quote(dataset)}"
+    first, last = (f"(details::JSON ->> '$.{COMPLETES}[{n}]')::BIGINT" for n in (0, 1))
     return (
-        f"NOT EXISTS (SELECT 1 FROM runs WHERE stage = {quote(stage)} AND ("
-        f"(started_at <= {time} AND finished_at >= {time}) "
-        f"OR list_contains((details::JSON -> '$.{COMPLETES}')::BIGINT[], epoch_us({time}))))"
+        f"NOT EXISTS (SELECT 1 FROM runs WHERE stage = {quote(stage)}{of_dataset} AND ("
+        f"(started_at <= {time} AND finished_at >= {time}) OR epoch_us({time}) BETWEEN {first} AND {last}))"
     )
 
 

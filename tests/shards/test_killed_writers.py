@@ -163,6 +163,28 @@ def test_splits_killed_before_their_account_are_accounted_once(speech: Store, mo
     check_accounts(speech)
 
 
+def test_predictions_killed_before_their_account_are_accounted_once(
+    speech: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"id": f"speech/{place}", "prediction": "wrong"} for place in ("train/utt000", "test/utt001", "train/utt001")
+    ]
+    file = imported.table(tmp_path / "wrong.jsonl", rows)
+    asked = {"name": "speech", "meant_as": "rejected", "store": speech.root}
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "finish", die)
+        with pytest.raises(Killed):
+            triptych.import_data("predictions", file, **asked)
+    count = one(speech, "select count(*) from annotations where key = 'rejected'")
+    assert count > 0
+    for _ in range(2):
+        triptych.import_data("predictions", file, **asked)
+    last = "select list(kept order by started_at) from runs where command like '%predictions%' and stage = 'import'"
+    assert one(speech, last) == [count, 0]
+    assert one(speech, "select count(*) from annotations where key = 'rejected'") == count
+    check_accounts(speech)
+
+
 def test_rows_and_media_that_a_killed_export_left_go_with_the_next_command(speech: Store) -> None:
     process = f"{socket.gethostname()}-{ended_process()}"
     rows = speech.root / "exports" / "unified" / f".scratch-{process}-abcd" / "rows.jsonl"

@@ -291,7 +291,7 @@ def _write(store: Store, connection: duckdb.DuckDBPyConnection, kind: Kind, run:
     run.account.drop(DUPLICATE, result.unchanged)
     run.details = {"kind": kind.name, "splits": result.splits}
     if completed:
-        run.details[COMPLETES] = sorted(completed)
+        run.details[COMPLETES] = [min(completed), max(completed)]
     run.finish(store)
 
 
