@@ -22,8 +22,10 @@ import pytest
 import triptych
 from support import imported, kills
 from support.corpora import Utterance, archive, card, members
+from support.hub import hub
 from support.kills import Ended
 from support.loopback import serve
+from support.mfa import stand_in
 from support.stores import leftovers, media_files, places_of, select
 from triptych.shards.care.care import status
 from triptych.shards.exports import versions as exports
@@ -110,6 +112,7 @@ FETCH = ("catalog", "fetch", "words", "--split", "train", "--to", "{}/fetched", 
 IMPORT = ("import", "jsonl", "{}/talks.jsonl", "--name", "talks", "--set", "task=asr")
 CHANGED = ("import", "jsonl", "{}/changed.jsonl", "--name", "talks", "--set", "task=asr")
 ANNOTATE = ("annotate", "--from", "{}/facts.csv", "--producer", "me")
+PREDICTIONS = ("import", "predictions", "{}/wrong.jsonl", "--name", "talks", "--as", "rejected")
 REMOVE = ("store", "remove", "talks")
 REPAIR = ("store", "verify", "--repair")
 SCENARIOS = {
@@ -132,6 +135,9 @@ SCENARIOS = {
     "rebuild": Scenario("exported", ("exports", "rebuild", "unified"), with_lost_rows),
     "collect exports": Scenario("exported", ("exports", "gc", "--keep", "0", "--older-than-days", "0")),
     "split": Scenario("judged", ("split", "talks", "--by", "id"), counted="split"),
+    "align": Scenario("judged", ("align", "talks", "--aligner", "mfa"), counted="align"),
+    "predictions": Scenario("judged", PREDICTIONS, counted="import"),
+    "push": Scenario("exported", ("exports", "push", "unified", "me/talks", "--media"), writes="hub"),
     "export with files": Scenario("judged", ("export", "kaldi"), counted="export"),
     "remove": Scenario("exported", (*REMOVE, "--where", HERS), counted="remove"),
     "remove a dataset": Scenario("exported", REMOVE, counted="remove"),
@@ -174,7 +180,13 @@ class Bases:
 def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
     place, kept = tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("kept")
     store = place / "store"
-    with serve(place / "mirror" / "example.org") as host:
+    with (
+        serve(place / "mirror" / "example.org") as host,
+        hub(place / "hub") as pushed_to,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in {**stand_in(place), "HF_ENDPOINT": pushed_to.url().rstrip("/"), "HF_TOKEN": "hf_x"}.items():
+            patch.setenv(name, value)
         write_inputs(place, host.url("/"))
         triptych.pull("words", split="train", samples=3, mirror=place / "mirror", cards=place / "cards", store=store)
         triptych.import_data("jsonl", place / "talks.jsonl", name="talks", values={"task": "asr"}, store=store)
@@ -204,6 +216,8 @@ def write_inputs(place: Path, host: str) -> None:
     imported.table(place / "changed.jsonl", changed)
     facts = [f"talks/train/utt00{number},{key},value {number}" for number in range(3) for key in ("text", "mood")]
     (place / "facts.csv").write_text("\n".join(["id,key,value", *facts, ""]))
+    wrong = [{"id": f"talks/train/utt00{number}", "prediction": "wrong"} for number in range(3)]
+    imported.table(place / "wrong.jsonl", wrong)
     (place / "rules.yaml").write_text("missing_audio: {level: warn}\n")
     shutil.copytree(place / "in", place / "copies")
 
