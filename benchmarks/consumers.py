@@ -74,6 +74,7 @@ CASES = (
     _case("messages", "librispeech sounds", "LibriSpeech, Clotho", style="trl", task="completion"),
     _case("messages", "librispeech sounds", "LibriSpeech, Clotho", style="trl", task="grpo"),
     _case("messages", "librispeech sounds", "LibriSpeech, Clotho, pairs", style="trl", task="dpo"),
+    _case("messages", "librispeech sounds", "LibriSpeech, Clotho, pairs", style="trl", task="kto"),
     _case("preference", "librispeech sounds", "LibriSpeech, Clotho, pairs", dimension="factuality"),
     _case("cot", "reasoned", "Clotho, chains of four sections", style="messages", structure=True),
     _case("cot", "reasoned", "Clotho, chains of four sections", style="json"),

@@ -4,7 +4,7 @@
 -- order: hash
 -- text: clean
 -- format: preference
--- consumer: trl
+-- consumer: datasets
 -- media: images, videos, audios
 --
 -- Pairs of answers for preference training: the conversation up to the answer, the answer that is better, one that is

@@ -61,6 +61,10 @@ def command() -> None:
 
     asked = json.loads(sys.argv[0])
     ingest.BATCH_ROWS = BATCH_ROWS
+    if "HF_ENDPOINT" in os.environ:  # the process that this one was forked from may have read it before
+        import huggingface_hub.constants
+
+        huggingface_hub.constants.ENDPOINT = os.environ["HF_ENDPOINT"]
     sys.argv = ["triptych", *asked["words"]]
     if asked["watch"]:
         _count_writes(asked["watch"], asked["at"], os.open(asked["log"], os.O_WRONLY | os.O_APPEND))

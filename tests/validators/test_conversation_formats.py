@@ -184,6 +184,9 @@ def test_every_rule_of_messages(format: str, messages: list[Any], expected: set[
         ("grpo", {"prompt": [said("s", "system")]}, {"prompt_role", "missing_solution"}),
         ("dpo", {"prompt": [said("q")], "chosen": [ANSWER], "rejected": [ANSWER]}, {"same_answers"}),
         ("dpo", {"prompt": [said("q")], "chosen": [ANSWER]}, {"missing_keys"}),
+        ("kto", {"prompt": [said("q")], "completion": [ANSWER], "label": False}, set()),
+        ("kto", {"prompt": [said("q")], "completion": [ANSWER], "label": "true"}, {"bad_label"}),
+        ("kto", {"prompt": [said("q")], "completion": [ANSWER]}, {"bad_label"}),
     ],
 )
 def test_every_rule_of_trl(task: str, row: dict[str, Any], expected: set[str]) -> None:

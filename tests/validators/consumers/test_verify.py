@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,27 @@ def test_ms_swift_takes_an_export_as_it_is(stored: Path) -> None:
         found: Verification = exported.verified[-1]
         assert found.consumer == "ms-swift" and found.passed, found.differences
         assert found.media == {"audio": (4, 4)}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("view", "client"),
+    [("hf", "datasets"), ("lhotse", "lhotse"), ("kaldi", "lhotse"), ("webdataset", "webdataset"),
+     ("croissant", "mlcroissant")],
+)  # fmt: skip
+def test_readers_of_formats_have_every_row_and_its_sound(stored: Path, tmp_path: Path, view: str, client: str) -> None:
+    consumer = CONSUMERS[client]
+    python = consumer.python()
+    if python is None:
+        pytest.skip(f"{client} is not installed in an environment of its own: `{consumer.make}`")
+    version = triptych.export(view, store=stored).version
+    found = verify_file(version.data, consumer, python, task=None, model=None)
+    assert found.passed and (found.rows, found.media) == (4, {"audio": (4, 4)}), found.differences
+    assert found.seconds in (None, (4 * SECONDS, 4 * SECONDS))
+
+    changed = tmp_path / "changed"
+    shutil.copytree(version.path, changed)
+    lines = version.data.read_text(encoding="utf-8").replace("text number 2", "text number 9")
+    (changed / version.data.name).write_text(lines, encoding="utf-8")
+    again = verify_file(changed / version.data.name, consumer, python, task=None, model=None)
+    assert len(again.differences) == 1, again.differences
