@@ -12,7 +12,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,7 @@ class Bases:
 
     place: Path
     kept: Path
+    env: Mapping[str, str]
 
     def begin(self, scenario: Scenario) -> None:
         for folder in ("store", scenario.writes):
@@ -173,20 +174,15 @@ class Bases:
     def run(self, scenario: Scenario, at: int | None = None) -> Ended:
         words = [word.replace("{}", str(self.place)) for word in scenario.words]
         store = () if "fetch" in scenario.words else ("--store", self.place / "store")
-        return kills.run(*words, *store, watch=self.place, at=at)
+        return kills.run(*words, *store, watch=self.place, at=at, env=self.env)
 
 
 @pytest.fixture(scope="module")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
     place, kept = tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("kept")
     store = place / "store"
-    with (
-        serve(place / "mirror" / "example.org") as host,
-        hub(place / "hub") as pushed_to,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in {**stand_in(place), "HF_ENDPOINT": pushed_to.url().rstrip("/"), "HF_TOKEN": "hf_x"}.items():
-            patch.setenv(name, value)
+    with serve(place / "mirror" / "example.org") as host, hub(place / "hub") as pushed_to:
+        env = {**stand_in(place), "HF_ENDPOINT": pushed_to.url().rstrip("/"), "HF_TOKEN": "hf_x"}
         write_inputs(place, host.url("/"))
         triptych.pull("words", split="train", samples=3, mirror=place / "mirror", cards=place / "cards", store=store)
         triptych.import_data("jsonl", place / "talks.jsonl", name="talks", values={"task": "asr"}, store=store)
@@ -197,7 +193,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
         triptych.export("unified", store=store)
         triptych.export("msswift", task="sft", store=store)
         shutil.copytree(store, kept / "exported", symlinks=True)
-        yield Bases(place, kept)
+        yield Bases(place, kept, env)
 
 
 def write_inputs(place: Path, host: str) -> None:
