@@ -19,6 +19,11 @@ def _messages(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
 
 
+def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    content = message.get("content")
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+
+
 def roles_as_known(row: dict[str, Any]) -> None:
     """`User` and `tool-call` to `user` and `tool_call`."""
     for message in _messages(row):
@@ -31,9 +36,8 @@ def roles_as_known(row: dict[str, Any]) -> None:
 def typed_parts(row: dict[str, Any]) -> None:
     """`{"text": ...}` and `{"audio": path}` with their type; nothing else of a part may be there."""
     for message in _messages(row):
-        content = message.get("content")
-        for part in content if isinstance(content, list) else ():
-            if isinstance(part, dict) and len(part) == 1:
+        for part in _parts(message):
+            if len(part) == 1:
                 ((name, value),) = part.items()
                 if isinstance(value, str) and name in ("text", *(kind[:-1] for kind in KINDS)):
                     part |= {"type": name}
@@ -112,8 +116,8 @@ def media_named_once(row: dict[str, Any]) -> None:
         parts = [
             part.get(kind[:-1])
             for message in _messages(row)
-            for part in (message.get("content") if isinstance(message.get("content"), list) else ())
-            if isinstance(part, dict) and part.get("type") == kind[:-1]
+            for part in _parts(message)
+            if part.get("type") == kind[:-1]
         ]
         if parts and _listed(row.get(kind)) == parts:
             del row[kind]

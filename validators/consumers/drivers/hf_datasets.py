@@ -79,8 +79,7 @@ def _embedded(row: Row, inside: Row | None) -> Row:
     """A row beside the one that has its media inside, which the medium's name has the SHA-256 of."""
     if inside is None:
         return {"outcome": "deleted", "stage": "load", "why": "the dataset with the media inside lacks it"}
-    held = {kind: inside.get(kind) for kind in MEDIA if inside.get(kind) is not None}
-    heard = {kind: int(kind in held and _is_whole(held[kind])) for kind in MEDIA}
+    heard = {kind: int(_is_whole(inside.get(kind))) for kind in MEDIA}
     own, other = ({key: value for key, value in each.items() if key not in (*MEDIA, "split")} for each in (row, inside))
     differs = sorted(key for key in own.keys() | other.keys() if own.get(key) != _without_nulls(other.get(key)))
     if differs:
@@ -89,8 +88,8 @@ def _embedded(row: Row, inside: Row | None) -> Row:
     return {"outcome": "kept", "stage": None, "heard": heard}
 
 
-def _is_whole(medium: Mapping[str, Any]) -> bool:
-    return sha256(medium["bytes"]).hexdigest() == Path(medium["path"]).stem
+def _is_whole(medium: Mapping[str, Any] | None) -> bool:
+    return medium is not None and sha256(medium["bytes"]).hexdigest() == Path(medium["path"]).stem
 
 
 def _without_nulls(value: Any) -> Any:

@@ -47,8 +47,8 @@ def _of_messages(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _part(value: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind = value.get("type")
-    held = value.get(kind) if isinstance(kind, str) else None
+    name = str(value.get("type"))
+    held, kind = value.get(name), name.removesuffix("_url")
     path = held.get("url") if isinstance(held, Mapping) else held
-    if isinstance(path, str) and (kind := str(kind).removesuffix("_url")) in MEDIA:
+    if isinstance(path, str) and kind in MEDIA:
         yield kind, unquote(path.removeprefix("file://")) if path.startswith("file://") else path

@@ -85,4 +85,4 @@ def _seconds(held: bytes) -> float:
     import soundfile
 
     samples, rate = soundfile.read(io.BytesIO(held), always_2d=True)
-    return len(samples) / rate
+    return len(samples) / float(rate)
