@@ -8,7 +8,6 @@ select.py          which samples: datasets, splits, the user's expression, verdi
 expand.py          several rows of one sample, where the request or the view asks for them
 media/             the media of rows: what is cut, extracted from videos, changed, or not there
 render.py          rows produced by the view's SQL, ordered, as Parquet and JSON Lines
-json_texts.py      texts of messages that a loader would take for JSON
 content.py         the fields that rows leave out, and where the sound of their videos is
 repeated_rows.py   rows whose sound a test has, and rows that are there twice
 account.py         the outcome of every sample, counted

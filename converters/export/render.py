@@ -23,11 +23,11 @@ from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
+from ..views.elements.json_texts import json_texts_as_parts, mixed_tests
 from ..views.left_out import left_out_columns
 from ..views.prepare import EMPTIABLE, WITH_LOSS, create_macros, with_prepared
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
-from .json_texts import json_texts_as_parts, mixed_tests
 from .request import Request
 from .select import messages_sql
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...shards.store.sql import first_row, identifier, quote
-from ...validators.formats.messages.json_text import READ_AS_JSON
+from ....shards.store.sql import first_row, identifier, quote
+from ....validators.formats.messages.json_text import READ_AS_JSON
 
 if TYPE_CHECKING:
     import duckdb
