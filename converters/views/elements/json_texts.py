@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _LIST, _TEXT = '"content":[', '"content":"'
-_MAYBE = r'"content":"(\\[nrt]| )*([-0-9\[{tfnNI]|\\")'
+_MAYBE = r'"content":"(\\[nrt]| )*([-0-9\[{]|\\"|true|false|null|NaN|Infinity)'
 """Of a column as text: whether a content may be JSON. It keeps the rows that cannot from being taken apart."""
 
 
