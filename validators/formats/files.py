@@ -110,7 +110,7 @@ def _line(number: int, line: bytes) -> Row | Finding:
 
 
 def _invalid(number: int, line: str, at: int, what: str) -> Finding:
-    """The finding of a line that is not JSON at a place, which is shown with what stands around it."""
+    """The finding of a line of invalid JSON: its place, and what stands around it."""
     around = line[max(0, at - _AROUND) : at + _AROUND].strip()
     detail = f"line {number} column {at + 1}: {what}"
     return finding(PROBLEMS, "invalid_json", number, detail=detail, value=around, position=at + 1)

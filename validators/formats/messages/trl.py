@@ -1,5 +1,5 @@
-"""TRL's rows, as version 1.16 treats them: `messages`; `prompt` and `completion`, with a `label` or without; `prompt`;
-a preference pair.
+"""TRL's rows, as version 1.16 treats them: `messages`; `prompt` and `completion`, and for KTO a `label`; `prompt`; a
+preference pair.
 
 `apply_chat_template` knows these sets of keys and raises KeyError for others. TRL itself never gives sound to a model:
 its collators know pictures only.
