@@ -240,6 +240,8 @@ class EvaluateArguments(TypedDict, total=False):
     """The options of `evaluate`."""
 
     pred: str | Path | None
+    model: str | None
+    server: str | None
     gold: str | Path | None
     against: str | Path | None
     allow_missing: bool

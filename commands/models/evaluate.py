@@ -21,10 +21,10 @@ PLAIN_UNITS = ("rows", "phones", "positions")
 """Units that are not shown: the metric has no others."""
 
 EXAMPLES = """
-triptych evaluate evaluation --pred predictions.jsonl
-triptych evaluate evaluation --pred new.jsonl --against old.jsonl --by language --group speaker
+triptych evaluate evaluation-list --pred predictions.jsonl
+triptych evaluate evaluation-list --pred new.jsonl --against old.jsonl --by language --group speaker
 triptych evaluate --pred hyp.txt --gold ref.txt --metrics wer --language en
-triptych evaluate evaluation --pred predictions.jsonl --table qwen2-audio
+triptych evaluate evaluation-list --pred predictions.jsonl --table qwen2-audio
 """
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .scores import Scores
 
 PathLike = str | Path
+PREDICTIONS = "predictions.jsonl"
+"""The answers of `--model`, in the folder of the evaluation."""
 
 
 @described_by(EvaluateOptions)
@@ -23,7 +25,7 @@ def evaluate(
 ) -> Scores:
     """Score predictions against an export, or against a file.
 
-        triptych.evaluate("evaluation", pred="predictions.jsonl")
+        triptych.evaluate("evaluation-list", pred="predictions.jsonl")
         triptych.evaluate(pred="hyp.txt", gold="ref.txt", metrics="wer", language="en")
 
     Args:
@@ -39,10 +41,24 @@ def evaluate(
 
 def evaluate_with(export: str | None, store: PathLike | None, options: EvaluateOptions) -> Scores:
     """`evaluate` with options that are already parsed."""
-    from .evaluate import evaluate_export, evaluate_gold
+    from .evaluate import check_out, evaluate_export, evaluate_gold
 
     options.check_asked(export)
+    check_out(options)
+    if options.model is not None:
+        options = _asked_now(export, store, options)
     if export is None:
         return evaluate_gold(options)
     with using(Store.open(store), "evaluate") as opened:
         return evaluate_export(export, opened, options)
+
+
+def _asked_now(export: str | None, store: PathLike | None, options: EvaluateOptions) -> EvaluateOptions:
+    """Ask the model, or go on with a run that was stopped; returns the options with the file of its answers."""
+    from ..inference.calls import infer_with
+    from ..inference.options import InferOptions
+
+    assert options.out is not None
+    asked = InferOptions.of(model=options.model, server=options.server, out=options.out / PREDICTIONS)
+    infer_with(export if export is not None else options.gold, store, asked)
+    return options.changed(pred=options.out / PREDICTIONS, model=None, server=None)

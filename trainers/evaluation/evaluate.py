@@ -34,6 +34,15 @@ class _Right:
     sha256: str | None = None
 
 
+def check_out(options: EvaluateOptions) -> None:
+    """Raise UsageError if the folder of the evaluation cannot be written, before anything is read or asked."""
+    if options.out is not None:
+        if options.out.exists() and not options.out.is_dir():
+            raise UsageError(f"--out {options.out} is a file; a folder is expected.")
+        if (options.out / SCORES).exists() and not options.force:
+            raise UsageError(f"--out {options.out}: an evaluation stands there.", hint="--force replaces it")
+
+
 def evaluate_gold(options: EvaluateOptions) -> Scores:
     """Score predictions against a file."""
     assert options.gold is not None
@@ -55,7 +64,7 @@ def _given(options: EvaluateOptions) -> Given:
 def _evaluate(right: _Right, options: EvaluateOptions) -> Scores:
     if not right.rows:
         raise UsageError(f"{right.name}: there is no row in it.")
-    _check_files(options)
+    _check_gold(options)
     files = {"ours": options.pred, "transformers": options.transformers, "vllm": options.vllm}
     matched = {name: match_file(right.rows, path) for name, path in files.items() if path is not None}
     used, own = next(iter(matched.items()))
@@ -75,12 +84,7 @@ def _evaluate(right: _Right, options: EvaluateOptions) -> Scores:
     return scores
 
 
-def _check_files(options: EvaluateOptions) -> None:
-    if options.out is not None:
-        if options.out.exists() and not options.out.is_dir():
-            raise UsageError(f"--out {options.out} is a file; a folder is expected.")
-        if (options.out / SCORES).exists() and not options.force:
-            raise UsageError(f"--out {options.out}: an evaluation stands there.", hint="--force replaces it")
+def _check_gold(options: EvaluateOptions) -> None:
     if options.gold is not None and options.pred is not None and options.pred.resolve() == options.gold.resolve():
         raise UsageError(f"--pred {options.pred} is what --gold says is right: a file is no prediction of itself.")
 

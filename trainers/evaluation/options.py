@@ -9,8 +9,7 @@ from typing import Annotated
 from ...errors import UsageError
 from ...options import Option, Options, split_commas
 from ...shards.phones import OWN, SETS
-from ...shards.vocabulary import UnknownWordError, as_language, as_task
-from ...validators.metrics.choice import NAMES
+from ...validators.metrics.metric import NAMES
 
 FILES, SCORED, SURE, OUTPUT = "What is compared", "How it is scored", "How sure it is", "Output"
 TABLES = ("qwen2-audio",)
@@ -33,6 +32,14 @@ class EvaluateOptions(Options):
         Option("The predictions: JSON Lines, a JSON array, or a .txt file of one prediction a line.", FILES,
                metavar="FILE"),
     ] = None  # fmt: skip
+    model: Annotated[
+        str | None,
+        Option("Ask this model now, with the defaults of infer, in place of --pred; its answers are kept in --out.",
+               FILES, metavar="MODEL"),
+    ] = None  # fmt: skip
+    server: Annotated[
+        str | None, Option("The server of --model, which speaks OpenAI's protocol.", FILES, metavar="URL")
+    ] = None
     gold: Annotated[
         Path | None,
         Option("What is right, in place of an export: JSON Lines, a JSON array, or a .txt file of one text a line.",
@@ -100,22 +107,38 @@ class EvaluateOptions(Options):
     def check(self) -> None:
         if self.confidence >= 100:
             raise UsageError(f"--confidence {self.confidence:g}: less than 100 is expected.")
+        self._check_words()
+        if self.server is not None and self.model is None:
+            raise UsageError("--server needs the name of its model.", hint="add --model NAME")
+        if self.table is None and (self.transformers or self.vllm):
+            raise UsageError("--transformers and --vllm are columns of a table.", hint="add --table qwen2-audio")
+
+    def _check_words(self) -> None:
+        """Raise UsageError for a task or language that does not exist; the tables of languages are read only here."""
+        if self.task is None and self.language is None and self.target_language is None:
+            return
+        from ...shards.vocabulary import UnknownWordError, as_language, as_task
+
         for flag, value, read in (
             ("--task", self.task, as_task),
             ("--language", self.language, as_language),
             ("--target-language", self.target_language, as_language),
         ):
             try:
-                _ = None if value is None else read(value)
+                if value is not None:
+                    read(value)
             except UnknownWordError as error:
                 raise UsageError(f"{flag}: {error}.", hint=error.hint) from error
-        if self.table is None and (self.transformers or self.vllm):
-            raise UsageError("--transformers and --vllm are columns of a table.", hint="add --table qwen2-audio")
 
     def check_asked(self, export: str | None) -> None:
         """Raise UsageError unless there are predictions, and either an export or a file that they are compared with."""
-        if self.pred is None and self.transformers is None and self.vllm is None:
-            raise UsageError("There are no predictions to evaluate.", hint="--pred FILE")
+        if self.model is not None and (self.pred is not None or self.out is None):
+            raise UsageError(
+                "--model makes predictions in --out: name that folder, and no --pred.",
+                hint="triptych evaluate EXPORT --model MODEL --out DIR",
+            )
+        if (self.pred, self.model, self.transformers, self.vllm) == (None,) * 4:
+            raise UsageError("There are no predictions to evaluate.", hint="--pred FILE, or --model MODEL --out DIR")
         if (export is None) == (self.gold is None):
             raise UsageError(
                 "Name the export that was asked, or a file of what is right, and not both.",

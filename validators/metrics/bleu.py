@@ -26,6 +26,7 @@ FIELDS = (
     "hypothesis_tokens", "reference_tokens", *(f"matches_{n}" for n in range(1, ORDERS + 1)),
     *(f"ngrams_{n}" for n in range(1, ORDERS + 1)), *(f"missing_ngrams_{n}" for n in range(1, ORDERS + 1)),
 )  # fmt: skip
+_KANA = re.compile("[\u3040-\u30ff]")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _TOKENIZERS = {"zh": "zh", "cmn": "zh", "mandarin": "zh", "chinese": "zh", "ja": "ja-mecab", "japanese": "ja-mecab"}
 
@@ -37,7 +38,7 @@ def bleu() -> Metric:
         if pair.target_language:
             return tokenizer_of(pair.target_language.lower().replace("_", "-").partition("-")[0])
         named = by_source(pair.source)
-        return "zh" if named == DEFAULT and _HAN.search(pair.reference) else named
+        return by_script(pair.reference) if named == DEFAULT else named
 
     return _metric("bleu", "the row's target language, else the source's name, else the script", choose)
 
@@ -51,6 +52,11 @@ def by_source(source: str | None) -> str:
     """The tokenizer that Qwen2-Audio's script takes for a source: `covost2_en_zh_test` has zh."""
     parts = (source or "").split("_")
     return tokenizer_of(parts[-2]) if len(parts) > 1 else DEFAULT
+
+
+def by_script(text: str) -> str:
+    """The tokenizer of a text whose language nothing names."""
+    return tokenizer_of("ja" if _KANA.search(text) else "zh" if _HAN.search(text) else "")
 
 
 def tokenizer_of(language: str) -> str:

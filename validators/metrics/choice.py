@@ -9,7 +9,7 @@ from ...errors import UsageError
 from ...shards.phones import OWN
 from . import answers, bert_score, bleu, error_rates, rouge
 from .edits import is_unspaced
-from .metric import Metric
+from .metric import NAMES, Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,6 @@ _MADE: Mapping[str, Callable[[Settings], Metric]] = {
         model=told.bert_model, layer=told.bert_layer, baseline=told.bert_baseline
     ),
 }
-NAMES = tuple(_MADE)
 
 
 def metric(name: str, settings: Settings) -> Metric:

@@ -10,6 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+NAMES = (
+    "wer", "cer", "per", "position_accuracy", "accuracy", "answer", "mmar", "bleu", "bleu_source", "rouge", "bertscore",
+)  # fmt: skip
+"""The metrics; choice.py makes them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:

@@ -11,6 +11,7 @@ import pytest
 import triptych
 from support.command_line import run
 from support.imported import bring_in, read_lines, speech_rows, table
+from support.model_server import serve_model
 from triptych.errors import UsageError
 from triptych.trainers.evaluation.intervals import Resamples
 from triptych.trainers.evaluation.scores import Score, Scores
@@ -114,6 +115,19 @@ def test_predictions_that_do_not_belong_are_refused(
     file = table(tmp_path / "p.jsonl", change(predicted(asked)))
     with pytest.raises(UsageError, match=fault):
         triptych.evaluate("list", store=store, pred=file)
+
+
+def test_a_model_can_be_asked_now(store: Path, asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    with serve_model(lambda heard: "hello world again") as server:
+        wanted = {"model": "tiny", "server": server.url, "out": tmp_path / "o"}
+        scores = triptych.evaluate("list", store=store, resamples=0, **wanted)  # type: ignore[arg-type]
+        assert len(server.asked) == 5 and scores.about["model"] == "tiny" and scores.notes == ()
+        assert score_of(scores, "wer").counts["units"] == 15 and scores.missing == ()
+        again = triptych.evaluate("list", store=store, resamples=0, force=True, **wanted)  # type: ignore[arg-type]
+        assert len(server.asked) == 5 and again == scores
+    for given, fault in (({"model": "tiny"}, "name that folder"), ({"pred": "p", "server": "u"}, "needs the name")):
+        with pytest.raises(UsageError, match=fault):
+            triptych.evaluate("list", store=store, **given)
 
 
 def test_a_chat_has_no_reference(store: Path, asked: list[dict[str, Any]], tmp_path: Path) -> None:

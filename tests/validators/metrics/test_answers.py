@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from triptych.errors import UsageError
-from triptych.validators.metrics import rubrics
+from triptych.validators.metrics import choice, rubrics
 from triptych.validators.metrics.choice import Settings, metric, metrics_of
 from triptych.validators.metrics.completion import chain_and_answer
-from triptych.validators.metrics.metric import Pair
+from triptych.validators.metrics.metric import NAMES, Pair
 
 PLACES = ("Mountain Canyon", "Dense Forest", "Open Grassland", "City Streets")
 
@@ -73,6 +73,13 @@ def test_ratings_without_the_lowest_and_the_highest() -> None:
     assert rubrics.dataset_score([]) is None
     with pytest.raises(UsageError, match="2 ratings"):
         rubrics.item_score([1, 1], is_correct=True)
+
+
+def test_every_metric_is_made_by_its_name() -> None:
+    assert {name: metric(name, Settings()).name for name in NAMES if name != "bertscore"} == {
+        name: name for name in NAMES if name != "bertscore"
+    }
+    assert [*choice._MADE] == [*NAMES]
 
 
 def test_metrics_by_task() -> None:

@@ -6,7 +6,8 @@ import random
 
 import pytest
 import sacrebleu
-from triptych.validators.metrics.bleu import by_source
+from triptych.errors import UsageError
+from triptych.validators.metrics.bleu import by_script, by_source
 from triptych.validators.metrics.choice import Settings, metric
 from triptych.validators.metrics.metric import Pair
 
@@ -52,9 +53,21 @@ def test_sums_of_sentences_are_the_corpus() -> None:
 def test_the_script_takes_its_tokens_from_the_name_of_the_source() -> None:
     named = ("covost_v2_en_zh_test", "covost2_en_de_test", "covost2_zh_en", "meld", None)
     assert [by_source(name) for name in named] == ["zh", "13a", "zh", "13a", "13a"]
+    assert [by_script(text) for text in ("hello", "你好", "お好み")] == ["13a", "zh", "ja-mecab"]
     pair = Pair(reference="你好", hypothesis="你好", source="covost2_en_zh", target_language="zh")
     assert metric("bleu", Settings()).count(pair).unit == "zh"
     assert metric("bleu_source", Settings()).count(pair).unit == "13a"
+
+
+def test_japanese_needs_a_tokenizer_of_its_own() -> None:
+    pair = Pair(reference="これは", hypothesis="これ", target_language="ja")
+    try:
+        import MeCab  # noqa: F401
+    except ImportError:
+        with pytest.raises(UsageError, match="tokenizer ja-mecab needs packages"):
+            metric("bleu", Settings()).count(pair)
+    else:
+        assert metric("bleu", Settings()).count(pair).unit == "ja-mecab"
 
 
 def test_rouge_l() -> None:
