@@ -18,7 +18,8 @@ CLIENTS := $(patsubst clients/%.txt,%,$(wildcard clients/*.txt))
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean $(CLIENTS:%=client-%)
+.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean \
+	$(CLIENTS:%=client-%)
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
