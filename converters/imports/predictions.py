@@ -28,6 +28,7 @@ from ...shards.query import connect
 from ...shards.store.annotations import COMPLETES, annotation_row, unaccounted_sql
 from ...shards.store.store import Store
 from ...shards.store.tables import ANNOTATIONS
+from ...validators.formats.predictions import COLUMNS, prediction_column
 from ...validators.metrics.edits import error_rate, units_of
 from ..candidate import Rejection
 from ..ingest.event_log import EventLog
@@ -35,9 +36,6 @@ from ..readers.tables.cells import Row, as_text
 from ..readers.training.records import open_rows
 from ..views import ViewOptions, get_view
 from ..views.batch import RowMaker
-
-COLUMNS = ("prediction", "predicted", "pred_text", "hypothesis", "response")
-"""Names of the column of a prediction, in order of preference."""
 
 FORMAT = "predictions"
 _BATCH_ROWS = 2_000
@@ -195,13 +193,13 @@ def _read(path: Path, writer: _Writer) -> Iterator[Prediction]:
 
 def _column(row: Row, path: Path) -> str:
     """The column of predictions, told by the first row."""
-    found = [name for name in COLUMNS if name in row.values]
-    if not found or "id" not in row.values:
+    found = prediction_column(row.values)
+    if found is None or "id" not in row.values:
         raise UsageError(
             f"{path}: predictions need the columns `id` and `prediction`, not {', '.join(row.values)}.",
             hint=f"a prediction may also stand in {', '.join(COLUMNS[1:])}",
         )
-    return found[0]
+    return found
 
 
 def _answer(text: str) -> str:

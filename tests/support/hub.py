@@ -1,11 +1,12 @@
-"""A hub on 127.0.0.1 that speaks the read API of dataset repositories, for the real client libraries.
+"""A hub on 127.0.0.1 that speaks the read API of dataset and model repositories, for the real client libraries.
 
     with hub(folder) as server:          # folder/<owner>/<name>/<file> ...
         os.environ["HF_ENDPOINT"] = server.url()
         server.gate("owner/name", token="hf_x")
 
 Answers `GET /api/datasets/<repo>[/revision/<rev>]`, `.../tree/<rev>[/<folder>]`, and `HEAD` and `GET` of
-`/datasets/<repo>/resolve/<rev>/<file>` with ranges. Any revision of 40 hex digits, and `main`, is the folder as it is,
+`/datasets/<repo>/resolve/<rev>/<file>` with ranges; for models the same without `datasets/` (`/api/models/<repo>`).
+Any revision of 40 hex digits, and `main`, is the folder as it is,
 until `advance` moves `main` on to a further commit, whose files lie in `folder/<owner>/<name>@<commit>`.
 Files of a gated repository need its token; its listing does not, as on the real hub.
 
@@ -32,12 +33,14 @@ from urllib.parse import quote, unquote, urlsplit
 from support.loopback import Loopback, Seen, _Handler
 
 COMMIT = "71cacbfb7e2354c4226d01e70d77d5fca3d04ba1"
-_API = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<revision>[^/]+)(?P<rest>/.*)?)?")
+_API = re.compile(
+    r"/api/(?:datasets|models)/(?P<repo>[^/]+/[^/]+)(?:/(?P<what>revision|tree)/(?P<revision>[^/]+)(?P<rest>/.*)?)?"
+)
 _PREUPLOAD = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)/preupload/(?P<revision>[^/]+)")
 _COMMIT_TO = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)/commit/(?P<revision>[^/]+)")
 _BATCH = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch")
 _BLOB = re.compile(r"/blobs/(?P<oid>[0-9a-f]{64})(?:/(?P<part>\d+))?")
-_FILE = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+_FILE = re.compile(r"(?:/datasets)?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
 
 
 @dataclass

@@ -13,6 +13,7 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
+    predictions.py    the names under which files hold what a model answered
     preference.py     pairs of answers
     speech/           phones, and terms in speech
     conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
