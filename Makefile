@@ -18,14 +18,14 @@ CLIENTS := $(patsubst clients/%.txt,%,$(wildcard clients/*.txt))
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo test thorough lint types docs peers try-peers models try-models clients consumers bench clean $(CLIENTS:%=client-%)
+.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean $(CLIENTS:%=client-%)
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
 
 # Without the peers and models the suite still runs: the tests that need them are skipped with a message.
 test: $(VENV)/.dev
-	@$(MAKE) --no-print-directory --jobs 3 try-peers try-models types lint
+	@$(MAKE) --no-print-directory --jobs 5 try-peers try-models types lint compiled
 	$(PYTEST)
 
 try-peers:
@@ -33,6 +33,11 @@ try-peers:
 
 try-models:
 	-@$(MAKE) --no-print-directory models
+
+# pytest rewrites the assertions of all tests when it compiles them: here once, else in every worker at the same time.
+# What cannot be collected is an error of the run that follows.
+compiled: $(VENV)/.dev
+	-@$(BIN)/python -m pytest --collect-only -qq > /dev/null
 
 thorough: $(VENV)/.dev
 	$(PYTEST) -m thorough

@@ -98,7 +98,7 @@ def place_media(
         changed: Whether sound was changed: rows then say what they sound like now.
     """
     upper = f"c.dataset IN ({', '.join(map(quote, facts.upper))})" if facts.upper else "false"
-    messages = _messages_sql(connection)
+    messages = messages_sql(connection)
     sql = f"""
         {turn_macro(with_loss=messages == WITH_LOSS)}
         CREATE OR REPLACE VIEW samples_with_paths AS
@@ -145,7 +145,7 @@ def unusable_sql(connection: duckdb.DuckDBPyConnection, selection: ExportFilter)
     return f"({rejected} OR {_missing_sql(connection)})"
 
 
-def _messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
+def messages_sql(connection: duckdb.DuckDBPyConnection) -> str:
     """SQL for `messages`: a constant if no sample has any, with the fields of loss only if one has them."""
     if first_row(connection, "SELECT 1 FROM chosen WHERE len(messages) > 0 LIMIT 1") is None:
         return NO_MESSAGES

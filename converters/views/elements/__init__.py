@@ -1,5 +1,6 @@
 """The building blocks of the rows of views, in SQL: read `macros.sql`, then `prepared.sql`.
 
+macros.py      the macros of macros.sql that a request needs, with its options decided
 macros.sql     macros that views may use too: `not_blank`, `clean_text`, `turn` ...
 prepared.sql   the relation `prepared` that every view selects from: a sample's columns and derived elements
 """

@@ -1,10 +1,10 @@
--- Macros of views. The options of a request are macros too, created by `views/prepare.py`:
+-- Macros of views. The options of a request are macros too, made by `views/prepare.py`:
 --   chosen_task()        `sft`, `grpo` ... or null         chosen_text()     `raw` or `clean`
 --   takes_pairs()        whether rows are made of `chosen` and `rejected`
 --   chosen_dimension()   the dimension of pairs that state none, or null
 --   chosen_system()      the system message, or null       user_template()   its pieces, or null
 --   template_has_tags()  whether the template contains {modality_tag}
---   leak_fields()        fields of the template that could contain the answer
+--   leak_fields()        fields of the template that could contain the answer; could_leak(): whether there are any
 --   chosen_reasoning()   `think`, `drop` or `column`
 --   chosen_av()          `separate`, `in-video` or `sound-only`
 --   chosen_modality()    `own`, `audio`, `video` or `av`
@@ -85,7 +85,7 @@ CREATE OR REPLACE MACRO has_tags_for(t, image_paths, video_paths, audio_paths) A
 
 -- Conversations: one turn; whether there are turns; the text of the assistant's or the other turns, one line each.
 CREATE OR REPLACE MACRO turn(role, content) AS {'role': role, 'content': content};
-CREATE OR REPLACE MACRO has_turns(messages) AS coalesce(len(messages), 0) > 0;
+CREATE OR REPLACE MACRO has_turns(messages) AS coalesce(len(messages) > 0, false);
 CREATE OR REPLACE MACRO text_of_assistant(messages) AS
   array_to_string([coalesce(m.content, '') FOR m IN messages IF m.role = 'assistant'], chr(10));
 CREATE OR REPLACE MACRO text_of_others(messages) AS

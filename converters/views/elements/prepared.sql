@@ -148,7 +148,10 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
                   output_text, last_turn, sound_alone, sight_alone, prompt_of, prompt_part),
        not_blank(as_requested(raw_description, upper)) AS description,
        coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
-       CASE WHEN chosen_task() = 'pretrain' THEN [turn('assistant', CASE WHEN has_tag(last_turn) THEN last_turn ELSE tags || last_turn END)]
+       -- One message, of the type of those of conversations, which may have fields of loss.
+       CASE WHEN chosen_task() = 'pretrain'
+            THEN list_concat(messages[:0],
+                             [turn('assistant', CASE WHEN has_tag(last_turn) THEN last_turn ELSE tags || last_turn END)])
             WHEN has_turns(messages)
             THEN with_system_turn(with_tags_before_first_user_turn(
                    with_answer(messages, last_turn), tags, NOT has_tag(input_text)))
@@ -211,6 +214,6 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
        CASE WHEN prompt_pieces IS NOT NULL AND chosen_task() IS DISTINCT FROM 'pretrain'
             THEN [p.field FOR p IN prompt_pieces] END AS _prompt_fields,
-       len(leak_fields()) > 0 AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
+       could_leak() AND NOT has_turns(messages) AND any_field_contains(leak_fields(), fields, solution)
          AS leaks_answer
 FROM samples_with_last_turns
