@@ -252,6 +252,9 @@ def test_copies_stand_beside_rows_that_stay_as_they_are(
     assert result.version.manifest["changed_sound"]["rows"] == 14
     others = rows_of(export(gain="-3", copies=1, dataset="others"))
     assert sorted(others) == ["loud", "loud#copy1", "stereo", "stereo#copy1", "video", "video#copy1", "words"]
+    again = rows_of(export(noise="white", copies=1, mix="speech=1", samples=28, oversample=True))
+    assert len(again) == 28 and again["u1#2"]["audio"] == again["u1"]["audio"]
+    assert len({again[name]["audio"] for name in ("u1", "u1#copy1", "u1#copy1#2")}) == 3
 
 
 def test_without_these_options_nothing_changes(plain: ExportResult) -> None:
