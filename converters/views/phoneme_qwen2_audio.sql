@@ -20,6 +20,7 @@ SELECT id,
             WHEN image_paths IS NOT NULL THEN 'image_unsupported'
             WHEN audio_paths IS NULL THEN 'no_audio'
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
+            WHEN no_sound IS NOT NULL THEN no_sound
             ELSE no_phone_text(phones_within(phones, start_s, end_s),
                                folded_phones(phones_within(phones, start_s, end_s), words), words,
                                coalesce(end_s, audio.duration)) END AS skip

@@ -14,7 +14,7 @@ import pytest
 import triptych
 from support.imported import bring_in, noise, read_lines, sound, video
 from triptych.converters.views.files import hf
-from triptych.errors import UsageError
+from triptych.errors import ProblemsFound, UsageError
 from triptych.validators.formats import FORMATS
 
 
@@ -54,6 +54,14 @@ def test_datasets_loads_the_folder_with_its_splits_and_media(store: Path, tmp_pa
     test = {row["id"].rsplit("/", 1)[-1]: row for row in loaded["test_clean"]}
     assert sum_of(test["both"]["video"]["bytes"]) == Path(rows["both"]["video"]).stem
     assert test["both"]["captions"] == ["one", "two"] and test["film"]["captions"] is None
+
+
+def test_splits_that_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    rows = [{"id": name, "audio": str(sound(tmp_path / f"{name}.wav", noise(0.1))), "text": "x", "split": name}
+            for name in ("test-a", "test.a")]  # fmt: skip
+    store = bring_in(tmp_path / "store", "x", rows, tmp_path)
+    with pytest.raises(ProblemsFound, match=r"'test-a' and 'test\.a' would be one"):
+        triptych.export("hf", store=store)
 
 
 def test_row_groups_and_shards_are_bounded_and_have_a_page_index(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
