@@ -133,8 +133,11 @@ SELECT *,
        compute_once(without_thought(
          CASE WHEN has_turns(messages) AND chosen_task() = 'grpo' THEN coalesce(not_blank(answer), given_answer)
               ELSE given_answer END)) AS solution,
-       compute_once(with_reasoning(given_answer, given_reasoning)) AS given_turn,
-       compute_once(with_reasoning(given_rejected, NULL)) AS rejected_answer
+       compute_once(CASE WHEN NOT has_thought(given_rejected) THEN without_thought(given_answer)
+                         ELSE with_reasoning(given_answer, given_reasoning) END) AS given_turn,
+       compute_once(CASE WHEN NOT (has_thought(given_answer) OR not_blank(given_reasoning) IS NOT NULL)
+                         THEN without_thought(given_rejected)
+                         ELSE with_reasoning(given_rejected, NULL) END) AS rejected_answer
 FROM samples_with_given_answers
 ),
 
