@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import triptych
 from support.imported import bring_in, noise, read_lines, sound, video
-from triptych.converters.views.files import hf
+from triptych.converters.views.files import hf, webdataset
 from triptych.errors import ProblemsFound, UsageError
 from triptych.validators.formats import FORMATS
 
@@ -100,6 +100,21 @@ def test_tar_shards_hold_each_sample_under_one_key(store: Path, tmp_path: Path) 
     triptych.import_data("webdataset", version.path / "shards", name="again", store=again)
     found = triptych.query("SELECT text, audio.sha256 AS sha FROM samples WHERE text = 'a part'", store=again)
     assert found.to_pylist() == [{"text": "a part", "sha": Path(rows["mixed/train/part"]["audios"][0]).stem}]
+
+
+@pytest.mark.parametrize(
+    ("media", "names"),
+    [
+        ({"audios": ["/a.flac"], "videos": ["/v.mp4"]}, ["mp4", "flac"]),
+        ({"audios": ["/a.MP4"], "videos": ["/v.mp4"]}, ["video.mp4", "audio.mp4"]),
+        ({"audios": ["/a.wav", "/b.mp4"], "videos": ["/v.mp4"]}, ["video.mp4", "audio0.wav", "audio1.mp4"]),
+        ({"audios": ["/a.json"]}, ["audio"]),
+        ({"audios": ["/a", "/b.cls"]}, ["audio0", "audio1"]),
+    ],
+)
+def test_no_two_members_of_a_sample_have_one_name(media: dict[str, list[str]], names: list[str]) -> None:
+    found = [name.partition(".")[2] for name, _ in webdataset.members({"id": "x", **media})]
+    assert found == ["json", *names]
 
 
 def test_copies_keep_the_shards_and_a_rebuild_makes_the_same(store: Path, tmp_path: Path) -> None:
