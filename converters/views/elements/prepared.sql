@@ -66,6 +66,7 @@ SELECT s.*,
        prompts.fixed AS fixed_prompt, prompts.pieces AS prompt_pieces,
        answers.first_field, answers.second_field,
        coalesce(target.name, target_language, '') AS target_name,
+       phones_within(phones, start_s, end_s) AS own_phones,
        choice_introductions.introduction AS choice_introduction
 FROM samples_shown s
 LEFT JOIN prompt_banks bank
@@ -87,8 +88,8 @@ SELECT *,
               'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
               'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
        compute_once(coalesce(
-           not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, phones)),
-           answer_field(second_field, text, translation, answer, captions, labels, speaker, phones))) AS raw_answer,
+           not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones)),
+           answer_field(second_field, text, translation, answer, captions, labels, speaker, own_phones))) AS raw_answer,
        MAP {
          'text': as_requested(text, upper), 'translation': as_requested(translation, upper),
          'question': as_requested(question, upper), 'answer': as_requested(answer, upper),
@@ -148,7 +149,7 @@ FROM samples_with_solutions
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
                   raw_answer, raw_description, fields, given_answer, given_reasoning, given_rejected, given_turn, input_text,
-                  output_text, last_turn, sound_alone, sight_alone, prompt_of, prompt_part),
+                  output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of, prompt_part),
        not_blank(as_requested(raw_description, upper)) AS description,
        coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
        CASE WHEN chosen_task() = 'pretrain' THEN [turn('assistant', CASE WHEN has_tag(last_turn) THEN last_turn ELSE tags || last_turn END)]
@@ -182,7 +183,7 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN chosen_mode() = 'analysis' AND mode <> 'analysis' THEN 'not_analysis'
        END AS no_turns,
        no_pair_of(given_turn, rejected_answer) AS no_pair,
-       given_label(extra, labels) AS label,
+       given_label(extra, CASE WHEN first_field IS DISTINCT FROM 'labels' THEN labels END) AS label,
        dimension_of(extra['dimension'], labels) AS dimension,
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
@@ -208,7 +209,7 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN takes_pairs() AND given_chosen(chosen) IS DISTINCT FROM raw_answer
                  AND given_chosen(chosen) IS NOT NULL THEN 'chosen'
             WHEN coalesce(
-                   answer_field(first_field, text, translation, answer, captions, labels, speaker, phones), '') <> ''
+                   answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones), '') <> ''
             THEN first_field ELSE second_field END AS _answer_field,
        CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
             WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,
