@@ -78,7 +78,7 @@ def expand(connection: duckdb.DuckDBPyConnection, expansions: list[Expansion]) -
     for expansion in expansions:
         relation = f"({expansion(connection, relation)})"
     outcome = ""
-    if expansions and first_row(connection, "SELECT 1 FROM chosen WHERE contains(id, '#') LIMIT 1") is not None:
+    if expansions and first_row(connection, "SELECT 1 FROM samples WHERE contains(id, '#') LIMIT 1") is not None:
         outcome = f", {_not_taken(relation)} AS part_outcome"
     sql = f"""
         CREATE OR REPLACE VIEW parts AS

@@ -79,11 +79,13 @@ LEFT JOIN target_names target
 LEFT JOIN choice_introductions ON choice_introductions.language = prompt_language(base_language)
 ),
 
--- Add the task's prompt, the raw answer, and the fields of a user template: texts and lists as requested by `--text`,
+-- Add the task's prompt (none if it asks for a translation of nothing, or into no language), the raw answer, and the fields of a user template: texts and lists as requested by `--text`,
 -- all others unchanged.
 samples_with_answers AS (
 SELECT *,
        CASE WHEN prompt_pieces IS NULL THEN fixed_prompt
+            WHEN len([1 FOR p IN prompt_pieces IF p.field = 'target' AND target_name = ''
+                                               OR p.field = 'text' AND not_blank(text) IS NULL]) > 0 THEN NULL
             ELSE fill_template(prompt_pieces, MAP {
               'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
               'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
@@ -110,6 +112,7 @@ FROM samples_with_prompts
 samples_with_given_answers AS (
 SELECT *,
        compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
+                         WHEN task_prompt IS NULL AND len([1 FOR p IN user_template() IF p.field = 'prompt']) > 0 THEN NULL
                          ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
        compute_once(CASE WHEN chosen_task() = 'pretrain'
                            THEN not_blank(as_requested(
