@@ -263,10 +263,13 @@ def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request:
 
 
 def _windows(request: Request) -> Iterator[Expansion]:
-    """The division of long recordings, if the request asks for it and the model would cut them."""
+    """The division of long recordings, if the request asks for it and the model would cut them. The rows of a view that
+    cuts parts of its own are no longer than what a model hears."""
     limits = request.limits
-    if limits is not None and limits.long == "window" and limits.counted is not None and limits.counted.heard_s:
-        yield partial(expand_into_windows, longest_s=limits.counted.heard_s)
+    if limits is None or limits.long != "window" or request.view.expand is not None:
+        return
+    if limits.counted is not None and limits.counted.heard_s:
+        yield partial(expand_into_windows, longest_s=limits.counted.heard_s, takes_pairs=request.options.takes_pairs)
 
 
 def _budget(

@@ -36,6 +36,7 @@ from ..readers.tables.cells import Row, as_text
 from ..readers.training.records import open_rows
 from ..views import ViewOptions, get_view
 from ..views.batch import RowMaker
+from ..views.prompts import tasks_answered_by
 
 FORMAT = "predictions"
 _BATCH_ROWS = 2_000
@@ -142,8 +143,9 @@ class _Writer:
         if not solution:
             return "no_answer", "the sample has no answer to compare with"
         language = sample["language"]
-        if units_of(solution, language) == units_of(_answer(prediction.text), language):
-            return "same_answers", "the prediction is the answer, but for case and punctuation"
+        answers = [solution, *(sample["captions"] or () if made["task"] in tasks_answered_by("captions") else ())]
+        if units_of(_answer(prediction.text), language) in [units_of(each or "", language) for each in answers]:
+            return "same_answers", "the prediction is the answer, or another caption, but for case and punctuation"
         if self.min_wer is not None and made["task"] == "asr":
             rate = error_rate(solution, _answer(prediction.text), language)
             if rate < self.min_wer:
