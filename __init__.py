@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     )
     from .converters.annotations.split.calls import check_splits, split
     from .facts import align, annotate
+    from .trainers.evaluation.calls import evaluate
+    from .trainers.inference.calls import infer
+    from .trainers.review.calls import review_make, review_read
 
 __all__ = [
     "DamagedError",
@@ -73,17 +76,21 @@ __all__ = [
     "catalog",
     "check_splits",
     "convert",
+    "evaluate",
     "explain",
     "export",
     "exports",
     "fetch",
     "import_data",
+    "infer",
     "open_export",
     "plan",
     "pull",
     "pull_set",
     "query",
     "report",
+    "review_make",
+    "review_read",
     "split",
     "store",
     "validate",
@@ -95,6 +102,10 @@ _PLACES = {
     "align": ".facts",
     "annotate": ".facts",
     "check_splits": ".converters.annotations.split.calls",
+    "evaluate": ".trainers.evaluation.calls",
+    "infer": ".trainers.inference.calls",
+    "review_make": ".trainers.review.calls",
+    "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""

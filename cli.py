@@ -16,8 +16,10 @@ from typing import Any
 
 import typer
 
-from .commands import catalog, convert, data, demo, export, exports, output, samples, store
+from .commands import convert, data, demo, export, exports, output, samples, store
+from .commands.catalog import cards
 from .commands.help import QuietOption, VerboseOption, add, group
+from .commands.models import evaluate, infer, review
 from .commands.parameters import VersionOption
 from .errors import DamagedError, TriptychError, UsageError
 
@@ -31,11 +33,12 @@ triptych export msswift --task sft --split train
 """
 
 HELP = "Audio and video datasets, from a name in a catalog to a verified, versioned, trainer-ready view."
-DATASETS, QUALITY, TRAINING, STORE = "Datasets", "Quality", "Files for training", "The store"
+DATASETS, QUALITY, TRAINING = "Datasets", "Quality", "Files for training"
+MODELS, STORE = "Models", "The store"
 
 app = group(HELP, completion=True)
 add(app, "demo", demo.demo, heading=DATASETS)
-app.add_typer(catalog.app, name="catalog", rich_help_panel=DATASETS)
+app.add_typer(cards.app, name="catalog", rich_help_panel=DATASETS)
 add(app, "import", data.import_, heading=DATASETS, examples=data.IMPORT_EXAMPLES)
 add(app, "validate", data.validate, heading=QUALITY, examples=data.VALIDATE_EXAMPLES)
 add(app, "annotate", data.annotate, heading=QUALITY, examples=data.ANNOTATE_EXAMPLES)
@@ -46,6 +49,9 @@ add(app, "export", export.export, heading=TRAINING, examples=export.EXAMPLES)
 app.add_typer(exports.app, name="exports", rich_help_panel=TRAINING)
 add(app, "convert", convert.convert, heading=TRAINING, examples=convert.EXAMPLES)
 add(app, "validate-file", data.validate_file, heading=TRAINING)
+add(app, "infer", infer.infer, heading=MODELS, examples=infer.EXAMPLES)
+add(app, "evaluate", evaluate.evaluate, heading=MODELS, examples=evaluate.EXAMPLES)
+app.add_typer(review.app, name="review", rich_help_panel=MODELS)
 add(app, "query", data.query, heading=STORE, examples=data.QUERY_EXAMPLES)
 app.add_typer(store.app, name="store", rich_help_panel=STORE)
 
@@ -67,7 +73,7 @@ def main() -> None:
 
 def catalog_main() -> None:
     """The command `catalog`: `catalog pull librispeech` is `triptych catalog pull librispeech`."""
-    sys.exit(_run(catalog.app, "catalog"))
+    sys.exit(_run(cards.app, "catalog"))
 
 
 def _run(application: typer.Typer, name: str) -> int:

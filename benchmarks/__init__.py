@@ -7,11 +7,13 @@
     decode.py             decode and measure every clip
     export.py             a million rows rendered and published
     query.py              SQL over ten million rows
+    scores.py             word error rates of many pairs
     budgets.py            tokens and frames by formula: are they those of the models' own processors?
     scale.py              imports of many rows, many tiny clips: is memory use constant?
     memory.py             import, validate and export of ever more rows: is memory use constant?
     again.py              a second identical pull and export, which should do nothing
     consumers.py          every view, loaded by the program that reads it
+    real_media.py         a store of real media, with what every view needs, for `consumers`
     corpus.py             the corpus for the benchmarks, spoken by espeak-ng
     mirrors.py            that corpus as a mirror of its original host
     plenty.py             tables of many rows and an archive of tiny clips, for `scale`

@@ -1,11 +1,11 @@
 """The commands, one file per subject; each is a few lines over a function of the API.
 
-pull.py       `catalog pull` and `catalog fetch`: from hosts to a store or to a mirror
-catalog.py    `catalog list`, `show` and `lint`
+catalog/      `catalog list`, `show`, `lint`, `pull` and `fetch`
 data.py       `import`, `validate`, `validate-file`, `annotate`, `explain`, `query`
 samples.py    `align` and `split`: what is later found or decided about samples
 export.py     `export`
 exports.py    `exports`: the published versions
+models/       `infer`, `evaluate` and `review`: what models answer, and what that is worth
 convert.py    `convert`: file to file, without a store
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network

@@ -19,6 +19,9 @@ from ..converters.convert.options import ConvertOptions
 from ..converters.export.options import ExportOptions
 from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
+from ..trainers.evaluation.options import EvaluateOptions
+from ..trainers.inference.options import InferOptions
+from ..trainers.review.options import MakeOptions, ReadOptions
 
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
@@ -26,8 +29,12 @@ MODELS: dict[str, type[Options]] = {
     "align": AlignOptions,
     "convert": ConvertOptions,
     "export": ExportOptions,
+    "infer": InferOptions,
     "split": SplitOptions,
+    "evaluate": EvaluateOptions,
     "list": ListOptions,
+    "review_make": MakeOptions,
+    "review_read": ReadOptions,
 }
 """Command -> the model of its options."""
 
@@ -52,8 +59,9 @@ def arguments_file() -> str:
 
 
 def _typed_dict(command: str, model: type[Options]) -> str:
-    lines = [f"class {command.capitalize()}Arguments(TypedDict, total=False):"]
-    lines.append(f'    """The options of `{command}`."""\n')
+    name = "".join(word.capitalize() for word in command.split("_"))
+    lines = [f"class {name}Arguments(TypedDict, total=False):"]
+    lines.append(f'    """The options of `{command.replace("_", " ")}`."""\n')
     for parameter in parameters(model):
         hint = f"Required[{parameter.accepted_text}]" if parameter.required else parameter.accepted_text
         lines.append(f"    {parameter.name}: {hint}")

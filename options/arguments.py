@@ -189,6 +189,46 @@ class ExportArguments(TypedDict, total=False):
     client_python: str | Path | None
 
 
+class InferArguments(TypedDict, total=False):
+    """The options of `infer`."""
+
+    model: str | Path | None
+    backend: str | None
+    revision: str | None
+    download: bool
+    device: str | None
+    dtype: str | None
+    batch_size: int
+    template: str | None
+    language: str | None
+    prompt_file: str | Path | None
+    audio: str | Path | Sequence[str | Path]
+    prompt: str | None
+    system: str | None
+    user_template: str | None
+    examples: str | Path | None
+    limit: int | None
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    stop: str | Sequence[str]
+    seed: int
+    num_beams: int
+    samples_per_row: int
+    long: str
+    max_seconds: float | None
+    server: str | None
+    api: str
+    audio_as: str
+    concurrency: int
+    timeout: float
+    retries: int
+    key_env: str
+    predictions: str | Path | None
+    out: str | Path | None
+    force: bool
+
+
 class SplitArguments(TypedDict, total=False):
     """The options of `split`."""
 
@@ -203,6 +243,39 @@ class SplitArguments(TypedDict, total=False):
     override_splits: bool
 
 
+class EvaluateArguments(TypedDict, total=False):
+    """The options of `evaluate`."""
+
+    pred: str | Path | None
+    model: str | None
+    server: str | None
+    gold: str | Path | None
+    against: str | Path | None
+    allow_missing: bool
+    metrics: str | Sequence[str]
+    by: str | Sequence[str]
+    task: str | None
+    language: str | None
+    target_language: str | None
+    phones: str
+    ignore_sil: bool
+    bert_model: str | None
+    bert_layer: int | None
+    bert_baseline: float | None
+    resamples: int
+    confidence: float
+    group: str | None
+    seed: int
+    table: str | None
+    transformers: str | Path | None
+    vllm: str | Path | None
+    out: str | Path | None
+    page: str | Path | None
+    worst: int
+    embed: bool
+    force: bool
+
+
 class ListArguments(TypedDict, total=False):
     """The options of `list`."""
 
@@ -213,3 +286,23 @@ class ListArguments(TypedDict, total=False):
     license: str | None
     gated: bool | None
     cards: str | Path | Sequence[str | Path]
+
+
+class ReviewMakeArguments(TypedDict, total=False):
+    """The options of `review make`."""
+
+    pred: str | Path | None
+    samples: int
+    by: str | None
+    seed: int
+    out: str | Path
+    embed: bool
+    force: bool
+
+
+class ReviewReadArguments(TypedDict, total=False):
+    """The options of `review read`."""
+
+    page: str | Path | None
+    annotate: bool
+    key: str | None

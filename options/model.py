@@ -310,13 +310,22 @@ def split_commas(values: Sequence[str]) -> tuple[str, ...]:
 
 def _build(model: type[Any], values: Mapping[tuple[str, ...], Any]) -> Any:
     """Build a model and its nested models from values by the path of their field."""
-    hints = get_type_hints(model)
     own = {path[0]: value for path, value in values.items() if len(path) == 1}
     for field in fields(model):
         inner = {path[1:]: value for path, value in values.items() if path[0] == field.name and len(path) > 1}
         if inner:
-            own[field.name] = _build(hints[field.name], inner)
+            own[field.name] = _build(_hints(model)[field.name], inner)
     return model(**own)
+
+
+_HINTS: dict[type[Any], dict[str, Any]] = {}
+
+
+def _hints(model: type[Any]) -> dict[str, Any]:
+    """The types of a model's fields, which Python evaluates from text."""
+    if model not in _HINTS:
+        _HINTS[model] = get_type_hints(model)
+    return _HINTS[model]
 
 
 def _default(field: Field[Any]) -> Any:

@@ -18,10 +18,12 @@ git_pointers.py   files that stand in for content that was not fetched
 text.py           text normalisation that checks and views share
 terms.py          the terms of a glossary in the words of an utterance; `no_terms.tsv`
 phones.py         phone sets and their folding
+draw.py           the random draw by hash of seed and id
 hash_sets.py      memory-efficient sets and maps of 64-bit hashes, for millions of ids
 json_lines.py     lines of JSON Lines, of bounded length
 json_objects.py   JSON objects of which no value is lost
 json_stream.py    a streaming JSON reader
+json_rows.py      the rows of a file of objects, JSON Lines or an array, with their lines
 strict_yaml.py    the strict YAML loader, with line numbers
 yaml_problems.py  what pydantic finds wrong with a YAML file, with file, line and key
 """

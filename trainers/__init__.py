@@ -1,5 +1,9 @@
 """Trainers read published exports only; imports from floors 0 to 2.
 
-data/      reading exports
-rewards/   rewards of reinforcement learning, for a trainer's own machine
+data/        reading exports
+evaluation/  what models answered, beside what is right
+inference/   asking models: rows in, predictions out
+review/      rows on a page for people to judge, and what they said
+pages/       self-contained HTML pages
+rewards/     rewards of reinforcement learning, for a trainer's own machine
 """

@@ -5,7 +5,6 @@ convert.py      one conversion from end to end
 inputs.py       any format that `import` reads, as samples
 rows.py         rows of a view, each validated against the rules of the format
 writer.py       the output files; detection of duplicate ids
-draw.py         the random draw of rows
 merge_split.py  merge files, or split them by modality, without changing rows
 result.py       counts and problems of a conversion
 

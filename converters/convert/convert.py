@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import ProblemsFound, UsageError
+from ...shards.draw import draw_key
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from ..views import View, ViewOptions, get_view
 from ..views.base import check_task
 from ..views.left_out import told
 from ..views.prompts import check_template
 from ..views.statement import check_conversations, reasoning_for
-from .draw import draw_key
 from .inputs import Inputs, check_inputs, read_samples
 from .merge_split import merge, split
 from .options import ConvertOptions

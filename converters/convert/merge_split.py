@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
+from ...shards.draw import draw_key
 from ...shards.sample import MODALITIES
 from ...validators.formats.files import read_rows
 from ...validators.formats.findings import Finding
-from .draw import draw_key
 from .result import ConvertResult, Problem
 from .writer import DuplicateIds, Output, check_outputs, encode, opened
 

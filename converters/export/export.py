@@ -35,7 +35,7 @@ from ..budget.windows import expand_into_windows
 from ..composition.fill import fill
 from ..composition.recipe import recipe_of, resolve
 from ..pairs.report import read_pairs
-from ..views.prepare import create_macros, create_prompts, statements
+from ..views.prepare import OUTSIDE, create_macros, create_prompts
 from .account import ExportAccount, read_account, refuse_leaks
 from .content import read_content
 from .expand import Expansion, copies_of, expand, expansions_of, repeats_of
@@ -129,10 +129,10 @@ def make_version(
     _restrict(store, connection)
 
     # select
-    create_macros(connection, request.options)
+    macros = create_macros(connection, request.options, *OUTSIDE, request.selection.where or "")
     create_prompts(connection)
     log.info("export %s: select samples", request.name)
-    sql = [choose(connection, request.selection, facts=facts)]
+    sql = [*macros, choose(connection, request.selection, facts=facts)]
     certificates = find_conflicts(connection, store, request.selection.datasets, action=request.selection.broken_splits)
     choose_again = partial(leave_out, connection, "broken_groups")
     sql.append(choose_again())
@@ -189,7 +189,7 @@ def make_version(
     if not request.view.built_in:
         (finished / request.view.file_name).write_text(request.view.sql, encoding="utf-8")
     budget = _budget(connection, request, rows, account, finished)
-    return Made(rows, account, [*sql, *statements(request.options), rows.sql, ordered], choices.decided(), budget)
+    return Made(rows, account, [*sql, *rows.sql, ordered], choices.decided(), budget)
 
 
 def _make_rows(
@@ -266,10 +266,13 @@ def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request:
 
 
 def _windows(request: Request) -> Iterator[Expansion]:
-    """The division of long recordings, if the request asks for it and the model would cut them."""
+    """The division of long recordings, if the request asks for it and the model would cut them. The rows of a view that
+    cuts parts of its own are no longer than what a model hears."""
     limits = request.limits
-    if limits is not None and limits.long == "window" and limits.counted is not None and limits.counted.heard_s:
-        yield partial(expand_into_windows, longest_s=limits.counted.heard_s)
+    if limits is None or limits.long != "window" or request.view.expand is not None:
+        return
+    if limits.counted is not None and limits.counted.heard_s:
+        yield partial(expand_into_windows, longest_s=limits.counted.heard_s, takes_pairs=request.options.takes_pairs)
 
 
 def _budget(

@@ -47,8 +47,8 @@ class ExportOptions(Options):
 
     task: Annotated[
         str | None,
-        Option("sft, grpo, dpo, kto or pretrain, for msswift; sft, completion, grpo or dpo, for messages --style trl.",
-               TEXT),
+        Option("sft, grpo, dpo, kto or pretrain, for msswift; sft, completion, grpo, dpo or kto, for messages --style "
+               "trl.", TEXT),
     ] = None  # fmt: skip
     style: Annotated[str | None, Option("The form of the rows, for views that have several.", TEXT)] = None
     datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()

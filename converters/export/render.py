@@ -23,11 +23,13 @@ from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
+from ..views.elements.json_texts import json_texts_as_parts, mixed_tests
 from ..views.left_out import left_out_columns
-from ..views.prepare import with_prepared
+from ..views.prepare import EMPTIABLE, WITH_LOSS, create_macros, with_prepared
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
+from .select import messages_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,7 +62,7 @@ class Rows:
         types: The view's columns and their types.
         media_columns: Those that hold paths.
         optional_columns: Those that the file has only if a row has a value.
-        sql: The SQL that produced it.
+        sql: The statements that produced it: its macros and its rows.
         expanded: Whether a sample may have several rows.
         relation: What the view `rows` selects from; later steps add outcomes to it.
     """
@@ -68,7 +70,7 @@ class Rows:
     types: dict[str, str]
     media_columns: list[str]
     optional_columns: list[str]
-    sql: str
+    sql: list[str]
     relation: str
     expanded: bool = False
 
@@ -95,14 +97,15 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     if expanded:
         account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
-    types = {} if view.built_in else _described(connection, view, statement)
-    sql = _with_outcome(view, statement, types)
+    types = {} if view.built_in else _described(connection, request, statement)
+    outcome, empty = _with_outcome(view, statement, types), _empty(connection)
+    sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty)
+    macros = create_macros(connection, request.options, sql)
     file = folder / "rows.parquet"
     rows = f"read_parquet({quote(str(file))})"
     with sql_errors(view):
         connection.execute(
-            f"COPY ({with_prepared(sql)}) TO {quote(str(file))} "
-            "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
+            f"COPY ({sql}) TO {quote(str(file))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)"
         )
     if view.built_in:
         # Parquet has all the types that these views use: binding their statement once more would tell the same.
@@ -116,7 +119,17 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
         rows = _refuse(connection, request, types, rows)
     connection.execute(f"CREATE OR REPLACE VIEW rows AS SELECT * FROM {rows}")
     optional = [name for name in view.optional_columns if name in types]
-    return Rows(types, media_columns(view, types), optional, sql, rows, expanded)
+    return Rows(types, media_columns(view, types), optional, [*macros, sql], rows, expanded)
+
+
+def _empty(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The columns of the sample of which no row to be made has a value.
+
+    Messages with fields of loss have a type of their own, which holds for samples that have no row, too.
+    """
+    counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
+    found = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
+    return frozenset(found - {"messages"} if messages_sql(connection) == WITH_LOSS else found)
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
@@ -150,9 +163,11 @@ def extract_rows(connection: duckdb.DuckDBPyConnection, request: Request, rows: 
     return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 
 
-def _described(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:
+def _described(connection: duckdb.DuckDBPyConnection, request: Request, statement: str) -> dict[str, str]:
     """The columns of a user's view and their types, checked before any row is made."""
-    described = describe(connection, view, statement)
+    view = request.view
+    create_macros(connection, request.options, with_prepared(statement, request.options, decide=False))
+    described = describe(connection, view, statement, request.options)
     check_types(view, described)
     types = _own_types(described.items())
     _check_media(view, types, media_columns(view, types))
@@ -243,13 +258,15 @@ def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, 
     if request.view.arrange is not None:
         order = request.view.arrange(order)
     witnessed = [f"{identifier(column)} IS NOT NULL" for column in used]
+    witnessed += [*mixed_tests(connection, request.view.mixed_columns, rows.types, KEPT)]
     witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
     if len(witnessed) > 1:
         order = f"{_witness_sql(connection, witnessed, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
     empty += [name for name in rows.optional_columns if name not in used]
-    single = _single(connection, request.view, rows.types)
-    listed = (f"{identifier(name)}[1] AS {identifier(name)}" if name in single else identifier(name)
+    changed = {name: f"{identifier(name)}[1]" for name in _single(connection, request.view, rows.types)}
+    changed |= json_texts_as_parts(connection, request.view.mixed_columns, rows.types, KEPT)
+    listed = (f"{changed[name]} AS {identifier(name)}" if name in changed else identifier(name)
               for name in rows.types if name not in empty)  # fmt: skip
     columns = ", ".join(listed)
     if rows.expanded and exports.SAMPLE_ID not in rows.types:

@@ -19,8 +19,8 @@
     phoneme_*.sql                      phones of utterances as conversations
     elements/      macros.sql and prepared.sql: the building blocks of rows
     prompts.py     templates/prompts.yaml as tables; user templates
-    prepare.py     `prepared`: its macros, tables and statement
-    memory.py      the process's own DuckDB: parses views, makes rows in memory
+    sql/           SQL as trees: what a request does not use is left out of its statement
+    prepare.py     `prepared`: its tables and its statement, for one request
     statement.py   a view's SELECT, checked, with the columns of the account added
     values.py      what rows hold: reason codes, types and numbers that JSON can write
     batch.py       rows of samples in memory

@@ -19,6 +19,7 @@ A view's file starts with a block of comments `-- key: value`; the first other l
                    left out
     counts         columns of `budget.parquet` that rows have too
     singular       columns of lists of which a file holds the only items, if no row has more than one
+    mixed          columns of messages, as JSON, whose contents are texts or lists of parts
     message keys   `kept` or `dropped`: whether rows that read `turns` carry the `loss` of messages; default: `kept`
 
 The SELECT below the header is checked in `statement.py`.
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 _KEYS = (
     "name", "revision", "tasks", "options", "order", "text", "format", "consumer", "media", "optional", "use",
-    "empty columns", "singular", "message keys", "model", "counts",
+    "empty columns", "singular", "mixed", "message keys", "model", "counts",
 )  # fmt: skip
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
@@ -136,6 +137,7 @@ class View:
         optional_columns: Columns that a file has only if one of its rows has a value.
         task_columns: Columns that only rows of some tasks have, by task.
         singular_columns: Columns of lists of which a file holds the only items, if no row has more than one.
+        mixed_columns: Columns of messages, as JSON, whose contents are texts or lists of parts.
         keeps_message_keys: Whether rows that read `turns` carry the `loss` of messages.
         train_command: Makes the training command from the data file, the options, the columns of the file and the
             trainer's settings.
@@ -178,6 +180,7 @@ class View:
     optional_columns: tuple[str, ...] = ()
     task_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     singular_columns: tuple[str, ...] = ()
+    mixed_columns: tuple[str, ...] = ()
     keeps_empty_columns: bool = False
     keeps_message_keys: bool = True
     train_command: TrainCommand | None = None
@@ -270,6 +273,7 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
         optional_columns=_words(header["optional"]) if "optional" in header else (),
         task_columns={task: columns for task, columns in known.items() if columns},
         singular_columns=_words(header["singular"]) if "singular" in header else (),
+        mixed_columns=_words(header["mixed"]) if "mixed" in header else (),
         keeps_empty_columns=empty == "kept",
         keeps_message_keys=message_keys == "kept",
         options=_words(header["options"]) if "options" in header else (),

@@ -15,8 +15,7 @@ from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .left_out import left_out_columns, names
-from .memory import connect
-from .prepare import MESSAGE_KEYS, WITH_LOSS, turn_macro, with_prepared
+from .prepare import EMPTIABLE, MESSAGE_KEYS, OUTSIDE, WITH_LOSS, connect, turn_macro, with_prepared
 from .statement import describe, row_statement, sql_errors
 from .terms.chunk_type import CHUNK
 from .values import check_skip, check_types, exact_float, is_native, without_null_members
@@ -56,6 +55,7 @@ class RowMaker:
 
     def __init__(self, view: View, options: ViewOptions) -> None:
         self._view = view
+        self._options = options
         self._as_json: list[str] = []
         self._sparse: list[str] = []
         self._columns: tuple[frozenset[str], bool] | None = None
@@ -63,8 +63,9 @@ class RowMaker:
         account |= left_out_columns(view, options)
         self._format = view.format
         self._rows = row_statement(view, options.task, account)
+        self._made = ""
         self._statement = ""
-        self._connection = connect(options)
+        self._connection = connect(options, with_prepared(self._rows, options, decide=view.built_in), *OUTSIDE)
 
     def __enter__(self) -> RowMaker:
         return self
@@ -128,7 +129,7 @@ class RowMaker:
         if is_new:
             self._show(used, types, with_loss=with_loss)
         with sql_errors(self._view):
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE made AS {with_prepared(self._rows)}")
+            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE made AS {self._made}")
         if is_new:
             made = self._connection.execute("DESCRIBE made").fetchall()
             self._statement = self._reading({str(name): str(type_) for name, type_, *_ in made})
@@ -137,6 +138,8 @@ class RowMaker:
     def _show(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
         """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
+        empty = frozenset(EMPTIABLE) - used
+        self._made = with_prepared(self._rows, self._options, decide=self._view.built_in, empty=empty)
         self._connection.execute(turn_macro(with_loss=with_loss))
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW samples_with_paths AS
@@ -147,7 +150,7 @@ class RowMaker:
                    {_SOUND} AS sound, id AS prompt_of, 0 AS prompt_part, NULL::{_CHUNK} AS chunk
             FROM (SELECT {", ".join(columns)}, _position FROM batch)""")
         if not self._view.built_in:  # its types and its errors are unknown before it is described
-            check_types(self._view, describe(self._connection, self._view, self._rows))
+            check_types(self._view, describe(self._connection, self._view, self._rows, self._options))
 
     def _reading(self, described: Mapping[str, str]) -> str:
         """The statement that reads `made`, whose columns have these types."""

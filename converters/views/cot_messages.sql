@@ -4,6 +4,7 @@
 -- order: hash
 -- text: raw
 -- format: cot-messages
+-- consumer: ms-swift
 -- media: images, videos, audios
 -- optional: choices
 --

@@ -1,27 +1,44 @@
 """`prepared`, the relation that views select from: options, macros, prompts and elements.
 
 `prepared` is part of the statement that makes the rows, and no view of the database: DuckDB would bind its expressions
-when the view is created and again wherever it is used, which takes longer than making the rows of a thousand samples.
+when the view is created and again wherever it is used. It has what the statement reads and nothing else, and the
+options of the request are decided in it: DuckDB binds an expression, with all the macros in it, before it finds that
+nobody needs it, which takes longer than making the rows of a thousand samples.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ...shards import phones
+from ...shards.sample import SCHEMA
+from ...shards.store.database import lasting
 from ...shards.store.sql import quote
+from ...shards.store.tables import duckdb_type
 from ...validators.formats.msswift_rows import MODEL_TOKEN
 from ..row_options import PROMPT_LANGUAGES
 from . import prompts
 from .base import ViewOptions
+from .elements.macros import Macros
+from .sql.prune import prune
+from .sql.syntax import SETTINGS, Tree, column_names, parsed, select_of, written
 
 if TYPE_CHECKING:
     import duckdb
 
-MACROS = resources.files(__package__).joinpath("elements/macros.sql").read_text(encoding="utf-8")
 PREPARED = resources.files(__package__).joinpath("elements/prepared.sql").read_text(encoding="utf-8")
+OUTSIDE = ("task_of", "language_of", "has_turns", "not_blank", "prompt_modality", "given_label", "with_loss_keys")
+"""The macros that statements before `prepared` call: they select samples and make several rows of one."""
+EMPTIABLE = (
+    "text", "translation", "target_language", "speaker", "question", "answer", "reasoning", "choices", "captions",
+    "labels", "messages", "chosen", "rejected", "words", "phones",
+)  # fmt: skip
+"""Columns of which many datasets have no value: what would be made of them is left out of statements. `extra` is none
+of them: DuckDB forgets the type of what it reads from JSON that is null."""
 NO_MESSAGES = "NULL::STRUCT(role VARCHAR, content VARCHAR)[]"
 """Replaces `messages` if no sample has any: expressions over this constant cost nothing."""
 
@@ -37,19 +54,19 @@ _SHAREGPT_TURN = f"'from': {_SHAREGPT_ROLE}, 'value': m.content"
 _WITH_LOSS_TURN = f"{_SHAREGPT_TURN}, 'loss': m.loss, 'loss_scale': m.loss_scale"
 
 
-def turn_macro(*, with_loss: bool) -> str:
+def turn_macro(*, with_loss: bool = False) -> str:
     """The macro `sharegpt_turn`; `with_loss` if the messages of samples have the fields of `WITH_LOSS`."""
     fields = _WITH_LOSS_TURN if with_loss else _SHAREGPT_TURN
     return f"CREATE OR REPLACE TEMP MACRO sharegpt_turn(m) AS {{{fields}}};"
 
 
-def option_macros(options: ViewOptions) -> str:
-    """The request's options as constant macros, which `macros.sql` lists; they belong to one connection."""
+def option_macros(options: ViewOptions) -> dict[str, str]:
+    """The request's options as macros without parameters, which `macros.sql` lists: name -> SQL."""
     template = options.user_template
     fields = prompts.check_template(template) if template is not None else []
     leaks = [name for name in fields if name not in prompts.NEVER_AN_ANSWER and not options.allow_answer_in_prompt]
     languages = [f"{quote(code)}: {quote(name)}" for code, name in prompts.evaluation_languages().items()]
-    values = {
+    return {
         "chosen_task": _text(options.task),
         "takes_pairs": "true" if options.takes_pairs else "false",
         "chosen_dimension": _text(options.own.get("dimension")),
@@ -70,9 +87,9 @@ def option_macros(options: ViewOptions) -> str:
         "chosen_mode": _text(options.mode),
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
+        "could_leak": "true" if leaks else "false",
         **_of_phones(options.own),
     }
-    return "\n".join(f"CREATE OR REPLACE TEMP MACRO {name}() AS {value};" for name, value in values.items())
 
 
 def _of_phones(own: Mapping[str, Any]) -> dict[str, str]:
@@ -107,11 +124,24 @@ def _by_task(templates: Mapping[str, str]) -> str:
     return f"MAP {{{', '.join(f'{quote(task)}: {_pieces(text)}' for task, text in templates.items())}}}"
 
 
-def create_macros(connection: duckdb.DuckDBPyConnection, options: ViewOptions) -> None:
-    """Create the option macros and the macros of `elements/macros.sql`."""
-    connection.execute(option_macros(options))
-    connection.execute(turn_macro(with_loss=False))
-    connection.execute(MACROS)
+@lru_cache(maxsize=64)
+def macros_of(options: ViewOptions) -> Macros:
+    """The macros of a request, and what its options decide."""
+    return Macros(option_macros(options))
+
+
+def create_macros(
+    connection: duckdb.DuckDBPyConnection, options: ViewOptions, *sql: str, temporary: bool = False
+) -> list[str]:
+    """Create the macros that these statements call, or all if none is given; return the statements that did it.
+
+    `sharegpt_turn`, which depends on the samples, must exist; it is created with all others only.
+    """
+    macros = macros_of(options)
+    made = macros.statements(sql, temporary=temporary) if sql else macros.all_statements(temporary=temporary)
+    statements = made if sql else [turn_macro(), *made]
+    connection.execute("\n".join(statements))
+    return statements
 
 
 def create_prompts(connection: duckdb.DuckDBPyConnection) -> None:
@@ -122,31 +152,69 @@ def create_prompts(connection: duckdb.DuckDBPyConnection) -> None:
         connection.unregister(f"{name}_arrow")
 
 
-def with_prepared(select: str) -> str:
+def connect(options: ViewOptions, *sql: str) -> duckdb.DuckDBPyConnection:
+    """A connection to the process's own DuckDB with the tables of prompts, and the macros that these statements call;
+    default: all macros.
+
+    Opening DuckDB and creating the tables take longer than making a few rows, so both are done once. What depends on a
+    request, such as its macros, is temporary and belongs to the connection.
+    """
+    connection = lasting("views", SETTINGS, prepare=create_prompts).cursor()
+    connection.execute(turn_macro())
+    create_macros(connection, options, *sql, temporary=True)
+    return connection
+
+
+@lru_cache(maxsize=64)
+def with_prepared(
+    select: str, options: ViewOptions, *, decide: bool = True, empty: frozenset[str] = frozenset()
+) -> str:
     """A SELECT over `prepared`, with `prepared` in front of it; the macros and the tables of prompts must exist.
 
     It reads the relation `samples_with_paths`, which has the columns of the sample and `image_paths, video_paths,
     audio_paths` (VARCHAR[]), `effective_task`, `base_language`, `upper`, `sound`, `prompt_of` and `prompt_part`;
     additional columns are passed through.
+
+    Args:
+        decide: Whether what the options decide is decided in the SELECT too; that of a user stays as it is.
+        empty: Columns of the sample without a value in any row: `EMPTIABLE` has those that may be named.
     """
-    return f"WITH prepared AS (\n{PREPARED})\n{select}"
+    macros = macros_of(options)
+    nulls = {name: tree for name, tree in _nulls().items() if name in empty}
+    outer = select_of(select)
+    if decide:
+        outer = macros.fold(outer, nulls)
+    query: Tree = json.loads(_prepared())["statements"][0]["node"]
+    if not _reads_all(outer):
+        prune(query, column_names(outer), partial(macros.fold, columns=nulls))
+    outer["cte_map"]["map"].insert(0, _as_layer("prepared", query))
+    return written([outer])[0]
 
 
-def statements(options: ViewOptions) -> list[str]:
-    """The SQL that creates the macros and `prepared`, for the manifest."""
-    return [option_macros(options), MACROS, f"CREATE OR REPLACE VIEW prepared AS\n{PREPARED}"]
+@lru_cache(maxsize=1)
+def _prepared() -> str:
+    return parsed(PREPARED)
 
 
-__all__: list[Any] = [
-    "MACROS",
-    "MESSAGE_KEYS",
-    "NO_MESSAGES",
-    "PREPARED",
-    "WITH_LOSS",
-    "create_macros",
-    "create_prompts",
-    "option_macros",
-    "statements",
-    "turn_macro",
-    "with_prepared",
-]
+@lru_cache(maxsize=1)
+def _nulls() -> Mapping[str, Tree]:
+    """A null of its type for each column of `EMPTIABLE`."""
+    items = ", ".join(f"NULL::{duckdb_type(SCHEMA.field(name).type)}" for name in EMPTIABLE)
+    return dict(zip(EMPTIABLE, select_of(f"SELECT {items}")["select_list"], strict=True))
+
+
+def _as_layer(name: str, query: Tree) -> Tree:
+    (entry,) = select_of(f"WITH {name} AS (SELECT 1) FROM {name}")["cte_map"]["map"]
+    entry["value"]["query_node"] = query
+    return dict(entry)
+
+
+def _reads_all(select: Any) -> bool:
+    """Whether a SELECT, or one within it, has all columns of `prepared`."""
+    if isinstance(select, list):
+        return any(map(_reads_all, select))
+    if not isinstance(select, dict):
+        return False
+    if select.get("type") == "SELECT_NODE" and select["from_table"].get("table_name", "").lower() == "prepared":
+        return any(item["class"] == "STAR" for item in select["select_list"])
+    return any(map(_reads_all, select.values()))

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import UsageError
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from .base import View, ViewOptions
-from .memory import parser
-from .prepare import with_prepared
+from .prepare import create_macros, with_prepared
+from .sql.syntax import expressions, name_of, parsed, parser, select_of, written
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,28 +56,26 @@ def row_statement(view: View, task: str | None, account: Mapping[str, str]) -> s
     Raises:
         UsageError: The view is invalid; the message says what is wrong, and where.
     """
-    tree = json.loads(checked(view))
-    node = tree["statements"][0]["node"]
+    node = json.loads(checked(view))["statements"][0]["node"]
     excluded = _excluded(view, task)
-    items = [item for item in node["select_list"] if _name(item).lower() not in excluded]
+    items = [item for item in node["select_list"] if name_of(item).lower() not in excluded]
     for item in items:
-        if _name(item).lower() == SKIP:
+        if name_of(item).lower() == SKIP:
             item["alias"] = f"_{SKIP}"
     added = dict(account)
-    if all(_name(item) != f"_{SKIP}" for item in items):
+    if all(name_of(item) != f"_{SKIP}" for item in items):
         added[f"_{SKIP}"] = "NULL::VARCHAR"
-    parsed = _parse("SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in added.items()), view.name)
-    node["select_list"] = [*items, *parsed["statements"][0]["node"]["select_list"]]
-    with sql_errors(view), parser() as connection:
-        (sql,) = connection.execute("SELECT json_deserialize_sql($1::JSON)", [json.dumps(tree)]).fetchall()[0]
-    return str(sql)
+    more = select_of("SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in added.items()))
+    node["select_list"] = [*items, *more["select_list"]]
+    with sql_errors(view):
+        return written([node])[0]
 
 
 def columns_of(view: View, task: str | None) -> list[str]:
     """The columns of the view's rows."""
     items = json.loads(checked(view))["statements"][0]["node"]["select_list"]
     excluded = {SKIP, *_excluded(view, task)}
-    return [name for item in items if (name := _name(item)).lower() not in excluded]
+    return [name for item in items if (name := name_of(item)).lower() not in excluded]
 
 
 def _excluded(view: View, task: str | None) -> set[str]:
@@ -89,8 +87,8 @@ def reads(view: View, task: str | None = None) -> set[str]:
     """The columns of `prepared` that a view reads for the columns of a task; `skip` is not one of them."""
     excluded = {SKIP, *_excluded(view, task)}
     listed = json.loads(checked(view))["statements"][0]["node"]["select_list"]
-    items = [item for item in listed if _name(item).lower() not in excluded]
-    return {str(node["column_names"][-1]).lower() for node in _expressions(items) if node["class"] == "COLUMN_REF"}
+    items = [item for item in listed if name_of(item).lower() not in excluded]
+    return {str(node["column_names"][-1]).lower() for node in expressions(items) if node["class"] == "COLUMN_REF"}
 
 
 def check_conversations(view: View, options: ViewOptions) -> None:
@@ -108,10 +106,21 @@ def check_conversations(view: View, options: ViewOptions) -> None:
             f"--prompts, --prompt-language and --prompts-per-sample are for prompts; the view {view.name!r} has none.",
             hint="choose a view that asks: msswift --task sft",
         )
-    if (options.system or options.user_template) and options.task == "pretrain":
+    if (options.system or options.user_template or asked) and options.task == "pretrain":
+        given = "--prompts, --prompt-language and --prompts-per-sample" if asked else "--system and --user-template"
         raise UsageError(
-            "--system and --user-template are for conversations; rows for pre-training are one text.",
-            hint="choose --task sft",
+            f"{given} are for conversations; rows for pre-training are one text.", hint="choose --task sft"
+        )
+    if asked and options.mode == "voice-chat":
+        raise UsageError(
+            "--mode voice-chat: user turns have no text, so that there is nothing to ask in other words.",
+            hint="remove --prompts, --prompt-language and --prompts-per-sample",
+        )
+    if options.captions == "all" and not read & {"turns", "solution", "description", "captions"}:
+        raise UsageError(
+            f"--captions all is for descriptions; the view {view.name!r} has none, so that all rows of a sample would "
+            "be the same.",
+            hint="remove --captions, or choose a view with descriptions: unified",
         )
 
 
@@ -194,7 +203,7 @@ def _source_names(source: Mapping[str, Any]) -> set[str]:
 
 def _check_expressions(items: list[dict[str, Any]], name: str, sql: str) -> None:
     kinds = _function_kinds()
-    for expression in _expressions(items):
+    for expression in expressions(items):
         where = _line(sql, expression.get("query_location"))
         kind, function = expression["class"], str(expression.get("function_name", "")).lower()
         if kind == "SUBQUERY":
@@ -234,7 +243,7 @@ def _per_call(expression: Mapping[str, Any], function: str) -> str:
 def _check_columns(items: list[dict[str, Any]], name: str, sql: str, sources: Collection[str]) -> None:
     seen: set[str] = set()
     for item in items:
-        column, where = _name(item), _line(sql, item.get("query_location"))
+        column, where = name_of(item), _line(sql, item.get("query_location"))
         if not column:
             raise UsageError(f"The view {name!r}{where} has a column without a name: write ... AS name.", hint=_PAGE)
         if column.startswith("_"):
@@ -248,28 +257,13 @@ def _check_columns(items: list[dict[str, Any]], name: str, sql: str, sources: Co
                 "case only.",
                 hint=f"write AS {column.lower()}",
             )
-    own = next((item for item in items if _name(item) == "id"), None)
+    own = next((item for item in items if name_of(item) == "id"), None)
     named = [str(part).lower() for part in own.get("column_names", ())] if own is not None else []
     if named != ["id"] and not (len(named) == 2 and named[0] in sources and named[1] == "id"):
         raise UsageError(
             f"The view {name!r} must have the sample's id as a column: rows are ordered, compared and explained by it.",
             hint="SELECT id, ... FROM prepared",
         )
-
-
-def _name(item: Mapping[str, Any]) -> str:
-    return str(item.get("alias") or (item["column_names"][-1] if item["class"] == "COLUMN_REF" else ""))
-
-
-def _expressions(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        if "class" in tree:
-            yield tree
-        for value in tree.values():
-            yield from _expressions(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _expressions(value)
 
 
 @lru_cache(maxsize=1)
@@ -288,9 +282,7 @@ def _function_kinds() -> dict[str, str]:
 
 
 def _parse(sql: str, name: str = "") -> dict[str, Any]:
-    with parser() as connection:
-        (text,) = connection.execute("SELECT json_serialize_sql($1)", [sql]).fetchall()[0]
-    tree: dict[str, Any] = json.loads(text)
+    tree: dict[str, Any] = json.loads(parsed(sql))
     if tree.get("error"):
         where = _line(sql, tree.get("position"))
         raise UsageError(
@@ -330,7 +322,7 @@ def sql_errors(view: View) -> Iterator[None]:
         raise UsageError(f"The view {view.name!r} fails: {str(error).strip().splitlines()[0]}", hint=hint) from error
 
 
-def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str) -> dict[str, str]:
+def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str, options: ViewOptions) -> dict[str, str]:
     """The columns of a view's statement and their types.
 
     Raises:
@@ -340,11 +332,13 @@ def describe(connection: duckdb.DuckDBPyConnection, view: View, statement: str) 
 
     try:
         with sql_errors(view):
-            described = connection.execute(f"DESCRIBE {with_prepared(statement)}").fetchall()
+            query = with_prepared(statement, options, decide=view.built_in)
+            described = connection.execute(f"DESCRIBE {query}").fetchall()
     except UsageError as error:
         if not isinstance(error.__cause__, duckdb.BinderException):
             raise
-        prepared = connection.execute(f"DESCRIBE {with_prepared('SELECT * FROM prepared')}").fetchall()
+        create_macros(connection, options)
+        prepared = connection.execute(f"DESCRIBE {with_prepared('SELECT * FROM prepared', options)}").fetchall()
         columns = [str(name) for name, *_ in prepared if not str(name).startswith("_")]
         raise _explain_binding(error.__cause__, view, columns) from error
     return {str(name): str(type_) for name, type_, *_ in described}

@@ -2,6 +2,7 @@
 -- order: hash
 -- text: clean
 -- format: webdataset
+-- consumer: webdataset
 -- media: images, videos, audios
 -- options: shard_mb
 -- optional: translation, language, speaker, question, answer, choices, captions, labels, extra

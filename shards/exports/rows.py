@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1024
 
 
-def read_rows(parquet: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows in the order of the file, without their null columns."""
+def read_rows(parquet: Path, *, ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows in the order of the file, without their null columns; with `ids` only those that have one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    wanted = None if ids is None else pa.array(ids, pa.string())
     with pq.ParquetFile(parquet) as file:
         documents = json_columns(file.schema_arrow)
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            if wanted is not None:
+                batch = batch.filter(pc.is_in(batch.column("id"), value_set=wanted))
             for row in batch.to_pylist():
                 yield {
                     name: json.loads(value) if name in documents else value

@@ -82,7 +82,7 @@ def cut_audio(media: MediaStore, cut: Cut, *, rate: int = CUT_RATE, mono: bool =
     """
 
     def make() -> StoredMedia:
-        return media.put(_flac(decode_cut(cut, rate=rate, mono=mono), rate), kind="audio")
+        return media.put(flac_bytes(decode_cut(cut, rate=rate, mono=mono), rate), kind="audio")
 
     return _once(media, cut.key(_form(rate, mono=mono)), make)
 
@@ -104,7 +104,7 @@ def augment_audio(media: MediaStore, cut: Cut, recipe: Recipe, *, rate: int, noi
         samples = decode_cut(cut, rate=rate)
         added = noise.samples(length_at_speed(len(samples), recipe.speed), rate) if noise is not None else None
         made = augment(samples, recipe, added)
-        return media.put(_flac(made.samples, rate, comment=f"{_SCALED}{made.scaled_db:g}"), kind="audio")
+        return media.put(flac_bytes(made.samples, rate, comment=f"{_SCALED}{made.scaled_db:g}"), kind="audio")
 
     key = f"{_form(rate, mono=True)}|{recipe.key()}|{noise.key if noise is not None else 'no noise'}"
     return _once(media, cut.key(key), make)
@@ -170,7 +170,8 @@ def _remember(media: MediaStore, link: Path, target: Path) -> None:
     scratch.rename(link)
 
 
-def _flac(samples: np.ndarray, rate: int, *, comment: str | None = None) -> bytes:
+def flac_bytes(samples: np.ndarray, rate: int, *, comment: str | None = None) -> bytes:
+    """Return int16 samples as a FLAC file."""
     import soundfile
 
     buffer = io.BytesIO()

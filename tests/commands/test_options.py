@@ -30,8 +30,13 @@ MODELS = list(reference.MODELS.items())
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pull": triptych.pull, "import": triptych.import_data, "convert": triptych.convert, "export": triptych.export,
     "list": triptych.catalog.list, "align": triptych.align, "split": triptych.split,
+    "infer": triptych.infer, "evaluate": triptych.evaluate,
+    "review_make": triptych.review_make, "review_read": triptych.review_read,
 }  # fmt: skip
-COMMANDS = {"pull": ["catalog", "pull"], "list": ["catalog", "list"]}
+COMMANDS = {
+    "pull": ["catalog", "pull"], "list": ["catalog", "list"], "review_make": ["review", "make"],
+    "review_read": ["review", "read"],
+}  # fmt: skip
 
 
 def command(words: list[str]) -> Any:

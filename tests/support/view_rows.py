@@ -14,7 +14,7 @@ from triptych.converters.export.media.plan import DERIVED
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import View, ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
-from triptych.converters.views.prepare import create_macros, create_prompts, with_prepared
+from triptych.converters.views.prepare import OUTSIDE, create_macros, create_prompts, with_prepared
 from triptych.converters.views.statement import row_statement
 from triptych.shards.sample import SCHEMA
 
@@ -48,7 +48,9 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     expand(connection, expansions_of(view_named(view), options))
     place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
     statement = row_statement(view_named(view), options.task, {"_outcome": "_outcome"})
-    relation = connection.sql(with_prepared(statement))
+    query = with_prepared(statement, options)
+    create_macros(connection, options, query)
+    relation = connection.sql(query)
     as_json = [name for name, type_ in zip(relation.columns, relation.types, strict=True) if str(type_) == "JSON"]
     made = relation.to_arrow_table().to_pylist()
     for each in made:
@@ -70,7 +72,7 @@ def _database(options: ViewOptions) -> duckdb.DuckDBPyConnection:
     connection.execute("CREATE TABLE missing (path VARCHAR)")
     connection.register("nothing_derived", DERIVED.empty_table())
     connection.execute("CREATE TABLE derived AS FROM nothing_derived")
-    create_macros(connection, options)
+    create_macros(connection, options, *OUTSIDE)
     create_prompts(connection)
     return connection
 

@@ -5,7 +5,7 @@ A reader exposes the version and its content hash, so that a training run can re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,9 +55,9 @@ class ExportReader:
         """The SHA-256 of the rows, equal for equal rows."""
         return str(self.version.manifest["content_sha256"])
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Return the rows as dictionaries without null columns, read batch by batch."""
-        return read_rows(self.parquet)
+    def rows(self, *, ids: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Return the rows, or those of some ids, as dictionaries without null columns, read batch by batch."""
+        return read_rows(self.parquet, ids=ids)
 
     @property
     def parquet(self) -> Path:

@@ -15,12 +15,14 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
     evaluation/       rows that models are evaluated on
     calibration.py    rows on which experts are scored, and their order
     features.py       rows of acoustic features, and their shards
+    predictions.py    the names under which files hold what a model answered
     preference.py     pairs of answers
     speech/           phones, and terms in speech
     conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
     llamafactory/     LLaMA-Factory: conversations, instructions, preference pairs
     messages/         messages for servers, for processors of transformers, for TRL
-    mend.py           mended copies of files; mends.py: the mends of each format
+    mend.py           mended copies of files; mends.py, msswift_fixes.py: the mends of each format
+    mend_texts.py     what to do about the problems of each format; msswift_mends.py: about those for MS-SWIFT
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ several shortest ways the one with most substitutions counts: it keeps most of t
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 UNSPACED = frozenset({"zh", "cmn", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo"})
 """Languages written without spaces between words: their characters are compared."""
@@ -39,24 +40,21 @@ class Edits:
 
 
 def count_edits(reference: Sequence[str], hypothesis: Sequence[str]) -> Edits:
-    """The edits from the reference to the hypothesis; memory grows with the hypothesis only."""
-    # Of each prefix of the hypothesis: edits, and of equal ones the fewest deletions, which are the most substitutions.
-    row = [(count, 0, count) for count in range(len(hypothesis) + 1)]  # total, deletions, insertions
-    for wanted in reference:
-        total, deletions, insertions = row[0]
-        diagonal, row[0] = row[0], (total + 1, deletions + 1, insertions)
-        for place, had in enumerate(hypothesis, start=1):
-            above, left = row[place], row[place - 1]
-            row[place], diagonal = (
-                min(
-                    (diagonal[0] + (wanted != had), diagonal[1], diagonal[2]),
-                    (above[0] + 1, above[1] + 1, above[2]),
-                    (left[0] + 1, left[1], left[2] + 1),
-                ),
-                above,
-            )
-    total, deletions, insertions = row[-1]
-    return Edits(total - deletions - insertions, deletions, insertions, len(reference))
+    """The edits from the reference to the hypothesis."""
+    # Deletions and insertions cost one more than a substitution, which together weigh less than one edit: the cheapest
+    # way is a shortest one, and of these the one with most substitutions.
+    edit = len(reference) + len(hypothesis) + 1
+    cost = int(_distance()(reference, hypothesis, weights=(edit + 1, edit + 1, edit)))
+    total, unpaired = divmod(cost, edit)
+    deletions = (unpaired + len(reference) - len(hypothesis)) // 2
+    return Edits(total - unpaired, deletions, unpaired - deletions, len(reference))
+
+
+@cache
+def _distance() -> Callable[..., int]:
+    from rapidfuzz.distance import Levenshtein
+
+    return Levenshtein.distance
 
 
 def units_of(text: str, language: str | None = None) -> list[str]:
@@ -68,9 +66,12 @@ def units_of(text: str, language: str | None = None) -> list[str]:
         for place, each in enumerate(text)
     ]
     words = "".join(kept).split()
-    if (language or "").lower().replace("_", "-").partition("-")[0] in UNSPACED:
-        return list("".join(words))
-    return words
+    return list("".join(words)) if is_unspaced(language) else words
+
+
+def is_unspaced(language: str | None) -> bool:
+    """Whether a language is written without spaces between words."""
+    return (language or "").lower().replace("_", "-").partition("-")[0] in UNSPACED
 
 
 def _is_within(text: str, place: int) -> bool:

@@ -1,10 +1,10 @@
--- Macros of views. The options of a request are macros too, created by `views/prepare.py`:
+-- Macros of views. The options of a request are macros too, made by `views/prepare.py`:
 --   chosen_task()        `sft`, `grpo` ... or null         chosen_text()     `raw` or `clean`
 --   takes_pairs()        whether rows are made of `chosen` and `rejected`
 --   chosen_dimension()   the dimension of pairs that state none, or null
 --   chosen_system()      the system message, or null       user_template()   its pieces, or null
 --   template_has_tags()  whether the template contains {modality_tag}
---   leak_fields()        fields of the template that could contain the answer
+--   leak_fields()        fields of the template that could contain the answer; could_leak(): whether there are any
 --   chosen_reasoning()   `think`, `drop` or `column`
 --   chosen_av()          `separate`, `in-video` or `sound-only`
 --   chosen_modality()    `own`, `audio`, `video` or `av`
@@ -85,7 +85,7 @@ CREATE OR REPLACE MACRO has_tags_for(t, image_paths, video_paths, audio_paths) A
 
 -- Conversations: one turn; whether there are turns; the text of the assistant's or the other turns, one line each.
 CREATE OR REPLACE MACRO turn(role, content) AS {'role': role, 'content': content};
-CREATE OR REPLACE MACRO has_turns(messages) AS coalesce(len(messages), 0) > 0;
+CREATE OR REPLACE MACRO has_turns(messages) AS coalesce(len(messages) > 0, false);
 CREATE OR REPLACE MACRO text_of_assistant(messages) AS
   array_to_string([coalesce(m.content, '') FOR m IN messages IF m.role = 'assistant'], chr(10));
 CREATE OR REPLACE MACRO text_of_others(messages) AS
@@ -315,8 +315,11 @@ CREATE OR REPLACE MACRO moved_alignment(items, start, seconds) AS
   nullif([{'text': i.text, 'start_s': round(greatest(i.start_s - start, 0), 6), 'end_s': round(least(i.end_s - start, seconds), 6)}
           FOR i IN items IF i.start_s IS NOT NULL AND i.end_s IS NOT NULL AND i.end_s > start AND i.start_s < start + seconds], []);
 
--- Names for Kaldi: no white space, no slash; the speaker is of one dataset, and the utterance begins with it.
-CREATE OR REPLACE MACRO kaldi_name(t) AS regexp_replace(trim(t), '[\s/\\|;]+', '-', 'g');
+-- Names for Kaldi: no white space, no slash; the speaker is of one dataset, and the utterance begins with it. White space
+-- is Unicode's, and control characters are some: toolkits in Python part lines at both.
+CREATE OR REPLACE MACRO has_kaldi_space(t) AS regexp_matches(t, '[\x00-\x20\x{7F}-\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]');
+CREATE OR REPLACE MACRO kaldi_name(t) AS regexp_replace(trim(t), '[\x00-\x20\x{7F}-\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}/\\|;]+', '-', 'g');
+CREATE OR REPLACE MACRO kaldi_text(t) AS fold_spaces(regexp_replace(t, '[\x00-\x20\x{7F}-\x{9F}]+', ' ', 'g'));
 CREATE OR REPLACE MACRO kaldi_utterance_of(dataset, id) AS
   kaldi_name(CASE WHEN starts_with(id, dataset || '/') THEN substr(id, len(dataset) + 2) ELSE id END);
 CREATE OR REPLACE MACRO kaldi_speaker(dataset, speaker, id) AS

@@ -16,7 +16,7 @@ from support.cliptables import Talks, write_card
 from support.loopback import Loopback
 from support.stores import check_accounts, check_media, cli, leftovers, media_files, one, select
 from triptych.catalog.pull.pull import PullResult
-from triptych.commands.pull import _exit_code as exit_code_of
+from triptych.commands.catalog.pull import _exit_code as exit_code_of
 from triptych.errors import NetworkError
 from triptych.shards.events import Account
 

@@ -25,6 +25,7 @@ from triptych.validators.formats import FORMATS, summarise_file
 from truth import chirps
 from truth.forms import written
 
+FACTS = {"frames": 16_000, "sample_rate": 16_000, "channels": 1, "duration": 1.0}
 WORDS = [{"text": "hello", "start_s": 0.7, "end_s": 0.9}, {"text": "there", "start_s": 1.0, "end_s": 1.3}]
 
 
@@ -58,7 +59,7 @@ def test_a_nemo_manifest_names_what_nemo_reads(store: Path) -> None:
     }  # fmt: skip
     assert Path(cut["audio_filepath"]).is_file() and "audio" not in cut
     assert rows["talks/all/c3"] | {"audio_filepath": ""} == {
-        "id": "talks/all/c3", "audio_filepath": "", "duration": 0.3, "text": "Hello!", "lang": "fr",
+        "id": "talks/all/c3", "audio_filepath": "", "duration": 0.3, "text": "Hello!", "lang": "en",
         "taskname": "s2t_translation", "source_lang": "fr", "target_lang": "en", "pnc": "yes",
     }  # fmt: skip
     assert version.manifest["counts"] == {"no_text": 1, "written": 3}
@@ -89,6 +90,29 @@ def test_ids_that_kaldi_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
         triptych.export("kaldi", store=store)
 
 
+def test_kaldi_lines_have_no_space_that_a_reader_in_python_parts_them_at() -> None:
+    whole, spaced = ({"path": path, **FACTS} for path in ("/a.flac", "/a\u00a0b.flac"))
+    given = [
+        sample(id="d/a\u00a0b\u2028c", speaker="s\u3000t", text="one\x1ctwo\x85 three\x00", audio=whole),
+        sample(id="d/2", text="x", audio=spaced),
+        sample(id="d/3", text="\x1c\u3000", audio=whole),
+    ]
+    made = rows_of(given, "kaldi", ViewOptions())
+    found, *others = (made[each["id"]] for each in given)
+    assert isinstance(found, dict)
+    assert (found["speaker"], found["utterance"]) == ("d-s-t", "d-s-t-a-b-c")
+    assert found["text"] == "one two three"
+    assert others == ["space_in_path", "no_text"]
+
+
+def test_a_sound_is_no_video_for_any_view() -> None:
+    fields = {"text": "x", "answer": "x", "question": "x", "reasoning": "x", "phones": WORDS}
+    spoken = sample(audio={"path": "/a.flac", **FACTS}, **fields)
+    shown = ViewOptions(modality="av")
+    for view in ("nemo", "cot/json", "phoneme"):
+        assert rows_of([spoken], view, shown) == {spoken["id"]: "no_video"}, view
+
+
 @pytest.mark.parametrize(("view", "file"), [("nemo", "nemo_manifest.json"), ("kaldi", ""), ("lhotse", "cuts.jsonl.gz")])
 def test_our_own_readers_read_them_back(store: Path, tmp_path: Path, view: str, file: str) -> None:
     version = triptych.export(view, store=store).version
@@ -102,7 +126,8 @@ def test_our_own_readers_read_them_back(store: Path, tmp_path: Path, view: str, 
     for row in rows:
         found = by_sha[Path(row["audio"]).stem]
         assert row.get("text") in (found["text"], found["translation"])
-        assert view == "kaldi" or found["language"] in (row.get("language"), row.get("lang"))
+        said_in = row.get("source_lang") or row.get("language") or row.get("lang")
+        assert view == "kaldi" or found["language"] == said_in
     if view == "lhotse":
         [aligned] = [row["words"] for row in here if row["words"]]
         assert [(word["text"], round(word["start_s"], 3), round(word["end_s"], 3)) for word in aligned] == [

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from support.view_rows import ROOT, UPPER, assistant, made_of_each, media, reason, row, sample, user, with_paths
 from triptych.converters.export.render import _finite
-from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view, memory
+from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
 from triptych.converters.views.batch import PATHS, RowMaker
-from triptych.converters.views.prepare import WITH_LOSS, with_prepared
+from triptych.converters.views.prepare import WITH_LOSS, connect, with_prepared
 from triptych.converters.views.prompts import TEMPLATE_FIELDS, check_template
 from triptych.converters.views.statement import columns_of, describe, row_statement
 from triptych.errors import UsageError
@@ -209,7 +209,7 @@ def test_files_keep_the_types_of_built_in_views(view: str, task: str | None, tmp
     options = ViewOptions(task=task)
     extra = {"message_keys": '[{}, {"loss": true}]', "objects": '{"ref": ["a"], "bbox": [[1, 2]]}', "mine": "x"}
     talk = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
-    with memory.connect(options) as connection:
+    with connect(options) as connection:
         table = pa.Table.from_pylist([with_paths(sample(messages=talk, extra=extra))], schema=WITH_PATHS)
         connection.register("held", table)
         connection.execute(f"""
@@ -218,8 +218,8 @@ def test_files_keep_the_types_of_built_in_views(view: str, task: str | None, tmp
                    NULL::VARCHAR AS sound, id AS prompt_of, 0 AS prompt_part
             FROM held""")
         statement = row_statement(get_view(view), task, {"_position": "1"})
-        types = describe(connection, get_view(view), statement)
-        made = connection.sql(with_prepared(statement)).to_arrow_table()
+        types = describe(connection, get_view(view), statement, options)
+        made = connection.sql(with_prepared(statement, options)).to_arrow_table()
     assert ("loss BOOLEAN" in str(types)) == (view == "msswift")
     with duckdb.connect(":memory:") as connection:
         connection.register("made", made)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..catalog.pull.options import PullOptions
-from ..errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
-from . import completion, output
-from .parameters import JsonOption, StoreOption, takes
+from ...catalog.pull.options import PullOptions
+from ...errors import DamagedError, NetworkError, ProblemsFound, TriptychError, UsageError
+from .. import completion, output
+from ..parameters import JsonOption, StoreOption, takes
 
 if TYPE_CHECKING:
-    from ..catalog.fetch import FetchResult
-    from ..catalog.pull.batch import PullItem, Skipped
-    from ..catalog.pull.plan import PullPlan
-    from ..catalog.pull.pull import PullResult
+    from ...catalog.fetch import FetchResult
+    from ...catalog.pull.batch import PullItem, Skipped
+    from ...catalog.pull.plan import PullPlan
+    from ...catalog.pull.pull import PullResult
 
 INSTEAD = "Instead of names"
 _MOST_SHOWN = 3
@@ -58,7 +58,7 @@ def pull(
     if (options.evaluation is not None or options.list_file is not None) and (len(names or []) != 1 or dry_run):
         flag = "--list" if options.evaluation is not None else "--list-file"
         raise UsageError(f"{flag} needs exactly one dataset, and no --dry-run.")
-    from ..catalog.pull.batch import choose_items
+    from ...catalog.pull.batch import choose_items
 
     items, skipped = choose_items(names or (), options, panel=panel, modality=modality, preset=preset)
     for each in skipped:
@@ -78,7 +78,7 @@ def pull(
 
 def _unused(items: list[PullItem], options: PullOptions) -> Iterator[str]:
     """Yield a note for each option that was given and has no effect."""
-    from ..catalog.registry import get_card
+    from ...catalog.registry import get_card
 
     if options.subset.seed and not options.subset.is_draw:
         yield "--seed has no effect: it is the seed of a draw (--by hash, --balance or --speakers)"
@@ -94,7 +94,7 @@ def _unused(items: list[PullItem], options: PullOptions) -> Iterator[str]:
 def _pull_several(
     items: list[PullItem], skipped: list[Skipped], options: PullOptions, store: Path | None, *, as_json: bool
 ) -> None:
-    from ..catalog.pull.batch import pull_items
+    from ...catalog.pull.batch import pull_items
 
     done = pull_items(items, skipped, lambda item: _pull_one(item, options, store), _tell_failure)
     failed = [{"dataset": name, "error": error.message, "exit": error.exit_code} for name, error in done.failed.items()]
@@ -114,7 +114,7 @@ def _pull_several(
 
 
 def _pull_one(item: PullItem, options: PullOptions, store: Path | None) -> PullResult:
-    from ..api import pull_with
+    from ...api import pull_with
 
     chosen = item.options(options)
     unit = "samples" if item.samples or _counts_clips(item.name, chosen) else "bytes"
@@ -133,8 +133,8 @@ def _pull_one(item: PullItem, options: PullOptions, store: Path | None) -> PullR
 
 def _counts_clips(name: str, options: PullOptions) -> bool:
     """Whether progress counts the clips of a table rather than the bytes of a file."""
-    from ..catalog.registry import get_card
-    from ..catalog.schema.source import REMOTE_KINDS
+    from ...catalog.registry import get_card
+    from ...catalog.schema.source import REMOTE_KINDS
 
     source = options.source
     kind = source.partition(":")[0] if source else get_card(name, extra=options.cards).sources[0].kind
@@ -166,7 +166,7 @@ def _show_result(result: PullResult, samples: int | None) -> None:
 
 def _show_advice(rejected: dict[str, int]) -> None:
     """Print what to do about clips that could not be fetched."""
-    from ..catalog.sources.clips.failures import REASONS
+    from ...catalog.sources.clips.failures import REASONS
 
     for name, count in rejected.items():
         if name in REASONS and REASONS[name].advice:
@@ -199,7 +199,7 @@ def _exit_code(results: list[PullResult]) -> None:
 
 def _dry_run(items: list[PullItem], options: PullOptions, store: Path | None, *, as_json: bool) -> None:
     """Show the plans of the datasets that can be planned; fail as the pull of the others would."""
-    from ..catalog.pull.plan import plan
+    from ...catalog.pull.plan import plan
 
     if len(items) == 1:
         planned = plan(items[0].name, store_path=store, options=items[0].options(options))
@@ -268,7 +268,7 @@ def fetch(
 
 
 def _fetch_one(name: str, to: Path, options: PullOptions) -> FetchResult:
-    from ..catalog.fetch import fetch as fetch_files
+    from ...catalog.fetch import fetch as fetch_files
 
     with output.progress(f"fetch {name}", total=None, unit="bytes") as tell:
         return fetch_files(name, to=to, options=options, progress=tell, on_notice=output.note)
@@ -277,7 +277,7 @@ def _fetch_one(name: str, to: Path, options: PullOptions) -> FetchResult:
 def _print_urls(names: list[str], options: PullOptions, *, as_json: bool) -> None:
     from tempfile import TemporaryDirectory
 
-    from ..catalog.fetch import files_to_fetch
+    from ...catalog.fetch import files_to_fetch
 
     with TemporaryDirectory() as scratch:
         found = [file for name in names for file in files_to_fetch(name, options=options, scratch=Path(scratch))[1]]

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..catalog.inventory import ListOptions
-from . import completion, output
-from .help import QuietOption, VerboseOption, add, group
-from .parameters import CardsOption, JsonOption, StoreOption, VersionOption, listed, takes
+from ...catalog.inventory import ListOptions
+from .. import completion, output
+from ..help import QuietOption, VerboseOption, add, group
+from ..parameters import CardsOption, JsonOption, StoreOption, VersionOption, listed, takes
 from .pull import FETCH_EXAMPLES, PULL_EXAMPLES, fetch, pull
 
 if TYPE_CHECKING:
-    from ..catalog.cost import Estimate
-    from ..catalog.hosts.findings import CheckedCard
-    from ..catalog.inventory import ShownCard
-    from ..catalog.schema.card import Card
-    from ..catalog.schema.source import SourceCard
+    from ...catalog.cost import Estimate
+    from ...catalog.hosts.findings import CheckedCard
+    from ...catalog.inventory import ShownCard
+    from ...catalog.schema.card import Card
+    from ...catalog.schema.source import SourceCard
 
 LIST_EXAMPLES = """
 triptych catalog list --panel S1 --task asr
@@ -43,12 +43,12 @@ def list_cards(
     json: JsonOption = False,
 ) -> None:
     """List the cards, with the number of samples already in the store."""
-    from ..catalog.inventory import list_cards as find_cards
+    from ...catalog.inventory import list_cards as find_cards
 
     found = find_cards(options, store=store)
     cards, stored = [each.card for each in found], {each.name: each.stored for each in found}
     if markdown:
-        from ..catalog.docs_page import datasets_page
+        from ...catalog.docs_page import datasets_page
 
         output.say(datasets_page(cards).rstrip())
         return
@@ -109,7 +109,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show one card: size, licence, gate, sources, splits, pitfalls, and the cost of a pull."""
-    from .. import catalog
+    from ... import catalog
 
     found = catalog.show(name, samples=samples, config=listed(config), cards=cards or (), store=store, mirror=mirror)
     output.emit(found.document(), as_json=json, show=lambda: _show(found, mirror, cards or ()))
@@ -166,7 +166,7 @@ def _promises(card: Card) -> str:
 
 def _show_facts(card: Card) -> None:
     """Print where each fact of the card was seen, and the recipes that a pull was compared with."""
-    from ..catalog.schema.facts import places_of_facts
+    from ...catalog.schema.facts import places_of_facts
 
     facts = places_of_facts(card)
     if facts:
@@ -214,7 +214,7 @@ def _alive_text(alive: dict[str, Any] | None) -> str | None:
 
 def _how(card: Card, configs: tuple[str, ...]) -> list[str]:
     """The command that pulls the dataset, ready to run, after any terms that must be accepted first."""
-    from ..catalog.pull.batch import open_source
+    from ...catalog.pull.batch import open_source
 
     command = f"triptych catalog pull {card.name}"
     source, _ = open_source(card)
@@ -250,7 +250,7 @@ def check(
     json: JsonOption = False,
 ) -> None:
     """Ask the hosts whether they have what a card says; no data is downloaded. Exit 1 if they differ."""
-    from .. import catalog
+    from ... import catalog
 
     found = catalog.check(name, config=listed(config), cards=cards or ())
     output.emit(found.document(), as_json=json, show=lambda: _show_check(found))
@@ -280,7 +280,7 @@ def lint(
     json: JsonOption = False,
 ) -> None:
     """Validate cards against the card model; exit 1 if any has a problem."""
-    from ..catalog.registry import lint as lint_cards
+    from ...catalog.registry import lint as lint_cards
 
     found = lint_cards(paths or [], extra=cards or ())
     problems = [problem for each in found.values() for problem in each]

@@ -1,0 +1,6 @@
+"""Commands about models: what they answer, and what that is worth.
+
+infer.py      `infer`: ask a model
+evaluate.py   `evaluate`: predictions beside what is right
+review.py     `review make` and `review read`: what people say of drawn rows
+"""

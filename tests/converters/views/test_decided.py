@@ -1,0 +1,192 @@
+"""The statement of a request has what the request uses: its options are decided, columns that nobody reads are gone."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from triptych.converters.views import STYLES, VIEWS, ViewOptions, get_view
+from triptych.converters.views.elements.macros import MACROS, SOURCE, Macros, read_macros
+from triptych.converters.views.left_out import left_out_columns
+from triptych.converters.views.prepare import (
+    EMPTIABLE,
+    OUTSIDE,
+    PREPARED,
+    WITH_LOSS,
+    create_macros,
+    create_prompts,
+    macros_of,
+    option_macros,
+    turn_macro,
+    with_prepared,
+)
+from triptych.converters.views.sql.fold import fold
+from triptych.converters.views.sql.syntax import column_names, expressions, select_of, written
+from triptych.converters.views.statement import row_statement
+from triptych.converters.views.terms.chunk_type import CHUNK
+from triptych.shards.sample import SCHEMA
+from triptych.shards.store.tables import duckdb_type
+
+
+def folded(expression: str, **options: str) -> str:
+    macros = Macros({"chosen": "NULL::VARCHAR", **options})
+    (sql,) = written([macros.fold(select_of(f"SELECT {expression}"))])
+    return sql.removeprefix("SELECT ")
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("CASE WHEN chosen() = 'x' THEN a ELSE b END", "b"),
+        ("CASE WHEN chosen() IS DISTINCT FROM 'x' THEN a ELSE b END", "a"),
+        ("CASE WHEN a THEN 1 WHEN chosen() IS NULL THEN 2 ELSE 3 END", "CASE  WHEN (a) THEN (1) ELSE 2 END"),
+        ("CASE chosen() WHEN 'x' THEN a ELSE b END AS c", "b AS c"),
+        ("chosen() IS NULL AND a", "a"),
+        ("chosen() IS NOT NULL AND a", "false"),
+        ("chosen() IS NULL OR a", "true"),
+        ("NOT (chosen() IS NULL)", "false"),
+        ("'x' IN ('x', 'y')", "true"),
+        ("f(CASE WHEN false THEN a ELSE b END)", "f(b)"),
+        ("NOT (chosen() = 'x')", "NULL"),
+        ("coalesce(chosen() <> 'x', a)", "a"),
+        ("coalesce('x', a)", "'x'"),
+        ("coalesce(NULL::VARCHAR, a, b)", "COALESCE(a, b)"),
+        ("coalesce(NULL::VARCHAR[], [])", "COALESCE(CAST(NULL AS VARCHAR[]), list_value())"),
+        ("CASE WHEN a AND chosen() = 'x' THEN b ELSE c END", "c"),
+        ("coalesce(len(chosen()) > 0, false)", "false"),
+        ("ascii(chosen()) BETWEEN 1 AND 2", "NULL"),
+        # A branch that is never taken gives the result its type; where nothing tells the type, it stays.
+        ("CASE WHEN a AND chosen() = 'x' THEN 'b' END", "CAST(NULL AS VARCHAR)"),
+        ("CASE WHEN chosen() = 'x' THEN a END", "CASE  WHEN (NULL) THEN (a) ELSE NULL END"),
+    ],
+)
+def test_what_constants_decide_is_decided(expression: str, result: str) -> None:
+    assert folded(expression) == result
+
+
+def test_a_macro_that_comes_to_a_constant_or_an_argument_is_not_called() -> None:
+    assert folded("as_requested(t, upper)", chosen_text="'raw'") == "t"
+    assert folded("as_requested(t, upper)", chosen_text="'clean'") == "as_requested(t, upper)"
+    assert folded("is_rejected_side(r, e, l)", chosen_task="'sft'", takes_pairs="false") == "false"
+
+
+def test_folding_changes_no_value() -> None:
+    values = ["NULL::VARCHAR", "'x'", "'y'"]
+    tests = [f"{left} {sign} {right}" for left in values for right in values
+             for sign in ("=", "<>", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")]  # fmt: skip
+    tests += [f"{test} {join} {other}" for test in tests[:12] for join in ("AND", "OR") for other in tests[4:20:3]]
+    tests += [f"NOT ({test})" for test in tests] + ["'x' IN ('y')", "NULL IS NULL", "coalesce(NULL, 'x') = 'x'"]
+    cases = [f"CASE WHEN {test} THEN 'a' ELSE 'b' END" for test in tests]
+    plain = select_of("SELECT " + ", ".join(f"({each})::VARCHAR" for each in [*tests, *cases]))
+    (short,) = written([fold(plain, lambda call: None)])
+    (long,) = written([plain])
+    assert duckdb.execute(short).fetchall() == duckdb.execute(long).fetchall() and len(short) < len(long) / 2
+
+
+def test_all_macros_of_the_file_are_read_and_name_nothing_but_their_parameters() -> None:
+    with duckdb.connect(":memory:") as connection:
+        create_macros(connection, ViewOptions())
+        found = "SELECT DISTINCT function_name, parameters FROM duckdb_functions() WHERE NOT internal"
+        created = dict(connection.execute(found).fetchall())
+    assert SOURCE.count("CREATE OR REPLACE MACRO ") == len(MACROS) and MACROS.keys() <= created.keys()
+    for name, macro in MACROS.items():
+        tree = select_of(f"SELECT ({macro.body})")
+        lambdas = [each for each in expressions(tree) if each["class"] == "LAMBDA"]
+        bound = {*macro.parameters, *(name for each in lambdas for name in column_names(each["lhs"]))}
+        firsts = {str(e["column_names"][0]) for e in expressions(tree) if e["class"] == "COLUMN_REF"}
+        assert firsts <= bound, name
+        assert created[name] == list(macro.parameters)
+
+
+def test_a_macro_is_read_from_its_first_line_to_its_semicolon() -> None:
+    text = """-- CREATE OR REPLACE MACRO no(x) AS x;
+CREATE OR REPLACE MACRO a() AS ';';
+
+CREATE OR REPLACE MACRO b(x, y) AS
+  x AS y;
+"""
+    read = read_macros(text)
+    assert {name: (macro.parameters, macro.body) for name, macro in read.items()} == {
+        "a": ((), "';'"), "b": (("x", "y"), "x AS y")
+    }  # fmt: skip
+
+
+def test_a_statement_has_no_column_that_nobody_reads() -> None:
+    options = ViewOptions(task="sft")
+    sql = with_prepared(row_statement(get_view("msswift"), "sft", {"_outcome": "_outcome"}), options)
+    assert "task_prompt" in sql and "no_pair" not in sql and "rejected" not in sql and "chosen_task" not in sql
+    everything = with_prepared("SELECT * FROM prepared", options)
+    assert "no_pair" in everything and "dimension" in everything
+    assert "answers" in everything and "answers" in sql and "target_names" in everything
+    short = with_prepared("SELECT id FROM prepared", options)
+    assert "JOIN" not in short
+    assert "task_prompt" not in short and len(short) < len(everything) / 4
+
+
+SOME = [("unified", None, None), ("msswift", None, "pretrain"), ("evaluation", "items", None)]
+
+
+def _units() -> list[tuple[str, str | None, str | None]]:
+    return [(name, style, task) for name in VIEWS for style in STYLES.get(name, {None: None})
+            for task in get_view(name, style).tasks or (None,)]  # fmt: skip
+
+
+def _types(view: str, style: str | None, task: str | None, *, with_loss: bool) -> None:
+    """The whole statement, with the macros as the file has them, and the statement of the request: the same types."""
+    own = {"phones": "39"} if view == "phoneme" else {}
+    options, found = ViewOptions(task=task, own=own), get_view(view, style)
+    statement = row_statement(found, task, {"_outcome": "NULL::VARCHAR"} | left_out_columns(found, options))
+    columns = {name: duckdb_type(SCHEMA.field(name).type) for name in SCHEMA.names}
+    columns |= dict.fromkeys(("image_paths", "video_paths", "audio_paths"), "VARCHAR[]") | dict.fromkeys(
+        ("effective_task", "effective_split", "base_language", "sound", "sample_id", "prompt_of"), "VARCHAR"
+    )
+    columns |= {
+        "audio_frames": "BIGINT",
+        "audio_rate": "INTEGER",
+        "audio_channels": "INTEGER",
+        "prompt_part": "INTEGER",
+    }
+    columns |= {"upper": "BOOLEAN", "chunk": duckdb_type(CHUNK)}
+    with duckdb.connect(":memory:") as connection:
+        create_prompts(connection)
+        named = "\n".join(f"CREATE MACRO {name}() AS {body};" for name, body in option_macros(options).items())
+        connection.execute(f"{named}\n{turn_macro(with_loss=with_loss)}\n{SOURCE}")
+        listed = ", ".join(f"NULL::{type_} AS {name}" for name, type_ in columns.items())
+        messages = f" REPLACE ({WITH_LOSS} AS messages)" if with_loss else ""
+        connection.execute(f"CREATE VIEW samples_with_paths AS SELECT *{messages} FROM (SELECT {listed})")
+        whole = connection.execute(f"DESCRIBE WITH prepared AS (\n{PREPARED})\n{statement}").fetchall()
+        for empty in (frozenset[str](), frozenset(EMPTIABLE) - ({"messages"} if with_loss else set())):
+            short = with_prepared(statement, options, empty=empty)
+            create_macros(connection, options, short)
+            assert connection.execute(f"DESCRIBE {short}").fetchall() == whole
+
+
+@pytest.mark.parametrize(("view", "style", "task"), SOME)
+def test_a_statement_has_the_types_of_the_whole_one(view: str, style: str | None, task: str | None) -> None:
+    _types(view, style, task, with_loss=False)
+    _types(view, style, task, with_loss=True)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("view", "style", "task"), _units())
+@pytest.mark.parametrize("with_loss", [False, True])
+def test_statements_of_all_views_have_the_types_of_the_whole_ones(
+    view: str, style: str | None, task: str | None, with_loss: bool
+) -> None:
+    _types(view, style, task, with_loss=with_loss)
+
+
+def test_only_the_macros_that_a_statement_calls_are_created() -> None:
+    with duckdb.connect(":memory:") as connection:
+        create_macros(connection, ViewOptions(text="clean"), 'SELECT NOT_BLANK(t), "fold_spaces"(t)')
+        found = connection.execute("SELECT function_name FROM duckdb_functions() WHERE NOT internal").fetchall()
+        assert {name for (name,) in found} == {"not_blank", "fold_spaces"}
+        create_macros(connection, ViewOptions(text="clean"), "as_requested(t, false)")
+        assert connection.execute("SELECT as_requested(' A  b', false)").fetchall() == [("A b",)]
+        create_macros(connection, ViewOptions(text="lower"), "as_requested(t, false)", *OUTSIDE)
+        assert connection.execute("SELECT as_requested(' A  b', false)").fetchall() == [("a b",)]
+
+
+def test_requests_with_other_options_have_other_macros() -> None:
+    assert macros_of(ViewOptions(task="sft")) is macros_of(ViewOptions(task="sft"))
+    assert macros_of(ViewOptions(own={"a": 1})) is not macros_of(ViewOptions(own={"a": 2}))
+    assert option_macros(ViewOptions(task="x'y"))["chosen_task"] == "'x''y'"

@@ -1,0 +1,128 @@
+"""Tiny models with random weights, of the real classes and with their real processors, in folders.
+
+Their tokens are bytes, so that any text is one that they can read and say.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+QWEN2_AUDIO_SOUND = ["<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
+OMNI_SOUND = {
+    "audio_token": "<|audio_pad|>", "audio_bos_token": "<|audio_start|>", "audio_eos_token": "<|audio_end|>",
+    "image_token": "<|image_pad|>", "video_token": "<|video_pad|>", "vision_bos_token": "<|vision_start|>",
+    "vision_eos_token": "<|vision_end|>",
+}  # fmt: skip
+
+OMNI_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}"
+    "{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+"""Where Qwen3-Omni's own template places sounds and texts."""
+
+
+def byte_tokenizer(extra: list[str], **options: Any) -> Any:
+    """A tokenizer whose tokens are bytes and these."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={each: place for place, each in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>", *extra], **options,
+    )  # fmt: skip
+
+
+def qwen2_audio(folder: Path) -> Path:
+    """A Qwen2-Audio, whose files have a chat template, as those of the instruct model."""
+    import torch
+    from transformers import (
+        Qwen2AudioConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    tokenizer = byte_tokenizer(QWEN2_AUDIO_SOUND)
+    torch.manual_seed(1)
+    config = Qwen2AudioConfig(
+        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64,
+                      "num_mel_bins": 128, "max_source_positions": 1500},
+        text_config={"model_type": "qwen2", "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
+                     "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2},
+        audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
+    )  # fmt: skip
+    _spread(Qwen2AudioForConditionalGeneration(config)).save_pretrained(folder)
+    Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=128), tokenizer).save_pretrained(folder)
+    return folder
+
+
+def qwen3_omni_thinker(folder: Path) -> Path:
+    """The thinker of a Qwen3-Omni."""
+    import torch
+    from transformers import (
+        Qwen3OmniMoeThinkerConfig,
+        Qwen3OmniMoeThinkerForConditionalGeneration,
+        WhisperFeatureExtractor,
+    )
+
+    tokenizer = byte_tokenizer(list(OMNI_SOUND.values()), extra_special_tokens=OMNI_SOUND)
+    torch.manual_seed(2)
+    number = tokenizer.convert_tokens_to_ids
+    config = Qwen3OmniMoeThinkerConfig(
+        text_config={"vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
+                     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts": 4,
+                     "num_experts_per_tok": 2, "moe_intermediate_size": 32, "decoder_sparse_step": 1,
+                     "mlp_only_layers": [], "max_position_embeddings": 4096,
+                     "rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]}},
+        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64,
+                      "num_mel_bins": 128, "output_dim": 64, "downsample_hidden_size": 16, "n_window": 50,
+                      "n_window_infer": 800, "conv_chunksize": 500},
+        vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64,
+                       "deepstack_visual_indexes": [0]},
+        audio_token_id=number("<|audio_pad|>"), image_token_id=number("<|image_pad|>"),
+        video_token_id=number("<|video_pad|>"), audio_start_token_id=number("<|audio_start|>"),
+        audio_end_token_id=number("<|audio_end|>"), vision_start_token_id=number("<|vision_start|>"),
+        vision_end_token_id=number("<|vision_end|>"), pad_token_id=number("<|endoftext|>"),
+    )  # fmt: skip
+    _spread(Qwen3OmniMoeThinkerForConditionalGeneration(config)).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=128).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / "chat_template.jinja").write_text(OMNI_TEMPLATE, encoding="utf-8")
+    return folder
+
+
+def text_model(folder: Path) -> Path:
+    """A model of text alone, whose answers are a few bytes long."""
+    import torch
+    from transformers import PhiConfig, PhiForCausalLM
+
+    tokenizer = byte_tokenizer([])
+    torch.manual_seed(3)
+    model = PhiForCausalLM(PhiConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64,
+                                     num_hidden_layers=1, num_attention_heads=2))  # fmt: skip
+    with torch.no_grad():
+        model.lm_head.bias[tokenizer.eos_token_id] = 1.0  # at a low temperature the end is likely
+    model.save_pretrained(folder)
+    tokenizer.chat_template = OMNI_TEMPLATE
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _spread(model: Any) -> Any:
+    """Larger random weights: with those of an untrained model every token is about as likely as the next."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(std=0.25)
+    return model.eval()

@@ -1,0 +1,11 @@
+"""Who answers.
+
+answers.py        what a backend is asked and what it answers
+local_model.py    a model in this process, through transformers
+model_inputs.py   the inputs of one row, and of several rows as one batch
+model_loading.py  the class, processor and template of a model
+token_choice.py   sampling with a seed for each row, and stop strings
+server.py         a server that speaks OpenAI's protocol
+server_client.py  its requests: retries, keys, what its errors mean
+prediction_file.py  answers made elsewhere
+"""
