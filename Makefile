@@ -18,14 +18,15 @@ CLIENTS := $(patsubst clients/%.txt,%,$(wildcard clients/*.txt))
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean $(CLIENTS:%=client-%)
+.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean \
+	$(CLIENTS:%=client-%)
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
 
 # Without the peers and models the suite still runs: the tests that need them are skipped with a message.
 test: $(VENV)/.dev
-	@$(MAKE) --no-print-directory --jobs 5 try-peers try-models types lint compiled
+	@$(MAKE) --no-print-directory --jobs 4 try-peers try-models types lint compiled
 	$(PYTEST)
 
 try-peers:
