@@ -1,5 +1,5 @@
 -- name: cot
--- revision: 1
+-- revision: 2
 -- options: structure
 -- order: hash
 -- text: raw

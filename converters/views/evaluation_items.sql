@@ -1,5 +1,5 @@
 -- name: evaluation
--- revision: 1
+-- revision: 2
 -- order: id
 -- text: raw
 -- format: evaluation-items

@@ -1,4 +1,5 @@
 -- name: kaldi
+-- revision: 2
 -- order: id
 -- text: clean
 -- format: kaldi

@@ -1,4 +1,5 @@
 -- name: lhotse
+-- revision: 2
 -- order: id
 -- text: clean
 -- format: lhotse

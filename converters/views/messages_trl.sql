@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 2
+-- revision: 3
 -- tasks: sft, completion, grpo, dpo, kto
 -- order: hash
 -- text: clean

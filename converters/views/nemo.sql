@@ -1,4 +1,5 @@
 -- name: nemo
+-- revision: 2
 -- order: id
 -- text: clean
 -- format: nemo

@@ -1,5 +1,5 @@
 -- name: phoneme
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: raw
 -- format: phoneme

@@ -1,5 +1,5 @@
 -- name: term-chunks
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: raw
 -- format: term-chunks

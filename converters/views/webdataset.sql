@@ -1,4 +1,5 @@
 -- name: webdataset
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: webdataset

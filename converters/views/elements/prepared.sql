@@ -84,8 +84,9 @@ LEFT JOIN choice_introductions ON choice_introductions.language = prompt_languag
 samples_with_answers AS (
 SELECT *,
        CASE WHEN prompt_pieces IS NULL THEN fixed_prompt
-            WHEN len([1 FOR p IN prompt_pieces IF p.field = 'target' AND target_name = ''
-                                               OR p.field = 'text' AND not_blank(text) IS NULL]) > 0 THEN NULL
+            WHEN not_blank(translation) IS NOT NULL
+                 AND len([1 FOR p IN prompt_pieces IF p.field = 'target' AND target_name = ''
+                                                   OR p.field = 'text' AND not_blank(text) IS NULL]) > 0 THEN NULL
             ELSE fill_template(prompt_pieces, MAP {
               'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
               'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,

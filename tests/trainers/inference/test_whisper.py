@@ -93,3 +93,18 @@ def test_a_clip_longer_than_it_hears_is_heard_in_windows(whisper: Path, spoken: 
     [heard] = triptych.infer(model=whisper, audio=clip, max_seconds=3.5, long="window").predictions
     assert heard.fields["windows"] == 2
     assert error_rate(" ".join(row["gt"] for row in rows), str(heard.prediction), "en") < 0.3
+
+
+@pytest.mark.thorough
+@pytest.mark.shared
+@pytest.mark.parametrize("decoding", [{"temperature": 1.0}, {"stop": ("want",)}, {"num_beams": 2}], ids=str)
+def test_a_clip_is_transcribed_the_same_alone_and_in_a_batch(
+    decoding: dict[str, Any], whisper: Path, spoken: Path
+) -> None:
+    model = LocalModel(whisper, decoding=DecodingOptions.of(**decoding), template="raw")
+    question = Question(id="", turns=(Turn(USER, (Clip("clip"),)),))
+    requests = [
+        Request(question, (soundfile.read(row["audio"], dtype="float32")[0],), seed)
+        for seed, row in enumerate(read_lines(spoken))
+    ]
+    assert model.answer(requests) == [model.answer([request])[0] for request in requests]
