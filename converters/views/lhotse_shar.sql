@@ -27,5 +27,6 @@ SELECT id,
        CASE WHEN regexp_matches(id, '(^|/)\.?(/|$)') THEN 'id_is_no_path'
             WHEN audio_paths IS NULL THEN 'no_audio'
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
+            WHEN no_sound IS NOT NULL THEN no_sound
             WHEN audio_frames IS NULL OR audio_rate IS NULL THEN 'unknown_length' END AS skip
 FROM prepared
