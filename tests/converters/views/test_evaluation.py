@@ -107,8 +107,7 @@ def test_what_a_row_without_a_conversation_cannot_say_is_refused() -> None:
             {"role": "user", "content": "And?"}, {"role": "assistant", "content": "<think>c</think>d"}]  # fmt: skip
     told = [{"role": "system", "content": "Be brief."}, *talk[:2]]
     given = [sample(messages=talk), sample(messages=told)]
-    for view in ("evaluation/items", "cot/json"):
-        assert made_of_each(given, view) == ["several_exchanges", "system_unsupported"], view
+    assert made_of_each(given, "cot/json") == ["several_exchanges", "system_unsupported"]
     heard = sample(text="hello", language="en")
     assert made_of_each([heard], "evaluation/list", system="Be brief.") == ["system_unsupported"]
     assert made_of_each([heard], "evaluation/list", mode="voice-chat") == ["not_voice_chat"]

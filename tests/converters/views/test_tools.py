@@ -109,7 +109,7 @@ def test_a_sound_is_no_video_for_any_view() -> None:
     fields = {"text": "x", "answer": "x", "question": "x", "reasoning": "x", "phones": WORDS}
     spoken = sample(audio={"path": "/a.flac", **FACTS}, **fields)
     shown = ViewOptions(modality="av")
-    for view in ("nemo", "cot/json", "phoneme"):
+    for view in ("nemo", "phoneme"):
         assert rows_of([spoken], view, shown) == {spoken["id"]: "no_video"}, view
 
 
