@@ -18,7 +18,8 @@ CLIENTS := $(patsubst clients/%.txt,%,$(wildcard clients/*.txt))
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean $(CLIENTS:%=client-%)
+.PHONY: demo test thorough lint types compiled docs peers try-peers models try-models clients consumers bench clean \
+	$(CLIENTS:%=client-%)
 
 demo: $(VENV)/.demo
 	$(BIN)/triptych demo
@@ -31,13 +32,13 @@ test: $(VENV)/.dev
 try-peers:
 	-@$(MAKE) --no-print-directory peers
 
+try-models:
+	-@$(MAKE) --no-print-directory models
+
 # pytest rewrites the assertions of all tests when it compiles them: here once, else in every worker at the same time.
 # What cannot be collected is an error of the run that follows.
 compiled: $(VENV)/.dev
 	-@$(BIN)/python -m pytest --collect-only -qq > /dev/null
-
-try-models:
-	-@$(MAKE) --no-print-directory models
 
 thorough: $(VENV)/.dev
 	$(PYTEST) -m thorough

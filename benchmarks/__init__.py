@@ -13,6 +13,7 @@
     memory.py             import, validate and export of ever more rows: is memory use constant?
     again.py              a second identical pull and export, which should do nothing
     consumers.py          every view, loaded by the program that reads it
+    real_media.py         a store of real media, with what every view needs, for `consumers`
     corpus.py             the corpus for the benchmarks, spoken by espeak-ng
     mirrors.py            that corpus as a mirror of its original host
     plenty.py             tables of many rows and an archive of tiny clips, for `scale`

@@ -1,6 +1,6 @@
 """Every view, of real media, loaded by the program that reads it: rewrites the table of docs/explanation/consumers.md.
 
-    python -m benchmarks.consumers [--only msswift] [--work DIR]
+    python -m benchmarks.consumers [--only VIEW...] [--work DIR]
 
 Needs the real media beside the repository, and the environments of the consumers (`make clients`). A further view is a
 further line of `CASES`.
@@ -9,8 +9,6 @@ further line of `CASES`.
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import triptych
-import yaml
+from triptych.converters.views import get_view
+from triptych.validators.consumers.version_check import verified
+
+from .real_media import fill
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared/data"
@@ -39,8 +40,11 @@ def _case(view: str, datasets: str, what: str, **options: Any) -> Case:
     return Case(view, tuple(datasets.split()), what, options)
 
 
+_ALL = "librispeech aishell1 sounds loud mute talks"
+_SOUNDS = "librispeech aishell1 sounds talks"
+
 CASES = (
-    _case("unified", "librispeech aishell1 sounds loud mute", "everything"),
+    _case("unified", _ALL, "everything"),
     _case("msswift", "librispeech", "LibriSpeech", task="sft"),
     _case("msswift", "aishell1", "AISHELL-1", task="sft"),
     _case("msswift", "sounds", "Clotho, five captions", task="sft", captions="all"),
@@ -48,80 +52,104 @@ CASES = (
     _case("msswift", "loud", "videos with sound, in the video", task="sft", av="in-video"),
     _case("msswift", "mute", "videos without sound", task="sft"),
     _case("msswift", "librispeech sounds loud mute", "speech, sounds and videos in one file", task="sft"),
+    _case("msswift", "talks", "conversations with one or two sounds, or none", task="sft"),
     _case("msswift", "librispeech", "LibriSpeech", task="grpo"),
     _case("msswift", "aishell1 sounds loud", "AISHELL-1, Clotho, videos", task="grpo"),
+    _case("msswift", "librispeech aishell1", "LibriSpeech, AISHELL-1, pairs", task="dpo"),
+    _case("msswift", "aishell1 sounds loud", "AISHELL-1, Clotho, videos, pairs", task="dpo"),
+    _case("msswift", "librispeech sounds", "LibriSpeech, Clotho, pairs", task="kto"),
+    _case("msswift", "sounds loud", "Clotho, videos, pairs", task="kto"),
+    _case("msswift", "librispeech aishell1", "LibriSpeech, AISHELL-1", task="pretrain"),
+    _case("msswift", "sounds loud mute", "Clotho, videos", task="pretrain"),
+    _case("conversation", _SOUNDS, "speech, sounds, conversations", style="qwen2-audio"),
+    _case("conversation", "librispeech aishell1 sounds", "speech and sounds", style="inline"),
+    _case("conversation", _ALL, "everything", style="sharegpt"),
+    _case("llamafactory", _SOUNDS, "speech, sounds, conversations", style="sharegpt"),
+    _case("llamafactory", "sounds loud mute", "Clotho, videos", style="sharegpt"),
+    _case("llamafactory", _SOUNDS, "speech, sounds, conversations", style="alpaca"),
+    _case("llamafactory", "librispeech sounds", "LibriSpeech, Clotho, pairs", style="ranking"),
+    _case("messages", _ALL, "everything", style="openai"),
+    _case("messages", _ALL, "everything", style="hf"),
+    _case("messages", _SOUNDS, "speech, sounds, conversations", style="trl", task="sft"),
+    _case("messages", "librispeech sounds", "LibriSpeech, Clotho", style="trl", task="completion"),
+    _case("messages", "librispeech sounds", "LibriSpeech, Clotho", style="trl", task="grpo"),
+    _case("messages", "librispeech sounds", "LibriSpeech, Clotho, pairs", style="trl", task="dpo"),
+    _case("messages", "librispeech sounds", "LibriSpeech, Clotho, pairs", style="trl", task="kto"),
+    _case("preference", "librispeech sounds", "LibriSpeech, Clotho, pairs", dimension="factuality"),
+    _case("cot", "reasoned", "Clotho, chains of four sections", style="messages", structure=True),
+    _case("cot", "reasoned", "Clotho, chains of four sections", style="json"),
+    _case("evaluation", "librispeech aishell1", "LibriSpeech, AISHELL-1", style="list"),
+    _case("evaluation", "reasoned", "Clotho, questions with choices", style="items"),
+    _case("evaluation", "reasoned", "Clotho, questions", style="chat"),
+    _case("phoneme", "librivox", "LibriVox, phones of PocketSphinx", style="qwen2-audio"),
+    _case("phoneme", "librivox", "LibriVox, phones of PocketSphinx", style="inline", word_boundaries=True),
+    _case("term-chunks", "librivox", "LibriVox, words of PocketSphinx", glossary="{}/terms.txt"),
+    _case("nemo", "librispeech aishell1 librivox", "LibriSpeech, AISHELL-1, LibriVox"),
+    _case("kaldi", "librispeech aishell1 librivox", "LibriSpeech, AISHELL-1, LibriVox"),
+    _case("lhotse", "librispeech aishell1 librivox", "LibriSpeech, AISHELL-1, LibriVox"),
+    _case("webdataset", "librispeech sounds loud mute", "speech, sounds, videos"),
+    _case("hf", "librispeech sounds loud mute", "speech, sounds, videos"),
+    _case("croissant", _ALL, "everything"),
 )
 
 
 def main() -> int:
     """Make the table; 1 if a consumer does not take a row as it is."""
     parser = argparse.ArgumentParser(description="Views of real media, loaded by the programs that read them.")
-    parser.add_argument("--only", help="one view")
-    parser.add_argument("--work", type=Path, help="a folder for the store; default: a temporary one")
+    parser.add_argument("--only", nargs="+", metavar="VIEW", help="these views; the lines of others stay as they are")
+    parser.add_argument("--work", type=Path, help="a folder for the store, which is kept; default: a temporary one")
     options = parser.parse_args()
-    cases = [case for case in CASES if options.only in (None, case.view)]
+    made = _written()
     with tempfile.TemporaryDirectory() as scratch:
-        store = _fill(options.work or Path(scratch))
-        lines = [line for case in cases for line in _verified(case, store)]
-    if options.only is None:
-        _write(lines)
-    print("\n".join(lines))
-    return int(any(not line.endswith(" 0 |") for line in lines))
+        work = options.work or Path(scratch)
+        store = work / "store" if (work / "store").exists() else fill(work, DATA)
+        for case in CASES:
+            if options.only is None or case.view in options.only:
+                made[_title(case)] = list(_verified(case, store))
+                print("\n".join(made[_title(case)]), flush=True)
+                _write([line for each in CASES for line in made.get(_title(each), ())])
+    return int(any(not line.endswith(" 0 |") for lines in made.values() for line in lines))
 
 
-def _fill(work: Path) -> Path:
-    """A store with real speech, sounds and videos."""
-    store = work / "store"
-    for name in ("librispeech", "aishell1"):
-        triptych.pull(name, store=store, mirror=str(DATA / "mirror"))
-    videos = list(_videos())
-    for name, rows in {
-        "sounds": list(_sounds()),
-        "loud": [row for row, has_sound in videos if has_sound],
-        "mute": [row for row, has_sound in videos if not has_sound],
-    }.items():
-        table = work / f"{name}.jsonl"
-        table.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        triptych.import_data("jsonl", table, name=name, store=store)
-    return store
-
-
-def _sounds() -> Iterator[dict[str, Any]]:
-    """Clotho's clips with their five captions."""
-    for table in sorted((DATA / "media/clotho").glob("clotho_captions_*.csv")):
-        folder = table.parent / table.stem.removeprefix("clotho_captions_")
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                path = folder / row["file_name"]
-                if path.is_file():
-                    captions = [row[f"caption_{number}"] for number in range(1, 6)]
-                    yield {"id": path.stem, "audio": str(path), "captions": captions, "task": "aac", "split": "train"}
-
-
-def _videos() -> Iterator[tuple[dict[str, Any], bool]]:
-    """Videos that decode, and whether they have sound."""
-    listed = yaml.load((DATA / "media/MANIFEST.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    for entry in listed["files"]:
-        kinds = {stream.get("type") for stream in entry.get("streams") or ()}
-        if "video" in kinds and "odd_files" not in entry["path"]:
-            text = entry.get("caption") or entry.get("label") or "a clip"
-            path = DATA / "media" / entry["path"]
-            row = {"id": entry["path"].replace("/", "-"), "video": str(path), "text": text, "task": "captioning"}
-            yield row | {"split": "train"}, "audio" in kinds
+def _title(case: Case) -> str:
+    """The first cells of the lines of a case."""
+    flags = "".join(_flag(name, value) for name, value in case.options.items())
+    return f"| `{case.view}{flags}` | {case.what} |"
 
 
 def _verified(case: Case, store: Path) -> Iterator[str]:
-    made = triptych.export(case.view, store=store, dataset=case.datasets, verify=True, **case.options)
-    options = "".join(f" --{name} {value}" for name, value in case.options.items())
-    for each in made.verified:
-        media = ", ".join(f"{heard} of {named} {kind}" for kind, (named, heard) in each.media.items())
-        seconds = "" if each.seconds is None else f"{each.seconds[1]:,.1f} of {each.seconds[0]:,.1f}"
-        model = f", {each.model}" if each.model else ""
-        print(f"{case.view}{options} {case.what}: {each.consumer}: {each.told() or 'as it is'}", file=sys.stderr)
+    """The lines of a case; a version that is there and was loaded by its consumers is not loaded again."""
+    options = {name: _placed(value, store.parent) for name, value in case.options.items()}
+    made = triptych.export(case.view, store=store, dataset=case.datasets, **options)
+    wanted = {"datasets", get_view(case.view, case.options.get("style")).consumer or "datasets"}
+    if {each["consumer"] for each in verified(made.version).values()} != wanted:
+        triptych.exports.load_with_client(made.version.reference, store=store)
+    for each in sorted(verified(made.version).values(), key=lambda each: each["consumer"] != "datasets"):
+        media = ", ".join(f"{heard} of {named} {kind}" for kind, (named, heard) in each["media"].items())
+        seconds = "" if each["seconds"] is None else f"{each['seconds'][1]:,.1f} of {each['seconds'][0]:,.1f}"
+        model = f", {each['model']}" if each["model"] else ""
         yield (
-            f"| `{case.view}{options}` | {case.what} | {each.consumer} {each.version}{model} | {each.rows} | "
-            f"{each.loaded} | {media} | {seconds} | {len(each.differences)} |"
+            f"{_title(case)} {each['consumer']} {each['version']}{model} | {each['rows']} | "
+            f"{each['loaded']} | {media} | {seconds} | {sum(each['differences'].values())} |"
         )
+
+
+def _placed(value: Any, work: Path) -> Any:
+    return value.replace("{}", str(work)) if isinstance(value, str) else value
+
+
+def _flag(name: str, value: Any) -> str:
+    flag = f" --{name.replace('_', '-')}"
+    return flag if value is True else f"{flag} {str(value).removeprefix('{}/')}"
+
+
+def _written() -> dict[str, list[str]]:
+    """The lines of the page, by the first cells of their case."""
+    found: dict[str, list[str]] = {}
+    for line in PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0].splitlines()[2:]:
+        view, what = line.split(" | ")[:2]
+        found.setdefault(f"{view} | {what} |", []).append(line)
+    return found
 
 
 def _write(lines: list[str]) -> None:

@@ -11,6 +11,7 @@ annotations/    what is later found or decided about stored samples: word times,
 views/          output formats, one SELECT each
 budget/         what rows are in a model, and which are too long for it
 composition/    in which proportion an export takes samples
+features/       spectrograms and hidden states, in shards
 pairs/          how many pairs of each dimension an export has
 export/         publish a view of a store as a version
 versions/       published versions made again, collected, pushed to a hub

@@ -162,7 +162,14 @@ class ExportArguments(TypedDict, total=False):
     dimension: str | None
     pairs: int | None
     quota: str | None
+    per_file: int | None
+    per_stratum: int | None
     recipe: str | Path | None
+    features: str
+    extractor: str
+    encoder: str | Path | None
+    layer: int | None
+    file_format: str
     glossary: str | Path | None
     aliases: str | Path | None
     term_field: str

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import UsageError, did_you_mean
 from .events import DUPLICATE, Run
 from .query import connect
-from .store.annotations import LATEST, annotation_row, check_value
+from .store.annotations import COMPLETES, LATEST, annotation_row, check_value, unaccounted_sql
 from .store.lock import user
 from .store.rows_to_arrow import rows_to_table, values_to_array
 from .store.store import Store
@@ -57,7 +57,10 @@ def annotate(store: Store, annotations: Sequence[Annotation], *, producer: str |
         time = now + timedelta(microseconds=index)
         rows.append(annotation_row(item.id, datasets[item.id], item.key, value, producer or f"user:{user()}", time))
     run = Run("annotate", _one_dataset(datasets.values()), "annotate", {"count": len(rows)}, started_at=now)
-    if rows and not _is_written(store, rows):
+    written = _written_before(store, rows) if rows else None
+    if written is not None:  # only the account is due
+        run.details[COMPLETES] = [written, written + len(rows) - 1]
+    elif rows:
         _require_annotated(store, [item for item in annotations if item.value is None])
         new = _changed(store, rows)
         run.account.drop(DUPLICATE, len(rows) - len(new))
@@ -88,33 +91,32 @@ def _changed(store: Store, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if (row["id"], row["key"]) not in same]
 
 
-def _is_written(store: Store, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a command that was killed before its account has written exactly these: then only the account is due.
+def _written_before(store: Store, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """When a command that was killed before its account has written exactly these, in microseconds; None if none has.
 
     All annotations of a command are one commit, so its first one stands for it. It must be the latest of its key, and
-    no run may cover its time.
+    no run may account for it.
     """
     if not store.has_rows("annotations"):
-        return False
+        return None
     first, last = rows[0], rows[-1]
     with connect(store, named_in="annotations runs") as connection:
         found = connection.execute(
             f"""
-            SELECT max(time)::VARCHAR FROM annotations a WHERE id = $1 AND key = $2 GROUP BY ALL
+            SELECT max(time)::VARCHAR, epoch_us(max(time)) FROM annotations a WHERE id = $1 AND key = $2 GROUP BY ALL
             HAVING {LATEST} IS NOT DISTINCT FROM $3 AND arg_max(producer, time) = $4
-            AND NOT EXISTS (SELECT 1 FROM runs WHERE stage = 'annotate'
-                            AND started_at - INTERVAL 1 SECOND <= max(a.time) AND finished_at >= max(a.time))
+            AND {unaccounted_sql("annotate", "max(a.time)")}
             """,
             [first["id"], first["key"], first["value"], first["producer"]],
         ).fetchone()
         if found is None:
-            return False
+            return None
         count = connection.execute(
             "SELECT count(*) FROM annotations WHERE producer = $1 "
             "AND time BETWEEN $2::TIMESTAMPTZ AND $2::TIMESTAMPTZ + $3",
             [first["producer"], found[0], last["time"] - first["time"]],
         ).fetchone()
-    return count is not None and count[0] == len(rows)
+    return int(found[1]) if count is not None and count[0] == len(rows) else None
 
 
 def annotations_of(

@@ -15,6 +15,10 @@ _SHOWN = 40
 class RepeatedKeyError(ValueError):
     """A key stands twice in one object, with different values."""
 
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
 
 def distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these keys and values: `object_pairs_hook` of a decoder.
@@ -43,4 +47,4 @@ def _check_repeats(pairs: Sequence[tuple[str, Any]]) -> None:
         written = repr(value)
         if first.setdefault(key, written) != written:
             values = f"{first[key][:_SHOWN]} and {written[:_SHOWN]}"
-            raise RepeatedKeyError(f"the key {key!r} stands twice in one object, with {values}: keep one of them")
+            raise RepeatedKeyError(key, f"the key {key!r} stands twice in one object, with {values}: keep one of them")

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 ROLES = ("train", "validation", "test")
 HELD_OUT = ("validation", "test")
-_ALSO_HELD_OUT = "[^a-z](test|testing|eval|evaluation|dev|devel|val|valid|validation|heldout)([^a-z]|$)"
-"""A name such as `train_test` says both: rows of the test set may be in it, so it has no role by its name."""
 _GUESSED = {"train": ("train*",), "validation": ("dev*", "val*"), "test": ("test*", "eval*")}
+_WORDS = {"validation": "dev|devel|val|valid|validation", "test": "test|testing|eval|evaluation|heldout|holdout"}
+"""What a name says with one of its words, where it does not begin so: `en_test`, `asr.dev`."""
+_ALSO_HELD_OUT = f"[^a-z]({'|'.join(_WORDS.values())})([^a-z]|$)"
+"""A name such as `train_test` says both: rows of the test set may be in it, so it has no role by its name."""
+_ALSO_TRAIN = "(^|[^a-z])train"
 
 CardRoles = Mapping[str, Mapping[str, str]]
 """The roles on the cards: dataset -> split -> role."""
@@ -52,6 +55,8 @@ def role_sql(roles: CardRoles, *, dataset: str = "dataset", split: str = "effect
         f"WHEN {' OR '.join(f'lower({split}) GLOB {quote(glob)}' for glob in globs)} THEN {quote(role)}"
         for role, globs in _GUESSED.items()
     )
+    guessed += f" WHEN regexp_matches(lower({split}), '{_ALSO_TRAIN}') THEN NULL "
+    guessed += " ".join(f"WHEN regexp_matches(lower({split}), '{_word(role)}') THEN {quote(role)}" for role in _WORDS)
     both = f"lower({split}) GLOB 'train*' AND regexp_matches(lower({split}), '{_ALSO_HELD_OUT}')"
     return f"CASE {known} WHEN {both} THEN NULL {guessed} END"
 
@@ -67,7 +72,15 @@ def guessed_role(split: str) -> str | None:
     name = split.lower()
     if fnmatchcase(name, "train*") and re.search(_ALSO_HELD_OUT, name):
         return None
-    return next((role for role, globs in _GUESSED.items() if any(fnmatchcase(name, glob) for glob in globs)), None)
+    begun = next((role for role, globs in _GUESSED.items() if any(fnmatchcase(name, glob) for glob in globs)), None)
+    if begun is not None or re.search(_ALSO_TRAIN, name):
+        return begun
+    return next((role for role in _WORDS if re.search(_word(role), name)), None)
+
+
+def _word(role: str) -> str:
+    """A regular expression for names with a word of that role."""
+    return f"(^|[^a-z])({_WORDS[role]})([^a-z]|$)"
 
 
 def role_of_name(name: str) -> str | None:
@@ -82,4 +95,5 @@ def is_held_out(split: str) -> bool:
     asked = split.lower()
     globs = [glob for role in HELD_OUT for glob in _GUESSED[role]]
     named = any(fnmatchcase(asked, glob) or fnmatchcase(glob.rstrip("*"), asked) for glob in globs)
-    return named and not fnmatchcase("train", asked)
+    worded = any(re.search(_word(role), asked) for role in _WORDS) and not re.search(_ALSO_TRAIN, asked)
+    return (named or worded) and not fnmatchcase("train", asked)

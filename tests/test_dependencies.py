@@ -20,7 +20,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 NOT_IMPORTED = {
     "dashscope": "shards/budgets/text.py reads the vocabulary in its wheel",
     "yt-dlp-ejs": "yt-dlp loads it",
-    "librosa": "the extra `features`: acoustic features, which are still to come",
     "torch": "the extra `infer`",
     "transformers": "the extra `infer`",
     "accelerate": "transformers loads it to place a model on several devices",
@@ -89,7 +88,7 @@ def test_what_is_declared_is_imported() -> None:
     assert not set(NOT_IMPORTED) & CORE, "what everybody installs must be used"
 
 
-@pytest.mark.parametrize("extra", [extra for extra in EXTRAS if extra not in ("train", "ray", "features")])
+@pytest.mark.parametrize("extra", [extra for extra in EXTRAS if extra not in ("train", "ray")])
 def test_what_an_extra_brings_is_loaded_only_where_it_is_used(extra: str) -> None:
     modules = {normal(name): top for top, found in packages_distributions().items() for name in found}
     for path in sorted({Path(file) for name in EXTRAS[extra] for file in imported().get(name, ())}):
@@ -103,7 +102,7 @@ def test_what_an_extra_brings_is_loaded_only_where_it_is_used(extra: str) -> Non
 def test_every_package_that_is_installed_for_work_on_it_is_pinned() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {normal(line.partition("==")[0]) for line in lines if "==" in line}
-    extras = ("archives", "budgets", "demo", "features", "infer", "metrics", "youtube")
+    extras = ("archives", "budgets", "demo", "infer", "metrics", "youtube")
     wanted = CORE.union(*(EXTRAS[extra] for extra in extras))
     assert wanted | names(PROJECT["optional-dependencies"]["dev"]) <= pinned
 

@@ -54,8 +54,10 @@ def make(
 def _show_page(made: ReviewPage) -> None:
     media = f", {made.media_bytes / MB:,.1f} MB of media in {made.media_folder}" if made.media_folder else ""
     output.say(f"{made.path}: {made.rows:,} of {made.candidates:,} rows, {made.bytes / MB:,.1f} MB{media}")
-    for name, (drawn, rows) in made.strata.items():
+    for name, (drawn, rows) in list(made.strata.items())[:SHOWN_ROWS]:
         output.say(f"  {made.by} {name or '(none)'}: {drawn:,} of {rows:,} rows")
+    if len(made.strata) > SHOWN_ROWS:
+        output.say(f"  ... {len(made.strata) - SHOWN_ROWS:,} more values; --json lists all")
     for what, ids in (
         ("rows have no prediction; shares are of those that have one", made.without_prediction),
         ("predictions answer no row of the export", made.extra),

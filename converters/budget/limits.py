@@ -23,6 +23,7 @@ class Limits:
     Attributes:
         model: A key of `MODELS`; None: only seconds are counted.
         long: What becomes of rows with a clip that the model's extractor would cut: `keep`, `reject` or `window`.
+        required: Whether rows need their tokens: one whose tokens are unknown is left out.
         tokenizer, tokenizer_sha256: The user's tokenizer.json; None: the built-in vocabulary.
     """
 
@@ -32,6 +33,7 @@ class Limits:
     long: str = "keep"
     tokenizer: str | None = None
     tokenizer_sha256: str | None = None
+    required: bool = False
 
     @classmethod
     def of(
@@ -41,6 +43,8 @@ class Limits:
         max_seconds: float | None,
         long: str | None,
         tokenizer: str | None,
+        *,
+        required: bool = False,
     ) -> Limits | None:
         """The limits of a request; None if it asks for no budget.
 
@@ -56,7 +60,12 @@ class Limits:
         if tokenizer is not None:
             file = tokenizer_file(Path(tokenizer).expanduser().absolute())
             tokenizer, digest = str(file), hashlib.sha256(file.read_bytes()).hexdigest()
-        return cls(model, max_tokens, max_seconds, long or "keep", tokenizer, digest)
+        return cls(model, max_tokens, max_seconds, long or "keep", tokenizer, digest, required)
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether a row must have a number of tokens."""
+        return self.required or self.max_tokens is not None
 
     @property
     def counted(self) -> Model | None:
@@ -76,8 +85,9 @@ class Limits:
             tests.append(
                 f"WHEN audio_tokens IS NULL THEN 'unknown_length' WHEN cut_s > 0 THEN 'longer_than_{model.heard_s}_s'"
             )
-        if self.max_tokens is not None:
+        if self.needs_tokens:
             tests.append("WHEN tokens IS NULL THEN 'unknown_tokens'")
+        if self.max_tokens is not None:
             tests.append(f"WHEN tokens > {int(self.max_tokens)} THEN 'over_max_tokens'")
         return f"CASE {' '.join(tests)} END" if tests else "NULL::VARCHAR"
 
@@ -102,5 +112,6 @@ class Limits:
     def describe(self) -> dict[str, Any]:
         """As recorded in the manifest."""
         asked = {"model": self.model, "max_tokens": self.max_tokens, "max_seconds": self.max_seconds, "long": self.long,
-                 "tokenizer": self.tokenizer, "tokenizer_sha256": self.tokenizer_sha256}  # fmt: skip
+                 "tokenizer": self.tokenizer, "tokenizer_sha256": self.tokenizer_sha256,
+                 "required": self.required or None}  # fmt: skip
         return {name: value for name, value in asked.items() if value is not None}

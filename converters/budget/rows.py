@@ -70,9 +70,18 @@ class Relation:
 
 
 def count_rows(
-    connection: duckdb.DuckDBPyConnection, store: Store, limits: Limits, rows: Relation, media_root: str
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    limits: Limits,
+    rows: Relation,
+    media_root: str,
+    *,
+    counts: Sequence[str] = (),
 ) -> None:
     """Create `budget`, and give the rows of `rows` that are over a limit their outcome.
+
+    Args:
+        counts: Columns of `budget` to add to `rows`.
 
     Raises:
         UsageError: The tokens of texts are needed and cannot be counted.
@@ -85,13 +94,15 @@ def count_rows(
     if model is not None:
         _count_texts(connection, limits, model, rows)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE over AS
+        CREATE OR REPLACE TABLE over AS
         SELECT id, reason FROM (SELECT id, {limits.outcome_sql()} AS reason FROM budget) WHERE reason IS NOT NULL
         """)
+    added = "".join(f", b.{name}" for name in counts)
+    joined = "LEFT JOIN budget b ON b.id = r.id" if counts else ""
     connection.execute(f"""
         CREATE OR REPLACE VIEW rows AS
-        SELECT r.* REPLACE (coalesce(r._outcome, o.reason) AS _outcome)
-        FROM {rows.source} r LEFT JOIN over o ON o.id = r.id""")
+        SELECT r.* REPLACE (coalesce(r._outcome, o.reason) AS _outcome){added}
+        FROM {rows.source} r LEFT JOIN over o ON o.id = r.id {joined}""")
 
 
 def told(budget: Mapping[str, Any] | None) -> Iterator[str]:
@@ -285,7 +296,7 @@ def _tokenizer(limits: Limits) -> Tokenizer | None:
     try:
         return open_tokenizer(limits.model, path)
     except UsageError:
-        if limits.max_tokens is not None or path is not None:
+        if limits.needs_tokens or path is not None:
             raise
         return None
 

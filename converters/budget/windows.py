@@ -21,7 +21,10 @@ Word = Mapping[str, Any]
 MARGIN_S = 0.5
 """Of a pause that is too long for a window, this much is kept beside its words."""
 _BATCH = 1_024
-_DIVISIBLE = "effective_task = 'asr' AND coalesce(len(messages), 0) = 0 AND concat(translation, reasoning) = ''"
+_DIVISIBLE = (
+    "effective_task = 'asr' AND coalesce(len(messages), 0) = 0 AND coalesce(len(captions), 0) = 0 "
+    "AND concat(translation, reasoning, answer, extra['reference']) = ''"
+)
 """Samples whose only answer is what is said: everything else is said of the whole recording."""
 
 
@@ -110,9 +113,16 @@ def _stands(word: str, text: str, place: int) -> bool:
     return not (len(both) == 2 and both.isascii() and both.isalnum())
 
 
-def expand_into_windows(connection: duckdb.DuckDBPyConnection, relation: str, *, longest_s: int) -> str:
-    """A SELECT over the relation: a row for each window of the samples whose one recording is longer."""
-    _make_windows(connection, longest_s)
+def expand_into_windows(
+    connection: duckdb.DuckDBPyConnection, relation: str, *, longest_s: int, takes_pairs: bool = False
+) -> str:
+    """A SELECT over the relation: a row for each window of the samples whose one recording is longer.
+
+    Args:
+        takes_pairs: Whether rows have a second answer, or say whether one was liked: of a whole recording, so that none
+            can be divided.
+    """
+    _make_windows(connection, longest_s, "false" if takes_pairs else f"coalesce({_DIVISIBLE}, false)")
     return f"""
         SELECT r.* REPLACE (
                  CASE WHEN w.n IS NULL THEN r.start_s ELSE w.start_s END AS start_s,
@@ -125,11 +135,15 @@ def expand_into_windows(connection: duckdb.DuckDBPyConnection, relation: str, *,
         FROM {relation} r LEFT JOIN windows w ON w.dataset = r.dataset AND w.sample = r.id"""
 
 
+def _has_times(item: Word) -> bool:
+    return item["start_s"] is not None and item["end_s"] is not None
+
+
 def _is_in(phone: Word, window: Window) -> bool:
     return bool(window.start_s <= (phone["start_s"] + phone["end_s"]) / 2 < window.end_s)
 
 
-def _make_windows(connection: duckdb.DuckDBPyConnection, longest_s: int) -> None:
+def _make_windows(connection: duckdb.DuckDBPyConnection, longest_s: int, divisible: str) -> None:
     """Create the table `windows`: the parts of long samples, or one line with the reason why there are none."""
     import pyarrow as pa
 
@@ -139,7 +153,7 @@ def _make_windows(connection: duckdb.DuckDBPyConnection, longest_s: int) -> None
          ("outcome", pa.string())]
     )  # fmt: skip
     rows = connection.cursor().execute(f"""
-        SELECT dataset, id, start_s, end_s, audio.duration, text, words, phones, coalesce({_DIVISIBLE}, false)
+        SELECT dataset, id, start_s, end_s, audio.duration, text, words, phones, {divisible}
         FROM chosen
         WHERE NOT filtered AND audio IS NOT NULL AND video IS NULL AND more_media IS NULL
           AND least(coalesce(end_s, audio.duration), audio.duration) - coalesce(start_s, 0) > {longest_s}""")
@@ -159,12 +173,15 @@ def _lines(row: tuple[Any, ...], longest_s: int) -> Iterator[dict[str, Any]]:
         if not divisible or not (text or "").strip():
             raise NotDivisible("not_divisible")
         words = [word for word in words or () if (word["text"] or "").strip()]
+        if not all(map(_has_times, words)):
+            raise NotDivisible("no_word_times")
         span = start_s or 0.0, duration if end_s is None else min(end_s, duration)
         found = windows_of(words, start_s=span[0], end_s=span[1], longest_s=longest_s)
         texts = texts_of(text, words)
     except NotDivisible as reason:
         yield line | {"outcome": str(reason)}
         return
+    phones = phones if phones and all(map(_has_times, phones)) else []
     for n, window in enumerate(found, 1):
         yield line | {
             "n": n,
@@ -172,5 +189,5 @@ def _lines(row: tuple[Any, ...], longest_s: int) -> Iterator[dict[str, Any]]:
             "end_s": window.end_s,
             "text": "".join(texts[window.first : window.last]).strip(),
             "words": words[window.first : window.last],
-            "phones": [phone for phone in phones or () if _is_in(phone, window)] or None,
+            "phones": [phone for phone in phones if _is_in(phone, window)] or None,
         }  # fmt: skip

@@ -74,8 +74,25 @@ def _limits(given: Mapping[str, str]) -> dict[str, int]:
 class Composition(Options):
     """The composition of an export."""
 
-    samples: Annotated[int | None, Option("Take N samples.", MIX, min=1, metavar="N")] = None
-    hours: Annotated[float | None, Option("Take samples until H hours are reached.", MIX, above=0, metavar="H")] = None
+    samples: Annotated[
+        int | None,
+        Option(
+            "Take N samples; where a sample has several rows (captions, prompts, copies), samples until N rows are "
+            "reached.",
+            MIX,
+            min=1,
+            metavar="N",
+        ),
+    ] = None
+    hours: Annotated[
+        float | None,
+        Option(
+            "Take samples until they have H hours, each counted once however many rows it has.",
+            MIX,
+            above=0,
+            metavar="H",
+        ),
+    ] = None
     mix: Annotated[
         Shares | None,
         Option(f"Shares of datasets: {_MIX_EXAMPLE}; others are left out.", MIX, takes=str, read=read_mix,

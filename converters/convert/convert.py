@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import ProblemsFound
+from ...errors import ProblemsFound, UsageError
 from ...shards.draw import draw_key
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from ..views import View, ViewOptions, get_view
@@ -88,6 +88,11 @@ def convert(format: str, paths: Sequence[Path], out: Path, *, options: ConvertOp
                     options.media_dir, options.allow_outside, options.records, options.named_by)  # fmt: skip
     to, task = target_format(format, options.to, options.task)
     check_task(get_view(to), task)
+    if get_view(to).extract is not None or get_view(to).model is not None:
+        raise UsageError(
+            f"Rows of {to} are not made of a file's rows alone: files have no features and no order by tokens.",
+            hint=f"triptych import {format} {paths[0]} --name NAME, then triptych export {to}",
+        )
     rows = ViewOptions(task, options.text, options.system, options.user_template, options.allow_answer_in_prompt,
                        reasoning_for(get_view(to), task, options.reasoning), options.av,
                        prompts=options.prompts or "one", prompt_language=options.prompt_language,

@@ -94,7 +94,11 @@ def check_inputs(inputs: Inputs) -> None:
         if name in _PER_ROW:
             raise UsageError(f"--set: {name!r} differs from row to row; map a column to it: --map COLUMN={name}")
     if inputs.modality is not None and inputs.modality not in MODALITIES:
-        raise UsageError(f"--modality {inputs.modality!r}: modalities are {', '.join(MODALITIES)}.")
+        raise UsageError(
+            f"--modality {inputs.modality!r}: modalities are {', '.join(MODALITIES)}.",
+            hint="here it says what the rows of the input are; what a model hears and sees of a video is chosen by "
+            "`triptych import`, then `triptych export --modality`",
+        )
 
 
 def read_samples(inputs: Inputs, notes: list[str]) -> Iterator[Found | Problem]:

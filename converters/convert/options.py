@@ -92,7 +92,8 @@ class ConvertOptions(Options):
         Option("The same value for every row.", COLUMNS, flags=("--set",), metavar="FIELD=VALUE"),
     ] = field(default_factory=dict)
     modality: Annotated[
-        str | None, Option("Modality of every row: audio, video, mixed or text; default: from its media.", MEDIA)
+        str | None,
+        Option("What every row of the input is: audio, video, mixed or text; default: from its media.", MEDIA),
     ] = None
     media_dir: Annotated[
         Path | None, Option("Base folder of relative media paths; default: the input's folder.", MEDIA, metavar="DIR")

@@ -8,6 +8,9 @@ and says which part it is, such as `caption2`. The row's id is then `<sample id>
 
 An expansion keeps every sample: one of which there is no part has one row whose `part_outcome` says why, so that the
 account balances.
+
+A sample's own id may be what the row of another would be called (`talk#window2` beside `talk`). What is made is found
+by the id of its row, so such a row is not made (`row_id_taken`), and the sample keeps its own.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...shards.store.sql import quote
+from ...shards.store.sql import first_row, quote
 from ..composition.compose import create_tables
 from ..composition.options import Composition
 from ..row_options import PROMPT_LANGUAGES
@@ -62,8 +65,8 @@ def copies_of(count: int) -> Expansion:
     )
 
 
-IS_COPY = "regexp_matches(substr(id, length(sample_id) + 1), '#copy[0-9]+$')"
-"""SQL over `parts`: the row is one of these copies."""
+IS_COPY = "regexp_matches(substr(id, length(sample_id) + 1), '#copy[0-9]+(#[0-9]+)?$')"
+"""SQL over `parts`: the row is one of these copies, or a repetition of one."""
 
 
 def expand(connection: duckdb.DuckDBPyConnection, expansions: list[Expansion]) -> str:
@@ -74,13 +77,24 @@ def expand(connection: duckdb.DuckDBPyConnection, expansions: list[Expansion]) -
     )
     for expansion in expansions:
         relation = f"({expansion(connection, relation)})"
+    outcome = ""
+    if expansions and first_row(connection, "SELECT 1 FROM samples WHERE contains(id, '#') LIMIT 1") is not None:
+        outcome = f", {_not_taken(relation)} AS part_outcome"
     sql = f"""
         CREATE OR REPLACE VIEW parts AS
-        SELECT * EXCLUDE (part) REPLACE ({_ROW_ID} AS id, coalesce(prompt_of, {_ROW_ID}) AS prompt_of),
+        SELECT * EXCLUDE (part) REPLACE ({_ROW_ID} AS id, coalesce(prompt_of, {_ROW_ID}) AS prompt_of{outcome}),
                id AS sample_id
         FROM {relation}"""
     connection.execute(sql)
     return sql.strip()
+
+
+def _not_taken(relation: str) -> str:
+    """SQL for the outcome of a part: one whose row would have the id of another has none."""
+    return f"""
+        CASE WHEN part IS NOT NULL AND {_ROW_ID} IN (
+                  SELECT row_id FROM (SELECT {_ROW_ID} AS row_id FROM {relation}) GROUP BY row_id HAVING count(*) > 1)
+             THEN 'row_id_taken' ELSE part_outcome END"""
 
 
 def repeats_of(connection: duckdb.DuckDBPyConnection, composition: Composition) -> list[Expansion]:

@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ from .media.noise import noise_source
 from .media.plan import MediaRequest, changed_rows, derive_media, noise_samples
 from .options import ExportOptions
 from .publish import adopt_run, is_accounted, publish, publishing, write_events
-from .render import Rows, choose_rows, make_rows, render
+from .render import Rows, choose_rows, extract_rows, make_rows, render
 from .repeated_rows import read_repeats
 from .request import Request, make_request
 from .result import ExportResult, result_of
@@ -161,6 +161,8 @@ def make_version(
         (rows, placed), composed = make(scratch), None
     sql.append(placed)
     choose_rows(connection, request)
+    finished.mkdir()
+    rows = extract_rows(connection, request, rows, finished)
 
     # account, validate
     account = read_account(connection, rows.counted, expanded=rows.expanded)
@@ -180,7 +182,6 @@ def make_version(
             f"Nothing to export: {account.summary()}.", hint="triptych explain ID shows the outcome of a sample"
         )
     refuse_leaks(account)
-    finished.mkdir()
     ordered = render(connection, request, rows, account.used(rows.counted), finished)
     if request.view.write_files is not None:
         request.view.write_files(finished / "data.parquet", finished, request.options)
@@ -210,7 +211,9 @@ def _make_rows(
     if request.limits is not None:
         log.info("export %s: count what rows are in a model", request.name)
         relation = Relation(rows.types, rows.media_columns, rows.relation)
-        count_rows(connection, store, request.limits, relation, request.media_root)
+        counts = request.view.counts
+        count_rows(connection, store, request.limits, relation, request.media_root, counts=counts)
+        rows = replace(rows, types={**rows.types, **dict.fromkeys(counts, "BIGINT")})
     return rows, placed
 
 
@@ -263,10 +266,13 @@ def _media_request(store: Store, connection: duckdb.DuckDBPyConnection, request:
 
 
 def _windows(request: Request) -> Iterator[Expansion]:
-    """The division of long recordings, if the request asks for it and the model would cut them."""
+    """The division of long recordings, if the request asks for it and the model would cut them. The rows of a view that
+    cuts parts of its own are no longer than what a model hears."""
     limits = request.limits
-    if limits is not None and limits.long == "window" and limits.counted is not None and limits.counted.heard_s:
-        yield partial(expand_into_windows, longest_s=limits.counted.heard_s)
+    if limits is None or limits.long != "window" or request.view.expand is not None:
+        return
+    if limits.counted is not None and limits.counted.heard_s:
+        yield partial(expand_into_windows, longest_s=limits.counted.heard_s, takes_pairs=request.options.takes_pairs)
 
 
 def _budget(

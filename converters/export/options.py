@@ -12,6 +12,7 @@ from ...errors import UsageError
 from ...options import Option, Options, parameters
 from ...shards.budgets import MODELS
 from ..composition.options import Composition
+from ..features.options import FeatureOptions
 from ..pairs.quota import SHARES, read_quota
 from ..row_options import (
     BROKEN_SPLITS,
@@ -46,8 +47,8 @@ class ExportOptions(Options):
 
     task: Annotated[
         str | None,
-        Option("sft, grpo, dpo, kto or pretrain, for msswift; sft, completion, grpo or dpo, for messages --style trl.",
-               TEXT),
+        Option("sft, grpo, dpo, kto or pretrain, for msswift; sft, completion, grpo, dpo or kto, for messages --style "
+               "trl.", TEXT),
     ] = None  # fmt: skip
     style: Annotated[str | None, Option("The form of the rows, for views that have several.", TEXT)] = None
     datasets: Annotated[tuple[str, ...], Option("Datasets; default: all.", ROWS, name="dataset")] = ()
@@ -161,10 +162,21 @@ class ExportOptions(Options):
         Option("preference: shares of the dimensions; default: factuality=40,instruction=30,safety=20,helpfulness=10.",
                ONE_VIEW, metavar="NAME=SHARE,..."),
     ] = None  # fmt: skip
+    per_file: Annotated[
+        int | None,
+        Option("calibration: the first N rows of each of its files, which are balanced by tokens; default: all.",
+               ONE_VIEW, min=1, metavar="N"),
+    ] = None  # fmt: skip
+    per_stratum: Annotated[
+        int | None,
+        Option("calibration: at most N rows of each stratum (modality, dataset, language, task); default: all.",
+               ONE_VIEW, min=1, metavar="N"),
+    ] = None  # fmt: skip
     recipe: Annotated[
         Path | None,
         Option("A YAML file with the view and options; those of the command line are added.", VERSION, metavar="FILE"),
     ] = None  # fmt: skip
+    feature: FeatureOptions = field(default_factory=FeatureOptions)
     terms: TermOptions = field(default_factory=TermOptions)
     phone: PhoneOptions = field(default_factory=PhoneOptions)
     name: Annotated[str | None, Option("The export's name; default: the view's name, style and task.", VERSION)] = None

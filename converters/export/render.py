@@ -12,7 +12,7 @@ fails at the first video.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.store.sql import first_row, identifier, quote
 from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
+from ..views.elements.json_texts import json_texts_as_parts, mixed_tests
 from ..views.left_out import left_out_columns
 from ..views.prepare import EMPTIABLE, WITH_LOSS, create_macros, with_prepared
 from ..views.statement import describe, row_statement, sql_errors
@@ -50,7 +51,7 @@ _ACCOUNT = {
     "_mode": "mode",
 }
 _PATHS = {"_image_paths": "image_paths", "_video_paths": "video_paths", "_audio_paths": "audio_paths"}
-"""The sample's own paths, added for views of users: the view's paths are checked against them."""
+"""The sample's own paths: those of a user's view are checked against them, and files are made of the media there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,9 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
             something that is no reason code.
     """
     view = request.view
-    account = {**_ACCOUNT, **left_out_columns(view, request.options), **({} if view.built_in else _PATHS)}
+    account = {**_ACCOUNT, **left_out_columns(view, request.options)}
+    if not view.built_in or view.extract is not None:
+        account |= _PATHS
     if expanded:
         account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
@@ -130,17 +133,34 @@ def _empty(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
-    """Give an outcome to rows that could be written and that the view leaves out: a part of them was asked for."""
+    """Give an outcome to rows that could be written and that the view leaves out: a part of them was asked for.
+
+    The tables behind `rows` are not temporary: cursors, which read rows in batches, do not see such tables.
+    """
     if request.view.choose is None:
         return
     left_out = request.view.choose(connection, request.options.own, _order_sql(request))
     if left_out is None:
         return
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE not_chosen AS {left_out}")
+    connection.execute(f"CREATE OR REPLACE TABLE not_chosen AS {left_out}")
     connection.execute("ALTER VIEW rows RENAME TO rows_before_choice")
     connection.execute("""
         CREATE VIEW rows AS SELECT * EXCLUDE (reason) REPLACE (coalesce(_outcome, reason) AS _outcome)
         FROM rows_before_choice LEFT JOIN not_chosen USING (id)""")
+
+
+def extract_rows(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, folder: Path) -> Rows:
+    """Make the files that the view makes of the media of rows, and add what they say to `rows`."""
+    if request.view.extract is None:
+        return rows
+    added = request.view.extract(connection, folder, request.options.own, _order_sql(request))
+    columns = ", ".join(f"x.{name}" for name in added)
+    connection.execute("ALTER VIEW rows RENAME TO rows_before_extraction")
+    connection.execute(f"""
+        CREATE VIEW rows AS SELECT r.* REPLACE (coalesce(r._outcome, x.reason) AS _outcome), {columns}
+        FROM rows_before_extraction r LEFT JOIN extracted x ON x.id = r.id""")
+    optional = [name for name in request.view.optional_columns if name in added]
+    return replace(rows, types={**rows.types, **added}, optional_columns=[*rows.optional_columns, *optional])
 
 
 def _described(connection: duckdb.DuckDBPyConnection, request: Request, statement: str) -> dict[str, str]:
@@ -225,7 +245,7 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
     )
     connection.register("refused_shapes", table)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE refused AS
+        CREATE OR REPLACE TABLE refused AS
         SELECT r.id, 'refused_' || s.code AS reason
         FROM {rows} r JOIN refused_shapes s ON s.shape = to_json({shape})::VARCHAR
         WHERE r._outcome IS NULL""")
@@ -235,14 +255,18 @@ def _refuse(connection: duckdb.DuckDBPyConnection, request: Request, columns: di
 def render(connection: duckdb.DuckDBPyConnection, request: Request, rows: Rows, used: list[str], folder: Path) -> str:
     """Write data.parquet in order, then data.jsonl from it; return the SQL. `used`: counted columns with values."""
     order = _order_sql(request)
+    if request.view.arrange is not None:
+        order = request.view.arrange(order)
     witnessed = [f"{identifier(column)} IS NOT NULL" for column in used]
+    witnessed += [*mixed_tests(connection, request.view.mixed_columns, rows.types, KEPT)]
     witnessed += [*_loss_tests(connection, rows.types), *_extra_tests(connection, rows.types, used)]
     if len(witnessed) > 1:
         order = f"{_witness_sql(connection, witnessed, order)}, {order}"
     empty = [] if request.view.keeps_empty_columns else [name for name in rows.media_columns if name not in used]
     empty += [name for name in rows.optional_columns if name not in used]
-    single = _single(connection, request.view, rows.types)
-    listed = (f"{identifier(name)}[1] AS {identifier(name)}" if name in single else identifier(name)
+    changed = {name: f"{identifier(name)}[1]" for name in _single(connection, request.view, rows.types)}
+    changed |= json_texts_as_parts(connection, request.view.mixed_columns, rows.types, KEPT)
+    listed = (f"{changed[name]} AS {identifier(name)}" if name in changed else identifier(name)
               for name in rows.types if name not in empty)  # fmt: skip
     columns = ", ".join(listed)
     if rows.expanded and exports.SAMPLE_ID not in rows.types:

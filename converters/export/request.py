@@ -102,7 +102,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
     check_conversations(view, rows)
     if view.embeds_media and options.media_root is not None:
         raise UsageError(
-            f"The view {view.name!r} holds the media itself: --media-root is for rows that name it.",
+            f"The view {view.name!r} holds what it takes of the media itself: --media-root is for rows that name it.",
             hint="remove --media-root",
         )
     root = options.media_root or str(store.root)
@@ -129,12 +129,20 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
 
 
 def _limits(view: View, task: str | None, options: ExportOptions) -> Limits | None:
-    if options.composition.measure == "tokens" and options.model is None:
+    if options.composition.measure == "tokens" and options.model is None and view.model is None:
         raise UsageError("--mix-by tokens needs a model.", hint="add --model qwen2-audio")
-    limits = Limits.of(options.model, options.max_tokens, options.max_seconds, options.long, options.tokenizer)
-    if options.max_tokens is not None and not set(CONVERSATIONS) & set(columns_of(view, task)):
+    limits = Limits.of(
+        options.model or view.model,
+        options.max_tokens,
+        options.max_seconds,
+        options.long,
+        options.tokenizer,
+        required=view.model is not None,
+    )
+    if limits is not None and limits.needs_tokens and not set(CONVERSATIONS) & set(columns_of(view, task)):
         raise UsageError(
-            f"--max-tokens counts the tokens of conversations; the view {view.name!r} has none.",
+            f"Only conversations have tokens, which {'--max-tokens' if view.model is None else 'its header'} asks for; "
+            f"the view {view.name!r} has none.",
             hint="--where on the column budget counts media: budget.qwen2_audio.audio_tokens < 700",
         )
     return limits

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ...shards.exports import versions as exports
 from ..budget.rows import told as told_budget
 from ..composition.compose import told as told_composed
-from ..pairs.report import told as told_pairs
 from ..views.left_out import told
 from .request import Request
 from .select import ExportFilter
@@ -41,8 +40,8 @@ def result_of(version: exports.Version, account: Mapping[str, Any], request: Req
     manifest = version.manifest
     left_out = dict(manifest.get("left_out", {}))
     fields = told(left_out, request.view.name, request.options, own=manifest.get("annotated_fields", ()))
-    pairs = told_pairs(manifest["pairs"], request.options.own) if "pairs" in manifest else ()
-    warnings = [*warnings_of(account, request), *pairs, *fields, *told_budget(manifest.get("budget"))]
+    own = () if request.view.tell is None else request.view.tell(manifest, request.options.own)
+    warnings = [*warnings_of(account, request), *own, *fields, *told_budget(manifest.get("budget"))]
     command = None
     if request.view.train_command is not None:
         command = request.view.train_command(

@@ -121,9 +121,11 @@ def place_media(
 _MOVED = (
     "CASE WHEN d.speed IS NULL THEN c.{0} ELSE [{{'text': w.text, "
     "'start_s': round((w.start_s - d.zero_s) / d.speed, 6), 'end_s': round((w.end_s - d.zero_s) / d.speed, 6)}} "
-    "FOR w IN c.{0}] END AS {0}"
+    "FOR w IN c.{0} IF coalesce({1} AND {2}, true)] END AS {0}"
 )
-_WHOLE = "CASE WHEN d.speed IS NULL OR c.video IS NOT NULL THEN c.{0} END AS {0}"
+_AFTER, _BEFORE = "{0} {1} coalesce(c.start_s, 0)", "{0} < coalesce(c.end_s, 'inf'::DOUBLE)"
+_MIDDLE = "(w.start_s + w.end_s) / 2"
+_WHOLE = "CASE WHEN d.speed IS NULL THEN c.{0} END AS {0}"
 _CHANGED = ", ".join(
     [
         "",
@@ -132,11 +134,13 @@ _CHANGED = ", ".join(
                                    bytes := NULL::BIGINT, codec := 'flac', sample_rate := d.rate,
                                    channels := d.channels, frames := d.frames, duration := d.frames / d.rate)
            END AS audio""",
-        *(_MOVED.format(name) for name in ("words", "phones")),
+        _MOVED.format("words", _AFTER.format("w.end_s", ">"), _BEFORE.format("w.start_s")),
+        _MOVED.format("phones", _AFTER.format(_MIDDLE, ">="), _BEFORE.format(_MIDDLE)),
         *(_WHOLE.format(name) for name in ("start_s", "end_s", "channel")),
     ]
 )
-"""A changed sound is a file of its own: no span, and times of words from its start, at its speed."""
+"""A changed sound is a file of its own, and so is the cut of a video beside it: no span, and only the words and phones
+of the span, with times from its start, at its speed. A phone that the span cuts belongs to it with its middle."""
 
 
 def unusable_sql(connection: duckdb.DuckDBPyConnection, selection: ExportFilter) -> str:

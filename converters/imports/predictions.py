@@ -25,7 +25,7 @@ import pyarrow as pa
 from ...errors import UsageError
 from ...shards.events import DUPLICATE, Run
 from ...shards.query import connect
-from ...shards.store.annotations import annotation_row
+from ...shards.store.annotations import COMPLETES, annotation_row, unaccounted_sql
 from ...shards.store.store import Store
 from ...shards.store.tables import ANNOTATIONS
 from ...validators.formats.predictions import COLUMNS, prediction_column
@@ -36,6 +36,7 @@ from ..readers.tables.cells import Row, as_text
 from ..readers.training.records import open_rows
 from ..views import ViewOptions, get_view
 from ..views.batch import RowMaker
+from ..views.prompts import tasks_answered_by
 
 FORMAT = "predictions"
 _BATCH_ROWS = 2_000
@@ -94,7 +95,7 @@ class _Writer:
 
     def take(self, batch: list[Prediction], maker: RowMaker) -> None:
         """Judge and write one batch; all that it says of its samples is one commit."""
-        samples = self._samples(batch)
+        samples, times = self._samples(batch)
         made = {row.row["id"]: row.row for row in maker.rows([each for each, _ in samples.values()])} if samples else {}
         rows = []
         for prediction in batch:
@@ -104,7 +105,7 @@ class _Writer:
             if fault is not None:
                 self.reject(Rejection(prediction.id, *fault, prediction.where))
             elif sample.get("rejected") == prediction.text:
-                self.run.account.drop(DUPLICATE)
+                self._repeated(prediction.id, times)
             else:
                 self.run.account.keep()
                 time = self.started + timedelta(microseconds=self.number)
@@ -116,6 +117,15 @@ class _Writer:
             self.event_log.write()
             if rows:
                 self.store.append("annotations", pa.Table.from_pylist(rows, schema=ANNOTATIONS))
+
+    def _repeated(self, identity: str, times: Mapping[str, int]) -> None:
+        """Count a prediction that is written: as kept if a command wrote it that was killed before its account."""
+        if identity not in times:
+            self.run.account.drop(DUPLICATE)
+            return
+        self.run.account.keep()
+        first, last = self.run.details.get(COMPLETES, (times[identity], times[identity]))
+        self.run.details[COMPLETES] = [min(first, times[identity]), max(last, times[identity])]
 
     def _fault(
         self, prediction: Prediction, sample: Mapping[str, Any], made: Mapping[str, Any], own: str | None
@@ -133,16 +143,18 @@ class _Writer:
         if not solution:
             return "no_answer", "the sample has no answer to compare with"
         language = sample["language"]
-        if units_of(solution, language) == units_of(_answer(prediction.text), language):
-            return "same_answers", "the prediction is the answer, but for case and punctuation"
+        answers = [solution, *(sample["captions"] or () if made["task"] in tasks_answered_by("captions") else ())]
+        if units_of(_answer(prediction.text), language) in [units_of(each or "", language) for each in answers]:
+            return "same_answers", "the prediction is the answer, or another caption, but for case and punctuation"
         if self.min_wer is not None and made["task"] == "asr":
             rate = error_rate(solution, _answer(prediction.text), language)
             if rate < self.min_wer:
                 return "too_good", f"its error rate is {rate:.3f}, lower than {self.min_wer:g}"
         return None
 
-    def _samples(self, batch: list[Prediction]) -> dict[str, tuple[dict[str, Any], str | None]]:
-        """The samples of a batch by id, each with the rejected answer that the corpus itself gave it."""
+    def _samples(self, batch: list[Prediction]) -> tuple[dict[str, tuple[dict[str, Any], str | None]], dict[str, int]]:
+        """The samples of a batch by id, each with the rejected answer that the corpus itself gave it; and of rejected
+        answers that no run accounts for, when they were written, in microseconds."""
         wanted = pa.table({"id": pa.array(sorted({each.id for each in batch}), pa.string())})
         columns = ", ".join(f"s.{name}" for name in _READ)
         with connect(self.store) as connection:
@@ -152,7 +164,18 @@ class _Writer:
                 "LEFT JOIN samples_as_pulled p ON p.dataset = s.dataset AND p.id = s.id WHERE s.dataset = $1",
                 [self.run.dataset],
             ).fetchall()
-        return {str(row[0]): (dict(zip(_READ, row[:-1], strict=True)), row[-1]) for row in found}
+            times = connection.execute(
+                f"""
+                WITH latest AS (
+                    SELECT id, max(time) AS time FROM annotations SEMI JOIN wanted USING (id)
+                    WHERE dataset = $1 AND key = 'rejected' GROUP BY id HAVING arg_max(producer, time) = $2
+                )
+                SELECT id, epoch_us(time) FROM latest
+                WHERE {unaccounted_sql(self.run.stage, "latest.time", dataset=self.run.dataset)}""",
+                [self.run.dataset, self.producer],
+            ).fetchall()
+        samples = {str(row[0]): (dict(zip(_READ, row[:-1], strict=True)), row[-1]) for row in found}
+        return samples, {str(identity): int(time) for identity, time in times}
 
 
 def _read(path: Path, writer: _Writer) -> Iterator[Prediction]:

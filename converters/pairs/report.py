@@ -28,8 +28,10 @@ def read_pairs(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     }
 
 
-def told(pairs: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+def told(manifest: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
     """Lines for a person about the pairs of a version, as the request asked for them."""
+    if (pairs := manifest.get("pairs")) is None:  # one that an older version of the package wrote
+        return
     held: Mapping[str, int] = pairs["dimensions"]
     total = sum(held.values())
     wanted = asked(own)

@@ -19,6 +19,8 @@ from ...shards.exports.copies import WriteFiles
 from ...shards.exports.scratch import scratch_folder
 
 CARD = "README.md"
+_LOG_IN = "log in with a token that may write: hf auth login, or set HF_TOKEN"
+_AGAIN = "the version is unchanged; run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,17 @@ def _hub_errors(repo: str) -> Iterator[None]:
         if status in (401, 403):
             raise GateError(
                 f"The hub refuses to write to {repo} (HTTP {status}).",
-                hint="log in with a token that may write: hf auth login, or set HF_TOKEN",
+                hint=_LOG_IN,
             ) from error
         raise NetworkError(f"The hub answered HTTP {status} while {repo} was pushed: {error}") from error
     except HTTPError as error:
+        raise NetworkError(f"The hub cannot be reached: {error}", hint=_AGAIN) from error
+    except PermissionError as error:  # Xet's own word for a token that may not write
+        raise GateError(f"The hub refuses to write to {repo}: {error}", hint=_LOG_IN) from error
+    except (RuntimeError, ValueError, OSError) as error:
+        # Large files go another way than the commit: by Xet, else by LFS, whose failures have no type of their own.
+        why = " ".join(f"{error.__cause__ or error}".split())
         raise NetworkError(
-            f"The hub cannot be reached: {error}", hint="the version is unchanged; run the same command again"
+            f"A large file could not be uploaded to {repo}: {why}",
+            hint=f"{_AGAIN}; HF_HUB_DISABLE_XET=1 tries without Xet",
         ) from error

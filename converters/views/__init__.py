@@ -3,11 +3,13 @@
     base.py        `View` and the header of its file
     unified.sql    one line per sample, for people and tools
     msswift.sql    conversations for MS-SWIFT; msswift.py has its training command and settings
-    nemo.sql, kaldi.sql, lhotse.sql    utterances for NeMo, Kaldi, Lhotse
+    nemo.sql, kaldi.sql, lhotse.sql, lhotse_shar.sql    utterances for NeMo, Kaldi, Lhotse
+    features.sql                       texts beside acoustic features, which `../features/` makes
     hf.sql, webdataset.sql             samples with their media inside, for datasets and WebDataset
     croissant.sql                      the rows of unified, described in Croissant
     cot_messages.sql, cot_json.sql     chains of thought, as conversations and apart
     evaluation_list.sql, evaluation_items.sql, evaluation_chat.sql     rows that models are evaluated on
+    calibration.sql                    rows on which experts are scored
     preference.sql                     pairs of answers; `../pairs/` chooses among them
     conversation_*.sql, llamafactory_*.sql, messages_*.sql    conversations for other trainers, a file for each style
     files/         the further files of versions, as other tools read them
@@ -37,10 +39,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError, did_you_mean
+from ..composition import balanced_order
+from ..features.extract import extract
+from ..features.options import complete as complete_features
 from ..pairs.quota import choose_pairs
+from ..pairs.report import told as told_pairs
 from . import msswift
 from .base import View, ViewOptions, make_view
-from .files import croissant, hf, kaldi, lhotse, llamafactory, nemo, phoneme, term_chunks, webdataset
+from .files import calibration, croissant, hf, kaldi, lhotse, llamafactory, nemo, phoneme, term_chunks, webdataset
 from .terms import certificate, expansion, glossary
 
 __all__ = ["ENTRY_POINTS", "STYLES", "VIEWS", "View", "ViewOptions", "get_view"]
@@ -68,7 +74,16 @@ VIEWS: dict[str, View] = {
     "webdataset": _built_in("webdataset", write_files=webdataset.write_files, embeds_media=True),
     "hf": _built_in("hf", write_files=hf.write_files, embeds_media=True),
     "croissant": _built_in("croissant", write_files=croissant.write_files),
-    "preference": _built_in("preference", choose=choose_pairs),
+    "preference": _built_in("preference", choose=choose_pairs, tell=told_pairs),
+    "calibration": _built_in(
+        "calibration",
+        arrange=balanced_order.arrange,
+        choose=balanced_order.choose_first,
+        write_files=calibration.write_files,
+        certify=calibration.certify,
+        tell=calibration.told,
+    ),
+    "features": _built_in("features", extract=extract, complete=complete_features, embeds_media=True),
     "term-chunks": _built_in(
         "term_chunks",
         expand=expansion.expand,
@@ -98,6 +113,10 @@ STYLES: dict[str, dict[str, View]] = {
         "qwen2-audio": _built_in("conversation_qwen2_audio", style="qwen2-audio", trained_model=msswift.trained_model),
         "inline": _built_in("conversation_inline", style="inline"),
         "sharegpt": _built_in("conversation_sharegpt", style="sharegpt", trained_model=msswift.trained_model),
+    },
+    "lhotse": {
+        "manifests": VIEWS["lhotse"],
+        "shar": _built_in("lhotse_shar", style="shar", write_files=lhotse.write_shards, embeds_media=True),
     },
     "llamafactory": {
         style: _built_in(

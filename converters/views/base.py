@@ -15,7 +15,11 @@ A view's file starts with a block of comments `-- key: value`; the first other l
     optional       columns that a file has only if one of its rows has a value
     use            `training` or `evaluation`, which is warned of training data; default: `training`
     empty columns  `kept` or `dropped`: media columns without a value in any row; default: `dropped`
+    model          the model in which tokens are counted unless `--model` names one; rows whose tokens are unknown are
+                   left out
+    counts         columns of `budget.parquet` that rows have too
     singular       columns of lists of which a file holds the only items, if no row has more than one
+    mixed          columns of messages, as JSON, whose contents are texts or lists of parts
     message keys   `kept` or `dropped`: whether rows that read `turns` carry the `loss` of messages; default: `kept`
 
 The SELECT below the header is checked in `statement.py`.
@@ -24,12 +28,13 @@ The SELECT below the header is checked in `statement.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import UsageError, did_you_mean
+from ...shards.budgets import COUNTS, MODELS
 from ...shards.exports.media_places import MEDIA_COLUMNS
 from ...shards.sample import check_name
 from ...validators.consumers import CONSUMERS
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
 
 _KEYS = (
     "name", "revision", "tasks", "options", "order", "text", "format", "consumer", "media", "optional", "use",
-    "empty columns", "singular", "message keys",
+    "empty columns", "singular", "mixed", "message keys", "model", "counts",
 )  # fmt: skip
 _LINE = re.compile(r"--\s*([a-z]+(?: [a-z]+)?)\s*:\s*(.*?)\s*")
 
@@ -109,6 +114,9 @@ class TrainCommand(Protocol):
 TrainedModel = Callable[[Collection[str]], str]
 TrainerSettings = Callable[[Mapping[str, int]], dict[str, str]]
 Expand = Callable[["duckdb.DuckDBPyConnection", str, ViewOptions], str]
+Arrange = Callable[[str], str]
+Tell = Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]]
+Extract = Callable[["duckdb.DuckDBPyConnection", Path, Mapping[str, Any], str], Mapping[str, str]]
 Choose = Callable[["duckdb.DuckDBPyConnection", Mapping[str, Any], str], str | None]
 WriteFiles = Callable[[Path, Path, ViewOptions], None]
 Complete = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -129,6 +137,7 @@ class View:
         optional_columns: Columns that a file has only if one of its rows has a value.
         task_columns: Columns that only rows of some tasks have, by task.
         singular_columns: Columns of lists of which a file holds the only items, if no row has more than one.
+        mixed_columns: Columns of messages, as JSON, whose contents are texts or lists of parts.
         keeps_message_keys: Whether rows that read `turns` carry the `loss` of messages.
         train_command: Makes the training command from the data file, the options, the columns of the file and the
             trainer's settings.
@@ -136,8 +145,14 @@ class View:
         trained_model: The model that the training command names, from the columns of the file.
         expand: Makes several rows of one sample, as `export/expand.py` says: a SELECT from a connection, the relation
             of samples and the options.
+        model: The model whose tokens are counted unless the request names another; rows need them.
+        counts: Columns of the budget that rows have too.
+        arrange: Makes SQL for the order of rows from that of the request, of which it may use windows over rows.
         choose: Leaves out rows that could be written: a SELECT of `id` and `reason` over `rows`, or None, from a
             connection, the view's own options and SQL for the order of rows.
+        extract: Makes further files of the media of `rows` while a version is made, from a connection, its folder, the
+            view's own options and SQL for the order of rows; creates the table `extracted` of columns that rows get,
+            and of the `reason` why one is left out, by `id`. Returns the columns and their types.
         write_files: Writes the further files of a version into its folder, from its `data.parquet` and the options
             and nothing else: a copy of the version for another media root is made from its own `data.parquet`.
         embeds_media: Whether those files hold the media itself and no paths; a copy of the version has the same files.
@@ -146,6 +161,7 @@ class View:
         option_files: The view's own options that are files -> the further file of a version that says the same.
         certify: What a version promises, from its `data.parquet` and the options; it is written into the manifest. A
             version that breaks a promise is not published: it raises ProblemsFound.
+        tell: Lines for a person about a version, from its manifest and the view's own options.
         states_times: Whether rows say when something is heard, which changed speed would make wrong.
         built_in: Whether the revision identifies the rows; any other view is identified by its text.
     """
@@ -164,19 +180,25 @@ class View:
     optional_columns: tuple[str, ...] = ()
     task_columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     singular_columns: tuple[str, ...] = ()
+    mixed_columns: tuple[str, ...] = ()
     keeps_empty_columns: bool = False
     keeps_message_keys: bool = True
     train_command: TrainCommand | None = None
     trainer_settings: TrainerSettings | None = None
     trained_model: TrainedModel | None = None
+    model: str | None = None
+    counts: tuple[str, ...] = ()
     expand: Expand | None = None
+    arrange: Arrange | None = None
     choose: Choose | None = None
+    extract: Extract | None = None
     write_files: WriteFiles | None = None
     embeds_media: bool = False
     evaluates: bool = False
     complete: Complete | None = None
     option_files: Mapping[str, str] = field(default_factory=dict)
     certify: Certify | None = None
+    tell: Tell | None = None
     states_times: bool = False
     built_in: bool = False
 
@@ -233,12 +255,16 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
     _one_of(file, keys_line, "message keys", message_keys, ("kept", "dropped"))
     line, use = header.get("use", (0, "training"))
     _one_of(file, line, "use", use, ("training", "evaluation"))
-    for key, values in (("order", ORDERS), ("text", TEXTS), ("format", tuple(FORMATS)), ("consumer", tuple(CONSUMERS))):
+    allowed = {"order": ORDERS, "text": TEXTS, "format": FORMATS, "consumer": CONSUMERS, "model": MODELS}
+    for key, values in allowed.items():
         if key in header:
-            _one_of(file, header[key][0], key, header[key][1], values)
-    plain: dict[str, Any] = {
-        key: header[key][1] for key in ("revision", "order", "text", "format", "consumer") if key in header
-    }
+            _one_of(file, header[key][0], key, header[key][1], tuple(values))
+    counts = _words(header["counts"]) if "counts" in header else ()
+    if counts and "model" not in header:
+        raise UsageError(f"{file}, line {header['counts'][0]}: counts are those of a model: state `model` too.")
+    for name in counts:
+        _one_of(file, header["counts"][0], "counts", name, (*COUNTS, "text_tokens", "tokens"))
+    plain: dict[str, Any] = {key: header[key][1] for key in ("revision", *allowed) if key in header}
     return View(
         check_name(header["name"][1] if "name" in header else Path(file).stem, what="view"),
         sql,
@@ -247,9 +273,11 @@ def make_view(sql: str, *, file: str, built_in: bool = False, **code: Any) -> Vi
         optional_columns=_words(header["optional"]) if "optional" in header else (),
         task_columns={task: columns for task, columns in known.items() if columns},
         singular_columns=_words(header["singular"]) if "singular" in header else (),
+        mixed_columns=_words(header["mixed"]) if "mixed" in header else (),
         keeps_empty_columns=empty == "kept",
         keeps_message_keys=message_keys == "kept",
         options=_words(header["options"]) if "options" in header else (),
+        counts=counts,
         evaluates=use == "evaluation",
         built_in=built_in,
         **plain,

@@ -1,5 +1,5 @@
 -- name: conversation
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: conversation-qwen2-audio

@@ -1,5 +1,5 @@
 -- name: cot
--- revision: 1
+-- revision: 2
 -- options: structure
 -- order: hash
 -- text: raw
@@ -18,6 +18,9 @@ SELECT id,
             WHEN image_paths IS NOT NULL THEN 'image_unsupported'
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
             WHEN audio_paths IS NULL THEN 'no_media'
+            WHEN no_sound IS NOT NULL THEN no_sound
+            WHEN several_exchanges(messages) THEN 'several_exchanges'
+            WHEN turns[1].role = 'system' THEN 'system_unsupported'
             WHEN no_turns IS NOT NULL THEN no_turns
             WHEN last_question(turns) IS NULL THEN 'no_prompt'
             ELSE no_chain(thought, solution) END AS skip

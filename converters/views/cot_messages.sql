@@ -1,9 +1,10 @@
 -- name: cot
--- revision: 1
+-- revision: 2
 -- options: structure
 -- order: hash
 -- text: raw
 -- format: cot-messages
+-- consumer: ms-swift
 -- media: images, videos, audios
 -- optional: choices
 --

@@ -2,6 +2,7 @@
 -- order: id
 -- text: raw
 -- format: unified
+-- consumer: mlcroissant
 -- media: audio, video
 -- empty columns: kept
 -- optional: extra

@@ -1,5 +1,5 @@
 -- name: evaluation
--- revision: 1
+-- revision: 2
 -- order: id
 -- text: raw
 -- format: evaluation-chat
@@ -19,6 +19,7 @@ SELECT id,
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
             WHEN audio_paths IS NULL THEN 'no_media'
             WHEN several_exchanges(messages) THEN 'several_exchanges'
+            WHEN turns[1].role = 'system' THEN 'system_unsupported'
             WHEN no_turns IS NOT NULL AND no_turns <> 'no_answer' THEN no_turns
             WHEN prompt IS NULL AND NOT has_turns(messages) THEN 'no_prompt' END AS skip
 FROM prepared

@@ -1,5 +1,5 @@
 -- name: evaluation
--- revision: 1
+-- revision: 2
 -- order: id
 -- text: raw
 -- format: evaluation-items
@@ -28,6 +28,9 @@ SELECT id,
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
             WHEN audio_paths IS NULL THEN 'no_media'
             WHEN several_exchanges(messages) THEN 'several_exchanges'
+            WHEN turns[1].role = 'system' THEN 'system_unsupported'
+            WHEN chosen_mode() = 'voice-chat' THEN 'not_voice_chat'
+            WHEN no_turns = 'not_analysis' THEN no_turns
             WHEN coalesce(not_blank(question), last_question(turns)) IS NULL THEN 'no_prompt'
             WHEN coalesce(reference, solution) IS NULL THEN 'no_answer' END AS skip
 FROM prepared

@@ -1,5 +1,5 @@
 -- name: evaluation
--- revision: 1
+-- revision: 2
 -- order: id
 -- text: raw
 -- format: evaluation-list
@@ -22,8 +22,12 @@ SELECT id,
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
             WHEN audio_paths IS NULL THEN 'no_media'
             WHEN several_exchanges(messages) THEN 'several_exchanges'
+            WHEN turns[1].role = 'system' THEN 'system_unsupported'
+            WHEN chosen_mode() = 'voice-chat' THEN 'not_voice_chat'
+            WHEN no_turns = 'not_analysis' THEN no_turns
             WHEN has_model_token(prompt) THEN 'model_token'
             WHEN evaluation_prompt(effective_task, base_language, target_language, list_prompt, prompt, turns, messages) IS NULL
-              THEN CASE WHEN effective_task IN ('asr', 's2tt') AND prompt IS NOT NULL THEN 'no_language' ELSE 'no_prompt' END
+              THEN CASE WHEN effective_task = 's2tt' OR (effective_task = 'asr' AND prompt IS NOT NULL) THEN 'no_language'
+                        ELSE 'no_prompt' END
             WHEN coalesce(reference, solution) IS NULL THEN 'no_answer' END AS skip
 FROM prepared

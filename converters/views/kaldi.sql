@@ -1,7 +1,9 @@
 -- name: kaldi
+-- revision: 2
 -- order: id
 -- text: clean
 -- format: kaldi
+-- consumer: lhotse
 -- media: audio
 -- optional: gender
 --
@@ -15,12 +17,13 @@ SELECT id,
        kaldi_utterance(dataset, speaker, id) AS utterance,
        audio_paths[1] AS audio,
        round(audio_frames / audio_rate, 4) AS duration,
-       fold_spaces(as_requested(text, upper)) AS text,
+       kaldi_text(as_requested(text, upper)) AS text,
        nullif(language, '') AS language,
        CASE WHEN lower(extra['gender'])[1] IN ('m', 'f') THEN lower(extra['gender'])[1] END AS gender,
        CASE WHEN audio_paths IS NULL THEN 'no_audio'
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
             WHEN audio_frames IS NULL OR audio_rate IS NULL THEN 'unknown_length'
-            WHEN regexp_matches(audio_paths[1], '\s') THEN 'space_in_path'
-            WHEN not_blank(text) IS NULL THEN 'no_text' END AS skip
+            WHEN no_sound IS NOT NULL THEN no_sound
+            WHEN has_kaldi_space(audio_paths[1]) THEN 'space_in_path'
+            WHEN not_blank(kaldi_text(text)) IS NULL THEN 'no_text' END AS skip
 FROM prepared

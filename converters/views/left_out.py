@@ -77,8 +77,10 @@ def _lost(field: str, read: set[str], options: ViewOptions) -> str:
     """SQL: the sample has the field, and nothing that the view reads was made from it."""
     if field == "reasoning" and read & _CONVERSATION:
         if options.takes_pairs and options.reasoning == "think":
+            last = "turns[len(turns)].content"
             return (
-                "reasoning <> '' AND NOT coalesce(contains(lower(turns[len(turns)].content), lower(reasoning)), false)"
+                f"(reasoning <> '' AND NOT coalesce(contains(lower({last}), lower(reasoning)), false)) OR "
+                f"((thought IS NOT NULL OR has_thought(rejected)) AND NOT coalesce(has_thought({last}), false))"
             )
         kept = options.reasoning == "think" and options.task not in ("grpo", "pretrain")
         return "false" if kept or (options.reasoning == "column" and "thought" in read) else "thought IS NOT NULL"

@@ -1,7 +1,9 @@
 -- name: lhotse
+-- revision: 2
 -- order: id
 -- text: clean
 -- format: lhotse
+-- consumer: lhotse
 -- media: audio
 -- optional: speaker, language, translation, words, phones, custom
 --
@@ -24,5 +26,6 @@ SELECT id,
        CASE WHEN cardinality(extra) > 0 THEN to_json(extra) END AS custom,
        CASE WHEN audio_paths IS NULL THEN 'no_audio'
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
+            WHEN no_sound IS NOT NULL THEN no_sound
             WHEN audio_frames IS NULL OR audio_rate IS NULL THEN 'unknown_length' END AS skip
 FROM prepared

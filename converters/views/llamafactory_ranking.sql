@@ -1,5 +1,5 @@
 -- name: llamafactory
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: llamafactory-ranking

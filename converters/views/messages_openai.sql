@@ -1,10 +1,11 @@
 -- name: messages
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: messages-openai
 -- consumer: datasets
 -- optional: tools
+-- mixed: messages
 -- message keys: dropped
 --
 -- Messages as servers of OpenAI's protocol take them (vLLM, SGLang): a turn with media is a list of parts, with the

@@ -1,20 +1,22 @@
 -- name: messages
--- revision: 1
--- tasks: sft, completion, grpo, dpo
+-- revision: 3
+-- tasks: sft, completion, grpo, dpo, kto
 -- order: hash
 -- text: clean
 -- format: messages-trl
--- consumer: datasets
+-- consumer: trl
 -- only sft: messages
 -- only completion: prompt, completion
 -- only grpo: prompt, solution, task, language
 -- only dpo: prompt, chosen, rejected
+-- only kto: prompt, completion, label
 -- optional: tools
+-- mixed: messages, prompt
 -- message keys: dropped
 --
 -- TRL's conversational rows: `messages`; `prompt` and `completion`; `prompt` alone with `solution, task, language` for
--- reward functions; `prompt`, `chosen` and `rejected`. A turn with media is a list of typed parts, as in `--style hf`, any
--- other is text. All of them are JSON, in Parquet too.
+-- reward functions; `prompt`, `chosen` and `rejected`; `prompt`, `completion` and `label`, of a pair two rows. A turn
+-- with media is a list of typed parts, as in `--style hf`, any other is text. All of them are JSON, in Parquet too.
 -- Source: TRL's dataset formats and data_utils, version 1.16.
 
 SELECT id,
@@ -24,6 +26,7 @@ SELECT id,
        trl_messages(turns[-1:], NULL, NULL, NULL) AS completion,
        trl_messages(turns[-1:], NULL, NULL, NULL) AS chosen,
        trl_messages([turn('assistant', rejected_answer)], NULL, NULL, NULL) AS rejected,
+       label,
        solution,
        effective_task AS task,
        nullif(language, '') AS language,
@@ -36,5 +39,6 @@ SELECT id,
             WHEN has_tag_mark(turns) THEN 'control_characters'
             WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer'
             WHEN chosen_task() = 'dpo' AND no_pair IS NOT NULL THEN no_pair
+            WHEN chosen_task() = 'kto' AND label IS NULL THEN 'no_label'
        END AS skip
 FROM prepared

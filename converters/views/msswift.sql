@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 6
+-- revision: 7
 -- tasks: sft, grpo, dpo, kto, pretrain
 -- order: hash
 -- text: clean

@@ -1,8 +1,9 @@
 -- name: phoneme
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: raw
 -- format: phoneme
+-- consumer: ms-swift
 -- media: audio
 -- options: phones, word_boundaries, drop_silence, phone_prompt
 --
@@ -15,12 +16,13 @@ SELECT id,
        [{'from': 'human', 'value': '<audio>' || chr(10) || phone_prompt()},
         {'from': 'gpt', 'value': phone_text(folded_phones(phones_within(phones, start_s, end_s), words))}] AS conversations,
        chosen_phones() AS phone_set,
-       round(coalesce(end_s, audio.duration) - coalesce(start_s, 0), 3) AS seconds,
+       round(coalesce(end_s, audio.duration, audio_frames / audio_rate) - coalesce(start_s, 0), 3) AS seconds,
        CASE WHEN video_paths IS NOT NULL THEN 'video_unsupported'
             WHEN image_paths IS NOT NULL THEN 'image_unsupported'
             WHEN audio_paths IS NULL THEN 'no_audio'
             WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
+            WHEN no_sound IS NOT NULL THEN no_sound
             ELSE no_phone_text(phones_within(phones, start_s, end_s),
                                folded_phones(phones_within(phones, start_s, end_s), words), words,
-                               coalesce(end_s, audio.duration)) END AS skip
+                               coalesce(end_s, audio.duration, audio_frames / audio_rate)) END AS skip
 FROM prepared

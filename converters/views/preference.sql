@@ -1,5 +1,5 @@
 -- name: preference
--- revision: 1
+-- revision: 2
 -- options: dimension, pairs, quota
 -- order: hash
 -- text: clean

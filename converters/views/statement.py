@@ -106,10 +106,21 @@ def check_conversations(view: View, options: ViewOptions) -> None:
             f"--prompts, --prompt-language and --prompts-per-sample are for prompts; the view {view.name!r} has none.",
             hint="choose a view that asks: msswift --task sft",
         )
-    if (options.system or options.user_template) and options.task == "pretrain":
+    if (options.system or options.user_template or asked) and options.task == "pretrain":
+        given = "--prompts, --prompt-language and --prompts-per-sample" if asked else "--system and --user-template"
         raise UsageError(
-            "--system and --user-template are for conversations; rows for pre-training are one text.",
-            hint="choose --task sft",
+            f"{given} are for conversations; rows for pre-training are one text.", hint="choose --task sft"
+        )
+    if asked and options.mode == "voice-chat":
+        raise UsageError(
+            "--mode voice-chat: user turns have no text, so that there is nothing to ask in other words.",
+            hint="remove --prompts, --prompt-language and --prompts-per-sample",
+        )
+    if options.captions == "all" and not read & {"turns", "solution", "description", "captions"}:
+        raise UsageError(
+            f"--captions all is for descriptions; the view {view.name!r} has none, so that all rows of a sample would "
+            "be the same.",
+            hint="remove --captions, or choose a view with descriptions: unified",
         )
 
 

@@ -1,5 +1,5 @@
 -- name: term-chunks
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: raw
 -- format: term-chunks
@@ -36,5 +36,6 @@ SELECT id,
        chunk.is_no_term_chunk AS is_no_term_chunk,
        CASE WHEN chunk IS NULL THEN 'export_only'
             WHEN audio_paths IS NULL THEN 'no_audio'
-            WHEN len(audio_paths) > 1 THEN 'more_than_one_medium' END AS skip
+            WHEN len(audio_paths) > 1 THEN 'more_than_one_medium'
+            WHEN no_sound IS NOT NULL THEN no_sound END AS skip
 FROM prepared

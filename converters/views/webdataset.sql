@@ -1,7 +1,9 @@
 -- name: webdataset
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: webdataset
+-- consumer: webdataset
 -- media: images, videos, audios
 -- options: shard_mb
 -- optional: translation, language, speaker, question, answer, choices, captions, labels, extra

@@ -17,13 +17,17 @@ _SPARSE = {**dict.fromkeys(LOSS_COLUMNS, "loss BOOLEAN, loss_scale DOUBLE"), "ob
 """Columns of our own rows with members that most values lack -> what their type contains."""
 
 
-def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path) -> None:
-    """Write the rows of `parquet` as JSON Lines, in order, with the same columns."""
+def write_jsonl(connection: duckdb.DuckDBPyConnection, parquet: Path, jsonl: Path, *, where: str = "true") -> None:
+    """Write the rows of `parquet` as JSON Lines, in order, with the same columns.
+
+    Args:
+        where: SQL for the rows to write; default: all.
+    """
     source = f"read_parquet({quote(str(parquet))})"
     types = {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
     replaced = [f"{_without_nulls(name, types[name])} AS {identifier(name)}" for name in sparse_columns(types)]
     columns = f"* REPLACE ({', '.join(replaced)})" if replaced else "*"
-    connection.execute(f"COPY (SELECT {columns} FROM {source}) TO {quote(str(jsonl))} (FORMAT json)")
+    connection.execute(f"COPY (SELECT {columns} FROM {source} WHERE {where}) TO {quote(str(jsonl))} (FORMAT json)")
 
 
 def sparse_columns(types: Mapping[str, str]) -> list[str]:

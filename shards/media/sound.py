@@ -11,12 +11,14 @@ MPEG audio and AAC streams, chained Ogg files) are read from their start.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from .ogg import ogg_pages_of
-from .streams import MediaError, audio_streams, codec_name, raw_file
+from .streams import MediaError, audio_streams, codec_name, open_media, raw_file
 
 OVERSHOOT_S = 0.05
 """Seconds by which a span may extend beyond the end of its media: annotations are rounded."""
@@ -82,6 +84,34 @@ def resampled(frames: Iterator[Any], *, form: str, layout: str | None = None, ra
             resampler = av.AudioResampler(format=form, layout=layout, rate=rate)
         yield from _arrays(resampler, frame)
     yield from _arrays(resampler, None)
+
+
+def flac_of(path: Path) -> tuple[bytes, int]:
+    """The sound of a file in its own rate and channels, as the bytes of a FLAC file of 16 bits; and its samples.
+
+    Raises:
+        MediaError: `no_audio_stream`, `undecodable`: it has no sound, or its rate or channels change.
+    """
+    import numpy as np
+    import soundfile
+
+    seen = set()
+
+    def noted(frames: Iterator[Any]) -> Iterator[Any]:
+        for frame in frames:
+            seen.add((frame.sample_rate, frame.layout.name))
+            yield frame
+
+    with open_media(path) as container:
+        _, frames = sound_from(container)
+        blocks = list(resampled(noted(frames), form="s16"))
+    if len(seen) != 1 or not blocks:
+        raise MediaError("undecodable", f"{path}: it has no sound, or its rate or channels change")
+    samples = np.concatenate(blocks)
+    [(rate, _)] = seen
+    held = io.BytesIO()
+    soundfile.write(held, samples, rate, format="FLAC", subtype="PCM_16")
+    return held.getvalue(), len(samples)
 
 
 def _arrays(resampler: Any, frame: Any) -> Iterator[Any]:

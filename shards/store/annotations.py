@@ -3,6 +3,9 @@
 A known key overrides the typed column of that name; an unknown key appears in `extra`. The values from the corpus stay
 in the table and can be read as `samples_as_pulled`. The latest annotation of a key wins; one whose value is null clears
 the key, so that the value from the corpus counts again.
+
+Times of words and phones are those of a text. Once the text is corrected, those from before count no longer, unless
+only case, spaces or punctuation changed: what was cut by them would have the words that the correction took out.
 """
 
 from __future__ import annotations
@@ -25,17 +28,38 @@ TEXT_KEYS = (
 )  # fmt: skip
 JSON_KEYS = ("choices", "captions", "labels", "messages", "words", "phones")
 NUMBER_KEYS = ("start_s", "end_s")
+ALIGNMENT_KEYS = ("words", "phones")
 KNOWN_KEYS = (*TEXT_KEYS, *JSON_KEYS, *NUMBER_KEYS)
 ASSIGNED_SPLIT = "assigned_split"
 
 REMEASURED_KEYS = ("text", "language", "start_s", "end_s", "captions")
 """An annotation with one of these keys makes the stored measurements of a sample stale."""
 
-DECIDING_KEYS = (*(key for key in KNOWN_KEYS if key not in ("words", "phones")), ASSIGNED_SPLIT)
+DECIDING_KEYS = (*(key for key in KNOWN_KEYS if key not in ALIGNMENT_KEYS), ASSIGNED_SPLIT)
 """An annotation with one of these keys makes the verdict on a sample stale; no rule reads alignments."""
 
 LATEST = "arg_max({'value': value}, time).value"
 """SQL for the latest value of a key. A plain `arg_max` would skip the null that clears it and give the value before."""
+
+
+COMPLETES = "completes"
+"""Detail of a run that accounts for annotations of an earlier command, which was killed before its own account: the
+first and the last time of these annotations, in microseconds."""
+
+
+def unaccounted_sql(stage: str, time: str, *, dataset: str | None = None) -> str:
+    """SQL for whether no run of a stage accounts for annotations of this time (SQL): they were written by a command
+    that was killed before its account. It needs the view `runs`.
+
+    Args:
+        dataset: Whose runs count; default: those of any.
+    """
+    of_dataset = "" if dataset is None else f" AND dataset = {quote(dataset)}"
+    first, last = (f"(details::JSON ->> '$.{COMPLETES}[{n}]')::BIGINT" for n in (0, 1))
+    return (
+        f"NOT EXISTS (SELECT 1 FROM runs WHERE stage = {quote(stage)}{of_dataset} AND ("
+        f"(started_at <= {time} AND finished_at >= {time}) OR epoch_us({time}) BETWEEN {first} AND {last}))"
+    )
 
 
 def changed_sql(keys: Sequence[str], annotations: str = "annotations") -> str:
@@ -59,7 +83,7 @@ def samples_sql(samples: str, *, keys: Collection[str]) -> str:
     assigned = f"w.{ASSIGNED_SPLIT}" if ASSIGNED_SPLIT in known else "CAST(NULL AS VARCHAR)"
     return f"""
         WITH latest AS (
-            SELECT dataset, id, key, {LATEST} AS value FROM annotations GROUP BY dataset, id, key
+            SELECT dataset, id, key, {LATEST} AS value, max(time) AS time FROM annotations GROUP BY dataset, id, key
             HAVING {LATEST} IS NOT NULL
         ), wide AS ({_wide_sql(known, has_others=set(keys) > set(known))})
         SELECT {columns}, {assigned} AS {ASSIGNED_SPLIT}
@@ -72,6 +96,9 @@ def _wide_sql(known: Sequence[str], *, has_others: bool) -> str:
     if len(known) == 1 and not has_others:
         return f'SELECT dataset, id, value AS "{known[0]}" FROM latest'
     picks = [f"max(value) FILTER (key = '{key}') AS \"{key}\"" for key in known]
+    if "text" in known:
+        timed = ("text", *(key for key in ALIGNMENT_KEYS if key in known))
+        picks += [f"max(time) FILTER (key = '{key}') AS {key}_time" for key in timed]
     if has_others:
         listed = ", ".join(f"'{key}'" for key in (*KNOWN_KEYS, ASSIGNED_SPLIT))
         picks.append(f"map_from_entries(list((key, value) ORDER BY key) FILTER (key NOT IN ({listed}))) AS extra")
@@ -81,14 +108,40 @@ def _wide_sql(known: Sequence[str], *, has_others: bool) -> str:
 def _column(name: str, known: Collection[str], *, has_others: bool) -> str:
     if name == "extra" and has_others:
         return "CASE WHEN w.extra IS NULL THEN s.extra ELSE map_concat(coalesce(s.extra, MAP {}), w.extra) END AS extra"
+    if name in ALIGNMENT_KEYS:
+        return _alignment(name, known)
     if name not in known:
         return f's."{name}"'
     if name in TEXT_KEYS:
         return f'coalesce(w."{name}", s."{name}") AS "{name}"'
+    return f'{_typed(name)} AS "{name}"'
+
+
+def _typed(name: str) -> str:
+    """SQL for the value of a column that is no text: that of an annotation, else the corpus's."""
     type_ = duckdb_type(SCHEMA.field(name).type)
     value = f'TRY_CAST(w."{name}" AS JSON)' if name in JSON_KEYS else f'w."{name}"'
     # Values are checked when they are written; one that cannot be cast must not break every query of the store.
-    return f'coalesce(TRY_CAST({value} AS {type_}), s."{name}") AS "{name}"'
+    return f'coalesce(TRY_CAST({value} AS {type_}), s."{name}")'
+
+
+def _alignment(name: str, known: Collection[str]) -> str:
+    """The times of words or phones; null if they are those of a text that was corrected since."""
+    own = f's."{name}"' if name not in known else _typed(name)
+    if "text" not in known:
+        return f'{own} AS "{name}"'
+    kept = ["w.text IS NULL", f"{_letters('w.text')} = {_letters('s.text')}"]
+    if name in known:
+        kept.append(f"w.{name}_time > w.text_time")
+        if "words" in known:  # of one file with both: the times are those of the new text
+            spoken = f"array_to_string([i.text FOR i IN {_typed('words')}], '')"
+            kept.append(f"w.{name} IS NOT NULL AND {_letters(spoken)} = {_letters('w.text')}")
+    return f'CASE WHEN {" OR ".join(kept)} THEN {own} END AS "{name}"'
+
+
+def _letters(text: str) -> str:
+    """SQL: the letters and digits of a text, without case."""
+    return f"regexp_replace(lower(nfc_normalize({text})), '[^\\pL\\pM\\pN]+', '', 'g')"
 
 
 def check_value(key: str, value: str, *, where: str) -> str:

@@ -14,6 +14,7 @@ import triptych
 from support.imported import bring_in, noise, read_lines, sound
 from support.stores import check_accounts
 from triptych.converters.budget.windows import NotDivisible, texts_of, windows_of
+from triptych.errors import ProblemsFound
 
 
 def said(*times: float, each: float = 1.0) -> list[dict[str, Any]]:
@@ -123,3 +124,43 @@ def test_each_window_has_the_words_that_are_said_in_it(store: Path) -> None:
 def test_a_model_that_hears_everything_needs_no_windows(store: Path) -> None:
     result = triptych.export("msswift", task="sft", store=store, model="qwen3-omni", long="window", name="omni")
     assert result.version.manifest["counts"] == {"written": 6}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Long recordings with something that is said of the whole, and one whose id looks like that of a window."""
+    folder = tmp_path_factory.mktemp("odd")
+    long = str(sound(folder / "long.flac", noise(40, seed=1)))
+    words = said(2, 12, 20, 24, 31)
+    timed = {"audio": long, "text": "w0 w1 w2 w3 w4", "words": words}
+    rows: list[dict[str, Any]] = [
+        timed | {"id": "pair", "rejected": "w0 w1 w2 wrong w4", "label": "true"},
+        timed | {"id": "answered", "answer": "w0 w1"},
+        timed | {"id": "referenced", "reference": "W0 W1"},
+        timed | {"id": "half-timed", "words": [*words[:-1], {"text": "w4", "start_s": None, "end_s": None}]},
+        timed | {"id": "phones", "phones": [{"text": "ah", "start_s": None, "end_s": None}]},
+        {"id": "pair#window2", "audio": str(sound(folder / "o.flac", noise(1, seed=2))), "text": "another"},
+    ]
+    return bring_in(folder / "store", "x", [{"task": "asr", "language": "en"} | row for row in rows], folder)
+
+
+def test_the_other_answer_of_a_pair_is_never_beside_a_window(odd: Path) -> None:
+    with pytest.raises(ProblemsFound, match="1 not_divisible"):
+        triptych.export("msswift", task="kto", store=odd, where="id LIKE '%/pair'", model="qwen2-audio", long="window")
+
+
+def test_what_is_said_of_the_whole_is_not_beside_a_window(odd: Path) -> None:
+    """And a row that would have the id of another sample is not made: it would have that one's sound."""
+    result = triptych.export("msswift", task="sft", store=odd, model="qwen2-audio", long="window")
+    rows = {row["id"].removeprefix("x/all/"): row for row in read_lines(result.version.data)}
+    assert {name: row["messages"][-1]["content"] for name, row in rows.items()} == {
+        "pair#window1": "w0 w1",
+        "pair#window2": "another",
+        "phones#window1": "w0 w1",
+        "phones#window2": "w2 w3 w4",
+    }
+    assert soundfile.info(rows["pair#window2"]["audios"][0]).duration == 1
+    manifest = result.version.manifest
+    assert manifest["counts"] == {"no_word_times": 1, "not_divisible": 2, "written": 3}
+    assert manifest["expanded"]["parts_without_row"]["row_id_taken"] == 1
+    check_accounts(odd)

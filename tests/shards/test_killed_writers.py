@@ -25,6 +25,7 @@ from triptych.shards.store.commits import FenceConflict
 from triptych.shards.store.store import Store
 
 FIRST = "id = 'speech/train/utt000'"
+SHARES = "train=50,validation=50"
 
 
 class Killed(BaseException):
@@ -121,6 +122,9 @@ def test_annotations_killed_before_their_account_are_written_once(
     assert one(speech, "select count(*) from annotations") == 2
     assert one(speech, "select kept from runs where stage = 'annotate'") == 2
     assert triptych.annotate([*facts, (facts[0][0], "mood", "glad")], store=speech.root) == 3
+    triptych.annotate(facts, store=speech.root)
+    kept = "select list(kept order by started_at) from runs where stage = 'annotate'"
+    assert one(speech, kept) == [2, 1, 0]  # what was accounted for once is a repeat
     triptych.annotate([(facts[0][0], "text", "worse"), facts[0]], store=speech.root)
     triptych.annotate([(facts[0][0], "text", "worse")], store=speech.root)
     assert one(speech, "select count(*) from annotations") == 4
@@ -142,6 +146,43 @@ def test_a_clearing_killed_before_its_account_is_accounted_by_the_same_command(
         triptych.annotate("speech/train/utt000", "text", clear=True, store=speech.root)
     triptych.annotate("speech/train/utt000", "text", "better", store=speech.root)
     assert one(speech, "select text from samples where id = 'speech/train/utt000'") == "better"
+
+
+def test_splits_killed_before_their_account_are_accounted_once(speech: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(annotate_module.Run, "finish", die)
+        with pytest.raises(Killed):
+            triptych.split("speech", by="id", shares=SHARES, store=speech.root)
+    count = one(speech, "select count(*) from annotations where key = 'assigned_split'")
+    again = triptych.split("speech", by="id", shares=SHARES, store=speech.root)
+    assert (again.assigned, again.unchanged) == (count, 0)
+    third = triptych.split("speech", by="id", shares=SHARES, store=speech.root)
+    assert (third.assigned, third.unchanged) == (0, count)
+    assert one(speech, "select list(kept order by started_at) from runs where stage = 'split'") == [count, 0]
+    assert one(speech, "select count(*) from annotations where key = 'assigned_split'") == count
+    check_accounts(speech)
+
+
+def test_predictions_killed_before_their_account_are_accounted_once(
+    speech: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"id": f"speech/{place}", "prediction": "wrong"} for place in ("train/utt000", "test/utt001", "train/utt001")
+    ]
+    file = imported.table(tmp_path / "wrong.jsonl", rows)
+    asked = {"name": "speech", "meant_as": "rejected", "store": speech.root}
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "finish", die)
+        with pytest.raises(Killed):
+            triptych.import_data("predictions", file, **asked)
+    count = one(speech, "select count(*) from annotations where key = 'rejected'")
+    assert count > 0
+    for _ in range(2):
+        triptych.import_data("predictions", file, **asked)
+    last = "select list(kept order by started_at) from runs where command like '%predictions%' and stage = 'import'"
+    assert one(speech, last) == [count, 0]
+    assert one(speech, "select count(*) from annotations where key = 'rejected'") == count
+    check_accounts(speech)
 
 
 def test_rows_and_media_that_a_killed_export_left_go_with_the_next_command(speech: Store) -> None:

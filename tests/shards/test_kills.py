@@ -12,7 +12,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ import pytest
 import triptych
 from support import imported, kills
 from support.corpora import Utterance, archive, card, members
+from support.hub import hub
 from support.kills import Ended
 from support.loopback import serve
+from support.mfa import stand_in
 from support.stores import leftovers, media_files, places_of, select
 from triptych.shards.care.care import status
 from triptych.shards.exports import versions as exports
@@ -110,6 +112,7 @@ FETCH = ("catalog", "fetch", "words", "--split", "train", "--to", "{}/fetched", 
 IMPORT = ("import", "jsonl", "{}/talks.jsonl", "--name", "talks", "--set", "task=asr")
 CHANGED = ("import", "jsonl", "{}/changed.jsonl", "--name", "talks", "--set", "task=asr")
 ANNOTATE = ("annotate", "--from", "{}/facts.csv", "--producer", "me")
+PREDICTIONS = ("import", "predictions", "{}/wrong.jsonl", "--name", "talks", "--as", "rejected")
 REMOVE = ("store", "remove", "talks")
 REPAIR = ("store", "verify", "--repair")
 SCENARIOS = {
@@ -131,7 +134,10 @@ SCENARIOS = {
     "verify exports": Scenario("exported", ("exports", "verify")),
     "rebuild": Scenario("exported", ("exports", "rebuild", "unified"), with_lost_rows),
     "collect exports": Scenario("exported", ("exports", "gc", "--keep", "0", "--older-than-days", "0")),
-    "split": Scenario("judged", ("split", "talks", "--by", "id")),
+    "split": Scenario("judged", ("split", "talks", "--by", "id"), counted="split"),
+    "align": Scenario("judged", ("align", "talks", "--aligner", "mfa"), counted="align"),
+    "predictions": Scenario("judged", PREDICTIONS, counted="import"),
+    "push": Scenario("exported", ("exports", "push", "unified", "me/talks", "--media"), writes="hub"),
     "export with files": Scenario("judged", ("export", "kaldi"), counted="export"),
     "remove": Scenario("exported", (*REMOVE, "--where", HERS), counted="remove"),
     "remove a dataset": Scenario("exported", REMOVE, counted="remove"),
@@ -155,6 +161,7 @@ class Bases:
 
     place: Path
     kept: Path
+    env: Mapping[str, str]
 
     def begin(self, scenario: Scenario) -> None:
         for folder in ("store", scenario.writes):
@@ -167,14 +174,15 @@ class Bases:
     def run(self, scenario: Scenario, at: int | None = None) -> Ended:
         words = [word.replace("{}", str(self.place)) for word in scenario.words]
         store = () if "fetch" in scenario.words else ("--store", self.place / "store")
-        return kills.run(*words, *store, watch=self.place, at=at)
+        return kills.run(*words, *store, watch=self.place, at=at, env=self.env)
 
 
 @pytest.fixture(scope="module")
 def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
     place, kept = tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("kept")
     store = place / "store"
-    with serve(place / "mirror" / "example.org") as host:
+    with serve(place / "mirror" / "example.org") as host, hub(place / "hub") as pushed_to:
+        env = {**stand_in(place), "HF_ENDPOINT": pushed_to.url().rstrip("/"), "HF_TOKEN": "hf_x"}
         write_inputs(place, host.url("/"))
         triptych.pull("words", split="train", samples=3, mirror=place / "mirror", cards=place / "cards", store=store)
         triptych.import_data("jsonl", place / "talks.jsonl", name="talks", values={"task": "asr"}, store=store)
@@ -185,7 +193,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bases]:
         triptych.export("unified", store=store)
         triptych.export("msswift", task="sft", store=store)
         shutil.copytree(store, kept / "exported", symlinks=True)
-        yield Bases(place, kept)
+        yield Bases(place, kept, env)
 
 
 def write_inputs(place: Path, host: str) -> None:
@@ -204,6 +212,8 @@ def write_inputs(place: Path, host: str) -> None:
     imported.table(place / "changed.jsonl", changed)
     facts = [f"talks/train/utt00{number},{key},value {number}" for number in range(3) for key in ("text", "mood")]
     (place / "facts.csv").write_text("\n".join(["id,key,value", *facts, ""]))
+    wrong = [{"id": f"talks/train/utt00{number}", "prediction": "wrong"} for number in range(3)]
+    imported.table(place / "wrong.jsonl", wrong)
     (place / "rules.yaml").write_text("missing_audio: {level: warn}\n")
     shutil.copytree(place / "in", place / "copies")
 

@@ -15,6 +15,7 @@ python_page.py  the page of the Python API, out of its docstrings
 prompts_page.py the page of prompts and answers, out of their YAML
 loopback.py     an HTTP server that serves a folder, with faults on demand
 hub.py          a hub that speaks the read API of dataset repositories
+mfa.py          a stand-in for the Montreal Forced Aligner
 archives.py     archives of every kind, and all that is read out of one
 raws.py         raw files, as a source would hand them over
 cards.py        cards that tests make: the head, and where a card lies

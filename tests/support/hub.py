@@ -11,7 +11,8 @@ until `advance` moves `main` on to a further commit, whose files lie in `folder/
 Files of a gated repository need its token; its listing does not, as on the real hub.
 
 It takes pushes, too: a repository is made, and a commit puts its files into the folder and deletes those that it names.
-With `writer` set, only this token may push.
+With `writer` set, only this token may push. Files of more than `lfs_above` bytes are uploaded as large ones, by the LFS
+protocol: in one piece, or in parts of `lfs_parts` bytes; those of more than `lfs_limit` bytes are refused.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _API = re.compile(
 )
 _PREUPLOAD = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)/preupload/(?P<revision>[^/]+)")
 _COMMIT_TO = re.compile(r"/api/datasets/(?P<repo>[^/]+/[^/]+)/commit/(?P<revision>[^/]+)")
+_BATCH = re.compile(r"/datasets/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch")
+_BLOB = re.compile(r"/blobs/(?P<oid>[0-9a-f]{64})(?:/(?P<part>\d+))?")
 _FILE = re.compile(r"(?:/datasets)?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
 
 
@@ -48,6 +51,10 @@ class Hub(Loopback):
     tags: dict[str, list[str]] = field(default_factory=dict)
     heads: dict[str, str] = field(default_factory=dict)
     writer: str | None = None
+    lfs_above: float = float("inf")
+    lfs_parts: int | None = None
+    lfs_limit: float = float("inf")
+    blobs: dict[str, bytes] = field(default_factory=dict)
     private: dict[str, bool] = field(default_factory=dict)
 
     def advance(self, repo: str, commit: str) -> Path:
@@ -138,20 +145,50 @@ class _HubHandler(_Handler):
         self._record = Seen("POST", path, {name.lower(): value for name, value in self.headers.items()})
         self.loopback.requests.append(self._record)
         writer = self.loopback.writer
-        if writer is not None and self.headers.get("Authorization") != f"Bearer {writer}":
+        if match := _BLOB.fullmatch(path):  # the end of an upload in parts, whose address is all that it needs
+            parts = [
+                self.loopback.blobs.pop(f"{match['oid']}/{each['partNumber']}") for each in json.loads(data)["parts"]
+            ]
+            self.loopback.blobs[match["oid"]] = b"".join(parts)
+            self._answer_json({}, body=True)
+        elif writer is not None and self.headers.get("Authorization") != f"Bearer {writer}":
             self._refuse_with(401 if "Authorization" not in self.headers else 403, "GatedRepo")
         elif path == "/api/validate-yaml":
             self._answer_json({"errors": [], "warnings": []}, body=True)
         elif path == "/api/repos/create":
             self._create(json.loads(data))
         elif match := _PREUPLOAD.fullmatch(path):
-            files = [{"path": each["path"], "uploadMode": "regular", "shouldIgnore": False}
+            files = [{"path": each["path"], "shouldIgnore": False,
+                      "uploadMode": "lfs" if each["size"] > self.loopback.lfs_above else "regular"}
                      for each in json.loads(data)["files"]]  # fmt: skip
             self._answer_json({"files": files}, body=True)
+        elif _BATCH.fullmatch(path):
+            self._answer_json({"objects": [self._large(**each) for each in json.loads(data)["objects"]]}, body=True)
         elif match := _COMMIT_TO.fullmatch(path):
             self._commit(match["repo"], [json.loads(line) for line in data.splitlines() if line.strip()])
         else:
             self._head(404, {"Content-Length": "0"})
+
+    def do_PUT(self) -> None:
+        path = urlsplit(self.path).path
+        self._record = Seen("PUT", path, {name.lower(): value for name, value in self.headers.items()})
+        self.loopback.requests.append(self._record)
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if any(fault.status for fault in self.loopback.faults.get(path.rpartition("/")[0], ())):
+            self._head(403, {"Content-Length": "0"})
+            return
+        self.loopback.blobs[path.removeprefix("/blobs/")] = data
+        self._head(200, {"Content-Length": "0", "ETag": hashlib.md5(data, usedforsecurity=False).hexdigest()})
+
+    def _large(self, oid: str, size: int) -> dict[str, Any]:
+        """Where a large file goes, as the LFS protocol says it."""
+        if size > self.loopback.lfs_limit:
+            return {"oid": oid, "size": size, "error": {"code": 422, "message": "the file is too large"}}
+        place, step = self.loopback.url(f"/blobs/{oid}"), self.loopback.lfs_parts
+        header = {}
+        if step is not None:
+            header = {str(n + 1): f"{place}/{n + 1}" for n in range(-(-size // step))} | {"chunk_size": str(step)}
+        return {"oid": oid, "size": size, "actions": {"upload": {"href": place, "header": header}}}
 
     def _create(self, asked: dict[str, Any]) -> None:
         repo = "/".join(part for part in (asked.get("organization"), asked["name"]) if part)
@@ -169,6 +206,9 @@ class _HubHandler(_Handler):
             if operation["key"] == "file":
                 (root / value["path"]).parent.mkdir(parents=True, exist_ok=True)
                 (root / value["path"]).write_bytes(base64.b64decode(value["content"]))
+            elif operation["key"] == "lfsFile":
+                (root / value["path"]).parent.mkdir(parents=True, exist_ok=True)
+                (root / value["path"]).write_bytes(self.loopback.blobs[value["oid"]])
             elif operation["key"] == "deletedFile":
                 (root / value["path"]).unlink()
         url = self.loopback.url(f"/datasets/{repo}/commit/{COMMIT}")

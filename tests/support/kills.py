@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,15 @@ class Ended:
     writes: list[str]
 
 
-def run(*words: str | Path, watch: Path | None = None, at: int | None = None) -> Ended:
+def run(
+    *words: str | Path, watch: Path | None = None, at: int | None = None, env: Mapping[str, str] | None = None
+) -> Ended:
     """Run `triptych ...`; `at` kills it just before its write of that number below `watch` (the first is 1)."""
     given = tuple(map(str, words))
     with tempfile.NamedTemporaryFile() as log:
         asked = {"words": given, "log": log.name, "watch": watch and str(watch), "at": at}
-        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-        process = fork("from support.kills import command; command()", json.dumps(asked), env=env)
+        whole = {**os.environ, **(env or {}), "PYTHONPATH": str(Path(__file__).parents[1])}
+        process = fork("from support.kills import command; command()", json.dumps(asked), env=whole)
         said, errors = process.communicate()
         writes = Path(log.name).read_text(encoding="utf-8").splitlines()
     return Ended(given, process.returncode or 0, said + errors, writes)
@@ -61,6 +63,10 @@ def command() -> None:
 
     asked = json.loads(sys.argv[0])
     ingest.BATCH_ROWS = BATCH_ROWS
+    if "HF_ENDPOINT" in os.environ:  # the process that this one was forked from may have read it before
+        import huggingface_hub.constants
+
+        huggingface_hub.constants.ENDPOINT = os.environ["HF_ENDPOINT"]
     sys.argv = ["triptych", *asked["words"]]
     if asked["watch"]:
         _count_writes(asked["watch"], asked["at"], os.open(asked["log"], os.O_WRONLY | os.O_APPEND))

@@ -1,7 +1,8 @@
 """What trainers themselves do with the rows of `trainer_rows`, recorded and asked afresh.
 
 `PYTHONPATH=tests python -m support.trainer_answers ms-swift` loads every row with the client (`make client-ms-swift`),
-each from a file of its own, and prints the record: some ten minutes. `llamafactory` is the other one.
+each from a file of its own, and prints the record: some ten minutes. `llamafactory` is the other one. A further word is
+the model whose template is used (`qwen2-audio`); each has a record of its own.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ from triptych.validators.consumers.client import ask
 
 RECORDS = ROOT / "tests/validators/consumers"
 MODEL = "qwen3-omni"
+"""Whose template is used if none is named."""
 KINDS = ("image", "audio", "video")
 PARTS = {"ms-swift": TASKS, "llamafactory": tuple(llamafactory.FILES)}
 """Client -> the parts of its record."""
 
 
-def recorded(client: str) -> dict[str, dict[str, Any]]:
+def recorded(client: str, model: str = MODEL) -> dict[str, dict[str, Any]]:
     """The recorded answers: part -> id of the row -> answer."""
-    path = RECORDS / f"{client.replace('-', '_')}_answers.json"
+    name = client if model == MODEL else f"{client}_{model}"
+    path = RECORDS / f"{name.replace('-', '_')}_answers.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     return {part: document[part] for part in PARTS[client]}
 
 
-def asked(client: str, part: str, folder: Path, *, python: Path) -> dict[str, Any]:
+def asked(client: str, part: str, folder: Path, *, python: Path, model: str = MODEL) -> dict[str, Any]:
     """The answers of the client itself."""
     make_media(folder / "media")
     if client == "ms-swift":
@@ -43,7 +46,7 @@ def asked(client: str, part: str, folder: Path, *, python: Path) -> dict[str, An
         rows = [{"id": name, **placed(row, folder / "media")} for name, row in kind.rows]
         request = {"task": kind.task, "info": kind.info}
     file = imported.table(folder / f"{part}.jsonl", rows)
-    found = ask(CONSUMERS[client], python, {"file": str(file), "model": MODEL, "alone": True, **request}).rows
+    found = ask(CONSUMERS[client], python, {"file": str(file), "model": model, "alone": True, **request}).rows
     return {row["id"]: short(found[row["id"]]) for row in rows}
 
 
@@ -56,9 +59,9 @@ def short(answer: dict[str, Any]) -> dict[str, Any]:
     return {"outcome": "kept", "literal": answer["literal"], **heard}
 
 
-def record(client: str, answers: dict[str, dict[str, Any]]) -> Iterator[str]:
+def record(client: str, model: str, answers: dict[str, dict[str, Any]]) -> Iterator[str]:
     """The lines of a record: one a row."""
-    yield f'{{"client": "{client}", "model": "{MODEL}"'
+    yield f'{{"client": "{client}", "model": "{model}"'
     for part, rows in answers.items():
         yield f', "{part}": {{'
         lines = [f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in rows.items()]
@@ -69,14 +72,14 @@ def record(client: str, answers: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 def main() -> None:
     """Print the record of a client."""
-    client = sys.argv[1]
+    client, model = sys.argv[1], (sys.argv[2:] or [MODEL])[0]
     python = CONSUMERS[client].python()
     assert python is not None, f"make client-{client}"
     answers = {}
     for part in PARTS[client]:
         with tempfile.TemporaryDirectory() as folder:
-            answers[part] = asked(client, part, Path(folder), python=python)
-    print("\n".join(record(client, answers)))
+            answers[part] = asked(client, part, Path(folder), python=python, model=model)
+    print("\n".join(record(client, model, answers)))
 
 
 if __name__ == "__main__":

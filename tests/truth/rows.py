@@ -89,6 +89,14 @@ def _urls(row: Row) -> Shown:
     return Shown(answer["content"], paths.get("audio_url"), paths.get("video_url"))
 
 
+def _typed(row: Row) -> Shown:
+    question, answer = row["messages"]
+    paths = {part["type"]: Path(part[part["type"]]) for part in question["content"] if part["type"] != "text"}
+    [said] = answer["content"]
+    assert len(paths) == len(question["content"]) - 1 and row["tokens"] > 0, row
+    return Shown(said["text"], paths.get("audio"), paths.get("video"))
+
+
 def _path(value: str | None) -> Path | None:
     return Path(value) if value else None
 
@@ -129,6 +137,7 @@ ROWS: dict[tuple[str, str | None], Callable[[Row], Shown | None]] = {
     ("conversation", None): _conversation,
     ("llamafactory", None): _llamafactory,
     ("messages", None): _urls,
+    ("calibration", None): _typed,
     ("msswift", "dpo"): _answer,
     ("msswift", "kto"): _liked,
     ("preference", None): _preferred,
@@ -170,6 +179,10 @@ def views_of(case: Case) -> Iterator[tuple[str, str | None]]:
 
 OF_ALIGNMENTS = {("term-chunks", None), ("phoneme", None)}
 """Views of samples with word or phone times, which the cases have not; tests/converters/views has theirs."""
+
+
+WITHOUT_MEDIA = {("features", None)}
+"""Views whose rows name no media; tests/converters/features compares the numbers that they hold instead."""
 
 
 def compare(

@@ -184,6 +184,9 @@ def test_every_rule_of_messages(format: str, messages: list[Any], expected: set[
         ("grpo", {"prompt": [said("s", "system")]}, {"prompt_role", "missing_solution"}),
         ("dpo", {"prompt": [said("q")], "chosen": [ANSWER], "rejected": [ANSWER]}, {"same_answers"}),
         ("dpo", {"prompt": [said("q")], "chosen": [ANSWER]}, {"missing_keys"}),
+        ("kto", {"prompt": [said("q")], "completion": [ANSWER], "label": False}, set()),
+        ("kto", {"prompt": [said("q")], "completion": [ANSWER], "label": "true"}, {"bad_label"}),
+        ("kto", {"prompt": [said("q")], "completion": [ANSWER]}, {"bad_label"}),
     ],
 )
 def test_every_rule_of_trl(task: str, row: dict[str, Any], expected: set[str]) -> None:
@@ -191,9 +194,30 @@ def test_every_rule_of_trl(task: str, row: dict[str, Any], expected: set[str]) -
     assert "rejected" not in row or FORMATS["messages-trl"].detect_task([row]) == "dpo"
 
 
-def test_a_problem_says_what_the_consumer_does_and_what_to_do() -> None:
+@pytest.mark.parametrize("text", ["7", "007", "-", " null\n", '"Yes."', "[1]", "1.50", "NaN"])
+@pytest.mark.parametrize("format", ["messages-openai", "messages-trl"])
+def test_a_text_that_datasets_takes_for_json_is_found_once_another_content_is_a_list(format: str, text: str) -> None:
+    rows = FORMATS[format].Rows(files=False)
+
+    def found(number: int, content: Any, answer: str) -> list[int]:
+        row = {"messages": [said(content), said(answer, "assistant")]}
+        return [each.row for each in rows.check(number, row) if each.code == "json_text"]
+
+    assert (found(1, "q", text), found(2, "q", "y")) == ([], [])
+    assert found(3, [URL if format == "messages-openai" else SOUND], "y 7") == [1]
+    assert (found(4, "q", text), found(5, "q", "7 years"), found(6, "q", [{"type": "text", "text": text}])) == (
+        [4],
+        [],
+        [],
+    )
+    assert (
+        list(FORMATS[format].Rows(files=False).check(1, {"messages": json.dumps([said("q"), said(text, "assistant")])}))
+        == []
+    )
+
+
+def test_a_problem_says_what_to_do_and_those_of_trainers_what_the_consumer_does() -> None:
     for name, module in FORMATS.items():
+        assert [code for code, problem in module.PROBLEMS.items() if not problem.mend] == [], name
         if name.startswith(("conversation-", "llamafactory-", "messages-")):
-            assert [
-                code for code, problem in module.PROBLEMS.items() if not (problem.consequence and problem.mend)
-            ] == []
+            assert [code for code, problem in module.PROBLEMS.items() if not problem.consequence] == []

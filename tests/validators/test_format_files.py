@@ -51,11 +51,30 @@ def test_broken_lines_name_line_and_column_and_do_not_stop_the_file(tmp_path: Pa
     assert third.row == 4 and "line 4 column 8" in third.message
 
 
+@pytest.mark.parametrize(
+    ("line", "mark"),
+    [
+        ('{"id": "é", "text": }', "}"),
+        ('{"id": "NaN {", "x": NaN}', "NaN}"),
+        ('{"x": [{"a": 1}, {"a": -Infinity}]}', "-Inf"),
+        ('{"a": {"b": 1}, "b": "\\"a\\":", "a": {"b": 2}}', '"a": {"b": 2}'),
+        ('{"b": 1, "x": [{"b": 1, "c": 2, "b": 3}]}', '"b": 3'),
+    ],
+)
+def test_a_line_that_is_no_json_has_the_place_and_what_stands_around_it(tmp_path: Path, line: str, mark: str) -> None:
+    path = lines(tmp_path / "x.jsonl", " " * 300 + line)
+    (found,) = validate_file(path, "unified")
+    assert (found.code, found.position) == ("invalid_json", 300 + line.index(mark) + 1), found
+    assert f"line 1 column {found.position}" in found.message and mark in (found.value or "") and found.mend
+
+
 def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_bytes(b'{"id": "\xff"}\n')
     (found,) = validate_file(path, "unified")
     assert found.code == "bad_encoding" and "line 1 column 9: byte 0xff" in found.message
+    path.write_bytes('{"é": "'.encode() + b'\xff"}\n')
+    assert [each.position for each in validate_file(path, "unified")] == [8]
 
 
 @pytest.mark.parametrize("form", ["{}\n{}", "[{}, {}]"])

@@ -33,10 +33,27 @@ def turns(text: str) -> dict[str, Any]:
 MENDED: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("msswift", chat("<AUDIO>q") | {"audios": [A]}, chat("<audio>q") | {"audios": [A]}, ["tag_case"]),
     ("msswift", chat("q") | {"audios": [A]}, chat("<audio>q") | {"audios": [A]}, ["media_without_tag"]),
+    ("msswift", chat("<video>q") | {"audios": [A], "videos": ["/data/v.mp4"]},
+     chat("<audio><video>q") | {"audios": [A], "videos": ["/data/v.mp4"]}, ["media_without_tag"]),
     ("msswift", chat([{"type": "audio", "audio_url": A}]), chat([{"type": "audio", "audio": A}]),
      ["content_media_ignored"]),
     ("msswift", chat("<audio>q") | {"audios": ["file:///data/a%20b.wav"]},
      chat("<audio>q") | {"audios": ["/data/a b.wav"]}, ["unsupported_uri"]),
+    ("msswift", {"messages": [{"role": "User", "content": "q"}, {"role": "assistant", "content": "y"}]}, chat("q"),
+     ["unknown_role"]),
+    ("msswift", chat([{"audio": A}, {"text": "q"}]),
+     chat([{"audio": A, "type": "audio"}, {"text": "q", "type": "text"}]), ["content_part"]),
+    ("msswift", {"messages": [*chat("q")["messages"][:1], {"role": "assistant", "content": "y", "loss_scale": "0.5"}]},
+     {"messages": [*chat("q")["messages"][:1], {"role": "assistant", "content": "y", "loss_scale": 0.5}]},
+     ["bad_loss_scale"]),
+    ("msswift", chat("q") | {"chat_template_kwargs": '{"enable_thinking": false}'},
+     chat("q") | {"chat_template_kwargs": {"enable_thinking": False}}, ["bad_settings"]),
+    ("msswift", chat("<audio>q") | {"audios": [A, None]}, chat("<audio>q") | {"audios": [A]}, ["null_media"]),
+    ("msswift", chat("<audio>q") | {"audios": [{"path": A, "bytes": None}]}, chat("<audio>q") | {"audios": [A]},
+     ["media_type"]),
+    ("msswift", chat("<audio>q") | {"audio": A, "audios": [A]}, chat("<audio>q") | {"audios": A}, ["key_collision"]),
+    ("msswift", chat([{"type": "audio", "audio": A}]) | {"audios": [A]}, chat([{"type": "audio", "audio": A}]),
+     ["content_media_conflict"]),
     ("llamafactory-sharegpt", turns("q") | {"audios": [A]}, turns("<audio>q") | {"audios": [A]}, ["media_count"]),
     ("llamafactory-alpaca", {"instruction": "q", "output": "a", "audios": [A]},
      {"instruction": "<audio>q", "output": "a", "audios": [A]}, ["media_count"]),
@@ -61,6 +78,15 @@ LEFT: list[tuple[str, dict[str, Any]]] = [
     ("llamafactory-sharegpt", {"conversations": [*turns("a")["conversations"], *turns("b")["conversations"]],
                                "audios": [A]}),
     ("msswift", chat("<audio>q")),
+    ("msswift", chat("<audio >q") | {"audios": [A]}),
+    ("msswift", chat("<audio/>q") | {"audios": [A]}),
+    ("msswift", chat("<video>q") | {"audios": [A]}),
+    ("llamafactory-sharegpt", turns("<image>q") | {"audios": [A]}),
+    ("msswift", chat("<audio>q") | {"audio": A, "audios": ["/data/b.wav"]}),
+    ("msswift", chat("<audio><audio>q") | {"audios": [A, None]}),
+    ("msswift", {"messages": [{"role": "teacher", "content": "q"}, {"role": "assistant", "content": "y"}]}),
+    ("msswift", chat([{"text": "q", "audio": A}])),
+    ("msswift", chat([{"type": "audio", "audio": A}]) | {"audios": ["/data/b.wav"]}),
     ("unified", {"id": "x", "modality": "audio"}),
 ]  # fmt: skip
 
@@ -68,6 +94,14 @@ LEFT: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("format", "row"), LEFT)
 def test_what_could_be_meant_otherwise_is_left(format: str, row: dict[str, Any], tmp_path: Path) -> None:
     assert mended(format, row, tmp_path) == (row, [])
+
+
+def test_a_label_for_kto_is_mended_where_it_says_which(tmp_path: Path) -> None:
+    rows = [chat("q") | {"label": label} for label in ("true", "False", 1, 0, "good")]
+    file = table(tmp_path / "x.jsonl", rows)
+    summary = triptych.validate_file("msswift", file, task="kto", fix=tmp_path / "y.jsonl")
+    assert repr([row["label"] for row in read_lines(tmp_path / "y.jsonl")]) == "[True, False, True, False, 'good']"
+    assert summary.counts == {"bad_label": 1}
 
 
 def test_a_mended_file_keeps_all_rows_and_says_how_they_differ(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ BLEU takes its tokens as Qwen2-Audio's script does, by the name of the source.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -21,6 +22,8 @@ from .references import Reference
 from .score import Ways, score
 from .scores import Score, TableRow
 
+_TRAINING, _VALIDATION = re.compile(r"(?:^|[_-])train"), re.compile(r"(?:^|[_-])(?:dev|valid)")
+"""Splits in the name of a source: a line is of test data, or says that it is of both."""
 PUBLISHED = ("paper", "converted", "transformers", "vllm")
 """Who published a score; the file says who they are."""
 _METRICS = {"WER": "wer", "BLEU": "bleu_source", "accuracy": "accuracy"}
@@ -35,6 +38,8 @@ class _Line:
     def fits(self, row: Reference) -> bool:
         language = self.told.get("language")
         source = (row.source or "").lower()
+        if _TRAINING.search(source) or (_VALIDATION.search(source) and "dev" not in self.told["split"]):
+            return False
         own = rules_of(row.language) or (row.language or "").partition("-")[0].lower()
         return language in (None, own) and any(fnmatchcase(source, each) for each in self.told["sources"])
 

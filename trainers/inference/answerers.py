@@ -38,6 +38,11 @@ class Answerer:
         self.side_by_side = side_by_side
 
     @property
+    def is_open(self) -> bool:
+        """Whether a row had to be answered."""
+        return "_opened" in self.__dict__
+
+    @property
     def backend(self) -> Backend:
         with self._lock:
             return self._opened
@@ -48,7 +53,7 @@ class Answerer:
 
     def close(self) -> None:
         """Close the backend, if it was opened."""
-        if "_opened" in self.__dict__:
+        if self.is_open:
             self._opened.close()
 
 

@@ -64,7 +64,7 @@ def infer(asked: Asked, options: InferOptions, progress: Progress | None = None)
         continued=len(found) - answered,
         seconds=round(time.monotonic() - started, 3),
         self_consistency=consistency_of(found, questions),
-        notes=_notes(options, wanted, run),
+        notes=_notes(options, wanted, answerer),
         predictions=() if options.out else tuple(found),
     )
 
@@ -95,12 +95,13 @@ def _into_file(
     return found, answered
 
 
-def _notes(options: InferOptions, questions: Sequence[Question], run: _Run) -> list[str]:
+def _notes(options: InferOptions, questions: Sequence[Question], answerer: Answerer) -> list[str]:
     notes = []
     if any("\n\n" in stop for stop in options.decoding.stop):
         notes.append("--stop '\\n\\n' ends an answer at its first empty line: a chain of thought has several")
-    if run.unprompted:
-        notes.append(f"the model only transcribes: the prompts of {run.unprompted:,} rows were not asked")
+    prompts = sum(bool(question.prompt.strip()) for question in questions)
+    if prompts and answerer.is_open and not answerer.backend.takes_prompts:
+        notes.append(f"the model only transcribes: the prompts of {prompts:,} rows were not asked")
     if sum(question.fault is not None for question in questions) == len(questions):
         notes.append("no row can be asked as it is")
     return notes
@@ -113,7 +114,6 @@ class _Run:
         self.answerer = answerer
         self.options = options
         self.settings = settings
-        self.unprompted = 0
 
     def answered(
         self, questions: Sequence[Question], done: dict[str, Prediction], progress: Progress | None
@@ -158,9 +158,7 @@ class _Row:
 
     def _ask(self) -> None:
         backend, options = self.run.backend, self.run.options
-        if not backend.takes_prompts:
-            self.run.unprompted += bool(self.question.prompt)
-        elif not self.question.prompt.strip() and not self._is_heard_only():
+        if backend.takes_prompts and not self.question.prompt.strip() and not self._is_heard_only():
             self.fault = "no_prompt: nothing is asked about the sound; give --prompt"
             return
         pieces = self._pieces()

@@ -71,6 +71,7 @@ class Candidates:
     """Everything that could be drawn: id -> stratum, and how the rows of some ids are read.
 
     Attributes:
+        of: The model that answered, or all of them.
         without_prediction: Rows of the export that have none, or an error instead of one; they are not drawn.
         extra: Predictions that answer no row of the export; they are not drawn.
     """
@@ -110,7 +111,7 @@ class Candidates:
             choices=_choices(row) or _choices(fields),
             reference=own if own is not None else _first_text(fields, ANSWERS),
             chain=_first_text(fields, (*CHAINS, "thinking_prediction")) or chain,
-            of=self.of,
+            of=str(prediction.fields.get("model") or ""),
             stratum=self.strata[identity],
             where=f"{self.pred}:{prediction.line}",
         )

@@ -22,6 +22,9 @@ CONSUMERS: dict[str, Consumer] = {
         Consumer("ms-swift", "ms_swift", _OMNI, ("sft", "grpo", "dpo", "kto", "pretrain")),
         Consumer("trl", "trl_trainer", ("qwen2-audio",), ("sft", "dpo", "kto", "grpo")),
         Consumer("llamafactory", "llama_factory", _OMNI, ("sft", "dpo", "kto", "pretrain")),
+        Consumer("lhotse", "lhotse_cuts", environment="peers"),
+        Consumer("webdataset", "web_dataset", environment="clients/formats"),
+        Consumer("mlcroissant", "croissant", environment="clients/formats"),
     )
 }
 

@@ -1,7 +1,7 @@
 """Where a consumer is installed, and what its driver says of a file.
 
-A consumer lies in an environment of its own, as its versions of packages are not ours: `clients/NAME` of our own
-environment (`make clients`), or any Python that the user names. Its driver (`drivers/`) runs there as a process.
+A consumer lies in an environment of its own, as its versions of packages are not ours: below our own environment
+(`make clients`, `make peers`), or any Python that the user names. Its driver (`drivers/`) runs there as a process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Consumer:
         models: The models whose templates a file can be loaded with: the first for sounds alone, the last for all.
         tasks: The tasks that the driver knows; None: any.
         here: Whether it is installed beside Triptych.
-        environment: The name of its environment in `clients/`; default: its own.
+        environment: Where its environment is, below our own; default: `clients/NAME`.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Consumer:
     @property
     def make(self) -> str:
         """The command that makes its environment."""
-        return f"make client-{self.environment or self.name}"
+        return f"make {(self.environment or f'clients/{self.name}').replace('clients/', 'client-')}"
 
     def model_for(self, columns: Mapping[str, Any] | list[str]) -> str | None:
         """The model that can take rows with these columns."""
@@ -72,7 +72,7 @@ class Consumer:
             return named
         if self.here:
             return Path(sys.executable)
-        python = Path(sys.prefix) / "clients" / (self.environment or self.name) / "bin" / "python"
+        python = Path(sys.prefix) / (self.environment or f"clients/{self.name}") / "bin" / "python"
         return python if python.is_file() else None
 
 

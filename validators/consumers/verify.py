@@ -16,6 +16,7 @@ from typing import Any
 from ..formats.files import read_rows
 from ..formats.findings import Finding
 from .client import Consumer, ask
+from .drivers.media import media_of
 
 KINDS = ("audio", "video", "image")
 ENCODED = 1000
@@ -212,32 +213,3 @@ def _duration(path: Path) -> float:
 def _lost(answer: Mapping[str, Any]) -> str:
     at = f" at {answer['stage']}" if answer.get("stage") else ""
     return f"{answer['outcome']}{at}" + (f": {answer['why']}" if answer.get("why") else "")
-
-
-def media_of(row: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The paths of a row's media by kind: those of its columns, and those of content parts of its messages."""
-    found: dict[str, list[str]] = {kind: [] for kind in KINDS}
-    for kind, paths in found.items():
-        for name in (kind, f"{kind}s"):
-            value = row.get(name)
-            paths += [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
-    for part in _parts(row):
-        kind = str(part.get("type")).removesuffix("_url")
-        value = part.get(str(part.get("type")))
-        value = value.get("url") if isinstance(value, dict) else value
-        if kind in found and isinstance(value, str):
-            found[kind].append(value)
-    return found
-
-
-def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Content parts, however deep they lie in conversations."""
-    if isinstance(value, list):
-        for each in value:
-            yield from _parts(each)
-    elif isinstance(value, Mapping):
-        if isinstance(value.get("type"), str) and len(value) > 1:
-            yield value
-        for each in value.values():
-            if isinstance(each, list):
-                yield from _parts(each)

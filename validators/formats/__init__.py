@@ -13,13 +13,16 @@ A new format is a module with `TASKS`, `PROBLEMS`, `Rows`, `detect_task` and `sh
                       what can be wrong for it, and how it reads columns, messages and the rejected side
     cot/              chains of thought
     evaluation/       rows that models are evaluated on
+    calibration.py    rows on which experts are scored, and their order
+    features.py       rows of acoustic features, and their shards
     predictions.py    the names under which files hold what a model answered
     preference.py     pairs of answers
     speech/           phones, and terms in speech
     conversation/     ShareGPT rows: Qwen2-Audio's, with the path inside the text, with all media
     llamafactory/     LLaMA-Factory: conversations, instructions, preference pairs
     messages/         messages for servers, for processors of transformers, for TRL
-    mend.py           mended copies of files; mends.py: the mends of each format
+    mend.py           mended copies of files; mends.py, msswift_fixes.py: the mends of each format
+    mend_texts.py     what to do about the problems of each format; msswift_mends.py: about those for MS-SWIFT
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from typing import Any, Protocol
 
 from ...errors import UsageError, did_you_mean
 from ...shards.store.sql import identifier
-from . import msswift, preference, unified
+from . import calibration, features, msswift, preference, unified
 from .conversation import inline, qwen2_audio
 from .conversation import sharegpt as conversation_sharegpt
 from .cot import cot_json, cot_messages
@@ -72,6 +75,8 @@ FORMATS: dict[str, Any] = {
     "unified": unified,
     "msswift": msswift,
     "preference": preference,
+    "calibration": calibration,
+    "features": features,
     "nemo": nemo,
     "kaldi": kaldi,
     "lhotse": lhotse,

@@ -8,6 +8,7 @@ Row numbers count from 1: the line of a JSONL file (blank lines are skipped), el
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,25 +21,40 @@ from .findings import Finding, Problem, finding
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 
+_FAILS = "the loader stops and the whole dataset fails"
 PROBLEMS = {
-    "invalid_json": Problem("S0", "error", "not valid JSON", "the loader stops and the whole dataset fails"),
-    "bad_encoding": Problem("S0", "error", "not UTF-8", "the loader stops and the whole dataset fails"),
+    "invalid_json": Problem("S0", "error", "not valid JSON", _FAILS, mend="write one JSON object on each line"),
+    "bad_encoding": Problem("S0", "error", "not UTF-8", _FAILS, mend="save the file as UTF-8"),
     "line_too_long": Problem(
-        "S0", "error", "the line is too long", "the loader needs several times its size in memory"
+        "S0",
+        "error",
+        "the line is too long",
+        "the loader needs several times its size in memory",
+        mend="name media by their paths instead of writing them into the row",
     ),
-    "not_an_object": Problem("S0", "error", "not a JSON object", "the loader stops and the whole dataset fails"),
-    "unreadable_file": Problem("S0", "error", "not a readable Parquet file", "the whole dataset fails"),
+    "not_an_object": Problem("S0", "error", "not a JSON object", _FAILS, mend="write one JSON object on each line"),
+    "unreadable_file": Problem(
+        "S0", "error", "not a readable Parquet file", "the whole dataset fails", mend="write it again"
+    ),
 }
 
 Row = dict[str, Any]
 
 
+_AROUND = 50  # characters before and after a place that are shown
+_TOKEN = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")(?P<key>\s*:)?|[{}\[\]]|NaN|-?Infinity')
+
+
 class _NotANumber(ValueError):
     """`NaN` or `Infinity`, which Python accepts but JSON and Arrow do not."""
 
+    def __init__(self, token: str) -> None:
+        super().__init__(f"{token} is not JSON")
+        self.token = token
+
 
 def _refuse(token: str) -> Any:
-    raise _NotANumber(f"{token} is not JSON")
+    raise _NotANumber(token)
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=distinct)
@@ -77,21 +93,46 @@ def _lines(path: Path) -> Iterator[tuple[int, Row | Finding]]:
 def _line(number: int, line: bytes) -> Row | Finding:
     try:
         text = line.decode()
-        value = _DECODER.decode(text)
     except UnicodeDecodeError as error:
-        detail = f"line {number} column {error.start + 1}: byte {line[error.start]:#04x}"
-        return finding(PROBLEMS, "bad_encoding", number, detail=detail)
+        position = len(line[: error.start].decode()) + 1
+        detail = f"line {number} column {position}: byte {line[error.start]:#04x}"
+        return finding(PROBLEMS, "bad_encoding", number, detail=detail, position=position)
+    try:
+        return _object(number, _DECODER.decode(text))
     except json.JSONDecodeError as error:
-        detail = f"line {number} column {error.colno}: {error.msg}"
-        return finding(PROBLEMS, "invalid_json", number, detail=detail, value=text)
+        return _invalid(number, text, error.pos, error.msg)
     except _NotANumber as error:
-        detail = f"line {number} column {text.find(str(error).split()[0]) + 1}: {error}"
-        return finding(PROBLEMS, "invalid_json", number, detail=detail, value=text)
+        return _invalid(number, text, _place(text, error.token), str(error))
     except RepeatedKeyError as error:
-        return finding(PROBLEMS, "invalid_json", number, detail=f"line {number}: {error}", value=text)
+        return _invalid(number, text, _place(text, error.key, is_second_key=True), str(error))
     except RecursionError:
-        return finding(PROBLEMS, "invalid_json", number, detail=f"line {number}: nested too deeply", value=text[:200])
-    return _object(number, value)
+        return _invalid(number, text, 0, "nested too deeply")
+
+
+def _invalid(number: int, line: str, at: int, what: str) -> Finding:
+    """The finding of a line of invalid JSON: its place, and what stands around it."""
+    around = line[max(0, at - _AROUND) : at + _AROUND].strip()
+    detail = f"line {number} column {at + 1}: {what}"
+    return finding(PROBLEMS, "invalid_json", number, detail=detail, value=around, position=at + 1)
+
+
+def _place(line: str, wanted: str, *, is_second_key: bool = False) -> int:
+    """Where a constant stands first, or a key in an object that has it already."""
+    objects: list[set[str]] = []
+    for match in _TOKEN.finditer(line):
+        mark, string, is_key = match[0], match["string"], match["key"] is not None
+        if string is not None and is_key:
+            key = json.loads(string)
+            if is_second_key and key == wanted and key in objects[-1]:
+                return match.start()
+            objects[-1].add(key)
+        elif mark in ("{", "["):
+            objects.append(set())
+        elif mark in ("}", "]"):
+            objects.pop()
+        elif mark == wanted and not is_second_key:
+            return match.start()
+    return 0
 
 
 def _object(number: int, value: Any) -> Row | Finding:
@@ -114,7 +155,7 @@ def _array_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:
         except JsonFault as fault:
             code = "bad_encoding" if fault.is_encoding else "invalid_json"
             detail = f"line {fault.line} column {fault.column}: {fault.message}"
-            yield fault.number, finding(PROBLEMS, code, fault.number, detail=detail)
+            yield fault.number, finding(PROBLEMS, code, fault.number, detail=detail, position=fault.column)
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Row | Finding]]:

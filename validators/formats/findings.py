@@ -42,7 +42,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem of one row. `row` counts from 1: the line of a JSONL file, else the element; 0 is the whole file."""
+    """One problem of one row. `row` counts from 1: the line of a JSONL file, else the element; 0 is the whole file.
+
+    `position` is the character of the line at which it cannot be read, counted from 1.
+    """
 
     row: int
     stage: str
@@ -53,6 +56,7 @@ class Finding:
     value: str | None = None
     outcome: Outcome = "kept"
     mend: str = ""
+    position: int | None = None
 
 
 def outcome_of(findings: Iterable[Finding]) -> Outcome:
@@ -69,13 +73,15 @@ def finding(
     detail: str = "",
     column: str | None = None,
     value: Any = None,
+    position: int | None = None,
 ) -> Finding:
     """Build the finding of a problem in a row; `detail` goes between the problem and its consequence."""
     problem = problems[code]
     what = f"{problem.what}: {detail}" if detail else problem.what
     message = f"{what}; {problem.consequence}" if problem.consequence else what
     named = None if value is None else shown(value)
-    return Finding(row, problem.stage, problem.severity, code, message, column, named, problem.outcome, problem.mend)
+    outcome, mend = problem.outcome, problem.mend
+    return Finding(row, problem.stage, problem.severity, code, message, column, named, outcome, mend, position)
 
 
 def shown(value: Any) -> str:

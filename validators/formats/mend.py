@@ -40,7 +40,7 @@ def mend_file(path: Path, out: Path, format: str, *, task: str | None = None, fi
                 if isinstance(row, Finding):
                     raise ProblemsFound(f"{path}, row {number}: {row.message}.", hint="correct it by hand first")
                 mended, codes = _mended(path, format, task, row)
-                before, after = (json.dumps(each, ensure_ascii=False) for each in (row, mended))
+                before, after = _written(row), _written(mended)
                 if codes:
                     changes.append(Change(number, tuple(codes), before, after))
                 file.write(after + "\n")
@@ -65,10 +65,14 @@ def _mended(path: Path, format: str, task: str | None, row: dict[str, Any]) -> t
         tried = copy.deepcopy(row)
         mends[code](tried)
         left = list(_codes(path, format, task, tried))
-        if tried != row and code not in left and set(left) <= set(found):
+        if _written(tried) != _written(row) and code not in left and set(left) <= set(found):
             row, found = tried, left
             codes.append(code)
     return row, codes
+
+
+def _written(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)  # 1 and true are equal in Python
 
 
 def _codes(path: Path, format: str, task: str | None, row: dict[str, Any]) -> Iterator[str]:

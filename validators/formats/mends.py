@@ -7,15 +7,18 @@ row again.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
+from . import msswift_fixes as fixes
 from .msswift_rows import KINDS, TAG_ANY_CASE
 
 Mend = Callable[[dict[str, Any]], None]
 
 _TURNS = ("messages", "conversations", "conversation", "prompt", "completion", "chosen", "rejected")
+_LIKE_A_TAG = re.compile(r"<\s*/?\s*(?:image|video|audio)[^<>]*>", re.IGNORECASE)
 _TEXT_KEYS = ("content", "value")
 _USERS = ("user", "human")
 
@@ -77,8 +80,11 @@ def tags_of_the_only_question(row: dict[str, Any]) -> None:
         key = next((key for key in _TEXT_KEYS if questions and isinstance(questions[0].get(key), str)), "")
     if len(questions) != 1 or not key:
         return
-    missing = [(kind, media) for kind in KINDS if (media := _media(row, kind)) and f"<{kind[:-1]}>" not in joined]
-    if len(missing) == 1:
+    tags = Counter(_LIKE_A_TAG.findall(joined))
+    named = {f"<{kind[:-1]}>": len(_media(row, kind)) for kind in KINDS}
+    missing = [(kind, media) for kind in KINDS if (media := _media(row, kind)) and f"<{kind[:-1]}>" not in tags]
+    # A tag without a medium, or one in another spelling, may be where the medium belongs.
+    if len(missing) == 1 and all(count == named.get(tag) for tag, count in tags.items()):
         kind, media = missing[0]
         questions[0][key] = f"<{kind[:-1]}>" * len(media) + questions[0][key]
 
@@ -141,6 +147,15 @@ MENDS: Mapping[str, Mapping[str, Mend]] = {
         "media_without_tag": tags_of_the_only_question,
         "content_media_ignored": media_under_their_kind,
         "bad_loss": loss_as_truth,
+        "unknown_role": fixes.roles_as_known,
+        "content_part": fixes.typed_parts,
+        "bad_loss_scale": fixes.numbers,
+        "bad_label": fixes.label_as_truth,
+        "bad_settings": fixes.settings_as_object,
+        "null_media": fixes.media_without_nulls,
+        "media_type": fixes.media_as_paths,
+        "key_collision": fixes.one_of_equal_columns,
+        "content_media_conflict": fixes.media_named_once,
     },
     "conversation-qwen2-audio": _OF_TURNS,
     "conversation-sharegpt": _OF_TURNS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .findings import Outcome, Problem, Severity
+from .msswift_mends import MENDS
 
 _DELETES = "ms-swift deletes the row (a traceback for the first ten)"
 _REPLACES = "ms-swift deletes the row, or under lazy_tokenize trains on a random other row"
@@ -23,7 +24,7 @@ def _kept(stage: str, severity: Severity, what: str, consequence: str) -> Proble
     return Problem(stage, severity, what, consequence, "kept")
 
 
-PROBLEMS = {
+_PROBLEMS = {
     "duplicate_id": _kept("S0", "warning", "duplicate id", "rows cannot be distinguished"),
     "key_collision": _kept("S0", "error", "two columns map to one target", "ms-swift maps neither, then drops them"),
     "empty_messages": _deleted("no messages", "the row is dropped without a log line"),
@@ -110,6 +111,8 @@ PROBLEMS = {
     "no_user_turn": Problem("rollout", "error", "no user message", "nothing is left to answer: GRPO stops", "crashed"),
     "missing_solution": _kept("rollout", "error", "no solution", "reward functions receive None"),
 }  # fmt: skip
+
+PROBLEMS = {code: replace(problem, mend=MENDS[code]) for code, problem in _PROBLEMS.items()}
 
 _OF_GRPO = {
     code: replace(problem, consequence=problem.consequence.replace(_REPLACES, _STOPS), outcome="crashed")

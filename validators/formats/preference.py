@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from .findings import Finding, Problem, finding
+from .mend_texts import with_mends
 from .msswift_rows import MODEL_TOKEN
 from .unified import is_file, path_shape
 
@@ -49,6 +50,7 @@ PROBLEMS = {
     "missing_file": Problem("row", "error", "no such file", "the row fails when it is read"),
     "relative_path": Problem("row", "warning", "not an absolute path", "it is resolved from where training starts"),
 }  # fmt: skip
+PROBLEMS = with_mends("preference", PROBLEMS)
 
 
 class Rows:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .findings import Finding, Problem, finding
+from .mend_texts import with_mends
 
 TASKS: tuple[str, ...] = ()
 MODALITIES = ("audio", "video", "mixed", "text")
@@ -29,6 +30,7 @@ PROBLEMS = {
     "missing_file": Problem("row", "error", "no such file", "the row fails when it is read"),
     "relative_path": Problem("row", "warning", "not an absolute path", "it is resolved from wherever the reader runs"),
 }
+PROBLEMS = with_mends("unified", PROBLEMS)
 
 
 class Rows:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from itertools import chain, groupby
@@ -117,8 +118,11 @@ _ADDED_LATER = (r"\bkinda\b", r"\bsorta\b", r"\bdunno\b", r"\bcause\b")
 @cache
 def _english() -> Callable[[str], str]:
     try:
-        from whisper_normalizer.basic import remove_symbols_and_diacritics
-        from whisper_normalizer.english import EnglishTextNormalizer
+        with warnings.catch_warnings():
+            # Python 3.12 and later tell users of a docstring of this package.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            from whisper_normalizer.basic import remove_symbols_and_diacritics
+            from whisper_normalizer.english import EnglishTextNormalizer
     except ImportError as error:
         raise UsageError(
             "English is compared as Whisper normalizes it: whisper-normalizer is not installed.", hint=EXTRA

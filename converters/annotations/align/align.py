@@ -20,7 +20,7 @@ from ....errors import ProblemsFound, UsageError, did_you_mean
 from ....shards.engine.engine import INLINE_PARTS, Row, Rows, map_parts
 from ....shards.events import Account, Run
 from ....shards.query import connect
-from ....shards.store.annotations import LATEST, annotation_row, changed_sql
+from ....shards.store.annotations import COMPLETES, LATEST, annotation_row, changed_sql, unaccounted_sql
 from ....shards.store.lock import locked
 from ....shards.store.rows_to_arrow import rows_to_table
 from ....shards.store.sql import first_row, quote
@@ -111,6 +111,9 @@ def _align(
         run = Run("align", dataset, "align", options.asked())
         run.details = {"producer": aligner.producer}
         found = _Candidates(stack, store, dataset, again=options.again, limit=limit)
+        if found.completed:  # aligned by a command that was killed before its account
+            run.account.keep(found.completed[0])
+            run.details[COMPLETES] = found.completed[1:]
         writer = _Writer(store, run, aligner.producer, found.read_at)
         parts = map_parts(
             partial(align_rows, root=str(store.root), settings=settings, language=options.language),
@@ -123,11 +126,11 @@ def _align(
             for rows in parts:
                 writer.take(rows, found.stale)
                 if progress:
-                    progress(dataset, run.account.candidates, found.total)
+                    progress(dataset, run.account.candidates - sum(found.completed[:1]), found.total)
         finally:
             writer.finish()  # whatever ends the run, what is aligned is not aligned again
         log.info("align %s: %d of %d samples", dataset, run.account.kept, run.account.candidates)
-        if found.total:
+        if found.total or found.completed:
             run.finish(store)
         return AlignResult(dataset, run.run_id, run.account, aligner.producer, found.timed, found.silent)
 
@@ -140,11 +143,18 @@ class _Candidates:
             # Under the lock no commit is under way whose rows are older than their commit.
             self.read_at = datetime.now(UTC)
             self._connection = stack.enter_context(
-                connect(store, named_in="samples samples_as_pulled annotations events", memory_limit=_READ_LIMIT)
+                connect(store, named_in="samples samples_as_pulled annotations events runs", memory_limit=_READ_LIMIT)
             )
         _find(self._connection, dataset, again=again)
         counts = "count(*) FILTER (due), count(*) FILTER (timed AND NOT due), count(*) FILTER (NOT spoken)"
         due, self.timed, self.silent = first_row(self._connection, f"SELECT {counts} FROM found") or (0, 0, 0)
+        count, *times = first_row(
+            self._connection,
+            f"""
+            SELECT count(*), epoch_us(min(time)), epoch_us(max(time)) FROM found
+            WHERE own AND timed AND NOT due AND {unaccounted_sql("align", "found.time", dataset=dataset)}""",
+        ) or (0,)
+        self.completed = [count, *times] if count else []
         self.total = due if limit is None else min(due, limit)
         self.stale = {
             str(row[0]) for row in self._connection.execute("SELECT id FROM found WHERE due AND timed").fetchall()
@@ -180,7 +190,7 @@ def _find(connection: duckdb.DuckDBPyConnection, dataset: str, *, again: bool) -
                    trim(coalesce(s.text, '')) <> '' AND (s.task IS NULL OR s.task IN ({tasks})) AND s.more_media IS NULL
                    AND (s.audio IS NOT NULL OR coalesce(s.video.has_audio, false)) AS spoken,
                    s.words IS NOT NULL AS timed,
-                   coalesce(a.producer LIKE {quote(_PRODUCERS)}, false) AS own,
+                   coalesce(a.producer LIKE {quote(_PRODUCERS)}, false) AS own, a.time,
                    coalesce(a.time < greatest(p.pulled_at, c.changed_at), false) AS changed
             FROM samples s
             JOIN samples_as_pulled p ON p.id = s.id AND p.dataset = s.dataset
@@ -188,7 +198,8 @@ def _find(connection: duckdb.DuckDBPyConnection, dataset: str, *, again: bool) -
             LEFT JOIN ({changed_sql(_CHANGES)}) c ON c.id = s.id AND c.dataset = s.dataset
             WHERE s.dataset = {quote(dataset)}
         )
-        SELECT id, spoken, timed, spoken AND (NOT timed OR (own AND ({str(again).lower()} OR changed))) AS due,
+        SELECT id, spoken, timed, own, time,
+               spoken AND (NOT timed OR (own AND ({str(again).lower()} OR changed))) AS due,
                id IN (SELECT candidate FROM events WHERE dataset = {quote(dataset)} AND stage = 'align') AS refused
         FROM judged""")
 

@@ -25,7 +25,7 @@ from ....errors import ProblemsFound, UsageError
 from ....shards.events import DUPLICATE, Run
 from ....shards.query import close_sandbox, connect, where_errors
 from ....shards.split_roles import ROLES, card_roles, effective_role_sql, guessed_role, read_corpora, role_sql
-from ....shards.store.annotations import ASSIGNED_SPLIT
+from ....shards.store.annotations import ASSIGNED_SPLIT, COMPLETES, unaccounted_sql
 from ....shards.store.sql import first_row, quote
 from ....shards.store.store import Store
 from ....shards.store.tables import ALL_DATASETS, ANNOTATIONS
@@ -282,10 +282,29 @@ def _write(store: Store, connection: duckdb.DuckDBPyConnection, kind: Kind, run:
         FROM new_splits n WHERE assigned IS DISTINCT FROM value OR n.producer IS DISTINCT FROM {quote(kind.producer)}
         ORDER BY dataset, id""").to_arrow_table()
     (count,) = first_row(connection, "SELECT count(*) FROM new_splits") or (0,)
-    result.assigned, result.unchanged = table.num_rows, count - table.num_rows
+    completed = _completed(connection, kind)
+    result.assigned = table.num_rows + sum(completed.values())
+    result.unchanged = count - result.assigned
     if table.num_rows:
         store.append("annotations", table.cast(ANNOTATIONS))
     run.account.keep(result.assigned)
     run.account.drop(DUPLICATE, result.unchanged)
     run.details = {"kind": kind.name, "splits": result.splits}
+    if completed:
+        run.details[COMPLETES] = [min(completed), max(completed)]
     run.finish(store)
+
+
+def _completed(connection: duckdb.DuckDBPyConnection, kind: Kind) -> dict[int, int]:
+    """How many of the splits a command wrote that was killed before its account, by their time in microseconds."""
+    return dict(
+        connection.execute(f"""
+        WITH held AS (
+            SELECT dataset, id, arg_max(producer, time) AS producer, max(time) AS time FROM annotations
+            WHERE key = {quote(ASSIGNED_SPLIT)} GROUP BY dataset, id
+        ), times AS (
+            SELECT h.time, count(*) AS count FROM new_splits n JOIN held h USING (dataset, id)
+            WHERE h.producer = {quote(kind.producer)} AND n.assigned IS NOT DISTINCT FROM n.value GROUP BY h.time
+        )
+        SELECT epoch_us(time), count FROM times WHERE {unaccounted_sql("split", "times.time")}""").fetchall()
+    )

@@ -315,8 +315,11 @@ CREATE OR REPLACE MACRO moved_alignment(items, start, seconds) AS
   nullif([{'text': i.text, 'start_s': round(greatest(i.start_s - start, 0), 6), 'end_s': round(least(i.end_s - start, seconds), 6)}
           FOR i IN items IF i.start_s IS NOT NULL AND i.end_s IS NOT NULL AND i.end_s > start AND i.start_s < start + seconds], []);
 
--- Names for Kaldi: no white space, no slash; the speaker is of one dataset, and the utterance begins with it.
-CREATE OR REPLACE MACRO kaldi_name(t) AS regexp_replace(trim(t), '[\s/\\|;]+', '-', 'g');
+-- Names for Kaldi: no white space, no slash; the speaker is of one dataset, and the utterance begins with it. White space
+-- is Unicode's, and control characters are some: toolkits in Python part lines at both.
+CREATE OR REPLACE MACRO has_kaldi_space(t) AS regexp_matches(t, '[\x00-\x20\x{7F}-\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]');
+CREATE OR REPLACE MACRO kaldi_name(t) AS regexp_replace(trim(t), '[\x00-\x20\x{7F}-\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}/\\|;]+', '-', 'g');
+CREATE OR REPLACE MACRO kaldi_text(t) AS fold_spaces(regexp_replace(t, '[\x00-\x20\x{7F}-\x{9F}]+', ' ', 'g'));
 CREATE OR REPLACE MACRO kaldi_utterance_of(dataset, id) AS
   kaldi_name(CASE WHEN starts_with(id, dataset || '/') THEN substr(id, len(dataset) + 2) ELSE id END);
 CREATE OR REPLACE MACRO kaldi_speaker(dataset, speaker, id) AS

@@ -66,6 +66,7 @@ SELECT s.*,
        prompts.fixed AS fixed_prompt, prompts.pieces AS prompt_pieces,
        answers.first_field, answers.second_field,
        coalesce(target.name, target_language, '') AS target_name,
+       phones_within(phones, start_s, end_s) AS own_phones,
        choice_introductions.introduction AS choice_introduction
 FROM samples_shown s
 LEFT JOIN prompt_banks bank
@@ -78,17 +79,20 @@ LEFT JOIN target_names target
 LEFT JOIN choice_introductions ON choice_introductions.language = prompt_language(base_language)
 ),
 
--- Add the task's prompt, the raw answer, and the fields of a user template: texts and lists as requested by `--text`,
+-- Add the task's prompt (none if it asks for a translation of nothing, or into no language), the raw answer, and the fields of a user template: texts and lists as requested by `--text`,
 -- all others unchanged.
 samples_with_answers AS (
 SELECT *,
        CASE WHEN prompt_pieces IS NULL THEN fixed_prompt
+            WHEN not_blank(translation) IS NOT NULL
+                 AND len([1 FOR p IN prompt_pieces IF p.field = 'target' AND target_name = ''
+                                                   OR p.field = 'text' AND not_blank(text) IS NULL]) > 0 THEN NULL
             ELSE fill_template(prompt_pieces, MAP {
               'question': as_requested(question, upper), 'target': target_name, 'text': as_requested(text, upper),
               'choices': choice_lines(choices, choice_introduction)}) END AS task_prompt,
        compute_once(coalesce(
-           not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, phones)),
-           answer_field(second_field, text, translation, answer, captions, labels, speaker, phones))) AS raw_answer,
+           not_blank(answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones)),
+           answer_field(second_field, text, translation, answer, captions, labels, speaker, own_phones))) AS raw_answer,
        MAP {
          'text': as_requested(text, upper), 'translation': as_requested(translation, upper),
          'question': as_requested(question, upper), 'answer': as_requested(answer, upper),
@@ -109,6 +113,7 @@ FROM samples_with_prompts
 samples_with_given_answers AS (
 SELECT *,
        compute_once(CASE WHEN user_template() IS NULL THEN task_prompt
+                         WHEN task_prompt IS NULL AND len([1 FOR p IN user_template() IF p.field = 'prompt']) > 0 THEN NULL
                          ELSE fill_user_template('', task_prompt, fields) END) AS prompt,
        compute_once(CASE WHEN chosen_task() = 'pretrain'
                            THEN not_blank(as_requested(
@@ -133,8 +138,11 @@ SELECT *,
        compute_once(without_thought(
          CASE WHEN has_turns(messages) AND chosen_task() = 'grpo' THEN coalesce(not_blank(answer), given_answer)
               ELSE given_answer END)) AS solution,
-       compute_once(with_reasoning(given_answer, given_reasoning)) AS given_turn,
-       compute_once(with_reasoning(given_rejected, NULL)) AS rejected_answer
+       compute_once(CASE WHEN NOT has_thought(given_rejected) THEN without_thought(given_answer)
+                         ELSE with_reasoning(given_answer, given_reasoning) END) AS given_turn,
+       compute_once(CASE WHEN NOT (has_thought(given_answer) OR not_blank(given_reasoning) IS NOT NULL)
+                         THEN without_thought(given_rejected)
+                         ELSE with_reasoning(given_rejected, NULL) END) AS rejected_answer
 FROM samples_with_given_answers
 ),
 
@@ -145,7 +153,7 @@ FROM samples_with_solutions
 
 SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target_name, choice_introduction, task_prompt,
                   raw_answer, raw_description, fields, given_answer, given_reasoning, given_rejected, given_turn, input_text,
-                  output_text, last_turn, sound_alone, sight_alone, prompt_of, prompt_part),
+                  output_text, last_turn, own_phones, sound_alone, sight_alone, prompt_of, prompt_part),
        not_blank(as_requested(raw_description, upper)) AS description,
        coalesce(not_blank(given_reasoning), thought_of(given_answer)) AS thought,
        -- One message, of the type of those of conversations, which may have fields of loss.
@@ -182,7 +190,7 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN chosen_mode() = 'analysis' AND mode <> 'analysis' THEN 'not_analysis'
        END AS no_turns,
        no_pair_of(given_turn, rejected_answer) AS no_pair,
-       given_label(extra, labels) AS label,
+       given_label(extra, CASE WHEN first_field IS DISTINCT FROM 'labels' THEN labels END) AS label,
        dimension_of(extra['dimension'], labels) AS dimension,
        not_blank(extra['tools']) AS tools,
        objects_of(extra['objects']) AS objects,
@@ -208,7 +216,7 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN takes_pairs() AND given_chosen(chosen) IS DISTINCT FROM raw_answer
                  AND given_chosen(chosen) IS NOT NULL THEN 'chosen'
             WHEN coalesce(
-                   answer_field(first_field, text, translation, answer, captions, labels, speaker, phones), '') <> ''
+                   answer_field(first_field, text, translation, answer, captions, labels, speaker, own_phones), '') <> ''
             THEN first_field ELSE second_field END AS _answer_field,
        CASE WHEN text <> '' THEN 'text' WHEN captions[1] <> '' THEN 'captions' WHEN answer <> '' THEN 'answer'
             WHEN len(labels) > 0 THEN 'labels' WHEN translation <> '' THEN 'translation' END AS _description_field,

@@ -6,9 +6,10 @@ wherever it runs.
     rows.py        the rows of a version, by a SELECT
     nemo.py        NeMo's manifest
     kaldi.py       a Kaldi data directory
-    lhotse.py      Lhotse's manifests
+    lhotse.py      Lhotse's manifests, and its shards with the sound inside
     webdataset.py  tar shards with the media inside
     hf.py          Parquet shards with the media inside, by split
+    calibration.py the rows of each modality, and what their order promises
     croissant.py   a description of the version in Croissant
     term_chunks.py the chunks as InfiniSST reads them, the glossary, its aliases and its index
     phoneme.py     the inventory of phones

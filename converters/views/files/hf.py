@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ....errors import ProblemsFound
 from ....shards.exports.rows import read_rows
 from ..base import ViewOptions
 from .rows import in_shards, selected
@@ -27,7 +28,11 @@ MEDIA = {"audio": {"decode": False, "_type": "Audio"}, "video": {"decode": False
 
 
 def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
-    """Write `data/<split>-<n>-of-<all>.parquet` for each split, and README.md."""
+    """Write `data/<split>-<n>-of-<all>.parquet` for each split, and README.md.
+
+    Raises:
+        ProblemsFound: Two splits would have one name.
+    """
     import pyarrow.parquet as pq
 
     limit = options.own["shard_mb"] * 1_000_000
@@ -37,7 +42,13 @@ def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
     for (split,) in selected(rows, "SELECT DISTINCT split FROM rows ORDER BY split"):
         name = re.sub(r"[^A-Za-z0-9_]+", "_", str(split)).strip("_") or "train"
         if name in splits.values():
-            raise ValueError(f"the splits {split!r} and another have one name: {name}")
+            other = next(split for split, taken in splits.items() if taken == name)
+            raise ProblemsFound(
+                f"The splits {other!r} and {split!r} would be one: `datasets` allows letters, digits and _ in the name "
+                f"of a split, and both become {name!r}.",
+                hint="export them apart, with --split, or rename one: triptych annotate --from FILE.csv with the key "
+                "assigned_split",
+            )
         splits[str(split)] = name
         _write_split(rows, folder / "data", str(split), name, schema, limit)
     (folder / "README.md").write_text(_card(splits), encoding="utf-8")

@@ -1,18 +1,30 @@
-"""Lhotse's manifests: recordings, supervisions and cuts, gzipped JSON Lines; equal rows give equal bytes."""
+"""Lhotse's manifests: recordings, supervisions and cuts, gzipped JSON Lines; and its shards, with the sound inside.
+
+Equal rows and media give equal bytes.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from ....errors import ProblemsFound
 from ....shards.exports.rows import read_rows
+from ....shards.media.fence import fenced
+from ....shards.media.sound import flac_of
+from ....shards.media.streams import MediaError
 from ..base import ViewOptions
+from .rows import in_shards
+from .webdataset import add_member
 
 NAMES = ("recordings.jsonl.gz", "supervisions.jsonl.gz", "cuts.jsonl.gz")
+SHAR = "shar"
+"""The folder of shards. Lhotse takes every file in it for a field of cuts, so nothing else is there."""
 _LEVEL = 6
 
 
@@ -24,6 +36,48 @@ def write_files(rows: Path, folder: Path, options: ViewOptions) -> None:
             recording, supervision = _recording(row), _supervision(row)
             for file, item in zip(files, (recording, supervision, _cut(recording, supervision)), strict=True):
                 file.write(json.dumps(item, ensure_ascii=False).encode() + b"\n")
+
+
+def write_shards(rows: Path, folder: Path, options: ViewOptions) -> None:
+    """Write the cuts of each shard and, in their order, their recordings: the sound, then its manifest."""
+    (folder / SHAR).mkdir()
+    shards = in_shards(read_rows(rows), limit=options.own["shard_mb"] * 1_000_000, media=("audio",))
+    for number, shard in enumerate(shards):
+        recordings = folder / SHAR / f"recording.{number:06d}.tar"
+        with (
+            _gzipped(folder / SHAR / f"cuts.{number:06d}.jsonl.gz") as cuts,
+            tarfile.open(recordings, "w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for row in shard:
+                suffix, held, row["num_samples"] = _held(row)
+                recording = _recording(row)
+                recording["sources"] = [{"type": "shar", "channels": recording["channel_ids"], "source": ""}]
+                add_member(tar, f"{row['id']}{suffix}", held)
+                add_member(tar, f"{row['id']}.json", json.dumps(recording, ensure_ascii=False).encode())
+                cuts.write(json.dumps(_cut(recording, _supervision(row)), ensure_ascii=False).encode() + b"\n")
+
+
+def _held(row: Mapping[str, Any]) -> tuple[str, Path | bytes, int]:
+    """What a shard holds of the sound of a row: its suffix, file or bytes, and number of samples.
+
+    Lhotse reads sound in memory with libsndfile: what that knows goes in as it is, all else is decoded to FLAC.
+
+    Raises:
+        ProblemsFound: It cannot be decoded.
+    """
+    import soundfile
+
+    path = Path(row["audio"])
+    try:
+        soundfile.info(path)
+    except soundfile.LibsndfileError:
+        try:
+            with fenced(str(path)):
+                data, samples = flac_of(path)
+        except MediaError as error:
+            raise ProblemsFound(f"{row['id']}: {error.detail}.", hint="triptych validate, and export again") from error
+        return ".flac", data, samples
+    return path.suffix, path, row["num_samples"]
 
 
 @contextmanager

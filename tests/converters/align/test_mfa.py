@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +9,11 @@ import numpy as np
 import pytest
 import triptych
 from support.imported import bring_in, noise, sound
+from support.mfa import stand_in
 from support.stores import check_accounts, select
 from triptych.converters.annotations.align.aligner import aligner_of
 from triptych.errors import ProblemsFound, UsageError
-
-PROGRAM = '''
-"""Does what `mfa` does with its corpus: words of equal length, phones of equal length, in TextGrids."""
-
-import os, pathlib, sys, wave
-
-if sys.argv[1:] == ["version"]:
-    print(os.environ["FAKE_VERSION"])
-    sys.exit()
-*options, corpus, dictionary, model, out = sys.argv[1:]
-pathlib.Path(os.environ["FAKE_SEEN"]).write_text("\\n".join([*options, dictionary, model]))
-if model == "absent":
-    sys.exit("PretrainedModelNotFoundError: Could not find a model named absent")
-for lab in sorted(pathlib.Path(corpus).rglob("*.lab")):
-    words = lab.read_text(encoding="utf-8").replace("-", " ").split()
-    if "unheard" in words:
-        continue
-    with wave.open(str(lab.with_suffix(".wav"))) as sound:
-        assert (sound.getframerate(), sound.getnchannels()) == (16000, 1)
-        end = sound.getnframes() / 16000
-    step = end / (len(words) + 1)
-    spans = [(word, step * (n + 1), step * (n + 2)) for n, word in enumerate(words)]
-    phones = [("spn" if word == "zembla" else word[0].upper(), a, b) for word, a, b in spans]
-    target = pathlib.Path(out) / lab.relative_to(corpus).with_suffix(".TextGrid")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", str(end), "<exists>", "2"]
-    for name, tier in (("words", spans), ("phones", phones)):
-        tier = [("", 0.0, step), *tier]
-        lines += ['"IntervalTier"', f'"{name}"', "0", str(end), str(len(tier))]
-        lines += [f'{a} {b} "{text}"' for text, a, b in tier]
-    target.write_text("\\n".join(lines), encoding="utf-8")
-'''
+from triptych.shards.events import Run
 
 
 @pytest.fixture(autouse=True)
@@ -57,13 +25,8 @@ def anew() -> None:
 @pytest.fixture
 def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file in which the program on PATH notes its options."""
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin/mfa"
-    program.write_text(f"#!{sys.executable} -S\n{PROGRAM}")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("FAKE_VERSION", "3.2.1")
-    monkeypatch.setenv("FAKE_SEEN", str(tmp_path / "seen"))
+    for name, value in stand_in(tmp_path).items():
+        monkeypatch.setenv(name, value)
     return tmp_path / "seen"
 
 
@@ -90,6 +53,26 @@ def test_its_textgrids_become_times_in_the_spelling_of_the_text(tmp_path: Path, 
     assert "zembla" in event["detail"]
     options = seen.read_text().split("\n")
     assert options[0] == "align" and options[options.index("--num_jobs") + 1] == "3"
+    check_accounts(place)
+
+
+def test_times_of_a_run_killed_before_its_account_are_accounted_once(
+    tmp_path: Path, seen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = stored(tmp_path, "hello world", "unheard", "fine")
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "finish", die)
+        with pytest.raises(KeyboardInterrupt):
+            triptych.align(store=place, aligner="mfa")
+    counts = [triptych.align(store=place, aligner="mfa")[0].account for _ in range(2)]
+    assert [(each.kept, dict(each.dropped)) for each in counts] == [
+        (2, {"not_alignable": 1}),
+        (0, {"not_alignable": 1}),
+    ]
     check_accounts(place)
 
 

@@ -14,7 +14,7 @@ import triptych
 from support.hub import Hub, hub
 from support.imported import bring_in, read_lines, speech_rows
 from support.stores import cli, cli_json
-from triptych.errors import DamagedError, GateError, UsageError
+from triptych.errors import DamagedError, GateError, NetworkError, UsageError
 from triptych.shards.exports.versions import Version
 
 
@@ -197,6 +197,28 @@ def test_a_push_without_leave_says_so(store: Path, pushed_to: Hub, monkeypatch: 
         triptych.exports.push("unified", "me/talks", media=True, store=store)
     assert not (pushed_to.folder / "me").exists()
     assert cli("exports", "push", "unified", "not a name", "--media", "--store", store).returncode == 2
+
+
+@pytest.mark.parametrize("parts", [None, 1000])
+def test_large_files_are_uploaded_by_lfs_and_committed_with_the_others(
+    store: Path, pushed_to: Hub, monkeypatch: pytest.MonkeyPatch, parts: int | None
+) -> None:
+    pushed_to.lfs_above, pushed_to.lfs_parts = 2000, parts
+    version = triptych.export("unified", store=store).version
+    with pytest.raises(NetworkError, match=r"large file could not be uploaded to me/talks: .*xet-write-token"):
+        triptych.exports.push(version.reference, "me/talks", media=True, store=store)  # a hub without Xet
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    triptych.exports.push(version.reference, "me/talks", media=True, store=store)
+    repo = pushed_to.folder / "me" / "talks"
+    large = [path for path in repo.rglob("*") if path.stat().st_size > 2000 and path.is_file()]
+    assert len(large) >= 5 and len(pushed_to.blobs) == len(large)
+    for path in repo.rglob("media/*/*"):
+        assert path.is_dir() or hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
+
+    pushed_to.lfs_limit = 2500
+    with pytest.raises(NetworkError, match=r"could not be uploaded to me/others: .*too large"):
+        triptych.exports.push(version.reference, "me/others", media=True, store=store)
+    assert not list((pushed_to.folder / "me" / "others").iterdir())
 
 
 # ---- queries

@@ -252,6 +252,9 @@ def test_copies_stand_beside_rows_that_stay_as_they_are(
     assert result.version.manifest["changed_sound"]["rows"] == 14
     others = rows_of(export(gain="-3", copies=1, dataset="others"))
     assert sorted(others) == ["loud", "loud#copy1", "stereo", "stereo#copy1", "video", "video#copy1", "words"]
+    again = rows_of(export(noise="white", copies=1, mix="speech=1", samples=28, oversample=True))
+    assert len(again) == 28 and again["u1#2"]["audio"] == again["u1"]["audio"]
+    assert len({again[name]["audio"] for name in ("u1", "u1#copy1", "u1#copy1#2")}) == 3
 
 
 def test_without_these_options_nothing_changes(plain: ExportResult) -> None:
@@ -277,3 +280,20 @@ def test_ranges_are_checked_before_anything_is_made(place: Path, options: dict[s
     with pytest.raises(UsageError, match=said):
         triptych.export("unified", store=place, **options)
     assert read_range("0.95", SPEED_STEPS, option="--speed", low=0.5, high=2) == (0.95, 0.95)
+
+
+def test_the_times_of_a_span_are_those_of_what_is_heard(tmp_path: Path) -> None:
+    """Of a span of a sound and of a video, whose alignments are of the whole file."""
+    phones = [{"text": name, "start_s": at / 10, "end_s": (at + 1) / 10} for at, name in enumerate("abcde")]
+    span = {"start_s": 0.1, "end_s": 0.4, "words": phones, "phones": phones, "text": "b c d", "task": "asr"}
+    film = imported.video(tmp_path / "m.mp4", with_sound=True)
+    rows = [span | {"id": "film", "video": str(film), "modality": "mixed"},
+            span | {"id": "sound", "audio": str(sound(tmp_path / "s.wav", noise(0.5)))}]  # fmt: skip
+    store = imported.bring_in(tmp_path / "store", "x", rows, tmp_path)
+    louder = rows_of(triptych.export("lhotse", gain="-3", store=store))
+    for row in louder.values():
+        assert [(word["text"], word["start_s"]) for word in row["words"]] == [("b", 0.0), ("c", 0.1), ("d", 0.2)]
+    slower = rows_of(triptych.export("phoneme", phones="own", modality="audio", speed="0.8", store=store))
+    for row in slower.values():
+        assert row["conversations"][-1]["value"] == "b c d"
+        assert row["seconds"] == pytest.approx(0.375, abs=0.08)

@@ -179,3 +179,32 @@ def test_a_pair_is_exported_for_ranking(tmp_path: Path) -> None:
     assert written["conversations"] == [{"from": "human", "value": "<audio>Which?"}]
     assert json.loads((made.version.path / "dataset_info.json").read_text())["triptych"]["ranking"] is True
     assert made.next_command is not None and "--stage dpo " in made.next_command and made.left_out == {}
+
+
+TEXTS = ("7", "007", '"Yes."', "null", "[laughs]", "Seven.")
+
+
+@pytest.mark.parametrize("style", ["trl", pytest.param("openai", marks=pytest.mark.thorough)])
+def test_datasets_reads_answers_that_are_json_as_they_are(style: str, tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    clip = str(sound(tmp_path / "a.wav", noise(0.1)))
+    rows = [
+        {"id": f"{kind}{number}", "question": "How many?", "answer": text, "task": "qa", "split": "train",
+         **({"audio": clip} if kind == "heard" else {"modality": "text"})}
+        for kind in ("read", "heard") for number, text in enumerate(TEXTS)
+    ]  # fmt: skip
+    store = bring_in(tmp_path / "store", "mixed", rows, tmp_path)
+    task = {"task": "sft"} if style == "trl" else {}
+    for where, is_mixed in (({}, True), ({"where": "modality = 'text'"}, False)):
+        version = export(store, "messages", style, **task, **where)
+        loaded = load_dataset(
+            "json", data_files=str(version.data), split="train", cache_dir=str(tmp_path / f"{is_mixed}")
+        )
+        answers = [(row["id"].rpartition("/")[2], row["messages"][-1]["content"]) for row in loaded]
+        assert {name: said if isinstance(said, str) else said[0]["text"] for name, said in answers} == {
+            row["id"]: row["answer"] for row in rows if is_mixed or "audio" not in row
+        }
+        parts = {said[0]["text"] for _, said in answers if not isinstance(said, str)}
+        assert parts == (set(TEXTS) - {"Seven."} if is_mixed else set())
+        assert triptych.validate_file(f"messages-{style}", version.data).counts.get("json_text", 0) == 0

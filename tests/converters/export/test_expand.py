@@ -81,6 +81,23 @@ def test_a_view_that_asks_nothing_refuses_prompts(described: Path) -> None:
         triptych.export("unified", prompt_language="zh", store=described)
 
 
+@pytest.mark.parametrize(
+    ("view", "options", "said"),
+    [
+        ("lhotse", {"captions": "all"}, "the view 'lhotse' has none"),
+        ("nemo", {"captions": "all"}, "the view 'nemo' has none"),
+        ("msswift", {"task": "pretrain", "prompts_per_sample": 2}, "pre-training are one text"),
+        ("msswift", {"task": "sft", "mode": "voice-chat", "prompts_per_sample": 2}, "user turns have no text"),
+        ("msswift", {"task": "sft", "mode": "voice-chat", "prompt_language": "zh"}, "user turns have no text"),
+    ],
+)
+def test_rows_that_would_all_be_the_same_are_not_made(
+    described: Path, view: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        triptych.export(view, store=described, **options)
+
+
 def test_a_sample_is_found_in_the_versions_that_have_several_rows_of_it(described: Path) -> None:
     reference = triptych.export("msswift", task="sft", captions="all", name="every", store=described).version.reference
     assert reference in triptych.explain("sounds/all/rain", store=described)["exports"]

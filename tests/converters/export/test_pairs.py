@@ -9,6 +9,7 @@ import pytest
 import triptych
 from support.imported import bring_in, noise, read_lines, sound, table
 from support.stores import check_accounts
+from support.view_rows import made_of_each, sample
 from triptych.errors import UsageError
 from triptych.validators.formats import FORMATS
 
@@ -93,6 +94,17 @@ def test_neither_side_of_a_pair_has_reasoning_that_was_not_asked_for(store: Path
     _, rows = exported(store, "dpo", reasoning="column")
     assert rows["owl"]["messages"][-1]["content"] == "An owl." and rows["owl"]["reasoning"] == "It hoots."
     assert rows["cow"]["reasoning"] == "It moos."
+
+
+def test_reasoning_in_one_answer_alone_is_taken_out_of_it() -> None:
+    pairs = [sample(question="Which?", answer=good, rejected=bad) for good, bad in (
+        ("A dog.", "<think>meows</think>A cat."), ("<think>barks</think>A dog.", "A cat."),
+        ("<think>barks</think>A dog.", "<think>meows</think>A cat."), ("A dog.", "<think>A dog."),
+    )]  # fmt: skip
+    made = made_of_each(pairs, task="dpo")
+    answers = [(row["messages"][-1]["content"], row["rejected_response"]) for row in made[:3]]
+    assert answers == [("A dog.", "A cat."), ("A dog.", "A cat."), (pairs[2]["answer"], pairs[2]["rejected"])]
+    assert made[3] == "no_rejected"
 
 
 def test_a_pair_gives_two_labelled_rows_and_a_labelled_answer_one(store: Path) -> None:

@@ -25,6 +25,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"id": "talk", "messages": [{"role": "user", "content": "<audio>Q"}, {"role": "assistant", "content": "Yes."}]},
         {"id": "pair", "task": "qa", "question": "Which?", "answer": "A dog.", "rejected": "A cat."},
         {"id": "blank", "task": "asr"},
+        {"id": "bark", "task": "aac", "language": "en", "captions": ["A dog barks.", "A dog is barking."]},
     ]
     return bring_in(folder / "store", "mine", [{**clip, **row} for row in rows], folder)
 
@@ -34,6 +35,7 @@ def test_wrong_predictions_make_pairs_and_the_others_are_counted(store: Path, tm
         "bad": "a hat sat on a map today or not", "near": "the cat sat on the mat today or nought",
         "right": "The cat sat, on the mat today, or not!", "mute": "  ", "han": "今天天汽很好",
         "asked": "<think>It meows.</think>A cat.", "talk": "No.", "pair": "A cow.", "blank": "hello", "lost": "hello",
+        "bark": "a dog is barking",
     }  # fmt: skip
     rows = [{"id": f"mine/all/{name}", "prediction": text} for name, text in said.items()]
     rows += [{"id": "mine/all/bad", "prediction": "another"}, {"prediction": "whose"}]
@@ -41,7 +43,7 @@ def test_wrong_predictions_make_pairs_and_the_others_are_counted(store: Path, tm
     options = {"name": "mine", "store": store, "meant_as": "rejected", "min_wer": 0.15, "producer": "qwen2-audio"}
     account = triptych.import_data("predictions", file, **options).account
     assert account.kept == 4 and dict(account.dropped) == {
-        "too_good": 1, "same_answers": 1, "empty_prediction": 1, "has_pair": 1, "no_answer": 1, "no_sample": 1,
+        "too_good": 1, "same_answers": 2, "empty_prediction": 1, "has_pair": 1, "no_answer": 1, "no_sample": 1,
         "repeated_id": 1, "no_id": 1,
     }  # fmt: skip
     again = triptych.import_data("predictions", file, **options).account

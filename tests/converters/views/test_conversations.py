@@ -162,6 +162,10 @@ def test_trl_rows_have_the_keys_of_their_task() -> None:
         kept | {"chosen": [assistant("This.")], "rejected": [assistant("That.")]}, "no_rejected",
     ]  # fmt: skip
     assert made("messages/trl", [PAIR], task="grpo") == [kept | {"solution": "This.", "task": "qa"}]
+    liked = sample(question="Which?", answer="This.", extra={"kto_tag": "false"})
+    assert made("messages/trl", [liked, ASKED], task="kto") == [
+        kept | {"completion": [assistant("This.")], "label": False}, "no_label",
+    ]  # fmt: skip
 
 
 # ---- modes

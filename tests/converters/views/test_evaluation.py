@@ -99,3 +99,15 @@ def test_a_query_of_the_chat_evaluation_has_the_tokens_of_its_sound() -> None:
     assert asked.row == {"id": "1", "audio": "/a.flac", "query": f"{sound}Who speaks?"}
     assert spoken.row["query"] == sound and (token.skip, pair.skip) == ("model_token", "more_than_one_medium")
     assert not list(FORMATS["evaluation-chat"].Rows(files=False).check(1, asked.row))
+
+
+def test_what_a_row_without_a_conversation_cannot_say_is_refused() -> None:
+    """Earlier turns, a system message, and a mode in which nothing is asked."""
+    talk = [{"role": "user", "content": "<audio>Hi"}, {"role": "assistant", "content": "<think>a</think>b"},
+            {"role": "user", "content": "And?"}, {"role": "assistant", "content": "<think>c</think>d"}]  # fmt: skip
+    told = [{"role": "system", "content": "Be brief."}, *talk[:2]]
+    given = [sample(messages=talk), sample(messages=told)]
+    assert made_of_each(given, "cot/json") == ["several_exchanges", "system_unsupported"]
+    heard = sample(text="hello", language="en")
+    assert made_of_each([heard], "evaluation/list", system="Be brief.") == ["system_unsupported"]
+    assert made_of_each([heard], "evaluation/list", mode="voice-chat") == ["not_voice_chat"]

@@ -153,3 +153,19 @@ def test_only_samples_with_picture_and_sound_are_shown_as_both() -> None:
     alone, _, without = converted(samples, "msswift", ViewOptions(task="sft", modality="audio", av="sound-only"))
     assert isinstance(alone, dict) and "videos" not in alone and without == "no_sound"
     assert alone["messages"][0]["content"] == "<audio>Describe the sound."
+
+
+def test_a_translation_into_no_language_or_of_nothing_is_not_asked_for() -> None:
+    given = [sample(task="s2tt", text="a", translation="b", language="en"),
+             sample(task="translation", translation="b", language="en", target_language="de")]  # fmt: skip
+    assert made_of_each(given) == ["no_prompt", "no_prompt"]
+    assert made_of_each(given, user_template="{modality_tag}{prompt} Please.") == ["no_prompt", "no_prompt"]
+
+
+def test_the_phones_of_a_span_are_those_in_it_and_a_class_is_no_like() -> None:
+    phones = [{"text": name, "start_s": at, "end_s": at + 1.0} for at, name in enumerate("abcd")]
+    [part] = made_of_each([sample(task="phoneme", phones=phones, start_s=1.0, end_s=3.0)])
+    assert part["messages"][-1]["content"] == "b c"
+    kinds = [sample(task="classification", labels=["false"]), sample(question="Q", answer="A", labels=["false"])]
+    named, liked = made_of_each(kinds, task="kto")
+    assert named == "no_label" and liked["label"] is False

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import triptych
 from support.imported import bring_in, noise, read_lines, sound, video
-from triptych.converters.views.files import hf
-from triptych.errors import UsageError
+from triptych.converters.views.files import hf, webdataset
+from triptych.errors import ProblemsFound, UsageError
 from triptych.validators.formats import FORMATS
 
 
@@ -56,6 +56,14 @@ def test_datasets_loads_the_folder_with_its_splits_and_media(store: Path, tmp_pa
     assert test["both"]["captions"] == ["one", "two"] and test["film"]["captions"] is None
 
 
+def test_splits_that_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    rows = [{"id": name, "audio": str(sound(tmp_path / f"{name}.wav", noise(0.1))), "text": "x", "split": name}
+            for name in ("test-a", "test.a")]  # fmt: skip
+    store = bring_in(tmp_path / "store", "x", rows, tmp_path)
+    with pytest.raises(ProblemsFound, match=r"'test-a' and 'test\.a' would be one"):
+        triptych.export("hf", store=store)
+
+
 def test_row_groups_and_shards_are_bounded_and_have_a_page_index(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hf, "GROUP_ROWS", 1)
     version = triptych.export("hf", store=store, name="grouped").version
@@ -92,6 +100,21 @@ def test_tar_shards_hold_each_sample_under_one_key(store: Path, tmp_path: Path) 
     triptych.import_data("webdataset", version.path / "shards", name="again", store=again)
     found = triptych.query("SELECT text, audio.sha256 AS sha FROM samples WHERE text = 'a part'", store=again)
     assert found.to_pylist() == [{"text": "a part", "sha": Path(rows["mixed/train/part"]["audios"][0]).stem}]
+
+
+@pytest.mark.parametrize(
+    ("media", "names"),
+    [
+        ({"audios": ["/a.flac"], "videos": ["/v.mp4"]}, ["mp4", "flac"]),
+        ({"audios": ["/a.MP4"], "videos": ["/v.mp4"]}, ["video.mp4", "audio.mp4"]),
+        ({"audios": ["/a.wav", "/b.mp4"], "videos": ["/v.mp4"]}, ["video.mp4", "audio0.wav", "audio1.mp4"]),
+        ({"audios": ["/a.json"]}, ["audio"]),
+        ({"audios": ["/a", "/b.cls"]}, ["audio0", "audio1"]),
+    ],
+)
+def test_no_two_members_of_a_sample_have_one_name(media: dict[str, list[str]], names: list[str]) -> None:
+    found = [name.partition(".")[2] for name, _ in webdataset.members({"id": "x", **media})]
+    assert found == ["json", *names]
 
 
 def test_copies_keep_the_shards_and_a_rebuild_makes_the_same(store: Path, tmp_path: Path) -> None:

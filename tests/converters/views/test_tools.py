@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import triptych
 from support.imported import bring_in, noise, read_lines, sound
 from support.lhotse_recipes import lhotse_python
+from support.view_rows import rows_of, sample
+from triptych.converters.views import ViewOptions
+from triptych.converters.views.files.lhotse import _held
 from triptych.errors import ProblemsFound
 from triptych.validators.formats import FORMATS, summarise_file
+from truth import chirps
+from truth.forms import written
 
+FACTS = {"frames": 16_000, "sample_rate": 16_000, "channels": 1, "duration": 1.0}
 WORDS = [{"text": "hello", "start_s": 0.7, "end_s": 0.9}, {"text": "there", "start_s": 1.0, "end_s": 1.3}]
 
 
@@ -48,7 +59,7 @@ def test_a_nemo_manifest_names_what_nemo_reads(store: Path) -> None:
     }  # fmt: skip
     assert Path(cut["audio_filepath"]).is_file() and "audio" not in cut
     assert rows["talks/all/c3"] | {"audio_filepath": ""} == {
-        "id": "talks/all/c3", "audio_filepath": "", "duration": 0.3, "text": "Hello!", "lang": "fr",
+        "id": "talks/all/c3", "audio_filepath": "", "duration": 0.3, "text": "Hello!", "lang": "en",
         "taskname": "s2t_translation", "source_lang": "fr", "target_lang": "en", "pnc": "yes",
     }  # fmt: skip
     assert version.manifest["counts"] == {"no_text": 1, "written": 3}
@@ -79,6 +90,29 @@ def test_ids_that_kaldi_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
         triptych.export("kaldi", store=store)
 
 
+def test_kaldi_lines_have_no_space_that_a_reader_in_python_parts_them_at() -> None:
+    whole, spaced = ({"path": path, **FACTS} for path in ("/a.flac", "/a\u00a0b.flac"))
+    given = [
+        sample(id="d/a\u00a0b\u2028c", speaker="s\u3000t", text="one\x1ctwo\x85 three\x00", audio=whole),
+        sample(id="d/2", text="x", audio=spaced),
+        sample(id="d/3", text="\x1c\u3000", audio=whole),
+    ]
+    made = rows_of(given, "kaldi", ViewOptions())
+    found, *others = (made[each["id"]] for each in given)
+    assert isinstance(found, dict)
+    assert (found["speaker"], found["utterance"]) == ("d-s-t", "d-s-t-a-b-c")
+    assert found["text"] == "one two three"
+    assert others == ["space_in_path", "no_text"]
+
+
+def test_a_sound_is_no_video_for_any_view() -> None:
+    fields = {"text": "x", "answer": "x", "question": "x", "reasoning": "x", "phones": WORDS}
+    spoken = sample(audio={"path": "/a.flac", **FACTS}, **fields)
+    shown = ViewOptions(modality="av")
+    for view in ("nemo", "phoneme"):
+        assert rows_of([spoken], view, shown) == {spoken["id"]: "no_video"}, view
+
+
 @pytest.mark.parametrize(("view", "file"), [("nemo", "nemo_manifest.json"), ("kaldi", ""), ("lhotse", "cuts.jsonl.gz")])
 def test_our_own_readers_read_them_back(store: Path, tmp_path: Path, view: str, file: str) -> None:
     version = triptych.export(view, store=store).version
@@ -92,7 +126,8 @@ def test_our_own_readers_read_them_back(store: Path, tmp_path: Path, view: str, 
     for row in rows:
         found = by_sha[Path(row["audio"]).stem]
         assert row.get("text") in (found["text"], found["translation"])
-        assert view == "kaldi" or found["language"] in (row.get("language"), row.get("lang"))
+        said_in = row.get("source_lang") or row.get("language") or row.get("lang")
+        assert view == "kaldi" or found["language"] == said_in
     if view == "lhotse":
         [aligned] = [row["words"] for row in here if row["words"]]
         assert [(word["text"], round(word["start_s"], 3), round(word["end_s"], 3)) for word in aligned] == [
@@ -110,10 +145,61 @@ def test_equal_rows_make_equal_files(store: Path) -> None:
         assert all(json.loads(line)["sources"][0]["source"].startswith("/elsewhere/") for line in file)
 
 
+def test_shards_hold_each_recording_under_the_id_of_its_cut(store: Path) -> None:
+    version = triptych.export("lhotse", style="shar", store=store).version
+    assert version.name == "lhotse-shar"
+    names = [name for name in version.manifest["files"] if name.startswith("shar/")]
+    assert names == ["shar/cuts.000000.jsonl.gz", "shar/recording.000000.tar"]
+    rows = {row["id"]: row for row in read_lines(version.data)}
+    with gzip.open(version.path / names[0], "rt", encoding="utf-8") as file:
+        cuts = [json.loads(line) for line in file]
+    assert [cut["id"] for cut in cuts] == list(rows)
+    with tarfile.open(version.path / names[1]) as tar:
+        held = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+        assert {(member.uid, member.mtime) for member in tar.getmembers()} == {(0, 0)}
+    expected = [f"{id_}{suffix}" for id_, row in rows.items() for suffix in (Path(row["audio"]).suffix, ".json")]
+    assert list(held) == expected
+    for cut in cuts:
+        path = Path(rows[cut["id"]]["audio"])
+        assert hashlib.sha256(held[cut["id"] + path.suffix]).hexdigest() == path.stem
+        assert json.loads(held[f"{cut['id']}.json"]) == cut["recording"]
+        assert cut["recording"]["sources"] == [{"type": "shar", "channels": [0], "source": ""}]
+    for name in names:
+        (version.path / name).unlink()
+    assert triptych.exports.rebuild(version.reference, store=store).restored == names
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("m4a", ".flac"), ("mka", ".flac"), ("mp3", ".mp3"), ("wav", ".wav")])
+def test_a_shard_holds_sound_that_lhotse_decodes_out_of_memory(tmp_path: Path, form: str, suffix: str) -> None:
+    path = written(tmp_path, form, 0)
+    found, held, samples = _held({"id": "a", "audio": str(path), "num_samples": 5})
+    assert found == suffix
+    if suffix != ".flac":
+        assert held == path and samples == 5
+        return
+    assert isinstance(held, bytes)
+    sound, rate = soundfile.read(io.BytesIO(held), dtype="int16")
+    decoded = chirps.decode(path)[:, 0]
+    assert (rate, len(sound)) == (16_000, samples) and samples == len(decoded)
+    assert np.abs(sound.astype(int) - decoded).max() <= 1
+
+
+def test_an_id_that_lhotse_would_not_find_again_has_no_row() -> None:
+    made = {"frames": 8, "sample_rate": 8, "channels": 1, "path": "media/a.flac", "sha256": "a"}
+    ids = ["d/train/a b.x", "d/train/a.", "d/train//a", "d/train/./a", "d/train/", "d/train/a/."]
+    found = rows_of([sample(id=each, audio=made) for each in ids], "lhotse/shar", ViewOptions())
+    assert [each for each in ids if isinstance(found[each], dict)] == ids[:2]
+    assert {found[each] for each in ids[2:]} == {"id_is_no_path"}
+    for each in ids:  # as Lhotse compares them
+        path = Path(f"{each}.flac")
+        assert (str(path.parent / path.stem) == each) == (each in ids[:2])
+
+
 _READ = """
 import json, sys
+import numpy
 from lhotse import CutSet, RecordingSet, SupervisionSet, validate_recordings_and_supervisions
-folder = sys.argv[1]
+folder, shards = sys.argv[1:]
 recordings = RecordingSet.from_file(folder + "/recordings.jsonl.gz")
 supervisions = SupervisionSet.from_file(folder + "/supervisions.jsonl.gz")
 validate_recordings_and_supervisions(recordings, supervisions, read_data=True)
@@ -122,12 +208,19 @@ for cut in CutSet.from_file(folder + "/cuts.jsonl.gz"):
     words = [(w.symbol, round(w.start, 3), round(w.end, 3)) for w in (supervision.alignment or {}).get("word", ())]
     print(json.dumps({"id": cut.id, "samples": cut.load_audio().shape[-1], "rate": cut.sampling_rate,
                       "text": supervision.text, "speaker": supervision.speaker, "words": words}))
+held = {cut.id: cut for cut in CutSet.from_file(folder + "/cuts.jsonl.gz")}
+for cut in CutSet.from_shar(in_dir=shards):
+    same = held.pop(cut.id)
+    assert numpy.array_equal(cut.load_audio(), same.load_audio()) and cut.supervisions == same.supervisions
+    assert (cut.sampling_rate, cut.num_samples) == (same.sampling_rate, same.num_samples)
+assert not held
 """
 
 
 def test_lhotse_validates_and_loads_every_cut(store: Path) -> None:
     version = triptych.export("lhotse", store=store).version
-    command = [lhotse_python(), "-c", _READ, str(version.path)]
+    shards = triptych.export("lhotse", style="shar", store=store).version.path / "shar"
+    command = [lhotse_python(), "-c", _READ, str(version.path), str(shards)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = {row["id"]: row for row in map(json.loads, done.stdout.splitlines())}

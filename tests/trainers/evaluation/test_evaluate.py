@@ -252,9 +252,10 @@ def test_published_scores_stand_beside_ours(tmp_path: Path) -> None:
         {"id": "2", "audio": "/2.flac", "prompt": s2tt, "gt": "今天天气很好", "source": "covost2_en_zh_test"},
         {"id": "3", "audio": "/3.flac", "prompt": "Recognize the emotion with keywords in English:", "gt": "joy",
          "source": "meld_test"},
-        {"id": "4", "audio": "/4.flac", "prompt": asr, "gt": "x", "source": "else_test"},
+        {"id": "4", "audio": "/4.flac", "prompt": asr, "gt": "x", "source": "meld_train"},
+        {"id": "5", "audio": "/5.flac", "prompt": asr.replace("en", "zh"), "gt": "x", "source": "fleurs_zh_dev"},
     ]  # fmt: skip
-    said = ["a b c", "今天天气真好", " joy", "x"]
+    said = ["a b c", "今天天气真好", " joy", "x", "x"]
     pred = table(
         tmp_path / "p.jsonl", [{"id": row["id"], "prediction": text} for row, text in zip(rows, said, strict=True)]
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import triptych
 from support.imported import bring_in, noise, read_lines, sound, table
@@ -127,6 +128,22 @@ def test_rows_without_an_answer_are_told_and_the_command_ends_with_1(
     assert errors == {"gone": "missing_media", "broken": "unreadable_media", "unasked": "no_prompt", "web": "url",
                       "video": "video_unsupported"}  # fmt: skip
     assert len(server.asked) == 1
+
+
+def test_a_clip_longer_than_the_model_hears_is_told_cut_or_asked_window_by_window(
+    server: ModelServer, clips: Callable[[float], Path]
+) -> None:
+    server.answer = lambda heard: f"{len(heard.sounds[0]) / 16_000:g} s"
+    options = {"audio": clips(2.5), "prompt": "?", "model": "tiny", "server": server.url, "max_seconds": 1.0}
+    refused = triptych.infer(**options)
+    assert refused.counts.errors == {"too_long": 1} and server.asked == []
+    assert refused.predictions[0].error == "too_long: 2.5 s; 1 s are heard"
+    cut = triptych.infer(**options, long="cut")
+    assert (cut.predictions[0].prediction, cut.predictions[0].fields["heard_s"], cut.counts.shortened) == ("1 s", 1, 1)
+    [row] = triptych.infer(**options, long="window").predictions
+    heard = [float(each) for each in str(row.prediction).split(" s")[:-1]]
+    assert row.fields["windows"] == len(heard) >= 3 and sum(heard) == pytest.approx(2.5) and max(heard) <= 1
+    assert np.concatenate([each.sounds[0] for each in server.asked[-len(heard) :]]).shape == (40_000,)
 
 
 def test_several_answers_are_put_to_the_vote_and_its_gain_is_told(server: ModelServer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from support import imported
 from support.stores import cli, places_of, select
 from triptych.errors import TriptychError, UsageError
 from triptych.validators.consumers import CONSUMERS
-from triptych.validators.consumers.drivers import hf_datasets
-from triptych.validators.consumers.verify import Verification, media_of, verify_file
+from triptych.validators.consumers.drivers.media import media_of
+from triptych.validators.consumers.verify import Verification, verify_file
 
 SECONDS = 0.1
 
@@ -126,10 +127,12 @@ def test_a_client_that_cannot_be_run_is_told_with_what_it_said(stored: Path, tmp
 def test_media_of_columns_and_of_content_parts() -> None:
     part = {"type": "audio", "audio": "/b.wav"}
     row = {"audios": ["/a.wav"], "video": "/v.mp4", "messages": [{"role": "user", "content": [part]}]}
-    expected = {"audio": ["/a.wav", "/b.wav"], "video": ["/v.mp4"], "image": []}
-    assert media_of(row) == expected == {kind: hf_datasets._paths(row, kind) for kind in expected}
-    url = {"type": "audio_url", "audio_url": {"url": "file:///a%20b.wav"}}
-    assert hf_datasets._paths({"messages": [{"role": "user", "content": [url]}]}, "audio") == ["/a b.wav"]
+    assert media_of(row) == {"audio": ["/a.wav", "/b.wav"], "video": ["/v.mp4"], "image": []}
+    url = {"type": "video_url", "video_url": {"url": "file:///a%20b.mp4"}}
+    said = [{"from": "user", "value": "<audio>/d/a b.wav</audio>q"}]
+    assert media_of({"prompt": [{"content": [url]}], "conversations": said, "audio_feat": "/f.wav"}) == {
+        "audio": ["/f.wav", "/d/a b.wav"], "video": ["/a b.mp4"], "image": []
+    }  # fmt: skip
 
 
 def test_options_of_clients_are_refused_without_one(stored: Path) -> None:
@@ -146,3 +149,27 @@ def test_ms_swift_takes_an_export_as_it_is(stored: Path) -> None:
         found: Verification = exported.verified[-1]
         assert found.consumer == "ms-swift" and found.passed, found.differences
         assert found.media == {"audio": (4, 4)}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("view", "client"),
+    [("hf", "datasets"), ("lhotse", "lhotse"), ("kaldi", "lhotse"), ("webdataset", "webdataset"),
+     ("croissant", "mlcroissant")],
+)  # fmt: skip
+def test_readers_of_formats_have_every_row_and_its_sound(stored: Path, tmp_path: Path, view: str, client: str) -> None:
+    consumer = CONSUMERS[client]
+    python = consumer.python()
+    if python is None:
+        pytest.skip(f"{client} is not installed in an environment of its own: `{consumer.make}`")
+    version = triptych.export(view, store=stored).version
+    found = verify_file(version.data, consumer, python, task=None, model=None)
+    assert found.passed and (found.rows, found.media) == (4, {"audio": (4, 4)}), found.differences
+    assert found.seconds in (None, (4 * SECONDS, 4 * SECONDS))
+
+    changed = tmp_path / "changed"
+    shutil.copytree(version.path, changed)
+    lines = version.data.read_text(encoding="utf-8").replace("text number 2", "text number 9")
+    (changed / version.data.name).write_text(lines, encoding="utf-8")
+    again = verify_file(changed / version.data.name, consumer, python, task=None, model=None)
+    assert len(again.differences) == 1, again.differences

@@ -10,6 +10,7 @@ from typing import Any
 
 from ....shards.store.sql import identifier
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file
 from . import cot_messages
 from .chain import parts_of
@@ -35,6 +36,7 @@ PROBLEMS = {
     ),
     **{code: cot_messages.PROBLEMS[code] for code in _OF_CHAINS},
 }
+PROBLEMS = with_mends("cot-json", PROBLEMS)
 
 
 class Rows:

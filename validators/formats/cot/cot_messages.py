@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from ....shards.store.sql import identifier
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file
 from .chain import Fault, options_in, parts_of, rendered, words_of
 
@@ -64,6 +65,7 @@ PROBLEMS = {
         "render", "warning", "a chain in an earlier answer", "Qwen3-Omni's chat template removes it from the history"
     ),
 }
+PROBLEMS = with_mends("cot-messages", PROBLEMS)
 
 
 class Rows:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from .evaluation_list import path_faults, text_faults
 
 TASKS: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ PROBLEMS = {
     ),
     "turn_token": Problem("render", "error", "a token of a turn in the query", "the turn ends there"),
 }
+PROBLEMS = with_mends("evaluation-chat", PROBLEMS)
 
 
 class Rows:

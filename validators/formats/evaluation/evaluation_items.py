@@ -13,6 +13,7 @@ from typing import Any
 from ....shards.store.sql import identifier
 from ..cot.chain import words_of
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from .evaluation_list import path_faults, text_faults
 
 TASKS = ("mmar",)
@@ -41,6 +42,7 @@ PROBLEMS = {
         "score", "error", "an answer without a letter or digit", "any prediction holds all of its words"
     ),
 }
+PROBLEMS = with_mends("evaluation-items", PROBLEMS)
 
 
 class Rows:

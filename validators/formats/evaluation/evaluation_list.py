@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file
 
 TASKS = ("s2tt",)
@@ -41,6 +42,7 @@ PROBLEMS = {
         "score", "error", "the last part but one of the source is not the target language", "BLEU counts other tokens"
     ),
 }  # fmt: skip
+PROBLEMS = with_mends("evaluation-list", PROBLEMS)
 
 
 class Rows:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from .json_text import JsonTexts
 from .parts import KINDS, SHARED, check_messages, check_path, check_text, detect_task, messages_in, shape_of
 
 TASKS: tuple[str, ...] = ()
@@ -48,9 +49,11 @@ class Rows:
 
     def __init__(self, *, task: str | None = None, files: bool = True) -> None:
         self.files = files
+        self.texts = JsonTexts()
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
+        yield from self.texts.check(number, row, ("messages",))
         messages = messages_in(row, "messages")
         yield from check_typed(PROBLEMS, number, "messages", messages, files=self.files)
         last = messages[-1] if isinstance(messages, list) and messages else None

@@ -12,6 +12,7 @@ from ....shards.store.sql import identifier
 from ..findings import Finding, Problem, finding
 from ..msswift_rows import MODEL_TOKEN
 from ..unified import is_file
+from .json_text import PROBLEMS as OF_JSON_TEXTS
 
 KINDS = ("image", "video", "audio")
 _TAG = re.compile("<(image|video|audio)>")
@@ -41,6 +42,7 @@ SHARED = {
     ),
     "missing_file": Problem("load", "error", "no such file", "the row fails when it is read", "crashed",
                             "correct the path"),
+    **OF_JSON_TEXTS,
     "relative_path": Problem(
         "load", "warning", "not an absolute path", "it is resolved from where the reader runs", "kept",
         "write absolute paths",

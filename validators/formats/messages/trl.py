@@ -1,4 +1,5 @@
-"""TRL's rows, as version 1.16 treats them: `messages`; `prompt` and `completion`; `prompt`; a preference pair.
+"""TRL's rows, as version 1.16 treats them: `messages`; `prompt` and `completion`, and for KTO a `label`; `prompt`; a
+preference pair.
 
 `apply_chat_template` knows these sets of keys and raises KeyError for others. TRL itself never gives sound to a model:
 its collators know pictures only.
@@ -12,15 +13,17 @@ from typing import Any
 from ..findings import Finding, Problem, finding
 from .hf import PROBLEMS as OF_TYPED
 from .hf import check_typed
+from .json_text import JsonTexts
 from .parts import messages_in, shape_of
 
-TASKS = ("sft", "completion", "grpo", "dpo")
+TASKS = ("sft", "completion", "grpo", "dpo", "kto")
 COLUMNS = ("messages", "prompt", "completion", "chosen", "rejected")
 _KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "sft": (("messages",),),
     "completion": (("prompt", "completion"),),
     "grpo": (("prompt",),),
     "dpo": (("prompt", "chosen", "rejected"), ("chosen", "rejected")),
+    "kto": (("prompt", "completion"),),
 }
 
 PROBLEMS: dict[str, Problem] = {
@@ -44,6 +47,10 @@ PROBLEMS: dict[str, Problem] = {
     "missing_solution": Problem(
         "train", "warning", "no solution", "reward functions receive None", "kept", "add the column solution",
     ),
+    "bad_label": Problem(
+        "train", "error", "`label` is neither true nor false", "the trainer cannot tell a good answer from a bad one",
+        "crashed", "write true for a good answer, false for a bad one",
+    ),
     "sound_not_heard": Problem(
         "collate", "warning", "sound or video in a message",
         "TRL's own collators leave it out: the model sees placeholders", "kept", "train with a collator of your own",
@@ -57,9 +64,11 @@ class Rows:
     def __init__(self, *, task: str | None = None, files: bool = True) -> None:
         self.task = task or "sft"
         self.files = files
+        self.texts = JsonTexts()
 
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
+        yield from self.texts.check(number, row, COLUMNS)
         given = {name: messages_in(row, name) for name in COLUMNS if row.get(name) is not None}
         keys = next((keys for keys in _KEYS[self.task] if all(key in given for key in keys)), None)
         if keys is None:
@@ -80,6 +89,8 @@ class Rows:
             yield finding(PROBLEMS, "same_answers", number, column="rejected")
         if self.task == "grpo" and row.get("solution") in (None, ""):
             yield finding(PROBLEMS, "missing_solution", number, column="solution")
+        if self.task == "kto" and not isinstance(row.get("label"), bool):
+            yield finding(PROBLEMS, "bad_label", number, column="label", value=row.get("label"))
 
 
 def _has_sound(messages: Any) -> bool:
@@ -97,7 +108,8 @@ def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
     """The task of most of these rows, by their keys."""
     counts = {
         "dpo": sum("rejected" in row for row in rows),
-        "completion": sum("completion" in row for row in rows),
+        "kto": sum("completion" in row and "label" in row for row in rows),
+        "completion": sum("completion" in row and "label" not in row for row in rows),
         "sft": sum("messages" in row for row in rows),
         "grpo": sum("prompt" in row and "completion" not in row and "rejected" not in row for row in rows),
     }
@@ -109,6 +121,8 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
     found = shape_of(columns, COLUMNS)
     if "rejected" in columns:
         found |= {name: f"{name}::VARCHAR" for name in ("chosen", "rejected") if name in columns}
+    if "label" in columns:
+        found["label"] = "label"
     if "solution" in columns:
         found["solution"] = "CASE WHEN solution <> '' THEN 'x' ELSE solution END"
     return found

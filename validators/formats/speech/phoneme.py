@@ -15,6 +15,7 @@ from typing import Any
 from ....shards.phones import BOUNDARY, OWN, PHONES
 from ....shards.store.sql import quote
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ PROBLEMS = {
     "missing_file": Problem("train", "error", "no such file", "training stops there"),
     "relative_path": Problem("train", "warning", "not an absolute path", "it is resolved from where training starts"),
 }
+PROBLEMS = with_mends("phoneme", PROBLEMS)
 
 _INLINE = re.compile("<audio>(.*?)</audio>")
 

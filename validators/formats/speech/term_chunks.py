@@ -14,6 +14,7 @@ from typing import Any
 
 from ....shards.terms import Phrases, is_term, phrase_of
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ PROBLEMS = {
     "missing_file": Problem("load", "error", "no such file", _DROPPED),
     "relative_path": Problem("load", "warning", "not an absolute path", "it is resolved from where the loader runs"),
 }
+PROBLEMS = with_mends("term-chunks", PROBLEMS)
 
 
 class Rows:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
@@ -23,6 +24,7 @@ PROBLEMS = {
     "no_content": Problem("packing", "error", "neither media nor text", "the sample is empty"),
     "wrong_type": Problem("packing", "error", "not a path", "the medium cannot be packed"),
 }
+PROBLEMS = with_mends("webdataset", PROBLEMS)
 
 
 class Rows:

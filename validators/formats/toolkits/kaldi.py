@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ PROBLEMS = {
     "not_wav": Problem("wav.scp", "warning", "not a WAV file", "Kaldi's own programs read WAV only; ESPnet, WeNet, "
                        "Lhotse and k2 read it"),
 }  # fmt: skip
+PROBLEMS = with_mends("kaldi", PROBLEMS)
 _SPACE = re.compile(r"\s")
 
 
@@ -75,14 +77,22 @@ def detect_task(rows: Collection[Mapping[str, Any]]) -> str | None:
     return None
 
 
+def _space(column: str) -> str:
+    """SQL: the column has white space, as Python's regular expressions know it."""
+    return (
+        f"regexp_matches({column}, '[\\t-\\r\\x1C-\\x20\\x{{85}}\\x{{A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}"
+        "\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}]')"
+    )
+
+
 def shape(columns: Mapping[str, str]) -> dict[str, str]:
     """Return what the findings of a row depend on; see `shape_sql`."""
     known = {
         "utterance": "CASE WHEN utterance IS NULL OR utterance = '' THEN utterance "
-                     "WHEN regexp_matches(utterance, '\\s') THEN speaker || ' ' "
+                     f"WHEN {_space('utterance')} THEN speaker || ' ' "
                      "WHEN starts_with(utterance, speaker) THEN 's-u' ELSE 'u' END",
-        "speaker": "CASE WHEN speaker IS NULL THEN NULL WHEN regexp_matches(speaker, '\\s') THEN 's ' ELSE 's' END",
-        "audio": f"CASE WHEN regexp_matches(audio, '\\s') THEN '/ ' ELSE {path_shape('audio')} END "
+        "speaker": f"CASE WHEN speaker IS NULL THEN NULL WHEN {_space('speaker')} THEN 's ' ELSE 's' END",
+        "audio": f"CASE WHEN {_space('audio')} THEN '/ ' ELSE {path_shape('audio')} END "
                  "|| CASE WHEN lower(audio) LIKE '%.wav' THEN '.wav' ELSE '' END",
         "text": "CASE WHEN contains(text, chr(10)) OR contains(text, chr(13)) THEN 'x' || chr(10) || 'x' "
                 "WHEN trim(text) <> '' THEN 'x' ELSE text END",

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ PROBLEMS = {
     "word_outside": Problem("validate", "error", "a word or phone outside the recording",
                             "lhotse's validate refuses the alignment"),
 }  # fmt: skip
+PROBLEMS = with_mends("lhotse", PROBLEMS)
 _SLACK_S = 0.001
 
 

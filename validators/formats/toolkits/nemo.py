@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from ..unified import is_file, path_shape
 
 TASKS: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ PROBLEMS = {
     "duplicate_id": Problem("file", "warning", "duplicate id", "NeMo trains on both"),
     "wrong_type": Problem("manifest", "error", "not a string", "NeMo stops"),
 }  # fmt: skip
+PROBLEMS = with_mends("nemo", PROBLEMS)
 _TEXTS = ("text", "lang", "source_lang", "target_lang", "taskname")
 
 
