@@ -3,6 +3,7 @@
     MMAU    string match; by modality (which its script calls task), difficulty and sub-category
     MMAR    string match; by modality, category and sub-category
     MMSU    the letter of the answer; by category and sub-category
+    AIR-Bench chat, and the rubrics of MMAR for the Audio Reasoning Challenge: by a judge
 
 Their scripts leave rows out (MMAU's and MMAR's those without an answer, MMSU's those in which it finds no letter),
 which makes a score better. Here such rows are wrong; `as_published` says what the script would have printed.
@@ -13,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from ...validators.metrics.metric import JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +78,30 @@ class Counts:
 def as_published(rows: Sequence[Counts]) -> Iterator[str]:
     """What each benchmark's script would have printed, where it leaves rows out."""
     for name, benchmark in BENCHMARKS.items():
-        metric = benchmark.metrics[0]
-        own = [row for row in rows if row.source == name and row.metric == metric]
-        if metric == "mmar":
-            counted = [row for row in own if row.is_answered]
-            why = "without an answer"
-        elif metric == "mmsu":
-            counted = [row for row in own if not row.counts["without_letter"]]
-            why = "in whose answers it finds no letter"
-        else:
-            continue
-        left = len(own) - len(counted)
-        if not left:
-            continue
-        right = sum(row.counts["correct"] for row in counted)
-        score = f"{right:,.0f} of {len(counted):,} right, {right / len(counted):.2%}" if counted else "no row"
-        yield f"{benchmark.title}: its script leaves out {left:,} rows {why}, and prints {score}; here they are wrong"
+        yield from _without(rows, benchmark.title, benchmark.metrics[0], source=name)
+    yield from _without(rows, "The Audio Reasoning Challenge", "rubrics")
+
+
+def _without(rows: Sequence[Counts], title: str, metric: str, *, source: str | None = None) -> Iterator[str]:
+    own = [row for row in rows if row.metric == metric and source in (None, row.source)]
+    if metric == "mmsu":
+        why, counted = "in whose answers it finds no letter", [row for row in own if not row.counts["without_letter"]]
+    else:
+        why, counted = "without an answer", [row for row in own if row.is_answered]
+    if left := len(own) - len(counted):
+        wrong = "have 0" if metric in JUDGED else "are wrong"
+        printed = _printed(metric, counted)
+        yield f"{title}: its script leaves out {left:,} rows {why}, and prints {printed}; here they {wrong}"
+
+
+def _printed(metric: str, rows: Sequence[Counts]) -> str:
+    """The score that a script makes of these rows."""
+    if metric not in JUDGED:
+        right = sum(row.counts["correct"] for row in rows)
+        return f"{right:,.0f} of {len(rows):,} right, {right / len(rows):.2%}" if rows else "no score"
+    evaluated = sum(row.counts["evaluated"] for row in rows)
+    points = sum(row.counts["points"] for row in rows) * (100 if metric == "rubrics" else 1)
+    return f"{points / evaluated:.2f} over {evaluated:,.0f} rows" if evaluated else "no score"
 
 
 def mixed_audio(scores: Mapping[str, float | None]) -> str | None:

@@ -210,6 +210,7 @@ def test_a_response_is_judged_before_and_after_the_reference(
     one = table(tmp_path / "one.jsonl", [*read_lines(responses)][:1])
     fewer = judged(store, "air_bench_chat", one, judge, judgements=tmp_path / "j.jsonl")
     assert score_of(fewer, "airbench").value == pytest.approx(6 / 5) and len(judge.asked) == 10
+    assert "leaves out 4 rows without an answer, and prints 6.00 over 1 rows; here they have 0" in fewer.notes[-2]
 
 
 JUNK: list[list[Any]] = [
@@ -226,6 +227,11 @@ def test_a_judge_that_writes_something_else_leaves_the_row_unevaluated(
         return next((said for n, said in enumerate(junk) if n and f"Response {n}." in heard.text), by_rule(heard))
 
     with serve_model(some_junk, ("judge",)) as server:
+        if junk is JUNK[0]:
+            told = run("triptych", "evaluate", "air_bench_chat", "--store", str(store), "--pred", str(responses),
+                       "--judge", server.url, "--judge-model", "judge", "--judge-retries", "0",
+                       "--judgements", str(tmp_path / "j.jsonl"))  # fmt: skip
+            assert told.code == 1 and "4 rows are not evaluated" in told.stdout, told.stderr
         scores = judged(store, "air_bench_chat", responses, server, judgements=tmp_path / "j.jsonl")
     found = score_of(scores, "airbench")
     assert found.value == 6 and (found.counts["evaluated"], found.counts["not_evaluated"]) == (1, 4)
