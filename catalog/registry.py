@@ -33,8 +33,9 @@ def card_paths(extra: Sequence[Path] = ()) -> dict[str, Path]:
             raise UsageError(f"--cards {folder}: there is no such folder.")
     found: dict[str, Path] = {}
     for folder in card_folders(extra):
-        for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
-            found.setdefault(path.stem, path)
+        for name in os.listdir(folder) if folder.is_dir() else ():  # noqa: PTH208 (ten times quicker than a glob)
+            if name.endswith(".yaml"):
+                found.setdefault(name.removesuffix(".yaml"), folder / name)
     return dict(sorted(found.items()))
 
 

@@ -59,6 +59,7 @@ def test_another_store_in_the_same_place_has_its_own_tables(store: Store, tone: 
 
 
 def test_few_tables_are_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    table_cache.forget_tables()
     monkeypatch.setattr(table_cache, "_MOST", 2)
     opened = [store.table(name) for name in ("samples", "checks", "events")]
     assert Store.open(store.root).table("events") is opened[2]
