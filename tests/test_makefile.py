@@ -27,7 +27,9 @@ def test_what_make_runs_keeps_what_python_compiles_whatever_the_shell_says(tmp_p
 
 @pytest.mark.skipif(not (Path(sys.prefix) / "peers/.installed").is_file(), reason="`make peers`")
 def test_the_peers_use_the_torch_that_is_there_and_their_own_packages() -> None:
-    find = "from importlib.util import find_spec as f; print(*(f(n).origin for n in ('torch', 'lhotse')), f('triptych'))"
+    find = (
+        "from importlib.util import find_spec as f; print(*(f(n).origin for n in ('torch', 'lhotse')), f('triptych'))"
+    )
     peers = Path(sys.prefix) / "peers"
     done = subprocess.run([peers / "bin/python", "-c", find], capture_output=True, text=True, check=True)
     torch, lhotse, ours = done.stdout.split()
