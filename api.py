@@ -13,8 +13,8 @@ from .converters.convert.options import ConvertOptions
 from .converters.export.options import ExportOptions
 from .converters.imports.options import ImportOptions
 from .options import described_by, from_python
-from .shards.store.session import using
 from .shards.store.store import Store
+from .shards.store.use import using
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from .errors import DamagedError, ProblemsFound, UsageError
 from .options import from_python
-from .shards.store.session import using
 from .shards.store.store import Store
+from .shards.store.use import using
 
 if TYPE_CHECKING:
     import datasets

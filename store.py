@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from .errors import UsageError, did_you_mean
 from .options import from_python
-from .shards.store.session import using
 from .shards.store.store import Store
+from .shards.store.use import using
 
 if TYPE_CHECKING:
     from .shards.care.care import Garbage, StoreStatus

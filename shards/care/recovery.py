@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from ...errors import DamagedError, StoreReadOnly
 from ..exports.scratch import sweep_leftovers
 from ..store.damage import damage_errors
-from ..store.session import using
 from ..store.store import Store
+from ..store.use import using
 from .journal import has_pending
 
 _FULL_BYTES = 128 * 1024

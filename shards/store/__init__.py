@@ -6,10 +6,9 @@ creation.py        making a store, and telling one half made from a damaged one
 tables.py          the schemas of the six tables
 rows_to_arrow.py   rows as Arrow tables
 lock.py            locks that record their holder
-use.py             many users of a store, or one that is alone
+use.py             one command's work in a store: many users side by side, or one that is alone
 damage.py          errors of libraries over damaged files, as errors that name the file
 database.py        the process's own DuckDB, for the package's queries
-session.py         one command's work in a store
 snapshot.py        a read-only view of a store that opens each table once
 table_cache.py     tables that the process has read already
 annotations.py     SQL that applies later facts to the samples

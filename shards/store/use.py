@@ -18,11 +18,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import TriptychError
+from .damage import damage_errors
 from .lock import holder, locked, wait_shared
+from .store import Store
 
 PATIENCE_S = 600.0
 _POLL_S = 0.05
 _HELD = threading.local()
+
+
+@contextlib.contextmanager
+def using(store: Store, purpose: str) -> Iterator[Store]:
+    """Use a store for one command, so that no purge deletes files meanwhile; what libraries report of damage becomes
+    DamagedError."""
+    with damage_errors(store), in_use(store.root, purpose):
+        yield store
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from truth.cases import Case
+from truth.cases import ONE, Case
 from truth.forms import FORMS
 from truth.utterances import Media, Utterance, faults, named
 
@@ -164,7 +164,6 @@ UNASKED = {("unified", None), ("msswift", "pretrain")}
 
 EVERYWHERE = (("unified", None), ("msswift", "sft"), ("msswift", "grpo"))
 """These are tried on every case: all views select from the same prepared samples. The others are tried on `ONE`."""
-ONE = "jsonl"
 SOUND_ONLY = frozenset({"nemo", "kaldi", "lhotse", "evaluation", "conversation"})
 
 

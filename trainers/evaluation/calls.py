@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from ...options import described_by
-from ...shards.store.session import using
 from ...shards.store.store import Store
+from ...shards.store.use import using
 from .options import EvaluateOptions
 
 if TYPE_CHECKING:

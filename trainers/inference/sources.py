@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ...shards.json_rows import read_object_rows
-from ...shards.store.session import using
 from ...shards.store.store import Store
+from ...shards.store.use import using
 from ..data.exports import ExportReader
 from .questions import Question
 from .row_forms import question_of

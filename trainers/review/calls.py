@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...errors import UsageError
 from ...options import described_by
-from ...shards.store.session import using
 from ...shards.store.store import Store
+from ...shards.store.use import using
 from .options import MakeOptions, ReadOptions
 
 if TYPE_CHECKING:
