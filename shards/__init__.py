@@ -24,6 +24,7 @@ json_lines.py     lines of JSON Lines, of bounded length
 json_objects.py   JSON objects of which no value is lost
 json_stream.py    a streaming JSON reader
 json_rows.py      the rows of a file of objects, JSON Lines or an array, with their lines
+row_log.py        a file of JSON Lines that grows by whole rows
 strict_yaml.py    the strict YAML loader, with line numbers
 yaml_problems.py  what pydantic finds wrong with a YAML file, with file, line and key
 """

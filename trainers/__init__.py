@@ -2,6 +2,7 @@
 
 data/        reading exports
 evaluation/  what models answered, beside what is right
+benchmarks/  benchmarks as their authors score them, and models that judge
 inference/   asking models: rows in, predictions out
 review/      rows on a page for people to judge, and what they said
 pages/       self-contained HTML pages

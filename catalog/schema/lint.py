@@ -31,18 +31,6 @@ _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-def read_card(path: Path) -> Card:
-    """Load and check a card.
-
-    Raises:
-        UsageError: The card is invalid; the message lists every problem with its line.
-    """
-    problems, card = check_card(path)
-    if card is None:
-        raise UsageError("\n".join(problems), hint=f"triptych catalog lint {path}")
-    return card
-
-
 def check_card(path: Path) -> tuple[list[str], Card | None]:
     """Return the problems of a card file, each as `file:line: key: message`, and the card if there are none."""
     try:

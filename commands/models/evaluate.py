@@ -23,6 +23,7 @@ triptych evaluate evaluation-list --pred new.jsonl --against old.jsonl --by lang
 triptych evaluate --pred hyp.txt --gold ref.txt --metrics wer --language en
 triptych evaluate evaluation-list --pred predictions.jsonl --table qwen2-audio
 triptych evaluate evaluation-list --pred predictions.jsonl --page evaluation.html
+triptych evaluate chat --pred predictions.jsonl --judge http://localhost:8000/v1 --judge-model NAME --out scores
 """
 
 
@@ -41,11 +42,12 @@ def evaluate(
     """Score predictions against an export or a file: error rates, BLEU, accuracy, with intervals and differences."""
     from ...trainers.evaluation.calls import evaluate_with
 
-    scores = evaluate_with(export, store, options)
+    with output.progress("judge", total=None, unit="rows") as tell:
+        scores = evaluate_with(export, store, options, lambda done, of: tell(done, of))
     for text in scores.notes:
         output.note(f"note: {text}")
     output.emit(scores.document(), as_json=json, show=lambda: _show(scores, options))
-    if scores.missing and not options.allow_missing:
+    if (scores.missing and not options.allow_missing) or scores.not_evaluated:
         raise typer.Exit(ProblemsFound.exit_code)
 
 
@@ -62,10 +64,15 @@ def _show(scores: Scores, options: EvaluateOptions) -> None:
         output.say(f"{len(scores.missing):,} rows have no prediction and count as wrong: {_first(scores.missing)}")
     if scores.scores[0].against is not None and scores.scores[0].against.missing:
         output.say(f"{scores.scores[0].against.missing:,} rows have none in {scores.against} and count as wrong there")
+    if scores.not_evaluated:
+        output.say(f"{len(scores.not_evaluated):,} rows are not evaluated, and are in no score of the judge; the same "
+                   f"command with --force asks again: {_first(scores.not_evaluated)}")  # fmt: skip
     if scores.extra:
         output.say(f"{len(scores.extra):,} predictions are of no row: {_first(scores.extra)}")
     if options.out is not None:
         output.say(f"{options.out}: scores.json, rows.jsonl")
+    if options.submission is not None:
+        output.say(f"{options.submission}: {len(scores.rows) - len(scores.missing):,} rows to submit")
     if options.page is not None:
         output.say(f"{options.page}: {options.page.stat().st_size / 1e6:,.1f} MB, to open in a browser")
 

@@ -207,7 +207,7 @@ def _make_rows(
     root, changed = request.media_root, request.sound is not None
     placed = place_media(connection, request.selection, facts=facts, media_root=root, changed=changed)
     log.info("export %s: make rows with the view %s", request.name, request.view.name)
-    rows = make_rows(connection, request, folder, expanded=expanded)
+    rows = make_rows(connection, request, folder, placed=placed, expanded=expanded)
     if request.limits is not None:
         log.info("export %s: count what rows are in a model", request.name)
         relation = Relation(rows.types, rows.media_columns, rows.relation)

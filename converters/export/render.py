@@ -29,7 +29,6 @@ from ..views.prepare import EMPTIABLE, WITH_LOSS, create_macros, with_prepared
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
-from .select import messages_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,10 +79,13 @@ class Rows:
         return [*self.media_columns, *self.optional_columns]
 
 
-def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: Path, *, expanded: bool = False) -> Rows:
+def make_rows(
+    connection: duckdb.DuckDBPyConnection, request: Request, folder: Path, *, placed: str, expanded: bool = False
+) -> Rows:
     """Create `rows` of every selected sample; rows that the consumer would refuse get that as their outcome.
 
     Args:
+        placed: The statement of `place_media`.
         expanded: Whether a sample may have several rows.
 
     Raises:
@@ -98,7 +100,7 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
         account["_sample"] = "sample_id"
     statement = row_statement(view, request.options.task, account)
     types = {} if view.built_in else _described(connection, request, statement)
-    outcome, empty = _with_outcome(view, statement, types), _empty(connection)
+    outcome, empty = _with_outcome(view, statement, types), _empty(connection, with_loss=WITH_LOSS in placed)
     sql = with_prepared(outcome, request.options, decide=view.built_in, empty=empty)
     macros = create_macros(connection, request.options, sql)
     file = folder / "rows.parquet"
@@ -122,14 +124,14 @@ def make_rows(connection: duckdb.DuckDBPyConnection, request: Request, folder: P
     return Rows(types, media_columns(view, types), optional, [*macros, sql], rows, expanded)
 
 
-def _empty(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+def _empty(connection: duckdb.DuckDBPyConnection, *, with_loss: bool) -> frozenset[str]:
     """The columns of the sample of which no row to be made has a value.
 
     Messages with fields of loss have a type of their own, which holds for samples that have no row, too.
     """
     counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
     found = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
-    return frozenset(found - {"messages"} if messages_sql(connection) == WITH_LOSS else found)
+    return frozenset(found - {"messages"} if with_loss else found)
 
 
 def choose_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> None:

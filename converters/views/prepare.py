@@ -124,10 +124,14 @@ def _by_task(templates: Mapping[str, str]) -> str:
     return f"MAP {{{', '.join(f'{quote(task)}: {_pieces(text)}' for task, text in templates.items())}}}"
 
 
-@lru_cache(maxsize=64)
 def macros_of(options: ViewOptions) -> Macros:
-    """The macros of a request, and what its options decide."""
-    return Macros(option_macros(options))
+    """The macros of a request, and what its options decide: the same for requests whose options are the same in SQL."""
+    return _macros(tuple(option_macros(options).items()))
+
+
+@lru_cache(maxsize=64)
+def _macros(options: tuple[tuple[str, str], ...]) -> Macros:
+    return Macros(dict(options))
 
 
 def create_macros(
@@ -165,7 +169,6 @@ def connect(options: ViewOptions, *sql: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@lru_cache(maxsize=64)
 def with_prepared(
     select: str, options: ViewOptions, *, decide: bool = True, empty: frozenset[str] = frozenset()
 ) -> str:
@@ -179,7 +182,11 @@ def with_prepared(
         decide: Whether what the options decide is decided in the SELECT too; that of a user stays as it is.
         empty: Columns of the sample without a value in any row: `EMPTIABLE` has those that may be named.
     """
-    macros = macros_of(options)
+    return _with_prepared(select, macros_of(options), decide, empty)
+
+
+@lru_cache(maxsize=64)
+def _with_prepared(select: str, macros: Macros, decide: bool, empty: frozenset[str]) -> str:
     nulls = {name: tree for name, tree in _nulls().items() if name in empty}
     outer = select_of(select)
     if decide:

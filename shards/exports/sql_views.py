@@ -41,10 +41,8 @@ def create_export_views(
         shown: SQL of the store's root, where another machine will open the views; default: the root.
         named_in: A query: only the views that it names are made.
     """
-    import duckdb
-
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    facts = []
+    facts, statements = [], {}
     for name, versions in _published(root):
         views = {}
         for number, manifest in versions:
@@ -52,18 +50,34 @@ def create_export_views(
             if _has_rows(root, name, number, manifest):
                 views[f"{name}@v{number}"] = views[name] = number
         for view, number in views.items():
-            if named_in is not None and view not in named_in:
-                continue
-            try:
-                connection.execute(_view_sql(root, view, name, number, shown))
-            except duckdb.Error as error:
-                log.warning('exports."%s" has no view: %s', view, first_line(error))
+            if named_in is None or view in named_in:
+                statements[view] = _view_sql(root, view, name, number, shown)
+    _create(connection, statements)
     selected = ", ".join(f"col{n}::{type_} AS {name}" for n, (name, type_) in enumerate(_COLUMNS.items()))
     values = ", ".join(facts) or f"({', '.join(['NULL'] * len(_COLUMNS))})"
     connection.execute(
         f"CREATE OR REPLACE VIEW {SCHEMA}.versions AS "
         f"SELECT * FROM (SELECT {selected} FROM (VALUES {values})) WHERE reference IS NOT NULL"
     )
+
+
+def _create(connection: duckdb.DuckDBPyConnection, statements: dict[str, str]) -> None:
+    """Create views by name, without those of damaged files, in one transaction: each alone would be written to disk."""
+    import duckdb
+
+    while statements:
+        connection.begin()
+        for view, sql in statements.items():
+            try:
+                connection.execute(sql)
+            except duckdb.Error as error:
+                connection.rollback()  # what was created before it is gone, too
+                log.warning('exports."%s" has no view: %s', view, first_line(error))
+                statements = {name: other for name, other in statements.items() if name != view}
+                break
+        else:
+            connection.commit()
+            return
 
 
 def _published(root: Path) -> Iterator[tuple[str, list[tuple[int, dict[str, Any]]]]]:

@@ -11,6 +11,7 @@ damage.py          errors of libraries over damaged files, as errors that name t
 database.py        the process's own DuckDB, for the package's queries
 session.py         one command's work in a store
 snapshot.py        a read-only view of a store that opens each table once
+table_cache.py     tables that the process has read already
 annotations.py     SQL that applies later facts to the samples
 sql.py             SQL quoting, and the first row of a result
 views.py           the SQL that reads the tables

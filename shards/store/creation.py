@@ -8,6 +8,7 @@ from pathlib import Path
 from ...errors import DamagedError, StoreReadOnly, UsageError
 from ..store_format import FORMAT_FILE, TABLE_NAMES, read_format, write_format
 from .lock import locked
+from .table_cache import keep_written
 
 FIRST_COMMIT = f"{0:020}.json"
 
@@ -31,9 +32,10 @@ def create_tables(root: Path) -> None:
         if not (root / FORMAT_FILE).exists() and not any((root / name).exists() for name in TABLE_NAMES):
             write_format(root)
         for name, schema in TABLES.items():
-            DeltaTable.create(
+            table = DeltaTable.create(
                 str(root / name), schema, partition_by=["dataset"], mode="ignore", configuration=STATISTICS
             )
+            keep_written(root / name, table)
 
 
 def refuse_lost_logs(root: Path) -> None:

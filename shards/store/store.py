@@ -17,6 +17,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from .commits import delta_errors, until_committed
 from .creation import FIRST_COMMIT, STATISTICS, create_tables, has_table, refuse_lost_logs
 from .lock import locked
 from .sql import quote
+from .table_cache import keep_written, table_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +108,7 @@ class Store:
         """
         found = self._open_tables.get(name)
         if found is None or not self._is_latest(name, found.version()):
-            found = self._open_tables[name] = self.open_table(name)
+            found = self._open_tables[name] = table_at(self.root / name, partial(self.open_table, name))
         return found
 
     def _is_latest(self, name: str, version: int) -> bool:
@@ -178,7 +180,10 @@ class Store:
 
         def commit() -> None:
             with delta_errors(self.root / name):
-                change(table if table is not None else self.open_table(name))  # a path would start an empty table
+                written = table if table is not None else self.open_table(name)  # a path would start an empty table
+                change(written)
+                if table is None:
+                    keep_written(self.root / name, written)
 
         if fence is None:
             until_committed(commit)

@@ -181,7 +181,9 @@ def write_views(
             open_table, annotated=annotated, names=(*TABLE_NAMES, AS_PULLED), root=root, shown_root=shown_root,
             files_under=shown,
         )  # fmt: skip
+        connection.begin()  # each view alone would be written to the disk
         make_views(connection, statements)
+        connection.commit()
         create_export_views(connection, root, shown=shown)
     scratch.rename(target)
     return target

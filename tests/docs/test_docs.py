@@ -12,6 +12,7 @@ import doctest
 import os
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +107,17 @@ def test_what_is_not_run_names_commands_and_options_that_exist(document: str) ->
     assert unknown == []
 
 
-def unknown_words(program: str, words: list[str]) -> list[str]:
-    """The words of a command line that are neither a command nor an option that it has."""
+@cache
+def command_of(program: str) -> Any:
     import typer
     from triptych import cli
 
-    command: Any = typer.main.get_command(cli.app if program == "triptych" else cli.cards.app)
+    return typer.main.get_command(cli.app if program == "triptych" else cli.cards.app)
+
+
+def unknown_words(program: str, words: list[str]) -> list[str]:
+    """The words of a command line that are neither a command nor an option that it has."""
+    command = command_of(program)
     while words and getattr(command, "commands", None):
         if words[0] not in command.commands:
             return words[:1]
@@ -121,9 +127,6 @@ def unknown_words(program: str, words: list[str]) -> list[str]:
 
 
 def test_every_command_and_option_is_documented() -> None:
-    import typer
-    from triptych.cli import app
-
     text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     missing = []
 
@@ -139,5 +142,5 @@ def test_every_command_and_option_is_documented() -> None:
                 if options and not any(option in text for option in options):
                     missing.append(f"{name} {options[0]}")
 
-    walk(typer.main.get_command(app), "triptych")
+    walk(command_of("triptych"), "triptych")
     assert missing == []

@@ -84,10 +84,10 @@ def test_settings_of_a_whole_duckdb_are_refused_to_a_session(tmp_path: Path) -> 
 def test_a_forked_process_opens_its_own_and_ends() -> None:
     code = """if True:
         import os, signal, sys
-        from triptych.converters.views import ViewOptions, memory
+        from triptych.converters.views import ViewOptions, prepare
         from triptych.shards.store.database import session
         def count():
-            with session() as one, memory.connect(ViewOptions()) as other:
+            with session() as one, prepare.connect(ViewOptions()) as other:
                 return [c.execute("SELECT count(DISTINCT range) FROM range(500_000)").fetchall() for c in (one, other)]
         first = count()
         child = os.fork()

@@ -61,3 +61,13 @@ def test_rows_of_the_chat_evaluation() -> None:
     assert codes("evaluation-chat", row | {"query": row["query"] * 2}) == {"sound_tokens"}
     assert codes("evaluation-chat", row | {"query": f"{row['query']}<|im_end|>"}) == {"turn_token"}
     assert codes("evaluation-chat", row | {"id": None}) == {"missing_key"}
+
+
+def test_submissions_to_the_challenge() -> None:
+    row = {"id": "x_00-01", "thinking_prediction": "It is loud.", "answer_prediction": "A dog"}
+    assert codes("challenge", row) == set()
+    assert codes("challenge", row | {"answer_prediction": " "}) == {"blank_answer"}
+    assert codes("challenge", row | {"thinking_prediction": ""}) == {"blank_chain"}
+    assert codes("challenge", row | {"thinking_prediction": "x" * 10_000}) == {"too_long"}
+    assert codes("challenge", row | {"answer_prediction": "<think>no cat</think>A dog"}) == {"chain_in_answer"}
+    assert codes("challenge", {"id": "", "answer_prediction": 3}) == {"missing_key", "wrong_type", "blank_id"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -21,7 +22,11 @@ PREDICTIONS = "predictions.jsonl"
 
 @described_by(EvaluateOptions)
 def evaluate(
-    export: str | None = None, *, store: PathLike | None = None, **options: Unpack[EvaluateArguments]
+    export: str | None = None,
+    *,
+    store: PathLike | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[EvaluateArguments],
 ) -> Scores:
     """Score predictions against an export, or against a file.
 
@@ -31,15 +36,21 @@ def evaluate(
     Args:
         export: The export that was asked: `NAME` or `NAME@vN`; with `gold`, none.
         store: The store; default: `TRIPTYCH_STORE`, else `./store`.
+        progress: Called with the number of rows that the judge was asked about, and their number.
         {options}
 
     Raises:
         UsageError: Predictions and rows cannot be matched, or a row has no answer, language or task to score it by.
     """
-    return evaluate_with(export, store, EvaluateOptions.of(**options))
+    return evaluate_with(export, store, EvaluateOptions.of(**options), progress)
 
 
-def evaluate_with(export: str | None, store: PathLike | None, options: EvaluateOptions) -> Scores:
+def evaluate_with(
+    export: str | None,
+    store: PathLike | None,
+    options: EvaluateOptions,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scores:
     """`evaluate` with options that are already parsed."""
     from .evaluate import check_out, evaluate_export, evaluate_gold
 
@@ -48,9 +59,9 @@ def evaluate_with(export: str | None, store: PathLike | None, options: EvaluateO
     if options.model is not None:
         options = _asked_now(export, store, options)
     if export is None:
-        return evaluate_gold(options)
+        return evaluate_gold(options, progress)
     with using(Store.open(store), "evaluate") as opened:
-        return evaluate_export(export, opened, options)
+        return evaluate_export(export, opened, options, progress)
 
 
 def _asked_now(export: str | None, store: PathLike | None, options: EvaluateOptions) -> EvaluateOptions:

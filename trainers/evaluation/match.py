@@ -1,8 +1,9 @@
 """Predictions beside what is right: by id, by the path of the clip, or by line.
 
-Ids decide where both files have them. Else paths do, of the file names if they were made under another folder; and the
-lines of two files without either, which must be equally many. A prediction that was made for another reference than the
-row's (its `gt`) is refused, and so are two predictions for one row.
+Ids decide where both files have them: those of the rows, or those that the corpus itself gave (submissions to a
+benchmark have these). Else paths do, of the file names if they were made under another folder; and the lines of two
+files without either, which must be equally many. A prediction that was made for another reference than the row's (its
+`gt`) is refused, and so are two predictions for one row.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def _places(
     """How predictions find their rows, and which row each is of."""
     ids, asked = [each.id for each in references], [each.id for each in predictions]
     if None not in ids and None not in asked:
+        if {*ids}.isdisjoint(asked) and _has_all((own := [each.source_id for each in references]), asked):
+            return "id in the corpus", _by(own, asked, references)
         return "id", _by(ids, asked, references)
     if all(each.audio for each in references) and all(each.audio for each in predictions):
         return _by_audio(references, predictions)
@@ -80,6 +83,11 @@ def _places(
             hint="give each prediction the id of its row, or predict for every line",
         )
     return "line", list(range(len(predictions)))
+
+
+def _has_all(own: Sequence[str | None], asked: Sequence[str | None]) -> bool:
+    """Whether rows can be told apart by the ids of their corpus, and predictions are of such."""
+    return None not in own and len({*own}) == len(own) and not {*own}.isdisjoint(asked)
 
 
 def _by_audio(references: Sequence[Reference], predictions: Sequence[Prediction]) -> tuple[str, list[int | None]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options, split_commas
 from ...shards.phones import OWN, SETS
-from ...validators.metrics.metric import NAMES
+from ...validators.metrics.metric import JUDGED, NAMES
+from ..benchmarks.options import JudgeOptions
 
 FILES, SCORED, SURE, OUTPUT = "What is compared", "How it is scored", "How sure it is", "Output"
 TABLES = ("qwen2-audio",)
+JUDGEMENTS = "judgements.jsonl"
+"""The judgements of an evaluation, in its folder."""
 
 
 def _metrics(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -60,7 +63,7 @@ class EvaluateOptions(Options):
     by: Annotated[
         tuple[str, ...],
         Option("Scores for each value of these columns, of the row or its sample: language, speaker, extra.NAME; "
-               "default: source.", SCORED, metavar="COLUMN"),
+               "default: source, and what a known benchmark is reported by.", SCORED, metavar="COLUMN"),
     ] = ()  # fmt: skip
     task: Annotated[str | None, Option("The task of rows that do not say it.", SCORED)] = None
     language: Annotated[str | None, Option("The language of rows that do not say it.", SCORED)] = None
@@ -80,6 +83,8 @@ class EvaluateOptions(Options):
     bert_baseline: Annotated[
         float | None, Option("The bertscore of unrelated texts, to rescale by: it becomes 0.", SCORED)
     ] = None
+    judging: JudgeOptions = field(default_factory=JudgeOptions)
+
     resamples: Annotated[int, Option("How many resamples an interval is made of; 0: no intervals.", SURE, min=0)] = 1000
     confidence: Annotated[float, Option("Percent of the resamples that lie in an interval.", SURE, above=0)] = 95.0
     group: Annotated[
@@ -102,6 +107,11 @@ class EvaluateOptions(Options):
         Option("Write scores.json and rows.jsonl, with every row's texts and counts, to this folder.", OUTPUT,
                metavar="DIR"),
     ] = None  # fmt: skip
+    submission: Annotated[
+        Path | None,
+        Option("Write the predictions as the Audio Reasoning Challenge takes them: id, thinking_prediction, "
+               "answer_prediction.", OUTPUT, metavar="FILE"),
+    ] = None  # fmt: skip
     page: Annotated[
         Path | None,
         Option("Write one self-contained HTML page: scores, plots, the worst rows with players and differences.",
@@ -112,7 +122,11 @@ class EvaluateOptions(Options):
         bool, Option("Put clips into the page; --no-embed copies them into a folder beside it.", OUTPUT)
     ] = True
     force: Annotated[
-        bool, Option("Replace an evaluation that stands in --out, and another page of that name.", OUTPUT)
+        bool,
+        Option(
+            "Replace an evaluation that stands in --out, and another page or submission of that name; judgements stay.",
+            OUTPUT,
+        ),
     ] = False
 
     def check(self) -> None:
@@ -123,6 +137,24 @@ class EvaluateOptions(Options):
             raise UsageError("--server needs the name of its model.", hint="add --model NAME")
         if self.table is None and (self.transformers or self.vllm):
             raise UsageError("--transformers and --vllm are columns of a table.", hint="add --table qwen2-audio")
+
+        self._check_judge()
+
+    def _check_judge(self) -> None:
+        if self.judging.is_asked:
+            if self.judgements_file is None:
+                raise UsageError("--judge keeps every judgement in a file.", hint="add --out DIR, or --judgements FILE")
+        elif names := JUDGED & {*self.metrics}:
+            raise UsageError(
+                f"--metrics {', '.join(sorted(names))}: a judge gives it.", hint="add --judge URL --judge-model NAME"
+            )
+
+    @property
+    def judgements_file(self) -> Path | None:
+        """The file in which judgements are kept."""
+        if self.judging.judgements is not None or self.out is None:
+            return self.judging.judgements
+        return self.out / JUDGEMENTS
 
     def _check_words(self) -> None:
         """Raise UsageError for a task or language that does not exist; the tables of languages are read only here."""

@@ -23,14 +23,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ...errors import UsageError
 from ...shards.json_rows import read_object_rows
+from ...shards.row_log import RowLog, json_line
 from ...validators.formats.predictions import AUDIO_COLUMNS, COLUMNS, audio_column, prediction_column
 from .text_lines import is_text, read_texts
 
-_CHUNK = 1024 * 1024
 _OWN = frozenset({"id", "predictions", "error", "source", "gt", *AUDIO_COLUMNS, *COLUMNS})
 _SHOWN = 60
 
@@ -75,14 +75,8 @@ class Prediction:
 
 
 def line_of(prediction: Prediction) -> bytes:
-    """The row as one line of JSON, with its line end.
-
-    An unpaired surrogate, which a model of bytes may emit, is written as its escape: UTF-8 has none.
-    """
-    text = json.dumps(prediction.document(), ensure_ascii=False)
-    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
-        text = json.dumps(prediction.document())
-    return text.encode() + b"\n"
+    """The row as one line of JSON, with its line end."""
+    return json_line(prediction.document())
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
@@ -103,42 +97,12 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
     return count
 
 
-class PredictionLog:
-    """A file that grows by whole rows while a model answers: what was written survives the end of the process.
-
-    The rows of one `append` are one write. A last line that the end of the process cut off is
-    removed when the log is opened again.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = path.open("ab+")
-        self._cut_off_last_line()
-
-    def __enter__(self) -> PredictionLog:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
+class PredictionLog(RowLog):
+    """A file of predictions that grows while a model answers."""
 
     def append(self, predictions: Iterable[Prediction]) -> None:
-        """Write these rows behind the others."""
-        self._file.write(b"".join(line_of(each) for each in predictions))
-        self._file.flush()
-
-    def _cut_off_last_line(self) -> None:
-        size = self._file.seek(0, os.SEEK_END)
-        end = size
-        while end:
-            start = max(0, end - _CHUNK)
-            self._file.seek(start)
-            newline = self._file.read(end - start).rfind(b"\n")
-            end = start + newline + 1 if newline >= 0 else start
-            if newline >= 0:
-                break
-        if end != size:
-            self._file.truncate(end)
+        """Write these rows behind the others, as one write."""
+        self.write(line_of(each) for each in predictions)
 
 
 def read_predictions(path: Path, *, repeats: bool = False) -> Iterator[Prediction]:

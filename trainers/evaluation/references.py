@@ -1,9 +1,10 @@
 """What is right: the rows of an export, or of a file, each with its answer and what scoring must know of it.
 
-An answer stands in `gt` (Qwen2-Audio's lists), `solution` (rows for rewards), `answer`, `reference`, `text` or
-`transcript`, `translation`, `caption`, `output` (Alpaca), or in the last turn of the assistant in `messages` or
-`conversations`; the first that is there counts. A chain of thought stands in `cot`, `reasoning` or `thinking`, or in
-front of the answer itself. Two of `text` and `translation` need the task. A text file has one answer a line.
+An answer stands in `gt` (Qwen2-Audio's lists), `solution` (rows for rewards), `answer`, `answer_gt` (MMSU),
+`reference`, `text` or `transcript`, `translation`, `caption`, `output` (Alpaca), or in the last turn of the assistant
+in `messages` or `conversations`; the first that is there counts. A chain of thought stands in `cot`, `reasoning` or
+`thinking`, or in front of the answer itself. Two of `text` and `translation` need the task. A text file has one answer
+a line.
 
 Task and language are those of the row; else of the prompt, as Qwen2-Audio's lists have it; else of the sample that a
 row of an export is of; else those that the caller names for rows that have none.
@@ -11,6 +12,7 @@ row of an export is of; else those that the caller names for rows that have none
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,13 +28,28 @@ from ...shards.store.store import Store
 from ...shards.vocabulary import UnknownWordError, as_language, as_task
 from ...validators.formats.predictions import audio_column
 from ...validators.metrics.completion import chain_and_answer
+from ..benchmarks.protocols import TASK_NAME
+from ..benchmarks.protocols import columns_of as columns_of_benchmark
 from ..data.exports import ExportReader
 from .predictions import shown
 from .text_lines import is_text, read_texts
 
-ANSWERS = ("gt", "solution", "answer", "reference", "text", "transcript", "translation", "caption", "output")
+ANSWERS = (
+    "gt",
+    "solution",
+    "answer",
+    "answer_gt",
+    "reference",
+    "text",
+    "transcript",
+    "translation",
+    "caption",
+    "output",
+)
 """Columns of the answer, in order of preference."""
 CHAINS = ("cot", "reasoning", "thinking")
+RUBRIC, DESCRIPTION = "rubric", "meta_info"
+"""What a judge must know: the points of an item of MMAR, the description of a sound of AIR-Bench."""
 TURNS = ("messages", "conversations")
 _TASKS = {"text": "asr", "transcript": "asr", "translation": "s2tt", "caption": "captioning"}
 """What a column of answers says of the task."""
@@ -66,6 +83,7 @@ class Reference:
 
     Attributes:
         id: Its id; None in files without ids.
+        source_id: The id that its corpus gave to its sample, where it is known.
         audio: The path of its clip.
         answer: What is right.
         chain: Its chain of thought, None if it has none.
@@ -75,6 +93,7 @@ class Reference:
     """
 
     id: str | None = None
+    source_id: str | None = None
     audio: str | None = None
     answer: str
     chain: str | None = None
@@ -103,20 +122,27 @@ def read_gold(path: Path, given: Given) -> list[Reference]:
     return _unique(_reference(f"{path}:{line}", row, {}, given) for line, row in read_object_rows(path))
 
 
-def read_export(reader: ExportReader, store: Store, given: Given, columns: Iterable[str]) -> list[Reference]:
+def read_export(
+    reader: ExportReader, store: Store, given: Given, columns: Iterable[str], *, judged: bool = False
+) -> list[Reference]:
     """The rows of an export, with these columns of their samples where a row does not have them.
 
+    Args:
+        judged: Whether a judge scores the responses; the rows of a chat then have the answers of their samples.
+
     Raises:
-        UsageError: A row has no answer: a chat is judged, not compared.
+        UsageError: A row has no answer; or a chat is compared, which can only be judged.
     """
     manifest = reader.version.manifest
-    if manifest.get("style") == "chat":
+    rows = list(reader.rows())
+    if is_chat(reader) and not judged:
         raise UsageError(
             f"{reader.version.reference} is a chat: its rows have no reference, a judge scores the responses.",
-            hint="triptych export evaluation --style items (or list) has references",
+            hint="add --judge URL --judge-model NAME; --style items (or list) of the view has references",
         )
-    rows = list(reader.rows())
     samples = _samples(store, [_sample_id(row) for row in rows], columns)
+    if is_chat(reader):
+        rows = [{**row, **_answered(samples.get(_sample_id(row), {}))} for row in rows]
     told = {"task": _VIEWS[manifest["view"]]} if manifest.get("view") in _VIEWS else {}
     return _unique(
         _reference(f"{reader.version.reference} row {number}", row, {**samples.get(_sample_id(row), {}), **told}, given)
@@ -124,11 +150,27 @@ def read_export(reader: ExportReader, store: Store, given: Given, columns: Itera
     )
 
 
+def is_chat(reader: ExportReader) -> bool:
+    """Whether the rows of an export only ask."""
+    return reader.version.manifest.get("style") == "chat"
+
+
+def _answered(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """What the sample of a row that only asks says of its answer."""
+    told = {"question": sample.get("question"), "answer": sample.get("answer"), "source": sample.get("dataset")}
+    return {name: value for name, value in told.items() if value is not None}
+
+
 def _sample_id(row: Mapping[str, Any]) -> str:
     return str(row.get(SAMPLE_ID) or row.get("id") or "")
 
 
-_OF_SAMPLES = ("task", "language", "target_language")
+_OF_SAMPLES = (
+    "task", "language", "target_language", "dataset", "config", "split", "labels", "question", "answer",
+    TASK_NAME, RUBRIC, DESCRIPTION,
+)  # fmt: skip
+_TOLD = ("task", "language", "target_language", TASK_NAME, RUBRIC, DESCRIPTION)
+"""Those that a row has as its columns."""
 
 
 def _samples(store: Store, ids: list[str], columns: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -144,7 +186,7 @@ def _samples(store: Store, ids: list[str], columns: Iterable[str]) -> dict[str, 
         values = [name.removeprefix("extra.") for name in names if name not in there]
         sql = f"SELECT id, {', '.join(taken)} FROM samples SEMI JOIN wanted USING (id)"
         found = connection.execute(sql, values).fetchall()
-    return {str(row[0]): dict(zip(names, row[1:], strict=True)) for row in found}
+    return {str(row[0]): dict(zip(("id", *names), row, strict=True)) for row in found}
 
 
 def _reference(where: str, row: Mapping[str, Any], sample: Mapping[str, Any], given: Given) -> Reference:
@@ -160,14 +202,26 @@ def _reference(where: str, row: Mapping[str, Any], sample: Mapping[str, Any], gi
         raise UsageError(f"{where}: column choices: expected a list of texts, got {shown(choices)}.")
     audio = row.get(path) if path else None
     scalars = {name: str(value) for name, value in row.items() if isinstance(value, str | int | float)}
-    facts = {name: str(value) for name, value in sample.items() if value is not None}
+    if isinstance(row.get(RUBRIC), list):
+        scalars[RUBRIC] = json.dumps(row[RUBRIC], ensure_ascii=False)
+    facts = columns_of_benchmark(sample) | {
+        name: str(value) for name, value in sample.items()
+        if value is not None and name != "id" and (name in _TOLD or name not in _OF_SAMPLES)
+    }  # fmt: skip
     return Reference(
-        id=None if row.get("id") is None else str(row["id"]),
+        id=None if row.get("id") is None else str(row["id"]), source_id=_source_id(sample),
         audio=audio if isinstance(audio, str) else next(iter(row.get("audios") or ()), None),
         answer=answer, chain=chain, source=_text(row.get("source")), question=_text(row.get("question")),
         choices=tuple(choices or ()), where=where, columns={**facts, **scalars},
         **{**told, "task": told["task"] or _TASKS.get(column)},
     )  # fmt: skip
+
+
+def _source_id(sample: Mapping[str, Any]) -> str | None:
+    """The id of a sample without its data set, its part of it and its split."""
+    place = "/".join(value for name in ("dataset", "config", "split") if (value := sample.get(name)))
+    id = str(sample.get("id") or "")
+    return id.removeprefix(f"{place}/") if place and id.startswith(f"{place}/") else None
 
 
 def _told(row: Mapping[str, Any], sample: Mapping[str, Any], given: Given) -> dict[str, str | None]:

@@ -13,21 +13,22 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.vocabulary import UnknownWordError, as_language, as_task
+from ...validators.formats.evaluation.challenge import THOUGHT
 from ...validators.metrics.choice import Settings, metric, metrics_of
 from ...validators.metrics.completion import chain_and_answer
-from ...validators.metrics.metric import Counted, Metric, Pair
+from ...validators.metrics.metric import JUDGED, Counted, Metric, Pair
+from ..benchmarks.judge import Ratings
+from ..benchmarks.protocols import benchmark_of
+from ..benchmarks.ratings import Key, rating_key
 from .intervals import Resamples, chance, rates
 from .match import Matched
 from .predictions import Prediction
-from .references import Reference, columns_of
+from .references import RUBRIC, Reference, columns_of
 from .scores import Difference, RowScore, Score, ScoredRow
 
 BY_LANGUAGE = frozenset({"wer", "cer"})
 """Metrics whose texts are compared by the rules of a language."""
-THOUGHT = "thinking_prediction"
-"""The field of a submission to the Audio Reasoning Challenge with the chain of thought."""
-
-Key = tuple[str, str, str]
+Group = tuple[str, str, str]
 """A metric, its unit, and what it compares."""
 
 
@@ -37,11 +38,15 @@ class Ways:
 
     Attributes:
         metrics: The metrics, for every row; empty: by its task.
+        is_judged: Whether there is a judge, which rates the chains of rows with rubrics.
+        ratings: What it gave.
         by: The columns that scores are given by, beside all rows.
         group: The column whose values are drawn together for intervals; None: each row is.
     """
 
     metrics: tuple[str, ...] = ()
+    is_judged: bool = False
+    ratings: Mapping[Key, Ratings] = field(default_factory=dict)
     by: tuple[str, ...] = ()
     settings: Settings = field(default_factory=Settings)
     resamples: Resamples = field(default_factory=Resamples)
@@ -67,22 +72,22 @@ def score(
         UsageError: A row has no task or language that a metric must know, or no column that scores are asked by.
     """
     _check_columns(references, ways)
-    found: dict[Key, _Counts] = {}
+    found: dict[Group, _Counts] = {}
     rows = []
     made: dict[str, Metric] = {}
     for place, (reference, prediction) in enumerate(zip(references, matched.predictions, strict=True)):
         scores = []
         theirs = None if other is None else other.predictions[place]
-        for name in _names(reference, ways):
+        for name in names_of(reference, ways):
             used = made.setdefault(name, metric(name, ways.settings)) if name not in made else made[name]
-            compared, pair = _pair(reference, prediction, used)
+            compared, pair = _pair(reference, prediction, used, ways)
             counted = used.count(pair)
             there = found.setdefault((name, counted.unit, compared), _Counts(used))
             there.places.append(place)
             there.counts.append(counted.counts)
             value = None
             if other is not None:
-                there.others.append(used.count(_pair(reference, theirs, used)[1]).counts)
+                there.others.append(used.count(_pair(reference, theirs, used, ways)[1]).counts)
                 value = used.rate(there.others[-1])
             scores.append(_row_score(used, counted, compared, value))
         rows.append(_scored(reference, prediction, theirs, ways, tuple(scores)))
@@ -96,7 +101,8 @@ def _check_columns(references: Sequence[Reference], ways: Ways) -> None:
             raise UsageError(f"No row has a column {name!r}.", hint=f"columns: {', '.join(sorted(known))}")
 
 
-def _names(reference: Reference, ways: Ways) -> tuple[str, ...]:
+def names_of(reference: Reference, ways: Ways) -> tuple[str, ...]:
+    """The metrics of a row."""
     if not ways.metrics and not reference.task and not reference.columns:
         raise UsageError(
             f"{reference.where}: a line of text does not say what it is.",
@@ -106,7 +112,7 @@ def _names(reference: Reference, ways: Ways) -> tuple[str, ...]:
         raise UsageError(
             f"{reference.where}: there is no task {reference.task!r}.", hint="--metrics accuracy, or others"
         )
-    names = ways.metrics or metrics_of(reference.task, reference.language, has_choices=bool(reference.choices))
+    names = ways.metrics or _by_itself(reference, ways)
     if not reference.language and not BY_LANGUAGE.isdisjoint(names):
         raise UsageError(
             f"{reference.where}: the row has no language, whose rules say how its text is compared.",
@@ -120,6 +126,17 @@ def _names(reference: Reference, ways: Ways) -> tuple[str, ...]:
     return names
 
 
+def _by_itself(reference: Reference, ways: Ways) -> tuple[str, ...]:
+    """The metrics of a row where none are asked for."""
+    names = metrics_of(reference.task, reference.language, has_choices=bool(reference.choices))
+    if reference.choices:
+        benchmark = benchmark_of(reference.source)
+        names = benchmark.metrics if benchmark is not None else names
+        if ways.is_judged and RUBRIC in reference.columns:
+            names = (*names, "rubrics")
+    return names
+
+
 def _is_task(task: str) -> bool:
     try:
         as_task(task)
@@ -128,7 +145,7 @@ def _is_task(task: str) -> bool:
     return True
 
 
-def _pair(reference: Reference, prediction: Prediction | None, used: Metric) -> tuple[str, Pair]:
+def _pair(reference: Reference, prediction: Prediction | None, used: Metric, ways: Ways) -> tuple[str, Pair]:
     """What is compared, and the two texts."""
     said = None if prediction is None else prediction.prediction
     chain, answer = (None, None) if said is None else chain_and_answer(said)
@@ -138,9 +155,12 @@ def _pair(reference: Reference, prediction: Prediction | None, used: Metric) -> 
         # An answer without a chain is no missing prediction: nothing was thought.
         answer = thought if isinstance(thought, str) else chain if chain is not None or said is None else ""
     right = reference.chain if compared == "chain" and reference.chain is not None else reference.answer
+    ratings = None if said is None or prediction is None or used.name not in JUDGED \
+        else ways.ratings.get(rating_key(used.name, reference, prediction))  # fmt: skip
     return compared, Pair(
         reference=right, hypothesis=answer, language=reference.language, target_language=reference.target_language,
-        source=reference.source, choices=reference.choices, where=reference.where,
+        source=reference.source, choices=reference.choices, ratings=ratings,
+        where=reference.where,
     )  # fmt: skip
 
 
@@ -184,13 +204,13 @@ NO_VALUE = "(none)"
 
 
 def _scores(
-    found: Mapping[Key, _Counts], references: Sequence[Reference], matched: Matched, other: Matched | None, ways: Ways
+    found: Mapping[Group, _Counts], references: Sequence[Reference], matched: Matched, other: Matched | None, ways: Ways
 ) -> Iterator[Score]:
     """Over all rows, then by each column."""
     lost = _lost(matched)
     others_lost = None if other is None else _lost(other)
     for by in (None, *ways.by):
-        groups: dict[str, dict[Key, list[int]]] = defaultdict(lambda: defaultdict(list))
+        groups: dict[str, dict[Group, list[int]]] = defaultdict(lambda: defaultdict(list))
         for key, there in found.items():
             for number, place in enumerate(there.places):
                 value = "" if by is None else value_of(references[place], by) or NO_VALUE
@@ -217,7 +237,7 @@ def _lost(matched: Matched) -> list[bool]:
 
 
 def _score(
-    key: Key, there: _Counts, numbers: Sequence[int], resamples: Resamples, together: Sequence[Any] | None,
+    key: Group, there: _Counts, numbers: Sequence[int], resamples: Resamples, together: Sequence[Any] | None,
     by: Mapping[str, str], missing: int, others_missing: int | None,
 ) -> Score:  # fmt: skip
     import numpy as np

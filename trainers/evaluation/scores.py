@@ -171,6 +171,7 @@ class Scores:
         rows: In the order of the references.
         missing: The rows without a prediction, by id, path or number.
         extra: The predictions that belong to no row.
+        not_evaluated: The rows that a judge should have rated and did not, by id, path or number.
         notes: What else the reader of the scores must know.
         settings: Confidence, number of resamples, seed, and what was drawn.
         about: What the predictions say of themselves: model, revision, decoding, export.
@@ -185,6 +186,7 @@ class Scores:
     rows: tuple[ScoredRow, ...] = ()
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    not_evaluated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -193,7 +195,8 @@ class Scores:
     def document(self) -> dict[str, Any]:
         """All but the rows, as one JSON document."""
         told = {name: getattr(self, name) for name in (
-            "of", "predictions", "against", "matched_by", "missing", "extra", "notes", "settings", "about"
+            "of", "predictions", "against", "matched_by", "missing", "extra", "not_evaluated", "notes", "settings",
+            "about",
         )}  # fmt: skip
         scores, table = ([asdict(each) for each in listed] for listed in (self.scores, self.table))
         return {"format": FORMAT, **told, "rows": len(self.rows), "scores": scores, "table": table}
@@ -230,7 +233,7 @@ class Scores:
             raise UsageError(f"{folder / ROWS}: {len(rows)} rows, {count} are expected.", hint=hint)
         scores = tuple(_score(each) for each in told.pop("scores"))
         told["table"] = tuple(TableRow(**each) for each in told["table"])
-        told |= {name: tuple(told[name]) for name in ("missing", "extra", "notes")}
+        told |= {name: tuple(told[name]) for name in ("missing", "extra", "not_evaluated", "notes")}
         return cls(scores=scores, rows=rows, **told)
 
 

@@ -10,10 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
 from typing import Any
 
 from ...errors import UsageError
@@ -23,6 +20,7 @@ from ...validators.metrics.vote import vote
 from ..evaluation.predictions import Prediction, PredictionLog, write_predictions
 from .answerers import Answerer, choose
 from .backends.answers import LENGTH, Answer, Backend, Request
+from .backends.side_by_side import side_by_side
 from .done_rows import ASKED, begin_anew, done_rows, partial_of
 from .options import InferOptions
 from .prompts import Prompting
@@ -125,44 +123,11 @@ class _Run:
         batches = [questions[start : start + size] for start in range(0, len(questions), size)]
         open_batches = [batch for batch in batches if any(question.id not in done for question in batch)]
         count = len(questions) - sum(map(len, open_batches))
-        for rows in self._side_by_side(open_batches):
+        for rows in side_by_side(self._batch, open_batches, width=self.answerer.side_by_side):
             count += len(rows)
             if progress is not None:
                 progress(count, len(questions))
             yield rows
-
-    def _side_by_side(self, batches: Sequence[Sequence[Question]]) -> Iterator[list[Prediction]]:
-        """The batches as they are answered; with several at a time, in the order in which they are."""
-        width = min(self.answerer.side_by_side, len(batches))
-        if width <= 1:
-            yield from map(self._batch, batches)
-            return
-        todo: SimpleQueue[Sequence[Question] | None] = SimpleQueue()
-        done: SimpleQueue[list[Prediction] | BaseException] = SimpleQueue()
-
-        def work() -> None:
-            while (batch := todo.get()) is not None:
-                try:
-                    done.put(self._batch(batch))
-                except BaseException as error:  # noqa: BLE001  raised again where the rows are awaited
-                    done.put(error)
-
-        # Not an executor, which waits at the end of the process for every answer that a server still owes.
-        for _ in range(width):
-            Thread(target=work, name="infer", daemon=True).start()
-        rest = iter(batches)
-        try:
-            for batch in islice(rest, width):
-                todo.put(batch)
-            for _ in batches:
-                found = done.get()
-                if isinstance(found, BaseException):
-                    raise found
-                todo.put(next(rest, None))
-                yield found
-        finally:
-            for _ in range(width):
-                todo.put(None)
 
     def _batch(self, questions: Sequence[Question]) -> list[Prediction]:
         rows = [_Row(question, self) for question in questions]

@@ -40,7 +40,7 @@ from . import calibration, features, msswift, preference, unified
 from .conversation import inline, qwen2_audio
 from .conversation import sharegpt as conversation_sharegpt
 from .cot import cot_json, cot_messages
-from .evaluation import evaluation_chat, evaluation_items, evaluation_list
+from .evaluation import challenge, evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
 from .llamafactory import alpaca, ranking, sharegpt
@@ -87,6 +87,7 @@ FORMATS: dict[str, Any] = {
     "evaluation-list": evaluation_list,
     "evaluation-items": evaluation_items,
     "evaluation-chat": evaluation_chat,
+    "challenge": challenge,
     "term-chunks": term_chunks,
     "phoneme": phoneme,
     "conversation-qwen2-audio": qwen2_audio,

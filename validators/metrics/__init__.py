@@ -9,7 +9,7 @@ error_rates.py   word, character and phone error rates; equal phones at equal po
 completion.py    the chain of thought of a completion, and its answer
 answers.py       right answers: equal, alike, or naming the right choice
 vote.py          self-consistency: the final answer that most of several answers give, and what the vote is worth
-rubrics.py       ratings of a chain of thought by a judge
+ratings.py       what the ratings of a judge are counted as
 bleu.py          BLEU
 rouge.py         ROUGE-L
 bert_score.py    BERTScore

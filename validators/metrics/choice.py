@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...errors import UsageError
 from ...shards.phones import OWN
-from . import answers, bert_score, bleu, error_rates, rouge
+from . import answers, bert_score, bleu, error_rates, ratings, rouge
 from .edits import is_unspaced
 from .metric import NAMES, Metric
 
@@ -37,12 +37,15 @@ _MADE: Mapping[str, Callable[[Settings], Metric]] = {
     "accuracy": lambda _: answers.accuracy(),
     "answer": lambda _: answers.same_answer(),
     "mmar": lambda _: answers.string_match(),
+    "mmsu": lambda _: answers.right_letter(),
     "bleu": lambda _: bleu.bleu(),
     "bleu_source": lambda _: bleu.bleu_by_source(),
     "rouge": lambda _: rouge.rouge_l(),
     "bertscore": lambda told: bert_score.bert_score(
         model=told.bert_model, layer=told.bert_layer, baseline=told.bert_baseline
     ),
+    "rubrics": lambda _: ratings.rubrics(),
+    "airbench": lambda _: ratings.airbench(),
 }
 
 

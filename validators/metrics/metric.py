@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 NAMES = (
-    "wer", "cer", "per", "position_accuracy", "accuracy", "answer", "mmar", "bleu", "bleu_source", "rouge", "bertscore",
+    "wer", "cer", "per", "position_accuracy", "accuracy", "answer", "mmar", "mmsu", "bleu", "bleu_source", "rouge",
+    "bertscore", "rubrics", "airbench",
 )  # fmt: skip
 """The metrics; choice.py makes them."""
+JUDGED = frozenset({"rubrics", "airbench"})
+"""Those that a judge's ratings are counted for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class Pair:
         target_language: The language of its translation.
         source: The name of the list that the row is of: `covost2_en_zh_test`.
         choices: The options of a question.
+        ratings: What a judge gave, of each of its calls; None if the row was not judged.
         where: The row, for messages.
     """
 
@@ -36,6 +40,7 @@ class Pair:
     target_language: str | None = None
     source: str | None = None
     choices: tuple[str, ...] = ()
+    ratings: tuple[tuple[float, ...], ...] | None = None
     where: str = ""
 
 

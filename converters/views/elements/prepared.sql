@@ -79,8 +79,8 @@ LEFT JOIN target_names target
 LEFT JOIN choice_introductions ON choice_introductions.language = prompt_language(base_language)
 ),
 
--- Add the task's prompt (none if it asks for a translation of nothing, or into no language), the raw answer, and the fields of a user template: texts and lists as requested by `--text`,
--- all others unchanged.
+-- Add the task's prompt (none if it asks for a translation of nothing, or into no language), the raw answer, and the
+-- fields of a user template: texts and lists as requested by `--text`, all others unchanged.
 samples_with_answers AS (
 SELECT *,
        CASE WHEN prompt_pieces IS NULL THEN fixed_prompt
@@ -138,7 +138,7 @@ SELECT *,
        compute_once(without_thought(
          CASE WHEN has_turns(messages) AND chosen_task() = 'grpo' THEN coalesce(not_blank(answer), given_answer)
               ELSE given_answer END)) AS solution,
-       compute_once(CASE WHEN NOT has_thought(given_rejected) THEN without_thought(given_answer)
+       compute_once(CASE WHEN takes_pairs() AND NOT has_thought(given_rejected) THEN without_thought(given_answer)
                          ELSE with_reasoning(given_answer, given_reasoning) END) AS given_turn,
        compute_once(CASE WHEN NOT (has_thought(given_answer) OR not_blank(given_reasoning) IS NOT NULL)
                          THEN without_thought(given_rejected)

@@ -12,6 +12,7 @@ from typing import Any
 
 from .syntax import Tree
 
+_INNER = (dict, list)
 OPEN = object()
 """The value of an expression that is no constant."""
 _COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -40,7 +41,8 @@ def fold(tree: Any, called: Callable[[Tree], Tree | None], columns: Mapping[str,
         return [fold(each, called, columns) for each in tree]
     if not isinstance(tree, dict):
         return tree
-    node = {key: fold(value, called, columns) for key, value in tree.items()}
+    # Most values are leaves: a call for each would take most of the time.
+    node = {key: fold(each, called, columns) if type(each) in _INNER else each for key, each in tree.items()}
     kind = node.get("class")
     if kind == "FUNCTION":
         folded = called(node) or _function(node)

@@ -46,15 +46,16 @@ def written(nodes: Sequence[Tree]) -> list[str]:
 
 
 def expressions(tree: Any) -> Iterator[Tree]:
-    """Every expression in a tree, those within others too."""
-    if isinstance(tree, dict):
-        if "class" in tree:
-            yield tree
-        for value in tree.values():
-            yield from expressions(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from expressions(value)
+    """Every expression in a tree, those within others too, in no order."""
+    left = [tree]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            if "class" in each:
+                yield each
+            left += [value for value in each.values() if isinstance(value, dict | list)]
+        elif isinstance(each, list):
+            left += each
 
 
 def column_names(tree: Any) -> set[str]:

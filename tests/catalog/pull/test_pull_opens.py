@@ -12,8 +12,8 @@ import duckdb
 import pytest
 from support.corpora import Utterance, archive, card, members
 from triptych.catalog import registry
-from triptych.catalog.schema import lint
 from triptych.cli import app
+from triptych.shards.store import table_cache
 from triptych.shards.store.store import Store
 from typer.testing import CliRunner
 
@@ -33,12 +33,12 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
         return wrapper
 
-    monkeypatch.setattr(lint, "check_card", count("cards", lint.check_card))
+    monkeypatch.setattr(registry, "check_card", count("cards", registry.check_card))
     monkeypatch.setattr(deltalake.DeltaTable, "__init__", count("tables", deltalake.DeltaTable.__init__))
     monkeypatch.setattr(duckdb, "connect", count("connections", duckdb.connect))
-    registry._card.cache_clear()
+    registry._checked.cache_clear()
     yield found
-    registry._card.cache_clear()
+    registry._checked.cache_clear()
 
 
 def pull(folder: Path, root: Path, samples: int) -> str:
@@ -62,6 +62,7 @@ def test_a_pull_parses_its_card_once_and_opens_little(folder: Path, counted: Cou
     root = folder / "store"
     Store.create(root)
     counted.clear()
+    table_cache.forget_tables()
     assert f"{COUNT} stored" in pull(folder, root, COUNT)
     assert counted["cards"] == 1
     # Three for what is stored before and after; what remains are the commits, and the views after each.
@@ -73,6 +74,7 @@ def test_a_repeated_pull_reads_two_tables_and_looks_for_lost_media(folder: Path,
     root = folder / "store"
     pull(folder, root, COUNT)
     counted.clear()
+    table_cache.forget_tables()  # as a process of its own
     assert "nothing to fetch" in pull(folder, root, COUNT)
     assert counted == Counter(cards=0, tables=2, connections=0)
 

@@ -240,9 +240,14 @@ def test_versions_are_views_for_queries_and_for_the_plain_client(store: Path, tm
 
 
 def test_a_damaged_version_has_no_view_and_stops_nothing(store: Path, tmp_path: Path) -> None:
+    import duckdb
+
     version = triptych.export("unified", store=store).version
+    triptych.export("unified", store=store, name="whole")
     (version.path / "data.parquet").write_bytes(b"x" * (version.path / "data.parquet").stat().st_size)
     grow(store, tmp_path)
     with pytest.raises(UsageError, match="unified"):
         triptych.query('SELECT * FROM exports."unified@v1"', store=store)
-    assert triptych.query("SELECT rows FROM exports.versions", store=store).to_pylist() == [{"rows": 5}]
+    assert triptych.query("SELECT rows FROM exports.versions", store=store).to_pylist() == [{"rows": 5}] * 2
+    with duckdb.connect(str(store / "store.duckdb"), read_only=True) as client:
+        assert client.sql('SELECT count(*) FROM exports."whole"').fetchall() == [(5,)]

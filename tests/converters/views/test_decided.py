@@ -188,5 +188,8 @@ def test_only_the_macros_that_a_statement_calls_are_created() -> None:
 
 def test_requests_with_other_options_have_other_macros() -> None:
     assert macros_of(ViewOptions(task="sft")) is macros_of(ViewOptions(task="sft"))
-    assert macros_of(ViewOptions(own={"a": 1})) is not macros_of(ViewOptions(own={"a": 2}))
+    assert macros_of(ViewOptions(own={"a": True})) is not macros_of(ViewOptions(own={"a": False}))
+    assert macros_of(ViewOptions(seed=1)) is macros_of(ViewOptions(seed=2))  # no fixed prompt depends on it
+    varied = [ViewOptions(prompts="varied", seed=seed) for seed in (1, 2)]
+    assert macros_of(varied[0]) is not macros_of(varied[1])
     assert option_macros(ViewOptions(task="x'y"))["chosen_task"] == "'x''y'"

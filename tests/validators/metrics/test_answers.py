@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from triptych.errors import UsageError
-from triptych.validators.metrics import choice, rubrics
+from triptych.validators.metrics import choice
 from triptych.validators.metrics.choice import Settings, metric, metrics_of
 from triptych.validators.metrics.completion import chain_and_answer
 from triptych.validators.metrics.metric import NAMES, Pair
+from triptych.validators.metrics.ratings import item_score
 
 PLACES = ("Mountain Canyon", "Dense Forest", "Open Grassland", "City Streets")
 
@@ -67,12 +70,43 @@ def test_a_chain_is_no_part_of_the_answer(text: str, chain: str | None, answer: 
 
 
 def test_ratings_without_the_lowest_and_the_highest() -> None:
-    assert rubrics.item_score([0.4, 0.6, 0.6, 0.8, 1.0], is_correct=True) == pytest.approx(2 / 3)
-    assert rubrics.item_score([0.4, 0.6, 0.6, 0.8, 1.0], is_correct=False) == 0
-    assert rubrics.dataset_score([2 / 3, 1.0, 0.0]) == pytest.approx(55.56, abs=0.01)
-    assert rubrics.dataset_score([]) is None
+    ratings = [0.4, 0.6, 0.6, 0.8, 1.0]
+    assert item_score(ratings, is_correct=True) == pytest.approx(2 / 3)
+    assert item_score(ratings, is_correct=False) == 0
     with pytest.raises(UsageError, match="2 ratings"):
-        rubrics.item_score([1, 1], is_correct=True)
+        item_score([1, 1], is_correct=True)
+    used = metric("rubrics", Settings())
+    given = tuple((rating,) for rating in ratings)
+    right, full, wrong, unjudged = (
+        used.count(Pair(reference="Yes", choices=("Yes", "No"), hypothesis=said, ratings=rated)).counts
+        for said, rated in (("yes", given), ("Yes.", ((1.0,),) * 5), ("No", given), ("yes", None))
+    )
+    total = [sum(each) for each in zip(right, full, wrong, strict=True)]
+    assert used.rate(total) == pytest.approx(55.56, abs=0.01)
+    assert unjudged == (0, 0, 1, 1) and used.rate([sum(each) for each in zip(total, unjudged, strict=True)]) == \
+        pytest.approx(55.56, abs=0.01)  # fmt: skip
+    assert used.rate(unjudged) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "right", "without_letter"),
+    [
+        ("B", True, False), ("B. male", True, False), ("The answer is B.", True, False), ("It is B", False, True),
+        ("Because of it", True, False), ("male", False, True), ("b", False, True), ("A", False, False),
+        ("", False, False), ("None", False, False), ("D", False, False),
+    ],
+)  # fmt: skip
+def test_mmsu_looks_for_a_letter_at_two_places(said: str, right: bool, without_letter: bool) -> None:
+    pair = Pair(reference="male", hypothesis=said, choices=("female", "male", "both"))
+    assert metric("mmsu", Settings()).count(pair).counts == (right, 1, without_letter)
+
+
+def test_the_score_of_a_response_is_the_mean_of_both_orders() -> None:
+    used = metric("airbench", Settings())
+    pair = Pair(reference="r", hypothesis="x", ratings=((7, 8), (8, 6)))
+    assert used.count(pair).counts == (7.5, 1, 1, 7, True, 0)
+    assert used.count(replace(pair, hypothesis=None)).counts == (0, 1, 0, 0, 0, 0)
+    assert used.rate(used.count(replace(pair, ratings=None)).counts) is None
 
 
 def test_every_metric_is_made_by_its_name() -> None:

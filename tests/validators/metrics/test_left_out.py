@@ -17,15 +17,16 @@ WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat", "of", "sil", "aa", "b", "
 CHOICES = ("yes", "no", "a cat")
 
 
-def made(draw: random.Random) -> Pair:
+def made(draw: random.Random, name: str) -> Pair:
     """A reference, and what is left of it: some of it is wrong, some is missing."""
     reference = draw.choices(WORDS, k=draw.randrange(0, 9))
     wrong = draw.random()
     said = [draw.choice(WORDS) if draw.random() < wrong else word for word in reference if draw.random() < 0.9]
     if draw.random() < 0.1:
         reference, said = ["yes"], ["yes"]
+    ratings = ((draw.random(), 1.0),) if name == "airbench" else ((draw.random(),),) * 3
     return Pair(reference=" ".join(reference), hypothesis=" ".join(said), language=draw.choice(["en", "fr"]),
-                target_language="en", choices=CHOICES)  # fmt: skip
+                target_language="en", choices=CHOICES, ratings=ratings)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"bertscore"}))  # a mean over rows, as rouge
@@ -34,7 +35,7 @@ def test_a_score_never_rises_by_leaving_out(name: str, count: int) -> None:
     used = metric(name, Settings())
     draw = random.Random(name)
     for _ in range(count):
-        pairs = [made(draw) for _ in range(draw.choice([1, 5, 20]))]
+        pairs = [made(draw, name) for _ in range(draw.choice([1, 5, 20]))]
         counts = [used.count(pair).counts for pair in pairs]
         for place in draw.sample(range(len(pairs)), max(1, len(pairs) // 10)):
             lost = used.count(replace(pairs[place], hypothesis=None)).counts

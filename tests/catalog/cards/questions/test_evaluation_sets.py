@@ -53,7 +53,7 @@ def test_mmau_of_2025_has_letters_before_its_choices_and_is_no_training_data(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["mmau", "mmar", "mmsu", "video_mme"])
+@pytest.mark.parametrize("name", ["mmau", "mmar", "mmsu", "air_bench_chat", "video_mme"])
 def test_every_split_of_an_evaluation_set_is_a_test(name: str) -> None:
     splits = get_card(name).splits
     assert set(splits.values()) == {"test"} and not any("train" in split for split in splits)
