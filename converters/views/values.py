@@ -21,6 +21,8 @@ _FLOATS = ("DOUBLE", "FLOAT")
 _NATIVE = re.compile(r"(VARCHAR|BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|DOUBLE|FLOAT)(\[\])*")
 _BEYOND = "nan|inf|e[+]?(309|3[1-9][0-9]|[4-9][0-9][0-9]|[0-9]{4,})"
 _STRING = r'"(\\.|[^"\\])*"'
+_MAYBE = rf"(?:^|[:,\[])\s*[-+]?(?:nan|inf|[0-9.]+(?:{_BEYOND}))"
+"""Of a JSON text: whether such a number may be in it. It keeps the rows that have none from having strings removed."""
 
 
 def check_types(view: View, types: Mapping[str, str]) -> None:
@@ -78,7 +80,8 @@ def _not_finite(value: str, type_: Any, depth: int) -> str | None:
         return f"coalesce(NOT isfinite({value}), false)"
     if str(type_) == "JSON":
         text = f"regexp_replace({value}::VARCHAR, '{_STRING}', '', 'g')"
-        return f"coalesce(regexp_matches({text}, '(?i){_BEYOND}'), false)"
+        maybe = f"coalesce(regexp_matches({value}::VARCHAR, '(?i){_MAYBE}'), false)"
+        return f"CASE WHEN {maybe} THEN regexp_matches({text}, '(?i){_BEYOND}') ELSE false END"
     if type_.id in ("list", "array"):
         item = f"x{depth}"
         test = _not_finite(item, type_.children[0][1], depth + 1)

@@ -193,7 +193,7 @@ MESSAGES_TYPES = {
 """DuckDB types of our own messages, without quotes -> what their shape has beside role and content."""
 _READ = ("tools", "chat_template_kwargs", "label", "margin", "history")
 """Columns beside those of messages and media that the findings depend on."""
-_ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())}|{MODEL_TOKEN})"
+_ANY_TAG = f"(?:{'|'.join(TAG_ANY_CASE.values())}|{MODEL_TOKEN})"
 
 
 def shape(columns: Mapping[str, str]) -> dict[str, str]:

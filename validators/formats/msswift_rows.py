@@ -11,8 +11,9 @@ TAG_ANY_CASE = {
     kind: "<" + "".join(f"[{letter}{letter.upper()}]" for letter in kind[:-1]) + ">" for kind in KINDS
 }  # spelled out: the two regular expression engines fold case differently beyond ASCII
 
-MODEL_TOKEN = r"<\|((audio|AUDIO|video|VIDEO|image|IMAGE|vision)[A-Za-z_]*|im_start|im_end|endoftext)\|>"
-"""Tokens of Qwen models for media and turns, in the syntax of both regular expression engines."""
+MODEL_TOKEN = r"<\|(?:(?:audio|AUDIO|video|VIDEO|image|IMAGE|vision)[A-Za-z_]*|im_start|im_end|endoftext)\|>"
+"""Tokens of Qwen models for media and turns, in the syntax of both regular expression engines; groups that
+capture would take longer."""
 
 CONVERSATIONS = ("messages", "conversation", "conversations")
 ALPACA = ("instruction", "input")

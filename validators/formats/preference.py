@@ -148,6 +148,6 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
 
 def _seen(column: str, mark: str) -> str:
     """Messages with nothing of their texts but tags and tokens, and `mark` for all other text."""
-    tags = f"array_to_string(regexp_extract_all(m.content, '(<image>|<video>|<audio>|{MODEL_TOKEN})'), '')"
+    tags = f"array_to_string(regexp_extract_all(m.content, '(?:<image>|<video>|<audio>|{MODEL_TOKEN})'), '')"
     text = f"CASE WHEN trim(m.content) = '' THEN '' ELSE '{mark}' || {tags} END"
     return f"[CASE WHEN m IS NOT NULL THEN {{'role': m.role, 'content': {text}}} END FOR m IN {column}]"

@@ -394,45 +394,38 @@ CREATE OR REPLACE MACRO inline_turns(turns, path) AS
   list_transform(turns, lambda m, i: {'from': m.role, 'value': CASE
     WHEN i = 1 THEN replace(m.content, '<audio>', '<audio>' || path || '</audio>') ELSE m.content END});
 
--- Contents as lists of parts. A text is taken apart at a mark that no text has (`has_tag_mark` finds those that do); the
--- n-th tag of a kind in the conversation is its n-th medium.
+-- Contents as lists of parts, made as JSON text: texts are escaped in it, so that a raw control character can mark a tag.
+-- The n-th tag of a kind in the conversation is its n-th medium. At first there is a text on both sides of each tag; the
+-- empty ones are then removed. `has_tag_mark` finds contents with two control characters that no text has.
 CREATE OR REPLACE MACRO tag_mark() AS chr(30) || chr(31);
 CREATE OR REPLACE MACRO has_tag_mark(turns) AS len([1 FOR m IN turns IF contains(m.content, tag_mark())]) > 0;
-CREATE OR REPLACE MACRO pieces_of(t) AS
-  list_filter(string_split(regexp_replace(t, '(<(?:image|video|audio)>)', tag_mark() || '\1' || tag_mark(), 'g'), tag_mark()),
-              lambda p: p <> '');
-CREATE OR REPLACE MACRO text_before(turns, i) AS array_to_string([m.content FOR m IN turns[:i - 1]], '');
-CREATE OR REPLACE MACRO nth_of(tag, before, pieces, j) AS
-  count_tag(tag, before) + len(list_filter(pieces[:j], lambda q: q = tag));
-CREATE OR REPLACE MACRO text_part(t) AS json_object('type', 'text', 'text', t);
-CREATE OR REPLACE MACRO typed_part(piece, before, pieces, j, images, videos, audios) AS
-  CASE piece WHEN '<image>' THEN json_object('type', 'image', 'image', images[nth_of(piece, before, pieces, j)])
-             WHEN '<video>' THEN json_object('type', 'video', 'video', videos[nth_of(piece, before, pieces, j)])
-             WHEN '<audio>' THEN json_object('type', 'audio', 'audio', audios[nth_of(piece, before, pieces, j)])
-             ELSE text_part(piece) END;
-CREATE OR REPLACE MACRO file_url(path) AS json_object('url', 'file://' || replace(url_encode(path), '%2F', '/'));
-CREATE OR REPLACE MACRO url_part(piece, before, pieces, j, images, videos, audios) AS
-  CASE piece WHEN '<image>'
-             THEN json_object('type', 'image_url', 'image_url', file_url(images[nth_of(piece, before, pieces, j)]))
-             WHEN '<video>'
-             THEN json_object('type', 'video_url', 'video_url', file_url(videos[nth_of(piece, before, pieces, j)]))
-             WHEN '<audio>'
-             THEN json_object('type', 'audio_url', 'audio_url', file_url(audios[nth_of(piece, before, pieces, j)]))
-             ELSE text_part(piece) END;
-CREATE OR REPLACE MACRO typed_parts(t, before, images, videos, audios) AS
-  CASE WHEN has_tag(t)
-       THEN list_transform(pieces_of(t), lambda p, j: typed_part(p, before, pieces_of(t), j, images, videos, audios))
-       ELSE [text_part(t)] END;
-CREATE OR REPLACE MACRO url_parts(t, before, images, videos, audios) AS
-  list_transform(pieces_of(t), lambda p, j: url_part(p, before, pieces_of(t), j, images, videos, audios));
-CREATE OR REPLACE MACRO chat_message(role, content) AS json_object('role', role, 'content', content);
-CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS to_json(list_transform(turns, lambda m, i:
-  chat_message(m.role, to_json(typed_parts(m.content, text_before(turns, i), images, videos, audios)))));
-CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS to_json(list_transform(turns, lambda m, i:
-  CASE WHEN has_tag(m.content)
-       THEN chat_message(m.role, to_json(typed_parts(m.content, text_before(turns, i), images, videos, audios)))
-       ELSE chat_message(m.role, m.content) END));
-CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS to_json(list_transform(turns, lambda m, i:
-  CASE WHEN has_tag(m.content)
-       THEN chat_message(m.role, to_json(url_parts(m.content, text_before(turns, i), images, videos, audios)))
-       ELSE chat_message(m.role, m.content) END));
+CREATE OR REPLACE MACRO json_text(t) AS coalesce(to_json(t)::VARCHAR, 'null');
+CREATE OR REPLACE MACRO chat_message(role, content) AS '{"role":' || json_text(role) || ',"content":' || content || '}';
+CREATE OR REPLACE MACRO text_parts(t) AS '[{"type":"text","text":' || json_text(t) || '}]';
+CREATE OR REPLACE MACRO with_marks(t) AS
+  CASE WHEN contains(t, '<') THEN replace(replace(replace(t, '<image>', chr(1)), '<video>', chr(2)), '<audio>', chr(3))
+       ELSE t END;
+CREATE OR REPLACE MACRO with_media(t, mark, before, media, after) AS
+  array_to_string(list_transform(string_split(t, mark), lambda p, j: CASE WHEN j = 1 THEN p
+    ELSE '"},{"type":' || before || json_text(media[j - 1]) || after || ',{"type":"text","text":"' || p END), '');
+CREATE OR REPLACE MACRO without_empty_texts(t) AS
+  replace(replace(t, '{"type":"text","text":""},', ''), ',{"type":"text","text":""}', '');
+CREATE OR REPLACE MACRO messages_with_media(messages, images, videos, audios) AS
+  CAST('[' || without_empty_texts(with_media(with_media(with_media(array_to_string(messages, ','),
+    chr(1), '"image","image":', images, '}'), chr(2), '"video","video":', videos, '}'),
+    chr(3), '"audio","audio":', audios, '}')) || ']' AS JSON);
+CREATE OR REPLACE MACRO file_url(path) AS 'file://' || replace(url_encode(path), '%2F', '/');
+CREATE OR REPLACE MACRO messages_with_urls(messages, images, videos, audios) AS
+  CAST('[' || without_empty_texts(with_media(with_media(with_media(array_to_string(messages, ','),
+    chr(1), '"image_url","image_url":{"url":', [file_url(p) FOR p IN images], '}}'),
+    chr(2), '"video_url","video_url":{"url":', [file_url(p) FOR p IN videos], '}}'),
+    chr(3), '"audio_url","audio_url":{"url":', [file_url(p) FOR p IN audios], '}}')) || ']' AS JSON);
+CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS messages_with_media(
+  [chat_message(m.role, with_marks(text_parts(m.content))) FOR m IN turns], images, videos, audios);
+CREATE OR REPLACE MACRO texts_or_parts(turns) AS
+  [chat_message(m.role, CASE WHEN has_tag(m.content) THEN with_marks(text_parts(m.content)) ELSE json_text(m.content) END)
+   FOR m IN turns];
+CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS
+  messages_with_media(texts_or_parts(turns), images, videos, audios);
+CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS
+  messages_with_urls(texts_or_parts(turns), images, videos, audios);

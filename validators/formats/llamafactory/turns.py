@@ -17,7 +17,7 @@ from .dataset_info import Entry, read_entry
 from .problems import PROBLEMS
 
 _URI = re.compile("^[A-Za-z][A-Za-z0-9+.-]*://")
-_ANY_TAG = f"({'|'.join(TAG_ANY_CASE.values())}|{MODEL_TOKEN})"
+_ANY_TAG = f"(?:{'|'.join(TAG_ANY_CASE.values())}|{MODEL_TOKEN})"
 
 
 @dataclass(slots=True)

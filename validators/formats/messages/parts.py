@@ -114,8 +114,8 @@ def detect_task(rows: object) -> None:
     return None
 
 
-_TEXT = r'"(text|content)":"([^"\\<]|\\.)+"'
-_PATH = r'"(image|video|audio)":"/([^"\\]|\\.)*"'
+_TEXT = r'"(text|content)":"(?:[^"\\<]|\\.)+"'
+_PATH = r'"(image|video|audio)":"/(?:[^"\\]|\\.)*"'
 _URL = r'"url":"file:///[^"\\]*"'
 
 
