@@ -28,7 +28,7 @@ from ...shards.query import connect
 from ...shards.store.annotations import COMPLETES, annotation_row, unaccounted_sql
 from ...shards.store.store import Store
 from ...shards.store.tables import ANNOTATIONS
-from ...validators.formats.predictions import COLUMNS, prediction_column
+from ...validators.formats.predictions import COLUMNS, prediction_column, unsure_of
 from ...validators.metrics.edits import error_rate, units_of
 from ..candidate import Rejection
 from ..ingest.event_log import EventLog
@@ -200,6 +200,10 @@ def _column(row: Row, path: Path) -> str:
         raise UsageError(
             f"{path}: predictions need the columns `id` and `prediction`, not {', '.join(row.values)}.",
             hint=f"a prediction may also stand in {', '.join(COLUMNS[1:])}",
+        )
+    if other := unsure_of(found, row.values):
+        raise UsageError(
+            f"{path}: is the prediction in {found} or in {other}?", hint="name the column of predictions `prediction`"
         )
     return found
 

@@ -60,7 +60,7 @@ def shared(path: Path) -> Iterator[Callable[[], bool]]:
     handle = _open(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
-        yield lambda: _is_alone(handle)
+        yield lambda: claim(handle)
     finally:
         os.close(handle)
 
@@ -74,7 +74,8 @@ def wait_shared(handle: int, path: Path, *, purpose: str) -> None:
         fcntl.flock(handle, fcntl.LOCK_SH)
 
 
-def _is_alone(handle: int) -> bool:
+def claim(handle: int) -> bool:
+    """Take an open file for its holder alone, without waiting; False if another has it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -16,13 +16,14 @@ from ..benchmarks.protocols import Counts, as_published, benchmark_of, mixed_aud
 from ..benchmarks.ratings import Found, rate
 from ..benchmarks.submission import write_submission
 from ..data.exports import ExportReader
+from ..data.outputs import check_not_read
 from ..pages.document import check_writable
 from .intervals import Resamples
 from .match import Matched, match_file, name_of
 from .options import EvaluateOptions
 from .references import Given, Reference, is_chat, read_export, read_gold
 from .score import Ways, names_of, score
-from .scores import SCORES, Score, ScoredRow, Scores
+from .scores import ROWS, SCORES, Score, ScoredRow, Scores
 from .tables import qwen2_audio
 
 _TOLD = ("model", "revision", "backend", "decoding", "export", "export_sha256")
@@ -45,11 +46,15 @@ class _Right:
 
 def check_out(options: EvaluateOptions) -> None:
     """Raise UsageError if the folder or page of the evaluation cannot be written, before anything is read or asked."""
+    read = [options.pred, options.gold, options.against, options.transformers, options.vllm]
     if options.page is not None:
+        check_not_read("--page", [options.page], read)
         check_writable(options.page)
     if options.submission is not None:
+        check_not_read("--submission", [options.submission], read)
         check_writable(options.submission)
     if options.out is not None:
+        check_not_read("--out", [options.out / SCORES, options.out / ROWS], read)
         if options.out.exists() and not options.out.is_dir():
             raise UsageError(f"--out {options.out} is a file; a folder is expected.")
         if (options.out / SCORES).exists() and not options.force:

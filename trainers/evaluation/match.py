@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ...errors import UsageError
+from ...validators.formats.predictions import COLUMNS
+from ...validators.metrics.completion import chain_and_answer
 from .predictions import Prediction, read_predictions
-from .references import Reference
+from .references import ANSWERS, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def match_file(references: Sequence[Reference], path: Path) -> Matched:
                 hint="keep one prediction for each row",
             )
         _agree(references[place], prediction, path)
+        if by == "line":
+            _agree_by_text(references[place], prediction, path)
         found[place] = prediction
     if len(extra) == len(predictions):
         raise UsageError(f"{path}: no prediction is of a row: {extra[0]!r} is not there.")
@@ -122,12 +126,32 @@ def _by(keys: Sequence[str | None], asked: Sequence[str | None], references: Seq
 
 
 def _agree(reference: Reference, prediction: Prediction, path: Path) -> None:
-    if prediction.gt is not None and "gt" in reference.columns and prediction.gt != reference.columns["gt"]:
+    """Refuse a prediction that was made for another reference, wherever the row has its answer."""
+    if prediction.gt is None:
+        return
+    known = [reference.columns[name] for name in ("gt", *ANSWERS) if name in reference.columns]
+    known = known[:1] if "gt" in reference.columns else [*known, *filter(None, [reference.answer])]
+    if known and prediction.gt not in known and chain_and_answer(prediction.gt)[1] not in known:
         raise UsageError(
             f"{path}:{prediction.line}: column gt: made for the reference {prediction.gt!r}, but {reference.where} has "
-            f"{reference.columns['gt']!r}.",
+            f"{known[0]!r}.",
             hint="predict again for these rows",
         )
+
+
+def _agree_by_text(reference: Reference, prediction: Prediction, path: Path) -> None:
+    """Refuse a line whose own `text`, beside its prediction, is not the reference: the lines are in another order."""
+    text = prediction.fields.get(COLUMNS[-1])
+    if isinstance(text, str) and _letters(text) != _letters(reference.answer):
+        raise UsageError(
+            f"{path}:{prediction.line}: column {COLUMNS[-1]}: made for the reference {text!r}, but {reference.where} "
+            f"has {reference.answer!r}.",
+            hint="give each prediction the id of its row",
+        )
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def name_of(reference: Reference) -> str:

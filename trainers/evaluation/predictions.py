@@ -28,7 +28,7 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.json_rows import read_object_rows
 from ...shards.row_log import RowLog, json_line
-from ...validators.formats.predictions import AUDIO_COLUMNS, COLUMNS, audio_column, prediction_column
+from ...validators.formats.predictions import AUDIO_COLUMNS, COLUMNS, audio_column, prediction_column, unsure_of
 from .text_lines import is_text, read_texts
 
 _OWN = frozenset({"id", "predictions", "error", "source", "gt", *AUDIO_COLUMNS, *COLUMNS})
@@ -150,6 +150,10 @@ def _prediction(row: Mapping[str, Any], where: str, line: int) -> Prediction:
         raise UsageError(
             f"{where}: no prediction among the columns {', '.join(row)}.",
             hint=f"a prediction stands in one of {', '.join(COLUMNS)}",
+        )
+    if other := unsure_of(column, row):
+        raise UsageError(
+            f"{where}: is the prediction in {column} or in {other}?", hint="name the column of predictions `prediction`"
         )
     several = row.get("predictions")
     if several is not None and not (isinstance(several, list) and all(isinstance(each, str) for each in several)):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...errors import UsageError
 from ...options import described_by
+from ..data.outputs import check_not_read
+from .done_rows import partial_of
 from .options import InferOptions
 
 if TYPE_CHECKING:
@@ -50,7 +52,12 @@ def infer_with(
     """`infer` with options that are already parsed."""
     from .infer import infer as ask
 
-    return ask(asked_by(source, store, options), options, progress)
+    asked = asked_by(source, store, options)
+    if options.out is not None:
+        named = [options.prompt_file, options.predictions, options.examples, Path(source) if source else None]
+        clips = {clip.path for question in asked.questions for clip in question.clips if not clip.is_url}
+        check_not_read("--out", [options.out, partial_of(options.out)], [*named, *map(Path, clips)])
+    return ask(asked, options, progress)
 
 
 def asked_by(source: PathLike | None, store: PathLike | None, options: InferOptions) -> Asked:

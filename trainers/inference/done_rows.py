@@ -26,12 +26,6 @@ def partial_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.partial")
 
 
-def begin_anew(out: Path) -> None:
-    """Forget what an earlier run answered."""
-    for path in (partial_of(out), out):
-        path.unlink(missing_ok=True)
-
-
 def done_rows(out: Path, questions: Sequence[Question], settings: Mapping[str, Any]) -> dict[str, Prediction]:
     """The rows that need no answer any more, by id: those without an error that were asked the same.
 

@@ -21,7 +21,7 @@ from ..evaluation.predictions import Prediction, PredictionLog, write_prediction
 from .answerers import Answerer, choose
 from .backends.answers import LENGTH, Answer, Backend, Request
 from .backends.side_by_side import side_by_side
-from .done_rows import ASKED, begin_anew, done_rows, partial_of
+from .done_rows import ASKED, done_rows, partial_of
 from .options import InferOptions
 from .prompts import Prompting
 from .questions import Question
@@ -73,25 +73,25 @@ def _into_file(
     out: Path, run: _Run, questions: Sequence[Question], wanted: Sequence[Question], progress: Progress | None
 ) -> tuple[list[Prediction], int]:
     """Answer what is not answered yet, and write all rows in the order of the questions."""
-    if run.options.force:
-        begin_anew(out)
     answered = 0
-    partial = partial_of(out)
-    try:
-        with PredictionLog(partial) as log:
+    with PredictionLog(partial_of(out)) as log:
+        try:
+            if run.options.force:
+                log.clear()
+                out.unlink(missing_ok=True)
             done = done_rows(out, questions, run.settings)
             for batch in run.answered(wanted, done, progress):
                 log.append(batch)
                 answered += sum(row.id not in done for row in batch)
                 done |= {str(row.id): row for row in batch}
             found = [done[question.id] for question in questions if question.id in done]
-            if partial.stat().st_size or not out.exists():
+            if not log.is_empty or not out.exists():
                 write_predictions(out, found)
-    except BaseException:
-        if not partial.stat().st_size:
-            partial.unlink()
-        raise
-    partial.unlink()
+        except BaseException:
+            if log.is_empty:
+                log.remove()
+            raise
+        log.remove()
     return found, answered
 
 

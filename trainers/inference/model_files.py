@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ _SETTINGS = re.compile(
 
 _HASHED_WHOLE = 2 * 1000**3
 _BLOCK, _BLOCKS = 1024 * 1024, 64
+LARGEST_SAMPLE = _BLOCK * _BLOCKS
+"""Bytes of a file that stand for one that is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +101,21 @@ def fingerprint(folder: Path) -> str:
     for path in weights:
         size = path.stat().st_size
         digest.update(f"{path.name}\0{size}\0".encode())
-        with path.open("rb") as file:
-            if whole:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-                continue
-            for number in range(_BLOCKS):
-                file.seek(max(0, size - _BLOCK) * number // (_BLOCKS - 1))
-                digest.update(file.read(_BLOCK))
+        for block in blocks_of(path, size, whole=whole):
+            digest.update(block)
     return f"{'' if whole else 'sampled-'}sha256:{digest.hexdigest()}"
+
+
+def blocks_of(path: Path, size: int, *, whole: bool) -> Iterator[bytes]:
+    """Yield a file in blocks, or 64 blocks spread over it from its first byte to its last."""
+    with path.open("rb") as file:
+        if whole:
+            while block := file.read(_BLOCK):
+                yield block
+            return
+        for number in range(_BLOCKS):
+            file.seek(max(0, size - _BLOCK) * number // (_BLOCKS - 1))
+            yield file.read(_BLOCK)
 
 
 # ---- the hub

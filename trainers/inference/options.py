@@ -148,6 +148,11 @@ class InferOptions(Options):
             raise UsageError("--samples-per-row draws answers; a file has its own.", hint="remove --samples-per-row")
         if self.servers.server is not None and not self.servers.server.startswith(("http://", "https://")):
             raise UsageError(f"--server {self.servers.server}: expected a URL, such as http://localhost:8000/v1.")
+        if self.servers.server is not None and ("?" in self.servers.server or "#" in self.servers.server):
+            raise UsageError(
+                f"--server {self.servers.server.partition('?')[0]}: an address without ? and # is expected.",
+                hint="a key belongs in the environment variable of --key-env: rows keep the address",
+            )
         if by != FILE and self.model is None:
             raise UsageError("--model must be given.", hint="a folder, a name on the hub, or its name on the server")
         if by == OPENAI and self.servers.api == "transcriptions" and (self.system or self.examples):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from .model_files import LARGEST_SAMPLE, blocks_of
 
 SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
 
@@ -78,7 +81,7 @@ class Question:
         return replace(self, fault=self.fault or fault)
 
     def digest(self) -> str:
-        """A short SHA-256 of what is asked: every turn, every path and the size of its file."""
+        """A short SHA-256 of what is asked: every turn, every path and what its file holds."""
         asked = [[turn.role, *map(_identity, turn.parts)] for turn in self.turns]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
@@ -87,7 +90,17 @@ def _identity(part: Part) -> Any:
     if isinstance(part, str):
         return part
     try:
-        size = None if part.is_url else Path(part.path).stat().st_size
+        stat = None if part.is_url else Path(part.path).stat()
+        held = None if stat is None else _content(part.path, stat.st_size, stat.st_mtime_ns)
     except OSError:
-        size = None
-    return {"clip": part.path, "bytes": size}
+        held = None
+    return {"clip": part.path, "sha256": held}
+
+
+@lru_cache(maxsize=4096)
+def _content(path: str, size: int, changed_ns: int) -> str:
+    """The SHA-256 of a file, of one of more than 64 MB of 64 MB of it; read again where it was written since."""
+    digest = hashlib.sha256(str(size).encode())
+    for block in blocks_of(Path(path), size, whole=size <= LARGEST_SAMPLE):
+        digest.update(block)
+    return digest.hexdigest()

@@ -34,7 +34,8 @@ def read_sound(path: Path, rate: int) -> Samples:
     """Decode the first audio stream of a file to mono samples between -1 and 1.
 
     Raises:
-        MediaError: `missing_media`, `unreadable_media`, `no_audio_stream`, or `no_sound` of a stream without samples.
+        MediaError: `missing_media`, `unreadable_media`, `no_audio_stream`, `no_sound` of a stream without samples, or
+            `not_finite` where a sample is NaN or infinite.
     """
     import numpy as np
 
@@ -44,6 +45,8 @@ def read_sound(path: Path, rate: int) -> Samples:
     samples = np.concatenate(blocks).astype(np.float32) if blocks else np.zeros(0, np.float32)
     if not len(samples):
         raise MediaError("no_sound", f"{path.name} has an audio stream without samples")
+    if not np.isfinite(samples).all():
+        raise MediaError("not_finite", f"{path.name} has samples that are NaN or infinite")
     return samples
 
 

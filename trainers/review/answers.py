@@ -9,18 +9,20 @@
     reviewer     a name
     reviewed_at  UTC
 
-A spreadsheet may have saved a file again, with semicolons or tabs. A quote in front of `=`, `+`, `-` or `@` keeps
-spreadsheets from taking a cell for a formula, and is removed.
+A spreadsheet may have saved a file again, with semicolons or tabs, in UTF-16, its columns in another order. A quote in
+front of `=`, `+`, `-` or `@` keeps spreadsheets from taking a cell for a formula, and is removed.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ...errors import UsageError, did_you_mean
@@ -109,13 +111,34 @@ def _take(
     if before is None or not before.verdict:
         known[answer.id] = answer
     elif answer.verdict and twin is None:
-        later = max(before, answer, key=lambda each: each.reviewed_at)
+        known[answer.id] = later = _later(before, answer, reviewer)
         if before.verdict != answer.verdict:
-            notices.append(
-                f"{answer.id}: {reviewer} says {before.verdict} at {before.where} and {answer.verdict} at "
-                f"{answer.where}; the later one counts: {later.verdict}"
-            )
-        known[answer.id] = later
+            notices.append(f"{_contradiction(before, answer, reviewer)}; the later one counts: {later.verdict}")
+
+
+def _later(before: Answer, answer: Answer, reviewer: str) -> Answer:
+    """The later of two answers of a reviewer to a row, in two files."""
+    first, second = _time(before.reviewed_at), _time(answer.reviewed_at)
+    if before.verdict != answer.verdict and (first is None or second is None or first == second):
+        raise UsageError(
+            f"{_contradiction(before, answer, reviewer)}, and reviewed_at ({before.reviewed_at!r} and "
+            f"{answer.reviewed_at!r}) does not say which is later.",
+            hint="read only the file that counts; if these are two people, give them two names",
+        )
+    return before if first is not None and second is not None and first > second else answer
+
+
+def _contradiction(before: Answer, answer: Answer, reviewer: str) -> str:
+    return f"{answer.id}: {reviewer} says {before.verdict} at {before.where} and {answer.verdict} at {answer.where}"
+
+
+def _time(text: str) -> datetime | None:
+    """A time as a page writes it; None where a spreadsheet has written it in another way."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _missing(answers: Mapping[str, Mapping[str, Answer]], known: Sequence[str] | None) -> Iterator[str]:
@@ -129,13 +152,18 @@ def _missing(answers: Mapping[str, Mapping[str, Answer]], known: Sequence[str] |
 def _read(path: Path) -> tuple[str, list[tuple[str, str, Answer]]]:
     """The column of the strata, and page, reviewer and answer of each line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file.") from None
-    except (UnicodeDecodeError, IsADirectoryError) as error:
+    except IsADirectoryError as error:
         raise UsageError(f"{path}: {error}.") from error
-    head = text.split("\n", 1)[0]
-    separator = next((each for each in ",;\t" if f"page{each}" in head.replace('"', "")), ",")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path}: it is not UTF-8 ({error.reason} at byte {error.start:,}).",
+            hint="save it from the spreadsheet as `CSV UTF-8`",
+        ) from error
+    separator = max(",;\t", key=text.splitlines()[0].count) if text else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     try:
         by = _column_of_strata(path, list(reader.fieldnames or []))
@@ -154,7 +182,7 @@ def _column_of_strata(path: Path, names: Sequence[str]) -> str:
             f"{path}: no column {' or '.join(missing)}; it has {', '.join(names) or 'none'}.",
             hint="read the CSV that the page of `triptych review make` saves",
         )
-    return next((name for name in names if name.startswith("by")), "by")
+    return next((name for name in names if name == "by" or name.startswith("by:")), "by")
 
 
 def _answer(row: Mapping[str | None, str | None], by: str, where: str) -> tuple[str, str, Answer]:

@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...options import described_by
 from ...shards.store.store import Store
 from ...shards.store.use import using
+from ..data.outputs import check_not_read
 from .options import MakeOptions, ReadOptions
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def review_make_with(export: str | None, store: PathLike | None, options: MakeOp
 
     if export is None and options.pred is None:
         raise UsageError("review make needs an export, or --pred FILE.", hint="triptych review make NAME --pred FILE")
+    check_not_read("--out", [options.out], [options.pred])
     if export is None:
         return make_page(candidates_of(None, options.pred, by=options.by), options)
     from ..data.exports import ExportReader

@@ -188,11 +188,11 @@ def _strata_of(reader: ExportReader, by: str | None) -> dict[str, str | None]:
 
 def _references(reader: ExportReader) -> Iterator[Reference]:
     """What tells which row a prediction is of."""
-    names = [name for name in ("gt", "source") if name in _columns(reader)]
+    names = [name for name in (*ANSWERS, "source") if name in _columns(reader)]
     for identity, media, values in _media_of_rows(reader, also=names):
         audio = next((path for kind, path in media if kind == "audio"), None)
         told = dict(zip(names, values, strict=True))
-        known = {"gt": told["gt"]} if isinstance(told.get("gt"), str) else {}
+        known = {name: told[name] for name in ANSWERS if isinstance(told.get(name), str)}
         where = f"{reader.version.reference} {identity}"
         yield Reference(id=identity, audio=audio, answer="", source=told.get("source"), columns=known, where=where)
 

@@ -79,3 +79,6 @@ def test_tables_with_other_names_and_requests_that_say_too_little(store: Path, t
     file.write_text("id,words\nmine/all/near,x\n")
     with pytest.raises(UsageError, match="need the columns `id` and `prediction`, not id, words"):
         triptych.import_data("predictions", file, name="mine", meant_as="rejected", store=store)
+    file.write_text("id,text,output\nmine/all/near,what is right,x\n")
+    with pytest.raises(UsageError, match="is the prediction in text or in output"):
+        triptych.import_data("predictions", file, name="mine", meant_as="rejected", store=store)

@@ -117,6 +117,39 @@ def test_predictions_that_do_not_belong_are_refused(
         triptych.evaluate("list", store=store, pred=file)
 
 
+@pytest.mark.parametrize("column", ["answer", "text", "messages"])
+def test_predictions_for_another_reference_are_refused_wherever_it_stands(column: str, tmp_path: Path) -> None:
+    said = "<think>It barks.</think>A dog."
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
+    row = {"id": "a", column: turns if column == "messages" else said, "task": "qa"}
+    gold = table(tmp_path / "gold.jsonl", [row])
+    for gt in ("A dog.", said):
+        pred = table(tmp_path / "p.jsonl", [{"id": "a", "prediction": "A cat.", "gt": gt}])
+        assert triptych.evaluate(pred=pred, gold=gold).scores
+    pred = table(tmp_path / "p.jsonl", [{"id": "a", "prediction": "A cat.", "gt": "A cat."}])
+    with pytest.raises(UsageError, match=r"p.jsonl:1: column gt: made for the reference 'A cat\.'"):
+        triptych.evaluate(pred=pred, gold=gold)
+
+
+@pytest.mark.parametrize("written", [{"page": "p.jsonl"}, {"page": "g.jsonl"}, {"out": "o"}])
+def test_what_is_read_is_never_overwritten(written: dict[str, str], tmp_path: Path) -> None:
+    gold = table(tmp_path / "g.jsonl", [{"id": "a", "answer": "x", "task": "qa"}])
+    rows = [{"id": "a", "prediction": "x"}]
+    (tmp_path / "o").mkdir()
+    pred = table(tmp_path / ("o/rows.jsonl" if "out" in written else "p.jsonl"), rows)
+    with pytest.raises(UsageError, match="is a file that is read"):
+        triptych.evaluate(pred=pred, gold=gold, force=True, **{name: tmp_path / path for name, path in written.items()})
+    assert list(read_lines(pred)) == rows
+
+
+def test_lines_in_another_order_are_told_by_the_texts_beside_them(tmp_path: Path) -> None:
+    gold = table(tmp_path / "g.jsonl", [{"text": text, "task": "asr", "language": "en"} for text in ("One.", "Two.")])
+    rows = [{"text": text, "pred_text": text} for text in ("one", "two")]
+    assert triptych.evaluate(pred=table(tmp_path / "p.jsonl", rows), gold=gold).matched_by == "line"
+    with pytest.raises(UsageError, match=r"p.jsonl:1: column text: made for the reference 'two'"):
+        triptych.evaluate(pred=table(tmp_path / "p.jsonl", rows[::-1]), gold=gold)
+
+
 def test_a_model_can_be_asked_now(store: Path, asked: list[dict[str, Any]], tmp_path: Path) -> None:
     with serve_model(lambda heard: "hello world again") as server:
         wanted = {"model": "tiny", "server": server.url, "out": tmp_path / "o"}

@@ -35,6 +35,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["p.jsonl"]
 
 
+def test_a_log_has_one_writer(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with PredictionLog(path) as log:
+        with pytest.raises(UsageError, match="another run writes it"):
+            PredictionLog(path)
+        log.append(ROWS[:1])
+    with PredictionLog(path) as log:
+        assert not log.is_empty
+
+
 def test_a_log_that_was_cut_off_goes_on_behind_its_last_whole_row(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with PredictionLog(path) as log:
@@ -89,6 +99,7 @@ def test_each_line_of_a_text_is_one_prediction(tmp_path: Path) -> None:
         ('{"prediction": "x", "predictions": "x"}', ":1: column predictions: expected a list of texts"),
         ('{"id": "a", "answer": "x"}', ":1: no prediction among the columns id, answer"),
         ('["x"]', ":1: expected an object, got str"),
+        ('{"id": "a", "text": "what is right", "pred": "x"}', ":1: is the prediction in text or in pred?"),
         ('[{"prediction": "x"},', ":1:"),
     ],
 )

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import triptych
 from support.imported import bring_in, noise, read_lines, sound, table
 from support.model_server import Heard, ModelServer, serve_model
 from support.stores import cli, cli_json
 from triptych.errors import UsageError
-from triptych.trainers.evaluation.predictions import read_predictions
+from triptych.shards.media.streams import MediaError
+from triptych.trainers.evaluation.predictions import PredictionLog, read_predictions
+from triptych.trainers.inference.sound import read_sound
 
 
 @pytest.fixture
@@ -109,6 +112,40 @@ def test_what_was_made_in_another_way_is_not_continued(server: ModelServer, tmp_
     assert [row["prediction"] for row in read_lines(out)] == ["one?", "two, now?"]
     assert triptych.infer(others, **options, force=True).answered == 1
     assert [path.name for path in sorted(tmp_path.glob("o.jsonl*"))] == ["o.jsonl"]
+
+
+def test_a_clip_whose_content_changed_is_asked_again(server: ModelServer, tmp_path: Path) -> None:
+    clip = sound(tmp_path / "clip.wav", noise(0.1))
+    options: dict[str, Any] = {"model": "tiny", "server": server.url, "out": tmp_path / "o.jsonl", "prompt": "?"}
+    triptych.infer(audio=clip, **options)
+    size = clip.stat().st_size
+    sound(clip, -noise(0.1))
+    assert clip.stat().st_size == size and triptych.infer(audio=clip, **options).answered == 1
+    clip.touch()
+    assert triptych.infer(audio=clip, **options).continued == 1
+
+
+def test_neither_an_input_nor_the_file_of_another_run_is_overwritten(server: ModelServer, tmp_path: Path) -> None:
+    row = {"id": "a", "prompt": "?", "audio": str(sound(tmp_path / "clip.wav", noise(0.1)))}
+    prompts = table(tmp_path / "p.jsonl", [row])
+    for out in ("p.jsonl", "clip.wav"):
+        with pytest.raises(UsageError, match="is a file that is read"):
+            triptych.infer(prompts, model="tiny", server=server.url, out=tmp_path / out, force=True)
+    assert list(read_lines(prompts)) == [row]
+    with PredictionLog(tmp_path / "o.jsonl.partial") as log:
+        with pytest.raises(UsageError, match="another run writes it"):
+            triptych.infer(prompts, model="tiny", server=server.url, out=tmp_path / "o.jsonl", force=True)
+        assert log.path.exists()
+    assert triptych.infer(prompts, model="tiny", server=server.url, out=tmp_path / "o.jsonl").answered == 1
+
+
+@pytest.mark.parametrize("sample", [float("nan"), float("inf")])
+def test_a_sound_with_samples_that_are_no_numbers_is_not_asked(sample: float, tmp_path: Path) -> None:
+    samples = np.zeros(1_600, np.float32)
+    samples[7] = sample
+    soundfile.write(tmp_path / "clip.wav", samples, 16_000, subtype="FLOAT")
+    with pytest.raises(MediaError, match="NaN or infinite"):
+        read_sound(tmp_path / "clip.wav", 16_000)
 
 
 def test_rows_without_an_answer_are_told_and_the_command_ends_with_1(

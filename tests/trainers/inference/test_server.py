@@ -140,7 +140,17 @@ def test_a_key_comes_from_the_environment_and_is_never_written(
     monkeypatch.setenv("MY_KEY", "sk-secret")
     ask(server, prompts, out=tmp_path / "o.jsonl", key_env="MY_KEY")
     assert "secret" not in (tmp_path / "o.jsonl").read_text() and {each.key for each in server.asked} == {"sk-secret"}
-    server.key, login = None, server.url.replace("://", "://me:hidden@")
+    server.key = None
+    server.fail(400, message="who sent sk-secret?")
+    [row] = ask(server, prompts, key_env="MY_KEY", limit=1).predictions
+    assert row.error == "refused: HTTP 400: who sent [key]?"
+    with pytest.raises(UsageError, match="an address without"):
+        triptych.infer(prompts, model="tiny", server=f"{server.url}?key=sk-secret")
+    for key in ("sk-sécret", "sk\nsecret"):
+        monkeypatch.setenv("MY_KEY", key)
+        with pytest.raises(UsageError, match=r"MY_KEY holds no key: [^é\n]*$"):
+            ask(server, prompts, key_env="MY_KEY")
+    login = server.url.replace("://", "://me:hidden@")
     triptych.infer(prompts, model="tiny", server=login, out=tmp_path / "other.jsonl", limit=1)
     assert "hidden" not in (tmp_path / "other.jsonl").read_text()
 
@@ -161,12 +171,24 @@ def test_a_model_that_the_server_does_not_have_is_told_with_those_that_it_has(
         ({"content": "<|audio_bos|>"}, "stop", None),
         ({"content": None}, "stop", ""),
         ({"content": ""}, "length", None),
+        ({"content": "half an ans"}, "abort", None),
+        ({"content": None, "refusal": "I cannot"}, "stop", None),
+        ({"content": [{"type": "text", "text": "x"}]}, "stop", None),
     ],
 )
 def test_what_a_server_answers(
     message: dict[str, Any], finish: str, expected: str | None, server: ModelServer, clips: Callable[[float], Path]
 ) -> None:
-    server.answer = lambda heard: {"choices": [{"finish_reason": finish, "message": message}]}
+    usage = {"completion_tokens": "many"}
+    server.answer = lambda heard: {"choices": [{"finish_reason": finish, "message": message}], "usage": usage}
     [row] = ask(server, audio=clips(0.1), prompt="?").predictions
     assert row.prediction == expected and (row.fields.get("finish") == "length") == (expected == "too lo")
-    assert row.error is None or row.error.startswith(("only_sound_tokens", "only_special_tokens"))
+    assert row.error is None or row.error.startswith(("only_sound_tokens", "only_special_tokens", "refused: "))
+
+
+def test_an_error_with_the_status_200_is_no_answer(server: ModelServer, clips: Callable[[float], Path]) -> None:
+    choice = {"finish_reason": "stop", "message": {"content": "x"}}
+    server.answer = lambda heard: {"error": {"message": "out of memory"}, "choices": [choice], "text": "x"}
+    for api in ("chat", "transcriptions"):
+        [row] = ask(server, audio=clips(0.1), prompt="?", api=api).predictions
+        assert row.error == "refused: the server answered with an error: out of memory"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,26 @@ def test_a_file_that_a_spreadsheet_saved_again_is_read(page: Path, tmp_path: Pat
     file.write_text(text.replace("two\nlines; and more", '"two\nlines; and more"'))
     [ann] = triptych.review_read(file, annotate=False).reviewers
     assert ann.judged == 1 and ann.rows == 9
+    with file.open(newline="") as saved:
+        moved = [row[::-1] for row in csv.reader(saved, delimiter=";")]
+    with file.open("w", encoding="utf-16", newline="") as saved:
+        csv.writer(saved, delimiter="\t").writerows(moved)
+    assert triptych.review_read(file, annotate=False).reviewers == [ann]
+    file.write_text(text.replace("lines", "größer"), encoding="cp1252")
+    with pytest.raises(triptych.UsageError, match="it is not UTF-8") as caught:
+        triptych.review_read(file, annotate=False)
+    assert caught.value.hint == "save it from the spreadsheet as `CSV UTF-8`"
+
+
+@pytest.mark.parametrize("time", ["28.11.2026 10:00", "", "2026-11-28 12:00:00"])
+def test_of_two_verdicts_whose_times_say_nothing_none_is_taken(time: str, page: Path, tmp_path: Path) -> None:
+    first = data_of(page)["rows"][0]["id"]
+    files = [
+        review(tmp_path / "a.csv", page, "Ann", {first: ("right", "", "2026-11-28T12:00:00.000Z")}),
+        review(tmp_path / "b.csv", page, "Ann", {first: ("wrong", "", time)}),
+    ]
+    with pytest.raises(triptych.UsageError, match="does not say which is later"):
+        triptych.review_read(files, annotate=False)
 
 
 @pytest.mark.parametrize(

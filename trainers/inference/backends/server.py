@@ -11,7 +11,13 @@ from ..questions import Clip, Question
 from ..sound import as_base64, as_wav
 from ..token_draw import DecodingOptions
 from .answers import LENGTH, STOPPED, Answer, Request, checked, stopped
-from .server_client import RefusedError, ServerClient
+from .server_client import RefusedError, ServerClient, error_of
+
+_FINISHED = {
+    "stop": STOPPED, "eos": STOPPED, "eos_token": STOPPED, "stop_sequence": STOPPED, "end_turn": STOPPED,
+    "length": LENGTH, "max_tokens": LENGTH,
+}  # fmt: skip
+"""What servers call the end of an answer; any other reason (`abort`, `content_filter`) leaves half of one."""
 
 RATE = 16_000
 """Hz of the sound that is sent: what the encoders behind such servers take."""
@@ -46,7 +52,7 @@ class ServerModel:
         try:
             return self._chat(request) if self.takes_prompts else self._transcription(request)
         except RefusedError as error:
-            return Answer(error=f"refused: {error}")
+            return Answer(error=f"refused: {self.client.shown(str(error))}")
 
     # ---- chat completions
 
@@ -63,20 +69,8 @@ class ServerModel:
         if decoding.stop:
             body["stop"] = list(decoding.stop)
         told = self.client.post("/chat/completions", json=body)
-        try:
-            choice = told["choices"][0]
-            text = choice["message"]["content"] or ""
-            finish = choice.get("finish_reason")
-            thought = choice["message"].get("reasoning_content") or choice["message"].get("reasoning")
-        except (KeyError, IndexError, TypeError) as error:
-            raise RefusedError("the server's answer holds no choice") from error
-        if thought:  # a server may part the chain from the answer; a prediction has both
-            text = f"<think>\n{str(thought).strip()}\n</think>\n\n{text}"
-        usage = told.get("usage") or {}
-        answer = checked(
-            text, text, LENGTH if finish == "length" else STOPPED, tokens=int(usage.get("completion_tokens") or 0)
-        )
-        return stopped(answer, decoding.stop)
+        text, finish, tokens = _choice(told)
+        return stopped(checked(text, text, finish, tokens=tokens), decoding.stop)
 
     def _messages(self, request: Request) -> list[dict[str, Any]]:
         sounds = iter(request.sounds)
@@ -110,7 +104,42 @@ class ServerModel:
             fields["seed"] = str(request.seed)
         sound = as_wav(sounds[0], self.rate)
         told = self.client.post("/audio/transcriptions", data=fields, files={"file": ("clip.wav", sound, "audio/wav")})
+        _refuse_errors(told)
         if not isinstance(told, dict) or not isinstance(told.get("text"), str):
             raise RefusedError("the server's answer holds no text")
         text = told["text"].strip()
         return stopped(checked(text, text), self.decoding.stop)
+
+
+def _choice(told: Any) -> tuple[str, str, int]:
+    """The text of a chat completion, how it ended, and its tokens; 0 where they are not told.
+
+    Raises:
+        RefusedError: It holds an error, a refusal, no text, or one that was broken off.
+    """
+    _refuse_errors(told)
+    try:
+        choice = told["choices"][0]
+        message = dict(choice["message"])
+        reason = str(choice.get("finish_reason") or STOPPED)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise RefusedError("the server's answer holds no choice") from error
+    if message.get("refusal"):
+        raise RefusedError(f"the model declines: {message['refusal']}")
+    if reason not in _FINISHED:
+        raise RefusedError(f"the server ended the answer by {reason!r}")
+    text = message.get("content") or ""
+    thought = message.get("reasoning_content") or message.get("reasoning") or ""
+    if not isinstance(text, str) or not isinstance(thought, str):
+        raise RefusedError("the server's answer is no text")
+    if thought:  # a server may part the chain from the answer; a prediction has both
+        text = f"<think>\n{thought.strip()}\n</think>\n\n{text}"
+    usage = told.get("usage")
+    tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return text, _FINISHED[reason], tokens if isinstance(tokens, int) else 0
+
+
+def _refuse_errors(told: Any) -> None:
+    """Some servers send their errors with the status 200."""
+    if isinstance(told, dict) and told.get("error"):
+        raise RefusedError(f"the server answered with an error: {error_of(told)}")

@@ -34,6 +34,21 @@ def without_login(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
 
 
+def _key(variable: str) -> str:
+    """The key in a variable of the environment.
+
+    Raises:
+        UsageError: It cannot be sent as it is; the message does not show it.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(
+            f"{variable} holds no key: it has line breaks or characters that are not ASCII.",
+            hint=f"set it again: export {variable}=...",
+        )
+    return key
+
+
 class RefusedError(Exception):
     """The server refused one request: its row has no answer."""
 
@@ -47,10 +62,14 @@ class ServerClient:
         assert options.server is not None
         self.options = options
         self.url = options.server.rstrip("/")
-        self._key = os.environ.get(options.key_env, "")
+        self._key = _key(options.key_env)
         self._stop = threading.Event()
         limits = httpx2.Limits(max_connections=options.concurrency)
         self._client = httpx2.Client(timeout=httpx2.Timeout(options.timeout, connect=_CONNECT_S), limits=limits)
+
+    def shown(self, text: str) -> str:
+        """What a server says of an error, as rows keep it: in short, and without the key, which some repeat."""
+        return (text.replace(self._key, "[key]") if self._key else text)[:_SHOWN]
 
     @property
     def shown_url(self) -> str:
@@ -112,8 +131,8 @@ class ServerClient:
             raise RefusedError(f"HTTP {reply.status_code}: {_message(reply)}")
         try:
             return reply.json()
-        except ValueError as error:
-            raise RefusedError(f"the server did not answer in JSON: {reply.text[:_SHOWN]!r}") from error
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(f"the server did not answer in JSON: {reply.text!r}") from error
 
     def check_model(self, model: str) -> None:
         """Raise UsageError if the server lists its models and this is none of them."""
@@ -121,7 +140,8 @@ class ServerClient:
             listed = self.get("/models")
         except RefusedError:
             return  # not every server lists its models
-        names = [each.get("id") for each in listed.get("data", [])] if isinstance(listed, dict) else []
+        told = listed.get("data") if isinstance(listed, dict) else None
+        names = [each["id"] for each in told or () if isinstance(each, dict) and "id" in each]
         if names and model not in names:
             raise UsageError(f"--model {model}: {self.shown_url} has {', '.join(map(str, names))}.")
 
@@ -147,11 +167,11 @@ def _message(reply: httpx2.Response) -> str:
         told = reply.json()
     except ValueError:
         told = None
-    if isinstance(told, dict):
-        inner = told.get("error")
-        message = (
-            inner.get("message") if isinstance(inner, dict) else inner or told.get("message") or told.get("detail")
-        )
-        if message:
-            return " ".join(str(message).split())[:_SHOWN]
-    return " ".join(reply.text.split())[:_SHOWN]
+    return (error_of(told) if isinstance(told, dict) else "") or " ".join(reply.text.split())
+
+
+def error_of(told: Mapping[str, Any]) -> str:
+    """What a document of an error says, on one line; empty if it says nothing."""
+    inner = told.get("error")
+    message = inner.get("message") if isinstance(inner, dict) else inner or told.get("message") or told.get("detail")
+    return " ".join(str(message or inner or "").split())
