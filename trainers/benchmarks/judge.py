@@ -138,7 +138,7 @@ class _Run:
             try:
                 said, tokens = _said(self.client.post("/chat/completions", json=dict(call.body)))
             except RefusedError as error:
-                reason = f"refused: {error}"
+                reason = f"refused: {self.client.shown(str(error))}"
                 self._keep(case, key, {"error": reason})
                 return reason
             with self._lock:

@@ -51,8 +51,9 @@ def check_out(options: EvaluateOptions) -> None:
         check_not_read("--page", [options.page], read)
         check_writable(options.page)
     if options.submission is not None:
-        check_not_read("--submission", [options.submission], read)
         check_writable(options.submission)
+        if options.force:  # without it, no file is overwritten
+            check_not_read("--submission", [options.submission], read)
     if options.out is not None:
         check_not_read("--out", [options.out / SCORES, options.out / ROWS], read)
         if options.out.exists() and not options.out.is_dir():
