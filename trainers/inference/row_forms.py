@@ -30,6 +30,7 @@ _UNSUPPORTED = ("video", "videos", "image", "images")
 _ROLES = {"human": USER, "user": USER, "gpt": ASSISTANT, "assistant": ASSISTANT, "system": SYSTEM}
 _TAG = re.compile(r"<audio>(?:([^<>\n]+)</audio>)?")
 _MODEL_TOKENS = ("<|AUDIO|>", "<|audio_bos|>", "<|audio_pad|>", "<|audio_start|>", "<|im_start|>", "<|im_end|>")
+_SOUND_FILE = re.compile(r"^[^\n]+\.(wav|flac|mp3|ogg|opus|m4a|aac|wma|aiff?)$", re.IGNORECASE)
 _HEARD_FIRST = "Audio 1: "
 
 CHOOSE = "Choose one of these options:"
@@ -47,7 +48,7 @@ def question_of(row: Mapping[str, Any], *, id: str, where: str, folder: Path, pr
         folder: What relative paths are relative to, where a file is there; else the working directory.
         prompt: What is asked of rows that ask nothing themselves.
     """
-    clips = _clips(row, folder)
+    clips, unread = _clips(row, folder)
     answer = next((row[name] for name in ANSWERS if isinstance(row.get(name), str)), None)
     choices = row.get("choices")
     question = Question(
@@ -63,7 +64,12 @@ def question_of(row: Mapping[str, Any], *, id: str, where: str, folder: Path, pr
         for name in _UNSUPPORTED:
             if row.get(name):
                 raise _Fault(f"{name}_unsupported: only sound is asked about")
-        return _asked(question, row, clips, folder, prompt)
+        if unreadable := unread or _choices_fault(choices):
+            raise _Fault(unreadable)
+        asked = _asked(question, row, clips, folder, prompt)
+        if not asked.clips and asked.description is None and (other := _other_sound(row)):
+            raise _Fault(f"unread_audio: {other} names a sound; call the column audio")
+        return asked
     except _Fault as fault:
         return question.with_fault(str(fault))
 
@@ -92,16 +98,32 @@ def _asked(
     return replace(question, turns=_with_system(row, (Turn(USER, _placed(text, clips, folder)),)), is_plain=True)
 
 
-def _clips(row: Mapping[str, Any], folder: Path) -> tuple[Clip, ...]:
+def _clips(row: Mapping[str, Any], folder: Path) -> tuple[tuple[Clip, ...], str | None]:
+    """The clips of a row, or why what stands in their column is none: a question is never asked without its sound."""
     for name in CLIPS:
         value = row.get(name)
+        if value is None or value == []:
+            continue
         if isinstance(value, Mapping):
             value = value.get("path")
-        if isinstance(value, str) and value:
-            return (_clip(value, folder),)
-        if isinstance(value, Sequence) and value and all(isinstance(each, str) for each in value):
-            return tuple(_clip(each, folder) for each in value)
-    return ()
+        paths = [value] if isinstance(value, str) else value
+        if not isinstance(paths, Sequence) or not all(isinstance(each, str) and each.strip() for each in paths):
+            return (), f"unread_audio: column {name}: expected the path of a sound, or a list of paths"
+        return tuple(_clip(each, folder) for each in paths), None
+    return (), None
+
+
+def _other_sound(row: Mapping[str, Any]) -> str | None:
+    """A column whose value looks like the path of a sound."""
+    others = (name for name in row if name not in ("id", "source", *PROMPTS, *ANSWERS))
+    return next((name for name in others if isinstance(row[name], str) and _SOUND_FILE.search(row[name])), None)
+
+
+def _choices_fault(choices: Any) -> str | None:
+    told = not isinstance(choices, str) and isinstance(choices, Sequence)
+    if choices is None or (told and all(isinstance(each, str | int | float) for each in choices)):
+        return None
+    return "choices: expected a list of texts"
 
 
 def _clip(path: str, folder: Path) -> Clip:
