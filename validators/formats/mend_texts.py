@@ -129,6 +129,14 @@ SHARED = {
 }
 
 OF: Mapping[str, Mapping[str, str]] = {
+    "challenge": {
+        "duplicate_id": "submit each item once",
+        "blank_id": "write the id of the item",
+        "blank_answer": "write the answer of the model",
+        "blank_chain": "write the chain of the model, or accept that it counts nothing",
+        "too_long": "shorten it below 10,000 characters",
+        "chain_in_answer": "move the chain into thinking_prediction",
+    },
     "evaluation-items": {"unknown_modality": "write one of MMAR's modalities"},
     "webdataset": {"wrong_type": "write a path"},
 }

@@ -247,7 +247,8 @@ def test_every_view_has_a_validator_of_its_own_name_and_every_validator_a_view()
     """A style has one of its own, unless its rows are the same; the rows that Croissant describes are unified."""
     own = {name: view for name, view in VIEWS.items() if name not in STYLES}
     styles = {f"{name}-{style}": view for name, views in STYLES.items() for style, view in views.items()}
-    assert {view.format for view in (own | styles).values()} == FORMATS.keys()
+    submissions = {"challenge"}  # `evaluate --submission` writes them, out of predictions
+    assert {view.format for view in (own | styles).values()} == FORMATS.keys() - submissions
     for name, view in (own | styles).items():
         own_name = name.rpartition("-")[0] if name in styles else name
         formats = {"croissant": "unified"}

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...metrics.completion import chain_and_answer
 from ..findings import Finding, Problem, finding
+from ..mend_texts import with_mends
 from .evaluation_list import text_faults
 
 TASKS: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ PROBLEMS = {
         "score", "error", "a chain of thought in the answer", "the choices that it names make the answer wrong"
     ),
 }  # fmt: skip
+PROBLEMS = with_mends("challenge", PROBLEMS)
 
 
 class Rows:
