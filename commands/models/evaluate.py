@@ -150,8 +150,10 @@ def _cell(value: Any, metric: str) -> Any:
 
 
 def _table_counts(row: TableRow) -> str:
-    wanted = {"WER": ("substitutions", "deletions", "insertions", "units"), "accuracy": ("correct", "rows")}
-    names = wanted.get(row.metric, ("hypothesis_tokens", "reference_tokens"))
+    names = {
+        "WER": ("substitutions", "deletions", "insertions", "units"), "accuracy": ("correct", "rows"),
+        "BLEU": ("hypothesis_tokens", "reference_tokens"), "score": ("evaluated", "not_evaluated"),
+    }[row.metric]  # fmt: skip
     return "; ".join(
         f"{column}: " + ", ".join(f"{_number(counts[name])} {name.replace('_', ' ')}" for name in names)
         for column, counts in row.counts.items()

@@ -90,7 +90,7 @@ def _evaluate(right: _Right, options: EvaluateOptions, progress: Progress | None
     used, own = next(iter(matched.items()))
     other = None if options.against is None else match_file(right.rows, options.against)
     ways = _ways(right, options)
-    judged = _judge(right.rows, [own, *([other] if other else [])], ways, options, progress)
+    judged = _judge(right.rows, [*matched.values(), *([other] if other else [])], ways, options, progress)
     found, rows = score(right.rows, own, other, replace(ways, ratings=judged.ratings))
     about = _about(own) | ({"judge": dict(judged.about)} if judged.about else {})
     notes = (*_notes(right, own, about), *judged.notes, *_published(right.rows, own, found, rows))
@@ -100,7 +100,7 @@ def _evaluate(right: _Right, options: EvaluateOptions, progress: Progress | None
         not_evaluated=tuple(f"{id}: {why}" for id, why in judged.not_evaluated.items()), notes=notes, about=about,
         settings={"resamples": options.resamples, "confidence": options.confidence, "seed": options.seed,
                   "drawn": options.group or "rows"},
-        table=() if options.table is None else qwen2_audio(right.rows, matched),
+        table=() if options.table is None else qwen2_audio(right.rows, matched, judged.ratings),
     )  # fmt: skip
     if options.submission is not None:
         told = zip(right.rows, own.predictions, strict=True)

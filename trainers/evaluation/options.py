@@ -95,7 +95,7 @@ class EvaluateOptions(Options):
     seed: Annotated[int, Option("Seed of the draws.", SURE, min=0)] = 0
     table: Annotated[
         str | None,
-        Option("Show the scores beside published ones: qwen2-audio has those of seven data sets.", OUTPUT,
+        Option("Show the scores beside published ones: qwen2-audio has those of eight data sets.", OUTPUT,
                choices=TABLES),
     ] = None  # fmt: skip
     transformers: Annotated[

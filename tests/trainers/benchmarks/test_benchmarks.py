@@ -211,6 +211,20 @@ def test_a_response_is_judged_before_and_after_the_reference(
     fewer = judged(store, "air_bench_chat", one, judge, judgements=tmp_path / "j.jsonl")
     assert score_of(fewer, "airbench").value == pytest.approx(6 / 5) and len(judge.asked) == 10
     assert "leaves out 4 rows without an answer, and prints 6.00 over 1 rows; here they have 0" in fewer.notes[-2]
+    beside = judged(
+        store,
+        "air_bench_chat",
+        responses,
+        judge,
+        judgements=tmp_path / "j.jsonl",
+        transformers=one,
+        table="qwen2-audio",
+    )
+    lines = {each.split: each for each in beside.table}
+    assert list(lines) == ["speech", "sound", "music", "mixed audio"] and len(judge.asked) == 10
+    assert lines["speech"].scores == {"ours": 6, "transformers": 6} and lines["speech"].published["paper"] == 7.18
+    assert lines["mixed audio"].scores == {"ours": 6, "transformers": 0}
+    assert lines["mixed audio"].counts["transformers"]["missing"] == 2
 
 
 JUNK: list[list[Any]] = [
@@ -230,8 +244,9 @@ def test_a_judge_that_writes_something_else_leaves_the_row_unevaluated(
         if junk is JUNK[0]:
             told = run("triptych", "evaluate", "air_bench_chat", "--store", str(store), "--pred", str(responses),
                        "--judge", server.url, "--judge-model", "judge", "--judge-retries", "0",
-                       "--judgements", str(tmp_path / "j.jsonl"))  # fmt: skip
+                       "--judgements", str(tmp_path / "j.jsonl"), "--table", "qwen2-audio")  # fmt: skip
             assert told.code == 1 and "4 rows are not evaluated" in told.stdout, told.stderr
+            assert "AIR-Bench" in told.stdout and "ours: 0 evaluated, 1 not evaluated" in told.stdout
         scores = judged(store, "air_bench_chat", responses, server, judgements=tmp_path / "j.jsonl")
     found = score_of(scores, "airbench")
     assert found.value == 6 and (found.counts["evaluated"], found.counts["not_evaluated"]) == (1, 4)
