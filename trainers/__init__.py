@@ -1,6 +1,7 @@
 """Trainers read published exports only; imports from floors 0 to 2.
 
-data/        reading exports
+data/        reading exports: rows, turns, sound
+models/      models in folders and on the hub: their files, classes and processors
 evaluation/  what models answered, beside what is right
 benchmarks/  benchmarks as their authors score them, and models that judge
 inference/   asking models: rows in, predictions out

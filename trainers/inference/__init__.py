@@ -5,9 +5,7 @@ questions.py       what is asked: turns of text and clips
 row_forms.py       the forms of rows that ask something, and the question of each
 sources.py         where questions come from: clips, a prompt file, an export
 prompts.py         system prompt, template of the user turn, few-shot examples
-sound.py           the sound of a clip at a model's rate; clips that are longer than it hears
 token_draw.py      how answers are drawn: greedy, sampling, beam; a seed for each answer
-model_files.py     where a model lies, what it would cost to download, which revision it is
 backends/          who answers: a model in this process, a server, a file
 answerers.py       the backend that the options choose, and what rows record of it
 done_rows.py       the rows that an earlier run answered, and whether it was asked the same

@@ -8,12 +8,12 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
+from ..data.sound import REFUSE
+from ..models.model_files import locate
 from .backends.answers import Backend
-from .model_files import locate
 from .options import FILE, OPENAI, InferOptions
 from .prompts import Prompting
 from .questions import Question
-from .sound import REFUSE
 
 _ROWS = 1000
 """Rows of a file at a time."""
@@ -82,8 +82,8 @@ def _further(options: InferOptions) -> dict[str, Any]:
 
 
 def _local(options: InferOptions, decoding: dict[str, Any]) -> Answerer:
+    from ..models.model_loading import template_of
     from .backends.local_model import LocalModel
-    from .backends.model_loading import template_of
 
     name = str(options.model)
     files = locate(name, revision=options.revision, download=options.download)

@@ -17,6 +17,7 @@ from ...errors import UsageError
 from ...shards.media.streams import MediaError
 from ...validators.metrics.edits import UNSPACED
 from ...validators.metrics.vote import vote
+from ..data.sound import CUT, fit, read_sound, seconds_of
 from ..evaluation.predictions import Prediction, PredictionLog, write_predictions
 from .answerers import Answerer, choose
 from .backends.answers import LENGTH, Answer, Backend, Request
@@ -26,7 +27,6 @@ from .options import InferOptions
 from .prompts import Prompting
 from .questions import Question
 from .result import Counts, InferResult, consistency_of
-from .sound import CUT, fit, read_sound, seconds_of
 from .sources import Asked
 from .token_draw import seed_of
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from ...errors import UsageError
 from ...options import Option, Options
-from .sound import LONG, REFUSE
+from ..data.sound import LONG, REFUSE
+from ..models.model_loading import CHAT, RAW
 from .token_draw import DecodingOptions
 
 ASKED, MODEL, SOUND, SERVER, OUTPUT = "What is asked", "The model", "Sound", "A server", "Output"
@@ -16,7 +17,6 @@ ASKED, MODEL, SOUND, SERVER, OUTPUT = "What is asked", "The model", "Sound", "A 
 TRANSFORMERS, OPENAI, FILE = "transformers", "openai", "file"
 BACKENDS = (TRANSFORMERS, OPENAI, FILE)
 
-CHAT, RAW = "chat", "raw"
 TEMPLATES = (CHAT, RAW)
 APIS = ("chat", "transcriptions")
 DTYPES = ("float32", "bfloat16", "float16")

@@ -16,7 +16,8 @@ from typing import Any
 
 from ...errors import UsageError
 from ...shards.json_rows import read_object_rows
-from .questions import ASSISTANT, SYSTEM, USER, Clip, Question, Turn
+from ..data.turns import ASSISTANT, SYSTEM, USER, Clip, Turn
+from .questions import Question
 from .row_forms import ANSWERS, question_of
 
 PLAIN = "{prompt}"

@@ -9,35 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .model_files import LARGEST_SAMPLE, blocks_of
-
-SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A medium whose sound is asked about: a path, or a URL that a server is handed."""
-
-    path: str
-
-    @property
-    def is_url(self) -> bool:
-        return self.path.startswith(("http://", "https://"))
-
-
-Part = str | Clip
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one side says, in order."""
-
-    role: str
-    parts: tuple[Part, ...]
-
-    @property
-    def text(self) -> str:
-        return "".join(part for part in self.parts if isinstance(part, str))
+from ..data.turns import Clip, Part, Turn
+from ..models.model_files import LARGEST_SAMPLE, blocks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +63,7 @@ def _identity(part: Part) -> Any:
     if isinstance(part, str):
         return part
     try:
-        stat = None if part.is_url else Path(part.path).stat()
+        stat = None if isinstance(part, Clip) and part.is_url else Path(part.path).stat()
         held = None if stat is None else _content(part.path, stat.st_size, stat.st_mtime_ns)
     except OSError:
         held = None

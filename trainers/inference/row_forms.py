@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ...validators.formats.evaluation.evaluation_chat import SOUND
-from .questions import ASSISTANT, SYSTEM, USER, Clip, Part, Question, Turn
+from ..data.turns import ASSISTANT, SYSTEM, USER, Clip, Part, Turn
+from .questions import Question
 
 PROMPTS = ("prompt", "question", "instruction")
 CLIPS = ("audio", "audio_path", "audio_filepath", "audios")

@@ -16,8 +16,8 @@ from support.model_server import Heard, ModelServer, serve_model
 from support.stores import cli, cli_json
 from triptych.errors import UsageError
 from triptych.shards.media.streams import MediaError
+from triptych.trainers.data.sound import read_sound
 from triptych.trainers.evaluation.predictions import PredictionLog, read_predictions
-from triptych.trainers.inference.sound import read_sound
 
 
 @pytest.fixture

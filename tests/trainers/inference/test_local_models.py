@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from triptych.trainers.data.turns import ASSISTANT, SYSTEM, USER, Clip, Turn
 from triptych.trainers.inference.backends.answers import Request, checked
 from triptych.trainers.inference.backends.local_model import LocalModel
 from triptych.trainers.inference.backends.model_inputs import UnaskableError, encode, render
-from triptych.trainers.inference.questions import ASSISTANT, SYSTEM, USER, Clip, Question, Turn
+from triptych.trainers.inference.questions import Question
 from triptych.trainers.inference.token_draw import DecodingOptions, seed_of
 
 SOUND = "<|audio_bos|><|AUDIO|><|audio_eos|>"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from support.imported import table
 from triptych.errors import UsageError
+from triptych.trainers.data.turns import ASSISTANT, SYSTEM, USER, Clip, Turn
 from triptych.trainers.inference.prompts import Prompting
-from triptych.trainers.inference.questions import ASSISTANT, SYSTEM, USER, Clip, Question, Turn
+from triptych.trainers.inference.questions import Question
 from triptych.trainers.inference.row_forms import question_of
 from triptych.trainers.inference.sources import prompt_file
 

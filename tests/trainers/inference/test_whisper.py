@@ -13,9 +13,10 @@ import triptych
 from support import models
 from support.imported import read_lines, table
 from support.model_server import Heard, serve_model
+from triptych.trainers.data.turns import USER, Clip, Turn
 from triptych.trainers.inference.backends.answers import Request
 from triptych.trainers.inference.backends.local_model import LocalModel
-from triptych.trainers.inference.questions import USER, Clip, Question, Turn
+from triptych.trainers.inference.questions import Question
 from triptych.trainers.inference.token_draw import DecodingOptions
 from triptych.validators.metrics.edits import error_rate
 

@@ -3,7 +3,6 @@
 answers.py        what a backend is asked and what it answers
 local_model.py    a model in this process, through transformers
 model_inputs.py   the inputs of one row, and of several rows as one batch
-model_loading.py  the class, processor and template of a model
 token_choice.py   sampling with a seed for each row, and stop strings
 side_by_side.py   several pieces of work at once, where a server does it
 server.py         a server that speaks OpenAI's protocol

@@ -11,7 +11,7 @@ from ..questions import Question
 from ..token_draw import cut_at_stop
 
 if TYPE_CHECKING:
-    from ..sound import Samples
+    from ...data.sound import Samples
 
 STOPPED, LENGTH = "stop", "length"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import UsageError
+from ...models.model_loading import TRANSCRIPTION, LoadedModel, load_model, quiet_transformers
 from ..questions import Question
 from ..token_draw import DecodingOptions
 from .answers import LENGTH, STOPPED, Answer, Request, checked, stopped
 from .model_inputs import Inputs, UnaskableError, encode, is_alone, join
-from .model_loading import TRANSCRIPTION, LoadedModel, load_model, quiet_transformers
 from .token_choice import SeededChoice, StopTexts
 
 _Encoded = list[tuple[int, Inputs]]

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..options import CHAT
-from ..questions import ASSISTANT, Clip, Question, Turn
-from .model_loading import TRANSCRIPTION, LoadedModel
+from ...data.turns import ASSISTANT, Clip, Turn
+from ...models.model_loading import CHAT, TRANSCRIPTION, LoadedModel
+from ..questions import Question
 
 if TYPE_CHECKING:
-    from ..sound import Samples
+    from ...data.sound import Samples
 
 Inputs = dict[str, Any]
 
@@ -98,7 +98,7 @@ def _raw(loaded: LoadedModel, question: Question) -> str:
     )
     turns = []
     for turn in question.turns:
-        text = "".join(sound if isinstance(part, Clip) else part for part in turn.parts)
+        text = "".join(part if isinstance(part, str) else sound for part in turn.parts)
         turns.append(f"{text}\n" if turn.role == ASSISTANT else text)
     return "\n".join(turns[:-1]) + ("\n" if turns[:-1] else "") + turns[-1]
 

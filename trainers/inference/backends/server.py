@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...data.sound import as_base64, as_wav
+from ...data.turns import Clip
 from ..options import URL, ServerOptions
-from ..questions import Clip, Question
-from ..sound import as_base64, as_wav
+from ..questions import Question
 from ..token_draw import DecodingOptions
 from .answers import LENGTH, STOPPED, Answer, Request, checked, stopped
 from .server_client import RefusedError, ServerClient, error_of

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import constants
 from support.hub import COMMIT, Hub, hub
 from triptych.errors import GateError, NetworkError, UsageError
-from triptych.trainers.inference.model_files import fingerprint, locate
+from triptych.trainers.models.model_files import fingerprint, locate
 
 NAME = "Qwen/Tiny-Audio"
 
@@ -44,7 +44,7 @@ def test_a_folder_is_taken_as_it_is_and_known_by_what_is_in_it(tmp_path: Path) -
 
 
 def test_of_large_weights_a_part_of_each_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triptych.trainers.inference.model_files._HASHED_WHOLE", 5)
+    monkeypatch.setattr("triptych.trainers.models.model_files._HASHED_WHOLE", 5)
     folder = model(tmp_path / "large")
     before = fingerprint(folder)
     (folder / "model.safetensors").write_bytes(b"weighty")

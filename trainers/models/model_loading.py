@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ....errors import DamagedError, UsageError
-from ..options import CHAT, RAW
+from ...errors import DamagedError, UsageError
 
 CONVERSATION, TRANSCRIPTION, TEXT = "conversation", "transcription", "text"
+CHAT, RAW = "chat", "raw"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
