@@ -1,0 +1,62 @@
+"""What a trainer makes of rows: the inputs of one row, and of several as one batch.
+
+An encoder travels to worker processes: it can be pickled, and opens what it needs where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .training_rows import TrainingRow
+
+
+class BadRow(Exception):
+    """A row that cannot be trained on as it is.
+
+    Attributes:
+        reason: One word for counts: `missing_media`, `unreadable_media`, `too_long` ...
+        detail: What was found, for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class RowLength:
+    """What a row takes in a batch, known before anything is decoded.
+
+    Attributes:
+        tokens: Positions of the sequence, media included.
+        seconds: Of sound.
+        modalities: `audio`, `image`, `video`, in this order; none for text alone.
+    """
+
+    tokens: int
+    seconds: float = 0.0
+    modalities: tuple[str, ...] = ()
+
+
+class Encoder(Protocol):
+    """Makes the inputs of a model."""
+
+    def length(self, row: TrainingRow) -> RowLength:
+        """What a row takes, from headers and closed formulas.
+
+        Raises:
+            BadRow: It cannot be trained on.
+        """
+
+    def encode(self, row: TrainingRow) -> Any:
+        """Decode its media and make its inputs.
+
+        Raises:
+            BadRow: It cannot be trained on.
+        """
+
+    def join(self, encoded: Sequence[Any]) -> dict[str, Any]:
+        """The inputs of several rows as one batch of tensors, padded on the right."""
