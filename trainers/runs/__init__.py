@@ -1,0 +1,4 @@
+"""Runs of training: what a run was asked to do, and what it leaves behind.
+
+config/          the configuration: sections, the YAML file, values set on the command line
+"""
