@@ -1,4 +1,5 @@
 """Runs of training: what a run was asked to do, and what it leaves behind.
 
 config/          the configuration: sections, the YAML file, values set on the command line
+loop/            from one step to the next: `transformers.Trainer`, checkpoints, scores meanwhile
 """
