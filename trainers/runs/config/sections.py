@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ....errors import UsageError
-from .values import Betas, Components, Dtype, Metric, Name, Names, Number, PathValue, Trained, Whole, key, listed
+from .values import Betas, Components, Dtype, Metric, Name, Names, Number, PathValue, Trained, Whole, key, listed, names
 
 TEMPLATE = "the chain-of-thought template"
 NOTES = "the Qwen2-Audio notes"
@@ -127,20 +127,12 @@ class TrainingSection(Section):
     warmup_steps: Annotated[
         Whole | None, key("Steps in which the learning rate rises from 0; default: by warmup_ratio.", ge=0)
     ] = None
-    warmup_ratio: Annotated[
-        Number, key("The same as a share of all steps.", source=PHONEME, ge=0, lt=1)
-    ] = 0.03  # fmt: skip
+    warmup_ratio: Annotated[Number, key("The same as a share of all steps.", source=PHONEME, ge=0, lt=1)] = 0.03
     weight_decay: Annotated[Number, key("Weight decay.", source=TEMPLATE, ge=0)] = 0.01
     max_grad_norm: Annotated[Number, key("Gradients are scaled down to this norm.", source=TEMPLATE, gt=0)] = 1.0
     seed: Annotated[
         Whole, key("Seed of the order of rows, of new weights and of dropout.", source=TEMPLATE, ge=0, lt=2**32)
     ] = 42
-
-    @model_validator(mode="after")
-    def _one_warmup(self) -> Self:
-        if self.warmup_steps is not None and "warmup_ratio" in self.model_fields_set:
-            raise ValueError("warmup_steps and warmup_ratio both say how long the warm-up is: give one of them")
-        return self
 
 
 class OptimizerSection(Section):
@@ -174,7 +166,7 @@ class Stage(Section):
     """One stage of a staged run: what is trained, and for how long."""
 
     train: Annotated[
-        Annotated[tuple[Trained, ...], BeforeValidator(listed)],
+        Annotated[tuple[Trained, ...], BeforeValidator(names)],
         key("What is trained: all, parts of the model, or `encoder_top: N` (its last N layers).", min_length=1),
     ]
     epochs: Annotated[Whole | None, key("How long, in epochs; the last stage may leave it out.", ge=1)] = None

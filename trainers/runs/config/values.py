@@ -52,7 +52,8 @@ def listed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _names(value: Any) -> Any:
+def names(value: Any) -> Any:
+    """The same of names; one alone is a list of one."""
     return (value,) if isinstance(value, str) else listed(value)
 
 
@@ -93,8 +94,8 @@ Dtype = Annotated[Literal["auto", "bf16", "fp16", "fp32"], BeforeValidator(_dtyp
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Name = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_names)]
-Components = Annotated[tuple[Component, ...], BeforeValidator(_names)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(names)]
+Components = Annotated[tuple[Component, ...], BeforeValidator(names)]
 Betas = Annotated[tuple[float, float], BeforeValidator(_two_betas)]
 Metric = Annotated[str, BeforeValidator(_metric)]
 PathValue = Annotated[Path, BeforeValidator(_path)]
