@@ -61,14 +61,18 @@ def load_model(folder: Path, *, device: str | None, dtype: str | None, template:
         raise UsageError("--template chat: the model has no chat template.", hint="add --template raw")
     if where != "auto":
         model = model.to(where)
-    model = model.eval()
+    return ready_to_answer(model.eval(), processor, kind=read.kind, template=template)
+
+
+def ready_to_answer(model: Any, processor: Any, *, kind: str, template: str) -> LoadedModel:
+    """A model, in evaluation mode, and what asking it needs; its own defaults of sampling are turned off."""
     _be_deterministic(model)
     extractor = getattr(processor, "feature_extractor", None)
     return LoadedModel(
         model=model,
         processor=processor,
         tokenizer=getattr(processor, "tokenizer", processor),
-        kind=read.kind,
+        kind=kind,
         rate=int(getattr(extractor, "sampling_rate", 16_000)),
         heard_s=_heard_s(processor, extractor),
         template=template,

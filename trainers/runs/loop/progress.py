@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .checkpoints import Checkpoint
+from ....errors import DamagedError
+from .checkpoints import Checkpoint
+
+STATE = "run_state.json"
 
 
 class Observer(Protocol):
@@ -51,3 +55,23 @@ class Progress:
 
     def document(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+def write_state(folder: Path, progress: Progress, identity: Mapping[str, Any]) -> None:
+    """Write what a run has come to into the folder of a checkpoint."""
+    state = {"progress": progress.document(), "identity": identity}
+    (folder / STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+
+
+def read_state(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return `progress` and `identity` of a checkpoint.
+
+    Raises:
+        DamagedError: They cannot be read.
+    """
+    path = checkpoint.path / STATE
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{path}: {error}.", hint="remove this checkpoint, and go on from the one before") from error
+    return found
