@@ -2,4 +2,5 @@
 
 model_files.py     where a model lies, what it would cost to download, which revision it is
 model_loading.py   the class, processor and template of a model
+prompt_forms.py    what training and inference write alike
 """
