@@ -9,21 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .training_rows import TrainingRow
-
-
-class BadRow(Exception):
-    """A row that cannot be trained on as it is.
-
-    Attributes:
-        reason: One word for counts: `missing_media`, `unreadable_media`, `too_long` ...
-        detail: What was found, for people.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+from .bad_rows import BadRow as BadRow
+from .training_row import TrainingRow
 
 
 @dataclass(frozen=True, slots=True)
