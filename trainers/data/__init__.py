@@ -9,5 +9,6 @@ row_turns.py       its turns, from the columns of each view
 training_rows.py   the rows of a version, read one by one
 encoder.py         what a trainer makes of rows
 sound.py           the sound of a clip at a model's rate; clips that are longer than it hears
+log_mel.py         the sound as Whisper's extractor makes it, without the work of its zeros
 outputs.py         what is written is none of the files that were read
 """

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .labels import IGNORED
+
 if TYPE_CHECKING:
     import torch
 
-IGNORED = -100
 ANSWER, ROUTER = "answer", "router"
 
 
