@@ -28,6 +28,7 @@ from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
 from .progress import Observer, Progress, read_state, write_state
+from .ranks import gathered
 from .steps import FromStep, Step, Steps
 from .stop_signals import StopRequest
 
@@ -246,7 +247,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
     def _line(self, logs: Mapping[str, float]) -> dict[str, Any]:
         """One line of metrics, over all ranks."""
         own, self._interval = self._interval, Interval()
-        seen = Seen.of(self._gathered(own.document()), time.monotonic() - own.started)
+        seen = Seen.of(gathered(own.document()), time.monotonic() - own.started)
         for name in COUNTS:
             setattr(self.progress, name, getattr(self.progress, name) + seen.counts[name])
         self.progress.left_out += len(seen.left_out)
@@ -256,13 +257,6 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             "step": self.state.global_step, "epoch": round(float(self.state.epoch or 0), 6), **seen.document(),
             "lr": self._rates(), "grad_norm": logs.get("grad_norm"),
         }  # fmt: skip
-
-    def _gathered(self, own: Any) -> list[Any]:
-        if self.accelerator.num_processes == 1:
-            return [own]
-        from accelerate.utils import gather_object
-
-        return list(gather_object([own]))
 
     def _rates(self) -> dict[str, float]:
         """The learning rate of each group at the last step; of groups of one name the highest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class ValidationLoss:
     objective: Objective
     selects: bool
     gathered: Callable[[Any], list[Any]]
+    computing: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     def __call__(self, model: Any) -> list[Measurement]:
         device = next(base_model(model).parameters()).device
@@ -40,11 +42,13 @@ class ValidationLoss:
                 continue
             moved = {name: value.to(device) if hasattr(value, "to") else value for name, value in batch.inputs.items()}
             items += self.objective.items(moved)
-            for name, value in self.objective.losses(model, moved).items():
+            with self.computing():
+                losses = self.objective.losses(model, moved)
+            for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
         parts = self.gathered((sums, items, left_out))
         total = max(1, sum(part[1] for part in parts))
         names = dict.fromkeys(name for part in parts for name in part[0])
-        losses = {name: sum(part[0].get(name, 0.0) for part in parts) / total for name in names}
-        counts = {"items": total, "left_out": sum(part[2] for part in parts), **losses}
-        return [Measurement(LOSS, sum(losses.values()), selects=self.selects, counts=counts)]
+        means = {name: sum(part[0].get(name, 0.0) for part in parts) / total for name in names}
+        counts = {"items": total, "left_out": sum(part[2] for part in parts), **means}
+        return [Measurement(LOSS, sum(means.values()), selects=self.selects, counts=counts)]
