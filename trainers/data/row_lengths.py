@@ -1,7 +1,7 @@
 """The lengths of all rows, and which rows cannot be trained on: known before anything is decoded.
 
-Every row is read, so that what is wrong with its turns is found. Its length is what the version's `budget.parquet` says,
-where that counts for the encoder's model and is within what the encoder takes; else the encoder counts, from headers.
+Every row is read, so that what is wrong with its turns is found. Its length is what the version's `budget.parquet`
+says, where that counts for the encoder's model and is within what the encoder takes; else the encoder counts, from headers.
 Lengths are kept in a file beside the run, for the same rows and encoder.
 """
 
