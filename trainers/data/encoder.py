@@ -21,11 +21,13 @@ class RowLength:
         tokens: Positions of the sequence, media included.
         seconds: Of sound.
         modalities: `audio`, `image`, `video`, in this order; none for text alone.
+        cut_seconds: Of sound that is left out, where clips that are too long are cut.
     """
 
     tokens: int
     seconds: float = 0.0
     modalities: tuple[str, ...] = ()
+    cut_seconds: float = 0.0
 
 
 class Encoder(Protocol):
