@@ -120,7 +120,7 @@ def prepare(
     require_torch("train")
     if config.model.tokenizer is not None:
         raise UsageError(
-            f"model.tokenizer: {config.model.tokenizer}: a tokenizer of its own needs rows in the model for its tokens.",
+            f"model.tokenizer: {config.model.tokenizer}: another tokenizer needs rows in the model for its tokens.",
             hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
         )
     section = config.model

@@ -17,6 +17,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from triptych.errors import DamagedError
+from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.loop.number_guard import Diverged
 from triptych.trainers.runs.loop.trainer import Hooks
 from triptych.trainers.runs.scores.evaluations import Evaluations, Measurement
@@ -192,13 +193,15 @@ def test_too_many_scores_without_a_better_one_end_the_run(tmp_path: Path) -> Non
 
 
 def test_rows_that_were_left_out_are_told_with_their_step(tmp_path: Path) -> None:
+    bad = LeftOut("1.0", "no_sound", "the file is empty")
+
     def make(number: int) -> list[loops.Batch]:
         if number == 2:
-            return [loops.Batch((), None, ("bad",)), loops.batch(2, [8])]
+            return [loops.Batch((), None, (bad,)), loops.batch(2, [8])]
         return [loops.Batch((), None)] if number == 3 else [loops.batch(number, [8])]
 
     made = loops.loop(tmp_path, 4, make=make)
     made.run()
-    assert made.told.rows == [(2, "bad")]
-    assert made.trainer.progress.left_out == 1
+    assert made.told.rows == [(2, bad)]
+    assert made.trainer.progress.reasons == {"no_sound": 1}
     assert made.trainer.progress.rows == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,7 +39,9 @@ class Progress:
         without_gain: Evaluations since then.
         rows, tokens, positions: Rows and tokens read, and positions of their batches, padding included.
         items: Items that the loss was taken over.
-        ranks: Processes; a run goes on with as many.
+        epoch: Epochs that are over, with their fraction.
+        loss, scores: Those of the last line of metrics, and of the last evaluation.
+        reasons: Rows that were left out while they were decoded, by reason.
     """
 
     best: float | None = None
@@ -49,8 +51,10 @@ class Progress:
     tokens: int = 0
     positions: int = 0
     items: int = 0
-    left_out: int = 0
-    ranks: int = 1
+    epoch: float = 0.0
+    loss: float | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
     is_stopped_early: bool = False
 
     def document(self) -> dict[str, Any]:

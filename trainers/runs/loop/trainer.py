@@ -103,7 +103,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         self.identity = identity or {}
         self.evaluations = evaluations
         self.hooks = hooks or Hooks()
-        self.progress = Progress(ranks=self.accelerator.num_processes)
+        self.progress = Progress()
         self.stopped_by: int | None = None
         self._start = 0
         self._interval = Interval()
@@ -250,12 +250,15 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         seen = Seen.of(gathered(own.document()), time.monotonic() - own.started)
         for name in COUNTS:
             setattr(self.progress, name, getattr(self.progress, name) + seen.counts[name])
-        self.progress.left_out += len(seen.left_out)
+        for _, row in seen.left_out:
+            self.progress.reasons[row.reason] = self.progress.reasons.get(row.reason, 0) + 1
         if seen.left_out and self.is_world_process_zero():
             self.observer.left_out(seen.left_out)
+        told = seen.document()
+        self.progress.epoch, self.progress.loss = round(float(self.state.epoch or 0), 6), told["loss"]
         return {
-            "step": self.state.global_step, "epoch": round(float(self.state.epoch or 0), 6), **seen.document(),
-            "lr": self._rates(), "grad_norm": logs.get("grad_norm"),
+            "step": self.state.global_step, "epoch": self.progress.epoch, **told, "lr": self._rates(),
+            "grad_norm": logs.get("grad_norm"),
         }  # fmt: skip
 
     def _rates(self) -> dict[str, float]:
@@ -279,9 +282,10 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         return scores
 
     def _evaluated(self, found: Sequence[Measurement]) -> dict[str, float]:
+        self.progress.scores = {each.name: each.value for each in found}
         line = {
             "step": self.state.global_step, "epoch": round(float(self.state.epoch or 0), 6),
-            "scores": {each.name: each.value for each in found},
+            "scores": self.progress.scores,
             "counts": {each.name: each.counts for each in found if each.counts},
         }  # fmt: skip
         if self.is_world_process_zero():
