@@ -151,18 +151,27 @@ _OMNI = frozenset({"qwen3_omni_moe", "qwen2_5_omni"})
 """Models whose thinker answers, and whose talker speaks the answer."""
 
 
-def _loader(config: Any, folder: Path) -> tuple[str, Any]:
+def kind_of(config: Any) -> str | None:
+    """What a model does, by its configuration: the first of the kinds that transformers has a class for."""
+    return next((kind for kind, auto in _classes() if type(config) in auto._model_mapping), None)
+
+
+def _classes() -> tuple[tuple[str, Any], ...]:
     from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoModelForSpeechSeq2Seq
 
     # A model that is known as a transcriber and as a model of conversations (Voxtral) is asked in conversations.
-    for kind, auto in (
+    return (
         (CONVERSATION, AutoModelForMultimodalLM),
         (TRANSCRIPTION, AutoModelForSpeechSeq2Seq),
         (TEXT, AutoModelForCausalLM),
-    ):
-        if type(config) in auto._model_mapping:
-            return kind, auto
-    raise UsageError(f"{folder}: transformers has no class that answers in text for {config.model_type!r}.")
+    )
+
+
+def _loader(config: Any, folder: Path) -> tuple[str, Any]:
+    kind = kind_of(config)
+    if kind is None:
+        raise UsageError(f"{folder}: transformers has no class that answers in text for {config.model_type!r}.")
+    return kind, dict(_classes())[kind]
 
 
 def _processor(folder: Path, kind: str, model_type: str) -> Any:
