@@ -7,8 +7,9 @@ is counted again, and the tokens that stand for a clip are those that its featur
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ from ..data.encoder import BadRow, RowLength
 from ..data.sound import CUT, REFUSE, fit, read_sound
 from ..data.training_rows import TrainingRow
 from ..data.turns import Clip, Film, Medium, Picture
+from ..models.model_files import settings_fingerprint
 from .labels import IGNORED, Tokens, tokens_of
-from .rendering import Form, Piece
+from .rendering import END, END_OF_TEXT, START, ChatForm, Form, Piece
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 FULL, BATCH = "full", "batch"
 AUDIO_PADDING = (FULL, BATCH)
 MAX_TOKENS = 8192
+_KNOWN_IDS = (151_643, 151_644, 151_645)
+"""Of the first tokens that the Qwen models add to their vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ class Expanse:
 class ConversationEncoder:
     """Makes the inputs of conversations; a family says how it writes them and what its media become."""
 
+    family: str
     rate = 16_000
 
     def __init__(self, folder: Path, settings: EncoderSettings | None = None) -> None:
@@ -114,6 +119,17 @@ class ConversationEncoder:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "settings": self.settings}
+
+    @cached_property
+    def signature(self) -> str:
+        """What lengths depend on: the family, its tokenizer and processor, and the settings."""
+        told = [self.family, settings_fingerprint(self.folder), *map(str, astuple(self.settings))]
+        return hashlib.sha256("\0".join(told).encode()).hexdigest()
+
+    @property
+    def budget_model(self) -> str | None:
+        """The model whose budgets of an export are the lengths of rows; None: none."""
+        return None
 
     # ---- what a family says
 
@@ -319,6 +335,19 @@ class HearingEncoder(ConversationEncoder):
         heard_s = None if longest is None else longest / self.rate
         [heard] = fit(samples, self.rate, heard_s=heard_s, long=self.settings.long)
         return heard, (len(samples) - len(heard)) / self.rate
+
+    @property
+    def budget_model(self) -> str | None:
+        # A budget counts a clip that is too long as one that is cut, and does not say so.
+        is_cut = self.settings.long == CUT and self.settings.max_audio_seconds is None
+        is_known = self._longest is None or is_cut
+        return self.family if is_known and self._has_known_tokens else None
+
+    @property
+    def _has_known_tokens(self) -> bool:
+        """Whether the model has the vocabulary and the template that budgets are counted with."""
+        found = self.tokenizer.convert_tokens_to_ids([END_OF_TEXT, START, END])
+        return isinstance(self.form, ChatForm) and not self.form.opening and tuple(found) == _KNOWN_IDS
 
     @property
     def _longest(self) -> int | None:
