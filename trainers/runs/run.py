@@ -17,7 +17,7 @@ from .loop.identity import identity_of
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .prepare import Prepared, Recipe, open_data, prepare, towers_of
-from .result import RunResult, result_of
+from .result import RunPlan, RunResult, plan_of, result_of
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
@@ -58,15 +58,31 @@ def train(
             config, recipe, store=store, folder=folder, rank=state.process_index, ranks=state.num_processes,
             device=str(state.device),
         )  # fmt: skip
-    with stop_signals() as stop:
-        trainer = trainer_of(prepared, config, checkpoints, stop, store=store, progress=progress)
-        trainer.run(begin)
+    try:
+        with stop_signals() as stop:
+            trainer = trainer_of(prepared, config, checkpoints, stop, store=store, progress=progress)
+            trainer.run(begin)
+    finally:
+        prepared.data.loader.close()
     if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
         raise Stopped(
             trainer.stopped_by, trainer.state.global_step,
             command=f"triptych train {recipe.name} --output-dir {folder} --resume",
         )  # fmt: skip
     return result_of(config, prepared, trainer)
+
+
+def plan(config: RunConfig, recipe: Recipe, *, store: Store) -> RunPlan:
+    """Prepare a run, and say what it would do; nothing but the lengths of rows is written.
+
+    Raises:
+        UsageError, ProblemsFound, DamagedError: As for `train`, before its first step.
+    """
+    prepared = prepare(config, recipe, store=store, folder=config.folder)
+    try:
+        return plan_of(config, prepared)
+    finally:
+        prepared.data.loader.close()
 
 
 def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:

@@ -7,5 +7,6 @@ qwen2_audio.py           Qwen2-Audio: clips of at most 30 s
 text.py                  models of text alone
 encoders.py              the encoder of a family
 cross_entropy.py         the loss: over the tokens of answers
-train.py                 all of it together
+train.py                 both as a recipe of a run
+calls.py                 `triptych.train_sft`
 """

@@ -131,6 +131,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.weights.load(self.model, resume.path)
         elif self.evaluations is not None and self.evaluations.base:
             self._evaluated(self.evaluations.of(self.model))
+            self.progress.base_scores = self.progress.scores
         self._interval = Interval()
         if self._start < len(self.steps) and not self.progress.is_stopped_early:
             self.train(resume_from_checkpoint=None if resume is None else str(resume.path))
