@@ -5,7 +5,7 @@ The models' own losses are not used: that of Qwen2-Audio is a mean over each bat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .labels import IGNORED
