@@ -21,7 +21,8 @@ import soundfile
 
 MODES: dict[str, dict[str, Any]] = {
     "lora": {"lora": {"r": 4, "dropout": 0.1}},
-    "staged": {"stages": [{"train": "projector", "steps": 4}, {"train": "encoder_top:1", "steps": 4}, {"train": "all"}]},
+    "staged": {"stages": [{"train": "projector", "steps": 4}, {"train": "encoder_top:1", "steps": 4},
+                          {"train": "all"}]},
     "full": {},
 }  # fmt: skip
 """How a model is trained, as a configuration says it."""
@@ -108,7 +109,7 @@ class ForkedRun:
                 os.dup2(log, 2)
                 train(config, store, resume=resume)
                 code = 0
-            except BaseException:
+            except BaseException:  # noqa: BLE001 -- whatever ends a fork must not reach pytest
                 traceback.print_exc()
             finally:
                 os._exit(code)

@@ -89,7 +89,7 @@ def plan_of(config: RunConfig, prepared: Prepared) -> RunPlan:
         export=data.rows.where, model=config.model.base_model, rows=data.plan.rows, batches=data.plan.batches,
         steps=len(prepared.steps), tokens=int(data.lengths.tokens.sum()),
         seconds=round(float(data.lengths.seconds.sum()), 3), padding=data.plan.padding_share,
-        left_out=_reasons(data, {}), cut_seconds=round(float(getattr(data.lengths, "cut_seconds", data.lengths.seconds * 0).sum()), 3),
+        left_out=_reasons(data, {}), cut_seconds=round(float(data.lengths.cut_seconds.sum()), 3),
         components=_components(prepared),
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def result_of(config: RunConfig, prepared: Prepared, trainer: RunTrainer) -> Run
         folder=config.folder, export=data.rows.where, model=config.model.base_model,
         steps=0 if last is None else last.step, epochs=progress.epoch, rows=progress.rows, tokens=progress.tokens,
         padding=1 - progress.tokens / progress.positions if progress.positions else 0.0,
-        left_out=_reasons(data, progress.reasons), cut_seconds=round(float(getattr(data.lengths, "cut_seconds", data.lengths.seconds * 0).sum()), 3),
+        left_out=_reasons(data, progress.reasons), cut_seconds=round(float(data.lengths.cut_seconds.sum()), 3),
         loss=progress.loss, scores=dict(progress.scores), base_scores=dict(progress.base_scores), best=progress.best,
         best_checkpoint=best, last_checkpoint=None if last is None else last.name,
         is_stopped_early=progress.is_stopped_early, components=_components(prepared),
