@@ -1,7 +1,8 @@
 """A chart of lines over steps, as SVG: as many points as the chart has pixels, however many values there are.
 
-Of all values in one pixel column the first, the lowest, the highest and the last are drawn, so that a spike stays a
-spike. A value that is no number is a gap, and is counted. The chart's label tells first, last, lowest and highest.
+Of many values in one pixel column the mean is the line, and a band reaches from the lowest to the highest of them: a
+spike stays a spike. A value that is no number is a gap, and is counted. The chart's label tells first, last, lowest and
+highest.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDTH, HEIGHT = 520, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 10, 26
-_LOGARITHMIC_FROM = 200.0
-"""How many times the lowest value the highest must be for a logarithmic scale."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 30, 10, 26
+_LOGARITHMIC_FROM = 20.0
+"""How many times the median the highest value must be for a logarithmic scale."""
 
 COLOURS = 6
 
@@ -82,7 +85,9 @@ class LineChart:
 
     def value(self, value: float) -> str:
         """A value as it is read."""
-        return f"{100 * value:.3g} %" if self.unit == "percent" else f"{value:,.0f}" if value >= 1e4 else f"{value:.4g}"
+        return (
+            f"{100 * value:.3g} %" if self.unit == "percent" else f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+        )
 
     def legend(self) -> list[tuple[int, str, str]]:
         """Number of its colour, name and last value of each line."""
@@ -105,11 +110,13 @@ class LineChart:
         for step in scale.steps():
             parts.append(f'<text x="{scale.x(step):.1f}" y={HEIGHT - 8} text-anchor=middle>{step:,.0f}</text>')
         for number, each in enumerate(self.series):
-            path = "".join(_path(each.points, scale))
-            parts.append(f'<path class="line s{number % COLOURS}" d="{path}"/>' if path else "")
+            colour, stretches = f"s{number % COLOURS}", list(_stretches(each.points, scale))
+            for kind, draw in (("band", _band), ("line", _line)):
+                path = "".join(draw(stretch, scale) for stretch in stretches)
+                parts.append(f'<path class="{kind} {colour}" d="{path}"/>' if path else "")
             if each.has_dots:
                 dots = [(scale.x(step), scale.y(value)) for step, value in each.points if math.isfinite(value)]
-                shape = f'<circle class="dot s{number % COLOURS}" cx="{{:.1f}}" cy="{{:.1f}}" r=3 />'
+                shape = f'<circle class="dot {colour}" cx="{{:.1f}}" cy="{{:.1f}}" r=3 />'
                 parts += [shape.format(*dot) for dot in dots[:: math.ceil(len(dots) / WIDTH) or 1]]
         return Markup("".join(parts) + "</svg>")
 
@@ -127,7 +134,7 @@ class Scale:
     @classmethod
     def of(cls, values: Sequence[float], steps: Sequence[float], *, from_zero: bool) -> Scale:
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
-        logarithmic = low > 0 and high / low > _LOGARITHMIC_FROM
+        logarithmic = low > 0 and high > _LOGARITHMIC_FROM * median(values)
         if not logarithmic:
             low = min(0.0, low) if from_zero else low
             margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
@@ -163,38 +170,40 @@ def _round_values(low: float, high: float, count: int) -> list[float]:
     return [unit * number for number in range(first, math.floor(high / unit + 1e-9) + 1)]
 
 
-def _path(points: Points, scale: Scale) -> Iterator[str]:
-    """The line, with at most four points for each pixel column."""
-    is_open = False
-    for column in _columns(points, scale):
-        for x, value in column:
-            if not math.isfinite(value):
-                is_open = False
-                continue
-            yield f"{'L' if is_open else 'M'}{x:.1f} {scale.y(value):.1f}"
-            is_open = True
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What one pixel column shows of a line: the mean of its values, and the lowest and highest."""
+
+    x: float
+    mean: float
+    low: float
+    high: float
 
 
-def _columns(points: Points, scale: Scale) -> Iterator[list[tuple[float, float]]]:
-    """What is drawn of each pixel column: all of few points, else its first, lowest, highest and last one in order."""
-    column: list[tuple[float, float]] = []
-    for step, value in points:
-        x = scale.x(step)
-        if column and int(x) != int(column[0][0]):
-            yield _thinned(column)
-            column = []
-        column.append((x, value))
-    if column:
-        yield _thinned(column)
+def _stretches(points: Points, scale: Scale) -> Iterator[list[Column]]:
+    """The parts of a line; a value that is no number ends one."""
+    for is_number, part in groupby(points, key=lambda point: math.isfinite(point[1])):
+        if is_number:
+            places = ((scale.x(step), value) for step, value in part)
+            yield [_column(list(column)) for _, column in groupby(places, key=lambda place: int(place[0]))]
 
 
-def _thinned(column: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    if len(column) <= 4:
-        return column
-    finite = [number for number, (_, value) in enumerate(column) if math.isfinite(value)]
-    if not finite:
-        return column[:1]
-    low = min(finite, key=lambda number: column[number][1])
-    high = max(finite, key=lambda number: column[number][1])
-    gaps = [number for number, (_, value) in enumerate(column) if not math.isfinite(value)][:1]
-    return [column[number] for number in sorted({0, low, high, len(column) - 1, *gaps})]
+def _column(places: Sequence[tuple[float, float]]) -> Column:
+    values = [value for _, value in places]
+    return Column(places[0][0], sum(values) / len(values), min(values), max(values))
+
+
+def _line(stretch: Sequence[Column], scale: Scale) -> str:
+    if len(stretch) == 1:  # a point is a short stroke
+        [column] = stretch
+        return f"M{column.x - 1:.1f} {scale.y(column.mean):.1f}h2"
+    return "M" + "L".join(f"{each.x:.1f} {scale.y(each.mean):.1f}" for each in stretch)
+
+
+def _band(stretch: Sequence[Column], scale: Scale) -> str:
+    """From the lowest to the highest values; empty where each column has one value."""
+    if all(each.low == each.high for each in stretch):
+        return ""
+    top = [f"{each.x:.1f} {scale.y(each.high):.1f}" for each in stretch]
+    bottom = [f"{each.x:.1f} {scale.y(each.low):.1f}" for each in reversed(stretch)]
+    return "M" + "L".join([*top, *bottom]) + "Z"

@@ -69,7 +69,8 @@ class Curves:
             LineChart("Loss", list(self._loss()), note="mean over the trained tokens between two lines"),
             *(LineChart(name, [Series(name, points, has_dots=True)], note="of answers to the evaluation export")
               for name, points in self.scores.items() if name != "loss"),
-            LineChart("Learning rate", _series(self.rates), from_zero=True, note="of each group of weights"),
+            LineChart("Learning rate", _series(_different(self.rates)), from_zero=True,
+                      note="of each group of weights; equal ones are drawn once"),
             LineChart("Norm of the gradients", self._one("grad_norm"), from_zero=True, note="before it is scaled down"),
             LineChart("Tokens per second", self._one("tokens_per_second"), from_zero=True),
             LineChart("Padding", self._one("padding"), unit="percent", from_zero=True, note="share of the positions"),
@@ -91,6 +92,15 @@ class Curves:
 def _append(into: dict[str, list[tuple[float, float]]], step: int, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         into.setdefault(name, []).append((step, float(value)))
+
+
+def _different(values: Mapping[str, Points]) -> dict[str, Points]:
+    """Without lines that are equal to an earlier one."""
+    found: dict[str, Points] = {}
+    for name, points in values.items():
+        if points not in found.values():
+            found[name] = points
+    return found
 
 
 def _series(values: Mapping[str, Points]) -> list[Series]:
