@@ -105,7 +105,7 @@ def test_every_view_of_conversations_is_read_as_the_same_turns(
     version = triptych.export(view, store=published, dataset="talks", name="one", **options).version
     rows = {row.id: row for row in TrainingRows.open(version.reference, store=published)}
     assert sorted(rows) == [f"talks/train/{number:02}" for number in range(0, 12, 2)]
-    for number in (0, 2):
+    for number in (2, 4):
         row = rows[f"talks/train/{number:02}"]
         (clip,) = row.media
         assert row.turns[0] == Turn(USER, (clip, row.turns[0].text)) and Path(clip.path).is_file()
