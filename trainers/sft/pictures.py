@@ -226,7 +226,7 @@ _FULL_RANGE = 2
 
 
 def _of_luma(frame: Any) -> torch.Tensor:
-    """The colours of a frame of brightness and two differences in 8 bits, by ITU-R BT.601; the differences are smoothed."""
+    """The colours of brightness and two differences in 8 bits, by ITU-R BT.601; the differences are smoothed."""
     import numpy as np
     import torch
     from torch.nn.functional import interpolate
