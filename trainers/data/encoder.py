@@ -33,6 +33,22 @@ class RowLength:
 class Encoder(Protocol):
     """Makes the inputs of a model."""
 
+    @property
+    def signature(self) -> str:
+        """What lengths depend on: the family, its files, the settings. Lengths that were measured are kept by it."""
+
+    @property
+    def budget_model(self) -> str | None:
+        """The model of `shards.budgets` whose count of a row is its length to within 2 tokens; None: there is none."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest row that is taken."""
+
+    @property
+    def max_audio_seconds(self) -> float | None:
+        """The longest clip that is taken whole; None: any."""
+
     def length(self, row: TrainingRow) -> RowLength:
         """What a row takes, from headers and closed formulas.
 

@@ -9,4 +9,6 @@ pictures.py              images and frames as Qwen3-Omni's processor makes them
 text.py                  models of text alone
 encoders.py              the encoder of a family
 cross_entropy.py         the loss: over the tokens of answers
+train.py                 both as a recipe of a run
+calls.py                 `triptych.train_sft`
 """
