@@ -8,7 +8,6 @@ evaluation/  what models answered, beside what is right
 benchmarks/  benchmarks as their authors score them, and models that judge
 inference/   asking models: rows in, predictions out
 review/      rows on a page for people to judge, and what they said
-runs/        runs of training: configuration, loop, records
 sft/         supervised fine-tuning
 pages/       self-contained HTML pages
 rewards/     rewards of reinforcement learning, for a trainer's own machine

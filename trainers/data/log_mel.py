@@ -1,8 +1,8 @@
 """Log-mel spectra as Whisper's extractor makes them, without the work of its zeros.
 
-The extractor pads a clip to 30 s and transforms all of them. What lies behind the clip is silence, whose value is known:
-here only the frames are transformed that the clip reaches. Both give the same numbers, as tests compare; the steps are
-those of `WhisperFeatureExtractor` in transformers 5.23.
+The extractor pads a clip to 30 s and transforms all of them. What lies behind the clip is silence, whose value is
+known: here only the frames are transformed that the clip reaches. Both give the same numbers, as tests compare; the
+steps are those of `WhisperFeatureExtractor` in transformers 5.23.
 """
 
 from __future__ import annotations

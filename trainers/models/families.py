@@ -13,12 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import DamagedError, UsageError
+from .model_loading import TEXT as TEXT_KIND
+from .model_loading import kind_of
 
 AUDIO_TOWER, PROJECTOR, VISUAL, VISUAL_PROJECTOR = "audio_tower", "projector", "visual", "visual_projector"
 LANGUAGE_MODEL, EXPERTS, ROUTER, LM_HEAD = "language_model", "experts", "router", "lm_head"
 
-MODALITY_OF = {AUDIO_TOWER: "audio", PROJECTOR: "audio", VISUAL: "sight", VISUAL_PROJECTOR: "sight"}
-"""What reaches a component at all: those that are not named here are reached by every row."""
+_SEEN = frozenset({"image", "video"})
+REACHED_BY = {
+    AUDIO_TOWER: frozenset({"audio"}), PROJECTOR: frozenset({"audio"}), VISUAL: _SEEN, VISUAL_PROJECTOR: _SEEN,
+}  # fmt: skip
+"""The modalities that reach a component; those that are not named here are reached by every row."""
 
 _ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 _FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
@@ -181,12 +186,7 @@ def family_of(config: Any) -> Family:
     for family in FAMILIES:
         if config.model_type in family.model_types:
             return family
-    from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM
-
-    if (
-        type(config) in AutoModelForCausalLM._model_mapping
-        and type(config) not in AutoModelForMultimodalLM._model_mapping
-    ):
+    if kind_of(config) == TEXT_KIND:
         return TEXT
     named = ", ".join(sorted({each for family in FAMILIES for each in family.model_types}))
     raise UsageError(

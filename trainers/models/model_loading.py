@@ -61,14 +61,18 @@ def load_model(folder: Path, *, device: str | None, dtype: str | None, template:
         raise UsageError("--template chat: the model has no chat template.", hint="add --template raw")
     if where != "auto":
         model = model.to(where)
-    model = model.eval()
+    return ready_to_answer(model.eval(), processor, kind=read.kind, template=template)
+
+
+def ready_to_answer(model: Any, processor: Any, *, kind: str, template: str) -> LoadedModel:
+    """A model, in evaluation mode, and what asking it needs; its own defaults of sampling are turned off."""
     _be_deterministic(model)
     extractor = getattr(processor, "feature_extractor", None)
     return LoadedModel(
         model=model,
         processor=processor,
         tokenizer=getattr(processor, "tokenizer", processor),
-        kind=read.kind,
+        kind=kind,
         rate=int(getattr(extractor, "sampling_rate", 16_000)),
         heard_s=_heard_s(processor, extractor),
         template=template,
@@ -147,18 +151,27 @@ _OMNI = frozenset({"qwen3_omni_moe", "qwen2_5_omni"})
 """Models whose thinker answers, and whose talker speaks the answer."""
 
 
-def _loader(config: Any, folder: Path) -> tuple[str, Any]:
+def kind_of(config: Any) -> str | None:
+    """What a model does, by its configuration: the first of the kinds that transformers has a class for."""
+    return next((kind for kind, auto in _classes() if type(config) in auto._model_mapping), None)
+
+
+def _classes() -> tuple[tuple[str, Any], ...]:
     from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoModelForSpeechSeq2Seq
 
     # A model that is known as a transcriber and as a model of conversations (Voxtral) is asked in conversations.
-    for kind, auto in (
+    return (
         (CONVERSATION, AutoModelForMultimodalLM),
         (TRANSCRIPTION, AutoModelForSpeechSeq2Seq),
         (TEXT, AutoModelForCausalLM),
-    ):
-        if type(config) in auto._model_mapping:
-            return kind, auto
-    raise UsageError(f"{folder}: transformers has no class that answers in text for {config.model_type!r}.")
+    )
+
+
+def _loader(config: Any, folder: Path) -> tuple[str, Any]:
+    kind = kind_of(config)
+    if kind is None:
+        raise UsageError(f"{folder}: transformers has no class that answers in text for {config.model_type!r}.")
+    return kind, dict(_classes())[kind]
 
 
 def _processor(folder: Path, kind: str, model_type: str) -> Any:
@@ -187,7 +200,7 @@ def _sound_only(processor: Any, folder: Path) -> Any:
 
     return SoundOnly(
         None, None, AutoFeatureExtractor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder),
-        chat_template=_chat_template(folder),
+        chat_template=chat_template(folder),
     )  # fmt: skip
 
 
@@ -226,10 +239,10 @@ def _heard_s(processor: Any, extractor: Any) -> float | None:
 def template_of(folder: Path, asked: str | None) -> str:
     """Which template is used, as far as the files say: that of base models is raw, though their processors, being
     of the same class as those of their chat models, may have one nonetheless."""
-    return asked or (RAW if _chat_template(folder) is None else CHAT)
+    return asked or (RAW if chat_template(folder) is None else CHAT)
 
 
-def _chat_template(folder: Path) -> str | None:
+def chat_template(folder: Path) -> str | None:
     """The chat template in a model's files, in any of the places where they have been kept."""
     file = folder / "chat_template.jinja"
     if file.is_file():

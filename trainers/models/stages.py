@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...errors import UsageError
-from .families import AUDIO_TOWER, MODALITY_OF, PROJECTOR, VISUAL_PROJECTOR, Family, base_model, is_adapter, plain_name
+from .families import AUDIO_TOWER, PROJECTOR, REACHED_BY, VISUAL_PROJECTOR, Family, base_model, is_adapter, plain_name
 
 ALL, ENCODER_TOP = "all", "encoder_top"
-SOUND, SIGHT = "audio", "sight"
 
 _TOP = re.compile(rf"{ENCODER_TOP}:(\d+)")
 
@@ -150,13 +149,13 @@ def plan_stages(
     *,
     stages: Sequence[StageSettings] = (),
     ends: Sequence[int] = (),
-    modalities: Collection[str] = (SOUND,),
+    modalities: Collection[str] = ("audio",),
 ) -> TrainingPlan:
     """The plan of a model whose own weights are trained: all of them, or stage by stage.
 
     Args:
         ends: The step at which each stage but the last ends.
-        modalities: What the data has: `audio`, `sight`; parts that nothing reaches stay frozen.
+        modalities: What the data has: `audio`, `image`, `video`; parts that nothing reaches stay frozen.
 
     Raises:
         UsageError: A stage trains what the model does not have, or what nothing in the data reaches.
@@ -167,9 +166,8 @@ def plan_stages(
         )
     if len(ends) != max(0, len(stages) - 1) or list(ends) != sorted(set(ends)):
         raise ValueError(f"{len(stages)} stages, whose ends are {list(ends)}")
-    idle = [
-        name for name in family.component_names if MODALITY_OF.get(name, next(iter(modalities), "")) not in modalities
-    ]
+    reached = frozenset(modalities)
+    idle = [each for each in family.component_names if each in REACHED_BY and not REACHED_BY[each] & reached]
     names = [name for name, _ in model.named_parameters() if not family.is_fixed(name)]
     stages = stages or (_Everything(),)
     found = {name: [0.0] * len(stages) for name in names}
@@ -209,8 +207,9 @@ def _trained(
             family.check_components([each], option="stages")
             components.add(each)
         if each in idle or (match and AUDIO_TOWER in idle):
+            lacking = " or ".join(sorted(REACHED_BY[AUDIO_TOWER if match else each]))
             raise UsageError(
-                f"stages: {each} would not be trained: no row has {MODALITY_OF[AUDIO_TOWER if match else each]}.",
+                f"stages: {each} would not be trained: no row has {lacking}.",
                 hint="leave it out, or train on an export that has",
             )
     found = [name for name in names if family.component_of(name) in components]

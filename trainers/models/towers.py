@@ -14,8 +14,6 @@ from ...errors import DamagedError
 from .families import AUDIO_TOWER, PROJECTOR, QWEN2_AUDIO, QWEN3_OMNI, VISUAL, Family, base_model
 from .real_lengths import FRAMES
 
-SOUND, SIGHT = "audio", "sight"
-
 _INPUTS = {AUDIO_TOWER: ("input_features",), VISUAL: ("pixel_values", "pixel_values_videos")}
 """What in a batch is for a tower."""
 
@@ -75,22 +73,22 @@ class SoundCheck:
             hook.remove()
 
 
-def touch_towers(model: Any, family: Family, modalities: Collection[str] = (SOUND,)) -> Any:
+def touch_towers(model: Any, family: Family, modalities: Collection[str] = ("audio",)) -> Any:
     """Run towers on silence or a blank picture and return 0, so that they are in the graph of this rank too.
 
     To be added to the loss of a batch that lacks what other ranks have, within the same step: each parameter of a tower
     then has a gradient of zeros, and no rank waits for it.
 
     Args:
-        modalities: `audio`, `sight`: those that the batch lacks and the data has.
+        modalities: `audio`, `image`, `video`: those that the batch lacks and the data has.
     """
     import torch
 
     inner = base_model(model)
     total = torch.zeros((), device=next(inner.parameters()).device)
-    if SOUND in modalities and family in (QWEN2_AUDIO, QWEN3_OMNI):
+    if "audio" in modalities and family in (QWEN2_AUDIO, QWEN3_OMNI):
         total = total + _heard(inner, family)
-    if SIGHT in modalities and family is QWEN3_OMNI:
+    if {"image", "video"}.intersection(modalities) and family is QWEN3_OMNI:
         total = total + _seen(inner, family)
     return total
 

@@ -7,8 +7,9 @@ is counted again, and the tokens that stand for a clip are those that its featur
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ from ..data.encoder import BadRow, RowLength
 from ..data.sound import CUT, REFUSE, fit, read_sound
 from ..data.training_rows import TrainingRow
 from ..data.turns import Clip, Film, Medium, Picture
+from ..models.model_files import settings_fingerprint
 from .labels import IGNORED, Tokens, tokens_of
-from .rendering import Form, Piece
+from .rendering import END, END_OF_TEXT, START, ChatForm, Form, Piece
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 FULL, BATCH = "full", "batch"
 AUDIO_PADDING = (FULL, BATCH)
 MAX_TOKENS = 8192
+_KNOWN_IDS = (151_643, 151_644, 151_645)
+"""Of the first tokens that the Qwen models add to their vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ class Expanse:
 class ConversationEncoder:
     """Makes the inputs of conversations; a family says how it writes them and what its media become."""
 
+    family: str
     rate = 16_000
 
     def __init__(self, folder: Path, settings: EncoderSettings | None = None) -> None:
@@ -114,6 +119,27 @@ class ConversationEncoder:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "settings": self.settings}
+
+    @cached_property
+    def signature(self) -> str:
+        """What lengths depend on: the family, its tokenizer and processor, and the settings."""
+        told = [self.family, settings_fingerprint(self.folder), *map(str, astuple(self.settings))]
+        return hashlib.sha256("\0".join(told).encode()).hexdigest()
+
+    @property
+    def budget_model(self) -> str | None:
+        """The model whose budgets of an export are the lengths of rows; None: none."""
+        return None
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest row that is taken."""
+        return self.settings.max_tokens
+
+    @property
+    def max_audio_seconds(self) -> float | None:
+        """The longest clip that is taken whole; None: any."""
+        return None
 
     # ---- what a family says
 
@@ -319,6 +345,16 @@ class HearingEncoder(ConversationEncoder):
         heard_s = None if longest is None else longest / self.rate
         [heard] = fit(samples, self.rate, heard_s=heard_s, long=self.settings.long)
         return heard, (len(samples) - len(heard)) / self.rate
+
+    @property
+    def budget_model(self) -> str | None:
+        """The family, where the model has the vocabulary and the template that budgets are counted with."""
+        found = tuple(self.tokenizer.convert_tokens_to_ids([END_OF_TEXT, START, END]))
+        return self.family if isinstance(self.form, ChatForm) and found == _KNOWN_IDS else None
+
+    @property
+    def max_audio_seconds(self) -> float | None:
+        return None if self._longest is None else self._longest / self.rate
 
     @property
     def _longest(self) -> int | None:

@@ -1,8 +1,8 @@
 """Qwen2-Audio: clips of at most 30 s, numbered over the whole conversation.
 
-A clip of L frames of 10 ms becomes ((L - 1) // 2 + 1 - 2) // 2 + 1 tokens, one in 40 ms. Its encoder takes 3,000 frames;
-the numbers behind a clip are those of silence, which its convolutions see and its attention does not. With
-`audio_padding: batch` they are left out but for the frames that the convolutions reach.
+A clip of L frames of 10 ms becomes ((L - 1) // 2 + 1 - 2) // 2 + 1 tokens, one in 40 ms. Its encoder takes 3,000
+frames; the numbers behind a clip are those of silence, which its convolutions see and its attention does not. With
+`audio_padding: batch` they are left out but for the frames that the convolutions reach (models/real_lengths.py).
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from ...shards.budgets.text import TEMPLATES
 from ...shards.media.streams import MediaError
 from ..data.turns import Clip, Medium
 from ..models.model_loading import RAW, template_of
+from ..models.real_lengths import FRAMES, frames_of
 from .conversation_encoder import FULL, Encoded, Expanse, HearingEncoder
 from .labels import Tokens
 from .rendering import END_OF_TEXT, ChatForm, Form, RawForm, opening_of
 
 SOUND, START_OF_SOUND, END_OF_SOUND = "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"
-_REACHED = 2
-"""Frames behind a clip that its last token's convolutions reach."""
 
 
 class Qwen2AudioEncoder(HearingEncoder):
     """Makes the inputs of `Qwen2AudioForConditionalGeneration`."""
+
+    family = "qwen2-audio"
 
     @cached_property
     def form(self) -> Form:
@@ -86,9 +87,8 @@ class Qwen2AudioEncoder(HearingEncoder):
         spectra = [spectrum for row in rows for spectrum in row.media.get("spectra", ())]
         if not spectra:
             return {}
-        most = int(self.extractor.nb_max_frames)
-        longest = max(spectrum.heard for spectrum in spectra) + _REACHED
-        frames = most if self.settings.audio_padding == FULL else min(most, longest + longest % 2)
+        longest = max(spectrum.heard for spectrum in spectra)
+        frames = FRAMES if self.settings.audio_padding == FULL else frames_of(longest)
         features = torch.stack([_filled(spectrum, frames) for spectrum in spectra])
         heard = torch.tensor([spectrum.heard for spectrum in spectra])
         return {

@@ -10,6 +10,9 @@ an answer to a turn with media, and writes an empty one into an answer without; 
 row has it. An earlier answer stands as the template will show it when the model is asked: without its chain, unless
 every turn of the user behind it has media and one before it has none. It is not trained where its chain was removed:
 without it, it would teach to answer at once.
+
+A row that is one answer without a question (`msswift --task pretrain`) is a text to learn as it is: it stands without
+turns, and all of it is trained but its media.
 """
 
 from __future__ import annotations
@@ -87,6 +90,11 @@ class ChatForm:
         """
         check_turns(turns, {START, END, END_OF_TEXT, *self._tokens()})
         made = _Pieces()
+        if is_pretraining(turns):
+            for part in turns[0].parts:
+                self._add_bare(made, part)
+            made.add(END_OF_TEXT, is_trained=True)
+            return made.found
         numbers: dict[str, int] = {}
         if self.template.system is not None and turns[0].role != SYSTEM:
             made.add(f"{START}{SYSTEM}\n{self.template.system}{END}\n")
@@ -111,25 +119,37 @@ class ChatForm:
                 raise BadRow("no_chain", f"the model's answers begin with {self.opening!r}, and this one does not")
             made.add(self.opening)
             text = text[len(self.opening) :]
-        made.add(f"{text}{END}", is_trained=is_whole)
+        made.add(f"{text}{END}", is_trained=is_whole and turn.is_learned)
         made.add("\n")
 
     def _add_part(self, made: _Pieces, part: Part, numbers: dict[str, int]) -> None:
         if isinstance(part, str):
             made.add(part)
             return
-        kind, mark, place = self._mark(part)
-        if mark is None:
-            raise BadRow(f"{kind}_unsupported", f"the model takes no {kind}")
+        kind, mark, token = self._mark(part)
         numbers[kind] = numbers.get(kind, 0) + 1
-        made.add_medium(mark.replace("{n}", str(numbers[kind])), part, self.template.placeholders[place])
+        made.add_medium(mark.replace("{n}", str(numbers[kind])), part, token)
 
-    def _mark(self, medium: Medium) -> tuple[str, str | None, int]:
+    def _add_bare(self, made: _Pieces, part: Part) -> None:
+        """A part of a text without turns: a medium in its own tokens alone, which are not trained."""
+        if isinstance(part, str):
+            made.add(part, is_trained=True)
+            return
+        _, mark, token = self._mark(part)
+        made.add_medium(mark[mark.index("<|") : mark.rindex("|>") + 2], part, token)
+
+    def _mark(self, medium: Medium) -> tuple[str, str, str]:
+        """The kind of a medium, what is written for it, and the token in it that stands for it."""
         if isinstance(medium, Clip):
-            return "audio", self.template.audio, 0
-        if isinstance(medium, Picture):
-            return "image", self.template.image, 1
-        return "video", self.template.sounding_video if medium.with_sound else self.template.video, 2
+            kind, mark = "audio", self.template.audio
+        elif isinstance(medium, Picture):
+            kind, mark = "image", self.template.image or ""
+        else:
+            sounding = self.template.sounding_video if medium.with_sound else self.template.video
+            kind, mark = "video", sounding or ""
+        if not mark:
+            raise BadRow(f"{kind}_unsupported", f"the model takes no {kind}")
+        return kind, mark, self.template.placeholders[("audio", "image", "video").index(kind)]
 
     def _tokens(self) -> Iterator[str]:
         """The tokens around and in place of media."""
@@ -163,13 +183,21 @@ class RawForm:
         if any(not self.token or not isinstance(clip, Clip) for clip in clips):
             raise BadRow("media_unsupported", f"the model takes {'clips' if self.token else 'text'} alone")
         made = _Pieces()
+        if is_pretraining(turns):
+            for part in turns[0].parts:
+                if isinstance(part, str):
+                    made.add(part, is_trained=True)
+                else:
+                    made.add_medium(self.sound, part, self.token)
+            made.add(self.end, is_trained=True)
+            return made.found
         prompt = raw_form(turns[:-1], self.sound)
         texts = prompt.split(self.token) if self.token else [prompt]
         made.add(texts[0])
         for clip, text in zip(clips, texts[1:], strict=True):
             made.found.append(Piece(self.token, medium=clip))
             made.add(text)
-        made.add(f"{turns[-1].text}{self.end}", is_trained=True)
+        made.add(f"{turns[-1].text}{self.end}", is_trained=turns[-1].is_learned)
         return made.found
 
 
@@ -192,6 +220,8 @@ class TemplateForm:
         if any(not isinstance(part, str) for turn in turns for part in turn.parts):
             raise BadRow("media_unsupported", "the model reads text alone")
         check_turns(turns, set(self._tokenizer.all_special_tokens))
+        if is_pretraining(turns):
+            return [Piece(f"{turns[0].text}{self._tokenizer.eos_token}", is_trained=True)]
         whole = self._written(turns)
         made = _Pieces()
         end = 0
@@ -201,6 +231,8 @@ class TemplateForm:
             prompt = self._written(turns[:place], is_prompt=True)
             told = self._written(turns[: place + 1])
             is_last = place == len(turns) - 1
+            if not turn.is_learned and not is_last:
+                continue
             if not (whole.startswith(told) and told.startswith(prompt)):
                 if is_last:
                     raise BadRow("template", "the model's template does not write the answer behind its prompt")
@@ -212,7 +244,7 @@ class TemplateForm:
             if not said.endswith(tuple(self._tokenizer.all_special_tokens)):
                 raise BadRow("template", "the model's template writes no token that ends an answer")
             made.add(whole[end : len(prompt)])
-            made.add(said, is_trained=True)
+            made.add(said, is_trained=turn.is_learned)
             end = len(prompt) + len(said)
         made.add(whole[end:])
         return made.found
@@ -230,18 +262,23 @@ class TemplateForm:
 Form = ChatForm | RawForm | TemplateForm
 
 
+def is_pretraining(turns: Sequence[Turn]) -> bool:
+    """Whether a row is one text to learn, without a question."""
+    return len(turns) == 1
+
+
 def check_turns(turns: Sequence[Turn], tokens: set[str]) -> None:
-    """Refuse what no model reads as it is meant.
+    """Refuse what this model would not read as it is meant; `row_turns` has looked at what no model would.
 
     Raises:
-        BadRow: `no_answer`, `media_in_answer`, `model_token`.
+        BadRow: `no_answer`, `media_place`, `model_token`.
     """
-    if len(turns) < 2 or turns[-1].role != ASSISTANT:
-        raise BadRow("no_answer", "the last turn is not an answer to another")
+    if not turns or turns[-1].role != ASSISTANT:
+        raise BadRow("no_answer", "the last turn is not an answer")
     for turn in turns:
         for part in turn.parts:
             if not isinstance(part, str):
-                if turn.role != USER:
+                if turn.role != USER and not is_pretraining(turns):
                     raise BadRow("media_place", f"{part.path} stands in a turn of the {turn.role}")
                 continue
             if found := next((token for token in tokens if token in part), None):

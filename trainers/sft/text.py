@@ -13,6 +13,8 @@ from .rendering import Form, RawForm, TemplateForm
 class TextEncoder(ConversationEncoder):
     """Makes the inputs of a causal language model."""
 
+    family = "text"
+
     @cached_property
     def form(self) -> Form:
         if template_of(self.folder, self.settings.template) != RAW:

@@ -16,7 +16,7 @@ FP32, BF16, FP16 = "fp32", "bf16", "fp16"
 def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP32) -> TrainingArguments:
     """The arguments of a run of so many steps.
 
-    Batches, accumulation and epochs are in its steps; evaluation, checkpoints and lines of metrics are its own.
+    Batches, accumulation and epochs are in its steps; evaluation, learning rates and lines of metrics are its own.
 
     Args:
         mixed: What passes are computed in where that is not the type of the trained weights: `bf16` or `fp16`.
@@ -26,8 +26,7 @@ def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP
     training, logging = config.training, config.logging
     return TrainingArguments(
         output_dir=str(folder), max_steps=steps, num_train_epochs=1, per_device_train_batch_size=1,
-        gradient_accumulation_steps=1, learning_rate=training.lr, lr_scheduler_type=training.schedule,
-        warmup_steps=warmup_of(config, steps), weight_decay=training.weight_decay,
+        gradient_accumulation_steps=1, learning_rate=training.lr, weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm, adam_beta1=config.optimizer.betas[0],
         adam_beta2=config.optimizer.betas[1], adam_epsilon=config.optimizer.eps, optim="adamw_torch",
         bf16=mixed == BF16, fp16=mixed == FP16, seed=training.seed, data_seed=training.seed,
@@ -36,14 +35,6 @@ def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP
         run_name=folder.name, remove_unused_columns=False, ignore_data_skip=True, disable_tqdm=True,
         ddp_find_unused_parameters=False,
     )  # fmt: skip
-
-
-def warmup_of(config: RunConfig, steps: int) -> int:
-    """The steps in which the learning rate rises."""
-    import math
-
-    told = config.training.warmup_steps
-    return told if told is not None else math.ceil(steps * config.training.warmup_ratio)
 
 
 def _reports(names: tuple[str, ...]) -> Any:

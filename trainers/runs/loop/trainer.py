@@ -8,32 +8,56 @@ torch and transformers are imported at the top: import this file where a run beg
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
 from ....errors import DamagedError
+from ..scores.evaluations import Evaluations, Measurement
 from .checkpoints import Checkpoint, Checkpoints
-from .evaluations import Evaluations, Measurement
+from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
-from .progress import Observer, Progress
+from .progress import Observer, Progress, read_state, write_state
+from .ranks import gathered
 from .steps import FromStep, Step, Steps
 from .stop_signals import StopRequest
 
 STATE = "trainer_state.json"
-PROGRESS = "run_state.json"
 _WRITERS = ("PytorchStreamWriter", "inline_container", "safetensors", "No space left")
 """What errors of torch and safetensors say that come from writing a file."""
+
+
+class Weights(Protocol):
+    """Writes and reads what is trained; each rank is asked, the first one writes."""
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Write the weights into the folder of a checkpoint."""
+
+    def load(self, model: Any, folder: Path) -> None:
+        """Put the weights of a checkpoint into the model, before it is wrapped for several devices."""
+
+
+class Hooks:
+    """What is called within each step; these do nothing."""
+
+    def before_step(self, number: int) -> None:
+        """Before the step is computed."""
+
+    def after_forward(self, inputs: Mapping[str, Any]) -> None:
+        """After the forward pass of a batch; raises where its sound was not heard."""
+
+    def after_backward(self, model: Any, number: int) -> None:
+        """After all gradients of the step are there, before they are clipped."""
 
 
 class RunTrainer(Trainer):  # type: ignore[misc]
@@ -43,10 +67,10 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         model: The model, or its adapter.
         args: Without batches, accumulation and epochs, which `steps` has.
         groups: Groups of parameters for the optimizer, each with its `name` and `lr`.
-        weights: Writes and reads the weights of a checkpoint: `save(model, folder)` and `load(model, folder)`.
-        schedule: Makes the schedule of learning rates, of the optimizer and the number of steps; default: by `args`.
-        before_step: Called with the number of each step before it is computed: stages of training.
-        sound_check: A context manager around the forward pass of a batch, which raises where its sound is not heard.
+        weights: Writes and reads the weights of a checkpoint.
+        schedule: Makes the schedule of learning rates for the optimizer.
+        identity: What a checkpoint keeps of the run, and what one that it goes on from must agree with.
+        hooks: What is called within each step.
     """
 
     def __init__(
@@ -57,29 +81,29 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         objective: Objective,
         steps: Steps,
         groups: Callable[[Any], list[dict[str, Any]]],
+        schedule: Callable[[Any], Any],
         checkpoints: Checkpoints,
-        weights: Any,
+        weights: Weights,
         observer: Observer,
         stop: StopRequest,
+        identity: Identity | None = None,
         evaluations: Evaluations | None = None,
-        schedule: Callable[[Any, int], Any] | None = None,
-        before_step: Callable[[int], None] | None = None,
-        sound_check: Callable[[Mapping[str, Any]], AbstractContextManager[Any]] | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         super().__init__(model, args, callbacks=[_Flow(self)])
         self.remove_callback(PrinterCallback)
         self.objective = objective
         self.steps = steps
         self.groups = groups
+        self.schedule = schedule
         self.checkpoints = checkpoints
         self.weights = weights
         self.observer = observer
         self.stop = stop
+        self.identity = identity or {}
         self.evaluations = evaluations
-        self.schedule = schedule
-        self.before_step = before_step
-        self.sound_check = sound_check
-        self.progress = Progress(ranks=self.accelerator.num_processes)
+        self.hooks = hooks or Hooks()
+        self.progress = Progress()
         self.stopped_by: int | None = None
         self._start = 0
         self._interval = Interval()
@@ -100,10 +124,14 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         """
         if resume is not None:
             self._start = resume.step
-            self.progress = Progress(**json.loads((resume.path / PROGRESS).read_text(encoding="utf-8")))
+            state = read_state(resume)
+            self.progress = Progress(**state["progress"])
+            if self.identity:
+                check_same(state["identity"], self.identity)
             self.weights.load(self.model, resume.path)
         elif self.evaluations is not None and self.evaluations.base:
             self._evaluated(self.evaluations.of(self.model))
+            self.progress.base_scores = self.progress.scores
         self._interval = Interval()
         if self._start < len(self.steps) and not self.progress.is_stopped_early:
             self.train(resume_from_checkpoint=None if resume is None else str(resume.path))
@@ -127,10 +155,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        if self.schedule is None:
-            return super().create_scheduler(num_training_steps, optimizer)
         if self.lr_scheduler is None:
-            self.lr_scheduler = self.schedule(self.optimizer, num_training_steps)
+            self.lr_scheduler = self.schedule(self.optimizer)
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -140,8 +166,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         """Add up the gradients of all batches of a step; returns the loss of this rank's share."""
         model.train()
         self._step, self._batch_losses = inputs, []
-        if self.before_step is not None:
-            self.before_step(inputs.number)
+        self.hooks.before_step(inputs.number)
         items = [0 if batch.inputs is None else self.objective.items(batch.inputs) for batch in inputs.batches]
         ranks = self.accelerator.num_processes
         total = max(1, self._agreed(sum(items)))
@@ -160,6 +185,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
                     loss += told * (ranks / total)
             self._interval.add(batch, items[number], losses)
         self._interval.end(inputs)
+        self.hooks.after_backward(model, inputs.number)
         return loss
 
     def _agreed(self, items: int) -> int:
@@ -188,9 +214,9 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         elif must_pass:
             self._last_inputs = inputs
         moved = self._prepare_inputs(dict(inputs))
-        checked = nullcontext() if self.sound_check is None else self.sound_check(inputs)
-        with checked, self.compute_loss_context_manager():
+        with self.compute_loss_context_manager():
             losses = self.objective.losses(model, moved)
+        self.hooks.after_forward(inputs)
         return losses if share else {name: value * share for name, value in losses.items()}
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -222,23 +248,19 @@ class RunTrainer(Trainer):  # type: ignore[misc]
     def _line(self, logs: Mapping[str, float]) -> dict[str, Any]:
         """One line of metrics, over all ranks."""
         own, self._interval = self._interval, Interval()
-        seen = Seen.of(self._gathered(own.document()), time.monotonic() - own.started)
+        seen = Seen.of(gathered(own.document()), time.monotonic() - own.started)
         for name in COUNTS:
             setattr(self.progress, name, getattr(self.progress, name) + seen.counts[name])
-        self.progress.left_out += len(seen.left_out)
+        for _, row in seen.left_out:
+            self.progress.reasons[row.reason] = self.progress.reasons.get(row.reason, 0) + 1
         if seen.left_out and self.is_world_process_zero():
             self.observer.left_out(seen.left_out)
+        told = seen.document()
+        self.progress.epoch, self.progress.loss = round(float(self.state.epoch or 0), 6), told["loss"]
         return {
-            "step": self.state.global_step, "epoch": round(float(self.state.epoch or 0), 6), **seen.document(),
-            "lr": self._rates(), "grad_norm": logs.get("grad_norm"),
+            "step": self.state.global_step, "epoch": self.progress.epoch, **told, "lr": self._rates(),
+            "grad_norm": logs.get("grad_norm"),
         }  # fmt: skip
-
-    def _gathered(self, own: Any) -> list[Any]:
-        if self.accelerator.num_processes == 1:
-            return [own]
-        from accelerate.utils import gather_object
-
-        return list(gather_object([own]))
 
     def _rates(self) -> dict[str, float]:
         """The learning rate of each group at the last step; of groups of one name the highest."""
@@ -252,7 +274,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Measure the model; a new best score makes a checkpoint, and too many without one end the run."""
         assert self.evaluations is not None
-        found = self.evaluations.of(self.accelerator.unwrap_model(self.model))
+        found = self.evaluations.of(self.model)
         scores = self._evaluated(found)
         chosen = next((each for each in found if each.selects), None)
         if chosen is not None:
@@ -261,9 +283,10 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         return scores
 
     def _evaluated(self, found: Sequence[Measurement]) -> dict[str, float]:
+        self.progress.scores = {each.name: each.value for each in found}
         line = {
             "step": self.state.global_step, "epoch": round(float(self.state.epoch or 0), 6),
-            "scores": {each.name: each.value for each in found},
+            "scores": self.progress.scores,
             "counts": {each.name: each.counts for each in found if each.counts},
         }  # fmt: skip
         if self.is_world_process_zero():
@@ -295,7 +318,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
                 self.checkpoints.begin(step)
             self.accelerator.wait_for_everyone()
             folder = self.checkpoints.partial(step)
-            self.weights.save(self.model, folder, is_main=is_main)
+            self.weights.save(self.model, folder)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._save_optimizer_and_scheduler(str(folder))
@@ -303,7 +326,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self._save_rng_state(str(folder))
             if is_main:
                 self.state.save_to_json(str(folder / STATE))
-                (folder / PROGRESS).write_text(json.dumps(self.progress.document()), encoding="utf-8")
+                write_state(folder, self.progress, self.identity)
             self.accelerator.wait_for_everyone()
         except (OSError, RuntimeError) as error:
             raise self._unsaved(error, step) from error
