@@ -11,6 +11,7 @@ from ...trainers.runs.options import TrainOptions
 from .. import completion, output
 from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
+from . import train_config
 
 if TYPE_CHECKING:
     from ...trainers.models.adapters import ComponentShare
@@ -96,3 +97,4 @@ def _show_result(found: RunResult) -> None:
 
 
 add(app, "sft", sft, examples=SFT_EXAMPLES)
+add(app, "config", train_config.config, examples=train_config.EXAMPLES)
