@@ -48,7 +48,7 @@ def table(heading: str) -> list[list[str]]:
 
 
 def test_parameters_of_each_part(released: Any) -> None:
-    counts = {name: 0 for name in ("audio_tower", "multi_modal_projector", "language_model", "lm_head")}
+    counts = dict.fromkeys(("audio_tower", "multi_modal_projector", "language_model", "lm_head"), 0)
     for name, parameter in released.named_parameters():
         counts[name.removeprefix("model.").split(".")[0]] += parameter.numel()
     counts["all"] = sum(counts.values())
