@@ -19,11 +19,13 @@ OMNI_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% if message['content'] is string %}{{ message['content'] }}"
     "{% else %}{% for part in message['content'] %}"
-    "{% if part['type'] == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>{% else %}{{ part['text'] }}{% endif %}"
+    "{% if part['type'] == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>"
+    "{% elif part['type'] in ('image', 'video') %}<|vision_start|><|{{ part['type'] }}_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-"""Where Qwen3-Omni's own template places sounds and texts."""
+"""Where Qwen3-Omni's own template places media and texts."""
 
 
 def byte_tokenizer(extra: list[str], **options: Any) -> Any:
@@ -125,6 +127,7 @@ def _thinker(tokenizer: Any) -> dict[str, Any]:
             "deepstack_visual_indexes": [0],
         },
         "audio_token_id": number("<|audio_pad|>"), "image_token_id": number("<|image_pad|>"),
+        "position_id_per_seconds": 13,
         "video_token_id": number("<|video_pad|>"), "audio_start_token_id": number("<|audio_start|>"),
         "audio_end_token_id": number("<|audio_end|>"), "vision_start_token_id": number("<|vision_start|>"),
         "vision_end_token_id": number("<|vision_end|>"), "pad_token_id": number("<|endoftext|>"),

@@ -1,18 +1,20 @@
 """The lengths of all rows, and which rows cannot be trained on: known before anything is decoded.
 
 Every row is read, so that what is wrong with its turns is found. Its length is what the version's `budget.parquet`
-says, where that counts for the encoder's model and is within what the encoder takes; else the encoder counts, from headers.
-Lengths are kept in a file beside the run, for the same rows and encoder.
+says, where that counts for the encoder's model and is within what the encoder takes; else the encoder counts, from
+headers. Lengths are kept in a file beside the run, for the same rows and encoder.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Integers = np.ndarray[Any, np.dtype[np.int64]]
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 MODALITIES = ("audio", "image", "video")
 _PART = 512
@@ -39,14 +42,15 @@ class RowLengths:
 
     Attributes:
         tokens: Of each row; 0: it is left out.
-        seconds: Of sound.
+        seconds, cut_seconds: Of sound; and what is left out of it, where clips that are too long are cut.
         modalities: The modality set of each row, a bit for each of `MODALITIES`.
         left_out: The rows that cannot be trained on, in order.
     """
 
     tokens: Integers
-    seconds: np.ndarray[Any, np.dtype[np.float32]]
+    seconds: Floats
     modalities: np.ndarray[Any, np.dtype[np.uint8]]
+    cut_seconds: Floats
     left_out: tuple[LeftOut, ...] = ()
 
     def of(self, number: int) -> RowLength | None:
@@ -97,7 +101,7 @@ def _of_row(rows: TrainingRows, encoder: Encoder, number: int, counted: RowLengt
     except (BadRow, MediaError) as bad:
         return {"bad": [rows.id_of(number), bad.reason, bad.detail]}
     bits = sum(1 << place for place, name in enumerate(MODALITIES) if name in length.modalities)
-    return {"tokens": length.tokens, "seconds": length.seconds, "modalities": bits}
+    return {"tokens": length.tokens, "seconds": length.seconds, "modalities": bits, "cut_seconds": length.cut_seconds}
 
 
 def _lost(rows: TrainingRows, row: Mapping[str, Any], how: str) -> dict[str, Any]:
@@ -108,17 +112,17 @@ def _lost(rows: TrainingRows, row: Mapping[str, Any], how: str) -> dict[str, Any
 def _collected(parts: Iterator[list[dict[str, Any]]], rows: int) -> RowLengths:
     import numpy as np
 
-    tokens, seconds, modalities = np.zeros(rows, np.int64), np.zeros(rows, np.float32), np.zeros(rows, np.uint8)
+    found = RowLengths(
+        np.zeros(rows, np.int64), np.zeros(rows, np.float32), np.zeros(rows, np.uint8), np.zeros(rows, np.float32)
+    )
     left_out = []
-    number = 0
-    for part in parts:
-        for row in part:
-            if "bad" in row:
-                left_out.append(LeftOut(*row["bad"]))
-            else:
-                tokens[number], seconds[number], modalities[number] = row["tokens"], row["seconds"], row["modalities"]
-            number += 1
-    return RowLengths(tokens, seconds, modalities, tuple(left_out))
+    for number, row in enumerate(itertools.chain.from_iterable(parts)):
+        if "bad" in row:
+            left_out.append(LeftOut(*row["bad"]))
+            continue
+        for name, value in row.items():
+            getattr(found, name)[number] = value
+    return replace(found, left_out=tuple(left_out))
 
 
 # ---- what the export counted
@@ -141,7 +145,8 @@ def _counted(rows: TrainingRows, encoder: Encoder) -> RowLengths | None:
     is_told = (tokens + _MARGIN <= encoder.max_tokens) & (cut == 0) & ~np.isnan(np.stack(media)).any(axis=0)
     is_told &= seconds <= (np.inf if encoder.max_audio_seconds is None else encoder.max_audio_seconds)
     bits = sum(((counts > 0).astype(np.uint8) << place for place, counts in enumerate(media)), np.zeros(1, np.uint8))
-    return RowLengths(np.where(is_told, tokens, 0).astype(np.int64), seconds.astype(np.float32), bits)
+    told = np.where(is_told, tokens, 0).astype(np.int64)
+    return RowLengths(told, seconds.astype(np.float32), bits, np.zeros(len(told), np.float32))
 
 
 _MARGIN = 2
@@ -165,8 +170,10 @@ def _read(path: Path, key: str) -> RowLengths | None:
             if str(held["key"]) != key:
                 return None
             left_out = tuple(LeftOut(*each) for each in json.loads(str(held["left_out"])))
-            return RowLengths(held["tokens"], held["seconds"], held["modalities"], left_out)
-    except (OSError, ValueError, KeyError, EOFError):
+            return RowLengths(
+                held["tokens"], held["seconds"], held["modalities"], held["cut_seconds"], left_out=left_out
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # cut short or of another format: measured again
 
 
@@ -177,7 +184,8 @@ def _write(path: Path, key: str, found: RowLengths) -> None:
     left_out = json.dumps([[each.id, each.reason, each.detail] for each in found.left_out])
     path.parent.mkdir(parents=True, exist_ok=True)
     with beside.open("wb") as file:
-        np.savez(
-            file, key=key, tokens=found.tokens, seconds=found.seconds, modalities=found.modalities, left_out=left_out
-        )
+        np.savez(file, key=key, left_out=left_out, **{name: getattr(found, name) for name in _ARRAYS})
     beside.replace(path)
+
+
+_ARRAYS = ("tokens", "seconds", "modalities", "cut_seconds")

@@ -201,7 +201,7 @@ def _sound_only(processor: Any, folder: Path) -> Any:
 
     return SoundOnly(
         None, None, AutoFeatureExtractor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder),
-        chat_template=_chat_template(folder),
+        chat_template=chat_template(folder),
     )  # fmt: skip
 
 
@@ -240,10 +240,10 @@ def _heard_s(processor: Any, extractor: Any) -> float | None:
 def template_of(folder: Path, asked: str | None) -> str:
     """Which template is used, as far as the files say: that of base models is raw, though their processors, being
     of the same class as those of their chat models, may have one nonetheless."""
-    return asked or (RAW if _chat_template(folder) is None else CHAT)
+    return asked or (RAW if chat_template(folder) is None else CHAT)
 
 
-def _chat_template(folder: Path) -> str | None:
+def chat_template(folder: Path) -> str | None:
     """The chat template in a model's files, in any of the places where they have been kept."""
     file = folder / "chat_template.jinja"
     if file.is_file():

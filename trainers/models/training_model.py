@@ -14,6 +14,7 @@ from ...errors import UsageError
 from .families import Family, base_model, family_of, has_fused_experts
 from .model_loading import read_config, read_model, require_torch
 from .real_lengths import hear_real_lengths
+from .short_clips import hear_short_clips_alone
 
 AUTO, FP32, BF16, FP16 = "auto", "fp32", "bf16", "fp16"
 DTYPES = (AUTO, BF16, FP16, FP32)
@@ -121,6 +122,7 @@ def load_for_training(
     model.config.use_cache = False
     if settings.audio_padding == BATCH:
         hear_real_lengths(model, family)
+    hear_short_clips_alone(model, family)
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     for name, parameter in model.named_parameters():

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 ANSWER, ROUTER = "answer", "router"
 
 
+Towers = Callable[[Any, Mapping[str, Any]], Any]
+"""Called with the model and the inputs of a batch."""
+
+
 class CrossEntropy:
     """The objective of SFT.
 
@@ -24,7 +28,7 @@ class CrossEntropy:
             not use, so that every rank computes with the same parameters; None on one device.
     """
 
-    def __init__(self, *, towers: Callable[[Any, Mapping[str, Any]], torch.Tensor | None] | None = None) -> None:
+    def __init__(self, *, towers: Towers | None = None) -> None:
         self.towers = towers
 
     def items(self, inputs: Mapping[str, Any]) -> int:

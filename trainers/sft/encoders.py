@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ENCODERS = {
     "qwen2-audio": ("qwen2_audio", "Qwen2AudioEncoder"),
+    "qwen3-omni": ("qwen3_omni", "Qwen3OmniEncoder"),
     "text": ("text", "TextEncoder"),
 }
 """By the family's name: the file of its encoder, and the class."""

@@ -150,9 +150,10 @@ class LoraSection(Section):
     alpha: Annotated[Number, key("Their product is scaled by alpha / r.", source=TEMPLATE, gt=0)] = 32
     dropout: Annotated[Number, key("Dropout of their input.", source=TEMPLATE, ge=0, lt=1)] = 0.05
     targets: Annotated[
-        Names,
-        key("The layers that get them, by the last part of their names.", source=OURS, min_length=1),
-    ] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")  # fmt: skip
+        Annotated[Names, Field(min_length=1)] | None,
+        key("The layers that get them, by the last part of their names (q_proj ...); default: attention and MLP of the "
+            "language model, of a mixture of experts attention alone.", source=OURS),
+    ] = None  # fmt: skip
     components: Annotated[
         Components, key("The parts of the model in which they are looked for.", source=OURS, min_length=1)
     ] = ("language_model",)

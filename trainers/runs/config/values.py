@@ -85,10 +85,21 @@ def _trained(value: Any) -> Any:
     raise ValueError(f"{value!r} is no part of a model; parts: all, encoder_top: N, {', '.join(COMPONENTS)}")
 
 
-COMPONENTS = ("audio_tower", "projector", "visual", "language_model", "experts", "router", "lm_head")
+COMPONENTS = (
+    "audio_tower",
+    "projector",
+    "visual",
+    "visual_projector",
+    "language_model",
+    "experts",
+    "router",
+    "lm_head",
+)
 """The parts of models, by one name for all families."""
 
-Component = Literal["audio_tower", "projector", "visual", "language_model", "experts", "router", "lm_head"]
+Component = Literal[
+    "audio_tower", "projector", "visual", "visual_projector", "language_model", "experts", "router", "lm_head"
+]
 Dtype = Annotated[Literal["auto", "bf16", "fp16", "fp32"], BeforeValidator(_dtype)]
 
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]

@@ -41,6 +41,7 @@ class Progress:
         items: Items that the loss was taken over.
         epoch: Epochs that are over, with their fraction.
         loss, scores: Those of the last line of metrics, and of the last evaluation.
+        base_scores: Those of the model before its first step.
         reasons: Rows that were left out while they were decoded, by reason.
     """
 
@@ -54,6 +55,7 @@ class Progress:
     epoch: float = 0.0
     loss: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
+    base_scores: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     is_stopped_early: bool = False
 

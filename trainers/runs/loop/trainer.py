@@ -105,6 +105,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         self.hooks = hooks or Hooks()
         self.progress = Progress()
         self.stopped_by: int | None = None
+        self._from: Checkpoint | None = None
         self._start = 0
         self._interval = Interval()
         self._step: Step | None = None
@@ -123,17 +124,27 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             DamagedError: The checkpoint cannot be read, or a new one not be written.
         """
         if resume is not None:
-            self._start = resume.step
-            state = read_state(resume)
-            self.progress = Progress(**state["progress"])
-            if self.identity:
-                check_same(state["identity"], self.identity)
-            self.weights.load(self.model, resume.path)
-        elif self.evaluations is not None and self.evaluations.base:
+            self.restore(resume)
+        if self._from is None and self.evaluations is not None and self.evaluations.base:
             self._evaluated(self.evaluations.of(self.model))
+            self.progress.base_scores = self.progress.scores
         self._interval = Interval()
         if self._start < len(self.steps) and not self.progress.is_stopped_early:
-            self.train(resume_from_checkpoint=None if resume is None else str(resume.path))
+            self.train(resume_from_checkpoint=None if self._from is None else str(self._from.path))
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take the weights of a checkpoint; `run` then goes on from it.
+
+        Raises:
+            UsageError: It is of another run.
+            DamagedError: It cannot be read.
+        """
+        state = read_state(checkpoint)
+        if self.identity:
+            check_same(state["identity"], self.identity)
+        self.weights.load(self.model, checkpoint.path)
+        self.progress = Progress(**state["progress"])
+        self._from, self._start = checkpoint, checkpoint.step
 
     def get_train_dataloader(self) -> Any:
         return FromStep(self.steps, self._start)
