@@ -27,7 +27,7 @@ class LoraSettings(Protocol):
         dropout: Of what reaches an adapter while it is trained; experts take none.
         targets: Layers by the last part of their names; None: those of the family.
         components: Where they are adapted.
-        whole: Components whose weights are trained themselves; one that a model does not have is passed over.
+        whole: Components whose weights are trained themselves; one that a model does not have is skipped.
     """
 
     @property
