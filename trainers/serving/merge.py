@@ -27,11 +27,11 @@ from ..runs.loop.progress import read_state
 from .changes import Changes
 from .equality import Equality, check_equal
 from .layouts import FORMATS, INDEX, TRANSFORMERS, Layout, weight_names
+from .options import BEST, FINAL
 
 if TYPE_CHECKING:
     from ..runs.config.sections import RunConfig
 
-BEST, FINAL = "best", "final"
 CHECKPOINTS = "checkpoints"
 CARD, BASE_CARD = "README.md", "README.base.md"
 
