@@ -23,6 +23,7 @@ from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 from ..trainers.runs.options import TrainOptions
+from ..trainers.serving.options import MergeOptions
 
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
@@ -37,6 +38,7 @@ MODELS: dict[str, type[Options]] = {
     "review_make": MakeOptions,
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
+    "train_export": MergeOptions,
 }
 """Command -> the model of its options."""
 
