@@ -24,6 +24,7 @@ from ..trainers.inference.options import InferOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 from ..trainers.runs.config.page import configuration_page
 from ..trainers.runs.options import TrainOptions
+from ..trainers.serving.options import MergeOptions
 
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
@@ -38,6 +39,7 @@ MODELS: dict[str, type[Options]] = {
     "review_make": MakeOptions,
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
+    "train_export": MergeOptions,
 }
 """Command -> the model of its options."""
 

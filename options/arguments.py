@@ -330,3 +330,13 @@ class TrainSftArguments(TypedDict, total=False):
     dry_run: bool
     resume: bool
     data_dir: str | Path | None
+
+
+class TrainExportArguments(TypedDict, total=False):
+    """The options of `train export`."""
+
+    out: Required[str | Path]
+    layout: str
+    merge: bool
+    checkpoint: str
+    base: str | Path | None

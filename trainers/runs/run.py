@@ -16,6 +16,7 @@ from ...shards.exports.versions import find
 from ...shards.store.store import Store
 from .loop.checkpoints import Checkpoint, Checkpoints
 from .loop.identity import identity_of
+from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
@@ -52,12 +53,10 @@ def train(
         Stopped: SIGTERM or SIGINT ended the run; it can go on.
         DamagedError: A checkpoint or a file of the model cannot be read or written; sound is not heard.
     """
-    from accelerate import PartialState
-
     folder = config.folder
     checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
     begin = _where_to_begin(folder, checkpoints, resume=resume)
-    state = PartialState()
+    state = ranks_here()
     with state.main_process_first():  # the others find what it has downloaded and measured
         folder.mkdir(parents=True, exist_ok=True)
         prepared = prepare(

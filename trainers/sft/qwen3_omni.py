@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 _SOUND, _IMAGE, _VIDEO = "<|audio_pad|>", "<|image_pad|>", "<|video_pad|>"
 
+_A_SECOND = 13
+"""Positions, and tokens of sound, of a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Medium:
@@ -134,9 +137,15 @@ class Qwen3OmniEncoder(HearingEncoder):
         import torch
 
         assert video.seconds is not None
+        if self.config.position_id_per_seconds != _A_SECOND:
+            raise UsageError(
+                f"{self.folder}: position_id_per_seconds is {self.config.position_id_per_seconds} for the model, and "
+                f"{_A_SECOND} for the processor: videos cannot be heard in step.",
+                hint="use the config.json of the published model",
+            )
         steps, high, wide = video.grid
         each = high * wide // self.pictures.merge**2
-        times = torch.arange(steps) * torch.tensor(video.seconds) * self.config.position_id_per_seconds
+        times = torch.arange(steps) * torch.tensor(video.seconds) * _A_SECOND
         found: list[int] = []
         sounds = 0
         for time in times.tolist():
