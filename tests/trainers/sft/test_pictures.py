@@ -83,13 +83,13 @@ def test_an_image_has_the_pixels_of_pillow(
         assert float(apart.mean()) < mean
 
 
-def test_a_video_has_the_pixels_of_torchvision(reader: PictureReader, film: Callable[..., Path]) -> None:
+def test_a_video_has_the_pixels_of_torchvision(reader: PictureReader, video: Callable[..., Path]) -> None:
     import av
     import torch
     from torchvision.transforms.functional import InterpolationMode, resize
     from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
-    path = film(3.4, width=70, height=50)
+    path = video(3.4, width=70, height=50)
     with av.open(str(path)) as container:
         frames = [torch.from_numpy(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
     plan = reader.sampling(path)

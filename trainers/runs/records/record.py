@@ -20,13 +20,15 @@ import logging
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ....errors import DamagedError
+from ....errors import DamagedError, StoreReadOnly
+from ....shards.care.trainings import register_training
 from ..options import CONFIG_FILE
 from .facts import RunFacts, export_facts, model_facts, tokenizer_facts
 from .requirements import REQUIREMENTS, device_of, own_source, packages, requirements_text
@@ -75,12 +77,29 @@ class RunRecord:
                 self.rows_left_out.add({"step": 0, **row})
         (self.folder / CONFIG_FILE).write_text(_config_text(self.facts.config), encoding="utf-8")
         (self.folder / REQUIREMENTS).write_text(requirements_text(self.document["software"]), encoding="utf-8")
-        self.write()
         self.log.begin()
+        self._register()
+        self.write()
         what = f"goes on after step {self.from_step:,}" if self.from_step else "begins"
         self.log.say(f"train {self.facts.trainer} {what}: {self.document['exports']['train']['reference']}, "
                      f"{self.document['model']['name']}, {self.facts.steps:,} steps")  # fmt: skip
         return self
+
+    def _register(self) -> None:
+        """Tell the store, so that whoever withdraws samples learns of this run; once for all its sessions."""
+        store = self.facts.store
+        if store is None or self.document.get("store_run"):
+            return
+        exports = self.facts.exports
+        try:
+            self.document["store_run"] = register_training(
+                store, trainer=self.facts.trainer, folder=self.folder,
+                exports=sorted({version.reference for version in exports.values()}),
+                datasets={name for version in exports.values() for name in version.manifest["datasets"]},
+                rows=self.facts.rows, left_out=Counter(str(row["reason"]) for row in self.facts.left_out),
+            )  # fmt: skip
+        except StoreReadOnly as error:
+            log.warning("The store does not know of this run, and `store remove` cannot name it: %s", error.message)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
