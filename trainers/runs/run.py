@@ -154,7 +154,7 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store) -> RunFacts:
         model_folder=prepared.files.folder, steps=len(prepared.steps), rows=data.plan.rows,
         device=str(next(prepared.model.parameters()).device), ranks=data.plan.ranks,
         components=[asdict(each) for each in components_of(prepared)],
-        left_out=[row.record() for row in data.lengths.left_out],
+        left_out=[row.record() for row in data.lengths.left_out], store=store,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ....shards.exports.versions import Version, sums
 from .card import CARD, front_matter_of
 
 if TYPE_CHECKING:
+    from ....shards.store.store import Store
     from ..config.sections import RunConfig
 
 
@@ -26,6 +27,7 @@ class RunFacts:
         steps: Of the whole run.
         components: What is trained of each part of the model.
         left_out: Rows of the export that are not trained on, found before the first step.
+        store: Where the run is made known; None: nowhere.
     """
 
     trainer: str
@@ -40,7 +42,8 @@ class RunFacts:
     device: str = "cpu"
     ranks: int = 1
     components: Sequence[Mapping[str, Any]] = ()
-    left_out: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    left_out: Sequence[Mapping[str, Any]] = ()
+    store: Store | None = None
 
 
 def tokenizer_facts(tokenizer: Any) -> dict[str, Any]:

@@ -20,25 +20,27 @@ import logging
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ....errors import DamagedError
+from ....errors import StoreReadOnly
+from ....shards.care.trainings import register_training
 from ..options import CONFIG_FILE
+from .card import write_card
+from .curves import write_curves
 from .facts import RunFacts, export_facts, model_facts, tokenizer_facts
 from .requirements import REQUIREMENTS, device_of, own_source, packages, requirements_text
+from .run_json import FORMAT, RECORD, read_record
 from .run_log import LEFT_OUT, LOG, METRICS, LogFile, StepLines
 
 if TYPE_CHECKING:
     from ..config.sections import RunConfig
 
 log = logging.getLogger("triptych")
-
-RECORD, CURVES = "run.json", "curves.html"
-FORMAT = 1
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 _PAGE_EVERY_S = 60.0
@@ -75,12 +77,29 @@ class RunRecord:
                 self.rows_left_out.add({"step": 0, **row})
         (self.folder / CONFIG_FILE).write_text(_config_text(self.facts.config), encoding="utf-8")
         (self.folder / REQUIREMENTS).write_text(requirements_text(self.document["software"]), encoding="utf-8")
-        self.write()
         self.log.begin()
+        self._register()
+        self.write()
         what = f"goes on after step {self.from_step:,}" if self.from_step else "begins"
         self.log.say(f"train {self.facts.trainer} {what}: {self.document['exports']['train']['reference']}, "
                      f"{self.document['model']['name']}, {self.facts.steps:,} steps")  # fmt: skip
         return self
+
+    def _register(self) -> None:
+        """Tell the store, so that whoever withdraws samples learns of this run; once for all its sessions."""
+        store = self.facts.store
+        if store is None or self.document.get("store_run"):
+            return
+        exports = self.facts.exports
+        try:
+            self.document["store_run"] = register_training(
+                store, trainer=self.facts.trainer, folder=self.folder,
+                exports=sorted({version.reference for version in exports.values()}),
+                datasets={name for version in exports.values() for name in version.manifest["datasets"]},
+                rows=self.facts.rows, left_out=Counter(str(row["reason"]) for row in self.facts.left_out),
+            )  # fmt: skip
+        except StoreReadOnly as error:
+            log.warning("The store does not know of this run, and `store remove` cannot name it: %s", error.message)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -91,9 +110,6 @@ class RunRecord:
             self.log.end()
 
     def _ended(self, error: BaseException | None) -> None:
-        from .card import write_card
-        from .curves import write_curves
-
         status, message = _end_of(error)
         now = _now()
         self.document |= {"status": status, "message": message, "ended_at": now}
@@ -135,8 +151,6 @@ class RunRecord:
         }  # fmt: skip
         self.write()
         if time.monotonic() - self._page_at > _PAGE_EVERY_S:
-            from .curves import write_curves
-
             write_curves(self.folder)
             self._page_at = time.monotonic()
         self.log.say(f"checkpoint {checkpoint.name}")
@@ -198,22 +212,6 @@ class RunRecord:
                 found["tokens_read"] += line.get("tokens", 0)
         found["left_out"] = sum(line["step"] <= self.from_step for line in read_lines(self.rows_left_out.path))
         return found
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read the record of a run.
-
-    Raises:
-        DamagedError: It is missing or not readable.
-    """
-    path = folder / RECORD
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{path}: {error}", hint="is this the folder of a run?") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise DamagedError(f"{path}: a record of format {FORMAT} is expected.", hint="another version wrote it")
-    return found
 
 
 def _scored(line: Mapping[str, Any]) -> dict[str, Any]:
