@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: clean
 -- format: messages-openai

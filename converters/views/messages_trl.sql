@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 3
+-- revision: 4
 -- tasks: sft, completion, grpo, dpo, kto
 -- order: hash
 -- text: clean

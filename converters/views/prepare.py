@@ -15,7 +15,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ...shards import phones
-from ...shards.sample import SCHEMA
+from ...shards.sample import SCHEMA, SPOKEN_TASKS
 from ...shards.store.database import lasting
 from ...shards.store.sql import quote
 from ...shards.store.tables import duckdb_type
@@ -85,6 +85,7 @@ def option_macros(options: ViewOptions) -> dict[str, str]:
         "evaluation_languages": f"MAP {{{', '.join(languages)}}}",
         "switches": f"[{', '.join(quote(name) for name, value in options.own.items() if value is True)}]::VARCHAR[]",
         "chosen_mode": _text(options.mode),
+        "spoken_tasks": f"[{', '.join(map(quote, SPOKEN_TASKS))}]",
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
         "could_leak": "true" if leaks else "false",

@@ -15,6 +15,7 @@
 --   evaluation_languages()   names of target languages in these prompts, by code
 --   switches()           the names of the view's own options that are on
 --   chosen_mode()        `analysis`, `voice-chat` or null
+--   spoken_tasks()       the tasks whose `text` is what is said
 --   model_token()        the regular expression of a model's own tokens
 --   chosen_phones()      `39`, `48`, `61` or `own`         chosen_boundary() between the phones of words, or null
 --   drops_silence()      whether pauses are left out       chosen_phone_prompt()  or null
@@ -72,6 +73,9 @@ CREATE OR REPLACE MACRO task_of(task, question, answer, modality, messages) AS
        WHEN len(messages) > 2 AND len([1 FOR m IN messages IF m.role <> 'system']) > 2 THEN 'chat'
        WHEN coalesce(question, '') <> '' AND coalesce(answer, '') <> '' THEN 'qa'
        WHEN modality = 'audio' THEN 'asr' ELSE 'captioning' END;
+
+-- Whether the text of a task is what is said: a tool that learns from transcripts takes any other for one.
+CREATE OR REPLACE MACRO is_spoken(task) AS list_contains(spoken_tasks(), task);
 
 -- Media tags: one tag per path; number of occurrences in a text; whether a text has any; whether tags match the media.
 CREATE OR REPLACE MACRO tags_for(tag, paths) AS repeat(tag, coalesce(len(paths), 0));
@@ -364,8 +368,9 @@ CREATE OR REPLACE MACRO phone_prompt() AS coalesce(chosen_phone_prompt(), 'è¯·å¯
 -- How a conversation is held: `voice-chat` if every user turn is sound alone, `analysis` if every user turn with sound has
 -- text too, else `mixed`; null if it has no sound.
 CREATE OR REPLACE MACRO is_sound_alone(t) AS contains(t, '<audio>') AND not_blank(replace(t, '<audio>', '')) IS NULL;
-CREATE OR REPLACE MACRO is_sound_without_text(t) AS
-  contains(t, '<audio>') AND not_blank(regexp_replace(t, '<(image|video|audio)>', '', 'g')) IS NULL;
+CREATE OR REPLACE MACRO has_words(t) AS
+  not_blank(t) IS NOT NULL AND (NOT has_tag(t) OR not_blank(regexp_replace(t, '<(image|video|audio)>', '', 'g')) IS NOT NULL);
+CREATE OR REPLACE MACRO is_sound_without_text(t) AS contains(t, '<audio>') AND NOT has_words(t);
 CREATE OR REPLACE MACRO mode_of(turns) AS
   CASE WHEN len([1 FOR m IN turns IF m.role = 'user' AND contains(m.content, '<audio>')]) = 0 THEN NULL
        WHEN len([1 FOR m IN turns IF m.role = 'user' AND NOT is_sound_alone(m.content)]) = 0 THEN 'voice-chat'

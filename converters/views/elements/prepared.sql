@@ -164,12 +164,12 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             THEN with_system_turn(with_tags_before_first_user_turn(
                    with_answer(messages, last_turn), tags, NOT has_tag(input_text)))
             ELSE with_system_turn([turn('user', CASE
-                   WHEN chosen_mode() = 'voice-chat' THEN tags
+                   WHEN chosen_mode() = 'voice-chat' AND NOT has_tag(prompt) THEN tags
                    WHEN template_has_tags() THEN fill_user_template(tags, task_prompt, fields)
                    WHEN has_tag(prompt) THEN prompt ELSE tags || prompt END), turn('assistant', last_turn)]) END AS turns,
        CASE WHEN audio_paths IS NULL THEN NULL
             WHEN has_turns(messages) THEN mode_of(with_tags_before_first_user_turn(messages, tags, NOT has_tag(input_text)))
-            WHEN chosen_mode() IS DISTINCT FROM 'voice-chat' AND not_blank(prompt) IS NOT NULL THEN 'analysis'
+            WHEN has_words(prompt) THEN 'analysis'
             WHEN image_paths IS NULL AND video_paths IS NULL THEN 'voice-chat' ELSE 'mixed' END AS mode,
        CASE WHEN chosen_task() = 'pretrain'
             THEN CASE WHEN last_turn IS NULL THEN 'no_text' WHEN has_model_token(last_turn) THEN 'model_token'
@@ -185,8 +185,7 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN has_tag(input_text) AND template_has_tags() AND NOT has_turns(messages) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND NOT has_tags_for(input_text, image_paths, video_paths, audio_paths)
               THEN 'tag_mismatch'
-            WHEN chosen_mode() = 'voice-chat' AND (prompt_pieces IS NOT NULL AND NOT has_turns(messages)
-                                                   OR mode IS DISTINCT FROM 'voice-chat') THEN 'not_voice_chat'
+            WHEN chosen_mode() = 'voice-chat' AND mode IS DISTINCT FROM 'voice-chat' THEN 'not_voice_chat'
             WHEN chosen_mode() = 'analysis' AND mode <> 'analysis' THEN 'not_analysis'
        END AS no_turns,
        no_pair_of(given_turn, rejected_answer) AS no_pair,

@@ -191,11 +191,19 @@ def test_a_conversation_is_voice_chat_or_analysis_by_its_user_turns(turns: list[
     assert connection.execute("SELECT mode_of($1)", [spoken]).fetchall() == [(mode,)]
 
 
-def test_voice_chat_rows_say_nothing_beside_the_sound() -> None:
-    found = made("conversation/sharegpt", [ASKED, SOUND_ALONE, CHAT, PAIR, FILM, TEXT], mode="voice-chat")
-    assert found[0] == {"conversations": [human("<audio>"), gpt("hello")], "audios": [A]}
-    assert found[1]["conversations"] == [human("<audio>"), gpt("Hello to you.")]
-    assert found[2:] == ["not_voice_chat"] * 4
+def test_voice_chat_rows_answer_what_is_said_and_a_transcript_is_no_answer() -> None:
+    spoken = [SOUND_ALONE, sample(task="qa", answer="Paris."), sample(task="chat", question=" <audio>", answer="Yes.")]
+    described = [
+        ASKED, sample(task="aac", captions=["a dog"]), sample(task="ser", labels=["happy"]),
+        sample(task="s2tt", translation="hallo", target_language="de"),
+        sample(task="qa", choices=["A", "B"], answer="A"),
+    ]  # fmt: skip
+    found = made("conversation/sharegpt", [*spoken, *described, CHAT, PAIR, FILM, TEXT], mode="voice-chat")
+    assert [[turn["value"] for turn in each["conversations"]] for each in found[:3]] == [
+        ["<audio>", "Hello to you."], ["<audio>", "Paris."], ["<audio>", "Yes."]
+    ]  # fmt: skip
+    assert found[3:] == ["not_voice_chat"] * 9
+    assert made("conversation/sharegpt", spoken) == found[:3]
 
 
 def test_analysis_rows_have_text_beside_every_sound() -> None:
