@@ -87,6 +87,7 @@ CASES = (
     _case("nemo", "librispeech aishell1 librivox", "LibriSpeech, AISHELL-1, LibriVox"),
     _case("kaldi", "librispeech aishell1 librivox", "LibriSpeech, AISHELL-1, LibriVox"),
     _case("lhotse", "librispeech aishell1 librivox", "LibriSpeech, AISHELL-1, LibriVox"),
+    _case("lhotse", "librispeech aishell1 librivox", "LibriSpeech, AISHELL-1, LibriVox", style="shar"),
     _case("webdataset", "librispeech sounds loud mute", "speech, sounds, videos"),
     _case("hf", "librispeech sounds loud mute", "speech, sounds, videos"),
     _case("croissant", _ALL, "everything"),

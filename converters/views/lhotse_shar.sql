@@ -3,6 +3,7 @@
 -- order: hash
 -- text: clean
 -- format: lhotse
+-- consumer: lhotse
 -- media: audio
 -- options: shard_mb
 -- optional: caption, speaker, language, translation, words, phones, custom
