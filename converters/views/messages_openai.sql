@@ -14,11 +14,11 @@
 
 SELECT id,
        url_messages(turns, image_paths, video_paths, audio_paths) AS messages,
-       TRY_CAST(tools AS JSON) AS tools,
+       server_tools(tools) AS tools,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns
-            WHEN has_tool_turns(turns) THEN 'tools_unsupported'
-            WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
+            WHEN no_tools(turns) IS NOT NULL THEN no_tools(turns)
+            WHEN tools IS NOT NULL AND server_tools(tools) IS NULL THEN 'bad_tools'
             WHEN has_tag_mark(turns) THEN 'control_characters' END AS skip
 FROM prepared

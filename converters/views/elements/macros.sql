@@ -425,12 +425,86 @@ CREATE OR REPLACE MACRO messages_with_urls(messages, images, videos, audios) AS
     chr(1), '"image_url","image_url":{"url":', [file_url(p) FOR p IN images], '}}'),
     chr(2), '"video_url","video_url":{"url":', [file_url(p) FOR p IN videos], '}}'),
     chr(3), '"audio_url","audio_url":{"url":', [file_url(p) FOR p IN audios], '}}')) || ']' AS JSON);
-CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS messages_with_media(
-  [chat_message(m.role, with_marks(text_parts(m.content))) FOR m IN turns], images, videos, audios);
+
+-- Tools in messages: what the assistant calls in a row is one message of its own, or of its turn before; the n-th answer of
+-- a tool is that of the n-th call. Servers want calls with ids and arguments as a text; templates want them as an object.
+CREATE OR REPLACE MACRO calls_in(turns) AS [m FOR m IN turns IF m.role = 'tool_call'];
+CREATE OR REPLACE MACRO calls_from(turns, i) AS
+  turns[i : i + coalesce(list_position([m.role = 'tool_call' FOR m IN turns[i:]], false) - 1, len(turns)) - 1];
+CREATE OR REPLACE MACRO call_id(number) AS '"call_' || number || '"';
+CREATE OR REPLACE MACRO valid_json(t) AS CASE WHEN json_valid(t) THEN t END;
+CREATE OR REPLACE MACRO call_function(call) AS json_text(json_extract_string(valid_json(call), '$.name'));
+CREATE OR REPLACE MACRO call_arguments(call) AS
+  coalesce(json_extract(valid_json(call), '$.arguments')::VARCHAR, '{}');
+CREATE OR REPLACE MACRO calls_for_servers(calls, before) AS list_transform(calls, lambda c, n:
+  '{"id":' || call_id(before + n) || ',"type":"function","function":{"name":' || call_function(c.content) || ',"arguments":'
+  || json_text(call_arguments(c.content)) || '}}');
+CREATE OR REPLACE MACRO calls_for_templates(calls) AS list_transform(calls, lambda c:
+  '{"type":"function","function":{"name":' || call_function(c.content) || ',"arguments":' || call_arguments(c.content) || '}}');
+CREATE OR REPLACE MACRO calling(content, calls) AS
+  '{"role":"assistant","content":' || content || ',"tool_calls":[' || array_to_string(calls, ',') || ']}';
+CREATE OR REPLACE MACRO answer_of_tool(key, of, content) AS
+  '{"role":"tool",' || key || ':' || of || ',"content":' || content || '}';
+CREATE OR REPLACE MACRO is_said_before(turns, i) AS coalesce(turns[i - 1].role IN ('assistant', 'tool_call'), false);
+CREATE OR REPLACE MACRO is_calling(turns, i) AS coalesce(turns[i].role = 'assistant' AND turns[i + 1].role = 'tool_call', false);
+CREATE OR REPLACE MACRO answers_until(turns, i) AS len([m FOR m IN turns[:i] IF m.role = 'tool_response']);
+CREATE OR REPLACE MACRO server_messages(turns, contents) AS
+  list_filter(list_transform(turns, lambda m, i: CASE
+    WHEN m.role = 'tool_call' AND is_said_before(turns, i) THEN NULL
+    WHEN m.role = 'tool_call' THEN calling('null', calls_for_servers(calls_from(turns, i), len(calls_in(turns[:i])) - 1))
+    WHEN is_calling(turns, i)
+      THEN calling(contents[i], calls_for_servers(calls_from(turns, i + 1), len(calls_in(turns[:i]))))
+    WHEN m.role = 'tool_response' THEN answer_of_tool('"tool_call_id"', call_id(answers_until(turns, i)), contents[i])
+    ELSE chat_message(m.role, contents[i]) END), lambda x: x IS NOT NULL);
+CREATE OR REPLACE MACRO template_messages(turns, contents, unsaid) AS
+  list_filter(list_transform(turns, lambda m, i: CASE
+    WHEN m.role = 'tool_call' AND is_said_before(turns, i) THEN NULL
+    WHEN m.role = 'tool_call' THEN calling(unsaid, calls_for_templates(calls_from(turns, i)))
+    WHEN is_calling(turns, i) THEN calling(contents[i], calls_for_templates(calls_from(turns, i + 1)))
+    WHEN m.role = 'tool_response'
+      THEN answer_of_tool('"name"', call_function(calls_in(turns)[answers_until(turns, i)].content), contents[i])
+    ELSE chat_message(m.role, contents[i]) END), lambda x: x IS NOT NULL);
+
+-- Why turns of tools have no place in messages; null if they have. A call is a name and an object of arguments, and every
+-- call has its answer, which is text.
+CREATE OR REPLACE MACRO is_call(t) AS
+  coalesce(len(list_filter(json_keys(valid_json(t)), lambda k: k NOT IN ('name', 'arguments'))) = 0
+           AND json_type(valid_json(t), '$.name') = 'VARCHAR'
+           AND coalesce(json_type(valid_json(t), '$.arguments'), 'OBJECT') = 'OBJECT'
+           AND NOT contains(call_arguments(t), '{"type":"text","text":""}'), false);
+CREATE OR REPLACE MACRO tool_letters(turns) AS array_to_string(
+  [CASE m.role WHEN 'tool_call' THEN 'c' WHEN 'tool_response' THEN 'r' ELSE ' ' END FOR m IN turns], '');
+CREATE OR REPLACE MACRO no_tools(turns) AS
+  CASE WHEN NOT has_tool_turns(turns) THEN NULL
+       WHEN len([1 FOR m IN turns IF m.role IN ('tool_call', 'tool_response') AND has_tag(m.content)]) > 0 THEN 'media_of_tools'
+       WHEN len([1 FOR m IN turns IF m.role = 'tool_call' AND NOT is_call(m.content)]) > 0 THEN 'bad_tool_call'
+       WHEN len([1 FOR t IN regexp_extract_all(tool_letters(turns), 'c+r*|r+')
+                 IF len(replace(t, 'c', '')) <> len(replace(t, 'r', ''))]) > 0 THEN 'calls_without_answers' END;
+
+-- The tools of a conversation as servers take them, from JSON: a function by itself is put into its type; null if they are
+-- no functions with names.
+CREATE OR REPLACE MACRO server_tool(tool) AS
+  CASE WHEN json_type(tool, '$.function.name') = 'VARCHAR' THEN tool::VARCHAR
+       WHEN json_type(tool, '$.name') = 'VARCHAR' AND json_type(tool, '$.function') IS NULL
+         THEN '{"type":"function","function":' || tool::VARCHAR || '}' END;
+CREATE OR REPLACE MACRO listed_tools(tools) AS
+  from_json(CASE WHEN json_type(valid_json(tools)) = 'ARRAY' THEN valid_json(tools) ELSE '[' || valid_json(tools) || ']' END,
+            '["JSON"]');
+CREATE OR REPLACE MACRO server_tools(tools) AS
+  CASE WHEN len(listed_tools(tools)) > 0 AND len([1 FOR t IN listed_tools(tools) IF server_tool(t) IS NULL]) = 0
+       THEN CAST('[' || array_to_string([server_tool(t) FOR t IN listed_tools(tools)], ',') || ']' AS JSON) END;
+
+CREATE OR REPLACE MACRO plain_parts(turns) AS [with_marks(text_parts(m.content)) FOR m IN turns];
 CREATE OR REPLACE MACRO texts_or_parts(turns) AS
-  [chat_message(m.role, CASE WHEN has_tag(m.content) THEN with_marks(text_parts(m.content)) ELSE json_text(m.content) END)
-   FOR m IN turns];
-CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS
-  messages_with_media(texts_or_parts(turns), images, videos, audios);
-CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS
-  messages_with_urls(texts_or_parts(turns), images, videos, audios);
+  [CASE WHEN has_tag(m.content) THEN with_marks(text_parts(m.content)) ELSE json_text(m.content) END FOR m IN turns];
+CREATE OR REPLACE MACRO chat_messages(turns, contents) AS
+  list_transform(turns, lambda m, i: chat_message(m.role, contents[i]));
+CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS messages_with_media(
+  CASE WHEN has_tool_turns(turns) THEN template_messages(turns, plain_parts(turns), '[]')
+       ELSE chat_messages(turns, plain_parts(turns)) END, images, videos, audios);
+CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS messages_with_media(
+  CASE WHEN has_tool_turns(turns) THEN template_messages(turns, texts_or_parts(turns), '""')
+       ELSE chat_messages(turns, texts_or_parts(turns)) END, images, videos, audios);
+CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS messages_with_urls(
+  CASE WHEN has_tool_turns(turns) THEN server_messages(turns, texts_or_parts(turns))
+       ELSE chat_messages(turns, texts_or_parts(turns)) END, images, videos, audios);

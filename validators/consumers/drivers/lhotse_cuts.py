@@ -1,7 +1,7 @@
 """Lhotse: the cuts of a version, its shards, or its Kaldi data directory, with every recording loaded.
 
-They lie beside the rows: `cuts.jsonl.gz`, the folder `shar`, or else `wav.scp` and the files that go with it. `heard` are
-recordings whose samples Lhotse has.
+They lie beside the rows: `cuts.jsonl.gz`, the folder `shar`, or else `wav.scp` and the files that go with it. `heard`
+are recordings whose samples Lhotse has.
 """
 
 from __future__ import annotations
