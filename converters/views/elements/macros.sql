@@ -426,44 +426,26 @@ CREATE OR REPLACE MACRO messages_with_urls(messages, images, videos, audios) AS
     chr(2), '"video_url","video_url":{"url":', [file_url(p) FOR p IN videos], '}}'),
     chr(3), '"audio_url","audio_url":{"url":', [file_url(p) FOR p IN audios], '}}')) || ']' AS JSON);
 
--- Tools in messages: what the assistant calls in a row is one message of its own, or of its turn before; the n-th answer of
--- a tool is that of the n-th call. Servers want calls with ids and arguments as a text; templates want them as an object.
-CREATE OR REPLACE MACRO calls_in(turns) AS [m FOR m IN turns IF m.role = 'tool_call'];
-CREATE OR REPLACE MACRO calls_from(turns, i) AS
-  turns[i : i + coalesce(list_position([m.role = 'tool_call' FOR m IN turns[i:]], false) - 1, len(turns)) - 1];
-CREATE OR REPLACE MACRO call_id(number) AS '"call_' || number || '"';
+-- Tools: of each turn the calls that it says, or the call that it answers. What the assistant calls in a row is said by one
+-- turn, the one before the calls if it is the assistant's: the others are `merged` into it. The n-th answer is that of the
+-- n-th call. The texts are JSON.
 CREATE OR REPLACE MACRO valid_json(t) AS CASE WHEN json_valid(t) THEN t END;
 CREATE OR REPLACE MACRO call_function(call) AS json_text(json_extract_string(valid_json(call), '$.name'));
 CREATE OR REPLACE MACRO call_arguments(call) AS
   coalesce(json_extract(valid_json(call), '$.arguments')::VARCHAR, '{}');
-CREATE OR REPLACE MACRO calls_for_servers(calls, before) AS list_transform(calls, lambda c, n:
-  '{"id":' || call_id(before + n) || ',"type":"function","function":{"name":' || call_function(c.content) || ',"arguments":'
-  || json_text(call_arguments(c.content)) || '}}');
-CREATE OR REPLACE MACRO calls_for_templates(calls) AS list_transform(calls, lambda c:
-  '{"type":"function","function":{"name":' || call_function(c.content) || ',"arguments":' || call_arguments(c.content) || '}}');
-CREATE OR REPLACE MACRO calling(content, calls) AS
-  '{"role":"assistant","content":' || content || ',"tool_calls":[' || array_to_string(calls, ',') || ']}';
-CREATE OR REPLACE MACRO answer_of_tool(key, of, content) AS
-  '{"role":"tool",' || key || ':' || of || ',"content":' || content || '}';
-CREATE OR REPLACE MACRO is_said_before(turns, i) AS coalesce(turns[i - 1].role IN ('assistant', 'tool_call'), false);
-CREATE OR REPLACE MACRO is_calling(turns, i) AS coalesce(turns[i].role = 'assistant' AND turns[i + 1].role = 'tool_call', false);
-CREATE OR REPLACE MACRO answers_until(turns, i) AS len([m FOR m IN turns[:i] IF m.role = 'tool_response']);
-CREATE OR REPLACE MACRO server_messages(turns, contents) AS
-  list_filter(list_transform(turns, lambda m, i: CASE
-    WHEN m.role = 'tool_call' AND is_said_before(turns, i) THEN NULL
-    WHEN m.role = 'tool_call' THEN calling('null', calls_for_servers(calls_from(turns, i), len(calls_in(turns[:i])) - 1))
-    WHEN is_calling(turns, i)
-      THEN calling(contents[i], calls_for_servers(calls_from(turns, i + 1), len(calls_in(turns[:i]))))
-    WHEN m.role = 'tool_response' THEN answer_of_tool('"tool_call_id"', call_id(answers_until(turns, i)), contents[i])
-    ELSE chat_message(m.role, contents[i]) END), lambda x: x IS NOT NULL);
-CREATE OR REPLACE MACRO template_messages(turns, contents, unsaid) AS
-  list_filter(list_transform(turns, lambda m, i: CASE
-    WHEN m.role = 'tool_call' AND is_said_before(turns, i) THEN NULL
-    WHEN m.role = 'tool_call' THEN calling(unsaid, calls_for_templates(calls_from(turns, i)))
-    WHEN is_calling(turns, i) THEN calling(contents[i], calls_for_templates(calls_from(turns, i + 1)))
-    WHEN m.role = 'tool_response'
-      THEN answer_of_tool('"name"', call_function(calls_in(turns)[answers_until(turns, i)].content), contents[i])
-    ELSE chat_message(m.role, contents[i]) END), lambda x: x IS NOT NULL);
+CREATE OR REPLACE MACRO turns_of_role(turns, wanted) AS list_filter(turns, lambda m: m.role = wanted);
+CREATE OR REPLACE MACRO calls_from(turns, i) AS
+  turns[i : i + coalesce(list_position([m.role = 'tool_call' FOR m IN turns[i:]], false) - 1, len(turns)) - 1];
+CREATE OR REPLACE MACRO tool_turn_of(turns, m, i, first) AS {
+  'merged': coalesce(m.role = 'tool_call' AND turns[i - 1].role IN ('assistant', 'tool_call'), false),
+  'calls': CASE WHEN turns[first].role = 'tool_call' THEN list_transform(calls_from(turns, first), lambda c, n: {
+             'number': len(turns_of_role(turns[:first - 1], 'tool_call')) + n, 'name': call_function(c.content),
+             'arguments': call_arguments(c.content)}) END,
+  'answered': CASE WHEN m.role = 'tool_response' THEN list_transform(
+                     [len(turns_of_role(turns[:i], 'tool_response'))], lambda n: {
+                       'number': n, 'name': call_function(turns_of_role(turns, 'tool_call')[n].content)})[1] END};
+CREATE OR REPLACE MACRO tool_turns_of(turns) AS
+  list_transform(turns, lambda m, i: tool_turn_of(turns, m, i, CASE WHEN m.role = 'assistant' THEN i + 1 ELSE i END));
 
 -- Why turns of tools have no place in messages; null if they have. A call is a name and an object of arguments, and every
 -- call has its answer, which is text.
@@ -474,12 +456,30 @@ CREATE OR REPLACE MACRO is_call(t) AS
            AND NOT contains(call_arguments(t), '{"type":"text","text":""}'), false);
 CREATE OR REPLACE MACRO tool_letters(turns) AS array_to_string(
   [CASE m.role WHEN 'tool_call' THEN 'c' WHEN 'tool_response' THEN 'r' ELSE ' ' END FOR m IN turns], '');
-CREATE OR REPLACE MACRO no_tools(turns) AS
-  CASE WHEN NOT has_tool_turns(turns) THEN NULL
-       WHEN len([1 FOR m IN turns IF m.role IN ('tool_call', 'tool_response') AND has_tag(m.content)]) > 0 THEN 'media_of_tools'
+CREATE OR REPLACE MACRO no_tools_of(turns) AS
+  CASE WHEN len([1 FOR m IN turns IF m.role IN ('tool_call', 'tool_response') AND has_tag(m.content)]) > 0 THEN 'media_of_tools'
        WHEN len([1 FOR m IN turns IF m.role = 'tool_call' AND NOT is_call(m.content)]) > 0 THEN 'bad_tool_call'
        WHEN len([1 FOR t IN regexp_extract_all(tool_letters(turns), 'c+r*|r+')
                  IF len(replace(t, 'c', '')) <> len(replace(t, 'r', ''))]) > 0 THEN 'calls_without_answers' END;
+
+-- Messages with tools: servers want calls with ids, and arguments as a text; templates want arguments as an object.
+CREATE OR REPLACE MACRO calls_for_servers(calls) AS array_to_string(
+  ['{"id":"call_' || c.number || '","type":"function","function":{"name":' || c.name || ',"arguments":'
+   || json_text(c.arguments) || '}}' FOR c IN calls], ',');
+CREATE OR REPLACE MACRO calls_for_templates(calls) AS array_to_string(
+  ['{"type":"function","function":{"name":' || c.name || ',"arguments":' || c.arguments || '}}' FOR c IN calls], ',');
+CREATE OR REPLACE MACRO tool_message(role, content, unsaid, calls, answered) AS
+  CASE WHEN calls IS NOT NULL THEN '{"role":"assistant","content":' || CASE role WHEN 'tool_call' THEN unsaid ELSE content END
+                                   || ',"tool_calls":[' || calls || ']}'
+       WHEN answered IS NOT NULL THEN '{"role":"tool",' || answered || ',"content":' || content || '}'
+       ELSE chat_message(role, content) END;
+CREATE OR REPLACE MACRO said_turns(turns, tools) AS list_filter(range(1, len(turns) + 1), lambda i: NOT tools[i].merged);
+CREATE OR REPLACE MACRO server_messages(turns, tools, contents) AS
+  list_transform(said_turns(turns, tools), lambda i: tool_message(turns[i].role, contents[i], 'null',
+    calls_for_servers(tools[i].calls), '"tool_call_id":"call_' || tools[i].answered.number || '"'));
+CREATE OR REPLACE MACRO template_messages(turns, tools, contents, unsaid) AS
+  list_transform(said_turns(turns, tools), lambda i: tool_message(turns[i].role, contents[i], unsaid,
+    calls_for_templates(tools[i].calls), '"name":' || tools[i].answered.name));
 
 -- The tools of a conversation as servers take them, from JSON: a function by itself is put into its type; null if they are
 -- no functions with names.
@@ -494,17 +494,23 @@ CREATE OR REPLACE MACRO server_tools(tools) AS
   CASE WHEN len(listed_tools(tools)) > 0 AND len([1 FOR t IN listed_tools(tools) IF server_tool(t) IS NULL]) = 0
        THEN CAST('[' || array_to_string([server_tool(t) FOR t IN listed_tools(tools)], ',') || ']' AS JSON) END;
 
-CREATE OR REPLACE MACRO plain_parts(turns) AS [with_marks(text_parts(m.content)) FOR m IN turns];
-CREATE OR REPLACE MACRO texts_or_parts(turns) AS
-  [CASE WHEN has_tag(m.content) THEN with_marks(text_parts(m.content)) ELSE json_text(m.content) END FOR m IN turns];
-CREATE OR REPLACE MACRO chat_messages(turns, contents) AS
-  list_transform(turns, lambda m, i: chat_message(m.role, contents[i]));
-CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS messages_with_media(
-  CASE WHEN has_tool_turns(turns) THEN template_messages(turns, plain_parts(turns), '[]')
-       ELSE chat_messages(turns, plain_parts(turns)) END, images, videos, audios);
-CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS messages_with_media(
-  CASE WHEN has_tool_turns(turns) THEN template_messages(turns, texts_or_parts(turns), '""')
-       ELSE chat_messages(turns, texts_or_parts(turns)) END, images, videos, audios);
-CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS messages_with_urls(
-  CASE WHEN has_tool_turns(turns) THEN server_messages(turns, texts_or_parts(turns))
-       ELSE chat_messages(turns, texts_or_parts(turns)) END, images, videos, audios);
+CREATE OR REPLACE MACRO typed_content(t) AS with_marks(text_parts(t));
+CREATE OR REPLACE MACRO text_or_parts(t) AS CASE WHEN has_tag(t) THEN typed_content(t) ELSE json_text(t) END;
+CREATE OR REPLACE MACRO typed_turns(turns) AS [chat_message(m.role, typed_content(m.content)) FOR m IN turns];
+CREATE OR REPLACE MACRO mixed_turns(turns) AS [chat_message(m.role, text_or_parts(m.content)) FOR m IN turns];
+CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS
+  messages_with_media(typed_turns(turns), images, videos, audios);
+CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS
+  messages_with_media(mixed_turns(turns), images, videos, audios);
+CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS
+  messages_with_urls(mixed_turns(turns), images, videos, audios);
+
+-- Where no conversation of a request calls a tool, `tools` is a null, and nothing of the first is ever bound.
+CREATE OR REPLACE MACRO where_tools(tools, made_with_them, without) AS
+  CASE WHEN tools IS NOT NULL THEN made_with_them ELSE without END;
+CREATE OR REPLACE MACRO typed_tool_turns(turns, tools) AS
+  template_messages(turns, tools, [typed_content(m.content) FOR m IN turns], '[]');
+CREATE OR REPLACE MACRO mixed_tool_turns(turns, tools) AS
+  template_messages(turns, tools, [text_or_parts(m.content) FOR m IN turns], '""');
+CREATE OR REPLACE MACRO served_tool_turns(turns, tools) AS
+  server_messages(turns, tools, [text_or_parts(m.content) FOR m IN turns]);

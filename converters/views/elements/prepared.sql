@@ -29,6 +29,10 @@
 --                    no_video; null if it can
 --   no_turns         why there is no conversation: no_prompt, no_answer, no_text, model_token, tag_mismatch, or not_voice_chat
 --                    and not_analysis where `--mode` asks for the other; null if there is one
+--   tool_turns       of each turn of a conversation that calls tools: whether it is said by the turn before, its calls, and
+--                    the call that it answers; null if there are no tools
+--   no_tools         why turns of tools have no place in messages: calls_without_answers, bad_tool_call, media_of_tools;
+--                    null if they have, or if there are none
 --   leaks_answer     whether a user template put the answer into the user turn
 --
 -- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.
@@ -188,6 +192,13 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN chosen_mode() = 'voice-chat' AND mode IS DISTINCT FROM 'voice-chat' THEN 'not_voice_chat'
             WHEN chosen_mode() = 'analysis' AND mode <> 'analysis' THEN 'not_analysis'
        END AS no_turns,
+       -- Of the messages as given: turns differ from them in a system turn and in tags alone, as far as tools go.
+       CASE WHEN has_turns(messages) AND has_tool_turns(messages)
+            THEN list_transform([with_system_turn(messages)], lambda all_turns: tool_turns_of(all_turns))[1]
+            ELSE NULL::STRUCT(merged BOOLEAN, calls STRUCT(number BIGINT, name VARCHAR, arguments VARCHAR)[],
+                              answered STRUCT(number BIGINT, name VARCHAR))[] END AS tool_turns,
+       CASE WHEN has_turns(messages) AND has_tool_turns(messages) THEN no_tools_of(messages) ELSE NULL::VARCHAR END
+         AS no_tools,
        no_pair_of(given_turn, rejected_answer) AS no_pair,
        given_label(extra, CASE WHEN first_field IS DISTINCT FROM 'labels' THEN labels END) AS label,
        dimension_of(extra['dimension'], labels) AS dimension,

@@ -170,6 +170,15 @@ LOOKED_UP = sample(
 )  # fmt: skip
 
 
+NO_CALLS = {
+    "calls_without_answers": [[called("a", {})], [told("x")], [called("a", {}), called("b", {}), told("x")]],
+    "bad_tool_call": [[{"role": "tool_call", "content": each}, told("x")]
+                      for each in ("no", "[]", '{"name": 1}', '{"name": "a", "arguments": "x"}',
+                                   '{"name": "a", "id": "7"}')],
+    "media_of_tools": [[called("a", {}), told("<audio>")], [called("a", {"x": "<audio>"}), told("x")]],
+}  # fmt: skip
+
+
 def calls(*functions: dict[str, Any], first: int = 0) -> list[dict[str, Any]]:
     ids = [{"id": f"call_{first + n}"} if first else {} for n in range(len(functions))]
     return [{**each, "type": "function", "function": of} for each, of in zip(ids, functions, strict=True)]
@@ -177,7 +186,14 @@ def calls(*functions: dict[str, Any], first: int = 0) -> list[dict[str, Any]]:
 
 def test_calls_of_tools_are_said_by_the_assistant_and_answered_one_by_one() -> None:
     bern, at, stop = {"city": "Bern"}, {"at": [1]}, {"type": "function", "function": {"name": "stop"}}
-    [served] = made("messages/openai", [LOOKED_UP])
+    served, *others = made(
+        "messages/openai",
+        [
+            LOOKED_UP,
+            *(sample(messages=[user("Say."), *each, assistant("x")]) for of in NO_CALLS.values() for each in of),
+        ],
+    )
+    assert others == [code for code, of in NO_CALLS.items() for _ in of]
     texts = [{"name": "now", "arguments": '{"city":"Bern"}'}, {"name": "now", "arguments": '{"at":[1]}'}]
     assert served["messages"][1:] == [
         assistant("Let me see.") | {"tool_calls": calls(*texts, first=1)},
@@ -219,20 +235,6 @@ def test_a_text_that_becomes_a_part_leaves_the_other_keys_of_its_message() -> No
     connection.execute("CREATE TABLE rows AS SELECT ?::JSON AS messages", [json.dumps(messages)])
     [[made]] = connection.execute(f"SELECT {_parted('messages')} FROM rows").fetchall()
     assert json.loads(made) == [messages[0] | {"content": [text("3")]}, messages[1]]
-
-
-def test_calls_without_answers_and_what_is_no_call_have_no_row() -> None:
-    ends = assistant("x")
-    bad = {
-        "calls_without_answers": [[called("a", {})], [told("x")], [called("a", {}), called("b", {}), told("x")]],
-        "bad_tool_call": [[{"role": "tool_call", "content": each}, told("x")]
-                          for each in ("no", "[]", '{"name": 1}', '{"name": "a", "arguments": "x"}',
-                                       '{"name": "a", "id": "7"}')],
-        "media_of_tools": [[called("a", {}), told("<audio>")], [called("a", {"x": "<audio>"}), told("x")]],
-    }  # fmt: skip
-    given = [(code, sample(messages=[user("Say."), *each, ends])) for code, of in bad.items() for each in of]
-    found = made("messages/openai", [each for _, each in given])
-    assert found == [code for code, _ in given]
 
 
 def test_trl_rows_have_the_keys_of_their_task() -> None:
