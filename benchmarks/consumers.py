@@ -68,6 +68,7 @@ CASES = (
     _case("llamafactory", "sounds loud mute", "Clotho, videos", style="sharegpt"),
     _case("llamafactory", _SOUNDS, "speech, sounds, conversations", style="alpaca"),
     _case("llamafactory", "librispeech sounds", "LibriSpeech, Clotho, pairs", style="ranking"),
+    _case("llamafactory", "librispeech sounds", "LibriSpeech, Clotho, pairs", style="kto"),
     _case("messages", _ALL, "everything", style="openai"),
     _case("messages", _ALL, "everything", style="hf"),
     _case("messages", _SOUNDS, "speech, sounds, conversations", style="trl", task="sft"),
