@@ -135,8 +135,8 @@ def test_equal_texts_are_right_whatever_the_score_of_so_few_words_is(tmp_path: P
 @pytest.mark.parametrize(("metric", "ends"), [(airbench(), 10), (rubrics(), 100)])
 def test_points_are_drawn_on_the_scale_of_their_metric(metric: Metric, ends: int) -> None:
     score = Score(
-        metric=metric.name, about="", by={}, value=7.5, low=6, high=8, counts={}, unit="rows", compared="answer", rows=2,
-        missing=0, better="high", scale=metric.scale, most=metric.most, details={},
+        metric=metric.name, about="", by={}, value=7.5, low=6, high=8, counts={}, unit="rows", compared="answer",
+        rows=2, missing=0, better="high", scale=metric.scale, most=metric.most, details={},
     )  # fmt: skip
     [group] = groups_of([score])
     assert (group.low, group.high, group.place(7.5)) == (0, ends, 7.5 / ends)
