@@ -218,7 +218,7 @@ def test_a_row_whose_media_cell_is_empty_is_refused(folder: Path, store: Path) -
 
 @pytest.mark.parametrize("task", ["asr", "s2tt", "aac", "ser", "vsc", "captioning", "tagging"])
 def test_a_task_about_media_is_refused_without_it(task: str, tmp_path: Path, store: Path) -> None:
-    run = ingest(Store.open(store), "tasks", [Candidate(task, None, {"text": "x"})], defaults={"task": task})
+    run = ingest(Store.create(store), "tasks", [Candidate(task, None, {"text": "x"})], defaults={"task": task})
     assert run.account.dropped == {"no_media": 1}
 
 
