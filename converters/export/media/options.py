@@ -11,7 +11,7 @@ from .change import GAIN_STEPS, SNR_STEPS, SPEED_STEPS, SoundChange, read_range
 
 SOUND = "What rows sound like"
 MOST_COPIES = 100
-"""Every copy is a file in the store: a thousand of each clip would rather be a mistype than a wish."""
+"""Every copy is a file in the store: a larger number is a slip of the keyboard."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -506,8 +506,8 @@ CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS
   messages_with_urls(mixed_turns(turns), images, videos, audios);
 
 -- Where no conversation of a request calls a tool, `tools` is a null, and nothing of the first is ever bound.
-CREATE OR REPLACE MACRO where_tools(tools, made_with_them, without) AS
-  CASE WHEN tools IS NOT NULL THEN made_with_them ELSE without END;
+CREATE OR REPLACE MACRO where_tools(tools, with_tools, plain) AS
+  CASE WHEN tools IS NOT NULL THEN with_tools ELSE plain END;
 CREATE OR REPLACE MACRO typed_tool_turns(turns, tools) AS
   template_messages(turns, tools, [typed_content(m.content) FOR m IN turns], '[]');
 CREATE OR REPLACE MACRO mixed_tool_turns(turns, tools) AS
