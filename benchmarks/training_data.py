@@ -66,10 +66,18 @@ def main() -> int:
             list(figures.values()),
             [*_requirements(figures)],
             work=(options.utterances, "clips"),
-            notes=[f"Of our batches {figures['triptych, samples'].output('padding'):.1%} is padding."],
+            notes=[
+                f"Of our batches {figures['triptych, samples'].output('padding'):.1%} is padding.",
+                f"Peak memory of the largest process, in MB: {_each(figures, 'peak_mb')}.",
+                f"Processor time of all processes, in seconds: {_each(figures, 'cpu')}.",
+            ],
             peers={} if options.no_peers else peer_versions(),
         )
     return publish(section)
+
+
+def _each(figures: dict[str, Figures], name: str) -> str:
+    return "; ".join(f"{each} {getattr(found, name):,.0f}" for each, found in figures.items())
 
 
 def _requirements(figures: dict[str, Figures]) -> list[Requirement]:

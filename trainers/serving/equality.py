@@ -134,7 +134,7 @@ def _check_weights(model: Any, merged: Path, changes: Changes, layout: Layout, c
 
 
 def prompt_with_sound(loaded: TrainingModel) -> dict[str, Any]:
-    """A prompt with a second of noise; for a model of text, without."""
+    """A prompt with a second of noise; for a model of text, a prompt of text alone."""
     import numpy as np
 
     text = loaded.family.placeholder + _PROMPT

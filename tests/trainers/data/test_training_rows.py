@@ -13,7 +13,7 @@ from support.imported import bring_in, video
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.store.store import Store
 from triptych.trainers.data.training_rows import TrainingRows
-from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Film, Turn
+from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Turn, Video
 
 
 def edited(published: Path, tmp_path: Path, **manifest: Any) -> Path:
@@ -124,10 +124,10 @@ def test_every_view_of_conversations_is_read_as_the_same_turns(
 @pytest.mark.thorough
 def test_the_sound_inside_a_video_is_heard_where_the_export_leaves_it_there(published: Path, tmp_path: Path) -> None:
     store = shutil.copytree(published, tmp_path / "store")
-    films = [{"id": "v", "video": str(video(tmp_path / "v.mp4", with_sound=True)), "text": "A star.", "split": "train"}]
-    bring_in(store, "films", films, tmp_path / "in")
+    shown = [{"id": "v", "video": str(video(tmp_path / "v.mp4", with_sound=True)), "text": "A star.", "split": "train"}]
+    bring_in(store, "shown", shown, tmp_path / "in")
     for av, heard in (("separate", False), ("in-video", True)):
-        version = triptych.export("msswift", task="sft", dataset="films", av=av, name=av, store=store).version
+        version = triptych.export("msswift", task="sft", dataset="shown", av=av, name=av, store=store).version
         (row,) = TrainingRows.open(version.reference, store=store)
-        assert [medium.with_sound for medium in row.media if isinstance(medium, Film)] == [heard]
+        assert [medium.with_sound for medium in row.media if isinstance(medium, Video)] == [heard]
         assert sum(isinstance(medium, Clip) for medium in row.media) == (0 if heard else len(row.media) - 1)

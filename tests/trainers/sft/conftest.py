@@ -27,9 +27,9 @@ def row_of() -> Callable[..., TrainingRow]:
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A video of moving stripes at 5 pictures a second, with noise or silent."""
-    folder = tmp_path_factory.mktemp("films")
+    folder = tmp_path_factory.mktemp("videos")
 
     def make(seconds: float, *, width: int = 64, height: int = 48, has_sound: bool = True) -> Path:
         path = folder / f"{seconds}-{width}-{height}-{has_sound}.mkv"

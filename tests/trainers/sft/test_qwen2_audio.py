@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from triptych.errors import UsageError
 from triptych.trainers.data.encoder import BadRow
-from triptych.trainers.data.turns import Clip, Film
+from triptych.trainers.data.turns import Clip, Video
 from triptych.trainers.sft.conversation_encoder import EncoderSettings
 from triptych.trainers.sft.encoders import encoder_of
 
@@ -202,7 +202,7 @@ def test_settings_and_files_tell_encoders_apart(qwen2_audio: Path, encoder: Any)
         encoder_of("qwen4", qwen2_audio)
 
 
-def test_a_video_is_not_heard_as_a_clip(encoder: Any, row_of: Callable[..., Any], film: Callable[..., Path]) -> None:
+def test_a_video_is_not_heard_as_a_clip(encoder: Any, row_of: Callable[..., Any], video: Callable[..., Path]) -> None:
     with pytest.raises(BadRow) as caught:
-        encoder.length(row_of((Film(str(film(1.0)), with_sound=True),), ("x",)))
+        encoder.length(row_of((Video(str(video(1.0)), with_sound=True),), ("x",)))
     assert caught.value.reason == "video_unsupported"

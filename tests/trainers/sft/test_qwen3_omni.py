@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from triptych.trainers.data.encoder import BadRow
-from triptych.trainers.data.turns import Clip, Film, Picture
+from triptych.trainers.data.turns import Clip, Picture, Video
 from triptych.trainers.sft.encoders import encoder_of
 from triptych.trainers.sft.pictures import resized
 
@@ -78,7 +78,7 @@ def test_every_token_and_number_of_a_clip_is_what_the_processor_makes_of_it_alon
 
 
 def test_a_row_reads_the_same_alone_and_beside_others_whatever_they_hold(
-    encoder: Any, model: Any, row_of: Callable[..., Any], clips: Callable[[float], Path], film: Callable[..., Path],
+    encoder: Any, model: Any, row_of: Callable[..., Any], clips: Callable[[float], Path], video: Callable[..., Path],
     image: Callable[..., Path], losses: Callable[..., Any],
 ) -> None:  # fmt: skip
     def clip(seconds: float) -> Clip:
@@ -90,8 +90,8 @@ def test_a_row_reads_the_same_alone_and_beside_others_whatever_they_hold(
         row_of((clip(0.09), clip(0.5)), ("two",)),
         row_of(("text alone",), ("yes",)),
         row_of((Picture(str(image(60, 40))), "see?"), ("a picture",)),
-        row_of((Film(str(film(1.2))), clip(0.5), "see?"), ("stripes",)),
-        row_of((Film(str(film(1.2)), with_sound=True), "and hear?"), ("noise",)),
+        row_of((Video(str(video(1.2))), clip(0.5), "see?"), ("stripes",)),
+        row_of((Video(str(video(1.2)), with_sound=True), "and hear?"), ("noise",)),
     ]
     encoded = [encoder.encode(row) for row in rows]
     batch = encoder.join(encoded)
@@ -102,19 +102,19 @@ def test_a_row_reads_the_same_alone_and_beside_others_whatever_they_hold(
     assert kinds == [("audio",)] * 3 + [(), ("image",), ("audio", "video"), ("audio", "video")]
 
     changed = [row_of((clip(2.51), "q"), ("x",)), row_of((Picture(str(image(61, 40))), "see?"), ("a picture",)),
-               row_of((Film(str(film(1.2, width=66))), clip(0.5), "see?"), ("stripes",))]  # fmt: skip
+               row_of((Video(str(video(1.2, width=66))), clip(0.5), "see?"), ("stripes",))]  # fmt: skip
     for row, before in zip(changed, (alone[0], alone[4], alone[5]), strict=True):
         assert abs(losses(model, encoder.join([encoder.encode(row)]))[0] - before) > 1e-3
 
 
 @pytest.mark.parametrize("with_sound", [False, True])
 def test_positions_and_order_of_a_video_are_the_models_and_the_processors(
-    encoder: Any, model: Any, row_of: Callable[..., Any], film: Callable[..., Path], with_sound: bool
+    encoder: Any, model: Any, row_of: Callable[..., Any], video: Callable[..., Path], with_sound: bool
 ) -> None:
     import torch
     from transformers import Qwen3OmniMoeProcessor
 
-    rows = [row_of((Film(str(film(seconds)), with_sound=with_sound), "q"), ("x",)) for seconds in (1.2, 3.4)]
+    rows = [row_of((Video(str(video(seconds)), with_sound=with_sound), "q"), ("x",)) for seconds in (1.2, 3.4)]
     batch = encoder.join([encoder.encode(row) for row in rows])
     heard = batch["feature_attention_mask"].sum(1) if with_sound else torch.tensor([])
     expected, _ = model.model.get_rope_index(
@@ -148,13 +148,13 @@ def test_positions_and_order_of_a_video_are_the_models_and_the_processors(
 
 
 def test_frames_are_two_a_second_and_a_video_ends_where_it_can_be_decoded(
-    encoder: Any, film: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    encoder: Any, video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = encoder.pictures
-    plan = reader.sampling(film(3.4))
+    plan = reader.sampling(video(3.4))
     assert (plan.count, plan.of, plan.fps) == (6, 17, 6 / 17 * 5)
-    whole = reader.video(film(3.4))
-    assert whole.grid == reader.video_grid(film(3.4)) == (3, plan.height // 16, plan.width // 16)
+    whole = reader.video(video(3.4))
+    assert whole.grid == reader.video_grid(video(3.4)) == (3, plan.height // 16, plan.width // 16)
     assert whole.seconds == pytest.approx(2 / plan.fps)
 
     told = reader.sampling
@@ -163,7 +163,7 @@ def test_frames_are_two_a_second_and_a_video_ends_where_it_can_be_decoded(
         return told(path, frames or 20)
 
     monkeypatch.setattr(reader, "sampling", promised)
-    assert bool((reader.video(film(3.4)).pixels == whole.pixels).all()), "a header that counts too many frames"
+    assert bool((reader.video(video(3.4)).pixels == whole.pixels).all()), "a header that counts too many frames"
 
 
 def test_what_is_transparent_is_white(encoder: Any, image: Callable[..., Path]) -> None:
@@ -199,10 +199,10 @@ def test_a_jpeg_is_seen(encoder: Any, tmp_path: Path) -> None:
 
 
 def test_a_video_that_is_heard_and_one_that_is_not_do_not_fit_in_a_row(
-    encoder: Any, row_of: Callable[..., Any], film: Callable[..., Path]
+    encoder: Any, row_of: Callable[..., Any], video: Callable[..., Path]
 ) -> None:
-    heard, seen = Film(str(film(1.2)), with_sound=True), Film(str(film(1.2)))
-    silent = Film(str(film(1.2, has_sound=False)), with_sound=True)
+    heard, seen = Video(str(video(1.2)), with_sound=True), Video(str(video(1.2)))
+    silent = Video(str(video(1.2, has_sound=False)), with_sound=True)
     for parts, reason in (((heard, seen), "mixed_videos"), ((silent,), "no_audio_stream")):
         with pytest.raises(BadRow) as caught:
             encoder.encode(row_of(parts, ("x",)))

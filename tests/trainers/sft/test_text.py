@@ -12,9 +12,9 @@ from triptych.shards.budgets.text import TEMPLATES
 from triptych.trainers.data.encoder import BadRow
 from triptych.trainers.data.turns import Clip
 from triptych.trainers.sft.conversation_encoder import EncoderSettings
+from triptych.trainers.sft.conversation_text import ChatForm, text_of
 from triptych.trainers.sft.encoders import encoder_of
 from triptych.trainers.sft.labels import tokens_of
-from triptych.trainers.sft.rendering import ChatForm, text_of
 
 TEXTS = [
     "plain", "two\nlines", "  indented", "trailing  ", "你好，世界", "😀👩\u200d👩\u200d👧 joined", "e\u0301 combining",
