@@ -190,11 +190,35 @@ def _run(config: Any, store: Path, resume: bool, settings: dict[str, str]) -> No
 
     torch.set_num_threads(1)
     os.environ.update(settings)
+    if "ACCELERATE_USE_FSDP" in settings:
+        _part_on_cpu()
     train(config, store, resume=resume)
+
+
+def _part_on_cpu() -> None:
+    """Let accelerate part models on a processor as on GPUs: FSDP can, and accelerate asks it for GPUs only."""
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    begin = PartialState.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = init
 
 
 def _log_of(config: Any) -> Path:
     return Path(f"{config.folder}.log")
+
+
+FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+        "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT", "FSDP_RESHARD_AFTER_FORWARD": "true",
+        "FSDP_CPU_RAM_EFFICIENT_LOADING": "false", "FSDP_OFFLOAD_PARAMS": "false",
+        "FSDP_ACTIVATION_CHECKPOINTING": "false"}  # fmt: skip
+"""What `accelerate launch` tells its processes of `accelerate.yaml`."""
 
 
 def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float = 120.0, **settings: str) -> None:

@@ -138,7 +138,7 @@ def trainer_of(
         ),
         hooks=StageHooks(prepared.model, trained, check, is_wrapped=ranks > 1),
     )  # fmt: skip
-    weights.accelerator = trainer.accelerator
+    weights.is_main = trainer.accelerator.is_main_process
     trainer.evaluations = _evaluations(prepared, config, trainer, store=store)
     return trainer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,13 +141,23 @@ def weights_file(config: Any) -> dict[str, Any]:
     return dict(load_file(last / "weights.safetensors"))
 
 
-def together(model: Path, store: Path, folder: Path, **sections: Any) -> float:
+EXACT: dict[str, dict[str, Any]] = {
+    "lora": {"lora": {"r": 4, "dropout": 0.0}},
+    "staged": {"stages": [{"train": "projector", "steps": 1}, {"train": "all"}]},
+    "full": {},
+}
+"""Modes without dropout, which each process draws for itself."""
+
+
+def together(
+    model: Path, store: Path, folder: Path, settings: Mapping[str, str] | None = None, **sections: Any
+) -> float:
     """The largest difference between the weights of one process and of two with the same steps."""
     shared = {"train": "mixed", "optimizer": {"eps": 1e-3}, **sections}
     alone = short(model, folder / "alone", **shared, training={"gradient_accumulation_steps": 2})
     both = short(model, folder / "both", **shared, training={"gradient_accumulation_steps": 1})
     training_runs.train(alone, store)
-    training_runs.train_together(both, store)
+    training_runs.train_together(both, store, **(settings or {}))
     one, two = weights_file(alone), weights_file(both)
     assert one.keys() == two.keys()
     return max(float((one[name] - two[name]).abs().max()) for name in one)
@@ -158,9 +169,17 @@ def together(model: Path, store: Path, folder: Path, **sections: Any) -> float:
 def test_two_processes_train_as_one_does_though_one_hears_and_the_other_reads(
     model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    sections = {"lora": {"lora": {"r": 4, "dropout": 0.0}},
-                "staged": {"stages": [{"train": "projector", "steps": 1}, {"train": "all"}]}}.get(mode, {})  # fmt: skip
-    assert together(request.getfixturevalue(model), store, tmp_path, **sections) <= 1e-5
+    assert together(request.getfixturevalue(model), store, tmp_path, **EXACT[mode]) <= 1e-5
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", training_runs.MODES)
+@pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
+def test_a_model_in_parts_is_trained_as_a_whole_one(
+    model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(model)
+    assert together(folder, store, tmp_path, training_runs.FSDP, **EXACT[mode]) <= 1e-5
 
 
 @pytest.mark.thorough

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from accelerate.utils import save_fsdp_optimizer
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import SCHEDULER_NAME
 from transformers.trainer_callback import PrinterCallback
 
 from ....errors import DamagedError
@@ -27,6 +29,7 @@ from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
+from .parts import is_fsdp, part_by_layer
 from .progress import Observer, Progress, read_state, write_state
 from .ranks import gathered
 from .steps import FromStep, Hooks, Step, Steps
@@ -82,6 +85,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         hooks: Hooks | None = None,
     ) -> None:
         super().__init__(model, args, callbacks=[_Flow(self)])
+        part_by_layer(self.accelerator, model)
         self.remove_callback(PrinterCallback)
         self.objective = objective
         self.steps = steps
@@ -331,7 +335,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.weights.save(self.model, folder)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._save_optimizer_and_scheduler(str(folder))
+                self._save_optimizer(folder)
                 self._save_scaler(str(folder))
             self._save_rng_state(str(folder))
             if is_main:
@@ -345,6 +349,16 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             made = self.checkpoints.complete(step, best=None if best is None else self.checkpoints.at(best).name)
             self.observer.saved(made, self.progress)
         self.accelerator.wait_for_everyone()
+
+    def _save_optimizer(self, folder: Path) -> None:
+        """Write the state of the optimizer and the scheduler; the Trainer would write the weights of FSDP too."""
+        if not is_fsdp(self.accelerator):
+            self._save_optimizer_and_scheduler(str(folder))
+            return
+        plugin = self.accelerator.state.fsdp_plugin
+        save_fsdp_optimizer(plugin, self.accelerator, self.optimizer, self.model, str(folder))
+        if self.is_world_process_zero():
+            torch.save(self.lr_scheduler.state_dict(), folder / SCHEDULER_NAME)
 
     def _unsaved(self, error: Exception, step: int) -> Exception:
         """What to say of a checkpoint that could not be written; another error is its own."""
