@@ -221,7 +221,9 @@ FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLI
 """What `accelerate launch` tells its processes of `accelerate.yaml`."""
 
 
-def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float = 120.0, **settings: str) -> None:
+def train_together(
+    config: Any, store: Path, *, ranks: int = 2, limit_s: float = 240.0, resume: bool = False, **settings: str
+) -> None:
     """Run SFT in so many processes, as `torchrun` starts them.
 
     Raises:
@@ -233,7 +235,7 @@ def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float =
     together = {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", **settings}  # fmt: skip
     runs = [
-        ForkedRun(config, store, settings={**together, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        ForkedRun(config, store, resume=resume, settings={**together, "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(ranks)
     ]
     deadline = time.monotonic() + limit_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -180,6 +181,29 @@ def test_a_model_in_parts_is_trained_as_a_whole_one(
 ) -> None:
     folder = request.getfixturevalue(model)
     assert together(folder, store, tmp_path, training_runs.FSDP, **EXACT[mode]) <= 1e-5
+    assert any((tmp_path / "both" / "checkpoints").glob("*/optimizer.bin")), "FSDP did not part it"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", training_runs.MODES)
+@pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
+def test_a_model_in_parts_is_scored_stopped_and_goes_on_to_the_same_weights(
+    model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    sections = {**training_runs.MODES[mode], "stages": EXACT[mode].get("stages", [])}
+    scored = {"data": {"validation": "talk"}, "evaluation": {"export": "talk", "rows": 3, "max_new_tokens": 3}}
+    folder = request.getfixturevalue(model)
+    whole = short(folder, tmp_path / "whole", train="mixed", **sections)
+    training_runs.train_together(whole, store, **training_runs.FSDP)
+    parts = short(folder, tmp_path / "parts", train="mixed", **sections, **scored)
+    training_runs.train_together(parts, store, **training_runs.FSDP)
+    shutil.rmtree(parts.folder / "checkpoints" / "step-000003")
+    training_runs.train_together(parts, store, resume=True, **training_runs.FSDP)
+    one, two = weights_file(whole), weights_file(parts)
+    assert one.keys() == two.keys()
+    assert all(one[name].equal(two[name]) for name in one)
+    lines = [json.loads(line) for line in (parts.folder / "metrics.jsonl").read_text().splitlines()]
+    assert {"validation_loss", "wer"} == [line["scores"] for line in lines if "scores" in line][-1].keys()
 
 
 @pytest.mark.thorough

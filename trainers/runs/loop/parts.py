@@ -61,9 +61,11 @@ def part_by_layer(accelerator: Any, model: Any) -> None:
                 " puts adapters and the weights of its checkpoint into each.",
                 hint="fsdp_cpu_ram_efficient_loading: false",
             )
-        plugin.transformer_cls_names_to_wrap = sorted(
-            {type(layer).__name__ for layer in base_model(model).get_decoder().layers}
-        )
+        inner = base_model(model)
+        plugin.transformer_cls_names_to_wrap = sorted({type(layer).__name__ for layer in inner.get_decoder().layers})
+        # A part whose input has no gradient reduces its own at the end of the pass, and one whose input has (the
+        # trained projector's sound) at its place in it: ranks that read and ranks that hear would mix them up.
+        inner.enable_input_require_grads()
 
 
 def whole(tensor: Any) -> Any:
