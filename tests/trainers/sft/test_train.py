@@ -207,6 +207,29 @@ def test_a_model_in_parts_is_scored_stopped_and_goes_on_to_the_same_weights(
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("mode", ["lora", "full"])
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_run_in_bf16_goes_on_to_the_same_weights(
+    mode: str, in_parts: bool, qwen2_audio: Path, store: Path, tmp_path: Path
+) -> None:
+    def run(config: Any, *, resume: bool = False) -> None:
+        if in_parts:
+            training_runs.train_together(config, store, resume=resume, **training_runs.FSDP)
+        else:
+            training_runs.train(config, store, resume=resume)
+
+    made = short(qwen2_audio, tmp_path / "run", train="mixed", **training_runs.MODES[mode])
+    made = made.model_copy(update={"model": made.model.model_copy(update={"dtype": "bf16"})})
+    run(made)
+    whole = weights_file(made)
+    assert {str(value.dtype) for value in whole.values()} == {"torch.float32"}
+    shutil.rmtree(max((made.folder / "checkpoints").iterdir()))
+    run(made, resume=True)
+    again = weights_file(made)
+    assert all(whole[name].equal(again[name]) for name in whole)
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", training_runs.MODES)
 @pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(

@@ -68,6 +68,16 @@ def part_by_layer(accelerator: Any, model: Any) -> None:
         inner.enable_input_require_grads()
 
 
+def part_again(model: Any) -> None:
+    """Part the weights of FSDP again that a pass without gradients has left whole: until then the model has no others,
+    and these are in the number format of the pass."""
+    from torch.distributed.fsdp import FSDPModule
+
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 def whole(tensor: Any) -> Any:
     """A parameter of FSDP put together from all processes; any other as it is."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor

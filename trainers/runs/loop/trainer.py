@@ -29,7 +29,7 @@ from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
-from .parts import is_fsdp, part_by_layer
+from .parts import is_fsdp, part_again, part_by_layer
 from .progress import Observer, Progress, read_state, write_state
 from .ranks import gathered
 from .steps import FromStep, Hooks, Step, Steps
@@ -289,6 +289,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         """Measure the model; a new best score makes a checkpoint, and too many without one end the run."""
         assert self.evaluations is not None
         found = self.evaluations.of(self.model)
+        if is_fsdp(self.accelerator):
+            part_again(self.model)
         scores = self._evaluated(found)
         chosen = next((each for each in found if each.selects), None)
         if chosen is not None:
