@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...errors import ProblemsFound
 from ...trainers.runs.options import TrainOptions
 from ...trainers.serving.options import MergeOptions
 from .. import completion, output
@@ -17,7 +18,8 @@ from . import train_config
 
 if TYPE_CHECKING:
     from ...trainers.models.adapters import ComponentShare
-    from ...trainers.runs.result import RunPlan, RunResult
+    from ...trainers.runs.preflight.report import Preflight
+    from ...trainers.runs.result import RunResult
     from ...trainers.serving.merge import Merged
 
 app = group("Training: a model on a published export, with checkpoints from which it goes on exactly.")
@@ -54,6 +56,8 @@ def sft(
     with output.progress("train", total=None, unit="steps") as tell:
         found = train_sft_with(export, store, options, lambda done, of: tell(done, of), _note)
     output.emit(found, as_json=json, show=lambda: _show(found))
+    if getattr(found, "errors", ()):
+        raise typer.Exit(ProblemsFound.exit_code)
 
 
 def _note(text: str) -> None:
@@ -65,24 +69,27 @@ def _is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _show(found: RunResult | RunPlan) -> None:
-    from ...trainers.runs.result import RunPlan
+def _show(found: RunResult | Preflight) -> None:
+    from ...trainers.runs.result import RunResult
 
+    if not isinstance(found, RunResult):
+        _show_preflight(found)
+        return
     output.table(
         ["part of the model", "weights", "trained", "adapters", "weights of adapters"],
         [_component(each) for each in found.components],
     )
-    if isinstance(found, RunPlan):
-        output.say(
-            f"{found.export}: {found.rows:,} rows, {found.tokens:,} tokens, {found.seconds / 3600:,.2f} h of sound; "
-            f"{found.batches:,} batches an epoch, {found.padding:.1%} of them padding; {found.steps:,} steps"
-        )
-    else:
-        _show_result(found)
+    _show_result(found)
     for reason, count in sorted(found.left_out.items()):
         output.say(f"  {count:,} rows left out: {reason}")
     if found.cut_seconds:
         output.say(f"  {found.cut_seconds:,.1f} s of longer clips cut off")
+
+
+def _show_preflight(found: Preflight) -> None:
+    from ...trainers.runs.preflight.text import text_of
+
+    output.say_formatted(lambda width, is_coloured: text_of(found, width=width, is_coloured=is_coloured))
 
 
 def _component(share: ComponentShare) -> list[Any]:

@@ -6,7 +6,7 @@ The first process writes; the others of the same run compute.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,10 @@ from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
-from .prepare import Prepared, Recipe, open_data, prepare, towers_of
+from .prepare import Prepared, Recipe, computing_of, open_data, prepare, towers_of
 from .records.facts import RunFacts
 from .records.record import RunRecord
-from .result import RunPlan, RunResult, components_of, plan_of, result_of
+from .result import RunResult, components_of, result_of
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
@@ -80,19 +80,6 @@ def train(
     finally:
         prepared.data.loader.close()
     return result_of(config, prepared, trainer)
-
-
-def plan(config: RunConfig, recipe: Recipe, *, store: Store) -> RunPlan:
-    """Prepare a run, and say what it would do; nothing but the lengths of rows is written.
-
-    Raises:
-        UsageError, ProblemsFound, DamagedError: As for `train`, before its first step.
-    """
-    prepared = prepare(config, recipe, store=store, folder=config.folder)
-    try:
-        return plan_of(config, prepared)
-    finally:
-        prepared.data.loader.close()
 
 
 def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:
@@ -165,7 +152,7 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
     from .scores.validation_loss import ValidationLoss
 
     section, plan = config.evaluation, prepared.data.plan
-    rank, computing = trainer.accelerator.process_index, _computing(prepared)
+    rank, computing = trainer.accelerator.process_index, computing_of(prepared)
     measures: list[Any] = []
     if config.data.validation is not None:
         data = open_data(
@@ -190,15 +177,3 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
         measures=measures, steps=config.evaluation_steps, base=section is None or section.base,
         patience=None if section is None else section.patience,
     )  # fmt: skip
-
-
-def _computing(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:
-    """The context of a forward pass outside the loop: it computes in the format of the frozen weights."""
-    import torch
-
-    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    dtype = formats.get(prepared.loaded.dtype)
-    if dtype is None:
-        return nullcontext
-    kind = next(prepared.model.parameters()).device.type
-    return lambda: torch.autocast(kind, dtype=dtype)

@@ -12,7 +12,8 @@ from ..runs.options import TrainOptions
 
 if TYPE_CHECKING:
     from ...options.arguments import TrainSftArguments
-    from ..runs.result import RunPlan, RunResult
+    from ..runs.preflight.report import Preflight
+    from ..runs.result import RunResult
 
 PathLike = str | Path
 
@@ -25,7 +26,7 @@ def train_sft(
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
     **options: Unpack[TrainSftArguments],
-) -> RunResult | RunPlan:
+) -> RunResult | Preflight:
     """Fine-tune a model on the conversations of an export.
 
         triptych.train_sft("conversation@v1", model="Qwen/Qwen2-Audio-7B-Instruct", output_dir="runs/first",
@@ -39,7 +40,7 @@ def train_sft(
         {options}
 
     Returns:
-        What came of the run; of a dry run, what would be trained.
+        What came of the run; of a dry run, what was found out about it (`Preflight`).
 
     Raises:
         UsageError: The configuration, the export or the model is not usable; or a run stands in the folder.
@@ -55,7 +56,7 @@ def train_sft_with(
     options: TrainOptions,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
-) -> RunResult | RunPlan:
+) -> RunResult | Preflight:
     """`train_sft` with options that are already parsed."""
     from ..runs.config.sections import RunConfig
     from ..runs.options import configuration
@@ -64,10 +65,13 @@ def train_sft_with(
     for note in read.notes:
         if notes is not None:
             notes(note)
-    from ..runs.run import plan, train
     from .train import SFT
 
     opened = Store.open(store)
     if options.dry_run:
-        return plan(read.config, SFT, store=opened)
+        from ..runs.preflight.preflight import preflight
+
+        return preflight(read.config, SFT, store=opened, notes=notes)
+    from ..runs.run import train
+
     return train(read.config, SFT, store=opened, resume=options.resume, progress=progress)
