@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from triptych.trainers.preference.loss import CHUNK, answer_log_probs, pair_losses, rewards
 
 torch = pytest.importorskip("torch")

@@ -41,6 +41,7 @@ def test_a_dry_run_tells_what_a_run_would_be_and_writes_its_report_alone(
         "preflight.json", "preflight.txt", "row_lengths-talk@v1.npz",
     }  # fmt: skip
     told = json.loads((out / "preflight.json").read_text())
+    assert not (out / "checkpoints").exists()
     assert (told["plan"]["rows"], told["plan"]["batches"], told["plan"]["steps"], told["epochs"]) == (4, 2, 8, 4.0)
     assert told["findings"] == []
     assert (out / "preflight.txt").read_text() == done.stdout
