@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ class Preferences:
         towers: As for `CrossEntropy`.
         reference: By the id of a row: log-probabilities of its chosen and its rejected answer. None: the model is its
             own reference, as it is before its first step.
+        shared: In which a pass of the model is made, so that its towers run once for both sides.
         measures: What was seen of the pairs of the last batch: sums, and what they are over.
     """
 
@@ -45,6 +47,7 @@ class Preferences:
     sft_weight: float = 0.0
     towers: Towers | None = None
     reference: Mapping[str, tuple[float, float]] | None = None
+    shared: AbstractContextManager[Any] = field(default_factory=nullcontext)
     measures: dict[str, tuple[Any, int]] = field(default_factory=dict)
 
     def items(self, inputs: Mapping[str, Any]) -> int:
@@ -52,7 +55,8 @@ class Preferences:
         return len(inputs[IDS])
 
     def losses(self, model: Any, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-        outputs, policy, tokens = forward(model, inputs)
+        with self.shared:
+            outputs, policy, tokens = forward(model, inputs)
         pairs = len(inputs[IDS])
         reference = self._reference(inputs[IDS], policy)
         chosen, rejected = rewards(policy, reference, beta=self.beta).split(pairs)

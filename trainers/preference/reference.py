@@ -12,6 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,11 @@ COLUMNS = ("id", "dimension", "chosen", "rejected", "chosen_tokens", "rejected_t
 Columns = dict[str, list[Any]]
 
 
-def reference_of(prepared: Prepared, data: Data, folder: Path) -> Columns:
+def reference_of(prepared: Prepared, data: Data, folder: Path, *, shared: AbstractContextManager[Any]) -> Columns:
     """The reference of all pairs of an export: read from the run's folder, or computed and kept there.
+
+    Args:
+        shared: In which a pass of the model is made.
 
     Raises:
         BadRows: A row cannot be read.
@@ -45,7 +49,7 @@ def reference_of(prepared: Prepared, data: Data, folder: Path) -> Columns:
     if all(gathered(found is not None)):
         assert found is not None
         return found
-    parts = gathered(_computed(prepared, data))
+    parts = gathered(_computed(prepared, data, shared))
     whole: Columns = {name: [each for part in parts for each in part[name]] for name in COLUMNS}
     if data.loader.rank == 0:
         _write(path, key, whole)
@@ -80,7 +84,7 @@ def _key(prepared: Prepared, data: Data) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _computed(prepared: Prepared, data: Data) -> Columns:
+def _computed(prepared: Prepared, data: Data, shared: AbstractContextManager[Any]) -> Columns:
     import torch
 
     from ..runs.prepare import computing_of
@@ -98,7 +102,7 @@ def _computed(prepared: Prepared, data: Data) -> Columns:
                     name: value.to(device) if isinstance(value, torch.Tensor) else value
                     for name, value in batch.inputs.items()
                 }
-                with computing():
+                with computing(), shared:
                     _, log_probs, tokens = forward(model, inputs)
                 check.check(inputs)
                 _add(found, inputs, log_probs.tolist(), tokens.tolist())

@@ -11,6 +11,7 @@ from ..sft.train import SFT
 from .pair_encoder import PairEncoder
 from .preferences import Preferences
 from .reference import by_id, facts_of, reference_of
+from .shared_towers import SharedTowers
 
 if TYPE_CHECKING:
     from ..models.families import Family
@@ -39,7 +40,8 @@ def _encoder(family: Family, folder: Path, config: RunConfig) -> PairEncoder:
 
 def _begin(objective: Any, prepared: Prepared, data: Data, folder: Path) -> dict[str, Any]:
     """Give an objective the reference of the rows that it will be asked about."""
-    reference = reference_of(prepared, data, folder)
+    objective.shared = SharedTowers(prepared.model, prepared.family)
+    reference = reference_of(prepared, data, folder, shared=objective.shared)
     objective.reference = by_id(reference)
     return facts_of(reference)
 

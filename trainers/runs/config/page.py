@@ -63,7 +63,8 @@ def configuration_page(*others: type[RunConfig]) -> str:
     """
     parts = [_HEAD]
     own: list[Row] = []
-    fields = {name: field for each in (RunConfig, *others) for name, field in each.model_fields.items()}
+    models: tuple[type[RunConfig], ...] = (RunConfig, *others)
+    fields = {name: field for each in models for name, field in each.model_fields.items()}
     for name, field in fields.items():
         section = section_of(field.annotation)
         if section is None:
