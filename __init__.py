@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
     from .trainers.review.calls import review_make, review_read
+    from .trainers.sft.calls import train_sft
 
 __all__ = [
     "DamagedError",
@@ -93,6 +94,7 @@ __all__ = [
     "review_read",
     "split",
     "store",
+    "train_sft",
     "validate",
     "validate_file",
 ]
@@ -107,6 +109,7 @@ _PLACES = {
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
+    "train_sft": ".trainers.sft.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""
 

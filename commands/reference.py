@@ -22,6 +22,7 @@ from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
+from ..trainers.runs.options import TrainOptions
 
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
@@ -35,6 +36,7 @@ MODELS: dict[str, type[Options]] = {
     "list": ListOptions,
     "review_make": MakeOptions,
     "review_read": ReadOptions,
+    "train_sft": TrainOptions,
 }
 """Command -> the model of its options."""
 

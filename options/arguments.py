@@ -316,3 +316,17 @@ class ReviewReadArguments(TypedDict, total=False):
     page: str | Path | None
     annotate: bool
     key: str | None
+
+
+class TrainSftArguments(TypedDict, total=False):
+    """The options of `train sft`."""
+
+    config: str | Path | None
+    values: Mapping[str, str]
+    model: str | Path | None
+    revision: str | None
+    download: bool
+    output_dir: str | Path | None
+    dry_run: bool
+    resume: bool
+    data_dir: str | Path | None

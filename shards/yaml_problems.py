@@ -14,16 +14,26 @@ _NO_KEYS = re.compile(r"(str|Gate)$|(dict|literal)\[")
 
 def problem_of(path: Path, item: Any, lines: Lines, *, noun: str) -> str:
     """One error of pydantic as `file:line: key: message`; `noun` stands for the file where no key does."""
+    place = place_of(item, lines)
+    return f"{path}:{line_of(place, lines)}: {'.'.join(map(str, place)) or noun}: {message_of(item)}"
+
+
+def place_of(item: Any, lines: Lines) -> tuple[Any, ...]:
+    """Return the keys and indexes that lead to the fault, as the file has them."""
     location = tuple(part for part in item["loc"] if not isinstance(part, str) or not _NO_KEYS.match(part))
     if location[-1:] == ("[key]",):
-        location = _key_place(location[:-2], item["input"], lines)
-    key = ".".join(str(part) for part in location) or noun
+        return _key_place(location[:-2], item["input"], lines)
+    return location
+
+
+def message_of(item: Any) -> str:
+    """Return what is wrong, and the value if it is short."""
     message = {"extra_forbidden": "unknown key", "missing": "this key is missing"}.get(item["type"], item["msg"])
     given = f" (got {item['input']!r})" if item["type"] not in ("missing", "value_error") and _is_short(item) else ""
     if item["type"] == "string_type" and isinstance(item["input"], bool | int | float):
         kind = "true or false" if isinstance(item["input"], bool) else "a number"
         given = f": YAML reads it as {kind} (got {item['input']!r}); put it in quotes"
-    return f"{path}:{line_of(location, lines)}: {key}: {message.removeprefix('Value error, ')}{given}"
+    return f"{message.removeprefix('Value error, ')}{given}"
 
 
 def line_of(place: tuple[Any, ...], lines: Lines) -> int:

@@ -2,5 +2,6 @@
 
 infer.py      `infer`: ask a model
 evaluate.py   `evaluate`: predictions beside what is right
+train.py      `train sft` and its like: train a model
 review.py     `review make` and `review read`: what people say of drawn rows
 """

@@ -23,6 +23,8 @@ corpora.py      small corpora in LibriSpeech's layout
 natives.py      small corpora in the layouts of the originals
 pulls.py        what a pull made of a corpus: rows by id, what was not kept and why
 recipe_corpora.py  corpora that recipes of other tools read, and whether a pull agrees with them
+loops.py           a loop of training over made batches
+training_runs.py   runs of training on tiny models, here and in forks that are killed
 lhotse_recipes.py  lhotse's own recipes, run in the environment that has lhotse
 sounds.py       one small corpus in every form that a card can name
 talks.py        a corpus of Parquet files, as `datasets` writes them, on a hub

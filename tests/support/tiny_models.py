@@ -19,11 +19,13 @@ OMNI_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% if message['content'] is string %}{{ message['content'] }}"
     "{% else %}{% for part in message['content'] %}"
-    "{% if part['type'] == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>{% else %}{{ part['text'] }}{% endif %}"
+    "{% if part['type'] == 'audio' %}<|audio_start|><|audio_pad|><|audio_end|>"
+    "{% elif part['type'] in ('image', 'video') %}<|vision_start|><|{{ part['type'] }}_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}"
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-"""Where Qwen3-Omni's own template places sounds and texts."""
+"""Where Qwen3-Omni's own template places media and texts."""
 
 
 def byte_tokenizer(extra: list[str], **options: Any) -> Any:
@@ -68,32 +70,72 @@ def qwen2_audio(folder: Path) -> Path:
 def qwen3_omni_thinker(folder: Path) -> Path:
     """The thinker of a Qwen3-Omni."""
     import torch
-    from transformers import (
-        Qwen3OmniMoeThinkerConfig,
-        Qwen3OmniMoeThinkerForConditionalGeneration,
-        WhisperFeatureExtractor,
-    )
+    from transformers import Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForConditionalGeneration
 
     tokenizer = byte_tokenizer(list(OMNI_SOUND.values()), extra_special_tokens=OMNI_SOUND)
     torch.manual_seed(2)
-    number = tokenizer.convert_tokens_to_ids
-    config = Qwen3OmniMoeThinkerConfig(
-        text_config={"vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
-                     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts": 4,
-                     "num_experts_per_tok": 2, "moe_intermediate_size": 32, "decoder_sparse_step": 1,
-                     "mlp_only_layers": [], "max_position_embeddings": 4096,
-                     "rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]}},
-        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64,
-                      "num_mel_bins": 128, "output_dim": 64, "downsample_hidden_size": 16, "n_window": 50,
-                      "n_window_infer": 800, "conv_chunksize": 500},
-        vision_config={"depth": 1, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64,
-                       "deepstack_visual_indexes": [0]},
-        audio_token_id=number("<|audio_pad|>"), image_token_id=number("<|image_pad|>"),
-        video_token_id=number("<|video_pad|>"), audio_start_token_id=number("<|audio_start|>"),
-        audio_end_token_id=number("<|audio_end|>"), vision_start_token_id=number("<|vision_start|>"),
-        vision_end_token_id=number("<|vision_end|>"), pad_token_id=number("<|endoftext|>"),
-    )  # fmt: skip
+    config = Qwen3OmniMoeThinkerConfig(**_thinker(tokenizer))
     _spread(Qwen3OmniMoeThinkerForConditionalGeneration(config)).save_pretrained(folder)
+    return _with_omni_processor(folder, tokenizer)
+
+
+def qwen3_omni(folder: Path) -> Path:
+    """A whole Qwen3-Omni, with the parts that speak."""
+    import torch
+    from transformers import Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration
+
+    tokenizer = byte_tokenizer(list(OMNI_SOUND.values()), extra_special_tokens=OMNI_SOUND)
+    torch.manual_seed(4)
+    small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+             "num_key_value_heads": 2, "head_dim": 16}  # fmt: skip
+    config = Qwen3OmniMoeConfig(
+        thinker_config=_thinker(tokenizer),
+        talker_config={
+            "text_config": {**small, "vocab_size": 64, "moe_intermediate_size": 16, "num_experts": 2,
+                            "num_local_experts": 2, "num_experts_per_tok": 1, "shared_expert_intermediate_size": 16,
+                            "rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]}},
+            "code_predictor_config": {**small, "vocab_size": 64, "num_code_groups": 2,
+                                      "layer_types": ["full_attention"]},
+            "num_code_groups": 2, "thinker_hidden_size": 64, "accept_hidden_layer": 1, "speaker_id": {"ethan": 1},
+            "vision_start_token_id": 1, "spatial_merge_size": 2,
+        },
+        code2wav_config={"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+                         "num_key_value_heads": 2, "codebook_size": 64, "num_quantizers": 2, "decoder_dim": 32,
+                         "upsample_rates": [2, 2], "upsampling_ratios": [2]},
+    )  # fmt: skip
+    _spread(Qwen3OmniMoeForConditionalGeneration(config)).save_pretrained(folder, max_shard_size="500KB")
+    return _with_omni_processor(folder, tokenizer)
+
+
+def _thinker(tokenizer: Any) -> dict[str, Any]:
+    number = tokenizer.convert_tokens_to_ids
+    return {
+        "text_config": {
+            "vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts": 4,
+            "num_experts_per_tok": 2, "moe_intermediate_size": 32, "decoder_sparse_step": 1,
+            "mlp_only_layers": [], "max_position_embeddings": 4096,
+            "rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]},
+        },
+        "audio_config": {
+            "d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64,
+            "num_mel_bins": 128, "output_dim": 64, "downsample_hidden_size": 16, "n_window": 50,
+            "n_window_infer": 800, "conv_chunksize": 500,
+        },
+        "vision_config": {
+            "depth": 1, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64,
+            "deepstack_visual_indexes": [0],
+        },
+        "audio_token_id": number("<|audio_pad|>"), "image_token_id": number("<|image_pad|>"),
+        "video_token_id": number("<|video_pad|>"), "audio_start_token_id": number("<|audio_start|>"),
+        "audio_end_token_id": number("<|audio_end|>"), "vision_start_token_id": number("<|vision_start|>"),
+        "vision_end_token_id": number("<|vision_end|>"), "pad_token_id": number("<|endoftext|>"),
+    }  # fmt: skip
+
+
+def _with_omni_processor(folder: Path, tokenizer: Any) -> Path:
+    from transformers import WhisperFeatureExtractor
+
     WhisperFeatureExtractor(feature_size=128).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "chat_template.jinja").write_text(OMNI_TEMPLATE, encoding="utf-8")

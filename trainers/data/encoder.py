@@ -9,21 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .training_rows import TrainingRow
-
-
-class BadRow(Exception):
-    """A row that cannot be trained on as it is.
-
-    Attributes:
-        reason: One word for counts: `missing_media`, `unreadable_media`, `too_long` ...
-        detail: What was found, for people.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+from .bad_rows import BadRow as BadRow
+from .training_row import TrainingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +21,33 @@ class RowLength:
         tokens: Positions of the sequence, media included.
         seconds: Of sound.
         modalities: `audio`, `image`, `video`, in this order; none for text alone.
+        cut_seconds: Of sound that is left out, where clips that are too long are cut.
     """
 
     tokens: int
     seconds: float = 0.0
     modalities: tuple[str, ...] = ()
+    cut_seconds: float = 0.0
 
 
 class Encoder(Protocol):
     """Makes the inputs of a model."""
+
+    @property
+    def signature(self) -> str:
+        """What lengths depend on: the family, its files, the settings. Lengths that were measured are kept by it."""
+
+    @property
+    def budget_model(self) -> str | None:
+        """The model of `shards.budgets` whose count of a row is its length to within 2 tokens; None: there is none."""
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest row that is taken."""
+
+    @property
+    def max_audio_seconds(self) -> float | None:
+        """The longest clip that is taken whole; None: any."""
 
     def length(self, row: TrainingRow) -> RowLength:
         """What a row takes, from headers and closed formulas.

@@ -43,10 +43,15 @@ Part = str | Clip | Picture | Film
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side says, in order."""
+    """What one side says, in order.
+
+    Attributes:
+        is_learned: Of an answer: whether a model learns to give it. One that is not learned is only read.
+    """
 
     role: str
     parts: tuple[Part, ...]
+    is_learned: bool = True
 
     @property
     def text(self) -> str:

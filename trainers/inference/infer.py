@@ -33,8 +33,13 @@ from .token_draw import seed_of
 Progress = Callable[[int, int], None]
 
 
-def infer(asked: Asked, options: InferOptions, progress: Progress | None = None) -> InferResult:
+def infer(
+    asked: Asked, options: InferOptions, progress: Progress | None = None, *, answerer: Answerer | None = None
+) -> InferResult:
     """Ask a model and write its predictions; rows that an earlier run answered are kept.
+
+    Args:
+        answerer: Who answers; default: as the options say.
 
     Raises:
         UsageError: The model is not here, or OUT was made in another way.
@@ -46,7 +51,7 @@ def infer(asked: Asked, options: InferOptions, progress: Progress | None = None)
     if options.user_template and not any(question.is_plain for question in questions):
         raise UsageError("--user-template is for rows with a prompt; these are conversations.")
     wanted = questions[: options.limit]
-    with closing(choose(options, wanted, prompting)) as answerer:
+    with closing(answerer or choose(options, wanted, prompting)) as answerer:
         settings = {**answerer.settings, "export": asked.export, "export_sha256": asked.export_sha256}
         run = _Run(answerer, options, {name: value for name, value in settings.items() if value is not None})
         if options.out is None:

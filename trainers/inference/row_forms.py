@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ...validators.formats.evaluation.evaluation_chat import SOUND
+from ..data.bad_rows import BadRow
+from ..data.turn_parts import AUDIO, ROLES, PartReader, refuse_tokens
 from ..data.turns import ASSISTANT, SYSTEM, USER, Clip, Part, Turn
 from .questions import Question
 
@@ -28,18 +30,11 @@ DESCRIPTIONS = ("description", "audio_description")
 ANSWERS = ("gt", "answer")
 _UNSUPPORTED = ("video", "videos", "image", "images")
 
-_ROLES = {"human": USER, "user": USER, "gpt": ASSISTANT, "assistant": ASSISTANT, "system": SYSTEM}
-_TAG = re.compile(r"<audio>(?:([^<>\n]+)</audio>)?")
-_MODEL_TOKENS = ("<|AUDIO|>", "<|audio_bos|>", "<|audio_pad|>", "<|audio_start|>", "<|im_start|>", "<|im_end|>")
 _SOUND_FILE = re.compile(r"^[^\n]+\.(wav|flac|mp3|ogg|opus|m4a|aac|wma|aiff?)$", re.IGNORECASE)
 _HEARD_FIRST = "Audio 1: "
 
 CHOOSE = "Choose one of these options:"
 """As rows of conversations list them."""
-
-
-class _Fault(Exception):
-    """Why a row cannot be asked."""
 
 
 def question_of(row: Mapping[str, Any], *, id: str, where: str, folder: Path, prompt: str | None = None) -> Question:
@@ -64,14 +59,15 @@ def question_of(row: Mapping[str, Any], *, id: str, where: str, folder: Path, pr
     try:
         for name in _UNSUPPORTED:
             if row.get(name):
-                raise _Fault(f"{name}_unsupported: only sound is asked about")
-        if unreadable := unread or _choices_fault(choices):
-            raise _Fault(unreadable)
+                raise BadRow(f"{name}_unsupported", "only sound is asked about")
+        if unread is not None:
+            raise unread
+        _check_choices(choices)
         asked = _asked(question, row, clips, folder, prompt)
         if not asked.clips and asked.description is None and (other := _other_sound(row)):
-            raise _Fault(f"unread_audio: {other} names a sound; call the column audio")
+            raise BadRow("unread_audio", f"{other} names a sound; call the column audio")
         return asked
-    except _Fault as fault:
+    except BadRow as fault:
         return question.with_fault(str(fault))
 
 
@@ -84,23 +80,24 @@ def _asked(
             reference = turns[-1].text if turns[-1].role == ASSISTANT else question.gt
             turns = turns[:-1] if turns[-1].role == ASSISTANT else turns
             if not turns or turns[-1].role != USER:
-                raise _Fault(f"no_prompt: {name} has no turn of the user to answer")
+                raise BadRow("no_prompt", f"{name} has no turn of the user to answer")
             first = next((part.path for turn in turns for part in turn.parts if isinstance(part, Clip)), None)
             return replace(question, turns=_with_system(row, turns), gt=reference, audio=question.audio or first)
     if isinstance(row.get("query"), str):
         return replace(question, turns=(Turn(USER, _query(row["query"], clips)),))
     own = next((row[name] for name in PROMPTS if isinstance(row.get(name), str) and row[name].strip()), prompt)
     if own is None and not clips:
-        raise _Fault(f"no_prompt: neither a sound nor one of {', '.join(PROMPTS)}")
+        raise BadRow("no_prompt", f"neither a sound nor one of {', '.join(PROMPTS)}")
     text = own or ""
-    _refuse_tokens(text)
+    refuse_tokens(text)
     if question.choices:
         text = "\n".join([text, CHOOSE, *(f"- {choice}" for choice in question.choices)])
     return replace(question, turns=_with_system(row, (Turn(USER, _placed(text, clips, folder)),)), is_plain=True)
 
 
-def _clips(row: Mapping[str, Any], folder: Path) -> tuple[tuple[Clip, ...], str | None]:
+def _clips(row: Mapping[str, Any], folder: Path) -> tuple[tuple[Clip, ...], BadRow | None]:
     """The clips of a row, or why what stands in their column is none: a question is never asked without its sound."""
+    reader = _reader((), folder)
     for name in CLIPS:
         value = row.get(name)
         if value is None or value == []:
@@ -109,9 +106,13 @@ def _clips(row: Mapping[str, Any], folder: Path) -> tuple[tuple[Clip, ...], str 
             value = value.get("path")
         paths = [value] if isinstance(value, str) else value
         if not isinstance(paths, Sequence) or not all(isinstance(each, str) and each.strip() for each in paths):
-            return (), f"unread_audio: column {name}: expected the path of a sound, or a list of paths"
-        return tuple(_clip(each, folder) for each in paths), None
+            return (), BadRow("unread_audio", f"column {name}: expected the path of a sound, or a list of paths")
+        return tuple(clip for path in paths if isinstance(clip := reader.medium(AUDIO, path), Clip)), None
     return (), None
+
+
+def _reader(clips: tuple[Clip, ...], folder: Path) -> PartReader:
+    return PartReader(kinds=(AUDIO,), folder=folder, waiting={AUDIO: [*clips]})
 
 
 def _other_sound(row: Mapping[str, Any]) -> str | None:
@@ -120,19 +121,10 @@ def _other_sound(row: Mapping[str, Any]) -> str | None:
     return next((name for name in others if isinstance(row[name], str) and _SOUND_FILE.search(row[name])), None)
 
 
-def _choices_fault(choices: Any) -> str | None:
+def _check_choices(choices: Any) -> None:
     told = not isinstance(choices, str) and isinstance(choices, Sequence)
-    if choices is None or (told and all(isinstance(each, str | int | float) for each in choices)):
-        return None
-    return "choices: expected a list of texts"
-
-
-def _clip(path: str, folder: Path) -> Clip:
-    clip = Clip(path.strip())
-    if clip.is_url or Path(clip.path).is_absolute():
-        return clip
-    beside = folder / clip.path
-    return Clip(str(beside if beside.exists() else Path(clip.path)))
+    if choices is not None and not (told and all(isinstance(each, str | int | float) for each in choices)):
+        raise BadRow("choices", "expected a list of texts")
 
 
 def _with_system(row: Mapping[str, Any], turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
@@ -144,94 +136,40 @@ def _with_system(row: Mapping[str, Any], turns: tuple[Turn, ...]) -> tuple[Turn,
 
 def _placed(text: str, clips: tuple[Clip, ...], folder: Path) -> tuple[Part, ...]:
     """The sound where a tag stands, else before the text."""
-    if _TAG.search(text):
-        rest = list(clips)
-        parts = _tagged(text, rest, folder)
-        if rest:
-            raise _Fault(f"tags: {len(rest)} more sounds than <audio> tags")
+    reader = _reader(clips, folder)
+    if reader.has_tag(text):
+        parts = reader.tagged(text)
+        reader.check_all_taken()
         return parts
     return (*clips, text) if text else clips
-
-
-def _tagged(text: str, clips: list[Clip], folder: Path) -> tuple[Part, ...]:
-    """The parts of a text with tags; takes the clips of tags without a path."""
-    parts: list[Part] = []
-    end = 0
-    for tag in _TAG.finditer(text):
-        if tag.start() > end:
-            parts.append(text[end : tag.start()])
-        if tag[1]:
-            parts.append(_clip(tag[1], folder))
-        elif clips:
-            parts.append(clips.pop(0))
-        else:
-            raise _Fault("tags: more <audio> tags than sounds")
-        end = tag.end()
-    if text[end:]:
-        parts.append(text[end:])
-    return tuple(parts)
 
 
 def _query(query: str, clips: tuple[Clip, ...]) -> tuple[Part, ...]:
     """The text of a chat evaluation, with its sound in place of the tokens."""
     before, sound, after = query.partition(SOUND)
     if len(clips) != 1 or not sound or SOUND in after:
-        raise _Fault("sound_tokens: one sound and its tokens once are expected")
+        raise BadRow("sound_tokens", "one sound and its tokens once are expected")
     if before == _HEARD_FIRST and after.startswith("\n"):  # the chat template itself writes this
         before, after = "", after[1:]
     for text in (before, after):
-        _refuse_tokens(text)
+        refuse_tokens(text)
     return tuple(part for part in (before, clips[0], after) if part)
 
 
 def _conversation(messages: Any, column: str, clips: tuple[Clip, ...], folder: Path) -> tuple[Turn, ...]:
     if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
-        raise _Fault(f"{column}: expected a list of messages")
-    rest = list(clips)
+        raise BadRow(column, "expected a list of messages")
+    reader = _reader(clips, folder)
     turns = []
     for message in messages:
-        role = _ROLES.get(str(message.get("role") or message.get("from"))) if isinstance(message, Mapping) else None
+        role = ROLES.get(str(message.get("role") or message.get("from"))) if isinstance(message, Mapping) else None
         if role is None:
-            raise _Fault(f"{column}: a message whose role is none of {', '.join(_ROLES)}")
+            raise BadRow(column, f"a message whose role is none of {', '.join(ROLES)}")
         content = message.get("content") if "content" in message else message.get("value")
-        turns.append(Turn(role, _content(content, column, rest, folder)))
+        turns.append(Turn(role, reader.content(content, column)))
     users = [number for number, turn in enumerate(turns) if turn.role == USER]
-    if rest and users and not any(isinstance(part, Clip) for turn in turns for part in turn.parts):
-        turns[users[0]] = Turn(USER, (*rest, *turns[users[0]].parts))
-        rest = []
-    if rest:
-        raise _Fault(f"tags: {len(rest)} more sounds than <audio> tags")
+    if clips and users and not any(isinstance(part, Clip) for turn in turns for part in turn.parts):
+        turns[users[0]] = Turn(USER, (*clips, *turns[users[0]].parts))
+        return tuple(turns)
+    reader.check_all_taken()
     return tuple(turns)
-
-
-def _content(content: Any, column: str, clips: list[Clip], folder: Path) -> tuple[Part, ...]:
-    if isinstance(content, str):
-        _refuse_tokens(content)
-        return _tagged(content, clips, folder)
-    if not isinstance(content, Sequence):
-        raise _Fault(f"{column}: a message without content")
-    parts: list[Part] = []
-    for part in content:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if kind == "text" and isinstance(part.get("text"), str):
-            _refuse_tokens(part["text"])
-            parts.append(part["text"])
-        elif kind in ("audio", "audio_url", "input_audio"):
-            found = part.get("audio") or part.get("audio_url") or part.get("path") or part.get("url")
-            found = found.get("url") if isinstance(found, Mapping) else found
-            if found is None and clips:
-                parts.append(clips.pop(0))
-            elif isinstance(found, str) and not found.startswith("data:"):
-                parts.append(_clip(found.removeprefix("file://"), folder))
-            else:
-                raise _Fault(f"{column}: a sound inside the row; only paths and URLs are asked about")
-        else:
-            raise _Fault(f"{column}: a part of type {kind!r}; only text and audio are asked about")
-    return tuple(parts)
-
-
-def _refuse_tokens(text: str) -> None:
-    """A token of a sound or a turn inside a text would be one to the model."""
-    for token in _MODEL_TOKENS:
-        if token in text:
-            raise _Fault(f"model_token: {token} in the prompt")

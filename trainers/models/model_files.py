@@ -94,16 +94,26 @@ def fingerprint(folder: Path) -> str:
     """`sha256:` of settings, tokenizer and weights; of more than 2 GB `sampled-sha256:`, of 64 MB of each file."""
     weights = _weights(folder)
     whole = sum(path.stat().st_size for path in weights) <= _HASHED_WHOLE
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if _SETTINGS.fullmatch(path.name):
-            digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    digest = _settings_digest(folder)
     for path in weights:
         size = path.stat().st_size
         digest.update(f"{path.name}\0{size}\0".encode())
         for block in blocks_of(path, size, whole=whole):
             digest.update(block)
     return f"{'' if whole else 'sampled-'}sha256:{digest.hexdigest()}"
+
+
+def settings_fingerprint(folder: Path) -> str:
+    """`sha256:` of settings and tokenizer: what the inputs of a model depend on, which its weights are no part of."""
+    return f"sha256:{_settings_digest(folder).hexdigest()}"
+
+
+def _settings_digest(folder: Path) -> hashlib._Hash:
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if _SETTINGS.fullmatch(path.name):
+            digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    return digest
 
 
 def blocks_of(path: Path, size: int, *, whole: bool) -> Iterator[bytes]:

@@ -44,45 +44,28 @@ class LoadedModel:
 
 
 def load_model(folder: Path, *, device: str | None, dtype: str | None, template: str) -> LoadedModel:
-    """Load the model of a folder.
+    """Load the model of a folder to ask it.
 
     Raises:
         UsageError: transformers is not installed, or has no class for this model.
         DamagedError: Its files cannot be loaded.
     """
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise UsageError(
-            f"{error.name} is not installed.", hint="pip install 'triptych[infer]' (torch first, for your hardware)"
-        ) from error
-
-    with quiet_transformers():
-        try:
-            config = transformers.AutoConfig.from_pretrained(folder)
-            kind, loader = _loader(config, folder)
-            where = device or ("cuda" if torch.cuda.is_available() else "cpu")
-            options: dict[str, Any] = {"dtype": _dtype(dtype, where)}
-            if where == "auto":
-                options["device_map"] = "auto"
-            if config.model_type in _OMNI:
-                options["enable_audio_output"] = False  # the part that speaks is not asked
-            model, told = loader.from_pretrained(folder, output_loading_info=True, **options)
-            _check_weights(told, folder)
-            processor = _processor(folder, kind, config.model_type)
-            if template == CHAT and kind != TRANSCRIPTION and not getattr(processor, "chat_template", None):
-                raise UsageError("--template chat: the model has no chat template.", hint="add --template raw")
-        except (ValueError, OSError, KeyError) as error:
-            raise DamagedError(f"{folder}: the model cannot be loaded: {_first_line(error)}.") from error
+    torch = require_torch("infer")
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    options: dict[str, Any] = {"dtype": _dtype(dtype, where)}
+    if where == "auto":
+        options["device_map"] = "auto"
+    read = read_model(folder, **options)
+    model, processor = read.model, read.processor
+    if template == CHAT and read.kind != TRANSCRIPTION and not getattr(processor, "chat_template", None):
+        raise UsageError("--template chat: the model has no chat template.", hint="add --template raw")
     if where != "auto":
         model = model.to(where)
-    model = model.eval()
-    if config.model_type in _OMNI:
-        spoken = model.generation_config
-        model = model.thinker
-        if model.generation_config.eos_token_id is None:
-            model.generation_config.eos_token_id = spoken.eos_token_id
+    return ready_to_answer(model.eval(), processor, kind=read.kind, template=template)
+
+
+def ready_to_answer(model: Any, processor: Any, *, kind: str, template: str) -> LoadedModel:
+    """A model, in evaluation mode, and what asking it needs; its own defaults of sampling are turned off."""
     _be_deterministic(model)
     extractor = getattr(processor, "feature_extractor", None)
     return LoadedModel(
@@ -96,22 +79,99 @@ def load_model(folder: Path, *, device: str | None, dtype: str | None, template:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadModel:
+    """A model as it was read from its folder: of an Omni, the thinker."""
+
+    model: Any
+    processor: Any
+    kind: str
+
+
+def require_torch(extra: str) -> Any:
+    """Return torch, where it and transformers are installed.
+
+    Raises:
+        UsageError: One of them is not; `extra` names what to install.
+    """
+    try:
+        import torch
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"{error.name} is not installed.", hint=f"pip install 'triptych[{extra}]' (torch first, for your hardware)"
+        ) from error
+    return torch
+
+
+def read_config(folder: Path) -> Any:
+    """The configuration of the model of a folder."""
+    import transformers
+
+    with quiet_transformers(), _damage_of(folder):
+        return transformers.AutoConfig.from_pretrained(folder)
+
+
+def read_model(folder: Path, **options: Any) -> ReadModel:
+    """Read the model of a folder, all of its weights from the files, and its processor.
+
+    Args:
+        options: What `from_pretrained` takes.
+
+    Raises:
+        UsageError: transformers has no class for this model.
+        DamagedError: Its files cannot be loaded.
+    """
+    config = read_config(folder)
+    with quiet_transformers(), _damage_of(folder):
+        kind, loader = _loader(config, folder)
+        if config.model_type in _OMNI:
+            options["enable_audio_output"] = False  # the part that speaks is not asked
+        model, told = loader.from_pretrained(folder, output_loading_info=True, **options)
+        _check_weights(told, folder)
+        processor = _processor(folder, kind, config.model_type)
+    if config.model_type in _OMNI:
+        spoken = model.generation_config
+        model = model.thinker
+        if model.generation_config.eos_token_id is None:
+            model.generation_config.eos_token_id = spoken.eos_token_id
+    return ReadModel(model, processor, kind)
+
+
+@contextmanager
+def _damage_of(folder: Path) -> Iterator[None]:
+    """What transformers raises for files that it cannot read is damage of this folder."""
+    try:
+        yield
+    except (ValueError, OSError, KeyError) as error:
+        raise DamagedError(f"{folder}: the model cannot be loaded: {_first_line(error)}.") from error
+
+
 _OMNI = frozenset({"qwen3_omni_moe", "qwen2_5_omni"})
 """Models whose thinker answers, and whose talker speaks the answer."""
 
 
-def _loader(config: Any, folder: Path) -> tuple[str, Any]:
+def kind_of(config: Any) -> str | None:
+    """What a model does, by its configuration: the first of the kinds that transformers has a class for."""
+    return next((kind for kind, auto in _classes() if type(config) in auto._model_mapping), None)
+
+
+def _classes() -> tuple[tuple[str, Any], ...]:
     from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM, AutoModelForSpeechSeq2Seq
 
     # A model that is known as a transcriber and as a model of conversations (Voxtral) is asked in conversations.
-    for kind, auto in (
+    return (
         (CONVERSATION, AutoModelForMultimodalLM),
         (TRANSCRIPTION, AutoModelForSpeechSeq2Seq),
         (TEXT, AutoModelForCausalLM),
-    ):
-        if type(config) in auto._model_mapping:
-            return kind, auto
-    raise UsageError(f"{folder}: transformers has no class that answers in text for {config.model_type!r}.")
+    )
+
+
+def _loader(config: Any, folder: Path) -> tuple[str, Any]:
+    kind = kind_of(config)
+    if kind is None:
+        raise UsageError(f"{folder}: transformers has no class that answers in text for {config.model_type!r}.")
+    return kind, dict(_classes())[kind]
 
 
 def _processor(folder: Path, kind: str, model_type: str) -> Any:
@@ -140,7 +200,7 @@ def _sound_only(processor: Any, folder: Path) -> Any:
 
     return SoundOnly(
         None, None, AutoFeatureExtractor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder),
-        chat_template=_chat_template(folder),
+        chat_template=chat_template(folder),
     )  # fmt: skip
 
 
@@ -179,10 +239,10 @@ def _heard_s(processor: Any, extractor: Any) -> float | None:
 def template_of(folder: Path, asked: str | None) -> str:
     """Which template is used, as far as the files say: that of base models is raw, though their processors, being
     of the same class as those of their chat models, may have one nonetheless."""
-    return asked or (RAW if _chat_template(folder) is None else CHAT)
+    return asked or (RAW if chat_template(folder) is None else CHAT)
 
 
-def _chat_template(folder: Path) -> str | None:
+def chat_template(folder: Path) -> str | None:
     """The chat template in a model's files, in any of the places where they have been kept."""
     file = folder / "chat_template.jinja"
     if file.is_file():

@@ -28,7 +28,11 @@ class LocalModel:
     def __init__(
         self, folder: Path, *, decoding: DecodingOptions, template: str, device: str | None = None,
         dtype: str | None = None, language: str | None = None, batch_size: int = 8,
+        loaded: LoadedModel | None = None,
     ) -> None:  # fmt: skip
+        """Answer with the model of a folder, or with one that is loaded already."""
+        if loaded is not None:
+            self.__dict__["loaded"] = loaded
         self.folder = folder
         self.decoding = decoding
         self.together = batch_size

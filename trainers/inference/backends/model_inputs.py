@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...data.turns import ASSISTANT, Clip, Turn
+from ...data.turns import Clip, Turn
 from ...models.model_loading import CHAT, TRANSCRIPTION, LoadedModel
+from ...models.prompt_forms import raw_form, takes_special_tokens
 from ..questions import Question
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def encode(loaded: LoadedModel, question: Question, sounds: Sequence[Samples]) -
         raise UnaskableError("text_only: the model hears nothing, and the row has a sound")
     text = render(loaded, question)
     if not sounds:
-        return dict(loaded.processor(text=[text], return_tensors="pt"))
+        own = takes_special_tokens(loaded.tokenizer, text)
+        return dict(loaded.processor(text=[text], add_special_tokens=own, return_tensors="pt"))
     made = dict(loaded.processor(text=[text], audio=list(sounds), sampling_rate=loaded.rate, return_tensors="pt"))
     _check_sound_tokens(loaded, made, sounds)
     return made
@@ -53,7 +55,7 @@ def encode(loaded: LoadedModel, question: Question, sounds: Sequence[Samples]) -
 
 def render(loaded: LoadedModel, question: Question) -> str:
     """The text of a conversation as the model reads it, with a placeholder for each clip."""
-    text = _by_chat(loaded, question) if loaded.template == CHAT else _raw(loaded, question)
+    text = _by_chat(loaded, question) if loaded.template == CHAT else raw_form(question.turns, _sound(loaded))
     place = 0
     for turn in question.turns:
         for part in turn.parts:
@@ -91,16 +93,10 @@ def _content(turn: Turn) -> Any:
     ]
 
 
-def _raw(loaded: LoadedModel, question: Question) -> str:
-    """The sound and then the prompt, as it is; turns of examples follow one another line by line."""
-    sound = "".join(
-        getattr(loaded.processor, name, None) or "" for name in ("audio_bos_token", "audio_token", "audio_eos_token")
-    )
-    turns = []
-    for turn in question.turns:
-        text = "".join(part if isinstance(part, str) else sound for part in turn.parts)
-        turns.append(f"{text}\n" if turn.role == ASSISTANT else text)
-    return "\n".join(turns[:-1]) + ("\n" if turns[:-1] else "") + turns[-1]
+def _sound(loaded: LoadedModel) -> str:
+    """What stands for a sound."""
+    names = ("audio_bos_token", "audio_token", "audio_eos_token")
+    return "".join(getattr(loaded.processor, name, None) or "" for name in names)
 
 
 def _check_lengths(loaded: LoadedModel, sounds: Sequence[Samples]) -> None:

@@ -1,4 +1,4 @@
-"""Models and clips that tests of inference share; each model is loaded once."""
+"""Models and clips that tests of models share; each model is made once."""
 
 from __future__ import annotations
 

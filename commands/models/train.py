@@ -1,0 +1,98 @@
+"""`triptych train`: train a model on an export, and hand on what came of it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...trainers.runs.options import TrainOptions
+from .. import completion, output
+from ..help import add, group
+from ..parameters import JsonOption, StoreOption, takes
+
+if TYPE_CHECKING:
+    from ...trainers.models.adapters import ComponentShare
+    from ...trainers.runs.result import RunPlan, RunResult
+
+app = group("Training: a model on a published export, with checkpoints from which it goes on exactly.")
+
+SFT_EXAMPLES = """
+triptych train sft conversation@v1 --model Qwen/Qwen2-Audio-7B-Instruct --set lora={} --output-dir runs/first
+triptych train sft --config finetune.yaml --set training.lr=1e-4
+triptych train sft --config finetune.yaml --dry-run
+triptych train sft --output-dir runs/first --resume
+"""
+
+
+@takes(TrainOptions)
+def sft(
+    options: TrainOptions,
+    export: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME[@vN]", help="The export that is trained on; default: data.train.",
+                       autocompletion=completion.exports),
+    ] = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Fine-tune a model on the conversations of an export (supervised)."""
+    from ...trainers.sft.calls import train_sft_with
+
+    if not _is_first():
+        train_sft_with(export, store, options)
+        return
+    with output.progress("train", total=None, unit="steps") as tell:
+        found = train_sft_with(export, store, options, lambda done, of: tell(done, of), _note)
+    output.emit(found, as_json=json, show=lambda: _show(found))
+
+
+def _note(text: str) -> None:
+    output.note(f"note: {text}")
+
+
+def _is_first() -> bool:
+    """Whether this is the process that speaks, of those that `torchrun` or `accelerate launch` started together."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _show(found: RunResult | RunPlan) -> None:
+    from ...trainers.runs.result import RunPlan
+
+    output.table(
+        ["part of the model", "weights", "trained", "adapters", "weights of adapters"],
+        [_component(each) for each in found.components],
+    )
+    if isinstance(found, RunPlan):
+        output.say(
+            f"{found.export}: {found.rows:,} rows, {found.tokens:,} tokens, {found.seconds / 3600:,.2f} h of sound; "
+            f"{found.batches:,} batches an epoch, {found.padding:.1%} of them padding; {found.steps:,} steps"
+        )
+    else:
+        _show_result(found)
+    for reason, count in sorted(found.left_out.items()):
+        output.say(f"  {count:,} rows left out: {reason}")
+    if found.cut_seconds:
+        output.say(f"  {found.cut_seconds:,.1f} s of longer clips cut off")
+
+
+def _component(share: ComponentShare) -> list[Any]:
+    return [share.component, share.parameters, share.trainable, share.adapters, share.adapter_parameters]
+
+
+def _show_result(found: RunResult) -> None:
+    early = ", stopped early" if found.is_stopped_early else ""
+    loss = "" if found.loss is None else f", loss {found.loss:.4f}"
+    output.say(
+        f"{found.folder}: {found.steps:,} steps, {found.epochs:g} epochs{early}; {found.rows:,} rows and "
+        f"{found.tokens:,} tokens of {found.export} read, {found.padding:.1%} of the batches padding{loss}"
+    )
+    for name, value in found.scores.items():
+        before = f" (before training {found.base_scores[name]:.4f})" if name in found.base_scores else ""
+        output.say(f"  {name} {value:.4f}{before}")
+    if found.best_checkpoint is not None:
+        output.say(f"  best checkpoint: {found.best_checkpoint} ({found.best:.4f})")
+
+
+add(app, "sft", sft, examples=SFT_EXAMPLES)

@@ -1,0 +1,175 @@
+"""Runs of training on tiny models and a small store: in this process, or in forks that are killed.
+
+A fork of a process that has loaded torch is a process like any other, and can be killed; it must compute with one
+thread, since the threads of torch are lost in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+MODES: dict[str, dict[str, Any]] = {
+    "lora": {"lora": {"r": 4, "dropout": 0.1}},
+    "staged": {"stages": [{"train": "projector", "steps": 4}, {"train": "encoder_top:1", "steps": 4},
+                          {"train": "all"}]},
+    "full": {},
+}  # fmt: skip
+"""How a model is trained, as a configuration says it."""
+
+STEPS = 12
+
+
+def conversations(folder: Path, *, rows: int = 12, seconds: float = 1.2, name: str = "talk") -> Path:
+    """A store with an export of conversations: tones of different lengths, and what is said of each."""
+    import triptych
+
+    made = []
+    for number in range(rows):
+        length = seconds * (number + 2) / (rows + 1)
+        times = np.arange(int(length * 16_000)) / 16_000
+        path = folder / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.3 * np.sin(2 * np.pi * (200 + 40 * number) * times), 16_000)
+        made.append({"audio": str(path), "text": f"tone {number} " + "is low " * (number % 3), "language": "en",
+                     "task": "asr", "id": f"{number:03d}"})  # fmt: skip
+    table = folder / "rows.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
+    triptych.import_data("jsonl", table, name=name, store=folder / "store")
+    triptych.export("conversation", store=folder / "store", name=name)
+    return folder / "store"
+
+
+def config_of(model: Path, out: Path, *, train: str = "talk", **sections: Any) -> Any:
+    """The configuration of a short run; sections replace those that are here, key by key."""
+    from triptych.trainers.runs.config.sections import RunConfig
+
+    values: dict[str, Any] = {
+        "model": {"base_model": str(model)},
+        "data": {"train": train, "workers": 0},
+        "training": {"lr": 1e-2, "epochs": 4, "batch_size": 2, "gradient_accumulation_steps": 2, "warmup_steps": 2},
+        "logging": {"logging_steps": 1, "save_steps": 2},
+        "output_dir": out,
+    }
+    for section, keys in sections.items():
+        values[section] = {**values[section], **keys} if isinstance(values.get(section), dict) else keys
+    return RunConfig.model_validate(values)
+
+
+def train(config: Any, store: Path, *, resume: bool = False) -> Any:
+    """Run SFT here."""
+    from triptych.shards.store.store import Store
+    from triptych.trainers.runs.run import train as run
+    from triptych.trainers.sft.train import SFT
+
+    return run(config, SFT, store=Store.open(store), resume=resume)
+
+
+def weights_of(config: Any, store: Path) -> str:
+    """The SHA-256 of all weights of the model, with those of the run's last checkpoint in it."""
+    from triptych.shards.store.store import Store
+    from triptych.trainers.models.weights import load_weights, weights_sha256
+    from triptych.trainers.runs.loop.checkpoints import Checkpoints
+    from triptych.trainers.runs.prepare import prepare
+    from triptych.trainers.sft.train import SFT
+
+    made = prepare(config, SFT, store=Store.open(store), folder=config.folder)
+    last = Checkpoints(config.folder / "checkpoints").latest
+    assert last is not None
+    assert last.step == len(made.steps)
+    load_weights(made.model, last.path, made.trained.names)
+    return weights_sha256(made.model)
+
+
+class ForkedRun:
+    """A run in a process of its own.
+
+    Attributes:
+        pid: Its process.
+    """
+
+    def __init__(self, config: Any, store: Path, *, resume: bool) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                os.setsid()
+                log = os.open(config.folder.with_suffix(".log"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                train(config, store, resume=resume)
+                code = 0
+            except BaseException:  # noqa: BLE001 -- whatever ends a fork must not reach pytest
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+
+    def ended(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        return None if not pid else os.waitstatus_to_exitcode(status)
+
+    def wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def kill(self) -> int:
+        os.kill(self.pid, signal.SIGKILL)
+        return self.wait()
+
+
+def killed(config: Any, store: Path, *, kills: int, seed: int) -> dict[str, int]:
+    """Run to the end through so many kills, half of them inside a save; how many of each there were.
+
+    Raises:
+        RuntimeError: The run failed by itself.
+    """
+    draw = random.Random(seed)
+    counts = {"in a save": 0, "elsewhere": 0}
+    folder = config.folder / "checkpoints"
+    begun = False
+    while sum(counts.values()) < kills:
+        run = ForkedRun(config, store, resume=begun)
+        in_save = counts["in a save"] * 2 < kills and draw.random() < 0.6
+        how = _kill(run, folder, draw, in_save=in_save)
+        begun = config.folder.is_dir()
+        if how == "over":  # it was too late: the last steps again
+            _forget_last(folder)
+        elif how == "failed":
+            raise RuntimeError(config.folder.with_suffix(".log").read_text())
+        else:
+            counts[how] += 1
+    if ForkedRun(config, store, resume=True).wait():
+        raise RuntimeError(config.folder.with_suffix(".log").read_text())
+    return counts
+
+
+def _kill(run: ForkedRun, folder: Path, draw: random.Random, *, in_save: bool) -> str:
+    """Kill a run inside a save, or at a random time."""
+    deadline = None if in_save else time.monotonic() + draw.uniform(0.2, 1.2)
+    wait = draw.uniform(0, 0.004)
+    while True:
+        status = run.ended()
+        if status is not None:
+            return "over" if status == 0 else "failed"
+        if in_save and any(folder.glob("*.partial")):
+            time.sleep(wait)
+            return "in a save" if run.kill() < 0 and any(folder.glob("*.partial")) else "elsewhere"
+        if deadline is not None and time.monotonic() > deadline:
+            run.kill()
+            return "elsewhere"
+        time.sleep(0.0005)
+
+
+def _forget_last(folder: Path) -> None:
+    for path in sorted(folder.glob("step-??????"))[-1:]:
+        shutil.rmtree(path)

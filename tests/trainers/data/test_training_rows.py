@@ -1,0 +1,148 @@
+"""The rows of a version: read from its lines one by one, and refused where no model may be trained on them."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import triptych
+from support.imported import bring_in, noise, sound, video
+from triptych.errors import DamagedError, UsageError
+from triptych.shards.store.store import Store
+from triptych.trainers.data.training_rows import TrainingRows
+from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Film, Turn
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with three questions about sounds, one of them of the test split, and their export."""
+    folder = tmp_path_factory.mktemp("talks")
+    fields = {"answer": "Anna.", "reasoning": "She says so.", "rejected": "Bob.", "task": "qa", "language": "en"}
+    rows = [
+        {"id": f"{number}", "audio": str(sound(folder / f"{number}.flac", noise(0.1, seed=number))),
+         "question": f"Who is {number}?", "split": "test" if number == 2 else "train", **fields}
+        for number in range(3)
+    ]  # fmt: skip
+    store = bring_in(folder / "store", "talks", rows, folder)
+    triptych.export("msswift", task="sft", order="id", store=store)
+    return store
+
+
+def edited(published: Path, tmp_path: Path, **manifest: Any) -> Path:
+    """A copy of the store whose version says something else of itself."""
+    import json
+
+    store = shutil.copytree(published, tmp_path / "store")
+    path = store / "exports" / "msswift-sft" / "v1" / "manifest.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(found | manifest), encoding="utf-8")
+    return store
+
+
+def test_rows_are_read_where_they_stand_and_travel_to_other_processes(published: Path) -> None:
+    rows = TrainingRows.open("msswift-sft", store=published, allow_held_out=True)
+    assert len(rows) == 3 and [row.id for row in rows] == ["talks/test/2", "talks/train/0", "talks/train/1"]
+    last = rows[2]
+    assert last.turns[0].role == USER and last.turns[0].text == "Who is 1?"
+    assert isinstance(last.media[0], Clip) and Path(last.media[0].path).is_file()
+    assert last.turns[1].text == "<think>She says so.</think>Anna." and last.where == "msswift-sft@v1 talks/train/1"
+    assert rows[-1] == rows[2] == pickle.loads(pickle.dumps(rows))[2] and rows[1:] == [rows[1], rows[2]]
+    with pytest.raises(IndexError):
+        rows[3]
+    assert rows.reader.content_sha256 and rows.where == "msswift-sft@v1"
+
+
+def test_rows_of_a_test_split_are_not_trained_on(published: Path) -> None:
+    with pytest.raises(UsageError, match="1 of 3 rows are of validation or test splits") as caught:
+        TrainingRows.open("msswift-sft", store=Store.open(published))
+    assert caught.value.hint is not None and "--split train" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("manifest", "error", "told"),
+    [
+        ({"withdrawn": "2026-01-01"}, UsageError, "was withdrawn"),
+        ({"rows": 4}, DamagedError, "3 lines, but 4 rows were published"),
+    ],
+    ids=str,
+)
+def test_a_version_that_is_not_what_was_published_is_refused(
+    published: Path, tmp_path: Path, manifest: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        TrainingRows.open("msswift-sft", store=edited(published, tmp_path, **manifest), allow_held_out=True)
+
+
+def test_a_changed_file_is_refused(published: Path, tmp_path: Path) -> None:
+    store = edited(published, tmp_path)
+    path = store / "exports" / "msswift-sft" / "v1" / "data.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"Anna", b"Anne"))
+    with pytest.raises(DamagedError, match="changed since it was published"):
+        TrainingRows.open("msswift-sft", store=store, allow_held_out=True)
+
+
+@pytest.mark.parametrize(
+    ("view", "options", "told"),
+    [
+        ("unified", {}, "its rows are no conversations"),
+        pytest.param("msswift", {"task": "grpo"}, "rewards score what a model answers", marks=pytest.mark.thorough),
+    ],
+)
+def test_rows_without_answers_name_what_to_export_instead(
+    published: Path, view: str, options: dict[str, Any], told: str
+) -> None:
+    version = triptych.export(view, store=published, **options).version
+    with pytest.raises(UsageError, match=told) as caught:
+        TrainingRows.open(version.reference, store=published, allow_held_out=True)
+    assert caught.value.hint is not None and "msswift --task sft" in caught.value.hint
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("view", "options"),
+    [
+        ("msswift", {"task": "sft"}), ("msswift", {"task": "dpo"}), ("conversation", {"style": "qwen2-audio"}),
+        ("conversation", {"style": "inline"}), ("conversation", {"style": "sharegpt"}),
+        ("messages", {"style": "openai"}), ("messages", {"style": "hf"}), ("messages", {"style": "trl", "task": "sft"}),
+        ("messages", {"style": "trl", "task": "completion"}), ("messages", {"style": "trl", "task": "dpo"}),
+        ("llamafactory", {"style": "sharegpt"}), ("llamafactory", {"style": "alpaca"}),
+        ("llamafactory", {"style": "ranking"}), ("preference", {"dimension": "factuality"}),
+        ("cot", {"style": "messages"}), ("cot", {"style": "json"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_view_of_conversations_is_read_as_the_same_turns(
+    published: Path, view: str, options: dict[str, Any]
+) -> None:
+    version = triptych.export(view, store=published, split="train", name="one", **options).version
+    rows = {row.id: row for row in TrainingRows.open(version.reference, store=published)}
+    assert sorted(rows) == ["talks/train/0", "talks/train/1"]
+    for number in range(2):
+        row = rows[f"talks/train/{number}"]
+        (clip,) = row.media
+        assert row.turns[0] == Turn(USER, (clip, row.turns[0].text)) and Path(clip.path).is_file()
+        assert row.turns[0].text == f"Who is {number}?"
+        pair = version.manifest["options"]["task"] == "dpo" or view == "preference" or options.get("style") == "ranking"
+        if pair:
+            assert (row.turns[1].text, row.rejected) == ("Anna.", Turn(ASSISTANT, ("Bob.",)))
+        else:
+            said = (
+                "<think>\nShe says so.\n</think>\n\n<RESPONSE>\nAnna.\n</RESPONSE>" if view == "cot"
+                else "<think>She says so.</think>Anna."
+            )  # fmt: skip
+            assert (row.turns[1].text, row.rejected) == (said, None)
+
+
+@pytest.mark.thorough
+def test_the_sound_inside_a_video_is_heard_where_the_export_leaves_it_there(published: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(published, tmp_path / "store")
+    films = [{"id": "v", "video": str(video(tmp_path / "v.mp4", with_sound=True)), "text": "A star.", "split": "train"}]
+    bring_in(store, "films", films, tmp_path / "in")
+    for av, heard in (("separate", False), ("in-video", True)):
+        version = triptych.export("msswift", task="sft", dataset="films", av=av, name=av, store=store).version
+        (row,) = TrainingRows.open(version.reference, store=store)
+        assert [medium.with_sound for medium in row.media if isinstance(medium, Film)] == [heard]
+        assert sum(isinstance(medium, Clip) for medium in row.media) == (0 if heard else len(row.media) - 1)

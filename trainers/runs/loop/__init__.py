@@ -1,0 +1,16 @@
+"""The loop of a run: from one step to the next, with checkpoints from which it goes on exactly.
+
+steps.py         the steps of a run: the batches between two updates of the weights
+planned_steps.py those of a plan of batches
+objective.py     what a run minimises
+trainer.py       the loop, over `transformers.Trainer`
+arguments.py     what that is told of a configuration
+rates.py         learning rates: warm-up, schedule, stages
+checkpoints.py   folders that are complete or are not there
+progress.py      what a run has come to, and who is told
+identity.py      what a run and its checkpoint must have in common
+interval.py      sums between two lines of metrics
+ranks.py         processes that train together
+number_guard.py  the end of a run whose loss is no number
+stop_signals.py  SIGTERM and SIGINT: the end after the step that is under way
+"""

@@ -1,0 +1,41 @@
+"""What `transformers.Trainer` is told of a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from ..config.sections import RunConfig
+
+FP32, BF16, FP16 = "fp32", "bf16", "fp16"
+
+
+def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP32) -> TrainingArguments:
+    """The arguments of a run of so many steps.
+
+    Batches, accumulation and epochs are in its steps; evaluation, learning rates and lines of metrics are its own.
+
+    Args:
+        mixed: What passes are computed in where that is not the type of the trained weights: `bf16` or `fp16`.
+    """
+    from transformers import TrainingArguments
+
+    training, logging = config.training, config.logging
+    return TrainingArguments(
+        output_dir=str(folder), max_steps=steps, num_train_epochs=1, per_device_train_batch_size=1,
+        gradient_accumulation_steps=1, learning_rate=training.lr, weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm, adam_beta1=config.optimizer.betas[0],
+        adam_beta2=config.optimizer.betas[1], adam_epsilon=config.optimizer.eps, optim="adamw_torch",
+        bf16=mixed == BF16, fp16=mixed == FP16, seed=training.seed, data_seed=training.seed,
+        logging_steps=logging.logging_steps, logging_nan_inf_filter=False, save_strategy="steps",
+        save_steps=logging.save_steps, eval_strategy="no", report_to=_reports(logging.report_to),
+        run_name=folder.name, remove_unused_columns=False, ignore_data_skip=True, disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+    )  # fmt: skip
+
+
+def _reports(names: tuple[str, ...]) -> Any:
+    return list(names) or "none"

@@ -1,0 +1,79 @@
+"""Checkpoints of a run: folders `step-000500`, which are complete or are not there.
+
+A checkpoint is written beside its place and renamed. Older ones go once it stands; the best one stays.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+_NAME = re.compile(r"step-(\d{6,})")
+_PARTIAL, _REMOVED = ".partial", ".removed"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Checkpoint:
+    """A complete checkpoint."""
+
+    step: int
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The checkpoints of a run.
+
+    Attributes:
+        folder: The folder that holds them.
+        keep: So many of them stay, and the best one.
+    """
+
+    folder: Path
+    keep: int = 2
+
+    def all(self) -> list[Checkpoint]:
+        """The complete ones, by step."""
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        return sorted(Checkpoint(int(name[1]), path) for path in found if (name := _NAME.fullmatch(path.name)))
+
+    @property
+    def latest(self) -> Checkpoint | None:
+        return max(self.all(), default=None)
+
+    def at(self, step: int) -> Checkpoint:
+        """The place of the checkpoint of a step."""
+        return Checkpoint(step, self.folder / f"step-{step:06d}")
+
+    def partial(self, step: int) -> Path:
+        """The folder in which the checkpoint of a step is written."""
+        return self.folder / f"{self.at(step).name}{_PARTIAL}"
+
+    def begin(self, step: int) -> Path:
+        """Make that folder, without anything of a save that was interrupted."""
+        self.clear()
+        path = self.partial(step)
+        path.mkdir(parents=True)
+        return path
+
+    def complete(self, step: int, *, best: str | None = None) -> Checkpoint:
+        """Give the checkpoint of a step its name, then remove the older ones that are not kept."""
+        made = self.at(step)
+        self.partial(step).rename(made.path)
+        for old in self.all()[: -self.keep]:
+            if old.name != best:
+                old.path.rename(old.path.with_name(old.name + _REMOVED))
+        self.clear()
+        return made
+
+    def clear(self) -> None:
+        """Remove what an interrupted save or removal left."""
+        for ending in (_PARTIAL, _REMOVED):
+            for path in self.folder.glob(f"step-*{ending}"):
+                shutil.rmtree(path)

@@ -1,0 +1,61 @@
+"""The steps of a run: what one update of the weights is made of, from any step on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ...data.batch_loader import Batch, LeftOut
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """The batches of one rank for one update of the weights.
+
+    Attributes:
+        number: Its number in the run, from 1 on.
+        epoch: Epochs that are over after it, with their fraction.
+        batches: In order; the gradients of all of them are added up.
+    """
+
+    number: int
+    epoch: float
+    batches: tuple[Batch, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(id for batch in self.batches for id in batch.ids)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        return tuple(row for batch in self.batches for row in batch.left_out)
+
+
+class Steps(Protocol):
+    """The steps of a run, the same whenever they are asked for."""
+
+    def __len__(self) -> int:
+        """Steps of the whole run."""
+
+    def after(self, step: int) -> Iterator[Step]:
+        """The steps after this one; 0: all. Nothing of the steps before is decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromStep:
+    """What `transformers.Trainer` iterates over: the whole run's length, and the steps that are left."""
+
+    steps: Steps
+    start: int
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return self.steps.after(self.start)
+
+
+def rows_of(steps: Sequence[Step]) -> list[str]:
+    return [id for step in steps for id in step.ids]

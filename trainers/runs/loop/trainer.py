@@ -1,0 +1,377 @@
+"""The loop of a run: `transformers.Trainer`, with our steps, losses and checkpoints.
+
+To the Trainer a run is one epoch, and each of its batches is one of our steps: all batches between two updates of the
+weights. So a run goes on from any step, and the loss of a step is one mean over all its items, on all ranks.
+
+torch and transformers are imported at the top: import this file where a run begins.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from ....errors import DamagedError
+from ..scores.evaluations import Evaluations, Measurement
+from .checkpoints import Checkpoint, Checkpoints
+from .identity import Identity, check_same
+from .interval import COUNTS, Interval, Seen
+from .number_guard import NumberGuard
+from .objective import Objective
+from .progress import Observer, Progress, read_state, write_state
+from .ranks import gathered
+from .steps import FromStep, Step, Steps
+from .stop_signals import StopRequest
+
+STATE = "trainer_state.json"
+_WRITERS = ("PytorchStreamWriter", "inline_container", "safetensors", "No space left")
+"""What errors of torch and safetensors say that come from writing a file."""
+
+
+class Weights(Protocol):
+    """Writes and reads what is trained; each rank is asked, the first one writes."""
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Write the weights into the folder of a checkpoint."""
+
+    def load(self, model: Any, folder: Path) -> None:
+        """Put the weights of a checkpoint into the model, before it is wrapped for several devices."""
+
+
+class Hooks:
+    """What is called within each step; these do nothing."""
+
+    def before_step(self, number: int) -> None:
+        """Before the step is computed."""
+
+    def after_forward(self, inputs: Mapping[str, Any]) -> None:
+        """After the forward pass of a batch; raises where its sound was not heard."""
+
+    def after_backward(self, model: Any, number: int) -> None:
+        """After all gradients of the step are there, before they are clipped."""
+
+
+class RunTrainer(Trainer):  # type: ignore[misc]
+    """Trains a model.
+
+    Args:
+        model: The model, or its adapter.
+        args: Without batches, accumulation and epochs, which `steps` has.
+        groups: Groups of parameters for the optimizer, each with its `name` and `lr`.
+        weights: Writes and reads the weights of a checkpoint.
+        schedule: Makes the schedule of learning rates for the optimizer.
+        identity: What a checkpoint keeps of the run, and what one that it goes on from must agree with.
+        hooks: What is called within each step.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        args: TrainingArguments,
+        *,
+        objective: Objective,
+        steps: Steps,
+        groups: Callable[[Any], list[dict[str, Any]]],
+        schedule: Callable[[Any], Any],
+        checkpoints: Checkpoints,
+        weights: Weights,
+        observer: Observer,
+        stop: StopRequest,
+        identity: Identity | None = None,
+        evaluations: Evaluations | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
+        super().__init__(model, args, callbacks=[_Flow(self)])
+        self.remove_callback(PrinterCallback)
+        self.objective = objective
+        self.steps = steps
+        self.groups = groups
+        self.schedule = schedule
+        self.checkpoints = checkpoints
+        self.weights = weights
+        self.observer = observer
+        self.stop = stop
+        self.identity = identity or {}
+        self.evaluations = evaluations
+        self.hooks = hooks or Hooks()
+        self.progress = Progress()
+        self.stopped_by: int | None = None
+        self._start = 0
+        self._interval = Interval()
+        self._step: Step | None = None
+        self._last_inputs: dict[str, Any] | None = None
+        self._batch_losses: list[torch.Tensor] = []
+        self._rates_of_step: list[float] = []
+        self._guard = NumberGuard(checkpoints, is_scaled=self.accelerator.scaler is not None)
+
+    # ---- from the first step to the last
+
+    def run(self, resume: Checkpoint | None = None) -> None:
+        """Train to the last step, or until a signal or an early stop; goes on from a checkpoint.
+
+        Raises:
+            Diverged: The loss or its gradients are no longer numbers; nothing is saved after that.
+            DamagedError: The checkpoint cannot be read, or a new one not be written.
+        """
+        if resume is not None:
+            self._start = resume.step
+            state = read_state(resume)
+            self.progress = Progress(**state["progress"])
+            if self.identity:
+                check_same(state["identity"], self.identity)
+            self.weights.load(self.model, resume.path)
+        elif self.evaluations is not None and self.evaluations.base:
+            self._evaluated(self.evaluations.of(self.model))
+            self.progress.base_scores = self.progress.scores
+        self._interval = Interval()
+        if self._start < len(self.steps) and not self.progress.is_stopped_early:
+            self.train(resume_from_checkpoint=None if resume is None else str(resume.path))
+
+    def get_train_dataloader(self) -> Any:
+        return FromStep(self.steps, self._start)
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Step], num_batches: int, device: Any
+    ) -> tuple[list[Step], None]:
+        step = next(epoch_iterator, None)
+        return ([] if step is None else [step]), None
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Nothing: `run` has read the weights, before a strategy of many devices parted them."""
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        if self.optimizer is None:
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            self.optimizer = kind(self.groups(self.model if model is None else model), **options)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        if self.lr_scheduler is None:
+            self.lr_scheduler = self.schedule(self.optimizer)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    # ---- one step
+
+    def training_step(self, model: Any, inputs: Step, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Add up the gradients of all batches of a step; returns the loss of this rank's share."""
+        model.train()
+        self._step, self._batch_losses = inputs, []
+        self.hooks.before_step(inputs.number)
+        items = [0 if batch.inputs is None else self.objective.items(batch.inputs) for batch in inputs.batches]
+        ranks = self.accelerator.num_processes
+        total = max(1, self._agreed(sum(items)))
+        scaling = {"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}
+        loss = torch.zeros((), device=self.args.device)
+        for number, batch in enumerate(inputs.batches):
+            is_last = number == len(inputs.batches) - 1
+            self.accelerator.gradient_state._set_sync_gradients(is_last)
+            with nullcontext() if is_last or self.is_deepspeed_enabled else self.accelerator.no_sync(model):
+                losses = self._losses(model, batch)
+                if losses:
+                    whole = torch.stack(tuple(losses.values())).sum()
+                    self.accelerator.backward(whole * (ranks / total), **scaling)
+                    told = whole.detach().float()
+                    self._batch_losses.append(told / max(1, items[number]))
+                    loss += told * (ranks / total)
+            self._interval.add(batch, items[number], losses)
+        self._interval.end(inputs)
+        self.hooks.after_backward(model, inputs.number)
+        return loss
+
+    def _agreed(self, items: int) -> int:
+        """The items of a step on all ranks; a signal that one of them got reaches all at the same step."""
+        signal = self.stop.signal or 0
+        if self.accelerator.num_processes > 1:
+            told = self.accelerator.gather(torch.tensor([[items, signal]], device=self.args.device))
+            items, signal = int(told[:, 0].sum()), int(told[:, 1].max())
+        self.stopped_by = signal or None
+        return items
+
+    def _losses(self, model: Any, batch: Any) -> dict[str, torch.Tensor]:
+        """The losses of a batch; of one without rows none, or on several ranks those of another batch, times zero:
+        every rank takes part in every pass."""
+        inputs, share = batch.inputs, 1.0
+        must_pass = self.accelerator.num_processes > 1 or self.accelerator.scaler is not None
+        if inputs is None:
+            if not must_pass:
+                return {}
+            inputs, share = self._last_inputs, 0.0
+            if inputs is None:
+                raise DamagedError(
+                    f"step {self._step.number if self._step else 0}: all rows of the first batch are bad.",
+                    hint="see rows_left_out.jsonl",
+                )
+        elif must_pass:
+            self._last_inputs = inputs
+        moved = self._prepare_inputs(dict(inputs))
+        with self.compute_loss_context_manager():
+            losses = self.objective.losses(model, moved)
+        self.hooks.after_forward(inputs)
+        return losses if share else {name: value * share for name, value in losses.items()}
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        return 0
+
+    # ---- what must not go on
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)
+        assert self._step is not None
+        losses = torch.stack(self._batch_losses).tolist() if self._batch_losses else []
+        self._guard.check(self._step, losses, float(norm), rate=self._get_learning_rate())
+        return norm
+
+    # ---- what is told
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Tell what was seen since the last line; the Trainer's own summary at the end is left out."""
+        if "loss" not in logs:
+            return
+        line = self._line(logs)
+        if self.is_world_process_zero():
+            self.observer.logged(line)
+        told = {**{name: line[name] for name in ("loss", "grad_norm", "tokens_per_second", "padding")},
+                **{f"lr/{name}": rate for name, rate in line["lr"].items()},
+                **({f"loss/{name}": value for name, value in line["losses"].items()})}  # fmt: skip
+        self.control = self.callback_handler.on_log(self.args, self.state, self.control, told)
+
+    def _line(self, logs: Mapping[str, float]) -> dict[str, Any]:
+        """One line of metrics, over all ranks."""
+        own, self._interval = self._interval, Interval()
+        seen = Seen.of(gathered(own.document()), time.monotonic() - own.started)
+        for name in COUNTS:
+            setattr(self.progress, name, getattr(self.progress, name) + seen.counts[name])
+        for _, row in seen.left_out:
+            self.progress.reasons[row.reason] = self.progress.reasons.get(row.reason, 0) + 1
+        if seen.left_out and self.is_world_process_zero():
+            self.observer.left_out(seen.left_out)
+        told = seen.document()
+        self.progress.epoch, self.progress.loss = round(float(self.state.epoch or 0), 6), told["loss"]
+        return {
+            "step": self.state.global_step, "epoch": self.progress.epoch, **told, "lr": self._rates(),
+            "grad_norm": logs.get("grad_norm"),
+        }  # fmt: skip
+
+    def _rates(self) -> dict[str, float]:
+        """The learning rate of each group at the last step; of groups of one name the highest."""
+        found: dict[str, float] = {}
+        rates = self._rates_of_step or [float(group["lr"]) for group in self.optimizer.param_groups]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            name = str(group.get("name", "all"))
+            found[name] = max(found.get(name, 0.0), rate)
+        return found
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Measure the model; a new best score makes a checkpoint, and too many without one end the run."""
+        assert self.evaluations is not None
+        found = self.evaluations.of(self.model)
+        scores = self._evaluated(found)
+        chosen = next((each for each in found if each.selects), None)
+        if chosen is not None:
+            self._compared(chosen)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
+        return scores
+
+    def _evaluated(self, found: Sequence[Measurement]) -> dict[str, float]:
+        self.progress.scores = {each.name: each.value for each in found}
+        line = {
+            "step": self.state.global_step, "epoch": round(float(self.state.epoch or 0), 6),
+            "scores": self.progress.scores,
+            "counts": {each.name: each.counts for each in found if each.counts},
+        }  # fmt: skip
+        if self.is_world_process_zero():
+            self.observer.logged(line)
+        return {f"eval_{each.name}": each.value for each in found}
+
+    def _compared(self, found: Measurement) -> None:
+        progress, evaluations = self.progress, self.evaluations
+        assert evaluations is not None
+        sign = 1 if found.more_is_better else -1
+        if progress.best is None or sign * found.value > sign * progress.best:
+            progress.best, progress.best_step, progress.without_gain = found.value, self.state.global_step, 0
+            self.control.should_save = True
+            return
+        progress.without_gain += 1
+        if evaluations.patience is not None and progress.without_gain >= evaluations.patience:
+            progress.is_stopped_early = True
+            self.control.should_training_stop = self.control.should_save = True
+
+    # ---- checkpoints
+
+    def _save_checkpoint(self, model: Any, trial: Any = None) -> None:
+        step = self.state.global_step
+        if self.checkpoints.at(step).path.is_dir():
+            return  # the same step of the same run
+        is_main = self.is_world_process_zero()
+        try:
+            if is_main:
+                self.checkpoints.begin(step)
+            self.accelerator.wait_for_everyone()
+            folder = self.checkpoints.partial(step)
+            self.weights.save(self.model, folder)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self._save_optimizer_and_scheduler(str(folder))
+                self._save_scaler(str(folder))
+            self._save_rng_state(str(folder))
+            if is_main:
+                self.state.save_to_json(str(folder / STATE))
+                write_state(folder, self.progress, self.identity)
+            self.accelerator.wait_for_everyone()
+        except (OSError, RuntimeError) as error:
+            raise self._unsaved(error, step) from error
+        if is_main:
+            best = self.progress.best_step
+            made = self.checkpoints.complete(step, best=None if best is None else self.checkpoints.at(best).name)
+            self.observer.saved(made, self.progress)
+        self.accelerator.wait_for_everyone()
+
+    def _unsaved(self, error: Exception, step: int) -> Exception:
+        """What to say of a checkpoint that could not be written; another error is its own."""
+        if not isinstance(error, OSError) and not any(name in str(error) for name in _WRITERS):
+            return error
+        folder = self.checkpoints.folder
+        free = shutil.disk_usage(folder).free
+        self.checkpoints.clear()
+        last = self.checkpoints.latest
+        return DamagedError(
+            f"the checkpoint of step {step:,} cannot be written: {str(error).splitlines()[0]} ({free / 1e9:,.1f} GB "
+            f"are free in {folder}). " + (f"{last.name} is as it was." if last else "There is none before it."),
+            hint="make room, then go on: triptych train ... --resume",
+        )
+
+
+class _Flow(TrainerCallback):  # type: ignore[misc]
+    """What happens at the end of each step, beside logs and checkpoints by number."""
+
+    def __init__(self, trainer: RunTrainer) -> None:
+        self.trainer = trainer
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer._rates_of_step = [float(group["lr"]) for group in self.trainer.optimizer.param_groups]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        trainer = self.trainer
+        step = trainer._step
+        assert step is not None
+        state.epoch = step.epoch
+        is_last = state.global_step >= state.max_steps
+        evaluations = trainer.evaluations
+        if evaluations is not None and (is_last or state.global_step % evaluations.steps == 0):
+            control.should_evaluate = True
+        if trainer.stopped_by is not None:
+            control.should_save = control.should_training_stop = True
+        if control.should_save or control.should_evaluate or control.should_training_stop:
+            control.should_log = True  # what a line tells ends with a checkpoint, and begins after one
+        if trainer.is_world_process_zero():
+            trainer.observer.stepped(state.global_step, state.max_steps)

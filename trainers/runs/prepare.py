@@ -1,0 +1,170 @@
+"""What a run is made of before its first step: rows with their lengths, the model, and what of it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UsageError
+from ...shards.store.store import Store
+from ..data.bad_rows import REFUSE, BadRows
+from ..data.batch_loader import BatchLoader
+from ..data.batch_plan import BatchPlan
+from ..data.encoder import Encoder
+from ..data.row_lengths import MODALITIES, RowLengths, check_rows
+from ..data.training_rows import TrainingRows
+from ..models.adapters import add_adapters
+from ..models.families import Family, family_of
+from ..models.model_files import ModelFiles, locate
+from ..models.model_loading import read_config, require_torch
+from ..models.stages import TrainingPlan, plan_adapters, plan_stages
+from ..models.training_model import TrainingModel, load_for_training
+from .loop.planned_steps import PlannedSteps
+from .loop.rates import stage_ends
+
+if TYPE_CHECKING:
+    from .config.sections import RunConfig
+    from .loop.objective import Objective
+
+LENGTHS = "row_lengths"
+"""The lengths of rows, in a run's folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What one trainer does differently from the others.
+
+    Attributes:
+        name: `sft`, `dpo`: the command and the kind of the run.
+        encoder: Makes the encoder of a family of models, of its folder and the configuration.
+        objective: Makes the loss; `towers` is given where several processes train together.
+    """
+
+    name: str
+    encoder: Callable[[Family, Path, RunConfig], Encoder]
+    objective: Callable[[Any], Objective]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """Rows, what they take, and how they become steps."""
+
+    rows: TrainingRows
+    lengths: RowLengths
+    plan: BatchPlan
+    loader: BatchLoader
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """What is heard and seen in any row."""
+        import numpy as np
+
+        bits = int(np.bitwise_or.reduce(self.lengths.modalities, initial=0))
+        return frozenset(name for place, name in enumerate(MODALITIES) if bits >> place & 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A run before its first step.
+
+    Attributes:
+        model: The model with what was added to it.
+        trained: What of it is trained, in which stage, at which rates.
+    """
+
+    recipe: Recipe
+    files: ModelFiles
+    family: Family
+    encoder: Encoder
+    data: Data
+    steps: PlannedSteps
+    loaded: TrainingModel
+    model: Any
+    trained: TrainingPlan
+
+
+def open_data(
+    reference: str, encoder: Encoder, config: RunConfig, *, store: Store, folder: Path, rank: int, ranks: int,
+    is_validation: bool = False,
+) -> Data:  # fmt: skip
+    """Open an export, measure its rows, and plan its batches."""
+    section, training = config.data, config.training
+    rows = TrainingRows.open(reference, store=store, allow_held_out=is_validation or section.allow_held_out)
+    lengths = check_rows(rows, encoder, cache=folder / f"{LENGTHS}-{rows.reader.version.reference}.npz")
+    if lengths.left_out and section.bad_rows == REFUSE:
+        raise BadRows(rows.where, lengths.left_out)
+    plan = BatchPlan(
+        lengths.tokens, modalities=lengths.modalities, batch_tokens=section.batch_tokens,
+        batch_size=training.batch_size if section.batch_tokens is None else None, seed=training.seed, ranks=ranks,
+        accumulation=1 if is_validation else training.gradient_accumulation_steps,
+    )  # fmt: skip
+    loader = BatchLoader(rows, encoder, plan, rank=rank, workers=section.workers, bad_rows=section.bad_rows)
+    return Data(rows, lengths, plan, loader)
+
+
+def prepare(
+    config: RunConfig, recipe: Recipe, *, store: Store, folder: Path, rank: int = 0, ranks: int = 1,
+    device: str | None = None,
+) -> Prepared:  # fmt: skip
+    """Open the data and the model of a run, and add to the model what is trained.
+
+    Raises:
+        UsageError: The model or the export is not here, or cannot be trained (on) like this.
+        ProblemsFound: Rows cannot be trained on, and are not to be left out.
+    """
+    from transformers import set_seed
+
+    require_torch("train")
+    if config.model.tokenizer is not None:
+        raise UsageError(
+            f"model.tokenizer: {config.model.tokenizer}: another tokenizer needs rows in the model for its tokens.",
+            hint="save a model that was extended together with its tokenizer, and name that as model.base_model",
+        )
+    section = config.model
+    files = locate(section.base_model, revision=section.revision, download=section.download)
+    family = family_of(read_config(files.folder))
+    encoder = recipe.encoder(family, files.folder, config)
+    data = open_data(config.data.train, encoder, config, store=store, folder=folder, rank=rank, ranks=ranks)
+    steps = PlannedSteps(data.plan, data.loader, config.training.epochs, config.training.max_steps)
+    loaded = load_for_training(files.folder, section, revision=files.revision, device=device)
+    set_seed(config.training.seed)  # adapters begin with random numbers
+    model = loaded.model
+    if config.lora is not None:
+        model = add_adapters(model, family, config.lora)
+        trained = plan_adapters(model, family, config.training)
+    else:
+        ends = stage_ends(config.stages, epoch_steps=data.plan.optimizer_steps, steps=len(steps))
+        trained = plan_stages(
+            model, family, config.training, stages=config.stages, ends=ends, modalities=data.modalities
+        )
+    trained.prepare(model)
+    if ranks > 1:
+        for name, parameter in model.named_parameters():  # those of later stages too: a wrapper looks once
+            if name in set(trained.names):
+                parameter.requires_grad_(True)
+    return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained)
+
+
+def lacking(data: Data, inputs: Any) -> tuple[str, ...]:
+    """What other batches of the data hear and see, and this one does not."""
+    there = {
+        "audio": inputs.get("input_features") is not None,
+        "image": inputs.get("pixel_values") is not None,
+        "video": inputs.get("pixel_values_videos") is not None,
+    }
+    return tuple(sorted(kind for kind in data.modalities if not there[kind]))
+
+
+def towers_of(prepared: Prepared) -> Callable[[Any, Any], Any]:
+    """For several processes: 0 times the output of the towers that a batch does not use."""
+    from ..models.towers import touch_towers
+
+    return partial(_touched, prepared, touch_towers)
+
+
+def _touched(prepared: Prepared, touch: Any, model: Any, inputs: Any) -> Any:
+    missing = lacking(prepared.data, inputs)
+    return touch(model, prepared.family, missing) if missing else None

@@ -1,0 +1,180 @@
+"""A run from its configuration to its folder: `train_sft` and its like are recipes for it.
+
+The first process writes; the others of the same run compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UsageError
+from ...shards.store.store import Store
+from .loop.checkpoints import Checkpoint, Checkpoints
+from .loop.identity import identity_of
+from .loop.rates import schedule_of
+from .loop.stop_signals import Stopped, StopRequest, stop_signals
+from .prepare import Prepared, Recipe, open_data, prepare, towers_of
+from .result import RunPlan, RunResult, plan_of, result_of
+
+if TYPE_CHECKING:
+    from .config.sections import RunConfig
+    from .loop.trainer import RunTrainer
+    from .scores.evaluations import Evaluations
+
+Progress = Callable[[int, int], None]
+
+CHECKPOINTS = "checkpoints"
+
+
+def train(
+    config: RunConfig, recipe: Recipe, *, store: Store, resume: bool = False, progress: Progress | None = None
+) -> RunResult:
+    """Train a model.
+
+    Args:
+        resume: Go on from the last checkpoint of the run in the configuration's folder.
+        progress: Called with the number of steps that are over, and their number.
+
+    Raises:
+        UsageError: Something that was asked for is not here or cannot be done; or a run stands in the folder, or
+            another one than is to go on.
+        ProblemsFound: Rows cannot be trained on.
+        Diverged: The loss is no longer a number.
+        Stopped: SIGTERM or SIGINT ended the run; it can go on.
+        DamagedError: A checkpoint or a file of the model cannot be read or written; sound is not heard.
+    """
+    from accelerate import PartialState
+
+    folder = config.folder
+    checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
+    begin = _where_to_begin(folder, checkpoints, resume=resume)
+    state = PartialState()
+    with state.main_process_first():  # the others find what it has downloaded and measured
+        folder.mkdir(parents=True, exist_ok=True)
+        prepared = prepare(
+            config, recipe, store=store, folder=folder, rank=state.process_index, ranks=state.num_processes,
+            device=str(state.device),
+        )  # fmt: skip
+    try:
+        with stop_signals() as stop:
+            trainer = trainer_of(prepared, config, checkpoints, stop, store=store, progress=progress)
+            trainer.run(begin)
+    finally:
+        prepared.data.loader.close()
+    if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
+        raise Stopped(
+            trainer.stopped_by, trainer.state.global_step,
+            command=f"triptych train {recipe.name} --output-dir {folder} --resume",
+        )  # fmt: skip
+    return result_of(config, prepared, trainer)
+
+
+def plan(config: RunConfig, recipe: Recipe, *, store: Store) -> RunPlan:
+    """Prepare a run, and say what it would do; nothing but the lengths of rows is written.
+
+    Raises:
+        UsageError, ProblemsFound, DamagedError: As for `train`, before its first step.
+    """
+    prepared = prepare(config, recipe, store=store, folder=config.folder)
+    try:
+        return plan_of(config, prepared)
+    finally:
+        prepared.data.loader.close()
+
+
+def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:
+    """The checkpoint that a run goes on from; None: it begins."""
+    latest = checkpoints.latest
+    if resume:
+        if not folder.is_dir():
+            raise UsageError(f"--resume: there is no run in {folder}.", hint="leave --resume out to begin one")
+        return latest
+    if latest is not None:
+        raise UsageError(
+            f"a run stands in {folder}; its last checkpoint is {latest.name}.",
+            hint="--resume goes on with it; another --output-dir begins one",
+        )
+    return None
+
+
+def trainer_of(
+    prepared: Prepared, config: RunConfig, checkpoints: Checkpoints, stop: StopRequest, *, store: Store,
+    progress: Progress | None = None,
+) -> RunTrainer:  # fmt: skip
+    """Put the loop of a run together."""
+    from ..models.towers import SoundCheck
+    from .loop.arguments import arguments_of
+    from .loop.trained_weights import StageHooks, TrainedWeights
+    from .loop.trainer import RunTrainer
+    from .observers import Observers
+
+    folder, data, trained = config.folder, prepared.data, prepared.trained
+    ranks = data.plan.ranks
+    steps = len(prepared.steps)
+    objective = prepared.recipe.objective(towers_of(prepared) if ranks > 1 else None)
+    schedule = schedule_of(config, steps)
+    weights = TrainedWeights(trained)
+    check = SoundCheck(prepared.model, prepared.family) if data.modalities else None
+    trainer = RunTrainer(
+        prepared.model, arguments_of(config, folder, steps=steps, mixed=prepared.loaded.dtype), objective=objective,
+        steps=prepared.steps,
+        groups=lambda model: trained.optimizer_groups(model, weight_decay=config.training.weight_decay),
+        schedule=lambda optimizer: schedule.of_groups(optimizer, trained.share), checkpoints=checkpoints,
+        weights=weights, observer=Observers(progress=progress), stop=stop,
+        identity=identity_of(
+            config, export=data.rows.reader.content_sha256, model=prepared.files.revision, ranks=ranks
+        ),
+        hooks=StageHooks(prepared.model, trained, check, is_wrapped=ranks > 1),
+    )  # fmt: skip
+    weights.accelerator = trainer.accelerator
+    trainer.evaluations = _evaluations(prepared, config, trainer, store=store)
+    return trainer
+
+
+def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, store: Store) -> Evaluations | None:
+    """What is measured meanwhile: the loss on the export of validation, answers to that of evaluation."""
+    from .loop.ranks import gathered
+    from .scores.evaluations import Evaluations
+    from .scores.validation_loss import ValidationLoss
+
+    section, plan = config.evaluation, prepared.data.plan
+    rank, computing = trainer.accelerator.process_index, _computing(prepared)
+    measures: list[Any] = []
+    if config.data.validation is not None:
+        data = open_data(
+            config.data.validation, prepared.encoder, config, store=store, folder=config.folder, rank=rank,
+            ranks=plan.ranks, is_validation=True,
+        )  # fmt: skip
+        measures.append(ValidationLoss(
+            data.loader, prepared.recipe.objective(None), selects=section is None, gathered=gathered,
+            computing=computing,
+        ))  # fmt: skip
+    if section is not None:
+        from .scores.answers import AnswerScores
+
+        measures.append(AnswerScores.open(
+            section, loaded=prepared.loaded, store=store, out=config.folder / "evaluations",
+            step=lambda: trainer.state.global_step, gathered=gathered, computing=computing, part=(rank, plan.ranks),
+            is_main=trainer.accelerator.is_main_process,
+        ))  # fmt: skip
+    if not measures:
+        return None
+    return Evaluations(
+        measures=measures, steps=config.evaluation_steps, base=section is None or section.base,
+        patience=None if section is None else section.patience,
+    )  # fmt: skip
+
+
+def _computing(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:
+    """The context of a forward pass outside the loop: it computes in the format of the frozen weights."""
+    import torch
+
+    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    dtype = formats.get(prepared.loaded.dtype)
+    if dtype is None:
+        return nullcontext
+    kind = next(prepared.model.parameters()).device.type
+    return lambda: torch.autocast(kind, dtype=dtype)

@@ -1,0 +1,92 @@
+"""The lines that a run writes while it goes on: `metrics.jsonl`, `rows_left_out.jsonl`, `log.txt`.
+
+A run that goes on from a checkpoint first takes back what was written after that checkpoint, so that no step is there
+twice. A last line that a killed process left half written goes too.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+METRICS, LEFT_OUT, LOG = "metrics.jsonl", "rows_left_out.jsonl", "log.txt"
+
+
+class StepLines:
+    """A file of JSON objects, one a line, each with its `step`; 0 is before the first one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def take_back(self, step: int) -> None:
+        """Remove what was written after a step."""
+        if not self.path.is_file():
+            return
+        scratch = self.path.with_name(f".{self.path.name}")
+        with scratch.open("w", encoding="utf-8") as out:
+            for line in read_lines(self.path):
+                if line["step"] <= step:
+                    out.write(_text(line))
+        scratch.replace(self.path)
+
+    def add(self, line: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as out:
+            out.write(_text(line))
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines of such a file; one that was not written to its end is left out."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def _text(line: dict[str, Any]) -> str:
+    return json.dumps(_finite(line), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that JSON does not have become their text: `nan`."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return str(value) if isinstance(value, float) and not -float("inf") < value < float("inf") else value
+
+
+class LogFile(logging.Handler):
+    """`log.txt`: what is told of a run, and the warnings of all libraries meanwhile, with their times (UTC)."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(logging.INFO)
+        self.path = path
+        self._before = logging.WARNING
+
+    def begin(self) -> None:
+        """Take what is logged, by this package from `info` on and by others from `warning` on."""
+        own = logging.getLogger("triptych")
+        self._before = own.level
+        own.setLevel(min(logging.INFO, own.level or logging.INFO))
+        logging.getLogger().addHandler(self)
+
+    def end(self) -> None:
+        logging.getLogger().removeHandler(self)
+        logging.getLogger("triptych").setLevel(self._before)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING or record.name.partition(".")[0] == "triptych":
+            self.say(record.getMessage(), level=record.levelname.lower())
+            if record.exc_info:
+                self.say(logging.Formatter().formatException(record.exc_info), level=record.levelname.lower())
+
+    def say(self, text: str, *, level: str = "info") -> None:
+        """Write a line."""
+        with self.path.open("a", encoding="utf-8") as out:
+            out.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {level}: {text}\n")

@@ -1,0 +1,73 @@
+"""`triptych.train_sft`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from ...options import described_by
+from ...shards.store.store import Store
+from ..runs.options import TrainOptions
+
+if TYPE_CHECKING:
+    from ...options.arguments import TrainSftArguments
+    from ..runs.result import RunPlan, RunResult
+
+PathLike = str | Path
+
+
+@described_by(TrainOptions)
+def train_sft(
+    export: str | None = None,
+    *,
+    store: PathLike | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    notes: Callable[[str], None] | None = None,
+    **options: Unpack[TrainSftArguments],
+) -> RunResult | RunPlan:
+    """Fine-tune a model on the conversations of an export.
+
+        triptych.train_sft("conversation@v1", model="Qwen/Qwen2-Audio-7B-Instruct", output_dir="runs/first",
+                           values={"lora": {}, "training.lr": 1e-4})
+
+    Args:
+        export: The export that is trained on: `NAME` or `NAME@vN`; default: `data.train` of the configuration.
+        store: The store; default: `TRIPTYCH_STORE`, else `./store`.
+        progress: Called with the number of steps that are over, and their number.
+        notes: Called with what is worth a note about the configuration.
+        {options}
+
+    Returns:
+        What came of the run; of a dry run, what would be trained.
+
+    Raises:
+        UsageError: The configuration, the export or the model is not usable; or a run stands in the folder.
+        ProblemsFound: Rows cannot be trained on; or the loss is no longer a number.
+        DamagedError: A file of the model, the export or the run is damaged; sound does not reach the model.
+    """
+    return train_sft_with(export, store, TrainOptions.of(**options), progress, notes)
+
+
+def train_sft_with(
+    export: str | None,
+    store: PathLike | None,
+    options: TrainOptions,
+    progress: Callable[[int, int], None] | None = None,
+    notes: Callable[[str], None] | None = None,
+) -> RunResult | RunPlan:
+    """`train_sft` with options that are already parsed."""
+    from ..runs.config.sections import RunConfig
+    from ..runs.options import configuration
+
+    read = configuration(RunConfig, options, export)
+    for note in read.notes:
+        if notes is not None:
+            notes(note)
+    from ..runs.run import plan, train
+    from .train import SFT
+
+    opened = Store.open(store)
+    if options.dry_run:
+        return plan(read.config, SFT, store=opened)
+    return train(read.config, SFT, store=opened, resume=options.resume, progress=progress)
