@@ -7,6 +7,7 @@ A cover picture is no video, whether its container flags it as one or stores it 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ CONTAINERS = (
     "mpeg,mpegts,mpegvideo,nistsphere,ogg,png_pipe,rm,tiff_pipe,tta,voc,w64,wav,webm,webp_pipe,wv"
 )
 """FFmpeg demuxers that read one file and nothing else."""
+
+_NUMBERED = frozenset({".jpg", ".jpeg", ".jpe", ".jp2", ".j2k", ".tga", ".tif", ".tiff", ".pnm", ".ppm", ".pgm"})
+"""Names that FFmpeg takes for the first of a numbered series of images, whatever the file holds; that demuxer opens
+other files. Such a file is read from its bytes, which tell what it is."""
 
 _STILL = 0x400 | 0x800
 """FFmpeg's AV_DISPOSITION_ATTACHED_PIC and _TIMED_THUMBNAILS: a cover or the pictures of chapters, not a video."""
@@ -46,7 +51,9 @@ def open_media(source: Path | BinaryIO) -> Any:
     """
     import av
 
-    file = str(source) if isinstance(source, Path) else source
+    file: Any = source
+    if isinstance(source, Path):
+        file = io.BytesIO(source.read_bytes()) if source.suffix.lower() in _NUMBERED else str(source)
     return av.open(file, mode="r", options={"format_whitelist": CONTAINERS}, metadata_errors="replace")
 
 

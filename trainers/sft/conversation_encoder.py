@@ -131,6 +131,16 @@ class ConversationEncoder:
         """The model whose budgets of an export are the lengths of rows; None: none."""
         return None
 
+    @property
+    def max_tokens(self) -> int:
+        """The longest row that is taken."""
+        return self.settings.max_tokens
+
+    @property
+    def max_audio_seconds(self) -> float | None:
+        """The longest clip that is taken whole; None: any."""
+        return None
+
     # ---- what a family says
 
     @cached_property
@@ -338,16 +348,13 @@ class HearingEncoder(ConversationEncoder):
 
     @property
     def budget_model(self) -> str | None:
-        # A budget counts a clip that is too long as one that is cut, and does not say so.
-        is_cut = self.settings.long == CUT and self.settings.max_audio_seconds is None
-        is_known = self._longest is None or is_cut
-        return self.family if is_known and self._has_known_tokens else None
+        """The family, where the model has the vocabulary and the template that budgets are counted with."""
+        found = tuple(self.tokenizer.convert_tokens_to_ids([END_OF_TEXT, START, END]))
+        return self.family if isinstance(self.form, ChatForm) and found == _KNOWN_IDS else None
 
     @property
-    def _has_known_tokens(self) -> bool:
-        """Whether the model has the vocabulary and the template that budgets are counted with."""
-        found = self.tokenizer.convert_tokens_to_ids([END_OF_TEXT, START, END])
-        return isinstance(self.form, ChatForm) and not self.form.opening and tuple(found) == _KNOWN_IDS
+    def max_audio_seconds(self) -> float | None:
+        return None if self._longest is None else self._longest / self.rate
 
     @property
     def _longest(self) -> int | None:

@@ -3,15 +3,16 @@
 Sizes and frames are those of qwen-omni-utils 0.0.9, with which the model's own examples and MS-SWIFT 4.6 read media,
 and which an export's budgets are counted with: 2 frames a second, at least 4 and at most 768; sides that are multiples
 of a merged patch. Resizing, scaling and patches are those of `Qwen2VLImageProcessor` and `Qwen2VLVideoProcessor` in
-transformers 5.23, without torchvision and Pillow, which they need: files are decoded by FFmpeg, and a frame is resized
-as torchvision does it. Two things differ from an image that Pillow decoded: JPEG's colours by at most a few steps of
-256, as decoders do; and an image is resized in floating point, at most one step from Pillow's integers.
+transformers 5.23, without torchvision and Pillow, which they need. Files are decoded by FFmpeg. Frames of videos give
+the same numbers; images those of Pillow to within a step or two of 256, of JPEG and WebP to within three: their colours
+are made as libjpeg makes them, since those of FFmpeg's own scaler are further off.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,11 +104,15 @@ class PictureReader:
         found = self.sampling(path)
         return (found.count // self.pair, found.height // self.patch, found.width // self.patch)
 
-    def sampling(self, path: Path) -> Sampling:
-        """Which frames of a video are seen, and in which size, from its header."""
+    def sampling(self, path: Path, frames: int | None = None) -> Sampling:
+        """Which frames of a video are seen, and in which size.
+
+        Args:
+            frames: How many it has; None: what its header says.
+        """
         with fenced(path.name):
             found = measure(path, kind="video")
-        frames, fps = found.frames or 0, found.fps or 0.0
+        frames, fps = frames or found.frames or 0, found.fps or 0.0
         if frames < self.pair or fps <= 0:
             raise MediaError("too_short", f"{frames} frames; the model sees two at a time")
         most = min(MOST_FRAMES, frames) // self.pair * self.pair
@@ -124,26 +129,37 @@ class PictureReader:
             frame = next(container.decode(video=0))
             pixels = _on_white(frame)
         height, width = self._image_size(*pixels.shape[-2:])
-        small = _at_size(pixels, height, width)
+        # Pillow makes rows and then columns of whole numbers; a video is resized at once.
+        small = _at_size(_at_size(pixels, pixels.shape[-2], width), height, width)
         return self._patched(small.expand(self.pair, -1, -1, -1), None)
 
     def video(self, path: Path) -> Seen:
         """The frames of a video as the model takes them."""
+        plan = self.sampling(path)
+        found, decoded = self._frames(path, plan)
+        if found is None:  # a header may count more frames than can be decoded
+            plan = self.sampling(path, decoded)
+            found, _ = self._frames(path, plan)
+        if found is None:
+            raise MediaError("undecodable", f"{decoded} of {plan.of} frames can be decoded")
+        return self._patched(found, self.pair / plan.fps)
+
+    def _frames(self, path: Path, plan: Sampling) -> tuple[torch.Tensor | None, int]:
+        """The frames of a plan, unless the video ends before them; and how many were decoded."""
         import torch
 
-        plan = self.sampling(path)
         places = torch.linspace(0, plan.of - 1, plan.count).round().long().tolist()
         wanted = set(places)
         found: dict[int, torch.Tensor] = {}
+        decoded = 0
         with fenced(path.name), open_media(path) as container:
-            for number, frame in enumerate(container.decode(video_streams(container)[0])):
-                if number in wanted:
-                    found[number] = _at_size(_upright(frame), plan.height, plan.width)
+            for frame in container.decode(video_streams(container)[0]):
+                if decoded in wanted:
+                    found[decoded] = _at_size(_upright(frame), plan.height, plan.width)
+                decoded += 1
                 if len(found) == len(wanted):
-                    break
-        if len(found) < len(wanted):
-            raise MediaError("undecodable", f"frame {max(wanted)} of {plan.of} cannot be decoded")
-        return self._patched(torch.cat([found[place] for place in places]), self.pair / plan.fps)
+                    return torch.cat([found[place] for place in places]), decoded
+        return None, decoded
 
     def _image_size(self, height: int, width: int) -> tuple[int, int]:
         least, most = (tokens * self.side**2 for tokens in IMAGE_TOKENS)
@@ -198,11 +214,36 @@ def _on_white(frame: Any) -> torch.Tensor:
     """The colours of an image, on white where it is transparent; shape (1, 3, height, width)."""
     import torch
 
-    if not any(component.is_alpha for component in frame.format.components) and "pal8" not in frame.format.name:
-        return _colours(frame)
-    pixels = torch.from_numpy(frame.to_ndarray(format="rgba")).permute(2, 0, 1)[None].float()
-    alpha = pixels[:, 3:] / 255
-    return (pixels[:, :3] * alpha + 255 * (1 - alpha)).round().to(torch.uint8)
+    if any(component.is_alpha for component in frame.format.components) or "pal8" in frame.format.name:
+        pixels = torch.from_numpy(frame.to_ndarray(format="rgba")).permute(2, 0, 1)[None].float()
+        alpha = pixels[:, 3:] / 255
+        return (pixels[:, :3] * alpha + 255 * (1 - alpha)).round().to(torch.uint8)
+    return _of_luma(frame) if _LUMA.fullmatch(frame.format.name) else _colours(frame)
+
+
+_LUMA = re.compile(r"yuvj?4(20|22|40|44)p")
+_FULL_RANGE = 2
+
+
+def _of_luma(frame: Any) -> torch.Tensor:
+    """The colours of brightness and two differences in 8 bits, by ITU-R BT.601; the differences are smoothed."""
+    import numpy as np
+    import torch
+    from torch.nn.functional import interpolate
+
+    height, width = frame.height, frame.width
+    planes = []
+    for plane in frame.planes:
+        values = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        coarse = torch.from_numpy(values.astype(np.float32))[None, None]
+        high, wide = -(-height // plane.height), -(-width // plane.width)
+        size = (plane.height * high, plane.width * wide)
+        planes.append(interpolate(coarse, size, mode="bilinear").round()[0, 0, :height, :width])
+    light, blue, red = planes[0], planes[1] - 128, planes[2] - 128
+    if "j" not in frame.format.name and frame.color_range != _FULL_RANGE:
+        light, blue, red = (light - 16) * 255 / 219, blue * 255 / 224, red * 255 / 224
+    colours = torch.stack([light + 1.402 * red, light - 0.344136 * blue - 0.714136 * red, light + 1.772 * blue])
+    return colours[None].round().clamp(0, 255).to(torch.uint8)
 
 
 def _upright(frame: Any) -> torch.Tensor:
