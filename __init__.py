@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .facts import align, annotate
     from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
+    from .trainers.reap.calls import prune
     from .trainers.review.calls import review_make, review_read
     from .trainers.sft.calls import train_sft
 
@@ -86,6 +87,7 @@ __all__ = [
     "infer",
     "open_export",
     "plan",
+    "prune",
     "pull",
     "pull_set",
     "query",
@@ -106,6 +108,7 @@ _PLACES = {
     "check_splits": ".converters.annotations.split.calls",
     "evaluate": ".trainers.evaluation.calls",
     "infer": ".trainers.inference.calls",
+    "prune": ".trainers.reap.calls",
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",

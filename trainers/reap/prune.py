@@ -1,0 +1,387 @@
+"""Pruning a model: rows, sums, report, choice, cost, files.
+
+What is known is written before the next step begins: the sums in `scores.npz`, the report in `report.json` and
+`report.html`, and the pruned model under a temporary name until it was held against the base with its routers masked.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import DamagedError, UsageError
+from ...version import __version__
+from ..models.families import QWEN3_OMNI
+from ..models.model_files import locate
+from ..models.model_loading import read_config, require_torch
+from ..models.training_model import Loading, TrainingModel, load_for_training
+from ..serving.equality import prompt_with_sound
+from ..serving.layouts import Layout, stored_tensors
+from . import criteria
+from .calibration import Source
+from .cost import BEFORE, Cost, evaluated, perplexities
+from .coverage import Coverage, coverage, scores_by_modality
+from .criteria import FREQUENCY, GLOBAL, NO_PROTECTION, RANDOM, REAP, Kept
+from .expert_sums import ExpertSums, State, merged
+from .masks import pruned_to
+from .measure import PassSettings, Progress, inputs_on, measure
+from .moe_layers import MoeLayer, check_component, check_model, moe_layers
+from .options import PruneOptions
+from .page import write_report_page
+from .slices import check_room, copy_rest, slices_of, write_config, write_slices
+
+if TYPE_CHECKING:
+    pass
+
+SCORES, REPORT, PAGE, MANIFEST = "scores.npz", "report.json", "report.html", "pruning.json"
+PathLike = str | Path
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """What came of it.
+
+    Attributes:
+        model, revision: The base.
+        output: The pruned model; None: nothing was pruned.
+        report: The folder with `scores.npz`, `report.json` and `report.html`.
+        kept: The experts that are kept, by layer; empty for a part.
+        rows, tokens: That were calibrated on, by modality.
+        left_out: Rows that were left out, by reason.
+        difference: Of the largest logit, between the pruned model and the base with its routers masked.
+    """
+
+    model: str
+    revision: str
+    output: Path | None
+    report: Path
+    criterion: str
+    layers: int
+    experts: int
+    kept_experts: int
+    kept: Kept
+    rows: Mapping[str, int]
+    tokens: Mapping[str, int]
+    left_out: Mapping[str, int]
+    coverage: Coverage | None
+    cost: Cost | None
+    difference: float | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.coverage.warnings if self.coverage is not None else ()
+
+
+def prune(
+    options: PruneOptions,
+    store: PathLike | None = None,
+    *,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> PruneResult:
+    """Score the experts of a model, report, and write the model without those that score least.
+
+    Args:
+        store: Of the exports.
+        tell: Called with what is worth knowing before it goes on: warnings first.
+    """
+    check_component(options.component)
+    require_torch("train")
+    files = locate(options.model, revision=options.revision, download=options.download)
+    config = read_config(files.folder)
+    check_model(config)
+    sources = _sources(options, store)
+    _check_counts(options, config)
+    layout = None
+    if options.output is not None:
+        layout = Layout.read(files.folder)
+        layout.check_for(options.layout)
+        check_room(files.folder, options.output, {})
+    loaded = load_for_training(
+        files.folder, Loading(dtype=options.dtype), revision=files.revision, device=options.device
+    )
+    layers = moe_layers(loaded.model)
+    sums, state = _sums(options, loaded, layers, sources, progress)
+    if options.part is not None:
+        assert state is not None
+        return _result(options, loaded, sums, [state], ())
+    states = [state] if state is not None else [State.load(each / SCORES) for each in options.scores]
+    kept = choose(options, sums)
+    report = coverage(
+        sums, kept, count=_count(options, sums.experts), least=options.least_tokens,
+        is_omni=loaded.family is QWEN3_OMNI,
+    )  # fmt: skip
+    for each in report.warnings:
+        tell(f"warning: {each}")
+    manifest = manifest_of(options, loaded, sums, states, kept)
+    options.report_folder.mkdir(parents=True, exist_ok=True)
+    _write_report(options.report_folder, manifest, report, None, sums)
+    cost = _cost(options, loaded, layers, sources, sums, kept, store, tell)
+    _write_report(options.report_folder, manifest, report, cost, sums)
+    result = _result(options, loaded, sums, states, kept, report, cost)
+    if options.output is None:
+        return result
+    difference = _write_model(options, loaded, layers, sums, kept, manifest)
+    from dataclasses import replace
+
+    return replace(result, difference=difference)
+
+
+def _sources(options: PruneOptions, store: PathLike | None) -> list[Source]:
+    return [
+        Source.open(modality, str(named), store=store, allow_held_out=options.allow_held_out)
+        for modality, named in options.sources.items()
+        if named is not None
+    ]
+
+
+def _check_counts(options: PruneOptions, config: Any) -> None:
+    """Refuse before anything is measured."""
+    text = getattr(config, "thinker_config", config).get_text_config()
+    experts = int(text.num_experts)
+    criteria.check_count(_count(options, experts), experts=experts, top_k=int(text.num_experts_per_tok))
+
+
+def _count(options: PruneOptions, experts: int) -> int:
+    return criteria.keep_count(experts, retention=options.retention, compression=options.compression_ratio)
+
+
+def _encoder(options: PruneOptions, loaded: TrainingModel) -> Any:
+    from ..sft.conversation_encoder import EncoderSettings
+    from ..sft.encoders import encoder_of
+
+    return encoder_of(loaded.family.name, loaded.folder, EncoderSettings(max_tokens=options.max_tokens))
+
+
+def _sums(
+    options: PruneOptions, loaded: TrainingModel, layers: Sequence[MoeLayer], sources: Sequence[Source],
+    progress: Progress | None,
+) -> tuple[ExpertSums, State | None]:  # fmt: skip
+    """Measure the rows, or read what was measured."""
+    if options.scores:
+        states = [State.load(each / SCORES) for each in options.scores]
+        _check_parts(states, options.scores, loaded)
+        return merged(states), None
+    settings = PassSettings(
+        samples=options.samples, batch_tokens=options.batch_tokens, bad_rows=options.bad_rows, part=options.part_of,
+        workers=options.workers, wants_largest=options.protect != NO_PROTECTION,
+    )  # fmt: skip
+    path = options.report_folder / SCORES
+    state = measure(loaded, layers, _encoder(options, loaded), sources, settings, path, progress)
+    if not state.sums.of:
+        raise UsageError("no row was left to calibrate on.", hint="see what is wrong with them: --bad-rows refuse")
+    return state.sums, state
+
+
+def _check_parts(states: Sequence[State], folders: Sequence[Path], loaded: TrainingModel) -> None:
+    """Refuse scores of another model, and parts that do not make up a whole."""
+    first = states[0]
+    for state, folder in zip(states, folders, strict=True):
+        if state.identity["model"] != loaded.revision:
+            raise UsageError(f"--scores {folder}: they are of another model ({state.identity['model']}).")
+        if not state.is_complete:
+            raise UsageError(f"--scores {folder}: its measurement was not finished.",
+                             hint="run the command that began it again: it goes on where it was")  # fmt: skip
+        same = [{name: value for name, value in each.identity.items() if name != "part"} for each in (first, state)]
+        if same[0] != same[1] or state.identity["part"][1] != len(states):
+            raise UsageError(f"--scores {folder}: it is not one of {len(states)} parts of one measurement.",
+                             hint="name the folder of each part once")  # fmt: skip
+    if sorted(state.identity["part"][0] for state in states) != list(range(len(states))):
+        raise UsageError("--scores: a part is there twice, and another is missing.")
+
+
+def choose(options: PruneOptions, sums: ExpertSums, criterion: str | None = None) -> Kept:
+    """The experts that are kept by a criterion; default: that of the options."""
+    named = criterion or options.criterion
+    if named == RANDOM:
+        values = criteria.random_scores(len(sums.layers), sums.experts, options.seed)
+    else:
+        values = criteria.scores(named, sums, weight=options.joint_lambda, beta=options.joint_beta)
+    protect = None
+    if options.protect != NO_PROTECTION and named != RANDOM:
+        if sums.largest is None:
+            raise UsageError(f"--protect {options.protect}: these scores were measured without the largest outputs.",
+                             hint="measure them again with --protect")  # fmt: skip
+        protect = criteria.protected(sums.largest, options.protect)
+    count = _count(options, sums.experts)
+    criteria.check_count(count, experts=sums.experts, top_k=sums.top_k)
+    if options.scope == GLOBAL:
+        return criteria.keep_globally(values, count, top_k=sums.top_k, protect=protect)
+    return criteria.keep(values, count, protect=protect)
+
+
+def _cost(
+    options: PruneOptions, loaded: TrainingModel, layers: Sequence[MoeLayer], sources: Sequence[Source],
+    sums: ExpertSums, kept: Kept, store: PathLike | None, tell: Callable[[str], None],
+) -> Cost | None:  # fmt: skip
+    if not options.eval and not (options.cost_samples and sources):
+        return None
+    choices: dict[str, Kept | None] = {BEFORE: None, options.criterion: kept}
+    if options.beside:
+        for name in (REAP, FREQUENCY, RANDOM):
+            if name not in choices and (name != REAP or options.criterion == criteria.JOINT):
+                choices[name] = choose(options, sums, name)
+    rows, unmeasured = (), ()  # type: tuple[Any, ...], tuple[str, ...]
+    if options.cost_samples and sources:
+        tell("perplexity before and after")
+        rows, unmeasured = perplexities(
+            loaded, layers, _encoder(options, loaded), sources, choices, after=options.samples,
+            rows=options.cost_samples,
+        )  # fmt: skip
+        for name in unmeasured:
+            tell(f"note: no {name} row is left that was not calibrated on: its perplexity is not measured")
+    exports = ()  # type: tuple[Any, ...]
+    if options.eval:
+        from ...shards.store.store import Store
+
+        exports = evaluated(
+            loaded, layers, options.eval, choices, store=Store.open(store), metric=options.metric,
+            rows=options.eval_rows, max_new_tokens=options.max_new_tokens, out=options.report_folder / "answers",
+            tell=tell,
+        )  # fmt: skip
+    return Cost(tuple(choices), rows, unmeasured, exports)
+
+
+# ---- what is written
+
+
+def manifest_of(
+    options: PruneOptions, loaded: TrainingModel, sums: ExpertSums, states: Sequence[State], kept: Kept
+) -> dict[str, Any]:
+    """What was pruned and why: with the scores, enough to do it again."""
+    values = criteria.scores(options.criterion, sums, weight=options.joint_lambda, beta=options.joint_beta)
+    modalities = scores_by_modality(sums)
+    identity = states[0].identity
+    return {
+        "triptych": __version__,
+        "base_model": options.model,
+        "revision": loaded.revision,
+        "criterion": options.criterion,
+        "joint": {"lambda": options.joint_lambda, "beta": options.joint_beta},
+        "retention_rate": options.retention,
+        "compression_ratio": options.compression_ratio,
+        "scope": options.scope,
+        "protect": options.protect,
+        "experts": sums.experts,
+        "experts_per_token": sums.top_k,
+        "calibration": {
+            "sources": [
+                {"modality": modality, "source": name, "sha256": sha256}
+                for modality, name, sha256 in identity["sources"]
+            ],
+            "samples": identity["samples"],
+            "rows": sums.rows_by("modality"),
+            "tokens": sums.tokens_by("modality"),
+            "left_out": [row for state in states for row in state.left_out],
+            "dtype": identity["dtype"],
+            "scores_sha256": sums.sha256,
+        },
+        "layers": [
+            {
+                "layer": layer,
+                "kept": list(kept[place]),
+                "scores": [float(f"{value:.9g}") for value in values[place]],
+                "by_modality": {
+                    name: [float(f"{value:.9g}") for value in each[place]] for name, each in modalities.items()
+                },
+            }
+            for place, layer in enumerate(sums.layers)
+        ],
+    }
+
+
+def _write_report(
+    folder: Path, manifest: Mapping[str, Any], report: Coverage, cost: Cost | None, sums: ExpertSums
+) -> None:
+    told = {"pruning": manifest, "coverage": asdict(report), "cost": None if cost is None else asdict(cost)}
+    beside = folder / f".{REPORT}"
+    beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(folder / REPORT)
+    write_report_page(folder / PAGE, manifest, report, cost, sums)
+
+
+def _write_model(
+    options: PruneOptions, loaded: TrainingModel, layers: Sequence[MoeLayer], sums: ExpertSums, kept: Kept,
+    manifest: Mapping[str, Any],
+) -> float:  # fmt: skip
+    """Write the pruned model, and hold it against the base with its routers masked.
+
+    Returns:
+        How far their logits differ, of the largest.
+    """
+    out = options.output
+    assert out is not None
+    base = loaded.folder
+    slices = slices_of(stored_tensors(base), sums.layers, sums.experts, kept)
+    check_room(base, out, slices)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        left_out = copy_rest(base, partial)
+        write_slices(base, partial, slices)
+        write_config(partial, experts=sums.experts, count=len(kept[0]))
+        told = {**manifest, "layout": options.layout, "left_out": list(left_out)}
+        (partial / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        difference = _held_against(loaded, layers, kept, partial, options)
+        partial.chmod(0o755)  # a temporary folder is its owner's alone
+        if out.is_dir():
+            out.rmdir()
+        partial.rename(out)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return difference
+
+
+def _held_against(
+    loaded: TrainingModel, layers: Sequence[MoeLayer], kept: Kept, pruned: Path, options: PruneOptions
+) -> float:
+    """Compare the pruned files with the base whose routers choose among the kept experts.
+
+    Raises:
+        DamagedError: Their logits differ.
+    """
+    import torch
+
+    inputs = inputs_on(loaded.model, prompt_with_sound(loaded))
+    with torch.inference_mode(), pruned_to(layers, kept):
+        expected = loaded.model(**inputs).logits.float().cpu()
+    # The base makes room for the pruned model; nothing is asked of it any more.
+    where = str(next(loaded.model.parameters()).device)
+    loaded.model = None
+    other = load_for_training(pruned, Loading(dtype=loaded.dtype), device=where)
+    with torch.inference_mode():
+        found = other.model.eval()(**inputs).logits.float().cpu()
+    difference = float((expected - found).abs().max()) / max(float(expected.abs().max()), 1e-9)
+    if not difference <= _TOLERANCES[loaded.dtype]:
+        raise DamagedError(
+            f"the pruned model differs from its base with the pruned experts masked: its logits by {difference:.2g} of"
+            " the largest. Nothing was written.",
+            hint="please report this with the version of transformers",
+        )
+    return difference
+
+
+_TOLERANCES = {"fp32": 1e-5, "fp16": 2**-8, "bf16": 2**-5}
+"""Of the largest logit. On a CPU the difference is 0; elsewhere a product of other sizes may add in another order."""
+
+
+def _result(
+    options: PruneOptions, loaded: TrainingModel, sums: ExpertSums, states: Sequence[State], kept: Kept,
+    report: Coverage | None = None, cost: Cost | None = None,
+) -> PruneResult:  # fmt: skip
+    left_out: dict[str, int] = {}
+    for state in states:
+        for _, _, reason, _ in state.left_out:
+            left_out[reason] = left_out.get(reason, 0) + 1
+    return PruneResult(
+        model=options.model, revision=loaded.revision, output=options.output, report=options.report_folder,
+        criterion=options.criterion, layers=len(sums.layers), experts=sums.experts,
+        kept_experts=sum(map(len, kept)), kept=kept, rows=sums.rows_by("modality"), tokens=sums.tokens_by("modality"),
+        left_out=left_out, coverage=report, cost=cost,
+    )  # fmt: skip
