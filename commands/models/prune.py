@@ -31,7 +31,7 @@ def prune(options: PruneOptions, store: StoreOption = None, json: JsonOption = F
 
 
 def _show(found: PruneResult) -> None:
-    from ...trainers.reap.coverage import label_of
+    from ...trainers.reap.report.coverage import label_of
 
     for modality, rows in found.rows.items():
         output.say(f"{label_of(modality)}: {rows:,} rows, {found.tokens[modality]:,} tokens")

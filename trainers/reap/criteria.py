@@ -15,8 +15,8 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from .capture import NORM, TOKENS, WEIGHED_NORM
-from .expert_sums import ExpertSums
+from .scores.capture import NORM, TOKENS, WEIGHED_NORM
+from .scores.expert_sums import ExpertSums
 
 if TYPE_CHECKING:
     import numpy as np

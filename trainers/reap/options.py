@@ -11,7 +11,6 @@ from ...options import Option, Options
 from ..data.bad_rows import BAD_ROWS, REFUSE
 from ..models.training_model import AUTO, DTYPES
 from ..serving.layouts import LAYOUTS, TRANSFORMERS
-from .calibration import MODALITIES
 from .criteria import (
     CRITERIA,
     GLOBAL,
@@ -21,7 +20,8 @@ from .criteria import (
     REAP,
     SCOPES,
 )
-from .moe_layers import TALKER, THINKER
+from .scores.expert_sums import MODALITIES
+from .scores.moe_layers import TALKER, THINKER
 
 MODEL, ROWS, KEPT, COST, OUTPUT = "The model", "Calibration", "What is kept", "What it costs", "Output"
 

@@ -6,39 +6,35 @@ What is known is written before the next step begins: the sums in `scores.npz`, 
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DamagedError, UsageError
-from ...version import __version__
+from ...errors import UsageError
 from ..models.families import QWEN3_OMNI
 from ..models.model_files import locate
 from ..models.model_loading import read_config, require_torch
 from ..models.training_model import Loading, TrainingModel, load_for_training
-from ..serving.equality import prompt_with_sound
-from ..serving.layouts import Layout, stored_tensors
+from ..serving.layouts import Layout
 from . import criteria
-from .calibration import Source
-from .cost import BEFORE, Cost, evaluated, perplexities
-from .coverage import Coverage, coverage, scores_by_modality
 from .criteria import FREQUENCY, GLOBAL, NO_PROTECTION, RANDOM, REAP, Kept
-from .expert_sums import ExpertSums, State, merged
-from .masks import pruned_to
-from .measure import PassSettings, Progress, inputs_on, measure
-from .moe_layers import MoeLayer, check_component, check_model, moe_layers
+from .files.model_folder import expected_of, write_model
+from .files.slices import check_room
+from .manifest import manifest_of
 from .options import PruneOptions
-from .page import write_report_page
-from .slices import check_room, copy_rest, slices_of, write_config, write_slices
+from .report.cost import BEFORE, Cost, evaluated, perplexities
+from .report.coverage import Coverage, coverage
+from .report.page import write_report
+from .scores.calibration import Source
+from .scores.expert_sums import ExpertSums, State, merged
+from .scores.measure import PassSettings, Progress, measure
+from .scores.moe_layers import MoeLayer, check_component, check_model, moe_layers
 
 if TYPE_CHECKING:
     pass
 
-SCORES, REPORT, PAGE, MANIFEST = "scores.npz", "report.json", "report.html", "pruning.json"
+SCORES = "scores.npz"
 PathLike = str | Path
 
 
@@ -120,16 +116,17 @@ def prune(
         tell(f"warning: {each}")
     manifest = manifest_of(options, loaded, sums, states, kept)
     options.report_folder.mkdir(parents=True, exist_ok=True)
-    _write_report(options.report_folder, manifest, report, None, sums)
+    write_report(options.report_folder, manifest, report, None, sums)
     cost = _cost(options, loaded, layers, sources, sums, kept, store, tell)
-    _write_report(options.report_folder, manifest, report, cost, sums)
+    write_report(options.report_folder, manifest, report, cost, sums)
     result = _result(options, loaded, sums, states, kept, report, cost)
     if options.output is None:
         return result
-    difference = _write_model(options, loaded, layers, sums, kept, manifest)
-    from dataclasses import replace
-
-    return replace(result, difference=difference)
+    expected = expected_of(loaded, layers, kept)
+    told = {**manifest, "layout": options.layout}
+    # The base makes room for the pruned model; nothing is asked of it any more.
+    loaded.model, layers = None, ()
+    return replace(result, difference=write_model(files.folder, options.output, sums, kept, told, expected))
 
 
 def _sources(options: PruneOptions, store: PathLike | None) -> list[Source]:
@@ -245,130 +242,6 @@ def _cost(
             tell=tell,
         )  # fmt: skip
     return Cost(tuple(choices), rows, unmeasured, exports)
-
-
-# ---- what is written
-
-
-def manifest_of(
-    options: PruneOptions, loaded: TrainingModel, sums: ExpertSums, states: Sequence[State], kept: Kept
-) -> dict[str, Any]:
-    """What was pruned and why: with the scores, enough to do it again."""
-    values = criteria.scores(options.criterion, sums, weight=options.joint_lambda, beta=options.joint_beta)
-    modalities = scores_by_modality(sums)
-    identity = states[0].identity
-    return {
-        "triptych": __version__,
-        "base_model": options.model,
-        "revision": loaded.revision,
-        "criterion": options.criterion,
-        "joint": {"lambda": options.joint_lambda, "beta": options.joint_beta},
-        "retention_rate": options.retention,
-        "compression_ratio": options.compression_ratio,
-        "scope": options.scope,
-        "protect": options.protect,
-        "experts": sums.experts,
-        "experts_per_token": sums.top_k,
-        "calibration": {
-            "sources": [
-                {"modality": modality, "source": name, "sha256": sha256}
-                for modality, name, sha256 in identity["sources"]
-            ],
-            "samples": identity["samples"],
-            "rows": sums.rows_by("modality"),
-            "tokens": sums.tokens_by("modality"),
-            "left_out": [row for state in states for row in state.left_out],
-            "dtype": identity["dtype"],
-            "scores_sha256": sums.sha256,
-        },
-        "layers": [
-            {
-                "layer": layer,
-                "kept": list(kept[place]),
-                "scores": [float(f"{value:.9g}") for value in values[place]],
-                "by_modality": {
-                    name: [float(f"{value:.9g}") for value in each[place]] for name, each in modalities.items()
-                },
-            }
-            for place, layer in enumerate(sums.layers)
-        ],
-    }
-
-
-def _write_report(
-    folder: Path, manifest: Mapping[str, Any], report: Coverage, cost: Cost | None, sums: ExpertSums
-) -> None:
-    told = {"pruning": manifest, "coverage": asdict(report), "cost": None if cost is None else asdict(cost)}
-    beside = folder / f".{REPORT}"
-    beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(folder / REPORT)
-    write_report_page(folder / PAGE, manifest, report, cost, sums)
-
-
-def _write_model(
-    options: PruneOptions, loaded: TrainingModel, layers: Sequence[MoeLayer], sums: ExpertSums, kept: Kept,
-    manifest: Mapping[str, Any],
-) -> float:  # fmt: skip
-    """Write the pruned model, and hold it against the base with its routers masked.
-
-    Returns:
-        How far their logits differ, of the largest.
-    """
-    out = options.output
-    assert out is not None
-    base = loaded.folder
-    slices = slices_of(stored_tensors(base), sums.layers, sums.experts, kept)
-    check_room(base, out, slices)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        left_out = copy_rest(base, partial)
-        write_slices(base, partial, slices)
-        write_config(partial, experts=sums.experts, count=len(kept[0]))
-        told = {**manifest, "layout": options.layout, "left_out": list(left_out)}
-        (partial / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        difference = _held_against(loaded, layers, kept, partial, options)
-        partial.chmod(0o755)  # a temporary folder is its owner's alone
-        if out.is_dir():
-            out.rmdir()
-        partial.rename(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return difference
-
-
-def _held_against(
-    loaded: TrainingModel, layers: Sequence[MoeLayer], kept: Kept, pruned: Path, options: PruneOptions
-) -> float:
-    """Compare the pruned files with the base whose routers choose among the kept experts.
-
-    Raises:
-        DamagedError: Their logits differ.
-    """
-    import torch
-
-    inputs = inputs_on(loaded.model, prompt_with_sound(loaded))
-    with torch.inference_mode(), pruned_to(layers, kept):
-        expected = loaded.model(**inputs).logits.float().cpu()
-    # The base makes room for the pruned model; nothing is asked of it any more.
-    where = str(next(loaded.model.parameters()).device)
-    loaded.model = None
-    other = load_for_training(pruned, Loading(dtype=loaded.dtype), device=where)
-    with torch.inference_mode():
-        found = other.model.eval()(**inputs).logits.float().cpu()
-    difference = float((expected - found).abs().max()) / max(float(expected.abs().max()), 1e-9)
-    if not difference <= _TOLERANCES[loaded.dtype]:
-        raise DamagedError(
-            f"the pruned model differs from its base with the pruned experts masked: its logits by {difference:.2g} of"
-            " the largest. Nothing was written.",
-            hint="please report this with the version of transformers",
-        )
-    return difference
-
-
-_TOLERANCES = {"fp32": 1e-5, "fp16": 2**-8, "bf16": 2**-5}
-"""Of the largest logit. On a CPU the difference is 0; elsewhere a product of other sizes may add in another order."""
 
 
 def _result(

@@ -10,13 +10,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .calibration import AUDIO, MIXED, PANELS, VIDEO
-from .capture import TOKENS, WEIGHT
-from .criteria import Kept, kept_by_modality, lost, reap
-from .expert_sums import ExpertSums, Stratum
+from ..criteria import Kept, kept_by_modality, lost, reap
+from ..scores.capture import TOKENS, WEIGHT
+from ..scores.expert_sums import AUDIO, MIXED, PANELS, VIDEO, ExpertSums, Stratum
 
 if TYPE_CHECKING:
     import numpy as np
@@ -213,8 +212,6 @@ def _advice(sums: ExpertSums, tokens: Floats, *, least: int, is_omni: bool) -> t
 
 
 def _with_warnings(found: Coverage, sums: ExpertSums, *, is_omni: bool) -> Coverage:
-    from dataclasses import replace
-
     there = {stratum.modality for stratum in sums.of}
     warnings: list[str] = []
     if is_omni:

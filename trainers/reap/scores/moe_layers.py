@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import UsageError
+from ....errors import UsageError
 
 OMNI = ("qwen3_omni_moe", "qwen3_omni_moe_thinker")
 TEXT = ("qwen3_moe",)

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import TriptychError, UsageError
-from ...shards.media.streams import MediaError
-from ..data.bad_rows import LEAVE_OUT, REFUSE, BadRow, BadRows, LeftOut
-from ..models.towers import SoundCheck
-from ..models.training_model import TrainingModel, device_of
+from ....errors import TriptychError, UsageError
+from ....shards.media.streams import MediaError
+from ...data.bad_rows import LEAVE_OUT, REFUSE, BadRow, BadRows, LeftOut
+from ...models.towers import SoundCheck
+from ...models.training_model import TrainingModel, device_of
 from .calibration import CalibrationRow, Source
 from .capture import Capture
 from .expert_sums import ExpertSums, State
 from .moe_layers import MoeLayer
 
 if TYPE_CHECKING:
-    from ..sft.conversation_encoder import ConversationEncoder, Encoded
+    from ...sft.conversation_encoder import ConversationEncoder, Encoded
 
 SAVE_SECONDS = 60.0
 AHEAD = 4

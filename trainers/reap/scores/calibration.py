@@ -14,18 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import DamagedError, UsageError
-from ...shards.store.store import Store
-from ..data.bad_rows import BadRow
-from ..data.row_turns import form_of, row_of
-from ..data.training_row import TrainingRow
-from ..data.training_rows import TrainingRows
-from ..data.turns import Clip, Film, Picture
-from .expert_sums import Stratum
+from ....errors import DamagedError, UsageError
+from ....shards.store.store import Store
+from ...data.bad_rows import BadRow
+from ...data.row_turns import form_of, row_of
+from ...data.training_row import TrainingRow
+from ...data.training_rows import TrainingRows
+from ...data.turns import Clip, Film, Picture
+from .expert_sums import AUDIO, MIXED, TEXT, VIDEO, Stratum
 
-TEXT, AUDIO, VIDEO, MIXED = "text", "audio", "video", "mixed"
-MODALITIES = (TEXT, AUDIO, VIDEO, MIXED)
-PANELS = {AUDIO: "S1", VIDEO: "S2", MIXED: "S3"}
 _SAYS = {TEXT: "text alone", AUDIO: "sound and no picture", VIDEO: "pictures and no sound", MIXED: "both"}
 
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import DamagedError, UsageError
-from ..serving.layouts import INDEX, SINGLE, StoredTensor, weight_names
-from .criteria import Kept
+from ....errors import DamagedError, UsageError
+from ...serving.layouts import INDEX, SINGLE, StoredTensor, weight_names
+from ..criteria import Kept
 
 _LAYER = re.compile(r"(?P<before>(?:thinker\.)?model\.(?:language_model\.)?layers\.)(?P<layer>\d+)\.mlp\.(?P<what>.*)")
 _EXPERT = re.compile(r"experts\.(?P<number>\d+)\.(?P<rest>.+)")

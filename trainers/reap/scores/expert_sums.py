@@ -15,12 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...errors import DamagedError
+from ....errors import DamagedError
 
 if TYPE_CHECKING:
     import numpy as np
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+TEXT, AUDIO, VIDEO, MIXED = "text", "audio", "video", "mixed"
+MODALITIES = (TEXT, AUDIO, VIDEO, MIXED)
+PANELS = {AUDIO: "S1", VIDEO: "S2", MIXED: "S3"}
+"""What is calibrated on, and the panel that REAP-OMNI calls it."""
 
 
 class Stratum(NamedTuple):
@@ -91,12 +97,11 @@ class ExpertSums:
 
     def by_modality(self) -> dict[str, Floats]:
         """The sums of each modality that there is."""
-        names = sorted({stratum.modality for stratum in self.of})
-        return {name: self.total(lambda stratum, name=name: stratum.modality == name) for name in names}  # type: ignore[misc]
+        return self.by("modality")
 
     def by(self, column: str) -> dict[str, Floats]:
         """The sums by the values of a column of the strata."""
-        names = sorted({getattr(stratum, column) for stratum in self.of})
+        names = _in_order({getattr(stratum, column) for stratum in self.of})
         return {
             name: self.total(lambda stratum, name=name: getattr(stratum, column) == name)  # type: ignore[misc]
             for name in names
@@ -121,11 +126,13 @@ class ExpertSums:
 
 
 def _added(counts: Mapping[Stratum, int], column: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for stratum in sorted(counts):
-        name = getattr(stratum, column)
-        found[name] = found.get(name, 0) + counts[stratum]
-    return found
+    names = _in_order({getattr(stratum, column) for stratum in counts})
+    return {name: sum(each for stratum, each in counts.items() if getattr(stratum, column) == name) for name in names}
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Modalities in their order, other names by the alphabet."""
+    return sorted(names, key=lambda name: (MODALITIES.index(name) if name in MODALITIES else -1, name))
 
 
 @dataclass(slots=True, eq=False)

@@ -7,19 +7,19 @@ each expert; what matters is in words and tables beside them.
 from __future__ import annotations
 
 import base64
+import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..pages.document import render, write_page
-from .calibration import MODALITIES
-from .capture import TOKENS
+from ...pages.document import render, write_page
+from ..criteria import Kept
+from ..scores.capture import TOKENS
+from ..scores.expert_sums import MODALITIES, ExpertSums
 from .coverage import Coverage, label_of, scores_by_modality
-from .criteria import Kept
-from .expert_sums import ExpertSums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
 
+REPORT, PAGE = "report.json", "report.html"
 SHOWN = 16
 """Experts of a layer that are named; the report in JSON names all."""
 _UNSEEN = (233, 120, 110)
@@ -53,13 +54,21 @@ class Picture:
     height: int
 
 
-def write_report_page(
-    path: Path, manifest: Mapping[str, Any], report: Coverage, cost: Cost | None, sums: ExpertSums
+def write_report(
+    folder: Path, manifest: Mapping[str, Any], report: Coverage, cost: Cost | None, sums: ExpertSums
 ) -> None:
-    """Write the page; one of an earlier report in the same folder is replaced."""
+    """Write the report into a folder, for programs and for people; an earlier one is replaced."""
+    told = {"pruning": manifest, "coverage": asdict(report), "cost": None if cost is None else asdict(cost)}
+    beside = folder / f".{REPORT}"
+    beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(folder / REPORT)
+    _write_page(folder / PAGE, manifest, report, cost, sums)
+
+
+def _write_page(path: Path, manifest: Mapping[str, Any], report: Coverage, cost: Cost | None, sums: ExpertSums) -> None:
     kept: Kept = tuple(tuple(layer["kept"]) for layer in manifest["layers"])
     text = render(
-        "triptych.trainers.reap", "page.html", style="page.css", media="data:",
+        "triptych.trainers.reap.report", "page.html", style="page.css", media="data:",
         filters={"label": label_of, "share": "{:.1%}".format, "some": _some},
         title=f"Experts of {manifest['base_model']}", manifest=manifest, report=report, cost=cost,
         pictures=list(_pictures(report, sums, kept)), lines=list(_lines(report, kept)),
@@ -115,7 +124,8 @@ def _relative(values: Floats) -> Floats:
     import numpy as np
 
     most = values.max(axis=1, keepdims=True)
-    return np.divide(values, most, out=np.zeros_like(values), where=most > 0)
+    shares: Floats = np.divide(values, most, out=np.zeros_like(values), where=most > 0)
+    return shares
 
 
 def _heat(title: str, note: str, shares: Floats, unseen: Any) -> Picture:

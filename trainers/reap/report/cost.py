@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.bad_rows import LeftOut
-from ..models.training_model import TrainingModel
-from .calibration import Source
-from .criteria import Kept
-from .masks import pruned_to
-from .measure import encode, hidden_states, inputs_on
-from .moe_layers import MoeLayer
+from ...data.bad_rows import LeftOut
+from ...models.training_model import TrainingModel
+from ..criteria import Kept
+from ..scores.calibration import Source
+from ..scores.masks import pruned_to
+from ..scores.measure import encode, hidden_states, inputs_on
+from ..scores.moe_layers import MoeLayer
 
 if TYPE_CHECKING:
-    from ...shards.store.store import Store
-    from ..sft.conversation_encoder import ConversationEncoder, Encoded
+    from ....shards.store.store import Store
+    from ...sft.conversation_encoder import ConversationEncoder, Encoded
 
 BEFORE = "before"
 IGNORED = -100
@@ -156,8 +156,8 @@ def evaluated(
     Raises:
         UsageError: An export has no answers to compare with, or several metrics and none is named.
     """
-    from ..runs.config.sections import EvaluationSection
-    from ..runs.scores.answers import AnswerScores
+    from ...runs.config.sections import EvaluationSection
+    from ...runs.scores.answers import AnswerScores
 
     found = []
     for reference in exports:
@@ -177,6 +177,8 @@ def evaluated(
             values[name] = float(chosen.value)
         assert chosen is not None
         found.append(
-            EvaluatedExport(reference, chosen.name, chosen.more_is_better, int(chosen.counts.get("rows", 0)), values)
+            EvaluatedExport(
+                reference, chosen.name, chosen.more_is_better, int((chosen.counts or {}).get("rows", 0)), values
+            )
         )
     return tuple(found)
