@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .trainers.inference.calls import infer
     from .trainers.reap.calls import prune
     from .trainers.review.calls import review_make, review_read
+    from .trainers.serving.calls import train_export
     from .trainers.sft.calls import train_sft
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "review_read",
     "split",
     "store",
+    "train_export",
     "train_sft",
     "validate",
     "validate_file",
@@ -112,6 +114,7 @@ _PLACES = {
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
+    "train_export": ".trainers.serving.calls",
     "train_sft": ".trainers.sft.calls",
 }
 """The functions that lie elsewhere; all others are in `api.py`."""

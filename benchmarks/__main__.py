@@ -13,7 +13,7 @@ import sys
 from .report import parser, workplace
 from .timing import module, tell
 
-NAMES = ("archive", "decode", "export", "query", "again", "scale", "memory", "members", "scores")
+NAMES = ("archive", "decode", "export", "query", "again", "scale", "memory", "members", "scores", "training_data")
 
 
 def main() -> int:

@@ -59,7 +59,7 @@ def _contestants(work: Path, corpus: Mirrored, store: Path, workers: int, *, pee
     _read_all(clips)
     everyone = [Contestant(LIMIT_NAME, LIMIT, driver("bare_loop", listing, workers))]
     if peers:
-        manifest = _manifest(work, corpus)
+        manifest = lhotse_manifest(work, corpus)
         _read_all(sorted(corpus.tree.rglob("*.flac")))
         lhotse = driver("with_lhotse", "validate", manifest, python=peer_python())
         everyone.append(Contestant("lhotse validate, reading data", PEER, lhotse))
@@ -80,7 +80,7 @@ def _contestants(work: Path, corpus: Mirrored, store: Path, workers: int, *, pee
     return everyone
 
 
-def _manifest(work: Path, corpus: Mirrored) -> Path:
+def lhotse_manifest(work: Path, corpus: Mirrored) -> Path:
     """Make lhotse's recording manifest of the unpacked corpus, outside the measured time."""
     out = work / "lhotse"
     manifest = out / "manifests" / "librispeech_recordings_train-clean-100.jsonl.gz"

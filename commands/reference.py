@@ -2,8 +2,8 @@
 
     python -m triptych.commands.reference
 
-rewrites `options/arguments.py`, the tables of `docs/commands.md` and the table of rules in a checkout. Tests check all
-of them.
+rewrites `options/arguments.py`, the tables of `docs/commands.md`, the table of rules and the keys of training in a
+checkout. Tests check all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
 from ..trainers.reap.options import PruneOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
+from ..trainers.runs.config.page import configuration_page
 from ..trainers.runs.options import TrainOptions
+from ..trainers.serving.options import MergeOptions
 
 MODELS: dict[str, type[Options]] = {
     "pull": PullOptions,
@@ -39,6 +41,7 @@ MODELS: dict[str, type[Options]] = {
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
     "prune": PruneOptions,
+    "train_export": MergeOptions,
 }
 """Command -> the model of its options."""
 
@@ -140,6 +143,7 @@ def main() -> None:
     page = ROOT / "docs" / "commands.md"
     page.write_text(docs_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "rules.md").write_text(rules_page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "training-configuration.md").write_text(configuration_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

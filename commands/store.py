@@ -147,6 +147,8 @@ def _show_removal(removal: Removal, *, dry_run: bool, purge: bool) -> None:
     fate = f": its data {'would be' if dry_run else 'was'} deleted" if purge else ""
     for reference, count in removal.exports.items():
         output.say(f"  {reference} contains {count:,} of them{fate}")
+    for folder, references in removal.trainings.items():
+        output.say(f"  trained on {', '.join(references)}: {folder}")
     for what, count in removal.purged.items():
         output.say(f"  purged {what}: {count:,}")
     if removal.receipt:

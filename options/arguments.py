@@ -371,3 +371,13 @@ class PruneArguments(TypedDict, total=False):
     output: str | Path | None
     layout: str
     report: str | Path | None
+
+
+class TrainExportArguments(TypedDict, total=False):
+    """The options of `train export`."""
+
+    out: Required[str | Path]
+    layout: str
+    merge: bool
+    checkpoint: str
+    base: str | Path | None

@@ -43,6 +43,7 @@ NOUNS = {
     "encoding": "a table of characters",
     "mapping": "a table from keys to values",
     "ranking": "LLaMA-Factory's name for preference pairs",
+    "serving": "what a server does with a model, as the field says it",
     "training": "what the formats of that folder are for",
     "embedded": "media that lie inside a table's rows, as the field says it",
     "annotated": "a corpus with annotations, the reader's key on cards",

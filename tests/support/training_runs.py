@@ -11,8 +11,10 @@ import os
 import random
 import shutil
 import signal
+import socket
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,22 @@ def conversations(folder: Path, *, rows: int = 12, seconds: float = 1.2, name: s
     triptych.import_data("jsonl", table, name=name, store=folder / "store")
     triptych.export("conversation", store=folder / "store", name=name)
     return folder / "store"
+
+
+def mixed(folder: Path, *, rows: int = 6) -> Path:
+    """The same store with an export `mixed`: as many conversations of text alone beside them."""
+    import triptych
+
+    store = conversations(folder, rows=rows)
+    turns = [
+        [{"role": "user", "content": f"Say {number} twice."}, {"role": "assistant", "content": f"{number} {number}"}]
+        for number in range(rows)
+    ]
+    table = folder / "said.jsonl"
+    table.write_text("".join(json.dumps({"messages": each}) + "\n" for each in turns), encoding="utf-8")
+    triptych.import_data("msswift", table, name="said", store=store)
+    triptych.export("msswift", task="sft", store=store, name="mixed")
+    return store
 
 
 def config_of(model: Path, out: Path, *, train: str = "talk", **sections: Any) -> Any:
@@ -98,15 +116,20 @@ class ForkedRun:
         pid: Its process.
     """
 
-    def __init__(self, config: Any, store: Path, *, resume: bool) -> None:
+    def __init__(
+        self, config: Any, store: Path, *, resume: bool = False, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Begin it, with these variables of the environment."""
         self.pid = os.fork()
         if self.pid == 0:
             code = 1
             try:
                 os.setsid()
-                log = os.open(config.folder.with_suffix(".log"), os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+                log = os.open(_log_of(config), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
                 os.dup2(log, 1)
                 os.dup2(log, 2)
+                if settings is not None:
+                    _as_rank(settings)
                 train(config, store, resume=resume)
                 code = 0
             except BaseException:  # noqa: BLE001 -- whatever ends a fork must not reach pytest
@@ -127,6 +150,46 @@ class ForkedRun:
         return self.wait()
 
 
+def _log_of(config: Any) -> Path:
+    return Path(f"{config.folder}.log")
+
+
+def _as_rank(settings: Mapping[str, str]) -> None:
+    """Make this fork one of several processes that train together: what accelerate knows is that it is alone."""
+    from accelerate.state import AcceleratorState, GradientState, PartialState
+
+    os.environ.update(settings)
+    for state in (AcceleratorState, PartialState, GradientState):
+        state._reset_state()
+
+
+def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float = 120.0, **settings: str) -> None:
+    """Run SFT in so many processes, as `torchrun` starts them.
+
+    Raises:
+        RuntimeError: One failed, or they did not end in time.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    together = {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", **settings}  # fmt: skip
+    runs = [
+        ForkedRun(config, store, settings={**together, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(ranks)
+    ]
+    deadline = time.monotonic() + limit_s
+    codes: list[int | None] = [None] * ranks
+    while None in codes and time.monotonic() < deadline and not any(codes):
+        codes = [run.ended() if code is None else code for run, code in zip(runs, codes, strict=True)]
+        time.sleep(0.01)
+    for run, code in zip(runs, codes, strict=True):
+        if code is None:
+            run.kill()
+    if any(code != 0 for code in codes):
+        raise RuntimeError(f"exit statuses {codes}:\n{_log_of(config).read_text()}")
+
+
 def killed(config: Any, store: Path, *, kills: int, seed: int) -> dict[str, int]:
     """Run to the end through so many kills, half of them inside a save; how many of each there were.
 
@@ -145,11 +208,11 @@ def killed(config: Any, store: Path, *, kills: int, seed: int) -> dict[str, int]
         if how == "over":  # it was too late: the last steps again
             _forget_last(folder)
         elif how == "failed":
-            raise RuntimeError(config.folder.with_suffix(".log").read_text())
+            raise RuntimeError(_log_of(config).read_text())
         else:
             counts[how] += 1
     if ForkedRun(config, store, resume=True).wait():
-        raise RuntimeError(config.folder.with_suffix(".log").read_text())
+        raise RuntimeError(_log_of(config).read_text())
     return counts
 
 

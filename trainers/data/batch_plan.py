@@ -33,7 +33,7 @@ TOGETHER = 8
 _BUCKET = 1.06
 """Lengths of one bucket differ by less than this factor."""
 
-_SHORTEST = 0.8
+_SHORTEST = 0.85
 """In a batch by tokens, the shortest row has about this share of the longest, or more: the rest is padding."""
 
 

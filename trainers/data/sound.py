@@ -39,6 +39,9 @@ def read_sound(path: Path, rate: int) -> Samples:
     """
     import numpy as np
 
+    samples = _read_plain(path, rate)
+    if samples is not None:
+        return samples
     with fenced(path.name), open_media(path) as container:
         _, frames = sound_from(container)
         blocks = [block[:, 0] for block in resampled(frames, form="flt", layout="mono", rate=rate)]
@@ -48,6 +51,28 @@ def read_sound(path: Path, rate: int) -> Samples:
     if not np.isfinite(samples).all():
         raise MediaError("not_finite", f"{path.name} has samples that are NaN or infinite")
     return samples
+
+
+def _read_plain(path: Path, rate: int) -> Samples | None:
+    """The samples of a FLAC or WAV file of one channel, 16 bits and this rate: libsndfile gives the same numbers as
+    FFmpeg in half the time. None: FFmpeg is to read it, or to say what is wrong with it."""
+    import soundfile
+
+    if path.suffix.lower() not in _PLAIN:
+        return None
+    try:
+        with soundfile.SoundFile(path) as file:
+            if (file.format, file.subtype, file.channels, file.samplerate) != (
+                _PLAIN[path.suffix.lower()], "PCM_16", 1, rate,
+            ):  # fmt: skip
+                return None
+            samples: Samples = file.read(dtype="float32")
+            return samples if len(samples) == file.frames > 0 else None
+    except (soundfile.SoundFileError, OSError):
+        return None
+
+
+_PLAIN = {".flac": "FLAC", ".wav": "WAV"}
 
 
 def windows_of(samples: Samples, rate: int, seconds: float) -> list[Samples]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .turns import Clip, Film, Medium, Picture, Turn
+from .turns import Clip, Medium, Picture, Turn, Video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +32,4 @@ class TrainingRow:
     @property
     def media(self) -> tuple[Medium, ...]:
         """What is heard and seen, in the order of the text."""
-        return tuple(part for turn in self.turns for part in turn.parts if isinstance(part, Clip | Picture | Film))
+        return tuple(part for turn in self.turns for part in turn.parts if isinstance(part, Clip | Picture | Video))

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from ...validators.formats.msswift_rows import MODEL_TOKEN
 from .bad_rows import BadRow
-from .turns import ASSISTANT, SYSTEM, USER, Clip, Film, Medium, Part, Picture
+from .turns import ASSISTANT, SYSTEM, USER, Clip, Medium, Part, Picture, Video
 
 ROLES = {
     "human": USER, "user": USER, "gpt": ASSISTANT, "assistant": ASSISTANT, "bot": ASSISTANT, "system": SYSTEM,
@@ -62,7 +62,7 @@ class PartReader:
             place = str(beside if beside.exists() else Path(place))
         if kind == IMAGE:
             return Picture(place)
-        return Clip(place) if kind == AUDIO else Film(place, with_sound=self.sound_in_videos)
+        return Clip(place) if kind == AUDIO else Video(place, with_sound=self.sound_in_videos)
 
     def has_tag(self, text: str) -> bool:
         return _TAGS[self.kinds].search(text) is not None

@@ -26,7 +26,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class Video:
     """A video that is seen; its sound is a `Clip` of its own where it is heard, unless `with_sound`.
 
     Attributes:
@@ -37,8 +37,8 @@ class Film:
     with_sound: bool = False
 
 
-Medium = Clip | Picture | Film
-Part = str | Clip | Picture | Film
+Medium = Clip | Picture | Video
+Part = str | Clip | Picture | Video
 
 
 @dataclass(frozen=True, slots=True)

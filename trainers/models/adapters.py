@@ -27,7 +27,7 @@ class LoraSettings(Protocol):
         dropout: Of what reaches an adapter while it is trained; experts take none.
         targets: Layers by the last part of their names; None: those of the family.
         components: Where they are adapted.
-        whole: Components whose weights are trained themselves; one that a model does not have is passed over.
+        whole: Components whose weights are trained themselves; one that a model does not have is skipped.
     """
 
     @property
@@ -197,7 +197,8 @@ def trainable_by_component(model: Any, family: Family) -> tuple[ComponentShare, 
                 adapted.add(name.partition(".lora_")[0])
                 count[2] += 1
         elif ".original_module." not in name:  # the copy that is not trained stands aside
-            count[0] += parameter.numel()
+            held = getattr(parameter, "quant_state", None)  # 4-bit weights are packed
+            count[0] += parameter.numel() if held is None else held.shape.numel()
             count[1] += parameter.numel() if parameter.requires_grad else 0
     return tuple(ComponentShare(name, *count) for name, count in counts.items() if any(count))
 

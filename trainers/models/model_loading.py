@@ -112,22 +112,23 @@ def read_config(folder: Path) -> Any:
         return transformers.AutoConfig.from_pretrained(folder)
 
 
-def read_model(folder: Path, **options: Any) -> ReadModel:
+def read_model(folder: Path, *, config: Any = None, **options: Any) -> ReadModel:
     """Read the model of a folder, all of its weights from the files, and its processor.
 
     Args:
+        config: What `read_config` returned, where it was asked before.
         options: What `from_pretrained` takes.
 
     Raises:
         UsageError: transformers has no class for this model.
         DamagedError: Its files cannot be loaded.
     """
-    config = read_config(folder)
+    config = config if config is not None else read_config(folder)
     with quiet_transformers(), _damage_of(folder):
         kind, loader = _loader(config, folder)
         if config.model_type in _OMNI:
-            options["enable_audio_output"] = False  # the part that speaks is not asked
-        model, told = loader.from_pretrained(folder, output_loading_info=True, **options)
+            config.enable_audio_output = False  # the part that speaks is not asked
+        model, told = loader.from_pretrained(folder, config=config, output_loading_info=True, **options)
         _check_weights(told, folder)
         processor = _processor(folder, kind, config.model_type)
     if config.model_type in _OMNI:

@@ -245,7 +245,7 @@ def _groups(model: Any, family: Family, rates: Mapping[str, tuple[float, ...]]) 
         if name in rates:
             key = (family.component_of(name), is_adapter(name), rates[name], parameter.dim() > 1)
             found.setdefault(key, []).append(name)
-    groups = []
+    groups: list[Group] = []
     for (component, adapters, each, decays), names in found.items():
         label = " ".join([component, *(["adapters"] if adapters else []), *([] if decays else ["no decay"])])
         count = sum(group.name == label or group.name.startswith(f"{label} #") for group in groups)

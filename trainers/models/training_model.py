@@ -113,7 +113,7 @@ def load_for_training(
         options["quantization_config"] = _quantization(settings.quantization, config, family, dtype)
         options["device_map"] = {"": where}
     try:
-        read = read_model(folder, **options)
+        read = read_model(folder, config=config, **options)
     except ImportError as error:
         raise UsageError(
             f"model.attention: {settings.attention}: {str(error).splitlines()[0]}", hint="model.attention: sdpa"

@@ -1,7 +1,12 @@
 """Runs of training: what a run was asked to do, and what it leaves behind.
 
-options.py   the options of every command that trains, and the configuration that they make
-config/          the configuration: sections, the YAML file, values set on the command line
-loop/            from one step to the next: `transformers.Trainer`, checkpoints
-scores/          scores of a model while it is trained
+options.py     the options of every command that trains, and the configuration that they make
+config/        the configuration: sections, the YAML file, values set on the command line
+prepare.py     data, model and what of it is trained, before the first step
+loop/          from one step to the next: `transformers.Trainer`, checkpoints
+scores/        scores of a model while it is trained
+records/       what a run leaves behind: its record, metrics, curves, model card
+observers.py   who is told of a run
+run.py         a run from its configuration to its folder
+result.py      what came of it
 """

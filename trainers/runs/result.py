@@ -90,7 +90,7 @@ def plan_of(config: RunConfig, prepared: Prepared) -> RunPlan:
         steps=len(prepared.steps), tokens=int(data.lengths.tokens.sum()),
         seconds=round(float(data.lengths.seconds.sum()), 3), padding=data.plan.padding_share,
         left_out=_reasons(data, {}), cut_seconds=round(float(data.lengths.cut_seconds.sum()), 3),
-        components=_components(prepared),
+        components=components_of(prepared),
     )  # fmt: skip
 
 
@@ -101,12 +101,16 @@ def _reasons(data: Data, found: Mapping[str, int]) -> dict[str, int]:
     return dict(reasons)
 
 
-def _components(prepared: Prepared) -> tuple[ComponentShare, ...]:
+def components_of(prepared: Prepared) -> tuple[ComponentShare, ...]:
     """What any stage trains."""
     names = set(prepared.trained.names)
+    before = [(parameter, parameter.requires_grad) for parameter in prepared.model.parameters()]
     for name, parameter in prepared.model.named_parameters():
         parameter.requires_grad_(name in names)
-    return trainable_by_component(prepared.model, prepared.family)
+    found = trainable_by_component(prepared.model, prepared.family)
+    for parameter, is_trained in before:  # a stage may train less
+        parameter.requires_grad_(is_trained)
+    return found
 
 
 def result_of(config: RunConfig, prepared: Prepared, trainer: RunTrainer) -> RunResult:
@@ -122,5 +126,5 @@ def result_of(config: RunConfig, prepared: Prepared, trainer: RunTrainer) -> Run
         left_out=_reasons(data, progress.reasons), cut_seconds=round(float(data.lengths.cut_seconds.sum()), 3),
         loss=progress.loss, scores=dict(progress.scores), base_scores=dict(progress.base_scores), best=progress.best,
         best_checkpoint=best, last_checkpoint=None if last is None else last.name,
-        is_stopped_early=progress.is_stopped_early, components=_components(prepared),
+        is_stopped_early=progress.is_stopped_early, components=components_of(prepared),
     )  # fmt: skip

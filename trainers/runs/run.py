@@ -7,20 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from ...shards.exports.versions import find
 from ...shards.store.store import Store
 from .loop.checkpoints import Checkpoint, Checkpoints
 from .loop.identity import identity_of
+from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
+from .observers import Observers
 from .prepare import Prepared, Recipe, open_data, prepare, towers_of
-from .result import RunPlan, RunResult, plan_of, result_of
+from .records.facts import RunFacts
+from .records.record import RunRecord
+from .result import RunPlan, RunResult, components_of, plan_of, result_of
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
+    from .loop.progress import Observer
     from .loop.trainer import RunTrainer
     from .scores.evaluations import Evaluations
 
@@ -46,12 +53,10 @@ def train(
         Stopped: SIGTERM or SIGINT ended the run; it can go on.
         DamagedError: A checkpoint or a file of the model cannot be read or written; sound is not heard.
     """
-    from accelerate import PartialState
-
     folder = config.folder
     checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
     begin = _where_to_begin(folder, checkpoints, resume=resume)
-    state = PartialState()
+    state = ranks_here()
     with state.main_process_first():  # the others find what it has downloaded and measured
         folder.mkdir(parents=True, exist_ok=True)
         prepared = prepare(
@@ -60,15 +65,20 @@ def train(
         )  # fmt: skip
     try:
         with stop_signals() as stop:
-            trainer = trainer_of(prepared, config, checkpoints, stop, store=store, progress=progress)
-            trainer.run(begin)
+            record = RunRecord(folder, facts_of(config, prepared, store), from_step=0 if begin is None else begin.step)
+            observer = Observers(record=record, progress=progress)
+            trainer = trainer_of(prepared, config, checkpoints, stop, store=store, observer=observer)
+            if begin is not None:
+                trainer.restore(begin)
+            with record if state.is_main_process else nullcontext():
+                trainer.run()
+                if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
+                    raise Stopped(
+                        trainer.stopped_by, trainer.state.global_step,
+                        command=f"triptych train {recipe.name} --output-dir {folder} --resume",
+                    )  # fmt: skip
     finally:
         prepared.data.loader.close()
-    if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
-        raise Stopped(
-            trainer.stopped_by, trainer.state.global_step,
-            command=f"triptych train {recipe.name} --output-dir {folder} --resume",
-        )  # fmt: skip
     return result_of(config, prepared, trainer)
 
 
@@ -102,14 +112,13 @@ def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> 
 
 def trainer_of(
     prepared: Prepared, config: RunConfig, checkpoints: Checkpoints, stop: StopRequest, *, store: Store,
-    progress: Progress | None = None,
+    observer: Observer,
 ) -> RunTrainer:  # fmt: skip
     """Put the loop of a run together."""
     from ..models.towers import SoundCheck
     from .loop.arguments import arguments_of
     from .loop.trained_weights import StageHooks, TrainedWeights
     from .loop.trainer import RunTrainer
-    from .observers import Observers
 
     folder, data, trained = config.folder, prepared.data, prepared.trained
     ranks = data.plan.ranks
@@ -123,7 +132,7 @@ def trainer_of(
         steps=prepared.steps,
         groups=lambda model: trained.optimizer_groups(model, weight_decay=config.training.weight_decay),
         schedule=lambda optimizer: schedule.of_groups(optimizer, trained.share), checkpoints=checkpoints,
-        weights=weights, observer=Observers(progress=progress), stop=stop,
+        weights=weights, observer=observer, stop=stop,
         identity=identity_of(
             config, export=data.rows.reader.content_sha256, model=prepared.files.revision, ranks=ranks
         ),
@@ -132,6 +141,21 @@ def trainer_of(
     weights.accelerator = trainer.accelerator
     trainer.evaluations = _evaluations(prepared, config, trainer, store=store)
     return trainer
+
+
+def facts_of(config: RunConfig, prepared: Prepared, store: Store) -> RunFacts:
+    """What the record of a run has from its start."""
+    data = prepared.data
+    others = {"validation": config.data.validation, "evaluation": config.evaluation and config.evaluation.export}
+    exports = {name: find(store, reference) for name, reference in others.items() if reference}
+    return RunFacts(
+        trainer=prepared.recipe.name, config=config, exports={"train": data.rows.reader.version, **exports},
+        revision=prepared.files.revision, family=prepared.family.name, tokenizer=prepared.loaded.tokenizer,
+        model_folder=prepared.files.folder, steps=len(prepared.steps), rows=data.plan.rows,
+        device=str(next(prepared.model.parameters()).device), ranks=data.plan.ranks,
+        components=[asdict(each) for each in components_of(prepared)],
+        left_out=[row.record() for row in data.lengths.left_out], store=store,
+    )  # fmt: skip
 
 
 def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, store: Store) -> Evaluations | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Changes:
         """Read what a checkpoint of a run changes.
 
         Args:
-            layout: Of the base model; adapters are added to its skeleton.
+            layout: Of the base model.
             lora: As the run was configured; None: weights were trained themselves.
 
         Raises:
@@ -58,9 +59,9 @@ class Changes:
         files = weight_files(checkpoint)
         adapted = {} if lora is None else _adapters(layout, lora)
         whole = {plain_name(name): name for name in files if not is_adapter(name)}
-        known = {name for name, _ in layout.trained.named_parameters()} if lora is None else None
+        known = {name for name, _ in layout.trained.named_parameters()}
         used = {name for each in adapted.values() for name in (each.first, each.second)}.union(whole.values())
-        unknown = sorted(set(files) ^ used) or sorted(set(whole) - known if known is not None else ())
+        unknown = sorted(set(files) ^ used) or sorted(set(whole) - known)
         if unknown:
             raise DamagedError(
                 f"{checkpoint}: it is no checkpoint of this run and model: {unknown[0]} and {len(unknown) - 1} more"
@@ -96,10 +97,10 @@ class Changes:
 
 
 def _adapters(layout: Layout, lora: LoraSettings) -> dict[str, Adapter]:
-    """Where adapters are, by adding them to the model without numbers."""
+    """Where adapters are, by adding them to a copy of the model without numbers."""
     from peft.tuners.lora.layer import LoraLayer, ParamWrapper
 
-    model = add_adapters(layout.trained, layout.family, lora)
+    model = add_adapters(deepcopy(layout.trained), layout.family, lora)
     found = {}
     for path, module in model.named_modules():
         if isinstance(module, LoraLayer):

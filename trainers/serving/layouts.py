@@ -103,12 +103,17 @@ class Layout:
         """
         import torch
         from transformers import AutoModelForCausalLM, AutoModelForMultimodalLM
+        from transformers.conversion_mapping import get_model_conversion_mapping
+        from transformers.core_model_loading import PrefixChange
 
         config = read_config(folder)
         family = family_of(config)
         auto = AutoModelForCausalLM if kind_of(config) == TEXT else AutoModelForMultimodalLM
         with quiet_transformers(), torch.device("meta"):
             skeleton = auto.from_config(config)
+        # As `revert_weight_conversion` would find them, for every weight anew.
+        found = get_model_conversion_mapping(skeleton, add_legacy=False)
+        skeleton._weight_conversions = [each for each in found if not isinstance(each, PrefixChange)] or None
         is_whole = hasattr(skeleton, "thinker")
         return cls(
             folder=folder, family=family, skeleton=skeleton, trained=skeleton.thinker if is_whole else skeleton,

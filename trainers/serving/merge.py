@@ -27,11 +27,11 @@ from ..runs.loop.progress import read_state
 from .changes import Changes
 from .equality import Equality, check_equal
 from .layouts import FORMATS, INDEX, TRANSFORMERS, Layout, weight_names
+from .options import BEST, FINAL
 
 if TYPE_CHECKING:
     from ..runs.config.sections import RunConfig
 
-BEST, FINAL = "best", "final"
 CHECKPOINTS = "checkpoints"
 CARD, BASE_CARD = "README.md", "README.base.md"
 
@@ -120,13 +120,11 @@ def merge(
     """
     require_torch("train")
     _check_out(out, base)
-    names = Layout.read(base)
-    names.check_for(layout)
-    changes = Changes.read(checkpoint, names, lora)
-    # Adapters were added to the skeleton that `names` has: names of weights are asked of one without.
-    plain = Layout.read(base)
-    places = {key: name for name in changes.names for key in plain.places(name)}
-    formats = {plain.stored[key].format for key in places}
+    files = Layout.read(base)
+    files.check_for(layout)
+    changes = Changes.read(checkpoint, files, lora)
+    places = {key: name for name in changes.names for key in files.places(name)}
+    formats = {files.stored[key].format for key in places}
     if unknown := formats.difference(FORMATS):
         raise UsageError(
             f"{base}: its weights are quantized ({', '.join(sorted(unknown))}): nothing can be added to them.",
@@ -136,8 +134,8 @@ def merge(
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         left_out = _copy_files(base, partial, card)
-        _write_changes(plain, changes, places, partial)
-        equality = check_equal(base, checkpoint, partial, lora=lora, changes=changes, layout=plain)
+        _write_changes(files, changes, places, partial)
+        equality = check_equal(base, checkpoint, partial, lora=lora, changes=changes, layout=files)
         partial.chmod(0o755)  # a temporary folder is its owner's alone
         if out.is_dir():
             out.rmdir()

@@ -1,6 +1,6 @@
 """Supervised fine-tuning: what a model reads of a conversation, and which of its tokens it is trained to say.
 
-rendering.py             a conversation as a model's template writes it, in pieces
+conversation_text.py      a conversation as a model's template writes it, in pieces
 labels.py                the tokens of the pieces, and which are trained
 conversation_encoder.py  rows to inputs: what all families share
 qwen2_audio.py           Qwen2-Audio: clips of at most 30 s

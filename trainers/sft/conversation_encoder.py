@@ -21,10 +21,10 @@ from ...shards.media.streams import MediaError
 from ..data.encoder import BadRow, RowLength
 from ..data.sound import CUT, REFUSE, fit, read_sound
 from ..data.training_rows import TrainingRow
-from ..data.turns import Clip, Film, Medium, Picture
+from ..data.turns import Clip, Medium, Picture, Video
 from ..models.model_files import settings_fingerprint
+from .conversation_text import END, END_OF_TEXT, START, ChatForm, Form, Piece
 from .labels import IGNORED, Tokens, tokens_of
-from .rendering import END, END_OF_TEXT, START, ChatForm, Form, Piece
 
 if TYPE_CHECKING:
     import torch
@@ -203,7 +203,7 @@ class ConversationEncoder:
         media = row.media
         kinds = {"audio": any(isinstance(each, Clip) or _sounds(each) for each in media),
                  "image": any(isinstance(each, Picture) for each in media),
-                 "video": any(isinstance(each, Film) for each in media)}  # fmt: skip
+                 "video": any(isinstance(each, Video) for each in media)}  # fmt: skip
         return RowLength(
             tokens=len(tokens.ids),
             seconds=round(sum(each.seconds for each in found.values()), 3),
@@ -330,7 +330,7 @@ class HearingEncoder(ConversationEncoder):
         """The samples that are heard of a clip, from its header, and the seconds that are left out."""
         path = Path(medium.path)
         with fenced(path.name):
-            whole = measure(path, kind="sound" if isinstance(medium, Film) else "audio").length or 0
+            whole = measure(path, kind="sound" if isinstance(medium, Video) else "audio").length or 0
         longest = self._longest
         if longest is None or whole <= longest:
             return whole, 0.0
@@ -373,7 +373,7 @@ def _last_only(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _sounds(medium: Medium) -> bool:
-    return isinstance(medium, Film) and medium.with_sound
+    return isinstance(medium, Video) and medium.with_sound
 
 
 def _check_local(medium: Medium) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..data.encoder import BadRow
 from ..models.prompt_forms import takes_special_tokens
-from .rendering import Piece
+from .conversation_text import Piece
 
 IGNORED = -100
 """The label of a token that is not trained."""

@@ -18,8 +18,8 @@ from ..data.turns import Clip, Medium
 from ..models.model_loading import RAW, template_of
 from ..models.real_lengths import FRAMES, frames_of
 from .conversation_encoder import FULL, Encoded, Expanse, HearingEncoder
+from .conversation_text import END_OF_TEXT, ChatForm, Form, RawForm, opening_of
 from .labels import Tokens
-from .rendering import END_OF_TEXT, ChatForm, Form, RawForm, opening_of
 
 SOUND, START_OF_SOUND, END_OF_SOUND = "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"
 

@@ -24,17 +24,20 @@ from ...errors import UsageError
 from ...shards.budgets.text import TEMPLATES
 from ...shards.media.streams import MediaError
 from ..data.encoder import BadRow
-from ..data.turns import Film, Medium, Picture
+from ..data.turns import Medium, Picture, Video
 from ..models.model_loading import RAW, template_of
 from .conversation_encoder import Encoded, Expanse, HearingEncoder
+from .conversation_text import ChatForm, Form, opening_of
 from .labels import Tokens
 from .pictures import PictureReader, Seen
-from .rendering import ChatForm, Form, opening_of
 
 if TYPE_CHECKING:
     import torch
 
 _SOUND, _IMAGE, _VIDEO = "<|audio_pad|>", "<|image_pad|>", "<|video_pad|>"
+
+_A_SECOND = 13
+"""Positions, and tokens of sound, of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Qwen3OmniEncoder(HearingEncoder):
         if isinstance(medium, Picture):
             return Expanse(self.pictures.tokens(self.pictures.image_grid(Path(medium.path))))
         seen = 0
-        if isinstance(medium, Film):
+        if isinstance(medium, Video):
             seen = self.pictures.tokens(self.pictures.video_grid(Path(medium.path)))
             if not medium.with_sound:
                 return Expanse(seen)
@@ -113,8 +116,8 @@ class Qwen3OmniEncoder(HearingEncoder):
         if isinstance(medium, Picture):
             image = self.pictures.image(Path(medium.path))
             return _Medium(image=image), [ids[_IMAGE]] * self.pictures.tokens(image.grid), 0.0
-        video = self.pictures.video(Path(medium.path)) if isinstance(medium, Film) else None
-        if video is not None and not (isinstance(medium, Film) and medium.with_sound):
+        video = self.pictures.video(Path(medium.path)) if isinstance(medium, Video) else None
+        if video is not None and not (isinstance(medium, Video) and medium.with_sound):
             return _Medium(video=video), [ids[_VIDEO]] * self.pictures.tokens(video.grid), 0.0
         samples, left_out = self.sound(medium)
         self._check_samples(len(samples))
@@ -134,9 +137,15 @@ class Qwen3OmniEncoder(HearingEncoder):
         import torch
 
         assert video.seconds is not None
+        if self.config.position_id_per_seconds != _A_SECOND:
+            raise UsageError(
+                f"{self.folder}: position_id_per_seconds is {self.config.position_id_per_seconds} for the model, and "
+                f"{_A_SECOND} for the processor: videos cannot be heard in step.",
+                hint="use the config.json of the published model",
+            )
         steps, high, wide = video.grid
         each = high * wide // self.pictures.merge**2
-        times = torch.arange(steps) * torch.tensor(video.seconds) * self.config.position_id_per_seconds
+        times = torch.arange(steps) * torch.tensor(video.seconds) * _A_SECOND
         found: list[int] = []
         sounds = 0
         for time in times.tolist():

@@ -7,7 +7,7 @@ from functools import cached_property
 from ...errors import UsageError
 from ..models.model_loading import RAW, template_of
 from .conversation_encoder import ConversationEncoder
-from .rendering import Form, RawForm, TemplateForm
+from .conversation_text import Form, RawForm, TemplateForm
 
 
 class TextEncoder(ConversationEncoder):

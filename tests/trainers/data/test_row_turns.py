@@ -8,7 +8,7 @@ import pytest
 from triptych.trainers.data.bad_rows import BadRow
 from triptych.trainers.data.row_turns import form_of, row_of
 from triptych.trainers.data.training_row import TrainingRow
-from triptych.trainers.data.turns import ASSISTANT, SYSTEM, USER, Clip, Film, Picture, Turn
+from triptych.trainers.data.turns import ASSISTANT, SYSTEM, USER, Clip, Picture, Turn, Video
 
 A, B, V, P = "/root/a.flac", "/root/b c.flac", "/root/v.mp4", "/root/i.png"
 ASKED = Turn(USER, (Clip(A), "Who?"))
@@ -54,7 +54,7 @@ CHAT = [user("<audio>Who?"), assistant("Ann.")]
     [
         ({"messages": CHAT, "audios": [A]}, (ASKED, ANN)),
         ({"messages": [user("<video><audio>?<image>"), assistant("Ann.")], "audios": [A], "videos": [V],
-          "images": [P]}, (Turn(USER, (Film(V), Clip(A), "?", Picture(P))), ANN)),
+          "images": [P]}, (Turn(USER, (Video(V), Clip(A), "?", Picture(P))), ANN)),
         ({"messages": [user("1"), assistant("2"), user("<audio><audio>3"), assistant("Ann.")], "audios": [A, B]},
          (Turn(USER, ("1",)), Turn(ASSISTANT, ("2",)), Turn(USER, (Clip(A), Clip(B), "3")), ANN)),
         ({"audio": A, "conversations": [human("<audio>Who?"), gpt("Ann.")]}, (ASKED, ANN)),
@@ -65,7 +65,7 @@ CHAT = [user("<audio>Who?"), assistant("Ann.")]
         ({"conversations": [human("<audio>Who?"), gpt("Ann.")], "system": "Be brief.", "audios": [A]},
          (Turn(SYSTEM, ("Be brief.",)), ASKED, ANN)),
         ({"messages": [user([part(A), text("Who?")]), assistant([text("Ann.")])]}, (ASKED, ANN)),
-        ({"messages": [user([part(V, "video"), text("?")]), assistant("Ann.")]}, (Turn(USER, (Film(V), "?")), ANN)),
+        ({"messages": [user([part(V, "video"), text("?")]), assistant("Ann.")]}, (Turn(USER, (Video(V), "?")), ANN)),
         ({"messages": [user([{"type": "audio_url", "audio_url": {"url": "file:///root/b%20c.flac"}}, text("Who?")]),
                        assistant("Ann.")]}, (Turn(USER, (Clip(B), "Who?")), ANN)),
         ({"prompt": [user([part(A), text("Who?")])], "completion": [assistant("Ann.")]}, (ASKED, ANN)),
@@ -108,8 +108,8 @@ def test_both_sides_of_a_pair_follow_the_same_turns(columns: dict[str, Any]) -> 
 
 def test_the_sound_of_a_video_is_heard_with_it_where_the_export_says_so() -> None:
     columns = {"messages": [user("<video>?"), assistant("Ann.")], "videos": [V]}
-    assert read(columns).media == (Film(V),)
-    assert read(columns, sound_in_videos=True).media == (Film(V, with_sound=True),)
+    assert read(columns).media == (Video(V),)
+    assert read(columns, sound_in_videos=True).media == (Video(V, with_sound=True),)
 
 
 def test_a_text_to_learn_has_its_media_in_the_answer() -> None:

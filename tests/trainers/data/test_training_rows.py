@@ -9,26 +9,11 @@ from typing import Any
 
 import pytest
 import triptych
-from support.imported import bring_in, noise, sound, video
+from support.imported import bring_in, video
 from triptych.errors import DamagedError, UsageError
 from triptych.shards.store.store import Store
 from triptych.trainers.data.training_rows import TrainingRows
-from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Film, Turn
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with three questions about sounds, one of them of the test split, and their export."""
-    folder = tmp_path_factory.mktemp("talks")
-    fields = {"answer": "Anna.", "reasoning": "She says so.", "rejected": "Bob.", "task": "qa", "language": "en"}
-    rows = [
-        {"id": f"{number}", "audio": str(sound(folder / f"{number}.flac", noise(0.1, seed=number))),
-         "question": f"Who is {number}?", "split": "test" if number == 2 else "train", **fields}
-        for number in range(3)
-    ]  # fmt: skip
-    store = bring_in(folder / "store", "talks", rows, folder)
-    triptych.export("msswift", task="sft", order="id", store=store)
-    return store
+from triptych.trainers.data.turns import ASSISTANT, USER, Clip, Turn, Video
 
 
 def edited(published: Path, tmp_path: Path, **manifest: Any) -> Path:
@@ -44,19 +29,19 @@ def edited(published: Path, tmp_path: Path, **manifest: Any) -> Path:
 
 def test_rows_are_read_where_they_stand_and_travel_to_other_processes(published: Path) -> None:
     rows = TrainingRows.open("msswift-sft", store=published, allow_held_out=True)
-    assert len(rows) == 3 and [row.id for row in rows] == ["talks/test/2", "talks/train/0", "talks/train/1"]
-    last = rows[2]
-    assert last.turns[0].role == USER and last.turns[0].text == "Who is 1?"
-    assert isinstance(last.media[0], Clip) and Path(last.media[0].path).is_file()
-    assert last.turns[1].text == "<think>She says so.</think>Anna." and last.where == "msswift-sft@v1 talks/train/1"
-    assert rows[-1] == rows[2] == pickle.loads(pickle.dumps(rows))[2] and rows[1:] == [rows[1], rows[2]]
+    assert len(rows) == 12 and {"talks/train/00", "texts/test/11"} < {row.id for row in rows}
+    found = next(row for row in rows if row.id == "talks/train/02")
+    (clip,) = found.media
+    assert found.turns == (Turn(USER, (clip, "Who is xx?")), Turn(ASSISTANT, ("<think>She says so.</think>Anna.",)))
+    assert isinstance(clip, Clip) and Path(clip.path).is_file() and found.where == "msswift-sft@v1 talks/train/02"
+    assert rows[-1] == rows[11] == pickle.loads(pickle.dumps(rows))[11] and rows[10:] == [rows[10], rows[11]]
     with pytest.raises(IndexError):
-        rows[3]
+        rows[12]
     assert rows.reader.content_sha256 and rows.where == "msswift-sft@v1"
 
 
 def test_rows_of_a_test_split_are_not_trained_on(published: Path) -> None:
-    with pytest.raises(UsageError, match="1 of 3 rows are of validation or test splits") as caught:
+    with pytest.raises(UsageError, match="1 of 12 rows are of validation or test splits") as caught:
         TrainingRows.open("msswift-sft", store=Store.open(published))
     assert caught.value.hint is not None and "--split train" in caught.value.hint
 
@@ -65,7 +50,7 @@ def test_rows_of_a_test_split_are_not_trained_on(published: Path) -> None:
     ("manifest", "error", "told"),
     [
         ({"withdrawn": "2026-01-01"}, UsageError, "was withdrawn"),
-        ({"rows": 4}, DamagedError, "3 lines, but 4 rows were published"),
+        ({"rows": 4}, DamagedError, "12 lines, but 4 rows were published"),
     ],
     ids=str,
 )
@@ -117,14 +102,14 @@ def test_rows_without_answers_name_what_to_export_instead(
 def test_every_view_of_conversations_is_read_as_the_same_turns(
     published: Path, view: str, options: dict[str, Any]
 ) -> None:
-    version = triptych.export(view, store=published, split="train", name="one", **options).version
+    version = triptych.export(view, store=published, dataset="talks", name="one", **options).version
     rows = {row.id: row for row in TrainingRows.open(version.reference, store=published)}
-    assert sorted(rows) == ["talks/train/0", "talks/train/1"]
-    for number in range(2):
-        row = rows[f"talks/train/{number}"]
+    assert sorted(rows) == [f"talks/train/{number:02}" for number in range(0, 12, 2)]
+    for number in (2, 4):
+        row = rows[f"talks/train/{number:02}"]
         (clip,) = row.media
         assert row.turns[0] == Turn(USER, (clip, row.turns[0].text)) and Path(clip.path).is_file()
-        assert row.turns[0].text == f"Who is {number}?"
+        assert row.turns[0].text == f"Who is {'x' * number}?"
         pair = version.manifest["options"]["task"] == "dpo" or view == "preference" or options.get("style") == "ranking"
         if pair:
             assert (row.turns[1].text, row.rejected) == ("Anna.", Turn(ASSISTANT, ("Bob.",)))
@@ -139,10 +124,10 @@ def test_every_view_of_conversations_is_read_as_the_same_turns(
 @pytest.mark.thorough
 def test_the_sound_inside_a_video_is_heard_where_the_export_leaves_it_there(published: Path, tmp_path: Path) -> None:
     store = shutil.copytree(published, tmp_path / "store")
-    films = [{"id": "v", "video": str(video(tmp_path / "v.mp4", with_sound=True)), "text": "A star.", "split": "train"}]
-    bring_in(store, "films", films, tmp_path / "in")
+    shown = [{"id": "v", "video": str(video(tmp_path / "v.mp4", with_sound=True)), "text": "A star.", "split": "train"}]
+    bring_in(store, "shown", shown, tmp_path / "in")
     for av, heard in (("separate", False), ("in-video", True)):
-        version = triptych.export("msswift", task="sft", dataset="films", av=av, name=av, store=store).version
+        version = triptych.export("msswift", task="sft", dataset="shown", av=av, name=av, store=store).version
         (row,) = TrainingRows.open(version.reference, store=store)
-        assert [medium.with_sound for medium in row.media if isinstance(medium, Film)] == [heard]
+        assert [medium.with_sound for medium in row.media if isinstance(medium, Video)] == [heard]
         assert sum(isinstance(medium, Clip) for medium in row.media) == (0 if heard else len(row.media) - 1)

@@ -77,6 +77,41 @@ def test_quantization_is_refused_for_fused_experts_and_without_bitsandbytes(
     assert str(caught.value.hint).startswith("pip install")
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("quantization", ["8bit", "4bit"])
+def test_frozen_weights_are_quantized_under_adapters(quantization: str, qwen2_audio: Path) -> None:
+    """Those of the language model alone; adapters learn beside them."""
+    pytest.importorskip("bitsandbytes")
+    import torch
+    from support.loaded_models import Rates
+    from triptych.trainers.models.adapters import Lora, add_adapters, trainable_by_component
+    from triptych.trainers.models.stages import plan_adapters, plan_stages
+
+    whole, loaded = load(qwen2_audio), load(qwen2_audio, quantization=quantization)
+    kinds = {name: type(module).__name__ for name, module in loaded.model.named_modules()}
+    assert kinds["model.language_model.layers.0.self_attn.q_proj"].startswith("Linear" + quantization[0])
+    assert kinds["lm_head"] == kinds["model.multi_modal_projector.linear"] == "Linear"
+    assert kinds["model.audio_tower.layers.0.self_attn.q_proj"] == "Linear"
+    with pytest.raises(UsageError, match="quantized weights cannot be trained themselves"):
+        plan_stages(loaded.model, loaded.family, Rates())
+    sizes = {each.component: each.parameters for each in trainable_by_component(whole.model, whole.family)}
+    model = add_adapters(loaded.model, loaded.family, Lora(r=2))
+    shares = {each.component: each.parameters for each in trainable_by_component(model, loaded.family)}
+    assert shares == sizes
+    plan = plan_adapters(model, loaded.family, Rates())
+    plan.prepare(model)
+    inputs = batch(whole)
+    optimizer = torch.optim.AdamW(plan.optimizer_groups(model, weight_decay=0.0))
+    losses = []
+    for _ in range(3):
+        loss = model(**inputs).loss
+        loss.backward()
+        losses.append(float(loss.detach()))
+        optimizer.step()
+        optimizer.zero_grad()
+    assert abs(losses[0] - float(whole.model(**inputs).loss.detach())) < 0.5 and losses[2] < losses[0] - 1
+
+
 def test_attention_that_is_not_installed_is_named(qwen2_audio: Path) -> None:
     with pytest.raises(UsageError, match=r"model.attention: flash_attention_2: ") as caught:
         load(qwen2_audio, attention="flash_attention_2")

@@ -86,7 +86,7 @@ def test_changed_weights_are_in_the_base_files_and_nothing_else_is_touched(
     layout = "transformers" if base == "omni_thinker" else "vllm"
     merged = merge(folder, checkpoint, tmp_path / "merged", lora=lora, layout=layout)
     assert differing(folder, merged.folder) == changed  # of an Omni: not the talker, not code2wav
-    assert merged.equality.difference <= 1e-5 and merged.equality.computed_in == "fp32"
+    assert max(merged.equality.difference, merged.equality.rounding) <= 1e-5 == merged.equality.tolerance
     assert merged.equality.weights == merged.changed and merged.format == "F32"
 
 
@@ -98,7 +98,8 @@ def test_a_base_in_16_bits_stays_in_16_bits(qwen2_audio: Path, tmp_path: Path) -
     Qwen2AudioForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(base)
     checkpoint = trained(base, tmp_path / "step-000005", LORA)
     merged = merge(base, checkpoint, tmp_path / "merged", lora=LORA)
-    assert merged.format == "BF16" and 1e-5 < merged.equality.difference < merged.equality.tolerance
+    assert merged.format == "BF16" and merged.equality.difference <= merged.equality.tolerance == 1e-3
+    assert 1e-4 < merged.equality.rounding < 0.05  # what 8 bits cost is said
     assert {each.format for each in stored_tensors(merged.folder).values()} == {"BF16"}
 
 
@@ -108,8 +109,10 @@ def test_a_tied_model_of_text_stays_tied(tmp_path: Path, one_thread: None) -> No
 
     tokenizer = byte_tokenizer([])
     torch.manual_seed(0)
-    config = Qwen3Config(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1,
-                         num_attention_heads=2, num_key_value_heads=2, head_dim=16, tie_word_embeddings=True)  # fmt: skip
+    config = Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, head_dim=16, tie_word_embeddings=True,
+    )  # fmt: skip
     base = tmp_path / "base"
     Qwen3ForCausalLM(config).save_pretrained(base)
     tokenizer.save_pretrained(base)
@@ -118,6 +121,23 @@ def test_a_tied_model_of_text_stays_tied(tmp_path: Path, one_thread: None) -> No
     merged = merge(base, checkpoint, tmp_path / "merged", lora=None, layout="vllm")
     assert "lm_head.weight" not in stored_tensors(merged.folder)
     assert merged.left_out == ("pytorch_model.bin",) and not (merged.folder / "pytorch_model.bin").exists()
+
+
+@pytest.mark.thorough
+def test_a_real_model_is_merged_to_the_same_logits(tmp_path: Path, one_thread: None) -> None:
+    """SmolLM2 of 30 layers: in 32 bits to 1e-5, in 16 bits with what that costs."""
+    from support.models import SMOLLM, require
+    from transformers import AutoModelForCausalLM
+
+    small = require(SMOLLM)
+    wide = tmp_path / "fp32"
+    shutil.copytree(small, wide)
+    AutoModelForCausalLM.from_pretrained(small, dtype=torch.float32).save_pretrained(wide)
+    for base in (wide, small):
+        checkpoint = trained(base, tmp_path / f"{base.name}-checkpoint", LORA)
+        merged = merge(base, checkpoint, tmp_path / f"{base.name}-merged", lora=LORA, layout="vllm")
+        assert merged.equality.difference <= merged.equality.tolerance
+        assert merged.equality.rounding < (1e-5 if base is wide else 1e-2)
 
 
 # ---- what vLLM finds
@@ -219,12 +239,12 @@ def test_a_merge_that_went_wrong_leaves_nothing(
     def left_out(layout: Layout, changes: Any, places: dict[str, str], partial: Path) -> None:
         write(layout, changes, dict(list(places.items())[1:]), partial)
 
-    def halved(layout: Layout, changes: Any, places: dict[str, str], partial: Path) -> None:
+    def shifted(layout: Layout, changes: Any, places: dict[str, str], partial: Path) -> None:
         write(layout, changes, places, partial)
         stored = layout.stored[next(iter(places))]
         stored.write(partial / stored.file.name, stored.read(partial / stored.file.name) * (1 + 2**-18))
 
-    for wrong in (left_out, halved):
+    for wrong in (left_out, shifted):
         monkeypatch.setattr("triptych.trainers.serving.merge._write_changes", wrong)
         with pytest.raises(DamagedError, match=r"differs from the base with its checkpoint in .*Nothing was written"):
             merge(qwen2_audio, checkpoint, tmp_path / "out", lora=LORA)

@@ -5,4 +5,5 @@ sections.py     the sections and their keys, each with its default and where the
 old_names.py    keys of other trainers, and what is written here in their place
 consistency.py  what several keys say together
 read.py         the YAML file, and the values that are set beside it
+page.py         the reference page of the keys
 """

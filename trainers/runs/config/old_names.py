@@ -38,7 +38,7 @@ REPLACED: dict[Place, tuple[Place, Callable[[Any], str]]] = {
 }
 """Refused: the key that replaces each, and what to do with its value."""
 
-_ELSEWHERE = {
+ELSEWHERE = {
     "model.base_model": "model_name model_name_or_path model_path model_dir",
     "model.dtype": "torch_dtype mixed_precision",
     "model.dtype: fp16": "fp16",
@@ -74,7 +74,7 @@ _ELSEWHERE = {
 }
 """Leaves of configurations of transformers, LLaMA-Factory, MS-SWIFT and scripts, by the key for the same here."""
 
-_MEANT = {old: new for new, names in _ELSEWHERE.items() for old in names.split()}
+_MEANT = {old: new for new, names in ELSEWHERE.items() for old in names.split()}
 
 
 def nearest(place: Place, known: Iterable[str]) -> str | None:

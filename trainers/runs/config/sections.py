@@ -45,11 +45,12 @@ class ModelSection(Section):
     download: Annotated[bool, key("Download a model that is not here; without it, its size is told.")] = False
     dtype: Annotated[
         Dtype,
-        key("Type of the weights in memory: auto (bf16 if the device computes it, else fp32), bf16, fp16 or fp32.",
-            source=OURS),
+        key("Type of frozen weights and of computation: auto (bf16 if the device computes it, else fp32), bf16, fp16 "
+            "or fp32. Trained weights are fp32.", source=OURS),
     ] = "auto"  # fmt: skip
     tokenizer: Annotated[
-        PathValue | None, key("A folder with another tokenizer (extended by phones, say); default: the model's own.")
+        PathValue | None,
+        key("A folder with another tokenizer; default: the model's own. SFT refuses it: the model has no rows for it."),
     ] = None
     quantization: Annotated[
         Literal["none", "8bit", "4bit"],
@@ -148,7 +149,9 @@ class LoraSection(Section):
 
     r: Annotated[Whole, key("Rank of the matrices.", source=TEMPLATE, ge=1)] = 16
     alpha: Annotated[Number, key("Their product is scaled by alpha / r.", source=TEMPLATE, gt=0)] = 32
-    dropout: Annotated[Number, key("Dropout of their input.", source=TEMPLATE, ge=0, lt=1)] = 0.05
+    dropout: Annotated[
+        Number, key("Dropout of their input; 0 where experts are adapted.", source=TEMPLATE, ge=0, lt=1)
+    ] = 0.05
     targets: Annotated[
         Annotated[Names, Field(min_length=1)] | None,
         key("The layers that get them, by the last part of their names (q_proj ...); default: attention and MLP of the "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .ranks import on_cpu
+
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
@@ -33,7 +35,7 @@ def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP
         logging_steps=logging.logging_steps, logging_nan_inf_filter=False, save_strategy="steps",
         save_steps=logging.save_steps, eval_strategy="no", report_to=_reports(logging.report_to),
         run_name=folder.name, remove_unused_columns=False, ignore_data_skip=True, disable_tqdm=True,
-        ddp_find_unused_parameters=False,
+        ddp_find_unused_parameters=False, use_cpu=on_cpu(),
     )  # fmt: skip
 
 

@@ -105,6 +105,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         self.hooks = hooks or Hooks()
         self.progress = Progress()
         self.stopped_by: int | None = None
+        self._from: Checkpoint | None = None
         self._start = 0
         self._interval = Interval()
         self._step: Step | None = None
@@ -123,18 +124,27 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             DamagedError: The checkpoint cannot be read, or a new one not be written.
         """
         if resume is not None:
-            self._start = resume.step
-            state = read_state(resume)
-            self.progress = Progress(**state["progress"])
-            if self.identity:
-                check_same(state["identity"], self.identity)
-            self.weights.load(self.model, resume.path)
-        elif self.evaluations is not None and self.evaluations.base:
+            self.restore(resume)
+        if self._from is None and self.evaluations is not None and self.evaluations.base:
             self._evaluated(self.evaluations.of(self.model))
             self.progress.base_scores = self.progress.scores
         self._interval = Interval()
         if self._start < len(self.steps) and not self.progress.is_stopped_early:
-            self.train(resume_from_checkpoint=None if resume is None else str(resume.path))
+            self.train(resume_from_checkpoint=None if self._from is None else str(self._from.path))
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take the weights of a checkpoint; `run` then goes on from it.
+
+        Raises:
+            UsageError: It is of another run.
+            DamagedError: It cannot be read.
+        """
+        state = read_state(checkpoint)
+        if self.identity:
+            check_same(state["identity"], self.identity)
+        self.weights.load(self.model, checkpoint.path)
+        self.progress = Progress(**state["progress"])
+        self._from, self._start = checkpoint, checkpoint.step
 
     def get_train_dataloader(self) -> Any:
         return FromStep(self.steps, self._start)
@@ -179,14 +189,24 @@ class RunTrainer(Trainer):  # type: ignore[misc]
                 losses = self._losses(model, batch)
                 if losses:
                     whole = torch.stack(tuple(losses.values())).sum()
-                    self.accelerator.backward(whole * (ranks / total), **scaling)
+                    if whole.requires_grad:  # a batch may not reach what a stage trains
+                        self.accelerator.backward(whole * (ranks / total), **scaling)
                     told = whole.detach().float()
                     self._batch_losses.append(told / max(1, items[number]))
                     loss += told * (ranks / total)
             self._interval.add(batch, items[number], losses)
         self._interval.end(inputs)
+        self._fill_gradients()
         self.hooks.after_backward(model, inputs.number)
         return loss
+
+    def _fill_gradients(self) -> None:
+        """Zeros for what no batch of the step has reached (the tower, where all of it is text): several ranks have such
+        gradients too, and an optimizer passes over a parameter that has none."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.requires_grad and parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
 
     def _agreed(self, items: int) -> int:
         """The items of a step on all ranks; a signal that one of them got reaches all at the same step."""
@@ -201,9 +221,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         """The losses of a batch; of one without rows none, or on several ranks those of another batch, times zero:
         every rank takes part in every pass."""
         inputs, share = batch.inputs, 1.0
-        must_pass = self.accelerator.num_processes > 1 or self.accelerator.scaler is not None
         if inputs is None:
-            if not must_pass:
+            if self.accelerator.num_processes == 1:
                 return {}
             inputs, share = self._last_inputs, 0.0
             if inputs is None:
@@ -211,7 +230,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
                     f"step {self._step.number if self._step else 0}: all rows of the first batch are bad.",
                     hint="see rows_left_out.jsonl",
                 )
-        elif must_pass:
+        elif self.accelerator.num_processes > 1:
             self._last_inputs = inputs
         moved = self._prepare_inputs(dict(inputs))
         with self.compute_loss_context_manager():

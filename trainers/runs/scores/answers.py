@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from ..config.sections import EvaluationSection
 
 
+_NO_INTERVALS = Resamples(0)
+
+
 @dataclass(slots=True, eq=False)
 class AnswerScores:
     """Measures a model by its answers.
@@ -109,7 +112,7 @@ class AnswerScores:
             self.out.mkdir(parents=True, exist_ok=True)
             rows = [predictions[question.id] for question in self.asked.questions]
             write_predictions(self.out / f"step-{self.step():06d}.jsonl", rows)
-        return self._scores(predictions)
+        return self._scores(predictions, Resamples())
 
     def _answerer(self, model: Any) -> Answerer:
         kind = TEXT if self.loaded.family.name == "text" else CONVERSATION
@@ -124,13 +127,13 @@ class AnswerScores:
                     "step": self.step(), "decoding": {**options.decoding.record(), "template": template}}  # fmt: skip
         return Answerer(lambda: backend, settings, together=options.batch_size)
 
-    def _scores(self, predictions: Mapping[str, Prediction]) -> list[Measurement]:
+    def _scores(self, predictions: Mapping[str, Prediction], resamples: Resamples = _NO_INTERVALS) -> list[Measurement]:
         matched = Matched(tuple(predictions.get(str(each.id)) for each in self.references), "id", ())
-        scores, _ = score(self.references, matched, None, Ways(resamples=Resamples(0)))
+        scores, _ = score(self.references, matched, None, Ways(resamples=resamples))
         return [
             Measurement(
                 each.metric, each.value, more_is_better=each.better == "high", selects=each.metric == self.metric,
-                counts={**each.counts, "rows": each.rows, "missing": each.missing},
+                counts={**each.counts, "rows": each.rows, "missing": each.missing, "low": each.low, "high": each.high},
             )
             for each in scores if each.value is not None and each.compared == "answer"
         ]  # fmt: skip

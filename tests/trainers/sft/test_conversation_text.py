@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from triptych.shards.budgets.text import TEMPLATES
 from triptych.trainers.data.encoder import BadRow
-from triptych.trainers.data.turns import ASSISTANT, SYSTEM, USER, Clip, Film, Part, Picture, Turn
-from triptych.trainers.sft.rendering import ChatForm, Piece, RawForm, TemplateForm, opening_of, text_of
+from triptych.trainers.data.turns import ASSISTANT, SYSTEM, USER, Clip, Part, Picture, Turn, Video
+from triptych.trainers.sft.conversation_text import ChatForm, Piece, RawForm, TemplateForm, opening_of, text_of
 
 QWEN2 = ChatForm(TEMPLATES["qwen2-audio"])
 OMNI = ChatForm(TEMPLATES["qwen3-omni"], forgets_chains=True)
@@ -49,7 +49,7 @@ def typed(turns: list[Turn]) -> list[dict[str, Any]]:
     return found
 
 
-def _kind(part: Clip | Picture | Film) -> str:
+def _kind(part: Clip | Picture | Video) -> str:
     return "audio" if isinstance(part, Clip) else "image" if isinstance(part, Picture) else "video"
 
 
@@ -130,7 +130,7 @@ def test_prompts_and_answers_are_what_the_template_of_qwen2_audio_writes(
     "turns",
     [
         *CONVERSATIONS,
-        [user(Picture("/a.png"), Film("/a.mp4"), A, "?"), says(f"{CHAIN}yes")],
+        [user(Picture("/a.png"), Video("/a.mp4"), A, "?"), says(f"{CHAIN}yes")],
         [user(A), says(f"{CHAIN}x"), user(B), says(f"{CHAIN}y")],
         [user("a"), says(f"{CHAIN}x"), user("b"), says(f"{CHAIN}y")],
         [user("a"), says(f"{CHAIN}x"), user(A), says(f"{CHAIN}y"), user(B), says("z")],
@@ -203,7 +203,7 @@ def test_a_text_without_a_question_is_learned_as_it_is() -> None:
         (OMNI, [user("q"), says("x<|im_end|>")], "model_token"),
         (OMNI, [user("q <|video_pad|>"), says("x")], "model_token"),
         (QWEN2, [user(Picture("/a.png")), says("x")], "image_unsupported"),
-        (QWEN2, [user(Film("/a.mp4", with_sound=True)), says("x")], "video_unsupported"),
+        (QWEN2, [user(Video("/a.mp4", with_sound=True)), says("x")], "video_unsupported"),
         (QWEN2, [user("q"), Turn(ASSISTANT, ("x", A)), user("r"), says("y")], "media_place"),
         (RAW, [user(Picture("/a.png")), says("x")], "media_unsupported"),
         (ChatForm(TEMPLATES["qwen3-omni"], opening="<think>\n"), [user("q"), says("x")], "no_chain"),

@@ -6,8 +6,8 @@ happens when the model is asked and then goes on; so a token never holds the end
 
 The text is that of the model's own template, which is asked for a conversation of the same kind before any row is read
 (`opening_of`). Where the template would lose something, the row decides: Qwen3-Omni's removes the chain of thought of
-an answer to a turn with media, and writes an empty one into an answer without; here the last answer is written as the
-row has it. An earlier answer stands as the template will show it when the model is asked: without its chain, unless
+an answer to a turn with media, and writes an empty one into an answer that has none; here the last answer is written as
+the row has it. An earlier answer stands as the template will show it when the model is asked: without its chain, unless
 every turn of the user behind it has media and one before it has none. It is not trained where its chain was removed:
 without it, it would teach to answer at once.
 
@@ -24,7 +24,7 @@ from typing import Any
 from ...errors import UsageError
 from ...shards.budgets.text import Template
 from ..data.encoder import BadRow
-from ..data.turns import ASSISTANT, SYSTEM, USER, Clip, Film, Medium, Part, Picture, Turn
+from ..data.turns import ASSISTANT, SYSTEM, USER, Clip, Medium, Part, Picture, Turn, Video
 from ..models.prompt_forms import raw_form
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -332,7 +332,7 @@ def _asked(template: Template) -> Iterator[Part]:
     if template.image is not None:
         yield Picture("x")
     if template.video is not None:
-        yield Film("x")
+        yield Video("x")
     yield "r"
 
 

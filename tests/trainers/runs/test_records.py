@@ -1,0 +1,220 @@
+"""What a run leaves behind: its record, metrics that a resumed run takes back, curves, model card, requirements."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from support.training_runs import config_of, conversations
+from triptych.errors import TriptychError
+from triptych.shards.care.removal import remove
+from triptych.shards.exports.versions import find
+from triptych.shards.store.store import Store
+from triptych.trainers.data.bad_rows import LeftOut
+from triptych.trainers.runs.config.read import read_config
+from triptych.trainers.runs.config.sections import RunConfig
+from triptych.trainers.runs.loop.stop_signals import Stopped
+from triptych.trainers.runs.records import requirements
+from triptych.trainers.runs.records.card import card_text, front_matter_of, metadata
+from triptych.trainers.runs.records.curves import Curves
+from triptych.trainers.runs.records.facts import RunFacts
+from triptych.trainers.runs.records.record import RunRecord, read_record
+from triptych.trainers.runs.records.run_log import StepLines, read_lines
+
+
+class Tokenizer:
+    """As much of a tokenizer as a record asks for."""
+
+    def get_vocab(self) -> dict[str, int]:
+        return {"a": 0, "<|AUDIO|>": 1}
+
+    def get_added_vocab(self) -> dict[str, int]:
+        return {"<|AUDIO|>": 1}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store.open(conversations(tmp_path_factory.mktemp("record"), rows=3, seconds=0.3))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\nbase_model: [some/base]\n---\nText", encoding="utf-8")
+    return folder
+
+
+def facts_of(store: Store, model: Path, folder: Path, *, is_known: bool = True) -> RunFacts:
+    return RunFacts(
+        trainer="sft", config=config_of(model, folder, lora={}), exports={"train": find(store, "talk")},
+        revision="sha256:1", family="qwen2-audio", tokenizer=Tokenizer(), model_folder=model, steps=4, rows=3,
+        components=[{"component": "language_model", "parameters": 10, "trainable": 2}],
+        store=store if is_known else None,
+    )  # fmt: skip
+
+
+def line(step: int, loss: float = 1.0) -> dict[str, Any]:
+    return {"step": step, "epoch": step / 2, "loss": loss, "losses": {"answer": loss}, "lr": {"adapters": 1e-4},
+            "grad_norm": 1.0, "rows": 2, "tokens": 20, "padding": 0.1, "tokens_per_second": 9.0}  # fmt: skip
+
+
+def save(record: RunRecord, step: int, *, best: int | None = None) -> None:
+    """A checkpoint, as the loop tells of it."""
+    path = record.folder / "checkpoints" / f"step-{step:06d}"
+    path.mkdir(parents=True)
+    progress = SimpleNamespace(best_step=best, best=0.5 if best is not None else None, is_stopped_early=False)
+    record.saved(SimpleNamespace(path=path, name=path.name), progress)
+
+
+def test_a_run_is_recorded_from_its_start_to_its_end(store: Store, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with RunRecord(folder, facts_of(store, model, folder)) as record:
+        assert read_record(folder)["status"] == "running"
+        record.logged({"step": 0, "epoch": 0.0, "scores": {"wer": 1.0}, "counts": {"wer": {"rows": 3}}})
+        for step in (1, 2):
+            record.logged(line(step))
+            record.stepped(step, 4)
+        record.logged({"step": 2, "scores": {"wer": 0.5}, "counts": {"wer": {"rows": 3, "low": 0.25, "high": 0.75}}})
+        record.left_out([(2, LeftOut("talk/1", "too_long", "31 s"))])
+        save(record, 2, best=2)
+        assert read_record(folder)["checkpoints"] == ["step-000002"]
+        logging.getLogger("transformers").warning("a warning of a library")
+    found = read_record(folder)
+    assert (found["status"], found["step"], found["rows_read"], found["left_out"]) == ("finished", 2, 4, 1)
+    train = found["exports"]["train"]
+    assert (train["reference"], train["content_sha256"]) == ("talk@v1", find(store, "talk").manifest["content_sha256"])
+    assert re.fullmatch(r"[0-9a-f]{64}", train["manifest_sha256"])
+    assert found["tokenizer"]["vocabulary"] == 2
+    assert found["tokenizer"]["added"] == ["<|AUDIO|>"]
+    assert found["best"] == {"checkpoint": "step-000002", "step": 2, "score": 0.5}
+    assert found["model"] == {"name": "model", "is_on_hub": False, "revision": "sha256:1", "family": "qwen2-audio",
+                              "license": "apache-2.0", "base_model": ["some/base"]}  # fmt: skip
+    assert found["software"]["triptych"]["version"]
+    assert os.uname().nodename not in json.dumps(found)
+    assert read_config(RunConfig, folder / "config.yaml").config == record.facts.config
+    assert [row["id"] for row in read_lines(folder / "rows_left_out.jsonl")] == ["talk/1"]
+    log = (folder / "log.txt").read_text()
+    assert "step 2 of 4: loss 1.0000" in log
+    assert "a warning of a library" in log
+    assert f"triptych=={found['software']['triptych']['version']}" in (folder / "requirements.txt").read_text()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md", "checkpoints", "config.yaml", "curves.html", "log.txt", "metrics.jsonl", "requirements.txt",
+        "rows_left_out.jsonl", "run.json",
+    ]  # fmt: skip
+
+
+def test_a_resumed_run_takes_back_what_came_after_its_checkpoint(store: Store, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    facts = facts_of(store, model, folder, is_known=False)
+    with pytest.raises(Stopped), RunRecord(folder, facts) as record:
+        for step in (1, 2, 3):
+            record.logged(line(step))
+        record.left_out([(1, LeftOut("a", "bad", "")), (3, LeftOut("b", "bad", ""))])
+        save(record, 2)
+        raise Stopped(15, 3, command="again")
+    stopped = read_record(folder)
+    assert stopped["status"] == "stopped"
+    assert "SIGTERM" in stopped["message"]
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "los')  # a killed process
+    with pytest.raises(TriptychError), RunRecord(folder, facts, from_step=2) as record:
+        assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2]
+        record.logged(line(3))
+        raise TriptychError("no space")
+    found = read_record(folder)
+    assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2, 3]
+    assert (found["rows_read"], found["left_out"], found["last"]) == (6, 1, "step-000002")
+    assert (found["status"], found["message"]) == ("failed", "TriptychError: no space")
+    assert [(each["from_step"], each["to_step"], each["status"]) for each in found["sessions"]] == [
+        (0, 3, "stopped"), (2, 3, "failed"),
+    ]  # fmt: skip
+    assert "**This run did not finish**" in (folder / "README.md").read_text()
+
+
+def test_a_store_names_the_runs_that_used_withdrawn_samples(store: Store, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "used"
+    for from_step in (0, 2):  # a resumed run is one run
+        with RunRecord(folder, facts_of(store, model, folder), from_step=from_step) as record:
+            record.logged(line(from_step + 1))
+    found = remove(store, dataset="talk", dry_run=True)
+    assert found.trainings[str(folder)] == ["talk@v1"]
+    assert list(found.exports) == ["talk@v1"]
+
+
+def test_a_store_that_cannot_be_written_is_no_end_of_a_run(
+    store: Store, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from triptych.errors import StoreReadOnly
+    from triptych.trainers.runs.records import record as module
+
+    def refuse(*args: Any, **options: Any) -> str:
+        raise StoreReadOnly(store.root)
+
+    monkeypatch.setattr(module, "register_training", refuse)
+    with RunRecord(tmp_path / "run", facts_of(store, model, tmp_path / "run")):
+        pass
+    assert "The store does not know of this run" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_numbers_that_json_lacks_are_told_and_not_drawn(tmp_path: Path) -> None:
+    lines = StepLines(tmp_path / "metrics.jsonl")
+    for step, value in enumerate([1.0, float("inf"), 2.0], start=1):
+        lines.add({**line(step), "grad_norm": value})
+    [norm] = [chart for chart in Curves.read(lines.path).charts() if chart.title == "Norm of the gradients"]
+    assert norm.not_numbers == 1
+    assert norm.label == "grad norm: 1 to 2, lowest 1, highest 2"
+    assert "inf" not in norm.svg()
+
+
+def test_many_steps_are_drawn_with_their_spikes_in_few_points() -> None:
+    curves = Curves()
+    for step in range(1, 20_001):
+        curves.add(line(step, loss=9.0 if step == 7_777 else 1.0))
+    loss = next(iter(curves.charts()))
+    assert loss.label == "training: 1 to 1, lowest 1, highest 9"
+    assert len(loss.svg()) < 25_000
+    top = min(float(y) for path in re.findall(r'd="([^"]*)"', loss.svg()) for y in re.findall(r" (\d+\.\d)", path))
+    assert top < 25
+
+
+def test_a_card_says_unknown_and_its_metadata_is_that_of_the_hub(store: Store, model: Path, tmp_path: Path) -> None:
+    from huggingface_hub import ModelCardData
+
+    folder = tmp_path / "run"
+    with RunRecord(folder, facts_of(store, model, folder, is_known=False)) as record:
+        record.logged({"step": 2, "scores": {"wer": 0.5}, "counts": {"wer": {"rows": 3, "low": 0.25, "high": 0.75}}})
+    found = read_record(folder)
+    data = ModelCardData(**front_matter_of(folder / "README.md"))
+    assert (data.license, data.license_name, data.datasets) == ("other", "of-base-model-and-data", ["talk"])
+    assert (data.library_name, data.pipeline_tag, data.base_model) == ("peft", "audio-text-to-text", None)
+    text = card_text(found)
+    assert "| dataset talk | unknown |" in text
+    assert "| base model model | apache-2.0 |" in text
+    assert "0.5 (0.25 to 0.75; 3 rows)" in text
+    assert "clinical, legal or other decisions of high risk" in text
+    found["exports"]["train"]["datasets"] = {"a|b": {"apache-2.0": 3}}
+    found["model"] |= {"name": "Qwen/Qwen2-Audio-7B", "is_on_hub": True}
+    assert metadata(found)["license"] == "apache-2.0"
+    assert metadata(found)["base_model"] == "Qwen/Qwen2-Audio-7B"
+    assert r"| dataset a\|b | apache-2.0 |" in card_text(found)
+
+
+def test_requirements_name_where_versions_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"version": "1.0", "commit": "abc", "changed": True}
+    text = requirements.requirements_text({"triptych": own, "python": "3.11", "packages": {"torch": "2.9+cpu"}})
+    assert text.splitlines() == [
+        "# python 3.11", "# triptych was a checkout of commit abc, with files that differ from it", "triptych==1.0",
+        "--extra-index-url https://download.pytorch.org/whl/cpu", "torch==2.9+cpu",
+    ]  # fmt: skip
+    own = {"version": "1.0", "commit": "abc", "url": "https://host/it.git"}
+    text = requirements.requirements_text({"triptych": own, "python": "3.11", "packages": {}})
+    assert text.splitlines()[1] == "triptych @ git+https://host/it.git@abc"
+    monkeypatch.setattr(requirements, "_ROOT", Path("/usr"))
+    assert requirements._checkout() is None

@@ -1,0 +1,268 @@
+"""The record of a run: `run.json`, written at its start, after each checkpoint and at its end.
+
+    run.json             what it was asked, on what, with what, and how far it came
+    config.yaml          the configuration with every key
+    metrics.jsonl        a line for every few steps, and for each evaluation
+    rows_left_out.jsonl  rows that could not be trained on
+    log.txt              what was told
+    requirements.txt     the versions of packages
+    curves.html          the metrics drawn
+    README.md            the model card
+
+`run.json` is replaced as a whole: whoever reads it finds one state or the next. It names no machine and no path outside
+the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ....errors import DamagedError, StoreReadOnly
+from ....shards.care.trainings import register_training
+from ..options import CONFIG_FILE
+from .facts import RunFacts, export_facts, model_facts, tokenizer_facts
+from .requirements import REQUIREMENTS, device_of, own_source, packages, requirements_text
+from .run_log import LEFT_OUT, LOG, METRICS, LogFile, StepLines
+
+if TYPE_CHECKING:
+    from ..config.sections import RunConfig
+
+log = logging.getLogger("triptych")
+
+RECORD, CURVES = "run.json", "curves.html"
+FORMAT = 1
+
+RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
+_PAGE_EVERY_S = 60.0
+
+
+class RunRecord:
+    """Writes what a run leaves behind; an observer of its loop, and a context in which it goes on.
+
+        with RunRecord(folder, facts, from_step=0) as record:
+            ...
+
+    Leaving the context writes how it ended: finished, stopped by a signal, or failed and why.
+    """
+
+    def __init__(self, folder: Path, facts: RunFacts, *, from_step: int = 0) -> None:
+        self.folder = folder
+        self.facts = facts
+        self.from_step = from_step
+        self.metrics = StepLines(folder / METRICS)
+        self.rows_left_out = StepLines(folder / LEFT_OUT)
+        self.log = LogFile(folder / LOG)
+        self.document: dict[str, Any] = {}
+        self._page_at = 0.0
+
+    # ---- from its start to its end
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.document = self._begun()
+        for lines in (self.metrics, self.rows_left_out):
+            lines.take_back(self.from_step if self.from_step else -1)
+        if not self.from_step:
+            for row in self.facts.left_out:
+                self.rows_left_out.add({"step": 0, **row})
+        (self.folder / CONFIG_FILE).write_text(_config_text(self.facts.config), encoding="utf-8")
+        (self.folder / REQUIREMENTS).write_text(requirements_text(self.document["software"]), encoding="utf-8")
+        self.log.begin()
+        self._register()
+        self.write()
+        what = f"goes on after step {self.from_step:,}" if self.from_step else "begins"
+        self.log.say(f"train {self.facts.trainer} {what}: {self.document['exports']['train']['reference']}, "
+                     f"{self.document['model']['name']}, {self.facts.steps:,} steps")  # fmt: skip
+        return self
+
+    def _register(self) -> None:
+        """Tell the store, so that whoever withdraws samples learns of this run; once for all its sessions."""
+        store = self.facts.store
+        if store is None or self.document.get("store_run"):
+            return
+        exports = self.facts.exports
+        try:
+            self.document["store_run"] = register_training(
+                store, trainer=self.facts.trainer, folder=self.folder,
+                exports=sorted({version.reference for version in exports.values()}),
+                datasets={name for version in exports.values() for name in version.manifest["datasets"]},
+                rows=self.facts.rows, left_out=Counter(str(row["reason"]) for row in self.facts.left_out),
+            )  # fmt: skip
+        except StoreReadOnly as error:
+            log.warning("The store does not know of this run, and `store remove` cannot name it: %s", error.message)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._ended(error)
+        finally:
+            self.log.end()
+
+    def _ended(self, error: BaseException | None) -> None:
+        from .card import write_card
+        from .curves import write_curves
+
+        status, message = _end_of(error)
+        now = _now()
+        self.document |= {"status": status, "message": message, "ended_at": now}
+        self.document["sessions"][-1] |= {"ended_at": now, "to_step": self.document["step"], "status": status}
+        self.document["software"]["packages"] = packages()
+        self.log.say(f"{status}{f': {message}' if message else ''}", level="info" if error is None else "error")
+        self.write()
+        (self.folder / REQUIREMENTS).write_text(requirements_text(self.document["software"]), encoding="utf-8")
+        write_curves(self.folder)
+        write_card(self.folder)
+
+    # ---- what the loop tells
+
+    def stepped(self, step: int, of: int) -> None:
+        """A step is over."""
+        self.document["step"] = step
+
+    def logged(self, line: dict[str, Any]) -> None:
+        """A line of metrics, or scores of an evaluation."""
+        self.metrics.add(line)
+        if "scores" in line:
+            self.document["scores" if line["step"] else "base_scores"] = _scored(line)
+            self.log.say(f"step {line['step']:,}: " + ", ".join(f"{k} {v:.4g}" for k, v in line["scores"].items()))
+            self.write()
+            return
+        self.document |= {"step": line["step"], "epoch": line.get("epoch"), "loss": line.get("loss")}
+        for name in ("rows", "tokens"):
+            self.document[f"{name}_read"] += line.get(name, 0)
+        self.log.say(f"step {line['step']:,} of {self.facts.steps:,}: loss {line['loss']:.4f}")
+
+    def saved(self, checkpoint: Any, progress: Any) -> None:
+        """A checkpoint stands."""
+        best = progress.best_step
+        self.document |= {
+            "checkpoints": sorted(path.name for path in checkpoint.path.parent.glob("step-??????*") if _is_whole(path)),
+            "last": checkpoint.name,
+            "best": None if best is None else {"checkpoint": _name_of(best), "step": best, "score": progress.best},
+            "stopped_early": progress.is_stopped_early,
+        }  # fmt: skip
+        self.write()
+        if time.monotonic() - self._page_at > _PAGE_EVERY_S:
+            from .curves import write_curves
+
+            write_curves(self.folder)
+            self._page_at = time.monotonic()
+        self.log.say(f"checkpoint {checkpoint.name}")
+
+    def left_out(self, rows: Sequence[tuple[int, Any]]) -> None:
+        """Rows that could not be trained on, each with its step."""
+        for step, row in rows:
+            found = {"step": step, **row.record()}
+            self.rows_left_out.add(found)
+            log.warning("step %s: row %s is left out: %s: %s", step, found["id"], found["reason"], found["detail"])
+        self.document["left_out"] += len(rows)
+
+    def write(self) -> None:
+        """Replace `run.json`."""
+        self.document["written_at"] = _now()
+        scratch = self.folder / f".{RECORD}.{os.getpid()}"
+        text = json.dumps(self.document, indent=2, ensure_ascii=False, default=str) + "\n"
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(self.folder / RECORD)
+
+    # ---- what is known at its start
+
+    def _begun(self) -> dict[str, Any]:
+        facts, config = self.facts, self.facts.config
+        before = read_record(self.folder) if self.from_step else {}
+        first = {
+            "format": FORMAT, "trainer": facts.trainer, "status": RUNNING, "message": None, "started_at": _now(),
+            "exports": {part: export_facts(version) for part, version in facts.exports.items()},
+            "model": {"revision": facts.revision, "family": facts.family, **model_facts(config, facts.model_folder)},
+            "tokenizer": tokenizer_facts(facts.tokenizer),
+            "trained": [dict(each) for each in facts.components],
+            "seed": config.training.seed, "configuration": config.model_dump(mode="json"),
+            "device": device_of(facts.device, facts.ranks),
+            "software": {"triptych": own_source(), "python": platform.python_version(), "packages": packages()},
+            "rows": facts.rows, "steps": facts.steps, "step": self.from_step, "epoch": None, "loss": None,
+            "rows_read": 0, "tokens_read": 0, "left_out": len(facts.left_out), "base_scores": None, "scores": None,
+            "best": None, "last": None, "checkpoints": [], "stopped_early": False,
+        }  # fmt: skip
+        kept = ("started_at", "base_scores", "scores", "best", "last", "checkpoints", "store_run")
+        first |= {name: before[name] for name in kept if name in before}
+        if self.from_step:
+            first |= self._so_far()
+        sessions: list[dict[str, Any]] = before.get("sessions", [])
+        return first | {"sessions": [*sessions, {"started_at": _now(), "from_step": self.from_step}]}
+
+    def _so_far(self) -> dict[str, Any]:
+        """What the lines up to the step add up to, from which the run goes on."""
+        from .run_log import read_lines
+
+        found: dict[str, Any] = {"rows_read": 0, "tokens_read": 0, "scores": None, "base_scores": None}
+        for line in read_lines(self.metrics.path):
+            if line["step"] > self.from_step:
+                continue
+            if "scores" in line:
+                found["scores" if line["step"] else "base_scores"] = _scored(line)
+            else:
+                found |= {"epoch": line.get("epoch"), "loss": line.get("loss")}
+                found["rows_read"] += line.get("rows", 0)
+                found["tokens_read"] += line.get("tokens", 0)
+        found["left_out"] = sum(line["step"] <= self.from_step for line in read_lines(self.rows_left_out.path))
+        return found
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read the record of a run.
+
+    Raises:
+        DamagedError: It is missing or not readable.
+    """
+    path = folder / RECORD
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{path}: {error}", hint="is this the folder of a run?") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise DamagedError(f"{path}: a record of format {FORMAT} is expected.", hint="another version wrote it")
+    return found
+
+
+def _scored(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores of an evaluation, and what each was taken over."""
+    return {"step": line["step"], "values": dict(line["scores"]), "counts": dict(line.get("counts", {}))}
+
+
+def _config_text(config: RunConfig) -> str:
+    from ..config.read import config_text
+
+    return config_text(config)
+
+
+def _end_of(error: BaseException | None) -> tuple[str, str | None]:
+    from ..loop.stop_signals import Stopped
+
+    if error is None:
+        return FINISHED, None
+    if isinstance(error, Stopped | KeyboardInterrupt):
+        return STOPPED, str(error) or "SIGINT"
+    return FAILED, f"{type(error).__name__}: {error}"
+
+
+def _is_whole(path: Path) -> bool:
+    return path.is_dir() and path.name.removeprefix("step-").isdecimal()
+
+
+def _name_of(step: int) -> str:
+    return f"step-{step:06d}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,41 @@
+"""`triptych.train_export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from ...options import described_by
+from .options import MergeOptions
+
+if TYPE_CHECKING:
+    from ...options.arguments import TrainExportArguments
+    from .merge import Merged
+
+PathLike = str | Path
+
+
+@described_by(MergeOptions)
+def train_export(run: PathLike, **options: Unpack[TrainExportArguments]) -> Merged:
+    """Make a model folder of a run: every file of the base, with what was learned in its weights.
+
+    The folder stands only after its logits were held against those of the base with the checkpoint.
+
+    Args:
+        run: The folder of the run.
+        {options}
+
+    Raises:
+        UsageError: There is no such run, checkpoint or base, the server has no such layout, or `out` is taken.
+        DamagedError: The checkpoint is not of this base, or the result does not say what base and checkpoint say.
+    """
+    return train_export_with(run, MergeOptions.of(**options))
+
+
+def train_export_with(run: PathLike, options: MergeOptions) -> Merged:
+    """`train_export` with options that are already parsed."""
+    from .merge import merge_run
+
+    return merge_run(
+        Path(run), options.out, layout=options.layout, checkpoint=options.checkpoint, base=options.base
+    )  # fmt: skip
