@@ -28,9 +28,10 @@ from .changes import Changes
 from .equality import Equality, check_equal
 from .layouts import FORMATS, INDEX, TRANSFORMERS, Layout, weight_names
 from .options import BEST, FINAL
+from .options import BEST, FINAL
 
 if TYPE_CHECKING:
-    from ..runs.config.sections import RunConfig
+    from ..runs.config.sections import ModelSection
 
 CHECKPOINTS = "checkpoints"
 CARD, BASE_CARD = "README.md", "README.base.md"
@@ -77,13 +78,15 @@ def merge_run(
         UsageError: There is no such checkpoint or base, the server has no such layout, or `out` is taken.
         DamagedError: The checkpoint is not of this base, or the result does not say what base and checkpoint say.
     """
-    from ..runs.config.sections import RunConfig
+    from ..runs.config.sections import LoraSection, ModelSection
 
     chosen = find_checkpoint(run, checkpoint)
     identity = read_state(chosen)["identity"]
-    config = RunConfig.model_validate_json(json.dumps(identity["config"]))
-    files = _base(config, str(identity["model"]), base)
-    return merge(files.folder, chosen.path, out, lora=config.lora, layout=layout, card=run / CARD)
+    # The two sections that every trainer's configuration has.
+    model, adapters = (json.dumps(identity["config"][name]) for name in ("model", "lora"))
+    lora = None if adapters == "null" else LoraSection.model_validate_json(adapters)
+    files = _base(ModelSection.model_validate_json(model), str(identity["model"]), base)
+    return merge(files.folder, chosen.path, out, lora=lora, layout=layout, card=run / CARD)
 
 
 def find_checkpoint(run: Path, name: str) -> Checkpoint:
@@ -146,9 +149,8 @@ def merge(
     return Merged(out, checkpoint.name, layout, len(places), "+".join(sorted(formats)), left_out, equality)
 
 
-def _base(config: RunConfig, revision: str, moved: Path | None) -> ModelFiles:
+def _base(section: ModelSection, revision: str, moved: Path | None) -> ModelFiles:
     """The base model of a run, which must be what it was."""
-    section = config.model
     if moved is not None:
         files = locate(str(moved))
     else:

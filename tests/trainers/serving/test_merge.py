@@ -75,9 +75,10 @@ def differing(base: Path, merged: Path) -> set[str]:
         ("qwen2_audio", LORA, {"multi_modal_projector.linear", "language_model.model"}),
         ("omni_thinker", EXPERTS, {"audio_tower.proj1", "audio_tower.proj2", "model.layers"}),
         ("whole_omni", EXPERTS, {"thinker.audio_tower", "thinker.model"}),
-        ("whole_omni", None, {"thinker.audio_tower", "thinker.model", "thinker.lm_head"}),
+        pytest.param("whole_omni", None, {"thinker.audio_tower", "thinker.model", "thinker.lm_head"},
+                     marks=pytest.mark.thorough),
     ],
-)
+)  # fmt: skip
 def test_changed_weights_are_in_the_base_files_and_nothing_else_is_touched(
     base: str, lora: Lora | None, changed: set[str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
