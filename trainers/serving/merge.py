@@ -28,7 +28,6 @@ from .changes import Changes
 from .equality import Equality, check_equal
 from .layouts import FORMATS, INDEX, TRANSFORMERS, Layout, weight_names
 from .options import BEST, FINAL
-from .options import BEST, FINAL
 
 if TYPE_CHECKING:
     from ..runs.config.sections import ModelSection

@@ -20,7 +20,7 @@ from ...data.bad_rows import BadRow
 from ...data.row_turns import form_of, row_of
 from ...data.training_row import TrainingRow
 from ...data.training_rows import TrainingRows
-from ...data.turns import Clip, Film, Picture
+from ...data.turns import Clip, Picture, Video
 from .expert_sums import AUDIO, MIXED, TEXT, VIDEO, Stratum
 
 _SAYS = {TEXT: "text alone", AUDIO: "sound and no picture", VIDEO: "pictures and no sound", MIXED: "both"}
@@ -163,8 +163,8 @@ class Source:
 
 def modality_of(row: TrainingRow) -> str:
     """What a row is made of."""
-    is_heard = any(isinstance(each, Clip) or (isinstance(each, Film) and each.with_sound) for each in row.media)
-    is_seen = any(isinstance(each, Film | Picture) for each in row.media)
+    is_heard = any(isinstance(each, Clip) or (isinstance(each, Video) and each.with_sound) for each in row.media)
+    is_seen = any(isinstance(each, Video | Picture) for each in row.media)
     if is_heard and is_seen:
         return MIXED
     return AUDIO if is_heard else VIDEO if is_seen else TEXT
