@@ -61,7 +61,7 @@ def _show(found: PruneResult) -> None:
             [[each.export, each.metric, each.rows, *(f"{each.values[kind]:.4f}" for kind in found.cost.kinds)]
              for each in found.cost.exports],
         )  # fmt: skip
-    output.say(f"{found.report}: report.html, report.json, scores.npz")
+    output.say(f"{found.report}: report.html, report.json, experts.parquet, scores.npz")
     if found.output is not None:
         held = "the same logits" if found.difference == 0 else f"logits to {found.difference:.1g}"
         output.say(f"{found.output}: the pruned model; {held} as the base with the pruned experts masked")

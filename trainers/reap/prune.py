@@ -45,7 +45,7 @@ class PruneResult:
     Attributes:
         model, revision: The base.
         output: The pruned model; None: nothing was pruned.
-        report: The folder with `scores.npz`, `report.json` and `report.html`.
+        report: The folder with `scores.npz`, `report.json`, `experts.parquet` and `report.html`.
         kept: The experts that are kept, by layer; empty for a part.
         rows, tokens: That were calibrated on, by modality.
         left_out: Rows that were left out, by reason.

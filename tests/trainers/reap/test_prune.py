@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import triptych
 from support.stores import cli
@@ -245,6 +246,12 @@ def test_the_report_names_the_experts_that_each_modality_needs(of_omni: Pruned) 
     seen = {(each["column"], each["value"]): each["rows"] for each in report["seen"]}
     assert seen[("dataset", "video-set")] == 2
     assert {each.modality for each in of_omni.result.cost.perplexities} == {"audio", "video", "mixed"}  # type: ignore[union-attr]
+    table = pq.read_table(of_omni.result.report / "experts.parquet").to_pylist()
+    assert len(table) == 2 * 8 * (1 + 3 + 1 + 3)
+    for row in table:
+        assert row["kept"] == (row["expert"] in of_omni.result.kept[row["layer"]])
+    given = {name: sum(row["tokens"] for row in table if row["by"] == name) for name in ("all", "modality", "dataset")}
+    assert set(given.values()) == {2 * 2 * sum(of_omni.result.tokens.values())}
     page = (of_omni.result.report / "report.html").read_text()
     assert "S3 (mixed)" in page and "<script" not in page and "data:image/png" in page
 

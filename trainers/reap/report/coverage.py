@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..criteria import Kept, kept_by_modality, lost, reap
-from ..scores.capture import TOKENS, WEIGHT
-from ..scores.expert_sums import AUDIO, MIXED, PANELS, VIDEO, ExpertSums, Stratum
+from ..scores.calibration import OTHER
+from ..scores.capture import TOKENS
+from ..scores.expert_sums import AUDIO, MIXED, PANELS, TEXT, VIDEO, ExpertSums, Stratum
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ class Seen:
 
     Attributes:
         unseen: Experts, of all layers, that no token was given to.
-        weight: The weight that an expert has for a token that it is given, on average over all such tokens.
+        below: Experts that fewer tokens were given to than are asked for.
     """
 
     column: str
@@ -41,7 +42,6 @@ class Seen:
     tokens: int
     unseen: int
     below: int
-    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +137,9 @@ def _seen(sums: ExpertSums, column: str, least: int) -> list[Seen]:
     tokens, rows = sums.tokens_by(column), sums.rows_by(column)
     for value, each in sums.by(column).items():
         given = each[..., TOKENS]
-        routed = float(given.sum())
         found.append(
-            Seen(column, value, rows[value], tokens[value], int((given == 0).sum()), int((given < least).sum()),
-                 float(each[..., WEIGHT].sum()) / routed if routed else 0.0)
-        )  # fmt: skip
+            Seen(column, value, rows[value], tokens[value], int((given == 0).sum()), int((given < least).sum()))
+        )
     return found
 
 
@@ -202,13 +200,19 @@ def _advice(sums: ExpertSums, tokens: Floats, *, least: int, is_omni: bool) -> t
             rows = np.ceil((least - tokens[reached]) / rate[reached]).max()
             ranked.append((int(reached.sum()), int(rows), stratum))
     for experts, rows, stratum in sorted(ranked, key=lambda each: (-each[0], each[1], each[2]))[:SHOWN_STRATA]:
-        have = sums.rows[stratum]
         found.append(Advice(
             f"rows of {stratum.dataset}, {stratum.language}, {stratum.task} ({stratum.modality})", experts, rows,
-            f"triptych export calibration --split train --modality {stratum.modality} --dataset {stratum.dataset}"
-            f" --per-stratum {have + rows}",
+            _command(stratum, sums.rows[stratum] + rows),
         ))  # fmt: skip
     return tuple(found)
+
+
+def _command(stratum: Stratum, rows: int) -> str:
+    """What to type for so many rows of a stratum. The view `calibration` has no rows of text alone."""
+    view = "conversation" if stratum.modality == TEXT else "calibration"
+    dataset = "" if stratum.dataset == OTHER else f" --dataset {stratum.dataset}"
+    many = f" --samples {rows}" if stratum.modality == TEXT else f" --per-stratum {rows}"
+    return f"triptych export {view} --split train --modality {stratum.modality}{dataset}{many}"
 
 
 def _with_warnings(found: Coverage, sums: ExpertSums, *, is_omni: bool) -> Coverage:

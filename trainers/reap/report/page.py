@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...pages.document import render, write_page
-from ..criteria import Kept
-from ..scores.capture import TOKENS
+from ..criteria import Kept, reap
+from ..scores.capture import NORM, TOKENS, WEIGHT
 from ..scores.expert_sums import MODALITIES, ExpertSums
-from .coverage import Coverage, label_of, scores_by_modality
+from .coverage import COLUMNS, Coverage, label_of, scores_by_modality
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
 
-REPORT, PAGE = "report.json", "report.html"
+REPORT, PAGE, EXPERTS = "report.json", "report.html", "experts.parquet"
 SHOWN = 16
 """Experts of a layer that are named; the report in JSON names all."""
 _UNSEEN = (233, 120, 110)
@@ -62,7 +62,34 @@ def write_report(
     beside = folder / f".{REPORT}"
     beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     beside.replace(folder / REPORT)
+    _write_experts(folder / EXPERTS, manifest, sums)
     _write_page(folder / PAGE, manifest, report, cost, sums)
+
+
+def _write_experts(path: Path, manifest: Mapping[str, Any], sums: ExpertSums) -> None:
+    """Write a table of what each expert was given: a row for each value of a column, and one for all rows."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    is_kept = np.zeros((len(sums.layers), sums.experts), bool)
+    for place, layer in enumerate(manifest["layers"]):
+        is_kept[place, layer["kept"]] = True
+    values = [("all", "", sums.total())]
+    values += [(column, value, each) for column in COLUMNS for value, each in sums.by(column).items()]
+    layers, experts = np.meshgrid(np.array(sums.layers), np.arange(sums.experts), indexing="ij")
+    parts = [
+        pa.table({
+            "layer": pa.array(layers.reshape(-1), pa.int32()), "expert": pa.array(experts.reshape(-1), pa.int32()),
+            "kept": is_kept.reshape(-1), "by": [column] * layers.size, "value": [value] * layers.size,
+            "tokens": each[..., TOKENS].reshape(-1).astype(np.int64), "weight": each[..., WEIGHT].reshape(-1),
+            "norm": each[..., NORM].reshape(-1), "saliency": reap(each).reshape(-1),
+        })
+        for column, value, each in values
+    ]  # fmt: skip
+    beside = path.with_name(f".{path.name}")
+    pq.write_table(pa.concat_tables(parts), beside)
+    beside.replace(path)
 
 
 def _write_page(path: Path, manifest: Mapping[str, Any], report: Coverage, cost: Cost | None, sums: ExpertSums) -> None:

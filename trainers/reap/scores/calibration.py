@@ -23,6 +23,8 @@ from ...data.training_rows import TrainingRows
 from ...data.turns import Clip, Picture, Video
 from .expert_sums import AUDIO, MIXED, TEXT, VIDEO, Stratum
 
+OTHER = "other"
+"""The dataset and the task of rows that do not say them."""
 _SAYS = {TEXT: "text alone", AUDIO: "sound and no picture", VIDEO: "pictures and no sound", MIXED: "both"}
 
 
@@ -157,8 +159,7 @@ class Source:
             value = values.get(column)
             return value if isinstance(value, str) and value else default
 
-        own = Path(self.name).name if self._file is not None else self.name
-        return Stratum(self.modality, named("dataset", own), named("language", "und"), named("task", "other"))
+        return Stratum(self.modality, named("dataset", OTHER), named("language", "und"), named("task", OTHER))
 
 
 def modality_of(row: TrainingRow) -> str:
