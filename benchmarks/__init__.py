@@ -9,6 +9,7 @@
     query.py              SQL over ten million rows
     scores.py             word error rates of many pairs
     budgets.py            tokens and frames by formula: are they those of the models' own processors?
+    reap.py               scores of experts beside a plain forward pass
     scale.py              imports of many rows, many tiny clips: is memory use constant?
     memory.py             import, validate and export of ever more rows: is memory use constant?
     again.py              a second identical pull and export, which should do nothing
