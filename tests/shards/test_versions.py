@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,26 @@ from typer.testing import CliRunner
 SAME: dict[str, Any] = {"added": [], "removed": [], "changed": [], "fields": {}, "changes": []}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six utterances, exported twice as `speech`: v2 has one more row and one other text."""
-    folder = tmp_path / "in"
-    path = imported.bring_in(tmp_path / "store", "speech", imported.speech_rows(folder, 5), tmp_path)
+    folder = tmp_path_factory.mktemp("published")
+    path = imported.bring_in(folder / "store", "speech", imported.speech_rows(folder / "in", 5), folder)
     publish(path)
-    imported.bring_in(path, "speech", imported.speech_rows(folder, 1, start=5), tmp_path)
+    imported.bring_in(path, "speech", imported.speech_rows(folder / "in", 1, start=5), folder)
     triptych.annotate("speech/train/utt000", "text", "corrected", store=path)
     publish(path)
-    return Store.open(path)
+    return path.rename(folder / "kept")
+
+
+@pytest.fixture
+def store(published: Path) -> Iterator[Store]:
+    """That store, as it was published, where it was published: its rows name their media by absolute paths."""
+    path = published.with_name("store")
+    shutil.copytree(published, path)
+    yield Store.open(path)
+    shutil.rmtree(path, ignore_errors=True)  # a test may have moved it away
+    shutil.rmtree(path.with_name("moved"), ignore_errors=True)
 
 
 def publish(store: Path, **options: Any) -> Version:
