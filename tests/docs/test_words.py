@@ -41,7 +41,8 @@ RETIRED = (
     Retired(r"\bcrews?\b", "worker pool", "WorkerPool"),
     Retired(r"\bledgers?\b", "event log", "EventLog"),
     Retired(r"\btall(y|ies)\b", "quota, or counts", "Quota"),
-    Retired(r"\bpatience\b", "retry budget", "RetryBudget"),
+    # Of early stopping `patience` is the field's own term.
+    Retired(r"\bpatience\b(?=.{0,60}\b(retr|host|download|request))", "retry budget", "RetryBudget"),
     Retired(r"\bgrowing (file|download)s?\b", "streaming file", "StreamingFile"),
     Retired(r"\bpassed over\b", "skipped", "Skipped"),
     Retired(r"\bmade-up\b", "synthetic", "as the source is called"),

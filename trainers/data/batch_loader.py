@@ -38,7 +38,7 @@ class Batch:
     Attributes:
         ids: Of the rows in `inputs`, in order.
         inputs: What the model takes; None: the batch has no rows.
-        left_out: The rows that it goes on without.
+        left_out: The rows of it that are left out.
     """
 
     ids: tuple[str, ...]

@@ -44,6 +44,9 @@ def question(row: dict[str, Any], **options: Any) -> Question:
                                                     {"type": "text", "text": "Who?"}]}, ANSWERED]}, (A, "Who?")),
         ({"messages": [{"role": "user", "content": [{"type": "audio_url", "audio_url": {"url": "file:///a.wav"}}]}]},
          (A,)),
+        ({"messages": [{"role": "user", "content": [{"type": "audio_url",
+                                                     "audio_url": {"url": "file:///a%20%26%20b.wav"}}]}]},
+         (Clip("/a & b.wav"),)),
     ],
     ids=str,
 )  # fmt: skip

@@ -24,7 +24,8 @@ from triptych.trainers.runs.records import requirements
 from triptych.trainers.runs.records.card import card_text, front_matter_of, metadata
 from triptych.trainers.runs.records.curves import Curves
 from triptych.trainers.runs.records.facts import RunFacts
-from triptych.trainers.runs.records.record import RunRecord, read_record
+from triptych.trainers.runs.records.record import RunRecord
+from triptych.trainers.runs.records.run_json import read_record
 from triptych.trainers.runs.records.run_log import StepLines, read_lines
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from .old_names import ELSEWHERE, MOVED, REPLACED
 from .read import section_of
@@ -106,8 +105,8 @@ def _cell(text: str) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
-    if value is PydanticUndefined:
-        return "required" if field.default_factory is None else ""
+    if field.is_required():
+        return "required"
     if value is None or value == ():
         return ""
     if isinstance(value, bool):

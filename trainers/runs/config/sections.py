@@ -161,7 +161,7 @@ class LoraSection(Section):
         Components, key("The parts of the model in which they are looked for.", source=OURS, min_length=1)
     ] = ("language_model",)
     whole: Annotated[
-        Components, key("Parts whose own weights are trained too; one that a model does not have is passed over.",
+        Components, key("Parts whose own weights are trained too; one that a model lacks is skipped.",
                         source=OURS),
     ] = ("projector",)  # fmt: skip
 

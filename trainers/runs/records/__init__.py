@@ -1,6 +1,7 @@
 """What a run leaves behind in its folder.
 
-record.py        `run.json` and the files beside it, from the start of a run to its end
+run_json.py      `run.json`: where it lies, and how it is read
+record.py        that file and the files beside it, from the start of a run to its end
 facts.py         what is known of a run before its first step, as the record has it
 run_log.py       lines that are written step by step: metrics, rows left out, the log
 requirements.py  versions of packages, the commit, the device

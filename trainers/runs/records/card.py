@@ -13,6 +13,7 @@ from typing import Any
 
 from ....errors import UsageError
 from ....shards.strict_yaml import parse_yaml, yaml_text
+from .run_json import read_record
 
 CARD = "README.md"
 
@@ -25,8 +26,6 @@ UNKNOWN = "unknown"
 
 def write_card(folder: Path) -> None:
     """Write the card of a run beside its record."""
-    from .record import read_record
-
     scratch = folder / f".{CARD}"
     scratch.write_text(card_text(read_record(folder)), encoding="utf-8")
     scratch.replace(folder / CARD)

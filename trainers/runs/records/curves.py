@@ -8,15 +8,15 @@ from typing import Any
 
 from ...pages.document import render, write_page
 from ...pages.line_chart import LineChart, Points, Series
+from .run_json import read_record
 from .run_log import METRICS, read_lines
 
+CURVES = "curves.html"
 _SHOWN_EVALUATIONS = 100
 
 
 def write_curves(folder: Path) -> None:
     """Draw the metrics of the run in a folder; its page is replaced."""
-    from .record import CURVES, read_record
-
     record = read_record(folder)
     curves = Curves.read(folder / METRICS)
     text = render(

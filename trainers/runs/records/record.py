@@ -27,20 +27,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ....errors import DamagedError, StoreReadOnly
+from ....errors import StoreReadOnly
 from ....shards.care.trainings import register_training
 from ..options import CONFIG_FILE
+from .card import write_card
+from .curves import write_curves
 from .facts import RunFacts, export_facts, model_facts, tokenizer_facts
 from .requirements import REQUIREMENTS, device_of, own_source, packages, requirements_text
+from .run_json import FORMAT, RECORD, read_record
 from .run_log import LEFT_OUT, LOG, METRICS, LogFile, StepLines
 
 if TYPE_CHECKING:
     from ..config.sections import RunConfig
 
 log = logging.getLogger("triptych")
-
-RECORD, CURVES = "run.json", "curves.html"
-FORMAT = 1
 
 RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 _PAGE_EVERY_S = 60.0
@@ -110,9 +110,6 @@ class RunRecord:
             self.log.end()
 
     def _ended(self, error: BaseException | None) -> None:
-        from .card import write_card
-        from .curves import write_curves
-
         status, message = _end_of(error)
         now = _now()
         self.document |= {"status": status, "message": message, "ended_at": now}
@@ -154,8 +151,6 @@ class RunRecord:
         }  # fmt: skip
         self.write()
         if time.monotonic() - self._page_at > _PAGE_EVERY_S:
-            from .curves import write_curves
-
             write_curves(self.folder)
             self._page_at = time.monotonic()
         self.log.say(f"checkpoint {checkpoint.name}")
@@ -217,22 +212,6 @@ class RunRecord:
                 found["tokens_read"] += line.get("tokens", 0)
         found["left_out"] = sum(line["step"] <= self.from_step for line in read_lines(self.rows_left_out.path))
         return found
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read the record of a run.
-
-    Raises:
-        DamagedError: It is missing or not readable.
-    """
-    path = folder / RECORD
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{path}: {error}", hint="is this the folder of a run?") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise DamagedError(f"{path}: a record of format {FORMAT} is expected.", hint="another version wrote it")
-    return found
 
 
 def _scored(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,16 +68,22 @@ class LogFile(logging.Handler):
         super().__init__(logging.INFO)
         self.path = path
         self._before = logging.WARNING
+        self._loggers: list[logging.Logger] = []
 
     def begin(self) -> None:
         """Take what is logged, by this package from `info` on and by others from `warning` on."""
         own = logging.getLogger("triptych")
         self._before = own.level
         own.setLevel(min(logging.INFO, own.level or logging.INFO))
-        logging.getLogger().addHandler(self)
+        # Some libraries (transformers) hand nothing on to the root.
+        apart = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+        self._loggers = [logging.getLogger(), *(each for each in apart if not each.propagate)]
+        for logger in self._loggers:
+            logger.addHandler(self)
 
     def end(self) -> None:
-        logging.getLogger().removeHandler(self)
+        for logger in self._loggers:
+            logger.removeHandler(self)
         logging.getLogger("triptych").setLevel(self._before)
 
     def emit(self, record: logging.LogRecord) -> None:

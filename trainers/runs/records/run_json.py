@@ -1,0 +1,28 @@
+"""`run.json`, the record of a run: where it lies, its format, and how it is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ....errors import DamagedError
+
+RECORD = "run.json"
+FORMAT = 1
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read the record of a run.
+
+    Raises:
+        DamagedError: It is missing or not readable.
+    """
+    path = folder / RECORD
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"{path}: {error}", hint="is this the folder of a run?") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise DamagedError(f"{path}: a record of format {FORMAT} is expected.", hint="another version wrote it")
+    return found
