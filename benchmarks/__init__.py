@@ -8,6 +8,8 @@
     export.py             a million rows rendered and published
     query.py              SQL over ten million rows
     scores.py             word error rates of many pairs
+    resume.py             runs of training that are killed: do they end with the same weights?
+    training_step.py      a step of training beside a bare loop
     training_data.py      batches of sound for training, compared with two peers
     budgets.py            tokens and frames by formula: are they those of the models' own processors?
     reap.py               scores of experts beside a plain forward pass
