@@ -21,7 +21,7 @@ def prune(
     *,
     store: PathLike | None = None,
     progress: Callable[[int, int], None] | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] | None = None,
     **options: Unpack[PruneArguments],
 ) -> PruneResult:
     """Prune the experts of a model that do least on calibration rows (REAP), and report what is known of them.
@@ -47,9 +47,9 @@ def prune_with(
     store: PathLike | None,
     options: PruneOptions,
     progress: Callable[[int, int], None] | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] | None = None,
 ) -> PruneResult:
     """`prune` with options that are already parsed."""
     from .prune import prune as prune_model
 
-    return prune_model(options, store, progress=progress, tell=tell)
+    return prune_model(options, store, progress=progress, tell=tell or (lambda _: None))

@@ -27,7 +27,7 @@ from .report.cost import BEFORE, Cost, evaluated, perplexities
 from .report.coverage import Coverage, coverage
 from .report.page import write_report
 from .scores.calibration import Source
-from .scores.expert_sums import ExpertSums, State, merged
+from .scores.expert_sums import ExpertSums, State, put_together
 from .scores.measure import PassSettings, Progress, measure
 from .scores.moe_layers import MoeLayer, check_component, check_model, moe_layers
 
@@ -163,7 +163,9 @@ def _sums(
     if options.scores:
         states = [State.load(each / SCORES) for each in options.scores]
         _check_parts(states, options.scores, loaded)
-        return merged(states), None
+        whole = put_together(states)
+        _save(whole, options.report_folder / SCORES)
+        return whole.sums, None
     settings = PassSettings(
         samples=options.samples, batch_tokens=options.batch_tokens, bad_rows=options.bad_rows, part=options.part_of,
         workers=options.workers, wants_largest=options.protect != NO_PROTECTION,
@@ -173,6 +175,18 @@ def _sums(
     if not state.sums.of:
         raise UsageError("no row was left to calibrate on.", hint="see what is wrong with them: --bad-rows refuse")
     return state.sums, state
+
+
+def _save(state: State, path: Path) -> None:
+    """Keep scores that were put together where the report is.
+
+    Raises:
+        UsageError: Others are there.
+    """
+    if path.exists() and State.load(path).sums.sha256 != state.sums.sha256:
+        raise UsageError(f"{path} holds other scores.", hint="name another folder: --report DIR, or remove this one")
+    if not path.exists():
+        state.save(path)
 
 
 def _check_parts(states: Sequence[State], folders: Sequence[Path], loaded: TrainingModel) -> None:

@@ -113,6 +113,10 @@ def test_parts_that_were_measured_apart_prune_as_one(
         triptych.prune(model=moe, text=text_rows(), calibration_samples=9, part=f"{part}/2", report=folder)
     found = triptych.prune(model=moe, scores=folders, report=tmp_path / "both")
     assert found.kept == of_text.result.kept
+    again = triptych.prune(model=moe, scores=[tmp_path / "both"], report=tmp_path / "again")
+    assert again.kept == found.kept
+    with pytest.raises(UsageError, match="holds other scores"):
+        triptych.prune(model=moe, scores=[tmp_path / "both"], report=folders[0])
     with pytest.raises(UsageError, match="not one of 1 parts"):
         triptych.prune(model=moe, scores=folders[:1], report=tmp_path / "one")
     with pytest.raises(UsageError, match="a part is there twice"):

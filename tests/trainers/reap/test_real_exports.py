@@ -35,17 +35,22 @@ def asked(omni: Path, store: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def whole(asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return triptych.prune(output=tmp_path_factory.mktemp("pruned") / "half", layout="vllm", **asked)
+    triptych.export("evaluation", split="train", dataset="demo-speech", samples=3, store=asked["store"])
+    return triptych.prune(output=tmp_path_factory.mktemp("pruned") / "half", layout="vllm", eval=["evaluation-list"],
+                          max_new_tokens=4, **asked)  # fmt: skip
 
 
-def test_it_loads_answers_and_names_what_each_modality_needs(whole: Any, store: Path) -> None:
+def test_it_loads_answers_and_names_what_each_modality_needs(whole: Any, store: Path, tmp_path: Path) -> None:
     assert whole.rows == {"audio": 12, "video": 12, "mixed": 12}
     assert whole.difference == 0
     assert {need.modality for need in whole.coverage.needs} == {"audio", "video", "mixed"}
     assert {each.modality: each.rows for each in whole.cost.perplexities} == {"audio": 6, "video": 6, "mixed": 6}
-    triptych.export("evaluation", split="train", dataset="demo-speech", samples=3, store=store)
-    asked = triptych.infer("evaluation-list", store=store, model=whole.output, max_new_tokens=4)
+    asked = triptych.infer("evaluation-list", store=store, model=whole.output, max_new_tokens=4, out=tmp_path / "said")
     assert [row.error for row in asked.predictions] == [None] * 3
+    # The score that was measured with masks is that of the folder that was written.
+    (measured,) = whole.cost.exports
+    found = triptych.evaluate("evaluation-list", store=store, pred=tmp_path / "said", resamples=0)
+    assert measured.values["reap"] == pytest.approx(found.scores[0].value)
 
 
 def test_calibration_without_video_loses_the_experts_of_video(

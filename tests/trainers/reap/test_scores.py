@@ -12,7 +12,7 @@ import pytest
 from triptych.errors import DamagedError, ProblemsFound, UsageError
 from triptych.trainers.reap import criteria
 from triptych.trainers.reap.scores.calibration import Source
-from triptych.trainers.reap.scores.expert_sums import ExpertSums, State, Stratum, merged
+from triptych.trainers.reap.scores.expert_sums import ExpertSums, State, Stratum, put_together
 from triptych.trainers.reap.scores.masks import pruned_to
 from triptych.trainers.reap.scores.measure import PassSettings, measure
 from triptych.trainers.reap.scores.moe_layers import moe_layers
@@ -176,7 +176,7 @@ def test_parts_add_up_to_the_whole_and_a_pass_that_was_ended_goes_on_to_the_same
     parts = [
         run(loaded, encoder, [source], tmp_path / str(part), batch_tokens=300, part=(part, 3)) for part in range(3)
     ]
-    together = merged(parts)
+    together = put_together(parts).sums
     assert together.rows == whole.sums.rows
     np.testing.assert_allclose(together.total(), whole.sums.total(), rtol=1e-6)
     assert criteria.keep(criteria.scores("reap", together), 4) == criteria.keep(criteria.scores("reap", whole.sums), 4)
@@ -372,4 +372,4 @@ def test_scores_that_were_cut_short_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match="cannot be read"):
         State.load(path)
     with pytest.raises(DamagedError, match="other experts"):
-        merged([state, replace(state, sums=ExpertSums((0,), 3, 1))])
+        put_together([state, replace(state, sums=ExpertSums((0,), 3, 1))])

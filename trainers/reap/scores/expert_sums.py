@@ -201,10 +201,11 @@ class State:
         return cls(about["identity"], sums, about["source"], about["row"], about["is_complete"], about["left_out"])
 
 
-def merged(states: Iterable[State]) -> ExpertSums:
-    """The sums of several parts, in the order given."""
+def put_together(states: Iterable[State]) -> State:
+    """The measurement that these are the parts of, in the order given."""
     first, *others = states
     sums = ExpertSums(first.sums.layers, first.sums.experts, first.sums.top_k)
     for each in (first, *others):
         sums.merge(each.sums)
-    return sums
+    left_out = [row for each in (first, *others) for row in each.left_out]
+    return State({**first.identity, "part": [0, 1]}, sums, is_complete=True, left_out=left_out)
