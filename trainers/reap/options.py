@@ -14,6 +14,7 @@ from ..serving.layouts import LAYOUTS, TRANSFORMERS
 from .criteria import (
     CRITERIA,
     GLOBAL,
+    JOINT,
     NO_PROTECTION,
     PER_LAYER,
     PROTECTIONS,
@@ -146,6 +147,11 @@ class PruneOptions(Options):
             raise UsageError(
                 "there are no rows to calibrate on.",
                 hint="add --audio NAME, --video NAME, --mixed NAME (triptych export calibration)",
+            )
+        if self.criterion == JOINT and self.audio is None and not self.scores:
+            raise UsageError(
+                "--criterion joint begins with what sound needs, and there is no --audio.",
+                hint="add --audio NAME, or --criterion reap",
             )
         if self.part is not None and self.output is not None:
             raise UsageError(

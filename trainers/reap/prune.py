@@ -198,8 +198,7 @@ def _check_parts(states: Sequence[State], folders: Sequence[Path], loaded: Train
         if not state.is_complete:
             raise UsageError(f"--scores {folder}: its measurement was not finished.",
                              hint="run the command that began it again: it goes on where it was")  # fmt: skip
-        same = [{name: value for name, value in each.identity.items() if name != "part"} for each in (first, state)]
-        if same[0] != same[1] or state.identity["part"][1] != len(states):
+        if set(state.differs_in(first.identity)) - {"part"} or state.identity["part"][1] != len(states):
             raise UsageError(f"--scores {folder}: it is not one of {len(states)} parts of one measurement.",
                              hint="name the folder of each part once")  # fmt: skip
     if sorted(state.identity["part"][0] for state in states) != list(range(len(states))):
@@ -244,6 +243,9 @@ def _cost(
             loaded, layers, _encoder(options, loaded), sources, choices, after=options.samples,
             rows=options.cost_samples,
         )  # fmt: skip
+        for each in rows:
+            if each.left_out:
+                tell(f"note: {each.left_out:,} {each.modality} rows could not be read and are not in its perplexity")
         for name in unmeasured:
             tell(f"note: no {name} row is left that was not calibrated on: its perplexity is not measured")
     exports = ()  # type: tuple[Any, ...]

@@ -160,6 +160,7 @@ def test_what_cannot_be_pruned_is_refused_before_anything_is_read(
         ({"retention_rate": 0.5, "compression_ratio": 0.5}, "say the same"),
         ({"scope": "global"}, "different numbers of experts"),
         ({"text": None}, "no rows to calibrate on"),
+        ({"criterion": "joint"}, "begins with what sound needs"),
         ({"part": "1/2"}, "nothing can be pruned"),
         ({"part": "3/2", "output": None, "report": tmp_path}, "write it as 1/4"),
         ({"output": None}, "nothing is to be written"),

@@ -199,6 +199,10 @@ def test_parts_add_up_to_the_whole_and_a_pass_that_was_ended_goes_on_to_the_same
     monkeypatch.setattr(module, "_pass", passes)
     again = run(loaded, encoder, [source], tmp_path / "ended", **settings)
     assert again.sums.sha256 == whole.sums.sha256
+    moved = Path(source.name).with_name("moved.jsonl")
+    moved.write_bytes(Path(source.name).read_bytes())
+    elsewhere = Source.open("text", str(moved), store=None, allow_held_out=False)
+    assert run(loaded, encoder, [elsewhere], tmp_path / "ended", **settings).is_complete
     with pytest.raises(UsageError, match="differs in samples"):
         run(loaded, encoder, [source], tmp_path / "ended", **settings, samples=3)
 

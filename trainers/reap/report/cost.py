@@ -33,11 +33,13 @@ class Perplexity:
     """Of the answers of some rows: e to the mean loss of a token.
 
     Attributes:
+        left_out: Rows that could not be read.
         values: By what is kept: `before`, a criterion, `random` ...
     """
 
     modality: str
     rows: int
+    left_out: int
     tokens: int
     values: Mapping[str, float]
 
@@ -74,6 +76,7 @@ class Cost:
 @dataclass(slots=True)
 class _Losses:
     rows: int = 0
+    left_out: int = 0
     tokens: int = 0
     sums: dict[str, float] = field(default_factory=dict)
 
@@ -103,10 +106,12 @@ def perplexities(
             continue
         for row in source.rows(start=after, stop=after + rows):
             encoded = encode(encoder, row)
-            if not isinstance(encoded, LeftOut):
+            if isinstance(encoded, LeftOut):
+                losses.left_out += 1
+            else:
                 _add_row(losses, loaded, layers, encoder, encoded, choices)
     made = tuple(
-        Perplexity(name, each.rows, each.tokens,
+        Perplexity(name, each.rows, each.left_out, each.tokens,
                    {kind: math.exp(min(total / each.tokens, 700.0)) for kind, total in each.sums.items()})
         for name, each in found.items() if each.tokens
     )  # fmt: skip

@@ -154,6 +154,10 @@ class State:
     is_complete: bool = False
     left_out: list[list[str]] = field(default_factory=list)
 
+    def differs_in(self, identity: Mapping[str, Any]) -> list[str]:
+        """What is not as in another identity. An export or a file is known by its content, wherever it lies."""
+        return [name for name in identity if _known(self.identity.get(name)) != _known(identity[name])]
+
     def save(self, path: Path) -> None:
         """Write it beside its place and rename it: it is there whole, or as it was before."""
         import numpy as np
@@ -199,6 +203,11 @@ class State:
                 f"{path}: the scores cannot be read: {error}.", hint="remove it, and they are measured again"
             ) from error
         return cls(about["identity"], sums, about["source"], about["row"], about["is_complete"], about["left_out"])
+
+
+def _known(value: Any) -> Any:
+    is_sources = isinstance(value, list) and all(isinstance(each, list) and len(each) == 3 for each in value)
+    return [[modality, sha256] for modality, _, sha256 in value] if is_sources else value
 
 
 def put_together(states: Iterable[State]) -> State:

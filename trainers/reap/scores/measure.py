@@ -129,8 +129,7 @@ def _begun(path: Path, identity: dict[str, Any], layers: Sequence[MoeLayer]) -> 
             raise UsageError(f"the layers of the model have different numbers of experts: {sorted(counts)}.")
         return State(identity, ExpertSums(tuple(each.index for each in layers), counts.pop(), layers[0].top_k))
     state = State.load(path)
-    if state.identity != identity:
-        changed = [name for name, value in identity.items() if state.identity.get(name) != value]
+    if changed := state.differs_in(identity):
         raise UsageError(
             f"{path} holds scores of another measurement: it differs in {', '.join(changed)}.",
             hint="name another folder: --report DIR, or remove this one",
