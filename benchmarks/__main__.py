@@ -14,8 +14,20 @@ from .report import parser, workplace
 from .timing import module, tell
 
 NAMES = (
-    "archive", "decode", "export", "query", "again", "scale", "memory", "members", "scores", "training_data", "reap",
-)  # fmt: skip
+    "archive",
+    "decode",
+    "export",
+    "query",
+    "again",
+    "scale",
+    "memory",
+    "members",
+    "scores",
+    "training_data",
+    "resume",
+    "training_step",
+    "reap",
+)
 
 
 def main() -> int:

@@ -186,7 +186,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with 12 short clips of LibriSpeech: to be trained on as `libri`, to be asked as `libri-eval`."""
+    """A store with an export `libri`: 12 short clips of LibriSpeech and their transcripts."""
     import soundfile
     import triptych
 
@@ -204,7 +204,6 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
     triptych.import_data("jsonl", table, name="libri", store=folder / "store")
     triptych.export("conversation", store=folder / "store", name="libri")
-    triptych.export("evaluation", store=folder / "store", name="libri-eval")
     return folder / "store"
 
 
@@ -228,9 +227,9 @@ def test_a_real_encoder_and_a_real_language_model_learn_to_transcribe_what_they_
     merged = stores.cli("train", "export", out, "--merge", "--for", "transformers", "--out", tmp_path / "model")
     assert merged.returncode == 0, merged.stderr
     answers = tmp_path / "answers.jsonl"
-    asked = stores.cli("infer", "libri-eval", "--model", tmp_path / "model", "--store", speech, "--out", answers,
+    asked = stores.cli("infer", "libri", "--model", tmp_path / "model", "--store", speech, "--out", answers,
                        "--max-new-tokens", "40")  # fmt: skip
     assert asked.returncode == 0, asked.stderr
-    scored = stores.cli("evaluate", "libri-eval", "--pred", answers, "--store", speech, "--metrics", "wer", "--json")
+    scored = stores.cli("evaluate", "libri", "--pred", answers, "--store", speech, "--metrics", "wer", "--json")
     [wer, *_] = json.loads(scored.stdout)["scores"]
     assert wer["value"] <= 0.02
