@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ...errors import StoreReadOnly, UsageError
 from ..models.families import QWEN3_OMNI
 from ..models.model_files import locate
 from ..models.model_loading import read_config, require_torch
@@ -126,7 +126,29 @@ def prune(
     told = {**manifest, "layout": options.layout}
     # The base makes room for the pruned model; nothing is asked of it any more.
     loaded.model, layers = None, ()
-    return replace(result, difference=write_model(files.folder, options.output, sums, kept, told, expected))
+    difference = write_model(files.folder, options.output, sums, kept, told, expected)
+    _register(options.output, store, sources, result, tell)
+    return replace(result, difference=difference)
+
+
+def _register(
+    folder: Path, store: PathLike | None, sources: Sequence[Source], result: PruneResult, tell: Callable[[str], None]
+) -> None:
+    """Tell the store, so that whoever withdraws samples learns of this model."""
+    versions = {source.version.reference: source.version for source in sources if source.version is not None}
+    if not versions:
+        return
+    from ...shards.care.trainings import register_training
+    from ...shards.store.store import Store
+
+    try:
+        register_training(
+            Store.open(store), trainer="prune", folder=folder, exports=sorted(versions),
+            datasets={name for version in versions.values() for name in version.manifest["datasets"]},
+            rows=sum(result.rows.values()), left_out=result.left_out,
+        )  # fmt: skip
+    except StoreReadOnly as error:
+        tell(f"note: the store does not know of this model, and `store remove` cannot name it: {error.message}")
 
 
 def _sources(options: PruneOptions, store: PathLike | None) -> list[Source]:

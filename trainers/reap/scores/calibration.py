@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import DamagedError, UsageError
+from ....shards.exports.versions import Version
 from ....shards.store.store import Store
 from ...data.bad_rows import BadRow
 from ...data.row_turns import form_of, row_of
@@ -98,6 +99,11 @@ class Source:
         told = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
         in_video = isinstance(told, dict) and bool((told.get("sound_of_videos") or {}).get("in-video"))
         return cls(modality, str(path), digest.hexdigest(), None, path, in_video)
+
+    @property
+    def version(self) -> Version | None:
+        """The version of the export; None: it is a file."""
+        return None if self._export is None else self._export.reader.version
 
     def rows(self, *, start: int = 0, stop: int | None = None) -> Iterator[CalibrationRow]:
         """The rows from one place to another.
