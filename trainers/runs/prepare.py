@@ -54,6 +54,10 @@ class Recipe:
     begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
     answers: Callable[[Any], tuple[Any, Objective]] | None = None
 
+    def answers_of(self, encoder: Any) -> tuple[Any, Objective]:
+        """The encoder of plain answers, and the loss over them."""
+        return (encoder, self.objective(None)) if self.answers is None else self.answers(encoder)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
@@ -97,7 +101,11 @@ def open_data(
     reference: str, encoder: Encoder, config: RunConfig, *, store: Store, folder: Path | None, rank: int, ranks: int,
     is_validation: bool = False,
 ) -> Data:  # fmt: skip
-    """Open an export, measure its rows, and plan its batches; lengths of rows are kept in the folder, if one is given."""
+    """Open an export, measure its rows, and plan its batches.
+
+    Args:
+        folder: Where lengths of rows are kept; None: nowhere.
+    """
     section, training = config.data, config.training
     rows = TrainingRows.open(reference, store=store, allow_held_out=is_validation or section.allow_held_out)
     cache = None if folder is None else folder / f"{LENGTHS}-{rows.reader.version.reference}.npz"
