@@ -62,8 +62,9 @@ def _plain(model: Path, store: Path, out: Path, sections: dict[str, Any]) -> boo
     """Whether `transformers.Trainer` alone goes on to the weights of a run that was not stopped."""
     from triptych.trainers.models.weights import weights_sha256
 
-    whole, stopped = _trainer(model, store, out / "whole", sections), _trainer(model, store, out / "parts", sections)
+    whole = _trainer(model, store, out / "whole", sections)
     whole.train()
+    stopped = _trainer(model, store, out / "parts", sections)  # not earlier: making one seeds dropout
     stopped.add_callback(_stop_at(STOP))
     stopped.train()
     again = _trainer(model, store, out / "parts", sections)
