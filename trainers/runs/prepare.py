@@ -94,7 +94,11 @@ def open_data(
     reference: str, encoder: Encoder, config: RunConfig, *, store: Store, folder: Path | None, rank: int, ranks: int,
     is_validation: bool = False,
 ) -> Data:  # fmt: skip
-    """Open an export, measure its rows, and plan its batches; lengths of rows are kept in the folder, if one is given."""
+    """Open an export, measure its rows, and plan its batches.
+
+    Args:
+        folder: Where lengths of rows are kept; None: nowhere.
+    """
     section, training = config.data, config.training
     rows = TrainingRows.open(reference, store=store, allow_held_out=is_validation or section.allow_held_out)
     cache = None if folder is None else folder / f"{LENGTHS}-{rows.reader.version.reference}.npz"

@@ -1,15 +1,18 @@
 """The memory of a step: what is counted, what is estimated, and what was measured.
 
 * Weights, gradients (4 bytes for each number that is trained) and AdamW's two moments (8 bytes) are counted.
-* Activations are what the forward pass keeps for the backward pass. Estimated for one decoder layer of hidden size h,
-  feed-forward size f and kv numbers of keys per position, in units of one number per position:
+* Activations are what the forward pass keeps for the backward pass. Estimated for a position of a decoder layer of
+  hidden size h, with q and k numbers of queries and keys, feed-forward size f, and s bytes for each number:
 
-      with gradients of its own weights   8 h + 4 kv + 4 f     (two norms, attention with its result, gate, up, product)
-      with adapters on all its layers     the same, and for each adapted layer its input once more (dropout), and 1/4
+      frozen weights           8 h + s (2 q + 2 k + 3 f)       inputs of two norms in 32 bits; queries, keys, values and
+                                                               the result of attention; gate, its activation, up
+      weights of its own       + s (4 h + q + f)               the inputs of its linear layers, and normed numbers
+      an adapted layer         + its input as s and as the mask of dropout (1 byte; 4 on a processor), and its rank
 
-  times layers and positions, and for each position that is trained three vectors of the vocabulary (logits in the
-  format, in 32 bits, and their logarithms). With gradient checkpointing: h for each layer, and one layer whole.
-  Audio and vision encoders count where they are trained.
+  times layers, where anything at or below them is trained; and for each position that is trained three vectors of the
+  vocabulary (logits in s bytes and twice in 32 bits), for each that is not one. With gradient checkpointing: h for
+  each layer, and one layer whole. An encoder counts where it is trained: for a position of a layer of width d
+  s (9 d + 2 f), with the mask of attention of each clip and what its convolutions take.
 * Measured: the tensors that autograd keeps of the costliest batch, each storage once, weights left out; and on a GPU
   the peak of the allocator. With gradient checkpointing autograd's tensors say nothing, and only the peak is measured.
 
@@ -24,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...models.families import AUDIO_TOWER, VISUAL
+from ...models.families import AUDIO_TOWER, LANGUAGE_MODEL, PROJECTOR, VISUAL, is_adapter
 
 if TYPE_CHECKING:
     from ..prepare import Prepared
@@ -36,7 +39,8 @@ FULL = 0.9
 """The share of a device's memory above which a step is likely to fail: allocators need room."""
 
 _BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
-_NORM_BYTES = 4
+_WHOLE = 4
+"""Bytes of a number in 32 bits, whatever the format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,58 +96,69 @@ def activations_of(prepared: Prepared, inputs: Any, *, is_checkpointed: bool) ->
 
     size = _BYTES[prepared.loaded.dtype]
     rows, width = inputs["input_ids"].shape
-    text = _text_config(prepared.model)
-    layer = _layer(text, size) + _adapters(prepared, size, text.num_hidden_layers)
-    layers = text.num_hidden_layers
+    text = prepared.model.config.get_text_config()
+    layer, layers = _layer(prepared, text, size), text.num_hidden_layers
     kept = layer + layers * text.hidden_size * size if is_checkpointed else layer * layers
     labels = inputs.get("labels")
     trained = rows * width if labels is None else int((labels != IGNORED).sum())
-    total = rows * width * (kept + text.hidden_size * (size + _NORM_BYTES)) + trained * text.vocab_size * (size + 8)
+    norm = text.hidden_size * (size + _WHOLE)
+    total = rows * width * (kept + norm) + trained * text.vocab_size * 2 * _WHOLE
     return int(total + _towers(prepared, inputs, size))
 
 
-def _text_config(model: Any) -> Any:
-    return model.config.get_text_config()
-
-
-def _layer(text: Any, size: int) -> float:
+def _layer(prepared: Prepared, text: Any, size: int) -> float:
     """Bytes that one layer keeps for a position."""
-    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    hidden = text.hidden_size
+    head = getattr(text, "head_dim", None) or hidden // text.num_attention_heads
     queries = head * text.num_attention_heads
     keys = head * (getattr(text, "num_key_value_heads", None) or text.num_attention_heads)
-    wide = text.intermediate_size
-    if getattr(text, "num_experts_per_tok", None) and getattr(text, "moe_intermediate_size", None):
+    wide = getattr(text, "intermediate_size", None) or 4 * hidden
+    is_mixture = bool(getattr(text, "num_experts_per_tok", None) and getattr(text, "moe_intermediate_size", None))
+    if is_mixture:
         wide = text.num_experts_per_tok * text.moe_intermediate_size
-    norms = 2 * text.hidden_size * (2 * _NORM_BYTES + size)
-    return norms + size * (2 * queries + 4 * keys + 4 * wide)
+    kept = 2.0 * hidden * _WHOLE + size * (2 * queries + 2 * keys + 3 * wide)
+    trained = {(prepared.family.component_of(name), is_adapter(name)) for name in prepared.trained.names}
+    if (LANGUAGE_MODEL, False) in trained:
+        kept += size * (4 * hidden + queries + wide)
+    if is_mixture:  # each expert takes a copy of its positions, and gives one
+        kept += 2 * size * text.num_experts_per_tok * hidden
+    return kept + _adapters(prepared, size, text.num_hidden_layers)
 
 
 def _adapters(prepared: Prepared, size: int, layers: int) -> float:
-    """Bytes that adapters keep for a position, a layer of the language model: their input after dropout, and in r."""
+    """Bytes that adapters keep for a position, in a layer of the language model on average."""
+    model = prepared.model
+    on_gpu = next(model.parameters()).device.type == "cuda"
+    drops = any(".lora_dropout." in name and getattr(module, "p", 0) for name, module in model.named_modules())
+    mask = (1 if on_gpu else _WHOLE) if drops else 0
     found = 0.0
-    for name, value in prepared.model.named_parameters():
-        if ".lora_A." in name and value.dim() == 2 and prepared.family.component_of(name) == "language_model":
+    for name, value in model.named_parameters():
+        if ".lora_A." in name and value.dim() == 2 and prepared.family.component_of(name) == LANGUAGE_MODEL:
             rank, wide = value.shape
-            found += wide * (size + _NORM_BYTES) + rank * _NORM_BYTES
+            found += wide * (size + mask) + rank * size
     return found / layers
 
 
 def _towers(prepared: Prepared, inputs: Any, size: int) -> float:
-    """Bytes of encoders that are trained: as a layer of the language model, by their own sizes."""
+    """Bytes of encoders that are trained, and of projectors."""
     trained = {prepared.family.component_of(name) for name in prepared.trained.names}
     config = prepared.model.config
     total = 0.0
     sound = inputs.get("input_features")
-    if AUDIO_TOWER in trained and sound is not None:
+    if sound is not None:
         tower = config.audio_config
-        frames = sound.numel() / tower.num_mel_bins / 2
-        each = tower.d_model * (8 * size + 2 * _NORM_BYTES) + 2 * size * tower.encoder_ffn_dim
-        total += frames * (each * tower.encoder_layers + 4 * size * tower.d_model)
+        clips, frames = (len(sound), sound.shape[-1]) if sound.dim() == 3 else (1, sound.shape[-1])
+        positions = frames // 2
+        if AUDIO_TOWER in trained:
+            each = size * (9 * tower.d_model + 2 * tower.encoder_ffn_dim)
+            taken = size * frames * (tower.num_mel_bins + 3 * tower.d_model)
+            total += clips * (positions * each * tower.encoder_layers + taken + size * positions**2)
+        if PROJECTOR in trained:
+            total += clips * positions // 2 * size * (tower.d_model + config.get_text_config().hidden_size)
     patches = sum(len(inputs[name]) for name in ("pixel_values", "pixel_values_videos") if inputs.get(name) is not None)
     if VISUAL in trained and patches:
         tower = config.vision_config
-        each = tower.hidden_size * (8 * size + 2 * _NORM_BYTES) + 2 * size * tower.intermediate_size
-        total += patches * each * tower.depth
+        total += patches * size * (9 * tower.hidden_size + 2 * tower.intermediate_size) * tower.depth
     return total
 
 

@@ -33,9 +33,9 @@ def overlaps(trained: Version, measured: Version, key: str) -> Iterator[Finding]
 
 
 def _finding(what: str, common: Sequence[str], trained: Version, measured: Version, key: str) -> Finding:
-    named = ", ".join(common[:NAMED]) + (", ..." if len(common) > NAMED else "")
+    named = ", ".join(common[:NAMED]) + (" ..." if len(common) > NAMED else "")
     return Finding(
-        ERROR, "overlap", f"{key}: {measured.reference} has {len(common):,} {what} of {trained.reference}: {named}.",
+        ERROR, "overlap", f"{key}: {measured.reference} has {len(common):,} {what} of {trained.reference}: {named}",
         "export each with --split (train, test), or make splits: triptych split",
     )  # fmt: skip
 

@@ -159,9 +159,8 @@ class _Looking:
         form = template_of(prepared.files.folder, None)
         yield from settings.chat_template(config.model.base_model, form=form)
         trained = prepared.data.rows.reader.version
-        measured = {"data.validation": config.data.validation,
-                    "evaluation.export": config.evaluation.export if config.evaluation is not None else None}  # fmt: skip
-        for key, reference in measured.items():
+        asked = config.evaluation.export if config.evaluation is not None else None
+        for key, reference in (("data.validation", config.data.validation), ("evaluation.export", asked)):
             if reference is not None:
                 yield from overlap.overlaps(trained, find(self.store, reference), key)
 
@@ -191,7 +190,8 @@ class _Looking:
             tried = try_steps(
                 prepared, prepared.recipe.objective(None), weight_decay=config.training.weight_decay,
                 betas=config.optimizer.betas, max_grad_norm=config.training.max_grad_norm,
-                computing=computing_of(prepared), after_forward=check.check if check is not None else lambda inputs: None,
+                computing=computing_of(prepared),
+                after_forward=check.check if check is not None else lambda inputs: None,
             )  # fmt: skip
         except SoundUnheard as error:
             self.findings.append(Finding(ERROR, "sound_unheard", error.message, error.hint or ""))
@@ -215,7 +215,6 @@ class _Looking:
         if tried is None:
             return None
         prepared = self.prepared
-        encoder, _ = self._answers()
         rows = prepared.data.rows
         inputs = prepared.encoder.join([prepared.encoder.encode(rows[number]) for number in
                                         prepared.data.plan.epoch(0).batch(0)])  # fmt: skip

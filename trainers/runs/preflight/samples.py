@@ -68,7 +68,7 @@ def unheard(gap: AudioGap | None) -> Iterator[Finding]:
     if gap is not None and not gap.is_heard:
         yield Finding(
             ERROR, "sound_unheard",
-            f"the losses of {gap.rows} rows are the same with the numbers of their sound and with zeros in their place: "
+            f"the losses of {gap.rows} rows are the same with their sound and with zeros in its place: "
             "sound does not reach what the model says.",
-            "check the model's files: weights of its audio tower or projector that are zero, or a forward pass without it",
+            "check the model's files: its projector's weights may be zero, or its forward pass may leave sound out",
         )  # fmt: skip

@@ -100,7 +100,7 @@ def chat_template(base_model: str, *, form: str) -> Iterator[Finding]:
     if form == "raw" and _ANSWERS.search(base_model.rstrip("/").rpartition("/")[2]):
         yield Finding(
             WARNING, "chat_template",
-            f"{base_model} has no chat template in its files: rows are written as bare text, and it was tuned on turns.",
+            f"{base_model} has no chat template in its files: rows are written as bare text; it was tuned on turns.",
             "copy chat_template.jinja (or .json) of the original model into its folder",
         )  # fmt: skip
 

@@ -42,17 +42,17 @@ def text_of(found: Preflight, *, width: int = 100, is_coloured: bool = False) ->
 
 def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
     plan = found.plan
-    yield _Line("model", f"{plan.model}, {found.dtype} on {found.device}")
+    yield _line("model", f"{plan.model}, {found.dtype} on {found.device}")
     lost = sum(plan.left_out.values())
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.left_out.items()))
     sound = f", {_duration(plan.seconds)} of sound" if plan.seconds else ""
-    yield _Line(
+    yield _line(
         "export",
         f"{plan.export}: {plan.rows:,} rows, {plan.tokens:,} tokens{sound}; "
         f"{f'{lost:,} rows left out ({left_out})' if lost else 'no row left out'}"
         + (f"; {plan.cut_seconds:,.1f} s of longer clips cut off" if plan.cut_seconds else ""),
     )
-    yield _Line(
+    yield _line(
         "steps",
         f"{plan.steps:,}, {found.epochs:.3g} epochs of {plan.batches:,} batches; {plan.padding:.1%} of them padding",
     )
@@ -63,15 +63,15 @@ def _parts(found: Preflight, *, is_coloured: bool) -> Iterator[RenderableType]:
         yield from _batch(found.batch, is_coloured=is_coloured)
     yield ""
     yield from _costs(found)
-    yield _Line("audio gap", _gap(found.audio_gap))
+    yield _line("audio gap", _gap(found.audio_gap))
     for score in found.scores:
         interval = "" if score.low is None or score.high is None else f" (95 %: {score.low:.3f} to {score.high:.3f})"
-        yield _Line("base model", f"{score.name} {score.value:.3f}{interval} on {score.rows:,} rows")
+        yield _line("base model", f"{score.name} {score.value:.3f}{interval} on {score.rows:,} rows")
     yield ""
     yield from _findings(found)
 
 
-def _Line(name: str, text: str) -> RenderableType:  # noqa: N802 -- reads as a renderable
+def _line(name: str, text: str) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -101,7 +101,7 @@ def _batch(batch: ShownBatch, *, is_coloured: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
     rows = "1 row" if batch.rows == 1 else f"{batch.rows:,} rows"
-    yield _Line(
+    yield _line(
         "batch",
         f"the first, one of the costliest: {rows}, {batch.tokens:,} tokens, {batch.trained:,} trained "
         f"({batch.trained / max(1, batch.tokens):.0%}), {batch.media:,} of media, {batch.padding:.1%} padding",
@@ -135,7 +135,7 @@ def _row(row: ShownRow, *, is_coloured: bool) -> Text:
 
     made = Text()
     for each in row.stretches:
-        text = _printable(_short(each.text))
+        text = _printable(_short(each.text if each is not row.stretches[-1] else each.text.rstrip("\n")))
         if each.is_media:
             text = f"<{text}>"
         if each.is_trained and not is_coloured:
@@ -153,13 +153,13 @@ def _short(text: str) -> str:
 
 def _costs(found: Preflight) -> Iterator[RenderableType]:
     if found.memory is not None:
-        yield _Line("memory", _memory(found.memory))
+        yield _line("memory", _memory(found.memory))
     spent = found.step_time
     if spent is None:
-        yield _Line("step", "could not be computed: see below")
+        yield _line("step", "could not be computed: see below")
         return
     first = ", the first step; later ones are faster" if spent.is_first else f", the median of {spent.steps}"
-    yield _Line(
+    yield _line(
         "step",
         f"{_seconds(spent.seconds)} here{first}; {spent.tokens_per_second:,.0f} tokens/s; "
         f"{_duration(spent.run_seconds)} for all steps; every weight is as it was",
@@ -190,7 +190,7 @@ def _gap(gap: AudioGap | None) -> str:
     )
     if not gap.is_heard:
         return f"{told}. Sound is not heard"
-    return told + ". Of a base model it is small or below 0; training must raise it" * (gap.gap < 0.1)  # noqa: PLR2004
+    return told + ". Of a base model it is small or below 0; training must raise it" * (gap.gap < 0.1)
 
 
 def _findings(found: Preflight) -> Iterator[RenderableType]:
@@ -228,7 +228,7 @@ def _printable(text: str) -> str:
 def _size(count: int) -> str:
     amount = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:  # noqa: PLR2004
+        if amount < 1000:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
@@ -239,6 +239,6 @@ def _seconds(seconds: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004
+    if seconds < 60:
         return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

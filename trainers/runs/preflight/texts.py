@@ -45,7 +45,7 @@ def _split_marks(answers: Sequence[str], tokenizer: Any) -> Iterator[Finding]:
     first = max(split, key=lambda mark: found[mark])
     yield Finding(
         WARNING, "split_tokens",
-        f"{len(split):,} marks such as {first} are no tokens of this model: {first} becomes {len(split[first])} tokens.",
+        f"{len(split):,} marks such as {first} are no tokens of this model: that one becomes {len(split[first])}.",
         "extend the tokenizer and the model by them, save both together, and name that folder as model.base_model",
     )  # fmt: skip
 
@@ -71,8 +71,8 @@ def _split_characters(answers: Sequence[str], tokenizer: Any) -> Iterator[Findin
     named = " ".join(character for character, count in examples.most_common(5) if count)
     yield Finding(
         WARNING, "split_characters",
-        f"{parts / tokens:.0%} of the tokens of answers are parts of characters: this tokenizer spells {named or 'them'} "
-        "in bytes.",
+        f"{parts / tokens:.0%} of the tokens of answers are parts of characters: this tokenizer spells "
+        f"{named or 'them'} in bytes.",
         "longer rows, and bytes that make no character can be said: use a notation that it has tokens for, or extend "
         "the tokenizer and the model together",
     )  # fmt: skip
