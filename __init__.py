@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .facts import align, annotate
     from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
+    from .trainers.preference.calls import train_dpo
     from .trainers.review.calls import review_make, review_read
     from .trainers.serving.calls import train_export
     from .trainers.sft.calls import train_sft
@@ -95,6 +96,7 @@ __all__ = [
     "review_read",
     "split",
     "store",
+    "train_dpo",
     "train_export",
     "train_sft",
     "validate",
@@ -111,6 +113,7 @@ _PLACES = {
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
+    "train_dpo": ".trainers.preference.calls",
     "train_export": ".trainers.serving.calls",
     "train_sft": ".trainers.sft.calls",
 }

@@ -39,6 +39,7 @@ MODELS: dict[str, type[Options]] = {
     "review_make": MakeOptions,
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
+    "train_dpo": TrainOptions,
     "train_export": MergeOptions,
 }
 """Command -> the model of its options."""
@@ -136,12 +137,19 @@ def _plain(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
+def training_page() -> str:
+    """The text of `docs/reference/training-configuration.md`."""
+    from ..trainers.preference.config import DpoConfig
+
+    return configuration_page(DpoConfig)
+
+
 def main() -> None:
     (ROOT / "options" / "arguments.py").write_text(arguments_file(), encoding="utf-8")
     page = ROOT / "docs" / "commands.md"
     page.write_text(docs_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "rules.md").write_text(rules_page(), encoding="utf-8")
-    (ROOT / "docs" / "reference" / "training-configuration.md").write_text(configuration_page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "training-configuration.md").write_text(training_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -332,6 +332,20 @@ class TrainSftArguments(TypedDict, total=False):
     data_dir: str | Path | None
 
 
+class TrainDpoArguments(TypedDict, total=False):
+    """The options of `train dpo`."""
+
+    config: str | Path | None
+    values: Mapping[str, str]
+    model: str | Path | None
+    revision: str | None
+    download: bool
+    output_dir: str | Path | None
+    dry_run: bool
+    resume: bool
+    data_dir: str | Path | None
+
+
 class TrainExportArguments(TypedDict, total=False):
     """The options of `train export`."""
 

@@ -3,6 +3,7 @@
 data/        reading exports: rows, turns, sound
 models/      models in folders and on the hub: their files, classes and processors
 sft/         supervised fine-tuning: what a model reads of a row, and what it is trained to say
+preference/  two answers to one question: the preferred one is made more likely (DPO)
 configs/     configurations to begin with
 runs/        what a run of training was asked to do, and what it leaves behind
 evaluation/  what models answered, beside what is right

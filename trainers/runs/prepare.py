@@ -42,6 +42,8 @@ class Recipe:
         name: `sft`, `dpo`: the command and the kind of the run.
         encoder: Makes the encoder of a family of models, of its folder and the configuration.
         objective: Makes the loss; `towers` is given where several processes train together.
+        begin: Called, before the first step, with an objective, the rows that it will be asked about and the run's
+            folder; returns what the record keeps of them. None: there is nothing to prepare.
         answers: Makes of the encoder one of plain answers, and the loss over them: what a preflight shows, and
             measures sound with. None: the recipe's own are that.
     """
@@ -49,6 +51,7 @@ class Recipe:
     name: str
     encoder: Callable[[Family, Path, RunConfig], Encoder]
     objective: Callable[[Any], Objective]
+    begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
     answers: Callable[[Any], tuple[Any, Objective]] | None = None
 
 

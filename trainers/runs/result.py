@@ -28,7 +28,7 @@ class RunResult:
         padding: The share of padding in the batches.
         left_out: Rows that were not trained on, by reason.
         cut_seconds: Sound that was left out of longer clips, in the export.
-        loss: That of the last line of metrics.
+        loss, measures: Those of the last line of metrics: of DPO its accuracy and margins, by dimension too.
         scores, base_scores: Those of the last evaluation by name, and of the model before its first step.
         best: The best score, if checkpoints are compared by one; `best_checkpoint` has it.
         components: What is trained of each part of the model.
@@ -45,6 +45,7 @@ class RunResult:
     left_out: dict[str, int]
     cut_seconds: float
     loss: float | None
+    measures: dict[str, float]
     scores: dict[str, float]
     base_scores: dict[str, float]
     best: float | None
@@ -124,7 +125,8 @@ def result_of(config: RunConfig, prepared: Prepared, trainer: RunTrainer) -> Run
         steps=0 if last is None else last.step, epochs=progress.epoch, rows=progress.rows, tokens=progress.tokens,
         padding=1 - progress.tokens / progress.positions if progress.positions else 0.0,
         left_out=_reasons(data, progress.reasons), cut_seconds=round(float(data.lengths.cut_seconds.sum()), 3),
-        loss=progress.loss, scores=dict(progress.scores), base_scores=dict(progress.base_scores), best=progress.best,
+        loss=progress.loss, measures=dict(progress.measures),
+        scores=dict(progress.scores), base_scores=dict(progress.base_scores), best=progress.best,
         best_checkpoint=best, last_checkpoint=None if last is None else last.name,
         is_stopped_early=progress.is_stopped_early, components=components_of(prepared),
     )  # fmt: skip

@@ -20,13 +20,14 @@ from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
-from .prepare import Prepared, Recipe, computing_of, open_data, prepare, towers_of
+from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, towers_of
 from .records.facts import RunFacts
 from .records.record import RunRecord
 from .result import RunResult, components_of, result_of
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
+    from .loop.objective import Objective
     from .loop.progress import Observer
     from .loop.trainer import RunTrainer
     from .scores.evaluations import Evaluations
@@ -65,9 +66,13 @@ def train(
         )  # fmt: skip
     try:
         with stop_signals() as stop:
-            record = RunRecord(folder, facts_of(config, prepared, store), from_step=0 if begin is None else begin.step)
+            objective, about = _begun(prepared, prepared.data, folder, towers_of(prepared))
+            facts = facts_of(config, prepared, store, about=about)
+            record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step)
             observer = Observers(record=record, progress=progress)
-            trainer = trainer_of(prepared, config, checkpoints, stop, store=store, observer=observer)
+            trainer = trainer_of(
+                prepared, config, checkpoints, stop, objective=objective, store=store, observer=observer
+            )
             if begin is not None:
                 trainer.restore(begin)
             with record if state.is_main_process else nullcontext():
@@ -98,8 +103,8 @@ def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> 
 
 
 def trainer_of(
-    prepared: Prepared, config: RunConfig, checkpoints: Checkpoints, stop: StopRequest, *, store: Store,
-    observer: Observer,
+    prepared: Prepared, config: RunConfig, checkpoints: Checkpoints, stop: StopRequest, *, objective: Objective,
+    store: Store, observer: Observer,
 ) -> RunTrainer:  # fmt: skip
     """Put the loop of a run together."""
     from ..models.towers import SoundCheck
@@ -110,7 +115,6 @@ def trainer_of(
     folder, data, trained = config.folder, prepared.data, prepared.trained
     ranks = data.plan.ranks
     steps = len(prepared.steps)
-    objective = prepared.recipe.objective(towers_of(prepared) if ranks > 1 else None)
     schedule = schedule_of(config, steps)
     weights = TrainedWeights(trained)
     check = SoundCheck(prepared.model, prepared.family) if data.modalities else None
@@ -130,8 +134,19 @@ def trainer_of(
     return trainer
 
 
-def facts_of(config: RunConfig, prepared: Prepared, store: Store) -> RunFacts:
-    """What the record of a run has from its start."""
+def _begun(prepared: Prepared, data: Data, folder: Path, towers: Any) -> tuple[Objective, dict[str, Any]]:
+    """The objective for some rows, with what it needs to know of them; and what the record keeps of that."""
+    recipe = prepared.recipe
+    objective = recipe.objective(towers if data.plan.ranks > 1 else None)
+    return objective, {} if recipe.begin is None else recipe.begin(objective, prepared, data, folder)
+
+
+def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict[str, Any]) -> RunFacts:
+    """What the record of a run has from its start.
+
+    Args:
+        about: What the recipe tells of its rows.
+    """
     data = prepared.data
     others = {"validation": config.data.validation, "evaluation": config.evaluation and config.evaluation.export}
     exports = {name: find(store, reference) for name, reference in others.items() if reference}
@@ -141,7 +156,7 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store) -> RunFacts:
         model_folder=prepared.files.folder, steps=len(prepared.steps), rows=data.plan.rows,
         device=str(next(prepared.model.parameters()).device), ranks=data.plan.ranks,
         components=[asdict(each) for each in components_of(prepared)],
-        left_out=[row.record() for row in data.lengths.left_out], store=store,
+        left_out=[row.record() for row in data.lengths.left_out], store=store, about=about,
     )  # fmt: skip
 
 
@@ -160,7 +175,7 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
             ranks=plan.ranks, is_validation=True,
         )  # fmt: skip
         measures.append(ValidationLoss(
-            data.loader, prepared.recipe.objective(None), selects=section is None, gathered=gathered,
+            data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None, gathered=gathered,
             computing=computing,
         ))  # fmt: skip
     if section is not None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from ...options import described_by
-from ...shards.store.store import Store
 from ..runs.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -58,20 +57,8 @@ def train_sft_with(
     notes: Callable[[str], None] | None = None,
 ) -> RunResult | Preflight:
     """`train_sft` with options that are already parsed."""
+    from ..runs.asked import train_as_asked
     from ..runs.config.sections import RunConfig
-    from ..runs.options import configuration
-
-    read = configuration(RunConfig, options, export)
-    for note in read.notes:
-        if notes is not None:
-            notes(note)
     from .train import SFT
 
-    opened = Store.open(store)
-    if options.dry_run:
-        from ..runs.preflight.preflight import preflight
-
-        return preflight(read.config, SFT, store=opened, notes=notes)
-    from ..runs.run import train
-
-    return train(read.config, SFT, store=opened, resume=options.resume, progress=progress)
+    return train_as_asked(RunConfig, lambda _: SFT, export, store, options, progress=progress, notes=notes)

@@ -167,6 +167,9 @@ def _data(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows, rows left out", f"{train['rows']:,}, {record['left_out']:,}"
     held_out = train.get("held_out_rows")
     yield "rows of test and validation splits", UNKNOWN if held_out is None else f"{held_out:,}"
+    for name, value in record["about_rows"].items():
+        told = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, Mapping) else f"{value:,}"
+        yield name.replace("_", " "), told
     for part, export in record["exports"].items():
         if part != "train":
             yield f"{part} export", f"{export['reference']}, {export['rows']:,} rows"

@@ -185,6 +185,7 @@ class RunRecord:
             "seed": config.training.seed, "configuration": config.model_dump(mode="json"),
             "device": device_of(facts.device, facts.ranks),
             "software": {"triptych": own_source(), "python": platform.python_version(), "packages": packages()},
+            "about_rows": dict(facts.about),
             "rows": facts.rows, "steps": facts.steps, "step": self.from_step, "epoch": None, "loss": None,
             "rows_read": 0, "tokens_read": 0, "left_out": len(facts.left_out), "base_scores": None, "scores": None,
             "best": None, "last": None, "checkpoints": [], "stopped_early": False,
