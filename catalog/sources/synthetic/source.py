@@ -1,8 +1,8 @@
 """The `synthetic` source: corpora of any size, generated from a seed; no network, exact transcripts.
 
 Four kinds: `speech` (espeak-ng sentences in five languages, with word and phone times), `digits` (one spoken English
-digit), `video` (a moving shape and its caption) and `av` (a moving shape and a voice describing it). A sample is a media
-file followed by a sidecar:
+digit), `video` (a moving shape and its caption) and `av` (a moving shape and a voice describing it). A sample is a
+media file followed by a sidecar:
 
     train/speech-000012.flac    16 kHz mono FLAC; `video` and `av` are MP4, H.264 and AAC
     train/speech-000012.json    a JSON object of sample columns, read by the `sidecar` reader
@@ -99,7 +99,7 @@ class SyntheticSource:
         seed: A different seed yields a different corpus.
         count: Number of samples; None is unlimited.
         splits: Share of each split; splits are evenly interleaved, whatever the number of samples.
-        languages: Languages of `speech` (BCP 47); English is the most frequent. `digits` and `av` are always in English.
+        languages: Languages of `speech` (BCP 47); English is the most frequent. `digits`, `av`: always English.
 
     Example:
         >>> source = SyntheticSource(kind="speech", seed=7, count=2)
