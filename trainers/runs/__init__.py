@@ -7,6 +7,7 @@ loop/          from one step to the next: `transformers.Trainer`, checkpoints
 scores/        scores of a model while it is trained
 records/       what a run leaves behind: its record, metrics, curves, model card
 observers.py   who is told of a run
+run_folder.py  the folder of a run: who writes there, and where a run begins
 run.py         a run from its configuration to its folder
 result.py      what came of it
 """

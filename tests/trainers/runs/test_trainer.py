@@ -19,6 +19,7 @@ pytest.importorskip("transformers")
 from triptych.errors import DamagedError
 from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.loop.number_guard import Diverged
+from triptych.trainers.runs.loop.progress import read_state
 from triptych.trainers.runs.loop.steps import Hooks
 from triptych.trainers.runs.scores.evaluations import Evaluations, Measurement
 
@@ -93,6 +94,40 @@ def test_checkpoints_are_read_as_weights_only(tmp_path: Path) -> None:
     for name in ("optimizer.pt", "scheduler.pt"):
         torch.load(folder / name, weights_only=True)
     assert json.loads((folder / "run_state.json").read_text())["progress"]["rows"] == 9
+
+
+def test_a_checkpoint_with_a_missing_or_changed_file_is_not_gone_on_from(tmp_path: Path) -> None:
+    """transformers begins optimizer, schedule and random numbers anew where their files are missing."""
+    made = loops.loop(tmp_path, 2, save_steps=1)
+    made.run()
+    folder = made.checkpoints.at(1).path
+    names = {"w.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"}
+    assert set(read_state(made.checkpoints.at(1))["files"]) == names
+    for name in sorted(names):
+        whole = (folder / name).read_bytes()
+        flipped = bytes([*whole[:-1], whole[-1] ^ 1])
+        for broken, told in ((None, "missing"), (whole[:-1], "changed"), (flipped, "changed")):
+            (folder / name).unlink()
+            if broken is not None:
+                (folder / name).write_bytes(broken)
+            with pytest.raises(DamagedError, match=f"{name}: {told}"):
+                made.trainer.restore(made.checkpoints.at(1))
+            (folder / name).write_bytes(whole)
+    made.trainer.restore(made.checkpoints.at(1))
+    state = json.loads((folder / "run_state.json").read_text())
+    for changed in ({**state, "step": 2}, {**state, "progress": {"bets": 1}}, {"progress": {}}, []):
+        (folder / "run_state.json").write_text(json.dumps(changed))
+        with pytest.raises(DamagedError, match=r"run_state\.json"):
+            read_state(made.checkpoints.at(1))
+
+
+def test_a_run_that_goes_on_saves_and_tells_as_often_as_it_is_now_asked(tmp_path: Path) -> None:
+    first = loops.loop(tmp_path, 6, save_steps=1, keep=9)
+    first.trainer.hooks = AtStep(1, lambda: first.stop.ask(signal.SIGTERM))
+    first.run()
+    second = loops.loop(tmp_path, 6, save_steps=4, keep=9)
+    second.run(resume=True)
+    assert second.told.checkpoints == ["step-000004", "step-000006"]
 
 
 class Broken:

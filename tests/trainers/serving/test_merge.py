@@ -270,7 +270,7 @@ def run(qwen2_audio: Path, checkpoint: Path, tmp_path: Path) -> Callable[..., Pa
         for step in steps:
             folder = tmp_path / "run/checkpoints" / f"step-{step:06d}"
             shutil.copytree(checkpoint, folder)
-            write_state(folder, Progress(best_step=best), identity)
+            write_state(folder, Progress(best_step=best), identity, step=step)
         (tmp_path / "run/README.md").write_text("# The card of the run\n")
         return tmp_path / "run"
 
