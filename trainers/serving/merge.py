@@ -81,6 +81,7 @@ def merge_run(
     from ..runs.config.sections import LoraSection, ModelSection
 
     chosen = find_checkpoint(run, checkpoint)
+    _check_apart(out, run / CHECKPOINTS)
     state = read_state(chosen)
     check_files(chosen, {name: each for name, each in state["files"].items() if is_weight_file(name)})
     identity = state["identity"]
@@ -165,7 +166,14 @@ def _base(section: ModelSection, revision: str, moved: Path | None) -> ModelFile
     return files
 
 
+def _check_apart(out: Path, folder: Path) -> None:
+    """Refuse a place inside a folder whose content has a meaning: checkpoints, or the files of the base."""
+    if folder.resolve() in (out.resolve(), *out.resolve().parents):
+        raise UsageError(f"{out} lies in {folder}, which it would change.", hint="name another folder")
+
+
 def _check_out(out: Path, base: Path) -> None:
+    _check_apart(out, base)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there and not empty.", hint="name another folder, or remove it")
     needed = sum((base / name).stat().st_size for name in weight_names(base))

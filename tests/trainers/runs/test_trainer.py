@@ -16,10 +16,13 @@ from support import loops
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from triptych.errors import DamagedError
+from triptych.errors import DamagedError, UsageError
 from triptych.trainers.data.bad_rows import LeftOut
+from triptych.trainers.runs.config.sections import RunConfig
+from triptych.trainers.runs.loop.arguments import check_reports
 from triptych.trainers.runs.loop.number_guard import Diverged
 from triptych.trainers.runs.loop.progress import read_state
+from triptych.trainers.runs.loop.rates import schedule_of
 from triptych.trainers.runs.loop.steps import Hooks
 from triptych.trainers.runs.scores.evaluations import Evaluations, Measurement
 
@@ -240,3 +243,14 @@ def test_rows_that_were_left_out_are_told_with_their_step(tmp_path: Path) -> Non
     assert made.told.rows == [(2, bad)]
     assert made.trainer.progress.reasons == {"no_sound": 1}
     assert made.trainer.progress.rows == 3
+
+
+def test_a_run_of_one_step_has_a_rate() -> None:
+    config = RunConfig.model_validate({"model": {"base_model": "tiny"}, "data": {"train": "made"}})
+    assert [schedule_of(config, steps)(0) for steps in (1, 2, 100)] == [1.0, 0.0, 0.0]
+
+
+def test_places_of_metrics_that_are_not_there_are_named() -> None:
+    check_reports(("all", "none"))
+    with pytest.raises(UsageError, match=r"logging\.report_to: nowhere: nowhere is not supported"):
+        check_reports(("nowhere",))

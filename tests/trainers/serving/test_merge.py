@@ -290,6 +290,24 @@ def test_a_run_is_merged_by_its_best_checkpoint_with_its_card(run: Callable[...,
         merge_run(tmp_path / "merged", tmp_path / "other")
 
 
+def test_a_model_is_not_made_among_checkpoints_or_in_its_base(
+    run: Callable[..., Path], qwen2_audio: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = run((5,), best=None)
+    with pytest.raises(UsageError, match=r"lies in .*checkpoints, which it would change"):
+        merge_run(folder, folder / "checkpoints/step-000009")
+    with pytest.raises(UsageError, match=r"lies in .*, which it would change"):
+        merge(qwen2_audio, checkpoint, qwen2_audio / "merged", lora=LORA)
+
+
+def test_a_checkpoint_whose_weights_have_changed_is_not_merged(run: Callable[..., Path], tmp_path: Path) -> None:
+    folder = run((5,), best=None)
+    [path] = (folder / "checkpoints/step-000005").glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(DamagedError, match="changed since it was written"):
+        merge_run(folder, tmp_path / "merged")
+
+
 def test_a_base_that_has_changed_since_is_refused(run: Callable[..., Path], omni_thinker: Path, tmp_path: Path) -> None:
     folder = run((5,), best=None)
     with pytest.raises(DamagedError, match="is not the base that the run was trained on"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ....errors import UsageError
 from .ranks import on_cpu
 
 if TYPE_CHECKING:
@@ -37,6 +38,23 @@ def arguments_of(config: RunConfig, folder: Path, *, steps: int, mixed: str = FP
         run_name=folder.name, remove_unused_columns=False, ignore_data_skip=True, disable_tqdm=True,
         ddp_find_unused_parameters=False, use_cpu=on_cpu(),
     )  # fmt: skip
+
+
+def check_reports(names: tuple[str, ...]) -> None:
+    """Check that metrics can be reported to these places, before a model is loaded.
+
+    Raises:
+        UsageError: One is unknown, or its package is not installed.
+    """
+    from transformers.integrations import get_reporting_integration_callbacks
+
+    for name in names:
+        if name in ("all", "none"):
+            continue
+        try:
+            [report() for report in get_reporting_integration_callbacks([name])]
+        except (ValueError, RuntimeError, ImportError) as error:
+            raise UsageError(f"logging.report_to: {name}: {str(error).splitlines()[0]}") from error
 
 
 def _reports(names: tuple[str, ...]) -> Any:
