@@ -13,7 +13,21 @@ import sys
 from .report import parser, workplace
 from .timing import module, tell
 
-NAMES = ("archive", "decode", "export", "query", "again", "scale", "memory", "members", "scores", "training_data")
+NAMES = (
+    "archive",
+    "decode",
+    "export",
+    "query",
+    "again",
+    "scale",
+    "memory",
+    "members",
+    "scores",
+    "training_data",
+    "resume",
+    "training_step",
+    "reap",
+)
 
 
 def main() -> int:
