@@ -255,3 +255,12 @@ def test_places_of_metrics_that_are_not_there_are_named() -> None:
     check_reports(("all", "none"))
     with pytest.raises(UsageError, match=r"logging\.report_to: nowhere: nowhere is not supported"):
         check_reports(("nowhere",))
+
+
+def test_a_run_computes_in_its_own_number_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`accelerate launch` hands its own on in the environment."""
+    expected = loops.loop(tmp_path / "plain", 1).run()
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    made = loops.loop(tmp_path / "launched", 1)
+    assert made.trainer.accelerator.mixed_precision == "no"
+    assert made.run() == expected
