@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from .facts import align, annotate
     from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
+    from .trainers.preference.calls import train_dpo
+    from .trainers.reap.calls import prune
     from .trainers.review.calls import review_make, review_read
     from .trainers.serving.calls import train_export
     from .trainers.sft.calls import train_sft
@@ -87,6 +89,7 @@ __all__ = [
     "infer",
     "open_export",
     "plan",
+    "prune",
     "pull",
     "pull_set",
     "query",
@@ -95,6 +98,7 @@ __all__ = [
     "review_read",
     "split",
     "store",
+    "train_dpo",
     "train_export",
     "train_sft",
     "validate",
@@ -108,9 +112,11 @@ _PLACES = {
     "check_splits": ".converters.annotations.split.calls",
     "evaluate": ".trainers.evaluation.calls",
     "infer": ".trainers.inference.calls",
+    "prune": ".trainers.reap.calls",
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
+    "train_dpo": ".trainers.preference.calls",
     "train_export": ".trainers.serving.calls",
     "train_sft": ".trainers.sft.calls",
 }

@@ -21,6 +21,7 @@ from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
+from ..trainers.reap.options import PruneOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 from ..trainers.runs.config.page import configuration_page
 from ..trainers.runs.options import TrainOptions
@@ -39,6 +40,8 @@ MODELS: dict[str, type[Options]] = {
     "review_make": MakeOptions,
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
+    "train_dpo": TrainOptions,
+    "prune": PruneOptions,
     "train_export": MergeOptions,
 }
 """Command -> the model of its options."""
@@ -136,12 +139,19 @@ def _plain(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
+def training_page() -> str:
+    """The text of `docs/reference/training-configuration.md`."""
+    from ..trainers.preference.config import DpoConfig
+
+    return configuration_page(DpoConfig)
+
+
 def main() -> None:
     (ROOT / "options" / "arguments.py").write_text(arguments_file(), encoding="utf-8")
     page = ROOT / "docs" / "commands.md"
     page.write_text(docs_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "rules.md").write_text(rules_page(), encoding="utf-8")
-    (ROOT / "docs" / "reference" / "training-configuration.md").write_text(configuration_page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "training-configuration.md").write_text(training_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

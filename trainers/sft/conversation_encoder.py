@@ -91,11 +91,12 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A stretch of what a model reads: its text, whether it is trained, and whether it stands for media."""
+    """A stretch of what a model reads: its text, whether it is trained, whether it stands for media, and its tokens."""
 
     text: str
     is_trained: bool
     is_placeholder: bool
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,12 @@ class ConversationEncoder:
     def tokenizer(self) -> Any:
         from transformers import AutoTokenizer
 
-        from ..models.model_loading import quiet_transformers
+        from ..models.model_loading import check_tokenizer, damage_of, quiet_transformers
 
-        with quiet_transformers():
-            return AutoTokenizer.from_pretrained(self.folder)
+        with quiet_transformers(), damage_of(self.folder):
+            found = AutoTokenizer.from_pretrained(self.folder)
+        check_tokenizer(found, self.folder)
+        return found
 
     @cached_property
     def pad_id(self) -> int:
@@ -265,7 +268,7 @@ class ConversationEncoder:
                 text = " ".join(f"{self.tokenizer.decode([each])}×{ids[start:place].count(each)}" for each in names)
             else:
                 text = str(self.tokenizer.decode(ids[start:place]))
-            found.append(MarkedText(text, is_trained, is_placeholder))
+            found.append(MarkedText(text, is_trained, is_placeholder, place - start))
             start = place
         return found
 
@@ -313,7 +316,10 @@ class HearingEncoder(ConversationEncoder):
     def extractor(self) -> Any:
         from transformers import AutoFeatureExtractor
 
-        return AutoFeatureExtractor.from_pretrained(self.folder)
+        from ..models.model_loading import damage_of
+
+        with damage_of(self.folder):
+            return AutoFeatureExtractor.from_pretrained(self.folder)
 
     @cached_property
     def log_mel(self) -> Any:

@@ -30,7 +30,7 @@ from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
 from .parts import is_fsdp, part_again, part_by_layer
-from .progress import Observer, Progress, read_state, write_state
+from .progress import Observer, Progress, check_files, read_state, write_state
 from .ranks import gathered
 from .steps import FromStep, Hooks, Step, Steps
 from .stop_signals import StopRequest
@@ -137,8 +137,9 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         state = read_state(checkpoint)
         if self.identity:
             check_same(state["identity"], self.identity)
+        check_files(checkpoint, state["files"])
         self.weights.load(self.model, checkpoint.path)
-        self.progress = Progress(**state["progress"])
+        self.progress = state["progress"]
         self._from, self._start = checkpoint, checkpoint.step
 
     def get_train_dataloader(self) -> Any:
@@ -231,6 +232,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         with self.compute_loss_context_manager():
             losses = self.objective.losses(model, moved)
         self.hooks.after_forward(inputs)
+        if share:
+            self._interval.measure(self.objective.measures)
         return losses if share else {name: value * share for name, value in losses.items()}
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -256,7 +259,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.observer.logged(line)
         told = {**{name: line[name] for name in ("loss", "grad_norm", "tokens_per_second", "padding")},
                 **{f"lr/{name}": rate for name, rate in line["lr"].items()},
-                **({f"loss/{name}": value for name, value in line["losses"].items()})}  # fmt: skip
+                **{f"loss/{name}": value for name, value in line["losses"].items()},
+                **line.get("measures", {})}  # fmt: skip
         self.control = self.callback_handler.on_log(self.args, self.state, self.control, told)
 
     def _line(self, logs: Mapping[str, float]) -> dict[str, Any]:
@@ -271,6 +275,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.observer.left_out(seen.left_out)
         told = seen.document()
         self.progress.epoch, self.progress.loss = round(float(self.state.epoch or 0), 6), told["loss"]
+        self.progress.measures = told.get("measures", {})
         return {
             "step": self.state.global_step, "epoch": self.progress.epoch, **told, "lr": self._rates(),
             "grad_norm": logs.get("grad_norm"),
@@ -340,9 +345,10 @@ class RunTrainer(Trainer):  # type: ignore[misc]
                 self._save_optimizer(folder)
                 self._save_scaler(str(folder))
             self._save_rng_state(str(folder))
+            self.accelerator.wait_for_everyone()
             if is_main:
                 self.state.save_to_json(str(folder / STATE))
-                write_state(folder, self.progress, self.identity)
+                write_state(folder, self.progress, self.identity, step=step)
             self.accelerator.wait_for_everyone()
         except (OSError, RuntimeError) as error:
             raise self._unsaved(error, step) from error
@@ -382,6 +388,9 @@ class _Flow(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, trainer: RunTrainer) -> None:
         self.trainer = trainer
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        state.compute_steps(args, state.max_steps)  # a checkpoint brings those of the run that it was written in
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.trainer._rates_of_step = [float(group["lr"]) for group in self.trainer.optimizer.param_groups]
