@@ -29,7 +29,7 @@ from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
-from .parts import is_fsdp, part_again, part_by_layer
+from .parts import is_in_parts, part_again, part_by_layer
 from .progress import Observer, Progress, check_files, read_state, write_state
 from .ranks import gathered
 from .steps import FromStep, Hooks, Step, Steps
@@ -176,17 +176,16 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         items = [0 if batch.inputs is None else self.objective.items(batch.inputs) for batch in inputs.batches]
         ranks = self.accelerator.num_processes
         total = max(1, self._agreed(sum(items)))
-        scaling = {"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}
         loss = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(inputs.batches):
             is_last = number == len(inputs.batches) - 1
             self.accelerator.gradient_state._set_sync_gradients(is_last)
-            with nullcontext() if is_last or self.is_deepspeed_enabled else self.accelerator.no_sync(model):
+            with nullcontext() if is_last else self.accelerator.no_sync(model):
                 losses = self._losses(model, batch)
                 if losses:
                     whole = torch.stack(tuple(losses.values())).sum()
                     if whole.requires_grad:  # a batch may not reach what a stage trains
-                        self.accelerator.backward(whole * (ranks / total), **scaling)
+                        self.accelerator.backward(whole * (ranks / total))
                     told = whole.detach().float()
                     self._batch_losses.append(told / max(1, items[number]))
                     loss += told * (ranks / total)
@@ -294,7 +293,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         """Measure the model; a new best score makes a checkpoint, and too many without one end the run."""
         assert self.evaluations is not None
         found = self.evaluations.of(self.model)
-        if is_fsdp(self.accelerator):
+        if is_in_parts(self.accelerator):
             part_again(self.model)
         scores = self._evaluated(found)
         chosen = next((each for each in found if each.selects), None)
@@ -360,7 +359,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
 
     def _save_optimizer(self, folder: Path) -> None:
         """Write the state of the optimizer and the scheduler; the Trainer would write the weights of FSDP too."""
-        if not is_fsdp(self.accelerator):
+        if not is_in_parts(self.accelerator):
             self._save_optimizer_and_scheduler(str(folder))
             return
         plugin = self.accelerator.state.fsdp_plugin
