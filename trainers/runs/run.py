@@ -16,7 +16,7 @@ from ...shards.exports.versions import find
 from ...shards.store.store import Store
 from .loop.checkpoints import Checkpoint, Checkpoints
 from .loop.identity import identity_of
-from .loop.ranks import ranks_here
+from .loop.ranks import gathered, is_in_parts, ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
@@ -81,8 +81,6 @@ class _Hearing:
     record: RunRecord
 
     def measure(self, when: str) -> AudioGap | None:
-        from .loop.parts import is_in_parts
-
         if is_in_parts(self.trainer.accelerator):
             return None
         gap = gap_of(self.prepared)
@@ -179,8 +177,6 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict
 
 def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, store: Store) -> Evaluations | None:
     """What is measured meanwhile: the loss on the export of validation, answers to that of evaluation."""
-    from .loop.parts import is_in_parts
-    from .loop.ranks import gathered
     from .scores.evaluations import Evaluations
     from .scores.validation_loss import ValidationLoss
 

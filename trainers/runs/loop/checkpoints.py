@@ -10,8 +10,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ....errors import DamagedError
+
 _NAME = re.compile(r"step-(\d{6,})")
 _PARTIAL, _REMOVED = ".partial", ".removed"
+_WRITERS = ("PytorchStreamWriter", "inline_container", "safetensors", "No space left")
+"""What errors of torch and safetensors say that come from writing a file."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,3 +81,16 @@ class Checkpoints:
         for ending in (_PARTIAL, _REMOVED):
             for path in self.folder.glob(f"step-*{ending}"):
                 shutil.rmtree(path)
+
+    def unsaved(self, error: Exception, step: int) -> Exception:
+        """What to say of a checkpoint that could not be written; another error is its own."""
+        if not isinstance(error, OSError) and not any(name in str(error) for name in _WRITERS):
+            return error
+        free = shutil.disk_usage(self.folder).free
+        self.clear()
+        last = self.latest
+        return DamagedError(
+            f"the checkpoint of step {step:,} cannot be written: {str(error).splitlines()[0]} ({free / 1e9:,.1f} GB "
+            f"are free in {self.folder}). " + (f"{last.name} is as it was." if last else "There is none before it."),
+            hint="make room, then go on: triptych train ... --resume",
+        )

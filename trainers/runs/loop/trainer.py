@@ -8,7 +8,6 @@ torch and transformers are imported at the top: import this file where a run beg
 
 from __future__ import annotations
 
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,15 +28,12 @@ from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
-from .parts import is_in_parts, part_again, part_by_layer
 from .progress import Observer, Progress, check_files, read_state, write_state
-from .ranks import gathered
+from .ranks import gathered, is_in_parts, part_again, part_by_layer
 from .steps import FromStep, Hooks, Step, Steps
 from .stop_signals import StopRequest
 
 STATE = "trainer_state.json"
-_WRITERS = ("PytorchStreamWriter", "inline_container", "safetensors", "No space left")
-"""What errors of torch and safetensors say that come from writing a file."""
 
 
 class Weights(Protocol):
@@ -350,7 +346,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
                 write_state(folder, self.progress, self.identity, step=step)
             self.accelerator.wait_for_everyone()
         except (OSError, RuntimeError) as error:
-            raise self._unsaved(error, step) from error
+            raise self.checkpoints.unsaved(error, step) from error
         if is_main:
             best = self.progress.best_step
             made = self.checkpoints.complete(step, best=None if best is None else self.checkpoints.at(best).name)
@@ -366,20 +362,6 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         save_fsdp_optimizer(plugin, self.accelerator, self.optimizer, self.model, str(folder))
         if self.is_world_process_zero():
             torch.save(self.lr_scheduler.state_dict(), folder / SCHEDULER_NAME)
-
-    def _unsaved(self, error: Exception, step: int) -> Exception:
-        """What to say of a checkpoint that could not be written; another error is its own."""
-        if not isinstance(error, OSError) and not any(name in str(error) for name in _WRITERS):
-            return error
-        folder = self.checkpoints.folder
-        free = shutil.disk_usage(folder).free
-        self.checkpoints.clear()
-        last = self.checkpoints.latest
-        return DamagedError(
-            f"the checkpoint of step {step:,} cannot be written: {str(error).splitlines()[0]} ({free / 1e9:,.1f} GB "
-            f"are free in {folder}). " + (f"{last.name} is as it was." if last else "There is none before it."),
-            hint="make room, then go on: triptych train ... --resume",
-        )
 
 
 class _Flow(TrainerCallback):  # type: ignore[misc]
