@@ -54,7 +54,9 @@ def train_demo(context: typer.Context, store: Path, *, samples: int, as_json: bo
     demo.type("train", "export", str(run), "--merge", "--for", "transformers", "--out", str(merged),
               "--checkpoint", "final")  # fmt: skip
 
-    demo.say("answers about voices that were not trained on: of the base, of the trained model, and with other clips")
+    demo.say(
+        "answers about voices that were not trained on: of the base, of the trained model, and with the sound of other digits"
+    )
     answers = {name: folder / f"{name}.jsonl" for name in ("base", "trained", "other-clip")}
     others = folder / "questions-of-other-clips.jsonl"
     _swap_clips(demo.export_of(TEST), others)
@@ -139,7 +141,7 @@ def _clips_of_other_answers(answers: Sequence[str], clips: Sequence[Any]) -> lis
 
 def _accuracy(folder: Path) -> float:
     document = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    [value] = [each["value"] for each in document["scores"] if each["name"] == "accuracy" and not each.get("group")]
+    [value] = [each["value"] for each in document["scores"] if each["metric"] == "answer" and not each["by"]]
     return float(value)
 
 
