@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.stores import process
-from triptych.commands.demo_training import _clips_of_other_answers
+from triptych.commands.models.demo_training import _clips_of_other_answers
 from triptych.errors import UsageError
 
 
