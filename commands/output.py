@@ -84,7 +84,7 @@ def say(text: str = "") -> None:
 
 
 def say_formatted(text_of: Callable[[int, bool], str]) -> None:
-    """Print a text that is made for a width and with colours or without, and has no unprintable characters of data."""
+    """Print a text that is made for a width, coloured or not; what it has of data is escaped already."""
     is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else TEXT_WIDTH
     sys.stdout.write(text_of(columns, is_coloured))

@@ -140,6 +140,9 @@ def _show_result(found: RunResult) -> None:
     for name, value in found.scores.items():
         before = f" (before training {found.base_scores[name]:.4f})" if name in found.base_scores else ""
         output.say(f"  {name} {value:.4f}{before}")
+    if (gap := found.audio_gap) is not None:
+        unheard = "" if gap.is_heard else "; sound is not heard: the loss is the same without it"
+        output.say(f"  audio gap {gap.gap:+.4f}: the loss of {gap.rows} rows with another row's sound{unheard}")
     if found.best_checkpoint is not None:
         output.say(f"  best checkpoint: {found.best_checkpoint} ({found.best:.4f})")
 

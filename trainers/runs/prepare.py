@@ -54,6 +54,10 @@ class Recipe:
     begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
     answers: Callable[[Any], tuple[Any, Objective]] | None = None
 
+    def answers_of(self, encoder: Any) -> tuple[Any, Objective]:
+        """The encoder of plain answers, and the loss over them."""
+        return (encoder, self.objective(None)) if self.answers is None else self.answers(encoder)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
+from .preflight.audio_gap import AudioGap, gap_of
 from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, towers_of
 from .records.facts import RunFacts
 from .records.record import RunRecord
@@ -76,15 +77,38 @@ def train(
             if begin is not None:
                 trainer.restore(begin)
             with record if state.is_main_process else nullcontext():
+                hears = _Hearing(prepared, trainer, record)
+                if begin is None:
+                    hears.measure("base")
                 trainer.run()
                 if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
                     raise Stopped(
                         trainer.stopped_by, trainer.state.global_step,
                         command=f"triptych train {recipe.name} --output-dir {folder} --resume",
                     )  # fmt: skip
+                gap = hears.measure("last")
     finally:
         prepared.data.loader.close()
-    return result_of(config, prepared, trainer)
+    return result_of(config, prepared, trainer, gap)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """Measures the audio gap for the record; not of a model that is spread over devices."""
+
+    prepared: Prepared
+    trainer: RunTrainer
+    record: RunRecord
+
+    def measure(self, when: str) -> AudioGap | None:
+        from .loop.trained_weights import is_in_parts
+
+        if is_in_parts(self.trainer.accelerator):
+            return None
+        gap = gap_of(self.prepared)
+        if gap is not None and self.trainer.accelerator.is_main_process:
+            self.record.measured_gap(when, asdict(gap))
+        return gap
 
 
 def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:

@@ -47,17 +47,15 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
             "evaluation": "{export: talk, metric: wer, rows: 2, max_new_tokens: 3}"}  # fmt: skip
     command = ["train", "sft", "mixed", "--model", qwen2_audio, "--store", store, "--output-dir", out, "--json"]
     command += [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
-    planned = stores.cli(*command, "--dry-run")
-    assert planned.returncode == 0, planned.stderr
-    assert {key: json.loads(planned.stdout)[key] for key in ("rows", "batches", "steps")} == {
-        "rows": 12, "batches": 6, "steps": 3,
-    }  # fmt: skip
-    assert not (out / "checkpoints").exists()
     done = stores.cli(*command)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["steps"], told["epochs"], told["rows"], told["left_out"]) == (3, 1.0, 12, {})
     assert told["scores"].keys() == told["base_scores"].keys() == {"validation_loss", "wer"}
+    assert (told["audio_gap"]["rows"], told["audio_gap"]["is_heard"]) == (6, True)
+    gaps = json.loads((out / "run.json").read_text())["audio_gap"]
+    assert gaps["last"] == told["audio_gap"] != gaps["base"]
+    assert f"base model {gaps['base']['gap']:+.4f}" in (out / "README.md").read_text()
     assert told["best_checkpoint"] in {path.name for path in (out / "checkpoints").iterdir()}
     trained = {each["component"]: (each["trainable"], each["adapters"]) for each in told["components"]}
     assert trained == {"audio_tower": (0, 0), "projector": (1056, 0), "language_model": (0, 14), "lm_head": (0, 0)}

@@ -15,17 +15,27 @@ from typing import TYPE_CHECKING, Any
 
 from ....shards.media.streams import MediaError
 from ...data.bad_rows import BadRow
+from ...data.row_lengths import MODALITIES
 from ...data.training_row import TrainingRow
 from ...data.turns import Clip, Turn, Video
+from ..prepare import computing_of
+from ..scores.evaluations import leaving_no_trace
 
 if TYPE_CHECKING:
     from ...data.encoder import Encoder
     from ..loop.objective import Objective
+    from ..prepare import Prepared
 
 FEATURES = "input_features"
 """The input of sound, in all families that hear."""
 
+AUDIO = "audio"
+
+ROWS = 8
+"""Rows that a gap is measured on."""
+
 _TRIES = 4
+"""Rows whose sound is tried in the place of a row's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +67,7 @@ def audio_gap(
     *,
     computing: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> AudioGap | None:
-    """Measure a model on rows: in evaluation mode, without gradients. None: no row has sound that can be exchanged.
+    """Measure a model that is in evaluation mode on rows. None: no row has sound that can be exchanged.
 
     Args:
         objective: The loss over answers.
@@ -74,6 +84,27 @@ def audio_gap(
         own_is_better=sum(each[1] < each[2] for each in found) / len(found),
         is_heard=any(each[1] != each[3] for each in found),
     )  # fmt: skip
+
+
+def gap_of(prepared: Prepared, rows: int = ROWS) -> AudioGap | None:
+    """The audio gap of a model as it is now, on the first rows of its run that have sound; nothing is changed.
+
+    None: there are no two rows with different sound.
+    """
+    data, model = prepared.data, prepared.model
+    if AUDIO not in data.modalities:
+        return None
+    encoder, objective = prepared.recipe.answers_of(prepared.encoder)
+    bit = 1 << MODALITIES.index(AUDIO)
+    order = data.plan.epoch(0)
+    numbers: list[int] = []
+    for batch in order.of_rank(0):
+        numbers += [number for number in batch if data.lengths.modalities[number] & bit]
+        if len(numbers) >= rows:
+            break
+    with leaving_no_trace(model):
+        chosen = [data.rows[number] for number in numbers[:rows]]
+        return audio_gap(model, chosen, encoder, objective, computing=computing_of(prepared))
 
 
 def sounding(row: TrainingRow) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from ..loop.rates import schedule_of
 from ..prepare import Prepared, Recipe, computing_of, prepare
 from ..result import plan_of
 from . import overlap, samples, settings, texts
-from .audio_gap import AudioGap, audio_gap
+from .audio_gap import AudioGap, gap_of
 from .memory import FULL, Memory, memory_of
 from .report import ERROR, Finding, Preflight, Score, ordered
 from .rows import ShownBatch, ShownRow, shown_batch, shown_row
@@ -34,9 +34,6 @@ DOCUMENT, TEXT = "preflight.json", "preflight.txt"
 
 LOOKED_AT = 16
 """Rows that are decoded besides the first batch, from all over the export."""
-
-GAP_ROWS = 8
-"""Rows of which the audio gap is measured."""
 
 TEXTS = 256
 """Rows whose answers are tokenized."""
@@ -108,8 +105,7 @@ class _Looking:
 
     def _answers(self) -> tuple[Any, Any]:
         """The encoder of plain answers, and the loss over them."""
-        recipe, encoder = self.prepared.recipe, self.prepared.encoder
-        return (encoder, recipe.objective(None)) if recipe.answers is None else recipe.answers(encoder)
+        return self.prepared.recipe.answers_of(self.prepared.encoder)
 
     def _shown(self, numbers: list[int]) -> Iterator[ShownRow]:
         encoder, _ = self._answers()
@@ -257,37 +253,6 @@ class _Looking:
             Score(name=each.name, value=each.value, low=count.get("low"), high=count.get("high"), rows=count["rows"])
             for each, count in zip(found, counts, strict=True)
         )
-
-
-def gap_of(prepared: Prepared, rows: int = GAP_ROWS) -> AudioGap | None:
-    """The audio gap of a model as it is now, on rows that it is trained on: the first of the run that have sound.
-
-    None: there are no two rows with different sound.
-    """
-    import torch
-
-    from ..scores.evaluations import random_state_kept
-
-    data, model = prepared.data, prepared.model
-    recipe = prepared.recipe
-    encoder, objective = (
-        (prepared.encoder, recipe.objective(None)) if recipe.answers is None else recipe.answers(prepared.encoder)
-    )
-    order = data.plan.epoch(0)
-    numbers: list[int] = []
-    for step in range(len(order)):
-        numbers += [number for number in order.batch(step) if data.lengths.modalities[number] & 1]
-        if len(numbers) >= rows:
-            break
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with random_state_kept(), torch.no_grad():
-            chosen = [data.rows[number] for number in numbers[:rows]]
-            return audio_gap(model, chosen, encoder, objective, computing=computing_of(prepared))
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _first_line(error: Exception) -> str:

@@ -176,6 +176,17 @@ def _data(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _results(record: Mapping[str, Any]) -> Iterator[str]:
+    yield from _scores(record)
+    if gaps := record.get("audio_gap"):
+        names = {"base": "base model", "last": "trained model"}
+        told = ", ".join(f"{names[when]} {gap['gap']:+.4f} on {gap['rows']} rows" for when, gap in gaps.items())
+        yield ""
+        yield f"Audio gap (loss of training rows with another row's sound, less that with their own): {told}."
+        if not all(gap["is_heard"] for gap in gaps.values()):
+            yield "The loss does not depend on what is in the sound: this model does not hear."
+
+
+def _scores(record: Mapping[str, Any]) -> Iterator[str]:
     base, last, best = record["base_scores"], record["scores"], record["best"]
     if last is None and base is None:
         loss = record["loss"]
