@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
     from .trainers.preference.calls import train_dpo
+    from .trainers.reap.calls import prune
     from .trainers.review.calls import review_make, review_read
     from .trainers.serving.calls import train_export
     from .trainers.sft.calls import train_sft
@@ -88,6 +89,7 @@ __all__ = [
     "infer",
     "open_export",
     "plan",
+    "prune",
     "pull",
     "pull_set",
     "query",
@@ -110,6 +112,7 @@ _PLACES = {
     "check_splits": ".converters.annotations.split.calls",
     "evaluate": ".trainers.evaluation.calls",
     "infer": ".trainers.inference.calls",
+    "prune": ".trainers.reap.calls",
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",

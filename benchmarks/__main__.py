@@ -26,6 +26,7 @@ NAMES = (
     "training_data",
     "resume",
     "training_step",
+    "reap",
 )
 
 

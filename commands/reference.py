@@ -21,6 +21,7 @@ from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
+from ..trainers.reap.options import PruneOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 from ..trainers.runs.config.page import configuration_page
 from ..trainers.runs.options import TrainOptions
@@ -40,6 +41,7 @@ MODELS: dict[str, type[Options]] = {
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
     "train_dpo": TrainOptions,
+    "prune": PruneOptions,
     "train_export": MergeOptions,
 }
 """Command -> the model of its options."""

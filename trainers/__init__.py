@@ -10,6 +10,7 @@ evaluation/  what models answered, beside what is right
 benchmarks/  benchmarks as their authors score them, and models that judge
 inference/   asking models: rows in, predictions out
 review/      rows on a page for people to judge, and what they said
+reap/        pruning of experts by what they do on calibration rows
 serving/     what a run hands on: a model folder with what was learned in its weights
 pages/       self-contained HTML pages
 rewards/     rewards of reinforcement learning, for a trainer's own machine
