@@ -24,7 +24,7 @@ def config(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Print or write a configuration: of runs, of accelerate and DeepSpeed, and scripts for Slurm."""
+    """Print or write a configuration: of runs, of accelerate, and scripts for Slurm."""
     from ...errors import UsageError
     from ...trainers import configs
 

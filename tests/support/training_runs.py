@@ -197,14 +197,40 @@ def _run(config: Any, store: Path, resume: bool, settings: dict[str, str]) -> No
 
     torch.set_num_threads(1)
     os.environ.update(settings)
+    if "ACCELERATE_USE_FSDP" in settings:
+        _part_on_cpu()
     train(config, store, resume=resume)
+
+
+def _part_on_cpu() -> None:
+    """Let accelerate part models on a processor as on GPUs: FSDP can, and accelerate asks it for GPUs only."""
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    begin = PartialState.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = init
 
 
 def _log_of(config: Any) -> Path:
     return Path(f"{config.folder}.log")
 
 
-def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float = 120.0, **settings: str) -> None:
+FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+        "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT", "FSDP_RESHARD_AFTER_FORWARD": "true",
+        "FSDP_CPU_RAM_EFFICIENT_LOADING": "false", "FSDP_OFFLOAD_PARAMS": "false",
+        "FSDP_ACTIVATION_CHECKPOINTING": "false"}  # fmt: skip
+"""What `accelerate launch` tells its processes of `accelerate.yaml`."""
+
+
+def train_together(
+    config: Any, store: Path, *, ranks: int = 2, limit_s: float = 240.0, resume: bool = False, **settings: str
+) -> None:
     """Run it in so many processes, as `torchrun` starts them.
 
     Raises:
@@ -216,7 +242,7 @@ def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float =
     together = {"WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", **settings}  # fmt: skip
     runs = [
-        ForkedRun(config, store, settings={**together, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        ForkedRun(config, store, resume=resume, settings={**together, "RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(ranks)
     ]
     deadline = time.monotonic() + limit_s

@@ -1,4 +1,4 @@
-"""Configurations to begin with: of runs, of `accelerate` and DeepSpeed, and scripts for Slurm.
+"""Configurations to begin with: of runs, of `accelerate`, and scripts for Slurm.
 
     finetune_cot.yaml      chains of thought with LoRA
     qwen2_audio_lora.yaml  Qwen2-Audio with LoRA
@@ -6,7 +6,6 @@
     dpo.yaml               pairs of answers with LoRA, for `train dpo`
     full.yaml              all weights, in stages
     accelerate.yaml        several GPUs with FSDP; accelerate_ddp.yaml: with the whole model on each
-    zero2.json, zero3.json DeepSpeed's, for --deepspeed_config_file of `accelerate launch`
     slurm/                 one_node.sh, many_nodes.sh
 
 `triptych train config` lists, prints and writes them.
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from ...errors import UsageError, did_you_mean
 
-_ENDINGS = (".yaml", ".json", ".sh")
+_ENDINGS = (".yaml", ".sh")
 
 
 def names() -> dict[str, str]:
@@ -27,7 +26,7 @@ def names() -> dict[str, str]:
     root = files(__name__)
     found = [(each.name, each) for each in root.iterdir()]
     found += [(f"slurm/{each.name}", each) for each in root.joinpath("slurm").iterdir()]
-    return {name: _purpose(name, file.read_text(encoding="utf-8"))
+    return {name: _purpose(file.read_text(encoding="utf-8"))
             for name, file in sorted(found) if name.endswith(_ENDINGS)}  # fmt: skip
 
 
@@ -61,8 +60,6 @@ def write(name: str, out: Path, *, force: bool = False) -> None:
         out.chmod(out.stat().st_mode | 0o111)
 
 
-def _purpose(name: str, text: str) -> str:
-    if name.endswith(".json"):
-        return f"DeepSpeed, ZeRO stage {name.removesuffix('.json')[-1]}"
+def _purpose(text: str) -> str:
     line = next(line for line in text.splitlines() if line.startswith("#") and not line.startswith("#!"))
     return line.lstrip("# ").partition(":  ")[0].rstrip(":.")

@@ -144,7 +144,7 @@ def dtype_on(asked: str, device: str) -> str:
     import torch
 
     is_cuda = device.startswith("cuda")
-    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if is_cuda else device == "cpu"
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if is_cuda else device.startswith("cpu")
     if asked == AUTO:
         return FP32 if not is_cuda else BF16 if has_bf16 else FP16
     if asked == BF16 and not has_bf16:

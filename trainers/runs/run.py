@@ -81,7 +81,7 @@ class _Hearing:
     record: RunRecord
 
     def measure(self, when: str) -> AudioGap | None:
-        from .loop.trained_weights import is_in_parts
+        from .loop.parts import is_in_parts
 
         if is_in_parts(self.trainer.accelerator):
             return None
@@ -146,7 +146,7 @@ def trainer_of(
         ),
         hooks=StageHooks(prepared.model, trained, check, is_wrapped=ranks > 1),
     )  # fmt: skip
-    weights.accelerator = trainer.accelerator
+    weights.is_main = trainer.accelerator.is_main_process
     trainer.evaluations = _evaluations(prepared, config, trainer, store=store)
     return trainer
 
@@ -179,12 +179,14 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict
 
 def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, store: Store) -> Evaluations | None:
     """What is measured meanwhile: the loss on the export of validation, answers to that of evaluation."""
+    from .loop.parts import is_in_parts
     from .loop.ranks import gathered
     from .scores.evaluations import Evaluations
     from .scores.validation_loss import ValidationLoss
 
     section, plan = config.evaluation, prepared.data.plan
     rank, computing = trainer.accelerator.process_index, computing_of(prepared)
+    in_parts = is_in_parts(trainer.accelerator)
     measures: list[Any] = []
     if config.data.validation is not None:
         data = open_data(
@@ -193,15 +195,15 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
         )  # fmt: skip
         measures.append(ValidationLoss(
             data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None, gathered=gathered,
-            computing=computing,
+            computing=computing, in_parts=in_parts,
         ))  # fmt: skip
     if section is not None:
         from .scores.answers import AnswerScores
 
         measures.append(AnswerScores.open(
             section, loaded=prepared.loaded, store=store, out=config.folder / "evaluations",
-            step=lambda: trainer.state.global_step, gathered=gathered, computing=computing, part=(rank, plan.ranks),
-            is_main=trainer.accelerator.is_main_process,
+            step=lambda: trainer.state.global_step, gathered=gathered, computing=computing,
+            part=(0, 1) if in_parts else (rank, plan.ranks), is_main=trainer.accelerator.is_main_process,
         ))  # fmt: skip
     if not measures:
         return None

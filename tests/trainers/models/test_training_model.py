@@ -60,6 +60,7 @@ def test_number_formats_are_those_the_device_computes_in(monkeypatch: pytest.Mon
     assert dtype_on("auto", "cpu") == "fp32" and dtype_on("bf16", "cpu") == "bf16"
     with pytest.raises(UsageError, match="fp16: needs a GPU; this runs on cpu"):
         dtype_on("fp16", "cpu")
+    assert dtype_on("bf16", "cpu:0") == "bf16"  # as one of several processes is told
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100")
     assert dtype_on("auto", "cuda") == "fp16"

@@ -8,6 +8,7 @@ import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.config.sections import RunConfig
 from triptych.trainers.runs.loop.arguments import check_reports
 from triptych.trainers.runs.loop.number_guard import Diverged
+from triptych.trainers.runs.loop.parts import part_by_layer
+from triptych.trainers.runs.loop.ranks import ranks_here
 from triptych.trainers.runs.loop.progress import read_state
 from triptych.trainers.runs.loop.rates import schedule_of
 from triptych.trainers.runs.loop.steps import Hooks
@@ -53,6 +56,28 @@ def test_a_step_is_the_same_however_its_rows_are_parted_into_batches(tmp_path: P
     assert line["grad_norm"] == pytest.approx(of_parts["grad_norm"], rel=1e-5)
     assert (line["rows"], line["tokens"], line["items"]) == (4, 48, 36)
     assert line["padding"] == pytest.approx(1 - 48 / 80)
+
+
+def test_models_are_parted_in_one_way_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plugin(policy: str = "transformer_auto_wrap_policy", **changes: Any) -> Any:
+        found = {"fsdp_version": 2, "auto_wrap_policy": SimpleNamespace(__name__=policy),
+                 "cpu_ram_efficient_loading": False}  # fmt: skip
+        return SimpleNamespace(**found | changes)
+
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(UsageError, match="FSDP: accelerate parts no model on cpu, and would train the whole one"):
+        part_by_layer(SimpleNamespace(distributed_type="DistributedType.MULTI_CPU", device="cpu"), None)
+    for refused, told in (
+        (plugin(fsdp_version=1), "fsdp_version: 1"),
+        (plugin("size_based_auto_wrap_policy"), "by its layers only"),
+        (plugin(cpu_ram_efficient_loading=True), "fsdp_cpu_ram_efficient_loading"),
+    ):
+        state = SimpleNamespace(fsdp_plugin=refused)
+        with pytest.raises(UsageError, match=told):
+            part_by_layer(SimpleNamespace(distributed_type="DistributedType.FSDP", device="cuda", state=state), None)
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
+    with pytest.raises(UsageError, match="DeepSpeed is not supported"):
+        ranks_here()
 
 
 class AtStep(Hooks):

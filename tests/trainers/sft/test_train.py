@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,13 +140,23 @@ def weights_file(config: Any) -> dict[str, Any]:
     return dict(load_file(last / "weights.safetensors"))
 
 
-def together(model: Path, store: Path, folder: Path, **sections: Any) -> float:
+EXACT: dict[str, dict[str, Any]] = {
+    "lora": {"lora": {"r": 4, "dropout": 0.0}},
+    "staged": {"stages": [{"train": "projector", "steps": 1}, {"train": "all"}]},
+    "full": {},
+}
+"""Modes without dropout, which each process draws for itself."""
+
+
+def together(
+    model: Path, store: Path, folder: Path, settings: Mapping[str, str] | None = None, **sections: Any
+) -> float:
     """The largest difference between the weights of one process and of two with the same steps."""
     shared = {"train": "mixed", "optimizer": {"eps": 1e-3}, **sections}
     alone = short(model, folder / "alone", **shared, training={"gradient_accumulation_steps": 2})
     both = short(model, folder / "both", **shared, training={"gradient_accumulation_steps": 1})
     training_runs.train(alone, store)
-    training_runs.train_together(both, store)
+    training_runs.train_together(both, store, **(settings or {}))
     one, two = weights_file(alone), weights_file(both)
     assert one.keys() == two.keys()
     return max(float((one[name] - two[name]).abs().max()) for name in one)
@@ -156,9 +168,63 @@ def together(model: Path, store: Path, folder: Path, **sections: Any) -> float:
 def test_two_processes_train_as_one_does_though_one_hears_and_the_other_reads(
     model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    sections = {"lora": {"lora": {"r": 4, "dropout": 0.0}},
-                "staged": {"stages": [{"train": "projector", "steps": 1}, {"train": "all"}]}}.get(mode, {})  # fmt: skip
-    assert together(request.getfixturevalue(model), store, tmp_path, **sections) <= 1e-5
+    assert together(request.getfixturevalue(model), store, tmp_path, **EXACT[mode]) <= 1e-5
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", training_runs.MODES)
+@pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
+def test_a_model_in_parts_is_trained_as_a_whole_one(
+    model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(model)
+    assert together(folder, store, tmp_path, training_runs.FSDP, **EXACT[mode]) <= 1e-5
+    assert any((tmp_path / "both" / "checkpoints").glob("*/optimizer.bin")), "FSDP did not part it"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", training_runs.MODES)
+@pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
+def test_a_model_in_parts_is_scored_stopped_and_goes_on_to_the_same_weights(
+    model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    sections = {**training_runs.MODES[mode], "stages": EXACT[mode].get("stages", [])}
+    scored = {"data": {"validation": "talk"}, "evaluation": {"export": "talk", "rows": 3, "max_new_tokens": 3}}
+    folder = request.getfixturevalue(model)
+    whole = short(folder, tmp_path / "whole", train="mixed", **sections)
+    training_runs.train_together(whole, store, **training_runs.FSDP)
+    parts = short(folder, tmp_path / "parts", train="mixed", **sections, **scored)
+    training_runs.train_together(parts, store, **training_runs.FSDP)
+    shutil.rmtree(parts.folder / "checkpoints" / "step-000003")
+    training_runs.train_together(parts, store, resume=True, **training_runs.FSDP)
+    one, two = weights_file(whole), weights_file(parts)
+    assert one.keys() == two.keys()
+    assert all(one[name].equal(two[name]) for name in one)
+    lines = [json.loads(line) for line in (parts.folder / "metrics.jsonl").read_text().splitlines()]
+    assert {"validation_loss", "wer"} == [line["scores"] for line in lines if "scores" in line][-1].keys()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", ["lora", "full"])
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_run_in_bf16_goes_on_to_the_same_weights(
+    mode: str, in_parts: bool, qwen2_audio: Path, store: Path, tmp_path: Path
+) -> None:
+    def run(config: Any, *, resume: bool = False) -> None:
+        if in_parts:
+            training_runs.train_together(config, store, resume=resume, **training_runs.FSDP)
+        else:
+            training_runs.train(config, store, resume=resume)
+
+    made = short(qwen2_audio, tmp_path / "run", train="mixed", **training_runs.MODES[mode])
+    made = made.model_copy(update={"model": made.model.model_copy(update={"dtype": "bf16"})})
+    run(made)
+    whole = weights_file(made)
+    assert {str(value.dtype) for value in whole.values()} == {"torch.float32"}
+    shutil.rmtree(max((made.folder / "checkpoints").iterdir()))
+    run(made, resume=True)
+    again = weights_file(made)
+    assert all(whole[name].equal(again[name]) for name in whole)
 
 
 @pytest.mark.thorough

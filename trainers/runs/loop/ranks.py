@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+from ....errors import UsageError
 
 
 def on_cpu() -> bool:
@@ -13,10 +16,25 @@ def on_cpu() -> bool:
 
 
 def ranks_here() -> Any:
-    """This process among those that train together, as `torchrun` and `accelerate launch` say; else alone."""
+    """This process among those that train together, as `torchrun` and `accelerate launch` say; else alone.
+
+    Raises:
+        UsageError: DeepSpeed was asked for.
+    """
+    if is_asked("DEEPSPEED"):
+        raise UsageError(
+            "DeepSpeed is not supported: two processes had other gradients than one (ZeRO-2), and mixed up what they"
+            " gather where one hears and the other reads (ZeRO-3).",
+            hint="FSDP: triptych train config accelerate.yaml",
+        )
     from accelerate import PartialState
 
     return PartialState(cpu=on_cpu())
+
+
+def is_asked(kind: str) -> bool:
+    """Whether `accelerate launch` told this process to part models in a way: `FSDP`, `DEEPSPEED`."""
+    return os.environ.get(f"ACCELERATE_USE_{kind}", "").lower() == "true"
 
 
 def gathered(own: Any) -> list[Any]:

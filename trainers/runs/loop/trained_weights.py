@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...models.weights import load_weights, save_weights, trained_parameters
+from .parts import whole
 from .steps import Hooks
 
 if TYPE_CHECKING:
@@ -20,28 +21,23 @@ class TrainedWeights:
     """Writes and reads what any stage of a plan trains.
 
     Attributes:
-        accelerator: Puts the parts of a model together that is spread over devices.
+        is_main: Whether this process writes; the others help to put weights together that are in parts.
     """
 
     trained: TrainingPlan
-    accelerator: Any = None
+    is_main: bool = True
 
     def save(self, model: Any, folder: Path) -> None:
-        if self.accelerator is None or not is_in_parts(self.accelerator):
-            if self.accelerator is None or self.accelerator.is_main_process:
-                save_weights(trained_parameters(model, self.trained.names), folder)
-            return
-        whole = self.accelerator.get_state_dict(model)
-        if self.accelerator.is_main_process:
-            save_weights({name: whole[name] for name in self.trained.names}, folder)
+        found = {}
+        for name, parameter in trained_parameters(model, self.trained.names).items():
+            value = whole(parameter.detach())
+            if self.is_main:  # each goes to the processor's memory: the device may not hold all of them whole
+                found[name] = value.cpu()
+        if self.is_main:
+            save_weights(found, folder)
 
     def load(self, model: Any, folder: Path) -> None:
         load_weights(model, folder, self.trained.names)
-
-
-def is_in_parts(accelerator: Any) -> bool:
-    """Whether each process holds a part of the model: FSDP, ZeRO-3."""
-    return str(accelerator.distributed_type).rpartition(".")[2] in ("FSDP", "DEEPSPEED")
 
 
 class StageHooks(Hooks):

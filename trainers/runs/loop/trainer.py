@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from accelerate.utils import save_fsdp_optimizer
 from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import SCHEDULER_NAME
 from transformers.trainer_callback import PrinterCallback
 
 from ....errors import DamagedError
@@ -27,6 +29,7 @@ from .identity import Identity, check_same
 from .interval import COUNTS, Interval, Seen
 from .number_guard import NumberGuard
 from .objective import Objective
+from .parts import is_in_parts, part_again, part_by_layer
 from .progress import Observer, Progress, check_files, read_state, write_state
 from .ranks import gathered
 from .steps import FromStep, Hooks, Step, Steps
@@ -82,6 +85,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         hooks: Hooks | None = None,
     ) -> None:
         super().__init__(model, args, callbacks=[_Flow(self)])
+        part_by_layer(self.accelerator, model)
         self.remove_callback(PrinterCallback)
         self.objective = objective
         self.steps = steps
@@ -172,17 +176,16 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         items = [0 if batch.inputs is None else self.objective.items(batch.inputs) for batch in inputs.batches]
         ranks = self.accelerator.num_processes
         total = max(1, self._agreed(sum(items)))
-        scaling = {"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}
         loss = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(inputs.batches):
             is_last = number == len(inputs.batches) - 1
             self.accelerator.gradient_state._set_sync_gradients(is_last)
-            with nullcontext() if is_last or self.is_deepspeed_enabled else self.accelerator.no_sync(model):
+            with nullcontext() if is_last else self.accelerator.no_sync(model):
                 losses = self._losses(model, batch)
                 if losses:
                     whole = torch.stack(tuple(losses.values())).sum()
                     if whole.requires_grad:  # a batch may not reach what a stage trains
-                        self.accelerator.backward(whole * (ranks / total), **scaling)
+                        self.accelerator.backward(whole * (ranks / total))
                     told = whole.detach().float()
                     self._batch_losses.append(told / max(1, items[number]))
                     loss += told * (ranks / total)
@@ -290,6 +293,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         """Measure the model; a new best score makes a checkpoint, and too many without one end the run."""
         assert self.evaluations is not None
         found = self.evaluations.of(self.model)
+        if is_in_parts(self.accelerator):
+            part_again(self.model)
         scores = self._evaluated(found)
         chosen = next((each for each in found if each.selects), None)
         if chosen is not None:
@@ -336,7 +341,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.weights.save(self.model, folder)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._save_optimizer_and_scheduler(str(folder))
+                self._save_optimizer(folder)
                 self._save_scaler(str(folder))
             self._save_rng_state(str(folder))
             self.accelerator.wait_for_everyone()
@@ -351,6 +356,16 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             made = self.checkpoints.complete(step, best=None if best is None else self.checkpoints.at(best).name)
             self.observer.saved(made, self.progress)
         self.accelerator.wait_for_everyone()
+
+    def _save_optimizer(self, folder: Path) -> None:
+        """Write the state of the optimizer and the scheduler; the Trainer would write the weights of FSDP too."""
+        if not is_in_parts(self.accelerator):
+            self._save_optimizer_and_scheduler(str(folder))
+            return
+        plugin = self.accelerator.state.fsdp_plugin
+        save_fsdp_optimizer(plugin, self.accelerator, self.optimizer, self.model, str(folder))
+        if self.is_world_process_zero():
+            torch.save(self.lr_scheduler.state_dict(), folder / SCHEDULER_NAME)
 
     def _unsaved(self, error: Exception, step: int) -> Exception:
         """What to say of a checkpoint that could not be written; another error is its own."""

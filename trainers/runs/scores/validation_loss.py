@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ....errors import DamagedError
 from ...models.families import base_model
 from ..loop.interval import add_measures, means_of
 from .evaluations import Measurement
@@ -25,6 +26,7 @@ class ValidationLoss:
     Attributes:
         selects: Whether the best checkpoint is chosen by it.
         gathered: What all ranks have found, of what this one has.
+        in_parts: Whether ranks hold parts of the model: then each takes part in every pass.
     """
 
     loader: BatchLoader
@@ -32,20 +34,30 @@ class ValidationLoss:
     selects: bool
     gathered: Callable[[Any], list[Any]]
     computing: Callable[[], AbstractContextManager[Any]] = nullcontext
+    in_parts: bool = False
 
     def __call__(self, model: Any) -> list[Measurement]:
         device = next(base_model(model).parameters()).device
         sums: dict[str, float] = {}
         measures: dict[str, tuple[float, int]] = {}
         items = left_out = 0
+        moved: dict[str, Any] | None = None
         for batch in self.loader.epoch(0):
             left_out += len(batch.left_out)
-            if batch.inputs is None:
+            if batch.inputs is not None:
+                moved = {name: each.to(device) if hasattr(each, "to") else each for name, each in batch.inputs.items()}
+            elif not self.in_parts:
                 continue
-            moved = {name: value.to(device) if hasattr(value, "to") else value for name, value in batch.inputs.items()}
-            items += self.objective.items(moved)
+            if moved is None:
+                raise DamagedError(
+                    "validation: a process has no row in its first batch that can be read, and the others wait for it.",
+                    hint="see rows_left_out.jsonl; or train with fewer processes than data.validation has rows",
+                )
             with self.computing():
                 losses = self.objective.losses(model, moved)
+            if batch.inputs is None:
+                continue
+            items += self.objective.items(moved)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
             seen = self.objective.measures.items()
