@@ -7,6 +7,8 @@
   other: it has no inputs, and the rank takes part with a loss of zero.
 * Random numbers of the process are not touched. Signals are the main process's: Ctrl-C and SIGTERM, which reach every
   process of a terminal or a Slurm step, do not end workers; they end with the main process, however that ends.
+* A worker that ends is told where the next batch is waited for, and nowhere else: torch's own watch raises from the
+  handler of SIGCHLD, in the middle of whatever the main process does.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import signal
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from ...errors import TriptychError
@@ -143,11 +146,14 @@ class BatchLoader:
             for made in self._workers_of():
                 yield made
                 done += 1
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error) or done >= len(batches):
+        except (RuntimeError, OSError, EOFError) as error:
+            ended = self._ended()
+            if not ended:
                 raise
+            self.close()
             waiting = batches[done : done + AHEAD * self._workers]
-            raise _lost(error, self._rows, [number for batch in waiting for number in batch]) from error
+            numbers = [number for batch in waiting for number in batch]
+            raise _lost(ended, self._rows, numbers) from error
 
     def _workers_of(self) -> Any:
         """The worker processes, which stay from epoch to epoch, about to make what `_order` has."""
@@ -167,7 +173,22 @@ class BatchLoader:
                 generator=torch.Generator(),
             )
             weakref.finalize(self, _end, self._loader)
-        return iter(self._loader)
+        iterator = iter(self._loader)
+        _leave_watch(iterator)
+        return iterator
+
+    @property
+    def _processes(self) -> list[Any]:
+        iterator = None if self._loader is None else self._loader._iterator
+        return [] if iterator is None else list(iterator._workers)
+
+    def _ended(self) -> list[Any]:
+        """The workers that have ended, after an error: its pipes break a moment before a process is over."""
+        ending = wait([worker.sentinel for worker in self._processes], timeout=1)
+        ended = [worker for worker in self._processes if worker.sentinel in ending]
+        for worker in ended:
+            worker.join()
+        return ended
 
     def close(self) -> None:
         """End the worker processes; another epoch starts them again."""
@@ -181,6 +202,15 @@ def _leave_signals(_worker: int) -> None:
         signal.signal(each, signal.SIG_IGN)
 
 
+def _leave_watch(iterator: Any) -> None:
+    """Take workers out of torch's watch; its iterator looks after them itself, every few seconds that it waits."""
+    from torch._C import _remove_worker_pids
+
+    if iterator._worker_pids_set:
+        _remove_worker_pids(id(iterator))
+        iterator._worker_pids_set = False
+
+
 def _end(loader: Any) -> None:
     """End the workers of a loader, those that are stuck in a file too."""
     iterator = loader._iterator
@@ -192,16 +222,21 @@ def _end(loader: Any) -> None:
     for process in processes:
         if process.is_alive():
             process.kill()
+        process.join()
 
 
-def _lost(error: RuntimeError, rows: TrainingRows, numbers: list[int]) -> TriptychError:
+def _lost(ended: Sequence[Any], rows: TrainingRows, numbers: Sequence[int]) -> TriptychError:
     """What is told of a worker that ended."""
-    told = str(error).splitlines()[0].removesuffix(".")
+    how = ", ".join(f"DataLoader worker (pid {each.pid}) ended: {_end_of(each.exitcode)}" for each in ended)
     among = f"; it read one of {rows.id_of(numbers[0])} ... {rows.id_of(numbers[-1])}" if numbers else ""
     cause = (
         "shared memory is full (/dev/shm): in a container, start it with a larger --shm-size"
-        if "Bus error" in told
+        if any(each.exitcode == -signal.SIGBUS for each in ended)
         else "where memory ran out: fewer workers, or smaller batches; a file that ends its decoder: "
         "triptych validate finds it"
     )
-    return TriptychError(f"{rows.where}: {told}{among}.", hint=f"{cause}; --set data.workers=0 reads in one process")
+    return TriptychError(f"{rows.where}: {how}{among}.", hint=f"{cause}; --set data.workers=0 reads in one process")
+
+
+def _end_of(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

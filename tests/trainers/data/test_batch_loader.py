@@ -118,10 +118,40 @@ def test_an_error_of_a_worker_is_raised_as_it_is_and_names_the_row(load: Any, le
     assert "texts/train/03" in f"{raised.value} {getattr(raised.value, '__notes__', '')}"
 
 
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch looks after its workers each tenth of a second that it waits, not each five seconds."""
+    from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter as Waiting
+
+    monkeypatch.setattr(Waiting._try_get_data, "__defaults__", (0.1,))
+
+
+@pytest.mark.usefixtures("_soon")
 def test_a_worker_that_is_killed_ends_the_run_with_what_it_read(load: Any, letters: Any) -> None:
-    with pytest.raises(TriptychError, match=r"DataLoader worker .*it read one of t") as caught:
-        list(load(letters(fatal="is xxx?"), workers=1).epoch(0))
+    loader = load(letters(fatal="is xxx?"), workers=1)
+    with pytest.raises(
+        TriptychError, match=r"DataLoader worker \(pid \d+\) ended: SIGKILL; it read one of t"
+    ) as caught:
+        list(loader.epoch(0))
     assert caught.value.hint is not None and "data.workers=0" in caught.value.hint
+    assert loader._loader is None
+
+
+@pytest.mark.usefixtures("_soon")
+def test_a_worker_that_is_killed_meanwhile_disturbs_nothing_but_the_next_batch(load: Any) -> None:
+    """The handler of SIGCHLD that torch installs raises wherever the main thread is."""
+    loader = load(workers=1)
+    batches = loader.epoch(0)
+    next(batches)
+    (worker,) = loader._processes
+    handler = signal.getsignal(signal.SIGCHLD)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    assert callable(handler)
+    handler(signal.SIGCHLD, None)
+    with pytest.raises(TriptychError, match="SIGKILL"):
+        list(batches)
+    assert same(list(loader.epoch(0)), list(load(workers=0).epoch(0)))  # by new workers
 
 
 def test_signals_to_all_processes_of_a_terminal_do_not_end_workers(load: Any) -> None:
