@@ -66,11 +66,15 @@ class Checkpoints:
         """Give the checkpoint of a step its name, then remove the older ones that are not kept."""
         made = self.at(step)
         self.partial(step).rename(made.path)
+        self.leave(best)
+        return made
+
+    def leave(self, best: str | None) -> None:
+        """Remove those that are not kept."""
         for old in self.all()[: -self.keep]:
             if old.name != best:
                 old.path.rename(old.path.with_name(old.name + _REMOVED))
         self.clear()
-        return made
 
     def clear(self) -> None:
         """Remove what an interrupted save or removal left."""
