@@ -25,6 +25,8 @@ from ...shards.media.streams import MediaError
 from .bad_rows import LEAVE_OUT, REFUSE, BadRow, BadRows, LeftOut
 from .batch_plan import BatchPlan
 from .encoder import Encoder
+from .row_lengths import MARGIN, RowLengths
+from .training_row import TrainingRow
 from .training_rows import TrainingRows
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 AHEAD = 2
 """Batches that each worker makes ahead."""
+
+_SECONDS = 0.1
+"""By which sound may differ from what an export has counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,15 @@ class _Maker:
 
     rows: TrainingRows
     encoder: Encoder
+    lengths: RowLengths | None
 
     def __getitem__(self, numbers: Sequence[int]) -> Batch | TriptychError:
         encoded, ids, left_out = [], [], []
         for number in numbers:
             try:
                 row = self.rows[number]
-                encoded.append(self.encoder.encode(row))
+                made = self.encoder.encode(row)
+                self._check_media(number, row, len(made))
             except (BadRow, MediaError) as bad:
                 left_out.append(LeftOut(self.rows.id_of(number), bad.reason, bad.detail))
             except TriptychError as error:
@@ -70,8 +77,27 @@ class _Maker:
                 error.add_note(f"while row {self.rows.id_of(number)} of {self.rows.where} was made an input")
                 raise
             else:
+                encoded.append(made)
                 ids.append(row.id)
         return Batch(tuple(ids), self.encoder.join(encoded) if encoded else None, tuple(left_out))
+
+    def _check_media(self, number: int, row: TrainingRow, tokens: int) -> None:
+        """Hold a row against what it was when rows were measured: its media may have been replaced since.
+
+        Where an export has counted the tokens, its text may take others than the encoder's: there seconds tell.
+        """
+        then = None if self.lengths is None else self.lengths.of(number)
+        if then is None or not row.media or abs(tokens - then.tokens) <= MARGIN:
+            return
+        now = self.encoder.length(row)
+        counted = self.encoder.budget_model is not None
+        if abs(now.seconds - then.seconds) > _SECONDS if counted else now.tokens != then.tokens:
+            paths = ", ".join(str(each.path) for each in row.media)
+            raise BadRow(
+                "changed_media",
+                f"{paths}: {then.tokens} tokens and {then.seconds:.2f} s when "
+                f"rows were measured, {now.tokens} and {now.seconds:.2f} s now; put the media back",
+            )
 
 
 class _Order:
@@ -104,15 +130,17 @@ class BatchLoader:
         rank: int = 0,
         workers: int = 2,
         bad_rows: str = REFUSE,
+        lengths: RowLengths | None = None,
     ) -> None:
         """Nothing is read until the first batch is asked for.
 
         Args:
+            lengths: What rows were when they were measured: one whose media have changed since is bad.
             workers: Processes that decode ahead; 0: this one, when a batch is asked for.
             bad_rows: `refuse` or `leave_out`.
         """
         self.plan, self.rank = plan, rank
-        self._rows, self._maker = rows, _Maker(rows, encoder)
+        self._rows, self._maker = rows, _Maker(rows, encoder, lengths)
         self._workers, self._refuses = workers, bad_rows != LEAVE_OUT
         self._order = _Order()
         self._loader: Any = None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from triptych.errors import TriptychError
 from triptych.trainers.data.bad_rows import LEAVE_OUT, BadRows, LeftOut
@@ -106,6 +107,22 @@ def test_a_file_that_is_gone_by_now_is_a_bad_row(
     monkeypatch.setattr(TrainingRows, "values", moved)
     found = [each for batch in load(workers=0, bad_rows=LEAVE_OUT).epoch(0) for each in batch.left_out]
     assert len(found) == 6 and {each.reason for each in found} == {"missing_media"}
+
+
+@pytest.mark.parametrize("model", [None, "qwen2-audio"])
+def test_media_that_changed_after_rows_were_measured_make_a_bad_row(
+    model: str | None, load: Any, letters: Any, rows: TrainingRows
+) -> None:
+    """Of a length that an export has counted, seconds tell: its text may take other tokens than the encoder's."""
+    lengths = check_rows(rows, letters())
+    longer, counted_otherwise = np.flatnonzero(lengths.seconds > 0)[:2]
+    lengths.tokens[longer] += 25
+    lengths.seconds[longer] += 1
+    lengths.tokens[counted_otherwise] += 0 if model is None else 9
+    made = load(letters(budget_model=model), workers=0, bad_rows=LEAVE_OUT, lengths=lengths)
+    (bad,) = (each for batch in made.epoch(0) for each in batch.left_out)
+    assert (bad.id, bad.reason) == (rows.id_of(int(longer)), "changed_media")
+    assert "1.05 s when rows were measured" in bad.detail and "0.05 s now" in bad.detail
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -5,18 +5,19 @@ A signal leaves little time: the step is saved, and the run that goes on makes i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import TrainerCallback
 
-if TYPE_CHECKING:
-    from .trainer import RunTrainer
-
 
 class StepEnd(TrainerCallback):  # type: ignore[misc]
-    """Called by `transformers.Trainer` at its turns."""
+    """Called by `transformers.Trainer` at its turns.
 
-    def __init__(self, trainer: RunTrainer) -> None:
+    Attributes:
+        trainer: The RunTrainer.
+    """
+
+    def __init__(self, trainer: Any) -> None:
         self.trainer = trainer
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

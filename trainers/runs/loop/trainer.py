@@ -315,9 +315,9 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         if not self._is_to_stop():
             if self.control.should_save:
                 self._save_checkpoint(self.model)
-            is_alone = self.accelerator.num_processes == 1
+            alone = self.accelerator.num_processes == 1
             with suppress(CutShort):
-                found = self.evaluations.of(self.model, until=lambda: is_alone and self.stop.signal is not None)
+                found = self.evaluations.of(self.model, until=lambda: alone and self.stop.signal is not None)
                 self.progress.awaits_scores = False
                 scores = self._evaluated(found)
                 self._compare(found)
@@ -382,8 +382,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
     @property
     def _best(self) -> str | None:
         """The name of the best checkpoint."""
-        best = self.progress.best_step
-        return None if best is None else self.checkpoints.at(best).name
+        return None if self.progress.best_step is None else self.checkpoints.at(self.progress.best_step).name
 
     def _unsaved(self, error: Exception, step: int) -> Exception:
         """What to say of a checkpoint that could not be written; another error is its own."""
