@@ -110,7 +110,8 @@ def _trained(
             if begin is None:
                 hears.measure("base")
             trainer.run()
-            if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
+            is_over = trainer.state.global_step == len(prepared.steps) and not trainer.progress.awaits_scores
+            if trainer.stopped_by is not None and not is_over:
                 raise Stopped(
                     trainer.stopped_by, trainer.state.global_step,
                     command=f"triptych train {prepared.recipe.name} --output-dir {folder} --resume",

@@ -127,10 +127,13 @@ def test_a_resumed_run_takes_back_what_came_after_its_checkpoint(store: Store, m
         file.write('{"step": 4, "los')  # a killed process
     with pytest.raises(TriptychError), RunRecord(folder, facts, from_step=2) as record:
         assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2]
+        for value in (0.5, 0.25):  # told, killed, and told again by the run that goes on
+            record.logged({"step": 2, "epoch": 0.5, "scores": {"wer": value}, "counts": {}})
+        assert [each.get("scores") for each in read_lines(folder / "metrics.jsonl")] == [None, None, {"wer": 0.25}]
         record.logged(line(3))
         raise TriptychError("no space")
     found = read_record(folder)
-    assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2, 3]
+    assert [each["step"] for each in read_lines(folder / "metrics.jsonl")] == [1, 2, 2, 3]
     assert (found["rows_read"], found["left_out"], found["last"]) == (6, 1, "step-000002")
     assert (found["status"], found["message"]) == ("failed", "TriptychError: no space")
     assert [(each["from_step"], each["to_step"], each["status"]) for each in found["sessions"]] == [

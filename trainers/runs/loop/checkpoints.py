@@ -10,8 +10,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ....errors import DamagedError
+
 _NAME = re.compile(r"step-(\d{6,})")
 _PARTIAL, _REMOVED = ".partial", ".removed"
+_WRITERS = ("PytorchStreamWriter", "inline_container", "safetensors", "No space left")
+"""What errors of torch and safetensors say that come from writing a file."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,14 +70,31 @@ class Checkpoints:
         """Give the checkpoint of a step its name, then remove the older ones that are not kept."""
         made = self.at(step)
         self.partial(step).rename(made.path)
+        self.leave(best)
+        return made
+
+    def leave(self, best: str | None) -> None:
+        """Remove those that are not kept."""
         for old in self.all()[: -self.keep]:
             if old.name != best:
                 old.path.rename(old.path.with_name(old.name + _REMOVED))
         self.clear()
-        return made
 
     def clear(self) -> None:
         """Remove what an interrupted save or removal left."""
         for ending in (_PARTIAL, _REMOVED):
             for path in self.folder.glob(f"step-*{ending}"):
                 shutil.rmtree(path)
+
+    def unsaved(self, error: Exception, step: int) -> Exception:
+        """Clear what was begun; what to say of a checkpoint that could not be written. Another error is its own."""
+        if not isinstance(error, OSError) and not any(name in str(error) for name in _WRITERS):
+            return error
+        free = shutil.disk_usage(self.folder).free
+        self.clear()
+        last = self.latest
+        return DamagedError(
+            f"the checkpoint of step {step:,} cannot be written: {str(error).splitlines()[0]} ({free / 1e9:,.1f} GB "
+            f"are free in {self.folder}). " + (f"{last.name} is as it was." if last else "There is none before it."),
+            hint="make room, then go on: triptych train ... --resume",
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,14 @@ class StepLines:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def take_back(self, step: int) -> None:
-        """Remove what was written after a step."""
+    def take_back(self, step: int, *, without: Callable[[dict[str, Any]], bool] = lambda line: False) -> None:
+        """Remove what was written after a step, and other lines that are to go."""
         if not self.path.is_file():
             return
         scratch = self.path.with_name(f".{self.path.name}")
         with scratch.open("w", encoding="utf-8") as out:
             for line in read_lines(self.path):
-                if line["step"] <= step:
+                if line["step"] <= step and not without(line):
                     out.write(_text(line))
         scratch.replace(self.path)
 
