@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 from . import output
 
 EVERY_COMMAND = "Every command"
+MOST_OWNERS = 3
+"""An option that more commands have says nothing about which of them was meant."""
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 QuietOption = Annotated[
@@ -29,7 +31,18 @@ VerboseOption = Annotated[
 
 
 class Command(TyperCommand):
-    """A command whose help lists options under headings."""
+    """A command whose help lists options under headings, and that knows whose an option is which it does not have."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # its class differs between versions of Typer, its attributes do not
+            name = getattr(error, "option_name", None)
+            if name is not None and hasattr(error, "possibilities"):
+                owners = sorted(_commands_with(name, ctx.find_root()))
+                if 0 < len(owners) <= MOST_OWNERS:
+                    error.message += f". It is an option of {' and '.join(owners)}."  # type: ignore[attr-defined]
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         pieces = ["[OPTIONS]"]
@@ -44,6 +57,17 @@ class Command(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         _write_examples(self, formatter)
+
+
+def _commands_with(option: str, root: Any) -> Iterator[str]:
+    """The commands below the root that have an option of that name."""
+    waiting = [(root.command_path, root.command)]
+    while waiting:
+        path, command = waiting.pop()
+        below = getattr(command, "commands", {})
+        waiting += [(f"{path} {name}", each) for name, each in below.items()]
+        if not below and any(option in each.opts for each in command.params):
+            yield path
 
 
 class Group(TyperGroup):

@@ -43,7 +43,7 @@ class Option:
         env: Environment variable that sets it on the command line.
         metavar: Placeholder of the value in help and docs.
         choices: The allowed values.
-        min: The smallest allowed value; `above`: values must be larger than this.
+        min: The smallest allowed value; `max`: the largest; `above`: values must be larger than this.
         takes: The type that users give, if `read` converts it to another one.
         read: Converts the given value to the value of the field; raises UsageError.
         recorded: Whether the record of a run may contain it; a password must not be recorded.
@@ -58,6 +58,7 @@ class Option:
     metavar: str | None = None
     choices: tuple[str, ...] = ()
     min: int | None = None
+    max: int | None = None
     above: int | None = None
     takes: Any = None
     read: Callable[[Any], Any] | None = None
@@ -176,6 +177,8 @@ class Parameter:
             raise UsageError(f"{self.flag} takes {' or '.join(option.choices)}, not {value!r}.")
         if option.min is not None and not value >= option.min:
             raise UsageError(f"{self.flag} {value}: at least {option.min} is expected.")
+        if option.max is not None and not value <= option.max:
+            raise UsageError(f"{self.flag} {value}: at most {option.max} is expected.")
         if option.above is not None and not option.above < value < float("inf"):
             raise UsageError(f"{self.flag} {value}: a number above {option.above} is expected.")
 

@@ -107,6 +107,8 @@ MEDIA_OF_TASK: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("captioning", "tagging"), _ANY),
 }
 """Tasks that are about media -> the kinds of which a sample has at least one."""
+SPOKEN_TASKS = ("asr", "s2tt", "tts", "phoneme", "ser", "speaker", "diarization", "lid", "kws", "term_retrieval")
+"""Tasks whose `text` is what is said; that of others is a caption, a label or part of a conversation."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

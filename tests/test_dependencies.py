@@ -48,6 +48,9 @@ DRIVERS = Path("validators/consumers/drivers")
 REWARDS = Path("trainers/rewards")
 """Files that a trainer loads on its own machine: tests/trainers/test_rewards.py."""
 
+SUBCLASSES = {"trainers/runs/loop/trainer.py": "RunTrainer is a transformers.Trainer"}
+"""Files that load an extra at the top, since a class in them needs it; no other file may load them at the top."""
+
 TOOLS = {"dev", "docs"}
 """Extras of programs that work on the project; the package imports none of them."""
 
@@ -91,12 +94,24 @@ def test_what_is_declared_is_imported() -> None:
 @pytest.mark.parametrize("extra", [extra for extra in EXTRAS if extra not in ("train", "ray")])
 def test_what_an_extra_brings_is_loaded_only_where_it_is_used(extra: str) -> None:
     modules = {normal(name): top for top, found in packages_distributions().items() for name in found}
-    for path in sorted({Path(file) for name in EXTRAS[extra] for file in imported().get(name, ())}):
+    files = {Path(file) for name in EXTRAS[extra] for file in imported().get(name, ())}
+    for path in sorted(files - {Path(file) for file in SUBCLASSES}):
         tops = {modules.get(name, name.replace("-", "_")) for name in EXTRAS[extra]}
         for node in tree(path).body:
             at_top = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             at_top += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             assert not tops & {name.partition(".")[0] for name in at_top}, f"{path}:{node.lineno}: import it inside"
+
+
+@pytest.mark.parametrize("file", SUBCLASSES)
+def test_a_file_that_needs_an_extra_at_its_top_is_loaded_only_where_it_is_used(file: str) -> None:
+    made = Path(file)
+    for path in package_files():
+        at_top = [node for node in tree(path).body if isinstance(node, ast.ImportFrom) and node.level]
+        for node in at_top:
+            folder = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            named = {folder.parent / f"{folder.name}.py", *(folder / f"{name.name}.py" for name in node.names)}
+            assert made not in named, f"{path}:{node.lineno}: import it inside"
 
 
 def test_every_package_that_is_installed_for_work_on_it_is_pinned() -> None:

@@ -18,11 +18,12 @@ from ...converters.candidate import Blob, Candidate, RowError
 from ...converters.readers.tables.cells import as_text
 from ...converters.spans import span_suffix
 from ...shards.media.media import scratch_path
+from ...shards.sample import SPOKEN_TASKS
 from .id_list import Span
 
 TRANSCRIPT_OF_WHOLE = "transcript_of_whole"
-_SPOKEN = frozenset({"asr", "s2tt", "vsc"})
-"""Tasks whose text is what is said, word for word."""
+_SPOKEN = frozenset({*SPOKEN_TASKS, "vsc"})
+"""Tasks whose text may be what is said, word for word."""
 
 
 def span_of(candidate: Candidate, span: Span, *, task: str | None) -> Candidate:
@@ -45,17 +46,19 @@ def span_of(candidate: Candidate, span: Span, *, task: str | None) -> Candidate:
 
 
 def _spoken(fields: Mapping[str, Any], span: Span, *, is_clip: bool) -> dict[str, Any]:
-    """The text and the aligned words of a span; nothing if there is no text, or it is of this span already."""
+    """The text and the aligned words and phones of a span; nothing if they are of this span already."""
     text, words = fields.get("text"), fields.get("words") or []
-    if (fields.get("start_s"), fields.get("end_s")) == span or not (text or fields.get("translation")):
+    if (fields.get("start_s"), fields.get("end_s")) == span:
         return {}
+    inside = {name: _inside(fields.get(name) or [], span) for name in ("words", "phones")}
+    if not (text or fields.get("translation")):
+        return {name: items for name, items in inside.items() if fields.get(name)}
     glue = next((glue for glue in (" ", "") if text == glue.join(word["text"] for word in words)), None)
     if glue is None or is_clip or fields.get("translation"):
         raise RowError(
             TRANSCRIPT_OF_WHOLE,
             f"the transcript is of the whole, and no word times say what is said from {span[0]:g} to {span[1]:g} s",
         )
-    inside = {name: _inside(fields.get(name) or [], span) for name in ("words", "phones")}
     return {"text": glue.join(word["text"] for word in inside["words"]) or None, **inside}
 
 

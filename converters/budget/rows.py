@@ -24,7 +24,7 @@ from ...shards.media.media import MediaError
 from ...shards.store.sql import first_row, identifier, quote
 from ...shards.store.store import Store
 from .limits import Limits
-from .turns import conversation_columns, conversations_in
+from .turns import conversation_columns, conversations_in, has_tools
 
 if TYPE_CHECKING:
     import duckdb
@@ -307,7 +307,10 @@ def _texts_of(model: Model, tokenizer: Tokenizer, rows: Sequence[Mapping[str, An
     for place, row in enumerate(rows):
         if row.get("tools") is not None:
             continue
-        for turns in conversations_in(row):
+        held = conversations_in(row)
+        if any(map(has_tools, held)):
+            continue
+        for turns in held:
             conversations.append((turns, row["_sound"] == "in-video"))
             owners.append(place)
     found: list[int | None] = [None] * len(rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...shards.exports.media_places import KINDS, MESSAGE_COLUMNS
@@ -18,6 +18,7 @@ COLUMNS = ("messages", "conversations", "prompt", "completion", "chosen", "rejec
 """The columns from which conversations are read, as far as a row has them."""
 
 _ROLES = {"human": "user", "gpt": "assistant"}
+_TOOLS = ("tool", "tool_call", "tool_response", "function_call", "observation")
 _INLINE = re.compile(f"<({'|'.join(KINDS)})>[^<>\\n]+</\\1>")
 
 Turn = dict[str, str]
@@ -48,6 +49,11 @@ def conversations_in(row: Mapping[str, Any]) -> list[list[Turn]]:
     return [[*asked, *answer] for answer in answers] or [asked]
 
 
+def has_tools(turns: Sequence[Turn]) -> bool:
+    """Whether a conversation calls tools: each trainer writes calls and answers in its own way."""
+    return any(turn["role"] in _TOOLS for turn in turns)
+
+
 def _turns(value: Any) -> list[Turn]:
     listed = json.loads(value) if isinstance(value, str) else value
     return [_turn(turn) for turn in ([listed] if isinstance(listed, Mapping) else listed)]
@@ -58,6 +64,8 @@ def _turn(turn: Mapping[str, Any]) -> Turn:
     content = turn["content"] if "content" in turn else turn["value"]
     if isinstance(content, list):
         content = "".join(_part(part) for part in content)
+    if turn.get("tool_calls"):
+        role = "tool_call"
     return {"role": role, "content": _INLINE.sub(r"<\1>", content or "")}
 
 

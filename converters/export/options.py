@@ -107,8 +107,8 @@ class ExportOptions(Options):
     mode: Annotated[
         str | None,
         Option("analysis (sound, and a text that says what to do) or voice-chat (the sound says it: user turns have no "
-               "text; samples with a question of their own have no row); default: as the samples are.", CONVERSATIONS,
-               choices=MODES),
+               "text; samples that are asked in words, such as those with a transcript, have no row); default: as the "
+               "samples are.", CONVERSATIONS, choices=MODES),
     ] = None  # fmt: skip
     av: Annotated[
         str,

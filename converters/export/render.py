@@ -25,7 +25,7 @@ from ...validators.formats import refused_shapes, shape_sql
 from ..views import View
 from ..views.elements.json_texts import json_texts_as_parts, mixed_tests
 from ..views.left_out import left_out_columns
-from ..views.prepare import EMPTIABLE, WITH_LOSS, create_macros, with_prepared
+from ..views.prepare import CALLS_TOOLS, EMPTIABLE, TOOLS, WITH_LOSS, create_macros, with_prepared
 from ..views.statement import describe, row_statement, sql_errors
 from ..views.values import check_skip, check_types, invalid_skip_sql, not_finite_sql
 from .request import Request
@@ -131,6 +131,8 @@ def _empty(connection: duckdb.DuckDBPyConnection, *, with_loss: bool) -> frozens
     """
     counts = first_row(connection, f"SELECT {', '.join(f'count({name})' for name in EMPTIABLE)} FROM parts")
     found = {name for name, count in zip(EMPTIABLE, counts or (), strict=True) if not count}
+    if "messages" in found or first_row(connection, f"SELECT 1 FROM parts WHERE {CALLS_TOOLS} LIMIT 1") is None:
+        found.update(TOOLS)
     return frozenset(found - {"messages"} if with_loss else found)
 
 

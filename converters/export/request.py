@@ -106,7 +106,7 @@ def make_request(view_name: str | os.PathLike[str], *, store: Store, options: Ex
             hint="remove --media-root",
         )
     root = options.media_root or str(store.root)
-    name = options.name or "-".join(part for part in (view.name, view.style, task) if part)
+    name = options.name or "-".join(dict.fromkeys(part for part in (view.name, view.style, task) if part))
     return Request(
         view,
         check_name(name, what="export"),

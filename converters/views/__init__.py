@@ -126,7 +126,7 @@ STYLES: dict[str, dict[str, View]] = {
             train_command=llamafactory.train_command(style),
             trained_model=msswift.trained_model,
         )
-        for style in ("sharegpt", "alpaca", "ranking")
+        for style in ("sharegpt", "alpaca", "ranking", "kto")
     },
     "messages": {style: _built_in(f"messages_{style}", style=style) for style in ("openai", "hf", "trl")},
 }

@@ -311,11 +311,13 @@ def _one_of(file: str, line: int, key: str, value: str, allowed: Collection[str]
 
 
 def check_task(view: View, task: str | None) -> str | None:
-    """Return the task of an export, checked against the tasks of the view."""
+    """Return the task of an export, checked against the tasks of the view; a style may be named after its only one."""
     if not view.tasks:
         if task is not None:
             raise UsageError(f"the view {view.name!r} has no tasks: remove --task.")
         return None
+    if task is None and view.style in view.tasks:
+        return view.style
     if task is None:
         raise UsageError(
             f"the view {view.name!r} needs --task: {' or '.join(view.tasks)}.",

@@ -15,7 +15,7 @@ from ...shards.store.tables import duckdb_type
 from ...validators.formats import shape_sql
 from .base import View, ViewOptions
 from .left_out import left_out_columns, names
-from .prepare import EMPTIABLE, MESSAGE_KEYS, OUTSIDE, WITH_LOSS, connect, turn_macro, with_prepared
+from .prepare import EMPTIABLE, MESSAGE_KEYS, OUTSIDE, TOOLS, WITH_LOSS, connect, turn_macro, with_prepared
 from .statement import describe, row_statement, sql_errors
 from .terms.chunk_type import CHUNK
 from .values import check_skip, check_types, exact_float, is_native, without_null_members
@@ -93,6 +93,8 @@ class RowMaker:
         arrays["_position"] = pa.array(range(len(samples)), pa.int64())
         self._connection.register("batch", pa.table(arrays))
         with_loss = "messages" in used and any('"loss' in _message_keys(sample) for sample in samples)
+        if any(turn["role"].startswith("tool_") for sample in samples for turn in sample.get("messages") or ()):
+            used.update(TOOLS)
         self._make(frozenset(used), types, with_loss=with_loss)
         self._connection.unregister("batch")
         result = self._connection.execute(self._statement)
@@ -138,7 +140,7 @@ class RowMaker:
     def _show(self, used: frozenset[str], types: Mapping[str, Any], *, with_loss: bool) -> None:
         """Create `samples_with_paths` over the batch; columns without values are constant nulls, which cost nothing."""
         columns = [name if name in used else f"NULL::{duckdb_type(type_)} AS {name}" for name, type_ in types.items()]
-        empty = frozenset(EMPTIABLE) - used
+        empty = frozenset((*EMPTIABLE, *TOOLS)) - used
         self._made = with_prepared(self._rows, self._options, decide=self._view.built_in, empty=empty)
         self._connection.execute(turn_macro(with_loss=with_loss))
         self._connection.execute(f"""

@@ -1,5 +1,5 @@
 -- name: cot
--- revision: 2
+-- revision: 3
 -- options: structure
 -- order: hash
 -- text: raw

@@ -1,5 +1,5 @@
 -- name: evaluation
--- revision: 2
+-- revision: 3
 -- order: id
 -- text: raw
 -- format: evaluation-list

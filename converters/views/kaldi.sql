@@ -1,5 +1,5 @@
 -- name: kaldi
--- revision: 2
+-- revision: 3
 -- order: id
 -- text: clean
 -- format: kaldi
@@ -9,7 +9,8 @@
 --
 -- Utterances for a Kaldi data directory: `wav.scp, text, utt2spk, spk2utt, utt2dur, utt2lang` beside these rows, in
 -- the byte order that Kaldi's tools demand. The utterance begins with its speaker; `utt2id` gives the sample's id
--- back. A sample without a speaker is its own speaker, as Kaldi's recipes do it.
+-- back. A sample without a speaker is its own speaker, as Kaldi's recipes do it. `text` is what is said: of a sample
+-- whose text is a caption there is no row.
 -- Source: Kaldi, "Data preparation", and utils/validate_data_dir.sh.
 
 SELECT id,
@@ -25,5 +26,6 @@ SELECT id,
             WHEN audio_frames IS NULL OR audio_rate IS NULL THEN 'unknown_length'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN has_kaldi_space(audio_paths[1]) THEN 'space_in_path'
-            WHEN not_blank(kaldi_text(text)) IS NULL THEN 'no_text' END AS skip
+            WHEN not_blank(kaldi_text(text)) IS NULL THEN 'no_text'
+            WHEN NOT is_spoken(effective_task) THEN 'no_transcript' END AS skip
 FROM prepared

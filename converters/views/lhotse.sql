@@ -1,15 +1,16 @@
 -- name: lhotse
--- revision: 2
+-- revision: 3
 -- order: id
 -- text: clean
 -- format: lhotse
 -- consumer: lhotse
 -- media: audio
--- optional: speaker, language, translation, words, phones, custom
+-- optional: caption, speaker, language, translation, words, phones, custom
 --
 -- Utterances for Lhotse: `recordings.jsonl.gz, supervisions.jsonl.gz, cuts.jsonl.gz` beside these rows, one recording,
 -- one supervision and one cut for each. Word and phone times count from the start of the recording; of a sample that
--- is a span, the recording is the cut, so that its times are moved with it.
+-- is a span, the recording is the cut, so that its times are moved with it. The text of a supervision is what is said; any
+-- other, such as a caption, is `custom["caption"]`.
 -- Source: lhotse 1.33, `Recording`, `SupervisionSegment`, `MonoCut` and their JSON.
 
 SELECT id,
@@ -17,7 +18,8 @@ SELECT id,
        audio_rate AS sampling_rate,
        audio_frames AS num_samples,
        audio_channels AS channels,
-       as_requested(text, upper) AS text,
+       CASE WHEN is_spoken(effective_task) THEN as_requested(text, upper) END AS text,
+       CASE WHEN NOT is_spoken(effective_task) THEN nullif(as_requested(text, upper), '') END AS caption,
        nullif(speaker, '') AS speaker,
        nullif(language, '') AS language,
        nullif(as_requested(translation, upper), '') AS translation,

@@ -1,11 +1,12 @@
 -- name: lhotse
--- revision: 1
+-- revision: 2
 -- order: hash
 -- text: clean
 -- format: lhotse
+-- consumer: lhotse
 -- media: audio
 -- options: shard_mb
--- optional: speaker, language, translation, words, phones, custom
+-- optional: caption, speaker, language, translation, words, phones, custom
 --
 -- Utterances for Lhotse with their sound inside: `shar/cuts.000000.jsonl.gz, shar/recording.000000.tar` and so on, which
 -- `CutSet.from_shar` reads one after the other. Recordings, supervisions and cuts are those of `lhotse.sql`. The name of
@@ -17,7 +18,8 @@ SELECT id,
        audio_rate AS sampling_rate,
        audio_frames AS num_samples,
        audio_channels AS channels,
-       as_requested(text, upper) AS text,
+       CASE WHEN is_spoken(effective_task) THEN as_requested(text, upper) END AS text,
+       CASE WHEN NOT is_spoken(effective_task) THEN nullif(as_requested(text, upper), '') END AS caption,
        nullif(speaker, '') AS speaker,
        nullif(language, '') AS language,
        nullif(as_requested(translation, upper), '') AS translation,

@@ -1,5 +1,5 @@
 -- name: llamafactory
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: clean
 -- format: llamafactory-alpaca

@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 2
+-- revision: 3
 -- order: hash
 -- text: clean
 -- format: messages-hf
@@ -12,12 +12,13 @@
 -- null under `audio`, and templates that ask for the key would print a sound in place of the text.
 
 SELECT id,
-       typed_messages(turns, image_paths, video_paths, audio_paths) AS messages,
+       messages_with_media(where_tools(tool_turns, typed_tool_turns(turns, tool_turns), typed_turns(turns)),
+                           image_paths, video_paths, audio_paths) AS messages,
        TRY_CAST(tools AS JSON) AS tools,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns
-            WHEN has_tool_turns(turns) THEN 'tools_unsupported'
+            WHEN no_tools IS NOT NULL THEN no_tools
             WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
             WHEN has_tag_mark(turns) THEN 'control_characters' END AS skip
 FROM prepared

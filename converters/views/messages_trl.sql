@@ -1,5 +1,5 @@
 -- name: messages
--- revision: 3
+-- revision: 4
 -- tasks: sft, completion, grpo, dpo, kto
 -- order: hash
 -- text: clean
@@ -20,9 +20,11 @@
 -- Source: TRL's dataset formats and data_utils, version 1.16.
 
 SELECT id,
-       trl_messages(turns, image_paths, video_paths, audio_paths) AS messages,
+       messages_with_media(where_tools(tool_turns, mixed_tool_turns(turns, tool_turns), mixed_turns(turns)),
+                           image_paths, video_paths, audio_paths) AS messages,
        CASE WHEN chosen_task() <> 'sft'
-            THEN trl_messages(turns[:-2], image_paths, video_paths, audio_paths) END AS prompt,
+            THEN messages_with_media(where_tools(tool_turns, mixed_tool_turns(turns[:-2], tool_turns), mixed_turns(turns[:-2])),
+                                     image_paths, video_paths, audio_paths) END AS prompt,
        trl_messages(turns[-1:], NULL, NULL, NULL) AS completion,
        trl_messages(turns[-1:], NULL, NULL, NULL) AS chosen,
        trl_messages([turn('assistant', rejected_answer)], NULL, NULL, NULL) AS rejected,
@@ -34,7 +36,7 @@ SELECT id,
        CASE WHEN modality IS DISTINCT FROM 'text' AND tags = '' THEN 'no_media'
             WHEN no_sound IS NOT NULL THEN no_sound
             WHEN no_turns IS NOT NULL THEN no_turns
-            WHEN has_tool_turns(turns) THEN 'tools_unsupported'
+            WHEN no_tools IS NOT NULL THEN no_tools
             WHEN tools IS NOT NULL AND TRY_CAST(tools AS JSON) IS NULL THEN 'bad_tools'
             WHEN has_tag_mark(turns) THEN 'control_characters'
             WHEN chosen_task() = 'grpo' AND solution IS NULL THEN 'no_answer'

@@ -1,5 +1,5 @@
 -- name: msswift
--- revision: 7
+-- revision: 8
 -- tasks: sft, grpo, dpo, kto, pretrain
 -- order: hash
 -- text: clean

@@ -1,5 +1,5 @@
 -- name: nemo
--- revision: 2
+-- revision: 3
 -- order: id
 -- text: clean
 -- format: nemo
@@ -8,7 +8,9 @@
 --
 -- Utterances for NeMo: `nemo_manifest.json` beside these rows is the manifest, with `audio` named `audio_filepath`. A
 -- translation has Canary's fields (`taskname, source_lang, target_lang`) and its text is the translation; `lang` is the
--- language of the text, by which NeMo chooses a tokenizer, and `pnc` says whether it has punctuation or capitals. Durations are of the file named, which is cut where a sample is a span.
+-- language of the text, by which NeMo chooses a tokenizer, and `pnc` says whether it has punctuation or capitals. Durations are of the
+-- file named, which is cut where a sample is a span. `text` is what is said or its translation: of a sample whose text is
+-- a caption there is no row.
 -- Source: NeMo's documentation of ASR datasets and of Canary, and nemo/collections/common/parts/preprocessing/manifest.py.
 
 SELECT id,
@@ -29,5 +31,6 @@ SELECT id,
             WHEN audio_frames IS NULL OR audio_rate IS NULL THEN 'unknown_length'
             WHEN effective_task = 's2tt' AND not_blank(translation) IS NULL THEN 'no_text'
             WHEN effective_task = 's2tt' AND nullif(target_language, '') IS NULL THEN 'no_target_language'
-            WHEN effective_task <> 's2tt' AND not_blank(text) IS NULL THEN 'no_text' END AS skip
+            WHEN effective_task <> 's2tt' AND not_blank(text) IS NULL THEN 'no_text'
+            WHEN NOT is_spoken(effective_task) THEN 'no_transcript' END AS skip
 FROM prepared

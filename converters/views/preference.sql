@@ -1,5 +1,5 @@
 -- name: preference
--- revision: 2
+-- revision: 3
 -- options: dimension, pairs, quota
 -- order: hash
 -- text: clean

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ...shards import phones
-from ...shards.sample import SCHEMA
+from ...shards.sample import SCHEMA, SPOKEN_TASKS
 from ...shards.store.database import lasting
 from ...shards.store.sql import quote
 from ...shards.store.tables import duckdb_type
@@ -39,6 +39,10 @@ EMPTIABLE = (
 )  # fmt: skip
 """Columns of which many datasets have no value: what would be made of them is left out of statements. `extra` is none
 of them: DuckDB forgets the type of what it reads from JSON that is null."""
+TOOLS = ("tool_turns", "no_tools")
+"""Columns of `prepared` that are null if no conversation calls a tool."""
+CALLS_TOOLS = "len([1 FOR m IN messages IF m.role IN ('tool_call', 'tool_response')]) > 0"
+"""SQL for whether a sample's does."""
 NO_MESSAGES = "NULL::STRUCT(role VARCHAR, content VARCHAR)[]"
 """Replaces `messages` if no sample has any: expressions over this constant cost nothing."""
 
@@ -85,6 +89,7 @@ def option_macros(options: ViewOptions) -> dict[str, str]:
         "evaluation_languages": f"MAP {{{', '.join(languages)}}}",
         "switches": f"[{', '.join(quote(name) for name, value in options.own.items() if value is True)}]::VARCHAR[]",
         "chosen_mode": _text(options.mode),
+        "spoken_tasks": f"[{', '.join(map(quote, SPOKEN_TASKS))}]",
         "model_token": _text(MODEL_TOKEN),
         "leak_fields": f"[{', '.join(map(quote, leaks))}]::VARCHAR[]",
         "could_leak": "true" if leaks else "false",
@@ -180,7 +185,7 @@ def with_prepared(
 
     Args:
         decide: Whether what the options decide is decided in the SELECT too; that of a user stays as it is.
-        empty: Columns of the sample without a value in any row: `EMPTIABLE` has those that may be named.
+        empty: Columns without a value in any row: `EMPTIABLE` and `TOOLS` have those that may be named.
     """
     return _with_prepared(select, macros_of(options), decide, empty)
 
@@ -205,9 +210,10 @@ def _prepared() -> str:
 
 @lru_cache(maxsize=1)
 def _nulls() -> Mapping[str, Tree]:
-    """A null of its type for each column of `EMPTIABLE`."""
-    items = ", ".join(f"NULL::{duckdb_type(SCHEMA.field(name).type)}" for name in EMPTIABLE)
-    return dict(zip(EMPTIABLE, select_of(f"SELECT {items}")["select_list"], strict=True))
+    """A null of its type for each column of `EMPTIABLE`; one that fits where it stands for `TOOLS`."""
+    types = {name: duckdb_type(SCHEMA.field(name).type) for name in EMPTIABLE} | dict.fromkeys(TOOLS, "VARCHAR")
+    items = ", ".join(f"NULL::{type_}" for type_ in types.values())
+    return dict(zip(types, select_of(f"SELECT {items}")["select_list"], strict=True))
 
 
 def _as_layer(name: str, query: Tree) -> Tree:

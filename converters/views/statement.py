@@ -106,8 +106,10 @@ def check_conversations(view: View, options: ViewOptions) -> None:
             f"--prompts, --prompt-language and --prompts-per-sample are for prompts; the view {view.name!r} has none.",
             hint="choose a view that asks: msswift --task sft",
         )
-    if (options.system or options.user_template or asked) and options.task == "pretrain":
-        given = "--prompts, --prompt-language and --prompts-per-sample" if asked else "--system and --user-template"
+    if (options.system or options.user_template or options.mode or asked) and options.task == "pretrain":
+        given = (
+            "--prompts, --prompt-language and --prompts-per-sample" if asked else "--system, --user-template and --mode"
+        )
         raise UsageError(
             f"{given} are for conversations; rows for pre-training are one text.", hint="choose --task sft"
         )

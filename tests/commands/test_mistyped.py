@@ -33,6 +33,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("catalog pull demo-speech --split trian", "did you mean train?"),
         ("catalog pull --preset calibraton", "did you mean calibration?"),
         ("store refresh --root rel --out x.duckdb", "--root 'rel' must be an absolute path."),
+        (
+            "convert jsonl a b --prompts-per-sample 2",
+            "--prompts-per-sample. It is an option of triptych export. (Possible",
+        ),
+        ("convert jsonl a b --captions all", "No such option: --captions. It is an option of triptych export."),
+        ("export unified --noise pink --copies 101", "--copies 101: at most 100 is expected."),
         ("catalog pull demo-speech --samples x", "'--samples': a whole number is expected."),
         ("catalog pull demo-speech --hours x", "'--hours': a number is expected."),
         ("catalog show demo-av --samples 0", "'--samples': at least 1 is expected."),

@@ -1,19 +1,17 @@
 """Runs of training on tiny models and a small store: in this process, or in forks that are killed.
 
-A fork of a process that has loaded torch is a process like any other, and can be killed; it must compute with one
-thread, since the threads of torch are lost in it.
+Each fork is a process like any other, and can be killed; it computes with one thread.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import shutil
-import signal
 import socket
 import time
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -109,58 +107,49 @@ def weights_of(config: Any, store: Path) -> str:
     return weights_sha256(made.model)
 
 
-class ForkedRun:
-    """A run in a process of its own.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["torch", "peft", "triptych.trainers.runs.loop.trainer", "triptych.trainers.sft.train"])
 
-    Attributes:
-        pid: Its process.
-    """
+
+class ForkedRun:
+    """A run in a process of its own: a fork of one that has loaded torch and has opened no table, whose threads a fork
+    would lose."""
 
     def __init__(
         self, config: Any, store: Path, *, resume: bool = False, settings: Mapping[str, str] | None = None
     ) -> None:
         """Begin it, with these variables of the environment."""
-        self.pid = os.fork()
-        if self.pid == 0:
-            code = 1
-            try:
-                os.setsid()
-                log = os.open(_log_of(config), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-                os.dup2(log, 1)
-                os.dup2(log, 2)
-                if settings is not None:
-                    _as_rank(settings)
-                train(config, store, resume=resume)
-                code = 0
-            except BaseException:  # noqa: BLE001 -- whatever ends a fork must not reach pytest
-                traceback.print_exc()
-            finally:
-                os._exit(code)
+        self.process = FORKS.Process(target=_run, args=(config, store, resume, dict(settings or {})))
+        self.process.start()
 
     def ended(self) -> int | None:
         """Its exit status, negative for a signal; None while it runs."""
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        return None if not pid else os.waitstatus_to_exitcode(status)
+        return self.process.exitcode
 
     def wait(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.process.join()
+        code = self.process.exitcode
+        assert code is not None
+        return code
 
     def kill(self) -> int:
-        os.kill(self.pid, signal.SIGKILL)
+        self.process.kill()
         return self.wait()
+
+
+def _run(config: Any, store: Path, resume: bool, settings: dict[str, str]) -> None:
+    log = os.open(_log_of(config), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    import torch
+
+    torch.set_num_threads(1)
+    os.environ.update(settings)
+    train(config, store, resume=resume)
 
 
 def _log_of(config: Any) -> Path:
     return Path(f"{config.folder}.log")
-
-
-def _as_rank(settings: Mapping[str, str]) -> None:
-    """Make this fork one of several processes that train together: what accelerate knows is that it is alone."""
-    from accelerate.state import AcceleratorState, GradientState, PartialState
-
-    os.environ.update(settings)
-    for state in (AcceleratorState, PartialState, GradientState):
-        state._reset_state()
 
 
 def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float = 120.0, **settings: str) -> None:

@@ -14,7 +14,7 @@ from triptych.converters.export.media.plan import DERIVED
 from triptych.converters.export.select import CorpusFacts, ExportFilter, choose, place_media
 from triptych.converters.views import View, ViewOptions, get_view
 from triptych.converters.views.batch import RowMaker
-from triptych.converters.views.prepare import OUTSIDE, create_macros, create_prompts, with_prepared
+from triptych.converters.views.prepare import OUTSIDE, TOOLS, create_macros, create_prompts, with_prepared
 from triptych.converters.views.statement import row_statement
 from triptych.shards.sample import SCHEMA
 
@@ -48,7 +48,10 @@ def rows_of(samples: Sequence[Mapping[str, Any]], view: str, options: ViewOption
     expand(connection, expansions_of(view_named(view), options))
     place_media(connection, ExportFilter(), facts=facts, media_root=ROOT)
     statement = row_statement(view_named(view), options.task, {"_outcome": "_outcome"})
-    query = with_prepared(statement, options)
+    roles = {turn["role"] for each in samples for turn in each.get("messages") or ()}
+    query = with_prepared(
+        statement, options, empty=frozenset() if roles & {"tool_call", "tool_response"} else frozenset(TOOLS)
+    )
     create_macros(connection, options, query)
     relation = connection.sql(query)
     as_json = [name for name, type_ in zip(relation.columns, relation.types, strict=True) if str(type_) == "JSON"]

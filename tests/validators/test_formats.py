@@ -310,16 +310,40 @@ def test_a_row_and_its_shape_have_the_same_findings(task: str, rows: list[dict[s
         assert told(shape, format="msswift", task=task) == told(row, format="msswift", task=task)
 
 
-PAIRS = pa.schema([*TYPED, ("rejected_response", pa.string()), ("rejected_messages", MESSAGES)])
+OF_TEXT = pa.schema([*TYPED, ("rejected_response", pa.string())])
+PAIRS = pa.schema([*OF_TEXT, ("rejected_messages", MESSAGES)])
+
+
+def last_content(row: dict[str, Any]) -> Any:
+    return next((turn.get("content") for turn in (row["messages"] or [])[-1:] if turn), None)
 
 
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(ROWS.flatmap(lambda row: st.fixed_dictionaries(
     {name: st.just(value) for name, value in row.items()}
-    | {"rejected_response": CONTENT, "rejected_messages": st.none() | TALK})), min_size=1, max_size=20))  # fmt: skip
+    | {"rejected_response": CONTENT | st.just(last_content(row)), "rejected_messages": st.none() | TALK})),
+    min_size=1, max_size=20))  # fmt: skip
 def test_a_preference_row_and_its_shape_have_the_same_findings(rows: list[dict[str, Any]]) -> None:
-    for row, shape in zip(rows, shapes(rows, PAIRS, "msswift"), strict=True):
-        assert told(shape, format="msswift", task="dpo") == told(row, format="msswift", task="dpo")
+    of_text = [{name: row[name] for name in OF_TEXT.names} for row in rows]
+    for given_rows, schema in ((rows, PAIRS), (of_text, OF_TEXT)):
+        for row, shape in zip(given_rows, shapes(given_rows, schema, "msswift"), strict=True):
+            assert told(shape, format="msswift", task="dpo") == told(row, format="msswift", task="dpo")
+
+
+def test_the_shape_of_a_pair_holds_whether_its_texts_are_equal_and_not_the_texts() -> None:
+    same, other = (
+        {"id": "x", "messages": [user("q"), assistant("Ann")], "rejected_response": text} for text in ("Ann", "Bob")
+    )
+    found = shapes([same, other], OF_TEXT, "msswift")
+    assert [each["rejected_response"] for each in found] == ["", "-"]
+    columns = {"chosen": "JSON", "rejected": "JSON"}
+    with duckdb.connect() as connection:
+        for text, differs in (("Ann", False), ("Bob", True)):
+            answers = [json.dumps([assistant(each)], separators=(",", ":")) for each in ("Ann", text)]
+            sql = f"SELECT to_json({shape_sql('messages-trl', columns)}) FROM (SELECT ?::JSON chosen, ?::JSON rejected)"
+            [[made]] = connection.execute(sql, answers).fetchall()
+            sides = {name: json.loads(value) for name, value in json.loads(made).items()}
+            assert (sides["chosen"] != sides["rejected"]) is differs and "Ann" not in made
 
 
 WORD = st.none() | st.sampled_from(["", " ", "\t\n", "x", "/a.wav", "a.wav", "audio", "video", "mixed", "text"])

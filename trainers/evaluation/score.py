@@ -260,7 +260,7 @@ def _score(
     return Score(
         metric=used.name, about=used.about, by=by, value=value, low=low, high=high, unit=key[1], compared=key[2],
         counts=_named(used, sums[:width]), rows=len(numbers), missing=missing, better=used.better, scale=used.scale,
-        details=dict(used.details), against=against,
+        most=used.most if used.scale == "points" else 1, details=dict(used.details), against=against,
     )  # fmt: skip
 
 

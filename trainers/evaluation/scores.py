@@ -20,7 +20,7 @@ SCORES, ROWS = "scores.json", "rows.jsonl"
 PLAIN_UNITS = ("rows", "phones", "positions")
 """Units that are not told: the metric has no others."""
 
-FORMAT = 1
+FORMAT = 2
 """The version of both files."""
 
 
@@ -53,7 +53,7 @@ class Score:
         about: What it says.
         by: The column and value that its rows have in common: `{"source": "covost2_en_zh_test"}`; empty for all rows.
         value: The score; None where there is nothing to divide by. A share is 0 to 1 (error rates can be more), points
-            are 0 to 100.
+            are 0 to `most`.
         low, high: Its bootstrap interval; None where there are fewer than two rows or groups to draw.
         counts: The sums that it is made of.
         unit: What was counted: words, characters, phones, rows, or BLEU's tokens.
@@ -62,6 +62,7 @@ class Score:
         missing: How many of them have no prediction; they count as wrong.
         better: Whether `high` or `low` scores are better.
         scale: `share` or `points`.
+        most: The score of what nothing is wrong with: 1 of a share, 100 of most points, 10 of AIR-Bench's.
         details: What must be known to repeat it.
         against: The difference to other predictions, if some were given.
     """
@@ -79,6 +80,7 @@ class Score:
     missing: int
     better: Literal["high", "low"]
     scale: Literal["share", "points"]
+    most: int
     details: Mapping[str, str]
     against: Difference | None = None
 

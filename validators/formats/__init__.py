@@ -43,7 +43,7 @@ from .cot import cot_json, cot_messages
 from .evaluation import challenge, evaluation_chat, evaluation_items, evaluation_list
 from .files import read_rows
 from .findings import Finding, Problem, Severity, Summary, finding
-from .llamafactory import alpaca, ranking, sharegpt
+from .llamafactory import alpaca, kto, ranking, sharegpt
 from .messages import hf, openai, trl
 from .speech import phoneme, term_chunks
 from .toolkits import embedded, kaldi, lhotse, nemo
@@ -96,6 +96,7 @@ FORMATS: dict[str, Any] = {
     "llamafactory-sharegpt": sharegpt,
     "llamafactory-alpaca": alpaca,
     "llamafactory-ranking": ranking,
+    "llamafactory-kto": kto,
     "messages-openai": openai,
     "messages-hf": hf,
     "messages-trl": trl,

@@ -162,6 +162,7 @@ MENDS: Mapping[str, Mapping[str, Mend]] = {
     "llamafactory-sharegpt": _OF_TURNS,
     "llamafactory-alpaca": _OF_TURNS,
     "llamafactory-ranking": _OF_TURNS,
+    "llamafactory-kto": _OF_TURNS,
     "messages-openai": {"unknown_part": media_as_urls, "unsupported_url": media_as_urls},
     "messages-hf": _OF_TYPED,
     "messages-trl": _OF_TYPED,

@@ -199,9 +199,12 @@ _ANY_TAG = f"(?:{'|'.join(TAG_ANY_CASE.values())}|{MODEL_TOKEN})"
 def shape(columns: Mapping[str, str]) -> dict[str, str]:
     """Return what the findings of a row depend on: roles, the tags in contents, path prefixes; see `shape_sql`.
 
-    If there is a rejected side, it is compared with the answer, so both are included in full.
+    Of a rejected side that is one text, all that matters is whether it is the last content, which is compared here. Any
+    other is compared in ways of its own, so both sides are included in full.
     """
-    whole = any(name.startswith("rejected_") for name in columns)
+    sides = {name for name in columns if name.startswith("rejected_")}
+    is_text = sides == {"rejected_response"} and columns["rejected_response"] == "VARCHAR"
+    whole = bool(sides) and not (is_text and columns.get("messages", "").replace('"', "") in MESSAGES_TYPES)
     tags = f"array_to_string(regexp_extract_all(m.content, '{_ANY_TAG}'), '')"
     called = f"WHEN m.role IN ({', '.join(map(quote, TOOL_ROLES))}) THEN m.content"
     content = f"CASE {called} WHEN contains(m.content, '<') THEN {tags} WHEN m.content IS NOT NULL THEN '' END"
@@ -217,6 +220,12 @@ def shape(columns: Mapping[str, str]) -> dict[str, str]:
             found[name] = f"[CASE WHEN m IS NOT NULL THEN {message} END FOR m IN messages]"
         elif name in KINDS and type_ == "VARCHAR[]":
             found[name] = f"[{path_shape('p')} FOR p IN {name}]"
+    if sides and not whole:
+        last = f"[{content} FOR m IN messages[-1:]][1]"
+        found["rejected_response"] = (
+            f"CASE WHEN rejected_response = messages[-1].content THEN {last} "
+            f"WHEN rejected_response IS NOT NULL THEN '-' || coalesce({last}, '') END"
+        )
     return found
 
 

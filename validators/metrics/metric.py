@@ -71,7 +71,8 @@ class Metric:
         count: Counts one pair.
         rate: The score of summed counts; None where there is nothing to divide by.
         better: Whether higher or lower scores are better.
-        scale: `share`: 1 is all, shown in percent; `points`: 0 to 100, as BLEU is given.
+        scale: `share`: 1 is all, shown in percent; `points`, as BLEU is given.
+        most: The points of what nothing is wrong with.
         of: Whether it compares answers, or chains of thought where the reference has one.
         details: What must be known to repeat it: versions, settings.
     """
@@ -83,6 +84,7 @@ class Metric:
     rate: Callable[[Sequence[float]], float | None]
     better: Literal["high", "low"] = "high"
     scale: Literal["share", "points"] = "share"
+    most: int = 100
     of: Literal["answer", "chain"] = "answer"
     details: Mapping[str, str] = field(default_factory=dict)
 

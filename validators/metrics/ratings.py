@@ -71,5 +71,5 @@ def airbench() -> Metric:
     return Metric(
         name="airbench", about="scores of responses, 1 to 10, by a judge that sees them before and after the reference",
         fields=("points", "evaluated", "judged", "reference_points", "better_than_reference", "not_evaluated"),
-        count=count, rate=share, scale="points",
+        count=count, rate=share, scale="points", most=10,
     )  # fmt: skip

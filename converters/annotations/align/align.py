@@ -20,6 +20,7 @@ from ....errors import ProblemsFound, UsageError, did_you_mean
 from ....shards.engine.engine import INLINE_PARTS, Row, Rows, map_parts
 from ....shards.events import Account, Run
 from ....shards.query import connect
+from ....shards.sample import SPOKEN_TASKS
 from ....shards.store.annotations import COMPLETES, LATEST, annotation_row, changed_sql, unaccounted_sql
 from ....shards.store.lock import locked
 from ....shards.store.rows_to_arrow import rows_to_table
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     import duckdb
 
 log = logging.getLogger("triptych")
-
-SPOKEN_TASKS = ("asr", "s2tt", "tts", "phoneme", "ser", "speaker", "diarization", "lid", "kws", "term_retrieval")
-"""Tasks whose `text` is what is said; that of others is a caption, a label or part of a conversation."""
 
 _PRODUCERS = "align %"
 _CHANGES = ("text", "language", "start_s", "end_s")

@@ -10,6 +10,8 @@ from ....options import Option, Options
 from .change import GAIN_STEPS, SNR_STEPS, SPEED_STEPS, SoundChange, read_range
 
 SOUND = "What rows sound like"
+MOST_COPIES = 100
+"""Every copy is a file in the store: a larger number is a slip of the keyboard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +37,17 @@ class SoundOptions(Options):
     ] = None  # fmt: skip
     copies: Annotated[
         int, Option("Changed copies beside each row, which then stays as it is; default: the row itself is changed.",
-                    SOUND, metavar="N", min=0)
+                    SOUND, metavar="N", min=0, max=MOST_COPIES)
     ] = 0  # fmt: skip
     sample_rate: Annotated[
-        int | None, Option("Resample sound that has another rate, in Hz: 16000.", SOUND, metavar="HZ", min=4000)
-    ] = None
+        int | None, Option("Resample sound that has another rate, in Hz: 16000.", SOUND, metavar="HZ", min=4000,
+                           max=192_000)
+    ] = None  # fmt: skip
     mono: Annotated[bool, Option("Mix sound that has several channels down to one.", SOUND)] = False
 
     def check(self) -> None:
         if self.snr is not None and self.noise is None:
             raise UsageError("--snr is the ratio to noise.", hint="add --noise pink")
-        if self.sample_rate is not None and self.sample_rate > 192_000:
-            raise UsageError(f"--sample-rate {self.sample_rate}: at most 192000.")
         self.change()
 
     def change(self) -> SoundChange | None:

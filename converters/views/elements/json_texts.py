@@ -56,7 +56,7 @@ def mixed_tests(
 def _parted(name: str) -> str:
     said = "m->>'$.content'"
     is_text = "json_type(m, '$.content') = 'VARCHAR'"
-    part = f"json_object('role', m->>'$.role', 'content', [json_object('type', 'text', 'text', {said})])"
+    part = f"json_merge_patch(m, json_object('content', [json_object('type', 'text', 'text', {said})]))"
     return (
         f"to_json(list_transform(CAST({identifier(name)} AS JSON[]), lambda m: "
         f"CASE WHEN {is_text} AND regexp_matches({said}, {quote(READ_AS_JSON)}) THEN {part} ELSE m END))"

@@ -15,6 +15,7 @@
 --   evaluation_languages()   names of target languages in these prompts, by code
 --   switches()           the names of the view's own options that are on
 --   chosen_mode()        `analysis`, `voice-chat` or null
+--   spoken_tasks()       the tasks whose `text` is what is said
 --   model_token()        the regular expression of a model's own tokens
 --   chosen_phones()      `39`, `48`, `61` or `own`         chosen_boundary() between the phones of words, or null
 --   drops_silence()      whether pauses are left out       chosen_phone_prompt()  or null
@@ -72,6 +73,9 @@ CREATE OR REPLACE MACRO task_of(task, question, answer, modality, messages) AS
        WHEN len(messages) > 2 AND len([1 FOR m IN messages IF m.role <> 'system']) > 2 THEN 'chat'
        WHEN coalesce(question, '') <> '' AND coalesce(answer, '') <> '' THEN 'qa'
        WHEN modality = 'audio' THEN 'asr' ELSE 'captioning' END;
+
+-- Whether the text of a task is what is said: a tool that learns from transcripts takes any other for one.
+CREATE OR REPLACE MACRO is_spoken(task) AS list_contains(spoken_tasks(), task);
 
 -- Media tags: one tag per path; number of occurrences in a text; whether a text has any; whether tags match the media.
 CREATE OR REPLACE MACRO tags_for(tag, paths) AS repeat(tag, coalesce(len(paths), 0));
@@ -364,8 +368,9 @@ CREATE OR REPLACE MACRO phone_prompt() AS coalesce(chosen_phone_prompt(), 'è¯·å¯
 -- How a conversation is held: `voice-chat` if every user turn is sound alone, `analysis` if every user turn with sound has
 -- text too, else `mixed`; null if it has no sound.
 CREATE OR REPLACE MACRO is_sound_alone(t) AS contains(t, '<audio>') AND not_blank(replace(t, '<audio>', '')) IS NULL;
-CREATE OR REPLACE MACRO is_sound_without_text(t) AS
-  contains(t, '<audio>') AND not_blank(regexp_replace(t, '<(image|video|audio)>', '', 'g')) IS NULL;
+CREATE OR REPLACE MACRO has_words(t) AS
+  not_blank(t) IS NOT NULL AND (NOT has_tag(t) OR not_blank(regexp_replace(t, '<(image|video|audio)>', '', 'g')) IS NOT NULL);
+CREATE OR REPLACE MACRO is_sound_without_text(t) AS contains(t, '<audio>') AND NOT has_words(t);
 CREATE OR REPLACE MACRO mode_of(turns) AS
   CASE WHEN len([1 FOR m IN turns IF m.role = 'user' AND contains(m.content, '<audio>')]) = 0 THEN NULL
        WHEN len([1 FOR m IN turns IF m.role = 'user' AND NOT is_sound_alone(m.content)]) = 0 THEN 'voice-chat'
@@ -420,12 +425,92 @@ CREATE OR REPLACE MACRO messages_with_urls(messages, images, videos, audios) AS
     chr(1), '"image_url","image_url":{"url":', [file_url(p) FOR p IN images], '}}'),
     chr(2), '"video_url","video_url":{"url":', [file_url(p) FOR p IN videos], '}}'),
     chr(3), '"audio_url","audio_url":{"url":', [file_url(p) FOR p IN audios], '}}')) || ']' AS JSON);
-CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS messages_with_media(
-  [chat_message(m.role, with_marks(text_parts(m.content))) FOR m IN turns], images, videos, audios);
-CREATE OR REPLACE MACRO texts_or_parts(turns) AS
-  [chat_message(m.role, CASE WHEN has_tag(m.content) THEN with_marks(text_parts(m.content)) ELSE json_text(m.content) END)
-   FOR m IN turns];
+
+-- Tools: of each turn the calls that it says, or the call that it answers. What the assistant calls in a row is said by one
+-- turn, the one before the calls if it is the assistant's: the others are `merged` into it. The n-th answer is that of the
+-- n-th call. The texts are JSON.
+CREATE OR REPLACE MACRO valid_json(t) AS CASE WHEN json_valid(t) THEN t END;
+CREATE OR REPLACE MACRO call_function(call) AS json_text(json_extract_string(valid_json(call), '$.name'));
+CREATE OR REPLACE MACRO call_arguments(call) AS
+  coalesce(json_extract(valid_json(call), '$.arguments')::VARCHAR, '{}');
+CREATE OR REPLACE MACRO turns_of_role(turns, wanted) AS list_filter(turns, lambda m: m.role = wanted);
+CREATE OR REPLACE MACRO calls_from(turns, i) AS
+  turns[i : i + coalesce(list_position([m.role = 'tool_call' FOR m IN turns[i:]], false) - 1, len(turns)) - 1];
+CREATE OR REPLACE MACRO tool_turn_of(turns, m, i, first) AS {
+  'merged': coalesce(m.role = 'tool_call' AND turns[i - 1].role IN ('assistant', 'tool_call'), false),
+  'calls': CASE WHEN turns[first].role = 'tool_call' THEN list_transform(calls_from(turns, first), lambda c, n: {
+             'number': len(turns_of_role(turns[:first - 1], 'tool_call')) + n, 'name': call_function(c.content),
+             'arguments': call_arguments(c.content)}) END,
+  'answered': CASE WHEN m.role = 'tool_response' THEN list_transform(
+                     [len(turns_of_role(turns[:i], 'tool_response'))], lambda n: {
+                       'number': n, 'name': call_function(turns_of_role(turns, 'tool_call')[n].content)})[1] END};
+CREATE OR REPLACE MACRO tool_turns_of(turns) AS
+  list_transform(turns, lambda m, i: tool_turn_of(turns, m, i, CASE WHEN m.role = 'assistant' THEN i + 1 ELSE i END));
+
+-- Why turns of tools have no place in messages; null if they have. A call is a name and an object of arguments, and every
+-- call has its answer, which is text.
+CREATE OR REPLACE MACRO is_call(t) AS
+  coalesce(len(list_filter(json_keys(valid_json(t)), lambda k: k NOT IN ('name', 'arguments'))) = 0
+           AND json_type(valid_json(t), '$.name') = 'VARCHAR'
+           AND coalesce(json_type(valid_json(t), '$.arguments'), 'OBJECT') = 'OBJECT'
+           AND NOT contains(call_arguments(t), '{"type":"text","text":""}'), false);
+CREATE OR REPLACE MACRO tool_letters(turns) AS array_to_string(
+  [CASE m.role WHEN 'tool_call' THEN 'c' WHEN 'tool_response' THEN 'r' ELSE ' ' END FOR m IN turns], '');
+CREATE OR REPLACE MACRO no_tools_of(turns) AS
+  CASE WHEN len([1 FOR m IN turns IF m.role IN ('tool_call', 'tool_response') AND has_tag(m.content)]) > 0 THEN 'media_of_tools'
+       WHEN len([1 FOR m IN turns IF m.role = 'tool_call' AND NOT is_call(m.content)]) > 0 THEN 'bad_tool_call'
+       WHEN len([1 FOR t IN regexp_extract_all(tool_letters(turns), 'c+r*|r+')
+                 IF len(replace(t, 'c', '')) <> len(replace(t, 'r', ''))]) > 0 THEN 'calls_without_answers' END;
+
+-- Messages with tools: servers want calls with ids, and arguments as a text; templates want arguments as an object.
+CREATE OR REPLACE MACRO calls_for_servers(calls) AS array_to_string(
+  ['{"id":"call_' || c.number || '","type":"function","function":{"name":' || c.name || ',"arguments":'
+   || json_text(c.arguments) || '}}' FOR c IN calls], ',');
+CREATE OR REPLACE MACRO calls_for_templates(calls) AS array_to_string(
+  ['{"type":"function","function":{"name":' || c.name || ',"arguments":' || c.arguments || '}}' FOR c IN calls], ',');
+CREATE OR REPLACE MACRO tool_message(role, content, unsaid, calls, answered) AS
+  CASE WHEN calls IS NOT NULL THEN '{"role":"assistant","content":' || CASE role WHEN 'tool_call' THEN unsaid ELSE content END
+                                   || ',"tool_calls":[' || calls || ']}'
+       WHEN answered IS NOT NULL THEN '{"role":"tool",' || answered || ',"content":' || content || '}'
+       ELSE chat_message(role, content) END;
+CREATE OR REPLACE MACRO said_turns(turns, tools) AS list_filter(range(1, len(turns) + 1), lambda i: NOT tools[i].merged);
+CREATE OR REPLACE MACRO server_messages(turns, tools, contents) AS
+  list_transform(said_turns(turns, tools), lambda i: tool_message(turns[i].role, contents[i], 'null',
+    calls_for_servers(tools[i].calls), '"tool_call_id":"call_' || tools[i].answered.number || '"'));
+CREATE OR REPLACE MACRO template_messages(turns, tools, contents, unsaid) AS
+  list_transform(said_turns(turns, tools), lambda i: tool_message(turns[i].role, contents[i], unsaid,
+    calls_for_templates(tools[i].calls), '"name":' || tools[i].answered.name));
+
+-- The tools of a conversation as servers take them, from JSON: a function by itself is put into its type; null if they are
+-- no functions with names.
+CREATE OR REPLACE MACRO server_tool(tool) AS
+  CASE WHEN json_type(tool, '$.function.name') = 'VARCHAR' THEN tool::VARCHAR
+       WHEN json_type(tool, '$.name') = 'VARCHAR' AND json_type(tool, '$.function') IS NULL
+         THEN '{"type":"function","function":' || tool::VARCHAR || '}' END;
+CREATE OR REPLACE MACRO listed_tools(tools) AS
+  from_json(CASE WHEN json_type(valid_json(tools)) = 'ARRAY' THEN valid_json(tools) ELSE '[' || valid_json(tools) || ']' END,
+            '["JSON"]');
+CREATE OR REPLACE MACRO server_tools(tools) AS
+  CASE WHEN len(listed_tools(tools)) > 0 AND len([1 FOR t IN listed_tools(tools) IF server_tool(t) IS NULL]) = 0
+       THEN CAST('[' || array_to_string([server_tool(t) FOR t IN listed_tools(tools)], ',') || ']' AS JSON) END;
+
+CREATE OR REPLACE MACRO typed_content(t) AS with_marks(text_parts(t));
+CREATE OR REPLACE MACRO text_or_parts(t) AS CASE WHEN has_tag(t) THEN typed_content(t) ELSE json_text(t) END;
+CREATE OR REPLACE MACRO typed_turns(turns) AS [chat_message(m.role, typed_content(m.content)) FOR m IN turns];
+CREATE OR REPLACE MACRO mixed_turns(turns) AS [chat_message(m.role, text_or_parts(m.content)) FOR m IN turns];
+CREATE OR REPLACE MACRO typed_messages(turns, images, videos, audios) AS
+  messages_with_media(typed_turns(turns), images, videos, audios);
 CREATE OR REPLACE MACRO trl_messages(turns, images, videos, audios) AS
-  messages_with_media(texts_or_parts(turns), images, videos, audios);
+  messages_with_media(mixed_turns(turns), images, videos, audios);
 CREATE OR REPLACE MACRO url_messages(turns, images, videos, audios) AS
-  messages_with_urls(texts_or_parts(turns), images, videos, audios);
+  messages_with_urls(mixed_turns(turns), images, videos, audios);
+
+-- Where no conversation of a request calls a tool, `tools` is a null, and nothing of the first is ever bound.
+CREATE OR REPLACE MACRO where_tools(tools, with_tools, plain) AS
+  CASE WHEN tools IS NOT NULL THEN with_tools ELSE plain END;
+CREATE OR REPLACE MACRO typed_tool_turns(turns, tools) AS
+  template_messages(turns, tools, [typed_content(m.content) FOR m IN turns], '[]');
+CREATE OR REPLACE MACRO mixed_tool_turns(turns, tools) AS
+  template_messages(turns, tools, [text_or_parts(m.content) FOR m IN turns], '""');
+CREATE OR REPLACE MACRO served_tool_turns(turns, tools) AS
+  server_messages(turns, tools, [text_or_parts(m.content) FOR m IN turns]);

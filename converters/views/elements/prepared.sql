@@ -29,6 +29,10 @@
 --                    no_video; null if it can
 --   no_turns         why there is no conversation: no_prompt, no_answer, no_text, model_token, tag_mismatch, or not_voice_chat
 --                    and not_analysis where `--mode` asks for the other; null if there is one
+--   tool_turns       of each turn of a conversation that calls tools: whether it is said by the turn before, its calls, and
+--                    the call that it answers; null if there are no tools
+--   no_tools         why turns of tools have no place in messages: calls_without_answers, bad_tool_call, media_of_tools;
+--                    null if they have, or if there are none
 --   leaks_answer     whether a user template put the answer into the user turn
 --
 -- `sound` says where the sound of a video is: `apart` (a file of its own), `inside` the video, or `none`; null if unknown.
@@ -164,12 +168,12 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             THEN with_system_turn(with_tags_before_first_user_turn(
                    with_answer(messages, last_turn), tags, NOT has_tag(input_text)))
             ELSE with_system_turn([turn('user', CASE
-                   WHEN chosen_mode() = 'voice-chat' THEN tags
+                   WHEN chosen_mode() = 'voice-chat' AND NOT has_tag(prompt) THEN tags
                    WHEN template_has_tags() THEN fill_user_template(tags, task_prompt, fields)
                    WHEN has_tag(prompt) THEN prompt ELSE tags || prompt END), turn('assistant', last_turn)]) END AS turns,
        CASE WHEN audio_paths IS NULL THEN NULL
             WHEN has_turns(messages) THEN mode_of(with_tags_before_first_user_turn(messages, tags, NOT has_tag(input_text)))
-            WHEN chosen_mode() IS DISTINCT FROM 'voice-chat' AND not_blank(prompt) IS NOT NULL THEN 'analysis'
+            WHEN has_words(prompt) THEN 'analysis'
             WHEN image_paths IS NULL AND video_paths IS NULL THEN 'voice-chat' ELSE 'mixed' END AS mode,
        CASE WHEN chosen_task() = 'pretrain'
             THEN CASE WHEN last_turn IS NULL THEN 'no_text' WHEN has_model_token(last_turn) THEN 'model_token'
@@ -185,10 +189,16 @@ SELECT * EXCLUDE (fixed_prompt, prompt_pieces, first_field, second_field, target
             WHEN has_tag(input_text) AND template_has_tags() AND NOT has_turns(messages) THEN 'tag_mismatch'
             WHEN has_tag(input_text) AND NOT has_tags_for(input_text, image_paths, video_paths, audio_paths)
               THEN 'tag_mismatch'
-            WHEN chosen_mode() = 'voice-chat' AND (prompt_pieces IS NOT NULL AND NOT has_turns(messages)
-                                                   OR mode IS DISTINCT FROM 'voice-chat') THEN 'not_voice_chat'
+            WHEN chosen_mode() = 'voice-chat' AND mode IS DISTINCT FROM 'voice-chat' THEN 'not_voice_chat'
             WHEN chosen_mode() = 'analysis' AND mode <> 'analysis' THEN 'not_analysis'
        END AS no_turns,
+       -- Of the messages as given: turns differ from them in a system turn and in tags alone, as far as tools go.
+       CASE WHEN has_turns(messages) AND has_tool_turns(messages)
+            THEN list_transform([with_system_turn(messages)], lambda all_turns: tool_turns_of(all_turns))[1]
+            ELSE NULL::STRUCT(merged BOOLEAN, calls STRUCT(number BIGINT, name VARCHAR, arguments VARCHAR)[],
+                              answered STRUCT(number BIGINT, name VARCHAR))[] END AS tool_turns,
+       CASE WHEN has_turns(messages) AND has_tool_turns(messages) THEN no_tools_of(messages) ELSE NULL::VARCHAR END
+         AS no_tools,
        no_pair_of(given_turn, rejected_answer) AS no_pair,
        given_label(extra, CASE WHEN first_field IS DISTINCT FROM 'labels' THEN labels END) AS label,
        dimension_of(extra['dimension'], labels) AS dimension,

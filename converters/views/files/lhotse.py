@@ -110,8 +110,11 @@ def _supervision(row: Mapping[str, Any]) -> dict[str, Any]:
     }
     found |= {name: row[name] for name in ("text", "language", "speaker") if name in row}
     custom = dict(row.get("custom") or {})
-    if "translation" in row:
-        custom["translation"] = row["translation"]
+    for name in ("translation", "caption"):
+        if name in row:
+            if name in custom:
+                custom[f"extra.{name}"] = custom[name]
+            custom[name] = row[name]
     if custom:
         found["custom"] = custom
     alignment = {

@@ -21,8 +21,8 @@ NAME = "triptych"
 FILE = "dataset_info.json"
 _COLUMNS = {
     "instruction": "prompt", "input": "query", "output": "response", "history": "history",
-    "conversations": "messages", "chosen": "chosen", "rejected": "rejected", "system": "system", "tools": "tools",
-    "images": "images", "videos": "videos", "audios": "audios",
+    "conversations": "messages", "chosen": "chosen", "rejected": "rejected", "kto_tag": "kto_tag",
+    "system": "system", "tools": "tools", "images": "images", "videos": "videos", "audios": "audios",
 }  # fmt: skip
 """Column of the file -> its name in LLaMA-Factory."""
 _TAGS = {
@@ -75,7 +75,7 @@ def train_command(style: str) -> TrainCommand:
     ) -> str:
         has_media = any(name in columns for name in ("images", "videos", "audios"))
         checkpoint, template = _MODELS[model or trained_model(columns)] if model or has_media else _TEXT_MODEL
-        stage = "dpo" if style == "ranking" else "sft"
+        stage = {"ranking": "dpo", "kto": "kto"}.get(style, "sft")
         folder = shlex.quote(str(data.parent))
         return (
             f"llamafactory-cli train --stage {stage} --do_train true --model_name_or_path {checkpoint} "

@@ -63,15 +63,20 @@ def test_a_transcript_is_cut_to_the_words_of_the_span_or_the_span_is_refused(tmp
         candidate("its own", text="two", start_s=1.0, end_s=2.5, task="asr"),
         candidate("caption", text="a dog barks", task="aac"),
         candidate("translated", text="one two three", words=timed, translation="eins zwei drei", task="s2tt"),
+        candidate("felt", text="one two three", task="ser"),
+        candidate("phones", phones=timed, task="phoneme"),
     ]
     path = listed(tmp_path, "".join(f"{item.source_id},1,2.5\n" for item in items))
     found = passed(items, ids=path)
-    assert {item.source_id: item.fields["text"] for item in found if isinstance(item, Candidate)} == {
+    texts = {item.source_id: item.fields.get("text") for item in found if isinstance(item, Candidate)}
+    assert texts == {
         "timed@1-2.5": "two", "its own@1-2.5": "two", "caption@1-2.5": "a dog barks",
+        "phones@1-2.5": None,
     }  # fmt: skip
+    assert [phone["text"] for phone in found[-1].fields["phones"]] == ["two"]
     assert [word["text"] for word in found[0].fields["words"]] == ["two"]
     assert [(item.candidate, item.reason) for item in found if isinstance(item, Rejection)] == [
-        (f"words/train/{name}@1-2.5", "transcript_of_whole") for name in ("whole", "other", "translated")
+        (f"words/train/{name}@1-2.5", "transcript_of_whole") for name in ("whole", "other", "translated", "felt")
     ]
 
 

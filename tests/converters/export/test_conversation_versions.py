@@ -100,7 +100,7 @@ def test_a_manifest_says_how_many_rows_are_held_in_which_mode(talks: Path) -> No
     assert every.manifest["modes"] == {"analysis": 2, "voice-chat": 1}
     spoken = export(talks, "conversation", "sharegpt", mode="voice-chat", name="spoken")
     assert "modes" not in spoken.manifest and spoken.manifest["options"]["mode"] == "voice-chat"
-    assert spoken.manifest["counts"] == {"not_voice_chat": 1, "written": 2}
+    assert spoken.manifest["counts"] == {"not_voice_chat": 2, "written": 1}
     done = cli("export", "unified", "--mode", "analysis", "--store", str(talks))
     assert done.returncode == 2 and "--mode is for conversations" in done.stderr
 
@@ -168,7 +168,7 @@ def test_a_form_is_as_long_in_a_model_as_any_other_form_of_the_same_turns(talks:
     assert row == expected[identity]
 
 
-def test_a_pair_is_exported_for_ranking(tmp_path: Path) -> None:
+def test_a_pair_is_exported_for_ranking_and_as_two_rows_for_kto(tmp_path: Path) -> None:
     audio = str(sound(tmp_path / "p.flac", noise(0.1)))
     row = {"messages": [{"role": "user", "content": "<audio>Which?"}, {"role": "assistant", "content": "This."}],
            "audios": [audio], "rejected_response": "That.", "id": "p"}  # fmt: skip
@@ -179,6 +179,14 @@ def test_a_pair_is_exported_for_ranking(tmp_path: Path) -> None:
     assert written["conversations"] == [{"from": "human", "value": "<audio>Which?"}]
     assert json.loads((made.version.path / "dataset_info.json").read_text())["triptych"]["ranking"] is True
     assert made.next_command is not None and "--stage dpo " in made.next_command and made.left_out == {}
+
+    liked = triptych.export("llamafactory", style="kto", store=tmp_path / "store")
+    rows = list(read_lines(liked.version.data))
+    assert {(row["conversations"][1]["value"], row["kto_tag"]) for row in rows} == {("This.", True), ("That.", False)}
+    [info] = json.loads((liked.version.path / "dataset_info.json").read_text()).values()
+    assert info["columns"]["kto_tag"] == "kto_tag" and info["columns"]["messages"] == "conversations"
+    assert liked.version.name == "llamafactory-kto" and liked.version.manifest["options"]["task"] == "kto"
+    assert liked.next_command is not None and "--stage kto " in liked.next_command and liked.left_out == {}
 
 
 TEXTS = ("7", "007", '"Yes."', "null", "[laughs]", "Seven.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import duckdb
 import pytest
 from support.view_rows import ROOT, assistant, made_of_each, media, reason, row, sample, user
 from triptych.converters.views import STYLES, ViewOptions, get_view
+from triptych.converters.views.elements.json_texts import _parted
 from triptych.converters.views.prepare import create_macros
 from triptych.errors import UsageError
+from triptych.validators.formats import FORMATS
 
 A, B, V = f"{ROOT}/media/a.flac", f"{ROOT}/media/b c.flac", f"{ROOT}/media/v.mp4"
 ASKED = sample(text="hello", language="en")
@@ -134,7 +137,6 @@ def test_hf_messages_have_parts_with_paths_and_no_null_keys() -> None:
     assert found[2]["messages"][0] == {"role": "system", "content": [text("Be brief.")]}
     assert found[2]["messages"][3] == {"role": "user", "content": [text("Where?")]}
     assert found[3]["messages"][0]["content"][:2] == [heard(V, "video"), heard(A)]
-    assert found[5] == "tools_unsupported"
     mark = sample(messages=[user("<audio>a\x1e\x1fb"), assistant("x")])
     assert reason(mark, "messages/hf") == "control_characters"
 
@@ -151,6 +153,88 @@ def test_openai_messages_name_files_by_url() -> None:
     assert found[1]["messages"][0]["content"][3] == {"type": "audio_url", "audio_url": url}
     assert found[3]["messages"][0]["content"][0]["type"] == "video_url"
     assert found[4]["messages"] == [user("2 + 2?"), assistant("4")]
+
+
+def called(name: str, arguments: Any) -> dict[str, str]:
+    return {"role": "tool_call", "content": json.dumps({"name": name, "arguments": arguments})}
+
+
+def told(content: str) -> dict[str, str]:
+    return {"role": "tool_response", "content": content}
+
+
+LOOKED_UP = sample(
+    messages=[user("<audio>"), assistant("Let me see."), called("now", {"city": "Bern"}), called("now", {"at": [1]}),
+              told("3"), told('{"t": 4}'), called("stop", {}), told("ok"), assistant("Cold.")],
+    extra={"tools": json.dumps([{"name": "now"}, {"type": "function", "function": {"name": "stop"}}])},
+)  # fmt: skip
+
+
+NO_CALLS = {
+    "calls_without_answers": [[called("a", {})], [told("x")], [called("a", {}), called("b", {}), told("x")]],
+    "bad_tool_call": [[{"role": "tool_call", "content": each}, told("x")]
+                      for each in ("no", "[]", '{"name": 1}', '{"name": "a", "arguments": "x"}',
+                                   '{"name": "a", "id": "7"}')],
+    "media_of_tools": [[called("a", {}), told("<audio>")], [called("a", {"x": "<audio>"}), told("x")]],
+}  # fmt: skip
+
+
+def calls(*functions: dict[str, Any], first: int = 0) -> list[dict[str, Any]]:
+    ids = [{"id": f"call_{first + n}"} if first else {} for n in range(len(functions))]
+    return [{**each, "type": "function", "function": of} for each, of in zip(ids, functions, strict=True)]
+
+
+def test_calls_of_tools_are_said_by_the_assistant_and_answered_one_by_one() -> None:
+    bern, at, stop = {"city": "Bern"}, {"at": [1]}, {"type": "function", "function": {"name": "stop"}}
+    served, *others = made(
+        "messages/openai",
+        [
+            LOOKED_UP,
+            *(sample(messages=[user("Say."), *each, assistant("x")]) for of in NO_CALLS.values() for each in of),
+        ],
+    )
+    assert others == [code for code, of in NO_CALLS.items() for _ in of]
+    texts = [{"name": "now", "arguments": '{"city":"Bern"}'}, {"name": "now", "arguments": '{"at":[1]}'}]
+    assert served["messages"][1:] == [
+        assistant("Let me see.") | {"tool_calls": calls(*texts, first=1)},
+        {"role": "tool", "tool_call_id": "call_1", "content": "3"},
+        {"role": "tool", "tool_call_id": "call_2", "content": '{"t": 4}'},
+        {"role": "assistant", "content": None, "tool_calls": calls({"name": "stop", "arguments": "{}"}, first=3)},
+        {"role": "tool", "tool_call_id": "call_3", "content": "ok"},
+        assistant("Cold."),
+    ]
+    assert served["tools"] == [{"type": "function", "function": {"name": "now"}}, stop]
+    objects = [{"name": "now", "arguments": bern}, {"name": "now", "arguments": at}]
+    stopping = calls({"name": "stop", "arguments": {}})
+    [typed] = made("messages/hf", [LOOKED_UP])
+    assert typed["messages"][1:] == [
+        {"role": "assistant", "content": [text("Let me see.")], "tool_calls": calls(*objects)},
+        {"role": "tool", "name": "now", "content": [text("3")]},
+        {"role": "tool", "name": "now", "content": [text('{"t": 4}')]},
+        {"role": "assistant", "content": [], "tool_calls": stopping},
+        {"role": "tool", "name": "stop", "content": [text("ok")]},
+        {"role": "assistant", "content": [text("Cold.")]},
+    ]
+    [asked] = made("messages/trl", [LOOKED_UP], task="completion")
+    assert asked["prompt"][1:] == [
+        assistant("Let me see.") | {"tool_calls": calls(*objects)},
+        {"role": "tool", "name": "now", "content": "3"}, {"role": "tool", "name": "now", "content": '{"t": 4}'},
+        assistant("") | {"tool_calls": stopping}, {"role": "tool", "name": "stop", "content": "ok"},
+    ]  # fmt: skip
+    assert asked["completion"] == [assistant("Cold.")]
+    for view, kept in (("openai", served), ("hf", typed), ("trl", asked)):
+        found = FORMATS[f"messages-{view}"].Rows(task="completion", files=False).check(1, kept)
+        assert {each.code for each in found} - {"sound_not_heard", "json_text"} == (
+            {"tool_call_not_shown"} if view != "openai" else set()
+        )
+
+
+def test_a_text_that_becomes_a_part_leaves_the_other_keys_of_its_message() -> None:
+    connection = duckdb.connect()
+    messages = [{"role": "tool", "tool_call_id": "call_1", "content": "3"}, user("x")]
+    connection.execute("CREATE TABLE rows AS SELECT ?::JSON AS messages", [json.dumps(messages)])
+    [[made]] = connection.execute(f"SELECT {_parted('messages')} FROM rows").fetchall()
+    assert json.loads(made) == [messages[0] | {"content": [text("3")]}, messages[1]]
 
 
 def test_trl_rows_have_the_keys_of_their_task() -> None:
@@ -191,11 +275,19 @@ def test_a_conversation_is_voice_chat_or_analysis_by_its_user_turns(turns: list[
     assert connection.execute("SELECT mode_of($1)", [spoken]).fetchall() == [(mode,)]
 
 
-def test_voice_chat_rows_say_nothing_beside_the_sound() -> None:
-    found = made("conversation/sharegpt", [ASKED, SOUND_ALONE, CHAT, PAIR, FILM, TEXT], mode="voice-chat")
-    assert found[0] == {"conversations": [human("<audio>"), gpt("hello")], "audios": [A]}
-    assert found[1]["conversations"] == [human("<audio>"), gpt("Hello to you.")]
-    assert found[2:] == ["not_voice_chat"] * 4
+def test_voice_chat_rows_answer_what_is_said_and_a_transcript_is_no_answer() -> None:
+    spoken = [SOUND_ALONE, sample(task="qa", answer="Paris."), sample(task="chat", question=" <audio>", answer="Yes.")]
+    described = [
+        ASKED, sample(task="aac", captions=["a dog"]), sample(task="ser", labels=["happy"]),
+        sample(task="s2tt", translation="hallo", target_language="de"),
+        sample(task="qa", choices=["A", "B"], answer="A"),
+    ]  # fmt: skip
+    found = made("conversation/sharegpt", [*spoken, *described, CHAT, PAIR, FILM, TEXT], mode="voice-chat")
+    assert [[turn["value"] for turn in each["conversations"]] for each in found[:3]] == [
+        ["<audio>", "Hello to you."], ["<audio>", "Paris."], ["<audio>", "Yes."]
+    ]  # fmt: skip
+    assert found[3:] == ["not_voice_chat"] * 9
+    assert made("conversation/sharegpt", spoken) == found[:3]
 
 
 def test_analysis_rows_have_text_beside_every_sound() -> None:

@@ -19,7 +19,7 @@ from support.imported import bring_in, noise, read_lines, sound
 from support.lhotse_recipes import lhotse_python
 from support.view_rows import rows_of, sample
 from triptych.converters.views import ViewOptions
-from triptych.converters.views.files.lhotse import _held
+from triptych.converters.views.files.lhotse import _held, _supervision
 from triptych.errors import ProblemsFound
 from triptych.validators.formats import FORMATS, summarise_file
 from truth import chirps
@@ -111,6 +111,21 @@ def test_a_sound_is_no_video_for_any_view() -> None:
     shown = ViewOptions(modality="av")
     for view in ("nemo", "phoneme"):
         assert rows_of([spoken], view, shown) == {spoken["id"]: "no_video"}, view
+
+
+def test_a_caption_is_no_transcript() -> None:
+    heard = {"path": "/a.flac", **FACTS}
+    fields = [{"task": "aac"}, {"task": "qa", "question": "What?", "answer": "a dog"}, {"task": "ser"}, {}]
+    given = [sample(id=f"d/{n}", text="A dog barks", audio=heard, **each) for n, each in enumerate(fields)]
+    for view in ("nemo", "kaldi"):
+        made = list(rows_of(given, view, ViewOptions()).values())
+        assert made[:2] == ["no_transcript"] * 2, view
+        assert [row["text"] for row in made[2:] if isinstance(row, dict)] == ["A dog barks"] * 2, view
+    made = list(rows_of(given, "lhotse", ViewOptions()).values())
+    texts = [(row.get("text"), row.get("caption")) for row in made if isinstance(row, dict)]
+    assert texts == [(None, "A dog barks")] * 2 + [("A dog barks", None)] * 2
+    told = _supervision({"id": "d/0", "num_samples": 1, "sampling_rate": 1, "caption": "x", "custom": {"caption": "y"}})
+    assert "text" not in told and told["custom"] == {"caption": "x", "extra.caption": "y"}
 
 
 @pytest.mark.parametrize(("view", "file"), [("nemo", "nemo_manifest.json"), ("kaldi", ""), ("lhotse", "cuts.jsonl.gz")])

@@ -12,6 +12,10 @@ import triptych
 from support import imported
 from support.browser import browser
 from support.stores import cli
+from triptych.trainers.evaluation.page.plots import _histogram, groups_of
+from triptych.trainers.evaluation.scores import Score
+from triptych.validators.metrics.metric import Metric
+from triptych.validators.metrics.ratings import airbench, rubrics
 
 HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(2)> \u202ekcab"
 
@@ -126,6 +130,18 @@ def test_equal_texts_are_right_whatever_the_score_of_so_few_words_is(tmp_path: P
     pred = imported.table(tmp_path / "pred.jsonl", [{"id": row["id"], "prediction": "angry"} for row in rows])
     triptych.evaluate(pred=pred, gold=gold, page=tmp_path / "p.html", metrics="bleu", resamples=0)
     assert re.findall(r"<article><h3><code>(.*?)</code>", (tmp_path / "p.html").read_text()) == ["b"]
+
+
+@pytest.mark.parametrize(("metric", "ends"), [(airbench(), 10), (rubrics(), 100)])
+def test_points_are_drawn_on_the_scale_of_their_metric(metric: Metric, ends: int) -> None:
+    score = Score(
+        metric=metric.name, about="", by={}, value=7.5, low=6, high=8, counts={}, unit="rows", compared="answer",
+        rows=2, missing=0, better="high", scale=metric.scale, most=metric.most, details={},
+    )  # fmt: skip
+    [group] = groups_of([score])
+    assert (group.low, group.high, group.place(7.5)) == (0, ends, 7.5 / ends)
+    bars = _histogram(score, [0.0, 0.75 * ends, None])
+    assert (bars.labels[-1], bars.counts[0], bars.counts[8], bars.without) == (f"to {ends}", 1, 1, 1)
 
 
 def test_other_pages_are_not_overwritten_and_the_command_names_the_page(files: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ pytest.importorskip("transformers")
 from triptych.errors import DamagedError
 from triptych.trainers.data.bad_rows import LeftOut
 from triptych.trainers.runs.loop.number_guard import Diverged
-from triptych.trainers.runs.loop.trainer import Hooks
+from triptych.trainers.runs.loop.steps import Hooks
 from triptych.trainers.runs.scores.evaluations import Evaluations, Measurement
 
 pytestmark = pytest.mark.usefixtures("one_thread")

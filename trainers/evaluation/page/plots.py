@@ -8,11 +8,9 @@ from itertools import pairwise
 
 from ..scores import RowScore, Score, Scores, label_of
 
-SHARES = tuple(number / 10 for number in range(11))
+TENTHS = 10
 LARGEST_GROUP = 200
 """Values of a column that the page shows."""
-
-POINTS = tuple(float(number) for number in range(0, 101, 10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def groups_of(scores: Iterable[Score]) -> list[Group]:
 
 def _group(column: str, listed: Sequence[Score]) -> Group:
     scores, more = listed[:LARGEST_GROUP], max(0, len(listed) - LARGEST_GROUP)
-    top = 100.0 if scores[0].scale == "points" else 1.0
+    top = float(scores[0].most)
     values = [value for each in scores for value in (each.value, each.low, each.high) if value is not None]
     # Error rates are often small: their scale ends at the largest of them.
     high = max(values, default=top) if scores[0].better == "low" else max([top, *values])
@@ -85,16 +83,16 @@ def histograms_of(scores: Scores) -> list[Histogram]:
                 values.setdefault(key_of(each), []).append(each.value)
     kinds = {key_of(each): each for each in scores.scores}
     return [
-        _histogram(label_of(kinds[key]), rates, kinds[key].scale)
+        _histogram(kinds[key], rates)
         for key, rates in values.items()
-        if any(rate is not None and rate not in (0, 1, 100) for rate in rates)
+        if any(rate is not None and rate not in (0, kinds[key].most) for rate in rates)
     ]
 
 
-def _histogram(label: str, rates: Sequence[float | None], scale: str) -> Histogram:
+def _histogram(score: Score, rates: Sequence[float | None]) -> Histogram:
     """Bars for exactly 0, for each tenth above it, and for more than all."""
-    edges = POINTS if scale == "points" else SHARES
-    percent = 1 if scale == "points" else 100
+    edges = [score.most * number / TENTHS for number in range(TENTHS + 1)]
+    percent = 1 if score.scale == "points" else 100
     known = [rate for rate in rates if rate is not None]
     counts = [sum(rate <= edges[0] for rate in known)]
     counts += [sum(low < rate <= high for rate in known) for low, high in pairwise(edges)]
@@ -102,4 +100,4 @@ def _histogram(label: str, rates: Sequence[float | None], scale: str) -> Histogr
     if more := sum(rate > edges[-1] for rate in known):
         counts.append(more)
         labels.append("more")
-    return Histogram(label, scale, labels, counts, len(rates) - len(known))
+    return Histogram(label_of(score), score.scale, labels, counts, len(rates) - len(known))

@@ -132,7 +132,7 @@ def _is_right(each: RowScore, score: Score) -> bool:
         return True
     if score.better == "low":
         return each.value == 0
-    return each.value is not None and each.value >= (100 if score.scale == "points" else 1) - 1e-9
+    return each.value is not None and each.value >= score.most - 1e-9
 
 
 def _rank(each: RowScore, score: Score) -> tuple[float, float]:

@@ -1,11 +1,12 @@
 """The loop of a run: from one step to the next, with checkpoints from which it goes on exactly.
 
-steps.py         the steps of a run: the batches between two updates of the weights
+steps.py         the steps of a run: the batches between two updates of the weights; what is called in each
 planned_steps.py those of a plan of batches
 objective.py     what a run minimises
 trainer.py       the loop, over `transformers.Trainer`
 arguments.py     what that is told of a configuration
 rates.py         learning rates: warm-up, schedule, stages
+trained_weights.py the weights of a checkpoint; stages from step to step
 checkpoints.py   folders that are complete or are not there
 progress.py      what a run has come to, and who is told
 identity.py      what a run and its checkpoint must have in common

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ...data.batch_loader import Batch, LeftOut
@@ -43,6 +43,19 @@ class Steps(Protocol):
         """The steps after this one; 0: all. Nothing of the steps before is decoded."""
 
 
+class Hooks:
+    """What is called within each step; these do nothing."""
+
+    def before_step(self, number: int) -> None:
+        """Before the step is computed."""
+
+    def after_forward(self, inputs: Mapping[str, Any]) -> None:
+        """After the forward pass of a batch; raises where its sound was not heard."""
+
+    def after_backward(self, model: Any, number: int) -> None:
+        """After all gradients of the step are there, before they are clipped."""
+
+
 @dataclass(frozen=True, slots=True)
 class FromStep:
     """What `transformers.Trainer` iterates over: the whole run's length, and the steps that are left."""
@@ -55,7 +68,3 @@ class FromStep:
 
     def __iter__(self) -> Iterator[Step]:
         return self.steps.after(self.start)
-
-
-def rows_of(steps: Sequence[Step]) -> list[str]:
-    return [id for step in steps for id in step.ids]

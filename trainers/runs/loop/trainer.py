@@ -29,7 +29,7 @@ from .number_guard import NumberGuard
 from .objective import Objective
 from .progress import Observer, Progress, read_state, write_state
 from .ranks import gathered
-from .steps import FromStep, Step, Steps
+from .steps import FromStep, Hooks, Step, Steps
 from .stop_signals import StopRequest
 
 STATE = "trainer_state.json"
@@ -45,19 +45,6 @@ class Weights(Protocol):
 
     def load(self, model: Any, folder: Path) -> None:
         """Put the weights of a checkpoint into the model, before it is wrapped for several devices."""
-
-
-class Hooks:
-    """What is called within each step; these do nothing."""
-
-    def before_step(self, number: int) -> None:
-        """Before the step is computed."""
-
-    def after_forward(self, inputs: Mapping[str, Any]) -> None:
-        """After the forward pass of a batch; raises where its sound was not heard."""
-
-    def after_backward(self, model: Any, number: int) -> None:
-        """After all gradients of the step are there, before they are clipped."""
 
 
 class RunTrainer(Trainer):  # type: ignore[misc]

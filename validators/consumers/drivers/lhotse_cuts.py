@@ -1,7 +1,7 @@
-"""Lhotse: the cuts of a version, or its Kaldi data directory, with every recording loaded.
+"""Lhotse: the cuts of a version, its shards, or its Kaldi data directory, with every recording loaded.
 
-The manifests lie beside the rows: `cuts.jsonl.gz`, or else `wav.scp` and the files that go with it. `heard` are
-recordings whose samples Lhotse has.
+They lie beside the rows: `cuts.jsonl.gz`, the folder `shar`, or else `wav.scp` and the files that go with it. `heard`
+are recordings whose samples Lhotse has.
 """
 
 from __future__ import annotations
@@ -24,38 +24,40 @@ def main() -> None:
         answer(answers, each)
 
 
-_LOST = {"outcome": "deleted", "stage": "load"}
-
-
 def _answers(file: Path, rows: int | None) -> Iterator[dict[str, Any]]:
     ids = read_ids(file)
+    said, wanted = _texts(file), set(ids[:rows])
+    found: dict[str, dict[str, Any]] = {}
+    lost: dict[str, Any] = {"outcome": "deleted", "stage": "load"}
+    loaded = 0
     try:
-        cuts = _cuts(file.parent)
+        for identity, cut in _cuts(file.parent):
+            loaded += 1
+            if identity in wanted:
+                found[identity] = _cut(cut, said[identity])
     except Exception as error:  # noqa: BLE001 (the answer)
-        yield from ({"id": each, "outcome": "crashed", "stage": "load", "why": words(error)} for each in ids)
-        yield {"rows": len(ids), "loaded": 0}
-        return
-    said = _texts(file)
-    for each in ids[:rows]:
-        yield {
-            "id": each,
-            **(_cut(cuts[each], said[each]) if each in cuts else {"outcome": "deleted", "stage": "load"}),
-        }
-    yield {"rows": len(ids), "loaded": len(cuts)}
+        lost = {"outcome": "crashed", "stage": "load", "why": words(error)}
+        wanted = set(ids)
+    yield from ({"id": each, **found.get(each, lost)} for each in ids if each in wanted)
+    yield {"rows": len(ids), "loaded": loaded}
 
 
-def _cuts(folder: Path) -> dict[str, Any]:
-    """The cuts by the id of their row."""
+def _cuts(folder: Path) -> Iterator[tuple[str, Any]]:
+    """The cuts, each with the id of its row; those of shards one after the other, as they hold their sound."""
     from lhotse import CutSet
 
     if (folder / "cuts.jsonl.gz").is_file():
-        return {cut.id: cut for cut in CutSet.from_file(folder / "cuts.jsonl.gz")}
+        yield from ((cut.id, cut) for cut in CutSet.from_file(folder / "cuts.jsonl.gz"))
+        return
+    if (folder / "shar").is_dir():
+        yield from ((cut.id, cut) for cut in CutSet.from_shar(in_dir=folder / "shar"))
+        return
     from lhotse.kaldi import load_kaldi_data_dir
 
     ids = dict(line.split(maxsplit=1) for line in (folder / "utt2id").read_text(encoding="utf-8").splitlines())
     recordings, supervisions, _ = load_kaldi_data_dir(folder, sampling_rate=16_000)
     cuts = CutSet.from_manifests(recordings=recordings, supervisions=supervisions)
-    return {ids[cut.supervisions[0].id]: cut for cut in cuts}
+    yield from ((ids[cut.supervisions[0].id], cut) for cut in cuts)
 
 
 def _texts(file: Path) -> dict[str, str | None]:

@@ -12,4 +12,5 @@ Three stages decide whether a row is used:
     sharegpt.py       conversations
     alpaca.py         instruction, input and output
     ranking.py        conversations with a chosen and a rejected answer
+    kto.py            conversations with a label
 """

@@ -25,7 +25,7 @@ TAGS: Mapping[str, str] = {
     "observation_tag": "observation", "function_tag": "function_call", "system_tag": "system",
 }  # fmt: skip
 _NEEDED_TAGS = ("role_tag", "content_tag", "user_tag", "assistant_tag")
-_SAME_NAME = ("history", "chosen", "rejected", "system", "tools", "images", "videos", "audios")
+_SAME_NAME = ("history", "chosen", "rejected", "kto_tag", "system", "tools", "images", "videos", "audios")
 
 
 @dataclass(frozen=True, slots=True)

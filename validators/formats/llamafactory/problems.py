@@ -74,6 +74,14 @@ PROBLEMS = {
     "same_answers": _kept(
         "convert", "both answers of a pair are the same", "nothing is learned from it", "remove the row",
     ),
+    "kto_tag": _drops("no label true or false in `kto_tag`", "write true for a good answer, false for a bad one"),
+    "empty_answer": _wrong(
+        "encode", "an empty answer with a label", "a good one is trained as a bad one", "remove the row",
+    ),
+    "tag_in_answer": _stops(
+        "encode", "a media tag in an answer with a label", "move it to the question",
+        why="the answer is also set beside the question of another row, with that row's media",
+    ),
     "no_output": _drops("`output` is no text", "remove the row"),
     "empty_prompt": _kept("convert", "neither instruction nor input", "the question is empty", "add the question"),
     "bad_history": _stops("convert", "`history` is not a list of pairs of question and answer", "write pairs of texts"),

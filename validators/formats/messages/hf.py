@@ -37,6 +37,10 @@ PROBLEMS: dict[str, Problem] = {
         "template", "warning", "<think> in an answer to a question that is a list of parts",
         "Qwen3-Omni's template leaves the reasoning out", "kept", "render such rows without the template",
     ),
+    "tool_call_not_shown": Problem(
+        "template", "warning", "a tool call", "Qwen2-Audio's template leaves out what is called, and the tools", "kept",
+        "train a model whose template has tools",
+    ),
     "no_answer": Problem(
         "template", "warning", "the last message is not an answer", "there is nothing to learn", "kept",
         "end with an answer",
@@ -74,6 +78,8 @@ def check_typed(
             asked_in_parts = asked_in_parts or message["role"] == "user"
             thinks = thinks or (message["role"] == "assistant" and "<think>" in str(part.get("text")))
             yield from _part(problems, number, column, part, files=files)
+    if isinstance(messages, list) and any(isinstance(each, Mapping) and each.get("tool_calls") for each in messages):
+        yield finding(problems, "tool_call_not_shown", number, column=column)
     for message in messages if asked_in_parts else ():
         content = message.get("content") if isinstance(message, Mapping) else None
         thinks = thinks or (isinstance(content, str) and message["role"] == "assistant" and "<think>" in content)

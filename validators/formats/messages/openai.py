@@ -6,6 +6,7 @@ A URL is http, https, data, or file; vLLM reads files below the folder that it w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,14 @@ PROBLEMS: dict[str, Problem] = {
         "request", "error", f"a URL that does not start with {', '.join(SCHEMES)}", _REFUSES, "crashed",
         "write file:// before an absolute path",
     ),
+    "tool_call": Problem(
+        "request", "error", "a tool call without an id, the name of a function, or arguments as a text of JSON",
+        _REFUSES, "crashed", 'write {"id": ..., "type": "function", "function": {"name": ..., "arguments": "{...}"}}',
+    ),
+    "tool_answer": Problem(
+        "request", "error", "tool calls and answers that do not belong together", _REFUSES, "crashed",
+        "after a message with calls, write one message of the role tool for each, with its tool_call_id",
+    ),
     "no_data": Problem("request", "error", "`input_audio` without data and format", _REFUSES, "crashed", "write both"),
 }  # fmt: skip
 
@@ -43,7 +52,9 @@ class Rows:
     def check(self, number: int, row: Mapping[str, Any]) -> Iterator[Finding]:
         """Yield the findings of one row."""
         yield from self.texts.check(number, row, ("messages",))
-        for found in check_messages(PROBLEMS, number, "messages", messages_in(row, "messages")):
+        messages = messages_in(row, "messages")
+        yield from _tools(number, messages)
+        for found in check_messages(PROBLEMS, number, "messages", messages):
             if isinstance(found, Finding):
                 yield found
             else:
@@ -68,6 +79,42 @@ class Rows:
                 yield finding(PROBLEMS, "unsupported_url", number, column="messages", value=url)
             else:
                 yield from check_path(PROBLEMS, number, "messages", url, files=self.files)
+
+
+def _tools(number: int, messages: Any) -> Iterator[Finding]:
+    """Yield what is wrong with tool calls, and with the answers to them."""
+    waiting: set[str] = set()
+    for message in messages if isinstance(messages, list) else ():
+        if not isinstance(message, Mapping):
+            continue
+        answered = message.get("tool_call_id")
+        if message.get("role") == "tool" and answered in waiting:
+            waiting.discard(str(answered))
+        elif message.get("role") == "tool" or waiting:
+            yield finding(PROBLEMS, "tool_answer", number, column="messages", value=answered)
+            waiting = set()
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else [calls] if calls else []:
+            if not _is_call(call):
+                yield finding(PROBLEMS, "tool_call", number, column="messages", value=call)
+            elif call["id"] in waiting:
+                yield finding(PROBLEMS, "tool_answer", number, column="messages", value=call["id"])
+            else:
+                waiting.add(call["id"])
+    if waiting:
+        yield finding(PROBLEMS, "tool_answer", number, column="messages", value=sorted(waiting))
+
+
+def _is_call(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not all(
+        isinstance(each, str) for each in (call.get("id"), function.get("name"))
+    ):
+        return False
+    try:
+        return isinstance(json.loads(function["arguments"]), Mapping)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return False
 
 
 def shape(columns: Mapping[str, str]) -> dict[str, str]:

@@ -117,9 +117,13 @@ def detect_task(rows: Collection[Mapping[str, Any]]) -> str:
 
 
 def shape(columns: Mapping[str, str]) -> dict[str, str]:
-    """What the findings of a row depend on; see `shape_sql`. Of a pair, both answers in full."""
+    """What the findings of a row depend on; see `shape_sql`. Two answers that differ keep to be told apart."""
     found = shape_of(columns, COLUMNS)
-    if "rejected" in columns:
+    if columns.get("chosen") == columns.get("rejected") == "JSON":
+        differ = "chosen::VARCHAR IS DISTINCT FROM rejected::VARCHAR"
+        other = f"""replace({found["rejected"]}, '[{{"role":', '[{{"differs":true,"role":')"""
+        found["rejected"] = f"CASE WHEN {differ} THEN {other} ELSE {found['rejected']} END"
+    elif "rejected" in columns:
         found |= {name: f"{name}::VARCHAR" for name in ("chosen", "rejected") if name in columns}
     if "label" in columns:
         found["label"] = "label"

@@ -1,0 +1,183 @@
+"""Runs of SFT on tiny models of the real classes: from an export to checkpoints, and on from these."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import models, stores, training_runs
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("peft")
+
+from triptych.errors import ProblemsFound, UsageError
+from triptych.shards.store.store import Store
+from triptych.trainers.models.towers import SoundUnheard
+from triptych.trainers.runs.loop.stop_signals import Stopped
+from triptych.trainers.runs.run import train
+from triptych.trainers.sft.cross_entropy import CrossEntropy
+from triptych.trainers.sft.train import SFT
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exports `talk` (tones and what is said of them) and `mixed` (with conversations of text alone)."""
+    return training_runs.mixed(tmp_path_factory.mktemp("runs"))
+
+
+def short(model: Path, out: Path, **sections: Any) -> Any:
+    """A run of three steps, with a checkpoint after each."""
+    training = {"epochs": 1, "gradient_accumulation_steps": 1, "warmup_steps": 0, **sections.pop("training", {})}
+    return training_runs.config_of(model, out, training=training, logging={"save_steps": 1}, **sections)
+
+
+def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    keys = {"training.epochs": 1, "training.batch_size": 2, "training.gradient_accumulation_steps": 2,
+            "data.workers": 0, "data.validation": "talk", "lora": "{r: 4}", "logging.save_steps": 1,
+            "evaluation": "{export: talk, metric: wer, rows: 2, max_new_tokens: 3}"}  # fmt: skip
+    command = ["train", "sft", "mixed", "--model", qwen2_audio, "--store", store, "--output-dir", out, "--json"]
+    command += [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
+    planned = stores.cli(*command, "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert {key: json.loads(planned.stdout)[key] for key in ("rows", "batches", "steps")} == {
+        "rows": 12, "batches": 6, "steps": 3,
+    }  # fmt: skip
+    assert not (out / "checkpoints").exists()
+    done = stores.cli(*command)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["steps"], told["epochs"], told["rows"], told["left_out"]) == (3, 1.0, 12, {})
+    assert told["scores"].keys() == told["base_scores"].keys() == {"validation_loss", "wer"}
+    assert told["best_checkpoint"] in {path.name for path in (out / "checkpoints").iterdir()}
+    trained = {each["component"]: (each["trainable"], each["adapters"]) for each in told["components"]}
+    assert trained == {"audio_tower": (0, 0), "projector": (1056, 0), "language_model": (0, 14), "lm_head": (0, 0)}
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "scores" in line] == [0, 1, 2, 3]
+    again = stores.cli(*command)
+    assert again.returncode == 2
+    assert "a run stands in" in again.stdout + again.stderr
+
+
+def test_a_signal_ends_a_run_after_its_step_and_it_goes_on_to_the_same_weights(
+    qwen2_audio: Path, store: Path, tmp_path: Path
+) -> None:
+    lora = {"r": 4, "dropout": 0.1}
+    whole = short(qwen2_audio, tmp_path / "whole", lora=lora)
+    training_runs.train(whole, store)
+    parts = short(qwen2_audio, tmp_path / "parts", lora=lora)
+
+    def stop(step: int, of: int) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Stopped, match="SIGTERM: the run ended after step 2") as ended:
+        train(parts, SFT, store=Store.open(store), progress=stop)
+    assert ended.value.exit_code == 143
+    assert str(ended.value.hint).endswith("--resume")
+    made = training_runs.train(parts, store, resume=True)
+    assert (made.steps, made.rows) == (3, 6)
+    one, two = weights_file(whole), weights_file(parts)
+    assert one.keys() == two.keys()
+    assert all(one[name].equal(two[name]) for name in one)
+
+
+def test_another_run_does_not_go_on_from_a_checkpoint(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
+    training_runs.train(short(qwen2_audio, tmp_path, training={"max_steps": 1}), store)
+    other = short(qwen2_audio, tmp_path, training={"max_steps": 1, "lr": 1e-3, "seed": 7}, train="mixed")
+    with pytest.raises(UsageError) as refused:
+        training_runs.train(other, store, resume=True)
+    for told in ("training.lr: 0.01 then, 0.001 now", "training.seed: 42 then, 7 now", "the rows of data.train"):
+        assert told in refused.value.message
+    free = short(qwen2_audio, tmp_path, training={"max_steps": 1}, data={"workers": 1})
+    training_runs.train(free, store, resume=True)
+
+
+class Deaf(CrossEntropy):
+    """A trainer that hands the model its placeholders and not the sound, as some do."""
+
+    def losses(self, model: Any, inputs: Any) -> Any:
+        import torch
+
+        deaf = {name: value for name, value in inputs.items() if "feature" not in name}
+        deaf["input_ids"] = torch.zeros_like(inputs["input_ids"])
+        return super().losses(model, deaf)
+
+
+def test_a_run_that_hears_nothing_fails(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
+    deaf = replace(SFT, objective=lambda towers: Deaf())
+    with pytest.raises(SoundUnheard, match="the audio_tower was not called: nothing of it is heard"):
+        train(short(qwen2_audio, tmp_path), deaf, store=Store.open(store))
+
+
+def test_bad_rows_stop_a_run_or_are_named(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
+    long = {"max_audio_seconds": 0.6}
+    with pytest.raises(ProblemsFound, match=r"too_long.*3 more rows"):
+        training_runs.train(short(qwen2_audio, tmp_path / "refused", data=long), store)
+    out = tmp_path / "run"
+    made = training_runs.train(short(qwen2_audio, out, data={**long, "bad_rows": "leave_out"}), store)
+    assert made.left_out == {"too_long": 4}
+    assert made.rows == 2
+    lines = [json.loads(line) for line in (out / "rows_left_out.jsonl").read_text().splitlines()]
+    assert [line["reason"] for line in lines] == ["too_long"] * 4
+    cut = training_runs.train(short(qwen2_audio, tmp_path / "cut", data={**long, "long": "cut"}), store)
+    assert (cut.rows, cut.left_out) == (6, {})
+    assert cut.cut_seconds > 0
+
+
+def weights_file(config: Any) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    [*_, last] = sorted((config.folder / "checkpoints").iterdir())
+    return dict(load_file(last / "weights.safetensors"))
+
+
+def together(model: Path, store: Path, folder: Path, **sections: Any) -> float:
+    """The largest difference between the weights of one process and of two with the same steps."""
+    shared = {"train": "mixed", "optimizer": {"eps": 1e-3}, **sections}
+    alone = short(model, folder / "alone", **shared, training={"gradient_accumulation_steps": 2})
+    both = short(model, folder / "both", **shared, training={"gradient_accumulation_steps": 1})
+    training_runs.train(alone, store)
+    training_runs.train_together(both, store)
+    one, two = weights_file(alone), weights_file(both)
+    assert one.keys() == two.keys()
+    return max(float((one[name] - two[name]).abs().max()) for name in one)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", training_runs.MODES)
+@pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
+def test_two_processes_train_as_one_does_though_one_hears_and_the_other_reads(
+    model: str, mode: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    sections = {"lora": {"lora": {"r": 4, "dropout": 0.0}},
+                "staged": {"stages": [{"train": "projector", "steps": 1}, {"train": "all"}]}}.get(mode, {})  # fmt: skip
+    assert together(request.getfixturevalue(model), store, tmp_path, **sections) <= 1e-5
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mode", training_runs.MODES)
+@pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(
+    model: str, mode: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(model)
+    store = training_runs.conversations(tmp_path / "data")
+    whole = training_runs.config_of(folder, tmp_path / "whole", **training_runs.MODES[mode])
+    training_runs.train(whole, store)
+    parts = training_runs.config_of(folder, tmp_path / "parts", **training_runs.MODES[mode])
+    kills = training_runs.killed(parts, store, kills=10, seed=1)
+    assert sum(kills.values()) == 10
+    assert training_runs.weights_of(parts, store) == training_runs.weights_of(whole, store)
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return models.heard(tmp_path_factory.mktemp("models") / "heard")
