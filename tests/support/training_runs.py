@@ -13,6 +13,7 @@ import shutil
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,50 @@ def weights_of(config: Any, store: Path) -> str:
     assert last.step == len(made.steps)
     load_weights(made.model, last.path, made.trained.names)
     return weights_sha256(made.model)
+
+
+def audio_gap(folder: Path, store: Path, *, batch_size: int = 4) -> tuple[float, float]:
+    """The loss of a run's last checkpoint on its rows, with their own clips and with those of the next row."""
+    import torch
+    from triptych.shards.store.store import Store
+    from triptych.trainers.models.weights import load_weights
+    from triptych.trainers.runs.config.read import read_config
+    from triptych.trainers.runs.config.sections import RunConfig
+    from triptych.trainers.runs.loop.checkpoints import Checkpoints
+    from triptych.trainers.runs.prepare import prepare
+    from triptych.trainers.sft.train import SFT
+
+    config = read_config(RunConfig, folder / "config.yaml").config
+    made = prepare(config, SFT, store=Store.open(store), folder=folder)
+    last = Checkpoints(folder / "checkpoints").latest
+    assert last is not None
+    load_weights(made.model, last.path, made.trained.names)
+    made.model.eval()
+    rows = list(made.data.rows)
+    swapped = [_with_clips_of(row, rows[(place + 1) % len(rows)]) for place, row in enumerate(rows)]
+    found = []
+    objective = SFT.objective(None)
+    for each in (rows, swapped):
+        total, items = 0.0, 0
+        for start in range(0, len(each), batch_size):
+            inputs = made.encoder.join([made.encoder.encode(row) for row in each[start : start + batch_size]])
+            with torch.no_grad():
+                total += sum(float(value) for value in objective.losses(made.model, inputs).values())
+            items += objective.items(inputs)
+        found.append(total / items)
+    return found[0], found[1]
+
+
+def _with_clips_of(row: Any, other: Any) -> Any:
+    """A row that hears what another one hears."""
+    from triptych.trainers.data.turns import Clip
+
+    clips = iter([part for turn in other.turns for part in turn.parts if isinstance(part, Clip)])
+    turns = [
+        replace(turn, parts=tuple(next(clips) if isinstance(part, Clip) else part for part in turn.parts))
+        for turn in row.turns
+    ]
+    return replace(row, turns=tuple(turns))
 
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support import models, stores, training_runs
+from support.places import DATA
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -181,3 +182,55 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models.heard(tmp_path_factory.mktemp("models") / "heard")
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with 12 short clips of LibriSpeech: to be trained on as `libri`, to be asked as `libri-eval`."""
+    import soundfile
+    import triptych
+
+    folder = tmp_path_factory.mktemp("speech")
+    root = DATA / "media" / "librispeech"
+    if not root.is_dir():
+        pytest.skip("needs the real media")
+    lines = [line.split(" ", 1) for path in root.rglob("*.trans.txt") for line in path.read_text().splitlines()]
+    texts = {name: text.lower() for name, text in lines}
+    clips = sorted((each for each in root.rglob("*.flac") if each.stem in texts),
+                   key=lambda each: soundfile.info(each).frames)[:12]  # fmt: skip
+    rows = [{"id": clip.stem, "audio": str(clip), "text": texts[clip.stem], "language": "en", "task": "asr"}
+            for clip in clips]  # fmt: skip
+    table = folder / "rows.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    triptych.import_data("jsonl", table, name="libri", store=folder / "store")
+    triptych.export("conversation", store=folder / "store", name="libri")
+    triptych.export("evaluation", store=folder / "store", name="libri-eval")
+    return folder / "store"
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(3600)
+def test_a_real_encoder_and_a_real_language_model_learn_to_transcribe_what_they_hear(
+    heard: Path, speech: Path, tmp_path: Path
+) -> None:
+    """48 steps on 12 clips: their transcripts come out, and with the sound of another clip they are far less likely."""
+    out = tmp_path / "run"
+    keys = {"model.audio_padding": "batch", "data.workers": 0, "training.lr": 2e-3, "training.lr_projector": 2e-3,
+            "training.epochs": 16, "training.batch_size": 4, "training.gradient_accumulation_steps": 1,
+            "training.warmup_steps": 3, "training.schedule": "constant", "logging.save_steps": 48,
+            "lora": "{r: 8, alpha: 16, dropout: 0, targets: [q_proj, v_proj]}"}  # fmt: skip
+    sets = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
+    done = stores.cli("train", "sft", "libri", "--model", heard, "--store", speech, "--output-dir", out, *sets)
+    assert done.returncode == 0, done.stderr
+    right, other = training_runs.audio_gap(out, speech)
+    assert right <= 0.05
+    assert other - right >= 1.5
+    merged = stores.cli("train", "export", out, "--merge", "--for", "transformers", "--out", tmp_path / "model")
+    assert merged.returncode == 0, merged.stderr
+    answers = tmp_path / "answers.jsonl"
+    asked = stores.cli("infer", "libri-eval", "--model", tmp_path / "model", "--store", speech, "--out", answers,
+                       "--max-new-tokens", "40")  # fmt: skip
+    assert asked.returncode == 0, asked.stderr
+    scored = stores.cli("evaluate", "libri-eval", "--pred", answers, "--store", speech, "--metrics", "wer", "--json")
+    [wer, *_] = json.loads(scored.stdout)["scores"]
+    assert wer["value"] <= 0.02

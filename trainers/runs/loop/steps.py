@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ...data.batch_loader import Batch, LeftOut
+    from ...data.bad_rows import LeftOut
+    from ...data.batch_loader import Batch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -60,6 +60,10 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         hooks: What is called within each step.
     """
 
+    optimizer: Any
+    lr_scheduler: Any
+    control: Any
+
     def __init__(
         self,
         model: Any,
