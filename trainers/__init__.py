@@ -4,6 +4,7 @@ data/        reading exports: rows, turns, sound
 models/      models in folders and on the hub: their files, classes and processors
 sft/         supervised fine-tuning: what a model reads of a row, and what it is trained to say
 configs/     configurations to begin with
+retrieval/   terms of a glossary that a clip names: the losses, scores and search of their retrieval
 runs/        what a run of training was asked to do, and what it leaves behind
 evaluation/  what models answered, beside what is right
 benchmarks/  benchmarks as their authors score them, and models that judge
