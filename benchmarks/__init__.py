@@ -8,6 +8,7 @@
     export.py             a million rows rendered and published
     query.py              SQL over ten million rows
     scores.py             word error rates of many pairs
+    retrieval.py          a glossary of a million terms, searched
     training_data.py      batches of sound for training, compared with two peers
     budgets.py            tokens and frames by formula: are they those of the models' own processors?
     scale.py              imports of many rows, many tiny clips: is memory use constant?

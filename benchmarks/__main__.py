@@ -13,7 +13,19 @@ import sys
 from .report import parser, workplace
 from .timing import module, tell
 
-NAMES = ("archive", "decode", "export", "query", "again", "scale", "memory", "members", "scores", "training_data")
+NAMES = (
+    "archive",
+    "decode",
+    "export",
+    "query",
+    "again",
+    "scale",
+    "memory",
+    "members",
+    "scores",
+    "training_data",
+    "retrieval",
+)
 
 
 def main() -> int:
