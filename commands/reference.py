@@ -21,6 +21,7 @@ from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
+from ..trainers.retrieval.options import RetrieveOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 from ..trainers.runs.config.page import configuration_page
 from ..trainers.runs.options import TrainOptions
@@ -39,7 +40,9 @@ MODELS: dict[str, type[Options]] = {
     "review_make": MakeOptions,
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
+    "train_contrastive": TrainOptions,
     "train_export": MergeOptions,
+    "retrieve": RetrieveOptions,
 }
 """Command -> the model of its options."""
 

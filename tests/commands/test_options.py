@@ -32,11 +32,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "list": triptych.catalog.list, "align": triptych.align, "split": triptych.split,
     "infer": triptych.infer, "evaluate": triptych.evaluate,
     "review_make": triptych.review_make, "review_read": triptych.review_read,
-    "train_sft": triptych.train_sft, "train_export": triptych.train_export,
+    "train_sft": triptych.train_sft,
+    "train_contrastive": triptych.train_contrastive, "retrieve": triptych.retrieve,
+    "train_export": triptych.train_export,
 }  # fmt: skip
 COMMANDS = {
     "pull": ["catalog", "pull"], "list": ["catalog", "list"], "review_make": ["review", "make"],
-    "review_read": ["review", "read"], "train_sft": ["train", "sft"], "train_export": ["train", "export"],
+    "review_read": ["review", "read"], "train_sft": ["train", "sft"],
+    "train_contrastive": ["train", "contrastive"], "train_export": ["train", "export"],
 }  # fmt: skip
 
 

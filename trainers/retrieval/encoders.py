@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from .metrics import Vectors
 
 WHISPER, QWEN2_AUDIO = "whisper", "qwen2_audio"
-SHORTEST_S = 0.01
 _TEXTS = 64
 
 
@@ -166,9 +164,3 @@ def _ready(model: Any) -> Any:
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval().requires_grad_(False)
-
-
-def folder_of(name: str) -> Path | None:
-    """The folder of a model that is named by one."""
-    path = Path(name).expanduser()
-    return path.resolve() if path.is_dir() else None

@@ -26,7 +26,7 @@ INDEX, TERMS = "glossary.faiss", "glossary_terms.json"
 
 FLAT_UP_TO = 100_000
 """Terms that `auto` searches exactly: 200 MB of 512 numbers each, in about 20 ms."""
-_PROBES = 32
+_PROBES = 128
 _PER_LIST = 64
 """Terms for each centroid from which it is trained."""
 
@@ -68,7 +68,9 @@ class GlossaryIndex:
 
         faiss = require_faiss()
         if not terms or len(set(terms)) < len(terms) or len(terms) != len(vectors):
-            raise UsageError(f"the glossary has {len(terms):,} terms, or one of them twice.", hint="name each term once")
+            raise UsageError(
+                f"the glossary has {len(terms):,} terms, or one of them twice.", hint="name each term once"
+            )
         if kind == AUTO:
             kind = FLAT if len(terms) <= FLAT_UP_TO else IVF
         width = vectors.shape[1]
@@ -131,7 +133,8 @@ class GlossaryIndex:
             raise DamagedError(f"{folder / INDEX}: {str(error).splitlines()[0]}.", hint=_AGAIN) from error
         if found.index.ntotal != len(found.terms):
             raise DamagedError(
-                f"{folder / INDEX} has {found.index.ntotal:,} rows, and {TERMS} {len(found.terms):,} terms.", hint=_AGAIN
+                f"{folder / INDEX} has {found.index.ntotal:,} rows, and {TERMS} {len(found.terms):,} terms.",
+                hint=_AGAIN,
             )
         return found
 

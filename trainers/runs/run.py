@@ -55,7 +55,7 @@ def train(
     """
     folder = config.folder
     checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
-    begin = _where_to_begin(folder, checkpoints, resume=resume)
+    begin = where_to_begin(folder, checkpoints, resume=resume)
     state = ranks_here()
     with state.main_process_first():  # the others find what it has downloaded and measured
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def plan(config: RunConfig, recipe: Recipe, *, store: Store) -> RunPlan:
         prepared.data.loader.close()
 
 
-def _where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:
+def where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:
     """The checkpoint that a run goes on from; None: it begins."""
     latest = checkpoints.latest
     if resume:

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("faiss")
 
-from triptych.errors import DamagedError, UsageError  # noqa: E402
-from triptych.trainers.retrieval.glossary_index import INDEX, TERMS, GlossaryIndex  # noqa: E402
+from triptych.errors import DamagedError, UsageError
+from triptych.trainers.retrieval.glossary_index import INDEX, TERMS, GlossaryIndex
 
 NAMES = [f"term {number}" for number in range(300)]
 
