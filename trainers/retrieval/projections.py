@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 
-class Projection(nn.Module):
+class Projection(nn.Module):  # type: ignore[misc]
     """A linear layer to vectors of length 1."""
 
     mean: torch.Tensor
@@ -31,7 +31,7 @@ class Projection(nn.Module):
         return nn.functional.normalize(self.linear((vectors - self.mean) / self.spread), dim=-1)
 
 
-class Projections(nn.Module):
+class Projections(nn.Module):  # type: ignore[misc]
     """Those of speech and of text; terms and texts have one."""
 
     def __init__(self, speech: int, text: int, dimension: int) -> None:
