@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from .facts import align, annotate
     from .trainers.evaluation.calls import evaluate
     from .trainers.inference.calls import infer
+    from .trainers.preference.calls import train_dpo
+    from .trainers.reap.calls import prune
     from .trainers.retrieval.calls import retrieve, train_contrastive
     from .trainers.review.calls import review_make, review_read
     from .trainers.serving.calls import train_export
@@ -88,6 +90,7 @@ __all__ = [
     "infer",
     "open_export",
     "plan",
+    "prune",
     "pull",
     "pull_set",
     "query",
@@ -98,6 +101,7 @@ __all__ = [
     "split",
     "store",
     "train_contrastive",
+    "train_dpo",
     "train_export",
     "train_sft",
     "validate",
@@ -112,9 +116,11 @@ _PLACES = {
     "evaluate": ".trainers.evaluation.calls",
     "infer": ".trainers.inference.calls",
     "retrieve": ".trainers.retrieval.calls",
+    "prune": ".trainers.reap.calls",
     "review_make": ".trainers.review.calls",
     "review_read": ".trainers.review.calls",
     "split": ".converters.annotations.split.calls",
+    "train_dpo": ".trainers.preference.calls",
     "train_export": ".trainers.serving.calls",
     "train_contrastive": ".trainers.retrieval.calls",
     "train_sft": ".trainers.sft.calls",

@@ -9,8 +9,11 @@
     query.py              SQL over ten million rows
     scores.py             word error rates of many pairs
     retrieval.py          a glossary of a million terms, searched
+    resume.py             runs of training that are killed: do they end with the same weights?
+    training_step.py      a step of training beside a bare loop
     training_data.py      batches of sound for training, compared with two peers
     budgets.py            tokens and frames by formula: are they those of the models' own processors?
+    reap.py               scores of experts beside a plain forward pass
     scale.py              imports of many rows, many tiny clips: is memory use constant?
     memory.py             import, validate and export of ever more rows: is memory use constant?
     again.py              a second identical pull and export, which should do nothing

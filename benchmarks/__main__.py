@@ -25,6 +25,9 @@ NAMES = (
     "scores",
     "training_data",
     "retrieval",
+    "resume",
+    "training_step",
+    "reap",
 )
 
 

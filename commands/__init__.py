@@ -5,7 +5,7 @@ data.py       `import`, `validate`, `validate-file`, `annotate`, `explain`, `que
 samples.py    `align` and `split`: what is later found or decided about samples
 export.py     `export`
 exports.py    `exports`: the published versions
-models/       `infer`, `evaluate` and `review`: what models answer, and what that is worth
+models/       `infer`, `evaluate`, `review`: what models answer, and what that is worth; `train` and `prune` change them
 convert.py    `convert`: file to file, without a store
 store.py      `store init`, `status`, `compact`, `gc`, `refresh`, `remove`
 demo.py       `demo`: the whole workflow on synthetic datasets, without a network

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import math
+import os
 import re
 import shutil
 import sys
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 RIGHT_ALIGNED = (int, float, Decimal)
 WIDE = 200
 """Width in columns to assume if the output is not a terminal, so that ids are not cut."""
+
+TEXT_WIDTH = 100
+"""Columns of running text where the output is not a terminal."""
 
 LEAST = 12
 """A column of a table on a terminal is not cut to less than this; the last columns are left out instead."""
@@ -77,6 +81,13 @@ def _escape(match: re.Match[str]) -> str:
 def say(text: str = "") -> None:
     """Print a line on stdout."""
     sys.stdout.write(printable(text) + "\n")
+
+
+def say_formatted(text_of: Callable[[int, bool], str]) -> None:
+    """Print a text that is made for a width, coloured or not; what it has of data is escaped already."""
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else TEXT_WIDTH
+    sys.stdout.write(text_of(columns, is_coloured))
 
 
 def say_withdrawn(dataset: str, account: Account) -> None:

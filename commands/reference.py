@@ -21,6 +21,7 @@ from ..converters.imports.options import ImportOptions
 from ..options import Options, Parameter, parameters
 from ..trainers.evaluation.options import EvaluateOptions
 from ..trainers.inference.options import InferOptions
+from ..trainers.reap.options import PruneOptions
 from ..trainers.retrieval.options import RetrieveOptions
 from ..trainers.review.options import MakeOptions, ReadOptions
 from ..trainers.runs.config.page import configuration_page
@@ -41,6 +42,8 @@ MODELS: dict[str, type[Options]] = {
     "review_read": ReadOptions,
     "train_sft": TrainOptions,
     "train_contrastive": TrainOptions,
+    "train_dpo": TrainOptions,
+    "prune": PruneOptions,
     "train_export": MergeOptions,
     "retrieve": RetrieveOptions,
 }
@@ -139,12 +142,19 @@ def _plain(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
+def training_page() -> str:
+    """The text of `docs/reference/training-configuration.md`."""
+    from ..trainers.preference.config import DpoConfig
+
+    return configuration_page(DpoConfig)
+
+
 def main() -> None:
     (ROOT / "options" / "arguments.py").write_text(arguments_file(), encoding="utf-8")
     page = ROOT / "docs" / "commands.md"
     page.write_text(docs_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "rules.md").write_text(rules_page(), encoding="utf-8")
-    (ROOT / "docs" / "reference" / "training-configuration.md").write_text(configuration_page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "training-configuration.md").write_text(training_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -346,6 +346,61 @@ class TrainContrastiveArguments(TypedDict, total=False):
     data_dir: str | Path | None
 
 
+class TrainDpoArguments(TypedDict, total=False):
+    """The options of `train dpo`."""
+
+    config: str | Path | None
+    values: Mapping[str, str]
+    model: str | Path | None
+    revision: str | None
+    download: bool
+    output_dir: str | Path | None
+    dry_run: bool
+    resume: bool
+    data_dir: str | Path | None
+
+
+class PruneArguments(TypedDict, total=False):
+    """The options of `prune`."""
+
+    model: Required[str | Path]
+    revision: str | None
+    download: bool
+    component: str
+    device: str | None
+    dtype: str
+    audio: str | Path | None
+    video: str | Path | None
+    mixed: str | Path | None
+    text: str | Path | None
+    calibration_samples: int
+    max_tokens: int
+    batch_tokens: int
+    bad_rows: str
+    allow_held_out: bool
+    workers: int
+    part: str | None
+    scores: str | Path | Sequence[str | Path]
+    retention_rate: float | None
+    compression_ratio: float | None
+    criterion: str
+    joint_lambda: float
+    joint_beta: float
+    scope: str
+    protect: str
+    least_tokens: int
+    cost_samples: int
+    eval: str | Sequence[str]
+    metric: str | None
+    eval_rows: int
+    max_new_tokens: int
+    beside: bool
+    seed: int
+    output: str | Path | None
+    layout: str
+    report: str | Path | None
+
+
 class TrainExportArguments(TypedDict, total=False):
     """The options of `train export`."""
 

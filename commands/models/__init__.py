@@ -3,6 +3,7 @@
 infer.py      `infer`: ask a model
 evaluate.py   `evaluate`: predictions beside what is right
 train.py      `train sft` and its like: train a model
+prune.py      `prune`: take experts out of a model
 train_config.py   `train config`: configurations to begin with
 retrieve.py   `retrieve`: the terms of a glossary that recordings name; and `train contrastive`
 review.py     `review make` and `review read`: what people say of drawn rows

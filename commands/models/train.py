@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...errors import ProblemsFound
 from ...trainers.runs.options import TrainOptions
 from ...trainers.serving.options import MergeOptions
 from .. import completion, output
@@ -17,7 +19,8 @@ from . import retrieve, train_config
 
 if TYPE_CHECKING:
     from ...trainers.models.adapters import ComponentShare
-    from ...trainers.runs.result import RunPlan, RunResult
+    from ...trainers.runs.preflight.report import Preflight
+    from ...trainers.runs.result import RunResult
     from ...trainers.serving.merge import Merged
 
 app = group("Training: a model on a published export, with checkpoints from which it goes on exactly.")
@@ -28,32 +31,65 @@ triptych train sft --config finetune.yaml --set training.lr=1e-4
 triptych train sft --config finetune.yaml --dry-run
 triptych train sft --output-dir runs/first --resume
 """
+DPO_EXAMPLES = """
+triptych train dpo preference@v1 --model models/after-sft --set lora={} --set training.lr=5e-6 --output-dir runs/dpo
+triptych train dpo --config dpo.yaml --set dpo.beta=0.2
+triptych train dpo --output-dir runs/dpo --resume
+"""
 EXPORT_EXAMPLES = """
 triptych train export runs/first --merge --for transformers --out models/first
 triptych train export runs/first --merge --for vllm --checkpoint step-000500 --out models/first
 """
 
 
+TrainedOn = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME[@vN]",
+        help="The export that is trained on; default: data.train.",
+        autocompletion=completion.exports,
+    ),
+]
+
+
 @takes(TrainOptions)
 def sft(
     options: TrainOptions,
-    export: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME[@vN]", help="The export that is trained on; default: data.train.",
-                       autocompletion=completion.exports),
-    ] = None,
+    export: TrainedOn = None,
     store: StoreOption = None,
     json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Fine-tune a model on the conversations of an export (supervised)."""
     from ...trainers.sft.calls import train_sft_with
 
+    _train(train_sft_with, options, export, store, as_json=json)
+
+
+@takes(TrainOptions)
+def dpo(
+    options: TrainOptions,
+    export: TrainedOn = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a model on the pairs of an export: of two answers, the chosen one is made more likely (DPO)."""
+    from ...trainers.preference.calls import train_dpo_with
+
+    _train(train_dpo_with, options, export, store, as_json=json)
+
+
+def _train(
+    call: Callable[..., RunResult | Preflight], options: TrainOptions, export: str | None, store: Path | None, *,
+    as_json: bool,
+) -> None:  # fmt: skip
     if not _is_first():
-        train_sft_with(export, store, options)
+        call(export, store, options)
         return
     with output.progress("train", total=None, unit="steps") as tell:
-        found = train_sft_with(export, store, options, lambda done, of: tell(done, of), _note)
-    output.emit(found, as_json=json, show=lambda: _show(found))
+        found = call(export, store, options, lambda done, of: tell(done, of), _note)
+    output.emit(found, as_json=as_json, show=lambda: _show(found))
+    if getattr(found, "errors", ()):
+        raise typer.Exit(ProblemsFound.exit_code)
 
 
 def _note(text: str) -> None:
@@ -65,24 +101,27 @@ def _is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _show(found: RunResult | RunPlan) -> None:
-    from ...trainers.runs.result import RunPlan
+def _show(found: RunResult | Preflight) -> None:
+    from ...trainers.runs.result import RunResult
 
+    if not isinstance(found, RunResult):
+        _show_preflight(found)
+        return
     output.table(
         ["part of the model", "weights", "trained", "adapters", "weights of adapters"],
         [_component(each) for each in found.components],
     )
-    if isinstance(found, RunPlan):
-        output.say(
-            f"{found.export}: {found.rows:,} rows, {found.tokens:,} tokens, {found.seconds / 3600:,.2f} h of sound; "
-            f"{found.batches:,} batches an epoch, {found.padding:.1%} of them padding; {found.steps:,} steps"
-        )
-    else:
-        _show_result(found)
+    _show_result(found)
     for reason, count in sorted(found.left_out.items()):
         output.say(f"  {count:,} rows left out: {reason}")
     if found.cut_seconds:
         output.say(f"  {found.cut_seconds:,.1f} s of longer clips cut off")
+
+
+def _show_preflight(found: Preflight) -> None:
+    from ...trainers.runs.preflight.text import text_of
+
+    output.say_formatted(lambda width, is_coloured: text_of(found, width=width, is_coloured=is_coloured))
 
 
 def _component(share: ComponentShare) -> list[Any]:
@@ -96,9 +135,14 @@ def _show_result(found: RunResult) -> None:
         f"{found.folder}: {found.steps:,} steps, {found.epochs:g} epochs{early}; {found.rows:,} rows and "
         f"{found.tokens:,} tokens of {found.export} read, {found.padding:.1%} of the batches padding{loss}"
     )
+    for name, value in found.measures.items():
+        output.say(f"  {name} {value:.4f}")
     for name, value in found.scores.items():
         before = f" (before training {found.base_scores[name]:.4f})" if name in found.base_scores else ""
         output.say(f"  {name} {value:.4f}{before}")
+    if (gap := found.audio_gap) is not None:
+        unheard = "" if gap.is_heard else "; sound is not heard: the loss is the same without it"
+        output.say(f"  audio gap {gap.gap:+.4f}: the loss of {gap.rows} rows with another row's sound{unheard}")
     if found.best_checkpoint is not None:
         output.say(f"  best checkpoint: {found.best_checkpoint} ({found.best:.4f})")
 
@@ -134,5 +178,6 @@ def _show_merged(made: Merged) -> None:
 
 add(app, "sft", sft, examples=SFT_EXAMPLES)
 add(app, "contrastive", retrieve.contrastive, examples=retrieve.CONTRASTIVE_EXAMPLES)
+add(app, "dpo", dpo, examples=DPO_EXAMPLES)
 add(app, "export", export, examples=EXPORT_EXAMPLES)
 add(app, "config", train_config.config, examples=train_config.EXAMPLES)

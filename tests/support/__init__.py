@@ -21,6 +21,7 @@ raws.py         raw files, as a source would hand them over
 cards.py        cards that tests make: the head, and where a card lies
 corpora.py      small corpora in LibriSpeech's layout
 natives.py      small corpora in the layouts of the originals
+pairs.py        pairs of answers for trainers: a store with exports of them, and runs on it
 pulls.py        what a pull made of a corpus: rows by id, what was not kept and why
 recipe_corpora.py  corpora that recipes of other tools read, and whether a pull agrees with them
 loops.py           a loop of training over made batches

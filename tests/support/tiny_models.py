@@ -67,19 +67,19 @@ def qwen2_audio(folder: Path) -> Path:
     return folder
 
 
-def qwen3_omni_thinker(folder: Path) -> Path:
+def qwen3_omni_thinker(folder: Path, *, experts: int = 4) -> Path:
     """The thinker of a Qwen3-Omni."""
     import torch
     from transformers import Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForConditionalGeneration
 
     tokenizer = byte_tokenizer(list(OMNI_SOUND.values()), extra_special_tokens=OMNI_SOUND)
     torch.manual_seed(2)
-    config = Qwen3OmniMoeThinkerConfig(**_thinker(tokenizer))
+    config = Qwen3OmniMoeThinkerConfig(**_thinker(tokenizer, experts))
     _spread(Qwen3OmniMoeThinkerForConditionalGeneration(config)).save_pretrained(folder)
     return _with_omni_processor(folder, tokenizer)
 
 
-def qwen3_omni(folder: Path) -> Path:
+def qwen3_omni(folder: Path, *, experts: int = 4) -> Path:
     """A whole Qwen3-Omni, with the parts that speak."""
     import torch
     from transformers import Qwen3OmniMoeConfig, Qwen3OmniMoeForConditionalGeneration
@@ -89,7 +89,7 @@ def qwen3_omni(folder: Path) -> Path:
     small = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
              "num_key_value_heads": 2, "head_dim": 16}  # fmt: skip
     config = Qwen3OmniMoeConfig(
-        thinker_config=_thinker(tokenizer),
+        thinker_config=_thinker(tokenizer, experts),
         talker_config={
             "text_config": {**small, "vocab_size": 64, "moe_intermediate_size": 16, "num_experts": 2,
                             "num_local_experts": 2, "num_experts_per_tok": 1, "shared_expert_intermediate_size": 16,
@@ -107,12 +107,12 @@ def qwen3_omni(folder: Path) -> Path:
     return _with_omni_processor(folder, tokenizer)
 
 
-def _thinker(tokenizer: Any) -> dict[str, Any]:
+def _thinker(tokenizer: Any, experts: int) -> dict[str, Any]:
     number = tokenizer.convert_tokens_to_ids
     return {
         "text_config": {
             "vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts": 4,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts": experts,
             "num_experts_per_tok": 2, "moe_intermediate_size": 32, "decoder_sparse_step": 1,
             "mlp_only_layers": [], "max_position_embeddings": 4096,
             "rope_scaling": {"rope_type": "default", "mrope_section": [2, 3, 3]},
@@ -140,6 +140,23 @@ def _with_omni_processor(folder: Path, tokenizer: Any) -> Path:
     WhisperFeatureExtractor(feature_size=128).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "chat_template.jinja").write_text(OMNI_TEMPLATE, encoding="utf-8")
+    return folder
+
+
+def qwen3_moe(folder: Path, *, experts: int = 8) -> Path:
+    """A Qwen3-MoE of text alone, whose files are two."""
+    import torch
+    from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
+
+    tokenizer = byte_tokenizer([])
+    torch.manual_seed(5)
+    config = Qwen3MoeConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=3,
+                            num_attention_heads=2, num_key_value_heads=2, head_dim=16, num_experts=experts,
+                            num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True,
+                            mlp_only_layers=[1])  # fmt: skip
+    _spread(Qwen3MoeForCausalLM(config)).save_pretrained(folder, max_shard_size="60KB")
+    tokenizer.chat_template = OMNI_TEMPLATE
+    tokenizer.save_pretrained(folder)
     return folder
 
 

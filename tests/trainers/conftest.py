@@ -1,11 +1,13 @@
-"""Models and clips that tests of models share; each model is made once."""
+"""Models, clips and videos that tests of models share; each is made once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -44,6 +46,36 @@ def clips(tmp_path_factory: pytest.TempPathFactory, noises: Callable[[float], An
         return path
 
     return clip
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A video of moving stripes at 5 pictures a second, with noise or silent."""
+    folder = tmp_path_factory.mktemp("videos")
+
+    def make(seconds: float, *, width: int = 64, height: int = 48, has_sound: bool = True) -> Path:
+        path = folder / f"{seconds}-{width}-{height}-{has_sound}.mkv"
+        if path.exists():
+            return path
+        with av.open(str(path), "w") as container:
+            pictures: Any = container.add_stream("ffv1", rate=5)
+            pictures.width, pictures.height, pictures.pix_fmt = width, height, "bgr0"
+            sound: Any = container.add_stream("flac", rate=16_000, layout="mono") if has_sound else None
+            for number in range(round(seconds * 5)):
+                values = (np.indices((height, width)).sum(0)[..., None] * (3, 5, 7) + 40 * number) % 256
+                frame = av.VideoFrame.from_ndarray(values.astype(np.uint8), format="rgb24").reformat(format="bgr0")
+                frame.pts, frame.time_base = number, Fraction(1, 5)
+                container.mux(pictures.encode(frame))
+            if sound is not None:
+                noise = np.random.default_rng(3).integers(-3000, 3000, (1, round(seconds * 16_000)), np.int16)
+                heard = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+                heard.sample_rate, heard.pts, heard.time_base = 16_000, 0, Fraction(1, 16_000)
+                container.mux(sound.encode(heard))
+                container.mux(sound.encode(None))
+            container.mux(pictures.encode(None))
+        return path
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
     finetune_cot.yaml      chains of thought with LoRA
     qwen2_audio_lora.yaml  Qwen2-Audio with LoRA
     qwen3_omni_lora.yaml   Qwen3-Omni's thinker with LoRA
+    dpo.yaml               pairs of answers with LoRA, for `train dpo`
     full.yaml              all weights, in stages
     accelerate.yaml        several GPUs with FSDP; accelerate_ddp.yaml: with the whole model on each
     zero2.json, zero3.json DeepSpeed's, for --deepspeed_config_file of `accelerate launch`

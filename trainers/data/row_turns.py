@@ -95,6 +95,7 @@ def row_of(
     _check_turns(turns, is_pretraining=is_pretraining)
     if read.rejected is not None:
         _check_rejected(turns[-1], read.rejected)
+        _check_same_media(values)
     used = {"id", "system", *_MEDIA, *form.columns, *form.also}
     dimension = values.get("dimension")
     return TrainingRow(
@@ -151,8 +152,18 @@ def _check_turns(turns: tuple[Turn, ...], *, is_pretraining: bool) -> None:
 def _check_rejected(chosen: Turn, rejected: Turn) -> None:
     if not rejected.text.strip() or any(not isinstance(part, str) for part in rejected.parts):
         raise BadRow("bad_rejected", "the rejected answer has no text, or media of its own; both see the same media")
-    if rejected.parts == chosen.parts:
-        raise BadRow("same_answers", "the chosen and the rejected answer are the same; leave the pair out")
+    if rejected.text.split() == chosen.text.split():
+        raise BadRow(
+            "same_answers", "the chosen and the rejected answer are the same but for white space; leave the pair out"
+        )
+
+
+def _check_same_media(values: Mapping[str, Any]) -> None:
+    """Both sides of a pair are answers to the same sound and pictures."""
+    for name in _MEDIA:
+        own = values.get(f"rejected_{name}")
+        if own and own != values.get(name):
+            raise BadRow("different_media", f"column rejected_{name}: the rejected side has media of its own")
 
 
 # ---- the forms

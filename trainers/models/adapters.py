@@ -7,6 +7,7 @@ afterwards every parameter that would be trained must be in a component that was
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -145,14 +146,16 @@ def add_adapters(model: Any, family: Family, settings: LoraSettings) -> Any:
     except ImportError as error:
         raise UsageError("peft is not installed.", hint="pip install 'triptych[train]'") from error
     placement = place(model, family, settings)
-    adapted = get_peft_model(
-        model,
-        LoraConfig(
-            r=settings.r, lora_alpha=settings.alpha, lora_dropout=settings.dropout,
-            target_modules=list(placement.layers), target_parameters=list(placement.tensors) or None,
-            modules_to_save=list(placement.whole) or None,
-        ),
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is to go
+        adapted = get_peft_model(
+            model,
+            LoraConfig(
+                r=settings.r, lora_alpha=settings.alpha, lora_dropout=settings.dropout,
+                target_modules=list(placement.layers), target_parameters=list(placement.tensors) or None,
+                modules_to_save=list(placement.whole) or None,
+            ),
+        )  # fmt: skip
     check_placement(adapted, family, settings, placement)
     return adapted
 

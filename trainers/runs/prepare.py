@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,11 +42,21 @@ class Recipe:
         name: `sft`, `dpo`: the command and the kind of the run.
         encoder: Makes the encoder of a family of models, of its folder and the configuration.
         objective: Makes the loss; `towers` is given where several processes train together.
+        begin: Called, before the first step, with an objective, the rows that it will be asked about and the run's
+            folder; returns what the record keeps of them. None: there is nothing to prepare.
+        answers: Makes of the encoder one of plain answers, and the loss over them: what a preflight shows, and
+            measures sound with. None: the recipe's own are that.
     """
 
     name: str
     encoder: Callable[[Family, Path, RunConfig], Encoder]
     objective: Callable[[Any], Objective]
+    begin: Callable[[Objective, Prepared, Data, Path], dict[str, Any]] | None = None
+    answers: Callable[[Any], tuple[Any, Objective]] | None = None
+
+    def answers_of(self, encoder: Any) -> tuple[Any, Objective]:
+        """The encoder of plain answers, and the loss over them."""
+        return (encoder, self.objective(None)) if self.answers is None else self.answers(encoder)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,13 +98,18 @@ class Prepared:
 
 
 def open_data(
-    reference: str, encoder: Encoder, config: RunConfig, *, store: Store, folder: Path, rank: int, ranks: int,
+    reference: str, encoder: Encoder, config: RunConfig, *, store: Store, folder: Path | None, rank: int, ranks: int,
     is_validation: bool = False,
 ) -> Data:  # fmt: skip
-    """Open an export, measure its rows, and plan its batches."""
+    """Open an export, measure its rows, and plan its batches.
+
+    Args:
+        folder: Where lengths of rows are kept; None: nowhere.
+    """
     section, training = config.data, config.training
     rows = TrainingRows.open(reference, store=store, allow_held_out=is_validation or section.allow_held_out)
-    lengths = check_rows(rows, encoder, cache=folder / f"{LENGTHS}-{rows.reader.version.reference}.npz")
+    cache = None if folder is None else folder / f"{LENGTHS}-{rows.reader.version.reference}.npz"
+    lengths = check_rows(rows, encoder, cache=cache)
     if lengths.left_out and section.bad_rows == REFUSE:
         raise BadRows(rows.where, lengths.left_out)
     plan = BatchPlan(
@@ -106,7 +122,7 @@ def open_data(
 
 
 def prepare(
-    config: RunConfig, recipe: Recipe, *, store: Store, folder: Path, rank: int = 0, ranks: int = 1,
+    config: RunConfig, recipe: Recipe, *, store: Store, folder: Path | None, rank: int = 0, ranks: int = 1,
     device: str | None = None,
 ) -> Prepared:  # fmt: skip
     """Open the data and the model of a run, and add to the model what is trained.
@@ -146,6 +162,18 @@ def prepare(
             if name in set(trained.names):
                 parameter.requires_grad_(True)
     return Prepared(recipe, files, family, encoder, data, steps, loaded, model, trained)
+
+
+def computing_of(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:
+    """The context of a forward pass outside the loop: it computes in the format of the frozen weights."""
+    import torch
+
+    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    dtype = formats.get(prepared.loaded.dtype)
+    if dtype is None:
+        return nullcontext
+    kind = next(prepared.model.parameters()).device.type
+    return lambda: torch.autocast(kind, dtype=dtype)
 
 
 def lacking(data: Data, inputs: Any) -> tuple[str, ...]:

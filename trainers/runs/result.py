@@ -13,6 +13,7 @@ from ..models.adapters import ComponentShare, trainable_by_component
 if TYPE_CHECKING:
     from .config.sections import RunConfig
     from .loop.trainer import RunTrainer
+    from .preflight.audio_gap import AudioGap
     from .prepare import Data, Prepared
 
 
@@ -28,9 +29,10 @@ class RunResult:
         padding: The share of padding in the batches.
         left_out: Rows that were not trained on, by reason.
         cut_seconds: Sound that was left out of longer clips, in the export.
-        loss: That of the last line of metrics.
+        loss, measures: Those of the last line of metrics: of DPO its accuracy and margins, by dimension too.
         scores, base_scores: Those of the last evaluation by name, and of the model before its first step.
         best: The best score, if checkpoints are compared by one; `best_checkpoint` has it.
+        audio_gap: Of the trained model, on rows of the run; None: no two rows have different sound.
         components: What is trained of each part of the model.
     """
 
@@ -45,12 +47,14 @@ class RunResult:
     left_out: dict[str, int]
     cut_seconds: float
     loss: float | None
+    measures: dict[str, float]
     scores: dict[str, float]
     base_scores: dict[str, float]
     best: float | None
     best_checkpoint: str | None
     last_checkpoint: str | None
     is_stopped_early: bool
+    audio_gap: AudioGap | None
     components: tuple[ComponentShare, ...]
 
 
@@ -113,7 +117,7 @@ def components_of(prepared: Prepared) -> tuple[ComponentShare, ...]:
     return found
 
 
-def result_of(config: RunConfig, prepared: Prepared, trainer: RunTrainer) -> RunResult:
+def result_of(config: RunConfig, prepared: Prepared, trainer: RunTrainer, audio_gap: AudioGap | None) -> RunResult:
     """What came of a run that is over."""
     progress, checkpoints = trainer.progress, trainer.checkpoints
     last = checkpoints.latest
@@ -124,7 +128,8 @@ def result_of(config: RunConfig, prepared: Prepared, trainer: RunTrainer) -> Run
         steps=0 if last is None else last.step, epochs=progress.epoch, rows=progress.rows, tokens=progress.tokens,
         padding=1 - progress.tokens / progress.positions if progress.positions else 0.0,
         left_out=_reasons(data, progress.reasons), cut_seconds=round(float(data.lengths.cut_seconds.sum()), 3),
-        loss=progress.loss, scores=dict(progress.scores), base_scores=dict(progress.base_scores), best=progress.best,
+        loss=progress.loss, measures=dict(progress.measures),
+        scores=dict(progress.scores), base_scores=dict(progress.base_scores), best=progress.best,
         best_checkpoint=best, last_checkpoint=None if last is None else last.name,
-        is_stopped_early=progress.is_stopped_early, components=components_of(prepared),
+        is_stopped_early=progress.is_stopped_early, audio_gap=audio_gap, components=components_of(prepared),
     )  # fmt: skip

@@ -6,8 +6,8 @@ The first process writes; the others of the same run compute.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,15 @@ from .loop.ranks import ranks_here
 from .loop.rates import schedule_of
 from .loop.stop_signals import Stopped, StopRequest, stop_signals
 from .observers import Observers
-from .prepare import Prepared, Recipe, open_data, prepare, towers_of
+from .preflight.audio_gap import AudioGap, gap_of
+from .prepare import Data, Prepared, Recipe, computing_of, open_data, prepare, towers_of
 from .records.facts import RunFacts
 from .records.record import RunRecord
-from .result import RunPlan, RunResult, components_of, plan_of, result_of
+from .result import RunResult, components_of, result_of
 
 if TYPE_CHECKING:
     from .config.sections import RunConfig
+    from .loop.objective import Objective
     from .loop.progress import Observer
     from .loop.trainer import RunTrainer
     from .scores.evaluations import Evaluations
@@ -65,34 +67,48 @@ def train(
         )  # fmt: skip
     try:
         with stop_signals() as stop:
-            record = RunRecord(folder, facts_of(config, prepared, store), from_step=0 if begin is None else begin.step)
+            objective, about = _begun(prepared, prepared.data, folder, towers_of(prepared))
+            facts = facts_of(config, prepared, store, about=about)
+            record = RunRecord(folder, facts, from_step=0 if begin is None else begin.step)
             observer = Observers(record=record, progress=progress)
-            trainer = trainer_of(prepared, config, checkpoints, stop, store=store, observer=observer)
+            trainer = trainer_of(
+                prepared, config, checkpoints, stop, objective=objective, store=store, observer=observer
+            )
             if begin is not None:
                 trainer.restore(begin)
             with record if state.is_main_process else nullcontext():
+                hears = _Hearing(prepared, trainer, record)
+                if begin is None:
+                    hears.measure("base")
                 trainer.run()
                 if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
                     raise Stopped(
                         trainer.stopped_by, trainer.state.global_step,
                         command=f"triptych train {recipe.name} --output-dir {folder} --resume",
                     )  # fmt: skip
+                gap = hears.measure("last")
     finally:
         prepared.data.loader.close()
-    return result_of(config, prepared, trainer)
+    return result_of(config, prepared, trainer, gap)
 
 
-def plan(config: RunConfig, recipe: Recipe, *, store: Store) -> RunPlan:
-    """Prepare a run, and say what it would do; nothing but the lengths of rows is written.
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """Measures the audio gap for the record; not of a model that is spread over devices."""
 
-    Raises:
-        UsageError, ProblemsFound, DamagedError: As for `train`, before its first step.
-    """
-    prepared = prepare(config, recipe, store=store, folder=config.folder)
-    try:
-        return plan_of(config, prepared)
-    finally:
-        prepared.data.loader.close()
+    prepared: Prepared
+    trainer: RunTrainer
+    record: RunRecord
+
+    def measure(self, when: str) -> AudioGap | None:
+        from .loop.trained_weights import is_in_parts
+
+        if is_in_parts(self.trainer.accelerator):
+            return None
+        gap = gap_of(self.prepared)
+        if gap is not None and self.trainer.accelerator.is_main_process:
+            self.record.measured_gap(when, asdict(gap))
+        return gap
 
 
 def where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> Checkpoint | None:
@@ -111,8 +127,8 @@ def where_to_begin(folder: Path, checkpoints: Checkpoints, *, resume: bool) -> C
 
 
 def trainer_of(
-    prepared: Prepared, config: RunConfig, checkpoints: Checkpoints, stop: StopRequest, *, store: Store,
-    observer: Observer,
+    prepared: Prepared, config: RunConfig, checkpoints: Checkpoints, stop: StopRequest, *, objective: Objective,
+    store: Store, observer: Observer,
 ) -> RunTrainer:  # fmt: skip
     """Put the loop of a run together."""
     from ..models.towers import SoundCheck
@@ -123,7 +139,6 @@ def trainer_of(
     folder, data, trained = config.folder, prepared.data, prepared.trained
     ranks = data.plan.ranks
     steps = len(prepared.steps)
-    objective = prepared.recipe.objective(towers_of(prepared) if ranks > 1 else None)
     schedule = schedule_of(config, steps)
     weights = TrainedWeights(trained)
     check = SoundCheck(prepared.model, prepared.family) if data.modalities else None
@@ -143,8 +158,19 @@ def trainer_of(
     return trainer
 
 
-def facts_of(config: RunConfig, prepared: Prepared, store: Store) -> RunFacts:
-    """What the record of a run has from its start."""
+def _begun(prepared: Prepared, data: Data, folder: Path, towers: Any) -> tuple[Objective, dict[str, Any]]:
+    """The objective for some rows, with what it needs to know of them; and what the record keeps of that."""
+    recipe = prepared.recipe
+    objective = recipe.objective(towers if data.plan.ranks > 1 else None)
+    return objective, {} if recipe.begin is None else recipe.begin(objective, prepared, data, folder)
+
+
+def facts_of(config: RunConfig, prepared: Prepared, store: Store, *, about: dict[str, Any]) -> RunFacts:
+    """What the record of a run has from its start.
+
+    Args:
+        about: What the recipe tells of its rows.
+    """
     data = prepared.data
     others = {"validation": config.data.validation, "evaluation": config.evaluation and config.evaluation.export}
     exports = {name: find(store, reference) for name, reference in others.items() if reference}
@@ -154,7 +180,7 @@ def facts_of(config: RunConfig, prepared: Prepared, store: Store) -> RunFacts:
         model_folder=prepared.files.folder, steps=len(prepared.steps), rows=data.plan.rows,
         device=str(next(prepared.model.parameters()).device), ranks=data.plan.ranks,
         components=[asdict(each) for each in components_of(prepared)],
-        left_out=[row.record() for row in data.lengths.left_out], store=store,
+        left_out=[row.record() for row in data.lengths.left_out], store=store, about=about,
     )  # fmt: skip
 
 
@@ -165,7 +191,7 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
     from .scores.validation_loss import ValidationLoss
 
     section, plan = config.evaluation, prepared.data.plan
-    rank, computing = trainer.accelerator.process_index, _computing(prepared)
+    rank, computing = trainer.accelerator.process_index, computing_of(prepared)
     measures: list[Any] = []
     if config.data.validation is not None:
         data = open_data(
@@ -173,7 +199,7 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
             ranks=plan.ranks, is_validation=True,
         )  # fmt: skip
         measures.append(ValidationLoss(
-            data.loader, prepared.recipe.objective(None), selects=section is None, gathered=gathered,
+            data.loader, _begun(prepared, data, config.folder, None)[0], selects=section is None, gathered=gathered,
             computing=computing,
         ))  # fmt: skip
     if section is not None:
@@ -190,15 +216,3 @@ def _evaluations(prepared: Prepared, config: RunConfig, trainer: RunTrainer, *, 
         measures=measures, steps=config.evaluation_steps, base=section is None or section.base,
         patience=None if section is None else section.patience,
     )  # fmt: skip
-
-
-def _computing(prepared: Prepared) -> Callable[[], AbstractContextManager[Any]]:
-    """The context of a forward pass outside the loop: it computes in the format of the frozen weights."""
-    import torch
-
-    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    dtype = formats.get(prepared.loaded.dtype)
-    if dtype is None:
-        return nullcontext
-    kind = next(prepared.model.parameters()).device.type
-    return lambda: torch.autocast(kind, dtype=dtype)

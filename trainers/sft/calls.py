@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from ...options import described_by
-from ...shards.store.store import Store
 from ..runs.options import TrainOptions
 
 if TYPE_CHECKING:
     from ...options.arguments import TrainSftArguments
-    from ..runs.result import RunPlan, RunResult
+    from ..runs.preflight.report import Preflight
+    from ..runs.result import RunResult
 
 PathLike = str | Path
 
@@ -25,7 +25,7 @@ def train_sft(
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
     **options: Unpack[TrainSftArguments],
-) -> RunResult | RunPlan:
+) -> RunResult | Preflight:
     """Fine-tune a model on the conversations of an export.
 
         triptych.train_sft("conversation@v1", model="Qwen/Qwen2-Audio-7B-Instruct", output_dir="runs/first",
@@ -39,7 +39,7 @@ def train_sft(
         {options}
 
     Returns:
-        What came of the run; of a dry run, what would be trained.
+        What came of the run; of a dry run, what was found out about it (`Preflight`).
 
     Raises:
         UsageError: The configuration, the export or the model is not usable; or a run stands in the folder.
@@ -55,19 +55,10 @@ def train_sft_with(
     options: TrainOptions,
     progress: Callable[[int, int], None] | None = None,
     notes: Callable[[str], None] | None = None,
-) -> RunResult | RunPlan:
+) -> RunResult | Preflight:
     """`train_sft` with options that are already parsed."""
+    from ..runs.asked import train_as_asked
     from ..runs.config.sections import RunConfig
-    from ..runs.options import configuration
-
-    read = configuration(RunConfig, options, export)
-    for note in read.notes:
-        if notes is not None:
-            notes(note)
-    from ..runs.run import plan, train
     from .train import SFT
 
-    opened = Store.open(store)
-    if options.dry_run:
-        return plan(read.config, SFT, store=opened)
-    return train(read.config, SFT, store=opened, resume=options.resume, progress=progress)
+    return train_as_asked(RunConfig, lambda _: SFT, export, store, options, progress=progress, notes=notes)

@@ -91,11 +91,12 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A stretch of what a model reads: its text, whether it is trained, and whether it stands for media."""
+    """A stretch of what a model reads: its text, whether it is trained, whether it stands for media, and its tokens."""
 
     text: str
     is_trained: bool
     is_placeholder: bool
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +266,7 @@ class ConversationEncoder:
                 text = " ".join(f"{self.tokenizer.decode([each])}×{ids[start:place].count(each)}" for each in names)
             else:
                 text = str(self.tokenizer.decode(ids[start:place]))
-            found.append(MarkedText(text, is_trained, is_placeholder))
+            found.append(MarkedText(text, is_trained, is_placeholder, place - start))
             start = place
         return found
 

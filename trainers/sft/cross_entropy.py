@@ -30,6 +30,7 @@ class CrossEntropy:
 
     def __init__(self, *, towers: Towers | None = None) -> None:
         self.towers = towers
+        self.measures: Mapping[str, tuple[Any, int]] = {}
 
     def items(self, inputs: Mapping[str, Any]) -> int:
         """The tokens that are trained; the first of a row has nothing before it to be told from."""
@@ -45,12 +46,13 @@ class CrossEntropy:
         logits = outputs.logits[:, :-1][is_trained].float()
         losses = {ANSWER: cross_entropy(logits, labels[is_trained], reduction="sum")}
         if (balance := getattr(outputs, "aux_loss", None)) is not None:
-            losses[ROUTER] = _coefficient(model) * balance.float() * is_trained.sum()
+            losses[ROUTER] = router_weight(model) * balance.float() * is_trained.sum()
         if self.towers is not None and (unused := self.towers(model, inputs)) is not None:
             losses[ANSWER] = losses[ANSWER] + unused
         return losses
 
 
-def _coefficient(model: Any) -> float:
+def router_weight(model: Any) -> float:
+    """What the loss that spreads tokens over experts is multiplied by."""
     config = getattr(model, "config", None) or model.module.config
     return float(config.get_text_config().router_aux_loss_coef)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from support.places import ROOT
-from triptych.commands.reference import configuration_page
+from triptych.commands.reference import training_page
 from triptych.errors import UsageError
 from triptych.trainers import configs
+from triptych.trainers.preference.config import DpoConfig
 from triptych.trainers.runs.config.read import Setting, config_text, keys_of, read_config
 from triptych.trainers.runs.config.sections import RunConfig
 from triptych.trainers.runs.options import TrainOptions, configuration
@@ -205,7 +206,8 @@ def test_options_set_keys_and_old_names_are_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in configs.names() if name.endswith(".yaml") and "acc" not in name])
 def test_shipped_configurations_are_read(name: str, tmp_path: Path) -> None:
     configs.write(name, tmp_path / "run.yaml")
-    found = read_config(RunConfig, tmp_path / "run.yaml", [Setting("--output-dir", "output_dir", tmp_path)])
+    model = DpoConfig if name == "dpo.yaml" else RunConfig
+    found = read_config(model, tmp_path / "run.yaml", [Setting("--output-dir", "output_dir", tmp_path)])
     assert not found.notes
     assert found.config.model.base_model.startswith("Qwen/")
 
@@ -236,5 +238,5 @@ def test_shipped_scripts_can_be_run_and_other_names_are_answered(tmp_path: Path)
 
 def test_the_page_lists_every_key() -> None:
     page = (ROOT / "docs/reference/training-configuration.md").read_text()
-    assert page == configuration_page(), "python -m triptych.commands.reference"
+    assert page == training_page(), "python -m triptych.commands.reference"
     assert [key for key in keys_of(RunConfig) if f"| `{key.rpartition('.')[2]}` |" not in page] == ["stages"]

@@ -102,6 +102,7 @@ class Broken:
         from triptych.trainers.sft.cross_entropy import CrossEntropy
 
         self.step, self.count, self.within = step, 0, CrossEntropy()
+        self.measures = self.within.measures
 
     def items(self, inputs: Any) -> int:
         return self.within.items(inputs)

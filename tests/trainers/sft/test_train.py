@@ -47,17 +47,15 @@ def test_the_command_trains_tells_and_scores(qwen2_audio: Path, store: Path, tmp
             "evaluation": "{export: talk, metric: wer, rows: 2, max_new_tokens: 3}"}  # fmt: skip
     command = ["train", "sft", "mixed", "--model", qwen2_audio, "--store", store, "--output-dir", out, "--json"]
     command += [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
-    planned = stores.cli(*command, "--dry-run")
-    assert planned.returncode == 0, planned.stderr
-    assert {key: json.loads(planned.stdout)[key] for key in ("rows", "batches", "steps")} == {
-        "rows": 12, "batches": 6, "steps": 3,
-    }  # fmt: skip
-    assert not (out / "checkpoints").exists()
     done = stores.cli(*command)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["steps"], told["epochs"], told["rows"], told["left_out"]) == (3, 1.0, 12, {})
     assert told["scores"].keys() == told["base_scores"].keys() == {"validation_loss", "wer"}
+    assert (told["audio_gap"]["rows"], told["audio_gap"]["is_heard"]) == (6, True)
+    gaps = json.loads((out / "run.json").read_text())["audio_gap"]
+    assert gaps["last"] == told["audio_gap"] != gaps["base"]
+    assert f"base model {gaps['base']['gap']:+.4f}" in (out / "README.md").read_text()
     assert told["best_checkpoint"] in {path.name for path in (out / "checkpoints").iterdir()}
     trained = {each["component"]: (each["trainable"], each["adapters"]) for each in told["components"]}
     assert trained == {"audio_tower": (0, 0), "projector": (1056, 0), "language_model": (0, 14), "lm_head": (0, 0)}
@@ -186,7 +184,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with 12 short clips of LibriSpeech: to be trained on as `libri`, to be asked as `libri-eval`."""
+    """A store with an export `libri`: 12 short clips of LibriSpeech and their transcripts."""
     import soundfile
     import triptych
 
@@ -204,7 +202,6 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table.write_text("".join(json.dumps(row) + "\n" for row in rows))
     triptych.import_data("jsonl", table, name="libri", store=folder / "store")
     triptych.export("conversation", store=folder / "store", name="libri")
-    triptych.export("evaluation", store=folder / "store", name="libri-eval")
     return folder / "store"
 
 
@@ -228,9 +225,9 @@ def test_a_real_encoder_and_a_real_language_model_learn_to_transcribe_what_they_
     merged = stores.cli("train", "export", out, "--merge", "--for", "transformers", "--out", tmp_path / "model")
     assert merged.returncode == 0, merged.stderr
     answers = tmp_path / "answers.jsonl"
-    asked = stores.cli("infer", "libri-eval", "--model", tmp_path / "model", "--store", speech, "--out", answers,
+    asked = stores.cli("infer", "libri", "--model", tmp_path / "model", "--store", speech, "--out", answers,
                        "--max-new-tokens", "40")  # fmt: skip
     assert asked.returncode == 0, asked.stderr
-    scored = stores.cli("evaluate", "libri-eval", "--pred", answers, "--store", speech, "--metrics", "wer", "--json")
+    scored = stores.cli("evaluate", "libri", "--pred", answers, "--store", speech, "--metrics", "wer", "--json")
     [wer, *_] = json.loads(scored.stdout)["scores"]
     assert wer["value"] <= 0.02

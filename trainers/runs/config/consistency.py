@@ -51,6 +51,7 @@ def remarks(config: RunConfig) -> Iterator[str]:
     ):
         if export is not None and export.partition("@")[0] == config.data.train.partition("@")[0]:
             yield f"{key} is the export that is trained on: it measures what was learnt by heart"
+    yield from config.remarks()
 
 
 def value_at(values: Any, place: Place) -> Any:

@@ -33,7 +33,8 @@ none.
 
 The run's folder keeps the configuration with every key in `config.yaml`; `--resume` reads it.
 
-This page is made from the models in `trainers/runs/config/sections.py`: `python -m triptych.commands.reference`.
+This page is made from `trainers/runs/config/sections.py` and the sections that a trainer has beside these:
+`python -m triptych.commands.reference`.
 """
 
 _RATES = """
@@ -54,11 +55,17 @@ shipped LoRA configurations say 1e-4).
 Row = tuple[str, str, str, str, str]
 
 
-def configuration_page() -> str:
-    """The text of the page."""
+def configuration_page(*others: type[RunConfig]) -> str:
+    """The text of the page.
+
+    Args:
+        others: Configurations of trainers that have sections of their own.
+    """
     parts = [_HEAD]
     own: list[Row] = []
-    for name, field in RunConfig.model_fields.items():
+    models: tuple[type[RunConfig], ...] = (RunConfig, *others)
+    fields = {name: field for each in models for name, field in each.model_fields.items()}
+    for name, field in fields.items():
         section = section_of(field.annotation)
         if section is None:
             own.append(_row(name, field))

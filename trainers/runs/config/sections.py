@@ -12,6 +12,7 @@ derives its configuration from `RunConfig`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -236,6 +237,10 @@ class RunConfig(Section):
         if self.output_dir is None:
             raise UsageError("The run has no folder.", hint="--output-dir DIR, or output_dir in the configuration")
         return self.output_dir
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what is allowed and easily a mistake in the keys that only this trainer has."""
+        yield from ()
 
     @property
     def evaluation_steps(self) -> int:

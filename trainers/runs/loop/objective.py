@@ -18,6 +18,10 @@ class Objective(Protocol):
     items in them: a step does not depend on how its rows are parted into batches.
     """
 
+    @property
+    def measures(self) -> Mapping[str, tuple[Any, int]]:
+        """What else was seen of the last batch, by name: a sum, and what it is over; told as means."""
+
     def items(self, inputs: Inputs) -> int:
         """How many items a batch has: for SFT the tokens that are trained."""
 

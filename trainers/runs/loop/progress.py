@@ -40,7 +40,7 @@ class Progress:
         rows, tokens, positions: Rows and tokens read, and positions of their batches, padding included.
         items: Items that the loss was taken over.
         epoch: Epochs that are over, with their fraction.
-        loss, scores: Those of the last line of metrics, and of the last evaluation.
+        loss, measures, scores: Those of the last line of metrics, and of the last evaluation.
         base_scores: Those of the model before its first step.
         reasons: Rows that were left out while they were decoded, by reason.
     """
@@ -54,6 +54,7 @@ class Progress:
     items: int = 0
     epoch: float = 0.0
     loss: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     base_scores: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)

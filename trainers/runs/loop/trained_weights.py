@@ -27,7 +27,7 @@ class TrainedWeights:
     accelerator: Any = None
 
     def save(self, model: Any, folder: Path) -> None:
-        if self.accelerator is None or not _is_in_parts(self.accelerator):
+        if self.accelerator is None or not is_in_parts(self.accelerator):
             if self.accelerator is None or self.accelerator.is_main_process:
                 save_weights(trained_parameters(model, self.trained.names), folder)
             return
@@ -39,7 +39,7 @@ class TrainedWeights:
         load_weights(model, folder, self.trained.names)
 
 
-def _is_in_parts(accelerator: Any) -> bool:
+def is_in_parts(accelerator: Any) -> bool:
     """Whether each process holds a part of the model: FSDP, ZeRO-3."""
     return str(accelerator.distributed_type).rpartition(".")[2] in ("FSDP", "DEEPSPEED")
 

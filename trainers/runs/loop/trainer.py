@@ -227,6 +227,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
         with self.compute_loss_context_manager():
             losses = self.objective.losses(model, moved)
         self.hooks.after_forward(inputs)
+        if share:
+            self._interval.measure(self.objective.measures)
         return losses if share else {name: value * share for name, value in losses.items()}
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -252,7 +254,8 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.observer.logged(line)
         told = {**{name: line[name] for name in ("loss", "grad_norm", "tokens_per_second", "padding")},
                 **{f"lr/{name}": rate for name, rate in line["lr"].items()},
-                **({f"loss/{name}": value for name, value in line["losses"].items()})}  # fmt: skip
+                **{f"loss/{name}": value for name, value in line["losses"].items()},
+                **line.get("measures", {})}  # fmt: skip
         self.control = self.callback_handler.on_log(self.args, self.state, self.control, told)
 
     def _line(self, logs: Mapping[str, float]) -> dict[str, Any]:
@@ -267,6 +270,7 @@ class RunTrainer(Trainer):  # type: ignore[misc]
             self.observer.left_out(seen.left_out)
         told = seen.document()
         self.progress.epoch, self.progress.loss = round(float(self.state.epoch or 0), 6), told["loss"]
+        self.progress.measures = told.get("measures", {})
         return {
             "step": self.state.global_step, "epoch": self.progress.epoch, **told, "lr": self._rates(),
             "grad_norm": logs.get("grad_norm"),

@@ -172,12 +172,26 @@ def _data(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows, rows left out", f"{train['rows']:,}, {record['left_out']:,}"
     held_out = train.get("held_out_rows")
     yield "rows of test and validation splits", UNKNOWN if held_out is None else f"{held_out:,}"
+    for name, value in record["about_rows"].items():
+        told = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, Mapping) else f"{value:,}"
+        yield name.replace("_", " "), told
     for part, export in record["exports"].items():
         if part != "train":
             yield f"{part} export", f"{export['reference']}, {export['rows']:,} rows"
 
 
 def _results(record: Mapping[str, Any]) -> Iterator[str]:
+    yield from _scores(record)
+    if gaps := record.get("audio_gap"):
+        names = {"base": "base model", "last": "trained model"}
+        told = ", ".join(f"{names[when]} {gap['gap']:+.4f} on {gap['rows']} rows" for when, gap in gaps.items())
+        yield ""
+        yield f"Audio gap (loss of training rows with another row's sound, less that with their own): {told}."
+        if not all(gap["is_heard"] for gap in gaps.values()):
+            yield "The loss does not depend on what is in the sound: this model does not hear."
+
+
+def _scores(record: Mapping[str, Any]) -> Iterator[str]:
     base, last, best = record["base_scores"], record["scores"], record["best"]
     if last is None and base is None:
         loss = record["loss"]

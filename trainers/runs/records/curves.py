@@ -40,6 +40,7 @@ class Curves:
         self.lines: dict[str, list[tuple[float, float]]] = {}
         self.losses: dict[str, list[tuple[float, float]]] = {}
         self.rates: dict[str, list[tuple[float, float]]] = {}
+        self.measures: dict[str, list[tuple[float, float]]] = {}
         self.scores: dict[str, list[tuple[float, float]]] = {}
         self.evaluations: list[tuple[int, Mapping[str, float]]] = []
 
@@ -61,6 +62,7 @@ class Curves:
             if line.get(name) is not None:
                 self.lines.setdefault(name, []).append((step, float(line[name])))
         _append(self.losses, step, line.get("losses") or {})
+        _append(self.measures, step, line.get("measures") or {})
         _append(self.rates, step, line.get("lr") or {})
 
     def charts(self) -> Iterator[LineChart]:
@@ -69,6 +71,7 @@ class Curves:
             LineChart("Loss", list(self._loss()), note="mean over the trained tokens between two lines"),
             *(LineChart(name, [Series(name, points, has_dots=True)], note="of answers to the evaluation export")
               for name, points in self.scores.items() if name != "loss"),
+            *self._measured(),
             LineChart("Learning rate", _series(_different(self.rates)), from_zero=True,
                       note="of each group of weights; equal ones are drawn once"),
             LineChart("Norm of the gradients", self._one("grad_norm"), from_zero=True, note="before it is scaled down"),
@@ -84,6 +87,15 @@ class Curves:
             yield from _series(self.losses)
         if "loss" in self.scores:
             yield Series("validation", self.scores["loss"], has_dots=True)
+
+    def _measured(self) -> Iterator[LineChart]:
+        """A chart for each measure, with those of its parts (`accuracy/factuality`) in it."""
+        groups: dict[str, list[Series]] = {}
+        for name, points in self.measures.items():
+            whole, _, part = name.partition("/")
+            groups.setdefault(whole, []).append(Series(part or "all", points))
+        for name, series in groups.items():
+            yield LineChart(name.replace("_", " ").capitalize(), series, note="mean over the rows between two lines")
 
     def _one(self, name: str) -> list[Series]:
         return [Series(name.replace("_", " "), self.lines[name])] if name in self.lines else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class RunFacts:
         steps: Of the whole run.
         components: What is trained of each part of the model.
         left_out: Rows of the export that are not trained on, found before the first step.
+        about: What a trainer tells of its rows; of DPO the pairs by dimension, and which answers are longer.
         store: Where the run is made known; None: nowhere.
     """
 
@@ -43,6 +44,7 @@ class RunFacts:
     ranks: int = 1
     components: Sequence[Mapping[str, Any]] = ()
     left_out: Sequence[Mapping[str, Any]] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
     store: Store | None = None
 
 

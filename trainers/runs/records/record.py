@@ -155,6 +155,14 @@ class RunRecord:
             self._page_at = time.monotonic()
         self.log.say(f"checkpoint {checkpoint.name}")
 
+    def measured_gap(self, when: str, gap: Mapping[str, Any]) -> None:
+        """The audio gap of the base model (`base`) or of the model as it is at the end (`last`)."""
+        self.document["audio_gap"] = {**(self.document["audio_gap"] or {}), when: dict(gap)}
+        self.log.say(f"audio gap, {when}: {gap['gap']:+.4f} on {gap['rows']} rows")
+        if not gap["is_heard"]:
+            log.warning("The loss does not depend on what is in the sound: the model does not hear.")
+        self.write()
+
     def left_out(self, rows: Sequence[tuple[int, Any]]) -> None:
         """Rows that could not be trained on, each with its step."""
         for step, row in rows:
@@ -185,11 +193,12 @@ class RunRecord:
             "seed": config.training.seed, "configuration": config.model_dump(mode="json"),
             "device": device_of(facts.device, facts.ranks),
             "software": {"triptych": own_source(), "python": platform.python_version(), "packages": packages()},
+            "about_rows": dict(facts.about),
             "rows": facts.rows, "steps": facts.steps, "step": self.from_step, "epoch": None, "loss": None,
             "rows_read": 0, "tokens_read": 0, "left_out": len(facts.left_out), "base_scores": None, "scores": None,
-            "best": None, "last": None, "checkpoints": [], "stopped_early": False,
+            "audio_gap": None, "best": None, "last": None, "checkpoints": [], "stopped_early": False,
         }  # fmt: skip
-        kept = ("started_at", "base_scores", "scores", "best", "last", "checkpoints", "store_run")
+        kept = ("started_at", "base_scores", "scores", "audio_gap", "best", "last", "checkpoints", "store_run")
         first |= {name: before[name] for name in kept if name in before}
         if self.from_step:
             first |= self._so_far()

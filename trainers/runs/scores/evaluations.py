@@ -51,16 +51,23 @@ class Evaluations:
 
     def of(self, model: Any) -> list[Measurement]:
         """Measure a model."""
-        import torch
+        with leaving_no_trace(model):
+            return [found for measure in self.measures for found in measure(model)]
 
-        was_training = [(module, module.training) for module in model.modules()]
-        model.eval()
-        try:
-            with random_state_kept(), torch.no_grad():
-                return [found for measure in self.measures for found in measure(model)]
-        finally:
-            for module, training in was_training:
-                module.training = training
+
+@contextmanager
+def leaving_no_trace(model: Any) -> Iterator[None]:
+    """Put a model in evaluation mode, without gradients; its mode and random states are afterwards as before."""
+    import torch
+
+    was_training = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with random_state_kept(), torch.no_grad():
+            yield
+    finally:
+        for module, training in was_training:
+            module.training = training
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...models.families import base_model
+from ..loop.interval import add_measures, means_of
 from .evaluations import Measurement
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class ValidationLoss:
     def __call__(self, model: Any) -> list[Measurement]:
         device = next(base_model(model).parameters()).device
         sums: dict[str, float] = {}
+        measures: dict[str, tuple[float, int]] = {}
         items = left_out = 0
         for batch in self.loader.epoch(0):
             left_out += len(batch.left_out)
@@ -46,9 +48,17 @@ class ValidationLoss:
                 losses = self.objective.losses(model, moved)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-        parts = self.gathered((sums, items, left_out))
+            seen = self.objective.measures.items()
+            add_measures(measures, {name: (float(value), count) for name, (value, count) in seen})
+        parts = self.gathered((sums, items, left_out, measures))
         total = max(1, sum(part[1] for part in parts))
         names = dict.fromkeys(name for part in parts for name in part[0])
         means = {name: sum(part[0].get(name, 0.0) for part in parts) / total for name in names}
         counts = {"items": total, "left_out": sum(part[2] for part in parts), **means}
-        return [Measurement(LOSS, sum(means.values()), selects=self.selects, counts=counts)]
+        whole: dict[str, tuple[float, int]] = {}
+        for part in parts:
+            add_measures(whole, part[3])
+        return [
+            Measurement(LOSS, sum(means.values()), selects=self.selects, counts=counts),
+            *(Measurement(f"validation_{name}", value, more_is_better=True) for name, value in means_of(whole).items()),
+        ]

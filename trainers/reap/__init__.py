@@ -1,0 +1,11 @@
+"""Pruning of experts by what they do on calibration rows (REAP, arXiv 2510.13999).
+
+scores/      what each expert does on calibration rows
+criteria.py  scores from sums, and which experts are kept
+report/      what the rows told, what each modality needs, what pruning costs
+files/       the model without the experts that are pruned
+manifest.py  what was pruned and why
+prune.py     all of it, in order
+options.py   the options of `prune`
+calls.py     `triptych.prune`
+"""
