@@ -8,7 +8,6 @@ config.py          the configuration of a run
 term_rows.py       chunks around terms as they are published
 row_vectors.py     the vectors of all clips and texts of a run, made once
 clip_steps.py      the steps of a run: which clips are told apart
-objective.py       the losses of a batch
 scores.py          scores on held-out clips
 glossary_index.py  search among the terms of a glossary
 retriever.py       all of it in a folder: what a run hands on

@@ -87,13 +87,14 @@ class ClipSteps:
             own = order[place * self.batch_size * self.accumulation :][: self.batch_size * self.accumulation]
             parts = [own[start : start + self.batch_size] for start in range(0, len(own), self.batch_size)]
             draw = np.random.default_rng([self.seed, number, 1])
-            batches = tuple(self.clips.batch(part, self._drawn(draw)) for part in parts)
+            batches = tuple(self.clips.batch(part.tolist(), self._drawn(draw)) for part in parts)
             yield Step(number + 1, epoch + (place + 1) / self.of_epoch, batches)
 
     def _drawn(self, draw: Any) -> Sequence[int]:
         import numpy as np
 
-        candidates = np.asarray(self.clips.candidates, np.int64)
+        candidates = self.clips.candidates
         if not self.drawn or len(candidates) <= self.drawn:
-            return candidates if self.drawn else []
-        return np.sort(draw.choice(candidates, self.drawn, replace=False))
+            return candidates if self.drawn else ()
+        drawn: list[int] = np.sort(draw.choice(np.asarray(candidates, np.int64), self.drawn, replace=False)).tolist()
+        return drawn

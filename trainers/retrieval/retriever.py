@@ -193,11 +193,12 @@ def _projections(
     try:
         state = load_file(folder / WEIGHTS)
         width = int(state["text.mean"].shape[0]) if text is None else text.width
-        made = Projections(speech.width, width, settings.dimension)
+        made: Projections = Projections(speech.width, width, settings.dimension)
         made.load_state_dict(state)
     except (OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise DamagedError(f"{folder / WEIGHTS}: {str(error).splitlines()[0]}.", hint="train it again") from error
-    return made.eval()
+    made.eval()
+    return made
 
 
 def _check_same(what: str, name: str, then: str, now: str) -> None:

@@ -68,8 +68,8 @@ def row_vectors(
             if progress is not None:
                 progress(number + 1, len(rows.rows))
         _write(cache, key, audio=audio, texts=texts, terms=terms, left_out=left_out)
-    bad = {each.id for each in left_out}
-    heard = [number for number, row in enumerate(rows.rows) if row.id not in bad]
+    unheard = {each.id for each in left_out}
+    heard = [number for number, row in enumerate(rows.rows) if row.id not in unheard]
     return RowVectors([rows.rows[number] for number in heard], audio[heard], texts[heard], terms, tuple(left_out))
 
 

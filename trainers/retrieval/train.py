@@ -20,8 +20,8 @@ from .clip_steps import Clips, ClipSteps
 from .config import SLICE, ContrastiveConfig
 from .encoders import SpeechEncoder, TextEncoder, speech_encoder, text_encoder
 from .glossary_index import GlossaryIndex, require_faiss
+from .loss import ContrastiveLoss
 from .metrics import RetrievalScores
-from .objective import ContrastiveLoss
 from .retriever import FOLDER, RetrieverSettings, projected, save
 from .row_vectors import VECTORS, RowVectors, row_vectors
 from .scores import RetrievalMeasure, write_scores
@@ -133,7 +133,8 @@ def plan(config: ContrastiveConfig, *, store: Store) -> ContrastiveResult:
     rows = TermRows.open(config.data.train, store=store)
     for name in (config.model.base_model, _text_model(config)):
         locate(name)
-    heard = RowVectors(rows.rows, *(_nothing(len(rows.rows)) for _ in range(2)), _nothing(len(rows.glossary)), ())
+    nothing = _nothing(len(rows.rows))
+    heard = RowVectors(rows.rows, nothing, nothing, _nothing(len(rows.glossary)), ())
     made = _planned(config, rows, heard)
     measured = {role: len(rows.of(role)) for role in (VALIDATION, TEST) if rows.of(role)}
     clips = made.clips.rows
