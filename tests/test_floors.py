@@ -26,6 +26,7 @@ CROWDED = {
     "shards": "the floor under everything: one file a table, a medium and a tool of the store",
     "benchmarks": "one file a benchmark",
     "validators/formats": "one file or folder a consumer's format",
+    "trainers": "one folder for each thing that is done with models",
     "converters": "one folder for each thing that is done with samples",
     "tests/support": "one file a kind of thing that tests make",
 }
