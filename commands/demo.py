@@ -14,6 +14,7 @@ from . import output
 from .parameters import JsonOption
 
 DATASETS = ("demo-speech", "demo-video", "demo-av")
+SAMPLES, TRAINED_ON = 12, 400
 DEMO_STORE = Path("demo-store")
 SQL = (
     "select dataset, modality, count(*) as samples, round(sum(coalesce(audio.duration, video.duration)), 1) as seconds "
@@ -22,14 +23,26 @@ SQL = (
 
 
 def demo(
-    samples: Annotated[int, typer.Option(min=1, help="Samples of each dataset.")] = 12,
+    context: typer.Context,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Samples of each dataset; default: 12, with --train 400.")
+    ] = None,
     store: Annotated[Path | None, typer.Option("--store", help="The store; default: ./demo-store.")] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train a small model on spoken digits, score and merge it; takes minutes.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run the whole workflow on synthetic speech and video: pull, validate, export, query."""
     from .. import api
 
     place = (store or DEMO_STORE).absolute()
+    if train:
+        from .demo_training import train_demo
+
+        train_demo(context, place, samples=samples or TRAINED_ON, as_json=json)
+        return
+    samples = samples or SAMPLES
     pulled = {name: api.pull(name, store=place, samples=samples) for name in DATASETS}
     if not json:
         for name, result in pulled.items():

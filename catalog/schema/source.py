@@ -88,7 +88,7 @@ class SourceCard(CardModel):
     urls: Any = None
     youtube: Any = None
     manual: str | None = None
-    synthetic: Literal["speech", "video", "av"] | None = None
+    synthetic: Literal["speech", "digits", "video", "av"] | None = None
     revision: str | None = None
     files: Any = None
     sha256: str | dict[str, str] | None = None

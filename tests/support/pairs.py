@@ -47,12 +47,3 @@ def config_of(model: Path, out: Path, *, train: str = "pairs", **sections: Any) 
     sections = {"logging": {"save_steps": 1}, **sections, "training": {**training, **sections.pop("training", {})}}
     made = training_runs.config_of(model, out, train=train, **sections)
     return DpoConfig.model_validate({**made.model_dump(exclude_unset=True), "dpo": dpo})
-
-
-def train(config: Any, store: Path, *, resume: bool = False, **options: Any) -> Any:
-    """Run DPO here."""
-    from triptych.shards.store.store import Store
-    from triptych.trainers.preference.train import dpo
-    from triptych.trainers.runs.run import train as run
-
-    return run(config, dpo(config), store=Store.open(store), resume=resume, **options)

@@ -84,12 +84,20 @@ def config_of(model: Path, out: Path, *, train: str = "talk", **sections: Any) -
 
 
 def train(config: Any, store: Path, *, resume: bool = False) -> Any:
-    """Run SFT here."""
+    """Run SFT here, or DPO where the configuration is one of it."""
     from triptych.shards.store.store import Store
     from triptych.trainers.runs.run import train as run
+
+    return run(config, recipe_of(config), store=Store.open(store), resume=resume)
+
+
+def recipe_of(config: Any) -> Any:
+    """The recipe of a configuration."""
+    from triptych.trainers.preference.config import DpoConfig
+    from triptych.trainers.preference.train import dpo
     from triptych.trainers.sft.train import SFT
 
-    return run(config, SFT, store=Store.open(store), resume=resume)
+    return dpo(config) if isinstance(config, DpoConfig) else SFT
 
 
 def weights_of(config: Any, store: Path) -> str:
@@ -98,9 +106,8 @@ def weights_of(config: Any, store: Path) -> str:
     from triptych.trainers.models.weights import load_weights, weights_sha256
     from triptych.trainers.runs.loop.checkpoints import Checkpoints
     from triptych.trainers.runs.prepare import prepare
-    from triptych.trainers.sft.train import SFT
 
-    made = prepare(config, SFT, store=Store.open(store), folder=config.folder)
+    made = prepare(config, recipe_of(config), store=Store.open(store), folder=config.folder)
     last = Checkpoints(config.folder / "checkpoints").latest
     assert last is not None
     assert last.step == len(made.steps)
@@ -198,7 +205,7 @@ def _log_of(config: Any) -> Path:
 
 
 def train_together(config: Any, store: Path, *, ranks: int = 2, limit_s: float = 120.0, **settings: str) -> None:
-    """Run SFT in so many processes, as `torchrun` starts them.
+    """Run it in so many processes, as `torchrun` starts them.
 
     Raises:
         RuntimeError: One failed, or they did not end in time.

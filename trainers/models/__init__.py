@@ -10,5 +10,6 @@ short_clips.py     Qwen3-Omni's encoder on clips under 1 s, each as it is alone
 adapters.py        LoRA, placed by full names and held against what was asked for
 stages.py          what is trained, when, and at which rate
 towers.py          whether sound and pictures reach the parts that hear and see
+demo_model.py      a small Qwen2-Audio with random weights, for `triptych demo --train`
 weights.py         trained weights in a checkpoint, read back exactly
 """

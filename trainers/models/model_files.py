@@ -75,7 +75,7 @@ def _check_folder(folder: Path) -> None:
     if (folder / "adapter_config.json").is_file():
         raise UsageError(
             f"{folder} holds an adapter, not a model.",
-            hint="merge it into its base model (peft: merge_and_unload) and name the folder of the result",
+            hint="of a run: triptych train export RUN --merge --out MODEL; others: peft's merge_and_unload",
         )
     inside = sorted(path.parent.name for path in folder.glob("*/config.json"))
     raise UsageError(

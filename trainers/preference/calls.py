@@ -57,8 +57,8 @@ def train_dpo_with(
     notes: Callable[[str], None] | None = None,
 ) -> RunResult | Preflight:
     """`train_dpo` with options that are already parsed."""
-    from ..runs.asked import train_as_asked
+    from ..runs.request import train_by_request
     from .config import DpoConfig
     from .train import dpo
 
-    return train_as_asked(DpoConfig, dpo, export, store, options, progress=progress, notes=notes)
+    return train_by_request(DpoConfig, dpo, export, store, options, progress=progress, notes=notes)

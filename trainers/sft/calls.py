@@ -57,8 +57,8 @@ def train_sft_with(
     notes: Callable[[str], None] | None = None,
 ) -> RunResult | Preflight:
     """`train_sft` with options that are already parsed."""
-    from ..runs.asked import train_as_asked
     from ..runs.config.sections import RunConfig
+    from ..runs.request import train_by_request
     from .train import SFT
 
-    return train_as_asked(RunConfig, lambda _: SFT, export, store, options, progress=progress, notes=notes)
+    return train_by_request(RunConfig, lambda _: SFT, export, store, options, progress=progress, notes=notes)

@@ -1,7 +1,8 @@
 """The `synthetic` source: corpora of any size, generated from a seed; no network, exact transcripts.
 
-Three kinds: `speech` (espeak-ng sentences in five languages, with word and phone times), `video` (a moving shape and
-its caption) and `av` (a moving shape and a voice describing it). A sample is a media file followed by a sidecar:
+Four kinds: `speech` (espeak-ng sentences in five languages, with word and phone times), `digits` (one spoken English
+digit), `video` (a moving shape and its caption) and `av` (a moving shape and a voice describing it). A sample is a
+media file followed by a sidecar:
 
     train/speech-000012.flac    16 kHz mono FLAC; `video` and `av` are MP4, H.264 and AAC
     train/speech-000012.json    a JSON object of sample columns, read by the `sidecar` reader
@@ -39,7 +40,7 @@ REVISION = 1
 
 SAMPLE_RATE = 16_000
 SPLITS: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
-SUFFIXES: Mapping[str, str] = {"speech": ".flac", "video": ".mp4", "av": ".mp4"}
+SUFFIXES: Mapping[str, str] = {"speech": ".flac", "digits": ".flac", "video": ".mp4", "av": ".mp4"}
 LANGUAGES = ("en", "de", "fr", "es", "zh")
 ENGLISH_SHARE = 0.6
 """Share of English samples if other languages are requested too."""
@@ -53,6 +54,7 @@ VOICES: Mapping[str, Sequence[str]] = {
 }
 VARIANTS = ("f1", "f2", "f3", "f5", "m1", "m2", "m3", "m7")
 WORDS_A_MINUTE: Mapping[str, int] = {"zh": 200}
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 REMARKS = (
     "Here comes {subject}. It {motion}.",
     "I can see {subject}, and it {motion}.",
@@ -93,11 +95,11 @@ class SyntheticSource:
     """A synthetic corpus.
 
     Attributes:
-        kind: `speech`, `video` or `av`.
+        kind: `speech`, `digits`, `video` or `av`.
         seed: A different seed yields a different corpus.
         count: Number of samples; None is unlimited.
         splits: Share of each split; splits are evenly interleaved, whatever the number of samples.
-        languages: Languages of `speech` (BCP 47); English is the most frequent. `av` is always in English.
+        languages: Languages of `speech` (BCP 47); English is the most frequent. `digits`, `av`: always English.
 
     Example:
         >>> source = SyntheticSource(kind="speech", seed=7, count=2)
@@ -169,7 +171,9 @@ class SyntheticSource:
 
     def _make(self, number: int, stem: str) -> _Generated:
         rng = random.Random(f"{self.seed}:{self.kind}:{number}")
-        make = {"speech": self._make_speech, "video": self._make_video, "av": self._make_av}[self.kind]
+        make = {
+            "speech": self._make_speech, "digits": self._make_digit, "video": self._make_video, "av": self._make_av,
+        }[self.kind]  # fmt: skip
         media, columns, facts = make(rng)
         extra = {name: str(value) for name, value in facts.items()}
         sidecar = {"source_id": stem, **columns, "extra": extra}
@@ -180,6 +184,12 @@ class SyntheticSource:
         sentence = make_sentence(language, rng)
         spoken = _speak(sentence.text, sentence.words, language, rng)
         columns = {"panel": "S1", "modality": "audio", "task": "asr", "text": sentence.text, **spoken.columns}
+        return encode_flac(spoken.pcm), columns, spoken.facts
+
+    def _make_digit(self, rng: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:
+        digit = rng.choice(DIGITS)
+        spoken = _speak(digit, (digit,), "en", rng)
+        columns = {"panel": "S1", "modality": "audio", "task": "kws", "labels": [digit], **spoken.columns}
         return encode_flac(spoken.pcm), columns, spoken.facts
 
     def _make_video(self, rng: random.Random) -> tuple[bytes, Mapping[str, Any], Mapping[str, Any]]:

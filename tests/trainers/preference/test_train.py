@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import pairs, stores
+from support import pairs, stores, training_runs
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
+from triptych.shards.store.store import Store
 from triptych.trainers.data.bad_rows import BadRow
 from triptych.trainers.data.row_turns import form_of, row_of
 from triptych.trainers.models.towers import SoundUnheard
 from triptych.trainers.preference.config import DpoConfig
 from triptych.trainers.preference.pair_encoder import rejected_side
+from triptych.trainers.preference.train import dpo
 from triptych.trainers.runs.config.read import Setting, read_config
 from triptych.trainers.runs.loop.stop_signals import Stopped
+from triptych.trainers.runs.run import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -38,7 +41,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(qwen2_audio: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three steps."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    pairs.train(pairs.config_of(qwen2_audio, out, **SECTIONS), store)
+    training_runs.train(pairs.config_of(qwen2_audio, out, **SECTIONS), store)
     return out
 
 
@@ -77,7 +80,7 @@ def test_a_run_that_a_signal_ended_goes_on_to_the_same_weights(
         os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Stopped, match="SIGTERM: the run ended after step"):
-        pairs.train(config, store, progress=stop)
+        train(config, dpo(config), store=Store.open(store), progress=stop)
     [reference] = config.folder.glob("reference-*.parquet")
     kept = reference.stat()
     command = ["train", "dpo", "--output-dir", config.folder, "--resume", "--store", store, "--json"]
@@ -110,7 +113,7 @@ def test_a_reference_that_hears_nothing_ends_the_run(
 
     monkeypatch.setattr(reference, "forward", deaf)
     with pytest.raises(SoundUnheard, match="the audio_tower was not called"):
-        pairs.train(pairs.config_of(qwen2_audio, tmp_path), store)
+        training_runs.train(pairs.config_of(qwen2_audio, tmp_path), store)
 
 
 def test_pairs_that_are_none_are_bad_rows() -> None:
@@ -146,7 +149,35 @@ def test_all_ways_of_training_have_the_same_reference(
     config = pairs.config_of(
         request.getfixturevalue(model), tmp_path, data={"validation": "swift"}, dpo={"sft_weight": 0.1}, **ways[mode]
     )
-    made = pairs.train(config, store)
+    made = training_runs.train(config, store)
     check_that_it_begins_at_its_reference_and_learns(tmp_path)
     assert made.base_scores["validation_margin"] == 0
     assert made.scores["validation_accuracy"] == 1
+
+
+@pytest.mark.thorough
+def test_two_processes_train_as_one_does(qwen2_audio: Path, store: Path, tmp_path: Path) -> None:
+    shared = {"lora": {"r": 4, "dropout": 0.0}, "optimizer": {"eps": 1e-3}, "data": {"validation": "swift"}}
+    alone = pairs.config_of(qwen2_audio, tmp_path / "a", **shared, training={"gradient_accumulation_steps": 2})
+    both = pairs.config_of(qwen2_audio, tmp_path / "b", **shared)
+    training_runs.train(alone, store)
+    training_runs.train_together(both, store)
+    one, two = (weights(config.folder) for config in (alone, both))
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) <= 1e-5
+    told, again = (
+        [line["measures"] for line in lines(config.folder) if "measures" in line] for config in (alone, both)
+    )
+    assert [line["margin"] for line in told] == pytest.approx([line["margin"] for line in again], abs=1e-4)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("model", ["qwen2_audio", "omni_thinker"])
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(
+    model: str, store: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(model)
+    sections = {**SECTIONS, "training": {"epochs": 4}}
+    whole, parts = (pairs.config_of(folder, tmp_path / name, **sections) for name in ("whole", "parts"))
+    training_runs.train(whole, store)
+    assert sum(training_runs.killed(parts, store, kills=10, seed=1).values()) == 10
+    assert training_runs.weights_of(parts, store) == training_runs.weights_of(whole, store)

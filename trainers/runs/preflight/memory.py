@@ -122,7 +122,7 @@ def _layer(prepared: Prepared, text: Any, size: int) -> float:
         kept += size * (4 * hidden + queries + wide)
     if is_mixture:  # each expert takes a copy of its positions, and gives one
         kept += 2 * size * text.num_experts_per_tok * hidden
-    return kept + _adapters(prepared, size, text.num_hidden_layers)
+    return float(kept + _adapters(prepared, size, text.num_hidden_layers))
 
 
 def _adapters(prepared: Prepared, size: int, layers: int) -> float:

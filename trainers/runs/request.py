@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     C = TypeVar("C", bound=RunConfig)
 
 
-def train_as_asked(
+def train_by_request(
     model: type[C],
     recipe_of: Callable[[C], Recipe],
     export: str | None,
