@@ -36,6 +36,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "prune": triptych.prune,
     "train_sft": triptych.train_sft, "train_dpo": triptych.train_dpo,
     "train_export": triptych.train_export,
+    "prune": triptych.prune,
 }  # fmt: skip
 COMMANDS = {
     "pull": ["catalog", "pull"], "list": ["catalog", "list"], "review_make": ["review", "make"],

@@ -28,7 +28,7 @@ from .scores import RetrievalMeasure, write_scores
 from .term_rows import TEST, TRAIN, VALIDATION, TermRows
 
 if TYPE_CHECKING:
-    from ..runs.loop.checkpoints import Checkpoints
+    from ..runs.loop.checkpoints import Checkpoint, Checkpoints
     from ..runs.loop.trainer import RunTrainer
     from .projections import Projections
 
@@ -99,22 +99,34 @@ def train(
         DamagedError: A file of an encoder, the export or the run is damaged.
     """
     from ..runs.loop.checkpoints import Checkpoints
-    from ..runs.loop.stop_signals import Stopped, stop_signals
-    from ..runs.observers import Observers
-    from ..runs.records.record import RunRecord
-    from ..runs.run import CHECKPOINTS, where_to_begin
+    from ..runs.run_folder import CHECKPOINTS, alone_in, where_to_begin
 
     require_torch("retrieval")
     require_faiss()
     folder = config.folder
-    checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
-    begin = where_to_begin(folder, checkpoints, resume=resume)
-    folder.mkdir(parents=True, exist_ok=True)
-    prepared = _prepare(config, store, cache=folder / VECTORS)
+    if resume and not folder.is_dir():
+        raise UsageError(f"--resume: there is no run in {folder}.", hint="leave --resume out to begin one")
+    with alone_in(folder):
+        checkpoints = Checkpoints(folder / CHECKPOINTS, config.logging.keep)
+        begin = where_to_begin(folder, checkpoints, resume=resume)
+        prepared = _prepare(config, store, cache=folder / VECTORS)
+        return _trained(config, prepared, checkpoints, begin, store=store, progress=progress)
+
+
+def _trained(
+    config: ContrastiveConfig, prepared: _Prepared, checkpoints: Checkpoints, begin: Checkpoint | None, *, store: Store,
+    progress: Progress | None,
+) -> ContrastiveResult:  # fmt: skip
+    """Train what was prepared, from a checkpoint on."""
+    from ..runs.loop.stop_signals import Stopped, stop_signals
+    from ..runs.observers import Observers
+    from ..runs.records.record import RunRecord
+
     config = _with_epochs(config, prepared.steps.of_epoch)
     model = _projections(config, prepared)
     with stop_signals() as stop:
-        record = RunRecord(folder, _facts(config, prepared, store), from_step=0 if begin is None else begin.step)
+        facts = _facts(config, prepared, store)
+        record = RunRecord(config.folder, facts, from_step=0 if begin is None else begin.step)
         trainer = _trainer(config, prepared, model, checkpoints, stop, Observers(record=record, progress=progress))
         if begin is not None:
             trainer.restore(begin)
@@ -123,7 +135,7 @@ def train(
             if trainer.stopped_by is not None and trainer.state.global_step < len(prepared.steps):
                 raise Stopped(
                     trainer.stopped_by, trainer.state.global_step,
-                    command=f"triptych train {NAME} --output-dir {folder} --resume",
+                    command=f"triptych train {NAME} --output-dir {config.folder} --resume",
                 )  # fmt: skip
             return _handed_on(config, prepared, model, trainer, checkpoints)
 
