@@ -33,7 +33,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "infer": triptych.infer, "evaluate": triptych.evaluate,
     "review_make": triptych.review_make, "review_read": triptych.review_read,
     "train_contrastive": triptych.train_contrastive, "retrieve": triptych.retrieve,
-    "prune": triptych.prune,
     "train_sft": triptych.train_sft, "train_dpo": triptych.train_dpo,
     "train_export": triptych.train_export,
     "prune": triptych.prune,

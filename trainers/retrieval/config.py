@@ -18,6 +18,11 @@ SLICE = 1000
 """Training rows of `single_slice`."""
 
 _OF_OTHERS = ("lora", "evaluation", "stages")
+_NOT_HERE = {
+    "model": ("dtype", "tokenizer", "quantization", "attention", "experts", "gradient_checkpointing", "audio_padding"),
+    "data": ("max_tokens", "batch_tokens", "max_audio_seconds", "long", "allow_held_out", "workers"),
+}
+"""Keys of other trainers' runs, by section: they would change nothing of this one."""
 
 
 class ContrastiveTraining(TrainingSection):
@@ -95,4 +100,12 @@ class ContrastiveConfig(RunConfig):
                 raise ValueError(f"{name}: encoders are not trained, only the projections: remove the section")
         if self.data.validation is not None:
             raise ValueError("data.validation: clips of validation and test splits in the export itself are measured")
+        for name, keys in _NOT_HERE.items():
+            section: Section = getattr(self, name)
+            for each in keys:
+                if getattr(section, each) != type(section).model_fields[each].get_default(call_default_factory=True):
+                    raise ValueError(f"{name}.{each}: it changes nothing of contrastive training: remove the key")
+        for each in ("lr_projector", "lr_pretrained"):
+            if getattr(self.training, each) != self.training.lr:  # which it is where it is not given
+                raise ValueError(f"training.{each}: it changes nothing of contrastive training: remove the key")
         return self

@@ -14,7 +14,7 @@ from triptych.errors import ProblemsFound, UsageError
 pytest.importorskip("torch")
 pytest.importorskip("faiss")
 
-VALUES = {"data.workers": "0", "training.batch_size": "4", "training.epochs": "3", "retrieval.dimension": "16",
+VALUES = {"training.batch_size": "4", "training.epochs": "3", "retrieval.dimension": "16",
           "retrieval.enable_hard_neg": "true", "retrieval.enable_full_eval": "true"}  # fmt: skip
 
 
@@ -101,6 +101,10 @@ def test_a_dry_run_writes_nothing_and_sections_of_other_trainers_are_refused(
     assert (planned.clips, planned.steps, planned.retriever) == (6, 6, None) and not (tmp_path / "run").exists()
     with pytest.raises((UsageError, ProblemsFound), match="encoders are not trained"):
         train(qwen2_audio, chunks, tmp_path / "run", lora="{}")
+    with pytest.raises((UsageError, ProblemsFound), match=r"data\.workers: it changes nothing"):
+        train(qwen2_audio, chunks, tmp_path / "run", data__workers="4")
+    with pytest.raises((UsageError, ProblemsFound), match=r"lr_projector: it changes nothing"):
+        train(qwen2_audio, chunks, tmp_path / "run", training__lr_projector="1e-4")
 
 
 def test_terms_that_only_tests_name_are_no_near_terms_of_training(run: Any, chunks: Path) -> None:
