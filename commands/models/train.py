@@ -15,7 +15,7 @@ from ...trainers.serving.options import MergeOptions
 from .. import completion, output
 from ..help import add, group
 from ..parameters import JsonOption, StoreOption, takes
-from . import train_config
+from . import retrieve, train_config
 
 if TYPE_CHECKING:
     from ...trainers.models.adapters import ComponentShare
@@ -177,6 +177,7 @@ def _show_merged(made: Merged) -> None:
 
 
 add(app, "sft", sft, examples=SFT_EXAMPLES)
+add(app, "contrastive", retrieve.contrastive, examples=retrieve.CONTRASTIVE_EXAMPLES)
 add(app, "dpo", dpo, examples=DPO_EXAMPLES)
 add(app, "export", export, examples=EXPORT_EXAMPLES)
 add(app, "config", train_config.config, examples=train_config.EXAMPLES)
